@@ -1,0 +1,5 @@
+"""Ways to run the model, all behind one small protocol: ``load``, ``predict``, ``describe``, ``close``."""
+
+from labs.backends.base import Backend, BackendInfo, BackendUnavailableError
+
+__all__ = ["Backend", "BackendInfo", "BackendUnavailableError"]

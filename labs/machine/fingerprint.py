@@ -1,0 +1,195 @@
+"""The fingerprint of a machine, stored with every measurement so that a number never travels without its machine.
+
+It holds nothing personal: no host name, no user name, no address. Light: no torch, no onnxruntime.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import platform
+import urllib.error
+import urllib.request
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+#: CPU features that decide how fast quantized and vectorized code runs; other flags are noise in a record.
+RELEVANT_FLAGS = frozenset(
+    "avx avx2 avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 avx512_fp16 amx_tile amx_int8 amx_bf16 "
+    "fma sse4_2 asimd asimddp asimdhp i8mm bf16 sve sve2".split()
+)
+
+#: Chameleon's (OpenStack's) metadata service; answers only on a leased node.
+_METADATA_URL = "http://169.254.169.254/openstack/latest/vendor_data.json"
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One GPU as its driver describes it."""
+
+    #: Product name, such as 'NVIDIA A100-PCIE-40GB'.
+    name: str
+    #: The driver's identifier of this very card.
+    uuid: str
+    #: Memory of the card in bytes.
+    memory_bytes: int
+    #: CUDA compute capability, such as '8.0'.
+    compute_capability: str
+    #: Version of the driver.
+    driver: str
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Where a measurement was made."""
+
+    #: CPU model as the system names it.
+    cpu_model: str
+    #: Processor architecture, such as 'x86_64' or 'aarch64'.
+    architecture: str
+    #: Features out of ``RELEVANT_FLAGS`` that the CPU has, sorted.
+    cpu_flags: tuple[str, ...]
+    #: How many processors this process may use (affinity, and a container's quota rounded up).
+    cpu_count: int
+    #: Physical memory in bytes.
+    memory_bytes: int
+    #: System name and release.
+    system: str
+    #: Version of the interpreter.
+    python: str
+    #: GPUs that the driver lists, in its order.
+    gpus: tuple[Gpu, ...] = ()
+    #: Chameleon's site, cluster and node as the metadata service names them; empty elsewhere.
+    testbed: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def machine_id(self) -> str:
+        """A short hash of what makes runs comparable: processor, its features and count, memory, GPUs and node."""
+        same = (
+            self.cpu_model,
+            self.architecture,
+            self.cpu_flags,
+            self.cpu_count,
+            # The kernel reserves a little more or less at each boot: whole GiB are enough to tell machines apart.
+            round(self.memory_bytes / 2**30),
+            [gpu.uuid for gpu in self.gpus],
+            sorted(self.testbed.items()),
+        )
+        return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
+
+    @property
+    def label(self) -> str:
+        """One line that a person recognizes the machine by."""
+        parts = [f"{self.cpu_model} × {self.cpu_count}", *(gpu.name for gpu in self.gpus)]
+        return ", ".join(parts) + (f" ({self.testbed['node']})" if self.testbed.get("node") else "")
+
+    def to_json(self) -> dict:
+        """Return the fingerprint as plain JSON values."""
+        return {**asdict(self), "cpu_flags": list(self.cpu_flags), "machine_id": self.machine_id}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Fingerprint:
+        """Return the fingerprint that ``to_json`` wrote; unknown keys are ignored."""
+        kept = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        kept["cpu_flags"] = tuple(kept.get("cpu_flags", ()))
+        kept["gpus"] = tuple(Gpu(**gpu) for gpu in kept.get("gpus", ()))
+        return cls(**kept)
+
+
+@functools.lru_cache(maxsize=1)
+def fingerprint() -> Fingerprint:
+    """Return the fingerprint of this machine, read once a process."""
+    cpu_model, flags = _cpu()
+    return Fingerprint(
+        cpu_model=cpu_model,
+        architecture=platform.machine(),
+        cpu_flags=tuple(sorted(flags & RELEVANT_FLAGS)),
+        cpu_count=usable_cpu_count(),
+        memory_bytes=_memory_bytes(),
+        system=f"{platform.system()} {platform.release()}",
+        python=platform.python_version(),
+        gpus=_gpus(),
+        testbed=_testbed(),
+    )
+
+
+def usable_cpu_count() -> int:
+    """Return how many processors this process may use: its affinity, cut to a container's quota (cgroup v2)."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            count = min(count, max(1, -(-int(quota) // int(period))))
+    except (OSError, ValueError):
+        pass  # no cgroup v2 here: the affinity is all there is to know
+    return count
+
+
+def _cpu() -> tuple[str, frozenset[str]]:
+    """Return the model name and all feature flags; ARM Linux names parts by number, so those are spelled out."""
+    try:
+        text = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.processor() or "unknown", frozenset()
+    fields: dict[str, str] = {}
+    for line in text.splitlines():
+        name, _, value = line.partition(":")
+        fields.setdefault(name.strip(), value.strip())
+    flags = frozenset((fields.get("flags") or fields.get("Features") or "").split())
+    arm_parts = {"0xd0b": "Cortex-A76", "0xd08": "Cortex-A72", "0xd4f": "Neoverse V2", "0xd0c": "Neoverse N1"}
+    model = fields.get("model name") or arm_parts.get(fields.get("CPU part", ""), "")
+    return model or platform.processor() or "unknown", flags
+
+
+def _memory_bytes() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 0
+
+
+def _gpus() -> tuple[Gpu, ...]:
+    """Return NVIDIA GPUs through NVML, which neither needs CUDA nor makes a context; none where it is absent."""
+    try:
+        import pynvml
+    except ImportError:
+        return ()
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError:
+        return ()
+    try:
+        driver = str(pynvml.nvmlSystemGetDriverVersion())
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
+            major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
+            found.append(
+                Gpu(
+                    name=str(pynvml.nvmlDeviceGetName(handle)),
+                    uuid=str(pynvml.nvmlDeviceGetUUID(handle)),
+                    memory_bytes=int(pynvml.nvmlDeviceGetMemoryInfo(handle).total),
+                    compute_capability=f"{major}.{minor}",
+                    driver=driver,
+                )
+            )
+        return tuple(found)
+    finally:
+        pynvml.nvmlShutdown()
+
+
+def _testbed() -> dict[str, str]:
+    """Return Chameleon's site, cluster and node; asked only on a node that its image marks as Chameleon's."""
+    if not any(
+        Path(marker).exists() for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")
+    ):
+        return {}
+    try:
+        with urllib.request.urlopen(_METADATA_URL, timeout=1) as answer:
+            data = json.load(answer)
+    except (OSError, urllib.error.URLError, ValueError):
+        return {}
+    names = data.get("chameleon", data) if isinstance(data, dict) else {}
+    return {name: str(names[name]) for name in ("site", "cluster", "node") if name in names}

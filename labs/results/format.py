@@ -1,0 +1,57 @@
+"""The one place where numbers become text: seconds inside, milliseconds on screen."""
+
+from __future__ import annotations
+
+from labs.stats import Interval
+
+
+def milliseconds(seconds: float) -> str:
+    """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""
+    return f"{_significant(seconds * 1e3)} ms"
+
+
+def duration(seconds: float) -> str:
+    """Return a longer duration as a person says it: '45 s', '3 min 20 s', '2 h 5 min'."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def megabytes(size_bytes: float) -> str:
+    """Return a size in megabytes of 10**6 bytes, such as '2.43 MB'."""
+    return f"{_significant(size_bytes / 1e6)} MB"
+
+
+def percent(fraction: float) -> str:
+    """Return a fraction as a percentage with one decimal, such as '88.6 %'."""
+    return f"{fraction * 100:.1f} %"
+
+
+def rate(per_second: float, what: str = "frames/s") -> str:
+    """Return a rate without decimals above ten, such as '868 frames/s'."""
+    return f"{per_second:,.0f} {what}" if per_second >= 10 else f"{per_second:.1f} {what}"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio, such as '2.26 ×'."""
+    return f"{ratio:.2f} ×"
+
+
+def in_unit(value: float, unit: str) -> str:
+    """Return a value of a record's unit ('s', 'bytes' or 'correct') as it is shown on screen."""
+    return {"s": milliseconds, "bytes": megabytes, "correct": percent}[unit](value)
+
+
+def with_interval(interval: Interval, unit: str) -> str:
+    """Return a value with the interval behind it, such as '2.69 ms [2.66 ms, 2.74 ms]'."""
+    return f"{in_unit(interval.value, unit)} [{in_unit(interval.low, unit)}, {in_unit(interval.high, unit)}]"
+
+
+def _significant(number: float) -> str:
+    if number == 0:
+        return "0"
+    decimals = 2 if abs(number) < 10 else 1 if abs(number) < 100 else 0
+    return f"{number:,.{decimals}f}"
