@@ -166,9 +166,7 @@ def ratio_of_medians(
     Source: Efron and Tibshirani, 'An Introduction to the Bootstrap', chapter 8 (paired, blocked data).
     """
     if len(numerator) != len(denominator) or len(numerator) < 2:
-        raise ValueError(
-            "a comparison needs the same number of interleaved blocks on both sides, two at least"
-        )
+        raise ValueError("a comparison needs the same number of interleaved blocks on both sides, two at least")
     logs = np.log(
         [np.median(a) / np.median(b) for a, b in zip(numerator, denominator, strict=True)],
     )

@@ -78,12 +78,10 @@ class Backend(ABC):
     def describe(self) -> BackendInfo:
         """Return what really runs; needs ``load`` first."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most backends hold nothing that must be closed
         """Let go of memory, threads and processes. Calling it twice is fine."""
 
-    def time_calls(
-        self, images: np.ndarray, count: int, clock: Callable[[], float] = time.perf_counter
-    ) -> list[float]:
+    def time_calls(self, images: np.ndarray, count: int, clock: Callable[[], float] = time.perf_counter) -> list[float]:
         """Return the wall time in seconds of ``count`` predictions run back to back.
 
         A backend that lives in another process overrides this to run the loop over there, next to the model.

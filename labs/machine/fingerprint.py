@@ -182,9 +182,7 @@ def _gpus() -> tuple[Gpu, ...]:
 
 def _testbed() -> dict[str, str]:
     """Return Chameleon's site, cluster and node; asked only on a node that its image marks as Chameleon's."""
-    if not any(
-        Path(marker).exists() for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")
-    ):
+    if not any(Path(marker).exists() for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")):
         return {}
     try:
         with urllib.request.urlopen(_METADATA_URL, timeout=1) as answer:
