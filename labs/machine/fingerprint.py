@@ -12,7 +12,7 @@ import os
 import platform
 import urllib.error
 import urllib.request
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 
 #: CPU features that decide how fast quantized and vectorized code runs; other flags are noise in a record.
@@ -92,7 +92,7 @@ class Fingerprint:
     @classmethod
     def from_json(cls, values: dict) -> Fingerprint:
         """Return the fingerprint that ``to_json`` wrote; unknown keys are ignored."""
-        kept = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        kept = {name: values[name] for name in (f.name for f in fields(cls)) if name in values}
         kept["cpu_flags"] = tuple(kept.get("cpu_flags", ()))
         kept["gpus"] = tuple(Gpu(**gpu) for gpu in kept.get("gpus", ()))
         return cls(**kept)

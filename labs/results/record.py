@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
 from labs import stats
@@ -161,7 +161,7 @@ class Measurement:
         Raises:
             KeyError: A field is missing; validate against the schema first for a readable message.
         """
-        kept = {name: values[name] for name in cls.__dataclass_fields__ if name in values}
+        kept = {name: values[name] for name in (f.name for f in fields(cls)) if name in values}
         kept["samples"] = tuple(kept["samples"])
         kept["model"] = ModelFile(**kept["model"])
         kept["threads"] = Threads(**kept["threads"])
@@ -192,7 +192,7 @@ class Prediction:
     @classmethod
     def from_json(cls, values: dict) -> Prediction:
         """Return the prediction that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
 
 
 def require_same_machine(records: Iterable[Measurement]) -> None:

@@ -15,7 +15,7 @@ def option_table(records: Iterable[Measurement], *, across_machines: bool = Fals
     The newest record of each kind (and batch size) counts. Missing measurements are NaN.
 
     Args:
-        records: Measurements of any kind.
+        records: Measurements of any kind; a whole ledger will do, other entries are passed over.
         across_machines: Give each machine its own rows, with a ``machine`` column, instead of refusing a mix.
 
     Returns:
@@ -25,7 +25,7 @@ def option_table(records: Iterable[Measurement], *, across_machines: bool = Fals
     Raises:
         DifferentMachinesError: The records come from several machines and ``across_machines`` is not set.
     """
-    records = list(records)
+    records = [record for record in records if isinstance(record, Measurement)]
     if not across_machines:
         require_same_machine(records)
     rows: dict[tuple[str, str], dict] = {}

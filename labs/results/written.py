@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
 
@@ -30,4 +30,4 @@ class Answer:
     @classmethod
     def from_json(cls, values: dict) -> Answer:
         """Return the answer that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in cls.__dataclass_fields__ if name in values})
+        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})

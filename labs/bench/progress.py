@@ -1,0 +1,27 @@
+"""How long work tells how far it is, and how it is told to stop."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+#: Called with the fraction done (0 to 1) and one line of text. Raising ``Cancelled`` from it stops the work.
+OnProgress = Callable[[float, str], None]
+
+
+class Cancelled(Exception):  # noqa: N818 - not an error: somebody asked for it
+    """The person who watches the progress asked to stop; nothing half-measured is recorded."""
+
+
+def silent(fraction: float, text: str) -> None:
+    """Report to nobody: the default."""
+
+
+def part(on_progress: OnProgress, begin: float, end: float) -> OnProgress:
+    """Return a reporter for one part of a longer piece of work.
+
+    Args:
+        on_progress: The reporter of the whole.
+        begin: Fraction of the whole at which the part begins.
+        end: Fraction of the whole at which it ends.
+    """
+    return lambda fraction, text: on_progress(begin + (end - begin) * fraction, text)
