@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -24,6 +25,7 @@ def measure_option(
     ledger: Ledger | None = None,
     dataset: str = "food11-mini/evaluation",
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
+    clock: Callable[[], float] = time.perf_counter,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return records of size, accuracy, single-sample latency and throughput of one option.
@@ -36,6 +38,7 @@ def measure_option(
         ledger: Each record is appended as soon as it exists, so stopping later loses nothing.
         dataset: Name of the data set and split.
         batch_sizes: Batch sizes whose throughput is measured.
+        clock: Monotonic clock in seconds.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
     info = backend.describe()
@@ -48,7 +51,7 @@ def measure_option(
     keep(
         accuracy(backend, images, labels, option=option, dataset=dataset, on_progress=part(on_progress, 0.0, 0.35)),
     )
-    keep(latency(backend, images[:1], option=option, on_progress=part(on_progress, 0.35, 0.6)))
+    keep(latency(backend, images[:1], option=option, clock=clock, on_progress=part(on_progress, 0.35, 0.6)))
     for index, batch_size in enumerate(batch_sizes):
         # One at a time, so that each is in the ledger before the next, longer one begins.
         begin, end = (0.6 + 0.4 * (index + step) / len(batch_sizes) for step in (0, 1))
@@ -58,6 +61,7 @@ def measure_option(
                 images,
                 option=option,
                 batch_sizes=(batch_size,),
+                clock=clock,
                 on_progress=part(on_progress, begin, end),
             )
         )

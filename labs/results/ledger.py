@@ -51,7 +51,9 @@ def parse_line(line: str) -> dict:
     problem = next(iter(validator().iter_errors(values)), None)
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
-        raise LedgerError(f"{where}: {problem.message[:300]}")
+        # A long message would print the whole list of samples.
+        rule = f"{problem.validator}: {problem.validator_value!r} is not met"
+        raise LedgerError(f"{where}: {problem.message if len(problem.message) < 200 else rule}")
     return values
 
 

@@ -1,0 +1,64 @@
+# Model serving labs. `make help` lists what there is; every target sets up what it needs first.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+EXTRAS := provisioning,labs,serving,grading,dev
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lab rehearse test check notebooks assets bench clean compiler-hint
+
+help: ## Show this list
+	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
+	  | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(STAMP) compiler-hint ## Make the environment in .venv (a few minutes the first time, nothing after that)
+
+$(STAMP): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing. Get it with one of:"; \
+	  echo "  Debian, Ubuntu:  sudo apt install python3.11 python3.11-venv"; \
+	  echo "  macOS:           brew install python@3.11"; \
+	  echo "  anywhere:        conda env create -f environment.yml   (then work in that environment)"; \
+	  echo "or name another 3.11: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
+	  echo "$(PYTHON) is not Python 3.11, which the pinned packages need; see 'make help'."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make environments: sudo apt install python3.11-venv"; exit 1; }
+	@echo "Setting up $(VENV): about 2 GB of packages, a few minutes the first time."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --upgrade pip
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@touch $@
+	@echo "Done."
+
+compiler-hint:
+	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
+	  echo "Note: no C++ compiler, so torch.compile will be skipped in lesson 11."; \
+	  echo "  Debian, Ubuntu: sudo apt install g++     macOS: xcode-select --install"; }
+
+lab: setup ## Open the course in JupyterLab
+	@$(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
+
+rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
+	@$(BIN)/python -m grading rehearse
+
+test: setup ## Run all tests
+	@$(BIN)/python -m pytest
+
+check: setup ## Lint, format, spelling, fresh notebook twins
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check
+
+notebooks: setup ## Build the .ipynb twins from their sources
+	@$(BIN)/python -m grading build
+
+assets: setup ## Rebuild the drawings from their sources and compare them with the manifest (needs npm)
+	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[recipes]'
+	@$(BIN)/python -m labs.recipes dataset
+
+bench: setup ## Print the benchmark tables of this machine
+	@$(BIN)/python -m tests.benchmarks
+
+clean: ## Remove the environment, caches and built files; your workspace/ stays
+	rm -rf $(VENV) .cache build dist .pytest_cache .ruff_cache *.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

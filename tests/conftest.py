@@ -1,0 +1,25 @@
+"""Shared by all tests: marks by folder, and a workspace that is never the developer's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from labs.workspace import WORKSPACE_VARIABLE
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in a folder that is named like a marker, so that nobody has to remember to."""
+    for item in items:
+        for folder in ("browser", "triton"):
+            if folder in Path(item.path).parts:
+                item.add_marker(getattr(pytest.mark, folder))
+
+
+@pytest.fixture(autouse=True)
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give each test an empty workspace of its own."""
+    folder = tmp_path / "workspace"
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(folder))
+    return folder

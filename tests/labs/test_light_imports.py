@@ -1,0 +1,21 @@
+"""What a small server, a grader or a Raspberry Pi imports stays small."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+LIGHT = ["labs.results", "labs.machine", "labs.stats", "labs.labels", "labs.preprocess", "labs.bench", "labs.backends"]
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_import_no_framework(module: str) -> None:
+    """Importing it brings in neither torch nor ONNX Runtime nor OpenVINO nor scipy."""
+    code = (
+        f"import sys, {module}; "
+        "print([m for m in ('torch', 'onnxruntime', 'openvino', 'scipy', 'matplotlib') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
