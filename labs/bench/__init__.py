@@ -4,10 +4,10 @@ from labs.bench.accuracy import accuracy
 from labs.bench.cold import cold_start
 from labs.bench.compare import Comparison, compare
 from labs.bench.latency import latency
-from labs.bench.progress import Cancelled, OnProgress
 from labs.bench.recording import size
 from labs.bench.suite import measure_option
 from labs.bench.throughput import throughput
+from labs.progress import Cancelled, OnProgress
 
 __all__ = [
     "Cancelled",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from labs.backends import Backend
-from labs.bench.progress import OnProgress, silent
 from labs.bench.recording import Stopwatch, record
+from labs.progress import OnProgress, silent
 from labs.results import Measurement
 from labs.results.format import percent
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 
 from labs.backends import BackendInfo, BackendSpec
-from labs.bench.progress import OnProgress, silent
 from labs.bench.recording import Stopwatch, record
 from labs.preprocess import INPUT_SIZE_PX
+from labs.progress import OnProgress, silent
 from labs.results import Measurement
 
 

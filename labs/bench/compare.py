@@ -11,9 +11,9 @@ import numpy as np
 
 from labs import stats
 from labs.backends import Backend
-from labs.bench.progress import OnProgress, silent
 from labs.bench.recording import Stopwatch, record
 from labs.bench.warmup import warm_up
+from labs.progress import OnProgress, silent
 from labs.results import Measurement
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from labs.backends import Backend
 from labs.bench.accuracy import accuracy
 from labs.bench.latency import latency
-from labs.bench.progress import OnProgress, part, silent
 from labs.bench.recording import size
 from labs.bench.throughput import throughput
+from labs.progress import OnProgress, part, silent
 from labs.results import Ledger, Measurement
 
 

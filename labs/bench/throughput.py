@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from labs.backends import Backend
-from labs.bench.progress import OnProgress, silent
 from labs.bench.recording import Stopwatch, record
 from labs.bench.warmup import warm_up
+from labs.progress import OnProgress, silent
 from labs.results import Measurement
 from labs.results.format import rate
 
