@@ -1,0 +1,15 @@
+"""`python -m provisioning …`: one command line, one sub-command a module.
+
+A module joins with one line below: `app.add_typer(module.app, name="…")`.
+"""
+
+import typer
+
+from provisioning.rehearsal import cli as rehearsal
+
+app = typer.Typer(no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it.")
+app.add_typer(rehearsal.app, name="rehearsal")
+app.add_typer(rehearsal.app, name="rehearse", hidden=True)
+
+if __name__ == "__main__":
+    app(prog_name="python -m provisioning")

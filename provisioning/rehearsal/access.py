@@ -1,0 +1,55 @@
+"""The door in front of every service: site, faults that strike anywhere, and the token."""
+
+from collections.abc import Callable
+
+from fastapi import Request
+
+from provisioning.rehearsal import refusals
+from provisioning.rehearsal.world import Caller, World
+
+
+def world_of(request: Request) -> World:
+    """Return the world that the application serves."""
+    return request.app.state.world
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sent a request that the door let in."""
+    return request.state.caller
+
+
+def door(service: str) -> Callable[[Request], None]:
+    """Return the check that a service's router runs before each of its handlers.
+
+    Args:
+        service: `reservation`, `compute`, `network`, `image`, `container` or `identity`.
+
+    Returns:
+        A dependency. It lets time pass, strikes armed faults, and raises a refusal when the token is missing,
+        unknown, expired, of another site, or has no project.
+    """
+
+    async def check(request: Request) -> None:
+        world, site = world_of(request), request.path_params["site"]
+        if site not in world.catalogue.sites:
+            raise refusals.keystone(404, f"no rehearsed site {site!r}")
+        world.settle()
+        caller = whose_token(world, site, request.headers.get("x-auth-token", ""))
+        if caller is None or world.faults.strike("session-401", caller.user):
+            raise refusals.keystone(401, "The request you have made requires authentication.")
+        if not caller.project_id and service != "identity":
+            raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
+        alias = "service-503" if service == "reservation" else f"{service}-503"
+        if world.faults.strike(alias, caller.user):
+            raise refusals.unavailable(service)
+        request.state.caller = caller
+
+    return check
+
+
+def whose_token(world: World, site: str, token: str) -> Caller | None:
+    """Return who holds a token, or None when it is unknown, expired or of another site."""
+    record = world.store.get("token", token) if token else None
+    if record is None or record["site"] != site or world.now() >= record["expires_s"]:
+        return None
+    return Caller(record["user"], record["user_id"], record["project"], record["project_id"])

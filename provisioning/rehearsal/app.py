@@ -1,0 +1,97 @@
+"""The application: every service of every site in one process on one port."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Callable
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+
+from provisioning.rehearsal import (
+    admin,
+    compute,
+    container,
+    discovery,
+    identity,
+    image,
+    keypairs,
+    network,
+    reservation,
+)
+from provisioning.rehearsal.doors import Doors
+from provisioning.rehearsal.processes import Processes
+from provisioning.rehearsal.refusals import RefusalError
+from provisioning.rehearsal.world import World
+
+LOG = logging.getLogger(__name__)
+
+#: How often SSH servers are opened and closed to agree with the world, in seconds.
+_TICK_S = 0.2
+
+
+def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
+    """Return the application that serves a world.
+
+    Args:
+        world: The world to serve.
+        stop: Called when the admin service is asked to end the process.
+
+    Returns:
+        An ASGI application; its lifespan keeps the nodes' SSH servers open.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        doors = Doors(world, app.state.processes)
+        ticking = asyncio.create_task(_tick(world, doors))
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+            doors.close()
+            app.state.processes.end_all()
+
+    app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
+    app.add_exception_handler(RefusalError, _refuse)
+    routers = (
+        admin.open_router,
+        admin.router,
+        discovery.router,
+        identity.router,
+        reservation.router,
+        keypairs.router,
+        compute.router,
+        network.router,
+        image.router,
+        container.router,
+    )
+    for router in routers:
+        app.include_router(router)
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Return a service's refusal as it would send it."""
+    if not isinstance(error, RefusalError):
+        raise error
+    # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
+    headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
+    if isinstance(error.body, str):
+        return HTMLResponse(error.body, error.status, headers)
+    return JSONResponse(error.body, error.status, headers)
+
+
+async def _tick(world: World, doors: Doors) -> None:
+    """Let time pass and keep the doors in agreement, until cancelled."""
+    while True:
+        try:
+            world.settle()
+            await doors.agree()
+        except Exception:
+            # A failing tick must be seen, but must not end the rehearsal for every student.
+            LOG.exception("the rehearsal's timer failed; it goes on")
+        await asyncio.sleep(_TICK_S)

@@ -1,0 +1,145 @@
+"""`python -m provisioning rehearsal …`: start, look into, disturb and stop the rehearsal."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from provisioning.rehearsal import control, environment, place
+from provisioning.rehearsal.faults import FAULTS
+
+app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
+
+_FAULT = typer.Option("--fault", help="Arm a fault: NAME[=SECONDS][:TIMES|:always][@USER]; repeatable.")
+_USER = typer.Option("--user", help="The student; this computer's user by default.")
+
+
+class Part(StrEnum):
+    """A part of the course, and so a kind of machine."""
+
+    model = "model"
+    edge = "edge"
+    system = "system"
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn an error that a user can act on into one line and exit code 1."""
+    try:
+        yield
+    except (place.RehearsalDownError, ValueError, RuntimeError) as error:
+        typer.secho(str(error), err=True, fg="red")
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="TCP port at 127.0.0.1.")] = None,
+    speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
+    fault: Annotated[list[str] | None, _FAULT] = None,
+    user: Annotated[str | None, _USER] = None,
+) -> None:
+    """Start the rehearsal and print the export lines that python-chi needs: `eval "$(… rehearsal up)"`."""
+    with _plain_errors():
+        home = control.start(port=port, speed=speed, faults=fault)
+        typer.echo(environment.export_lines(home, user))
+
+
+@app.command()
+def env(user: Annotated[str | None, _USER] = None) -> None:
+    """Print the export lines again, for example for another student."""
+    with _plain_errors():
+        typer.echo(environment.export_lines(user=user))
+
+
+@app.command()
+def lease(
+    name: Annotated[str, typer.Argument(help="The lease's name.")],
+    part: Annotated[Part, typer.Option(help="Which part of the course it is for.")],
+    user: Annotated[str | None, _USER] = None,
+) -> None:
+    """Make an active lease, as if it had been made in Horizon beforehand."""
+    with _plain_errors():
+        who = user or environment.variables()["OS_USERNAME"]
+        made = _ask("POST", "/leases", {"name": name, "part": part.value, "user": who})
+        typer.echo(f"{made['name']} is {made['status']} at {made['site']} until {made['end_date'][:16]} UTC")
+
+
+@app.command()
+def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Show the clock, what exists and which faults are armed."""
+    with _plain_errors():
+        found = _ask("GET", "/status")
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(f"now {found['now']}, waits {found['speed']:.0f} times shorter, files in {found['folder']}")
+    for kind in ("leases", "servers", "containers", "floating_ips", "faults"):
+        _show(kind, found[kind])
+
+
+@app.command()
+def fault(
+    name: Annotated[str | None, typer.Argument(help="NAME[=SECONDS][:TIMES|:always][@USER]")] = None,
+    clear: Annotated[bool, typer.Option("--clear", help="Disarm it, or all when no name is given.")] = False,
+) -> None:
+    """Arm or disarm a fault in the running rehearsal; without a name, list the faults."""
+    with _plain_errors():
+        if clear:
+            _ask("DELETE", f"/faults?name={name}" if name else "/faults")
+        elif name:
+            _ask("POST", "/faults", {"fault": name})
+        else:
+            _show("faults", [{"name": n, "what": f.what} for n, f in FAULTS.items()])
+
+
+@app.command()
+def advance(hours: Annotated[float, typer.Argument(help="Hours to move the calendar forward.")]) -> None:
+    """Move the calendar forward: leases start and end as if the time had passed."""
+    with _plain_errors():
+        typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
+
+
+@app.command()
+def journal() -> None:
+    """Show what was asked of the machines, and what was rehearsed and not run."""
+    with _plain_errors():
+        for line in _ask("GET", "/journal"):
+            typer.echo(json.dumps(line))
+
+
+@app.command()
+def reset() -> None:
+    """Forget every lease and machine, and set the calendar back to now."""
+    with _plain_errors():
+        typer.echo(f"empty, at {_ask('POST', '/reset', {})['now']}")
+
+
+@app.command()
+def down() -> None:
+    """Stop the rehearsal. Leases and files stay for the next `up`."""
+    with _plain_errors():
+        typer.echo("stopped" if control.stop() else "no rehearsal was running")
+
+
+def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Ask the running rehearsal."""
+    return place.ask(place.folder(), method, path, body)
+
+
+def _show(title: str, rows: list[dict[str, Any]]) -> None:
+    """Print rows as a table, or one line when there are none."""
+    if not rows:
+        typer.echo(f"no {title.replace('_', ' ')}")
+        return
+    table = Table(title=title.replace("_", " "), title_justify="left")
+    for name in rows[0]:
+        table.add_column(name)
+    for row in rows:
+        table.add_row(*(str(value) for value in row.values()))
+    Console().print(table)

@@ -1,0 +1,132 @@
+"""The environment that turns unmodified python-chi towards the rehearsal, and how a kernel takes it on."""
+
+import getpass
+import hashlib
+import hmac
+import importlib.util
+import os
+import shlex
+import sys
+from pathlib import Path
+
+from provisioning.rehearsal import control, place
+
+_STARTUP = Path(__file__).with_name("startup")
+# Chameleon's own Jupyter sets these; where they are, the real thing is meant.
+_REAL = ("OS_ACCESS_TOKEN", "OS_IDENTITY_PROVIDER")
+
+
+def on_chameleon() -> bool:
+    """Return whether this process was started by Chameleon's Jupyter, and so must not be redirected."""
+    return any(os.environ.get(name) for name in _REAL) and "REHEARSAL_PORTS" not in os.environ
+
+
+def variables(home: Path | None = None, user: str | None = None) -> dict[str, str]:
+    """Return the variables that unmodified python-chi needs, for one student.
+
+    Args:
+        home: The rehearsal's folder; it must have been started once.
+        user: The student's name; the name of this computer's user by default.
+
+    Returns:
+        Names and values. The key pair they name is made when it is missing.
+
+    Raises:
+        RehearsalDownError: The rehearsal was never started.
+    """
+    home = home or place.folder()
+    user = user or os.environ.get("REHEARSAL_USER") or getpass.getuser()
+    port = place.port(home)
+    if port is None:
+        raise place.RehearsalDownError("no rehearsal was started: run `python -m provisioning rehearsal up` first")
+    root = f"http://127.0.0.1:{port}"
+    private = _key_pair(home, user)
+    password = hmac.new(place.secret(home).encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
+    inherited = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(_STARTUP)]
+    return {
+        "CHI_RESOURCE_API_URL": root,
+        "EDGE_RESOURCE_API_URL": f"{root}/edge-hw-discovery/devices",
+        "OS_AUTH_TYPE": "v3password",
+        "OS_AUTH_URL": f"{root}/tacc:5000/v3",
+        "OS_REGION_NAME": "CHI@TACC",
+        "OS_IDENTITY_API_VERSION": "3",
+        "OS_USERNAME": user,
+        "OS_PASSWORD": password,
+        "OS_USER_DOMAIN_NAME": "chameleon",
+        "OS_PROJECT_DOMAIN_NAME": "chameleon",
+        "OS_PROJECT_NAME": f"CHI-rehearsal-{user}",
+        "OS_KEYPAIR_PRIVATE_KEY": str(private),
+        "OS_KEYPAIR_PUBLIC_KEY": f"{private}.pub",
+        # python-chi names the key pair after $USER, which some containers do not set.
+        "USER": os.environ.get("USER") or user,
+        "NO_PROXY": _no_proxy(),
+        "REHEARSAL_HOME": str(home),
+        "REHEARSAL_USER": user,
+        "REHEARSAL_PORTS": str(home / "ports.json"),
+        "PYTHONPATH": os.pathsep.join([str(_STARTUP), *inherited]),
+    }
+
+
+def export_lines(home: Path | None = None, user: str | None = None) -> str:
+    """Return the variables as `export` lines for a POSIX shell."""
+    return "\n".join(f"export {k}={shlex.quote(v)}" for k, v in variables(home, user).items())
+
+
+def activate(home: Path | None = None, user: str | None = None) -> None:
+    """Turn this process towards the rehearsal. Call it before `chi` is imported: chi reads its addresses then.
+
+    Raises:
+        RuntimeError: `chi` was imported already; restart the kernel and call this in its first cell.
+        RehearsalDownError: The rehearsal was never started.
+    """
+    wanted = variables(home, user)
+    if "chi" in sys.modules and os.environ.get("CHI_RESOURCE_API_URL") != wanted["CHI_RESOURCE_API_URL"]:
+        raise RuntimeError("chi was imported before the rehearsal: restart the kernel and run this cell first")
+    os.environ.update(wanted)
+    # This process is past its start-up, so the hook that PYTHONPATH gives to new ones is loaded by hand.
+    spec = importlib.util.spec_from_file_location("port22", _STARTUP / "port22.py")
+    if spec is None or spec.loader is None:
+        raise RuntimeError(f"the port 22 hook is missing from {_STARTUP}: reinstall the package")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    hook.install()
+
+
+def use(speed: float = 120.0, user: str | None = None) -> str:
+    """Rehearse, unless this is Chameleon: start the rehearsal if none runs and turn this process towards it.
+
+    Args:
+        speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started now.
+        user: The student's name; the name of this computer's user by default.
+
+    Returns:
+        One sentence that says which of the two it is, for a notebook to show.
+    """
+    if on_chameleon():
+        return f"This is Chameleon ({os.environ.get('OS_REGION_NAME', 'site not chosen')}): nothing is rehearsed."
+    home = control.start(speed=speed)
+    activate(home, user)
+    return (
+        f"Rehearsal: python-chi talks to 127.0.0.1:{place.port(home)} as {os.environ['OS_USERNAME']}, "
+        f"waits are {place.ask(home, 'GET', '/status')['speed']:.0f} times shorter, nothing costs anything."
+    )
+
+
+def _key_pair(home: Path, user: str) -> Path:
+    """Return a student's private key file, made with its public half on first use."""
+    import asyncssh
+
+    path = home / "keys" / hashlib.sha256(user.encode()).hexdigest()[:16] / "id_ed25519"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = asyncssh.generate_private_key("ssh-ed25519", comment=f"{user}@rehearsal")
+        key.write_public_key(f"{path}.pub")
+        key.write_private_key(path)
+        path.chmod(0o600)
+    return path
+
+
+def _no_proxy() -> str:
+    """Return NO_PROXY with the loopback address in it: python-chi's requests must not meet a proxy."""
+    entries = [entry for entry in os.environ.get("NO_PROXY", "").split(",") if entry]
+    return ",".join(dict.fromkeys([*entries, "127.0.0.1", "localhost"]))

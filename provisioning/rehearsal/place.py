@@ -1,0 +1,97 @@
+"""Where the rehearsal keeps its files, and how to reach the one that runs."""
+
+import json
+import os
+import secrets
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+_HOME = "REHEARSAL_HOME"
+
+
+class RehearsalDownError(RuntimeError):
+    """No rehearsal answers; the message says how to start one."""
+
+
+def folder() -> Path:
+    """Return the rehearsal's folder: `$REHEARSAL_HOME`, or one in the user's cache. It may not exist yet."""
+    chosen = os.environ.get(_HOME)
+    return Path(chosen) if chosen else platformdirs.user_cache_path("model-serving-labs") / "rehearsal"
+
+
+def secret(home: Path) -> str:
+    """Return the rehearsal's secret, made on first use and readable by its owner only."""
+    path = home / "secret"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(secrets.token_hex(16))
+    return path.read_text(encoding="utf-8").strip()
+
+
+def port(home: Path) -> int | None:
+    """Return the port at which the last rehearsal of a folder listened, or None."""
+    try:
+        return json.loads((home / "state.json").read_text(encoding="utf-8"))["port"]
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def is_alive(home: Path) -> bool:
+    """Return whether the rehearsal of a folder answers."""
+    number = port(home)
+    if number is None:
+        return False
+    try:
+        return bool(ask(home, "GET", "/alive")["rehearsal"])
+    except (RehearsalDownError, KeyError, TypeError):
+        return False
+
+
+def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    """Send a request to the rehearsal's own service and return its JSON answer.
+
+    Args:
+        home: The rehearsal's folder.
+        method: `GET`, `POST` or `DELETE`.
+        path: The path below `/_rehearsal`.
+        body: A JSON body, if any.
+
+    Returns:
+        The decoded answer; None when it is empty.
+
+    Raises:
+        RehearsalDownError: Nothing answers: start it with `python -m provisioning rehearsal up`.
+        ValueError: The service refused; the message is its reason.
+    """
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{port(home)}/_rehearsal{path}",
+        method=method,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"},
+    )
+    # No proxy stands between a computer and its own loopback, whatever the environment says.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=10) as answer:
+            text = answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            raise ValueError(_reason(error.read())) from error
+    except OSError as error:
+        raise RehearsalDownError("no rehearsal answers: start it with `python -m provisioning rehearsal up`") from error
+    return json.loads(text) if text else None
+
+
+def _reason(text: bytes) -> str:
+    """Return the message in a refusal's body."""
+    try:
+        body = json.loads(text)
+        return body["error"]["message"] if "error" in body else body["error_message"]
+    except (ValueError, KeyError, TypeError):
+        return text.decode(errors="replace")

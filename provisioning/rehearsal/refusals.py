@@ -1,0 +1,83 @@
+"""How each service says no: the status and the body that its own clients look into."""
+
+from typing import Any
+
+
+class RefusalError(Exception):
+    """A service's answer with a status of 400 or more; the application turns it into the response."""
+
+    def __init__(self, status: int, body: Any, message: str) -> None:
+        """Keep the answer.
+
+        Args:
+            status: HTTP status.
+            body: JSON body in the service's own form, or text for services that answer in HTML.
+            message: The reason in words.
+        """
+        super().__init__(message)
+        self.status = status
+        self.body = body
+
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    413: "Request Entity Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+# Nova names the error object after the exception; its client reads whichever single key is there.
+_NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest"}
+
+
+def keystone(status: int, message: str) -> RefusalError:
+    """Return a refusal by Keystone, and by the token check that stands before every service."""
+    return RefusalError(status, {"error": {"code": status, "message": message, "title": _TITLES[status]}}, message)
+
+
+def blazar(status: int, message: str) -> RefusalError:
+    """Return a refusal by Blazar; python-chi shows its `error_message`."""
+    body = {"error_code": status, "error_message": message, "error_name": status}
+    return RefusalError(status, body, message)
+
+
+def nova(status: int, message: str) -> RefusalError:
+    """Return a refusal by Nova."""
+    key = _NOVA_KEYS.get(status, "computeFault")
+    return RefusalError(status, {key: {"code": status, "message": message}}, message)
+
+
+def neutron(status: int, kind: str, message: str) -> RefusalError:
+    """Return a refusal by Neutron; its client picks an exception class by `kind`."""
+    return RefusalError(status, {"NeutronError": {"type": kind, "message": message, "detail": ""}}, message)
+
+
+def glance(status: int, message: str) -> RefusalError:
+    """Return a refusal by Glance, which answers in HTML."""
+    title = _TITLES[status]
+    return RefusalError(
+        status,
+        f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1>{message}</body></html>",
+        message,
+    )
+
+
+def zun(status: int, message: str) -> RefusalError:
+    """Return a refusal by Zun."""
+    error = {
+        "status": status,
+        "code": "",
+        "title": _TITLES[status],
+        "detail": message,
+        "request_id": "",
+        "links": [],
+    }
+    return RefusalError(status, {"errors": [error]}, message)
+
+
+def unavailable(service: str) -> RefusalError:
+    """Return the answer of a proxy whose service behind it is down."""
+    return RefusalError(503, f"<html><body><h1>503 Service Unavailable</h1>{service}</body></html>", service)

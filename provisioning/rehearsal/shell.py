@@ -1,0 +1,166 @@
+"""SSH for real: one asyncssh server for each node, at the node's floating IP, with exec, shell, sftp and scp."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import posixpath
+import pty
+import shutil
+import struct
+import termios
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from provisioning.rehearsal.processes import Processes
+from provisioning.rehearsal.scratch import Scratch
+from provisioning.rehearsal.store import Document
+from provisioning.rehearsal.world import World
+
+#: The user of Chameleon's images.
+USER = "cc"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class _Door(asyncssh.SSHServer):
+    """Lets in user `cc` with the key that the server was started with, and nobody else."""
+
+    def __init__(self, public_key: str | None) -> None:
+        self._key = asyncssh.import_public_key(public_key) if public_key else None
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == USER and key == self._key
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        # Tunnels (`ssh -L`) reach the node's own loopback and nothing behind it.
+        return dest_host in _LOOPBACK
+
+
+class _Files(asyncssh.SFTPServer):
+    """Sftp and scp in the node's scratch folder, starting in its home."""
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], scratch: Scratch) -> None:
+        scratch.prepare()
+        self._start = str(scratch.virtual_home).encode()
+        super().__init__(channel, chroot=os.fsencode(scratch.root))
+
+    def map_path(self, path: bytes) -> bytes:
+        return super().map_path(posixpath.join(self._start, path))
+
+
+def scratch_of(world: World, server: Document) -> Scratch:
+    """Return the scratch folder of a server."""
+    return Scratch(
+        world.folder / "nodes" / server["id"], f"/home/{USER}", server["name"], world.folder / "journal.jsonl"
+    )
+
+
+async def listen(
+    world: World, processes: Processes, server: Document, address: str, host_key: asyncssh.SSHKey
+) -> tuple[asyncssh.SSHAcceptor, tuple[str, int]]:
+    """Open a node's SSH server.
+
+    Args:
+        world: The world the node lives in.
+        processes: Where its commands are started.
+        server: The node's record.
+        address: Its floating IP.
+        host_key: The key with which it proves itself.
+
+    Returns:
+        The acceptor, and the host and port at which it listens: (floating IP, 22) where the system allows it,
+        else a high port at the floating IP, else (macOS) one at 127.0.0.1.
+    """
+    scratch = scratch_of(world, server)
+
+    async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+        await _serve(world, processes, server, scratch, process)
+
+    options: dict[str, Any] = {
+        "server_factory": lambda: _Door(server["public_key"]),
+        "process_factory": serve,
+        "sftp_factory": lambda channel: _Files(channel, scratch),
+        "allow_scp": True,
+        "encoding": None,
+        "server_host_keys": [host_key],
+    }
+    for host, port in ((address, 22), (address, 0), ("127.0.0.1", 0)):
+        with contextlib.suppress(OSError):
+            acceptor = await asyncssh.listen(host, port, **options)
+            return acceptor, (host, acceptor.get_port())
+    raise OSError("no port of the loopback interface can be opened: is this a sandbox without a network?")
+
+
+async def _serve(
+    world: World,
+    processes: Processes,
+    server: Document,
+    scratch: Scratch,
+    process: asyncssh.SSHServerProcess[bytes],
+) -> None:
+    """Run what one SSH session asks for, in the node's scratch home."""
+    raw = process.command
+    text = raw.decode() if isinstance(raw, bytes) else raw
+    world.note("command", machine=server["name"], project=server["project"], command=text or "(shell)")
+    shell = shutil.which("bash") or "/bin/sh"
+    terminal = process.term_type
+    command = [shell, "-c", scratch.localise(text)] if text else [shell, "--norc", "-i"]
+    environment = scratch.environment(USER, SSH_CONNECTION="rehearsal")
+    if terminal:
+        term = terminal.decode() if isinstance(terminal, bytes) else terminal
+        await _serve_terminal(scratch, process, command, environment | {"TERM": term})
+        return
+    child = await processes.start(server["id"], scratch, command, environment)
+    try:
+        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        code = await child.wait()
+        await process.stdout.drain()
+        await process.stderr.drain()
+        process.exit(code if code >= 0 else 128 - code)
+    except (asyncssh.Error, BrokenPipeError, asyncio.CancelledError):
+        with contextlib.suppress(ProcessLookupError):
+            child.kill()
+        raise
+
+
+async def _serve_terminal(
+    scratch: Scratch,
+    process: asyncssh.SSHServerProcess[bytes],
+    command: list[str],
+    environment: dict[str, str],
+) -> None:
+    """Run an interactive session behind a real pseudo-terminal."""
+    scratch.prepare()
+    outer, inner = pty.openpty()
+    columns, rows, _, _ = process.term_size
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
+    child = await asyncio.create_subprocess_exec(
+        *command,
+        cwd=scratch.home,
+        env=environment,
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
+    )
+    os.close(inner)
+    await process.redirect(stdin=os.dup(outer), stdout=outer)
+    process.exit(max(await child.wait(), 0))
+
+
+def host_key(folder: Path) -> asyncssh.SSHKey:
+    """Return the rehearsal's SSH host key, made on first use and kept, as real nodes keep theirs."""
+    path = folder / "host_key"
+    if not path.exists():
+        asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
+        path.chmod(0o600)
+    return asyncssh.read_private_key(path)
