@@ -1,0 +1,140 @@
+"""From a lesson's source (py:percent) to its output-free notebook, the same bytes each time.
+
+A notebook is built by the visible list ``STEPS``. What needs care is cell ids: jupytext draws them at random, yet a
+twin must not change without its source, and a student's answer is found by its cell's id. So
+
+- a cell with ``checkpoint="m.measure.p99"`` has the id ``m-measure-p99``, wherever it stands;
+- any other cell is named after its first line. Editing the rest of the cell keeps the id, and a cell inserted before it
+  changes no other id, which numbering the cells would.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from grading.checkpoints.registry import ID_FORM
+from grading.course import Lesson
+
+#: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
+CELL_METADATA = {"checkpoint", "tags"}
+
+#: All that a notebook says about how it is run. No versions: they would change the twin on each machine.
+NOTEBOOK_METADATA = {
+    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
+    "language_info": {"name": "python"},
+}
+
+#: nbformat allows 64 characters; room is left for a counter.
+_ID_LENGTH = 56
+
+
+class LessonError(ValueError):
+    """A lesson's source cannot be built; the message names the cell."""
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Return a py:percent file as a notebook, as jupytext reads it.
+
+    Raises:
+        LessonError: There is text before the first cell marker that would become a nameless cell.
+    """
+    import jupytext
+
+    return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
+
+
+def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Replace the notebook's metadata by the minimum."""
+    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    return notebook
+
+
+def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Refuse cell metadata that no tool reads, and checkpoint ids that are no ids.
+
+    Raises:
+        LessonError: Often a typing error, such as ``check="…"`` for ``checkpoint="…"``.
+    """
+    for cell in notebook.cells:
+        unknown = set(cell.metadata) - CELL_METADATA
+        if unknown:
+            raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: checkpoint, tags")
+        if "checkpoint" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.checkpoint)):
+            raise LessonError(f"{lesson.name}: {cell.metadata.checkpoint!r} is no checkpoint id")
+    return notebook
+
+
+def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Give every cell its lasting id.
+
+    Raises:
+        LessonError: Two cells carry the same checkpoint.
+    """
+    seen: Counter[str] = Counter()
+    for cell in notebook.cells:
+        name = cell_id(cell, lesson.number)
+        seen[name] += 1
+        if seen[name] > 1 and "checkpoint" in cell.metadata:
+            raise LessonError(f"{lesson.name}: checkpoint {cell.metadata.checkpoint} stands in two cells")
+        cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return notebook
+
+
+def drop_outputs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Make sure that nothing was run."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return notebook
+
+
+Step = Callable[[NotebookNode, Lesson], NotebookNode]
+
+#: What happens to a source on its way to a notebook, in this order.
+STEPS: tuple[Step, ...] = (set_notebook_metadata, require_known_metadata, name_cells, drop_outputs)
+
+
+def build(lesson: Lesson) -> NotebookNode:
+    """Return a lesson's notebook.
+
+    Raises:
+        LessonError: The source has a fault.
+    """
+    notebook = read_source(lesson.source)
+    for step in STEPS:
+        notebook = step(notebook, lesson)
+    nbformat.validate(notebook)
+    return notebook
+
+
+def text_of(notebook: NotebookNode) -> str:
+    """Return a notebook as the bytes of its file would read."""
+    return nbformat.writes(notebook).rstrip("\n") + "\n"
+
+
+def is_stale(lesson: Lesson) -> bool:
+    """Return whether the committed notebook differs from what its source builds now."""
+    if not lesson.notebook.is_file():
+        return True
+    return lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
+
+
+def cell_id(cell: NotebookNode, lesson_number: int) -> str:
+    """Return the id that a cell would have if no other began with the same line."""
+    if "checkpoint" in cell.metadata:
+        return checkpoint_cell_id(cell.metadata.checkpoint)
+    first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
+    slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
+    return f"{lesson_number:02d}-{slug or 'cell'}"
+
+
+def checkpoint_cell_id(checkpoint: str) -> str:
+    """Return the id of the cell that holds a checkpoint's stub or answer."""
+    return checkpoint.replace(".", "-")

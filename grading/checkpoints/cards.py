@@ -1,0 +1,85 @@
+"""What a notebook shows: plain HTML cards that follow JupyterLab's theme, each with its text equivalent.
+
+Colour never stands alone: every card begins with a word. All text is escaped, since answers are shown back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+#: JupyterLab's own variables, so that a card is readable in light and dark themes; the second value is for elsewhere.
+_TEXT = "var(--jp-ui-font-color1, #1a1a1a)"
+_LAYER = "var(--jp-layout-color2, #f2f2f2)"
+_TONES = {
+    "pass": "var(--jp-success-color1, #2e7d32)",
+    "fail": "var(--jp-error-color1, #c62828)",
+    "note": "var(--jp-brand-color1, #1565c0)",
+}
+
+
+@dataclass(frozen=True)
+class Card:
+    """A framed message whose text form is fixed and whose HTML form may say more."""
+
+    #: Stored as the cell's text/plain: the same on every machine.
+    text: str
+    #: 'pass', 'fail' or 'note'.
+    tone: str
+    #: First line, in bold.
+    headline: str
+    #: Sentences below it.
+    sentences: tuple[str, ...] = ()
+    #: Pairs of name and value, shown as a small table.
+    rows: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        body = "".join(f'<p style="margin:4px 0 0">{escape(sentence)}</p>' for sentence in self.sentences if sentence)
+        return (
+            f'<div role="group" aria-label="{escape(self.headline, quote=True)}" style="border-left:5px solid '
+            f"{_TONES[self.tone]};background:{_LAYER};color:{_TEXT};padding:8px 12px;margin:4px 0;"
+            f'max-width:46em;line-height:1.45"><strong>{escape(self.headline)}</strong>{body}{_pairs(self.rows)}</div>'
+        )
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table with a caption and a text form."""
+
+    #: Stored as the cell's text/plain.
+    text: str
+    #: What the table is about.
+    caption: str
+    #: Column names.
+    columns: tuple[str, ...]
+    #: One tuple of cells a row.
+    rows: tuple[tuple[str, ...], ...]
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        cell = 'style="padding:3px 10px;text-align:left"'
+        head = "".join(f'<th scope="col" {cell}>{escape(name)}</th>' for name in self.columns)
+        rows = "".join(
+            "<tr>" + "".join(f"<td {cell}>{escape(value)}</td>" for value in row) + "</tr>" for row in self.rows
+        )
+        return (
+            f'<table style="color:{_TEXT};margin:4px 0"><caption style="text-align:left;font-weight:bold">'
+            f"{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def _pairs(rows: Sequence[tuple[str, str]]) -> str:
+    cell = "padding:2px 14px 2px 0;text-align:left;vertical-align:top;font-weight:normal"
+    shown = "".join(
+        f'<tr><th scope="row" style="{cell}">{escape(name)}</th>'
+        f'<td style="{cell};white-space:pre-wrap">{escape(value)}</td></tr>'
+        for name, value in rows
+        if value
+    )
+    return f'<table style="margin:6px 0 0;color:{_TEXT};border:none"><tbody>{shown}</tbody></table>' if shown else ""

@@ -1,0 +1,89 @@
+"""Looking things up in a ledger's entries, which are plain JSON here: what judges are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from labs.stats import percentile as percentile_of
+
+
+def measurements(entries: Iterable[dict], **wanted: object) -> list[dict]:
+    """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
+    return [
+        entry
+        for entry in entries
+        if entry.get("type") == "measurement" and all(entry.get(name) == value for name, value in wanted.items())
+    ]
+
+
+def first_measurement(entries: Iterable[dict], about: dict) -> dict | None:
+    """Return the oldest measurement whose fields equal ``about``, or None."""
+    return next(iter(measurements(entries, **about)), None)
+
+
+def latest(entries: Iterable[dict], **wanted: object) -> dict | None:
+    """Return the newest measurement whose fields equal ``wanted``, or None."""
+    found = measurements(entries, **wanted)
+    return found[-1] if found else None
+
+
+def answer_to(entries: Iterable[dict], question: str) -> object | None:
+    """Return the newest answer to a question, or None when there is none."""
+    found = [entry for entry in entries if entry.get("type") == "answer" and entry.get("question") == question]
+    return found[-1]["value"] if found else None
+
+
+def predictions_of(entries: Iterable[dict], question: str) -> list[dict]:
+    """Return the predictions made for a question, oldest first."""
+    return [entry for entry in entries if entry.get("type") == "prediction" and entry.get("question") == question]
+
+
+def prediction_in_time(entries: list[dict], question: str, about: dict) -> dict | None:
+    """Return the last prediction that precedes the first measurement it concerns, or None.
+
+    Both witnesses must agree: its place in the append-only ledger, and its time stamp.
+
+    Args:
+        entries: All entries in the ledger's order.
+        question: The prediction's question.
+        about: Fields of the measurements that it concerns.
+    """
+    first = first_measurement(entries, about)
+    before = entries if first is None else entries[: entries.index(first)]
+    made = [
+        entry
+        for entry in predictions_of(before, question)
+        if first is None or moment(entry["made_at"]) <= moment(first["started_at"])
+    ]
+    return made[-1] if made else None
+
+
+def moment(stamp: str) -> datetime:
+    """Return an ISO 8601 time stamp as a date and time that can be compared."""
+    return datetime.fromisoformat(stamp)
+
+
+def percentile(measurement: dict, q: float) -> float:
+    """Return a percentile of a measurement's samples, in their unit."""
+    return percentile_of(measurement["samples"], q)
+
+
+def accuracy(measurement: dict) -> float:
+    """Return the accuracy of an accuracy measurement, 0 to 1."""
+    return sum(measurement["samples"]) / len(measurement["samples"])
+
+
+def frames_per_second(measurement: dict) -> float:
+    """Return pictures a second: batch size over the median wall time of a call."""
+    return measurement["batch_size"] / percentile(measurement, 50)
+
+
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_close(value: float, expected: float, *, within: float = 0.01) -> bool:
+    """Return whether a number equals another up to a relative difference."""
+    return abs(value - expected) <= within * abs(expected)

@@ -1,0 +1,1 @@
+"""Checkpoints of the start: the machine, and how checkpoints themselves work."""

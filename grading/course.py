@@ -1,0 +1,54 @@
+"""The course's lessons, found by their names: ``notebooks/<part>/NN_verb_phrase.py``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.workspace import PROJECT_DIR
+
+#: Where the lessons live.
+NOTEBOOKS_DIR = PROJECT_DIR / "notebooks"
+
+_LESSON_NAME = re.compile(r"(\d{2})_[a-z0-9_]+\.py")
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One lesson: a py:percent source, and the notebook that is built from it."""
+
+    #: The reviewed source.
+    source: Path
+
+    @property
+    def number(self) -> int:
+        """Place in the course, from the file's name."""
+        return int(self.source.name[:2])
+
+    @property
+    def part(self) -> int:
+        """Part of the course, from the folder's name: 0 is the start."""
+        return int(self.source.parent.name.partition("_")[0])
+
+    @property
+    def name(self) -> str:
+        """File name without its ending, such as '11_measure_the_torch_model'."""
+        return self.source.stem
+
+    @property
+    def notebook(self) -> Path:
+        """The committed twin: same name, no outputs."""
+        return self.source.with_suffix(".ipynb")
+
+
+def lessons(*, part: int | None = None, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
+    """Return the lessons in the order in which they are taken.
+
+    Args:
+        part: Only this part; all when None.
+        root: Folder that holds the parts.
+    """
+    found = [Lesson(path) for path in root.glob("[0-9]_*/*.py") if _LESSON_NAME.fullmatch(path.name)]
+    found.sort(key=lambda lesson: lesson.number)
+    return [lesson for lesson in found if part is None or lesson.part == part]

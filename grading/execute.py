@@ -1,0 +1,142 @@
+"""Running one notebook in a kernel of its own, and saying what happened in a way that helps."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+#: A cell that takes longer than this hangs; the slowest honest one compiles and measures a model.
+CELL_TIMEOUT_S = 600
+
+#: How often the kernel's replies are looked for. nbclient 0.11 waits for one reply in a single long call, and a message
+#: of an Output widget on the same socket can make that call miss it until the timeout (jupyter/nbclient#312).
+_POLL_S = 0.25
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+#: Told before each code cell: how many code cells are done, how many there are.
+OnCell = Callable[[int, int], None]
+
+
+class LessonFailedError(RuntimeError):
+    """A lesson's notebook did not run to its end; the message shows the cell, what it printed and why it stopped."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A notebook that ran to its end."""
+
+    #: The notebook with its outputs.
+    notebook: NotebookNode
+    #: Wall time in seconds, kernel start included.
+    duration_s: float
+
+
+class PollingClient(NotebookClient):
+    """nbclient's client, looking for replies again and again instead of once."""
+
+    async def async_start_new_kernel_client(self):
+        """Return the kernel's client after its shell channel was made to poll."""
+        client = await super().async_start_new_kernel_client()
+        get_once = client.shell_channel.get_msg
+
+        async def get_in_slices(timeout: float | None = None):
+            from queue import Empty
+
+            deadline_s = None if timeout is None else time.monotonic() + timeout
+            while True:
+                left_s = _POLL_S if deadline_s is None else min(_POLL_S, deadline_s - time.monotonic())
+                try:
+                    return await get_once(timeout=max(0.0, left_s))
+                except Empty:
+                    if deadline_s is not None and time.monotonic() >= deadline_s:
+                        raise
+
+        client.shell_channel.get_msg = get_in_slices
+        return client
+
+
+def execute(
+    notebook: NotebookNode,
+    *,
+    folder: Path,
+    name: str,
+    cell_timeout_s: float = CELL_TIMEOUT_S,
+    on_cell: OnCell = lambda done, total: None,
+) -> Run:
+    """Run a notebook from top to bottom and return it with its outputs.
+
+    Args:
+        notebook: The notebook; its outputs are replaced.
+        folder: The kernel's working folder.
+        name: What the lesson is called in messages.
+        cell_timeout_s: Seconds after which a cell counts as hanging.
+        on_cell: Told before each code cell.
+
+    Raises:
+        LessonFailedError: A cell raised, hung, or took the kernel with it.
+    """
+    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    at = {"cell": 0}
+
+    def started(cell: NotebookNode, cell_index: int) -> None:
+        at["cell"] = cell_index
+        if cell.cell_type == "code":
+            on_cell(code.index(cell_index), len(code))
+
+    client = PollingClient(
+        notebook,
+        timeout=cell_timeout_s,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        # A kernel's own remarks (about its transport, say) would stand in the middle of the progress.
+        extra_arguments=["--log-level=ERROR"],
+        on_cell_start=started,
+    )
+    begin_s = time.monotonic()
+    try:
+        client.execute()
+    except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+        raise LessonFailedError(_explain(name, notebook.cells[at["cell"]], at["cell"], error)) from error
+    return Run(notebook, time.monotonic() - begin_s)
+
+
+def save(run: Run, path: Path) -> None:
+    """Write a notebook with its outputs."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(nbformat.writes(run.notebook) + "\n", encoding="utf-8")
+
+
+def _explain(name: str, cell: NotebookNode, index: int, error: Exception) -> str:
+    where = f"{name}, cell {index + 1} (id {cell.id})"
+    if isinstance(error, CellTimeoutError):
+        why = "did not finish in time"
+    elif isinstance(error, DeadKernelError):
+        why = "ended with the kernel's death; memory may have run out"
+    else:
+        why = f"raised {error.ename}: {_ANSI.sub('', str(error.evalue))}"
+    parts = [f"{where} {why}", "", *(f"    {line}" for line in cell.source.splitlines())]
+    printed = _printed(cell)
+    if printed:
+        parts += ["", "It had printed:", "", *(f"    {line}" for line in printed.splitlines()[-25:])]
+    return "\n".join(parts)
+
+
+def _printed(cell: NotebookNode) -> str:
+    pieces = []
+    for output in cell.get("outputs", []):
+        if output.output_type == "stream":
+            pieces.append(output.text)
+        elif output.output_type == "error":
+            pieces.append("\n".join(_ANSI.sub("", line) for line in output.traceback[-2:]))
+        else:
+            pieces.append(str(output.get("data", {}).get("text/plain", "")))
+    return "\n".join(piece.rstrip() for piece in pieces if piece.strip())

@@ -1,0 +1,48 @@
+"""The page of questions with points, generated from the checkpoints so that it cannot disagree with them."""
+
+from __future__ import annotations
+
+from grading.checkpoints import Checkpoint, all_checkpoints
+from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+
+#: The committed page.
+QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
+
+
+def questions_page() -> str:
+    """Return the page as Markdown: one section a lesson, one row a checkpoint."""
+    public = [one for one in all_checkpoints() if not one.hidden]
+    total = sum(one.points for one in public)
+    lines = [
+        "# Questions and points",
+        "",
+        f"{len(public)} checkpoints, {total} points in all. Each is answered in its lesson's notebook and judged by "
+        "`check(…)` there,",
+        "as often as you like. A prediction earns its points for being made before the measurement, right or wrong.",
+        "",
+        "Generated from the checkpoints by `python -m grading questions`.",
+    ]
+    for lesson in lessons():
+        of_lesson = [one for one in public if one.lesson == lesson.number]
+        if of_lesson:
+            lines += _section(lesson, of_lesson)
+    return "\n".join(lines) + "\n"
+
+
+def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
+    words = lesson.name[3:].replace("_", " ")
+    link = f"{lesson.source.parent.name}/{lesson.notebook.name}"
+    points = sum(one.points for one in checkpoints)
+    rows = [f"| `{one.id}` | {one.title} | {one.points} |" for one in checkpoints]
+    return [
+        "",
+        f"## [{lesson.number:02d} {words[:1].upper()}{words[1:]}]({link}) ({_points(points)})",
+        "",
+        "| checkpoint | asks for | points |",
+        "|---|---|---:|",
+        *rows,
+    ]
+
+
+def _points(count: int) -> str:
+    return "1 point" if count == 1 else f"{count} points"

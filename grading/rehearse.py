@@ -1,0 +1,161 @@
+"""The whole course without a student: every lesson solved and run in order, then the scoreboard.
+
+All lessons share one workspace, as a student's do. It is a fresh folder each time: nobody's own results are touched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from grading.build import build
+from grading.checkpoints import Checkpoint, all_checkpoints
+from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+from grading.execute import execute, save
+from grading.solve import AnswerKey, solve
+from labs.results import Ledger
+from labs.results.format import duration
+from labs.workspace import WORKSPACE_VARIABLE
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a workspace's ledger is worth at one checkpoint."""
+
+    #: The checkpoint.
+    checkpoint: Checkpoint
+    #: Points earned.
+    points: int
+    #: The verdict's sentence.
+    message: str
+
+
+def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
+    """Return the score at each public checkpoint of some lessons.
+
+    Args:
+        workspace: Folder that holds the ledger.
+        lesson_numbers: Lessons whose checkpoints count.
+    """
+    entries = Ledger(workspace / "ledger.jsonl").to_json()
+    found = []
+    for checkpoint in all_checkpoints():
+        if checkpoint.hidden or checkpoint.lesson not in lesson_numbers:
+            continue
+        verdict = checkpoint.verdict(entries)
+        found.append(Score(checkpoint, checkpoint.points if verdict.ok else 0, verdict.message))
+    return found
+
+
+def rehearse(part: int | None, keep: Path | None, console: Console) -> bool:
+    """Run the lessons solved, print the scoreboard, and return whether every point was earned.
+
+    Args:
+        part: Only this part of the course; all when None.
+        keep: Folder that receives the executed notebooks and the workspace; nothing is kept when None.
+        console: Where progress and results are shown.
+
+    Raises:
+        LessonFailedError: A lesson did not run to its end.
+    """
+    wanted, key = lessons(part=part), AnswerKey.read()
+    with _folder(keep) as folder:
+        run_all(wanted, lambda lesson: solve(lesson, key), folder, console)
+        found = scores(folder / "workspace", lesson_numbers={lesson.number for lesson in wanted})
+    console.print(scoreboard(found))
+    if keep:
+        console.print(f"Executed notebooks and their ledger are in {keep}")
+    return all(score.points == score.checkpoint.points for score in found)
+
+
+def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[str, float]:
+    """Run notebooks in the lessons' order in one workspace below ``folder``, and return seconds by lesson.
+
+    Args:
+        wanted: Lessons to run.
+        make: Returns the notebook to run for a lesson (``build`` for stubs, or a solver).
+        folder: Receives the executed notebooks, and the workspace in ``workspace/``.
+        console: Where progress is shown.
+    """
+    spent_s: dict[str, float] = {}
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with _workspace(folder / "workspace"), Progress(*columns, console=console, transient=True) as progress:
+        for lesson in wanted:
+            task = progress.add_task(lesson.name)
+            run = execute(
+                make(lesson),
+                # Next to the lessons, as in JupyterLab, so that a path relative to the notebook would work alike.
+                folder=lesson.source.parent,
+                name=lesson.name,
+                on_cell=lambda done, total, task=task, name=lesson.name: progress.update(
+                    task, description=f"{name}: cell {done + 1} of {total}"
+                ),
+            )
+            progress.remove_task(task)
+            save(run, folder / lesson.notebook.name)
+            spent_s[lesson.name] = run.duration_s
+            console.print(f"{lesson.name}: {duration(run.duration_s)}")
+    console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
+    return spent_s
+
+
+def stubs(lesson: Lesson) -> NotebookNode:
+    """Return the notebook as students get it."""
+    return build(lesson)
+
+
+def scoreboard(found: list[Score]) -> Table:
+    """Return the scores as a table, with the reason beside each checkpoint that is not earned."""
+    earned, most = sum(one.points for one in found), sum(one.checkpoint.points for one in found)
+    table = Table(title=f"Scoreboard: {earned} of {most} points", title_justify="left")
+    for name in ("lesson", "checkpoint", "points", "asks", "says"):
+        table.add_column(name, justify="right" if name == "points" else "left")
+    for one in found:
+        full = one.points == one.checkpoint.points
+        table.add_row(
+            f"{one.checkpoint.lesson:02d}",
+            one.checkpoint.id,
+            f"{one.points}/{one.checkpoint.points}",
+            one.checkpoint.title,
+            "" if full else one.message,
+            style="" if full else "bold",
+        )
+    return table
+
+
+@contextlib.contextmanager
+def _folder(keep: Path | None) -> Iterator[Path]:
+    if keep is None:
+        with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
+            yield Path(name)
+        return
+    if keep.resolve().is_relative_to(NOTEBOOKS_DIR.resolve()):
+        raise ValueError(f"{keep} lies among the lessons, where students would find the answers: name another folder")
+    if (keep / "workspace" / "ledger.jsonl").exists():
+        raise ValueError(f"{keep} holds an earlier rehearsal, whose points would count again: name a new folder")
+    keep.mkdir(parents=True, exist_ok=True)
+    yield keep
+
+
+@contextlib.contextmanager
+def _workspace(folder: Path) -> Iterator[None]:
+    """Point this process, and the kernels it starts, at a workspace."""
+    folder.mkdir(parents=True, exist_ok=True)
+    before = os.environ.get(WORKSPACE_VARIABLE)
+    os.environ[WORKSPACE_VARIABLE] = str(folder.resolve())
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[WORKSPACE_VARIABLE]
+        else:
+            os.environ[WORKSPACE_VARIABLE] = before

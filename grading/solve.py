@@ -1,0 +1,176 @@
+"""From a lesson and the answer key to its solved notebook: each stub is replaced by the answer of the same id.
+
+Answers stand in ``grading/answers/*.py`` as py:percent cells that carry ``checkpoint="…"``. They never leave this room:
+solved notebooks are written to a folder that the caller names, never beside the lessons.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from grading.build import build, read_source, text_of
+from grading.checkpoints import all_checkpoints
+from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+
+#: Where the answers live.
+ANSWERS_DIR = Path(__file__).with_name("answers")
+
+
+class AnswerKeyError(ValueError):
+    """Lessons, checkpoints and answers do not fit together; the message names the id."""
+
+
+@dataclass(frozen=True)
+class AnswerKey:
+    """Answer cells by checkpoint id."""
+
+    #: Code that replaces a student's cell.
+    answers: dict[str, str]
+
+    @classmethod
+    def read(cls, folder: Path = ANSWERS_DIR) -> AnswerKey:
+        """Return the answers of all files in a folder.
+
+        Raises:
+            AnswerKeyError: A cell says no checkpoint, two cells say the same, or one still holds a stub.
+        """
+        answers: dict[str, str] = {}
+        for path in sorted(folder.glob("*.py")):
+            for cell in read_source(path).cells:
+                if cell.cell_type != "code" or _is_docstring(cell.source):
+                    continue
+                name = cell.metadata.get("checkpoint")
+                if not name:
+                    raise AnswerKeyError(f'{path.name}: a cell says no checkpoint="…": {cell.source[:60]!r}')
+                if name in answers:
+                    raise AnswerKeyError(f"{path.name}: {name} is answered twice")
+                if has_stub(cell.source):
+                    raise AnswerKeyError(f"{path.name}: the answer to {name} still holds the stub's dots")
+                answers[name] = cell.source
+        return cls(answers)
+
+
+def graft_answers(notebook: NotebookNode, key: AnswerKey) -> NotebookNode:
+    """Replace each checkpoint cell's source by its answer; ids and everything else stay.
+
+    Raises:
+        AnswerKeyError: A checkpoint has no answer, or its cell in the lesson holds no stub (an answer has leaked).
+    """
+    for cell in checkpoint_cells(notebook):
+        name = cell.metadata.checkpoint
+        if name not in key.answers:
+            raise AnswerKeyError(f"{name} has no answer in grading/answers")
+        if not has_stub(cell.source):
+            raise AnswerKeyError(f"{name}: the lesson's cell holds no dots to replace; has its answer leaked?")
+        cell.source = key.answers[name]
+    return notebook
+
+
+def say_that_it_is_solved(notebook: NotebookNode, key: AnswerKey) -> NotebookNode:
+    """Begin with a warning, so that a solved notebook is not handed out by mistake."""
+    warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
+    warning.id = "solved"
+    notebook.cells.insert(0, warning)
+    return notebook
+
+
+Step = Callable[[NotebookNode, AnswerKey], NotebookNode]
+
+#: What happens to a lesson's notebook on its way to a solved one, in this order.
+STEPS: tuple[Step, ...] = (graft_answers, say_that_it_is_solved)
+
+
+def solve(lesson: Lesson, key: AnswerKey) -> NotebookNode:
+    """Return a lesson's solved notebook, not run yet.
+
+    Raises:
+        AnswerKeyError: Lesson and answers do not fit together.
+    """
+    notebook = build(lesson)
+    for step in STEPS:
+        notebook = step(notebook, key)
+    return notebook
+
+
+def write_solved(wanted: Iterable[Lesson], folder: Path) -> list[Path]:
+    """Write solved notebooks to a folder and return their paths, in the lessons' order.
+
+    Raises:
+        AnswerKeyError: The folder lies among the lessons, or lessons and answers do not fit together.
+    """
+    folder = folder.resolve()
+    if folder.is_relative_to(NOTEBOOKS_DIR.resolve()):
+        raise AnswerKeyError(f"{folder} lies among the lessons, where students would find it: name another folder")
+    key = AnswerKey.read()
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for lesson in wanted:
+        path = folder / lesson.notebook.name
+        path.write_text(text_of(solve(lesson, key)), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def require_whole() -> None:
+    """Make sure that every checkpoint stands in one lesson with its check and has one answer, and nothing is left.
+
+    Raises:
+        AnswerKeyError: Something does not; the message names all ids concerned.
+    """
+    asked: list[str] = []
+    checked: set[str] = set()
+    for lesson in lessons():
+        notebook = build(lesson)
+        asked += [cell.metadata.checkpoint for cell in checkpoint_cells(notebook)]
+        checked |= _calls_of("check", notebook)
+    public = {one.id for one in all_checkpoints() if not one.hidden}
+    answered = set(AnswerKey.read().answers)
+    faults = {
+        "stands in two lessons": {name for name in asked if asked.count(name) > 1},
+        "is defined but no lesson asks for it": public - set(asked),
+        "is asked for but not defined": set(asked) - public,
+        "is asked for but never checked": set(asked) - checked,
+        "is answered but no lesson asks for it": answered - set(asked),
+        "is asked for but not answered": set(asked) - answered,
+    }
+    found = [f"{name} {fault}" for fault, names in faults.items() for name in sorted(names)]
+    if found:
+        raise AnswerKeyError("; ".join(found))
+
+
+def checkpoint_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the cells that carry a checkpoint, in order."""
+    return [cell for cell in notebook.cells if "checkpoint" in cell.metadata]
+
+
+def has_stub(source: str) -> bool:
+    """Return whether code still holds the stub's dots: ``...``, or the text '...'."""
+    return any(
+        isinstance(node, ast.Constant) and (node.value is ... or node.value == "...")
+        for node in ast.walk(ast.parse(source))
+    )
+
+
+def _is_docstring(source: str) -> bool:
+    body = ast.parse(source).body
+    return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(getattr(body[0].value, "value", 0), str)
+
+
+def _calls_of(function: str, notebook: NotebookNode) -> set[str]:
+    """Return the first arguments of all calls of a function in a notebook's code."""
+    return {
+        node.args[0].value
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "id", "") == function
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    }
