@@ -1,0 +1,59 @@
+"""The manager's three targets, which the whole course works towards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one way of serving must reach; None where nothing is asked."""
+
+    #: Stable name: 'server-cpu', 'server-gpu' or 'device'.
+    name: str
+    #: The way of serving in words.
+    title: str
+    #: The machine that it is meant for.
+    machine: str
+    #: Median latency of a single picture must be below this, in seconds.
+    p50_s: float
+    #: Pictures a second in a batch, at least.
+    batch_fps: float | None = None
+    #: Size of the model's file must be below this, in bytes.
+    size_bytes: int | None = None
+
+    def rows(self) -> dict[str, str]:
+        """Return the target as text for a table."""
+        return {
+            "option": self.title,
+            "median latency": f"< {self.p50_s * 1e3:g} ms",
+            "batch throughput": "" if self.batch_fps is None else f"≥ {self.batch_fps:g} frames/s",
+            "size": "" if self.size_bytes is None else f"< {self.size_bytes / 1e6:g} MB",
+            "machine": self.machine,
+        }
+
+
+TARGETS: tuple[Target, ...] = (
+    Target("server-cpu", "Server, CPU", "AMD EPYC 7763", p50_s=3e-3, batch_fps=1000),
+    Target("server-gpu", "Server, GPU", "NVIDIA A100 or A30", p50_s=1e-3, batch_fps=5000),
+    Target("device", "On device", "Raspberry Pi 5, 4 × Cortex-A76", p50_s=15e-3, size_bytes=5_000_000),
+)
+
+
+def target(name: str) -> Target:
+    """Return a target by name.
+
+    Raises:
+        KeyError: There is none; the names are 'server-cpu', 'server-gpu' and 'device'.
+    """
+    for one in TARGETS:
+        if one.name == name:
+            return one
+    raise KeyError(f"no target {name!r}; there are {', '.join(one.name for one in TARGETS)}")
+
+
+def target_table() -> pd.DataFrame:
+    """Return the targets as a table of text."""
+    return pd.DataFrame([one.rows() for one in TARGETS]).set_index("option")
