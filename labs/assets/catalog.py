@@ -1,0 +1,172 @@
+"""One way to a data set or model by its name, whether it comes with the checkout or is fetched."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from labs.assets.errors import UnknownAssetError
+from labs.assets.manifest import Embedded, embedded
+from labs.assets.verify import verify_files
+
+if TYPE_CHECKING:
+    from labs.assets.fetch import Progress
+
+#: What the lessons use unless told otherwise.
+DEFAULT_DATASET = "food11-mini"
+DEFAULT_MODEL = "food11-mini-mobilenetv2"
+
+_RESTORE = "Restore it with `git checkout -- assets`, or clone the repository again"
+
+
+@dataclass(frozen=True)
+class Remote:
+    """A data set or model that is fetched from a configured address."""
+
+    #: Name under which it is asked for.
+    name: str
+    #: `dataset` or `model`.
+    kind: str
+    #: What it is called where it is published.
+    published_name: str
+    #: What it is, in a few words.
+    summary: str
+    #: File that is handed over, in the folder of what was made from the download; empty: the folder itself.
+    result: str = ""
+    #: Git blob id of the published file, when it is known.
+    git_blob: str | None = None
+    #: Largest download that is accepted, in bytes.
+    max_bytes: int = 64 << 20
+    #: Room that unpacking needs, as a multiple of the download's size.
+    unpacked_ratio: float = 1.0
+
+
+#: Everything that can be fetched.
+REMOTE: dict[str, Remote] = {
+    remote.name: remote
+    for remote in (
+        Remote(
+            "food11",
+            "dataset",
+            "Food-11.archive",
+            "the real Food-11: 16,643 photographs in a zip or tar",
+            max_bytes=4 << 30,
+            unpacked_ratio=1.1,
+        ),
+        Remote(
+            "food11-mobilenetv2",
+            "model",
+            "food11.pth",
+            "the course's published MobileNetV2, turned into safetensors",
+            result="food11-mobilenetv2.safetensors",
+            git_blob="b550214474f469ca65c2eb6c30f383ef4e7e8c7a",
+        ),
+        Remote(
+            "food11-mobilenetv2-onnx",
+            "model",
+            "food11.onnx",
+            "the course's published MobileNetV2 as ONNX",
+            result="food11-mobilenetv2.onnx",
+            git_blob="b3dba6529bf29980fa0903871d4de4a4a61bca97",
+        ),
+    )
+}
+
+
+def dataset(name: str = DEFAULT_DATASET, progress: Progress | None = None) -> Path:
+    """Return the folder of a data set in Food-11's form, checked, and fetched first where it has to be.
+
+    Args:
+        name: `food11-mini` (comes with the checkout) or `food11` (fetched from a configured address).
+        progress: Told about the bytes of a download so far and in all.
+
+    Returns:
+        A folder that holds `training`, `validation` and `evaluation`; `labs.dataset` reads it.
+
+    Raises:
+        UnknownAssetError: No data set has this name.
+        NotConfiguredError: It has to be fetched, and no address is set.
+        AssetError: As `labs.assets.errors` lists: the server, the disk or the file is at fault.
+    """
+    return _path_of(name, "dataset", progress)
+
+
+def model(name: str = DEFAULT_MODEL, progress: Progress | None = None) -> Path:
+    """Return the file of a model, checked, and fetched first where it has to be.
+
+    Args:
+        name: `food11-mini-mobilenetv2` (comes with the checkout), `food11-mobilenetv2` or
+            `food11-mobilenetv2-onnx` (fetched from a configured address).
+        progress: Told about the bytes of a download so far and in all.
+
+    Returns:
+        A `.safetensors` file for `labs.models.load_mobilenet_v2`, or an `.onnx` file.
+
+    Raises:
+        UnknownAssetError: No model has this name.
+        NotConfiguredError: It has to be fetched, and no address is set.
+        AssetError: As `labs.assets.errors` lists: the server, the disk or the file is at fault.
+    """
+    return _path_of(name, "model", progress)
+
+
+def verify(name: str) -> Path:
+    """Read every file of a data set or model, compare all hashes, and return its path; nothing is fetched.
+
+    Args:
+        name: Any known name.
+
+    Returns:
+        As `dataset` and `model` do.
+
+    Raises:
+        UnknownAssetError: Nothing has this name.
+        NotConfiguredError: It has not been fetched.
+        IntegrityError: A file is missing, changed or too many.
+    """
+    if name not in REMOTE and (item := embedded().get(name)):
+        return _checked(item, thorough=True)
+    from labs.assets.store import installed
+
+    return installed(remote_of(name), thorough=True)
+
+
+def _path_of(name: str, kind: str, progress: Progress | None) -> Path:
+    """Return the path of an asset of one kind."""
+    item = REMOTE.get(name) or embedded().get(name) or remote_of(name)
+    if item.kind != kind:
+        raise UnknownAssetError(f"{name!r} is a {item.kind}: ask labs.assets.{item.kind}({name!r}) for it")
+    if isinstance(item, Remote):
+        from labs.assets.store import obtain  # httpx and the rest are needed only here
+
+        return obtain(item, progress)
+    return _checked(item)
+
+
+def _checked(item: Embedded, *, thorough: bool = False) -> Path:
+    """Return the path of an embedded asset when its files are the recorded ones."""
+    verify_files(item.root, item.files, _RESTORE, thorough=thorough, strangers=item.kind == "dataset")
+    return item.path
+
+
+def remote_of(name: str) -> Remote:
+    """Return what can be fetched under a name.
+
+    Args:
+        name: A name of `REMOTE`.
+
+    Returns:
+        Its description.
+
+    Raises:
+        UnknownAssetError: Nothing has this name; the message offers the nearest one that there is.
+    """
+    if name in REMOTE:
+        return REMOTE[name]
+    names = [*embedded(), *REMOTE]
+    near = difflib.get_close_matches(name, names, 1)
+    near += [remote.name for remote in REMOTE.values() if remote.published_name == name]
+    hint = f"did you mean {near[-1]!r}?" if near else f"there are {', '.join(names)}"
+    raise UnknownAssetError(f"no data set or model is called {name!r}; {hint}")
