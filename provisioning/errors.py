@@ -1,0 +1,167 @@
+"""Typed errors of this room: each says what happened, the likely mistake, and the way out."""
+
+from __future__ import annotations
+
+
+class ProvisioningError(Exception):
+    """Something that a student or instructor can act on.
+
+    Args:
+        what: what was observed, in one sentence with the names and statuses that were seen.
+        likely: the likely mistake; the class's own sentence when left out.
+        way_out: what to do next; the class's own sentence when left out.
+
+    Attributes:
+        likely: see Args.
+        way_out: see Args.
+        transient: True when trying the same step again shortly may succeed without anybody's help.
+    """
+
+    likely = "Something unforeseen."
+    way_out = "Run the same cell again; it resumes where it stopped."
+    transient = False
+
+    def __init__(self, what: str, *, likely: str | None = None, way_out: str | None = None):
+        super().__init__(what)
+        self.what = what
+        self.likely = likely or type(self).likely
+        self.way_out = way_out or type(self).way_out
+
+    def __str__(self) -> str:
+        return f"{self.what}\n  Likely:  {self.likely}\n  Way out: {self.way_out}"
+
+
+class NotSignedInError(ProvisioningError):
+    """The identity service refused the credentials (401)."""
+
+    likely = "The session's token has expired, or the rehearsal's environment variables are missing."
+    way_out = (
+        "On Chameleon: open a new terminal or restart your Jupyter server from the hub, then run this again. "
+        "In rehearsal: `python -m provisioning rehearsal status`, and restart the kernel."
+    )
+
+
+class NotAllowedError(ProvisioningError):
+    """The service understood and refused (403)."""
+
+    likely = "Your account is not a member of the chosen project, or the project's quota does not allow this."
+    way_out = "Check the project's name in the first cell; ask the instructor to add you or to raise the quota."
+
+
+class ServiceBusyError(ProvisioningError):
+    """A service could not be reached or answered 5xx; nothing is known to be wrong with the request."""
+
+    likely = "The site is overloaded or in maintenance."
+    way_out = "Run the cell again in a minute; if it stays so, look at Chameleon's status page for an outage."
+    transient = True
+
+
+class WrongRequestError(ProvisioningError):
+    """The service rejected the request itself (400, 409)."""
+
+    likely = "A date in the past, a name of a node type that this site does not have, or a name already taken."
+    way_out = "Correct the value that the message names, and run the cell again."
+
+
+class NoCapacityError(ProvisioningError):
+    """Nobody can have that resource in that time: others have it."""
+
+    likely = "Every matching machine is reserved by others for at least part of the time you asked for."
+    way_out = "Open the planner: it shows the next free blocks and the next machine of the fall-back ladder."
+
+
+class LeaseMissingError(ProvisioningError):
+    """No usable lease of that name exists at that site."""
+
+    likely = "The name or the site differs from the one you reserved, or the lease has ended."
+    way_out = "Run the reservation notebook, or copy the lease's name from the Chameleon web page (Leases)."
+
+
+class LeaseNotStartedError(ProvisioningError):
+    """The lease is there and starts later."""
+
+    likely = "You are early."
+    way_out = "Come back at that time; a machine cannot be booted before its lease is active."
+
+
+class LeaseFailedError(ProvisioningError):
+    """The lease is in ERROR. python-chi's own `submit` and `wait` return normally in that state."""
+
+    likely = "The site could not set the reservation up; often the node was taken out of service."
+    way_out = "Release this lease and reserve another node by name, or the next machine of the ladder."
+
+
+class LeaseEndedError(ProvisioningError):
+    """The lease ended while work was going on."""
+
+    likely = "The block was too short for what was left to do."
+    way_out = "Reserve a new block. Results recorded on your side are kept; the machine's disk is gone."
+
+
+class ServerFailedError(ProvisioningError):
+    """The server or container is in ERROR. python-chi's own `submit` and `wait` return normally then."""
+
+    likely = "The node did not boot; it happens with bare metal."
+    way_out = (
+        "Run the step again: it removes the failed server and boots once more. "
+        "After a second failure reserve another node by name and report the first to the site."
+    )
+
+
+class NoAddressError(ProvisioningError):
+    """The site has no floating IP left for this project."""
+
+    likely = "Earlier work in your project was not released, and its addresses are idle."
+    way_out = "`python -m provisioning sweep --mine` lists yours; release those, or ask the instructor to sweep."
+
+
+class NotReachableError(ProvisioningError):
+    """The machine is ACTIVE and does not answer on the port."""
+
+    likely = "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed."
+    way_out = "Run the step again, it waits once more; a reboot from the web page's Instances helps when it hangs."
+
+
+class NoKeyError(ProvisioningError):
+    """There is no SSH key to put on the server, or the one at hand does not open it."""
+
+    likely = "The key pair was made on another machine, so the private key is not here."
+    way_out = (
+        "On Chameleon's Jupyter the key is ready. Elsewhere: set OS_KEYPAIR_PRIVATE_KEY and "
+        "OS_KEYPAIR_PUBLIC_KEY to a pair made by `ssh-keygen`, release the server, and boot it again."
+    )
+
+
+class CommandFailedError(ProvisioningError):
+    """A set-up command on the machine ended with an exit code other than 0."""
+
+    likely = "A download broke off, or the disk is full."
+    way_out = "Read the log's last lines above; run the step again, it continues after what was already done."
+
+
+class StepTimeoutError(ProvisioningError):
+    """A step did not finish within its time-out."""
+
+    likely = "The site is slower than usual today."
+    way_out = "Run it again: work that goes on in the background is picked up, not started twice."
+
+
+class UnhealthyError(ProvisioningError):
+    """The machine is up, and a check of what the lessons need failed."""
+
+    likely = "A service did not start, or the machine is not the kind that this part needs."
+    way_out = "The list above names each failed check; run the step that it belongs to again."
+
+
+class NotReleasedError(ProvisioningError):
+    """Something could not be deleted and still counts against you."""
+
+    likely = "A service refused or was slow; a resource in ERROR sometimes needs a second request."
+    way_out = "Run the release again in a minute; what stays after that, `python -m provisioning sweep` shows."
+
+
+class CancelledError(ProvisioningError):
+    """The user asked to stop."""
+
+    likely = "You pressed cancel, or the kernel was interrupted."
+    way_out = "Run the cell again to resume; release the lease when you do not go on."

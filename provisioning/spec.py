@@ -1,0 +1,142 @@
+"""What each part needs: its block of time, its ladder of machines, and what is installed on them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal, get_args
+
+from provisioning.testbed import ResourceKind
+
+Part = Literal["model", "edge", "system"]
+PARTS: tuple[Part, ...] = get_args(Part)
+
+#: Every resource that the labs make starts with this, so that a sweep can tell the labs' things from others'.
+NAME_PREFIX = "serve"
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One kind of machine on which a part can run."""
+
+    #: Words for people.
+    name: str
+    #: Site's name, such as ``CHI@TACC``.
+    site: str
+    #: What is reserved there: a bare-metal node, an edge device, or a KVM flavour.
+    resource: ResourceKind
+    #: Node type, device machine name or flavour name.
+    type: str
+    #: Disk image of the server, or image reference of the container.
+    image: str
+    #: Folder under ``provisioning/node/`` whose scripts and pinned packages fit.
+    machine: str
+    #: Account to sign in with.
+    user: str
+    #: One line about the hardware, for the planner.
+    hardware: str
+    #: Usual time from request to ACTIVE.
+    boot_s: float
+    #: When to give up; bare metal has been seen to need half an hour.
+    boot_timeout_s: float
+    #: Minute of the hour at which a block ends: back-to-back leases race, so the last minutes stay free.
+    end_minute: int
+    #: What differs for the lesson from the first rung; empty on the first.
+    changes: str
+
+    @property
+    def is_edge(self) -> bool:
+        """True when the machine is a container on a device, reached without SSH."""
+        return self.resource == "device"
+
+
+@dataclass(frozen=True)
+class PartSpec:
+    """One part of the course, as far as machines are concerned."""
+
+    part: Part
+    #: Words for people.
+    title: str
+    #: Length of the block, the minutes after the end minute included.
+    hours: int
+    #: Machines in order of preference.
+    ladder: tuple[Rung, ...]
+    #: Usual seconds of each step on the first rung.
+    expected_s: Mapping[str, float]
+    #: What to read before the block.
+    read_first: str
+    #: What to rehearse before the block.
+    rehearse_first: str
+
+    def rung(self, site: str, type_name: str | None = None) -> Rung:
+        """Return the first rung at the site, of the type when one is given.
+
+        Raises:
+            KeyError: this part never runs there; the message lists where it does.
+        """
+        for rung in self.ladder:
+            if rung.site == site and type_name in (None, rung.type):
+                return rung
+        known = ", ".join(f"{r.type} at {r.site}" for r in self.ladder)
+        raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {known}")
+
+
+@cache
+def load_spec(part: Part) -> PartSpec:
+    """Return what the part needs, as ``sites/<part>.toml`` says.
+
+    Args:
+        part: ``"model"``, ``"edge"`` or ``"system"``.
+
+    Raises:
+        ValueError: no such part, or its file has an unknown or missing field.
+    """
+    if part not in PARTS:
+        raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
+    text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
+    table = tomllib.loads(text)
+    expected_s = {name: float(value) for name, value in table["expected_s"].items()}
+    try:
+        ladder = tuple(_rung(entry, table, expected_s) for entry in table["rung"])
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"sites/{part}.toml: a rung has an unknown or missing field: {error}") from error
+    return PartSpec(
+        part=part,
+        title=table["title"],
+        hours=table["hours"],
+        ladder=ladder,
+        expected_s=expected_s,
+        read_first=table["read_first"],
+        rehearse_first=table["rehearse_first"],
+    )
+
+
+def _rung(entry: dict, table: dict, expected_s: Mapping[str, float]) -> Rung:
+    boot_s = expected_s.get("container" if entry["resource"] == "device" else "server", 600.0)
+    return Rung(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+
+
+def owner_name(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the student's short name, fit for resource names: lower case letters, digits and hyphens.
+
+    Chameleon's Jupyter sets ``OS_USERNAME`` or ``NB_USER``; a laptop has ``USER``. An address loses its domain.
+    """
+    for variable in ("LABS_OWNER", "OS_USERNAME", "NB_USER", "USER"):
+        raw = environ.get(variable, "")
+        name = re.sub(r"[^a-z0-9]+", "-", raw.split("@")[0].lower()).strip("-")
+        if name:
+            return name
+    return "student"
+
+
+def resource_name(part: Part, owner: str | None = None) -> str:
+    """Return the one name that lease, server, container and addresses of this student and part carry.
+
+    A class shares one project, and duplicate names are allowed there, so the owner is part of the name.
+    """
+    return f"{NAME_PREFIX}-{part}-{owner or owner_name()}"

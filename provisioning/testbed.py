@@ -1,0 +1,251 @@
+"""The seam between this room and a testbed: a protocol and the plain values that cross it.
+
+Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
+python-chi. Two things implement it: :mod:`provisioning.chameleon` through python-chi, for the real sites and for the
+rehearsal testbed alike, and a few dozen lines of memory in the tests.
+
+Calls are single requests. None waits: the steps poll, so that a wait can report progress and be cancelled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, Protocol
+
+#: Called with each line of output as it arrives.
+LineSink = Callable[[str], None]
+
+MachineKind = Literal["server", "container"]
+ResourceKind = Literal["node", "device", "flavor"]
+
+
+@dataclass(frozen=True)
+class Reservation:
+    """One resource inside a lease."""
+
+    #: Identifier that a server or container names to be placed on the reserved resource.
+    id: str
+    #: Blazar's resource type: ``physical:host``, ``device``, ``flavor:instance``.
+    resource_type: str
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A reservation of resources for a block of time."""
+
+    id: str
+    name: str
+    #: Blazar's word in capitals: PENDING, STARTING, ACTIVE, TERMINATED, ERROR, …
+    status: str
+    #: Block of time, with time zone UTC.
+    start: datetime
+    end: datetime
+    #: What is reserved, in the order of the request.
+    reservations: tuple[Reservation, ...] = ()
+    #: Identifier of the account that made it.
+    owner_id: str = ""
+    #: When it was made, UTC; None where the service does not say.
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class LeaseRequest:
+    """What to reserve, and when."""
+
+    name: str
+    #: What is reserved: a bare-metal node, an edge device, or a KVM flavour.
+    resource: ResourceKind
+    #: Node type, device machine name, or flavour name.
+    type: str
+    #: Start with time zone, or None for now.
+    start: datetime | None
+    #: End with time zone.
+    end: datetime
+    #: One named node or device; None takes any of the type.
+    node: str | None = None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A server (bare metal or KVM) or an edge container."""
+
+    id: str
+    name: str
+    kind: MachineKind
+    #: The service's word in capitals: BUILD, ACTIVE, ERROR for servers; CREATING, RUNNING, ERROR for containers.
+    status: str
+    #: Floating IP addresses bound to it.
+    addresses: tuple[str, ...] = ()
+    #: The service's reason when the status is ERROR, else empty.
+    fault: str = ""
+    #: When it was made, UTC; None where the service does not say.
+    created: datetime | None = None
+
+    @property
+    def up(self) -> bool:
+        """True when the service calls it usable."""
+        return self.status in {"ACTIVE", "RUNNING"}
+
+    @property
+    def failed(self) -> bool:
+        """True when it will not come up by itself."""
+        return self.status in {"ERROR", "DEAD", "STOPPED", "DELETED", "SHUTOFF"}
+
+
+@dataclass(frozen=True)
+class ServerRequest:
+    """A server to boot on a reservation."""
+
+    name: str
+    reservation_id: str
+    #: Name of the disk image.
+    image: str
+    #: Name of the flavour; bare metal has one.
+    flavor: str = "baremetal"
+
+
+@dataclass(frozen=True)
+class ContainerRequest:
+    """A container to launch on a reserved edge device."""
+
+    name: str
+    reservation_id: str
+    #: Image reference with a tag; it must have an arm64 build.
+    image: str
+    #: Ports to open, as Zun writes them: ``"8888/tcp"``.
+    ports: tuple[str, ...] = ()
+    #: Environment of the container.
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Address:
+    """A floating IP that the project holds."""
+
+    id: str
+    address: str
+    #: Network port it is bound to; None while idle.
+    port_id: str | None = None
+    #: Tag or text set at allocation; ours is the resource name, so that a sweep can tell whose it is.
+    label: str = ""
+    #: When it was allocated, UTC; None where the service does not say.
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A block volume (KVM sites only)."""
+
+    id: str
+    name: str
+    status: str
+    size_gb: int
+    #: When it was made, UTC; None where the service does not say.
+    created: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Booking:
+    """A time in which somebody has a resource."""
+
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A node or device of one type, and when it is taken."""
+
+    #: Site's name, such as ``CHI@TACC``.
+    site: str
+    #: Name by which it is reserved: node name or device name.
+    name: str
+    #: Node type or device machine name.
+    type: str
+    #: One line about the hardware, as the site's own catalogue tells it.
+    detail: str = ""
+    #: False while the site has taken it out of service.
+    reservable: bool = True
+    #: Known bookings, in any order.
+    bookings: tuple[Booking, ...] = ()
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command on a machine ended."""
+
+    #: 0 when it did what it should.
+    exit_code: int
+    #: Everything it printed, standard error included.
+    output: str
+
+
+class Shell(Protocol):
+    """A way to run commands on a machine and to put files there."""
+
+    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+        """Return how the command ended; a non-zero exit code does not raise."""
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy one local file to an absolute path, or one under the remote home, on the machine."""
+
+
+class Testbed(Protocol):
+    """One site of a testbed, seen by one project."""
+
+    #: Name of the site, such as ``CHI@TACC``.
+    site: str
+
+    def leases(self) -> Sequence[Lease]:
+        """Return the project's leases that are visible to this account."""
+
+    def reserve(self, request: LeaseRequest) -> Lease:
+        """Return the new lease, which may still be PENDING."""
+
+    def delete_lease(self, lease_id: str) -> None:
+        """Ask for the lease's deletion; a missing one is fine."""
+
+    def machines(self) -> Sequence[Machine]:
+        """Return servers and containers; a site has one of the two."""
+
+    def boot(self, request: ServerRequest) -> None:
+        """Ask for a server; look it up by name afterwards."""
+
+    def launch(self, request: ContainerRequest) -> None:
+        """Ask for a container; look it up by name afterwards."""
+
+    def delete_machine(self, machine: Machine) -> None:
+        """Ask for its deletion; a missing one is fine."""
+
+    def container_log(self, machine: Machine) -> str:
+        """Return what the container has printed so far."""
+
+    def addresses(self) -> Sequence[Address]:
+        """Return the project's floating IPs."""
+
+    def allocate_address(self, label: str) -> Address:
+        """Return a floating IP that is new to the project; raise :class:`~provisioning.errors.NoAddressError`."""
+
+    def attach_address(self, address: Address, machine: Machine) -> None:
+        """Bind the floating IP to the machine's first port that can carry it."""
+
+    def delete_address(self, address_id: str) -> None:
+        """Give the floating IP back; a missing one is fine."""
+
+    def volumes(self) -> Sequence[Volume]:
+        """Return the project's volumes; empty where the site has no volume service."""
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Ask for the volume's deletion; a missing one is fine."""
+
+    def reachable(self, host: str, port: int, timeout_s: float = 5.0) -> bool:
+        """Return whether a TCP connection from here succeeds."""
+
+    def shell(self, machine: Machine, user: str) -> Shell:
+        """Return a shell on the machine: SSH for servers, the container service's execute for containers."""
+
+    def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
+        """Return every node or device of the type with its bookings."""
