@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Makes ~/.serving-labs/venv with the machine's pinned packages. Running it again only checks.
+# Usage: environment.sh MACHINE PART
+set -euo pipefail
+
+machine=$1
+root="$HOME/serving-labs"
+node="$root/provisioning/node/$machine"
+own="$HOME/.serving-labs"
+venv="$own/venv"
+uv_version=0.9.30
+# What the packages take unpacked, with the download beside it for a while.
+case "$machine" in
+  a100) needed_gb=18 ;;
+  p100) needed_gb=16 ;;
+  *) needed_gb=3 ;;
+esac
+
+if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+  # In rehearsal the laptop's own environment stands in for several gigabytes of packages; nothing is downloaded.
+  mkdir -p "$venv/bin"
+  for tool in python jupyter; do
+    target=$(printf %q "${LABS_STAND_IN:-python3}")
+    if [[ $tool == jupyter ]]; then target="$target -m jupyter"; fi
+    printf '#!/bin/sh\nPYTHONPATH=%q exec %s "$@"\n' "$root" "$target" > "$venv/bin/$tool"
+    chmod +x "$venv/bin/$tool"
+  done
+  echo "rehearsed, not run: uv pip install -r $machine/requirements.txt; the laptop's environment stands in"
+  echo "report environment=rehearsed"
+  exit 0
+fi
+
+free_gb=$(df -Pk "$HOME" | awk 'NR == 2 { print int($4 / 1048576) }')
+if [[ ! -x $venv/bin/python ]] && ((free_gb < needed_gb)); then
+  echo "only $free_gb GB are free under $HOME, and the packages need $needed_gb GB" >&2
+  exit 28
+fi
+
+if ! command -v uv > /dev/null 2>&1 && [[ ! -x $own/uv/bin/uv ]]; then
+  if ! python3 -m venv "$own/uv" 2> /dev/null; then
+    # Debian and Ubuntu keep ensurepip in a package of its own.
+    sudo apt-get update -qq && sudo apt-get install -y -qq python3-venv
+    python3 -m venv "$own/uv"
+  fi
+  "$own/uv/bin/pip" install --quiet "uv==$uv_version"
+fi
+PATH="$PATH:$own/uv/bin"
+
+if [[ ! -x $venv/bin/python ]]; then
+  uv venv --quiet --python 3.11 "$venv"
+fi
+echo "installing the pinned packages of $machine"
+uv pip install --python "$venv/bin/python" -r "$node/requirements.txt"
+if [[ -f $node/torch.txt ]]; then
+  uv pip install --python "$venv/bin/python" -r "$node/torch.txt"
+fi
+uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
+if [[ $machine == edge ]]; then
+  # The container's own Jupyter is running already: give it our environment as a kernel.
+  "$venv/bin/python" -m ipykernel install --user --name serving-labs --display-name "Model serving labs"
+fi
+echo "report environment=$("$venv/bin/python" --version | tr ' ' '-')"

@@ -1,0 +1,143 @@
+"""Checks of a provisioned machine, run on it by health.sh with the lab's Python. Standard library only at the top.
+
+Prints one line ``check {json}`` a check with name, outcome (ok, failed, rehearsed) and detail. A check never raises:
+what goes wrong is its detail.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+HOME = Path.home()
+OWN = HOME / ".serving-labs"
+REHEARSED = bool(os.environ.get("REHEARSAL_MACHINE"))
+
+#: What each machine's lessons import.
+PACKAGES = {
+    "a100": ("numpy", "PIL", "onnx", "onnxruntime", "torch", "torchvision"),
+    "p100": ("numpy", "PIL", "fastapi", "onnxruntime", "torch", "tritonclient"),
+    "edge": ("numpy", "PIL", "onnx", "onnxruntime"),
+}
+#: Lowest CUDA compute capability with which the lessons were written.
+CAPABILITY = {"a100": 8.0, "p100": 6.0}
+
+
+def packages(machine: str) -> str:
+    """Every package imports, and the labs too."""
+    versions = []
+    for name in (*PACKAGES[machine], "labs"):
+        module = importlib.import_module(name)
+        versions.append(f"{name} {getattr(module, '__version__', '')}".strip())
+    return ", ".join(versions)
+
+
+def gpu(machine: str) -> str:
+    """The GPU is there, new enough, and PyTorch's build has kernels for it."""
+    query = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
+    lines = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60).stdout.strip().splitlines()
+    lowest = min(float(line.rsplit(",", 1)[1]) for line in lines)
+    if lowest < CAPABILITY[machine]:
+        raise ValueError(f"compute capability {lowest}, the lessons need {CAPABILITY[machine]}")
+    torch = importlib.import_module("torch")
+    # A build without kernels for this GPU imports and lists it; only computing shows it.
+    total = float(torch.ones(64, device="cuda").sum())
+    if total != 64.0:
+        raise ValueError(f"the GPU computed {total} instead of 64")
+    return f"{len(lines)} x {lines[0]}, torch {torch.__version__}"
+
+
+def processor(_machine: str) -> str:
+    """The processor's architecture, and on the device whether it has dot-product instructions."""
+    machine = platform.machine()
+    text = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else ""
+    flags = set(text.split())
+    marks = [mark for mark in ("asimddp", "i8mm", "avx512_vnni", "avx2", "amx_tile") if mark in flags]
+    return f"{machine}, {os.cpu_count()} cores, {' '.join(marks) or 'no marks known'}"
+
+
+def arm64(_machine: str) -> str:
+    """The container is an arm64 one: an x86 image would never have started, but a wrong device can be reserved."""
+    if platform.machine() not in {"aarch64", "arm64"}:
+        raise ValueError(f"this is {platform.machine()}, not arm64")
+    return platform.machine()
+
+
+def memory_and_disk(_machine: str) -> str:
+    """Room on the disk; the memory is recorded, since devices differ in it."""
+    free_gb = shutil.disk_usage(HOME).free / 2**30
+    if free_gb < 1:
+        raise ValueError(f"only {free_gb:.1f} GB free under {HOME}")
+    ram_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{ram_gb:.0f} GB memory, {free_gb:.0f} GB free"
+
+
+def assets(_machine: str) -> str:
+    """The pictures and the model were copied."""
+    manifest = HOME / "serving-labs" / "assets" / "manifest.json"
+    json.loads(manifest.read_text(encoding="utf-8"))
+    return "manifest is readable"
+
+
+def jupyter(_machine: str) -> str:
+    """Jupyter answers with its token, and refuses without."""
+    port_file = OWN / "jupyter-port"
+    port = port_file.read_text().strip() if port_file.exists() else "8888"
+    token_file = OWN / "jupyter-token"
+    token = token_file.read_text().strip() if token_file.exists() else os.environ.get("JUPYTER_TOKEN", "")
+    url = f"http://127.0.0.1:{port}/api/status"
+    with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as reply:
+        if reply.status == 200:
+            raise ValueError(f"port {port} answers without a token")
+    asked = urllib.request.Request(url, headers={"Authorization": f"token {token}"})
+    with urllib.request.urlopen(asked, timeout=10) as reply:
+        return f"port {port}, {json.load(reply).get('kernels', 0)} kernels"
+
+
+def triton(_machine: str) -> str:
+    """Triton is ready to load models."""
+    with urllib.request.urlopen("http://127.0.0.1:8000/v2/health/ready", timeout=10) as reply:
+        return f"ready ({reply.status})"
+
+
+def checks(machine: str, part: str) -> Iterator[tuple[str, Callable[[str], str], bool]]:
+    """Yield name, check, and whether a rehearsal can run it."""
+    yield "packages", packages, False
+    yield "processor", processor, True
+    yield "memory and disk", memory_and_disk, True
+    if (HOME / "serving-labs" / "assets").is_dir():
+        yield "assets", assets, True
+    if machine == "edge":
+        yield "arm64", arm64, False
+        yield "Jupyter", jupyter, False
+        return
+    yield "GPU", gpu, False
+    yield "Jupyter", jupyter, True
+    if part == "system":
+        yield "Triton", triton, False
+
+
+def main(machine: str, part: str) -> None:
+    """Print the outcome of every check."""
+    for name, check, rehearsable in checks(machine, part):
+        if REHEARSED and not rehearsable:
+            outcome, detail = "rehearsed", "not run: this is a rehearsal"
+        else:
+            try:
+                outcome, detail = "ok", check(machine)
+            except Exception as error:  # a check reports, whatever happens
+                outcome, detail = "failed", f"{type(error).__name__}: {error}"
+        print("check " + json.dumps({"name": name, "outcome": outcome, "detail": detail}), flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

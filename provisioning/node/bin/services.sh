@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# Starts Jupyter, and for part 3 the containers; leaves what already runs alone.
+# Usage: services.sh MACHINE PART BIND PORT
+# BIND is 127.0.0.1 unless opening was asked for; the token is read from ~/.serving-labs/jupyter-token.
+set -euo pipefail
+
+machine=$1
+part=$2
+bind=$3
+port=$4
+root="$HOME/serving-labs"
+own="$HOME/.serving-labs"
+python="$own/venv/bin/python"
+token=$(cat "$own/jupyter-token")
+
+answers() {
+  curl -fsS --max-time 5 -H "Authorization: token $token" "http://127.0.0.1:$1/api/status" > /dev/null 2>&1
+}
+taken() {
+  "$python" -c 'import socket, sys; s = socket.socket(); sys.exit(s.connect_ex(("127.0.0.1", int(sys.argv[1]))) != 0)' "$1"
+}
+
+if [[ -f $own/jupyter-port ]] && answers "$(cat "$own/jupyter-port")"; then
+  port=$(cat "$own/jupyter-port")
+  echo "Jupyter answers on port $port already"
+else
+  # Another program may have the port, and in rehearsal all machines share one loopback.
+  last=$((port + 200))
+  while taken "$port"; do
+    port=$((port + 1))
+    if ((port > last)); then
+      echo "no free port between $4 and $last" >&2
+      exit 98
+    fi
+  done
+  mkdir -p "$root/notebooks"
+  # The token goes in by the environment, so that `ps` shows it to nobody.
+  JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$port" \
+    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
+    > "$own/jupyter.log" 2>&1 < /dev/null &
+  echo $! > "$own/jupyter.pid"
+  for _ in $(seq 120); do
+    if answers "$port"; then break; fi
+    if ! kill -0 "$(cat "$own/jupyter.pid")" 2> /dev/null; then break; fi
+    sleep 0.5
+  done
+  if ! answers "$port"; then
+    echo "Jupyter did not start; the end of its log:" >&2
+    tail -n 15 "$own/jupyter.log" >&2
+    exit 70
+  fi
+  echo "$port" > "$own/jupyter-port"
+  echo "Jupyter answers on $bind:$port"
+fi
+echo "report jupyter_port=$port"
+
+if [[ $bind != 127.0.0.1 && -z ${REHEARSAL_MACHINE:-} ]] && command -v firewall-cmd > /dev/null 2>&1; then
+  # Bare metal has no security groups: the host's own firewall decides. Not permanent on purpose.
+  sudo firewall-cmd --zone=public --add-port="$port/tcp"
+fi
+
+if [[ $part == system ]]; then
+  cd "$root/provisioning/node/$machine"
+  if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+    docker compose up --detach --wait triton
+    echo "report containers=rehearsed"
+  else
+    mkdir -p "$HOME/models"
+    LABS_HOME="$HOME" LABS_BIND="$bind" sudo --preserve-env=LABS_HOME,LABS_BIND docker compose up --detach --wait triton
+    echo "report containers=$(sudo docker compose ps --services --status running | tr '\n' ' ')"
+  fi
+fi
