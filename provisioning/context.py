@@ -1,0 +1,154 @@
+"""What a step may use: the testbed, earlier facts, a way to wait that can be timed, cancelled and watched."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from provisioning.clock import Clock, MachineClock
+from provisioning.errors import CancelledError, LeaseEndedError, StepTimeoutError
+from provisioning.spec import PartSpec, Rung
+from provisioning.state import StateFile
+from provisioning.testbed import Lease, Machine, Shell, Testbed
+
+Found = TypeVar("Found")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the caller decides about one provisioning."""
+
+    spec: PartSpec
+    rung: Rung
+    #: The one name that every resource carries.
+    name: str
+    #: Tree that is copied to the machine: the course's root folder.
+    materials: Path
+    #: Open Jupyter's port to the world; otherwise it listens on loopback and is reached through an SSH tunnel.
+    expose: bool = False
+    #: How OpenSSH is called in the links; a rehearsal needs its own configuration file.
+    ssh: str = "ssh"
+    #: Seconds between two looks at a status.
+    poll_s: float = 5.0
+    #: Longest wait for a lease that has not started yet.
+    early_s: float = 600.0
+    #: Python that stands in for the pinned packages on a rehearsed machine; a real machine ignores it.
+    stand_in: Path = Path(sys.executable)
+    clock: Clock = field(default_factory=MachineClock)
+
+
+class StepContext:
+    """One attempt of one step.
+
+    Args:
+        settings: what the caller decided.
+        testbed: the site.
+        state: the record that survives the kernel.
+        step_name: which step this is.
+        timeout_s: seconds from now after which waiting is given up.
+        say: called with each line worth showing.
+        cancelled: set when the user asks to stop.
+    """
+
+    #: Seconds between two looks at whether the lease is still ours.
+    LEASE_CHECK_S = 30.0
+
+    def __init__(
+        self,
+        settings: Settings,
+        testbed: Testbed,
+        state: StateFile,
+        step_name: str,
+        timeout_s: float,
+        say: Callable[[str], None],
+        cancelled: threading.Event,
+    ):
+        self.settings = settings
+        self.testbed = testbed
+        self.state = state
+        self.step_name = step_name
+        self.timeout_s = timeout_s
+        self.say = say
+        self.cancelled = cancelled
+        self._deadline_s = settings.clock.monotonic_s() + timeout_s
+        self._lease_checked_s = settings.clock.monotonic_s()
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds left of this attempt, never negative."""
+        return max(0.0, self._deadline_s - self.settings.clock.monotonic_s())
+
+    def facts(self, step_name: str) -> dict[str, Any]:
+        """Return what an earlier step remembered."""
+        return self.state.facts(step_name)
+
+    def remember(self, **facts: Any) -> None:
+        """Write facts at once: what was made must be known even if the kernel dies on the next line."""
+        self.state.update(self.step_name, remember=facts)
+
+    def until(self, look: Callable[[], Found | None], waiting_for: str, every_s: float | None = None) -> Found:
+        """Return what ``look`` finds, looking again until it does.
+
+        Raises:
+            StepTimeoutError: it did not within the step's time; ``waiting_for`` names it.
+            CancelledError: the user asked to stop.
+            LeaseEndedError: the lease is no longer active, so waiting is in vain.
+        """
+        every_s = self.settings.poll_s if every_s is None else every_s
+        while True:
+            if self.cancelled.is_set():
+                raise CancelledError(f"stopped while waiting for {waiting_for}")
+            if (found := look()) is not None:
+                return found
+            if self.remaining_s <= 0:
+                raise StepTimeoutError(f"waited {self.timeout_s:.0f} s for {waiting_for}")
+            self._check_lease()
+            self.settings.clock.sleep(min(every_s, max(self.remaining_s, 0.01)))
+
+    def lease(self) -> Lease | None:
+        """Return the lease as the site sees it now: ours by name, the active one first."""
+        return pick_lease(self.testbed.leases(), self.settings.name)
+
+    def machine(self) -> Machine:
+        """Return the machine of this provisioning.
+
+        Raises:
+            LeaseEndedError: it is gone.
+        """
+        found = [m for m in self.testbed.machines() if m.name == self.settings.name and not m.failed]
+        if not found:
+            raise LeaseEndedError(f"the machine {self.settings.name!r} is no longer there")
+        return found[0]
+
+    def shell(self) -> Shell:
+        """Return a shell on the machine."""
+        return self.testbed.shell(self.machine(), self.settings.rung.user)
+
+    def _check_lease(self) -> None:
+        now_s = self.settings.clock.monotonic_s()
+        if self.step_name == "lease" or now_s - self._lease_checked_s < self.LEASE_CHECK_S:
+            return
+        self._lease_checked_s = now_s
+        lease = self.lease()
+        if lease is None or lease.status != "ACTIVE":
+            seen = "gone" if lease is None else lease.status
+            raise LeaseEndedError(f"the lease {self.settings.name!r} is {seen}")
+
+
+#: Leases in these states can never be used again.
+SPENT = frozenset({"TERMINATED", "DELETED"})
+
+
+def pick_lease(leases: Iterable[Lease], name: str) -> Lease | None:
+    """Return the usable lease of that name: ACTIVE first, then the one that starts first; None when there is none.
+
+    Duplicate names are allowed, and ended leases stay listed, so the name alone does not decide. python-chi's
+    ``get_lease`` reports a duplicate as missing.
+    """
+    ours = [lease for lease in leases if lease.name == name and lease.status not in SPENT]
+    ours.sort(key=lambda lease: (lease.status != "ACTIVE", lease.status == "ERROR", lease.start))
+    return ours[0] if ours else None

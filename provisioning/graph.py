@@ -1,0 +1,120 @@
+"""Steps as one visible list with what each needs, and the plan that follows: order, critical path, minutes of lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from provisioning.context import StepContext
+
+#: Does the step's work and returns the facts that later steps need. It looks before it makes, so that running it
+#: twice leaves one of everything; it raises a ProvisioningError otherwise.
+StepBody = Callable[["StepContext"], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One idempotent piece of work."""
+
+    #: Short name, also the key in the state file.
+    name: str
+    #: Words for people.
+    title: str
+    #: Names of the steps that must be done before.
+    needs: tuple[str, ...]
+    #: The work itself.
+    body: StepBody
+    #: Usual seconds; feeds the plan and the progress bar.
+    expected_s: float
+    #: Seconds after which it is given up.
+    timeout_s: float
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A step in the plan, with the time at which it can begin when everything goes as usual."""
+
+    step: Step
+    #: Seconds after the beginning.
+    begins_s: float
+    #: Seconds after the beginning.
+    ends_s: float
+    #: True when a delay of this step delays the end.
+    critical: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps with their usual times, in an order in which they can run."""
+
+    schedule: tuple[Scheduled, ...]
+    #: Usual time from beginning to end with independent steps side by side.
+    total_s: float
+    #: What the same steps would take one after another.
+    serial_s: float
+
+    @property
+    def critical_path(self) -> tuple[str, ...]:
+        """Names of the steps that decide the total, in order."""
+        return tuple(item.step.name for item in self.schedule if item.critical)
+
+    def text(self) -> str:
+        """Return the plan as a table; ``*`` marks the critical path."""
+        rows = [f"{'':2}{'step':<14}{'begins':>8}{'takes':>8}  needs"]
+        for item in self.schedule:
+            mark = "* " if item.critical else "  "
+            needs = ", ".join(item.step.needs) or "-"
+            begins, takes = _minutes(item.begins_s), _minutes(item.step.expected_s)
+            rows.append(f"{mark}{item.step.name:<14}{begins:>8}{takes:>8}  {needs}")
+        rows.append(
+            f"Costs about {_minutes(self.total_s)} min of the lease; one step after another it would be "
+            f"{_minutes(self.serial_s)} min."
+        )
+        return "\n".join(rows)
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:.1f}"
+
+
+def plan(steps: Iterable[Step]) -> Plan:
+    """Return the plan of the steps.
+
+    Raises:
+        ValueError: two steps share a name, one needs a step that is not there, or they need each other in a circle.
+    """
+    all_steps = tuple(steps)
+    by_name = {step.name: step for step in all_steps}
+    if len(by_name) != len(all_steps):
+        raise ValueError("two steps share a name")
+    for step in all_steps:
+        if missing := [name for name in step.needs if name not in by_name]:
+            raise ValueError(f"step {step.name!r} needs {', '.join(missing)}, which is not in the list")
+    try:
+        order = tuple(TopologicalSorter({step.name: step.needs for step in all_steps}).static_order())
+    except CycleError as error:
+        raise ValueError(f"steps need each other in a circle: {' -> '.join(error.args[1])}") from error
+    begins: dict[str, float] = {}
+    ends: dict[str, float] = {}
+    for name in order:
+        step = by_name[name]
+        begins[name] = max((ends[need] for need in step.needs), default=0.0)
+        ends[name] = begins[name] + step.expected_s
+    total_s = max(ends.values(), default=0.0)
+    critical = _critical(by_name, begins, ends, total_s)
+    schedule = [Scheduled(by_name[n], begins[n], ends[n], n in critical) for n in order]
+    # Python's sort is stable, so steps that begin together keep an order in which they can run.
+    schedule.sort(key=lambda item: item.begins_s)
+    return Plan(tuple(schedule), total_s, sum(step.expected_s for step in all_steps))
+
+
+def _critical(by_name: Mapping[str, Step], begins: dict, ends: dict, total_s: float) -> set[str]:
+    path: set[str] = set()
+    current = next((name for name, end in ends.items() if end == total_s), None)
+    while current is not None:
+        path.add(current)
+        current = next((need for need in by_name[current].needs if ends[need] == begins[current]), None)
+    return path

@@ -1,0 +1,133 @@
+"""Long commands on a machine that outlive the connection: started once, followed from anywhere, never doubled.
+
+A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``pid``, ``key`` and, when it has ended,
+``rc``. A kernel that dies, or a laptop that sleeps, leaves the job running; the next attempt finds it by its key and
+follows it. Plain POSIX sh, because it runs over SSH and inside small containers alike.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from typing import Literal
+
+from provisioning.context import StepContext
+from provisioning.errors import CommandFailedError, ServiceBusyError
+from provisioning.testbed import Shell
+
+JobState = Literal["running", "ended", "lost"]
+
+_START = """
+set -u
+job="$HOME/.serving-labs/jobs/{name}"
+mkdir -p "$job" && cd "$job" || exit 70
+if [ "$(cat key 2>/dev/null)" = {key} ]; then
+  if [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
+  if [ ! -f rc ] && kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo running; exit 0; fi
+elif [ -f pid ] && [ ! -f rc ]; then
+  kill "$(cat pid)" 2>/dev/null || true
+fi
+rm -f rc && echo {key} > key && : > log
+nohup sh -c {wrapped} >> log 2>&1 < /dev/null &
+echo $! > pid
+echo running
+"""
+
+_LOOK = """
+cd "$HOME/.serving-labs/jobs/{name}" 2>/dev/null || {{ echo "state lost"; exit 0; }}
+if [ -f rc ]; then echo "state ended $(cat rc)"
+elif kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo "state running"
+else echo "state lost"; fi
+tail -c +{offset} log 2>/dev/null | head -c 16384
+"""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at a job showed."""
+
+    state: JobState
+    #: Exit code; None while it runs.
+    exit_code: int | None
+    #: What it printed since the last look.
+    text: str
+
+
+def start(shell: Shell, name: str, command: str, key: str) -> str:
+    """Start the job unless the same one runs or has succeeded; return ``"running"`` or ``"ended"``.
+
+    Args:
+        shell: where.
+        name: the job's folder.
+        command: for ``sh``.
+        key: what makes it the same job; a different key stops the old one and starts anew.
+    """
+    # rc is written by rename, so that a look never reads half of it.
+    wrapped = shlex.quote(f"( {command}\n); echo $? > rc.new; mv rc.new rc")
+    done = shell.run(_START.format(name=name, key=shlex.quote(key), wrapped=wrapped))
+    word = done.output.strip().splitlines()[-1] if done.output.strip() else ""
+    if done.exit_code != 0 or word not in {"running", "ended"}:
+        said = done.output.strip()
+        raise CommandFailedError(f"could not start {name} on the machine (exit {done.exit_code}): {said}")
+    return word
+
+
+def look(shell: Shell, name: str, offset: int) -> Look:
+    """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
+    done = shell.run(_LOOK.format(name=name, offset=offset + 1))
+    first, _, text = done.output.partition("\n")
+    words = first.split()
+    if len(words) < 2 or words[0] != "state":
+        raise ServiceBusyError(f"the machine gave no clear answer about {name}: {first[:200]!r}")
+    exit_code = int(words[2]) if words[1] == "ended" else None
+    return Look(words[1], exit_code, text)  # type: ignore[arg-type]
+
+
+def follow(context: StepContext, name: str, command: str, *, title: str) -> str:
+    """Run a command as a job to its end, showing its lines as they come; return its whole log.
+
+    Args:
+        context: of the step that does it.
+        name: the job's folder; one a step.
+        command: for ``sh``; it starts in the job's folder.
+        title: words for people.
+
+    Raises:
+        CommandFailedError: it ended with another exit code than 0; the last lines are in the message.
+    """
+    shell = context.shell()
+    key = hashlib.sha256(command.encode()).hexdigest()[:16]
+    start(shell, name, command, key)
+    log = ""
+    pending = ""
+    restarts = 0
+
+    def watch() -> Look | None:
+        nonlocal log, pending, restarts
+        seen = look(shell, name, len(log.encode()))
+        log += seen.text
+        *lines, pending = (pending + seen.text).split("\n")
+        for line in lines:
+            # The scripts' lines for the steps are not for people.
+            if line and not line.startswith(("report ", "check ")):
+                context.say(line)
+        if seen.state == "lost":
+            # The machine was rebooted, or somebody killed it. Once is worth another try.
+            restarts += 1
+            if restarts > 1:
+                raise CommandFailedError(f"{title} vanished twice without an exit code\n{_tail(log)}")
+            start(shell, name, command, key)
+            log = pending = ""
+            return None
+        # A full chunk means that more is waiting: read on before believing the end.
+        return seen if seen.state == "ended" and len(seen.text.encode()) < 16384 else None
+
+    ended = context.until(watch, title)
+    if ended.exit_code != 0:
+        raise CommandFailedError(f"{title} ended with exit code {ended.exit_code}\n{_tail(log)}")
+    return log
+
+
+def _tail(log: str, lines: int = 15) -> str:
+    return "\n".join(f"  | {line}" for line in log.splitlines()[-lines:])

@@ -1,0 +1,130 @@
+"""One call for each thing a lesson or a command does with a part's machine; the rest of the room has the work."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from provisioning.clock import MachineClock
+from provisioning.context import Settings, pick_lease
+from provisioning.errors import LeaseMissingError
+from provisioning.release import release
+from provisioning.runner import Run
+from provisioning.spec import Part, Rung, load_spec, resource_name
+from provisioning.state import StateFile
+from provisioning.steps import steps_for
+from provisioning.testbed import Lease, LeaseRequest, Testbed
+
+#: The course's root folder: what is copied to a machine.
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def open_testbed(site: str, project: str | None = None) -> Testbed:
+    """Return the site through python-chi: the real one, or the rehearsal where the environment points there."""
+    from provisioning.chameleon import ChameleonTestbed  # imports chi, which takes a second and 150 MB
+
+    return ChameleonTestbed(site, project)
+
+
+def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this process talks to the rehearsal testbed."""
+    return "REHEARSAL_PORTS" in environ
+
+
+def poll_s() -> float:
+    """Return the seconds between two looks: rehearsed machines change a hundred times faster."""
+    return 0.5 if rehearsing() else 5.0
+
+
+def ssh_command(environ: Mapping[str, str] = os.environ) -> str:
+    """Return how OpenSSH is called: as it is, or with the rehearsal's own configuration and key."""
+    if not rehearsing(environ):
+        return "ssh"
+    config = Path(environ["REHEARSAL_PORTS"]).with_name("ssh_config")
+    return shlex.join(["ssh", "-F", str(config), "-i", environ["OS_KEYPAIR_PRIVATE_KEY"]])
+
+
+def reserve(testbed: Testbed, part: Part, rung: Rung, start: datetime | None, end: datetime, node: str | None) -> Lease:
+    """Return the part's lease: the one that is there, else a new one.
+
+    Args:
+        testbed: the rung's site.
+        part: decides the name.
+        rung: what to reserve.
+        start: with time zone, or None for now.
+        end: with time zone.
+        node: one named node or device; None takes any of the type.
+    """
+    name = resource_name(part)
+    # Duplicate names are allowed at Chameleon, so a second click would make a second lease.
+    return pick_lease(testbed.leases(), name) or testbed.reserve(
+        LeaseRequest(name, rung.resource, rung.type, start, end, node)
+    )
+
+
+def find_rung(testbed_for, part: Part, name: str) -> Rung:
+    """Return the rung whose site holds a usable lease of that name.
+
+    Args:
+        testbed_for: returns the testbed of a site's name.
+        part: of the course.
+        name: of the lease.
+
+    Raises:
+        LeaseMissingError: no site of the ladder has one.
+    """
+    spec = load_spec(part)
+    for site in dict.fromkeys(rung.site for rung in spec.ladder):
+        lease = pick_lease(testbed_for(site).leases(), name)
+        if lease is not None:
+            return next(rung for rung in spec.ladder if rung.site == site)
+    sites = ", ".join(dict.fromkeys(rung.site for rung in spec.ladder))
+    raise LeaseMissingError(f"there is no usable lease {name!r} at {sites}")
+
+
+def prepare(
+    part: Part,
+    rung: Rung | None = None,
+    *,
+    name: str | None = None,
+    testbed: Testbed | None = None,
+    materials: Path = ROOT,
+    expose: bool = False,
+    state_folder: Path | None = None,
+) -> Run:
+    """Return the run that brings the part's machine up; iterate over its events, or call ``finish``.
+
+    Args:
+        part: of the course.
+        rung: where; the first of the ladder when left out.
+        name: that lease and machine carry; the student's own when left out.
+        testbed: the rung's site; opened through python-chi when left out.
+        materials: tree to copy to the machine.
+        expose: open Jupyter's port instead of the SSH tunnel.
+        state_folder: where the record is kept.
+    """
+    spec = load_spec(part)
+    rung = rung or spec.ladder[0]
+    name = name or resource_name(part)
+    settings = Settings(
+        spec, rung, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=MachineClock()
+    )
+    testbed = testbed or open_testbed(rung.site)
+    return Run(steps_for(spec, rung), settings, testbed, StateFile.for_name(name, state_folder))
+
+
+def give_back(
+    part: Part,
+    testbed: Testbed,
+    *,
+    name: str | None = None,
+    keep_lease: bool = False,
+    state_folder: Path | None = None,
+) -> Iterator[str]:
+    """Delete everything of the part at the site and yield what happens."""
+    name = name or resource_name(part)
+    state = StateFile.for_name(name, state_folder)
+    return release(testbed, name, state, keep_lease=keep_lease, poll_s=poll_s())

@@ -1,0 +1,70 @@
+"""The one visible list of what provisioning does, for each kind of machine."""
+
+from __future__ import annotations
+
+from provisioning.graph import Step, StepBody
+from provisioning.spec import PartSpec, Rung
+from provisioning.steps.finish import container_links, healthy, node_links
+from provisioning.steps.machine import address_bound, container_running, lease_active, server_active, ssh_answers
+from provisioning.steps.setup import (
+    data_copied,
+    drivers_ready,
+    environment_ready,
+    images_ready,
+    materials_copied,
+    services_started,
+)
+
+#: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
+#: environment, data and drivers do not need one another and run side by side.
+Row = tuple[str, str, tuple[str, ...], StepBody, float]
+
+_BOOT: tuple[Row, ...] = (
+    ("lease", "Lease is active", (), lease_active, 900),
+    ("server", "Server boots", ("lease",), server_active, 1800),
+    ("address", "Floating IP is bound", ("server",), address_bound, 300),
+    ("ssh", "SSH answers", ("address",), ssh_answers, 900),
+    ("materials", "Course is copied", ("ssh",), materials_copied, 600),
+    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("data", "Pictures and model", ("materials",), data_copied, 1200),
+    ("drivers", "Docker and GPU driver", ("materials",), drivers_ready, 1200),
+)
+_FINISH: tuple[Row, ...] = (
+    ("health", "Everything answers", ("services",), healthy, 300),
+    ("links", "Links", ("health",), node_links, 60),
+)
+
+NODE_STEPS: tuple[Row, ...] = (
+    *_BOOT,
+    ("services", "Jupyter", ("environment", "drivers", "data"), services_started, 600),
+    *_FINISH,
+)
+
+SYSTEM_STEPS: tuple[Row, ...] = (
+    *_BOOT,
+    ("images", "Containers", ("drivers",), images_ready, 1800),
+    ("services", "Jupyter and Triton", ("environment", "images", "data"), services_started, 900),
+    *_FINISH,
+)
+
+EDGE_STEPS: tuple[Row, ...] = (
+    ("lease", "Lease is active", (), lease_active, 900),
+    ("container", "Container starts", ("lease",), container_running, 900),
+    ("address", "Floating IP is bound", ("container",), address_bound, 300),
+    ("materials", "Course is copied", ("container",), materials_copied, 900),
+    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("data", "Pictures and model", ("materials",), data_copied, 1800),
+    ("health", "Everything answers", ("environment", "data"), healthy, 300),
+    ("links", "Links", ("health", "address"), container_links, 60),
+)
+
+
+def steps_for(spec: PartSpec, rung: Rung) -> tuple[Step, ...]:
+    """Return the steps that bring up this part on this rung, in an order in which they could run one by one."""
+    rows = EDGE_STEPS if rung.is_edge else SYSTEM_STEPS if spec.part == "system" else NODE_STEPS
+    steps = []
+    for name, title, needs, body, timeout_s in rows:
+        boots = name in {"server", "container"}
+        expected_s = rung.boot_s if boots else spec.expected_s.get(name, 30.0)
+        steps.append(Step(name, title, needs, body, expected_s, rung.boot_timeout_s if boots else timeout_s))
+    return tuple(steps)
