@@ -1,0 +1,286 @@
+"""A Chameleon site through python-chi: the only file that imports ``chi``.
+
+It serves the real sites and the rehearsal testbed alike, which differ by environment variables only. What python-chi
+1.2.6 to 1.2.10 do that a course must not inherit is dealt with here, once:
+
+- `submit` and `wait` return normally when the thing went to ERROR, print, and want a widget: nothing here waits.
+- `Container.submit(idempotent=True)` leaves ``id`` None, `Server.submit` may return another object: everything is
+  looked up again by name.
+- `Lease(duration=…)` counts from now, whatever the start: an end date is always given.
+- `add_device_reservation` passes ``amount=None`` on: always 1.
+- `get_lease` calls a duplicate name missing, and `create_lease` logs Blazar's reason and drops it: leases are listed
+  and made with the client that python-chi configures.
+- `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
+- `check_connectivity` tries localhost when there is no floating IP: an address is required here.
+- the chosen site is process-wide: one lock guards it, and every call names its site.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import logging
+import socket
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import chi
+import chi.container
+import chi.context
+import chi.hardware
+import chi.lease
+import chi.network
+import chi.server
+import chi.ssh
+from chi import clients
+from paramiko.client import AutoAddPolicy
+
+from provisioning import replies
+from provisioning.errors import NoKeyError, ServiceBusyError
+from provisioning.refusals import explain, unless_absent, unless_missing
+from provisioning.shells import ContainerShell, SshShell
+from provisioning.testbed import (
+    Address,
+    ContainerRequest,
+    Lease,
+    LeaseRequest,
+    Machine,
+    Resource,
+    ResourceKind,
+    ServerRequest,
+    Volume,
+)
+
+#: python-chi keeps the chosen site and its session in module globals.
+_CHI = threading.RLock()
+
+# The client that python-chi uses says at every request that it is deprecated; a student can do nothing about it.
+logging.getLogger("neutronclient").setLevel(logging.ERROR)
+
+
+def _call(doing: str) -> Callable:
+    """Make a method a request to this testbed's site, with errors that a student can act on."""
+
+    def wrap(method: Callable) -> Callable:
+        @functools.wraps(method)
+        def request(self: ChameleonTestbed, *args: Any, **kwargs: Any) -> Any:
+            with _CHI:
+                try:
+                    self._use_site()
+                    return method(self, *args, **kwargs)
+                except Exception as error:
+                    raise explain(error, f"{doing} at {self.site}") from error
+
+        return request
+
+    return wrap
+
+
+class ChameleonTestbed:
+    """One site, seen by one project.
+
+    Args:
+        site: such as ``CHI@TACC``.
+        project: the project's name; None keeps what the environment says (``OS_PROJECT_NAME``).
+    """
+
+    def __init__(self, site: str, project: str | None = None):
+        self.site = site
+        self.project = project
+
+    def _use_site(self) -> None:
+        if chi.context.get("region_name") != self.site:
+            # It prints four lines each time; a sweep over three sites would drown its own table.
+            with contextlib.redirect_stdout(io.StringIO()):
+                chi.use_site(self.site)
+            if chi.context.get("region_name") != self.site:
+                # Without its list of sites python-chi prints a hint and goes on with the old site.
+                raise ServiceBusyError(f"the list of Chameleon's sites could not be fetched, so {self.site} is unknown")
+        if self.project and chi.context.get("project_name") != self.project:
+            chi.context.set("project_name", self.project)
+
+    @_call("listing leases")
+    def leases(self) -> tuple[Lease, ...]:
+        """Return the project's leases."""
+        return tuple(replies.lease(document) for document in clients.blazar().lease.list())
+
+    @_call("reserving")
+    def reserve(self, request: LeaseRequest) -> Lease:
+        """Return the new lease."""
+        # Only its lists of reservations are used; the dates go below, where a time zone is not dropped.
+        lease = chi.lease.Lease(request.name, end_date=request.end)
+        if request.resource == "flavor":
+            lease.add_flavor_reservation(name=request.type, amount=1)
+        elif request.resource == "device":
+            named = {"device_name": request.node} if request.node else {"machine_type": request.type}
+            lease.add_device_reservation(amount=1, **named)
+        else:
+            named = {"node_name": request.node} if request.node else {"node_type": request.type}
+            lease.add_node_reservation(amount=1, **named)
+        made = clients.blazar().lease.create(
+            name=request.name,
+            start=_utc(request.start) if request.start else "now",
+            end=_utc(request.end),
+            reservations=[*lease.flavor_reservations, *lease.device_reservations, *lease.node_reservations],
+            events=[],
+        )
+        return replies.lease(made)
+
+    @_call("deleting the lease")
+    def delete_lease(self, lease_id: str) -> None:
+        """Ask for the lease's deletion."""
+        unless_missing(lambda: clients.blazar().lease.delete(lease_id))
+
+    @_call("listing servers and containers")
+    def machines(self) -> tuple[Machine, ...]:
+        """Return servers and containers."""
+        servers = unless_absent(lambda: clients.nova().servers.list())
+        containers = unless_absent(lambda: clients.zun().containers.list())
+        bound = self._addresses_by_port() if containers else {}
+        return (*map(replies.server, servers), *(replies.container(each, bound) for each in containers))
+
+    def _addresses_by_port(self) -> dict[str, str]:
+        return {ip["port_id"]: ip["floating_ip_address"] for ip in chi.network.list_floating_ips() if ip["port_id"]}
+
+    @_call("booting the server")
+    def boot(self, request: ServerRequest) -> None:
+        """Ask for a server."""
+        keypair = chi.server.update_keypair()
+        if keypair is None:
+            raise NoKeyError("there is no SSH key pair to put on the server")
+        server = chi.server.Server(
+            request.name,
+            reservation_id=request.reservation_id,
+            image_name=request.image,
+            flavor_name=request.flavor,
+            keypair=keypair,
+        )
+        server.submit(wait_for_active=False, show=None)
+
+    @_call("launching the container")
+    def launch(self, request: ContainerRequest) -> None:
+        """Ask for a container."""
+        container = chi.container.Container(
+            request.name,
+            request.image,
+            exposed_ports=list(request.ports),
+            reservation_id=request.reservation_id,
+            environment=dict(request.environment),
+        )
+        container.submit(wait_for_active=False, show=None)
+
+    @_call("deleting the machine")
+    def delete_machine(self, machine: Machine) -> None:
+        """Ask for its deletion. A container is forced: without that, one in Error refuses to go."""
+        if machine.kind == "container":
+            unless_missing(lambda: chi.container.destroy_container(machine.id, force=True))
+        else:
+            unless_missing(lambda: clients.nova().servers.delete(machine.id))
+
+    @_call("reading the container's log")
+    def container_log(self, machine: Machine) -> str:
+        """Return what the container has printed."""
+        return str(chi.container.get_logs(machine.id) or "")
+
+    @_call("listing floating IPs")
+    def addresses(self) -> tuple[Address, ...]:
+        """Return the project's floating IPs."""
+        return tuple(replies.address(document) for document in chi.network.list_floating_ips())
+
+    @_call("allocating a floating IP")
+    def allocate_address(self, label: str) -> Address:
+        """Return a new floating IP."""
+        network = chi.network.get_network_id(chi.network.PUBLIC_NETWORK)
+        body = {"floating_network_id": network, "description": label}
+        made = clients.neutron().create_floatingip({"floatingip": body})["floatingip"]
+        # A tag as well: python-chi can set and list it, and the web page shows it.
+        clients.neutron().replace_tag("floatingips", made["id"], {"tags": [label]})
+        return replies.address({**made, "tags": [label]})
+
+    @_call("binding the floating IP")
+    def attach_address(self, address: Address, machine: Machine) -> None:
+        """Bind the floating IP."""
+        module = chi.container if machine.kind == "container" else chi.server
+        bound = module.associate_floating_ip(machine.id, address.address)
+        if bound is None:
+            # python-chi returns None, not an error, when the container has no port yet.
+            raise ServiceBusyError(f"{machine.name} has no network port yet")
+
+    @_call("giving the floating IP back")
+    def delete_address(self, address_id: str) -> None:
+        """Give the floating IP back."""
+        unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
+
+    @_call("listing volumes")
+    def volumes(self) -> tuple[Volume, ...]:
+        """Return the project's volumes; a bare-metal site has no volume service."""
+        return tuple(
+            Volume(each.id, each.name or "", str(each.status).upper(), int(each.size), replies.moment(each.created_at))
+            for each in unless_absent(lambda: clients.cinder().volumes.list())
+        )
+
+    @_call("deleting the volume")
+    def delete_volume(self, volume_id: str) -> None:
+        """Ask for the volume's deletion."""
+        unless_missing(lambda: clients.cinder().volumes.delete(volume_id))
+
+    def reachable(self, host: str, port: int, timeout_s: float = 5.0) -> bool:
+        """Return whether a TCP connection from here succeeds."""
+        if not host:
+            raise ValueError("an address is needed: without one python-chi would look at localhost")
+        try:
+            with socket.create_connection((host, port), timeout=timeout_s):
+                return True
+        except OSError:
+            return False
+
+    def shell(self, machine: Machine, user: str) -> SshShell | ContainerShell:
+        """Return a shell on the machine."""
+        if machine.kind == "container":
+            return ContainerShell(
+                functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
+            )
+        host = machine.addresses[0] if machine.addresses else ""
+        if not host:
+            raise ServiceBusyError(f"{machine.name} has no floating IP yet")
+        return SshShell(functools.partial(_connection, host, user), host)
+
+    @_call("running a command in the container")
+    def _execute(self, container_id: str, line: str) -> tuple[str, object]:
+        reply = chi.container.execute(container_id, line)
+        return reply.get("output") or "", reply.get("exit_code")
+
+    @_call("copying into the container")
+    def _upload(self, container_id: str, source: str, folder: str) -> None:
+        chi.container.upload(container_id, source, folder)
+
+    @_call("reading the calendar")
+    def resources(self, kind: ResourceKind, type_name: str) -> tuple[Resource, ...]:
+        """Return every node or device of the type with its bookings; flavours of virtual machines have no calendar."""
+        blazar = clients.blazar()
+        if kind == "node":
+            ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
+            taken = replies.bookings(blazar.host.list_allocations())
+            nodes = chi.hardware.get_nodes(node_type=type_name)
+            return tuple(replies.node_resource(node, ids.get(node.uid), taken) for node in nodes)
+        if kind == "device":
+            ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
+            taken = replies.bookings(blazar.device.list_allocations())
+            devices = chi.hardware.get_devices(device_type=type_name)
+            return tuple(replies.device_resource(each, self.site, ids.get(each.uuid), taken) for each in devices)
+        return ()
+
+
+def _connection(host: str, user: str) -> chi.ssh.Remote:
+    connection = chi.ssh.Remote(ip=host, user=user, connect_timeout=20)
+    # Addresses go from lease to lease, so an unknown host key is the rule. python-chi accepts it with a warning each
+    # time; accept it without.
+    connection.client.set_missing_host_key_policy(AutoAddPolicy)
+    return connection
+
+
+def _utc(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime(chi.lease.BLAZAR_TIME_FORMAT)

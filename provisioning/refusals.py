@@ -1,0 +1,119 @@
+"""From what python-chi and its clients raise to the errors of this room. Knows their names, imports none of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from provisioning.errors import (
+    NoAddressError,
+    NoCapacityError,
+    NotAllowedError,
+    NotSignedInError,
+    ProvisioningError,
+    ServiceBusyError,
+    WrongRequestError,
+)
+
+#: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
+_NO_ANSWER = {
+    "ConnectionError",
+    "ConnectFailure",
+    "ConnectTimeout",
+    "ReadTimeout",
+    "Timeout",
+    "SSLFailure",
+    "ConnectionFailed",
+    "ChunkedEncodingError",
+}
+
+
+def is_missing(error: BaseException) -> bool:
+    """Return whether the error says that the thing is not there (404)."""
+    return status_of(error) == 404
+
+
+def is_absent_service(error: BaseException) -> bool:
+    """Return whether the site's catalogue has no such service: the edge site has no compute, bare metal no volumes."""
+    return any(type(e).__name__ in {"EndpointNotFound", "CatalogException", "EmptyCatalog"} for e in _chain(error))
+
+
+def status_of(error: BaseException) -> int | None:
+    """Return the HTTP status that the error carries, or None."""
+    for each in _chain(error):
+        # Blazar's client keeps the real status in ``kwargs``; its ``code`` attribute alone is a class default.
+        inner = getattr(each, "kwargs", None)
+        candidates = [inner.get("code") if isinstance(inner, dict) else None]
+        candidates += [getattr(each, name, None) for name in ("http_status", "status_code", "code", "status")]
+        for value in candidates:
+            if isinstance(value, int) and 400 <= value < 600:
+                return value
+    return None
+
+
+def explain(error: BaseException, doing: str) -> ProvisioningError:
+    """Return the error of this room for what a client raised.
+
+    Args:
+        error: anything that python-chi, a client, or a socket raised.
+        doing: what was being done, for the message: ``"reserving 'serve-model-ada'"``.
+    """
+    if isinstance(error, ProvisioningError):
+        return error
+    status = status_of(error)
+    said = _said(error)
+    lowered = said.lower()
+    if "not enough" in lowered and "available" in lowered:
+        # Blazar answers 500 to this, so the words decide, not the status.
+        return NoCapacityError(f"{doing}: {said}")
+    if status == 401 or type(error).__name__ in {"Unauthorized", "MissingRequiredOptions", "MissingAuthPlugin"}:
+        return NotSignedInError(f"{doing}: {said}")
+    if status == 403:
+        return NotAllowedError(f"{doing}: {said}")
+    if type(error).__name__ in {"IpAddressGenerationFailureClient", "OverQuotaClient"}:
+        return NoAddressError(f"{doing}: {said}")
+    if status is not None and status >= 500:
+        return ServiceBusyError(f"{doing}: the service answered {status}: {said}")
+    if status is not None:
+        return WrongRequestError(f"{doing}: the service answered {status}: {said}")
+    if any(type(e).__name__ in _NO_ANSWER for e in _chain(error)) or isinstance(error, TimeoutError | OSError):
+        return ServiceBusyError(f"{doing}: no answer: {said}")
+    if type(error).__name__ == "CHIValueError":
+        return WrongRequestError(f"{doing}: {said}")
+    return ProvisioningError(f"{doing}: {type(error).__name__}: {said}")
+
+
+def unless_missing(delete: Callable[[], Any]) -> None:
+    """Delete something; that it is gone already is as good."""
+    try:
+        delete()
+    except Exception as error:
+        if not is_missing(error):
+            raise
+
+
+def unless_absent(listing: Callable[[], Iterable[Any]]) -> list[Any]:
+    """Return what a service lists, or nothing when the site has no such service."""
+    try:
+        return list(listing())
+    except Exception as error:
+        if not is_absent_service(error):
+            raise
+        return []
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    chain: list[BaseException] = []
+    current: BaseException | None = error
+    while current is not None and current not in chain:
+        chain.append(current)
+        # python-chi wraps the cause as the only argument: ResourceError(exception).
+        inner = current.args[0] if current.args and isinstance(current.args[0], BaseException) else None
+        current = inner or current.__cause__ or current.__context__
+    return chain
+
+
+def _said(error: BaseException) -> str:
+    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    return text if len(text) <= 400 else text[:397] + "..."

@@ -1,0 +1,156 @@
+"""Two ways to run a command on a machine: SSH to a server, and the container service's execute."""
+
+from __future__ import annotations
+
+import io
+import math
+import shlex
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from provisioning.errors import CommandFailedError, NoKeyError, NotReachableError, ServiceBusyError, StepTimeoutError
+from provisioning.testbed import Completed, LineSink
+
+#: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
+#: when it is refused.
+UPLOAD_PART_BYTES = 4 * 2**20
+SMALLEST_PART_BYTES = 64 * 2**10
+
+#: The service splits a command line into words and starts no shell, and has no time limit of its own. A small image
+#: may lack `timeout`.
+_WITH_LIMIT = "if command -v timeout >/dev/null; then exec timeout {limit_s} sh -c {inner}; else exec sh -c {inner}; fi"
+
+
+class _Lines(io.TextIOBase):
+    """A stream that hands on whole lines and keeps everything."""
+
+    def __init__(self, on_line: LineSink | None):
+        self.text = ""
+        self._pending = ""
+        self._on_line = on_line
+
+    def write(self, text: str) -> int:
+        self.text += text
+        *lines, self._pending = (self._pending + text).split("\n")
+        if self._on_line:
+            for line in lines:
+                self._on_line(line)
+        return len(text)
+
+
+class SshShell:
+    """Commands over SSH, one connection each: the steps run side by side, and a connection is not to be shared.
+
+    Args:
+        connect: returns a new fabric connection.
+        host: for messages.
+    """
+
+    def __init__(self, connect: Callable[[], object], host: str):
+        self._connect = connect
+        self._host = host
+
+    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+        """Return how the command ended.
+
+        Raises:
+            NoKeyError: the machine does not accept the key.
+            NotReachableError: no connection.
+            StepTimeoutError: the command did not end in time.
+        """
+        stream = _Lines(on_line)
+        with self._session() as connection:
+            # Not the login shell's choice: the scripts are sh, whatever the account has.
+            line = f"sh -c {shlex.quote(command)}"
+            result = self._guard(
+                lambda: connection.run(
+                    line,
+                    hide=False,
+                    warn=True,
+                    in_stream=False,
+                    timeout=timeout_s,
+                    out_stream=stream,
+                    err_stream=stream,
+                )
+            )
+        return Completed(result.exited, stream.text)
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy one file."""
+        with self._session() as connection:
+            self._guard(lambda: connection.put(str(source), target))
+
+    def _session(self):
+        connection = self._connect()
+        self._guard(connection.open)
+        return connection
+
+    def _guard(self, call: Callable):
+        try:
+            return call()
+        except Exception as error:
+            name = type(error).__name__
+            if name in {"AuthenticationException", "PasswordRequiredException", "BadAuthenticationType"}:
+                raise NoKeyError(f"{self._host} does not accept the SSH key ({error})") from error
+            if name == "CommandTimedOut":
+                raise StepTimeoutError(f"a command on {self._host} did not end in time") from error
+            if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
+                raise NotReachableError(f"no SSH connection to {self._host}: {error}") from error
+            raise
+
+
+class ContainerShell:
+    """Commands through the container service.
+
+    Args:
+        execute: runs one command line in the container; returns its output and its exit code as text or number.
+        upload: copies a local file into an existing folder of the container.
+    """
+
+    def __init__(self, execute: Callable[[str], tuple[str, object]], upload: Callable[[str, str], None]):
+        self._execute = execute
+        self._upload = upload
+
+    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+        """Return how the command ended; exit code 124 means that it did not end in time."""
+        # The image may start in a subfolder; SSH starts in the home, and the steps count on it.
+        inner = shlex.quote(f'cd "$HOME" && {{ {command.strip()}\n}}')
+        limited = _WITH_LIMIT.format(limit_s=math.ceil(timeout_s), inner=inner)
+        output, exit_code = self._execute(f"sh -c {shlex.quote(limited)}")
+        try:
+            code = int(str(exit_code))
+        except ValueError as error:
+            raise ServiceBusyError(f"the container service gave no exit code for a command: {exit_code!r}") from error
+        if on_line:
+            for text in (output or "").splitlines():
+                on_line(text)
+        return Completed(code, output or "")
+
+    def put(self, source: Path, target: str) -> None:
+        """Copy one file to a path under the home, in parts where it is larger than the service takes at once."""
+        part_bytes = UPLOAD_PART_BYTES
+        while True:
+            try:
+                return self._put_parts(source, target, part_bytes)
+            except Exception as error:
+                too_large = "413" in str(error) or "too large" in str(error).lower()
+                if not too_large or part_bytes <= SMALLEST_PART_BYTES:
+                    raise
+                part_bytes //= 2
+
+    def _put_parts(self, source: Path, target: str, part_bytes: int) -> None:
+        count = max(1, math.ceil(source.stat().st_size / part_bytes))
+        parts = f'"${{TMPDIR:-/tmp}}"/{shlex.quote(source.name)}.*.part'
+        # Parts of an earlier try with another size must not be joined in.
+        self.run(f"rm -f {parts}")
+        with tempfile.TemporaryDirectory() as local, source.open("rb") as stream:
+            for number in range(count):
+                part = Path(local) / f"{source.name}.{number:05d}.part"
+                part.write_bytes(stream.read(part_bytes))
+                # The upload wants a folder that is there, and where the home lies differs from image to image.
+                self._upload(str(part), "/tmp")
+                part.unlink()
+        joined = self.run(f"cat {parts} > {shlex.quote(target)} && rm -f {parts}", timeout_s=120)
+        if joined.exit_code != 0:
+            raise CommandFailedError(f"joining the parts of {target} failed: {joined.output.strip()}")
