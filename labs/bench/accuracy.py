@@ -45,5 +45,5 @@ def accuracy(
         correct = float(np.mean(np.array(predicted) == labels[:done]))
         on_progress(done / len(images), f"{option}: {done} of {len(images)} pictures, {percent(correct)} right")
     samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
-    details = {"dataset": dataset, "predicted": predicted}
+    details = {"dataset": dataset, "predicted": predicted, "labels": [int(label) for label in labels]}
     return record("accuracy", option, samples, backend, watch, batch_size=batch_size, details=details)

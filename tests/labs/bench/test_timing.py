@@ -117,12 +117,12 @@ def test_a_fall_back_is_never_recorded_under_the_wrong_name(told_backend, told_c
 
 
 def test_accuracy_keeps_what_was_predicted(told_backend) -> None:
-    """The record holds one sample a picture and the predicted class of each."""
+    """The record holds one sample a picture, and its predicted and its true class: enough for accuracy by class."""
     images, labels = np.zeros((5, 3, 8, 8), np.float32), np.array([3, 3, 0, 3, 1])
     backend = told_backend(itertools.repeat(0.01))
     record = bench.accuracy(backend, images, labels, option="x", dataset="mini/evaluation", batch_size=2)
     assert record.samples == (1.0, 1.0, 0.0, 1.0, 0.0)
-    assert record.details == {"dataset": "mini/evaluation", "predicted": [3] * 5}
+    assert record.details == {"dataset": "mini/evaluation", "predicted": [3] * 5, "labels": [3, 3, 0, 3, 1]}
     with pytest.raises(ValueError, match="one label for each"):
         bench.accuracy(backend, images, labels[:2], option="x")
 
