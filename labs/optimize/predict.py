@@ -1,0 +1,64 @@
+"""Logits and top-1 accuracy of an ONNX file: the yardstick that every optimization is held against."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from labs.backends.onnxruntime_backend import OnnxRuntimeBackend
+from labs.progress import OnProgress, silent
+
+
+def logits_of(
+    path: str | Path,
+    images: np.ndarray,
+    *,
+    batch_size: int = 16,
+    graph_level: str = "all",
+    intra_op_threads: int | None = None,
+    on_progress: OnProgress = silent,
+) -> np.ndarray:
+    """Return a model's logits for many pictures, run in batches by ONNX Runtime on the CPU.
+
+    Args:
+        path: The ``.onnx`` file.
+        images: float32 (N, 3, H, W).
+        batch_size: Pictures in one call; memory grows with it.
+        graph_level: How far ONNX Runtime optimizes the graph, a key of ``GRAPH_LEVELS``.
+        intra_op_threads: Threads for one operator; all usable processors when None.
+        on_progress: Told after each batch.
+
+    Returns:
+        float32 (N, classes).
+    """
+    with OnnxRuntimeBackend(path, graph_level=graph_level, intra_op_threads=intra_op_threads) as backend:
+        batches = []
+        for start in range(0, len(images), batch_size):
+            batches.append(backend.predict(images[start : start + batch_size]))
+            done = min(start + batch_size, len(images))
+            on_progress(done / len(images), f"{Path(path).name}: {done} of {len(images)} pictures")
+    return np.concatenate(batches)
+
+
+def top1(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Return the share of pictures whose largest logit is their label, 0 to 1."""
+    return float(np.mean(np.argmax(logits, axis=1) == labels))
+
+
+def signal_to_noise_db(reference: np.ndarray, approximation: np.ndarray) -> float:
+    """Return how far an approximation's error lies below the signal, in decibels; higher is better.
+
+    Args:
+        reference: Values that are taken as right, any shape.
+        approximation: Values of the same shape.
+
+    Returns:
+        ``10 log10(power of reference / power of difference)``; infinite when they are equal.
+    """
+    reference = np.asarray(reference, np.float64)
+    noise = float(np.sum((reference - np.asarray(approximation, np.float64)) ** 2))
+    signal = float(np.sum(reference**2))
+    if noise == 0:
+        return float("inf")
+    return float("-inf") if signal == 0 else 10 * float(np.log10(signal / noise))
