@@ -101,8 +101,8 @@ def quantize_within_budget(
         quantized_path: Where to write.
         calibration: Ranges of its activations.
         form: How integers are written.
-        images: float32 (N, 3, H, W), tuning pictures from the validation split. Not evaluation: the search looks at their
-            labels, so accuracy on them is no longer an honest estimate.
+        images: float32 (N, 3, H, W), tuning pictures from the validation split. Not evaluation: the search looks at
+            their labels, so accuracy on them is no longer an honest estimate.
         labels: int (N,), their classes.
         max_loss: Allowed loss of top-1 accuracy, 0 to 1: 0.01 is one point.
         max_reverted: Give back this many layers at most; any number when None.

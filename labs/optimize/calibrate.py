@@ -14,8 +14,8 @@ import numpy as np
 from labs.optimize.export import INPUT_NAME
 from labs.progress import OnProgress, silent
 
-#: Ways to choose a range. 'minmax' covers every value seen; 'percentile' leaves out the rarest; 'entropy' picks the range
-#: whose integer histogram resembles the real one most (KL divergence).
+#: Ways to choose a range. 'minmax' covers every value seen; 'percentile' leaves out the rarest; 'entropy' picks the
+#: range whose integer histogram resembles the real one most (KL divergence).
 METHODS = ("minmax", "percentile", "entropy")
 
 #: Pictures in one step: ONNX Runtime's histograms hold all activations of a step in memory (27 MB a picture here).

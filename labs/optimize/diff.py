@@ -15,21 +15,21 @@ from labs.optimize.graph import Graph, Node, read_graph
 REASONS: dict[str, str] = {
     "constant folding": "All its inputs are fixed, so its result was computed once and stored in the file.",
     "batch-norm folding": (
-        "At inference BatchNorm multiplies and shifts each channel by fixed numbers. A convolution before it is linear, "
-        "so those numbers were multiplied into its weights and bias: same result, one pass over memory less."
+        "At inference BatchNorm multiplies and shifts each channel by fixed numbers. A convolution before it is "
+        "linear, so those numbers were multiplied into its weights and bias: same result, one pass over memory less."
     ),
     "activation fusion": (
-        "The convolution clips each value (ReLU6) while it still holds it in a register, instead of writing it to memory "
-        "for another node to read."
+        "The convolution clips each value (ReLU6) while it still holds it in a register, instead of writing it to "
+        "memory for another node to read."
     ),
     "residual fusion": "The block's shortcut is added while the convolution writes its result.",
     "layout": (
-        "Weights and activations are kept in blocks of channels (NCHWc), so that a vector instruction finds the channels "
-        "that it needs side by side. A reorder node converts at the border."
+        "Weights and activations are kept in blocks of channels (NCHWc), so that a vector instruction finds the "
+        "channels that it needs side by side. A reorder node converts at the border."
     ),
     "quantized operator": (
-        "Dequantize, compute, quantize became one operator that multiplies 8-bit integers directly: before this step the "
-        "file only described the rounding, after it the work is really done in integers."
+        "Dequantize, compute, quantize became one operator that multiplies 8-bit integers directly: before this step "
+        "the file only described the rounding, after it the work is really done in integers."
     ),
     "merging": "The optimizer replaced these nodes by one that does the same.",
     "elimination": "Nothing depends on it any more, or it changed nothing.",
@@ -132,7 +132,7 @@ def compare_graphs(before: str | Path | Graph, after: str | Path | Graph) -> Gra
 
 
 def _counterpart(node: Node, made_by: dict[str, Node], by_name: dict[str, Node]) -> Node | None:
-    """Return the original node whose value a remaining node makes; layout transforms rename values, but say from what."""
+    """Return the original node whose value a remaining node makes; layout transforms rename it, but say from what."""
     if node.op.startswith("com.microsoft.nchwc:Reorder") or (node.op == "Transpose" and node.name not in by_name):
         return None  # put in by the layout transform, even where it took over a value's name
     for output in node.outputs:

@@ -3,11 +3,11 @@
 ONNX Runtime quantizes the weights of a convolution or matrix product by itself, when the file is loaded, wherever it
 stands between a Dequantize and a Quantize (its 'WeightBiasQuantization' transformer). That is just where a layer stands
 which was left out of quantization to save accuracy: the file says float32, the machine computes INT8, and the layer's
-precision is lost in silence. Tried with ONNX Runtime 1.32: all 52 convolutions ran as QLinearConv, although one had been
-excluded.
+precision is lost in silence. Tried with ONNX Runtime 1.32: all 52 convolutions ran as QLinearConv, although one had
+been excluded.
 
 The transformer asks for one scale for the whole input. So the layer is given its own Dequantize with the same scale
-written once a channel: the numbers are the same to the last bit, and the layer is left alone. OpenVINO reads it as well.
+written once a channel: the numbers are the same to the last bit, and the layer is left alone. OpenVINO reads it too.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ def slim_onnx(path: str | Path, slim_path: str | Path, *, float_bias: bool = Fal
     Args:
         path: Any ``.onnx`` file whose weights are inside it.
         slim_path: Where to write; may be the same path.
-        float_bias: Store biases of a QDQ file as float32 instead of int32 with one scale a channel (about 80 kB less for
-            this model; results differ by rounding). ONNX Runtime then quantizes them when it loads the file, but leaves
-            the last layer in float; OpenVINO prefers it.
+        float_bias: Store biases of a QDQ file as float32 instead of int32 with one scale a channel (about 80 kB less
+            for this model; results differ by rounding). ONNX Runtime then quantizes them when it loads the file, but
+            leaves the last layer in float.
 
     Returns:
         The sizes, step by step.
