@@ -1,0 +1,109 @@
+"""Measure an option in a cell: progress, time left, Cancel; and the records as a small table when they are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from labs.backends import Backend, BackendSpec
+from labs.bench import measure_option
+from labs.progress import OnProgress
+from labs.results import Ledger, Measurement
+from labs.results.format import in_unit, rate
+from labs.widgets.progress import run_with_progress
+from labs.widgets.shown import Shown
+from labs.widgets.table import Cell, html_table, text_table
+from labs.widgets.theme import card
+
+
+def measure(
+    backend: Backend | BackendSpec,
+    images: np.ndarray,
+    labels: np.ndarray,
+    *,
+    option: str,
+    ledger: Ledger | None = None,
+    batch_sizes: Sequence[int] = (1, 4, 16, 32),
+    dataset: str = "food11-mini/evaluation",
+) -> Records:
+    """Measure size, accuracy, latency and throughput of an option, and return the records when all are there.
+
+    The cell stays busy meanwhile, so that the cells below find the results. Each record goes into the ledger as soon as
+    it exists: Cancel (or the toolbar's stop button) loses only the one that is being made.
+
+    Args:
+        backend: A loaded backend, which stays loaded; or its description, which is loaded for this and closed after it.
+        images: Labelled pictures, float32 (N, 3, 224, 224).
+        labels: Integers (N,), 0 to 10.
+        option: Name under which the records are kept, such as 'onnx-all'.
+        ledger: Where they are kept; nowhere when None.
+        batch_sizes: Batch sizes whose throughput is measured.
+        dataset: Name of the data set and split.
+
+    Raises:
+        Stopped: It was cancelled; the message says what stays.
+    """
+
+    def work(on_progress: OnProgress) -> list[Measurement]:
+        settings = {"option": option, "ledger": ledger, "batch_sizes": batch_sizes, "dataset": dataset}
+        if isinstance(backend, BackendSpec):
+            on_progress(0.0, f"{option}: loading the model")
+            with backend.build() as loaded:
+                return measure_option(loaded, images, labels, on_progress=on_progress, **settings)
+        return measure_option(backend, images, labels, on_progress=on_progress, **settings)
+
+    kept = "What was finished before is in the ledger." if ledger is not None else "Nothing was kept."
+    return Records(run_with_progress(work, f"Measure {option}", kept=kept))
+
+
+class Records(list):
+    """A list of measurements that a notebook shows as a table."""
+
+    def __init__(self, records: Iterable[Measurement] = ()) -> None:
+        """Hold the records in the order in which they were made."""
+        super().__init__(records)
+
+    @property
+    def text(self) -> str:
+        """The table as text."""
+        return self._shown().text
+
+    def __repr__(self) -> str:
+        # Only what a run on another machine would say as well: a notebook stores this beside the table.
+        made = [f"{one.kind} of {one.option}" + (f" × {one.batch_size}" if _batched(one) else "") for one in self]
+        return f"{len(self)} records: {', '.join(made)}" if self else "no records"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return self._shown()._repr_mimebundle_()
+
+    def _shown(self) -> Shown:
+        header = ["what was measured", "value", "95 % interval", "samples", "warm-up"]
+        rows = [_row(one) for one in self]
+        machines = "; ".join(dict.fromkeys(one.machine.label for one in self))
+        options = ", ".join(dict.fromkeys(one.option for one in self)) or "nothing"
+        footer = f"Measured on {machines}" if machines else ""
+        html = card(f"Measured: {options}", html_table(header, rows), footer=footer)
+        return Shown(html, f"Measured: {options}\n{text_table(header, rows)}\n{footer}", plain=repr(self))
+
+
+def _batched(record: Measurement) -> bool:
+    return record.kind == "throughput"
+
+
+def _row(record: Measurement) -> list[Cell]:
+    """Return the cells of one record: its headline number, how certain it is, and what that rests on."""
+    if _batched(record):
+        name, value, write = f"throughput, batches of {record.batch_size}", record.throughput_fps, rate
+    else:
+        name, value = record.kind.replace("_", " "), record.value
+
+        def write(number: float) -> str:
+            return in_unit(number, record.unit)
+
+    if record.kind == "latency":
+        name = "latency, median (p50)"
+    interval = "" if value.low == value.high else f"{write(value.low)} – {write(value.high)}"
+    calls = f"{record.warmup_count} calls" if record.warmup_count else ""
+    warmup = Cell(calls + ("" if record.warmup_settled else ", never settled"), kind="msl-soft")
+    return [Cell(name), Cell(write(value.value)), Cell(interval), Cell(f"{len(record.samples):,}"), warmup]

@@ -1,0 +1,197 @@
+"""Long work in a cell: how far it is, how long it takes yet, and a Cancel button that works while the cell runs.
+
+JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread of its own
+(ipykernel 7 and newer). So the click arrives although the main thread is busy; it sets a flag, and the work stops at
+its next report. Where the kernel has no subshells the button is left out and the toolbar's stop button does the same.
+
+Source: JEP 91 (kernel subshells); JupyterLab's setting 'Kernel Comms over subshells'.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from html import escape
+from typing import TypeVar
+
+import ipywidgets
+from IPython import get_ipython
+from IPython.display import display
+
+from labs.progress import Cancelled, OnProgress
+from labs.results.format import duration
+from labs.widgets.shown import Shown
+from labs.widgets.theme import STYLE
+
+Result = TypeVar("Result")
+
+#: Seconds between two messages to the browser. Sending takes a moment of the processor: at 2 ms a request, two messages
+#: a second touch fewer than one request in a hundred, so that the 99th percentile still belongs to the model.
+UPDATE_EVERY_S = 0.5
+
+#: A forecast needs this much of the work behind it.
+_FORECAST_FROM = 0.04
+
+
+class Stopped(Cancelled):
+    """The work was cancelled from its button or with the toolbar's stop button."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return one sentence: where a person pressed Cancel, a traceback explains nothing."""
+        return [str(self)]
+
+
+def time_left_s(elapsed_s: float, fraction: float) -> float | None:
+    """Return the seconds that remain if the rest goes as fast as what is done; None while it is too early to say."""
+    if fraction < _FORECAST_FROM or elapsed_s < 1:
+        return None
+    return elapsed_s * (1 - fraction) / fraction
+
+
+def subshells_supported() -> bool:
+    """Return whether this kernel handles a widget's messages while a cell runs."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return "kernel subshells" in getattr(kernel, "kernel_info", {}).get("supported_features", [])
+
+
+def _let_clicks_choose_their_subshell(button: ipywidgets.Button) -> None:
+    """Have a click handled in the subshell that the browser named, also on ipykernel 7.4.
+
+    That version sends a widget's messages to the shell that last spoke to the widget, which is the one that runs the
+    cell and is busy: the click would arrive when there is nothing left to cancel. Its rule is a method of the comm that
+    older versions do not have; without it the browser's choice stands. tests/browser/test_cancel.py presses the button.
+    """
+    if button.comm is not None:
+        button.comm._reply_subshell_for = None
+
+
+def run_with_progress(
+    work: Callable[[OnProgress], Result], title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic
+) -> Result:
+    """Run ``work`` in this cell under a progress bar, and return what it returns.
+
+    Args:
+        work: Is given ``on_progress(fraction, text)`` and calls it every now and then; that is where it is stopped.
+        title: What is being done, such as 'Quantize to INT8'.
+        kept: What stays when it is stopped, as a sentence.
+        clock: Monotonic clock in seconds.
+
+    Raises:
+        Stopped: Somebody pressed Cancel, or the toolbar's stop button.
+    """
+    progress = Progress(title, kept=kept, clock=clock)
+    with progress:
+        return work(progress.report)
+
+
+class Progress:
+    """The bar, its line of text, the times and the button, as a context manager around the work."""
+
+    def __init__(self, title: str, *, kept: str = "", clock: Callable[[], float] = time.monotonic) -> None:
+        """Describe the work; nothing is shown before ``with``.
+
+        Args:
+            title: What is being done.
+            kept: What stays when it is stopped, as a sentence.
+            clock: Monotonic clock in seconds.
+        """
+        self.title, self.kept, self._clock = title, kept, clock
+        self.fraction, self.line, self.cancelled = 0.0, "starting", threading.Event()
+        self._begin_s = self._told_s = self._clock()
+        self._drawn_fraction = 0.0
+        self._over = threading.Event()
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        self.button = ipywidgets.Button(
+            description="Cancel",
+            tooltip=f"Stop: {title}. The toolbar's stop button does the same.",
+            layout=ipywidgets.Layout(width="88px", margin="2px 0 0 0"),
+        )
+        self.button.on_click(lambda _: self.cancel())
+        _let_clicks_choose_their_subshell(self.button)
+        rows = [self.status, self.button] if subshells_supported() else [self.status]
+        self.live = ipywidgets.VBox(rows, layout=ipywidgets.Layout(max_width="860px", padding="2px 0"))
+
+    def cancel(self) -> None:
+        """Ask the work to stop at its next report."""
+        self.cancelled.set()
+        self.button.disabled, self.button.description = True, "Stopping…"
+
+    def report(self, fraction: float, text: str) -> None:
+        """Take note of how far the work is; this is the ``on_progress`` that the work is given.
+
+        Raises:
+            Stopped: Cancel was pressed.
+        """
+        self.fraction, self.line = min(max(fraction, self.fraction), 1.0), text
+        if self.cancelled.is_set():
+            raise Stopped(self._stopped_sentence())
+        if self._clock() - self._told_s >= UPDATE_EVERY_S:
+            self._draw()
+
+    def __enter__(self) -> Progress:
+        self._begin_s = self._clock()
+        self._draw()
+        self._handle = display(Shown(self._still("…", "running"), self.title, live=self.live), display_id=True)
+        threading.Thread(target=self._tick, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        self._over.set()
+        took = duration(self._clock() - self._begin_s)
+        if kind is None:
+            self._finish("✓", f"done in {took}")
+        elif issubclass(kind, (Cancelled, KeyboardInterrupt)):
+            self._finish("■", f"stopped after {took}")
+        else:
+            self._finish("✗", f"failed after {took}: {kind.__name__}")
+        if kind is KeyboardInterrupt:
+            raise Stopped(self._stopped_sentence()) from None
+        return False
+
+    def _stopped_sentence(self) -> str:
+        return f"{self.title}: stopped at {self.fraction:.0%}. {self.kept}".strip()
+
+    def _tick(self) -> None:
+        """Let the elapsed time move while the work is silent, as it is when a compiler runs for half a minute."""
+        while not self._over.wait(1.0):
+            if self._clock() - self._told_s >= 2 * UPDATE_EVERY_S:
+                self._draw()
+
+    def _draw(self) -> None:
+        self._told_s = self._clock()
+        elapsed_s = self._told_s - self._begin_s
+        left_s = time_left_s(elapsed_s, self.fraction)
+        times = f"{duration(elapsed_s)} so far" + (f", about {duration(left_s)} left" if left_s is not None else "")
+        stop = "" if subshells_supported() else " · stop it with ■ in the toolbar"
+        now, before = f"{self.fraction:.1%}", f"{self._drawn_fraction:.1%}"
+        self._drawn_fraction = self.fraction
+        self.status.value = (
+            f'{STYLE}<div class="msl"><div class="msl-line-of-text"><span class="msl-title">{escape(self.title)}</span>'
+            f'<span class="msl-soft msl-push">{escape(times + stop)}</span></div>'
+            f'<div class="msl-bar" role="progressbar" aria-label="{escape(self.title)}" aria-valuemin="0" '
+            f'aria-valuemax="100" aria-valuenow="{self.fraction * 100:.0f}" aria-valuetext="{escape(self.line)}">'
+            f'<div style="width:{now};--msl-from:{before}"></div></div>'
+            f'<div class="msl-soft">{escape(self.line)}</div></div>'
+        )
+
+    def _finish(self, sign: str, outcome: str) -> None:
+        """Replace the live widget by a still line, so that the saved notebook needs no widget to be read."""
+        self._handle_update(Shown(self._still(sign, outcome), f"{sign} {self.title}: {outcome}", plain=self.title))
+        self.live.close()
+        self.button.close()
+        self.status.close()
+
+    def _handle_update(self, shown: Shown) -> None:
+        if self._handle is not None:
+            self._handle.update(shown)
+        else:  # no kernel: a plain Python process
+            print(shown.text)
+
+    def _still(self, sign: str, outcome: str) -> str:
+        tone = {"✓": "msl-good", "✗": "msl-bad", "■": "msl-bad"}.get(sign, "msl-soft")
+        return (
+            f'{STYLE}<div class="msl" role="status"><div class="msl-line-of-text">'
+            f'<span class="{tone}" aria-hidden="true">{sign}</span><span class="msl-title">{escape(self.title)}</span>'
+            f'<span class="msl-soft">{escape(outcome)}</span></div></div>'
+        )

@@ -1,0 +1,111 @@
+"""The quantization explorer: turn the knobs on the model's own weights and activations and watch what is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import ipywidgets
+import numpy as np
+
+from labs.widgets.quantization_view import Settings, quantized
+from labs.widgets.shown import Shown
+
+#: Activations of a whole batch run to tens of millions of values; this many show the same shape and answer at once.
+_MOST_ACTIVATIONS = 200_000
+
+
+def quantization_explorer(
+    weights: Mapping[str, np.ndarray],
+    activations: Mapping[str, np.ndarray] | None = None,
+    settings: Settings | None = None,
+) -> QuantizationExplorer:
+    """Return sliders for bits, symmetry, channels and clipping beside a picture of the chosen tensor.
+
+    Args:
+        weights: Arrays by name; the first axis counts output channels.
+        activations: Arrays by name; they have one scale for the whole tensor, as quantizers give them.
+        settings: Where the knobs stand at first; 8 bits, symmetric, per tensor when None.
+
+    Raises:
+        ValueError: There is no tensor to look at.
+    """
+    return QuantizationExplorer(dict(weights), dict(activations or {}), settings or Settings())
+
+
+class QuantizationExplorer(Shown):
+    """The knobs and the picture; ``view`` is the picture as it stands."""
+
+    def __init__(self, weights: dict[str, np.ndarray], activations: dict[str, np.ndarray], settings: Settings) -> None:
+        """Build the knobs in the order in which the Tab key visits them: tensor, bits, range, channels, clipping."""
+        self._tensors = {name: np.asarray(values) for name, values in weights.items()}
+        self._tensors |= {name: _sample(np.asarray(values)) for name, values in activations.items()}
+        self._sizes = {name: np.size(values) for name, values in (weights | activations).items()}
+        self._with_channels = {name for name, values in weights.items() if np.ndim(values) > 1}
+        if not self._tensors:
+            raise ValueError("no tensor to look at: give at least one array by name")
+        wide = ipywidgets.Layout(width="100%")
+        style = {"description_width": "88px"}
+        self.tensor = ipywidgets.Dropdown(
+            options=list(self._tensors), description="Tensor", tooltip="Tensor to quantize", layout=wide, style=style
+        )
+        self.bits = ipywidgets.IntSlider(
+            settings.bits, 2, 8, description="Bits", tooltip="Width of the integers", layout=wide, style=style
+        )
+        self.range = ipywidgets.ToggleButtons(
+            options=[("symmetric", True), ("asymmetric", False)],
+            value=settings.symmetric,
+            tooltips=["Same reach on both sides of 0", "The tensor's own range"],
+            style={"button_width": "128px"},
+        )
+        self.channels = ipywidgets.Checkbox(
+            settings.per_channel, description="a scale for each channel", indent=False, layout=wide
+        )
+        self.keep = ipywidgets.SelectionSlider(
+            options=[(f"{kept:g} %", kept) for kept in (95.0, 98.0, 99.0, 99.5, 99.9, 99.99, 100.0)],
+            value=settings.keep_percent,
+            description="Range holds",
+            tooltip="Share of the values inside the range; the rest is clipped",
+            layout=wide,
+            style=style,
+        )
+        self.picture = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 560px", min_width="320px", margin="0"))
+        knobs = ipywidgets.VBox(
+            [self.tensor, self.bits, self.range, self.channels, self.keep],
+            layout=ipywidgets.Layout(flex="0 0 290px", padding="8px 4px 0 0"),
+        )
+        live = ipywidgets.HBox(
+            [knobs, self.picture], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="1180px")
+        )
+        for knob in (self.tensor, self.bits, self.range, self.channels, self.keep):
+            knob.observe(self._turned, names="value")
+        super().__init__("", "", plain="quantization explorer", live=live)
+        self._turned()
+
+    @property
+    def settings(self) -> Settings:
+        """Where the knobs stand."""
+        per_channel = self.channels.value and self.tensor.value in self._with_channels
+        keep = 100.0 if per_channel else self.keep.value
+        return Settings(self.bits.value, self.range.value, per_channel, keep)
+
+    def _turned(self, _: object = None) -> None:
+        """Draw anew after a knob was turned."""
+        name = self.tensor.value
+        with_channels = name in self._with_channels
+        # A greyed knob says what cannot be combined; a silently ignored one would teach something wrong.
+        self.channels.disabled = not with_channels
+        self.keep.disabled = self.channels.value and with_channels
+        self.view = quantized(
+            name, self._tensors[name], self.settings, channels=with_channels, sampled_from=self._sizes[name]
+        )
+        self.html, self.text = self.view.html, self.view.text
+        self.picture.value = self.view.html
+
+
+def _sample(values: np.ndarray) -> np.ndarray:
+    """Return the values, or so many of them that each turn of a knob answers at once; the extremes always stay."""
+    flat = values.ravel()
+    if flat.size <= _MOST_ACTIVATIONS:
+        return flat
+    chosen = np.random.default_rng(0).choice(flat, _MOST_ACTIVATIONS - 2, replace=False)
+    return np.concatenate([chosen, [flat.min(), flat.max()]])

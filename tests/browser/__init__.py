@@ -1,0 +1,1 @@
+"""Tests that drive JupyterLab in Chromium, and the small harness that they share."""

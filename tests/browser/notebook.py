@@ -1,0 +1,66 @@
+"""A notebook that is open in JupyterLab: run its cells, wait for them, press what they show, take its picture."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+
+class Notebook:
+    """The one notebook on a page."""
+
+    def __init__(self, page: object) -> None:
+        """Keep the playwright page that shows it."""
+        self.page = page
+
+    def run_all(self, *, wait_s: float | None = 120) -> None:
+        """Run all cells from the menu.
+
+        Args:
+            wait_s: Seconds until they must have run; None returns while they run.
+        """
+        self.page.click(".jp-NotebookPanel .jp-Cell >> nth=0")
+        self.page.click(".lm-MenuBar-item:has-text('Run')")
+        self.page.click(".lm-Menu-item:has-text('Run All Cells') >> nth=0")
+        if wait_s is not None:
+            self.page.wait_for_timeout(300)  # the prompts turn into [*] only now
+            self.wait_idle(wait_s)
+
+    def wait_idle(self, wait_s: float = 120) -> None:
+        """Return when the kernel is idle and no cell waits for it.
+
+        Raises:
+            TimeoutError: It is still busy; the message says which cells are waiting.
+        """
+        give_up_s = time.monotonic() + wait_s
+        idle = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
+        while time.monotonic() < give_up_s:
+            if self.page.locator(idle).count() and not self.waiting_cells():
+                return
+            self.page.wait_for_timeout(100)
+        raise TimeoutError(f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}")
+
+    def waiting_cells(self) -> list[int]:
+        """Return the numbers of the code cells that run or are queued."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        return [index for index, prompt in enumerate(prompts) if "*" in prompt]
+
+    def interrupt(self) -> None:
+        """Press the toolbar's stop button."""
+        self.page.click(".jp-NotebookPanel-toolbar [data-jp-item-name='interrupt'] jp-button")
+
+    def output_text(self, cell: int) -> str:
+        """Return everything that a cell shows, as text; ``cell`` counts all cells from 0."""
+        return self.page.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper").inner_text()
+
+    def screenshot(self, path: str | Path, *, cell: int | None = None) -> Path:
+        """Save a PNG of the window, or of one cell, and return its path."""
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        target = self.page if cell is None else self.page.locator(".jp-Cell").nth(cell)
+        target.screenshot(path=str(path))
+        return Path(path)
+
+    def save(self) -> None:
+        """Save the notebook, outputs included, to its file."""
+        self.page.keyboard.press("Control+s")
+        self.page.wait_for_timeout(1000)
