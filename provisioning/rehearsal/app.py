@@ -51,7 +51,7 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
-            doors.close()
+            await doors.close()
             app.state.processes.end_all()
 
     app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)

@@ -108,7 +108,7 @@ async def put_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
     record = _running(request, site, ref, "put_archive")
     world = world_of(request)
     try:
-        data = base64.b64decode((await request.json())["data"])
+        data = base64.b64decode((await request.json())["data"], validate=True)
     except (KeyError, binascii.Error) as error:
         raise refusals.zun(400, "Invalid input for field 'data': not base64") from error
     if len(data) > UPLOAD_LIMIT_BYTES or world.faults.strike("upload-cut", record["user"]):
@@ -116,8 +116,12 @@ async def put_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
     folder = containers.scratch_of(world, record).inside(request.query_params.get("path", ""))
     if not folder.is_dir():
         raise refusals.zun(404, f"Could not find the file {request.query_params.get('path')} in container")
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
-        archive.extractall(folder, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+            # Nothing may land outside the container's folder: that would be this computer's own disk.
+            archive.extractall(folder, filter="data")
+    except tarfile.TarError as error:
+        raise refusals.zun(400, f"Invalid archive: {error}") from error
     return {}
 
 

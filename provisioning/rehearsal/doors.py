@@ -5,8 +5,6 @@ import logging
 import shutil
 from pathlib import Path
 
-import asyncssh
-
 from provisioning.rehearsal import shell
 from provisioning.rehearsal.lifecycle import server_answers_ssh
 from provisioning.rehearsal.processes import Processes
@@ -24,26 +22,27 @@ class Doors:
         self._world = world
         self._processes = processes
         self._key = shell.host_key(world.folder)
-        self._open: dict[str, tuple[str, asyncssh.SSHAcceptor, tuple[str, int]]] = {}
+        self._open: dict[str, shell.OpenNode] = {}
         self._write()
 
     async def agree(self) -> None:
         """Open the SSH server of each node that should answer, close the others, wipe what is gone."""
         wanted = self._wanted()
-        for address in [a for a, (server_id, _, _) in self._open.items() if _differs(wanted, a, server_id)]:
-            self._close(address)
+        for address, node in list(self._open.items()):
+            if address not in wanted or wanted[address]["id"] != node.server_id:
+                await self._close(address)
         for address, server in wanted.items():
             if address not in self._open:
-                acceptor, place = await shell.listen(self._world, self._processes, server, address, self._key)
-                self._open[address] = (server["id"], acceptor, place)
-                LOG.info("ssh %s@%s is open at %s port %d", shell.USER, address, *place)
+                node = await shell.listen(self._world, self._processes, server, address, self._key)
+                self._open[address] = node
+                LOG.info("ssh %s@%s is open at %s port %d", shell.USER, address, *node.place)
                 self._write()
         self._wipe()
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Shut every door."""
         for address in list(self._open):
-            self._close(address)
+            await self._close(address)
 
     def _wanted(self) -> dict[str, Document]:
         """Return the nodes that should answer SSH, by floating IP."""
@@ -57,14 +56,14 @@ class Doors:
                 found[address["address"]] = server
         return found
 
-    def _close(self, address: str) -> None:
-        _, acceptor, _ = self._open.pop(address)
-        acceptor.close()
+    async def _close(self, address: str) -> None:
+        node = self._open.pop(address)
         self._write()
+        await node.close()
 
     def _write(self) -> None:
         """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
-        places = {address: list(place) for address, (_, _, place) in self._open.items()}
+        places = {address: list(node.place) for address, node in self._open.items()}
         _replace(self._world.folder / "ports.json", json.dumps(places))
         blocks = [
             f"Host {address}\n  HostName {host}\n  Port {port}\n  User {shell.USER}\n"
@@ -82,11 +81,6 @@ class Doors:
                 if path.name not in alive:
                     self._processes.end(path.name)
                     shutil.rmtree(path, ignore_errors=True)
-
-
-def _differs(wanted: dict[str, Document], address: str, server_id: str) -> bool:
-    """Return whether an open door no longer leads to the right node."""
-    return address not in wanted or wanted[address]["id"] != server_id
 
 
 def _replace(path: Path, text: str) -> None:

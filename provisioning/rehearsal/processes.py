@@ -94,6 +94,11 @@ class Processes:
         for group in self._groups.pop(machine_id, set()):
             self._signal(group)
 
+    def end_one(self, machine_id: str, group: int) -> None:
+        """End one process group of a machine, when the session that started it was cut."""
+        self._groups[machine_id].discard(group)
+        self._signal(group)
+
     def end_all(self) -> None:
         """End everything that was started in any machine."""
         for machine_id in list(self._groups):

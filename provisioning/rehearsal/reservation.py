@@ -63,7 +63,7 @@ async def delete_lease(site: str, lease_id: str, request: Request) -> None:
 
 @router.get("/{collection}/allocations")
 async def list_allocations(site: str, collection: str, request: Request) -> dict[str, Any]:
-    """Show who holds each host or device, from yesterday to three weeks ahead."""
+    """Show who holds each host or device, from now to three weeks ahead."""
     world, kind = world_of(request), _kind(collection)
     return {"allocations": [_allocation(world, r) for r in world.catalogue.at(site, kind)]}
 
@@ -156,7 +156,7 @@ def _allocation(world: World, resource: Resource) -> dict[str, Any]:
                 "start_date": blazar_stamp(held["start_s"]),
                 "end_date": blazar_stamp(held["end_s"]),
             }
-            for held in leases.taken(world, resource, now_s - 86_400, now_s + leases.HORIZON_S)
+            for held in leases.taken(world, resource, now_s, now_s + leases.HORIZON_S)
         ],
     }
 

@@ -9,6 +9,7 @@ import pty
 import shutil
 import struct
 import termios
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,18 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 class _Door(asyncssh.SSHServer):
     """Lets in user `cc` with the key that the server was started with, and nobody else."""
 
-    def __init__(self, public_key: str | None) -> None:
+    def __init__(self, public_key: str | None, guests: set[asyncssh.SSHServerConnection]) -> None:
         self._key = asyncssh.import_public_key(public_key) if public_key else None
+        self._guests = guests
+        self._guest: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._guest = conn
+        self._guests.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._guest is not None:
+            self._guests.discard(self._guest)
 
     def begin_auth(self, username: str) -> bool:
         return True
@@ -56,6 +67,31 @@ class _Files(asyncssh.SFTPServer):
         return super().map_path(posixpath.join(self._start, path))
 
 
+@dataclass
+class OpenNode:
+    """A node whose SSH server is open.
+
+    Attributes:
+        server_id: The server that listens.
+        place: Host and port at which it listens.
+        acceptor: asyncssh's listener.
+        guests: The connections that are up.
+    """
+
+    server_id: str
+    place: tuple[str, int]
+    acceptor: asyncssh.SSHAcceptor
+    guests: set[asyncssh.SSHServerConnection]
+
+    async def close(self) -> None:
+        """Stop listening and cut every connection, as when a node loses power."""
+        self.acceptor.close()
+        cut = list(self.guests)
+        for guest in cut:
+            guest.abort()
+        await asyncio.gather(*(guest.wait_closed() for guest in cut))
+
+
 def scratch_of(world: World, server: Document) -> Scratch:
     """Return the scratch folder of a server."""
     return Scratch(
@@ -65,7 +101,7 @@ def scratch_of(world: World, server: Document) -> Scratch:
 
 async def listen(
     world: World, processes: Processes, server: Document, address: str, host_key: asyncssh.SSHKey
-) -> tuple[asyncssh.SSHAcceptor, tuple[str, int]]:
+) -> OpenNode:
     """Open a node's SSH server.
 
     Args:
@@ -76,16 +112,17 @@ async def listen(
         host_key: The key with which it proves itself.
 
     Returns:
-        The acceptor, and the host and port at which it listens: (floating IP, 22) where the system allows it,
-        else a high port at the floating IP, else (macOS) one at 127.0.0.1.
+        The open node. It listens at (floating IP, 22) where the system allows it, else at a high port of the
+        floating IP, else (macOS) at one of 127.0.0.1.
     """
     scratch = scratch_of(world, server)
+    guests: set[asyncssh.SSHServerConnection] = set()
 
     async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
         await _serve(world, processes, server, scratch, process)
 
     options: dict[str, Any] = {
-        "server_factory": lambda: _Door(server["public_key"]),
+        "server_factory": lambda: _Door(server["public_key"], guests),
         "process_factory": serve,
         "sftp_factory": lambda channel: _Files(channel, scratch),
         "allow_scp": True,
@@ -95,7 +132,7 @@ async def listen(
     for host, port in ((address, 22), (address, 0), ("127.0.0.1", 0)):
         with contextlib.suppress(OSError):
             acceptor = await asyncssh.listen(host, port, **options)
-            return acceptor, (host, acceptor.get_port())
+            return OpenNode(server["id"], (host, acceptor.get_port()), acceptor, guests)
     raise OSError("no port of the loopback interface can be opened: is this a sandbox without a network?")
 
 
@@ -125,10 +162,10 @@ async def _serve(
         await process.stdout.drain()
         await process.stderr.drain()
         process.exit(code if code >= 0 else 128 - code)
-    except (asyncssh.Error, BrokenPipeError, asyncio.CancelledError):
-        with contextlib.suppress(ProcessLookupError):
-            child.kill()
-        raise
+    finally:
+        if child.returncode is None:
+            processes.end_one(server["id"], child.pid)
+        await process.wait_closed()
 
 
 async def _serve_terminal(
@@ -140,8 +177,7 @@ async def _serve_terminal(
     """Run an interactive session behind a real pseudo-terminal."""
     scratch.prepare()
     outer, inner = pty.openpty()
-    columns, rows, _, _ = process.term_size
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
+    _resize(inner, *process.term_size[:2])
     child = await asyncio.create_subprocess_exec(
         *command,
         cwd=scratch.home,
@@ -150,11 +186,45 @@ async def _serve_terminal(
         stdout=inner,
         stderr=inner,
         start_new_session=True,
+        # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(inner)
-    await process.redirect(stdin=os.dup(outer), stdout=outer)
-    process.exit(max(await child.wait(), 0))
+    loop = asyncio.get_running_loop()
+    typing = asyncio.create_task(_type(process, outer))
+
+    def show() -> None:
+        try:
+            process.stdout.write(os.read(outer, 65536))
+        except OSError:  # Linux reports EIO when the last program has closed the terminal.
+            loop.remove_reader(outer)
+
+    loop.add_reader(outer, show)
+    try:
+        code = await child.wait()
+        await asyncio.sleep(0)
+        process.exit(max(code, 0))
+    finally:
+        loop.remove_reader(outer)
+        typing.cancel()
+        os.close(outer)
+        if child.returncode is None:
+            child.kill()
+        await process.wait_closed()
+
+
+async def _type(process: asyncssh.SSHServerProcess[bytes], terminal: int) -> None:
+    """Pass what the client types, and the size of its window, to a pseudo-terminal."""
+    while not process.stdin.at_eof():
+        try:
+            os.write(terminal, await process.stdin.read(4096))
+        except asyncssh.TerminalSizeChanged as change:
+            _resize(terminal, change.width, change.height)
+
+
+def _resize(terminal: int, columns: int, rows: int) -> None:
+    """Tell a pseudo-terminal its size; a client that gives none gets 80 by 24."""
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
 
 
 def host_key(folder: Path) -> asyncssh.SSHKey:

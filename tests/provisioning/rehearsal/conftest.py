@@ -1,0 +1,151 @@
+"""A world whose time the test moves by hand, and students who send requests to it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from provisioning.rehearsal.app import build
+from provisioning.rehearsal.clock import Clock, stamp
+from provisioning.rehearsal.identity import project_of
+from provisioning.rehearsal.world import World
+
+#: Noon (UTC) of a day in 2026, so that a lease of three hours never crosses midnight.
+NOON_S = 1_790_337_600.0
+
+
+@dataclass
+class Hand:
+    """A clock that only the test moves: call it to read it, `wait` to move it.
+
+    Attributes:
+        now_s: What it shows, seconds since 1970.
+    """
+
+    now_s: float = NOON_S
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def wait(self, duration_s: float) -> None:
+        self.now_s += duration_s
+
+
+class Client:
+    """Sends requests to an application in this process, one after the other, without its timer."""
+
+    def __init__(self, app: Any) -> None:
+        self._runner = asyncio.Runner()
+        transport = httpx.ASGITransport(app, raise_app_exceptions=True)
+        self._http = httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:1")
+
+    def request(self, method: str, path: str, **more: Any) -> httpx.Response:
+        return self._runner.run(self._http.request(method, path, **more))
+
+    def get(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("GET", path, **more)
+
+    def post(self, path: str, **more: Any) -> httpx.Response:
+        return self.request("POST", path, **more)
+
+    def close(self) -> None:
+        self._runner.run(self._http.aclose())
+        self._runner.close()
+
+
+@dataclass
+class Student:
+    """Somebody with a token at one site.
+
+    Attributes:
+        client: The HTTP client.
+        world: The world, for its passwords.
+        name: User name.
+        site: Path prefix of the site.
+        token: The token; taken on creation.
+    """
+
+    client: Client
+    world: World
+    name: str
+    site: str = "tacc"
+    token: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.token = self.sign_in().headers["X-Subject-Token"]
+
+    def sign_in(self, password: str | None = None, project: str | None = None) -> httpx.Response:
+        user = {
+            "name": self.name,
+            "domain": {"name": "chameleon"},
+            "password": password or self.world.password(self.name),
+        }
+        scope = {"project": {"name": project or project_of(self.name), "domain": {"name": "chameleon"}}}
+        auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
+        return self.client.post(f"/{self.site}:5000/v3/auth/tokens", json={"auth": auth})
+
+    def send(self, method: str, path: str, body: Any = None, /, **query: str) -> httpx.Response:
+        return self.client.request(
+            method, f"/{self.site}/{path}", json=body, params=query, headers={"X-Auth-Token": self.token}
+        )
+
+    def reserve(
+        self, what: str, hours: float = 3.0, start: str = "now", count: int = 1, name: str = "mine"
+    ) -> httpx.Response:
+        device = what.startswith("raspberry")
+        end = stamp(self.world.now() + hours * 3600, "%Y-%m-%d %H:%M")
+        wish = {
+            "resource_type": "device" if device else "physical:host",
+            "resource_properties": json.dumps(["==", "$machine_name" if device else "$node_type", what]),
+            "min": count,
+            "max": count,
+        }
+        body = {"name": "mine", "start_date": start, "end_date": end, "reservations": [wish], "events": []}
+        return self.send("POST", "reservation/v1/leases", body)
+
+    def start_server(self, reservation_id: str | None, name: str = "node") -> dict[str, Any]:
+        image = self.send("GET", "image/v2/images", name="CC-Ubuntu24.04-CUDA").json()["images"][0]
+        flavor = self.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]
+        body = {
+            "server": {"name": name, "imageRef": image["id"], "flavorRef": flavor["id"]},
+            "OS-SCH-HNT:scheduler_hints": {"reservation": reservation_id},
+        }
+        answer = self.send("POST", "compute/v2.1/servers", body)
+        assert answer.status_code == 202, answer.text
+        return answer.json()["server"]
+
+    def server(self, server_id: str) -> dict[str, Any]:
+        return self.send("GET", f"compute/v2.1/servers/{server_id}").json()["server"]
+
+
+@pytest.fixture
+def hand() -> Hand:
+    return Hand()
+
+
+@pytest.fixture
+def world(tmp_path: Path, hand: Hand) -> Iterator[World]:
+    made = World(tmp_path / "world", "secret", Clock(speed=1.0, real=hand))
+    yield made
+    made.store.close()
+
+
+@pytest.fixture
+def client(world: World) -> Iterator[Client]:
+    """The application without its timer: nothing happens that the test did not ask for."""
+    made = Client(build(world))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def student(client: Client, world: World) -> Callable[..., Student]:
+    def make(name: str = "mary", site: str = "tacc") -> Student:
+        return Student(client, world, name, site)
+
+    return make

@@ -1,0 +1,98 @@
+"""The port 22 hook: the rehearsal's nodes are found, and this computer's own SSH daemon never is."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioning.rehearsal import environment
+
+STARTUP = Path(environment.__file__).with_name("startup")
+TRY = """
+import socket, sys
+try:
+    with socket.create_connection((sys.argv[1] or None, int(sys.argv[2])), timeout=5) as s:
+        print(s.recv(100).decode())
+except OSError as error:
+    print(type(error).__name__, error)
+with socket.socket() as s:
+    print(s.connect_ex((sys.argv[1] or "127.0.0.1", int(sys.argv[2]))))
+"""
+
+
+@pytest.fixture
+def listener():
+    """Something that greets whoever connects, at a free port of 127.0.0.1."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        import threading
+
+        def greet() -> None:
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    connection.sendall(b"SSH-2.0-greeting")
+
+        threading.Thread(target=greet, daemon=True).start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def attempt(tmp_path: Path, places: dict[str, list], host: str, port: int, hooked: bool = True) -> list[str]:
+    """Return what a new Python process reports that connects to (host, port)."""
+    (tmp_path / "ports.json").write_text(json.dumps(places))
+    variables = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    if hooked:
+        variables |= {"PYTHONPATH": str(STARTUP), "REHEARSAL_PORTS": str(tmp_path / "ports.json")}
+    command = [sys.executable, "-c", TRY, host, str(port)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True)
+    return done.stdout.splitlines()
+
+
+def test_port_22_of_a_floating_ip_leads_to_where_its_node_listens(tmp_path, listener) -> None:
+    places = {"127.77.1.10": ["127.0.0.1", listener]}
+    assert attempt(tmp_path, places, "127.77.1.10", 22) == ["SSH-2.0-greeting", "0"]
+
+
+@pytest.mark.parametrize("host", ["127.77.1.11", "127.0.0.1", "localhost", "::1", ""])
+def test_port_22_of_any_other_loopback_address_is_refused(tmp_path, listener, host) -> None:
+    said = attempt(tmp_path, {"127.77.1.10": ["127.0.0.1", listener]}, host, 22)
+    assert said[0].startswith("ConnectionRefusedError")
+    assert "no rehearsed node answers SSH" in said[0]
+
+
+def test_every_other_port_is_left_alone(tmp_path, listener) -> None:
+    assert attempt(tmp_path, {}, "127.0.0.1", listener) == ["SSH-2.0-greeting", "0"]
+
+
+def test_without_the_rehearsals_variables_nothing_is_hooked(tmp_path) -> None:
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("REHEARSAL")}
+    code = "import socket; print(hasattr(socket.socket, 'rehearsal_port22'))"
+    for path in ("", str(STARTUP)):
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            env=variables | {"PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout == "False\n"
+
+
+def test_a_sitecustomize_that_is_hidden_runs_all_the_same(tmp_path) -> None:
+    (tmp_path / "sitecustomize.py").write_text("print('mine')")
+    path = os.pathsep.join([str(STARTUP), str(tmp_path)])
+    done = subprocess.run(
+        [sys.executable, "-c", "pass"],
+        env=dict(os.environ) | {"PYTHONPATH": path, "REHEARSAL_PORTS": "/nowhere"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "mine\n"

@@ -1,0 +1,205 @@
+"""A node's SSH server: real sessions, files and tunnels, for its own key only."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from provisioning.rehearsal import shell
+from provisioning.rehearsal.doors import Doors
+from provisioning.rehearsal.processes import Processes
+from provisioning.rehearsal.world import World
+
+
+@pytest.fixture
+def key() -> asyncssh.SSHKey:
+    return asyncssh.generate_private_key("ssh-ed25519")
+
+
+@pytest.fixture
+def node(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
+    """A server that answers SSH at 127.77.1.10."""
+    server = {
+        "id": "5e7", "site": "tacc", "name": "node", "project": "p", "project_id": "p", "reservation_id": "r",
+        "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE", "public_key": key.export_public_key().decode(),
+    }  # fmt: skip
+    world.store.put("server", server)
+    port = world.add_port(server, "compute:nova")
+    address = world.allocate_floating_ip("tacc", "p")
+    world.store.put("floating_ip", address | {"port_id": port["id"]})
+    return server
+
+
+@contextlib.asynccontextmanager
+async def opened(world: World) -> AsyncIterator[tuple[Doors, Processes]]:
+    """The doors of a world, open; everything is shut and ended afterwards."""
+    processes = Processes()
+    doors = Doors(world, processes)
+    try:
+        await doors.agree()
+        yield doors, processes
+    finally:
+        processes.end_all()
+        await doors.close()
+
+
+def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
+    """Connect to the node, wherever it listens."""
+    host, port = json.loads((world.folder / "ports.json").read_text())["127.77.1.10"]
+    return asyncssh.connect(host, port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[])
+
+
+def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, key, monkeypatch) -> None:
+    monkeypatch.setenv("OS_PASSWORD", "not for nodes")
+
+    async def talk() -> tuple[Any, ...]:
+        async with opened(world), connect(world, key) as connection:
+            return (
+                await connection.run("pwd; echo $HOME; echo $USER; echo [$OS_PASSWORD]; exit 7"),
+                await connection.run("mkdir /home/cc/data && touch /home/cc/data/x && ls ~/data; ls /backup/home/cc"),
+                await connection.run("cat", input="through stdin"),
+                await connection.run("sudo systemctl restart docker | cat"),
+            )
+
+    where, files, echo, shim = asyncio.run(talk())
+    home = world.folder / "nodes" / "5e7" / "home" / "cc"
+    assert where.stdout.splitlines() == [str(home), str(home), "cc", "[]"]
+    assert where.exit_status == 7
+    assert files.stdout == "x\n"
+    assert "/backup/home/cc" in files.stderr
+    assert (home / "data" / "x").exists()
+    assert echo.stdout == "through stdin"
+    assert shim.stdout == "rehearsed, not run: sudo systemctl restart docker\n"
+    journal = [json.loads(line) for line in (world.folder / "journal.jsonl").read_text().splitlines()]
+    assert [line["command"] for line in journal if line["event"] == "rehearsed, not run"] == [
+        "sudo systemctl restart docker"
+    ]
+
+
+def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key) -> None:
+    async def attempt(with_key: asyncssh.SSHKey, user: str) -> str:
+        async with opened(world):
+            try:
+                async with connect(world, with_key, user) as connection:
+                    return (await connection.run("echo in")).stdout
+            except asyncssh.PermissionDenied:
+                return "denied"
+
+    stranger = asyncssh.generate_private_key("ssh-ed25519")
+    assert asyncio.run(attempt(stranger, "cc")) == "denied"
+    assert asyncio.run(attempt(key, "root")) == "denied"
+    assert asyncio.run(attempt(key, "cc")) == "in\n"
+
+
+def test_a_server_started_without_a_key_lets_nobody_in(world, node, key) -> None:
+    world.store.put("server", node | {"public_key": None})
+
+    async def attempt() -> None:
+        async with opened(world), connect(world, key):
+            pass
+
+    with pytest.raises(asyncssh.PermissionDenied):
+        asyncio.run(attempt())
+
+
+def test_files_go_up_and_down_by_sftp_and_scp_and_stay_in_the_nodes_folder(world, node, key, tmp_path: Path) -> None:
+    (tmp_path / "up.txt").write_text("materials")
+
+    async def copy() -> list[str]:
+        async with opened(world), connect(world, key) as connection:
+            async with connection.start_sftp_client() as sftp:
+                await sftp.put(str(tmp_path / "up.txt"), "relative.txt")
+                await sftp.put(str(tmp_path / "up.txt"), "/home/cc/absolute.txt")
+                await sftp.get("relative.txt", str(tmp_path / "down.txt"))
+                with pytest.raises(asyncssh.SFTPError):
+                    await sftp.stat("/etc/passwd")
+                with pytest.raises(asyncssh.SFTPError):
+                    await sftp.stat("../../../../../../etc/passwd")
+            await asyncssh.scp(str(tmp_path / "up.txt"), (connection, "scp.txt"))
+            return (await connection.run("ls")).stdout.split()
+
+    assert asyncio.run(copy()) == ["absolute.txt", "relative.txt", "scp.txt"]
+    assert (tmp_path / "down.txt").read_text() == "materials"
+
+
+def test_a_service_on_the_nodes_loopback_is_reached_by_a_tunnel_and_nothing_else_is(world, node, key) -> None:
+    async def tunnel() -> tuple[bytes, bool]:
+        async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(b"hello from the node")
+            writer.close()
+
+        service = await asyncio.start_server(answer, "127.0.0.1", 0)
+        port = service.sockets[0].getsockname()[1]
+        async with service, opened(world), connect(world, key) as connection:
+            listener = await connection.forward_local_port("127.0.0.1", 0, "127.0.0.1", port)
+            reader, writer = await asyncio.open_connection("127.0.0.1", listener.get_port())
+            said = await reader.read()
+            writer.close()
+            try:
+                await connection.open_connection("192.0.2.1", 80)
+            except asyncssh.ChannelOpenError:
+                return said, True
+            return said, False
+
+    assert asyncio.run(tunnel()) == (b"hello from the node", True)
+
+
+def test_a_terminal_session_is_a_real_one(world, node, key) -> None:
+    async def type_in() -> str:
+        async with opened(world), connect(world, key) as connection:
+            shell_ = await connection.create_process(term_type="xterm", term_size=(90, 30))
+            shell_.stdin.write("stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
+            return await asyncio.wait_for(shell_.stdout.read(), 20)
+
+    output = asyncio.run(type_in())
+    assert "30 90" in output
+    assert "a terminal" in output
+
+
+def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:
+    async def go() -> tuple[bool, bool, dict[str, Any]]:
+        async with opened(world) as (doors, _):
+            async with connect(world, key) as connection:
+                pid = int((await connection.run("sleep 300 >/dev/null 2>&1 & echo $!")).stdout)
+                alive = Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True
+                world.remove_machine("server", world.store.get("server", node["id"]))
+                await doors.agree()
+                await asyncio.sleep(0.1)
+            return alive, _runs(pid), json.loads((world.folder / "ports.json").read_text())
+
+    alive, still, places = asyncio.run(go())
+    assert alive
+    assert not still
+    assert places == {}
+    assert not (world.folder / "nodes" / "5e7").exists()
+
+
+def _runs(pid: int) -> bool:
+    """Return whether a process runs; one that ended and was not waited for yet does not."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in ("Z", "X")
+
+
+@pytest.mark.parametrize("change", [{"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"stopped": True}])
+def test_a_node_that_should_not_answer_has_no_door(world, node, change) -> None:
+    world.store.put("server", node | change)
+
+    async def look() -> dict[str, Any]:
+        async with opened(world):
+            return json.loads((world.folder / "ports.json").read_text())
+
+    assert asyncio.run(look()) == {}
+
+
+def test_the_host_key_is_kept(world) -> None:
+    first, second = shell.host_key(world.folder), shell.host_key(world.folder)
+    assert first.get_fingerprint() == second.get_fingerprint()
+    assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
