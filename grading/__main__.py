@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grading.build import LessonError, is_stale, text_of
 from grading.build import build as build_lesson
-from grading.course import lessons
+from grading.course import Lesson, lessons
 from grading.execute import LessonFailedError
 from grading.questions import QUESTIONS_PATH, questions_page
 from grading.rehearse import rehearse as rehearse_lessons
@@ -20,6 +20,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve
 console = Console()
 
 Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
+Only = Annotated[list[int] | None, typer.Option("--lesson", help="Only this lesson, such as 11; may be repeated.")]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")]
 
 
@@ -45,22 +46,42 @@ def questions(check: Check = False) -> None:
 
 
 @app.command()
-def solve(folder: Annotated[Path, typer.Argument(help="Receives the solved notebooks.")], part: Part = None) -> None:
+def solve(
+    folder: Annotated[Path, typer.Argument(help="Receives the solved notebooks.")],
+    part: Part = None,
+    lesson: Only = None,
+) -> None:
     """Write solved notebooks, not run, to a folder outside notebooks/."""
-    require_whole()
-    for path in write_solved(lessons(part=part), folder):
+    wanted = _chosen(part, lesson)
+    require_whole(wanted)
+    for path in write_solved(wanted, folder):
         console.print(f"solved: {path}")
 
 
 @app.command()
 def rehearse(
     part: Part = None,
+    lesson: Only = None,
     keep: Annotated[Path | None, typer.Option(help="Keep executed notebooks and their ledger in this folder.")] = None,
 ) -> None:
     """Run the lessons solved, in order, in a fresh workspace, and print the scoreboard."""
-    require_whole()
-    if not rehearse_lessons(part, keep, console):
+    wanted = _chosen(part, lesson)
+    require_whole(wanted)
+    if not rehearse_lessons(wanted, keep, console):
         raise typer.Exit(1)
+
+
+def _chosen(part: int | None, numbers: list[int] | None) -> list[Lesson]:
+    """Return the lessons of a part, or those with these numbers.
+
+    Raises:
+        LessonError: No lesson is meant.
+    """
+    wanted = [lesson for lesson in lessons(part=part) if not numbers or lesson.number in numbers]
+    if not wanted:
+        known = ", ".join(f"{lesson.number:02d}" for lesson in lessons())
+        raise LessonError(f"no such lesson; there are {known}")
+    return wanted
 
 
 def _refresh_questions(check: bool) -> bool:

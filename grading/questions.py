@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+from grading.solve import checkpoint_cells
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
@@ -25,8 +27,14 @@ def questions_page() -> str:
     for lesson in lessons():
         of_lesson = [one for one in public if one.lesson == lesson.number]
         if of_lesson:
-            lines += _section(lesson, of_lesson)
+            lines += _section(lesson, _as_asked(lesson, of_lesson))
     return "\n".join(lines) + "\n"
+
+
+def _as_asked(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[Checkpoint]:
+    """Return checkpoints in the order in which the lesson asks for them."""
+    order = [cell.metadata.checkpoint for cell in checkpoint_cells(build(lesson))]
+    return sorted(checkpoints, key=lambda one: order.index(one.id) if one.id in order else len(order))
 
 
 def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+from grading.course import NOTEBOOKS_DIR, Lesson
 from grading.execute import execute, save
 from grading.solve import AnswerKey, solve
 from labs.results import Ledger
@@ -56,18 +56,18 @@ def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
     return found
 
 
-def rehearse(part: int | None, keep: Path | None, console: Console) -> bool:
+def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
     """Run the lessons solved, print the scoreboard, and return whether every point was earned.
 
     Args:
-        part: Only this part of the course; all when None.
+        wanted: Lessons to run, in this order.
         keep: Folder that receives the executed notebooks and the workspace; nothing is kept when None.
         console: Where progress and results are shown.
 
     Raises:
         LessonFailedError: A lesson did not run to its end.
     """
-    wanted, key = lessons(part=part), AnswerKey.read()
+    key = AnswerKey.read()
     with _folder(keep) as folder:
         run_all(wanted, lambda lesson: solve(lesson, key), folder, console)
         found = scores(folder / "workspace", lesson_numbers={lesson.number for lesson in wanted})

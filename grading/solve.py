@@ -7,7 +7,7 @@ solved notebooks are written to a folder that the caller names, never beside the
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,27 +117,31 @@ def write_solved(wanted: Iterable[Lesson], folder: Path) -> list[Path]:
     return written
 
 
-def require_whole() -> None:
-    """Make sure that every checkpoint stands in one lesson with its check and has one answer, and nothing is left.
+def require_whole(wanted: Sequence[Lesson]) -> None:
+    """Make sure that each checkpoint of these lessons stands in one cell, is checked, and has one answer.
+
+    Args:
+        wanted: Lessons to look at; with all of them, an answer that no lesson asks for is a fault too.
 
     Raises:
-        AnswerKeyError: Something does not; the message names all ids concerned.
+        AnswerKeyError: Something is missing or left over; the message names all ids concerned.
     """
     asked: list[str] = []
     checked: set[str] = set()
-    for lesson in lessons():
+    for lesson in wanted:
         notebook = build(lesson)
         asked += [cell.metadata.checkpoint for cell in checkpoint_cells(notebook)]
         checked |= _calls_of("check", notebook)
-    public = {one.id for one in all_checkpoints() if not one.hidden}
+    numbers = {lesson.number for lesson in wanted}
+    defined = {one.id for one in all_checkpoints() if not one.hidden and one.lesson in numbers}
     answered = set(AnswerKey.read().answers)
     faults = {
-        "stands in two lessons": {name for name in asked if asked.count(name) > 1},
-        "is defined but no lesson asks for it": public - set(asked),
-        "is asked for but not defined": set(asked) - public,
+        "stands in two cells": {name for name in asked if asked.count(name) > 1},
+        "is defined but its lesson does not ask for it": defined - set(asked),
+        "is asked for but not defined": set(asked) - defined,
         "is asked for but never checked": set(asked) - checked,
-        "is answered but no lesson asks for it": answered - set(asked),
         "is asked for but not answered": set(asked) - answered,
+        "is answered but no lesson asks for it": answered - set(asked) if len(wanted) == len(lessons()) else set(),
     }
     found = [f"{name} {fault}" for fault, names in faults.items() for name in sorted(names)]
     if found:

@@ -127,8 +127,8 @@ class Registry:
 
 
 def place_of(module: str) -> tuple[str, int]:
-    """Return part and lesson number of a module of checkpoints: 'grading.checkpoints.model.lesson_11' → 'model', 11."""
-    found = re.search(r"\.([a-z]+)\.lesson_(\d+)$", module)
+    """Return part and lesson number of a module of checkpoints: '….model.lesson_11_samples' → ('model', 11)."""
+    found = re.search(r"\.([a-z]+)\.lesson_(\d+)(_\w+)?$", module)
     return (found[1], int(found[2])) if found else ("", 0)
 
 

@@ -3,12 +3,12 @@
 #
 # GourmetGram is a small photo-sharing start-up. People post pictures of what they eat, and a model sorts each picture
 # into one of eleven kinds of food. The model is trained and it is accurate enough. Now it has to be *served*: every
-# upload waits for its answer, the bill for machines arrives monthly, and some day the model should run on a device in a
-# kitchen. You are the engineer who makes that work.
+# upload waits for its answer, the bill for machines arrives monthly, and some day the model should run on a device in
+# a kitchen. You are the engineer who makes that work.
 #
 # The course has three parts: make the **model** itself fast and small, serve it on an **edge** device, and build the
-# **system** around it that answers many people at once. This first lesson checks your machine and shows how the lessons
-# work.
+# **system** around it that answers many people at once. This first lesson checks your machine and shows how the
+# lessons work.
 #
 # ## You will do
 #
@@ -30,8 +30,8 @@
 # **Rehearse.** Every lesson runs on an ordinary laptop, with real tools, a real model and a small set of drawn food
 # pictures. Your figures will be your laptop's, and they are real figures.
 #
-# **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a Raspberry
-# Pi. The notebooks are the same. A lease lasts a few hours, so the wise come rehearsed.
+# **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a
+# Raspberry Pi. The notebooks are the same. A lease lasts a few hours, so the wise come rehearsed.
 #
 # Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one brings the tools.
 
@@ -44,8 +44,8 @@ from labs.workspace import ledger
 # %% [markdown]
 # ## Predict
 #
-# Before each measurement you will say what you expect. You are not graded on being right. But a number that you
-# had no expectation of teaches you little, and one that surprises you teaches you a lot.
+# Before each measurement you will say what you expect. You are not graded on being right. But a number that you had
+# no expectation of teaches you little, and one that surprises you teaches you a lot.
 #
 # So here is the first. The model looks at a photo and names the food. A photo from a phone takes about three
 # megabytes. How many megabytes will the file of the *model* take? Replace the dots with a number and run the cell.
@@ -75,9 +75,9 @@ record = ledger().append(bench.size(model_path, option="torch-eager"))
 reconcile("start.size_guess")
 
 # %% [markdown]
-# A record holds more than its number. It knows which file was measured and on which machine, because a number
-# without its machine means nothing. Milliseconds from your laptop say little about a server, so the course
-# never mixes the two without telling you.
+# A record holds more than its number. It knows which file was measured and on which machine, because a number without
+# its machine means nothing. Milliseconds from your laptop say little about a server, so the course never mixes the
+# two without telling you.
 
 # %%
 record.model

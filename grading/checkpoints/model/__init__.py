@@ -1,1 +1,1 @@
-"""Checkpoints of part 1, one module a lesson (`lesson_10` … `lesson_16`), found by their names."""
+"""Checkpoints of part 1: `lesson_10`, `lesson_11_samples`, …; a module's number is its lesson's."""

@@ -1,0 +1,285 @@
+# %% [markdown]
+# # Measure the torch model
+#
+# "So how fast is it now?" the manager asks in passing. "Just give me the number."
+#
+# You could run the model once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31. A
+# customer waits for 80. All of you measured correctly, and nobody lied. There is no *number*: there are many
+# requests, and they take different times. This lesson is about saying honestly how fast a model is, and how sure you
+# are of it.
+#
+# ## You will do
+#
+# Measure the model as PyTorch runs it by default (*eager*) and after `torch.compile`: latency, throughput, accuracy
+# and size, and the two side by side.
+#
+# ## You will learn
+#
+# - what p50, p95 and p99 say, and how certain each of them is;
+# - what batching buys, and what it costs;
+# - how to compare two options on a machine that is never quite at rest.
+#
+# ## You need
+#
+# A laptop, 40 minutes, and lesson 10. `torch.compile` needs a C++ compiler on the CPU; without one, you measure the
+# eager model alone. The machine works for about two minutes.
+
+# %%
+import numpy as np
+
+from grading.checkpoints import answer, check, predict, reconcile
+from labs import assets, bench, stats
+from labs.backends import BackendSpec
+from labs.dataset import load_split
+from labs.machine.capability import capability_text, for_lesson
+
+# %%
+from labs.results.format import duration
+from labs.results.reference import reference_table, source_line
+from labs.results.targets import target
+from labs.widgets.comparison import comparison_table
+from labs.widgets.distribution import latency_distribution
+from labs.widgets.measure import measure
+from labs.workspace import ledger
+
+# %%
+print(capability_text(for_lesson("11")))
+
+# %% [markdown]
+# ## Predict
+#
+# The manager has two numbers in mind: the latency of one photo, and the throughput of many. A *batch* hands the model
+# 32 photos in one call. How many times the throughput of single photos will that give? 1 means that it makes no
+# difference, 32 that a batch takes no longer than one photo.
+
+# %% checkpoint="m.measure.batch_guess"
+predict("m.measure.batch_guess", ...)
+
+# %% [markdown]
+# In eager mode, Python walks through the model and starts one operation after another. `torch.compile` reads the
+# whole model first, merges neighbouring operations and generates C++ for them. How many times faster will a single
+# photo be answered? 2 means in half the time.
+
+# %% checkpoint="m.measure.compile_guess"
+predict("m.measure.compile_guess", ...)
+
+# %% [markdown]
+# ## Act
+
+# %%
+images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
+model_path = str(assets.model("food11-mini-mobilenetv2"))
+eager = BackendSpec("torch", model_path).build()
+eager.load()
+eager.describe()
+
+# %% [markdown]
+# What is the very first call like, and the second? `time_calls` calls the model a few times and returns the seconds
+# that each call took.
+
+# %%
+[f"{seconds * 1e3:.1f} ms" for seconds in eager.time_calls(images[:1], 8)]
+
+# %% [markdown]
+# The first call pays for what the others find ready: memory is claimed, threads wake up, caches fill. Whoever
+# measures it and calls the result "the latency" has measured something else, the *cold start*. So every measurement
+# of this course begins with calls that are thrown away, until two blocks of them in a row take the same time.
+#
+# ## Measure
+#
+# ### One photo at a time
+#
+# `measure` takes size, accuracy and latency, and keeps each record as soon as it is there.
+
+# %%
+measure(eager, images, labels, option="torch-eager", ledger=ledger(), batch_sizes=())
+
+# %%
+latency = ledger().latest(kind="latency", option="torch-eager")
+samples = np.array(latency.samples)
+latency_distribution(latency, target("server-cpu").p50_s)
+
+# %% [markdown]
+# Every dot is one request. They do not scatter evenly around a middle: there is a fastest time that none can beat,
+# and a tail of slow ones. Other programs want the processor, the clock speed changes, the system has its own work to
+# do. That is why an average says little, and *percentiles* are used. p95 is the latency that 95 of 100 requests stay
+# under.
+#
+# Do it once by hand. `samples` holds the latencies in seconds.
+
+# %% checkpoint="m.measure.percentiles"
+percentiles = {"p50": ..., "p95": ..., "p99": ...}
+answer("m.measure.percentiles", percentiles)
+
+# %%
+check("m.measure.percentiles")
+
+# %% [markdown]
+# ### How certain is that?
+#
+# Measure again and you get other samples, and so other percentiles. An *interval* says how far they may move: of a
+# hundred intervals made this way, about 95 hold the true value. `stats.median_interval(samples, q=99)` gives it for
+# any percentile; its `relative_half_width` is half its width as a share of the value, the "plus or minus".
+
+# %%
+stats.median_interval(samples, q=50)
+
+# %% checkpoint="m.measure.certainty"
+# Which of p50, p95 and p99 is least certain? And how many samples are larger than that percentile?
+widest = ...
+samples_beyond = ...
+answer("m.measure.certainty", {"widest": widest, "samples_beyond": samples_beyond})
+
+# %%
+check("m.measure.certainty")
+
+# %% [markdown]
+# This is why p99 differs so much from one run to the next: a handful of requests decide it. To promise a p99 to a
+# customer, measure thousands.
+#
+# How many more exactly? An interval's width shrinks with the square root of the number of samples. You want one a
+# quarter as wide as this measurement's. How many samples are that in all?
+
+# %% checkpoint="m.measure.more_samples"
+answer("m.measure.more_samples", ...)
+
+# %%
+check("m.measure.more_samples")
+
+# %% [markdown]
+# Accuracy has an interval too. The evaluation pictures are a sample of all the pictures in the world, and another
+# sample would have given another accuracy. By how many percentage points, up or down?
+
+# %%
+accuracy = ledger().latest(kind="accuracy", option="torch-eager")
+accuracy.value
+
+# %% checkpoint="m.measure.accuracy_interval"
+answer("m.measure.accuracy_interval", ...)
+
+# %%
+check("m.measure.accuracy_interval")
+
+# %% [markdown]
+# In lesson 14 you may lose one point of accuracy at most. Look at the interval: could you even see one point? Yes, if
+# both models are shown *the same* pictures and you count those where they differ. That is how it will be done.
+#
+# ### Many photos at a time
+#
+# Now throughput. Choose four batch sizes or more, with 1 and 32 among them: where do you expect the curve to bend?
+# `bench.throughput(eager, images, option="torch-eager", batch_sizes=…)` returns one record a batch size. Append each
+# to the ledger: a measurement that is not kept did not happen.
+
+# %% checkpoint="m.measure.batches"
+batch_sizes = ...
+# Measure, and append each record with ledger().append(record).
+
+# %%
+reconcile("m.measure.batch_guess")
+
+# %%
+check("m.measure.batches")
+
+# %% [markdown]
+# In a batch, the first photo waits for the last. So take the smallest batch that is good enough: within 10 % of the
+# best throughput that you measured. `record.throughput_fps.value` is a record's throughput.
+
+# %% checkpoint="m.measure.knee"
+answer("m.measure.knee", ...)
+
+# %%
+check("m.measure.knee")
+
+# %% [markdown]
+# ### Compiled
+#
+# Compiling happens at the first call, and again for a batch size that it has not met. Here is what that call takes.
+
+# %%
+options = {"torch-eager": eager}
+if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
+    compiled = BackendSpec("torch", model_path, {"compiled": True}).build()
+    compiled.load()
+    options["torch-compiled"] = compiled
+    print("First call:", duration(compiled.time_calls(images[:1], 1)[0]))
+
+# %% [markdown]
+# Think of a server that is restarted at noon, with people waiting: that is the price of compiling at the first call
+# and not before. After it, the model should be faster:
+
+# %%
+if "torch-compiled" in options:
+    display(measure(compiled, images, labels, option="torch-compiled", ledger=ledger(), batch_sizes=(1, 32)))
+
+# %% [markdown]
+# ### Side by side
+#
+# Eager was measured minutes ago. Since then the processor has become warmer, and perhaps your mail has been fetched.
+# To compare two options fairly, let them take turns, A B A B, in one run: whatever slows the machine down then slows
+# both. `bench.compare` does that and keeps the turns apart.
+
+# %%
+comparison = None
+if len(options) > 1:
+    comparison = bench.compare(options, images[:1], rounds=20)
+    for record in comparison.records:
+        ledger().append(record)
+reconcile("m.measure.compile_guess")
+
+# %% [markdown]
+# `comparison.ratio(option, baseline)` says how many times as long one takes as the other. 0.5 is half the time; an
+# interval that holds 1 cannot tell them apart. It also names the smallest difference that this run could have seen.
+
+# %%
+comparison and comparison.ratio("torch-compiled", "torch-eager")
+
+# %% checkpoint="m.measure.speedup"
+# The interval of compiled over eager, and what it allows you to say:
+# "compiled is faster", "eager is faster" or "cannot tell".
+speedup = {"low": ..., "high": ..., "claim": ...}
+answer("m.measure.speedup", speedup)
+
+# %%
+check("m.measure.speedup")
+
+# %% [markdown]
+# ## Checkpoint
+#
+# All that you know so far, in one table. The rows below yours were published for the same architecture on the real
+# Food-11 photos, on other machines. Use them as landmarks, and never subtract one from the other.
+
+# %%
+measured = [record for record in ledger().measurements() if record.option in options]
+print(source_line())
+comparison_table(measured, reference=reference_table("torch-eager", "torch-compiled"))
+
+# %% [markdown]
+# Now you can answer the manager. The server's CPU must answer in less than 3 ms. How many times as long as that does
+# the faster of the two take, going by its median in `comparison.records`? (Without a compiler: the eager one.)
+
+# %% checkpoint="m.measure.gap"
+fastest_s = ...
+answer("m.measure.gap", ...)
+
+# %%
+check("m.measure.gap")
+
+# %%
+check("m.measure.batch_guess")
+
+# %%
+check("m.measure.compile_guess")
+
+# %%
+eager.close()
+
+# %% [markdown]
+# ## On your own
+#
+# - Set `{"intra_op_threads": 1}` in the `BackendSpec` and compare it with the default. Do two threads halve the
+#   latency?
+# - In the published rows, the server with the faster processor answers *later* in eager mode. What could that say
+#   about where the time goes?
+# - Write down your answer to the manager in two sentences, with one number, its uncertainty, and the machine.
+#
+# Next: lesson 12 takes Python out of the loop and exports the model to ONNX.
