@@ -173,10 +173,11 @@ class Run:
 
     def _explained(self, step: Step, error: ProvisioningError) -> ProvisioningError:
         """Return the error, or that the lease has ended when that is why everything on the machine fails."""
-        if step.name == "lease" or isinstance(error, LeaseEndedError | CancelledError):
+        lease_id = self.state.facts("lease").get("lease_id")
+        if lease_id is None or step.name == "lease" or isinstance(error, LeaseEndedError | CancelledError):
             return error
         try:
-            lease = next((x for x in self.testbed.leases() if x.id == self.state.facts("lease").get("lease_id")), None)
+            lease = next((each for each in self.testbed.leases() if each.id == lease_id), None)
         except ProvisioningError:
             return error
         if lease is not None and lease.status == "ACTIVE":

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from provisioning.context import SPENT
 from provisioning.errors import ProvisioningError
-from provisioning.spec import NAME_PREFIX
+from provisioning.spec import NAME_PREFIX, PARTS, resource_name
 from provisioning.testbed import Lease, Testbed
 
 
@@ -36,16 +36,22 @@ class Leftover:
 GRACE = timedelta(minutes=45)
 
 
-def survey(testbed: Testbed, now: datetime, prefix: str = NAME_PREFIX + "-") -> list[Leftover]:
+def survey(testbed: Testbed, now: datetime, owner: str | None = None) -> list[Leftover]:
     """Return every resource of the labs at one site, orphans first, the oldest first among them.
 
     Args:
         testbed: the site.
         now: with time zone.
-        prefix: of the names that count as the labs'; a student's whole name narrows it to that student.
+        owner: one student's short name; all students when left out.
     """
-    leases = [lease for lease in testbed.leases() if lease.name.startswith(prefix) and lease.status not in SPENT]
-    machines = [machine for machine in testbed.machines() if machine.name.startswith(prefix)]
+    names = {resource_name(part, owner) for part in PARTS} if owner else None
+
+    def ours(name: str) -> bool:
+        # Whole names: 'ada' must not reach what is adam's.
+        return name in names if names is not None else name.startswith(f"{NAME_PREFIX}-")
+
+    leases = [lease for lease in testbed.leases() if ours(lease.name) and lease.status not in SPENT]
+    machines = [machine for machine in testbed.machines() if ours(machine.name)]
     active = {lease.name for lease in leases if lease.status == "ACTIVE"}
     with_machine = {machine.name for machine in machines}
     found = [
@@ -58,12 +64,12 @@ def survey(testbed: Testbed, now: datetime, prefix: str = NAME_PREFIX + "-") -> 
         found.append(Leftover(testbed.site, machine.kind, machine.id, machine.name, reason, _age(machine.created, now)))
     for ip in testbed.addresses():
         # An idle address without our label may belong to anybody in the project: hands off.
-        if ip.label.startswith(prefix):
+        if ours(ip.label):
             reason = "bound to nothing" if ip.port_id is None else ""
             found.append(Leftover(testbed.site, "floating IP", ip.id, ip.address, reason, _age(ip.created, now)))
     for volume in testbed.volumes():
-        if volume.name.startswith(prefix):
-            used = any(volume.name.startswith(name) for name in with_machine)
+        if ours(volume.name) or ours(volume.name.rpartition("-")[0]):
+            used = bool(with_machine & {volume.name, volume.name.rpartition("-")[0]})
             reason = "" if used else "no machine of that name"
             found.append(Leftover(testbed.site, "volume", volume.id, volume.name, reason, _age(volume.created, now)))
     return sorted(found, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))

@@ -1,0 +1,262 @@
+"""A testbed in memory, whose machines are folders of this computer, and a clock that tests drive."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from provisioning.context import Settings
+from provisioning.errors import NoAddressError, NoKeyError, ServiceBusyError
+from provisioning.runner import Run
+from provisioning.spec import load_spec
+from provisioning.state import StateFile
+from provisioning.steps import steps_for
+from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+
+
+class DrivenClock:
+    """Sleeping moves it on at once; a little real time passes too, for real processes to get on."""
+
+    def __init__(self) -> None:
+        self.elapsed_s = 0.0
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        return NOON + timedelta(seconds=self.elapsed_s)
+
+    def monotonic_s(self) -> float:
+        return self.elapsed_s
+
+    def sleep(self, seconds: float) -> None:
+        with self._lock:
+            self.elapsed_s += seconds
+        time.sleep(min(seconds, 0.005))
+
+
+class FolderShell:
+    """Runs commands for real, with a folder as home, as a rehearsed machine does."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+        self.commands: list[str] = []
+
+    def run(self, command: str, *, timeout_s: float = 60.0, on_line=None) -> Completed:
+        self.commands.append(command)
+        environment = {
+            "HOME": str(self.home),
+            "PATH": f"{self.home}/bin:{os.environ['PATH']}",
+            "REHEARSAL_MACHINE": "folder",
+        }
+        done = subprocess.run(
+            ["sh", "-c", command],
+            cwd=self.home,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout_s,
+            check=False,
+        )
+        return Completed(done.returncode, done.stdout)
+
+    def put(self, source: Path, target: str) -> None:
+        (self.home / target).write_bytes(source.read_bytes())
+
+
+class MemoryTestbed:
+    """One site. Statuses change by looking: each look takes the next of the prepared ones and then stays."""
+
+    def __init__(self, home: Path, site: str = "CHI@TACC") -> None:
+        self.site = site
+        self.folder_shell = FolderShell(home)
+        self.lease_list: list[Lease] = []
+        self.machine_list: list[Machine] = []
+        self.address_list: list[Address] = []
+        self.volume_list: list[Volume] = []
+        #: Statuses that the next machine goes through.
+        self.fate: list[str] = ["BUILD", "ACTIVE"]
+        #: Looks until port 22 answers, and sign-ins until the key is accepted.
+        self.deaf_looks = 0
+        self.locked_looks = 0
+        self.pool = 3
+        #: Called before each request with its name; a test raises from it.
+        self.before: Callable[[str], None] = lambda _request: None
+        self.requests: list[str] = []
+        self._numbers = itertools.count(1)
+        self._fates: dict[str, list[str]] = {}
+
+    def _note(self, request: str) -> None:
+        self.requests.append(request)
+        self.before(request)
+
+    def leases(self):
+        self._note("leases")
+        return list(self.lease_list)
+
+    def reserve(self, request):
+        self._note("reserve")
+        kind = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}[request.resource]
+        number = next(self._numbers)
+        reservation = Reservation(f"reservation-{number}", kind)
+        start = request.start or NOON
+        lease = Lease(f"lease-{number}", request.name, "PENDING", start, request.end, (reservation,), created=NOON)
+        self.lease_list.append(lease)
+        return lease
+
+    def delete_lease(self, lease_id):
+        self._note("delete_lease")
+        self.lease_list = [lease for lease in self.lease_list if lease.id != lease_id]
+
+    def machines(self):
+        self._note("machines")
+        for index, machine in enumerate(self.machine_list):
+            fate = self._fates.get(machine.id, [])
+            if fate:
+                self.machine_list[index] = dataclasses.replace(machine, status=fate.pop(0))
+        return list(self.machine_list)
+
+    def _make(self, request, kind):
+        machine = Machine(f"{kind}-{next(self._numbers)}", request.name, kind, self.fate[0], created=NOON)
+        self._fates[machine.id] = self.fate[1:]
+        self.machine_list.append(machine)
+
+    def boot(self, request):
+        self._note("boot")
+        self._make(request, "server")
+
+    def launch(self, request):
+        self._note("launch")
+        self._make(request, "container")
+
+    def delete_machine(self, machine):
+        self._note("delete_machine")
+        self.machine_list = [other for other in self.machine_list if other.id != machine.id]
+        self.address_list = [
+            dataclasses.replace(a, port_id=None) if a.port_id == machine.id else a for a in self.address_list
+        ]
+
+    def container_log(self, machine):
+        self._note("container_log")
+        return "[I ServerApp] http://127.0.0.1:8888/lab?token=0123abcd\n"
+
+    def addresses(self):
+        self._note("addresses")
+        return list(self.address_list)
+
+    def allocate_address(self, label):
+        self._note("allocate_address")
+        if self.pool == 0:
+            raise NoAddressError("the pool is empty")
+        self.pool -= 1
+        number = next(self._numbers)
+        self.address_list.append(Address(f"address-{number}", f"192.0.2.{number}", None, label, NOON))
+        return self.address_list[-1]
+
+    def attach_address(self, address, machine):
+        self._note("attach_address")
+        if not any(other.id == machine.id for other in self.machine_list):
+            raise ServiceBusyError("no port")
+        self.address_list = [
+            dataclasses.replace(a, port_id=machine.id) if a.id == address.id else a for a in self.address_list
+        ]
+        self.machine_list = [
+            dataclasses.replace(m, addresses=(address.address,)) if m.id == machine.id else m for m in self.machine_list
+        ]
+
+    def delete_address(self, address_id):
+        self._note("delete_address")
+        self.address_list = [a for a in self.address_list if a.id != address_id]
+
+    def volumes(self):
+        self._note("volumes")
+        return list(self.volume_list)
+
+    def delete_volume(self, volume_id):
+        self._note("delete_volume")
+        self.volume_list = [v for v in self.volume_list if v.id != volume_id]
+
+    def reachable(self, host, port, timeout_s=5.0):
+        self._note("reachable")
+        self.deaf_looks -= 1
+        return self.deaf_looks < 0
+
+    def shell(self, machine, user):
+        self.locked_looks -= 1
+        if self.locked_looks >= 0:
+            raise NoKeyError("key refused")
+        return self.folder_shell
+
+    def resources(self, kind, type_name):
+        return []
+
+    def give_lease(self, name: str, status: str = "ACTIVE", kind: str = "physical:host", **changes) -> Lease:
+        """Put a lease there, as if it had been made before."""
+        number = next(self._numbers)
+        lease = Lease(
+            f"lease-{number}",
+            name,
+            status,
+            NOON - timedelta(minutes=5),
+            NOON + timedelta(hours=3),
+            (Reservation(f"reservation-{number}", kind),),
+            created=NOON - timedelta(hours=1),
+        )
+        self.lease_list.append(dataclasses.replace(lease, **changes))
+        return self.lease_list[-1]
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    return DrivenClock()
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> MemoryTestbed:
+    home = tmp_path / "home"
+    home.mkdir()
+    return MemoryTestbed(home)
+
+
+@pytest.fixture
+def course(tmp_path: Path) -> Path:
+    """A small course: the real scripts, a few modules, two pictures."""
+    root = tmp_path / "course"
+    real = Path(__file__).parents[2]
+    for name in ("provisioning/node/bin", "provisioning/node/a100", "provisioning/node/edge"):
+        for path in (real / name).iterdir():
+            target = root / name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    (root / "assets").mkdir()
+    (root / "assets" / "manifest.json").write_text("{}")
+    (root / "assets" / "picture.jpg").write_bytes(b"\xff\xd8" * 500)
+    (root / "README.md").write_text("A course.\n")
+    return root
+
+
+@pytest.fixture
+def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: Path):
+    """Return a function that makes a run of a part on the memory testbed; further calls share the state file."""
+
+    def make(part: str = "model", only: tuple[str, ...] = (), testbed=None, **settings) -> Run:
+        spec = load_spec(part)
+        rung = spec.ladder[0]
+        steps = [s for s in steps_for(spec, rung) if not only or s.name in only]
+        chosen = Settings(
+            spec, rung, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
+        )
+        return Run(steps, chosen, testbed or memory, StateFile(tmp_path / "state" / f"{part}.json"))
+
+    return make

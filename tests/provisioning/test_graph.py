@@ -1,0 +1,68 @@
+"""The plan of the steps."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioning.graph import Step, plan
+from provisioning.spec import PARTS, load_spec
+from provisioning.steps import steps_for
+
+
+def step(name: str, expected_s: float, *needs: str) -> Step:
+    return Step(name, name.title(), needs, lambda _context: {}, expected_s, 100)
+
+
+def test_independent_steps_run_side_by_side_and_the_slow_one_is_critical():
+    """Two branches between a beginning and an end: the total is the slow branch's."""
+    made = plan(
+        [step("end", 5, "slow", "quick"), step("quick", 10, "start"), step("slow", 30, "start"), step("start", 2)]
+    )
+    assert made.total_s == 37
+    assert made.serial_s == 47
+    assert made.critical_path == ("start", "slow", "end")
+    begins = {item.step.name: item.begins_s for item in made.schedule}
+    assert begins == {"start": 0, "slow": 2, "quick": 2, "end": 32}
+
+
+def test_the_schedule_is_an_order_in_which_steps_can_run():
+    """Every step stands after all that it needs."""
+    for part in PARTS:
+        spec = load_spec(part)
+        for rung in spec.ladder:
+            seen: set[str] = set()
+            for item in plan(steps_for(spec, rung)).schedule:
+                assert seen.issuperset(item.step.needs), (part, rung.name, item.step.name)
+                seen.add(item.step.name)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ([step("a", 1), step("a", 1)], "share a name"),
+        ([step("a", 1, "b")], "needs b, which is not in the list"),
+        ([step("a", 1, "b"), step("b", 1, "a")], "in a circle"),
+    ],
+)
+def test_a_wrong_list_is_refused(steps, message):
+    """A list that cannot run says why."""
+    with pytest.raises(ValueError, match=message):
+        plan(steps)
+
+
+def test_text_shows_critical_path_and_cost_in_minutes():
+    """A person sees what costs how much of the lease."""
+    text = plan([step("start", 60), step("side", 6, "start"), step("end", 120, "start")]).text()
+    assert "* end" in text
+    assert "  side" in text
+    assert "about 3.0 min of the lease" in text
+    assert "3.1 min" in text
+
+
+def test_part_three_fetches_containers_beside_the_environment():
+    """Pulling images must not wait for Python packages, nor they for it."""
+    spec = load_spec("system")
+    steps = {each.name: each for each in steps_for(spec, spec.ladder[0])}
+    assert "environment" not in steps["images"].needs
+    assert "images" in steps["services"].needs
+    assert "images" not in {each.name for each in steps_for(load_spec("model"), load_spec("model").ladder[0])}

@@ -1,0 +1,77 @@
+"""What each part needs, as the site files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from provisioning.node import __file__ as node_package
+from provisioning.spec import PARTS, load_spec, owner_name, resource_name
+from provisioning.steps import steps_for
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_rung_is_complete(part):
+    """Each rung names a machine folder that exists, an image, and what changes; the first changes nothing."""
+    spec = load_spec(part)
+    assert spec.ladder[0].changes == ""
+    for number, rung in enumerate(spec.ladder):
+        folder = Path(node_package).parent / rung.machine
+        assert (folder / "requirements.txt").is_file(), rung.machine
+        assert rung.boot_s < rung.boot_timeout_s
+        assert number == 0 or len(rung.changes) > 20, f"{rung.name} must say what changes for the lesson"
+        assert rung.image.rpartition(":")[2] != "latest"
+
+
+@pytest.mark.parametrize(
+    ("part", "hours", "end_minute", "first"),
+    [("model", 3, 50, "compute_liqid"), ("edge", 2, 55, "raspberrypi5"), ("system", 3, 50, "gpu_p100")],
+)
+def test_blocks_follow_the_course(part, hours, end_minute, first):
+    """Three, two and three hours; :50 on bare metal, :55 on the edge."""
+    spec = load_spec(part)
+    assert (spec.hours, spec.ladder[0].end_minute, spec.ladder[0].type) == (hours, end_minute, first)
+
+
+def test_ladder_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
+    """The order in which machines are tried is the course's."""
+    names = [(rung.site, rung.type) for rung in load_spec("model").ladder]
+    assert names == [
+        ("CHI@TACC", "compute_liqid"),
+        ("CHI@UC", "compute_gigaio"),
+        ("CHI@TACC", "gpu_h100"),
+        ("KVM@TACC", "g1.h100.pci.1"),
+        ("KVM@TACC", "g1.h100.vgpu.1g.12gb"),
+    ]
+
+
+def test_gigaio_gets_more_time_than_python_chi_gives():
+    """Boots of half an hour were seen, and python-chi gives up after 20 minutes."""
+    rung = load_spec("model").rung("CHI@UC")
+    boot = next(each for each in steps_for(load_spec("model"), rung) if each.name == "server")
+    assert boot.timeout_s >= 40 * 60
+
+
+def test_an_unknown_place_lists_the_known_ones():
+    """A wrong site is answered with the right ones."""
+    with pytest.raises(KeyError, match="compute_liqid at CHI@TACC"):
+        load_spec("model").rung("CHI@Edge")
+    with pytest.raises(ValueError, match="model, edge, system"):
+        load_spec("modle")
+
+
+@pytest.mark.parametrize(
+    ("environ", "name"),
+    [
+        ({"OS_USERNAME": "Ada.Lovelace@example.edu", "USER": "jovyan"}, "ada-lovelace"),
+        ({"NB_USER": "ab_123"}, "ab-123"),
+        ({"USER": "--"}, "student"),
+        ({}, "student"),
+        ({"LABS_OWNER": "Netid 7", "OS_USERNAME": "x"}, "netid-7"),
+    ],
+)
+def test_owner_is_fit_for_resource_names(environ, name):
+    """Whatever the account is called, the name has only letters, digits and hyphens."""
+    assert owner_name(environ) == name
+    assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"
