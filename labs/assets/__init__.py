@@ -5,7 +5,7 @@ What comes with the checkout is checked against the manifest. What does not is f
 (`$SERVING_LABS_CACHE`).
 """
 
-from labs.assets.catalog import DEFAULT_DATASET, DEFAULT_MODEL, dataset, model, verify
+from labs.assets.catalog import DEFAULT_DATASET, DEFAULT_MODEL, dataset, model
 from labs.assets.errors import (
     AssetError,
     DownloadError,
@@ -28,5 +28,4 @@ __all__ = [
     "UnsafeFileError",
     "dataset",
     "model",
-    "verify",
 ]

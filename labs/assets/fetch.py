@@ -28,8 +28,6 @@ logger = logging.getLogger(__name__)
 #: Called with the bytes on disk so far and the bytes in all (None while unknown).
 Progress = Callable[[int, int | None], None]
 
-_CHUNK_BYTES = 1 << 18
-
 
 class Expected(NamedTuple):
     """What is known about a file before it is fetched."""
@@ -182,7 +180,7 @@ class _Transfer:
             self.partial.discard()
             self.partial.remember(response.headers, position.total_bytes)
         with self.partial.path.open("ab") as file:
-            for chunk in response.iter_raw(_CHUNK_BYTES):
+            for chunk in response.iter_raw():
                 done_bytes += len(chunk)
                 if done_bytes > self.policy.max_bytes:
                     self.partial.discard()

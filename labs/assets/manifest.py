@@ -34,11 +34,11 @@ class Embedded:
         return self.root if self.kind == "dataset" else self.root / next(iter(self.files))
 
 
-def embedded(assets_dir: Path = ASSETS_DIR) -> dict[str, Embedded]:
+def embedded(assets_dir: Path | None = None) -> dict[str, Embedded]:
     """Return what the manifest lists, by name.
 
     Args:
-        assets_dir: Folder that holds `manifest.json`.
+        assets_dir: Folder that holds `manifest.json`; the checkout's own when left out.
 
     Returns:
         Data sets first, then models.
@@ -47,6 +47,7 @@ def embedded(assets_dir: Path = ASSETS_DIR) -> dict[str, Embedded]:
         IntegrityError: The manifest is missing or not in its form; the checkout is incomplete, or the package was
             copied without its data.
     """
+    assets_dir = assets_dir or ASSETS_DIR
     path = assets_dir / MANIFEST_NAME
     try:
         manifest = json.loads(path.read_text("utf-8"))

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import http.server
+import io
+import os
 import re
 import threading
-from collections.abc import Iterator
+import zipfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from labs.assets.addresses import CONFIG_VARIABLE
 from labs.assets.places import CACHE_VARIABLE
+from labs.dataset import SPLITS
+from labs.labels import NUM_CLASSES
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +28,21 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(CONFIG_VARIABLE, str(tmp_path / "assets.toml"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     return folder
+
+
+@pytest.fixture
+def food11_zip() -> Callable[..., bytes]:
+    """Return a maker of small Food-11 archives in the published flat form, no two alike."""
+
+    def make(padding_bytes: int = 10) -> bytes:
+        content = io.BytesIO()
+        with zipfile.ZipFile(content, "w") as archive:
+            for split in SPLITS:
+                for label in range(NUM_CLASSES):
+                    archive.writestr(f"Food-11/{split}/{label}_0.jpg", b"\xff\xd8\xff" + os.urandom(padding_bytes))
+        return content.getvalue()
+
+    return make
 
 
 class LoopbackServer(http.server.ThreadingHTTPServer):
