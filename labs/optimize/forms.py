@@ -79,9 +79,9 @@ def best_form_for(machine: Fingerprint) -> Choice:
     if flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
         return Choice(
             FORMS["qdq-u8s8-channel"],
-            "This processor's VNNI instruction multiplies unsigned by signed bytes and sums them in 32 bits, so U8S8 "
-            "at full range. QDQ, because ONNX Runtime fuses it into the same integer operators as QOperator and OpenVINO "
-            "and TensorRT can read it too.",
+            "This processor's VNNI instruction multiplies unsigned by signed bytes and sums them in 32 bits, so "
+            "U8S8 at full range. QDQ, because ONNX Runtime fuses it into the same integer operators as QOperator, "
+            "and OpenVINO and TensorRT can read it too.",
         )
     return Choice(
         FORMS["qdq-u8s8-channel-7bit"],

@@ -1,0 +1,71 @@
+"""Channels that others can stand in for are removed, and only those."""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import pytest
+import torch
+
+from labs.optimize.export import export_onnx, verify_against_torch
+from labs.optimize.predict import signal_to_noise_db
+from labs.optimize.prune import MULTIPLE, prune_channels
+
+
+def logits(module, images: np.ndarray) -> np.ndarray:
+    """Return a module's logits."""
+    with torch.inference_mode():
+        return module(torch.from_numpy(images)).numpy()
+
+
+def test_duplicate_channels_are_found_and_cost_nothing(model, images) -> None:
+    """A wide layer whose second half repeats its first loses that half, and the logits stay."""
+    twin = copy.deepcopy(model)
+    expand, depthwise = twin.features[3].conv[0], twin.features[3].conv[1]
+    width = expand[0].out_channels
+    with torch.no_grad():
+        for layer in (expand, depthwise):
+            for tensor in (layer[0].weight, *layer[1].parameters(), *layer[1].buffers()):
+                if tensor.ndim:
+                    tensor[width // 2 :] = tensor[: width // 2]
+    pruned = prune_channels(twin, images, tolerance=1e-5, head_tolerance=1e-9)
+    layer = next(layer for layer in pruned.layers if layer.name == "features.3")
+    assert (layer.before, layer.after) == (width, width // 2)
+    assert signal_to_noise_db(logits(twin, images), logits(pruned.module, images)) > 40
+
+
+def test_more_tolerance_means_fewer_weights_and_more_error(model, images) -> None:
+    """The knob trades weights for accuracy, and the stated error keeps its promise on the pictures it was fitted on."""
+    results = [prune_channels(model, images, tolerance=tolerance) for tolerance in (1e-4, 1e-2, 5e-2)]
+    weights = [result.weights_after for result in results]
+    assert weights == sorted(weights, reverse=True)
+    assert weights[-1] < results[-1].weights_before
+    ratios = [signal_to_noise_db(logits(model, images), logits(result.module, images)) for result in results]
+    assert ratios[0] > ratios[-1]
+    for result, tolerance in zip(results, (1e-4, 1e-2, 5e-2), strict=True):
+        first = result.layers[0]  # later ones also carry what earlier ones lost
+        assert first.relative_error <= 1.05 * tolerance
+
+
+def test_widths_suit_vector_instructions_and_the_original_is_untouched(model, images) -> None:
+    """Kept channels come in sixteens; pruning works on a copy."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    pruned = prune_channels(model, images, tolerance=5e-2)
+    assert all(layer.after % MULTIPLE == 0 and layer.after > 0 for layer in pruned.layers)
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    assert len(pruned.table()) == len(pruned.layers)
+
+
+def test_a_pruned_model_exports_like_any_other(model, images, image_size_px, tmp_path) -> None:
+    """Its ONNX file is smaller and agrees with it."""
+    pruned = prune_channels(model, images, tolerance=5e-2)
+    path = export_onnx(pruned.module, tmp_path / "pruned.onnx", image_size_px=image_size_px)
+    assert verify_against_torch(path, pruned.module, images).agrees
+    assert path.stat().st_size < 4.2 * pruned.weights_after + 50_000
+
+
+def test_training_mode_is_refused(make_model, images) -> None:
+    """BatchNorm would use the batch's own statistics."""
+    with pytest.raises(ValueError, match="evaluation mode"):
+        prune_channels(make_model().train(), images, tolerance=0.01)
