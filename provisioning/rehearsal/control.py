@@ -13,6 +13,8 @@ from provisioning.rehearsal.faults import parse_fault
 #: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
 USUAL_PORT = 35077
 _PATIENCE_S = 60.0
+# Processes started by this one, so that `stop` can bury them: an ended child stays a zombie until it is waited for.
+_CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def start(
@@ -55,6 +57,7 @@ def start(
             start_new_session=True,
             cwd=Path(__file__).parents[2],
         )
+    _CHILDREN[home] = process
     deadline = time.monotonic() + _PATIENCE_S
     while not place.is_alive(home):
         if process.poll() is not None or time.monotonic() > deadline:
@@ -73,6 +76,9 @@ def stop(home: Path | None = None) -> bool:
     deadline = time.monotonic() + _PATIENCE_S
     while place.is_alive(home) and time.monotonic() < deadline:
         time.sleep(0.1)
+    child = _CHILDREN.pop(home, None)
+    if child is not None:
+        child.wait(_PATIENCE_S)
     return True
 
 

@@ -1,0 +1,83 @@
+"""A running rehearsal, and the Pythons whose unmodified python-chi talks to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import venv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+import pytest
+
+from provisioning.rehearsal import control, environment, place
+
+FLOWS = Path(__file__).with_name("flows")
+OLDER = "1.2.6"
+_CLIENTS = ("chameleon-blazarclient==3.6.5", "chameleon-zunclient==2025.1.2")
+
+
+@dataclass
+class Rehearsal:
+    """A rehearsal that a test owns.
+
+    Attributes:
+        home: Its folder.
+    """
+
+    home: Path
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+        return place.ask(self.home, method, path, body)
+
+    def variables(self, user: str) -> dict[str, str]:
+        """Nothing but what `rehearsal up` prints, and what every process has."""
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
+        return kept | environment.variables(self.home, user)
+
+    def run(self, flow: str, python: Path, user: str, limit_s: float = 300.0) -> dict[str, Any]:
+        """Run a flow with a Python and return what it found out."""
+        done = subprocess.run(
+            [str(python), str(FLOWS / f"{flow}.py")],
+            env=self.variables(user),
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
+        )
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+        return json.loads(done.stdout.rsplit("RESULT ", 1)[1])
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A rehearsal in which waiting takes no time."""
+    home = tmp_path_factory.mktemp("rehearsal")
+    control.start(home, speed=10_000.0)
+    try:
+        yield Rehearsal(home)
+    finally:
+        control.stop(home)
+
+
+@pytest.fixture(
+    scope="session", params=["installed", pytest.param(OLDER, marks=pytest.mark.slow)], ids=["newest", OLDER]
+)
+def chi_python(request: pytest.FixtureRequest) -> Path:
+    """A Python with python-chi: this one, or one of its own for the older version, made once and kept."""
+    if request.param == "installed":
+        assert version("python-chi") == "1.2.10"
+        return Path(sys.executable)
+    home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}"
+    python = home / "bin" / "python"
+    if not (home / "complete").exists():
+        venv.create(home, with_pip=True, clear=True)
+        install = [str(python), "-m", "pip", "install", "--quiet", f"python-chi=={OLDER}", *_CLIENTS, "ipykernel"]
+        subprocess.run(install, check=True)
+        (home / "complete").touch()
+    return python

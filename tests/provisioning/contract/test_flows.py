@@ -1,0 +1,41 @@
+"""Unmodified python-chi reserves, provisions and releases, with the printed environment and nothing else."""
+
+from __future__ import annotations
+
+
+def test_a_node_from_choosing_the_site_to_releasing_it(rehearsal, chi_python) -> None:
+    found = rehearsal.run("node", chi_python, "mary.node")
+    assert found["sites"][:3] == ["CHI@TACC", "CHI@UC", "CHI@Edge"]
+    assert found["projects"] == ["CHI-rehearsal-mary.node"]
+    assert found["credentials"]
+    assert 2 <= found["free"] <= found["nodes"] == 10
+    assert found["gigaio"] == {"CHI@TACC": "A30", "CHI@UC": "A100"}
+    assert found["slot_is_now"]
+    assert (found["lease"], found["same_lease"], found["missing_lease"]) == ("ACTIVE", True, "CHIValueError")
+    assert (found["server"], found["same_server"]) == ("ACTIVE", True)
+    assert found["addresses"] == [found["address"]]
+    assert found["address"].startswith("127.77.1.")
+    assert found["output"] == "42\n"
+    assert found["docker"] == "rehearsed, not run: sudo docker run hello-world\n"
+    assert found["uploaded"] == "a lessona lesson"
+    assert (found["servers_left"], found["leases_left"]) == (0, 0)
+    # python-chi sends the deletion of a floating IP to an address that does not exist: whoever trusts it leaks one.
+    assert found["addresses_left"] == [found["address"]]
+    commands = [line["command"] for line in rehearsal.ask("GET", "/journal") if "command" in line]
+    assert "sudo docker run hello-world" in commands
+
+
+def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> None:
+    found = rehearsal.run("edge", chi_python, "mary.edge")
+    assert 2 <= found["free"] <= found["devices"] == 7
+    assert (found["lease"], found["container"]) == ("ACTIVE", "Running")
+    assert found["executed"] == ["one two\n", "0"]
+    assert found["failed"] == ["", "1"]
+    assert found["missing"][1] == "127"
+    assert found["round_trip"] == "weights"
+    assert found["read"] == ["weights", "0"]
+    assert found["address"].startswith("127.77.3.")
+    assert "http://127.0.0.1:8888/lab?token=" in found["log"]
+    assert (found["second_id"], found["returned_is_first"]) == (None, True)
+    assert found["second_status"] in ("AttributeError", "TypeError", "NotFound", "HTTPError")
+    assert found["left"] == 0
