@@ -75,7 +75,11 @@ def scoreboard(
 def _tile(one: Standing) -> str:
     """Return the HTML of one target."""
     kind, word = (
-        ("msl-good", "✓ met here") if one.met else ("msl-bad", "✗ not met here") if one.option else ("msl-soft", "no result")
+        ("msl-good", "✓ met here")
+        if one.met
+        else ("msl-bad", "✗ not met here")
+        if one.option
+        else ("msl-soft", "no result")
     )
     parts = [
         f'<div class="msl-tile" role="group" aria-label="{escape(_sentence(one))}">',

@@ -32,8 +32,10 @@ class Shown:
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """Return the forms that a front-end chooses from."""
         bundle: dict[str, object] = {}
-        if self.live is not None:
-            made = self.live._repr_mimebundle_()
+        # A closed widget has no view any more; its still picture stays.
+        view = getattr(self.live, "_repr_mimebundle_", None)
+        if view is not None:
+            made = view()
             # Some ipywidgets versions return (data, metadata).
             bundle.update(made if isinstance(made, Mapping) else made[0])
         bundle["text/html"] = self.html

@@ -25,7 +25,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.browser.notebook import Notebook
+from .notebook import Notebook
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -44,7 +44,7 @@ def chromium() -> str | None:
 class JupyterLab:
     """A JupyterLab server that serves one folder."""
 
-    def __init__(self, folder: str | Path, *, workspace: str | Path | None = None, start_within_s: float = 90) -> None:
+    def __init__(self, folder: str | Path, *, workspace: str | Path | None = None, start_within_s: float = 240) -> None:
         """Describe the server; ``with`` starts it.
 
         Args:
@@ -127,6 +127,8 @@ class JupyterLab:
             "ServerApp.root_dir": self.folder.resolve(),
             "ServerApp.open_browser": False,
             "ServerApp.allow_root": True,
+            # The default one asks a package registry at start.
+            "LabApp.extension_manager": "readonly",
             "IdentityProvider.token": self.token,
         }
         return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]

@@ -26,6 +26,13 @@ class Notebook:
             self.page.wait_for_timeout(300)  # the prompts turn into [*] only now
             self.wait_idle(wait_s)
 
+    def run_cell(self, cell: int, *, wait_s: float = 120) -> None:
+        """Run one cell and wait for it; ``cell`` counts all cells from 0."""
+        self.page.locator(".jp-Cell").nth(cell).locator(".jp-InputPrompt").click()
+        self.page.keyboard.press("Control+Enter")
+        self.page.wait_for_timeout(300)
+        self.wait_idle(wait_s)
+
     def wait_idle(self, wait_s: float = 120) -> None:
         """Return when the kernel is idle and no cell waits for it.
 

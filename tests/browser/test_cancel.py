@@ -1,0 +1,70 @@
+"""Cancel works while the cell runs, in the browser that a student uses: not after it, which is what waits otherwise."""
+
+from __future__ import annotations
+
+import json
+
+#: A measurement that would take minutes: a backend that sleeps, measured by the real suite into the workspace's ledger.
+SLOW = """
+import time
+import numpy as np
+from labs.backends import Backend, BackendInfo
+from labs.widgets import measure
+from labs.workspace import ledger, models_dir
+
+class Slow(Backend):
+    model_path = models_dir() / "slow.onnx"
+    def load(self): self.model_path.write_bytes(b"model")
+    def describe(self): return BackendInfo("onnxruntime", "CPUExecutionProvider", {"CPUExecutionProvider": 1})
+    def predict(self, images):
+        time.sleep(0.01 if len(images) > 1 else 1.0)
+        return np.zeros((len(images), 11), np.float32)
+
+backend = Slow(); backend.load()
+images, labels = np.zeros((64, 3, 224, 224), np.float32), np.zeros(64, int)
+"""
+MEASURE = 'measure(backend, images, labels, option="slow", ledger=ledger()); finished = True'
+AFTER = "print('finished' in globals())"
+
+
+def kinds_kept(workspace) -> list[str]:
+    """Return the kinds of the records that are in the ledger."""
+    return [json.loads(line)["kind"] for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+
+
+def wait_for_latency(notebook) -> None:
+    """Return when accuracy is measured and the slow latency has begun."""
+    notebook.page.wait_for_selector("text=slow: warming up", timeout=120_000)
+
+
+def test_cancel_button_stops_a_running_cell(open_cells, workspace):
+    """A click in mid-run ends the cell at the next report, keeps what was finished, and runs no later cell."""
+    notebook = open_cells(SLOW, MEASURE, AFTER)
+    notebook.run_all(wait_s=None)
+    wait_for_latency(notebook)
+    notebook.page.click("button:has-text('Cancel')")
+    # The button answers at once, although the cell is busy: the click did not queue behind it.
+    notebook.page.wait_for_selector("button:has-text('Stopping')")
+    assert notebook.waiting_cells()
+    notebook.wait_idle(180)
+    shown = notebook.output_text(1)
+    assert "stopped" in shown
+    assert "What was finished before is in the ledger." in shown
+    assert "Traceback" not in shown
+    assert kinds_kept(workspace) == ["size", "accuracy"]
+    assert notebook.output_text(2) == ""
+
+
+def test_toolbar_stop_button_stops_as_cleanly(open_cells, workspace):
+    """The kernel's own interrupt leaves the same sentence and the same ledger, and the kernel is usable after it."""
+    notebook = open_cells(SLOW, MEASURE, AFTER)
+    notebook.run_all(wait_s=None)
+    wait_for_latency(notebook)
+    notebook.interrupt()
+    notebook.wait_idle(180)
+    shown = notebook.output_text(1)
+    assert "What was finished before is in the ledger." in shown
+    assert "Traceback" not in shown
+    assert kinds_kept(workspace) == ["size", "accuracy"]
+    notebook.run_cell(2)
+    assert "False" in notebook.output_text(2)

@@ -1,0 +1,151 @@
+"""Progress tells how far the work is, forecasts from it, and stops it when asked, without a traceback."""
+
+from __future__ import annotations
+
+import pytest
+from nbclient import NotebookClient
+from nbformat.v4 import new_code_cell, new_notebook
+
+from labs.progress import Cancelled
+from labs.widgets import progress as module_of_progress
+from labs.widgets.progress import Progress, Stopped, run_with_progress, time_left_s
+
+
+@pytest.fixture
+def shown(monkeypatch) -> list:
+    """Return what is displayed, in order, in a kernel that handles clicks while a cell runs."""
+    displayed = []
+
+    class Handle:
+        def update(self, thing: object) -> None:
+            displayed.append(thing)
+
+    def display(thing: object, display_id: bool) -> Handle:
+        displayed.append(thing)
+        return Handle()
+
+    monkeypatch.setattr(module_of_progress, "display", display)
+    monkeypatch.setattr(module_of_progress, "subshells_supported", lambda: True)
+    return displayed
+
+
+def press_cancel(shown: list) -> None:
+    """Click the button of the widget that is on screen."""
+    _, button = shown[0].live.children
+    button.click()
+
+
+def test_returns_what_the_work_returns_and_leaves_a_still_line(shown):
+    """After the work the live widget is replaced by a line that a saved notebook shows without widgets."""
+    assert run_with_progress(lambda on_progress: 42, "Count") == 42
+    assert shown[0].live is not None
+    assert shown[-1].live is None
+    assert "✓ Count: done in" in shown[-1].text
+
+
+def test_stored_text_holds_no_time(shown):
+    """text/plain is the same on each machine and in each run: only the title."""
+    run_with_progress(lambda on_progress: None, "Count")
+    assert [thing._repr_mimebundle_()["text/plain"] for thing in shown] == ["Count", "Count"]
+
+
+def test_cancel_stops_at_the_next_report(shown):
+    """The work hears of it from its own next report, and the sentence says how far it was and what is kept."""
+    steps = []
+
+    def work(on_progress):
+        for step in range(10):
+            steps.append(step)
+            on_progress(step / 10, f"step {step}")
+            if step == 3:
+                press_cancel(shown)
+
+    with pytest.raises(Stopped, match=r"Count: stopped at 40%\. All is kept\."):
+        run_with_progress(work, "Count", kept="All is kept.")
+    assert steps == [0, 1, 2, 3, 4]
+    assert "■ Count: stopped after" in shown[-1].text
+
+
+def test_stopping_is_what_benchmarks_call_cancelled():
+    """Long work that cleans up on Cancelled also does so here."""
+    assert issubclass(Stopped, Cancelled)
+
+
+def test_a_stop_shows_one_sentence_and_no_traceback():
+    """IPython asks the exception how it wants to be shown."""
+    assert Stopped("Count: stopped at 40%.")._render_traceback_() == ["Count: stopped at 40%."]
+
+
+def test_the_toolbars_stop_button_ends_in_the_same_sentence(shown):
+    """A KeyboardInterrupt anywhere in the work becomes the same clean stop."""
+
+    def work(on_progress):
+        on_progress(0.5, "half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(Stopped, match="stopped at 50%"):
+        run_with_progress(work, "Count")
+
+
+def test_another_error_passes_through(shown):
+    """A failure is not dressed up as a stop: its own type and message arrive, and the line says that it failed."""
+
+    def work(on_progress):
+        raise FileNotFoundError("no model")
+
+    with pytest.raises(FileNotFoundError, match="no model"):
+        run_with_progress(work, "Count")
+    assert "✗ Count: failed after" in shown[-1].text
+
+
+def test_the_bar_never_runs_backwards_and_speaks(told_clock, shown):
+    """A part that restarts its fraction does not move the bar back, and a screen reader hears the line of text."""
+    bar = Progress("Count", clock=told_clock)
+    with bar:
+        told_clock.now_s += 10
+        bar.report(0.5, "half of it")
+        told_clock.now_s += 10
+        bar.report(0.25, "<b>an odd name</b>")
+        assert 'aria-valuenow="50"' in bar.status.value
+        assert 'aria-valuetext="&lt;b&gt;an odd name&lt;/b&gt;"' in bar.status.value
+        assert "20 s so far, about 20 s left" in bar.status.value
+
+
+def test_messages_to_the_browser_are_rare(told_clock, shown):
+    """A thousand reports in one second draw at most three times: drawing must not disturb a measurement."""
+    bar, drawn = Progress("Count", clock=told_clock), set()
+    with bar:
+        for step in range(1000):
+            told_clock.now_s += 0.001
+            bar.report(step / 1000, "counting")
+            drawn.add(bar.status.value)
+    assert 1 < len(drawn) <= 3
+
+
+@pytest.mark.parametrize(("elapsed_s", "fraction", "left_s"), [(10, 0.5, 10), (30, 0.75, 10), (10, 1.0, 0)])
+def test_the_forecast_goes_on_at_the_same_rate(elapsed_s, fraction, left_s):
+    """Half done after ten seconds leaves ten more."""
+    assert time_left_s(elapsed_s, fraction) == pytest.approx(left_s)
+
+
+@pytest.mark.parametrize(("elapsed_s", "fraction"), [(0.2, 0.5), (60, 0.0), (60, 0.01)])
+def test_no_forecast_while_it_is_too_early(elapsed_s, fraction):
+    """Neither the first instants nor a bar at zero say anything about the end."""
+    assert time_left_s(elapsed_s, fraction) is None
+
+
+def test_without_a_notebook_it_prints(capsys):
+    """In a plain Python process the outcome is a line of text."""
+    run_with_progress(lambda on_progress: None, "Count")
+    assert "✓ Count: done in" in capsys.readouterr().out
+
+
+def test_a_headless_kernel_stores_text_and_html_but_no_widget():
+    """Run by nbclient, the cell's stored output is the still line: HTML beside fixed text, no widget left behind."""
+    source = "from labs.widgets import run_with_progress\nrun_with_progress(lambda report: report(0.5, 'x'), 'Count')"
+    notebook = new_notebook(cells=[new_code_cell(source)])
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    (output,) = notebook.cells[0].outputs
+    assert set(output["data"]) == {"text/plain", "text/html"}
+    assert output["data"]["text/plain"] == "Count"
+    assert "done in" in output["data"]["text/html"]
