@@ -1,0 +1,106 @@
+"""Older courses' notebooks run unchanged in a real kernel, with the printed environment and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+import nbclient
+import nbformat
+import pytest
+
+SERVER_CELLS = [
+    "from chi import server, context, lease\nimport os, time\ncontext.version = '1.0'\n"
+    "context.choose_project()\ncontext.choose_site(default='CHI@TACC')",
+    "l = lease.get_lease('serve_model_mary')\nl.show()",
+    "username = os.getenv('USER')\n"
+    "s = server.Server(f'node-serve-{username}', reservation_id=l.node_reservations[0]['id'],"
+    " image_name='CC-Ubuntu24.04-CUDA')\ns.submit(idempotent=True)",
+    "s.associate_floating_ip()",
+    "s.refresh()\ns.check_connectivity()",
+    "s.refresh()\ns.show(type='widget')",
+    "s.execute('mkdir -p labs && cd labs && pwd')",
+    "s.execute('curl -sSL file:///dev/null | sudo sh; sudo nvidia-ctk runtime configure --runtime=docker')",
+    "print('FIP', s.get_floating_ip(), s.status)",
+]
+EDGE_CELLS = [
+    "from chi import container, context, lease\nimport chi, os\ncontext.version = '1.0'\n"
+    "context.choose_project()\ncontext.choose_site(default='CHI@Edge')",
+    "l = lease.get_lease('serve_edge_mary')\nl.show()",
+    "c = container.Container(name='node-serve-edge-mary', reservation_id=l.device_reservations[0]['id'],\n"
+    "    image_ref='quay.io/jupyter/minimal-notebook:latest', exposed_ports=[8888])\n"
+    "c.submit(idempotent=True)",
+    "stdout, code = c.execute('echo edge')\nprint(stdout, code)",
+    "print('FIP', c.associate_floating_ip())",
+    "print(chi.container.get_logs(c.id))",
+]
+
+
+class Patient(nbclient.NotebookClient):
+    """Waits for a cell's reply in short slices: one long wait sometimes never wakes (jupyter/nbclient#312)."""
+
+    async def run(self) -> nbformat.NotebookNode:
+        async with self.async_setup_kernel():
+            assert self.kc is not None
+            channel = self.kc.shell_channel
+            wait_once = channel.get_msg
+
+            async def get_msg(*_: Any, timeout: float | None = None) -> Any:
+                until = time.monotonic() + (timeout if timeout is not None else 1e9)
+                while True:
+                    try:
+                        return await wait_once(timeout=0.25)
+                    except Empty:
+                        if time.monotonic() > until:
+                            raise
+
+            channel.get_msg = get_msg
+            for index, cell in enumerate(self.nb.cells):
+                await self.async_execute_cell(cell, index)
+        return self.nb
+
+
+def run_notebook(cells: list[str], python: Path, variables: dict[str, str], folder: Path, monkeypatch) -> str:
+    """Run cells in a kernel of a Python with just these variables, and return all the text they gave."""
+    spec = {"argv": [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "display_name": "x"}
+    kernel = folder / "kernels" / "under-test"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(json.dumps(spec | {"language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = Patient(notebook, kernel_name="under-test", timeout=300)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    done = asyncio.run(client.run())
+    return json.dumps([cell.outputs for cell in done.cells])
+
+
+@pytest.fixture
+def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
+    """Run cells as mary, whose lease was made beforehand, as in Horizon."""
+
+    def run(part: str, lease: str, cells: list[str]) -> str:
+        rehearsal.ask("POST", "/leases", {"name": lease, "part": part, "user": "mary"})
+        return run_notebook(cells, chi_python, rehearsal.variables("mary"), tmp_path, monkeypatch)
+
+    return run
+
+
+def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
+    text = outputs("model", "serve_model_mary", SERVER_CELLS)
+    assert "FIP 127.77.1." in text
+    assert "ACTIVE" in text
+    assert "<table" in text, "show(type='widget') displays a table in a kernel"
+    assert "/home/cc/labs" in text
+    assert "rehearsed, not run: sudo nvidia-ctk runtime configure --runtime=docker" in text
+
+
+def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
+    text = outputs("edge", "serve_edge_mary", EDGE_CELLS)
+    assert "edge\\n 0" in text
+    assert "FIP 127.77.3." in text
+    assert "lab?token=" in text

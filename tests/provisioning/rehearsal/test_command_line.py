@@ -1,0 +1,81 @@
+"""`python -m provisioning rehearsal`: one rehearsal from up to down, with a real process."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from provisioning.__main__ import app
+from provisioning.rehearsal import control, place
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a sub-command in a folder of its own; whatever was started is stopped afterwards."""
+    monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REHEARSAL_USER", raising=False)
+
+    def call(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["rehearsal", *words])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    yield call
+    control.stop(tmp_path / "home")
+
+
+def test_a_rehearsal_from_up_to_down(run, tmp_path) -> None:
+    """State survives a restart, faults are armed by the command line, and reset empties the world."""
+    lines = run("up", "--speed", "500", "--fault", "no-hosts:2@john", "--user", "mary")
+    assert "export OS_USERNAME=mary" in lines
+    assert run("up", "--user", "mary") == lines
+    said = run("lease", "model-mary", "--part", "model", "--user", "mary")
+    assert said.startswith("model-mary is ACTIVE at CHI@TACC until ")
+    assert "CHI@Edge" in run("lease", "edge-mary", "--part", "edge", "--user", "mary")
+    assert "CHI@TACC" in run("lease", "system-mary", "--part", "system", "--user", "mary")
+    assert "Not enough hosts" in run("lease", "x", "--part", "model", "--user", "john", code=1)
+
+    before = json.loads(run("status", "--json"))
+    assert (before["speed"], before["faults"][0]["times"]) == (500.0, 1)
+    assert run("down") == "stopped\n"
+    assert "rehearsal up" in run("status", code=1)
+    assert run("up", "--user", "mary") == lines
+    after = json.loads(run("status", "--json"))
+    assert [lease["name"] for lease in after["leases"]] == ["model-mary", "edge-mary", "system-mary"]
+    assert after["faults"] == before["faults"]
+
+    run("advance", "4")
+    ended = json.loads(run("status", "--json"))
+    assert {lease["status"] for lease in ended["leases"]} == {"TERMINATED"}
+    assert "model-mary" in run("status")
+
+    run("fault", "ssh-late")
+    assert "ssh-late" in run("status")
+    run("fault", "--clear")
+    assert "no such" not in run("fault")
+    assert "NAME one of" in run("fault", "ssh-latte", code=1)
+    run("reset")
+    empty = json.loads(run("status", "--json"))
+    assert (empty["leases"], empty["faults"], empty["advanced_s"]) == ([], [], 0.0)
+    assert run("journal") == ""
+
+
+def test_a_port_that_is_taken_is_said(run, tmp_path) -> None:
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        said = run("up", "--port", str(taken.getsockname()[1]), code=1)
+    assert "taken by another program?" in said
+
+
+def test_a_stranger_on_this_computer_is_kept_out(run, tmp_path) -> None:
+    run("up", "--user", "mary")
+    port = place.port(tmp_path / "home")
+    import urllib.error
+    import urllib.request
+
+    for path in ("status", "journal", "faults"):
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_rehearsal/{path}")
+        assert refused.value.code == 401
+        refused.value.close()
