@@ -53,6 +53,14 @@ def test_defaults_are_what_comes_with_the_checkout(assets: Path) -> None:
     assert labs.assets.model() == assets / "models/food11-mini-mobilenetv2.safetensors"
 
 
+def test_what_the_checkout_carries_is_as_recorded() -> None:
+    """Every shipped file has its recorded hash, nothing is extra, and the defaults are among them."""
+    carried = manifest.embedded()
+    assert {catalog.DEFAULT_DATASET, catalog.DEFAULT_MODEL} <= carried.keys()
+    for name in carried:
+        assert catalog.verify(name) == carried[name].path
+
+
 def test_a_model_is_checked_and_not_its_neighbours(assets: Path) -> None:
     """Changed weights are refused; a student's own file beside them does not matter."""
     (assets / "models/own.safetensors").write_bytes(b"own")
