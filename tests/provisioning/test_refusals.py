@@ -8,7 +8,7 @@ from provisioning import errors
 from provisioning.refusals import explain, is_absent_service, is_missing, status_of, unless_absent, unless_missing
 
 
-class BlazarClientException(Exception):
+class BlazarClientException(Exception):  # noqa: N818 - the client names it so
     """As blazarclient: the class says 500, the real status is in kwargs."""
 
     code = 500

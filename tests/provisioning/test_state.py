@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -35,7 +34,7 @@ def test_only_the_owner_can_read_it(tmp_path: Path):
     """It holds a Jupyter token."""
     state = StateFile(tmp_path / "s.json")
     state.update("services", remember={"token": "secret"})
-    assert os.stat(state.path).st_mode & 0o077 == 0
+    assert state.path.stat().st_mode & 0o077 == 0
 
 
 def test_an_unreadable_record_is_set_aside_and_work_goes_on(tmp_path: Path):
