@@ -1,0 +1,209 @@
+"""The capability gate: what this machine can and cannot do for each lesson, why, and what to do instead.
+
+It judges from the fingerprint and never imports torch or ONNX Runtime, so that a lesson can ask in its first cell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labs.machine.fingerprint import Fingerprint, fingerprint
+from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
+from labs.machine.quantization_form import quantization_form
+from labs.machine.surroundings import Surroundings, surroundings
+
+#: Memory that torch, ONNX Runtime and a calibration set want together, in bytes; and room for the providers' wheels.
+ENOUGH_MEMORY_BYTES, ENOUGH_DISK_BYTES = 4 * 2**30, 3 * 10**9
+
+
+@dataclass(frozen=True)
+class Capability:
+    """One thing that a machine can or cannot do."""
+
+    #: What it is, as the lessons name it.
+    name: str
+    #: Whether this machine can do it.
+    available: bool
+    #: Why it can, or why it cannot.
+    reason: str
+    #: What to do without it; empty where it is available.
+    alternative: str = ""
+
+    def __post_init__(self) -> None:
+        if self.available:
+            object.__setattr__(self, "alternative", "")
+        elif not self.alternative:
+            raise ValueError(f"{self.name}: whoever says that something is missing has to say what to do instead")
+
+    def __str__(self) -> str:
+        sentence = f"{'yes' if self.available else 'no '}  {self.name}: {self.reason}."
+        return sentence if self.available else f"{sentence} Instead: {self.alternative}."
+
+
+#: What each lesson uses, by the names of capabilities. Later parts add their lessons here.
+LESSON_NEEDS: dict[str, tuple[str, ...]] = {
+    "10": ("memory", "disk"),
+    "11": ("memory", "C++ compiler", "torch.compile on the GPU", "torch's default CUDA build"),
+    "12": ("memory", "disk"),
+    "13": ("memory",),
+    "14": ("memory", "disk", "fast INT8"),
+    "15": (
+        "disk",
+        "CPU provider",
+        "OpenVINO provider",
+        "bf16 on the CPU",
+        "CUDA provider",
+        "TensorRT provider",
+        "MIGraphX provider",
+    ),
+    "16": ("memory", "fast INT8", "OpenVINO provider"),
+}
+
+
+def capabilities(machine: Fingerprint | None = None, around: Surroundings | None = None) -> tuple[Capability, ...]:
+    """Return everything that lessons ask about, judged for one machine.
+
+    Args:
+        machine: Fingerprint to judge, this machine's when None; a stored record's works too.
+        around: What is installed around it, read from this machine when None.
+    """
+    machine, around = machine or fingerprint(), around or surroundings()
+    return (
+        *_room(machine, around),
+        _compiler(around),
+        *_processor(machine),
+        Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
+        _openvino(machine, around),
+        *_nvidia(machine),
+        _migraphx(around),
+    )
+
+
+def for_lesson(
+    lesson: str, machine: Fingerprint | None = None, around: Surroundings | None = None
+) -> tuple[Capability, ...]:
+    """Return what one lesson uses.
+
+    Args:
+        lesson: Its number, such as '15'.
+        machine: As in ``capabilities``.
+        around: As in ``capabilities``.
+
+    Raises:
+        KeyError: No lesson has this number; the message lists those that do.
+    """
+    if lesson not in LESSON_NEEDS:
+        raise KeyError(f"no lesson {lesson!r} in the gate; it knows {', '.join(LESSON_NEEDS)}")
+    by_name = {one.name: one for one in capabilities(machine, around)}
+    return tuple(by_name[name] for name in LESSON_NEEDS[lesson])
+
+
+def capability_text(found: Iterable[Capability]) -> str:
+    """Return one line a capability, what is missing last."""
+    return "\n".join(map(str, sorted(found, key=lambda one: not one.available)))
+
+
+def capability_table(found: Iterable[Capability]):
+    """Return a pandas table with columns ``available``, ``reason`` and ``instead``, indexed by name."""
+    import pandas as pd
+
+    rows = [
+        {"": one.name, "available": one.available, "reason": one.reason, "instead": one.alternative} for one in found
+    ]
+    return pd.DataFrame(rows, columns=["", "available", "reason", "instead"]).set_index("")
+
+
+def _room(machine: Fingerprint, around: Surroundings) -> tuple[Capability, Capability]:
+    memory, disk = machine.memory_bytes, around.free_disk_bytes
+    return (
+        Capability(
+            "memory",
+            memory >= ENOUGH_MEMORY_BYTES,
+            f"{memory / 2**30:.1f} GiB, and {ENOUGH_MEMORY_BYTES / 2**30:.0f} GiB are comfortable",
+            "close other notebooks, and calibrate and measure with fewer pictures at a time",
+        ),
+        Capability(
+            "disk",
+            disk >= ENOUGH_DISK_BYTES,
+            f"{disk / 1e9:.1f} GB free, and {ENOUGH_DISK_BYTES / 1e9:.0f} GB hold the models and the providers' wheels",
+            "make room, or set SERVING_LABS_CACHE to a folder on a larger disk",
+        ),
+    )
+
+
+def _compiler(around: Surroundings) -> Capability:
+    return Capability(
+        "C++ compiler",
+        bool(around.cpp_compiler),
+        f"torch.compile uses {around.cpp_compiler}"
+        if around.cpp_compiler
+        else "torch.compile generates C++ for the CPU, and neither g++ nor clang++ is installed",
+        "'apt install g++' (Debian, Ubuntu) or 'xcode-select --install' (macOS); the eager model runs without",
+    )
+
+
+def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
+    flags = set(machine.cpu_flags)
+    form = quantization_form(machine)
+    bf16 = [name for flag, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 bf16")) if flag in flags]
+    return (
+        Capability(
+            "fast INT8",
+            form.is_fast,
+            f"{form.name} fits this processor. {form.reason.rstrip('.')}",
+            "quantize for size, believe in speed only when measured beside fp32, and measure where it will serve",
+        ),
+        Capability(
+            "bf16 on the CPU",
+            bool(bf16),
+            f"{' and '.join(bf16)}; OpenVINO uses it when told to"
+            if bf16
+            else "the processor has no bf16 instructions",
+            "stay with fp32, or quantize",
+        ),
+    )
+
+
+def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
+    fits = around.system == "Linux" and machine.architecture == "x86_64"
+    return Capability(
+        "OpenVINO provider",
+        fits,
+        "x86-64 Linux has a wheel for it" if fits else f"no wheel for {around.system} on {machine.architecture}",
+        "run OpenVINO natively (labs.backends.openvino_backend), which has more builds",
+    )
+
+
+def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
+    for name in NEEDED:
+        problem = too_old(name, machine.gpus)
+        if name.startswith("Triton") and not machine.gpus:
+            yield Capability(name, True, "without a GPU, Triton serves on the CPU")
+        elif not problem and name.endswith("provider") and machine.architecture != "x86_64":
+            problem = f"the pinned GPU wheel is built for x86-64, not for {machine.architecture}"
+            yield Capability(
+                name, False, problem, "use the CPU provider here, and an x86-64 GPU node for these figures"
+            )
+        else:
+            instead = INSTEAD[name] if machine.gpus else _without_gpu(name)
+            yield Capability(name, not problem, problem or _cards(machine), instead)
+
+
+def _without_gpu(name: str) -> str:
+    if name.endswith("provider"):
+        return "run its wheel all the same, watch it fall back to the CPU, and read the reference figures of a GPU node"
+    return "use the CPU here, and a GPU node for the GPU's figures"
+
+
+def _cards(machine: Fingerprint) -> str:
+    return ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.gpus)
+
+
+def _migraphx(around: Surroundings) -> Capability:
+    return Capability(
+        "MIGraphX provider",
+        around.has_migraphx,
+        "ROCm with MIGraphX is installed" if around.has_migraphx else "there is no AMD GPU with ROCm and MIGraphX",
+        "lease a node with AMD GPUs (MI100), or look at the reference figures",
+    )

@@ -1,0 +1,36 @@
+"""What a machine offers beside its processor: compiler, room on the disk, AMD's driver. Not part of a fingerprint."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What is installed and free around the course, at this moment."""
+
+    #: Operating system, as ``platform.system()`` names it.
+    system: str
+    #: Path of a C++ compiler; empty when there is none.
+    cpp_compiler: str
+    #: Bytes free where the course's cache lives.
+    free_disk_bytes: int
+    #: Whether AMD's compute driver and ROCm with MIGraphX are there.
+    has_migraphx: bool
+
+
+def surroundings() -> Surroundings:
+    """Return the surroundings of this machine, read anew each time: a compiler may just have been installed."""
+    from labs.assets.places import cache_dir  # imported late: this room is light, and asks only here
+
+    cache = cache_dir().absolute()
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    return Surroundings(
+        system=platform.system(),
+        cpp_compiler=shutil.which("g++") or shutil.which("clang++") or "",
+        free_disk_bytes=shutil.disk_usage(existing).free,
+        has_migraphx=Path("/dev/kfd").exists() and any(Path("/opt").glob("rocm*/lib/libmigraphx*")),
+    )

@@ -1,0 +1,173 @@
+"""The capability gate, judged for machines that the course meets: laptops, Chameleon's nodes, a Raspberry Pi."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labs.machine import Fingerprint, Gpu
+from labs.machine.capability import (
+    LESSON_NEEDS,
+    Capability,
+    capabilities,
+    capability_table,
+    capability_text,
+    for_lesson,
+)
+from labs.machine.quantization_form import quantization_form
+from labs.machine.surroundings import Surroundings, surroundings
+
+AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False)
+
+
+def machine(*flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object) -> Fingerprint:
+    """Return a machine with these processor flags and cards."""
+    made = Fingerprint("A CPU", architecture, flags, 8, 64 * 2**30, "Linux 6", "3.11.0", gpus)
+    return replace(made, **changes)
+
+
+def card(name: str, compute_capability: str, driver: str = "570.86.15") -> Gpu:
+    """Return a card as its driver would list it."""
+    return Gpu(name, "GPU-1", 16 * 2**30, compute_capability, driver)
+
+
+EPYC_7763 = machine("avx", "avx2", "fma")
+XEON = machine("avx2", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16")
+PI_5 = machine("asimd", "asimddp", architecture="aarch64", cpu_model="Cortex-A76")
+PI_4 = machine("asimd", architecture="aarch64", cpu_model="Cortex-A72")
+P100 = machine("avx2", gpus=(card("Tesla P100", "6.0"),))
+A100 = machine("avx2", gpus=(card("NVIDIA A100", "8.0"),))
+
+
+def judged(who: Fingerprint, around: Surroundings = AROUND) -> dict[str, Capability]:
+    """Return the gate's verdicts by name."""
+    return {one.name: one for one in capabilities(who, around)}
+
+
+@pytest.mark.parametrize(
+    ("who", "form", "reduce_range", "is_fast"),
+    [
+        (XEON, "U8S8", False, True),
+        (machine("avx2", "avx_vnni"), "U8S8", False, True),
+        (EPYC_7763, "U8S8", True, False),
+        (machine("avx2", "avx512f", "avx512bw"), "U8S8", True, False),
+        (PI_5, "S8S8", False, True),
+        (PI_4, "S8S8", False, False),
+        (machine(architecture="arm64"), "S8S8", False, True),
+    ],
+)
+def test_quantization_form_fits_the_processor(who: Fingerprint, form: str, reduce_range: bool, is_fast: bool) -> None:
+    """VNNI wants U8S8, ARM's dot product S8S8; without VNNI, weights keep 7 bits and nobody promises speed."""
+    found = quantization_form(who)
+    assert (found.name, found.reduce_range, found.is_fast) == (form, reduce_range, is_fast)
+    assert judged(who)["fast INT8"].available is is_fast
+
+
+def test_tensorrt_wants_signed_on_any_processor() -> None:
+    """The provider decides when it has INT8 units of its own."""
+    assert quantization_form(XEON, provider="TensorrtExecutionProvider").name == "S8S8"
+
+
+def test_p100_runs_cuda_and_nothing_newer() -> None:
+    """Compute capability 6.0: the CUDA provider, but neither TensorRT nor Inductor nor today's torch nor Triton."""
+    found = judged(P100)
+    assert found["CUDA provider"].available
+    newer = ["TensorRT provider", "torch.compile on the GPU", "torch's default CUDA build", "Triton 25.03 and later"]
+    for name in newer:
+        assert not found[name].available
+        assert "Tesla P100 has compute capability 6.0" in found[name].reason
+    assert "7.0 is needed" in found["TensorRT provider"].reason
+    assert "cu126" in found["torch's default CUDA build"].alternative
+    assert "24.10" in found["Triton 25.03 and later"].alternative
+
+
+def test_a100_runs_all_of_nvidia() -> None:
+    """Compute capability 8.0 passes every limit."""
+    found = judged(A100)
+    assert all(
+        found[name].available for name in found if name not in {"fast INT8", "bf16 on the CPU", "MIGraphX provider"}
+    )
+
+
+def test_the_best_card_counts() -> None:
+    """Compute capabilities are compared as numbers: 10.0 is more than 7.0, and the best card decides."""
+    both = machine("avx2", gpus=(card("Tesla P100", "6.0"), card("NVIDIA B200", "10.0")))
+    assert judged(both)["TensorRT provider"].available
+
+
+def test_old_driver_is_named() -> None:
+    """A good card with a driver from before CUDA 12 cannot run the wheel, and the driver is what is wrong."""
+    found = judged(machine("avx2", gpus=(card("NVIDIA A100", "8.0", driver="470.57.02"),)))["CUDA provider"]
+    assert not found.available
+    assert "470.57.02" in found.reason
+
+
+def test_no_gpu_is_no_dead_end() -> None:
+    """Without a card the GPU lessons say so, point to the fall-back, and Triton still serves on the CPU."""
+    found = judged(EPYC_7763)
+    assert not found["CUDA provider"].available
+    assert "fall back" in found["CUDA provider"].alternative
+    assert found["Triton 25.03 and later"].available
+
+
+def test_raspberry_pi_has_no_openvino_wheel() -> None:
+    """aarch64: no OpenVINO provider from PyPI, native OpenVINO instead."""
+    found = judged(PI_5)["OpenVINO provider"]
+    assert not found.available
+    assert "aarch64" in found.reason
+    assert "native" in found.alternative
+
+
+def test_missing_compiler_memory_and_disk_are_said() -> None:
+    """A bare container: no compiler, 1 GiB, a full disk."""
+    found = judged(
+        machine("avx2", memory_bytes=2**30), Surroundings("Linux", "", free_disk_bytes=10**9, has_migraphx=False)
+    )
+    assert [found[name].available for name in ("C++ compiler", "memory", "disk")] == [False, False, False]
+    assert "1.0 GiB" in found["memory"].reason
+    assert "SERVING_LABS_CACHE" in found["disk"].alternative
+
+
+@pytest.mark.parametrize("who", [EPYC_7763, XEON, PI_5, P100, A100, machine()])
+def test_every_no_has_a_way_out_and_no_yes_has_one(who: Fingerprint) -> None:
+    """Whatever the machine: each verdict has a reason, and an alternative exactly where one is needed."""
+    for one in capabilities(who, AROUND):
+        assert one.reason
+        assert bool(one.alternative) is not one.available
+
+
+def test_a_no_without_alternative_is_refused() -> None:
+    """Nobody can add a capability that only says no."""
+    with pytest.raises(ValueError, match="what to do instead"):
+        Capability("flying", False, "no wings")
+
+
+def test_every_lesson_can_be_asked() -> None:
+    """Each lesson's needs are names that the gate knows, on this very machine."""
+    for lesson in LESSON_NEEDS:
+        assert [one.name for one in for_lesson(lesson)] == list(LESSON_NEEDS[lesson])
+    with pytest.raises(KeyError, match="no lesson '99'"):
+        for_lesson("99")
+
+
+def test_text_and_table_agree() -> None:
+    """Both forms hold every verdict; the text puts what is missing last."""
+    found = capabilities(P100, AROUND)
+    lines = capability_text(found).splitlines()
+    assert [line.startswith("yes") for line in lines] == sorted((one.available for one in found), reverse=True)
+    table = capability_table(found)
+    assert list(table.index) == [one.name for one in found]
+    assert list(table["available"]) == [one.available for one in found]
+
+
+def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    """Room is measured where the cache will be, also before that folder exists; a compiler is looked for on PATH."""
+    monkeypatch.setenv("SERVING_LABS_CACHE", str(tmp_path / "not" / "yet"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert surroundings().free_disk_bytes > 0
+    assert surroundings().cpp_compiler == ""
+    compiler = tmp_path / "g++"
+    compiler.write_text("#!/bin/sh\n")
+    compiler.chmod(0o755)
+    assert surroundings().cpp_compiler == str(compiler)
