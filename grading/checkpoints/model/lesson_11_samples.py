@@ -85,7 +85,7 @@ def certainty(entries: list[dict]) -> Verdict:
         return failed(
             "The percentile is right. Count the samples that are larger than it.", f"{shown}; {beyond} beyond", yours
         )
-    return passed("So few requests decide where that percentile lies.", f"{shown}; {beyond} beyond", yours)
+    return passed("That is the percentile to be careful with.", f"{shown}; {beyond} beyond", yours)
 
 
 @checkpoint(

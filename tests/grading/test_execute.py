@@ -1,0 +1,67 @@
+"""Running a notebook: outputs, failures that show their cell, and kernels that hang or die."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from grading.execute import LessonFailedError, execute, save
+
+
+def notebook(*sources: str):
+    """Return a notebook with a heading and these code cells."""
+    made = new_notebook(cells=[new_markdown_cell("# Title"), *map(new_code_cell, sources)])
+    for index, cell in enumerate(made.cells):
+        cell.id = f"cell-{index}"
+    return made
+
+
+def test_a_notebook_runs_and_tells_how_far_it_is(tmp_path: Path):
+    """Outputs are kept; progress counts code cells only."""
+    told = []
+    run = execute(
+        notebook("x = 20", "print(x + 1)\nx + 2"),
+        folder=tmp_path,
+        name="a lesson",
+        on_cell=lambda *where: told.append(where),
+    )
+    stream, result = run.notebook.cells[2].outputs
+    assert (stream.text, result.data["text/plain"]) == ("21\n", "22")
+    assert told == [(0, 2), (1, 2)]
+    assert run.duration_s > 0
+    save(run, tmp_path / "kept" / "a.ipynb")
+    assert nbformat.read(tmp_path / "kept" / "a.ipynb", 4).cells[2].outputs[0].text == "21\n"
+
+
+def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
+    """Whoever repairs the lesson needs both."""
+    with pytest.raises(LessonFailedError) as caught:
+        execute(notebook("pass", "print('so far')\n1 / 0"), folder=tmp_path, name="a lesson")
+    message = str(caught.value)
+    assert message.startswith("a lesson, cell 3 (id cell-2) raised ZeroDivisionError: division by zero")
+    assert "    1 / 0" in message
+    assert "    so far" in message
+    assert "\x1b" not in message
+
+
+def test_a_cell_that_hangs_is_given_up(tmp_path: Path):
+    """An endless loop must not hold the rehearsal for ever."""
+    with pytest.raises(LessonFailedError, match="did not finish in time"):
+        execute(notebook("while True: pass"), folder=tmp_path, name="a lesson", cell_timeout_s=2)
+
+
+def test_a_kernel_that_dies_is_reported_as_dead(tmp_path: Path):
+    """Out of memory looks like this."""
+    with pytest.raises(LessonFailedError, match="kernel's death"):
+        execute(notebook("import os\nos._exit(1)"), folder=tmp_path, name="a lesson")
+
+
+def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):
+    """Their messages share the socket of the kernel's replies, and a reply may be missed (jupyter/nbclient#312)."""
+    source = "import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\nfor i in range(30):\n    with out: print(i)"
+    run = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
+    # A stall would have ended in the cell's timeout.
+    assert [cell.metadata.get("execution") is not None for cell in run.notebook.cells[1:]] == [True] * 3
