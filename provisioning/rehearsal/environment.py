@@ -59,7 +59,9 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         "OS_KEYPAIR_PUBLIC_KEY": f"{private}.pub",
         # python-chi names the key pair after $USER, which some containers do not set.
         "USER": os.environ.get("USER") or user,
+        # Both spellings are read, by different libraries.
         "NO_PROXY": _no_proxy(),
+        "no_proxy": _no_proxy(),
         "REHEARSAL_HOME": str(home),
         "REHEARSAL_USER": user,
         "REHEARSAL_PORTS": str(home / "ports.json"),

@@ -112,8 +112,8 @@ async def listen(
         host_key: The key with which it proves itself.
 
     Returns:
-        The open node. It listens at (floating IP, 22) where the system allows it, else at a high port of the
-        floating IP, else (macOS) at one of 127.0.0.1.
+        The open node. It listens at (floating IP, 22) where the system allows it and `REHEARSAL_PORT22` is not
+        `never`, else at a high port of the floating IP, else (macOS) at one of 127.0.0.1.
     """
     scratch = scratch_of(world, server)
     guests: set[asyncssh.SSHServerConnection] = set()
@@ -129,7 +129,10 @@ async def listen(
         "encoding": None,
         "server_host_keys": [host_key],
     }
-    for host, port in ((address, 22), (address, 0), ("127.0.0.1", 0)):
+    places = [(address, 22), (address, 0), ("127.0.0.1", 0)]
+    if os.environ.get("REHEARSAL_PORT22") == "never":
+        del places[0]
+    for host, port in places:
         with contextlib.suppress(OSError):
             acceptor = await asyncssh.listen(host, port, **options)
             return OpenNode(server["id"], (host, acceptor.get_port()), acceptor, guests)

@@ -8,6 +8,7 @@ import pytest
 EXPECTED = {
     "token-401": "Unauthorized",
     "after token-401": 0,
+    "token-expiry": [0, None, 0],
     "session-401": 0,
     "service-503": "BlazarClientException",
     "after service-503": 0,

@@ -3,6 +3,7 @@
 import json
 import logging
 import tempfile
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -48,6 +49,9 @@ arm("token-401")
 outcome("token-401", lambda: len(lease.list_leases()))
 chi.context.use_site("CHI@TACC")
 outcome("after token-401", lambda: len(lease.list_leases()))
+arm("token-expiry=1")
+chi.context.use_site("CHI@TACC")
+outcome("token-expiry", lambda: (len(lease.list_leases()), time.sleep(1.5), len(lease.list_leases())))
 arm("session-401")
 outcome("session-401", lambda: len(lease.list_leases()))
 arm("service-503")
