@@ -37,5 +37,6 @@ def test_a_container_from_the_device_to_its_deletion(rehearsal, chi_python) -> N
     assert found["address"].startswith("127.77.3.")
     assert "http://127.0.0.1:8888/lab?token=" in found["log"]
     assert (found["second_id"], found["returned_is_first"]) == (None, True)
-    assert found["second_status"] in ("AttributeError", "TypeError", "NotFound", "HTTPError")
+    # The object that was submitted second never learns its id: 1.2.10 fails when asked for its status, 1.2.6 has none.
+    assert found["second_status"] in ("AttributeError", None)
     assert found["left"] == 0
