@@ -12,7 +12,7 @@
 #
 # ## You will do
 #
-# Find out what your machine can do, take one measurement, and pass two checkpoints.
+# Check up on your machine, take one measurement, and pass two checkpoints.
 #
 # ## You will learn
 #
@@ -22,7 +22,7 @@
 #
 # ## You need
 #
-# Any machine that shows this page, and five minutes.
+# Any machine that shows this page, and ten minutes.
 
 # %% [markdown]
 # ## Two ways through the course
@@ -33,12 +33,16 @@
 # **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a
 # Raspberry Pi. The notebooks are the same. A lease lasts a few hours, so the wise come rehearsed.
 #
-# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one brings the tools.
+# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one brings the tools. Should it
+# say `ModuleNotFoundError`, then this notebook runs in another Python than the course's: choose *Kernel → Change
+# Kernel…* and take *Python 3 (ipykernel)* of the JupyterLab that `make lab` has opened.
 
 # %%
 from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs import assets, bench
 from labs.machine import fingerprint
+from labs.machine.capability import capabilities, capability_text, for_lesson
+from labs.version import code_version, library_versions
 from labs.workspace import ledger
 
 # %% [markdown]
@@ -54,9 +58,39 @@ from labs.workspace import ledger
 predict("start.size_guess", ...)
 
 # %% [markdown]
-# You may change your mind until the measurement has been taken; after that, the prediction stands.
+# You may change your mind until the measurement has been taken; after that, the prediction stands. That is why it
+# pays to go slowly: *Run All* would measure first and ask you afterwards.
 #
 # ## Act
+#
+# ### Check up on the machine
+#
+# Every number in this course belongs to a machine. This one is:
+
+# %%
+fingerprint().label
+
+# %% [markdown]
+# And these are the libraries that will do the work. They are pinned, because another version is another number.
+
+# %%
+library_versions("torch", "onnxruntime", "openvino", "nncf", "jupyterlab") | {"course": code_version()}
+
+# %% [markdown]
+# What can it do? Below is one line for each thing that a lesson will ask for. A *no* is not a fault: no laptop has it
+# all. Each comes with its reason and with what to do instead, and nothing below keeps you from going on.
+
+# %%
+print(capability_text(capabilities()))
+
+# %% [markdown]
+# Each lesson asks this question again for itself, so you need not remember any of it. Lesson 11, for one, needs:
+
+# %%
+print(capability_text(for_lesson("11")))
+
+# %% [markdown]
+# ### Fetch the model
 #
 # `labs.assets` hands out models and pictures by name, and checks that each file is the one it should be.
 
@@ -83,7 +117,7 @@ reconcile("start.size_guess")
 record.model
 
 # %%
-fingerprint().label
+record.machine.label
 
 # %% [markdown]
 # ## Checkpoint
@@ -112,5 +146,6 @@ scoreboard("start")
 # - Find your ledger: it is a text file, `workspace/ledger.jsonl`, one line an entry. Open it from the file browser on
 #   the left and find your prediction in it, with the time at which you made it.
 # - Run the checks of this lesson once more. What happens to the ledger? (Checks only read.)
+# - To begin the course afresh, with new predictions, close the notebooks and rename the folder `workspace`.
 #
 # Then go on to [10 Meet the model](../1_model/10_meet_the_model.ipynb).

@@ -1,0 +1,69 @@
+"""The notebooks with their answers, run by nbval in the lessons' order: no error in any cell, and every point."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from grading.course import lessons
+from grading.rehearse import scores
+from grading.solve import write_solved
+
+#: A cell that takes longer hangs. nbval's own default is 2000 s, and it notices a dead kernel only then.
+CELL_TIMEOUT_S = 600
+
+
+def run_nbval(notebooks: list[Path], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run notebooks under nbval, in order, in one process, with nothing of this project's pytest settings.
+
+    Args:
+        notebooks: Notebooks to run.
+        folder: Root of the run.
+    """
+    command = [sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env"]
+    command += [
+        "--nbval-cell-timeout",
+        str(CELL_TIMEOUT_S),
+        "--noconftest",
+        "-c",
+        "/dev/null",
+        "-p",
+        "no:cacheprovider",
+    ]
+    command += ["--rootdir", str(folder), "-q", "--tb=short", *map(str, notebooks)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.timeout(1800)
+def test_solved_notebooks_run_and_earn_every_point(tmp_path: Path, workspace: Path):
+    """What an instructor promises students: it can be done, on this machine, from top to bottom."""
+    wanted = lessons()
+    done = run_nbval(write_solved(wanted, tmp_path / "solved"), tmp_path / "solved")
+    assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
+    open_points = {
+        score.checkpoint.id: score.message
+        for score in scores(workspace, lesson_numbers={lesson.number for lesson in wanted})
+        if score.points < score.checkpoint.points and not _needs_more_than_there_is(score.checkpoint.id)
+    }
+    assert open_points == {}
+
+
+def test_a_failing_cell_fails_the_run(tmp_path: Path):
+    """The run above is worth something only if it can fail."""
+    import nbformat
+    from nbformat.v4 import new_code_cell, new_notebook
+
+    path = tmp_path / "broken.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell("1 / 0")]), path)
+    done = run_nbval([path], tmp_path)
+    assert done.returncode == 1
+    assert "ZeroDivisionError" in done.stdout
+
+
+def _needs_more_than_there_is(checkpoint: str) -> bool:
+    """Return whether this machine cannot earn a checkpoint, for a reason that the lesson states."""
+    return checkpoint == "m.measure.speedup" and not (shutil.which("g++") or shutil.which("clang++"))
