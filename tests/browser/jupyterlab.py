@@ -129,6 +129,7 @@ class JupyterLab:
             "ServerApp.allow_root": True,
             # The default one asks a package registry at start.
             "LabApp.extension_manager": "readonly",
+            "LabApp.expose_app_in_browser": True,
             "IdentityProvider.token": self.token,
         }
         return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
@@ -155,17 +156,12 @@ class Browser:
     def open(self, path: str) -> Notebook:
         """Return a notebook of the server's folder, opened and with its kernel ready."""
         self.page.goto(self.lab.url(path))
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell")
-        if self._dark:
-            self.choose_theme("JupyterLab Dark")
-        self.page.keyboard.press("Control+b")  # hides the file browser, which takes a quarter of the width
+        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=180_000)
         notebook = Notebook(self.page)
+        if self._dark:
+            notebook.command("apputils:change-theme", theme="JupyterLab Dark")
+            self.page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
+        notebook.command("application:toggle-left-area")  # the file browser takes a quarter of the width
+        self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
         notebook.wait_idle()
         return notebook
-
-    def choose_theme(self, name: str) -> None:
-        """Switch JupyterLab's theme through its Settings menu, as a person does."""
-        self.page.click("text=Settings >> nth=0")
-        self.page.hover(".lm-Menu-item:has-text('Theme')")
-        self.page.click(f".lm-Menu-item:has-text('{name}') >> nth=0")
-        self.page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")

@@ -14,23 +14,31 @@ class Notebook:
         self.page = page
 
     def run_all(self, *, wait_s: float | None = 120) -> None:
-        """Run all cells from the menu.
+        """Run all cells.
 
         Args:
             wait_s: Seconds until they must have run; None returns while they run.
         """
-        self.page.click(".jp-NotebookPanel .jp-Cell >> nth=0")
-        self.page.click(".lm-MenuBar-item:has-text('Run')")
-        self.page.click(".lm-Menu-item:has-text('Run All Cells') >> nth=0")
+        self.command("notebook:run-all-cells")
         if wait_s is not None:
-            self.page.wait_for_timeout(300)  # the prompts turn into [*] only now
             self.wait_idle(wait_s)
+
+    def command(self, name: str, **arguments: object) -> None:
+        """Start one of JupyterLab's commands; ``wait_idle`` also waits for its end.
+
+        The command and not its menu entry: on a busy machine a menu may close under the pointer.
+        """
+        self.page.evaluate(
+            """([name, given]) => { const end = () => { window.commandsRunning -= 1; };
+                 window.commandsRunning = (window.commandsRunning || 0) + 1;
+                 window.jupyterapp.commands.execute(name, given).then(end, end); }""",
+            [name, arguments],
+        )
 
     def run_cell(self, cell: int, *, wait_s: float = 120) -> None:
         """Run one cell and wait for it; ``cell`` counts all cells from 0."""
         self.page.locator(".jp-Cell").nth(cell).locator(".jp-InputPrompt").click()
-        self.page.keyboard.press("Control+Enter")
-        self.page.wait_for_timeout(300)
+        self.command("notebook:run-cell")
         self.wait_idle(wait_s)
 
     def wait_idle(self, wait_s: float = 120) -> None:
@@ -42,7 +50,8 @@ class Notebook:
         give_up_s = time.monotonic() + wait_s
         idle = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
         while time.monotonic() < give_up_s:
-            if self.page.locator(idle).count() and not self.waiting_cells():
+            ended = not self.page.evaluate("window.commandsRunning || 0")
+            if ended and self.page.locator(idle).count() and not self.waiting_cells():
                 return
             self.page.wait_for_timeout(100)
         raise TimeoutError(f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}")
@@ -69,5 +78,5 @@ class Notebook:
 
     def save(self) -> None:
         """Save the notebook, outputs included, to its file."""
-        self.page.keyboard.press("Control+s")
-        self.page.wait_for_timeout(1000)
+        self.command("docmanager:save")
+        self.wait_idle()
