@@ -79,6 +79,37 @@ def frames_per_second(measurement: dict) -> float:
     return measurement["batch_size"] / percentile(measurement, 50)
 
 
+def side_by_side(
+    entries: list[dict], option: str, baseline: str, *, kind: str = "latency", batch_size: int = 1
+) -> tuple[list[list[float]], list[list[float]]] | None:
+    """Return blocks of samples of two options from the newest run in which both took turns, or None.
+
+    Args:
+        entries: All entries in the ledger's order.
+        option: The option whose newest compared record counts.
+        baseline: Its partner in the same run.
+        kind: 'latency' or 'throughput'.
+        batch_size: Pictures in one call.
+    """
+    compared = [
+        record
+        for record in measurements(entries, kind=kind, option=option, batch_size=batch_size)
+        if "comparison_id" in record["details"]
+    ]
+    if not compared:
+        return None
+    run = compared[-1]["details"]["comparison_id"]
+    for record in measurements(entries, kind=kind, option=baseline, batch_size=batch_size):
+        if record["details"].get("comparison_id") == run:
+            return _blocks(compared[-1]), _blocks(record)
+    return None
+
+
+def _blocks(record: dict) -> list[list[float]]:
+    size = record["details"]["block_calls"]
+    return [record["samples"][begin : begin + size] for begin in range(0, len(record["samples"]), size)]
+
+
 def is_number(value: object) -> bool:
     """Return whether a JSON value is a number; true and false are not."""
     return isinstance(value, int | float) and not isinstance(value, bool)

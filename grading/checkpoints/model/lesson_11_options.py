@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, frames_per_second, is_close, measurements
+from grading.checkpoints.evidence import answer_to, frames_per_second, is_close, measurements, side_by_side
 from grading.checkpoints.model.lesson_11_samples import NO_LATENCY, eager_latency
 from labs import stats
 from labs.results.format import rate, times
@@ -19,7 +19,7 @@ from labs.results.targets import target
 )
 def compiled_speedup(entries: list[dict]) -> float | None:
     """Return how many times shorter the compiled model's median latency is, measured side by side."""
-    blocks = side_by_side(entries)
+    blocks = side_by_side(entries, "torch-compiled", "torch-eager")
     return None if blocks is None else 1 / stats.ratio_of_medians(*blocks).interval.value
 
 
@@ -97,7 +97,7 @@ def speedup(entries: list[dict]) -> Verdict:
     given = answer_to(entries, "m.measure.speedup")
     if given is None:
         return unanswered()
-    blocks = side_by_side(entries)
+    blocks = side_by_side(entries, "torch-compiled", "torch-eager")
     if blocks is None:
         return failed(
             "There is no side-by-side record of torch-compiled and torch-eager. Run the comparison's cell; without a "
@@ -132,7 +132,7 @@ def gap(entries: list[dict]) -> Verdict:
     given = answer_to(entries, "m.measure.gap")
     if given is None:
         return unanswered()
-    blocks = side_by_side(entries)
+    blocks = side_by_side(entries, "torch-compiled", "torch-eager")
     alone = eager_latency(entries)
     if blocks is None and alone is None:
         return failed(NO_LATENCY)
@@ -156,24 +156,3 @@ def throughput_by_size(entries: list[dict]) -> dict[int, float]:
         record["batch_size"]: frames_per_second(record)
         for record in measurements(entries, kind="throughput", option="torch-eager")
     }
-
-
-def side_by_side(entries: list[dict]) -> tuple[list[list[float]], list[list[float]]] | None:
-    """Return blocks of samples of the compiled and the eager model from the newest comparison of single pictures."""
-    compiled = [
-        record
-        for record in measurements(entries, kind="latency", option="torch-compiled", batch_size=1)
-        if "comparison_id" in record["details"]
-    ]
-    if not compiled:
-        return None
-    run = compiled[-1]["details"]["comparison_id"]
-    for record in measurements(entries, kind="latency", option="torch-eager", batch_size=1):
-        if record["details"].get("comparison_id") == run:
-            return _blocks(compiled[-1]), _blocks(record)
-    return None
-
-
-def _blocks(record: dict) -> list[list[float]]:
-    size = record["details"]["block_calls"]
-    return [record["samples"][begin : begin + size] for begin in range(0, len(record["samples"]), size)]
