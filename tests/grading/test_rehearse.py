@@ -1,0 +1,88 @@
+"""Rehearsing: a fresh workspace each time, the scoreboard at the end, and nothing of the student's touched."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from grading.build import build
+from grading.course import NOTEBOOKS_DIR
+from grading.execute import LessonFailedError
+from grading.rehearse import rehearse, run_all, scoreboard, scores
+from grading.solve import AnswerKey, solve
+from labs.results import Ledger
+from labs.workspace import WORKSPACE_VARIABLE
+
+
+@pytest.fixture
+def console() -> Console:
+    """Return a console that keeps what it prints."""
+    return Console(record=True, width=140, force_terminal=False)
+
+
+def test_lessons_share_one_workspace_that_is_not_the_students(
+    tmp_path, workspace, write_lesson, write_answers, console
+):
+    """What the first lesson wrote, the second one reads; the student's ledger stays as it was."""
+    key = AnswerKey.read(write_answers())
+    lessons = [
+        write_lesson(),
+        write_lesson(
+            "# %%\nfrom labs.workspace import ledger\nprint(ledger().answers()['start.processors'].value)\n", "01_next"
+        ),
+    ]
+    spent = run_all(lessons, lambda lesson: solve(lesson, key), tmp_path / "run", console)
+    assert list(spent) == ["00_a_lesson", "01_next"]
+    assert (tmp_path / "run" / "01_next.ipynb").read_text().count('"2\\n"') == 1
+    assert not workspace.exists()
+    assert os.environ[WORKSPACE_VARIABLE] == str(workspace)
+    assert "01_next" in console.export_text()
+
+
+def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, write_lesson, console):
+    """The same run with the lessons as students get them."""
+    run_all([write_lesson()], build, tmp_path / "run", console)
+    assert not (tmp_path / "run" / "workspace" / "ledger.jsonl").exists()
+    found = scores(tmp_path / "run" / "workspace", lesson_numbers={0})
+    assert [(one.checkpoint.id, one.points) for one in found] == [("start.size_guess", 0), ("start.processors", 0)]
+
+
+def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, write_lesson, console):
+    """Later lessons stand on it."""
+    with pytest.raises(LessonFailedError, match="00_a_lesson, cell 1"):
+        run_all([write_lesson("# %%\n1 / 0\n")], build, tmp_path / "run", console)
+    assert WORKSPACE_VARIABLE in os.environ
+
+
+def test_the_scoreboard_says_why_points_are_missing(tmp_path, console):
+    """An author sees at a glance which answer no longer fits its checkpoint."""
+    console.print(scoreboard(scores(tmp_path, lesson_numbers={0})))
+    text = console.export_text()
+    assert "Scoreboard: 0 of 2 points" in text
+    assert "start.processors" in text
+    assert "0/1" in text
+    assert "Not answered yet" in text
+
+
+def test_points_of_an_earlier_rehearsal_do_not_count_again(tmp_path, console):
+    """A folder that holds a ledger is not fresh."""
+    (tmp_path / "workspace").mkdir()
+    Ledger(tmp_path / "workspace" / "ledger.jsonl").path.touch()
+    with pytest.raises(ValueError, match="name a new folder"):
+        rehearse([], tmp_path, console)
+
+
+def test_executed_answers_never_lie_among_the_lessons(console):
+    """There, students would find them."""
+    with pytest.raises(ValueError, match="among the lessons"):
+        rehearse([], NOTEBOOKS_DIR / "kept", console)
+    assert not (NOTEBOOKS_DIR / "kept").exists()
+
+
+def test_kept_notebooks_are_in_the_folder_that_was_named(tmp_path: Path, console):
+    """Nothing to run: still a scoreboard, and all of its no points are earned."""
+    assert rehearse([], tmp_path / "kept", console)
+    assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
