@@ -147,9 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             "authors": [{"full_name": p["name"], "email": p["email"], "affiliation": p["affiliation"]} for p in people],
             "version": {
                 "contents": {"urn": f"urn:trovi:contents:git:{body['github_url']}@0123abc"},
-                "environment_setup": [
-                    {"type": a["trovi_type"], "arguments": a["trovi_arguments"]} for a in applications
-                ],
+                "environment_setup": setup,
             },
         }
         if found := self._refusals(artifact):
