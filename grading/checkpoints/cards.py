@@ -11,7 +11,8 @@ from html import escape
 
 #: JupyterLab's own variables, so that a card is readable in light and dark themes; the second value is for elsewhere.
 _TEXT = "var(--jp-ui-font-color1, #1a1a1a)"
-_LAYER = "var(--jp-layout-color2, #f2f2f2)"
+_PAPER = "var(--jp-layout-color1, #ffffff)"
+_LINE = "var(--jp-border-color2, #d0d0d0)"
 _TONES = {
     "pass": "var(--jp-success-color1, #2e7d32)",
     "fail": "var(--jp-error-color1, #c62828)",
@@ -40,9 +41,10 @@ class Card:
     def _repr_html_(self) -> str:
         body = "".join(f'<p style="margin:4px 0 0">{escape(sentence)}</p>' for sentence in self.sentences if sentence)
         return (
-            f'<div role="group" aria-label="{escape(self.headline, quote=True)}" style="border-left:5px solid '
-            f"{_TONES[self.tone]};background:{_LAYER};color:{_TEXT};padding:8px 12px;margin:4px 0;"
-            f'max-width:46em;line-height:1.45"><strong>{escape(self.headline)}</strong>{body}{_pairs(self.rows)}</div>'
+            f'<div role="group" aria-label="{escape(self.headline, quote=True)}" style="border:1px solid {_LINE};'
+            f"border-left:5px solid {_TONES[self.tone]};border-radius:6px;background:{_PAPER};color:{_TEXT};"
+            f'padding:8px 14px;margin:4px 0;max-width:46em;line-height:1.45">'
+            f"<strong>{escape(self.headline)}</strong>{body}{_pairs(self.rows)}</div>"
         )
 
 
@@ -75,11 +77,12 @@ class Table:
 
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:
-    cell = "padding:2px 14px 2px 0;text-align:left;vertical-align:top;font-weight:normal"
+    """Return names and values as a description list; JupyterLab would paint a table's rows in stripes."""
     shown = "".join(
-        f'<tr><th scope="row" style="{cell}">{escape(name)}</th>'
-        f'<td style="{cell};white-space:pre-wrap">{escape(value)}</td></tr>'
+        f'<dt style="margin:0;font-weight:normal;opacity:.75">{escape(name)}</dt>'
+        f'<dd style="margin:0;white-space:pre-wrap">{escape(value)}</dd>'
         for name, value in rows
         if value
     )
-    return f'<table style="margin:6px 0 0;color:{_TEXT};border:none"><tbody>{shown}</tbody></table>' if shown else ""
+    grid = "display:grid;grid-template-columns:max-content 1fr;gap:2px 16px;margin:6px 0 0"
+    return f'<dl style="{grid}">{shown}</dl>' if shown else ""

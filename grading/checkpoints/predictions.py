@@ -105,9 +105,14 @@ def _difference(made: dict, found: float | str, first: dict | None) -> str:
         return ("as predicted" if made["value"] == found else "a surprise") + remark
     if not made["value"] or not found:
         return f"{found - made['value']:+g}{remark}"
-    factor = found / made["value"]
-    how = "more than" if factor >= 1 else "less than"
-    close = abs(factor - 1) <= 0.1
-    return (
-        "within 10 % of the prediction" if close else f"{max(factor, 1 / factor):.1f} times {how} predicted"
-    ) + remark
+    return _factor_in_words(found / made["value"]) + remark
+
+
+def _factor_in_words(factor: float) -> str:
+    if abs(factor - 1) <= 0.1:
+        return "within 10 % of the prediction"
+    if factor >= 2:
+        return f"{factor:.1f} times the prediction"
+    if 0 < factor <= 0.5:
+        return f"the prediction was {1 / factor:.1f} times as much"
+    return f"{abs(factor - 1):.0%} {'more' if factor > 1 else 'less'} than predicted".replace("%", " %")

@@ -17,7 +17,7 @@ from labs.widgets.shown import Shown
 from labs.widgets.theme import card
 
 #: Side of a shown picture in pixels: large enough to judge it, small enough that a dozen do not bloat the notebook.
-_SIDE_PX = 128
+_SIDE_PX = 124
 
 
 def picture_grid(

@@ -134,10 +134,9 @@ check("m.meet.parameters")
 # Now accuracy, on every evaluation picture. A bar shows how far it is.
 
 # %%
+settings = {"option": "torch-eager", "dataset": "food11-mini/evaluation"}
 accuracy = run_with_progress(
-    lambda on_progress: bench.accuracy(
-        eager, images, labels, option="torch-eager", dataset="food11-mini/evaluation", on_progress=on_progress
-    ),
+    lambda report: bench.accuracy(eager, images, labels, on_progress=report, **settings),
     "Accuracy on the evaluation pictures",
 )
 ledger().append(accuracy)

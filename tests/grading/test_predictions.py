@@ -61,7 +61,7 @@ def test_the_last_word_before_the_measurement_counts(guess, entries):
     """A prediction may be changed until then, and not after."""
     entries.predicted(QUESTION, 0.5).predicted(QUESTION, 0.25).measured("latency", "x", [0.5]).predicted(QUESTION, 0.5)
     assert guess.verdict(entries).yours == "250 ms"
-    assert reconciled(guess, entries) == ("250 ms", "500 ms", "2.0 times more than predicted")
+    assert reconciled(guess, entries) == ("250 ms", "500 ms", "2.0 times the prediction")
 
 
 def test_a_slip_of_the_unit_is_named(guess, entries):
@@ -88,6 +88,20 @@ def test_a_close_prediction_is_called_close(guess, entries):
     """Within ten per cent nobody asks for more."""
     entries.predicted(QUESTION, 0.5).measured("latency", "x", [0.52])
     assert reconciled(guess, entries)[2] == "within 10 % of the prediction"
+
+
+@pytest.mark.parametrize(
+    ("measured", "words"),
+    [
+        (0.6, "20 % more than predicted"),
+        (0.4, "20 % less than predicted"),
+        (0.1, "the prediction was 5.0 times as much"),
+    ],
+)
+def test_the_distance_is_said_in_words(guess, entries, measured, words):
+    """A percentage while it is near, a factor when it is not."""
+    entries.predicted(QUESTION, 0.5).measured("latency", "x", [measured])
+    assert reconciled(guess, entries)[2] == words
 
 
 def test_a_late_prediction_is_shown_as_late(guess, entries):
