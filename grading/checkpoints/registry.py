@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import pkgutil
 import re
@@ -136,8 +137,9 @@ REGISTRY = Registry()
 checkpoint = REGISTRY.checkpoint
 
 
+@functools.lru_cache(maxsize=1)
 def all_checkpoints() -> Registry:
-    """Return the course's registry with every part's lessons loaded."""
+    """Return the course's registry with every part's lessons loaded, once a process."""
     for part in PARTS:
         package = importlib.import_module(f"grading.checkpoints.{part}")
         for module in pkgutil.iter_modules(package.__path__):
