@@ -118,7 +118,8 @@ def choose_affine(
     scale = np.where(most > least, (most - least) / (qmax - qmin), 1.0).astype(np.float32)
     middle = (qmin + qmax + 1) // 2
     zero_point = np.full(scale.shape, middle) if symmetric else np.clip(np.rint(qmin - least / scale), qmin, qmax)
-    return Affine(scale, zero_point.astype(np.int64), qmin, qmax, axis)
+    # numpy turns arrays without an axis into bare numbers on the way.
+    return Affine(np.asarray(scale), np.asarray(zero_point, np.int64), qmin, qmax, axis)
 
 
 def quantize(values: np.ndarray, affine: Affine) -> np.ndarray:

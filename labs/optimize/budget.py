@@ -63,7 +63,7 @@ class BudgetResult:
     @property
     def accepted(self) -> BudgetStep:
         """The step whose model was written."""
-        return next(step for step in reversed(self.steps) if step.kept_float == self.model.kept_float)
+        return next(step for step in self.steps if step.kept and step.kept_float == self.model.kept_float)
 
     @property
     def within_budget(self) -> bool:
@@ -133,6 +133,8 @@ def quantize_within_budget(
         accuracy, size = memory.recall("", lambda: attempt(()))
         best, kept = accuracy, ()
         yield BudgetStep("", True, kept, accuracy, target - accuracy, 1.0, size)
+        if limit == 0:
+            return  # the ranking would be made for nothing
         for index, name in enumerate(memory.recall("ranking", ranking)):
             if len(kept) >= limit:
                 return

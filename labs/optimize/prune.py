@@ -152,7 +152,7 @@ class _Moments:
         allowed = tolerance * float(np.sum(squares - total**2 / count))
         ridge = 1e-6 * np.trace(gram[:-1, :-1]) / self.width
         gram = gram + np.diag([ridge] * self.width + [0.0])
-        order = _elimination_order(gram, cross, allowed)
+        order = elimination_order(gram, cross, allowed)
         removed = (len(order) // MULTIPLE) * MULTIPLE if self.width % MULTIPLE == 0 else 0
         kept = sorted(set(range(self.width)) - set(order[:removed]))
         chosen = [*kept, self.width]
@@ -161,28 +161,32 @@ class _Moments:
         return kept, solved[:-1].T, solved[-1], max(0.0, lost) / max(allowed / tolerance, 1e-12)
 
 
-def _elimination_order(gram: np.ndarray, cross: np.ndarray, allowed: float) -> list[int]:
+def elimination_order(gram: np.ndarray, cross: np.ndarray, allowed: float) -> list[int]:
     """Return channels in the order of removal, until the squared error reaches what is allowed; the constant stays.
 
     Removing channel c costs ``|w_c|² / (G⁻¹)_cc`` when all others are refitted; both are then updated for the rest.
     """
-    inverse = np.linalg.inv(gram)
-    weights = inverse @ cross
-    live = np.ones(len(gram), bool)
-    live[-1] = False
-    order, spent = [], 0.0
-    while live.sum() > MULTIPLE:
-        diagonal = np.where(live, np.diag(inverse), np.inf)
-        cost = np.where(live, (weights**2).sum(1) / np.maximum(diagonal, 1e-30), np.inf)
-        channel = int(np.argmin(cost))
-        spent += float(cost[channel])
+    # The constant goes first and the removed last, so that the living ones are always a leading block.
+    channels = np.roll(np.arange(len(gram)), 1)
+    inverse = np.linalg.inv(gram)[np.ix_(channels, channels)]
+    weights = (np.linalg.solve(gram, cross))[channels]
+    order, spent, live = [], 0.0, len(gram)
+    while live - 1 > MULTIPLE:
+        cost = (weights[1:live] ** 2).sum(1) / np.maximum(inverse.diagonal()[1:live], 1e-30)
+        cheapest = 1 + int(np.argmin(cost))
+        spent += float(cost[cheapest - 1])
         if spent > allowed:
             break
-        column = inverse[:, channel] / inverse[channel, channel]
-        weights -= np.outer(column, weights[channel])
-        inverse -= np.outer(column, inverse[channel])
-        live[channel] = False
-        order.append(channel)
+        column = inverse[:live, cheapest] / inverse[cheapest, cheapest]
+        weights[:live] -= np.outer(column, weights[cheapest])
+        inverse[:live, :live] -= np.outer(column, inverse[cheapest, :live])
+        order.append(int(channels[cheapest]))
+        live -= 1
+        swap = [live, cheapest]
+        channels[[cheapest, live]] = channels[swap]
+        weights[[cheapest, live]] = weights[swap]
+        inverse[[cheapest, live]] = inverse[swap]
+        inverse[:, [cheapest, live]] = inverse[:, swap]
     return order
 
 

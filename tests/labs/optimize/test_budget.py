@@ -26,7 +26,7 @@ def fragile(prepared, images, tmp_path_factory):
     """The network with one huge, unused weight in its classifier: its scale leaves no integers for the others."""
     model = onnx.load(prepared)
     stored = {tensor.name: tensor for tensor in model.graph.initializer}
-    head = next(node for node in model.graph.node if node.name == "features.4.0/Conv")
+    head = next(node for node in model.graph.node if node.name == "features.6.0/Conv")
     gemm = next(node for node in model.graph.node if node.name == PLANTED)
     weights, bias = (numpy_helper.to_array(stored[name]).copy() for name in head.input[1:3])
     weights[0], bias[0] = 0, -1  # after ReLU6 this channel is always 0
@@ -53,7 +53,7 @@ def test_the_planted_layer_is_found_to_be_the_worst(fragile, images) -> None:
 def test_only_the_planted_layer_is_given_back(fragile, images, tmp_path) -> None:
     """All layers in INT8 break the budget; the planted one in float32 keeps it."""
     path, calibration, labels = fragile
-    result = quantize_within_budget(path, tmp_path / "b.onnx", calibration, FORM, images, labels, max_loss=0.06)
+    result = quantize_within_budget(path, tmp_path / "b.onnx", calibration, FORM, images, labels, max_loss=0.1)
     assert result.float_accuracy == 1.0
     assert result.steps[0].loss > 0.2
     assert result.within_budget
@@ -93,11 +93,11 @@ def test_a_cancelled_search_goes_on_where_it_stopped(fragile, images, tmp_path, 
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        quantize_within_budget(*common, max_loss=0.06, state_path=state, on_progress=stop_at_trials)
+        quantize_within_budget(*common, max_loss=0.1, state_path=state, on_progress=stop_at_trials)
     monkeypatch.setattr(budget, "layer_sensitivity", lambda *args, **kwargs: pytest.fail("triage was repeated"))
-    loose = quantize_within_budget(*common, max_loss=0.06, state_path=state)
+    loose = quantize_within_budget(*common, max_loss=0.1, state_path=state)
     monkeypatch.setattr(budget, "logits_of", lambda *args, **kwargs: pytest.fail("a trial was repeated"))
-    again = quantize_within_budget(*common, max_loss=0.06, state_path=state)
+    again = quantize_within_budget(*common, max_loss=0.1, state_path=state)
     assert again.steps == loose.steps
 
 

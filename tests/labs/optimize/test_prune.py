@@ -10,7 +10,7 @@ import torch
 
 from labs.optimize.export import export_onnx, verify_against_torch
 from labs.optimize.predict import signal_to_noise_db
-from labs.optimize.prune import MULTIPLE, prune_channels
+from labs.optimize.prune import MULTIPLE, elimination_order, prune_channels
 
 
 def logits(module, images: np.ndarray) -> np.ndarray:
@@ -33,6 +33,26 @@ def test_duplicate_channels_are_found_and_cost_nothing(model, images) -> None:
     layer = next(layer for layer in pruned.layers if layer.name == "features.3")
     assert (layer.before, layer.after) == (width, width // 2)
     assert signal_to_noise_db(logits(twin, images), logits(pruned.module, images)) > 40
+
+
+def test_the_first_channel_removed_is_the_one_that_costs_least() -> None:
+    """The closed form agrees with refitting without each channel in turn, for the choice and for its cost."""
+    generator = np.random.default_rng(0)
+    features = np.c_[np.maximum(generator.normal(size=(400, 40)) @ generator.normal(size=(40, 40)), 0), np.ones(400)]
+    targets = generator.normal(size=(400, 3))
+    gram, cross = features.T @ features, features.T @ targets
+
+    def squared_error(columns: list[int]) -> float:
+        fit, *_ = np.linalg.lstsq(features[:, columns], targets, rcond=None)
+        return float(np.sum((features[:, columns] @ fit - targets) ** 2))
+
+    everything = list(range(41))
+    costs = [
+        squared_error([c for c in everything if c != channel]) - squared_error(everything) for channel in range(40)
+    ]
+    least = int(np.argmin(costs))
+    assert elimination_order(gram, cross, allowed=min(costs) * 1.01)[:1] == [least]
+    assert elimination_order(gram, cross, allowed=min(costs) * 0.99) == []
 
 
 def test_more_tolerance_means_fewer_weights_and_more_error(model, images) -> None:
