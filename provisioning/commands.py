@@ -1,0 +1,197 @@
+"""``python -m provisioning plan|reserve|up|release|sweep|class …``: what the notebooks do, from a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import typer
+
+from provisioning import lab
+from provisioning.booking import calendar_file, reservation_code
+from provisioning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.clock import MachineClock
+from provisioning.errors import ProvisioningError
+from provisioning.planner import HORIZON, Proposal, Wish, calendars_of, propose, table
+from provisioning.progress import Progress
+from provisioning.spec import PARTS, Part, load_spec, owner_name, resource_name
+from provisioning.sweep import survey
+from provisioning.sweep import sweep as sweep_site
+from provisioning.sweep import table as sweep_table
+
+app = typer.Typer(no_args_is_help=True)
+classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: make its leases, see who is where.")
+
+_PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
+_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; this computer's when left out.")
+_SITE = typer.Option("--site", help="Such as CHI@TACC.")
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    """Turn an error that a person can act on into its text and exit code 1."""
+    try:
+        yield
+    except (ProvisioningError, ValueError, KeyError) as error:
+        typer.secho(str(error.args[0]) if isinstance(error, KeyError) else str(error), err=True, fg="red")
+        raise typer.Exit(1) from error
+
+
+def _zone(name: str | None):
+    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo
+
+
+def _proposal(part: Part, days: float, zone: str | None) -> Proposal:
+    now = MachineClock().now()
+    spec = load_spec(part)
+    calendars, unread = calendars_of(spec, lab.open_testbed)
+    return propose(spec, calendars, Wish(now, now + timedelta(days=days), _zone(zone)), unread)
+
+
+@app.command()
+def plan(
+    part: Annotated[str, _PART],
+    days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
+    zone: Annotated[str | None, _ZONE] = None,
+    code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
+    ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
+) -> None:
+    """Show the free blocks of a part's machines in your time zone."""
+    with _plain_errors():
+        proposal = _proposal(part, days, zone)  # type: ignore[arg-type]
+        typer.echo(table(proposal))
+        name, best = resource_name(proposal.spec.part), proposal.best
+        if best and code:
+            typer.echo("\n" + reservation_code(best, name))
+        if best and ics:
+            ics.write_bytes(calendar_file(proposal.spec, best, name, MachineClock().now()))
+            typer.echo(f"{ics} written")
+
+
+@app.command()
+def reserve(
+    part: Annotated[str, _PART],
+    number: Annotated[int, typer.Option(help="Which block of `plan`'s list.")] = 1,
+    days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
+    zone: Annotated[str | None, _ZONE] = None,
+) -> None:
+    """Reserve a block of the planner's list."""
+    with _plain_errors():
+        proposal = _proposal(part, days, zone)  # type: ignore[arg-type]
+        if proposal.rung is None:
+            typer.echo(table(proposal))
+            raise typer.Exit(1)
+        blocks = proposal.blocks[proposal.rung]
+        if not 1 <= number <= len(blocks):
+            raise ValueError(f"there is no block {number}; the list has {len(blocks)}")
+        block = blocks[number - 1]
+        testbed = lab.open_testbed(block.rung.site)
+        lease = lab.reserve(testbed, proposal.spec.part, block.rung, block.start, block.end, block.resource)
+        typer.echo(f"{lease.name} is {lease.status} on {block.resource} at {testbed.site}, {block.local(_zone(zone))}")
+
+
+@app.command()
+def up(
+    part: Annotated[str, _PART],
+    site: Annotated[str | None, _SITE] = None,
+    expose: Annotated[bool, typer.Option("--expose", help="Open Jupyter's port instead of an SSH tunnel.")] = False,
+) -> None:
+    """Bring the part's machine up; run it again to resume."""
+    with _plain_errors():
+        spec = load_spec(part)  # type: ignore[arg-type]
+        rung = spec.rung(site) if site else lab.find_rung(lab.open_testbed, spec.part, resource_name(spec.part))
+        run = lab.prepare(spec.part, rung, expose=expose)
+        typer.echo(run.plan.text())
+        progress = Progress(run.plan, run.state)
+        for event in run.events():
+            progress.take(event)
+            if event.text or event.kind in ("started", "done"):
+                typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
+        typer.echo(progress.text())
+        if run.failures:
+            raise typer.Exit(1)
+
+
+@app.command()
+def release(
+    part: Annotated[str, _PART],
+    site: Annotated[str | None, _SITE] = None,
+    keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
+) -> None:
+    """Give everything of a part back: machine, floating IPs, volumes, lease."""
+    with _plain_errors():
+        spec = load_spec(part)  # type: ignore[arg-type]
+        for name in [site] if site else _sites((spec.part,)):
+            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease):
+                typer.echo(line)
+
+
+@app.command()
+def sweep(
+    mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
+) -> None:
+    """List what the labs left at all sites, with its age."""
+    now = MachineClock().now()
+    found = []
+    with _plain_errors():
+        for site in _sites(PARTS):
+            try:
+                here = survey(testbed := lab.open_testbed(site), now, owner_name() if mine else None)
+            except ProvisioningError as error:
+                # One site in maintenance must not hide the others.
+                typer.secho(f"{site}: {error.what}", err=True, fg="yellow")
+                continue
+            found += here
+            for line in sweep_site(testbed, here, now) if delete else ():
+                typer.echo(line)
+        typer.echo(sweep_table(found))
+
+
+def _sites(parts: tuple[Part, ...]) -> list[str]:
+    """Return the sites of the parts. Virtual machines are a site of their own that the rehearsal does not play."""
+    sites = dict.fromkeys(rung.site for part in parts for rung in load_spec(part).ladder)
+    return [site for site in sites if not (lab.rehearsing() and site.startswith("KVM"))]
+
+
+@classes.command("reserve")
+def reserve_class(
+    part: Annotated[str, _PART],
+    roster: Annotated[Path, typer.Argument(help="CSV with a column username, netid or email.")],
+    slot: Annotated[list[datetime], typer.Option(help="Beginning of a block, a full hour in your zone; repeatable.")],
+    site: Annotated[str | None, _SITE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would get what.")] = False,
+) -> None:
+    """Reserve one block for each student of a roster; run it again to fill the gaps."""
+    with _plain_errors():
+        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+        rung = spec.rung(site) if site else spec.ladder[0]
+        testbed = lab.open_testbed(rung.site)
+        resources = testbed.resources(rung.resource, rung.type)
+        slots = [each.replace(tzinfo=local) for each in slot]
+        seats, without = assign(read_roster(roster), spec, rung, resources, slots)
+        outcome = [(seat, "planned") for seat in seats] if dry_run else reserve_all(testbed, spec.part, seats)
+        for seat, what in outcome:
+            typer.echo(f"{seat.student:<20}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
+        if without:
+            typer.secho(f"no seat for {', '.join(without)}: add a --slot or another --site", fg="yellow")
+
+
+@classes.command("watch")
+def watch_class(
+    part: Annotated[str, _PART],
+    roster: Annotated[Path, typer.Argument(help="CSV with a column username, netid or email.")],
+    site: Annotated[str | None, _SITE] = None,
+    zone: Annotated[str | None, _ZONE] = None,
+) -> None:
+    """Show where each student of a roster is now."""
+    with _plain_errors():
+        spec = load_spec(part)  # type: ignore[arg-type]
+        testbed = lab.open_testbed(site or spec.ladder[0].site)
+        rows = watch(testbed, spec.part, read_roster(roster))
+        typer.echo(watch_table(rows, MachineClock().now(), _zone(zone)))
