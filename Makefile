@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := provisioning,labs,serving,grading,dev
+EXTRAS := provisioning,rehearsal,labs,serving,grading,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
