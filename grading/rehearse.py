@@ -117,18 +117,16 @@ def scoreboard(found: list[Score]) -> Table:
     """Return the scores as a table, with the reason beside each checkpoint that is not earned."""
     earned, most = sum(one.points for one in found), sum(one.checkpoint.points for one in found)
     table = Table(title=f"Scoreboard: {earned} of {most} points", title_justify="left")
-    for name in ("lesson", "checkpoint", "points", "asks", "says"):
-        table.add_column(name, justify="right" if name == "points" else "left")
+    table.add_column("lesson")
+    # An id is copied from here into an editor: it must stay whole, while a title may be cut.
+    table.add_column("checkpoint", no_wrap=True, min_width=max((len(one.checkpoint.id) for one in found), default=0))
+    table.add_column("points", justify="right")
+    table.add_column("asks for" if earned == most else "asks for, or what is missing")
     for one in found:
         full = one.points == one.checkpoint.points
-        table.add_row(
-            f"{one.checkpoint.lesson:02d}",
-            one.checkpoint.id,
-            f"{one.points}/{one.checkpoint.points}",
-            one.checkpoint.title,
-            "" if full else one.message,
-            style="" if full else "bold",
-        )
+        points = f"{one.points}/{one.checkpoint.points}"
+        says = one.checkpoint.title if full else one.message
+        table.add_row(f"{one.checkpoint.lesson:02d}", one.checkpoint.id, points, says, style="" if full else "bold")
     return table
 
 

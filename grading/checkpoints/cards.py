@@ -78,9 +78,11 @@ class Table:
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:
     """Return names and values as a description list; JupyterLab would paint a table's rows in stripes."""
+    # JupyterLab floats these elements side by side with widths of its own.
+    plain = "margin:0;padding:0;float:none;width:auto"
     shown = "".join(
-        f'<dt style="margin:0;font-weight:normal;opacity:.75">{escape(name)}</dt>'
-        f'<dd style="margin:0;white-space:pre-wrap">{escape(value)}</dd>'
+        f'<dt style="{plain};font-weight:normal;opacity:.75;white-space:nowrap">{escape(name)}</dt>'
+        f'<dd style="{plain};white-space:pre-wrap">{escape(value)}</dd>'
         for name, value in rows
         if value
     )

@@ -221,7 +221,7 @@ if "torch-compiled" in options:
 # %%
 comparison = None
 if len(options) > 1:
-    comparison = bench.compare(options, images[:1], rounds=20)
+    comparison = bench.compare(options, images[:1])
     for record in comparison.records:
         ledger().append(record)
 reconcile("m.measure.compile_guess")
@@ -278,8 +278,8 @@ eager.close()
 #
 # - Set `{"intra_op_threads": 1}` in the `BackendSpec` and compare it with the default. Do two threads halve the
 #   latency?
-# - In the published rows, the server with the faster processor answers *later* in eager mode. What could that say
-#   about where the time goes?
+# - The published EPYC server has 64 cores, and yet it answers later in eager mode than the other machine. What could
+#   that say about where the time goes?
 # - Write down your answer to the manager in two sentences, with one number, its uncertainty, and the machine.
 #
 # Next: lesson 12 takes Python out of the loop and exports the model to ONNX.

@@ -6,15 +6,12 @@ this file because the test makes it part of a profile; no lesson and no code of 
 
 import functools
 
-import labs.bench
-import labs.bench.compare
-import labs.bench.latency
-import labs.bench.throughput
-import labs.bench.warmup
 import labs.dataset
+from labs import bench
+from labs.bench.warmup import warm_up
 
-labs.bench.warmup.warm_up.__kwdefaults__.update(limit_s=0.1, block=1)
-labs.bench.latency.latency.__kwdefaults__.update(min_samples=20, limit_s=0.1)
-labs.bench.throughput.throughput.__kwdefaults__.update(min_batches=2, min_s=0.0)
-labs.bench.compare.compare.__kwdefaults__.update(rounds=2, block_calls=2)
+warm_up.__kwdefaults__.update(limit_s=0.1, block=1)
+bench.latency.__kwdefaults__.update(min_samples=20, limit_s=0.1)
+bench.throughput.__kwdefaults__.update(min_batches=2, min_s=0.0)
+bench.compare.__kwdefaults__.update(rounds=2, block_calls=2)
 labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
