@@ -6,6 +6,7 @@ import contextlib
 import importlib.metadata
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections import deque
@@ -65,6 +66,7 @@ def pip_install(
         text=True,
         errors="replace",
         env=_pip_environment(),
+        start_new_session=True,  # 'pip --python' works through a child of its own: they are stopped together
     )
     try:
         for line in process.stdout:
@@ -74,10 +76,9 @@ def pip_install(
     finally:
         # Also when on_progress raises or the notebook is interrupted: no pip may go on writing behind our back.
         if process.poll() is None:
-            process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(timeout=5)
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.stdout.read()  # ends when the last of them has let go of the pipe
             process.wait()
         process.stdout.close()
     if code != 0:

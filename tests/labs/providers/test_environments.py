@@ -5,6 +5,7 @@ Everything here is real (venv, pip, wheels) except the packages, which are tiny 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -30,6 +31,15 @@ def make_wheel(folder: Path, version: str) -> None:
         wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: tinypkg\nVersion: {version}\n")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", f"tinypkg.py,,\n{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n")
+
+
+def commands_that_mention(path: Path) -> list[str]:
+    """Return the command lines of running processes that name a path."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):  # it ended meanwhile
+            found.append(process.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return [line for line in found if str(path) in line]
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +102,8 @@ def test_stopping_half_way_leaves_nothing_that_counts() -> None:
         ensure(TINY, cancel)
     assert folder_of(TINY).exists()
     assert not is_installed(TINY)
+    # pip works through a child of its own, which would go on writing if only its parent were stopped.
+    assert commands_that_mention(folder_of(TINY)) == []
     lines: list[str] = []
     environment = ensure(TINY, lambda done, line: lines.append(line))
     assert any("half-made" in line for line in lines)
