@@ -61,9 +61,7 @@ def load_weights(model: nn.Module, path: str | Path) -> nn.Module:
     try:
         model.load_state_dict(load_file(path))
     except SafetensorError as error:
-        raise WeightsError(
-            f"{path} is not a safetensors file ({error}); a pickled .pth has to be converted"
-        ) from error
+        raise WeightsError(f"{path} is not a safetensors file ({error}); a pickled .pth has to be converted") from error
     except RuntimeError as error:
         raise WeightsError(f"{path} holds the weights of another model: {error}") from error
     return model.eval()

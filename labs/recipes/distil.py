@@ -1,0 +1,242 @@
+"""The student: MobileNetV2 started from the teacher's weights, then taught to see and to answer as the teacher does."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from labs.labels import CLASS_NAMES
+from labs.models import build_mobilenet_v2, save_weights
+from labs.recipes.augment import draw_batch, mix
+from labs.recipes.foods import FOODS
+from labs.recipes.pool import Pool
+from labs.recipes.surgery import STAGE_ENDS, transplant
+from labs.recipes.training import Average, Checkpoint, Journal, accuracy, cosine, keep_strided_depthwise_float32
+
+#: Softening of both networks' answers. Source: Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
+TEMPERATURE = 2.0
+#: Share of a label's probability that is spread over all classes.
+LABEL_SMOOTHING = 0.1
+#: Pictures that the start is fitted on.
+FIT_PICTURES = 256
+
+
+@dataclass(frozen=True)
+class Phase:
+    """One part of the training."""
+
+    #: Name in the journal.
+    name: str
+    #: Side of the pictures, in pixels.
+    size_px: int
+    #: Pictures a step.
+    batch_size: int
+    #: Number of steps.
+    steps: int
+    #: Highest learning rate.
+    learning_rate: float
+    #: Every how many steps the batch shows any drawing instead of foods; it needs no labels, only the teacher.
+    drawings_every: int
+    #: Weight of everything learnt from the teacher.
+    teacher_weight: float
+    #: Weight of the labels beside it: the student may be right where the teacher is wrong.
+    label_weight: float
+    #: Whether a class with many kinds of food is drawn more often (with the square root of their number), so that
+    #: its single kinds are not seen forty times more rarely than the only kind of another.
+    by_variety: bool = False
+
+
+#: Smaller pictures first, for speed; then the size that is served.
+PHASES: tuple[Phase, ...] = (
+    Phase("distil-160", 160, 48, 1600, 1.5e-3, 2, 1.0, 0.0),
+    Phase("distil-224", 224, 32, 1200, 8e-4, 4, 1.0, 0.5),
+    Phase("labels-224", 224, 32, 320, 5e-4, 8, 0.5, 1.0, by_variety=True),
+)
+
+
+def _student_maps(student: nn.Module, inputs: torch.Tensor) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+    """Return the student's stream at its stage ends, and its pooled features."""
+    maps = {}
+    for index, block in enumerate(student.features):
+        inputs = block(inputs)
+        if index in STAGE_ENDS:
+            maps[index] = inputs
+    return maps, inputs.mean((2, 3))
+
+
+def _teacher_maps(teacher: nn.Module, inputs: torch.Tensor) -> tuple[dict[int, torch.Tensor], torch.Tensor]:
+    """Return the teacher's stream where the student's stages end, and its pooled features."""
+    ends = {last: end for end, last in STAGE_ENDS.items()}
+    x = functional.relu6(teacher._bn0(teacher._conv_stem(inputs)))
+    maps = {}
+    for index, block in enumerate(teacher._blocks):
+        x = block(x)
+        if index in ends:
+            maps[ends[index]] = x
+    return maps, functional.relu6(teacher._bn1(teacher._conv_head(x))).mean((2, 3))
+
+
+def _relative_error(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Return the squared error as a share of the target's own variance over the batch, a channel at a time at least."""
+    mine, theirs = mine.float(), theirs.float()
+    dims = [d for d in range(theirs.dim()) if d != 1]
+    variance = theirs.var(dims)
+    # Directions that hardly vary must not count as much as those that carry the picture.
+    return ((mine - theirs) ** 2).mean(dims).sum() / variance.sum()
+
+
+def distillation_loss(
+    student: nn.Module,
+    teacher: nn.Module,
+    bases: dict[int, torch.Tensor],
+    inputs: torch.Tensor,
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, float]]:
+    """Return how far the student is from the teacher: stages, pooled features and answers together.
+
+    Args:
+        student: Network in training mode.
+        teacher: Network from `build_teacher`, in evaluation mode.
+        bases: Projections from `transplant`.
+        inputs: Pictures, float32 (N, 3, H, W).
+
+    Returns:
+        The loss, the student's logits, and the loss's parts by name.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            their_maps, their_features = _teacher_maps(teacher, inputs)
+            their_logits = teacher._fc(their_features).float()
+            targets = {end: torch.einsum("ntij,st->nsij", maps, bases[end]) for end, maps in their_maps.items()}
+        my_maps, my_features = _student_maps(student, inputs)
+        my_logits = student.classifier(my_features).float()
+    stages = sum(_relative_error(my_maps[end], targets[end]) for end in targets) / len(targets)
+    features = _relative_error(my_features, their_features)
+    answers = TEMPERATURE**2 * functional.kl_div(
+        functional.log_softmax(my_logits / TEMPERATURE, 1),
+        functional.softmax(their_logits / TEMPERATURE, 1),
+        reduction="batchmean",
+    )
+    loss = 0.5 * stages + features + answers
+    return loss, my_logits, {"stages": stages.item(), "features": features.item(), "answers": answers.item()}
+
+
+def shares_by_variety() -> torch.Tensor:
+    """Return how often each class is drawn when varied classes are drawn more often; sums to 1."""
+    roots = torch.tensor([float(len(FOODS[name].split())) for name in CLASS_NAMES]).sqrt()
+    return roots / roots.sum()
+
+
+def train_student(
+    teacher: nn.Module,
+    foods: Pool,
+    drawings: Pool,
+    validation: tuple[torch.Tensor, torch.Tensor],
+    work: Path,
+    journal: Journal,
+    phases: tuple[Phase, ...] = PHASES,
+) -> nn.Module:
+    """Return the trained student; continues from its checkpoint when there is one.
+
+    Args:
+        teacher: Network from `train_teacher`.
+        foods: Food drawings of the training artists.
+        drawings: All drawings of the training artists.
+        validation: Inputs and labels that accuracy is reported on.
+        work: Folder for checkpoints and for the weights so far (`student.safetensors`).
+        journal: Where progress is written.
+        phases: Parts of the training, in order.
+
+    Returns:
+        The averaged student, in evaluation mode.
+    """
+    torch.manual_seed(21)
+    generator = torch.Generator().manual_seed(22)
+    student, bases = _start(teacher, foods, work, journal, validation, generator)
+    keep_strided_depthwise_float32(student.to(memory_format=torch.channels_last))
+    keep_strided_depthwise_float32(teacher)
+    for phase in phases:
+        student = _run(phase, student, teacher, bases, foods, drawings, validation, work, journal, generator)
+    return student
+
+
+def _start(
+    teacher: nn.Module,
+    foods: Pool,
+    work: Path,
+    journal: Journal,
+    validation: tuple[torch.Tensor, torch.Tensor],
+    generator: torch.Generator,
+) -> tuple[nn.Module, dict[int, torch.Tensor]]:
+    """Return the transplanted student and its bases, made on first use."""
+    path = work / "transplant.pt"
+    if path.is_file():
+        state = torch.load(path, weights_only=True)
+        student = build_mobilenet_v2()
+        student.load_state_dict(state["student"])
+        return student.eval(), state["bases"]
+    student, bases = transplant(teacher, draw_batch(foods, FIT_PICTURES, 224, generator)[0])
+    torch.save({"student": student.state_dict(), "bases": bases}, path)
+    journal.write(stage="transplant", step=0, validation_accuracy=accuracy(student, *validation))
+    return student, bases
+
+
+def _run(
+    phase: Phase,
+    student: nn.Module,
+    teacher: nn.Module,
+    bases: dict[int, torch.Tensor],
+    foods: Pool,
+    drawings: Pool,
+    validation: tuple[torch.Tensor, torch.Tensor],
+    work: Path,
+    journal: Journal,
+    generator: torch.Generator,
+) -> nn.Module:
+    """Return the averaged student after one phase."""
+    student.requires_grad_(True)
+    optimizer = torch.optim.AdamW(student.parameters(), lr=phase.learning_rate, weight_decay=0.02)
+    average = Average(student, 0.997)
+    checkpoint = Checkpoint(work / f"{phase.name}.pt", model=student, average=average.model, optimizer=optimizer)
+    shares = shares_by_variety() if phase.by_variety else None
+    began_s = time.monotonic()
+    for step in range(checkpoint.restore(generator), phase.steps):
+        student.train()
+        for group in optimizer.param_groups:
+            group["lr"] = cosine(step, phase.steps, phase.learning_rate, warmup=50)
+        pool = drawings if step % phase.drawings_every == 0 else foods
+        pool_shares = shares if pool is foods else None
+        inputs, labels = draw_batch(pool, phase.batch_size, phase.size_px, generator, pool_shares)
+        if mixed := step % 3 == 0:
+            # The teacher answers for the mixture itself, so labels need not be mixed: they are left out.
+            inputs, _ = mix(inputs, torch.empty(len(inputs), 0), generator)
+        loss, logits, parts = distillation_loss(student, teacher, bases, inputs)
+        loss = phase.teacher_weight * loss
+        if phase.label_weight and pool is foods and not mixed:
+            if shares is not None:
+                # Classes drawn more often must not become likelier answers.
+                # Source: Menon et al. 2021, https://arxiv.org/abs/2007.07314.
+                logits = logits + shares.log()
+            labels_loss = functional.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
+            loss = loss + phase.label_weight * labels_loss
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        optimizer.step()
+        average.update(student)
+        if (step + 1) % 50 == 0 or step + 1 == phase.steps:
+            score = accuracy(average.model, *validation)
+            journal.write(
+                stage=phase.name,
+                step=step + 1,
+                **parts,
+                validation_accuracy=score,
+                elapsed_s=time.monotonic() - began_s,
+            )
+            checkpoint.save(step + 1, generator)
+            save_weights(average.model, work / "student.safetensors")
+    return average.model

@@ -1,0 +1,196 @@
+"""Starting a MobileNetV2 from an EfficientNet-Lite0: the same kind of blocks, a little narrower.
+
+Both networks are chains of inverted residuals with ReLU6 and no activation between blocks, so the stream between
+blocks may be projected onto its principal directions without loss other than the directions left out. Block by
+block, the hidden channels that matter most are kept, 5 by 5 filters are refitted as 3 by 3, and the projection back
+to the stream is solved by least squares against what the teacher produces. Training then repairs a network that
+already works instead of growing one from noise.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from labs.models import build_mobilenet_v2
+
+#: Teacher block whose work each student block takes over. Two stages are one block deeper in the student: their extra
+#: block (None) corrects what the narrower stream lost. One stage is one block shallower: block 14 has no heir, and
+#: student block 16 aims at its output.
+HEIRS: dict[int, int | None] = {
+    **{1: 0, 2: 1, 3: 2},
+    **{4: 3, 5: 4, 6: None},
+    **{7: 5, 8: 6, 9: 7, 10: None},
+    **{11: 8, 12: 9, 13: 10},
+    **{14: 11, 15: 12, 16: 13},
+    **{17: 15},
+}
+#: Teacher block at whose output each student stage ends.
+STAGE_ENDS: dict[int, int] = {3: 2, 6: 4, 10: 7, 13: 10, 16: 14, 17: 15}
+_IDENTICAL_BLOCKS = 3
+
+
+def _copy_norm(mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d) -> None:
+    """Copy a batch norm whose epsilon differs."""
+    mine.load_state_dict(theirs.state_dict())
+    mine.running_var += theirs.eps - mine.eps
+
+
+def _set_norm(norm: nn.BatchNorm2d, outputs: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> None:
+    """Make the norm compute `outputs * scale + shift` in both modes, given the outputs that come in."""
+    mean, variance = outputs.mean((0, 2, 3)), outputs.var((0, 2, 3))
+    norm.running_mean.copy_(mean)
+    norm.running_var.copy_(variance)
+    norm.weight.copy_(scale * (variance + norm.eps).sqrt())
+    norm.bias.copy_(scale * mean + shift)
+
+
+def _affine(norm: nn.BatchNorm2d) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return scale and shift of a batch norm in evaluation mode."""
+    scale = norm.weight / (norm.running_var + norm.eps).sqrt()
+    return scale, norm.bias - norm.running_mean * scale
+
+
+def _solve(features: torch.Tensor, targets: torch.Tensor, ridge: float) -> torch.Tensor:
+    """Return least-squares weights (…, K+1, D) from features (…, M, K), with a constant as the last feature."""
+    features = torch.cat([features, torch.ones_like(features[..., :1])], -1).double()
+    gram = features.mT @ features
+    size = torch.diagonal(gram, dim1=-2, dim2=-1).mean(-1)[..., None, None]
+    gram = gram + ridge * size * torch.eye(gram.shape[-1], dtype=torch.float64)
+    return torch.linalg.solve(gram, features.mT @ targets.double()).float()
+
+
+def _rows(maps: torch.Tensor) -> torch.Tensor:
+    """Return maps (N, C, H, W) as rows (N*H*W, C)."""
+    return maps.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def _fit_depthwise(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> None:
+    """Fit each channel's 3 by 3 filter to the teacher's filter output before the activation."""
+    convolution, norm = block.conv[1][0], block.conv[1][1]
+    few = slice(0, 64)
+    for start in range(0, hidden.shape[1], 32):
+        part = slice(start, start + 32)
+        maps = hidden[few, part]
+        patches = functional.unfold(maps.reshape(-1, 1, *maps.shape[2:]), 3, padding=1, stride=convolution.stride)
+        patches = patches.reshape(*maps.shape[:2], 9, -1).permute(1, 0, 3, 2).flatten(1, 2)
+        wanted = targets[few, part].permute(1, 0, 2, 3).flatten(1)[..., None]
+        weights = _solve(patches, wanted, 1e-4)[..., 0]
+        convolution.weight[part] = weights[:, :9].reshape(-1, 1, 3, 3)
+        norm.bias[part] = weights[:, 9]
+    _set_norm(norm, convolution(hidden), torch.ones(hidden.shape[1]), norm.bias.clone())
+
+
+def _fit_project(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> None:
+    """Fit the projection back to the stream."""
+    convolution, norm = block.conv[2], block.conv[3]
+    weights = _solve(_rows(hidden), _rows(targets), 1e-4)
+    convolution.weight.copy_(weights[:-1].T[..., None, None])
+    _set_norm(norm, convolution(hidden), torch.ones(targets.shape[1]), weights[-1])
+
+
+class _Stream:
+    """A stage's projection: the teacher's stream is about `basis.T @ narrow + rest`."""
+
+    def __init__(self, maps: list[torch.Tensor], width: int) -> None:
+        """Find the directions of a stage's maps that vary most, as many as the student is wide."""
+        rows = torch.cat([_rows(part) for part in maps])
+        mean = rows.mean(0)
+        _, vectors = torch.linalg.eigh((rows - mean).T.double() @ (rows - mean).double())
+        # A direction's sign is arbitrary; fixed, a repeated run gives the same student.
+        largest = vectors.abs().argmax(0, keepdim=True)
+        vectors = vectors * vectors.gather(0, largest).sign()
+        self.basis = vectors.flip(1)[:, :width].T.float() if width < rows.shape[1] else torch.eye(width)
+        self.rest = mean - self.basis.T @ (self.basis @ mean)
+
+    def narrow(self, maps: torch.Tensor) -> torch.Tensor:
+        """Return the teacher's maps as the student should carry them."""
+        return torch.einsum("ntij,st->nsij", maps, self.basis)
+
+
+def _teach(
+    block: nn.Module, donor: nn.Module, stream: _Stream, x: torch.Tensor, x_teacher: torch.Tensor
+) -> torch.Tensor:
+    """Fill a student block's first two layers from a teacher block, and return its hidden maps."""
+    expand, norm = block.conv[0][0], block.conv[0][1]
+    expanded = functional.relu6(donor._bn0(donor._expand_conv(x_teacher)))
+    filtered = donor._bn1(donor._depthwise_conv(expanded))
+    # What a hidden channel is worth: how much it varies, times how strongly it is written back to the stream.
+    written = (donor._project_conv.weight[:, :, 0, 0] * _affine(donor._bn2)[0][:, None]).norm(dim=0)
+    use = functional.relu6(filtered).std((0, 2, 3)) * written
+    kept = use.argsort(descending=True)[: expand.out_channels].sort().values
+    wide = donor._expand_conv.weight[kept, :, 0, 0]
+    scale, shift = (part[kept] for part in _affine(donor._bn0))
+    expand.weight.copy_((wide @ stream.basis.T)[..., None, None])
+    _set_norm(norm, expand(x), scale, shift + scale * (wide @ stream.rest))
+    hidden = functional.relu6(norm(expand(x)))
+    _fit_depthwise(block, hidden, filtered[:, kept])
+    return block.conv[1](hidden)
+
+
+@torch.no_grad()
+def transplant(teacher: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module, dict[int, torch.Tensor]]:
+    """Return a MobileNetV2 that starts from the teacher's weights.
+
+    Args:
+        teacher: Network from `build_teacher`, in evaluation mode.
+        inputs: Pictures to fit on, float32 (N, 3, 224, 224); about 256 are enough.
+
+    Returns:
+        The student in evaluation mode, and for each student stage end the basis (student width, teacher width)
+        that its stream was projected on.
+    """
+    student = build_mobilenet_v2().eval()
+    student.features[0][0].weight.copy_(teacher._conv_stem.weight)
+    _copy_norm(student.features[0][1], teacher._bn0)
+    for index in range(1, 1 + _IDENTICAL_BLOCKS):
+        layers, donor = list(student.features[index].conv), teacher._blocks[HEIRS[index]]
+        pairs = [(donor._depthwise_conv, donor._bn1)]
+        if len(layers) == 4:
+            pairs.insert(0, (donor._expand_conv, donor._bn0))
+        for layer, (convolution, norm) in zip(layers, pairs, strict=False):
+            layer[0].weight.copy_(convolution.weight)
+            _copy_norm(layer[1], norm)
+        layers[-2].weight.copy_(donor._project_conv.weight)
+        _copy_norm(layers[-1], donor._bn2)
+    outputs = [torch.cat([student.features[: 1 + _IDENTICAL_BLOCKS](part) for part in inputs.split(32)])]
+    for block in teacher._blocks[_IDENTICAL_BLOCKS:]:
+        outputs.append(torch.cat([block(part) for part in outputs[-1].split(32)]))
+    after = {index + _IDENTICAL_BLOCKS - 1: maps for index, maps in enumerate(outputs)}
+
+    x, bases, first = after[_IDENTICAL_BLOCKS - 1], {3: torch.eye(24)}, _IDENTICAL_BLOCKS
+    inside = _Stream([x], 24)
+    for end, last in list(STAGE_ENDS.items())[1:]:
+        begin = 1 + max(index for index in STAGE_ENDS if index < end)
+        outside = _Stream([after[index] for index in range(first, last + 1)], student.features[end].out_channels)
+        donor_index = first
+        for index in range(begin, end + 1):
+            block = student.features[index]
+            heir = HEIRS[index]
+            donor_index = heir if heir is not None else donor_index
+            # An extra block borrows the filters of the block before it and corrects the stage's output.
+            goal = last if index == end else donor_index
+            if heir is None:
+                hidden = _teach_again(block, student.features[index - 1], x)
+            else:
+                hidden = _teach(block, teacher._blocks[heir], inside, x, after[heir - 1])
+            target = outside.narrow(after[goal])
+            _fit_project(block, hidden, target - x if block.use_res_connect else target)
+            x = block(x)
+            inside = outside
+        bases[end], first = outside.basis, last + 1
+    student.features[18][0].weight.copy_(teacher._conv_head.weight)
+    _copy_norm(student.features[18][1], teacher._bn1)
+    student.classifier[1].load_state_dict(teacher._fc.state_dict())
+    return student, bases
+
+
+def _teach_again(block: nn.Module, before: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Fill a block's first two layers from the student block before it, and return its hidden maps."""
+    for mine, theirs in zip(block.conv[:2], before.conv[:2], strict=True):
+        mine.load_state_dict(theirs.state_dict())
+        x = theirs[0](x)
+        _set_norm(mine[1], x, *_affine(theirs[1]))
+        x = functional.relu6(mine[1](x))
+    return x
