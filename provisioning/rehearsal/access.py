@@ -36,7 +36,8 @@ def door(service: str) -> Callable[[Request], None]:
         world.settle()
         caller = whose_token(world, site, request.headers.get("x-auth-token", ""))
         if caller is None or world.faults.strike("session-401", caller.user):
-            raise refusals.keystone(401, "The request you have made requires authentication.")
+            refuse = refusals.glance if service == "image" else refusals.keystone
+            raise refuse(401, "The request you have made requires authentication.")
         if not caller.project_id and service != "identity":
             raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
         alias = "service-503" if service == "reservation" else f"{service}-503"

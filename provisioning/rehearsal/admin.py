@@ -1,6 +1,6 @@
 """The rehearsal's own service, which Chameleon does not have: clock, faults, status, journal, reset.
 
-Every path begins with `/_rehearsal` and asks for the rehearsal's secret, except the one that says it is alive.
+Every path begins with `/_rehearsal` and asks for the rehearsal's secret.
 """
 
 import hmac
@@ -26,13 +26,12 @@ async def _know_the_secret(request: Request) -> None:
         raise refusals.keystone(401, "the header X-Rehearsal-Secret is missing or wrong")
 
 
-open_router = APIRouter(prefix="/_rehearsal")
 router = APIRouter(prefix="/_rehearsal", dependencies=[Depends(_know_the_secret)])
 
 
-@open_router.get("/alive")
+@router.get("/alive")
 async def alive() -> dict[str, Any]:
-    """Say that a rehearsal answers here, and which process it is."""
+    """Say that the rehearsal with this secret answers here, and which process it is."""
     return {"rehearsal": True, "pid": os.getpid()}
 
 

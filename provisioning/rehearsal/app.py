@@ -58,7 +58,6 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
     app.add_exception_handler(RefusalError, _refuse)
     routers = (
-        admin.open_router,
         admin.router,
         discovery.router,
         identity.router,
@@ -80,8 +79,8 @@ async def _refuse(request: Request, error: Exception) -> Response:
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
-    if isinstance(error.body, str):
-        return HTMLResponse(error.body, error.status, headers)
+    if error.html is not None and "json" not in request.headers.get("accept", ""):
+        return HTMLResponse(error.html, error.status, headers)
     return JSONResponse(error.body, error.status, headers)
 
 

@@ -35,8 +35,10 @@ def access_token(world: World, user: str) -> str:
 async def version(request: Request) -> dict[str, Any]:
     """Return the version document that keystoneauth asks for first."""
     here = str(request.url).rstrip("/") + "/"
-    links = [{"rel": "self", "href": here}]
-    return {"version": {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z", "links": links}}
+    version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
+    version["links"] = [{"rel": "self", "href": here}]
+    version["media-types"] = [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]
+    return {"version": version}
 
 
 @router.post("/auth/tokens", status_code=201)
@@ -82,7 +84,8 @@ async def describe(site: str, request: Request) -> dict[str, Any]:
 async def projects(request: Request) -> dict[str, Any]:
     """List the caller's projects; there is one each."""
     user = caller_of(request).user
-    return {"projects": [_project_body(project_of(user))], "links": {"next": None}}
+    links = {"self": str(request.url), "next": None, "previous": None}
+    return {"projects": [_project_body(project_of(user), str(request.base_url))], "links": links}
 
 
 @_guarded.get("/projects/{project_id}")
@@ -90,8 +93,9 @@ async def project(project_id: str, request: Request) -> dict[str, Any]:
     """Show one of the caller's projects."""
     name = project_of(caller_of(request).user)
     if project_id != stable_id("project", name).replace("-", ""):
-        raise refusals.keystone(404, f"Could not find project: {project_id}.")
-    return {"project": _project_body(name)}
+        # Whether such a project exists is not a stranger's business, so it is 403 and not 404.
+        raise refusals.keystone(403, "You are not authorized to perform the requested action: identity:get_project.")
+    return {"project": _project_body(name, str(request.base_url))}
 
 
 @_guarded.get("/users/{user_id}")
@@ -169,12 +173,13 @@ def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, A
     domain = {"id": "default", "name": "chameleon"}
     body: dict[str, Any] = {
         "methods": record["methods"],
-        "user": {"id": record["user_id"], "name": record["user"], "domain": domain},
+        "user": {"id": record["user_id"], "name": record["user"], "domain": domain, "password_expires_at": None},
         "expires_at": iso_stamp(record["expires_s"]).replace("Z", ".000000Z"),
         "issued_at": iso_stamp(record["issued_s"]).replace("Z", ".000000Z"),
         "audit_ids": [record["id"][-22:]],
     }
     if record["project"]:
+        body["is_domain"] = False
         body["project"] = {"id": record["project_id"], "name": record["project"], "domain": domain}
         body["roles"] = [{"id": stable_id("role", "member").replace("-", ""), "name": "member"}]
         body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"])
@@ -212,10 +217,11 @@ def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
     ]
 
 
-def _project_body(name: str) -> dict[str, Any]:
+def _project_body(name: str, root: str) -> dict[str, Any]:
     """Return Keystone's description of a project."""
+    identifier = stable_id("project", name).replace("-", "")
     return {
-        "id": stable_id("project", name).replace("-", ""),
+        "id": identifier,
         "name": name,
         "domain_id": "default",
         "description": "A project of the rehearsal. It costs nothing and ends with it.",
@@ -224,7 +230,7 @@ def _project_body(name: str) -> dict[str, Any]:
         "parent_id": "default",
         "tags": [],
         "options": {},
-        "links": {},
+        "links": {"self": f"{root}v3/projects/{identifier}"},
     }
 
 

@@ -43,13 +43,13 @@ def port(home: Path) -> int | None:
 
 
 def is_alive(home: Path) -> bool:
-    """Return whether the rehearsal of a folder answers."""
+    """Return whether the rehearsal of this folder answers; another one at its old port knows another secret."""
     number = port(home)
     if number is None:
         return False
     try:
         return bool(ask(home, "GET", "/alive")["rehearsal"])
-    except (RehearsalDownError, KeyError, TypeError):
+    except (RehearsalDownError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -6,17 +6,19 @@ from typing import Any
 class RefusalError(Exception):
     """A service's answer with a status of 400 or more; the application turns it into the response."""
 
-    def __init__(self, status: int, body: Any, message: str) -> None:
+    def __init__(self, status: int, body: Any, message: str, html: str | None = None) -> None:
         """Keep the answer.
 
         Args:
             status: HTTP status.
-            body: JSON body in the service's own form, or text for services that answer in HTML.
+            body: JSON body in the service's own form.
             message: The reason in words.
+            html: What is sent instead to a client that does not ask for JSON, where the service does that.
         """
         super().__init__(message)
         self.status = status
         self.body = body
+        self.html = html
 
 
 _TITLES = {
@@ -56,13 +58,10 @@ def neutron(status: int, kind: str, message: str) -> RefusalError:
 
 
 def glance(status: int, message: str) -> RefusalError:
-    """Return a refusal by Glance, which answers in HTML."""
+    """Return a refusal by Glance, which answers in HTML unless JSON was asked for; its own client does not ask."""
     title = _TITLES[status]
-    return RefusalError(
-        status,
-        f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1>{message}</body></html>",
-        message,
-    )
+    html = f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1>{message}</body></html>"
+    return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message, html)
 
 
 def zun(status: int, message: str) -> RefusalError:
@@ -80,4 +79,5 @@ def zun(status: int, message: str) -> RefusalError:
 
 def unavailable(service: str) -> RefusalError:
     """Return the answer of a proxy whose service behind it is down."""
-    return RefusalError(503, f"<html><body><h1>503 Service Unavailable</h1>{service}</body></html>", service)
+    html = f"<html><body><h1>503 Service Unavailable</h1>{service}</body></html>"
+    return RefusalError(503, {"message": html}, service, html)

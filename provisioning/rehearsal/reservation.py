@@ -181,6 +181,8 @@ def _resource_body(resource: Resource) -> dict[str, Any]:
             "local_gb": 0,
             "cpu_info": "",
             "service_name": f"{resource.site}-compute",
+            "status": None,
+            "availability_zone": "nova",
             "trust_id": resource.uid.replace("-", ""),
         }
     return body

@@ -74,8 +74,25 @@ def test_a_stranger_on_this_computer_is_kept_out(run, tmp_path) -> None:
     import urllib.error
     import urllib.request
 
-    for path in ("status", "journal", "faults"):
+    for path in ("alive", "status", "journal", "faults"):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_rehearsal/{path}")
         assert refused.value.code == 401
         refused.value.close()
+
+
+def test_another_rehearsal_at_the_old_port_is_not_taken_for_ones_own(run, tmp_path) -> None:
+    """Two folders whose last port was the same do not meet each other's worlds."""
+    run("up", "--user", "mary")
+    port = place.port(tmp_path / "home")
+    other = tmp_path / "other"
+    place.secret(other)
+    (other / "state.json").write_text(json.dumps({"port": port, "pid": 1}))
+    assert not place.is_alive(other)
+    control.start(other)
+    try:
+        assert place.is_alive(other)
+        assert place.port(other) != port
+        assert place.is_alive(tmp_path / "home")
+    finally:
+        control.stop(other)

@@ -1,5 +1,6 @@
 """The environment that kernels take on: complete, private to a student, and absent on the real Chameleon."""
 
+import json
 import os
 import stat
 import subprocess
@@ -25,14 +26,11 @@ def home(tmp_path, monkeypatch):
 
 def test_the_lines_can_be_evaluated_by_a_shell_and_give_the_variables(home, monkeypatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/a folder/with 'quotes'")
-    script = (
-        rehearsal.export_lines(user="mary o'neil")
-        + f"\n{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
-    )
-    done = subprocess.run(
-        ["sh", "-c", script], capture_output=True, text=True, check=True, env={"PATH": os.environ["PATH"]}
-    )
-    seen = __import__("json").loads(done.stdout)
+    show = f"{sys.executable} -c 'import os, json; print(json.dumps(dict(os.environ)))'"
+    script = rehearsal.export_lines(user="mary o'neil") + "\n" + show
+    bare = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env=bare)
+    seen = json.loads(done.stdout)
     wanted = environment.variables(user="mary o'neil")
     assert {name: seen[name] for name in wanted} == wanted
     assert seen["PYTHONPATH"].endswith(":/a folder/with 'quotes'")

@@ -199,7 +199,46 @@ def test_a_node_that_should_not_answer_has_no_door(world, node, change) -> None:
     assert asyncio.run(look()) == {}
 
 
+def test_after_a_restart_the_node_answers_again_with_its_files(world, node, key) -> None:
+    async def run(where: World, command: str) -> str:
+        async with opened(where), connect(where, key) as connection:
+            return (await connection.run(command)).stdout
+
+    asyncio.run(run(world, "echo kept > file"))
+    again = World(world.folder, world.secret, world.clock)
+    assert asyncio.run(run(again, "cat file")) == "kept\n"
+    again.store.close()
+
+
 def test_the_host_key_is_kept(world) -> None:
     first, second = shell.host_key(world.folder), shell.host_key(world.folder)
     assert first.get_fingerprint() == second.get_fingerprint()
     assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "host"),
+    [([("127.77.1.10", 22)], "127.77.1.10"), ([("127.77.1.10", 22), ("127.77.1.10", 0)], "127.0.0.1")],
+    ids=["an ordinary user", "macOS"],
+)
+def test_where_port_22_cannot_be_had_a_high_port_is_taken(world, node, key, monkeypatch, refused, host) -> None:
+    listen = asyncssh.listen
+
+    async def stingy(where: str, port: int, **options: Any) -> Any:
+        if (where, port) in refused:
+            raise PermissionError(13, "Permission denied")
+        return await listen(where, port, **options)
+
+    monkeypatch.setattr("asyncssh.listen", stingy)
+
+    async def go() -> tuple[list[Any], str, str]:
+        async with opened(world), connect(world, key) as connection:
+            said = (await connection.run("echo reached")).stdout
+            places = json.loads((world.folder / "ports.json").read_text())
+            return places["127.77.1.10"], said, (world.folder / "ssh_config").read_text()
+
+    place, said, config = asyncio.run(go())
+    assert place[0] == host
+    assert place[1] > 1023
+    assert said == "reached\n"
+    assert f"Host 127.77.1.10\n  HostName {host}\n  Port {place[1]}\n  User cc\n" in config
