@@ -6,7 +6,7 @@ scipy is imported inside the functions that need it, so that a measuring worker 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -90,43 +90,6 @@ def median_interval(samples: Sequence[float], *, q: float = 50, confidence: floa
     low = int(np.clip(np.floor(n * p - spread) - 1, 0, n - 1))
     high = int(np.clip(np.ceil(n * p + spread), 0, n - 1))
     return Interval(value, float(min(ordered[low], value)), float(max(ordered[high], value)), confidence)
-
-
-def bootstrap_interval(
-    samples: Sequence[float],
-    statistic: Callable[..., np.ndarray] = np.median,
-    *,
-    confidence: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> Interval:
-    """Return ``statistic`` of ``samples`` with its percentile bootstrap interval.
-
-    Args:
-        samples: At least two finite numbers.
-        statistic: Vectorized function that accepts ``axis``, such as ``numpy.median``.
-        confidence: 0 to 1.
-        resamples: How many bootstrap samples are drawn.
-        seed: Makes the interval reproducible from the stored samples.
-
-    Source: scipy 1.x ``scipy.stats.bootstrap``.
-    """
-    from scipy.stats import bootstrap
-
-    values = np.asarray(samples, dtype=float)
-    point = float(statistic(values, axis=-1))
-    if len(values) < 2 or np.ptp(values) == 0:
-        return Interval(point, point, point, confidence)
-    found = bootstrap(
-        (values,),
-        statistic,
-        n_resamples=resamples,
-        confidence_level=confidence,
-        method="percentile",
-        batch=200,
-        rng=np.random.default_rng(seed),
-    ).confidence_interval
-    return Interval(point, float(found.low), float(found.high), confidence)
 
 
 def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:

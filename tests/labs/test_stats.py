@@ -36,14 +36,6 @@ def test_interval_holds_its_own_value() -> None:
         assert found.low <= found.value <= found.high
 
 
-def test_bootstrap_interval_is_reproducible_and_narrows() -> None:
-    """The same samples give the same interval, and more samples a narrower one."""
-    rng = np.random.default_rng(2)
-    few, many = rng.normal(10, 1, 30), rng.normal(10, 1, 3000)
-    assert stats.bootstrap_interval(few) == stats.bootstrap_interval(few)
-    assert stats.bootstrap_interval(many).relative_half_width < stats.bootstrap_interval(few).relative_half_width / 3
-
-
 def test_proportion_interval_is_wilsons() -> None:
     """90 of 100 gives Wilson's textbook interval, and all right does not claim certainty."""
     found = stats.proportion_interval(90, 100)

@@ -8,7 +8,7 @@ import pytest
 
 from labs.results import DifferentMachinesError
 from labs.results import format as fmt
-from labs.results.tables import option_table, sample_table
+from labs.results.tables import option_table
 from labs.stats import Interval
 
 
@@ -43,11 +43,6 @@ def test_machines_need_to_be_asked_for(make_measurement) -> None:
     with pytest.raises(DifferentMachinesError):
         option_table([here, there])
     assert list(option_table([here, there], across_machines=True)["machine"]) == ["Test CPU × 2", "Other CPU × 2"]
-
-
-def test_samples_in_long_form(make_measurement) -> None:
-    """Each raw sample is a row."""
-    assert len(sample_table([make_measurement(), make_measurement()])) == 6
 
 
 @pytest.mark.parametrize(
