@@ -46,7 +46,7 @@ def throughput(
         watch, samples = Stopwatch(clock), []
         while len(samples) < min_batches or clock() - watch.start_s < min_s:
             samples += backend.time_calls(batch, 5, clock)
-            share = min(len(samples) / min_batches, (clock() - watch.start_s) / min_s, 1.0)
+            share = min(len(samples) / min_batches, (clock() - watch.start_s) / max(min_s, 1e-9), 1.0)
             on_progress((index + share) / len(batch_sizes), f"{option}: batches of {batch_size}")
         made = record("throughput", option, samples, backend, watch, batch_size=batch_size, warmup=warmup)
         records.append(made)
