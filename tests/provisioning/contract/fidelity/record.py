@@ -41,8 +41,8 @@ def environment() -> Path:
     return home
 
 
-def record(home: Path, folder: Path) -> dict[str, Answer]:
-    """Start the services in a folder, fill them, and return the answers."""
+def record(home: Path, folder: Path) -> tuple[dict[str, Answer], dict[str, Any]]:
+    """Start the services in a folder, fill them, and return the answers and what python-chi's clients made of them."""
     ports = {name: _free_port() for name in ("keystone", "blazar", "glance")}
     password = secrets.token_hex(8)
     identity = f"http://127.0.0.1:{ports['keystone']}/v3"
@@ -62,11 +62,30 @@ def record(home: Path, folder: Path) -> dict[str, Answer]:
         _run(home, "glance-manage", "--config-file", str(folder / "glance-api.conf"), "db_sync")
         running.append(_start(home, folder, "glance", ports["glance"]))
         _fill_glance(urls["image"], admin)
-        return exchange(Cloud({"identity": identity} | urls, _USER, password, _PROJECT, _DOMAIN, admin))
+        cloud = Cloud({"identity": identity} | urls, _USER, password, _PROJECT, _DOMAIN, admin)
+        by_clients = _ask_by_clients(cloud)
+        return exchange(cloud), by_clients
     finally:
         for process in running:
             process.terminate()
             process.wait(20)
+
+
+def _ask_by_clients(cloud: Cloud) -> dict[str, Any]:
+    """Return what `clients.py` reports of a cloud, run by this Python, which holds the clients."""
+    variables = {
+        "OS_AUTH_URL": cloud.urls["identity"],
+        "OS_USERNAME": cloud.user,
+        "OS_PASSWORD": cloud.password,
+        "OS_PROJECT_NAME": cloud.project,
+        "OS_USER_DOMAIN_NAME": cloud.domain,
+        "OS_PROJECT_DOMAIN_NAME": cloud.domain,
+    }
+    command = [sys.executable, str(HERE / "clients.py")]
+    done = subprocess.run(command, env=dict(os.environ) | variables, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr[-3000:])
+    return json.loads(done.stdout.rsplit("RESULT ", 1)[1])
 
 
 def _prepare_keystone(home: Path, folder: Path, identity: str, password: str) -> None:
@@ -160,7 +179,7 @@ def main() -> int:
     """Record, write `golden.json`, and say how many exchanges it holds."""
     home = Path(sys.argv[1]) if len(sys.argv) > 1 else environment()
     with tempfile.TemporaryDirectory() as folder:
-        answers = record(home, Path(folder))
+        answers, by_clients = record(home, Path(folder))
     site = home / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
     versions = {
         d.name: d.version for d in distributions(path=[str(site)]) if d.name in ("keystone", "blazar", "glance")
@@ -168,9 +187,10 @@ def main() -> int:
     golden = {
         "services": versions,
         "exchanges": {name: {"status": a.status, "body": shape(a.body)} for name, a in answers.items()},
+        "clients": by_clients,
     }
     (HERE / "golden.json").write_text(json.dumps(golden, indent=1) + "\n", encoding="utf-8")
-    print(f"recorded {len(answers)} exchanges with {versions}")
+    print(f"recorded {len(answers)} exchanges and {len(by_clients)} calls of clients with {versions}")
     return 0
 
 
