@@ -56,8 +56,16 @@ class ServiceBusyError(ProvisioningError):
     transient = True
 
 
+class ConflictError(ProvisioningError):
+    """Something else holds what the request is about (409)."""
+
+    likely = "The node is still being cleaned after the lease before yours, or the same request came twice."
+    way_out = "Run the cell again in a minute or two; if it stays so, reserve another node by name."
+    transient = True
+
+
 class WrongRequestError(ProvisioningError):
-    """The service rejected the request itself (400, 409)."""
+    """The service rejected the request itself (400)."""
 
     likely = "A date in the past, a name of a node type that this site does not have, or a name already taken."
     way_out = "Correct the value that the message names, and run the cell again."
@@ -119,7 +127,10 @@ class NotReachableError(ProvisioningError):
     """The machine is ACTIVE and does not answer on the port."""
 
     likely = "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed."
-    way_out = "Run the step again, it waits once more; a reboot from the web page's Instances helps when it hangs."
+    way_out = (
+        "Run the step again, it waits once more. If it stays deaf: `python -m provisioning release PART --keep-lease`, "
+        "then bring it up anew; the same node boots again."
+    )
 
 
 class NoKeyError(ProvisioningError):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from provisioning.errors import (
+    ConflictError,
     NoAddressError,
     NoCapacityError,
     NotAllowedError,
@@ -73,6 +74,8 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
         return NotAllowedError(f"{doing}: {said}")
     if type(error).__name__ in {"IpAddressGenerationFailureClient", "OverQuotaClient"}:
         return NoAddressError(f"{doing}: {said}")
+    if status == 409:
+        return ConflictError(f"{doing}: {said}")
     if status is not None and status >= 500:
         return ServiceBusyError(f"{doing}: the service answered {status}: {said}")
     if status is not None:
@@ -115,5 +118,7 @@ def _chain(error: BaseException) -> list[BaseException]:
 
 
 def _said(error: BaseException) -> str:
-    text = re.sub(r"\s+", " ", str(error)).strip() or type(error).__name__
+    # A proxy in front of a service answers with a page.
+    text = re.sub(r"<[^>]*>", " ", str(error))
+    text = re.sub(r"\s+", " ", text).strip() or type(error).__name__
     return text if len(text) <= 400 else text[:397] + "..."

@@ -23,6 +23,14 @@ from provisioning.testbed import Address, ContainerRequest, Lease, Machine, Serv
 JUPYTER_PORT = 8888
 SSH_PORT = 22
 
+_CONTAINER_HINTS = {
+    "likely": "The device could not pull the image, the image is not for arm64, or the device went offline.",
+    "way_out": (
+        "Run the step again: it removes the failed container and launches once more. "
+        "After a second failure reserve another device by name."
+    ),
+}
+
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
 
 
@@ -118,7 +126,8 @@ def _up(context: StepContext, make) -> Machine:
         machine = ours[0]
         if machine.failed:
             reason = f": {machine.fault}" if machine.fault else ""
-            raise ServerFailedError(f"the {machine.kind} {name!r} is in {machine.status}{reason}")
+            what = f"the {machine.kind} {name!r} is in {machine.status}{reason}"
+            raise ServerFailedError(what, **(_CONTAINER_HINTS if machine.kind == "container" else {}))
         if machine.up:
             return machine
         context.say(f"{machine.kind} is {machine.status}")

@@ -46,8 +46,8 @@ def named(name: str, message: str = "said", **attributes) -> Exception:
         (BlazarClientException("ERROR: start date must be later", code=400), errors.WrongRequestError),
         (BlazarClientException("ERROR: policy", code=403), errors.NotAllowedError),
         (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError),
-        (HttpError("Conflict", 409), errors.WrongRequestError),
-        (ResourceError(HttpError("Conflict", 409)), errors.WrongRequestError),
+        (HttpError("Conflict", 409), errors.ConflictError),
+        (ResourceError(HttpError("Conflict", 409)), errors.ConflictError),
         (ResourceError(BlazarClientException("x", code=503)), errors.ServiceBusyError),
         (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError),
         (named("OverQuotaClient", status_code=409), errors.NoAddressError),
@@ -95,7 +95,9 @@ def test_a_circle_of_causes_ends():
 
 def test_long_pages_are_cut():
     """A proxy's whole HTML page is no message."""
-    assert len(explain(HttpError("<p>" * 5000, 502), "x").what) < 600
+    assert len(explain(HttpError("words " * 5000, 502), "x").what) < 600
+    page = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
+    assert explain(HttpError(page, 503), "x").what == "x: the service answered 503: 503 Service Unavailable"
 
 
 def test_missing_and_absent():

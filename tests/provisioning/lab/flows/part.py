@@ -1,0 +1,64 @@
+"""A whole part through python-chi: reserve, bring up, bring up again, release. Arguments: user, course, part."""
+
+import dataclasses
+import json
+import sys
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from provisioning import lab
+from provisioning.spec import load_spec
+
+user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+spec = load_spec(part)
+rung = spec.ladder[0]
+testbed = lab.open_testbed(rung.site)
+end = datetime.now(UTC) + timedelta(hours=3)
+
+
+def go():
+    run = lab.prepare(part, rung, testbed=testbed, materials=course)
+    run.settings = dataclasses.replace(run.settings, poll_s=0.2)
+    began = time.monotonic()
+    events = list(run.events())
+    failed = {name: str(error) for name, error in run.failures.items()}
+    return run, events, failed, time.monotonic() - began
+
+
+first = lab.reserve(testbed, part, rung, None, end, None)
+second = lab.reserve(testbed, part, rung, None, end, None)
+run, events, failed, first_s = go()
+held = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
+machine = run.testbed.machines()[0]
+shell = testbed.shell(machine, rung.user)
+whole = shell.run("wc -c < serving-labs/assets/model.bin; cat .serving-labs/jupyter-token 2>/dev/null; true").output
+again, _, failed_again, second_s = go()
+held_again = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
+sequence = {name: again.state.step(name).attempts for name in again.plan.critical_path}
+links = again.state.facts("links")
+checks = again.state.facts("health").get("checks")
+released = list(lab.give_back(part, testbed))
+left = (len(testbed.machines()), len(testbed.addresses()), len([x for x in testbed.leases() if x.status == "ACTIVE"]))
+
+print(
+    "RESULT "
+    + json.dumps(
+        {
+            "one lease": first.id == second.id,
+            "failed": failed | failed_again,
+            "steps": [event.step for event in events if event.kind == "done"],
+            "held": held,
+            "held again": held_again,
+            "attempts": sequence,
+            "model bytes": int(whole.split()[0]),
+            "links": links,
+            "checks": checks,
+            "released": released,
+            "left": left,
+            "record left": again.state.path.exists(),
+            "first_s": first_s,
+            "second_s": second_s,
+        }
+    )
+)

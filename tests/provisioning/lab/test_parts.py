@@ -1,0 +1,37 @@
+"""The whole sequence of every part, through unmodified python-chi, on the rehearsal testbed."""
+
+from __future__ import annotations
+
+import pytest
+
+NODE_STEPS = set("lease server address ssh materials environment data drivers services health links".split())
+
+
+@pytest.mark.parametrize(
+    ("part", "steps"),
+    [
+        ("model", NODE_STEPS),
+        ("edge", {"lease", "container", "address", "materials", "environment", "data", "health", "links"}),
+        pytest.param("system", NODE_STEPS | {"images"}, marks=pytest.mark.slow),
+    ],
+)
+def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
+    """One of everything, also after a second run; what was copied is whole; nothing is left after the release."""
+    found = rehearsal.run("part", f"ada-{part}", part)
+    assert found["failed"] == {}
+    assert set(found["steps"]) == steps
+    assert found["one lease"]
+    assert found["held"] == found["held again"] == [1, 1, 1]
+    assert set(found["attempts"].values()) == {2}
+    assert found["model bytes"] == 11 * 2**20
+    assert "token=" in found["links"]["jupyter"]
+    assert "failed" not in found["checks"].values()
+    assert found["checks"]["assets"] == "ok"
+    assert found["released"][-1].startswith("nothing named serve-")
+    assert found["left"] == [0, 0, 0]
+    assert not found["record left"]
+    if part != "edge":
+        # Jupyter really runs on the rehearsed node, and refuses whoever has no token.
+        assert found["checks"]["Jupyter"] == "ok"
+        assert "127.0.0.1" in found["links"]["jupyter"]
+        assert found["links"]["tunnel"].startswith("ssh -F ")
