@@ -52,7 +52,7 @@ answer("m.quantize.worst_layer", worst)
 kept_steps = [step for step in search.steps if step.kept]
 loss = min(step.loss for step in kept_steps)
 read = {"float_layers": len(kept_steps) - 1, "loss": loss, "within_budget": loss <= 0.05}
-steps = search.table()[["reverted", "kept", "loss"]].to_dict("records")
+steps = search.table()[["kept", "loss"]].to_dict("records")
 answer("m.quantize.tuner", {**read, "steps": steps})
 
 # %% checkpoint="m.quantize.budget"

@@ -13,7 +13,10 @@ answer("m.choose.beaten", {"beaten": beaten, "by": winners[0]})
 rows = {one.option: one for one in summarize(ledger().measurements())}
 floor = rows["onnx-all"].accuracy.value - 0.01 - 1e-9
 cheap = [name for name in specs if name != "onnx-all" and rows[name].accuracy.value >= floor]
-finalists = sorted(cheap, key=lambda name: rows[name].p50_s.value)[:3]
+kinds = {
+    (record.backend, record.model.sha256): record.option for record in records if record and record.option in cheap
+}
+finalists = sorted(kinds.values(), key=lambda name: rows[name].p50_s.value)[:3]
 answer("m.choose.finalists", finalists)
 
 # %% checkpoint="m.choose.ratios"

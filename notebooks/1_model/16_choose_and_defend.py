@@ -112,10 +112,12 @@ check("m.choose.beaten")
 #
 # ### The finalists
 #
-# Which options deserve the last race against float32? Two or three, by name.
+# Which options deserve the last race against float32? Two or three, by name. Mind that some of them may be one and the
+# same file: where the tuner had nothing to give back, a budget's file is the static one. The hashes tell.
 
 # %%
-sorted(specs)
+records = [ledger().latest(kind="latency", option=name) for name in specs]
+{record.option: (record.backend, record.model.sha256[:8]) for record in records if record}
 
 # %% checkpoint="m.choose.finalists"
 finalists = ...

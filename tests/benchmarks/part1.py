@@ -84,7 +84,8 @@ def quantized_models() -> Mapping[str, Path]:
     calibration = calibrate(prepared, load_split(data, "training", limit=128)[0])
     made = {"int8-dynamic": quantize_dynamic(prepared, folder / "int8-dynamic.onnx").path}
     for name, form in _STATIC_FORMS.items():
-        made[name] = quantize_static(prepared, folder / f"{name}.onnx", calibration, FORMS[form]).path
+        path = quantize_static(prepared, folder / f"{name}.onnx", calibration, FORMS[form]).path
+        made[name] = slim_onnx(path, path).path
     form = replace(best_form_for(fingerprint()).form, layout="qoperator")
     validation, state = load_split(data, "validation"), folder / "tuner.json"
     for name, budget in (("int8-budget-05", 0.05), ("int8-budget-01", 0.01)):

@@ -46,10 +46,10 @@ RANKING = [
 ]
 WORST = {"node": "deep/Conv", "added_bytes": 10368, "ranking": RANKING}
 STEPS = [
-    {"reverted": "", "kept": True, "loss": 0.6152},
-    {"reverted": "deep/Conv", "kept": True, "loss": 0.2455},
-    {"reverted": "wide/Conv", "kept": False, "loss": 0.2455},
-    {"reverted": "last/Gemm", "kept": True, "loss": 0.0182},
+    {"kept": True, "loss": 0.6152},
+    {"kept": True, "loss": 0.2455},
+    {"kept": False, "loss": 0.2455},
+    {"kept": True, "loss": 0.0182},
 ]
 TUNER = {"float_layers": 2, "loss": 0.0182, "within_budget": True, "steps": STEPS}
 BUDGET = {"lost_05": 3.0, "kept_05": True, "lost_01": 2.0, "kept_01": False}

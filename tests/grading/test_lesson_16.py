@@ -157,6 +157,15 @@ def test_a_ratio_that_was_turned_around_is_named(known, right, judge, part, turn
     assert says in verdict.message
 
 
+def test_one_file_under_two_names_is_one_finalist(known, judge):
+    """A budget that gave nothing back is the static file: racing them measures noise."""
+    for option in RACERS[1:]:
+        known.measured("latency", option, [0.001] * 4, backend="onnxruntime", model={"sha256": "same"})
+    verdict = judge("m.choose.finalists", known.answered("m.choose.finalists", list(RACERS[1:])))
+    assert not verdict.ok
+    assert "the same file" in verdict.message
+
+
 def test_a_gpu_option_counts_for_the_gpu_target_only(known, right, judge):
     """Its latency says nothing about a server without a GPU."""
     for kind, samples, batch in (("size", [9e6], 1), ("accuracy", [1] * 9 + [0], 32), ("latency", [0.0006] * 4, 1)):

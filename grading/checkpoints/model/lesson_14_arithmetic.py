@@ -17,7 +17,7 @@ _VALUE = 0.33
 _FEWEST, _MOST = 32, 1000
 
 #: Decibels within which two figures of one tensor count as the same.
-_SAME_DB = 0.3
+_SAME_DB = 0.02
 
 
 @checkpoint(

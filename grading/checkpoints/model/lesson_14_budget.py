@@ -55,7 +55,8 @@ def tuner(entries: list[dict]) -> Verdict:
         return unanswered()
     steps = given["steps"]
     kept = [step for step in steps if step["kept"]]
-    layers, loss = sum(bool(step["reverted"]) for step in kept), min(step["loss"] for step in kept)
+    # The first step is kept too, and gives nothing back.
+    layers, loss = len(kept) - 1, min(step["loss"] for step in kept)
     expected = f"{layers} layers, loss {loss:.3f}, {'within' if loss <= 0.05 else 'beyond'} the budget"
     yours = f"{given['float_layers']} layers, loss {given['loss']:.3f}, within: {given['within_budget']}"
     if given["float_layers"] != layers:

@@ -13,6 +13,7 @@ from grading.checkpoints.model.lesson_16_evidence import (
     numbers,
     on_the_frontier,
     race,
+    what_ran,
 )
 from labs import stats
 from labs.results.format import megabytes, milliseconds, rate, times
@@ -83,6 +84,8 @@ def finalists(entries: list[dict]) -> Verdict:
         return failed("A finalist is not among the options that are measured in full.", ", ".join(found), yours)
     if not 2 <= len(set(names)) <= 4:
         return failed("Two to four besides float32: the race is short, and so is the manager's time.", "", yours)
+    if len({what_ran(entries, name) for name in names}) < len(set(names)):
+        return failed("Two of them are the same file in the same runtime: that race would compare noise.", "", yours)
     cheap = affordable(found)
     if not set(names) <= set(cheap):
         return failed("One of them loses more than a point of accuracy.", ", ".join(cheap), yours)

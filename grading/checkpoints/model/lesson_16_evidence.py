@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grading.checkpoints.evidence import accuracy, frames_per_second, measurements, percentile
+from grading.checkpoints.evidence import accuracy, frames_per_second, latest, measurements, percentile
 
 #: The float model that every option is held against.
 BASELINE = "onnx-all"
@@ -60,6 +60,13 @@ def gpu_options(entries: list[dict]) -> set[str]:
     used = {record["option"]: record.get("providers_used") or {} for record in measurements(entries)}
     asked = {record["option"]: record.get("provider_requested") for record in measurements(entries, kind="latency")}
     return {name for name, nodes in used.items() if set(nodes) & _ON_A_GPU or asked.get(name) in _ON_A_GPU}
+
+
+def what_ran(entries: list[dict], option: str) -> tuple[str, str, str]:
+    """Return runtime, provider and file of an option's newest latency record: what makes it another option at all."""
+    record = latest(entries, kind="latency", option=option) or {}
+    file = (record.get("model") or {}).get("sha256", option)
+    return record.get("backend", ""), record.get("provider_requested", ""), file
 
 
 def race(entries: list[dict], batch_size: int) -> dict[str, dict]:
