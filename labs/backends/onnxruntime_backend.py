@@ -23,6 +23,10 @@ GRAPH_LEVELS = {
     "all": "ORT_ENABLE_ALL",
 }
 
+#: Operators that do a model's real work, by what they compute in, after ONNX Runtime has fused the graph.
+_INT8_OPERATORS = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "DynamicQuantizeMatMul")
+_FLOAT_OPERATORS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul")
+
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
 
 
@@ -73,11 +77,12 @@ class OnnxRuntimeBackend(Backend):
     def describe(self) -> BackendInfo:
         """Return what really runs, read from a profiled run of a second session with the same settings."""
         if self._info is None:
+            executed = self._executed()
             self._info = BackendInfo(
                 backend="onnxruntime",
                 provider_requested=self.provider,
-                providers_used=self.nodes_by_provider(),
-                precision=self._precision(),
+                providers_used=dict(collections.Counter(provider for provider, _ in executed)),
+                precision=self._precision([operator for _, operator in executed]),
                 threads=Threads(self.intra_op_threads, 1),
                 libraries=library_versions(*_WHEELS),
             )
@@ -87,8 +92,8 @@ class OnnxRuntimeBackend(Backend):
         """Drop the session, and with it its thread pool."""
         self._session = None
 
-    def nodes_by_provider(self) -> dict[str, int]:
-        """Return how many nodes each provider ran in one profiled prediction.
+    def _executed(self) -> list[tuple[str, str]]:
+        """Return provider and operator of every node that ran in one profiled prediction.
 
         A provider that could not be loaded is replaced in silence by the CPU (microsoft/onnxruntime#23372), so neither
         the request nor ``get_providers()`` is evidence. The profile is.
@@ -98,12 +103,8 @@ class OnnxRuntimeBackend(Backend):
             shape = (1, 3, INPUT_SIZE_PX, INPUT_SIZE_PX)
             session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
-        counts: collections.Counter[str] = collections.Counter(
-            event["args"]["provider"]
-            for event in events
-            if event.get("cat") == "Node" and event.get("args", {}).get("provider")
-        )
-        return dict(counts)
+        nodes = [event["args"] for event in events if event.get("cat") == "Node"]
+        return [(node["provider"], node.get("op_name", "")) for node in nodes if node.get("provider")]
 
     def _new_session(self, profile_prefix: str | None = None):
         import onnxruntime as ort
@@ -132,13 +133,19 @@ class OnnxRuntimeBackend(Backend):
                 ort.preload_dlls()
         return ort.InferenceSession(str(self.model_path), options, providers=wanted)
 
-    def _precision(self) -> str:
-        """Return 'int8' for a quantized graph and 'fp32' otherwise, unless the provider's options say more."""
+    def _precision(self, operators: list[str]) -> str:
+        """Return the precision that most convolutions ran in, unless the provider's options say more.
+
+        A QDQ file holds INT8 weights whatever happens to them: without graph optimization its convolutions run in
+        fp32 between Dequantize nodes. So the operators that ran decide. A provider that compiles the graph into nodes
+        of its own shows none of them; then the file has to do.
+        """
         for name in ("trt_fp16_enable", "migraphx_fp16_enable"):
             if str(self.provider_options.get(name, "0")).lower() in {"1", "true"}:
                 return "fp16"
-        if self.provider == "OpenVINOExecutionProvider" and "precision" in self.provider_options:
-            return str(self.provider_options["precision"]).lower()
+        in_int8 = sum(operator in _INT8_OPERATORS for operator in operators)
+        in_float = sum(operator in _FLOAT_OPERATORS for operator in operators)
+        if in_int8 or in_float:
+            return "int8" if in_int8 > in_float else "fp32"
         content = self.model_path.read_bytes()
-        quantized = (b"QLinearConv", b"QuantizeLinear", b"ConvInteger", b"DynamicQuantizeLinear")
-        return "int8" if any(name in content for name in quantized) else "fp32"
+        return "int8" if any(name.encode() in content for name in (*_INT8_OPERATORS, "QuantizeLinear")) else "fp32"

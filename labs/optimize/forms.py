@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labs.machine import Fingerprint
+from labs.machine.quantization_form import quantization_form
 
 
 @dataclass(frozen=True)
@@ -57,34 +58,13 @@ class Choice:
 def best_form_for(machine: Fingerprint) -> Choice:
     """Return the INT8 form that a machine's processor runs best, with the reason.
 
+    The types come from ``labs.machine.quantization_form``. The layout is QDQ: ONNX Runtime fuses it into the same
+    integer operators as QOperator, and OpenVINO and TensorRT can read it too.
+
     Args:
         machine: The machine's fingerprint.
-
-    Source:
-        https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html, 'Data type selection', and the
-        course's own measurements: on x86-64 with VNNI, S8S8 QDQ was slower than float.
     """
-    flags = set(machine.cpu_flags)
-    if machine.architecture.lower() in {"aarch64", "arm64"}:
-        with_dot = flags & {"asimddp", "i8mm"}
-        return Choice(
-            FORMS["qdq-s8s8-channel"],
-            "ARM multiplies signed by signed bytes, so S8S8. "
-            + (
-                "This processor has the dot-product instruction, which adds four such products at once."
-                if with_dot
-                else "No dot-product instruction was reported here, so expect less gain than on newer cores."
-            ),
-        )
-    if flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:
-        return Choice(
-            FORMS["qdq-u8s8-channel"],
-            "This processor's VNNI instruction multiplies unsigned by signed bytes and sums them in 32 bits, so "
-            "U8S8 at full range. QDQ, because ONNX Runtime fuses it into the same integer operators as QOperator, "
-            "and OpenVINO and TensorRT can read it too.",
-        )
-    return Choice(
-        FORMS["qdq-u8s8-channel-7bit"],
-        "Without VNNI, x86 adds two U8×S8 products in 16 bits, where full-range weights can overflow and spoil results "
-        "in silence. Weights of 7 bits cannot.",
-    )
+    fits = quantization_form(machine)
+    types = {"uint8": "u8", "int8": "s8"}
+    form = Form("qdq", types[fits.activation_type], types[fits.weight_type], reduce_range=fits.reduce_range)
+    return Choice(FORMS[form.name], fits.reason)

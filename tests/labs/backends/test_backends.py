@@ -117,3 +117,20 @@ def test_unknown_kind_lists_the_known_ones() -> None:
     """A typing mistake is answered with the choices."""
     with pytest.raises(ValueError, match="'torch', 'onnxruntime' and 'openvino'"):
         BackendSpec("onnx", "model.onnx").build()
+
+
+def test_precision_is_what_ran_and_not_what_the_file_holds(files, images, tmp_path) -> None:
+    """A QDQ file runs in INT8 once its nodes are fused, and in fp32 while they are not."""
+    from labs.optimize.calibrate import calibrate
+    from labs.optimize.forms import FORMS
+    from labs.optimize.quantize import prepare, quantize_static
+
+    prepared = prepare(files["onnx"], tmp_path / "prepared.onnx")
+    quantized = quantize_static(
+        prepared, tmp_path / "int8.onnx", calibrate(prepared, images), FORMS["qdq-u8s8-channel"]
+    )
+    found = {}
+    for level in ("disabled", "all"):
+        with BackendSpec("onnxruntime", str(quantized.path), {"graph_level": level}).build() as backend:
+            found[level] = backend.describe().precision
+    assert found == {"disabled": "fp32", "all": "int8"}

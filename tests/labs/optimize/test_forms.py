@@ -23,8 +23,8 @@ def machine(architecture: str, *flags: str) -> Fingerprint:
         ("x86_64", ("avx2", "fma"), "qdq-u8s8-channel-7bit", "7 bits"),
         ("x86_64", ("avx2", "avx512f", "avx512bw"), "qdq-u8s8-channel-7bit", "7 bits"),
         # A Raspberry Pi 5, an older Pi, and a Mac, whose flags cannot be read.
-        ("aarch64", ("asimd", "asimddp"), "qdq-s8s8-channel", "dot-product"),
-        ("aarch64", ("asimd",), "qdq-s8s8-channel", "less gain"),
+        ("aarch64", ("asimd", "asimddp"), "qdq-s8s8-channel", "dot product"),
+        ("aarch64", ("asimd",), "qdq-s8s8-channel", "smaller file"),
         ("arm64", (), "qdq-s8s8-channel", "ARM"),
     ],
 )
