@@ -38,13 +38,12 @@ def start(
     home = home or place.folder()
     for fault in faults or []:
         parse_fault(fault)
-    if place.is_alive(home):
+    if _answers(home):
         for fault in faults or []:
             place.ask(home, "POST", "/faults", {"fault": fault})
         return home
     place.secret(home)
     number = port or _free_port(place.port(home))
-    (home / "state.json").unlink(missing_ok=True)
     log = home / "rehearsal.log"
     command = [sys.executable, "-m", "provisioning.rehearsal.service", str(home), str(number), str(speed)]
     with log.open("ab") as output:
@@ -62,6 +61,11 @@ def start(
     while not place.is_alive(home):
         if process.poll() is not None or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+            process.kill()
+            _CHILDREN.pop(home).wait()
+            # Two notebooks may start it in the same second; one of the two processes gives way.
+            if _answers(home):
+                return home
             raise RuntimeError(f"the rehearsal did not start at port {number} (taken by another program?):\n{tail}")
         time.sleep(0.1)
     return home
@@ -74,11 +78,21 @@ def stop(home: Path | None = None) -> bool:
         return False
     place.ask(home, "POST", "/down", {})
     deadline = time.monotonic() + _PATIENCE_S
-    while place.is_alive(home) and time.monotonic() < deadline:
+    while place.is_served(home) and time.monotonic() < deadline:
         time.sleep(0.1)
     child = _CHILDREN.pop(home, None)
     if child is not None:
         child.wait(_PATIENCE_S)
+    return True
+
+
+def _answers(home: Path) -> bool:
+    """Return whether a folder's rehearsal answers, after waiting for one that is busy, starting or ending."""
+    deadline = time.monotonic() + _PATIENCE_S
+    while not place.is_alive(home):
+        if not place.is_served(home) or time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
     return True
 
 

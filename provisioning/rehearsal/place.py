@@ -1,12 +1,13 @@
 """Where the rehearsal keeps its files, and how to reach the one that runs."""
 
+import fcntl
 import json
 import os
 import secrets
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import platformdirs
 
@@ -48,12 +49,32 @@ def is_alive(home: Path) -> bool:
     if number is None:
         return False
     try:
-        return bool(ask(home, "GET", "/alive")["rehearsal"])
+        return bool(ask(home, "GET", "/alive", patience_s=5.0)["rehearsal"])
     except (RehearsalDownError, ValueError, KeyError, TypeError):
         return False
 
 
-def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+def lock(home: Path) -> TextIO | None:
+    """Return the folder's lock, held until it is closed, or None when a process that serves the folder holds it."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = (home / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
+
+
+def is_served(home: Path) -> bool:
+    """Return whether a process serves the folder, be it too busy to answer, or just starting or ending."""
+    held = lock(home)
+    if held is not None:
+        held.close()
+    return held is None
+
+
+def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, patience_s: float = 60.0) -> Any:
     """Send a request to the rehearsal's own service and return its JSON answer.
 
     Args:
@@ -61,6 +82,7 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
         method: `GET`, `POST` or `DELETE`.
         path: The path below `/_rehearsal`.
         body: A JSON body, if any.
+        patience_s: How long to wait for the answer, in seconds.
 
     Returns:
         The decoded answer; None when it is empty.
@@ -78,7 +100,7 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
     # No proxy stands between a computer and its own loopback, whatever the environment says.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=10) as answer:
+        with opener.open(request, timeout=patience_s) as answer:
             text = answer.read()
     except urllib.error.HTTPError as error:
         with error:

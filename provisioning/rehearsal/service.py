@@ -8,6 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
+from provisioning.rehearsal import place
 from provisioning.rehearsal.app import build
 from provisioning.rehearsal.clock import Clock
 from provisioning.rehearsal.world import World
@@ -25,6 +26,10 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     path = Path(folder)
+    # Held until the process ends: two processes that serve one world would undo each other's work.
+    lock = place.lock(path)
+    if lock is None:
+        sys.exit(f"another process serves {folder}")
     secret = (path / "secret").read_text(encoding="utf-8").strip()
     world = World(path, secret, Clock(speed=float(speed)))
     for fault in faults:

@@ -1,6 +1,8 @@
 """`python -m provisioning rehearsal`: one rehearsal from up to down, with a real process."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
@@ -96,3 +98,23 @@ def test_another_rehearsal_at_the_old_port_is_not_taken_for_ones_own(run, tmp_pa
         assert place.is_alive(tmp_path / "home")
     finally:
         control.stop(other)
+
+
+def test_one_folder_is_served_by_one_process(run, tmp_path) -> None:
+    """A process that is too busy to answer is not joined by a second one on the same world."""
+    run("up", "--user", "mary")
+    second = [sys.executable, "-m", "provisioning.rehearsal.service", str(tmp_path / "home"), "1", "1"]
+    done = subprocess.run(second, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "another process serves" in done.stderr
+    assert place.is_alive(tmp_path / "home")
+
+
+def test_two_notebooks_that_start_it_in_the_same_second_share_one(run, tmp_path) -> None:
+    home = tmp_path / "home"
+    code = "from provisioning.rehearsal import control; control.start()"
+    both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
+    assert [process.wait(120) for process in both] == [0, 0]
+    assert place.is_alive(home)
+    run("down")
+    assert not place.is_served(home)
