@@ -13,6 +13,8 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
+
+Longer than the house's ceiling, because the one file that knows ``chi`` must not become two.
 """
 
 from __future__ import annotations

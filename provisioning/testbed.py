@@ -17,7 +17,6 @@ from typing import Literal, Protocol
 
 #: Called with each line of output as it arrives.
 LineSink = Callable[[str], None]
-
 MachineKind = Literal["server", "container"]
 ResourceKind = Literal["node", "device", "flavor"]
 
