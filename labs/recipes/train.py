@@ -17,6 +17,7 @@ from labs.recipes.distil import train_student
 from labs.recipes.evaluation import evaluate
 from labs.recipes.manifest import DATASET_NAME, MODEL_NAME, model_entry, read_manifest, write_manifest
 from labs.recipes.pool import open_pool
+from labs.recipes.silence import silence_dead_filters
 from labs.recipes.teacher import train_teacher
 from labs.recipes.training import Journal
 
@@ -58,6 +59,7 @@ def train_model(work: Path, packs: Path, *, accept: bool) -> dict[str, Any]:
     teacher = train_teacher(foods, validation, work, journal)
     student = train_student(teacher.requires_grad_(False), foods, drawings, validation, work, journal)
 
+    silence_dead_filters(student.eval(), torch.from_numpy(load_split(root, "training")[0]))
     weights = work / f"{MODEL_NAME}.safetensors"
     save_weights(student, weights, {"architecture": "torchvision mobilenet_v2", "classes": "Food-11"})
     manifest = read_manifest()
