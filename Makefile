@@ -7,7 +7,7 @@ EXTRAS := provisioning,rehearsal,labs,serving,grading,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test check notebooks assets bench clean compiler-hint
+.PHONY: help setup lab rehearse test check notebooks assets bench fidelity clean compiler-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml constraints.txt
 	@echo "Setting up $(VENV): about 2 GB of packages, a few minutes the first time."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
 	@touch $@
 	@echo "Done."
 
@@ -58,6 +58,9 @@ assets: setup ## Rebuild the drawings from their sources and compare them with t
 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
+
+fidelity: setup ## Compare the rehearsal testbed with real Keystone, Blazar and Glance (optional, minutes)
+	@$(BIN)/python tests/provisioning/contract/fidelity/record.py
 
 clean: ## Remove the environment, caches and built files; your workspace/ stays
 	rm -rf $(VENV) .cache build dist .pytest_cache .ruff_cache *.egg-info

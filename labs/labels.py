@@ -32,7 +32,5 @@ def class_folder(label: int) -> str:
         ValueError: The index is outside 0 to 10; a common cause is counting classes from 1.
     """
     if not 0 <= label < NUM_CLASSES:
-        raise ValueError(
-            f"class index {label} is outside 0..{NUM_CLASSES - 1}: Food-11 counts its classes from 0"
-        )
+        raise ValueError(f"class index {label} is outside 0..{NUM_CLASSES - 1}: Food-11 counts its classes from 0")
     return f"class_{label:02d}"
