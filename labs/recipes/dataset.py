@@ -30,7 +30,7 @@ def foods_of(split: str, cache: Path) -> list[list[Drawing]]:
         cache: Folder that keeps tarballs.
 
     Returns:
-        Eleven lists; artists take turns in each, so that the first pictures of a class show all of them.
+        Eleven lists, in the order of the packs and of their glyph names.
     """
     by_class: list[list[Drawing]] = [[] for _ in range(NUM_CLASSES)]
     for source in sources_of(split):
