@@ -55,34 +55,40 @@ def test_the_first_channel_removed_is_the_one_that_costs_least() -> None:
     assert elimination_order(gram, cross, allowed=min(costs) * 0.99) == []
 
 
-def test_more_tolerance_means_fewer_weights_and_more_error(model, images) -> None:
+@pytest.fixture(scope="module")
+def pruned(model, images) -> dict:
+    """The network pruned with little, some and much tolerance, after a look that it was left alone."""
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    results = {tolerance: prune_channels(model, images, tolerance=tolerance) for tolerance in (1e-4, 1e-2, 5e-2)}
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+    return results
+
+
+def test_more_tolerance_means_fewer_weights_and_more_error(pruned, model, images) -> None:
     """The knob trades weights for accuracy, and the stated error keeps its promise on the pictures it was fitted on."""
-    results = [prune_channels(model, images, tolerance=tolerance) for tolerance in (1e-4, 1e-2, 5e-2)]
-    weights = [result.weights_after for result in results]
+    weights = [result.weights_after for result in pruned.values()]
     assert weights == sorted(weights, reverse=True)
-    assert weights[-1] < results[-1].weights_before
-    ratios = [signal_to_noise_db(logits(model, images), logits(result.module, images)) for result in results]
+    assert weights[-1] < pruned[5e-2].weights_before
+    ratios = [signal_to_noise_db(logits(model, images), logits(result.module, images)) for result in pruned.values()]
     assert ratios[0] > ratios[-1]
-    for result, tolerance in zip(results, (1e-4, 1e-2, 5e-2), strict=True):
+    for tolerance, result in pruned.items():
         first = result.layers[0]  # later ones also carry what earlier ones lost
         assert first.relative_error <= 1.05 * tolerance
 
 
-def test_widths_suit_vector_instructions_and_the_original_is_untouched(model, images) -> None:
-    """Kept channels come in sixteens; pruning works on a copy."""
-    before = {name: value.clone() for name, value in model.state_dict().items()}
-    pruned = prune_channels(model, images, tolerance=5e-2)
-    assert all(layer.after % MULTIPLE == 0 and layer.after > 0 for layer in pruned.layers)
-    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
-    assert len(pruned.table()) == len(pruned.layers)
+def test_widths_suit_vector_instructions(pruned) -> None:
+    """Kept channels come in sixteens, none are lost altogether, and the table has a row a layer."""
+    for result in pruned.values():
+        assert all(layer.after % MULTIPLE == 0 and layer.after > 0 for layer in result.layers)
+        assert len(result.table()) == len(result.layers)
 
 
-def test_a_pruned_model_exports_like_any_other(model, images, image_size_px, tmp_path) -> None:
+def test_a_pruned_model_exports_like_any_other(pruned, images, image_size_px, tmp_path) -> None:
     """Its ONNX file is smaller and agrees with it."""
-    pruned = prune_channels(model, images, tolerance=5e-2)
-    path = export_onnx(pruned.module, tmp_path / "pruned.onnx", image_size_px=image_size_px)
-    assert verify_against_torch(path, pruned.module, images).agrees
-    assert path.stat().st_size < 4.2 * pruned.weights_after + 50_000
+    narrow = pruned[5e-2]
+    path = export_onnx(narrow.module, tmp_path / "pruned.onnx", image_size_px=image_size_px)
+    assert verify_against_torch(path, narrow.module, images).agrees
+    assert path.stat().st_size < 4.2 * narrow.weights_after + 50_000
 
 
 def test_training_mode_is_refused(make_model, images) -> None:
