@@ -86,7 +86,7 @@ def side_by_side(
 
     Args:
         entries: All entries in the ledger's order.
-        option: The option whose newest compared record counts.
+        option: The option.
         baseline: Its partner in the same run.
         kind: 'latency' or 'throughput'.
         batch_size: Pictures in one call.
@@ -96,12 +96,12 @@ def side_by_side(
         for record in measurements(entries, kind=kind, option=option, batch_size=batch_size)
         if "comparison_id" in record["details"]
     ]
-    if not compared:
-        return None
-    run = compared[-1]["details"]["comparison_id"]
-    for record in measurements(entries, kind=kind, option=baseline, batch_size=batch_size):
-        if record["details"].get("comparison_id") == run:
-            return _blocks(compared[-1]), _blocks(record)
+    # From the newest on: a later lesson may have compared the option with others since.
+    for record in reversed(compared):
+        run = record["details"]["comparison_id"]
+        for partner in measurements(entries, kind=kind, option=baseline, batch_size=batch_size):
+            if partner["details"].get("comparison_id") == run:
+                return _blocks(record), _blocks(partner)
     return None
 
 

@@ -128,6 +128,13 @@ def test_without_a_side_by_side_run_there_is_nothing_to_read(entries, judge, id,
     assert "side-by-side" in judge(id, entries.answered(id, given)).message
 
 
+def test_a_later_lesson_s_comparison_does_not_hide_this_one(known, judge):
+    """Lesson 15 races onnx-all against other providers; this lesson's run is still there."""
+    known.measured("latency", "onnx-all", [0.009] * 8, details={"comparison_id": "b", "block_calls": 2})
+    known.measured("latency", "openvino", [0.009] * 8, details={"comparison_id": "b", "block_calls": 2})
+    assert judge("m.graph.steps", known.answered("m.graph.steps", STEPS)).ok
+
+
 def test_a_prediction_counts_when_it_comes_first(entries, known, judge):
     """Before the measurement it earns its point, right or wrong; after it, nothing."""
     assert not judge("m.graph.speedup_guess", known.predicted("m.graph.speedup_guess", 2)).ok
