@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import html
-import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from labs.optimize.graph import Graph, Node, read_graph
+from labs.optimize.viewer import Viewer
 
 #: Fill colours by what an operator does; dark text keeps at least 7:1 contrast on each.
 _COLOURS = {
@@ -33,12 +33,17 @@ class GraphView:
 
     #: File that is shown.
     path: Path
-    #: Address of the viewer, reachable from this machine only.
-    url: str
+    #: The viewer, reachable from this machine only.
+    viewer: Viewer
     #: Height of the frame in pixels.
     height_px: int
     #: The graph in words, for those who cannot see the frame.
     summary: str
+
+    @property
+    def url(self) -> str:
+        """Address of the viewer."""
+        return self.viewer.url
 
     @property
     def text(self) -> str:
@@ -53,10 +58,7 @@ class GraphView:
 
     def stop(self) -> None:
         """Stop the viewer's server."""
-        import netron
-
-        host, port = self.url.split("//")[1].rstrip("/").split(":")
-        netron.stop((host, int(port)))
+        self.viewer.stop()
 
     def _repr_html_(self) -> str:
         title = html.escape(f"Graph of {self.path.name} in Netron")
@@ -83,16 +85,7 @@ def show_graph(path: str | Path, *, height_px: int = 600) -> GraphView:
         FileNotFoundError: There is no file at this path.
     """
     graph = read_graph(path)
-    # Netron reconfigures the root logger of a process that has no handler yet; a kernel's logging is not its business.
-    placeholder, root = logging.NullHandler(), logging.getLogger()
-    root.addHandler(placeholder)
-    try:
-        import netron
-
-        host, port = netron.start(str(path), ("127.0.0.1", 0), browse=False)
-    finally:
-        root.removeHandler(placeholder)
-    return GraphView(Path(path), f"http://{host}:{port}", height_px, describe_graph(graph, Path(path).name))
+    return GraphView(Path(path), Viewer(path), height_px, describe_graph(graph, Path(path).name))
 
 
 def describe_graph(graph: Graph, name: str = "The graph") -> str:

@@ -25,6 +25,28 @@ def test_netron_answers_on_loopback_until_it_is_stopped(exported) -> None:
         urllib.request.urlopen(view.url, timeout=2)
 
 
+def test_the_viewer_talks_to_nobody_and_shows_one_file(exported, tmp_path) -> None:
+    """The model comes back whole; no date, version or foreign address, and nothing that lies beside the model."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(exported.read_bytes())
+    (tmp_path / "secret.txt").write_text("private")
+    view = show_graph(path)
+    try:
+        with urllib.request.urlopen(f"{view.url}/data/model.onnx", timeout=10) as answer:
+            assert answer.read() == exported.read_bytes()
+        with urllib.request.urlopen(view.url, timeout=10) as answer:
+            page, policy = answer.read().decode(), answer.headers["Content-Security-Policy"]
+        assert "connect-src 'self'" in policy
+        assert 'name="version"' not in page
+        assert 'name="date"' not in page
+        assert page.index("quiet.js") < page.index("index.js")
+        for hidden in ("/data/secret.txt", "/../secret.txt", "/__pycache__/"):
+            with pytest.raises(urllib.error.HTTPError):
+                urllib.request.urlopen(view.url + hidden, timeout=10)
+    finally:
+        view.stop()
+
+
 def test_logging_is_left_alone(exported, monkeypatch) -> None:
     """Opening a view does not give the process's root logger handlers or another level."""
     root = logging.getLogger()
