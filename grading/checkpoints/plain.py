@@ -48,9 +48,16 @@ def plain(value: object) -> object:
 def shown(value: object) -> str:
     """Return a plain value as it is shown back on a card."""
     if isinstance(value, dict):
-        return "\n".join(f"{name}: {shown(part)}" for name, part in value.items())
+        return "\n".join(f"{name}: {_on_one_line(part)}" for name, part in value.items())
     if isinstance(value, list):
-        return ", ".join(shown(part) for part in value)
+        return ", ".join(_on_one_line(part) for part in value)
     if isinstance(value, float):
         return f"{value:.{_SIGNIFICANT}g}"
     return str(value)
+
+
+def _on_one_line(value: object) -> str:
+    """Return a part of a plain value; a dictionary inside another one takes a line and not many."""
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name}: {_on_one_line(part)}" for name, part in value.items()) + ")"
+    return shown(value)

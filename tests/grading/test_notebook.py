@@ -115,3 +115,4 @@ def test_answers_are_shown_back_in_a_readable_length():
     assert shown({"p50": 0.0123456789, "claim": "faster", "sizes": [1, 2]}) == (
         "p50: 0.01235\nclaim: faster\nsizes: 1, 2"
     )
+    assert shown({"used": {"a": {"cpu": 56}, "b": {"gpu": 1}}}) == "used: (a: (cpu: 56), b: (gpu: 1))"
