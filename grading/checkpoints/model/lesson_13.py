@@ -8,7 +8,7 @@ from itertools import pairwise
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, is_number, side_by_side
 from labs import stats
-from labs.results.format import megabytes, times
+from labs.results.format import megabytes, percent, times
 
 _LEVELS = ("disabled", "basic", "extended", "all")
 
@@ -128,8 +128,8 @@ def twins(entries: list[dict]) -> Verdict:
         return failed(_NO_RUN)
     interval = ratio.interval
     claim = "cannot tell" if not ratio.is_resolved else f"{'basic' if interval.high < 1 else 'disabled'} is faster"
-    expected = f"{interval.low:.3f} to {interval.high:.3f}, from {ratio.minimum_detectable_effect:.1%} on: {claim}"
-    yours = f"{given['low']:.3f} to {given['high']:.3f}, from {given['smallest']:.1%} on: {given['claim']}"
+    expected = f"{interval.low:.3f} to {interval.high:.3f}, from {percent(ratio.minimum_detectable_effect)} on: {claim}"
+    yours = f"{given['low']:.3f} to {given['high']:.3f}, from {percent(given['smallest'])} on: {given['claim']}"
     if not all(is_close(given[end], getattr(interval, end), within=0.002) for end in ("low", "high")):
         return failed("This is not the newest run's interval of basic over disabled.", expected, yours)
     if not is_close(given["smallest"], ratio.minimum_detectable_effect, within=0.02):
