@@ -51,7 +51,7 @@ answer("m.quantize.worst_layer", worst)
 # %% checkpoint="m.quantize.tuner"
 kept_steps = [step for step in search.steps if step.kept]
 loss = min(step.loss for step in kept_steps)
-read = {"float_layers": len(kept_steps) - 1, "loss": loss, "within_budget": loss <= 0.05}
+read = {"float_layers": len(kept_steps) - 1, "loss": loss, "within_budget": loss <= 0.01}
 steps = search.table()[["kept", "loss"]].to_dict("records")
 answer("m.quantize.tuner", {**read, "steps": steps})
 

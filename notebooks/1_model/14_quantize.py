@@ -386,7 +386,7 @@ check("m.quantize.worst_layer")
 #
 # The manager may say: at most five points, or at most one. The tuner below begins with everything quantized. While the
 # loss exceeds the budget, it gives the next layer of that ranking back to float32 and keeps the change if it did not
-# hurt. Its judge is the *validation* set; evaluation must stay unseen. First with the coarse form, a budget of 0.05,
+# hurt. Its judge is the *validation* set; evaluation must stay unseen. First with the coarse form, a budget of 0.01,
 # and eight layers at most:
 
 # %%
@@ -394,7 +394,7 @@ validation = load_split(assets.dataset("food11-mini"), "validation")
 search = run_with_progress(
     lambda report: quantize_within_budget(
         *(prepared, models_dir() / "int8-coarse.onnx", calibration, coarse, *validation),
-        **{"max_loss": 0.05, "max_reverted": 8, "on_progress": report},
+        **{"max_loss": 0.01, "max_reverted": 8, "on_progress": report},
     ),
     "Tune one scale a tensor",
 )
@@ -402,7 +402,7 @@ search.table()
 
 # %% checkpoint="m.quantize.tuner"
 # Read the steps. How many layers are float32 at the end? How much accuracy (0 to 1) did the best kept step still lose?
-# Is that within the budget of 0.05?
+# Is that within the budget of 0.01?
 read = {"float_layers": ..., "loss": ..., "within_budget": ...}
 steps = search.table()[["kept", "loss"]].to_dict("records")
 answer("m.quantize.tuner", {**read, "steps": steps})

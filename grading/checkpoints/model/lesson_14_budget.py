@@ -57,7 +57,7 @@ def tuner(entries: list[dict]) -> Verdict:
     kept = [step for step in steps if step["kept"]]
     # The first step is kept too, and gives nothing back.
     layers, loss = len(kept) - 1, min(step["loss"] for step in kept)
-    expected = f"{layers} layers, loss {loss:.3f}, {'within' if loss <= 0.05 else 'beyond'} the budget"
+    expected = f"{layers} layers, loss {loss:.3f}, {'within' if loss <= BUDGETS['01'] else 'beyond'} the budget"
     yours = f"{given['float_layers']} layers, loss {given['loss']:.3f}, within: {given['within_budget']}"
     if given["float_layers"] != layers:
         if given["float_layers"] in (len(steps), len(steps) - 1):
@@ -67,8 +67,8 @@ def tuner(entries: list[dict]) -> Verdict:
         return failed("The layers are right. The loss is asked for as a fraction; a point is 0.01.", expected, yours)
     if abs(given["loss"] - loss) > 1e-3:
         return failed("The layers are right. The loss stands in the last step that was kept.", expected, yours)
-    if given["within_budget"] != (loss <= 0.05):
-        return failed("Compare that loss with 0.05.", expected, yours)
+    if given["within_budget"] != (loss <= BUDGETS["01"]):
+        return failed("Compare that loss with 0.01.", expected, yours)
     return passed("So you know what the repair brought, and what it did not.", expected, yours)
 
 
