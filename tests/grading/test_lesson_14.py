@@ -98,7 +98,7 @@ BUDGET = {"lost_05": 3.0, "kept_05": True, "lost_01": 2.0, "kept_01": False}
         ("m.quantize.worst_layer", {**WORST, "added_bytes": 1}, "float_bytes"),
         ("m.quantize.tuner", {**TUNER, "float_layers": 3}, "all trials"),
         ("m.quantize.tuner", {**TUNER, "float_layers": 1}, "gave a layer back and kept"),
-        ("m.quantize.tuner", {**TUNER, "loss": 1.82}, "as a fraction"),
+        ("m.quantize.tuner", {**TUNER, "loss": 0.82}, "as a fraction"),
         ("m.quantize.tuner", {**TUNER, "loss": 0.6152}, "last step that was kept"),
         ("m.quantize.tuner", {**TUNER, "within_budget": False}, "Compare that loss"),
         ("m.quantize.budget", {**BUDGET, "lost_05": -3.0}, "turned around"),
