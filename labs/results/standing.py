@@ -45,7 +45,9 @@ def keeps(value: float, number: str, limit: float) -> bool:
 
 
 def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
-    """Return the option whose worst number is nearest to its limit, or furthest inside it.
+    """Return the most accurate option that keeps every limit; where none does, the one that comes nearest.
+
+    The manager takes accuracy for granted, so room that is left inside a limit is no reason to give any up.
 
     Only options that compute where the target wants it take part: a GPU's latency says nothing about a server without
     one.
@@ -60,12 +62,14 @@ def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
     complete = [one for one in fitting if all(getattr(one, number) is not None for number in bounds)]
     if not complete:
         return Standing(target, None, {})
-    nearest = min(complete, key=lambda one: max(_strain(one, number, at) for number, at in bounds.items()))
-    return Standing(
-        target,
-        nearest,
-        {number: keeps(getattr(nearest, number).value, number, at) for number, at in bounds.items()},
-    )
+
+    def strain(one: OptionSummary) -> float:
+        return max(_strain(one, number, at) for number, at in bounds.items())
+
+    keeping = [one for one in complete if all(_keeps(one, bounds).values())]
+    # Ties in accuracy go to the option with more room.
+    nearest = min(keeping or complete, key=lambda one: (-_accuracy(one) if keeping else 0, strain(one)))
+    return Standing(target, nearest, _keeps(nearest, bounds))
 
 
 def standings(options: Sequence[OptionSummary], targets: Iterable[Target] = TARGETS) -> list[Standing]:
@@ -73,7 +77,15 @@ def standings(options: Sequence[OptionSummary], targets: Iterable[Target] = TARG
     return [standing(target, options) for target in targets]
 
 
+def _keeps(one: OptionSummary, bounds: dict[str, float]) -> dict[str, bool]:
+    return {number: keeps(getattr(one, number).value, number, at) for number, at in bounds.items()}
+
+
 def _strain(one: OptionSummary, number: str, limit: float) -> float:
     """Return how much of a limit is used up: 1 is just at it, above 1 is beyond it."""
     value = getattr(one, number).value
     return limit / value if LARGER_IS_BETTER[number] else value / limit
+
+
+def _accuracy(one: OptionSummary) -> float:
+    return one.accuracy.value if one.accuracy else 0.0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from labs.results.options import OptionSummary
 from labs.results.standing import keeps, limits, standing, standings
 from labs.results.targets import target
@@ -52,3 +54,10 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
 def test_an_option_without_a_bounded_number_takes_no_part():
     """A device target asks for a size; an option whose size is unknown cannot meet it."""
     assert standing(target("device"), [option("int8", p50_s=0.002)]).option is None
+
+
+def test_room_inside_the_limits_is_no_reason_to_lose_accuracy():
+    """Of two options that keep every limit, the more accurate one stands for the target, though it has less room."""
+    small = replace(option("small", p50_s=0.001, size_bytes=1e6), accuracy=Interval(0.7, 0.6, 0.8))
+    exact = replace(option("exact", p50_s=0.010, size_bytes=4e6), accuracy=Interval(0.9, 0.8, 1.0))
+    assert standing(target("device"), [small, exact]).option.option == "exact"
