@@ -43,9 +43,9 @@ lab: setup ## Open the course in JupyterLab
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse
 
-# A file at a time on two workers: much of the suite waits for servers, kernels and polls.
+# On two workers (tests/conftest.py says what stays together): much of the suite waits for servers, kernels and polls.
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 check: setup ## Lint, format, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check

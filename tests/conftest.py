@@ -10,8 +10,13 @@ from labs.workspace import WORKSPACE_VARIABLE
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in a folder that is named like a marker, so that nobody has to remember to."""
+    """Mark what lies in a folder that is named like a marker, and keep together what must run on one worker.
+
+    A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
+    """
     for item in items:
+        group = "provisioning" if "provisioning" in Path(item.path).parts else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
         for folder in ("browser", "triton"):
             if folder in Path(item.path).parts:
                 item.add_marker(getattr(pytest.mark, folder))
