@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import sys
 import time
@@ -41,6 +42,8 @@ EDGE_CELLS = [
     "print('FIP', c.associate_floating_ip())",
     "print(chi.container.get_logs(c.id))",
 ]
+
+_STUDENTS = (f"mary{number}" for number in itertools.count(1))
 
 COURSE_CELLS = [
     "from provisioning import rehearsal\nprint(rehearsal.use(speed=10_000.0))",
@@ -98,11 +101,15 @@ def run_notebook(cells: list[str], python: Path, variables: dict[str, str], fold
 
 @pytest.fixture
 def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
-    """Run cells as mary, whose lease was made beforehand, as in Horizon."""
+    """Run cells as a student whose lease was made beforehand, as in Horizon.
+
+    Each test is another student: a lease of the same name, left by another python-chi, would make the name ambiguous.
+    """
+    student = next(_STUDENTS)
 
     def run(part: str, lease: str, cells: list[str]) -> str:
-        rehearsal.ask("POST", "/leases", {"name": lease, "part": part, "user": "mary"})
-        return run_notebook(cells, chi_python, rehearsal.variables("mary"), tmp_path, monkeypatch)
+        rehearsal.ask("POST", "/leases", {"name": lease, "part": part, "user": student})
+        return run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
 
     return run
 
