@@ -16,6 +16,12 @@ from labs.bench.warmup import warm_up
 from labs.progress import OnProgress, silent
 from labs.results import Measurement
 
+#: Rest before each turn, in seconds. A runtime's threads go on spinning for a while in the hope of another call, and
+#: whoever is measured meanwhile shares the processors with them: without a rest, OpenVINO behind ONNX Runtime read
+#: nearly twice as slow as it is. Measured with ONNX Runtime 1.32 on two cores: its second thread burns about 35 ms of
+#: processor time after its last call, then sleeps.
+SETTLE_S: float = 0.05
+
 
 @dataclass(frozen=True)
 class Comparison:
@@ -53,7 +59,9 @@ def compare(
     rounds: int = 20,
     block_calls: int = 10,
     settle_calls: int = 2,
+    settle_s: float = SETTLE_S,
     clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
     on_progress: OnProgress = silent,
 ) -> Comparison:
     """Return records of all options, measured in turns in one run.
@@ -64,7 +72,9 @@ def compare(
         rounds: How often each option has its turn; every second round runs in reverse order.
         block_calls: Timed calls in a turn.
         settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
+        settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
         clock: Monotonic clock in seconds.
+        sleep: Rests for some seconds.
         on_progress: Told how far it is; may raise ``Cancelled``.
 
     Raises:
@@ -78,10 +88,11 @@ def compare(
     for turn in range(rounds):
         order = list(backends) if turn % 2 == 0 else list(reversed(backends))
         for option in order:
+            sleep(settle_s)
             backends[option].time_calls(images, settle_calls, clock)
             samples[option] += backends[option].time_calls(images, block_calls, clock)
         on_progress((turn + 1) / rounds, f"side by side: round {turn + 1} of {rounds}")
-    run = {"comparison_id": uuid.uuid4().hex, "block_calls": block_calls}
+    run = {"comparison_id": uuid.uuid4().hex, "block_calls": block_calls, "settle_s": settle_s}
     kind = "latency" if len(images) == 1 else "throughput"
     return Comparison(
         tuple(

@@ -9,7 +9,7 @@ import pytest
 
 from labs import bench
 from labs.backends import BackendInfo
-from labs.bench.compare import blocks_of
+from labs.bench.compare import SETTLE_S, blocks_of
 from labs.bench.warmup import warm_up
 
 ONE = np.zeros((1, 3, 224, 224), np.float32)
@@ -93,11 +93,50 @@ def test_comparison_takes_turns_in_both_orders(told_backend, told_clock) -> None
             yield seconds * (1 + n / 500)
 
     a, b = told_backend(slowing("a", 0.02)), told_backend(slowing("b", 0.01))
-    found = bench.compare({"a": a, "b": b}, ONE, rounds=6, block_calls=4, settle_calls=1, clock=told_clock)
+    told = {"clock": told_clock, "sleep": lambda seconds: None}
+    found = bench.compare({"a": a, "b": b}, ONE, rounds=6, block_calls=4, settle_calls=1, **told)
     turns = [name for name, _ in itertools.groupby(order[-6 * 2 * 5 :])]
     assert turns == ["a", "b", "a", "b", "a", "b", "a"]
     assert found.ratio("a", "b").interval.value == pytest.approx(2.0, rel=0.05)
     assert [len(block) for block in blocks_of(found.records[0])] == [4] * 6
+
+
+def test_threads_of_the_last_option_come_to_rest_before_the_next_is_measured(told_backend, told_clock) -> None:
+    """Whoever follows a runtime whose threads still spin would be slowed by them, and only by them."""
+    busy_until_s = 0.0
+
+    class Spinning(type(told_backend(iter(())))):
+        """Takes 10 ms a call, twice that while the other option's threads spin; its own spin for 40 ms after a call."""
+
+        spins_s = 0.0
+
+        def predict(self, images):
+            nonlocal busy_until_s
+            disturbed = told_clock.now_s < busy_until_s and not self.spins_s
+            self.durations_s = iter([0.02 if disturbed else 0.01])
+            logits = super().predict(images)
+            busy_until_s = max(busy_until_s, told_clock.now_s + self.spins_s)
+            return logits
+
+    def ratio(settle_s: float) -> float:
+        options = {
+            name: Spinning(told_backend(iter(())).model_path, told_clock, iter(())) for name in ("spins", "next")
+        }
+        options["spins"].spins_s = 0.04
+        rested = []
+
+        def sleep(seconds: float) -> None:
+            rested.append(seconds)
+            told_clock.now_s += seconds
+
+        settings = {"rounds": 4, "block_calls": 1, "settle_calls": 1, "settle_s": settle_s}
+        found = bench.compare(options, ONE, clock=told_clock, sleep=sleep, **settings)
+        assert rested == [settle_s] * 8
+        assert found.records[0].details["settle_s"] == settle_s
+        return found.ratio("next", "spins").interval.value
+
+    assert ratio(SETTLE_S) == pytest.approx(1)
+    assert ratio(0.0) > 1.3
 
 
 def test_a_lone_record_has_no_ratio(told_backend, told_clock) -> None:
