@@ -166,6 +166,19 @@ def test_accuracy_keeps_what_was_predicted(told_backend) -> None:
         bench.accuracy(backend, images, labels[:2], option="x")
 
 
+def test_accuracy_shows_every_batch_in_one_shape(told_backend) -> None:
+    """A compiled model builds anew for a shape that it has not met; the pictures that fill a batch up do not count."""
+    images, labels = np.arange(5, dtype=np.float32).reshape(5, 1, 1, 1), np.array([3, 3, 0, 3, 1])
+    backend, seen = told_backend(itertools.repeat(0.01)), []
+    predict = backend.predict
+    backend.predict = lambda batch: seen.append(batch.ravel().tolist()) or predict(batch)
+    record = bench.accuracy(backend, images, labels, option="x", batch_size=2)
+    assert seen == [[0.0, 1.0], [2.0, 3.0], [4.0, 4.0]]
+    assert len(record.samples) == 5
+    assert len(bench.accuracy(backend, images[:1], labels[:1], option="x", batch_size=2).samples) == 1
+    assert seen[-1] == [0.0]
+
+
 def test_each_result_is_kept_before_the_next_begins(told_backend, told_clock, tmp_path) -> None:
     """Stopping in the last step leaves everything before it in the ledger."""
     from labs.results import Ledger
