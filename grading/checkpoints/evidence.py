@@ -18,8 +18,28 @@ def measurements(entries: Iterable[dict], **wanted: object) -> list[dict]:
 
 
 def first_measurement(entries: Iterable[dict], about: dict) -> dict | None:
-    """Return the oldest measurement whose fields equal ``about``, or None."""
-    return next(iter(measurements(entries, **about)), None)
+    """Return the oldest measurement whose fields equal ``about``, or None.
+
+    ``{"subject": …}`` means an observation: what was seen of the world answers a prediction as a measurement does.
+    """
+    found = observations(entries, about["subject"]) if "subject" in about else measurements(entries, **about)
+    return next(iter(found), None)
+
+
+def observations(entries: Iterable[dict], subject: str) -> list[dict]:
+    """Return the observations of a subject, oldest first."""
+    return [entry for entry in entries if entry.get("type") == "observation" and entry.get("subject") == subject]
+
+
+def last_seen(entries: Iterable[dict], subject: str) -> dict | None:
+    """Return what was seen of a subject the last time, or None."""
+    found = observations(entries, subject)
+    return found[-1]["seen"] if found else None
+
+
+def began(entry: dict) -> datetime:
+    """Return when a measurement began or an observation was made."""
+    return moment(entry["made_at"] if entry.get("type") == "observation" else entry["started_at"])
 
 
 def latest(entries: Iterable[dict], **wanted: object) -> dict | None:
@@ -54,7 +74,7 @@ def prediction_in_time(entries: list[dict], question: str, about: dict) -> dict 
     made = [
         entry
         for entry in predictions_of(before, question)
-        if first is None or moment(entry["made_at"]) <= moment(first["started_at"])
+        if first is None or moment(entry["made_at"]) <= began(first)
     ]
     return made[-1] if made else None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from grading.checkpoints.evidence import first_measurement, moment, prediction_in_time, predictions_of
+from grading.checkpoints.evidence import began, first_measurement, moment, prediction_in_time, predictions_of
 from grading.checkpoints.registry import REGISTRY, Checkpoint, Prediction, place_of
 from grading.checkpoints.verdict import Verdict, failed, passed
 
@@ -30,7 +30,8 @@ def prediction(
 
     Args:
         id: Checkpoint id.
-        about: Fields of the measurements that the prediction concerns; it must precede the first of them.
+        about: Fields of the measurements that the prediction concerns; it must precede the first of them. For
+            observations: ``{"subject": …}``.
         title: The question in a few words.
         points: For predicting in time; a wrong prediction earns them too.
         hint: Shown when the check fails.
@@ -99,7 +100,7 @@ def reconciled(checkpoint: Checkpoint, entries: list[dict]) -> tuple[str, str, s
 
 
 def _difference(made: dict, found: float | str, first: dict | None) -> str:
-    late = first is not None and moment(made["made_at"]) > moment(first["started_at"])
+    late = first is not None and moment(made["made_at"]) > began(first)
     remark = " (predicted after the measurement)" if late else ""
     if isinstance(found, str) or isinstance(made["value"], str):
         return ("as predicted" if made["value"] == found else "a surprise") + remark

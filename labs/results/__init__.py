@@ -1,6 +1,7 @@
 """Records of measurements: raw samples with their machine, kept in one append-only ledger."""
 
 from labs.results.ledger import Ledger, LedgerError
+from labs.results.observation import Observation
 from labs.results.record import (
     DifferentMachinesError,
     Measurement,
@@ -18,6 +19,7 @@ __all__ = [
     "LedgerError",
     "Measurement",
     "ModelFile",
+    "Observation",
     "Prediction",
     "Threads",
     "require_same_machine",

@@ -11,21 +11,23 @@ import functools
 import json
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jsonschema
 
+from labs.results.observation import Observation
 from labs.results.record import Measurement, Prediction
 from labs.results.written import Answer
 
 #: Entry classes by the value of their ``type``.
-ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer)}
+ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer, Observation)}
 
 #: The published schema of a ledger line.
 SCHEMA_PATH = Path(__file__).with_name("schema.json")
 
-Entry = Measurement | Prediction | Answer
+Entry = Measurement | Prediction | Answer | Observation
 
 
 class LedgerError(ValueError):
@@ -58,7 +60,7 @@ def parse_line(line: str) -> dict:
 
 
 class Ledger:
-    """An append-only file of measurements, predictions and answers."""
+    """An append-only file of measurements, predictions, answers and observations."""
 
     def __init__(self, path: str | Path) -> None:
         """Open the ledger at ``path``; the file is made by the first ``append``."""
@@ -81,6 +83,23 @@ class Ledger:
             file.flush()
             os.fsync(file.fileno())
         return entry
+
+    def observe(self, subject: str, seen: Mapping) -> dict:
+        """Write down what was seen of the world, and return it for the notebook to show.
+
+        Args:
+            subject: What was looked at, such as 'model.lease'; checkpoints look it up by this name.
+            seen: The facts as plain JSON.
+
+        Raises:
+            LedgerError: It is no plain JSON; nothing is written.
+        """
+        try:
+            made = Observation(subject, dict(seen), datetime.now(UTC).isoformat())
+            self.append(made)
+        except TypeError as error:
+            raise LedgerError(f"{subject}: {error}; hand over texts, numbers, lists and dictionaries") from error
+        return made.seen
 
     def __iter__(self) -> Iterator[Entry]:
         if not self.path.exists():
