@@ -1,7 +1,5 @@
 """Start and stop the rehearsal's process."""
 
-import contextlib
-import socket
 import subprocess
 import sys
 import time
@@ -10,8 +8,6 @@ from pathlib import Path
 from provisioning.rehearsal import place
 from provisioning.rehearsal.faults import parse_fault
 
-#: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
-USUAL_PORT = 35077
 _PATIENCE_S = 60.0
 # Processes started by this one, so that `stop` can bury them: an ended child stays a zombie until it is waited for.
 _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
@@ -38,17 +34,24 @@ def start(
     home = home or place.folder()
     for fault in faults or []:
         parse_fault(fault)
-    if _answers(home):
-        for fault in faults or []:
-            place.ask(home, "POST", "/faults", {"fault": fault})
-        return home
+    # Two notebooks may start it in the same second: the second one waits, and finds it running.
+    with place.turn(home):
+        if _answers(home):
+            for fault in faults or []:
+                place.ask(home, "POST", "/faults", {"fault": fault})
+        else:
+            _launch(home, [str(port or "any"), str(speed), *(faults or [])])
+    return home
+
+
+def _launch(home: Path, words: list[str]) -> None:
+    """Start the process and return once it answers."""
     place.secret(home)
-    number = port or _free_port(place.port(home))
     log = home / "rehearsal.log"
-    command = [sys.executable, "-m", "provisioning.rehearsal.service", str(home), str(number), str(speed)]
+    command = [sys.executable, "-m", "provisioning.rehearsal.service", str(home), *words]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command + (faults or []),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -63,12 +66,8 @@ def start(
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             process.kill()
             _CHILDREN.pop(home).wait()
-            # Two notebooks may start it in the same second; one of the two processes gives way.
-            if _answers(home):
-                return home
-            raise RuntimeError(f"the rehearsal did not start at port {number} (taken by another program?):\n{tail}")
+            raise RuntimeError(f"the rehearsal did not start:\n{tail}")
         time.sleep(0.1)
-    return home
 
 
 def stop(home: Path | None = None) -> bool:
@@ -94,16 +93,3 @@ def _answers(home: Path) -> bool:
             return False
         time.sleep(0.2)
     return True
-
-
-def _free_port(last: int | None) -> int:
-    """Return the first free port of: the last one used, the usual one, any."""
-    for number in (last, USUAL_PORT):
-        if number:
-            with contextlib.suppress(OSError), socket.socket() as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(("127.0.0.1", number))
-                return number
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]

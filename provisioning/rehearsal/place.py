@@ -1,11 +1,15 @@
 """Where the rehearsal keeps its files, and how to reach the one that runs."""
 
+import contextlib
 import fcntl
 import json
 import os
 import secrets
+import tempfile
+import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,9 +33,14 @@ def secret(home: Path) -> str:
     path = home / "secret"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
+        # Written aside and linked into place: of two processes the slower one keeps the first one's secret, and nobody
+        # reads half of it.
+        descriptor, draft = tempfile.mkstemp(dir=home)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(secrets.token_hex(16))
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, path)
+        Path(draft).unlink()
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -54,24 +63,47 @@ def is_alive(home: Path) -> bool:
         return False
 
 
-def lock(home: Path) -> TextIO | None:
-    """Return the folder's lock, held until it is closed, or None when a process that serves the folder holds it."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = (home / "lock").open("w", encoding="utf-8")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        file.close()
-        return None
+def lock(home: Path, patience_s: float = 1.0) -> TextIO | None:
+    """Return the folder's lock, held until it is closed, or None when a process that serves the folder holds it.
+
+    Args:
+        home: The rehearsal's folder.
+        patience_s: How long to go on trying, in seconds: longer than `is_served` holds the lock to look at it.
+    """
+    deadline = time.monotonic() + patience_s
+    while (file := _locked(home, fcntl.LOCK_EX)) is None and time.monotonic() < deadline:
+        time.sleep(0.05)
     return file
 
 
 def is_served(home: Path) -> bool:
     """Return whether a process serves the folder, be it too busy to answer, or just starting or ending."""
-    held = lock(home)
-    if held is not None:
-        held.close()
-    return held is None
+    # A shared lock: two who look at the same time do not take each other for a server.
+    looked = _locked(home, fcntl.LOCK_SH)
+    if looked is not None:
+        looked.close()
+    return looked is None
+
+
+@contextlib.contextmanager
+def turn(home: Path) -> Iterator[None]:
+    """Let one process at a time start the folder's rehearsal; the others wait for their turn."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (home / "turn").open("w", encoding="utf-8") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _locked(home: Path, kind: int) -> TextIO | None:
+    """Return the open lock file once locked, or None when somebody else's lock is in the way."""
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = (home / "lock").open("w", encoding="utf-8")
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except OSError:
+        file.close()
+        return None
+    return file
 
 
 def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, patience_s: float = 60.0) -> Any:

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 
@@ -13,13 +14,17 @@ from provisioning.rehearsal.app import build
 from provisioning.rehearsal.clock import Clock
 from provisioning.rehearsal.world import World
 
+#: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
+USUAL_PORT = 35077
+_KEEP_ALIVE_S = 600
+
 
 def main(folder: str, port: str, speed: str, *faults: str) -> None:
     """Serve a folder's world on loopback until told to stop.
 
     Args:
         folder: The rehearsal's folder; it must hold the file `secret`.
-        port: TCP port at 127.0.0.1.
+        port: TCP port at 127.0.0.1; `any`: the last one used here when it is free, else the usual one, else any.
         speed: How many times shorter waits are; see `Clock`.
         faults: Faults to arm at the start.
     """
@@ -38,11 +43,32 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     def stop() -> None:
         server.should_exit = True
 
-    app = build(world, stop)
-    config = uvicorn.Config(app, host="127.0.0.1", port=int(port), log_level="warning", timeout_graceful_shutdown=2)
+    listener = _listen([int(port)] if port != "any" else [place.port(path), USUAL_PORT, 0])
+    # A connection that is closed at the very moment at which a client asks again looks like a broken service.
+    # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
+    config = uvicorn.Config(
+        build(world, stop), log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=_KEEP_ALIVE_S
+    )
     server = uvicorn.Server(config)
-    (path / "state.json").write_text(json.dumps({"port": int(port), "pid": os.getpid()}), encoding="utf-8")
-    server.run()
+    state = {"port": listener.getsockname()[1], "pid": os.getpid()}
+    (path / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    server.run(sockets=[listener])
+
+
+def _listen(ports: list[int | None]) -> socket.socket:
+    """Return a socket bound to the first of some ports that is free; 0 stands for any."""
+    for port in ports:
+        listener = socket.socket()
+        # Else a port stays taken for a minute after its last connection.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            if port is not None:
+                listener.bind(("127.0.0.1", port))
+                return listener
+        except OSError:
+            pass
+        listener.close()
+    sys.exit(f"port {ports[0]} cannot be had (taken by another program?)")
 
 
 if __name__ == "__main__":

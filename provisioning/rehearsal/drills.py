@@ -1,0 +1,150 @@
+"""Faults as a drill: what each does, what one sees then, and how to arm them from a notebook; never on Chameleon."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from provisioning import lab
+from provisioning.clock import MachineClock
+from provisioning.errors import ProvisioningError
+from provisioning.rehearsal import place
+from provisioning.rehearsal.faults import FAULTS
+
+#: What the course's own cells show when the fault strikes.
+SEEN: dict[str, str] = {
+    "no-hosts": "Reserve says that nothing is free; the planner reads the calendar again.",
+    "lease-error": "The step 'Lease is active' fails: release, and reserve another node by name.",
+    "server-error": "The step 'Server boots' fails; Resume removes the failed server and boots once more.",
+    "container-error": "The step 'Container starts' fails; Resume removes it and starts another.",
+    "server-conflict": "The boot is tried again by itself, and goes on.",
+    "no-floating-ip": "The step 'Floating IP is bound' fails: somebody has to give addresses back.",
+    "ssh-never": "The step 'SSH answers' runs into its time-out: boot again on the same lease.",
+    "ssh-late": "The step 'SSH answers' takes far longer than usual, and then goes on.",
+    "slow-boot": "The step 'Server boots' takes far longer than usual, up to its time-out; Resume waits on.",
+    "token-401": "Signing in is refused: look at the credentials, then run the cell again.",
+    "session-401": "Nothing: python-chi signs in again by itself.",
+    "token-expiry": "Nothing: python-chi signs in again by itself when the token has run out.",
+    "service-503": "The request fails once; the steps try it again, Reserve asks you to.",
+    "lease-ends": "Whatever runs stops with 'the lease has ended': reserve a new block.",
+    "network-503": "The step is tried again by itself, and goes on.",
+    "compute-503": "The step is tried again by itself, and goes on.",
+    "upload-cut": "Copying into the container goes on in smaller pieces by itself.",
+}
+
+
+class NotRehearsingError(ProvisioningError):
+    """This process talks to the real Chameleon, or to nothing."""
+
+    likely = "This is Chameleon itself, or the rehearsal was not switched on in this kernel."
+    way_out = "On a laptop: `from provisioning import rehearsal; rehearsal.use()` in the notebook's first cell."
+
+
+class NoRehearsalAnswersError(ProvisioningError):
+    """The rehearsal that this process was turned to is gone."""
+
+    likely = "It was stopped, or the computer was restarted."
+    way_out = "`python -m provisioning rehearsal up` starts it again, with everything that was in it."
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault, as a student practises with it."""
+
+    name: str
+    #: What goes wrong, in a sentence.
+    what: str
+    #: What one sees then in the course's notebooks.
+    seen: str
+    #: How often it will strike yet: 0 while it is off, -1 for always.
+    strikes: int
+
+
+def drills() -> tuple[Drill, ...]:
+    """Return every fault with whether it is armed."""
+    armed = {fault["name"]: int(fault["times"]) for fault in _ask("GET", "/faults")["armed"]}
+    return tuple(Drill(name, fault.what, SEEN[name], armed.get(name, 0)) for name, fault in FAULTS.items())
+
+
+def arm(name: str, times: int = 1) -> None:
+    """Let a fault strike.
+
+    Args:
+        name: of the fault, or the command line's full spelling of it.
+        times: how often; -1 for always.
+    """
+    spelled = name if ":" in name else f"{name}:{'always' if times < 0 else times}"
+    _ask("POST", "/faults", {"fault": spelled})
+
+
+def disarm(name: str | None = None) -> None:
+    """Switch one fault off, or all of them."""
+    _ask("DELETE", f"/faults?name={name}" if name else "/faults")
+
+
+def advance(by: timedelta) -> datetime:
+    """Move the calendar forward and return its new present, with time zone UTC."""
+    return _moment(_ask("POST", "/clock", {"advance_s": by.total_seconds()})["now"])
+
+
+def advance_to(moment: datetime) -> datetime:
+    """Move the calendar to a moment, unless that has gone by; return its present, with time zone UTC."""
+    now = PlayedClock().now()
+    # A second beyond it: what begins at that moment has begun.
+    return advance(moment - now + timedelta(seconds=1)) if moment > now else now
+
+
+def status() -> Mapping[str, Any]:
+    """Return the clock, the armed faults and everything that exists, for all students."""
+    return _ask("GET", "/status")
+
+
+def status_text(now: Mapping[str, Any]) -> str:
+    """Return the testbed's state in a few lines.
+
+    Args:
+        now: from :func:`status`.
+    """
+    ahead = timedelta(seconds=round(now["advanced_s"]))
+    lines = [
+        f"calendar: {_moment(now['now']):%a %d %b %Y %H:%M} UTC" + (f", {ahead} ahead of the real one" if ahead else ""),
+        f"waits are {now['speed']:.0f} times shorter than on Chameleon",
+    ]
+    for kind in ("leases", "servers", "containers"):
+        alive = [row for row in now[kind] if row["status"] not in ("TERMINATED", "DELETED")]
+        shown = ", ".join(f"{row['name']} {row['status']} at {row['site']}" for row in alive[:6])
+        more = f", and {len(alive) - 6} more" if len(alive) > 6 else ""
+        lines.append(f"{kind}: {shown or 'none'}{more}")
+    return "\n".join(lines)
+
+
+class PlayedClock(MachineClock):
+    """The rehearsal's calendar: the machine's own time and what it was moved forward by."""
+
+    def now(self) -> datetime:
+        """Return the testbed's present with time zone UTC."""
+        try:
+            return super().now() + timedelta(seconds=float(status()["advanced_s"]))
+        except ProvisioningError:
+            return super().now()
+
+
+def site_clock() -> MachineClock:
+    """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
+    return PlayedClock() if lab.rehearsing() else MachineClock()
+
+
+def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    if not lab.rehearsing():
+        raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
+    try:
+        return place.ask(place.folder(), method, path, body)
+    except place.RehearsalDownError as error:
+        raise NoRehearsalAnswersError("no rehearsal answers at its port") from error
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
