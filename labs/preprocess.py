@@ -7,7 +7,7 @@ the next. It needs numpy and Pillow only: a small server or a Raspberry Pi does 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,21 +24,41 @@ IMAGENET_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
 IMAGENET_STD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
 
+#: What each of the 256 levels of a colour becomes, one row a channel: (level / 255 - mean) / deviation in float32.
+#: Looking a level up gives the very bits that computing it for each pixel gives, in a tenth of the time.
+_NORMALIZED: np.ndarray = (
+    (np.arange(256, dtype=np.float32) / 255.0)[None, :] - np.array(IMAGENET_MEAN, np.float32)[:, None]
+) / np.array(IMAGENET_STD, np.float32)[:, None]
+
+
+#: How Pillow says that a file claims absurdly many pixels: it warns from 89 million on, and refuses from 179 million.
+_BOMBS = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+
+
 class ImageDecodeError(ValueError):
     """The bytes are not a picture that Pillow can read; a server answers this with 4xx, not 500."""
 
 
-def load_image(source: str | Path | bytes) -> Image.Image:
+class ImageTooLargeError(ImageDecodeError):
+    """The picture has more pixels than were allowed; it was not decoded."""
+
+
+def load_image(
+    source: str | Path | bytes, *, formats: Sequence[str] | None = None, max_pixels: int | None = None
+) -> Image.Image:
     """Return a picture as RGB.
 
     Args:
         source: Path of an image file, or the file's bytes.
+        formats: Formats that are tried, by Pillow's names such as 'JPEG'; all that it knows when None.
+        max_pixels: Most pixels that are decoded. A few hundred bytes can claim to be a gigapixel.
 
     Returns:
         The decoded picture, any size, mode RGB.
 
     Raises:
         FileNotFoundError: There is no file at this path.
+        ImageTooLargeError: It has more than ``max_pixels``.
         ImageDecodeError: The content is empty, truncated or not an image; often it is still base64 text
             or a data URL that has to be decoded first.
     """
@@ -47,14 +67,29 @@ def load_image(source: str | Path | bytes) -> Image.Image:
     else:
         name, content = str(source), Path(source).read_bytes()
     try:
-        with Image.open(io.BytesIO(content)) as image:
-            return image.convert("RGB")
+        with Image.open(io.BytesIO(content), formats=formats) as image:
+            if max_pixels is not None and image.width * image.height > max_pixels:
+                raise ImageTooLargeError(
+                    f"the picture has {image.width} × {image.height} pixels, and {max_pixels / 1e6:g} million are the "
+                    "limit; make it smaller before sending it, the model sees 224 × 224 of them"
+                )
+            return _rgb(image)
+    except ImageTooLargeError:
+        raise
     # Pillow reports a broken file through any of these, depending on the format and on where it breaks.
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, *_BOMBS) as error:
         raise ImageDecodeError(
             f"cannot decode {name} as an image ({error}); send the raw bytes of a JPEG or PNG file, "
             "not base64 text, and check that the upload was complete"
         ) from error
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Return the picture as RGB, decoded; it is not copied when it is RGB already."""
+    if image.mode != "RGB":
+        return image.convert("RGB")
+    image.load()
+    return image
 
 
 def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
@@ -67,7 +102,7 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     Returns:
         An RGB picture of `size_px` by `size_px`.
     """
-    image = image.convert("RGB")
+    image = _rgb(image)
     width, height = image.size
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
     if width <= height:
@@ -79,18 +114,23 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     return image.crop((left, top, left + size_px, top + size_px))
 
 
-def to_input(image: Image.Image) -> np.ndarray:
+def to_input(image: Image.Image, out: np.ndarray | None = None) -> np.ndarray:
     """Return a picture as the model's input, without the batch axis.
 
     Args:
         image: Picture of any size and mode.
+        out: float32 array of shape (3, 224, 224) to write into, such as one row of a batch; a new one when None.
 
     Returns:
         float32 array of shape (3, 224, 224), channels red, green, blue, about -2.2 to 2.7.
     """
-    pixels = np.asarray(crop(image), dtype=np.float32) / 255.0
-    pixels = (pixels - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
-    return np.ascontiguousarray(pixels.transpose(2, 0, 1))
+    pixels = np.asarray(crop(image))
+    if out is None:
+        out = np.empty((3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
+    for channel, levels in enumerate(_NORMALIZED):
+        # 'clip' lets numpy write straight into `out`; a byte is never outside 0 to 255.
+        np.take(levels, pixels[:, :, channel], out=out[channel], mode="clip")
+    return out
 
 
 def load_batch(paths: Iterable[str | Path]) -> np.ndarray:

@@ -12,6 +12,7 @@ from labs.preprocess import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImageDecodeError,
+    ImageTooLargeError,
     crop,
     load_batch,
     load_image,
@@ -57,6 +58,28 @@ def test_an_input_has_the_stated_form() -> None:
     assert red.flags.c_contiguous
     expected = [(value - mean) / std for value, mean, std in zip((1, 0, 0), IMAGENET_MEAN, IMAGENET_STD, strict=True)]
     np.testing.assert_allclose(red[:, 5, 7], expected, rtol=1e-6)
+
+
+def test_looking_levels_up_gives_the_bits_that_computing_gives() -> None:
+    """The table is a shortcut and not another recipe; written into a batch's row it is the same again."""
+    image = _picture(300, 260)
+    computed = np.asarray(crop(image), np.float32) / 255.0
+    computed = (computed - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+    batch = np.zeros((2, 3, 224, 224), np.float32)
+    to_input(image, out=batch[1])
+    np.testing.assert_array_equal(to_input(image), computed.transpose(2, 0, 1))
+    np.testing.assert_array_equal(batch[1], to_input(image))
+    assert not batch[0].any()
+
+
+def test_a_picture_of_too_many_pixels_is_refused_undecoded() -> None:
+    """The limit is judged from the file's header, and a format that is not listed is not tried."""
+    content = _encoded(_picture(300, 200), "PNG")
+    assert load_image(content, max_pixels=60_000).size == (300, 200)
+    with pytest.raises(ImageTooLargeError, match="300 × 200"):
+        load_image(content, max_pixels=59_999)
+    with pytest.raises(ImageDecodeError):
+        load_image(content, formats=("JPEG",))
 
 
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
