@@ -47,7 +47,8 @@ def lease(document: Mapping[str, Any]) -> Lease:
         start=_certain(document["start_date"]),
         end=_certain(document["end_date"]),
         reservations=tuple(
-            Reservation(str(each["id"]), each.get("resource_type", "")) for each in document.get("reservations", [])
+            Reservation(str(each["id"]), each.get("resource_type", ""), each.get("resource_properties") or "")
+            for each in document.get("reservations", [])
         ),
         owner_id=document.get("user_id") or "",
         created=moment(document.get("created_at")),

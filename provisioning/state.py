@@ -72,6 +72,10 @@ class StateFile:
             record = self._steps.get(name, StepRecord())
             return StepRecord(**{**asdict(record)})
 
+    def steps(self) -> dict[str, StepRecord]:
+        """Return a copy of every step's record, by name, in the order in which they were begun."""
+        return {name: self.step(name) for name in tuple(self._steps)}
+
     def facts(self, name: str) -> dict[str, Any]:
         """Return a copy of what the step remembered."""
         return self.step(name).facts

@@ -1,10 +1,8 @@
 """The seam between this room and a testbed: a protocol and the plain values that cross it.
 
 Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
-python-chi. Two things implement it: :mod:`provisioning.chameleon` through python-chi, for the real sites and for the
-rehearsal testbed alike, and a few dozen lines of memory in the tests.
-
-Calls are single requests. None waits: the steps poll, so that a wait can report progress and be cancelled.
+python-chi. :mod:`provisioning.chameleon` implements it, for the real sites and for the rehearsal alike; tests do it
+in memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 
 from __future__ import annotations
@@ -29,6 +27,8 @@ class Reservation:
     id: str
     #: Blazar's resource type: ``physical:host``, ``device``, ``flavor:instance``.
     resource_type: str
+    #: What was asked for, as Blazar keeps it: ``["==", "$node_name", "liqid01"]``; empty where it keeps nothing.
+    condition: str = ""
 
 
 @dataclass(frozen=True)
