@@ -20,7 +20,9 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve
 console = Console()
 
 Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
-Only = Annotated[list[int] | None, typer.Option("--lesson", help="Only this lesson, such as 11; may be repeated.")]
+Only = Annotated[
+    list[int] | None, typer.Option("--lesson", help="Only this lesson, such as 11; 14 means 14b too. May be repeated.")
+]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")]
 
 
@@ -79,7 +81,7 @@ def _chosen(part: int | None, numbers: list[int] | None) -> list[Lesson]:
     """
     wanted = [lesson for lesson in lessons(part=part) if not numbers or lesson.number in numbers]
     if not wanted:
-        known = ", ".join(f"{lesson.number:02d}" for lesson in lessons())
+        known = ", ".join(lesson.label for lesson in lessons())
         raise LessonError(f"no such lesson; there are {known}")
     return wanted
 

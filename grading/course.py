@@ -1,4 +1,7 @@
-"""The course's lessons, found by their names: ``notebooks/<part>/NN_verb_phrase.py``."""
+"""The course's lessons, found by their names: ``notebooks/<part>/NN_verb_phrase.py``.
+
+A lesson too long for one sitting continues under the same number: ``14_…``, ``14b_…``, ``14c_…``.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from labs.workspace import PROJECT_DIR
 #: Where the lessons live.
 NOTEBOOKS_DIR = PROJECT_DIR / "notebooks"
 
-_LESSON_NAME = re.compile(r"(\d{2})_[a-z0-9_]+\.py")
+_LESSON_NAME = re.compile(r"(\d{2})[a-z]?_[a-z0-9_]+\.py")
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,11 @@ class Lesson:
     def number(self) -> int:
         """Place in the course, from the file's name."""
         return int(self.source.name[:2])
+
+    @property
+    def label(self) -> str:
+        """Number as it is written, such as '11' or '14b'."""
+        return self.name.partition("_")[0]
 
     @property
     def part(self) -> int:
@@ -50,5 +58,5 @@ def lessons(*, part: int | None = None, root: Path = NOTEBOOKS_DIR) -> list[Less
         root: Folder that holds the parts.
     """
     found = [Lesson(path) for path in root.glob("[0-9]_*/*.py") if _LESSON_NAME.fullmatch(path.name)]
-    found.sort(key=lambda lesson: lesson.number)
+    found.sort(key=lambda lesson: lesson.name)
     return [lesson for lesson in found if part is None or lesson.part == part]

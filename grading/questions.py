@@ -25,26 +25,21 @@ def questions_page() -> str:
         "Generated from the checkpoints by `python -m grading questions`.",
     ]
     for lesson in lessons():
-        of_lesson = [one for one in public if one.lesson == lesson.number]
+        asked = [cell.metadata.checkpoint for cell in checkpoint_cells(build(lesson))]
+        of_lesson = sorted((one for one in public if one.id in asked), key=lambda one: asked.index(one.id))
         if of_lesson:
-            lines += _section(lesson, _as_asked(lesson, of_lesson))
+            lines += _section(lesson, of_lesson)
     return "\n".join(lines) + "\n"
 
 
-def _as_asked(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[Checkpoint]:
-    """Return checkpoints in the order in which the lesson asks for them."""
-    order = [cell.metadata.checkpoint for cell in checkpoint_cells(build(lesson))]
-    return sorted(checkpoints, key=lambda one: order.index(one.id) if one.id in order else len(order))
-
-
 def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
-    words = lesson.name[3:].replace("_", " ")
+    words = lesson.name.partition("_")[2].replace("_", " ")
     link = f"{lesson.source.parent.name}/{lesson.notebook.name}"
     points = sum(one.points for one in checkpoints)
     rows = [f"| `{one.id}` | {one.title} | {one.points} |" for one in checkpoints]
     return [
         "",
-        f"## [{lesson.number:02d} {words[:1].upper()}{words[1:]}]({link}) ({_points(points)})",
+        f"## [{lesson.label} {words[:1].upper()}{words[1:]}]({link}) ({_points(points)})",
         "",
         "| checkpoint | asks for | points |",
         "|---|---|---:|",

@@ -128,8 +128,11 @@ class Registry:
 
 
 def place_of(module: str) -> tuple[str, int]:
-    """Return part and lesson number of a module of checkpoints: '….model.lesson_11_samples' → ('model', 11)."""
-    found = re.search(r"\.([a-z]+)\.lesson_(\d+)(_\w+)?$", module)
+    """Return part and lesson number of a module of checkpoints: '….model.lesson_11_samples' → ('model', 11).
+
+    The sittings of one lesson share its number: '….model.lesson_14b_forms' → ('model', 14).
+    """
+    found = re.search(r"\.([a-z]+)\.lesson_(\d+)[a-z]?(_\w+)?$", module)
     return (found[1], int(found[2])) if found else ("", 0)
 
 

@@ -24,6 +24,15 @@ def test_lessons_are_in_the_order_of_their_numbers(tmp_path: Path):
     assert found[0].notebook == tmp_path / "0_start" / "00_c.ipynb"
 
 
+def test_a_long_lesson_goes_on_under_the_same_number(tmp_path: Path):
+    """Its sittings follow one another, before the next number, and share the number that rehearsals ask for."""
+    (tmp_path / "1_model").mkdir()
+    for name in ("15_d", "14b_b", "14_z", "14c_a", "14B_x", "14bb_x"):
+        (tmp_path / "1_model" / f"{name}.py").touch()
+    found = lessons(root=tmp_path)
+    assert [(one.label, one.number) for one in found] == [("14", 14), ("14b", 14), ("14c", 14), ("15", 15)]
+
+
 def test_the_page_of_questions_names_every_checkpoint_with_its_points():
     """Students plan by it."""
     page = questions_page()
