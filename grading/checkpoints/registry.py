@@ -16,7 +16,7 @@ from grading.checkpoints.verdict import Verdict, failed
 Judge = Callable[[list[dict]], Verdict]
 
 #: The parts of the course that have checkpoints: the packages beside this file, in the course's order.
-PARTS = ("start", "model")
+PARTS = ("start", "model", "edge", "system")
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")

@@ -1,0 +1,1 @@
+"""Checkpoints of part 2: serving on an edge device."""

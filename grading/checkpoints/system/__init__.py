@@ -1,0 +1,1 @@
+"""Checkpoints of part 3: system optimizations."""
