@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -91,6 +91,7 @@ def quantize_within_budget(
     *,
     max_loss: float,
     max_reverted: int | None = None,
+    ranking: Sequence[str] | None = None,
     state_path: str | Path | None = None,
     on_progress: OnProgress = silent,
 ) -> BudgetResult:
@@ -106,6 +107,8 @@ def quantize_within_budget(
         labels: int (N,), their classes.
         max_loss: Allowed loss of top-1 accuracy, 0 to 1: 0.01 is one point.
         max_reverted: Give back this many layers at most; any number when None.
+        ranking: Names of layers in the order in which they are given back, the most sensitive first, as in
+            ``layer_sensitivity(…)["node"]``; worked out on a few of the tuning pictures when None.
         state_path: JSON file that keeps the steps. A search that was cancelled goes on from it, and one with a tighter
             budget starts where the looser one ended. It is ignored when anything that matters has changed.
         on_progress: Told before each trial; raising from it cancels, with the steps so far kept.
@@ -124,7 +127,7 @@ def quantize_within_budget(
         model = quantize_static(path, quantized_path, calibration, form, keep_float=kept_float)
         return top1(logits_of(model.path, images), labels), model.size_bytes
 
-    def ranking() -> list[str]:
+    def ranked() -> list[str]:
         few = images[:: max(1, len(images) // 32)][:32]
         listener = part(on_progress, 0.05, 0.4)
         return layer_sensitivity(path, calibration, form, few, on_progress=listener)["node"].tolist()
@@ -135,7 +138,7 @@ def quantize_within_budget(
         yield BudgetStep("", True, kept, accuracy, target - accuracy, 1.0, size)
         if limit == 0:
             return  # the ranking would be made for nothing
-        for index, name in enumerate(memory.recall("ranking", ranking)):
+        for index, name in enumerate(memory.recall("ranking", ranked) if ranking is None else ranking):
             if len(kept) >= limit:
                 return
             on_progress(0.4 + 0.6 * index / total, f"loss {target - best:.3f}: trying {name} in float32")

@@ -65,6 +65,17 @@ def test_only_the_planted_layer_is_given_back(fragile, images, tmp_path) -> None
     assert json.loads(json.dumps(result.to_json()))["within_budget"] is True
 
 
+def test_a_ranking_that_is_known_is_followed(fragile, images, tmp_path, monkeypatch) -> None:
+    """Nothing is ranked again, and layers are tried in the order given."""
+    path, calibration, labels = fragile
+    monkeypatch.setattr(budget, "layer_sensitivity", None)
+    order = ["features.6.0/Conv", PLANTED]
+    common = (path, tmp_path / "b.onnx", calibration, FORM, images, labels)
+    result = quantize_within_budget(*common, max_loss=0.1, ranking=order)
+    assert [step.reverted for step in result.steps] == ["", *order]
+    assert result.within_budget
+
+
 def test_a_wide_budget_keeps_everything_integer(fragile, images, tmp_path) -> None:
     """Nothing is given back when the loss is allowed."""
     path, calibration, labels = fragile
