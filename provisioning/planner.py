@@ -97,17 +97,21 @@ def free_blocks(spec: PartSpec, rung: Rung, resources: Iterable[Resource], wish:
     Where several are free, the one whose next booking is furthest away is named, so that a lease can still be
     extended; equals go by name.
     """
-    usable = [resource for resource in resources if resource.reservable]
+    usable = list(resources)
     found = []
     for start in _full_hours(wish.earliest, wish.latest):
         end = block_end(start, spec.hours, rung.end_minute)
         if end > wish.latest or not _in_day(start, end, wish):
             continue
-        free = [resource for resource in usable if is_free(resource.bookings, start, end)]
-        if free:
-            free.sort(key=lambda resource: (-_room_after(resource.bookings, end).total_seconds(), resource.name))
+        if free := free_resources(usable, start, end):
             found.append(Block(rung, free[0].name, start, end, len(free) - 1))
     return tuple(found)
+
+
+def free_resources(resources: Iterable[Resource], start: datetime, end: datetime) -> list[Resource]:
+    """Return the machines that are free for the whole block, the one whose next booking is furthest away first."""
+    free = [each for each in resources if each.reservable and is_free(each.bookings, start, end)]
+    return sorted(free, key=lambda each: (-_room_after(each.bookings, end).total_seconds(), each.name))
 
 
 def block_end(start: datetime, hours: int, end_minute: int) -> datetime:

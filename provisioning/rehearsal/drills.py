@@ -109,7 +109,8 @@ def status_text(now: Mapping[str, Any]) -> str:
     """
     ahead = timedelta(seconds=round(now["advanced_s"]))
     lines = [
-        f"calendar: {_moment(now['now']):%a %d %b %Y %H:%M} UTC" + (f", {ahead} ahead of the real one" if ahead else ""),
+        f"calendar: {_moment(now['now']):%a %d %b %Y %H:%M} UTC"
+        + (f", {ahead} ahead of the real one" if ahead else ""),
         f"waits are {now['speed']:.0f} times shorter than on Chameleon",
     ]
     for kind in ("leases", "servers", "containers"):

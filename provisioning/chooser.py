@@ -1,0 +1,162 @@
+"""What a student has chosen, from the calendar to the lease: the planner draws it, and a lesson can drive it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from provisioning.booking import calendar_file, reservation_code
+from provisioning.clock import Clock
+from provisioning.context import pick_lease
+from provisioning.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
+from provisioning.planner import Block, calendars_of
+from provisioning.spec import Part, Rung, load_spec, resource_name
+from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
+from provisioning.timetable import Slot, Timetable, timetable
+
+#: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
+PAGE_DAYS = 7
+PAGES = 4
+
+
+class Chooser:
+    """One part's calendar, the block chosen in it, and the lease that comes of it.
+
+    Args:
+        part: of the course.
+        testbed_for: returns the testbed of a site's name.
+        zone: the student's.
+        clock: whose present decides what has gone by.
+        name: of the lease; the student's own when left out.
+    """
+
+    def __init__(
+        self, part: Part, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock, name: str | None = None
+    ):
+        self.spec = load_spec(part)
+        self.zone = zone
+        self.name = name or resource_name(part)
+        self.page = 0
+        self.rung: Rung = self.spec.ladder[0]
+        self.slot: Slot | None = None
+        self.node: str | None = None
+        #: The student's usable lease, and where it is; None while there is none.
+        self.lease: Lease | None = None
+        self.lease_rung: Rung | None = None
+        #: Rungs whose calendar could not be read, with the reason.
+        self.unread: Mapping[Rung, str] = {}
+        self._testbed_for = testbed_for
+        self._clock = clock
+        self._calendars: Mapping[Rung, Sequence[Resource]] = {}
+
+    def read(self, telling: Callable[[str], None] = lambda _site: None) -> None:
+        """Ask every site for its calendar and for a lease that is there already; choose the first block again.
+
+        Args:
+            telling: called with each site's name before it is asked; what it raises stops the reading.
+        """
+
+        def asked(site: str) -> Testbed:
+            telling(site)
+            return self._testbed_for(site)
+
+        self._calendars, self.unread = calendars_of(self.spec, asked)
+        self._find_lease()
+        self.choose(self._first_rung())
+
+    @property
+    def now(self) -> datetime:
+        """The present of the site, with time zone UTC."""
+        return self._clock.now()
+
+    @property
+    def rungs(self) -> tuple[Rung, ...]:
+        """Rungs that have a calendar, in the ladder's order."""
+        return tuple(self._calendars)
+
+    def table(self, rung: Rung | None = None, days: int = PAGE_DAYS) -> Timetable:
+        """Return the calendar page of a rung; the chosen one's when left out."""
+        now, rung = self.now, rung or self.rung
+        first = now.astimezone(self.zone).date() + timedelta(days=self.page * PAGE_DAYS)
+        return timetable(self.spec, rung, self._calendars.get(rung, ()), first, days, self.zone, now)
+
+    def choose(self, rung: Rung | None = None, start: datetime | None = None, node: str | None = None) -> Slot | None:
+        """Choose a rung, a beginning and a machine; what is left out becomes the first that is free.
+
+        Raises:
+            NoCapacityError: nothing is free at that beginning, or that machine is not.
+        """
+        rung = rung or self.rung
+        free = self.table(rung).free
+        slot = next((each for each in free if start in (None, each.start)), None)
+        if start is not None and slot is None:
+            raise NoCapacityError(f"no {rung.type} at {rung.site} is free for the block from {start:%a %d %b %H:%M %Z}")
+        if node is not None and (slot is None or node not in slot.free):
+            raise NoCapacityError(f"{node} is not free for that block")
+        self.rung, self.slot = rung, slot
+        self.node = node or (slot.free[0] if slot else None)
+        return slot
+
+    def turn_to(self, page: int) -> None:
+        """Turn the calendar to another week, 0 to 3, and choose its first free block."""
+        self.page = min(max(page, 0), PAGES - 1)
+        self.choose()
+
+    @property
+    def block(self) -> Block | None:
+        """The chosen block on the chosen machine; None when nothing is free on this page."""
+        if self.slot is None or self.node is None:
+            return None
+        return Block(self.rung, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
+
+    def reserve(self) -> Lease:
+        """Return the student's lease: the one that is there, else a new one of the chosen block.
+
+        Raises:
+            NoCapacityError: somebody was faster, or nothing was chosen; the calendar is read again by then.
+            LeaseFailedError: the site made a lease and could not fill it.
+            ProvisioningError: anything else that the site refused.
+        """
+        self._find_lease()
+        if self.lease is None:
+            block = self.block
+            if block is None:
+                raise NoCapacityError(f"nothing is chosen: no {self.rung.type} is free in this week")
+            if block.start < self.now:
+                raise WrongRequestError(
+                    "the beginning of the chosen block has gone by", way_out="Choose a later one in the calendar."
+                )
+            rung = block.rung
+            self.lease = self._testbed_for(rung.site).reserve(
+                LeaseRequest(self.name, rung.resource, rung.type, block.start, block.end, block.resource)
+            )
+            self.lease_rung = rung
+        if self.lease.status == "ERROR":
+            raise LeaseFailedError(f"the lease {self.lease.name!r} is in ERROR")
+        return self.lease
+
+    def code(self) -> str:
+        """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
+        return reservation_code(self.block, self.name) if self.block else "# nothing is free in this week"
+
+    def calendar_file(self) -> bytes:
+        """Return an ``.ics`` file of the chosen block, or nothing."""
+        return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
+
+    def _first_rung(self) -> Rung:
+        free = (rung for rung in self._calendars if self.table(rung).free)
+        return next(free, next(iter(self._calendars), self.spec.ladder[0]))
+
+    def _find_lease(self) -> None:
+        self.lease = self.lease_rung = None
+        for site in dict.fromkeys(rung.site for rung in self._calendars):
+            try:
+                lease = pick_lease(self._testbed_for(site).leases(), self.name)
+            except ProvisioningError:
+                # The calendar above was read; a lease that cannot be seen now is found at the next reading.
+                continue
+            if lease is not None:
+                self.lease = lease
+                self.lease_rung = next(rung for rung in self.spec.ladder if rung.site == site)
+                return

@@ -1,0 +1,14 @@
+"""What the reservation lessons show: planner, progress, countdown and the switchboard of faults.
+
+Every function returns an object that a notebook shows as a live widget; ``.text`` and ``print`` give the same content
+in words and columns, and its methods do what its buttons do, for notebooks that run without anybody at the mouse.
+Nothing is computed here: the planner's state is `provisioning.chooser`, the progress's `provisioning.attempt`, the
+faults' `provisioning.rehearsal.drills`.
+"""
+
+from provisioning.widgets.countdown import lease_countdown
+from provisioning.widgets.faults import faults
+from provisioning.widgets.planner import planner
+from provisioning.widgets.progress import provisioning_progress
+
+__all__ = ["faults", "lease_countdown", "planner", "provisioning_progress"]

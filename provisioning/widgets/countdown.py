@@ -1,0 +1,127 @@
+"""What is left of the lease, minute by minute, against the lessons that are still to come."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime
+from html import escape
+from zoneinfo import ZoneInfo
+
+import ipywidgets
+
+from provisioning import lab
+from provisioning.clock import Clock
+from provisioning.lessons import lessons_left_s, lessons_on_machine
+from provisioning.progress import LeaseLeft, lease_left
+from provisioning.rehearsal.drills import site_clock
+from provisioning.runner import Run
+from provisioning.spec import Part
+from provisioning.testbed import Lease
+from provisioning.widgets.clicks import has_kernel
+from provisioning.widgets.shown import Shown
+from provisioning.widgets.theme import STYLE, card, heading
+from provisioning.zones import find_zone
+
+REDRAW_S = 20.0
+
+
+def lease_countdown(
+    of: Run | Lease, part: Part | None = None, *, at: str | None = None, clock: Clock | None = None
+) -> LeaseCountdown:
+    """Return the countdown of a lease.
+
+    Args:
+        of: the run that used the lease (its step 'lease' is done), or the lease itself.
+        part: of the course; needed beside a lease.
+        at: number of the lesson that comes next, such as ``"12"``; the part's first when left out.
+        clock: of the sites.
+
+    Raises:
+        ValueError: the end of the lease is not known, or the part has no such lesson.
+    """
+    if isinstance(of, Run):
+        end = of.state.facts("lease").get("end")
+        if end is None:
+            raise ValueError("the run has not found its lease yet: bring the machine up first")
+        name, end, part = of.settings.name, datetime.fromisoformat(end), of.settings.spec.part
+    else:
+        name, end = of.name, of.end
+    if part is None:
+        raise ValueError("say which part the lease is for: lease_countdown(lease, 'model')")
+    return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone())
+
+
+class LeaseCountdown(Shown):
+    """The widget.
+
+    Args:
+        name: of the lease.
+        end: of the lease, with time zone.
+        part: of the course.
+        at: number of the lesson that comes next.
+        clock: of the sites.
+        zone: the student's.
+    """
+
+    def __init__(self, name: str, end: datetime, part: Part, at: str | None, clock: Clock, zone: ZoneInfo) -> None:
+        self.name, self.end, self.part, self.zone = name, end, part, zone
+        self.rehearsed = lab.rehearsing()
+        self._clock = clock
+        lessons = lessons_on_machine(part)
+        lessons_left_s(part, at)  # an unknown number is refused here, not in the browser
+        options = [(f"{each.number} {each.title} ({each.minutes} min)", each.number) for each in lessons]
+        self.lesson = ipywidgets.Dropdown(
+            options=options,
+            value=at or (lessons[0].number if lessons else None),
+            description="Next lesson",
+            layout=ipywidgets.Layout(width="100%", max_width="560px"),
+            style={"description_width": "88px"},
+        )
+        self.lesson.observe(lambda _: self.draw(), "value")
+        self._head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        self._left = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        self.live = ipywidgets.VBox([self._head, self.lesson, self._left]).add_class("msl").add_class("msl-card")
+        self.draw()
+        if has_kernel():
+            threading.Thread(target=self._tick, name="lease-countdown", daemon=True).start()
+
+    @property
+    def left(self) -> LeaseLeft:
+        """What is left, with a warning when the lessons from the chosen one on do not fit."""
+        left_s = lessons_left_s(self.part, self.lesson.value)
+        return lease_left(self.end, self._clock.now(), left_s)
+
+    @property
+    def text(self) -> str:
+        """The countdown in one or two lines."""
+        played = " (rehearsal)" if self.rehearsed else ""
+        return f"{self.name}{played}: {self.left.text()}\n{self._until()}, {self._next()}"
+
+    @property
+    def html(self) -> str:
+        """The same as a still picture."""
+        body = f"{self._words()}<p class='msl-sub'>{escape(self._next())}</p>"
+        return card("What is left of the lease", body, self.rehearsed, f"{self.name}, {self._until()}")
+
+    def draw(self) -> None:
+        """Bring the picture up to date."""
+        head = heading("What is left of the lease", self.rehearsed, f"{self.name}, {self._until()}")
+        self._head.value = f'{STYLE}<div class="msl">{head}</div>'
+        self._left.value = f'<div class="msl" role="timer">{self._words()}</div>'
+
+    def _words(self) -> str:
+        left = self.left
+        if left.warning:
+            return f'<div class="msl-note msl-bad"><p>{escape(left.text())}</p></div>'
+        return f'<p class="msl-strong">{escape(left.text())}; the remaining lessons fit.</p>'
+
+    def _until(self) -> str:
+        return f"ends {self.end.astimezone(self.zone):%a %d %b %H:%M %Z}"
+
+    def _next(self) -> str:
+        return f"next lesson: {self.lesson.label}" if self.lesson.value else "no lesson waits for it"
+
+    def _tick(self) -> None:
+        while self.left.left.total_seconds() > 0:
+            threading.Event().wait(REDRAW_S)
+            self.draw()

@@ -1,0 +1,183 @@
+"""Bringing a machine up, watched: each step, its log, what it still takes, Cancel and Resume; then the links."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import ipywidgets
+from IPython.display import display
+
+from provisioning import lab
+from provisioning.attempt import Attempt, Link
+from provisioning.clock import Clock
+from provisioning.errors import ProvisioningError
+from provisioning.lessons import lessons_left_s
+from provisioning.progress import LeaseLeft
+from provisioning.rehearsal.drills import site_clock
+from provisioning.runner import Event, Run
+from provisioning.widgets import progress_view as view
+from provisioning.widgets.clicks import has_kernel, hear_while_busy, heard_while_busy
+from provisioning.widgets.shown import Shown, Still
+from provisioning.widgets.theme import STYLE
+
+#: Seconds between two redraws while steps run, and while only the lease's time goes on.
+REDRAW_RUNNING_S = 0.5
+REDRAW_DONE_S = 20.0
+
+
+def provisioning_progress(run: Run, *, at: str | None = None, clock: Clock | None = None) -> ProvisioningProgress:
+    """Return the progress of a run; nothing begins before ``run()`` or a click on its button.
+
+    Args:
+        run: from ``lab.prepare(part, …)``.
+        at: number of the part's lesson that comes next, such as ``"12"``; its first lesson when left out.
+        clock: of the sites.
+
+    Raises:
+        ValueError: the part has no such lesson.
+    """
+    return ProvisioningProgress(Attempt(run, clock or site_clock()), at)
+
+
+class ProvisioningProgress(Shown):
+    """The widget. Call ``run()`` in a cell that later cells depend on; show the object itself to start by click.
+
+    Args:
+        attempt: its state.
+        at: number of the lesson that comes next.
+    """
+
+    def __init__(self, attempt: Attempt, at: str | None = None) -> None:
+        self.attempt = attempt
+        self.rehearsed = lab.rehearsing()
+        self._lessons_left_s = lessons_left_s(attempt.run.settings.spec.part, at)
+        self._handle: Any = None
+        self._worker: threading.Thread | None = None
+        self._ticker: threading.Thread | None = None
+        self._changed = threading.Event()
+        self._build()
+        self.draw()
+
+    @property
+    def links(self) -> dict[str, str]:
+        """The ways to the machine by name (``jupyter``, ``ssh``, ``tunnel``); empty before it is up."""
+        return {link.name: link.value for link in self.attempt.links}
+
+    @property
+    def left(self) -> LeaseLeft | None:
+        """What is left of the lease; None before it is known."""
+        return self.attempt.lease_left(self._lessons_left_s)
+
+    @property
+    def text(self) -> str:
+        """Steps, links and countdown in words and columns."""
+        played = "Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else ""
+        left = self.left if self.attempt.state == "done" else None
+        return played + self.attempt.text() + (f"\n{left.text()}" if left else "")
+
+    @property
+    def html(self) -> str:
+        """The same as a still picture."""
+        return view.picture(self.attempt, self.left, self.rehearsed)
+
+    def run(self) -> None:
+        """Bring the machine up in this cell and return when everything is done; run it again to resume.
+
+        Raises:
+            ProvisioningError: a step failed or was cancelled; its message says what to do. The record keeps the rest.
+        """
+        if has_kernel():
+            self._handle = display(self, display_id=True)
+        self._tick()
+        try:
+            self.attempt.go(self._heard)
+        finally:
+            self._end()
+
+    def start(self) -> None:
+        """Bring the machine up beside the cells; the button does the same."""
+        if self._worker is not None and self._worker.is_alive():
+            return
+
+        def work() -> None:
+            try:
+                self.attempt.go(self._heard)
+            except ProvisioningError:
+                pass  # the step's row shows it
+            finally:
+                self._end()
+
+        self._worker = threading.Thread(target=work, name="provisioning", daemon=True)
+        self._worker.start()
+        self._tick()
+
+    def cancel(self) -> None:
+        """Stop: nothing new begins, and what waits stops at its next look."""
+        self.attempt.cancel()
+        self.stop.disabled, self.stop.description = True, "Stopping…"
+
+    def _build(self) -> None:
+        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        self.go = ipywidgets.Button(button_style="primary", layout={"width": "120px"})
+        self.stop = ipywidgets.Button(layout={"width": "104px"})
+        self.stop.tooltip = "Stop. What is done stays done; the toolbar's stop button does the same."
+        self.go.on_click(lambda _: self.start())
+        self.stop.on_click(lambda _: self.cancel())
+        hear_while_busy(self.go, self.stop)
+        self.buttons = ipywidgets.HBox([self.go, self.stop])
+        self.live = ipywidgets.VBox([self.status, self.buttons]).add_class("msl").add_class("msl-card")
+
+    def draw(self) -> None:
+        """Bring the picture and the buttons up to date."""
+        if self.live is None:
+            if self._handle is not None:
+                self._handle.update(Still(self.html, self.text))
+            return
+        state = self.attempt.state
+        self.status.value = STYLE + view.steps(self.attempt, self.left, self.rehearsed)
+        self.go.description = {"waiting": "Bring it up", "failed": "Try again"}.get(state, "Resume")
+        if state == "waiting" and any(row.state == "done" for row in self.attempt.progress.rows.values()):
+            self.go.description = "Resume"
+        running = state == "running"
+        self.go.layout.display = "none" if state in ("running", "done") else ""
+        self.stop.layout.display = "" if running and (self._worker or heard_while_busy()) else "none"
+        if not running:
+            self.stop.disabled, self.stop.description = False, "Cancel"
+
+    def _heard(self, event: Event) -> None:
+        self._changed.set()
+        if not has_kernel():
+            print(view.line(event), flush=True)
+
+    def _end(self) -> None:
+        """Leave a still picture of what is done, so that a saved notebook needs no widget to be read."""
+        self.draw()
+        if self._handle is not None and self.attempt.state == "done" and self.live is not None:
+            live, self.live = self.live, None
+            self._handle.update(Still(self.html, self.text))
+            for each in (live, self.buttons, self.status, self.go, self.stop):
+                each.close()
+        if not has_kernel():
+            print(self.text)
+
+    def _tick(self) -> None:
+        """Let the times go on while the steps are silent, and the lease's after them."""
+        if not has_kernel() or (self._ticker is not None and self._ticker.is_alive()):
+            return
+
+        def ticking() -> None:
+            while self.attempt.state in ("waiting", "running"):
+                self._changed.wait(1.0)
+                self._changed.clear()
+                self.draw()
+                threading.Event().wait(REDRAW_RUNNING_S)
+            while self.attempt.state == "done" and (left := self.left) and left.left.total_seconds() > 0:
+                threading.Event().wait(REDRAW_DONE_S)
+                self.draw()
+
+        self._ticker = threading.Thread(target=ticking, name="provisioning-clock", daemon=True)
+        self._ticker.start()
+
+
+__all__ = ["Link", "ProvisioningProgress", "provisioning_progress"]
