@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from labs import stats
 from labs.machine import Fingerprint
+from labs.results.load import Load
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
@@ -23,6 +24,7 @@ KINDS = {
     "peak_memory": ("bytes", "peak resident memory of a fresh process that loads and predicts"),
     "load_time": ("s", "wall time from a fresh process's start of loading to a ready model"),
     "first_prediction": ("s", "wall time of the very first prediction after loading"),
+    "load": ("s", "time from when a request was due to its good answer, as the sender saw it"),
 }
 
 
@@ -99,6 +101,8 @@ class Measurement:
     concurrency: int = 1
     #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
     details: dict = field(default_factory=dict)
+    #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere else.
+    load: Load | None = None
     #: Identifier of this record.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -109,6 +113,8 @@ class Measurement:
             raise ValueError(f"a {self.kind} record needs at least one sample")
         if self.batch_size < 1:
             raise ValueError(f"batch_size is {self.batch_size}; it counts pictures and starts at 1")
+        if (self.kind == "load") != (self.load is not None):
+            raise ValueError("a load record says how the load was made, and no other record does")
 
     @property
     def unit(self) -> str:
@@ -141,6 +147,13 @@ class Measurement:
         call = stats.median_interval(self.samples)
         return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)))
 
+    @property
+    def throughput_rps(self) -> stats.Interval:
+        """Good answers a second of a load run, with its 95 % interval."""
+        if self.load is None:
+            raise ValueError(f"a {self.kind} record has no requests a second; only a load record does")
+        return self.load.answered_per_s(self.samples)
+
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""
         return stats.percentile(self.samples, q)
@@ -166,6 +179,7 @@ class Measurement:
         kept["model"] = ModelFile(**kept["model"])
         kept["threads"] = Threads(**kept["threads"])
         kept["machine"] = Fingerprint.from_json(kept["machine"])
+        kept["load"] = Load.from_json(kept["load"]) if kept.get("load") else None
         return cls(**kept)
 
 

@@ -1,0 +1,18 @@
+"""Load on real servers: closed and open loops in a process of their own, recorded with everything a grader needs."""
+
+from labs.load.loops import Snapshot, closed_loop, open_loop
+from labs.load.record import NothingAnsweredError
+from labs.load.target import Served, Target, predict, predict_raw
+from labs.progress import Cancelled
+
+__all__ = [
+    "Cancelled",
+    "NothingAnsweredError",
+    "Served",
+    "Snapshot",
+    "Target",
+    "closed_loop",
+    "open_loop",
+    "predict",
+    "predict_raw",
+]

@@ -1,0 +1,205 @@
+"""The sender: a process of its own, so that neither a notebook nor a server shares its interpreter's lock.
+
+``python -m labs.load.sender`` reads a plan (one JSON line) from standard input and answers with JSON lines: 'ready',
+'progress' a few times a second, and 'result'. A second line on standard input, or its end, stops it early.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import gc
+import json
+import os
+import sys
+import threading
+import time
+from collections import deque
+
+import numpy as np
+
+from labs.load.transports import TRANSPORTS, Transport
+
+#: Seconds between two 'progress' lines.
+_TELL_EVERY_S = 0.25
+#: Answers that the numbers of a 'progress' line are taken from.
+_RECENT = 512
+
+
+class Run:
+    """One run: what was sent, when, and what came back."""
+
+    def __init__(self, transport: Transport, bodies: list[bytes]) -> None:
+        self.transport, self.bodies = transport, bodies
+        self.rows: list[tuple[float, float, float, int]] = []
+        self.in_flight = self.most_in_flight = self.begun = 0
+        self.stopped = threading.Event()
+        self.start_s = time.perf_counter()
+        self._recent: deque[tuple[float, float]] = deque(maxlen=_RECENT)
+
+    def begin(self) -> None:
+        """Start the clock anew and forget what was sent before."""
+        self.rows.clear()
+        self._recent.clear()
+        self.begun = 0
+        self.start_s = time.perf_counter()
+
+    async def request(self, due_s: float | None = None) -> None:
+        """Send one request and note it. ``due_s`` is when it should have begun; now, when None."""
+        sent_s = time.perf_counter() - self.start_s
+        due_s = sent_s if due_s is None else due_s
+        body = self.bodies[self.begun % len(self.bodies)]
+        self.begun += 1
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        status = await self.transport.send(body)
+        self.in_flight -= 1
+        now_s = time.perf_counter() - self.start_s
+        self.rows.append((due_s, now_s - due_s, sent_s, status))
+        self._recent.append((now_s, now_s - due_s))
+
+    async def closed(self, senders: int, duration_s: float | None, requests: int | None) -> None:
+        """Let each sender wait for its answer before it sends the next request."""
+
+        async def sender() -> None:
+            while not self.stopped.is_set():
+                if requests is not None and self.begun >= requests:
+                    return
+                if duration_s is not None and time.perf_counter() - self.start_s >= duration_s:
+                    return
+                await self.request()
+
+        await asyncio.gather(*(sender() for _ in range(senders)))
+
+    async def open(self, due_s: np.ndarray) -> None:
+        """Send each request when it is due, whatever became of the others.
+
+        A thread keeps the time: an event loop's own timers are rounded up to whole milliseconds, which would be added
+        to every latency.
+        """
+        loop, flying = asyncio.get_running_loop(), set()
+
+        def launch(due: float) -> None:
+            task = loop.create_task(self.request(due))
+            flying.add(task)
+            task.add_done_callback(flying.discard)
+
+        def pace() -> None:
+            for due in due_s.tolist():
+                wait_s = due - (time.perf_counter() - self.start_s)
+                if (wait_s > 0 and self.stopped.wait(wait_s)) or self.stopped.is_set():
+                    return
+                loop.call_soon_threadsafe(launch, due)
+
+        await loop.run_in_executor(None, pace)
+        await asyncio.gather(*flying)
+
+    def progress(self) -> dict:
+        """Return how it stands."""
+        now_s = time.perf_counter() - self.start_s
+        recent = [one for one in self._recent if one[0] >= now_s - 2.0]
+        window_s = min(now_s, 2.0) if len(recent) < _RECENT else now_s - recent[0][0]
+        latencies = [latency for _, latency in recent]
+        p50_s, p95_s = np.percentile(latencies, [50, 95]).tolist() if latencies else (0.0, 0.0)
+        return {
+            "event": "progress",
+            "elapsed_s": now_s,
+            "done": len(self.rows),
+            "failed": sum(status != 200 for *_, status in self.rows),
+            "in_flight": self.in_flight,
+            "rate_rps": len(recent) / max(window_s, 1e-9),
+            "p50_s": p50_s,
+            "p95_s": p95_s,
+        }
+
+    async def tell(self) -> None:
+        """Report until cancelled."""
+        while True:
+            await asyncio.sleep(_TELL_EVERY_S)
+            say(self.progress())
+
+
+def arrivals(rate_rps: float, duration_s: float, seed: int) -> np.ndarray:
+    """Return the times in seconds at which a Poisson process of this rate has its arrivals, up to ``duration_s``.
+
+    Source: gaps between arrivals are independent and exponential with mean 1/rate (Kleinrock, 'Queueing Systems',
+    volume 1, section 2.4).
+    """
+    expected = rate_rps * duration_s
+    gaps_s = np.random.default_rng(seed).exponential(1 / rate_rps, int(expected + 10 * expected**0.5 + 20))
+    due_s = np.cumsum(gaps_s)
+    return due_s[due_s < duration_s]
+
+
+def say(event: dict) -> None:
+    """Write one line."""
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
+
+
+async def drive(plan: dict) -> dict:
+    """Carry out a plan and return its result."""
+    transport = TRANSPORTS[plan["transport"]](plan["url"], plan["headers"], plan["timeout_s"])
+    run = Run(transport, [base64.b64decode(body) for body in plan["bodies"]])
+    threading.Thread(target=listen, args=(run.stopped,), daemon=True).start()
+    # The first requests open connections and wake the server; they are not counted.
+    await run.closed(plan["warmup_senders"], None, plan["warmup_requests"])
+    warmup = len(run.rows)
+    say({"event": "ready"})
+    gc.collect()
+    gc.freeze()
+    run.begin()
+    begun_cpu_s = time.process_time()
+    teller = asyncio.create_task(run.tell())
+    if plan["mode"] == "closed":
+        await run.closed(plan["concurrency"], plan["duration_s"], plan["requests"])
+    else:
+        await run.open(arrivals(plan["rate_rps"], plan["duration_s"], plan["seed"]))
+    took_s, cpu_s = time.perf_counter() - run.start_s, time.process_time() - begun_cpu_s
+    teller.cancel()
+    await transport.close()
+    rows = sorted(run.rows)
+    return {
+        "event": "result",
+        "rows": [[round(value, 6) for value in row[:3]] + [row[3]] for row in rows],
+        "took_s": took_s,
+        "cpu_s": cpu_s,
+        "warmup": warmup,
+        "most_in_flight": run.most_in_flight,
+        "first": transport.first,
+        "stopped": run.stopped.is_set(),
+    }
+
+
+def listen(stopped: threading.Event) -> None:
+    """Wait for a line on standard input, or for its end: whoever started this wants it to stop, or is gone."""
+    sys.stdin.readline()
+    stopped.set()
+
+
+def allow_many_connections() -> None:
+    """Raise the number of open files as far as the system lets us: an overloaded open loop waits on many at once."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def main() -> None:
+    """Read a plan, carry it out, write the result."""
+    allow_many_connections()
+    plan = json.loads(sys.stdin.readline())
+    runner = asyncio.run
+    with contextlib.suppress(ImportError):
+        import uvloop  # a fifth less processor for each request, where it is installed
+
+        runner = uvloop.run
+    say(runner(drive(plan)))
+    # Not sys.exit: at shutdown the interpreter would wait for the lock of the stream that ``listen`` reads.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

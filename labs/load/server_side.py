@@ -1,0 +1,96 @@
+"""The server's own counters, read before and after a run: the difference is what the run did to it."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from labs.results.load import ServerSide
+
+
+@dataclass(frozen=True)
+class Counters:
+    """Totals since the server started (or since the model was loaded)."""
+
+    #: Requests finished well.
+    requests: int
+    #: Times that the model was run.
+    executions: int
+    #: Seconds that these requests spent in the queue, summed.
+    queue_s: float
+    #: Seconds for their input, summed.
+    input_s: float
+    #: Seconds for the model itself, summed.
+    infer_s: float
+    #: Seconds for their output, summed.
+    output_s: float
+    #: Executions by batch size.
+    batches: dict[int, int] = field(default_factory=dict)
+
+
+def between(before: Counters | None, after: Counters | None) -> ServerSide | None:
+    """Return what happened between two readings; None where there is nothing to tell.
+
+    A counter that went backwards means that the model was loaded anew in between: the later reading is all there is.
+    """
+    if after is None:
+        return None
+    if before is None or after.requests < before.requests:
+        before = Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
+    requests = after.requests - before.requests
+    if requests == 0:
+        return None
+    means = {
+        name: max(getattr(after, name) - getattr(before, name), 0.0) / requests
+        for name in ("queue_s", "input_s", "infer_s", "output_s")
+    }
+    batches = {
+        str(size): count - before.batches.get(size, 0)
+        for size, count in sorted(after.batches.items())
+        if count > before.batches.get(size, 0)
+    }
+    return ServerSide(requests, after.executions - before.executions, **means, batches=batches)
+
+
+def triton_counters(url: str, model: str, *, timeout_s: float = 5.0) -> Callable[[], Counters | None]:
+    """Return a reader of a Triton model's statistics over HTTP.
+
+    Args:
+        url: Triton's HTTP address, such as 'http://127.0.0.1:8000'.
+        model: The model's name.
+        timeout_s: Seconds to wait for an answer.
+
+    Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``; durations are nanoseconds, summed over
+    requests.
+    """
+    address = f"{url.rstrip('/')}/v2/models/{model}/stats"
+
+    def read() -> Counters | None:
+        try:
+            with urllib.request.urlopen(address, timeout=timeout_s) as answer:
+                stats = json.load(answer)["model_stats"]
+        except (OSError, ValueError, KeyError):
+            return None
+        return counters_from_triton(stats[-1]) if stats else None
+
+    return read
+
+
+def counters_from_triton(stats: dict) -> Counters:
+    """Return the totals in one entry of Triton's ``model_stats``, as its HTTP API gives it."""
+    inference = stats.get("inference_stats", {})
+
+    def seconds(name: str) -> float:
+        return int(inference.get(name, {}).get("ns", 0)) * 1e-9
+
+    return Counters(
+        requests=int(inference.get("success", {}).get("count", 0)),
+        executions=int(stats.get("execution_count", 0)),
+        queue_s=seconds("queue"),
+        input_s=seconds("compute_input"),
+        infer_s=seconds("compute_infer"),
+        output_s=seconds("compute_output"),
+        batches={int(one["batch_size"]): int(one["compute_infer"]["count"]) for one in stats.get("batch_stats", ())},
+    )

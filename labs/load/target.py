@@ -1,0 +1,97 @@
+"""What load is sent to: an address, the requests' bytes made once, and what is served there.
+
+Bodies are made before the run. A sender that encoded a picture for each request would measure its own encoder.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from labs.load.server_side import Counters
+from labs.results import ModelFile, Threads
+
+
+@dataclass(frozen=True)
+class Served:
+    """What answers behind an address: the part of a record that only the server's side knows."""
+
+    #: The model's file.
+    model: ModelFile
+    #: Server and runtime, such as 'fastapi-onnxruntime' or 'triton-onnxruntime'.
+    backend: str
+    #: Execution provider or device that it was told to use.
+    provider: str = "CPUExecutionProvider"
+    #: Precision that is computed in.
+    precision: str = "fp32"
+    #: Thread settings of one instance.
+    threads: Threads = field(default_factory=Threads)
+    #: Versions of the libraries that take part.
+    libraries: dict[str, str] = field(default_factory=dict)
+    #: The server's settings (instances, batching, …), as plain JSON; kept with the record.
+    settings: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One kind of request to one server."""
+
+    #: What is asked for, such as 'POST /predict'; kept with the record, so it holds no address.
+    name: str
+    #: 'http' or 'grpc'.
+    transport: str
+    #: 'http://host:port/path', or 'host:port' for gRPC.
+    url: str
+    #: Bodies of the requests, sent in turn.
+    bodies: tuple[bytes, ...]
+    #: What is served.
+    served: Served
+    #: HTTP headers of every request; for gRPC, the method's full name under 'method'.
+    headers: dict[str, str] = field(default_factory=dict)
+    #: Pictures in one request.
+    batch_size: int = 1
+    #: Reads the server's own counters; None where it does not tell. May return None while it has nothing to tell.
+    counters: Callable[[], Counters | None] | None = None
+    #: Processes of the server, whose CPU use is recorded (with their children's).
+    pids: tuple[int, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.bodies:
+            raise ValueError("a target needs at least one body to send")
+
+    def with_pids(self, *pids: int) -> Target:
+        """Return the same target with the server's processes named."""
+        return replace(self, pids=tuple(pids))
+
+
+def predict(url: str, images: Sequence[bytes], served: Served, **more: object) -> Target:
+    """Return a target for ``POST /predict`` with the picture as base64 in JSON.
+
+    Args:
+        url: The service's address, such as 'http://127.0.0.1:8000'.
+        images: Encoded pictures (JPEG, PNG, …), one a request.
+        served: What is served there.
+        more: Further fields of ``Target``.
+    """
+    bodies = tuple(json.dumps({"image": base64.b64encode(image).decode()}).encode() for image in images)
+    headers = {"content-type": "application/json"}
+    return Target("POST /predict", "http", f"{url.rstrip('/')}/predict", bodies, served, headers, **more)
+
+
+def predict_raw(
+    url: str, images: Sequence[bytes], served: Served, *, content_type: str = "image/jpeg", **more: object
+) -> Target:
+    """Return a target for ``POST /predict/raw`` with the picture's own bytes as the body.
+
+    Args:
+        url: The service's address, such as 'http://127.0.0.1:8000'.
+        images: Encoded pictures, one a request.
+        served: What is served there.
+        content_type: What kind of picture it is.
+        more: Further fields of ``Target``.
+    """
+    headers = {"content-type": content_type}
+    url = f"{url.rstrip('/')}/predict/raw"
+    return Target("POST /predict/raw", "http", url, tuple(images), served, headers, **more)
