@@ -1,9 +1,9 @@
-"""Quantize, by hand: scale and zero point, what rounding and clipping cost, and which pictures may calibrate."""
+"""Quantize, by hand: scale and zero point, what rounding and clipping cost, and one scale for each channel."""
 
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number
+from grading.checkpoints.evidence import answer_to, is_close
 
 #: The ends of the exercise's values, -0.5 and 1.0, and the integers that an unsigned byte offers.
 _LOW, _HIGH, _STEPS = -0.5, 1.0, 255
@@ -12,9 +12,6 @@ _ZERO_POINT = round(-_LOW / _SCALE)
 
 #: The value that is sent through by hand.
 _VALUE = 0.33
-
-#: Pictures that calibration is good with: fewer miss ranges, more take time and add outliers only.
-_FEWEST, _MOST = 32, 1000
 
 #: Decibels within which two figures of one tensor count as the same.
 _SAME_DB = 0.02
@@ -108,54 +105,3 @@ def channels(entries: list[dict]) -> Verdict:
     if tensor > channel:
         return failed("Turned around: more scales cannot make more noise.", "", yours)
     return passed("So many decibels for a few kilobytes of scales.", f"{channel - tensor:.1f} dB gained", yours)
-
-
-@checkpoint(
-    "m.quantize.searches",
-    title="Count how often dynamic quantization searches for a range",
-    hint="One `DynamicQuantizeLinear` node is one search for each photo.",
-)
-def searches(entries: list[dict]) -> Verdict:
-    """Judge the count against the operators of the dynamic graph."""
-    given = answer_to(entries, "m.quantize.searches")
-    if given is None:
-        return unanswered()
-    counts = given["op_counts"]
-    expected, yours = counts["DynamicQuantizeLinear"], given["searches"]
-    if yours == expected:
-        return passed("Each of them walks through a whole tensor twice.", str(expected), str(yours))
-    if yours == 1:
-        return failed("Once for the photo, and then for the input of every layer behind it.", str(expected), str(yours))
-    if yours in (counts.get("ConvInteger"), sum(counts.values())):
-        return failed("These are other nodes; count the ones that search.", str(expected), str(yours))
-    return failed("Look the operator up in `dynamic_ops`.", str(expected), str(yours))
-
-
-@checkpoint(
-    "m.quantize.calibration",
-    points=2,
-    title="Choose pictures for calibration",
-    hint="Which split must nothing in the making of the model ever see?",
-)
-def calibration(entries: list[dict]) -> Verdict:
-    """Judge split, number and whether labels are needed."""
-    given = answer_to(entries, "m.quantize.calibration")
-    if given is None:
-        return unanswered()
-    split, count = given["split"], given["count"]
-    yours = f"{count} of {split}, labels: {given['needs_labels']}"
-    if split == "evaluation":
-        return failed(
-            "Then the ranges fit exactly those pictures by which you judge, and the accuracy is no longer honest.",
-            "training or validation",
-            yours,
-        )
-    if split not in ("training", "validation"):
-        return failed("Name one of the three splits.", "training or validation", yours)
-    if not is_number(count) or count < _FEWEST:
-        return failed("So few pictures will not show how far each activation can reach.", "about a hundred", yours)
-    if count > _MOST:
-        return failed("Ranges settle after a hundred or two; more pictures cost time and bring outliers.", "", yours)
-    if given["needs_labels"] is not False:
-        return failed("Ranges are read from the activations. Nothing is compared with a class.", "", yours)
-    return passed("A few of each class, as they will come, and none that you will be judged by.", "", yours)

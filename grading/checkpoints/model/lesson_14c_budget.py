@@ -1,10 +1,10 @@
-"""Quantize within a budget: the layer that suffers, the tuner's steps, the promise on unseen pictures, the floor."""
+"""Shrink within a budget: the layer that suffers, the tuner's steps, the promise on unseen pictures, the floor."""
 
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, is_number, latest
-from grading.checkpoints.model.lesson_14_forms import BASELINE
+from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs.results.format import megabytes
 
 #: Budgets by the ending of the option's name: accuracy that may be lost, 0 to 1.

@@ -1,57 +1,67 @@
-"""Quantize, measured: which form is fast on this machine, and which pictures it costs."""
+"""Choose a form: what may calibrate, which form is fast on this machine, and which pictures it costs."""
 
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, latest, measurements, side_by_side
+from grading.checkpoints.evidence import answer_to, is_number, latest, measurements, side_by_side
+from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs import stats
-from labs.results.format import times
 
-#: The float model that every form is held against.
-BASELINE = "onnx-all"
-
+#: The forms that the prediction offers; all of them are measured in one run.
 _FORMS = ("int8-dynamic", "int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8")
 
-#: What the two predictions are about: the first of the forms that is measured.
-_FIRST = {"kind": "latency", "option": "int8-dynamic"}
+#: Pictures that calibration is good with: fewer miss ranges, more take time and add outliers only.
+_FEWEST, _MOST = 32, 1000
+
+
+@checkpoint(
+    "m.quantize.calibration",
+    points=2,
+    title="Choose pictures for calibration",
+    hint="Which split must nothing in the making of the model ever see?",
+)
+def calibration(entries: list[dict]) -> Verdict:
+    """Judge split, number and whether labels are needed."""
+    given = answer_to(entries, "m.quantize.calibration")
+    if given is None:
+        return unanswered()
+    split, count = given["split"], given["count"]
+    yours = f"{count} of {split}, labels: {given['needs_labels']}"
+    if split == "evaluation":
+        return failed(
+            "Then the ranges fit exactly those pictures by which you judge, and the accuracy is no longer honest.",
+            "training or validation",
+            yours,
+        )
+    if split not in ("training", "validation"):
+        return failed("Name one of the three splits.", "training or validation", yours)
+    if not is_number(count) or count < _FEWEST:
+        return failed("So few pictures will not show how far each activation can reach.", "about a hundred", yours)
+    if count > _MOST:
+        return failed("Ranges settle after a hundred or two; more pictures cost time and bring outliers.", "", yours)
+    if given["needs_labels"] is not False:
+        return failed("Ranges are read from the activations. Nothing is compared with a class.", "", yours)
+    return passed("A few of each class, as they will come, and none that you will be judged by.", "", yours)
 
 
 def ratios(entries: list[dict]) -> dict[str, stats.Interval]:
-    """Return how many times as long each INT8 option took as float32 in the newest comparison of it with dynamic."""
-    names = {record["option"] for record in measurements(entries, kind="latency", batch_size=1)}
-    run = _newest_run(entries)
-    found = {}
-    for name in sorted(names):
-        if name.startswith("int8") and run is not None and name in run:
-            blocks = side_by_side(entries_of(entries, run), name, BASELINE)
-            if blocks is not None:
-                found[name] = stats.ratio_of_medians(*blocks).interval
-    return found
-
-
-def entries_of(entries: list[dict], run: dict[str, dict]) -> list[dict]:
-    """Return only the records of one run."""
-    chosen = [id(record) for record in run.values()]
-    return [entry for entry in entries if id(entry) in chosen]
-
-
-def _newest_run(entries: list[dict]) -> dict[str, dict] | None:
-    """Return the records by option of the newest run in which dynamic INT8 took part."""
-    took_part = [
-        record
-        for record in measurements(entries, kind="latency", option="int8-dynamic", batch_size=1)
-        if "comparison_id" in record["details"]
-    ]
-    if not took_part:
-        return None
-    run = took_part[-1]["details"]["comparison_id"]
-    records = measurements(entries, kind="latency", batch_size=1)
-    return {record["option"]: record for record in records if record["details"].get("comparison_id") == run}
+    """Return how many times as long each INT8 option took as float32, in the newest run that compared the forms."""
+    runs: dict[str, dict[str, dict]] = {}
+    for record in measurements(entries, kind="latency", batch_size=1):
+        if "comparison_id" in record["details"]:
+            runs.setdefault(record["details"]["comparison_id"], {})[record["option"]] = record
+    # Other lessons compare some of these options, too; this one compares all.
+    complete = [run for run in runs.values() if {BASELINE, *_FORMS} <= set(run)]
+    if not complete:
+        return {}
+    records = list(complete[-1].values())
+    names = sorted(name for name in complete[-1] if name.startswith("int8"))
+    return {name: stats.ratio_of_medians(*side_by_side(records, name, BASELINE)).interval for name in names}
 
 
 @prediction(
     "m.quantize.form_guess",
-    about=_FIRST,
+    about={"kind": "latency", "option": "int8-static-qdq"},
     title="Predict which form of INT8 answers fastest here",
     choices=_FORMS,
 )
@@ -59,19 +69,6 @@ def fastest_form(entries: list[dict]) -> str | None:
     """Return the form with the smallest ratio to float32, of those that the question offers."""
     found = {name: interval.value for name, interval in ratios(entries).items() if name in _FORMS}
     return min(found, key=found.get) if found else None
-
-
-@prediction(
-    "m.quantize.dynamic_guess",
-    about=_FIRST,
-    title="Predict how many times as fast as float32 dynamic INT8 answers",
-    between=(0.005, 100),
-    show=times,
-)
-def dynamic_speedup(entries: list[dict]) -> float | None:
-    """Return how many times shorter dynamic INT8's median latency is than float32's; below 1 it is longer."""
-    found = ratios(entries)
-    return 1 / found["int8-dynamic"].value if "int8-dynamic" in found else None
 
 
 @checkpoint(
