@@ -1,0 +1,148 @@
+"""The FastAPI app: ``create_app(settings)`` makes one, and loads nothing before it is started.
+
+``uvicorn --factory labs.serve.app:create_app`` serves it with settings from ``LABS_…`` variables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from labs.preprocess import ImageDecodeError, ImageTooLargeError
+from labs.serve import problems
+from labs.serve.body import picture_as_sent, picture_in_json
+from labs.serve.contract import IMAGE_MEDIA_TYPES, PredictReply, PredictRequest
+from labs.serve.engine import Engine, Outcome, OverloadedError
+from labs.serve.metrics import MEDIA_TYPE, CountReplies, Metrics
+from labs.serve.problems import Problem, ProblemError
+from labs.serve.settings import Settings
+from labs.version import code_version
+
+_PATHS = frozenset(("/predict", "/predict/raw", "/healthz", "/readyz", "/metrics"))
+
+_ABOUT = """One picture of food in, its class out.
+
+`POST /predict` takes base64 in JSON, `POST /predict/raw` the file itself. Whatever goes wrong is told as
+`application/problem+json` (RFC 9457). The `Server-Timing` header says where the time went, in milliseconds."""
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the service.
+
+    Args:
+        settings: What it serves and how; from the environment when None.
+    """
+    settings = settings or Settings.from_environment()
+    engine = Engine(settings)
+    metrics = Metrics(engine)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # Loading goes on while /healthz and /readyz answer already, unless callers are to wait at the door.
+        engine.start()
+        while settings.wait_for_model and not (engine.ready or engine.failure):
+            await asyncio.sleep(0.005)
+        yield
+        await engine.stop()
+
+    app = FastAPI(title="GourmetGram food classifier", version=code_version(), description=_ABOUT, lifespan=lifespan)
+    app.add_middleware(CountReplies, metrics=metrics, paths=_PATHS)
+    problems.install(app)
+    _add_predictions(app, settings, engine, metrics)
+    _add_probes(app, engine, metrics)
+    return app
+
+
+def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: Metrics) -> None:
+    refusals = {
+        status: {"model": Problem, "description": title, "content": {problems.MEDIA_TYPE: {}}}
+        for status, title in sorted(set(problems.KINDS.values()))
+    }
+    about = {"response_model": PredictReply, "responses": refusals}
+
+    # The body is read by hand: the framework would read any number of bytes, for any time, before looking at them.
+    @app.post("/predict", **about, openapi_extra=_body("application/json", PredictRequest.model_json_schema()))
+    async def predict(request: Request) -> Response:
+        """Return what the picture in `image` shows."""
+        return await answer(request, await picture_in_json(request, settings))
+
+    binary = {"type": "string", "format": "binary"}
+
+    @app.post("/predict/raw", **about, openapi_extra=_body(IMAGE_MEDIA_TYPES, binary))
+    async def predict_raw(request: Request) -> Response:
+        """Return what the picture that is the body shows."""
+        return await answer(request, await picture_as_sent(request, settings))
+
+    async def answer(request: Request, content: bytes) -> Response:
+        if not engine.ready:
+            raise not_ready(engine)
+        try:
+            future = engine.hand_over(content)
+        except OverloadedError as error:
+            detail = f"{engine.in_flight} requests wait already; send more slowly, or start more copies of the service"
+            raise ProblemError("overloaded", detail, retry_after_s=error.retry_after_s) from None
+        outcome = await _unless_gone(request, future)
+        metrics.observe(outcome)
+        if isinstance(outcome.result, PredictReply):
+            body = outcome.result.model_dump_json()
+            return Response(body, media_type="application/json", headers={"Server-Timing": _timing(outcome)})
+        if isinstance(outcome.result, ImageTooLargeError):
+            raise ProblemError("too-many-pixels", str(outcome.result))
+        if isinstance(outcome.result, ImageDecodeError):
+            raise ProblemError("not-a-picture", str(outcome.result))
+        raise outcome.result
+
+
+def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
+    @app.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        """Return that the process is alive; 503 when its model can never be loaded, so that it gets replaced."""
+        if engine.failure:
+            raise not_ready(engine)
+        return {"status": "alive"}
+
+    @app.get("/readyz")
+    async def readyz() -> dict[str, str]:
+        """Return that the model is loaded and requests may come."""
+        if not engine.ready:
+            raise not_ready(engine)
+        return {"status": "ready"}
+
+    @app.get("/metrics")
+    async def read_metrics() -> Response:
+        """Return the counters, as Prometheus reads them."""
+        return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+
+def not_ready(engine: Engine) -> ProblemError:
+    """Return the reply to whoever comes before the model is loaded."""
+    detail = engine.failure or "the model is being loaded; /readyz tells when it is"
+    return ProblemError("not-ready", detail, retry_after_s=1)
+
+
+async def _unless_gone(request: Request, future: asyncio.Future[Outcome]) -> Outcome:
+    """Return the outcome, unless the client leaves first: then the picture is passed over in the queue."""
+    gone = asyncio.ensure_future(request.receive())
+    try:
+        await asyncio.wait((future, gone), return_when=asyncio.FIRST_COMPLETED)
+        if not future.done():
+            raise ProblemError("too-slow", "the client closed the connection before the answer was there")
+        return future.result()
+    finally:
+        future.cancel()
+        gone.cancel()
+
+
+def _timing(outcome: Outcome) -> str:
+    """Return where the time went. Source: W3C Server Timing; durations are milliseconds there."""
+    parts = (("queue", outcome.queue_s), ("prepare", outcome.prepare_s), ("model", outcome.model_s))
+    return ", ".join(f"{name};dur={seconds * 1e3:.2f}" for name, seconds in parts)
+
+
+def _body(media_types: str | tuple[str, ...], schema: dict) -> dict:
+    names = (media_types,) if isinstance(media_types, str) else media_types
+    return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name in names}}}

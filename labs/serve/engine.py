@@ -1,0 +1,187 @@
+"""The part that computes: a bounded queue, and copies of the model that take pictures from it, each on a thread.
+
+Decoding, resizing and the model let go of Python's lock while they work, so threads use all processors, while the event
+loop stays free to read requests. The queue has an end on purpose: under overload a queue without one only makes
+everybody wait longer, until nobody is left who wants the answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import math
+import queue
+import threading
+import time
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from labs.preprocess import INPUT_SIZE_PX, ImageDecodeError, load_image, to_input
+from labs.serve.contract import IMAGE_FORMATS, PredictReply, reply_from
+from labs.serve.settings import Settings
+
+_log = logging.getLogger("labs.serve")
+
+#: Weight of the newest batch in the running mean of the time that a picture takes.
+_NEWEST = 0.05
+
+
+class OverloadedError(RuntimeError):
+    """The queue is full."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        """Keep the whole seconds after which there should be room again."""
+        super().__init__("the queue is full")
+        self.retry_after_s = retry_after_s
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one picture, and where its time went."""
+
+    #: The reply, or the reason why there is none.
+    result: PredictReply | Exception
+    #: Seconds from handing over to the moment a copy of the model took it.
+    queue_s: float
+    #: Seconds for decoding and preparing it.
+    prepare_s: float
+    #: Seconds in the model, for the whole batch.
+    model_s: float
+    #: Pictures in that batch.
+    batch_size: int
+
+
+@dataclass(slots=True, eq=False)
+class _Work:
+    """A picture on its way through the queue."""
+
+    content: bytes
+    future: asyncio.Future
+    handed_over_s: float = field(default_factory=time.perf_counter)
+
+
+class Engine:
+    """Copies of one model behind one queue; used from one event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Describe the engine; nothing is loaded before ``start``."""
+        self._settings = settings
+        self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
+        self._limit = settings.queue_limit + settings.copies * settings.max_batch_size
+        self._threads: list[threading.Thread] = []
+        self._loaded = 0
+        self._picture_s = 0.01
+        #: Pictures handed over and not answered yet.
+        self.in_flight = 0
+        #: Why the model could not be loaded, or None.
+        self.failure: str | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether every copy has loaded and answered a first picture."""
+        return self._loaded == self._settings.copies
+
+    def start(self) -> None:
+        """Begin to load the copies, and return at once; ``ready`` tells when they are."""
+        self._loop = asyncio.get_running_loop()
+        for number in range(self._settings.copies):
+            thread = threading.Thread(target=self._run, name=f"model-{number}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    async def stop(self) -> None:
+        """Finish what was handed over, then end the threads."""
+        for _ in self._threads:
+            self._queue.put(None)
+        for thread in self._threads:
+            await asyncio.to_thread(thread.join)
+
+    def hand_over(self, content: bytes) -> asyncio.Future[Outcome]:
+        """Return a future for one picture's outcome; cancel it and the picture is passed over.
+
+        Raises:
+            OverloadedError: As many wait as may.
+        """
+        if self.in_flight >= self._limit:
+            wait_s = self.in_flight * self._picture_s / self._settings.copies
+            raise OverloadedError(max(1, math.ceil(wait_s)))
+        future = self._loop.create_future()
+        self.in_flight += 1
+        self._queue.put(_Work(content, future))
+        return future
+
+    def _run(self) -> None:
+        """Load one copy, then serve until told to end: a thread's whole life."""
+        settings = self._settings
+        rows = np.zeros((settings.max_batch_size, 3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
+        try:
+            backend = settings.backend_spec().build()
+            backend.load()
+            # The first prediction of each size allocates, and on a GPU chooses kernels: not on a client's time.
+            for size in {1, settings.max_batch_size}:
+                backend.predict(rows[:size])
+        except Exception as error:  # whatever a runtime throws: the service has to say it and not to die in silence
+            _log.exception("the model could not be loaded")
+            self.failure = f"{type(error).__name__}: {error}"
+            return
+        self._loop.call_soon_threadsafe(self._count_loaded)
+        while batch := self._next_batch():
+            outcomes = self._serve(backend, batch, rows)
+            self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
+        backend.close()
+
+    def _next_batch(self) -> list[_Work]:
+        """Return the next pictures, waiting for the first; none when it is time to end."""
+        first = self._queue.get()
+        if first is None:
+            return []
+        batch, until_s = [first], time.perf_counter() + self._settings.max_batch_delay_s
+        while len(batch) < self._settings.max_batch_size:
+            try:
+                following = self._queue.get(timeout=max(0.0, until_s - time.perf_counter()))
+            except queue.Empty:
+                break
+            if following is None:
+                self._queue.put(None)  # the sign to end comes after what was handed over: for this thread, next time
+                break
+            batch.append(following)
+        return batch
+
+    def _serve(self, backend, batch: list[_Work], rows: np.ndarray) -> list[Outcome]:
+        """Return the outcome of each picture of a batch; one that is broken does not touch the others."""
+        taken_s, results, filled = time.perf_counter(), [], 0
+        for work in batch:
+            try:
+                if work.future.cancelled():
+                    raise asyncio.CancelledError  # the client is gone: nobody would read the answer
+                to_input(self._decode(work.content), out=rows[filled])
+            except (ImageDecodeError, asyncio.CancelledError) as error:
+                results.append(error)
+            except Exception as error:  # a decoder's own bug must not end the thread
+                results.append(error)
+            else:
+                results.append(filled)
+                filled += 1
+        prepared_s = time.perf_counter()
+        try:
+            logits = backend.predict(rows[:filled]) if filled else ()
+            results = [reply_from(logits[one]) if isinstance(one, int) else one for one in results]
+        except Exception as error:
+            results = [error if isinstance(one, int) else one for one in results]
+        done_s = time.perf_counter()
+        self._picture_s += _NEWEST * ((done_s - taken_s) / len(batch) - self._picture_s)
+        times = (prepared_s - taken_s, done_s - prepared_s, len(batch))
+        return [Outcome(one, taken_s - work.handed_over_s, *times) for work, one in zip(batch, results, strict=True)]
+
+    def _decode(self, content: bytes):
+        return load_image(content, formats=IMAGE_FORMATS, max_pixels=self._settings.max_pixels)
+
+    def _count_loaded(self) -> None:
+        self._loaded += 1
+
+    def _deliver(self, batch: list[_Work], outcomes: list[Outcome]) -> None:
+        for work, outcome in zip(batch, outcomes, strict=True):
+            self.in_flight -= 1
+            if not work.future.done():
+                work.future.set_result(outcome)

@@ -1,0 +1,100 @@
+"""Settings of the service, typed, checked, and read from environment variables that begin with ``LABS_``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from labs.backends import BackendSpec
+from labs.machine.fingerprint import usable_cpu_count
+
+#: ``LABS_QUEUE_LIMIT`` sets ``queue_limit``, and so on.
+PREFIX = "LABS_"
+
+#: More copies of the model than this bring nothing on a CPU: its memory bandwidth is shared.
+_MOST_INSTANCES = 16
+
+
+class Settings(BaseModel):
+    """Everything that one service can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: File of the model; the shipped weights when None.
+    model: Path | None = None
+    #: What runs it; from the file's ending when None: ``.onnx`` is for ONNX Runtime, ``.safetensors`` for torch.
+    backend: Literal["torch", "onnxruntime", "openvino"] | None = None
+    #: 'cpu' or 'cuda'.
+    device: Literal["cpu", "cuda"] = "cpu"
+    #: Copies of the model that work side by side, each on a thread of its own; by processors or one a GPU when None.
+    instances: Annotated[int, Field(ge=1)] | None = None
+    #: Threads within one copy. One picture is small: two copies with one thread each beat one copy with two.
+    intra_op_threads: Annotated[int, Field(ge=1)] = 1
+    #: Most pictures that one copy takes at once.
+    max_batch_size: Annotated[int, Field(ge=1, le=256)] = 1
+    #: Seconds that a batch which is not full waits for more pictures.
+    max_batch_delay_s: Annotated[float, Field(ge=0, le=1)] = 0.0
+    #: Requests that may wait; beyond it the service answers 503 at once, so that nobody waits for nothing.
+    queue_limit: Annotated[int, Field(ge=0)] = 64
+    #: Most bytes of a request's body.
+    max_body_bytes: Annotated[int, Field(ge=1)] = 10_000_000
+    #: Most pixels of a picture; a phone's photo has 12 to 24 million.
+    max_pixels: Annotated[int, Field(ge=1)] = 25_000_000
+    #: Seconds within which a whole body has to arrive.
+    body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    #: Take no connection before the model is loaded: whoever comes early waits at the door instead of being told 503.
+    wait_for_model: bool = False
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        if self.backend == "openvino" and self.device != "cpu":
+            raise ValueError("OpenVINO serves on the CPU here: take device='cpu', or ONNX Runtime for 'cuda'")
+        if self.model is None and self.kind != "torch":
+            raise ValueError(f"{self.backend} needs an .onnx file: name it with LABS_MODEL (lesson 12 exports one)")
+        if self.model is not None and (self.model.suffix == ".onnx") == (self.kind == "torch"):
+            raise ValueError(f"{self.model.name} is not for {self.kind}: torch takes .safetensors, the others .onnx")
+        return self
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Return the settings that the environment's ``LABS_…`` variables give; other variables are left alone.
+
+        Raises:
+            pydantic.ValidationError: A value cannot be meant; the message names the setting.
+        """
+        found = os.environ if environment is None else environment
+        return cls(**{name: found[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in found})
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that ``from_environment`` reads these settings from, in another process."""
+        given = self.model_dump(exclude_unset=True, exclude_none=True)
+        return {PREFIX + name.upper(): str(value) for name, value in given.items()}
+
+    @property
+    def kind(self) -> str:
+        """What runs the model."""
+        return self.backend or ("torch" if self.model is None or self.model.suffix != ".onnx" else "onnxruntime")
+
+    @property
+    def copies(self) -> int:
+        """Copies of the model that work side by side."""
+        return self.instances or (1 if self.device == "cuda" else min(_MOST_INSTANCES, usable_cpu_count()))
+
+    def backend_spec(self) -> BackendSpec:
+        """Return the backend that these settings name, as plain data; nothing is loaded."""
+        settings: dict = {"intra_op_threads": self.intra_op_threads}
+        if self.kind == "torch":
+            settings["device"] = self.device
+        elif self.kind == "onnxruntime" and self.device == "cuda":
+            settings["provider"] = "CUDAExecutionProvider"
+        return BackendSpec(self.kind, str(self.model or _shipped_weights()), settings)
+
+
+def _shipped_weights() -> Path:
+    from labs import assets
+
+    return assets.model(assets.DEFAULT_MODEL)
