@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labs.machine.arm import FEATURES, has, is_arm
 from labs.machine.fingerprint import Fingerprint, fingerprint
 from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
 from labs.machine.quantization_form import quantization_form
@@ -58,6 +59,7 @@ LESSON_NEEDS: dict[str, tuple[str, ...]] = {
         "MIGraphX provider",
     ),
     "16": ("memory", "fast INT8", "OpenVINO provider"),
+    "23": ("an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"),
 }
 
 
@@ -73,6 +75,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_room(machine, around),
         _compiler(around),
         *_processor(machine),
+        *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
         *_nvidia(machine),
@@ -163,6 +166,19 @@ def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
             "stay with fp32, or quantize",
         ),
     )
+
+
+def _arm(machine: Fingerprint) -> Iterable[Capability]:
+    """Judge what matters on an ARM core; of any other processor, say that it is another one."""
+    real = is_arm(machine) and not machine.emulator
+    name = f"{machine.cpu_model}, emulated: no time means anything" if machine.emulator else machine.cpu_model
+    other = f"this is {machine.architecture}, not the device's processor"
+    instead = "learn the way here, read the estimate, and measure on the device"
+    yield Capability("an ARM processor", real, name if is_arm(machine) else other, instead)
+    for feature in FEATURES:
+        there = is_arm(machine) and has(machine, feature)
+        missing = "this core has none" if is_arm(machine) else other
+        yield Capability(feature.name, there, feature.brings if there else missing, feature.without)
 
 
 def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:

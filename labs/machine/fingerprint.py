@@ -18,7 +18,7 @@ from pathlib import Path
 #: CPU features that decide how fast quantized and vectorized code runs; other flags are noise in a record.
 RELEVANT_FLAGS = frozenset(
     "avx avx2 avx512f avx512bw avx512vl avx512_vnni avx_vnni avx512_bf16 avx512_fp16 amx_tile amx_int8 amx_bf16 "
-    "fma sse4_2 asimd asimddp asimdhp i8mm bf16 sve sve2".split()
+    "fma sse4_2 asimd asimddp asimdhp fphp i8mm bf16 sve sve2".split()
 )
 
 #: Chameleon's (OpenStack's) metadata service; answers only on a leased node.
@@ -61,8 +61,11 @@ class Fingerprint:
     python: str
     #: GPUs that the driver lists, in its order.
     gpus: tuple[Gpu, ...] = ()
-    #: Chameleon's site, cluster and node as the metadata service names them; empty elsewhere.
+    #: Chameleon's site, cluster and node as the metadata service names them; 'rehearsal' and a rehearsed machine's kind
+    #: inside the local testbed; empty elsewhere.
     testbed: dict[str, str] = field(default_factory=dict)
+    #: What imitates this processor, such as 'qemu-aarch64'; empty on a real one. The ledger takes no emulated times.
+    emulator: str = ""
 
     @property
     def machine_id(self) -> str:
@@ -76,6 +79,7 @@ class Fingerprint:
             round(self.memory_bytes / 2**30),
             [gpu.uuid for gpu in self.gpus],
             sorted(self.testbed.items()),
+            *([self.emulator] if self.emulator else []),
         )
         return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
 
@@ -83,7 +87,8 @@ class Fingerprint:
     def label(self) -> str:
         """One line that a person recognizes the machine by."""
         parts = [f"{self.cpu_model} × {self.cpu_count}", *(gpu.name for gpu in self.gpus)]
-        return ", ".join(parts) + (f" ({self.testbed['node']})" if self.testbed.get("node") else "")
+        remarks = [self.testbed.get("node", ""), f"emulated by {self.emulator}" if self.emulator else ""]
+        return ", ".join(parts) + "".join(f" ({remark})" for remark in remarks if remark)
 
     def to_json(self) -> dict:
         """Return the fingerprint as plain JSON values."""
@@ -112,6 +117,7 @@ def fingerprint() -> Fingerprint:
         python=platform.python_version(),
         gpus=_gpus(),
         testbed=_testbed(),
+        emulator=emulator(),
     )
 
 
@@ -139,8 +145,27 @@ def _cpu() -> tuple[str, frozenset[str]]:
         fields.setdefault(name.strip(), value.strip())
     flags = frozenset((fields.get("flags") or fields.get("Features") or "").split())
     arm_parts = {"0xd0b": "Cortex-A76", "0xd08": "Cortex-A72", "0xd4f": "Neoverse V2", "0xd0c": "Neoverse N1"}
-    model = fields.get("model name") or arm_parts.get(fields.get("CPU part", ""), "")
+    # The part first: some kernels call every ARM core 'ARMv8 Processor rev 1 (v8l)'. A board is named below its cores.
+    core = arm_parts.get(fields.get("CPU part", ""))
+    model = ", ".join(filter(None, (core, fields.get("Model")))) if core else fields.get("model name")
     return model or platform.processor() or "unknown", flags
+
+
+def emulator(tasks: Path = Path("/proc/self/task")) -> str:
+    """Return the name of the program that imitates this processor, or nothing on a real one.
+
+    An emulator in user mode answers for /proc/self, so that programs see themselves there. It does not answer for
+    /proc/self/task/N, where the kernel names the program that really runs: the emulator.
+
+    Args:
+        tasks: The kernel's folder of this process's threads.
+    """
+    try:
+        names = {(task / "exe").readlink().name.removesuffix(" (deleted)") for task in tasks.iterdir()}
+    except OSError:
+        return ""  # no /proc here (macOS): nothing is known to imitate it
+    found = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
+    return found[0].removesuffix("-static") if found else ""
 
 
 def _memory_bytes() -> int:
@@ -181,7 +206,12 @@ def _gpus() -> tuple[Gpu, ...]:
 
 
 def _testbed() -> dict[str, str]:
-    """Return Chameleon's site, cluster and node; asked only on a node that its image marks as Chameleon's."""
+    """Return Chameleon's site, cluster and node; asked only on a node that its image marks as Chameleon's.
+
+    In a rehearsal this computer plays the node. Its figures say so, and never pass for those of the computer itself.
+    """
+    if os.environ.get("REHEARSAL_MACHINE"):
+        return {"site": "rehearsal", "node": "rehearsed machine"}
     if not any(Path(marker).exists() for marker in ("/opt/chameleon", "/etc/chameleon-release", "/var/lib/cloud")):
         return {}
     try:

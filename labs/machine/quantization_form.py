@@ -34,6 +34,10 @@ _REASONS = {
         "ARM's dot product instructions (SDOT) multiply signed by signed bytes, four products at a time, so S8S8 needs "
         "no conversion."
     ),
+    "i8mm": (
+        "ARM's I8MM instructions (SMMLA) multiply signed bytes as small matrices, 32 products at a time; what cannot "
+        "use them falls back to the dot product. S8S8 needs no conversion for either."
+    ),
     "old arm": (
         "This ARM core has no dot product instructions: S8S8 is the right form, but expect a smaller file rather than "
         "a faster model."
@@ -69,7 +73,7 @@ def quantization_form(
     if provider == "TensorrtExecutionProvider":
         return QuantizationForm("int8", "int8", False, True, _REASONS["tensorrt"])
     if machine.architecture == "arm64" or flags & {"asimddp", "i8mm"}:  # macOS says arm64, and Apple's cores have it
-        return QuantizationForm("int8", "int8", False, True, _REASONS["sdot"])
+        return QuantizationForm("int8", "int8", False, True, _REASONS["i8mm" if "i8mm" in flags else "sdot"])
     if machine.architecture == "aarch64":
         return QuantizationForm("int8", "int8", False, False, _REASONS["old arm"])
     if flags & {"avx512_vnni", "avx_vnni", "amx_int8"}:

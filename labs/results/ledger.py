@@ -34,6 +34,10 @@ class LedgerError(ValueError):
     """A ledger holds something that is not an entry."""
 
 
+class EmulatedMachineError(LedgerError):
+    """A measurement under emulation was about to be kept as if a machine had made it."""
+
+
 @functools.lru_cache(maxsize=1)
 def validator() -> jsonschema.Draft202012Validator:
     """Return a validator for one ledger entry."""
@@ -56,7 +60,18 @@ def parse_line(line: str) -> dict:
         # A long message would print the whole list of samples.
         rule = f"{problem.validator}: {problem.validator_value!r} is not met"
         raise LedgerError(f"{where}: {problem.message if len(problem.message) < 200 else rule}")
+    _refuse_emulated(values)
     return values
+
+
+def _refuse_emulated(values: dict) -> None:
+    """Raise when a measurement comes from an emulated processor, whose times say nothing about a real one."""
+    emulator = values.get("machine", {}).get("emulator")
+    if values["type"] == Measurement.type and emulator:
+        raise EmulatedMachineError(
+            f"{values['option']}: this was run by {emulator}, which imitates the processor. Its results can be "
+            "compared (labels, sizes), its times mean nothing, so it is never recorded. Measure on the device itself."
+        )
 
 
 class Ledger:

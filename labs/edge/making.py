@@ -1,0 +1,55 @@
+"""The device's files, made in part 1's way where part 1 has not made them yet: fp32, dynamic and static INT8."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labs import assets
+from labs.dataset import load_split
+
+#: The files that a device is measured with, by option: what part 1 calls them in the folder of models.
+PART_1_FILES: dict[str, str] = {
+    "edge-fp32": "food11.onnx",
+    "edge-int8-dynamic": "int8-dynamic.onnx",
+    "edge-int8-qdq": "int8-static-qdq.onnx",
+    "edge-int8-s8s8": "int8-static-s8s8.onnx",
+    "edge-int8-pruned": "int8-pruned.onnx",
+}
+
+
+def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Path]:
+    """Make what is missing of the unpruned files in a folder as lessons 12 and 14 do, and return what was made.
+
+    Needs torch; a machine without it brings the files that a laptop or a node has made.
+
+    Args:
+        folder: Folder of models.
+        calibration_images: Training pictures to calibrate on.
+    """
+    from labs.models import load_mobilenet_v2
+    from labs.optimize.calibrate import calibrate
+    from labs.optimize.export import export_onnx
+    from labs.optimize.forms import FORMS
+    from labs.optimize.quantize import prepare, quantize_dynamic, quantize_static
+    from labs.optimize.slim import slim_onnx
+
+    names = [PART_1_FILES[name] for name in ("edge-fp32", "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not missing:
+        return []
+    exported = folder / names[0]
+    if names[0] in missing:
+        export_onnx(load_mobilenet_v2(assets.model("food11-mini-mobilenetv2")), exported)
+    prepared = folder / "food11-prepared.onnx"
+    if not prepared.is_file():
+        prepare(exported, prepared)
+    if names[1] in missing:
+        quantize_dynamic(prepared, folder / names[1])
+    if {names[2], names[3]} & set(missing):
+        pictures, _ = load_split(assets.dataset("food11-mini"), "training", limit=calibration_images)
+        calibration = calibrate(prepared, pictures)
+        for name, form in ((names[2], "qdq-u8s8-channel"), (names[3], "qdq-s8s8-channel")):
+            if name in missing:
+                quantize_static(prepared, folder / name, calibration, FORMS[form])
+                slim_onnx(folder / name, folder / name)
+    return [folder / name for name in missing]

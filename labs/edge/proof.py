@@ -1,0 +1,96 @@
+"""Proof that an environment does what the lessons need: packages import, models name classes, measuring works.
+
+``python -m labs.edge.proof`` reads a job from standard input and answers with one JSON line. It runs alike on this
+computer, on the emulated device and on the real one; comparing its answers is the proof.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from labs import bench
+from labs.backends import BackendSpec
+from labs.dataset import load_split
+from labs.machine import fingerprint
+from labs.results import Ledger
+from labs.results.ledger import LedgerError
+
+#: What the device's lessons import of its environment, beside the course itself.
+MODULES = (
+    "onnxruntime",
+    "onnx",
+    "PIL.Image",
+    "fastapi",
+    "uvicorn",
+    "multipart",
+    "httpx",
+    "psutil",
+    "matplotlib.pyplot",
+    "ipykernel",
+    "pandas",
+    "ipywidgets",
+    "typer",
+)
+
+
+def versions(names: Iterable[str]) -> dict[str, str]:
+    """Import modules and return their versions, empty where a module states none."""
+    return {name: str(getattr(importlib.import_module(name), "__version__", "")) for name in names}
+
+
+def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -> dict[str, dict]:
+    """Return what each model names for each picture, with the precision and the providers that it ran in.
+
+    Args:
+        models: Files by option.
+        images: float32 (N, 3, 224, 224).
+        labels: Integers (N,).
+    """
+    found = {}
+    for option, path in models.items():
+        with BackendSpec("onnxruntime", path, {"intra_op_threads": 1}).build() as backend:
+            made = bench.accuracy(backend, images, labels, option=option, batch_size=1)
+        ran = {"precision": made.precision, "providers": made.providers_used, "sha256": made.model.sha256}
+        found[option] = {"predicted": made.details["predicted"], **ran}
+    return found
+
+
+def timed(option: str, path: str, images: np.ndarray, ledger: Path) -> dict:
+    """Time one option with the lessons' own code, offer the record to a ledger, and return what became of it."""
+    with BackendSpec("onnxruntime", path, {"intra_op_threads": 1}).build() as backend:
+        record = bench.throughput(backend, images[:1], option=option, batch_sizes=(1,), min_batches=1, min_s=0.0)[0]
+    try:
+        Ledger(ledger).append(record)
+        refused = ""
+    except LedgerError as error:
+        refused = str(error)
+    return {"samples": len(record.samples), "refused": refused, "kept": ledger.exists()}
+
+
+def main() -> None:
+    """Read a job, do it, print one JSON line."""
+    job = json.load(sys.stdin)
+    images, labels = load_split(job["dataset"], "evaluation", limit=job["pictures"])
+    answer = {
+        "versions": versions(job.get("modules", ())),
+        "results": results(job["models"], images, labels),
+        # Decoding a JPEG is part of the recipe: another result here would be another model's input.
+        "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
+    }
+    if "time" in job:
+        answer["timed"] = timed(job["time"], job["models"][job["time"]], images, Path(job["ledger"]))
+    machine = fingerprint()
+    answer["machine"] = machine.to_json()
+    answer["label"] = machine.label
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,144 @@
+"""What a processor says about its heat: temperature, clock, and a Raspberry Pi's own flags for being held back.
+
+Everything is optional. A virtual machine has no thermometer, a container may be shown none of these files, and only a
+Raspberry Pi has flags. What cannot be read is None, never 0.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+#: The flags' bits and what they mean. Bits 16 to 19 say that it happened at some time since the last boot.
+#: Source: Raspberry Pi documentation, 'vcgencmd', get_throttled.
+FLAGS: dict[int, str] = {
+    0: "under-voltage",
+    1: "frequency capped",
+    2: "throttled",
+    3: "soft temperature limit",
+    16: "under-voltage has occurred",
+    17: "frequency was capped",
+    18: "throttling has occurred",
+    19: "soft temperature limit was reached",
+}
+
+#: Where the kernel of a Raspberry Pi shows the same flags, so that a container needs no vcgencmd.
+_FLAGS_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+
+#: Runs a command and returns what it printed; empty when it is not there or fails.
+RunCommand = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True)
+class Heat:
+    """One look at the processor."""
+
+    #: Temperature in degrees Celsius.
+    temperature_c: float | None = None
+    #: Clock of the fastest core at this moment, in Hz.
+    frequency_hz: float | None = None
+    #: Highest clock that the cores are made for, in Hz.
+    max_frequency_hz: float | None = None
+    #: The flags as one number; a key of ``FLAGS`` for each bit.
+    throttle_bits: int | None = None
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        """The flags that are set, in words."""
+        return tuple(words for bit, words in FLAGS.items() if (self.throttle_bits or 0) >> bit & 1)
+
+    @property
+    def held_back(self) -> bool | None:
+        """Whether the processor is being slowed down right now; None where it does not say."""
+        return None if self.throttle_bits is None else bool(self.throttle_bits & 0b1110)
+
+    def to_json(self) -> dict:
+        """Return plain JSON values."""
+        return {**asdict(self), "flags": list(self.flags)}
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """What this machine does not tell, in words."""
+        told = {
+            "temperature": self.temperature_c,
+            "frequency": self.frequency_hz,
+            "throttle flags": self.throttle_bits,
+        }
+        return tuple(name for name, value in told.items() if value is None)
+
+
+def run_command(words: Sequence[str]) -> str:
+    """Return what a command printed; empty when it is missing, fails or takes longer than two seconds."""
+    if shutil.which(words[0]) is None:
+        return ""
+    try:
+        return subprocess.run(words, capture_output=True, text=True, timeout=2, check=True).stdout
+    except (OSError, subprocess.SubprocessError):
+        return ""
+
+
+def read_heat(root: Path = Path("/"), run: RunCommand = run_command) -> Heat:
+    """Return what the processor says about its heat now.
+
+    Args:
+        root: The file system to read from.
+        run: How a command is run.
+    """
+    return Heat(
+        temperature_c=_temperature_c(root, run),
+        frequency_hz=_frequency_hz(root, "scaling_cur_freq") or _frequency_from_cpuinfo_hz(root),
+        max_frequency_hz=_frequency_hz(root, "cpuinfo_max_freq"),
+        throttle_bits=_throttle_bits(root, run),
+    )
+
+
+def _temperature_c(root: Path, run: RunCommand) -> float | None:
+    """Return the processor's zone, by its name where the zones have names; the hottest one else."""
+    readings: dict[str, float] = {}
+    for zone in sorted((root / "sys/class/thermal").glob("thermal_zone*")):
+        kind, value = _text(zone / "type"), _number(zone / "temp")
+        if value is not None:
+            readings[kind] = max(value / 1000, readings.get(kind, float("-inf")))
+    ours = [value for kind, value in readings.items() if "cpu" in kind or "pkg" in kind]
+    if ours or readings:
+        return max(ours or readings.values())
+    said = run(["vcgencmd", "measure_temp"]).strip()  # temp=48.3'C
+    return float(said.removeprefix("temp=").rstrip("'C")) if said.startswith("temp=") else None
+
+
+def _frequency_hz(root: Path, name: str) -> float | None:
+    found = [_number(path) for path in (root / "sys/devices/system/cpu").glob(f"cpu[0-9]*/cpufreq/{name}")]
+    known = [value for value in found if value is not None]
+    return max(known) * 1e3 if known else None  # the files say kHz
+
+
+def _frequency_from_cpuinfo_hz(root: Path) -> float | None:
+    """Return what x86 says in /proc/cpuinfo, which virtual machines have too; there it may be a constant."""
+    lines = [line.partition(":")[2] for line in _text(root / "proc/cpuinfo").splitlines() if line.startswith("cpu MHz")]
+    return max(float(value) for value in lines) * 1e6 if lines else None
+
+
+def _throttle_bits(root: Path, run: RunCommand) -> int | None:
+    said = _text(root / _FLAGS_FILE) or run(["vcgencmd", "get_throttled"])
+    digits = said.strip().removeprefix("throttled=")
+    try:
+        return int(digits, 16) if digits else None
+    except ValueError:
+        return None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace").strip()
+    except OSError:
+        return ""
+
+
+def _number(path: Path) -> float | None:
+    try:
+        return float(_text(path))
+    except ValueError:
+        return None

@@ -1,0 +1,92 @@
+"""The device's pinned environment, run as a Cortex-A76: it imports, names the same classes, and records no time."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from labs import assets
+from labs.edge.commands import prove_here
+from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, prepare, prove
+from labs.edge.making import make_part_1_files
+
+#: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
+IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")
+
+#: ELF's number for 64-bit ARM.
+_AARCH64 = 183
+
+
+@pytest.fixture(scope="module")
+def emulated() -> Emulated:
+    """The imitated device; where its packages cannot be had, the reason is the skip's."""
+    try:
+        return prepare()
+    except EmulationUnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """Three models made in part 1's way, and a few pictures."""
+    folder = tmp_path_factory.mktemp("models")
+    make_part_1_files(folder, calibration_images=16)
+    files = {"fp32": "food11", "dynamic": "int8-dynamic", "static": "int8-static-s8s8"}
+    models = {option: str(folder / f"{name}.onnx") for option, name in files.items()}
+    return {"dataset": str(assets.dataset("food11-mini")), "pictures": 4, "models": models}
+
+
+@pytest.fixture(scope="module")
+def there(emulated: Emulated, job: dict, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """What the device's Python finds out, in one run for all tests."""
+    ledger = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
+    return prove(emulated, {**job, "modules": IMPORTED, "time": "static", "ledger": str(ledger)}, timeout_s=500)
+
+
+def test_it_is_an_emulated_cortex_a76(there: dict):
+    """The fingerprint names the core and its dot product, and does not hide that it is imitated."""
+    assert there["machine"]["architecture"] == "aarch64"
+    assert there["machine"]["cpu_model"] == "Cortex-A76"
+    assert "asimddp" in there["machine"]["cpu_flags"]
+    assert there["machine"]["emulator"] == "qemu-aarch64"
+
+
+def test_the_pinned_versions_were_imported(there: dict):
+    """Those of the lock file, and no others."""
+    pins = dict(line.split("==") for line in PINS.read_text().split() if "==" in line)
+    assert set(there["versions"]) == set(IMPORTED)
+    for name in ("onnxruntime", "onnx", "fastapi", "httpx", "psutil"):
+        assert there["versions"][name] == pins[name]
+
+
+def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
+    """One library for x86 in a wheel would fail on the device and nowhere else."""
+    found = {path: machine_of(path) for path in emulated.packages.rglob("*.so*") if not path.is_symlink()}
+    assert len(found) > 100
+    assert {path.name: number for path, number in found.items() if number != _AARCH64} == {}
+
+
+def machine_of(path: Path) -> int:
+    """Return the processor that an ELF file is for, by ELF's number."""
+    with path.open("rb") as file:
+        head = file.read(20)
+    return struct.unpack_from("<H", head, 18)[0] if head[:4] == b"\x7fELF" else -1
+
+
+def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
+    """The same JPEG gives the same numbers, and each of the three models names the same classes in its precision."""
+    here = prove_here(job)
+    assert there["pictures_sha256"] == here["pictures_sha256"]
+    for option, precision in (("fp32", "fp32"), ("dynamic", "int8"), ("static", "int8")):
+        assert there["results"][option]["predicted"] == here["results"][option]["predicted"], option
+        assert there["results"][option]["precision"] == precision
+        assert there["results"][option]["sha256"] == here["results"][option]["sha256"]
+
+
+def test_its_times_are_measured_and_never_recorded(there: dict):
+    """The lessons' code runs over there; the ledger refuses what it says, and not even makes the file."""
+    assert there["timed"]["samples"] >= 1
+    assert "times mean nothing" in there["timed"]["refused"]
+    assert not there["timed"]["kept"]
