@@ -3,10 +3,12 @@
 import typer
 
 from labs.assets.commands import app as assets
+from labs.edge.commands import app as edge
 from labs.providers.commands import app as providers
 
 app = typer.Typer(help="Model serving labs.", no_args_is_help=True)
 app.add_typer(assets, name="assets")
+app.add_typer(edge, name="edge")
 app.add_typer(providers, name="providers")
 
 if __name__ == "__main__":

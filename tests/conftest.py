@@ -17,7 +17,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         group = "provisioning" if "provisioning" in Path(item.path).parts else str(item.path)
         item.add_marker(pytest.mark.xdist_group(group))
-        for folder in ("browser", "triton"):
+        for folder in ("browser", "triton", "emulation"):
             if folder in Path(item.path).parts:
                 item.add_marker(getattr(pytest.mark, folder))
 
