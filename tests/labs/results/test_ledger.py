@@ -97,3 +97,19 @@ def test_two_kernels_may_write_at_once(tmp_path, make_measurement) -> None:
         writer.join(60)
         assert writer.exitcode == 0
     assert sorted(entry.option for entry in Ledger(path)) == ["a"] * 25 + ["b"] * 25
+
+
+def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measurement, monkeypatch) -> None:
+    """Lessons read the whole ledger at each check; only what is new costs the schema's time."""
+    kept = Ledger(tmp_path / "ledger.jsonl")
+    kept.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
+    line = kept.path.read_text(encoding="utf-8").strip()
+
+    def refuse():
+        raise AssertionError("the schema was asked again")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("labs.results.ledger.validator", refuse)
+        assert kept.latest(option="seen-once").samples == (0.125, 0.25)
+    with pytest.raises(LedgerError, match="samples"):
+        parse_line(line.replace("0.125", "-0.125"))
