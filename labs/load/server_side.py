@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ class Counters:
 
     #: Requests finished well.
     requests: int
-    #: Times that the model was run.
+    #: Times that the model was run; 0 where the server does not tell.
     executions: int
     #: Seconds that these requests spent in the queue, summed.
     queue_s: float
@@ -76,6 +77,41 @@ def triton_counters(url: str, model: str, *, timeout_s: float = 5.0) -> Callable
         return counters_from_triton(stats[-1]) if stats else None
 
     return read
+
+
+def service_counters(url: str, *, timeout_s: float = 5.0) -> Callable[[], Counters | None]:
+    """Return a reader of the course's own service (``labs.serve``), from its Prometheus metrics.
+
+    Args:
+        url: The service's address, such as 'http://127.0.0.1:8000'.
+        timeout_s: Seconds to wait for an answer.
+    """
+    address = f"{url.rstrip('/')}/metrics"
+
+    def read() -> Counters | None:
+        try:
+            with urllib.request.urlopen(address, timeout=timeout_s) as answer:
+                return counters_from_metrics(answer.read().decode())
+        except (OSError, ValueError):
+            return None
+
+    return read
+
+
+def counters_from_metrics(text: str) -> Counters:
+    """Return the totals in the metrics of the course's service.
+
+    Its stages are 'queue', 'prepare' (the picture's decoding) and 'model'; an output of eleven numbers is no stage.
+    """
+    found = {
+        (kind, stage): float(value)
+        for kind, stage, value in re.findall(
+            r'^serving_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', text, re.MULTILINE
+        )
+    }
+    seconds = {stage: found.get(("sum", stage), 0.0) for stage in ("queue", "prepare", "model")}
+    requests = int(found.get(("count", "model"), 0))
+    return Counters(requests, 0, seconds["queue"], seconds["prepare"], seconds["model"], 0.0)
 
 
 def counters_from_triton(stats: dict) -> Counters:

@@ -34,7 +34,7 @@ class ServerSide:
 
     #: Requests that it finished well.
     requests: int
-    #: Times that the model was run; fewer than requests where they were batched.
+    #: Times that the model was run; fewer than requests where they were batched, 0 where the server does not tell.
     executions: int
     #: Mean seconds that a request waited in the queue.
     queue_s: float

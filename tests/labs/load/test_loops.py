@@ -1,0 +1,158 @@
+"""Closed and open loops against a real server, from a real sender's process."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import numpy as np
+import psutil
+import pytest
+
+from labs.load import (
+    Cancelled,
+    NothingAnsweredError,
+    closed_loop,
+    open_loop,
+    predict_raw,
+    sweep_concurrency,
+    sweep_rate,
+)
+from labs.load.sender import arrivals
+from labs.load.sweep import keeps_up, level_words
+from labs.results import Ledger
+from tests.labs.load.conftest import SERVED, ToldServer
+
+
+def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> None:
+    """Every request has its start and latency; the warm-up is sent and not counted; the ledger gives it back equal."""
+    made = closed_loop(told_target, concurrency=3, requests=40, option="plain", details={"lesson": 38})
+    assert len(made.samples) == len(made.load.offsets_s) == 40
+    assert (made.kind, made.concurrency, made.warmup_count) == ("load", 3, 6)
+    assert len(told_server.seen) == 46
+    assert told_server.most_in_flight == 3
+    assert told_server.seen.count(b"first") == told_server.seen.count(b"second")
+    assert min(made.samples) >= 0.002
+    assert made.details["first_answer"] == "Bread"
+    assert made.details["settings"] == {"instances": 1}
+    assert made.details["lesson"] == 38
+    assert made.model.sha256 == "a" * 64
+    # Each sender waits: a request of the fourth cannot begin before one of the first three has ended.
+    ends = sorted(np.add(made.load.offsets_s, made.samples))
+    assert all(begin >= end for begin, end in zip(made.load.offsets_s[3:], ends, strict=False))
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(made)
+    assert list(ledger) == [made]
+
+
+def test_failures_are_kept_apart(told_server, told_target) -> None:
+    """Refusals do not flatter the percentiles, and each keeps its status."""
+    told_server.status = lambda number: 503 if number % 4 == 3 else 200
+    made = closed_loop(told_target, concurrency=2, requests=40, option="refusing")
+    assert {one.status for one in made.load.failures} == {503}
+    assert len(made.load.failures) == 10
+    assert len(made.samples) == 30
+    assert made.load.error_rate == pytest.approx(0.25)
+
+
+def test_nobody_there_is_said_so() -> None:
+    """A run without one good answer is no record; the message shows what came instead."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        target = predict_raw(f"http://127.0.0.1:{free.getsockname()[1]}", [b"x"], SERVED)
+        with pytest.raises(NothingAnsweredError, match=r"none of 5 requests.*Connect"):
+            closed_loop(target, concurrency=1, requests=5, option="nobody")
+
+
+def test_an_open_loop_keeps_its_appointments(told_target) -> None:
+    """Requests are due at the seed's Poisson arrivals, and each latency is counted from then."""
+    made = open_loop(told_target, rate_rps=80, duration_s=1.0, seed=11, option="open")
+    assert made.load.mode == "open"
+    assert made.load.offered_rps == 80
+    assert made.load.offsets_s == pytest.approx(arrivals(80, 1.0, 11), abs=1e-5)
+    lag = np.subtract(made.load.sent_offsets_s, made.load.offsets_s)
+    assert lag.min() >= -1e-5
+    assert all(np.asarray(made.samples) >= lag + 0.002 - 1e-5)
+    assert keeps_up(made) == (made.throughput_rps.value >= 0.95 * len(made.samples))
+
+
+def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
+    """Coordinated omission: one stall of a server that does one thing at a time is one slow request in a closed loop,
+    and one for everybody who was due meanwhile in an open one."""
+    slow = {}
+    for mode in ("closed", "open"):
+        server = ToldServer(one_at_a_time=True)
+        server.pause_s = lambda number: 1.0 if number == 20 else 0.002
+        target = predict_raw(server.url, [b"x"], SERVED)
+        if mode == "closed":
+            made = closed_loop(target, concurrency=1, requests=60, warmup_requests=2, option=mode)
+        else:
+            made = open_loop(target, rate_rps=60, duration_s=1.6, warmup_requests=2, option=mode)
+        slow[mode] = sum(sample > 0.4 for sample in made.samples)
+        server.close()
+    assert slow["closed"] >= 1
+    assert slow["open"] >= slow["closed"] + 10
+
+
+@pytest.mark.parametrize("way", ["progress", "event"])
+def test_a_run_can_be_stopped(told_target, way) -> None:
+    """Stopping ends the sender's process at once and records nothing."""
+    cancel = threading.Event()
+
+    def on_progress(fraction: float, text: str) -> None:
+        if "requests/s" in text:
+            cancel.set()
+            if way == "progress":
+                raise Cancelled("enough")
+
+    before = {child.pid for child in psutil.Process().children()}
+    with pytest.raises(Cancelled):
+        closed_loop(target := told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress,
+                    cancel=cancel)  # fmt: skip
+    assert target.bodies
+    assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_a_sweep_keeps_what_is_finished(told_target, tmp_path) -> None:
+    """Stopping a sweep loses the run that is going on; those before are in the ledger, under one sweep's id."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    told: list[str] = []
+
+    def on_progress(fraction: float, text: str) -> None:
+        told.append(text)
+        if "4 senders" in text:
+            raise Cancelled("enough")
+
+    with pytest.raises(Cancelled):
+        sweep_concurrency(told_target, [1, 2, 4], option="s", duration_s=0.3, ledger=ledger, on_progress=on_progress)
+    kept = ledger.measurements(kind="load")
+    assert [one.concurrency for one in kept] == [1, 2]
+    assert len({one.details["sweep_id"] for one in kept}) == 1
+    assert [level_words(one) for one in kept] == ["1 sender", "2 senders"]
+    assert told[0].startswith("s: 1 sender, warming up")
+
+
+def test_a_rising_sweep_ends_where_it_is_told_to(told_target) -> None:
+    """Rates above the one that could not be kept need not be tried."""
+    made = sweep_rate(
+        told_target, [20, 30, 40], option="r", duration_s=0.4, stop_when=lambda record: record.load.offered_rps >= 30
+    )
+    assert [one.load.offered_rps for one in made] == [20, 30]
+    assert [level_words(one) for one in made] == ["20 requests/s due", "30 requests/s due"]
+
+
+def test_snapshots_say_how_it_stands(told_target) -> None:
+    """A live picture gets rate, latency and the machine's load while the run goes on."""
+    seen = []
+    closed_loop(told_target, concurrency=2, duration_s=1.0, option="watched", on_snapshot=seen.append)
+    assert len(seen) >= 2
+    assert seen[-1].done > seen[0].done > 0
+    assert 0 < seen[-1].p50_s <= seen[-1].p95_s
+    assert 0 <= seen[-1].busy.cpu <= 1
+
+
+@pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"concurrency": 1, "duration_s": 1, "requests": 1}])
+def test_what_cannot_be_meant_is_refused(told_target, wrong) -> None:
+    """Without a sender, or with two ends, there is no run."""
+    with pytest.raises(ValueError, match=r"starts at 1|not both"):
+        closed_loop(told_target, option="x", **wrong)
