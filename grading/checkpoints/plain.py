@@ -22,14 +22,21 @@ def plain(value: object) -> object:
         TypeError: It cannot be written down, such as a function; often parentheses are missing behind its name.
         ValueError: It is not a finite number.
     """
+    if isinstance(value, str) and not value.strip():
+        raise NotAnsweredError("not answered yet")
+    return _plain(value)
+
+
+def _plain(value: object) -> object:
+    """Return a value, or a part of one, as JSON knows it; a part may be an empty text, which then says 'none'."""
     if value is ... or value is None:
         raise NotAnsweredError("not answered yet")
-    if isinstance(value, str) and value.strip(" .…") == "":
+    if isinstance(value, str) and value.strip() and not value.strip(" .…"):
         raise NotAnsweredError("not answered yet")
     if isinstance(value, bool | str):
         return value
     if hasattr(value, "tolist"):  # numpy arrays and scalars, pandas series, torch tensors
-        return plain(value.tolist())
+        return _plain(value.tolist())
     if isinstance(value, numbers.Integral):
         return int(value)
     if isinstance(value, numbers.Real):
@@ -37,9 +44,9 @@ def plain(value: object) -> object:
             raise ValueError(f"{value} is not a finite number; was something divided by zero, or nothing measured?")
         return float(value)
     if isinstance(value, Mapping):
-        return {str(name): plain(part) for name, part in value.items()}
+        return {str(name): _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [plain(part) for part in value]
+        return [_plain(part) for part in value]
     if callable(value):
         raise TypeError(f"{value!r} is a function, not its result: call it with parentheses")
     raise TypeError(f"a {type(value).__name__} cannot be kept as an answer; hand over a number, a text or a list")

@@ -40,8 +40,7 @@
 # %%
 from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs import assets, bench
-from labs.machine import fingerprint
-from labs.machine.capability import capabilities, capability_text, for_lesson
+from labs.machine import capabilities, capability_text, fingerprint, for_lesson
 from labs.version import code_version, library_versions
 from labs.workspace import ledger
 

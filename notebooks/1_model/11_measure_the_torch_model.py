@@ -31,7 +31,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets, bench, stats
 from labs.backends import BackendSpec
 from labs.dataset import load_split
-from labs.machine.capability import capability_text, for_lesson
+from labs.machine import capability_text, for_lesson
 
 # %%
 from labs.results.format import duration

@@ -26,8 +26,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets, bench
 from labs.backends import BackendSpec
 from labs.dataset import load_split
-from labs.machine import fingerprint
-from labs.machine.capability import capability_text, for_lesson
+from labs.machine import capability_text, fingerprint, for_lesson
 from labs.optimize.calibrate import calibrate
 from labs.optimize.forms import FORMS, best_form_for
 

@@ -29,7 +29,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets, bench
 from labs.backends import BackendUnavailableError
 from labs.dataset import load_split
-from labs.machine.capability import capability_text, for_lesson
+from labs.machine import capability_text, for_lesson
 from labs.providers import open_backend, provider_report
 from labs.providers.precision import relative_difference
 

@@ -89,11 +89,21 @@ def test_the_scoreboard_counts_points_of_a_part():
         ((1, "a"), [1, "a"]),
         ({"p50": np.float64(1.5), 2: True}, {"p50": 1.5, "2": True}),
         (np.bool_(True), True),
+        ({"fastest": "onnx-all", "slower": ["", " "]}, {"fastest": "onnx-all", "slower": ["", " "]}),
     ],
 )
 def test_what_students_hold_becomes_json(value, kept):
     """Arrays, tuples and numpy's scalars have a plain form."""
     assert plain(value) == kept
+
+
+@pytest.mark.parametrize(
+    "value", [..., None, "", "  ", "...", "…", {"low": 1, "claim": "..."}, [1, ...], {"a": {"b": ...}}]
+)
+def test_what_is_still_a_stub_is_not_answered(value):
+    """Dots anywhere, or nothing at all; an empty text beside real parts is an answer."""
+    with pytest.raises(NotAnsweredError):
+        plain(value)
 
 
 def test_a_function_in_place_of_its_result_is_named():
