@@ -15,12 +15,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-
-import jsonschema
+from typing import TYPE_CHECKING
 
 from labs.results.observation import Observation
 from labs.results.record import Measurement, Prediction
 from labs.results.written import Answer
+
+if TYPE_CHECKING:
+    import jsonschema
 
 #: Entry classes by the value of their ``type``.
 ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer, Observation)}
@@ -42,6 +44,9 @@ class EmulatedMachineError(LedgerError):
 @functools.lru_cache(maxsize=1)
 def validator() -> jsonschema.Draft202012Validator:
     """Return a validator for one ledger entry."""
+    # Imported on first use: it takes a second, and a process that only sends requests or loads a model keeps no ledger.
+    import jsonschema
+
     return jsonschema.Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
 
 
