@@ -39,7 +39,8 @@ def test_a_closed_loop_is_recorded_whole(told_server, told_target, tmp_path) -> 
     assert made.model.sha256 == "a" * 64
     # Each sender waits: a request of the fourth cannot begin before one of the first three has ended.
     ends = sorted(np.add(made.load.offsets_s, made.samples))
-    assert all(begin >= end for begin, end in zip(made.load.offsets_s[3:], ends, strict=False))
+    rounded_s = 3e-6
+    assert all(begin >= end - rounded_s for begin, end in zip(made.load.offsets_s[3:], ends, strict=False))
     ledger = Ledger(tmp_path / "ledger.jsonl")
     ledger.append(made)
     assert list(ledger) == [made]
@@ -82,13 +83,13 @@ def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
     slow = {}
     for mode in ("closed", "open"):
         server = ToldServer(one_at_a_time=True)
-        server.pause_s = lambda number: 1.0 if number == 20 else 0.002
+        server.pause_s = lambda number: 0.8 if number == 15 else 0.002
         target = predict_raw(server.url, [b"x"], SERVED)
         if mode == "closed":
-            made = closed_loop(target, concurrency=1, requests=60, warmup_requests=2, option=mode)
+            made = closed_loop(target, concurrency=1, requests=30, warmup_requests=2, option=mode)
         else:
-            made = open_loop(target, rate_rps=60, duration_s=1.6, warmup_requests=2, option=mode)
-        slow[mode] = sum(sample > 0.4 for sample in made.samples)
+            made = open_loop(target, rate_rps=60, duration_s=1.0, warmup_requests=2, option=mode)
+        slow[mode] = sum(sample > 0.3 for sample in made.samples)
         server.close()
     assert slow["closed"] >= 1
     assert slow["open"] >= slow["closed"] + 10
@@ -107,9 +108,7 @@ def test_a_run_can_be_stopped(told_target, way) -> None:
 
     before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(Cancelled):
-        closed_loop(target := told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress,
-                    cancel=cancel)  # fmt: skip
-    assert target.bodies
+        closed_loop(told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress, cancel=cancel)
     assert {child.pid for child in psutil.Process().children()} <= before
 
 

@@ -1,0 +1,63 @@
+"""What the server counted between two readings, from Triton's statistics and from the service's metrics."""
+
+from __future__ import annotations
+
+import pytest
+
+from labs.load.server_side import Counters, between, counters_from_metrics, counters_from_triton
+
+
+def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict:
+    """Return an entry as Triton's HTTP API writes it (64-bit counts come as numbers, durations in nanoseconds)."""
+    nanoseconds = {"count": requests, "ns": int(seconds * 1e9)}
+    return {
+        "name": "food_classifier_onnx",
+        "execution_count": sum(batches.values()),
+        "inference_count": requests,
+        "inference_stats": {
+            "success": nanoseconds,
+            "queue": nanoseconds,
+            "compute_input": {"count": requests, "ns": 0},
+            "compute_infer": nanoseconds,
+            "compute_output": {"count": requests, "ns": 0},
+        },
+        "batch_stats": [
+            {"batch_size": size, "compute_infer": {"count": count, "ns": 1}} for size, count in batches.items()
+        ],
+    }
+
+
+def test_the_difference_is_the_runs() -> None:
+    """Means are over the run's own requests, and batches over its own executions."""
+    before = counters_from_triton(triton_stats(100, 1.0, {1: 100}))
+    after = counters_from_triton(triton_stats(140, 1.8, {1: 110, 8: 5}))
+    found = between(before, after)
+    assert (found.requests, found.executions) == (40, 15)
+    assert found.queue_s == pytest.approx(0.02)
+    assert found.compute_s == pytest.approx(0.02)
+    assert found.batches == {"1": 10, "8": 5}
+    assert found.mean_batch == pytest.approx(40 / 15)
+
+
+def test_a_reload_starts_the_counters_anew() -> None:
+    """After a model was loaded again its counters begin at zero: nothing negative may come out."""
+    found = between(Counters(500, 500, 9.0, 1.0, 5.0, 1.0), Counters(10, 5, 0.1, 0.0, 0.2, 0.0, {2: 5}))
+    assert (found.requests, found.queue_s, found.batches) == (10, pytest.approx(0.01), {"2": 5})
+
+
+@pytest.mark.parametrize("after", [None, Counters(3, 3, 1.0, 1.0, 1.0, 1.0)])
+def test_nothing_to_tell(after) -> None:
+    """A server that is gone, or that did nothing meanwhile, tells nothing."""
+    assert between(Counters(3, 3, 1.0, 1.0, 1.0, 1.0), after) is None
+
+
+def test_the_services_metrics_are_read() -> None:
+    """The stages of the course's own service are those of a record; it does not count executions."""
+    prometheus = pytest.importorskip("prometheus_client")
+    registry = prometheus.CollectorRegistry()
+    stages = prometheus.Histogram("serving_stage_seconds", "Where.", ["stage"], registry=registry)
+    for stage, seconds in {"queue": 0.25, "prepare": 0.5, "model": 1.0}.items():
+        for _ in range(2):
+            stages.labels(stage).observe(seconds)
+    found = counters_from_metrics(prometheus.generate_latest(registry).decode())
+    assert found == Counters(2, 0, 0.5, 1.0, 2.0, 0.0)
