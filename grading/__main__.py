@@ -1,4 +1,4 @@
-"""Commands for authors and instructors: ``python -m grading build | questions | solve | rehearse``."""
+"""Commands for authors, students and instructors: ``build | questions | solve | rehearse``, ``submit``, ``grade``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from grading.build import LessonError, is_stale, text_of
 from grading.build import build as build_lesson
+from grading.commands import register
 from grading.course import Lesson, lessons
 from grading.execute import LessonFailedError
 from grading.questions import QUESTIONS_PATH, questions_page
@@ -18,6 +19,7 @@ from grading.solve import AnswerKeyError, require_whole, write_solved
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Build, solve and rehearse the course's notebooks.")
 console = Console()
+register(app)
 
 Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
 Only = Annotated[

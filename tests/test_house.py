@@ -20,7 +20,11 @@ MAY_IMPORT = {
     "labs": ("labs",),
     "provisioning": ("provisioning",),
     # Grading runs over submissions, without torch and without a GPU: only the light modules.
-    "grading": ("grading", "labs.results", "labs.machine", "labs.stats", "labs.labels", "labs.workspace"),
+    "grading": (
+        *("grading", "labs.results", "labs.machine", "labs.stats", "labs.labels", "labs.workspace", "labs.version"),
+        # Pictures as numpy and Pillow see them, for measuring a submitted model again.
+        *("labs.preprocess", "labs.dataset"),
+    ),
     "notebooks": ("labs", "provisioning", "grading.checkpoints"),
 }
 

@@ -1,0 +1,83 @@
+"""The child: ``python -m grading.artefacts.child pictures.npz model …`` prints one JSON line a model.
+
+It runs inside the sandbox. A line comes out as soon as its model is done, so that a model that hangs takes no other's
+result with it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+
+#: Pictures in one call.
+_BATCH = 8
+
+
+def main(pictures: str, *models: str) -> None:
+    """Print what each file is and which classes it gives the pictures."""
+    from grading.artefacts.pictures import Pictures
+
+    pixels = Pictures.load(Path(pictures)).pixels
+    for name in models:
+        print(json.dumps({"name": Path(name).name, "begun": True}), flush=True)
+        print(json.dumps({"name": Path(name).name, **facts(Path(name), pixels)}), flush=True)
+
+
+def facts(path: Path, pixels: np.ndarray) -> dict:
+    """Return a file's facts, or its fault as ``{"fault": sentence}``."""
+    from grading.artefacts.graph import UnfitModelError, read
+
+    if path.suffix == ".safetensors":
+        return _tensors(path)
+    try:
+        found = read(path)
+        found["predicted"] = _classes(path, pixels)
+    except UnfitModelError as error:
+        return {"fault": str(error)}
+    except MemoryError:
+        return {"fault": "it needs more memory than the grader has for a model"}
+    except Exception as error:  # a runtime reports what it cannot run in many ways
+        return {"fault": f"the runtime refused it: {' '.join(str(error).split())[:200]}"}
+    return found
+
+
+def _classes(path: Path, pixels: np.ndarray) -> list[int]:
+    import onnxruntime
+
+    from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+
+    onnxruntime.set_default_logger_severity(4)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # From bytes, in a folder with nothing in it: there is no path from which a file beside it could be reached.
+    session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
+    (given,) = session.get_inputs()
+    if given.type != "tensor(float)" or len(given.shape) != 4:
+        raise ValueError(f"its input is {given.type} of shape {given.shape}, not a batch of pictures")
+    size = given.shape[0] if isinstance(given.shape[0], int) else _BATCH
+    predicted: list[int] = []
+    for begin in range(0, len(pixels), max(1, min(size, _BATCH))):
+        batch = pixels[begin : begin + max(1, min(size, _BATCH))].astype(np.float32) / 255.0
+        batch = (batch - np.array(IMAGENET_MEAN, np.float32)) / np.array(IMAGENET_STD, np.float32)
+        logits = session.run(None, {given.name: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0]
+        if logits.shape != (len(batch), 11) or not np.isfinite(logits).all():
+            raise ValueError(f"its output has shape {logits.shape}, not 11 finite numbers a picture")
+        predicted += [int(label) for label in logits.argmax(1)]
+    return predicted
+
+
+def _tensors(path: Path) -> dict:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(str(path), framework="numpy") as file:
+            return {"ops": {}, "nodes": 0, "tensors": len(list(file.keys()))}
+    except (SafetensorError, OSError, ValueError) as error:
+        return {"fault": f"it is not a safetensors file: {str(error)[:200]}"}
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,77 @@
+"""What an ONNX file holds, and whether a runtime may open it: read in the child, before any runtime does.
+
+A model of this course is a straight line of operators. Loops and branches are how a file of 244 bytes keeps a runtime
+busy for ever, so they are refused, as are operators from elsewhere and weights in other files.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError, Message
+
+#: Operator sets that the course's tools write.
+_DOMAINS = frozenset({"", "ai.onnx", "com.microsoft", "com.microsoft.nchwc"})
+
+#: Operators that run a graph within the graph, or fetch something from outside.
+_REFUSED = frozenset("Loop Scan If SequenceMap EPContext PyOp ATen".split())
+
+#: A MobileNetV2 has 66 convolutions and some 400 nodes in its most talkative form.
+_MAX_NODES = 5_000
+
+_INT8 = frozenset({onnx.TensorProto.INT8, onnx.TensorProto.UINT8})
+
+
+class UnfitModelError(ValueError):
+    """A file that is not opened by a runtime; the message says why, for the student."""
+
+
+def read(path: Path) -> dict:
+    """Return facts about an ONNX file: operators, and how many bytes of its weights are integers.
+
+    Raises:
+        UnfitModelError: It is no ONNX model, or no model of this course could look like that.
+    """
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (DecodeError, ValueError, OSError):
+        raise UnfitModelError("it is not an ONNX model") from None
+    for message in _messages(model):
+        if isinstance(message, onnx.TensorProto) and (
+            message.data_location == onnx.TensorProto.EXTERNAL or message.external_data
+        ):
+            raise UnfitModelError("it keeps weights in another file; export it in one piece")
+    nodes = [message for message in _messages(model) if isinstance(message, onnx.NodeProto)]
+    counts = Counter(node.op_type for node in nodes)
+    foreign = {node.domain for node in nodes} - _DOMAINS
+    if len(nodes) > _MAX_NODES or model.functions:
+        raise UnfitModelError(f"it has {len(nodes)} nodes, or functions of its own; no model of this course has")
+    if foreign or set(counts) & _REFUSED:
+        names = ", ".join(sorted(foreign | (set(counts) & _REFUSED)))[:100]
+        raise UnfitModelError(f"it uses {names}, which no model of this course needs")
+    return {"ops": dict(counts.most_common(60)), "nodes": len(nodes), **_weights(model)}
+
+
+def _weights(model: onnx.ModelProto) -> dict[str, int]:
+    total = integers = 0
+    for tensor in model.graph.initializer:
+        size = len(tensor.raw_data) or 4 * (len(tensor.float_data) + len(tensor.int32_data))
+        total += size
+        integers += size if tensor.data_type in _INT8 else 0
+    return {"weight_bytes": total, "int8_bytes": integers}
+
+
+def _messages(message: Message) -> Iterator[Message]:
+    """Yield a message and all that it holds, however deep, without recursion."""
+    queue = [message]
+    while queue:
+        part = queue.pop()
+        yield part
+        if isinstance(part, onnx.TensorProto):
+            continue
+        for field, value in part.ListFields():
+            if field.message_type is not None:
+                queue.extend(value if hasattr(value, "__len__") else [value])

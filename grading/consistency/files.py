@@ -1,0 +1,50 @@
+"""Files: sizes are the files' own, a hash means one file, and an accuracy is what its pictures add up to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from grading.consistency.finding import Finding, flag, impossible, named
+
+#: Share of pictures on which one file may give other classes in another run: rounding differs between threads.
+_SAME_FILE_DIFFERS = 0.05
+
+
+def size_is_the_files(records: list[dict]) -> Iterator[Finding]:
+    """Yield size records that disagree with the file that they name."""
+    for record in records:
+        if record["kind"] == "size" and record["samples"][-1] != record["model"]["size_bytes"]:
+            message = f"The {named(record)} says {record['samples'][-1]:.0f} bytes, and its file has "
+            yield impossible("size-not-the-files", message + f"{record['model']['size_bytes']}.", record)
+
+
+def hash_means_one_file(records: list[dict]) -> Iterator[Finding]:
+    """Yield records that give one hash two sizes: the later ones cannot be true."""
+    sizes: dict[str, int] = {}
+    for record in records:
+        sha256, size_bytes = record["model"]["sha256"], record["model"]["size_bytes"]
+        # A hash of nothing but one digit was typed.
+        if sizes.setdefault(sha256, size_bytes) != size_bytes or len(set(sha256)) < 6:
+            message = f"The {named(record)} names a file whose hash and size do not belong together."
+            yield impossible("hash-not-the-files", message, record)
+
+
+def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
+    """Yield accuracy records whose samples are not what their classes and labels give, picture by picture."""
+    first: dict[tuple, list] = {}
+    for record in records:
+        if record["kind"] != "accuracy":
+            continue
+        predicted, labels = (record["details"].get(name) for name in ("predicted", "labels"))
+        sound = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(labels)
+        right = [float(a == b) for a, b in zip(predicted, labels, strict=True)] if sound else []
+        if not sound or right != [float(sample) for sample in record["samples"]]:
+            message = f"The {named(record)} does not follow from the classes that it holds."
+            yield impossible("accuracy-not-its-classes", message, record)
+            continue
+        key = (record["model"]["sha256"], record["backend"], record["precision"], len(predicted))
+        before = first.setdefault(key, predicted)
+        differ = sum(a != b for a, b in zip(before, predicted, strict=True))
+        if differ > _SAME_FILE_DIFFERS * len(predicted):
+            message = f"The {named(record)}: the same file gave {differ} pictures another class before."
+            yield flag("accuracy-of-another-file", message, record)

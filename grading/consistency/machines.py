@@ -1,0 +1,69 @@
+"""Machines: one run has one machine, and a fingerprint is a whole that cannot be changed in one place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from grading.consistency.finding import Finding, flag, impossible, named
+from labs.machine import Fingerprint
+
+#: Processor features that exist on one architecture only.
+_X86_ONLY, _ARM_ONLY = re.compile(r"avx|amx|sse|fma"), re.compile(r"asimd|sve|i8mm")
+
+#: Words in GPU and processor names by the machine class that the course's parts are written for.
+_CLASSES = (
+    ("A100", "A100"),
+    ("H100", "H100"),
+    ("A30", "A30"),
+    ("MI100", "MI100"),
+    ("P100", "P100"),
+    ("Cortex-A76", "Raspberry Pi 5"),
+)
+
+
+def machine_class(record: dict) -> str:
+    """Return the class of a record's machine: one that the course leases, or 'rehearsal' for any other."""
+    machine = record["machine"]
+    names = " ".join([*(gpu["name"] for gpu in machine["gpus"]), machine["cpu_model"]])
+    return next((name for word, name in _CLASSES if word in names), "rehearsal")
+
+
+def one_machine_a_run(records: list[dict]) -> Iterator[Finding]:
+    """Yield records of a side-by-side run that was not on one machine."""
+    machines: dict[str, str] = {}
+    for record in records:
+        run = record["details"].get("comparison_id")
+        if (
+            isinstance(run, str)
+            and machines.setdefault(run, record["machine"]["machine_id"]) != (record["machine"]["machine_id"])
+        ):
+            message = f"The {named(record)} took turns with an option on another machine, which nothing can."
+            yield impossible("run-on-two-machines", message, record)
+
+
+def one_machine_a_part(records: list[dict]) -> Iterator[Finding]:
+    """Yield one finding when latencies come from several machines of one class."""
+    machines = {r["machine"]["machine_id"]: r for r in records if r["kind"] in ("latency", "throughput")}
+    classes = [machine_class(record) for record in machines.values()]
+    if len(classes) > len(set(classes)):
+        names = "; ".join(sorted({record["machine"]["cpu_model"] for record in machines.values()}))
+        message = f"The records come from {len(machines)} machines ({names}); their milliseconds cannot be compared."
+        yield flag("several-machines", message, *machines.values())
+
+
+def fingerprint_adds_up(records: list[dict]) -> Iterator[Finding]:
+    """Yield machines whose short name does not follow from their description, or that mix two architectures."""
+    seen: set[str] = set()
+    for record in records:
+        machine = record["machine"]
+        if machine["machine_id"] in seen:
+            continue
+        seen.add(machine["machine_id"])
+        flags = " ".join(machine["cpu_flags"])
+        mixed = (machine["architecture"] == "aarch64" and _X86_ONLY.search(flags)) or (
+            machine["architecture"] == "x86_64" and _ARM_ONLY.search(flags)
+        )
+        if mixed or Fingerprint.from_json(machine).machine_id != machine["machine_id"]:
+            message = f"The description of the machine of the {named(record)} does not add up; was it edited?"
+            yield flag("machine-edited", message, record)

@@ -1,0 +1,85 @@
+"""Samples: a clock's readings vary, are not round, and are not another record's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+
+from grading.consistency.finding import Finding, flag, impossible, named
+
+#: Kinds measured with a clock, many times.
+_CLOCKED = ("latency", "throughput")
+
+#: Of so many samples, a few may coincide: clocks tick in steps. All but a few never do.
+_FEWEST_TO_JUDGE = 20
+_LEAST_DISTINCT = 0.05
+
+#: Seconds; nobody's clock ticks in steps this coarse, and nobody's reading is a multiple of it time after time.
+_ROUND_S = 1e-5
+
+#: Fewer samples in a latency record than this leave its tail to chance; ``labs.bench`` takes at least as many.
+_LEAST_SAMPLES = 100
+
+#: Correlation of the logarithms of two runs' samples. Source: measured before, at most 0.56 between independent runs
+#: and at least 0.99 for a copy that was scaled by 0.7 with 1 % of jitter.
+_COPIED = 0.985
+
+
+def vary(records: list[dict]) -> Iterator[Finding]:
+    """Yield records whose readings are (nearly) all the same."""
+    for record in _clocked(records):
+        samples = record["samples"]
+        if len(samples) >= _FEWEST_TO_JUDGE and len(set(samples)) <= max(2, _LEAST_DISTINCT * len(samples)):
+            yield impossible(
+                "samples-constant",
+                f"The {named(record)} has {len(samples)} samples and {len(set(samples))} different values: no clock "
+                "reads the same again and again.",
+                record,
+            )
+
+
+def are_not_rounded(records: list[dict]) -> Iterator[Finding]:
+    """Yield records whose readings were rounded, or written by a person."""
+    for record in _clocked(records):
+        samples = np.asarray(record["samples"], float)
+        if len(samples) < _FEWEST_TO_JUDGE or np.median(samples) < 20 * _ROUND_S:
+            continue
+        off = np.abs(samples / _ROUND_S - np.round(samples / _ROUND_S))
+        if np.mean(off < 1e-3) > 0.9:
+            yield flag("samples-rounded", f"The samples of the {named(record)} are round numbers.", record)
+
+
+def are_enough(records: list[dict]) -> Iterator[Finding]:
+    """Yield latency records with fewer samples than the course's benchmark takes."""
+    for record in records:
+        if record["kind"] == "latency" and len(record["samples"]) < _LEAST_SAMPLES:
+            count = len(record["samples"])
+            yield flag(
+                "samples-few", f"The {named(record)} has {count} samples; {_LEAST_SAMPLES} are the least.", record
+            )
+
+
+def are_nobody_elses(records: list[dict]) -> Iterator[Finding]:
+    """Yield records that hold another one's samples, as they are or scaled."""
+    of_length: dict[int, list[tuple[dict, np.ndarray]]] = {}
+    for record in _clocked(records):
+        if len(record["samples"]) >= _FEWEST_TO_JUDGE and min(record["samples"]) > 0:
+            logs = np.log(np.asarray(record["samples"], float))
+            of_length.setdefault(len(logs), []).append((record, logs))
+    for alike in of_length.values():
+        centred = [(record, logs - logs.mean()) for record, logs in alike]
+        for (one, a), (other, b) in combinations(centred, 2):
+            if one["samples"] == other["samples"]:
+                message = f"The {named(other)} holds the very samples of the {named(one)}."
+                yield impossible("samples-twice", message, other)
+                continue
+            scale = float(np.sqrt((a @ a) * (b @ b)))
+            if scale > 0 and float(a @ b) / scale > _COPIED:
+                message = f"The {named(other)} rises and falls with the {named(one)}, sample by sample."
+                yield flag("samples-alike", message, one, other)
+
+
+def _clocked(records: list[dict]) -> Iterator[dict]:
+    return (record for record in records if record["kind"] in _CLOCKED)

@@ -1,0 +1,180 @@
+"""One unit of work: ``grade(submission, part=1) -> Result``. Everything else (a class, Gradescope, Ray) calls this.
+
+The steps stand in one list. A step that fails of itself is a fault of the grader's: the submission keeps what the other
+steps found, and staff is told. Nothing that a submission holds makes ``grade`` raise.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grading.artefacts import Facts, Pictures, inspect_models
+from grading.consistency import Examined, examine
+from grading.consistency.machines import machine_class
+from grading.course import Lesson, lessons
+from grading.hidden import Evidence, hidden_rows
+from grading.hidden.evidence import Rerun, wanted_models
+from grading.intake import Intake, Kind, take_in
+from grading.rebuild import run_again
+from grading.result.public import Row, public_rows
+from grading.result.result import Result
+from grading.sandbox import abilities
+
+#: Seed of the pictures where the instructor names none. It is public: good for trying things out.
+PUBLIC_SEED = "public"
+
+#: Samples of a record that the result keeps for comparing students.
+_KEPT_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How this grader grades; the same for a whole class."""
+
+    #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
+    pictures: Path | None = None
+    #: Whether submitted models are measured again.
+    measure: bool = True
+    #: Whether answer cells are run again in the sandbox.
+    rerun: bool = True
+    #: Seconds for all answer cells together.
+    rerun_s: float = 150.0
+    #: Seed of the changed records that answer cells are run on.
+    seed: str = PUBLIC_SEED
+    #: Folders that nothing in the sandbox may see, beyond the grader's own secrets.
+    hide: tuple[Path, ...] = ()
+
+
+@dataclass
+class _Work:
+    """What is known so far about the submission at hand."""
+
+    submission: Path
+    lessons: list[Lesson]
+    part: int
+    setup: Setup
+    folder: Path
+    intake: Intake = field(default_factory=Intake)
+    examined: Examined = field(default_factory=lambda: Examined([], (), ()))
+    facts: dict[str, Facts] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    reruns: dict[str, Rerun] = field(default_factory=dict)
+    public: list[Row] = field(default_factory=list)
+    hidden: list[Row] = field(default_factory=list)
+
+
+def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
+    """Return what a submission is worth.
+
+    Args:
+        submission: Folder or zip; it is only read.
+        part: 1, 2 or 3.
+        student: Who handed it in; kept in the result.
+        setup: How to grade; everything, with public pictures, when None.
+    """
+    begin_s = time.monotonic()
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="grade-") as folder:
+        work = _Work(Path(submission), lessons(part=part), part, setup or Setup(), Path(folder))
+        for step in STEPS:
+            try:
+                step(work)
+            except Exception as error:  # whatever it is, the student keeps what the other steps find
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                faults.append(f"{step.__name__}: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}")
+        return _result(work, student, faults, time.monotonic() - begin_s)
+
+
+def take(work: _Work) -> None:
+    """Take the submission in."""
+    taken = work.folder / "taken"
+    taken.mkdir()
+    work.intake = take_in(work.submission, taken, work.lessons)
+
+
+def agree(work: _Work) -> None:
+    """Set aside what contradicts itself."""
+    work.examined = examine(work.intake.ledger.entries)
+
+
+def judge_public(work: _Work) -> None:
+    """Judge the public checkpoints from the evidence that is left."""
+    work.public = public_rows(work.examined.kept, work.lessons)
+
+
+def measure(work: _Work) -> None:
+    """Measure the models again that the evidence rests on."""
+    wanted = wanted_models(work.examined.kept)
+    models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
+    if not work.setup.measure or not models:
+        return
+    path = work.setup.pictures
+    if path is None:
+        path = work.folder / "pictures.npz"
+        Pictures.draw(PUBLIC_SEED).save(path)
+    work.pictures = Pictures.load(path)
+    ordered = [models[sha256] for sha256 in wanted if sha256 in models]
+    work.facts = {one.sha256: one for one in inspect_models(ordered, path, hide=_secrets(work)).values()}
+
+
+def rerun(work: _Work) -> None:
+    """Run answer cells again on changed records."""
+    if work.setup.rerun and any(row.points for row in work.public):
+        passed = {row.id for row in work.public if row.points}
+        work.reruns = run_again(
+            work.intake,
+            work.examined.kept,
+            work.lessons,
+            wanted=passed,
+            seed=work.setup.seed,
+            wall_s=work.setup.rerun_s,
+            hide=_secrets(work),
+        )
+
+
+def judge_hidden(work: _Work) -> None:
+    """Judge the hidden checkpoints."""
+    labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
+    evidence = Evidence(work.examined.kept, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
+    work.hidden = hidden_rows(evidence, work.part, work.public)
+
+
+#: What happens to a submission, in this order.
+STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, rerun, judge_hidden)
+
+
+def _secrets(work: _Work) -> tuple[Path, ...]:
+    """Return the folders that nothing in the sandbox may see."""
+    room = Path(__file__).parent
+    submission = work.submission if work.submission.is_dir() else work.submission.parent
+    own = [room / "answers", room / "hidden", submission]
+    # What is public in a part's folder of pictures is the caller's business; a temporary one is ours.
+    return (*own, *work.setup.hide, *([work.setup.pictures.parent] if work.setup.pictures else []))
+
+
+def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:
+    records = [entry for entry in work.examined.kept if entry.get("type") == "measurement"]
+    samples = {
+        f"{record['option']} × {record['batch_size']}": record["samples"][:_KEPT_SAMPLES]
+        for record in records
+        if record["kind"] == "latency"
+    }
+    return Result(
+        student=student,
+        part=work.part,
+        digest=work.intake.digest,
+        rows=(*work.public, *work.hidden),
+        notes=tuple(work.intake.notes),
+        findings=work.examined.all,
+        machines=tuple(dict.fromkeys(f"{machine_class(one)}: {one['machine']['cpu_model']}" for one in records)),
+        samples=samples,
+        models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        fault="; ".join(faults),
+        limits=tuple(abilities().missing()),
+        wall_s=wall_s,
+    )

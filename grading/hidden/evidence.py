@@ -1,0 +1,54 @@
+"""What hidden checkpoints judge: plain values that the grader's parent process has in its hands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from grading.artefacts import Facts
+from grading.checkpoints.evidence import answer_to, latest
+
+
+@dataclass(frozen=True)
+class Rerun:
+    """What a student's answer cell did when it was run again on changed records."""
+
+    #: The changed records, with the answers that the cell wrote behind them; the records are the grader's own copy.
+    entries: list[dict]
+    #: What went wrong in the cell, as a sentence; empty when nothing did.
+    fault: str = ""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one submission that a hidden checkpoint may look at."""
+
+    #: Ledger entries that contradict nothing.
+    entries: list[dict]
+    #: Submitted models, measured again, by sha256.
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    #: Classes of the pictures that they were measured with: evaluation pictures, then views.
+    labels: tuple[int, ...] = ()
+    #: Places of the evaluation pictures in the split's order.
+    places: tuple[int, ...] = ()
+    #: Answer cells that were run again, by checkpoint id.
+    reruns: Mapping[str, Rerun] = field(default_factory=dict)
+
+
+def choice(entries: list[dict]) -> str | None:
+    """Return the option that the recommendation of part 1 chooses, or None."""
+    given = answer_to(entries, "m.choose.recommendation")
+    chosen = given.get("choice") if isinstance(given, dict) else None
+    return chosen if isinstance(chosen, str) else None
+
+
+def wanted_models(entries: list[dict]) -> list[str]:
+    """Return the sha256s of the models that are worth measuring again, the most important first.
+
+    The file of the recommended option, and the smallest one that an accuracy record names.
+    """
+    named = [entry for entry in entries if entry.get("type") == "measurement" and entry.get("kind") == "accuracy"]
+    record = latest(entries, kind="accuracy", option=choice(entries))
+    smallest = min(named, key=lambda entry: entry["model"]["size_bytes"], default=None)
+    found = [one["model"]["sha256"] for one in (record, smallest) if one is not None]
+    return list(dict.fromkeys(found))

@@ -1,0 +1,132 @@
+"""Part 1, its artefact: the file behind the recommendation is there, is the one that was measured, and does what it
+claims.
+
+This is the strongest evidence that a grader without the student's machine can have: the file itself, run again.
+"""
+
+from __future__ import annotations
+
+import math
+
+from grading.artefacts import Facts
+from grading.checkpoints import Verdict, failed, passed
+from grading.checkpoints.evidence import accuracy, latest
+from grading.hidden.evidence import Evidence, choice
+from grading.hidden.registry import HiddenCheckpoint
+from labs.results.format import megabytes, percent
+
+#: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
+#: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
+_AGREE = 0.85
+
+#: Standard errors by which accuracy on other pictures may fall short of the claim: one honest model in a thousand
+#: would.
+_SIGMAS = 3.1
+
+#: Views are cropped more closely than the pictures that the claim was measured on.
+_HARDER = 0.03
+
+#: What the device target allows.
+_SMALL_BYTES = 5_000_000
+
+
+def _record(evidence: Evidence) -> dict | None:
+    """Return the accuracy record of the recommended option."""
+    return latest(evidence.entries, kind="accuracy", option=choice(evidence.entries))
+
+
+def _measured(evidence: Evidence) -> tuple[dict, Facts] | str:
+    """Return the record and the facts of its file, or a sentence on why they are not there."""
+    record = _record(evidence)
+    if record is None:
+        return "There is no accuracy record of the option that you recommend."
+    facts = evidence.facts.get(record["model"]["sha256"])
+    if facts is None:
+        return f"The file of {record['option']} was not handed in, or is not the one that was measured."
+    if facts.fault:
+        return f"{facts.name} could not be measured again: {facts.fault}."
+    return record, facts
+
+
+def submitted(evidence: Evidence) -> Verdict:
+    """Judge that the recommended option's file is the one that was measured: same hash, same size."""
+    found = _measured(evidence)
+    if isinstance(found, str):
+        return failed(found)
+    record, facts = found
+    if facts.size_bytes != record["model"]["size_bytes"]:
+        shown = (megabytes(record["model"]["size_bytes"]), megabytes(facts.size_bytes))
+        return failed(f"The record gives {facts.name} another size than it has.", *shown)
+    return passed("The file that was measured is the file that was handed in.", yours=facts.name)
+
+
+def same_classes(evidence: Evidence) -> Verdict:
+    """Judge that the file gives evaluation pictures the classes that the record says it gave."""
+    found = _measured(evidence)
+    if isinstance(found, str):
+        return failed(found)
+    record, facts = found
+    claimed = record["details"]["predicted"]
+    count = len(evidence.places)
+    if not count or max(evidence.places) >= len(claimed):
+        return failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
+    same = sum(claimed[place] == label for place, label in zip(evidence.places, facts.predicted[:count], strict=True))
+    shown = (f"{_AGREE:.0%} or more", f"{same} of {count}")
+    if same < _AGREE * count:
+        return failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
+    return passed("Run again, the file gives the classes that its record holds.", *shown)
+
+
+def unseen(evidence: Evidence) -> Verdict:
+    """Judge accuracy on views that nobody has seen against the claim, with room for chance."""
+    found = _measured(evidence)
+    if isinstance(found, str):
+        return failed(found)
+    record, facts = found
+    count = len(evidence.places)
+    views = list(zip(facts.predicted[count:], evidence.labels[count:], strict=True))
+    if not views:
+        return failed("There were no pictures to measure it with.")
+    right = sum(one == other for one, other in views) / len(views)
+    claim = accuracy(record)
+    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / len(views) + 1 / len(record["samples"])))
+    shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
+    if right < claim - noise - _HARDER:
+        return failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
+    return passed("It is as accurate on other pictures as its record claims.", *shown)
+
+
+def is_int8(evidence: Evidence) -> Verdict:
+    """Judge that one of the measured files holds 8-bit weights and fits the device."""
+    sound = [facts for facts in evidence.facts.values() if not facts.fault]
+    named = {entry["model"]["sha256"] for entry in evidence.entries if entry.get("kind") in ("accuracy", "latency")}
+    small = [facts for facts in sound if facts.is_int8 and facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
+    if small:
+        return passed("Its weights are 8-bit integers, and it fits the device.", yours=small[0].name)
+    if any(facts.is_int8 for facts in sound):
+        return failed("There is an INT8 file, and no record of yours measured it.")
+    return failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
+
+
+CHECKPOINTS = (
+    HiddenCheckpoint(
+        "m.artefact.submitted",
+        "The recommended model is the one that was measured",
+        2,
+        1,
+        "m.choose.recommendation",
+        submitted,
+    ),
+    HiddenCheckpoint(
+        "m.artefact.same_classes",
+        "Run again, it gives the recorded classes",
+        2,
+        1,
+        "m.choose.recommendation",
+        same_classes,
+    ),
+    HiddenCheckpoint(
+        "m.artefact.unseen", "It is as accurate as claimed on other pictures", 3, 1, "m.choose.recommendation", unseen
+    ),
+    HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 2, 1, "m.quantize.forms", is_int8),
+)

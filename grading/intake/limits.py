@@ -1,0 +1,37 @@
+"""How much of anything a submission may hold. Honest ones stay far below: the course's largest model has 9 MB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps of the intake; sizes in bytes."""
+
+    #: Files that are looked at, in a folder or a zip; the rest is counted and left.
+    files: int = 400
+    #: Models that are kept, the first ones by name.
+    models: int = 24
+    #: One notebook.
+    notebook_bytes: int = 8 << 20
+    #: The ledger; a full part has about 2 MB.
+    ledger_bytes: int = 32 << 20
+    #: One model.
+    model_bytes: int = 24 << 20
+    #: The manifest.
+    manifest_bytes: int = 256 << 10
+    #: All files together.
+    total_bytes: int = 160 << 20
+    #: Lines of the ledger.
+    ledger_lines: int = 5_000
+    #: One line of the ledger.
+    line_bytes: int = 4 << 20
+    #: Objects and lists within each other.
+    json_depth: int = 24
+    #: Digits of a whole number; more are nobody's measurement.
+    json_digits: int = 18
+
+
+#: The caps that are used unless a test or a course says otherwise.
+DEFAULT_LIMITS = Limits()

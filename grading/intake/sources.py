@@ -1,0 +1,163 @@
+"""Where files are read from: a folder of which nothing is followed, or a zip of which nothing is extracted blindly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from grading.intake.limits import Limits
+
+
+class RefusedError(ValueError):
+    """A file, or a whole submission, is not read; the message is a sentence for the student."""
+
+
+class Source(Protocol):
+    """A submission before anything is known about it."""
+
+    def names(self) -> Iterator[str]:
+        """Yield the paths of its files, with forward slashes; raise ``RefusedError`` at the caps."""
+
+    def open(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        """Open one file for reading; raise ``RefusedError`` when it is no regular file."""
+
+
+@contextlib.contextmanager
+def open_source(submission: Path, limits: Limits) -> Iterator[Source]:
+    """Open a submission; what cannot be opened at all is an empty one that says why."""
+    with contextlib.ExitStack() as stack:
+        try:
+            source = _source_of(submission, limits, stack)
+        except RefusedError as error:
+            source = Nothing(str(error))
+        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+            source = Nothing(f"Neither a folder nor a whole zip file: {error}")
+        yield source
+
+
+def _source_of(path: Path, limits: Limits, stack: contextlib.ExitStack) -> Source:
+    if path.is_dir() and not path.is_symlink():
+        inside = sorted(entry.name for entry in os.scandir(path) if not entry.name.startswith("."))
+        if len(inside) != 1 or not inside[0].lower().endswith(".zip"):
+            return Folder(path, limits)
+        path = path / inside[0]
+    file = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+    return Zip(stack.enter_context(zipfile.ZipFile(file)), limits)
+
+
+class Nothing:
+    """A submission that cannot be read."""
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    def names(self) -> Iterator[str]:
+        """Refuse at once."""
+        raise RefusedError(self.why)
+        yield
+
+    def open(self, name: str) -> contextlib.AbstractContextManager[BinaryIO]:
+        """There is nothing to open."""
+        raise RefusedError(self.why)
+
+
+class Folder:
+    """A folder, as Gradescope lays it out."""
+
+    def __init__(self, root: Path, limits: Limits) -> None:
+        self.root = root
+        self.limits = limits
+
+    def names(self) -> Iterator[str]:
+        """Yield paths below the root, links and pipes included: ``open`` says no to them by name."""
+        count, folders = 0, [""]
+        while folders:
+            prefix = folders.pop(0)
+            with os.scandir(self.root / prefix) as entries:
+                listed = sorted(entries, key=lambda entry: entry.name)
+            for entry in listed:
+                count += 1
+                if count > self.limits.files:
+                    raise RefusedError(f"More than {self.limits.files} files: the rest was not looked at.")
+                name = f"{prefix}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    if name.count("/") < 4 and not entry.name.startswith("."):
+                        folders.append(f"{name}/")
+                else:
+                    yield name
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """Open a regular file; no part of its path may be a link."""
+        folder = self.root
+        for part in Path(name).parts[:-1]:
+            folder = folder / part
+            if folder.is_symlink():
+                raise RefusedError("Its folder is a link: it was left.")
+        with os.fdopen(open_regular(self.root / name), "rb") as file:
+            yield file
+
+
+class Zip:
+    """A zip whose members are read one by one, through caps, and never by the paths that they claim."""
+
+    def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
+        self.archive = archive
+        self.limits = limits
+        self.prefix = _single_folder(archive)
+
+    def names(self) -> Iterator[str]:
+        """Yield the members' paths; one folder around everything is taken off."""
+        infos = self.archive.infolist()
+        for info in infos[: self.limits.files]:
+            if not info.is_dir():
+                yield info.filename.removeprefix(self.prefix)
+        if len(infos) > self.limits.files:
+            raise RefusedError(f"More than {self.limits.files} files: the rest was not looked at.")
+
+    @contextlib.contextmanager
+    def open(self, name: str) -> Iterator[BinaryIO]:
+        """Open a member that is a plain file."""
+        info = self.archive.getinfo(self.prefix + name)
+        mode = info.external_attr >> 16
+        if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+            raise RefusedError("A link or device in the zip: it was left.")
+        if info.flag_bits & 1:
+            raise RefusedError("Encrypted: it cannot be read.")
+        try:
+            with self.archive.open(info) as file:
+                yield file
+        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+            raise RefusedError(f"Damaged in the zip: {error}") from None
+
+
+def _single_folder(archive: zipfile.ZipFile) -> str:
+    """Return the one folder that holds every member, with its slash, or nothing."""
+    tops = {name.partition("/")[0] for name in archive.namelist()[:1000] if "/" in name}
+    alone = len(tops) == 1 and all("/" in name for name in archive.namelist()[:1000])
+    top = next(iter(tops), "")
+    return f"{top}/" if alone and top not in ("models", "notebooks", "workspace", "..", "") else ""
+
+
+def open_regular(path: Path) -> int:
+    """Return a descriptor of a regular file, looked at before and after it was opened.
+
+    Raises:
+        RefusedError: It is a link, a pipe, a device or a folder; opening a pipe would wait for ever.
+    """
+    try:
+        if not stat.S_ISREG(path.lstat().st_mode):
+            raise RefusedError("A link, a pipe or a device, not a regular file: it was left.")
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        raise RefusedError(f"It cannot be opened: {error.strerror}.") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise RefusedError("Not a regular file any more: it was left.")
+    return descriptor

@@ -1,0 +1,88 @@
+"""JSON as evidence has to be: finite numbers, no key twice, not deep, no endless digits."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+
+from grading.intake.limits import DEFAULT_LIMITS, Limits
+
+#: More opening brackets in a row than any honest value has; the scanner's own stack is not to be tried.
+_ABYSS = re.compile(r"(?:[\[{]\s*){64}|(?:\{\s*\"[^\"]{0,64}\"\s*:\s*){64}")
+
+
+class StrictJsonError(ValueError):
+    """Text that is not JSON, or JSON that evidence may not hold; the message says what is wrong."""
+
+
+def loads(text: str, limits: Limits = DEFAULT_LIMITS) -> object:
+    """Return a JSON text's value.
+
+    Raises:
+        StrictJsonError: Not JSON (often an HTML page that was saved in its place, or a file cut short), NaN, Infinity
+            or 1e999, a key twice, too many digits, or too deep.
+    """
+    if is_abyss(text):
+        raise StrictJsonError("it is nested far deeper than any evidence")
+
+    def whole(digits: str) -> int:
+        if len(digits) > limits.json_digits:
+            raise StrictJsonError(f"a whole number has {len(digits)} digits")
+        return int(digits)
+
+    try:
+        value = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite, parse_int=whole, object_pairs_hook=_no_key_twice
+        )
+    except StrictJsonError:
+        raise
+    except RecursionError:
+        raise StrictJsonError("it is nested far deeper than any evidence") from None
+    except ValueError as error:
+        raise StrictJsonError(f"not JSON: {_in_short(str(error))}") from None
+    if _depth_beyond(value, limits.json_depth):
+        raise StrictJsonError(f"it is nested deeper than {limits.json_depth} levels")
+    return value
+
+
+def is_abyss(text: str) -> bool:
+    """Return whether a text opens so many brackets in a row that no parser should try."""
+    return _ABYSS.search(text) is not None
+
+
+def _refuse(name: str) -> float:
+    raise StrictJsonError(f"{name} is not a number that JSON knows")
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise StrictJsonError(f"{_in_short(text)} is no finite number")
+    return number
+
+
+def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise StrictJsonError("an object holds a key twice, so it says two things")
+    return found
+
+
+def _depth_beyond(value: object, most: int) -> bool:
+    """Return whether a value is nested deeper than allowed, without recursion."""
+    level = [value]
+    for _ in range(most):
+        level = [part for one in level if isinstance(one, dict | list) for part in _containers(one)]
+        if not level:
+            return False
+    return True
+
+
+def _containers(one: dict | list) -> list:
+    parts = one.values() if isinstance(one, dict) else one
+    return [part for part in parts if isinstance(part, dict | list)]
+
+
+def _in_short(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,169 @@
+"""From a folder or a zip of unknown contents to a private folder that holds only what the allow-list names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from grading.course import Lesson
+from grading.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, wanted_names
+from grading.intake.evidence import Ledger, read_ledger
+from grading.intake.limits import DEFAULT_LIMITS, Limits
+from grading.intake.sources import RefusedError, Source, open_source
+from grading.intake.strict import StrictJsonError, loads
+
+#: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
+_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a submission that its student should know."""
+
+    #: The file, or part of it, that it is about.
+    about: str
+    #: What was done and why, in one sentence.
+    message: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One file that was taken in."""
+
+    #: What it is.
+    kind: Kind
+    #: Its name without folders.
+    name: str
+    #: Our own copy.
+    path: Path
+    #: Size in bytes.
+    size_bytes: int
+    #: sha256 as hexadecimal.
+    sha256: str
+
+
+@dataclass
+class Intake:
+    """A submission after the intake: copies of its files, its evidence, and what was left out."""
+
+    #: Files that were taken in, by name.
+    files: dict[str, Taken] = field(default_factory=dict)
+    #: The ledger's entries and refused lines.
+    ledger: Ledger = field(default_factory=Ledger)
+    #: What was left out, is missing or looks damaged.
+    notes: list[Note] = field(default_factory=list)
+
+    def of(self, kind: Kind) -> list[Taken]:
+        """Return the files of a kind, by name."""
+        return [self.files[name] for name in sorted(self.files) if self.files[name].kind == kind]
+
+    @property
+    def digest(self) -> str:
+        """One sha256 over all names and contents: equal submissions have equal digests, whatever their order."""
+        lines = "".join(f"{name}\0{self.files[name].sha256}\n" for name in sorted(self.files) if name != MANIFEST_NAME)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def take_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+    """Return a submission's evidence, with copies of its files in a private folder.
+
+    Args:
+        submission: Folder (Gradescope's), or a zip; a folder that holds nothing but one zip is read as that zip.
+        into: Empty folder of the grader's own; receives the copies.
+        lessons: The lessons of the part that is handed in.
+        limits: Caps.
+    """
+    found = Intake()
+    notebooks = wanted_names(lessons)
+    left = 0
+    with open_source(submission, limits) as source:
+        for name in _names(source, found):
+            kind = kind_of(name, notebooks)
+            if kind is None:
+                left += 1
+                if left <= _NAMED:
+                    found.notes.append(Note(name[:200], "No submission of this part needs this file: it was left."))
+                continue
+            _take(source, name, kind, into, found, limits)
+    if left > _NAMED:
+        found.notes.append(Note("other files", f"{left - _NAMED} more files were left."))
+    _read(found, lessons, limits)
+    return found
+
+
+def _names(source: Source, found: Intake) -> Iterator[str]:
+    try:
+        yield from source.names()
+    except RefusedError as error:
+        found.notes.append(Note("the submission", str(error)))
+
+
+def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limits: Limits) -> None:
+    short = name.rpartition("/")[2]
+    try:
+        if short in found.files:
+            raise RefusedError("A file of this name was taken already, from another folder: only the first one counts.")
+        if kind == Kind.MODEL and len(found.of(Kind.MODEL)) >= limits.models:
+            raise RefusedError(f"More than {limits.models} models: this one was left.")
+        used = sum(one.size_bytes for one in found.files.values())
+        most = min(cap_bytes(kind, limits), limits.total_bytes - used)
+        with source.open(name) as file:
+            size_bytes, sha256 = _copy(file, into / short, most)
+    except RefusedError as error:
+        (into / short).unlink(missing_ok=True) if short not in found.files else None
+        found.notes.append(Note(name[:200], str(error)))
+        return
+    found.files[short] = Taken(kind, short, into / short, size_bytes, sha256)
+
+
+def _copy(file: BinaryIO, target: Path, most_bytes: int) -> tuple[int, str]:
+    """Copy at most so many bytes, whatever the file claims to have, and return size and sha256.
+
+    Raises:
+        RefusedError: There is more.
+    """
+    digest, size_bytes = hashlib.sha256(), 0
+    with target.open("xb") as copy:
+        while block := file.read(1 << 20):
+            size_bytes += len(block)
+            if size_bytes > most_bytes:
+                raise RefusedError(f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left.")
+            digest.update(block)
+            copy.write(block)
+    return size_bytes, digest.hexdigest()
+
+
+def _read(found: Intake, lessons: list[Lesson], limits: Limits) -> None:
+    """Read the ledger, compare with the manifest, and note what is missing."""
+    ledgers = found.of(Kind.LEDGER)
+    if ledgers:
+        found.ledger = read_ledger(ledgers[0].path, limits)
+        found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
+    else:
+        found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))
+    for lesson in lessons:
+        if lesson.notebook.name not in found.files:
+            found.notes.append(Note(lesson.notebook.name, "Missing, or under another name."))
+    manifests = found.of(Kind.MANIFEST)
+    if manifests:
+        found.notes += _against_manifest(found, manifests[0], limits)
+
+
+def _against_manifest(found: Intake, manifest: Taken, limits: Limits) -> list[Note]:
+    """Return notes on files that differ from the manifest: a sign of damage on the way, and no proof of anything."""
+    try:
+        values = loads(manifest.path.read_text(encoding="utf-8", errors="strict"), limits)
+        listed = {str(name): str(one["sha256"]) for name, one in values["files"].items()}
+    except (StrictJsonError, UnicodeDecodeError, KeyError, TypeError, AttributeError, IndexError):
+        return [Note(MANIFEST_NAME, "Not one that `python -m grading submit` writes: it was not compared.")]
+    notes = []
+    for name, sha256 in sorted(listed.items())[: limits.files]:
+        taken = found.files.get(name)
+        if taken is None:
+            notes.append(Note(name[:200], "Listed in the manifest, and not in the submission."))
+        elif taken.sha256 != sha256:
+            notes.append(Note(name, "Changed since `python -m grading submit` listed it, or damaged on the way."))
+    return notes

@@ -1,0 +1,50 @@
+"""Our own notebook around a student's answer cells."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: Stands before each lesson's cells: what the lesson would have ready.
+_SETUP = """\
+from grading.checkpoints import answer, check, predict
+from grading.rebuild.stage import names
+
+globals().update(names({lesson}))"""
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer cells of one lesson."""
+
+    #: The lesson's file name without its ending.
+    lesson: str
+    #: Sources by checkpoint id, in the lesson's order.
+    cells: dict[str, str]
+
+
+def skeleton(parts: Sequence[Part]) -> tuple[str, list[str]]:
+    """Return a notebook's text, and the checkpoint id of each of its cells; a set-up's is empty.
+
+    Args:
+        parts: Lessons that share one kernel.
+    """
+    sources: list[tuple[str, str]] = []
+    for part in parts:
+        sources.append(("", _SETUP.format(lesson=int(part.lesson[:2]))))
+        sources += part.cells.items()
+    made = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{index}",
+            "metadata": {},
+            "execution_count": None,
+            "outputs": [],
+            "source": source,
+        }
+        for index, (_, source) in enumerate(sources)
+    ]
+    kernel = {"kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"}}
+    text = json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": kernel, "cells": made})
+    return text, [name for name, _ in sources]

@@ -1,0 +1,203 @@
+"""nbval in the sandbox: a notebook a lesson, all in one run; after a run that was cut short, each lesson by itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from grading.course import Lesson
+from grading.hidden.evidence import Rerun
+from grading.hidden.reruns import COMPUTED
+from grading.intake import Intake, StrictJsonError, loads, read_ledger
+from grading.intake.limits import Limits as IntakeLimits
+from grading.intake.sources import RefusedError, open_regular
+from grading.rebuild import variant
+from grading.rebuild.cells import answer_cells
+from grading.rebuild.notebook import Part, skeleton
+from grading.rebuild.plugin_name import PLUGIN, TOLD
+from grading.sandbox import Limits, Sandbox, abilities
+
+#: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
+CELL_S = 20
+
+#: Address space of each process: pytest, and a kernel with pandas.
+_MEMORY_BYTES = 1_400 << 20
+
+#: The one notebook of a run.
+NOTEBOOK = "answers.ipynb"
+
+#: What comes back: a ledger with the changed records and a few answers, and a line a cell.
+_BACK = IntakeLimits(ledger_bytes=64 << 20, ledger_lines=6_000)
+_TOLD_BYTES = 1 << 20
+
+#: Counts that answers carry because no record holds them.
+_CARRIED = {"m.graph.fewer": "nodes", "m.quantize.searches": "op_counts"}
+
+
+def run_again(
+    intake: Intake,
+    entries: list[dict],
+    lessons: Sequence[Lesson],
+    *,
+    wanted: set[str],
+    seed: str,
+    wall_s: float,
+    hide: Sequence[Path] = (),
+) -> dict[str, Rerun]:
+    """Return what answer cells did on changed records, by checkpoint id.
+
+    Args:
+        intake: The submission's files.
+        entries: Entries that contradict nothing.
+        lessons: Lessons of the part.
+        wanted: Public checkpoints that were passed; others are not run for.
+        seed: Draws the changed records.
+        wall_s: Seconds for everything.
+        hide: Folders that must not be seen.
+    """
+    questions = {name for names in COMPUTED.values() for name in names} & wanted
+    if not abilities().apart:
+        return {
+            name: Rerun([], "this grader could not keep it apart from other files, so it was not run")
+            for name in questions
+        }
+    records = variant.changed(entries, seed)
+    carried = _carried(entries, seed)
+    parts = _parts(intake, lessons, questions)
+    until_s = time.monotonic() + wall_s
+    reruns: dict[str, Rerun] = {}
+    # Together first: a kernel costs more than all cells. A lesson that was taken along by another gets its own kernel.
+    for group in (parts, *([part] for part in parts)):
+        waiting = [part for part in group if not set(part.cells) & set(reruns)]
+        left_s = until_s - time.monotonic()
+        if waiting and left_s > 5:
+            reruns |= _run(waiting, records, carried, min(left_s, wall_s / 2), hide)
+    for name in questions - set(reruns):
+        cell = any(name in part.cells for part in parts)
+        why = "there was no time left for it" if cell else "its cell was not found in the notebook"
+        reruns[name] = Rerun([], why)
+    return {name: reruns[name] for name in questions}
+
+
+def _parts(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
+    """Return the lessons' answer cells where one of them is asked for; the others may set names that it needs."""
+    found = []
+    for lesson in lessons:
+        taken = intake.files.get(lesson.notebook.name)
+        if taken is None:
+            continue
+        asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', lesson.source.read_text(encoding="utf-8"))
+        cells = answer_cells(taken.path, set(asked))
+        if set(cells) & questions:
+            found.append(Part(lesson.name, {name: cells[name] for name in asked if name in cells}))
+    return found
+
+
+def _run(
+    parts: Sequence[Part], records: list[dict], carried: dict[str, dict], wall_s: float, hide: Sequence[Path]
+) -> dict[str, Rerun]:
+    """Run some lessons in one kernel; return the cells of those that came to their end, or all when one ran alone."""
+    with Sandbox(hide=hide) as sandbox:
+        text, order = skeleton(parts)
+        (sandbox.folder / "ledger.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+        (sandbox.folder / "carried.json").write_text(json.dumps(carried))
+        (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
+        sandbox.run(
+            _command(sandbox.folder),
+            limits=Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20),
+            variables={"SERVING_LABS_WORKSPACE": ".", "JUPYTER_RUNTIME_DIR": "run", "IPYTHONDIR": "ipython"},
+        )
+        answers = _answers(sandbox.folder, sandbox.folder.parent)
+        told = _told(sandbox.folder, sandbox.folder.parent)
+    found = {}
+    for part in parts:
+        ends = [told.get(order.index(name)) for name in part.cells]
+        if len(parts) > 1 and (None in ends or any("timeout" in said.lower() for _, said in ends)):
+            continue
+        for name, end in zip(part.cells, ends, strict=True):
+            ok, said = end or (False, "it did not come to its end")
+            found[name] = _rerun(name, records, carried, answers, "" if ok else said or "it stopped")
+    return found
+
+
+def _rerun(name: str, records: list[dict], carried: dict, answers: dict[str, dict], fault: str) -> Rerun:
+    answer = answers.get(name)
+    if fault or answer is None:
+        return Rerun([], fault or "it wrote no answer down")
+    value = answer["value"]
+    part = _CARRIED.get(name)
+    if part and not (isinstance(value, dict) and value.get(part) == carried.get(name, {}).get(part)):
+        return Rerun([], f"its {part} are not those that the lesson has ready")
+    return Rerun([*records, answer])
+
+
+def _command(folder: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", str(CELL_S)),
+        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
+        NOTEBOOK,
+    ]
+
+
+def _carried(entries: list[dict], seed: str) -> dict[str, dict]:
+    """Return the counts that answers carry, changed."""
+    found: dict[str, dict] = {}
+    for entry in entries:
+        part = _CARRIED.get(entry.get("question", "")) if entry.get("type") == "answer" else None
+        value = entry["value"].get(part) if part and isinstance(entry["value"], dict) else None
+        if isinstance(value, dict) and all(type(count) is int for count in value.values()):
+            found[entry["question"]] = {part: variant.counts(value, seed, entry["question"])}
+    return found
+
+
+def _answers(folder: Path, own: Path) -> dict[str, dict]:
+    """Return the newest answer to each question that the cells wrote; their records are thrown away."""
+    copy = own / "ledger-back.jsonl"
+    if not _fetch(folder / "ledger.jsonl", copy, _BACK.ledger_bytes):
+        return {}
+    entries = read_ledger(copy, _BACK).entries
+    return {entry["question"]: entry for entry in entries if entry["type"] == "answer"}
+
+
+def _told(folder: Path, own: Path) -> dict[int, tuple[bool, str]]:
+    """Return how each cell ended, by its place."""
+    copy = own / "told-back.jsonl"
+    told: dict[int, tuple[bool, str]] = {}
+    if _fetch(folder / TOLD, copy, _TOLD_BYTES):
+        for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
+            try:
+                values = loads(line)
+                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, str(values["said"])[:200])
+            except (StrictJsonError, KeyError, TypeError, ValueError):
+                continue
+    return told
+
+
+def _fetch(source: Path, target: Path, most_bytes: int) -> bool:
+    """Copy a file that sandboxed code wrote: regular, and not larger than expected."""
+    try:
+        descriptor = open_regular(source)
+    except RefusedError:
+        return False
+    with os.fdopen(descriptor, "rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(_Capped(file, most_bytes), copy)
+    return True
+
+
+class _Capped:
+    """A file that ends after so many bytes."""
+
+    def __init__(self, file, left_bytes: int) -> None:
+        self.file, self.left_bytes = file, left_bytes
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, none beyond the cap."""
+        block = self.file.read(min(size, self.left_bytes))
+        self.left_bytes -= len(block)
+        return block

@@ -1,0 +1,63 @@
+"""The public checkpoints of some lessons as rows: what a student may see before and after handing in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from grading.checkpoints import all_checkpoints
+from grading.course import Lesson
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a result."""
+
+    #: The checkpoint's id.
+    id: str
+    #: What it asks for.
+    title: str
+    #: Lesson number; 0 where it belongs to no lesson.
+    lesson: int
+    #: Points earned.
+    points: int
+    #: Points that it is worth.
+    possible: int
+    #: One sentence: right, or what to mend.
+    message: str
+    #: What the evidence leads one to expect.
+    expected: str = ""
+    #: What was handed in.
+    yours: str = ""
+    #: Where to look.
+    hint: str = ""
+    #: Known to the grader only; shown after the grades are out.
+    hidden: bool = False
+
+
+def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
+    """Return one row for each public checkpoint of some lessons, judged by the evidence.
+
+    Args:
+        entries: Ledger entries as plain JSON.
+        lessons: Lessons whose checkpoints count.
+    """
+    numbers = {lesson.number for lesson in lessons}
+    rows = []
+    for one in all_checkpoints():
+        if one.hidden or one.lesson not in numbers:
+            continue
+        verdict = one.verdict(entries)
+        rows.append(
+            Row(
+                id=one.id,
+                title=one.title,
+                lesson=one.lesson,
+                points=one.points if verdict.ok else 0,
+                possible=one.points,
+                message=verdict.message,
+                expected=verdict.expected,
+                yours=verdict.yours,
+                hint="" if verdict.ok else one.hint,
+            )
+        )
+    return rows

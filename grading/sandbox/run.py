@@ -1,0 +1,226 @@
+"""One command in the sandbox: ``timeout → unshare → mounts → prlimit → setpriv → env -i → command``."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from grading.sandbox.abilities import FIRST_USER, USERS, Abilities, abilities, privileges
+from grading.sandbox.limits import DEFAULT_LIMITS, Limits
+from labs.workspace import PROJECT_DIR
+
+#: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
+_GRACE_S = 5
+
+#: Folders without which nothing runs; whoever wants them hidden is not obeyed.
+NEEDED = (PROJECT_DIR.resolve(), Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve())
+
+
+class SandboxError(RuntimeError):
+    """The sandbox cannot be built on this host."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a command ended."""
+
+    #: Exit status; negative for a signal, 124 or 137 where the time limit struck.
+    returncode: int
+    #: Whether it was ended for its time.
+    timed_out: bool
+    #: First bytes of what it printed.
+    output: str
+    #: First bytes of what it printed as errors.
+    errors: str
+    #: Wall time in seconds.
+    wall_s: float
+
+
+class Sandbox:
+    """A folder that a command may write to, and the walls around it; use it as a context."""
+
+    def __init__(self, *, hide: Sequence[Path] = (), can: Abilities | None = None) -> None:
+        """Prepare a sandbox.
+
+        Args:
+            hide: Folders that must not be seen inside: answers, hidden pictures, results, other submissions.
+            can: What the host allows; found out when None.
+        """
+        self.can = can or abilities()
+        self.hide = tuple(path.resolve() for path in hide)
+        self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
+
+    def __enter__(self) -> Sandbox:
+        self._temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        #: The command's working folder, home and only place to write.
+        self.folder = self._temporary / "work"
+        self.folder.mkdir(mode=0o700)
+        self._temporary.chmod(0o755)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._kill_leftovers()
+        shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def run(
+        self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
+    ) -> Outcome:
+        """Run a command in the folder and return how it ended; nothing that it started is left.
+
+        Args:
+            command: Program and arguments, with whole paths.
+            limits: What it may use.
+            variables: Environment variables beyond the few that Python needs.
+
+        Raises:
+            SandboxError: The host allows no sandbox at all.
+        """
+        self._give_to_user()
+        begin_s = time.monotonic()
+        process = subprocess.Popen(
+            self._line(command, limits, variables or {}),
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        kept = [_Reader(stream, limits.output_bytes) for stream in (process.stdout, process.stderr)]
+        late = False
+        try:
+            process.wait(limits.wall_s + _GRACE_S)
+        except subprocess.TimeoutExpired:
+            late = True
+        finally:
+            # Whatever happened, and also when the command ended by itself and left something running.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            self._kill_leftovers()
+            process.wait()
+        output, errors = (reader.text() for reader in kept)
+        wall_s = time.monotonic() - begin_s
+        ended = late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
+        return Outcome(process.returncode, ended, output, errors, wall_s)
+
+    def _line(self, command: Sequence[str], limits: Limits, variables: dict[str, str]) -> list[str]:
+        if not shutil.which("timeout") or not shutil.which("prlimit"):
+            raise SandboxError("timeout and prlimit (Debian: coreutils, util-linux) are needed to limit a command")
+        inner = ["prlimit", *limits.prlimit(), "--"]
+        if shutil.which("setpriv"):
+            inner += ["setpriv", *privileges(self.user)]
+        inner += ["env", "-i", *(f"{name}={value}" for name, value in {**self._variables(), **variables}.items())]
+        inner += command
+        script = f"{self._mounts()}echo 900 2>/dev/null >/proc/self/oom_score_adj; exec {shlex.join(inner)}"
+        line = ["timeout", "--kill-after=1", str(limits.wall_s)]
+        if self.can.unshare:
+            line += ["unshare", *self.can.unshare]
+        return [*line, "sh", "-c", script]
+
+    def _mounts(self) -> str:
+        """Return shell commands that hide folders, and show Python to a user who could not reach it."""
+        if not self.can.mounts:
+            return ""
+        lines = []
+        for folder, needed in self.can.blocked:
+            keep = self._temporary / f"keep{len(lines)}"
+            keep.mkdir(exist_ok=True)
+            places = [keep / str(index) for index in range(len(needed))]
+            for place, path in zip(places, needed, strict=True):
+                place.mkdir(exist_ok=True)
+                lines.append(f"mount --bind {shlex.quote(str(path))} {place}")
+            lines.append(f"mount -t tmpfs -o mode=755,size=64k tmpfs {shlex.quote(str(folder))}")
+            for place, path in zip(places, needed, strict=True):
+                lines.append(f"mkdir -p {shlex.quote(str(path))}")
+                lines.append(f"mount --bind {place} {shlex.quote(str(path))}")
+        kept = (self._temporary, *NEEDED)
+        hidden = [path for path in self.hide if path.is_dir() and not any(one.is_relative_to(path) for one in kept)]
+        lines += [f"mount -t tmpfs -o mode=755,size=4k tmpfs {shlex.quote(str(path))}" for path in hidden]
+        # cd again: the shell's folder may lie on what was mounted over.
+        return "".join(f"{line} || exit 97; " for line in [*lines, f"cd {self.folder}"])
+
+    def _variables(self) -> dict[str, str]:
+        return {
+            "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder),
+            "LANG": "C.UTF-8",
+            "PYTHONPATH": str(PROJECT_DIR),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            # One thread each: half a processor is all there is, and each thread's arena counts as memory.
+            **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
+            "MALLOC_ARENA_MAX": "2",
+        }
+
+    def _give_to_user(self) -> None:
+        if self.user is None:
+            return
+        for path in _inside(self.folder):
+            os.chown(path, self.user, self.user, follow_symlinks=False)
+
+    def _kill_leftovers(self) -> None:
+        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
+        if self.user is None or self.can.processes:
+            return
+        for _ in range(50):
+            left = [
+                int(entry.name)
+                for entry in Path("/proc").iterdir()
+                if entry.name.isdigit() and _owner(entry) == self.user
+            ]
+            if not left:
+                return
+            for process in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            time.sleep(0.02)
+
+
+def unprivileged(can: Abilities) -> Abilities:
+    """Return the abilities of a host without namespaces, such as most containers: what tests try the rest with."""
+    return replace(can, unshare=())
+
+
+class _Reader:
+    """Reads a pipe to its end in a thread and keeps its beginning, so that a flood neither blocks nor fills memory."""
+
+    def __init__(self, stream: BinaryIO, most_bytes: int) -> None:
+        self.kept = bytearray()
+        self.thread = threading.Thread(target=self._read, args=(stream, most_bytes), daemon=True)
+        self.thread.start()
+
+    def _read(self, stream: BinaryIO, most_bytes: int) -> None:
+        with stream:
+            while block := os.read(stream.fileno(), 1 << 16):
+                self.kept += block[: max(0, most_bytes - len(self.kept))]
+
+    def text(self) -> str:
+        """Return what was kept; a process that escaped with the pipe in its hands is not waited for."""
+        self.thread.join(2)
+        return bytes(self.kept).decode("utf-8", errors="replace")
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    yield folder
+    for root, folders, files in os.walk(folder):
+        yield from (Path(root) / name for name in (*folders, *files))
+
+
+def _owner(process: Path) -> int:
+    try:
+        return process.stat().st_uid
+    except OSError:
+        return -1

@@ -1,0 +1,7 @@
+"""Handing a part in: ``python -m grading submit`` collects, checks as the grader will, and writes one zip."""
+
+from grading.submission.collect import Collection, collect
+from grading.submission.pack import pack
+from grading.submission.preview import Preview, preview
+
+__all__ = ["Collection", "Preview", "collect", "pack", "preview"]

@@ -1,0 +1,74 @@
+"""Finding what belongs to a part: its notebooks, the ledger, and the models that the ledger speaks of."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from grading.course import Lesson
+from grading.intake import Kind, kind_of, read_ledger, wanted_names
+from grading.intake.allowed import LEDGER_NAME
+from grading.intake.limits import DEFAULT_LIMITS
+
+
+@dataclass
+class Collection:
+    """The files of a submission where they lie, and what is missing."""
+
+    #: Lessons of the part.
+    lessons: list[Lesson]
+    #: Files by the name that they have in the zip.
+    files: dict[str, Path] = field(default_factory=dict)
+    #: Sentences about what is missing.
+    missing: list[str] = field(default_factory=list)
+
+
+def collect(lessons: list[Lesson], workspace: Path) -> Collection:
+    """Return the files of a part, by the grader's allow-list.
+
+    A model is taken when an accuracy or size record names its sha256: those are the ones that a claim rests on, and the
+    many that a lesson makes on its way stay home.
+
+    Args:
+        lessons: Lessons of the part.
+        workspace: Folder with the ledger, and with the models in ``models/``.
+    """
+    found = Collection(lessons)
+    for lesson in lessons:
+        if lesson.notebook.is_file():
+            found.files[lesson.notebook.name] = lesson.notebook
+        else:
+            found.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
+    ledger = workspace / LEDGER_NAME
+    if not ledger.is_file():
+        found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
+        return found
+    found.files[LEDGER_NAME] = ledger
+    _models(found, read_ledger(ledger).entries, workspace / "models")
+    return found
+
+
+def _models(found: Collection, entries: list[dict], folder: Path) -> None:
+    """Add the models that records name; say which of them are gone or have changed since."""
+    cited = {
+        entry["model"]["sha256"]: entry["model"]
+        for entry in entries
+        if entry.get("type") == "measurement" and entry.get("kind") in ("accuracy", "size")
+    }
+    cited = {sha256: model for sha256, model in cited.items() if model["name"].endswith(".onnx")}
+    here: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        wanted = kind_of(path.name, wanted_names(found.lessons)) == Kind.MODEL and path.is_file()
+        if wanted and not path.is_symlink() and path.stat().st_size <= DEFAULT_LIMITS.model_bytes:
+            with path.open("rb") as file:
+                here.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+    for sha256, model in cited.items():
+        if sha256 in here:
+            found.files[here[sha256].name] = here[sha256]
+        elif (folder / model["name"]).is_file():
+            found.missing.append(
+                f"{model['name']} has changed since it was measured: measure it again, or make it again from its lesson"
+            )
+        else:
+            found.missing.append(f"{model['name']} was measured, and is not in {folder} any more")

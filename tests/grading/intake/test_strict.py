@@ -1,0 +1,38 @@
+"""Strict JSON: what evidence may not hold is refused by name, and nothing hostile takes the parser down."""
+
+from __future__ import annotations
+
+import pytest
+
+from grading.intake import StrictJsonError, loads
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("NaN", "NaN"),
+        ("[-Infinity]", "Infinity"),
+        ("[1e999]", "finite"),
+        ("1" * 5000, "5000 digits"),
+        ('{"a": 1, "a": 2}', "twice"),
+        ("[" * 100_000, "deeper"),
+        ('{"a":' * 100_000, "deeper"),
+        ("[" * 40 + "]" * 40, "deeper"),
+        ('[1, {"a": [' * 30_000, "deep|not JSON"),
+        ("<html><body>Log in</body></html>", "not JSON"),
+        ('{"samples": [1, 2', "not JSON"),
+        ("", "not JSON"),
+    ],
+)
+def test_what_evidence_may_not_hold_is_refused(text: str, says: str):
+    """Each with a reason that a student can act on."""
+    with pytest.raises(StrictJsonError, match=says):
+        loads(text)
+
+
+def test_honest_json_is_read():
+    """Strictness that refuses everything would pass the test above."""
+    assert loads('{"a": [1, 2.5, -3e-4, "NaN", null, true], "b": {"c": []}}') == {
+        "a": [1, 2.5, -3e-4, "NaN", None, True],
+        "b": {"c": []},
+    }

@@ -1,0 +1,211 @@
+"""Taking in: only what the allow-list names, regular files only, and a reason for everything that is left."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grading.course import Lesson
+from grading.intake import DEFAULT_LIMITS, Intake, take_in
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a submission with a notebook, a ledger of one answer, and a model."""
+    root = tmp_path / "submission"
+    root.mkdir()
+    (root / "00_a_lesson.ipynb").write_text("{}")
+    (root / "ledger.jsonl").write_text(json.dumps(ANSWER) + "\n")
+    (root / "model.onnx").write_bytes(b"onnx")
+    return root
+
+
+ANSWER = {
+    "type": "answer",
+    "question": "start.processors",
+    "value": 2,
+    "made_at": "2026-01-01T00:00:00+00:00",
+    "record_id": "0" * 32,
+}
+
+
+@pytest.fixture
+def take(tmp_path: Path, write_lesson):
+    """Return a function that takes a submission in."""
+    lesson: Lesson = write_lesson()
+
+    def run(submission: Path, limits=DEFAULT_LIMITS) -> Intake:
+        into = tmp_path / "taken"
+        shutil.rmtree(into, ignore_errors=True)
+        into.mkdir()
+        return take_in(submission, into, [lesson], limits)
+
+    return run
+
+
+def said(intake: Intake) -> str:
+    """Return all notes as one text."""
+    return "\n".join(f"{note.about}: {note.message}" for note in intake.notes)
+
+
+def test_the_allow_lists_files_are_taken(take, folder: Path):
+    """And nothing is said about them."""
+    found = take(folder)
+    assert sorted(found.files) == ["00_a_lesson.ipynb", "ledger.jsonl", "model.onnx"]
+    assert (found.ledger.entries, found.notes) == ([ANSWER], [])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "conftest.py",
+        "pytest.ini",
+        "ipykernel_launcher.py",
+        "model.pth",
+        "numpy.py",
+        ".hidden.onnx",
+        "labs/stats.py",
+        "a b.onnx",
+    ],
+)
+def test_nothing_else_is_taken(take, folder: Path, name: str):
+    """A conftest beside a notebook takes a run over; a module named like a library shadows it."""
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text("raise SystemExit")
+    found = take(folder)
+    assert sorted(found.files) == ["00_a_lesson.ipynb", "ledger.jsonl", "model.onnx"]
+    assert "was left" in said(found)
+
+
+def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Path):
+    """A link would lead the grader to its own files, and a pipe would keep it waiting for ever."""
+    secret = tmp_path / "secret.onnx"
+    secret.write_text("secret")
+    (folder / "link.onnx").symlink_to(secret)
+    os.mkfifo(folder / "pipe.onnx")
+    (folder / "folder.onnx").mkdir()
+    (folder / "models").symlink_to(tmp_path)
+    (folder / "ledger.jsonl").unlink()
+    (folder / "ledger.jsonl").symlink_to("/etc/passwd")
+    found = take(folder)
+    assert sorted(found.files) == ["00_a_lesson.ipynb", "model.onnx"]
+    assert said(found).count("not a regular file") == 3
+    assert "without the ledger there is no evidence" in said(found)
+
+
+def test_a_renamed_or_missing_notebook_is_named(take, folder: Path):
+    """So that the student can send the right one."""
+    (folder / "00_a_lesson.ipynb").rename(folder / "00_a_lesson (1).ipynb")
+    assert "00_a_lesson.ipynb: Missing, or under another name" in said(take(folder))
+
+
+def test_a_second_file_of_the_same_name_does_not_replace_the_first(take, folder: Path):
+    """Otherwise the order of a listing would decide."""
+    (folder / "notebooks").mkdir()
+    (folder / "notebooks" / "00_a_lesson.ipynb").write_text("another")
+    found = take(folder)
+    assert found.files["00_a_lesson.ipynb"].path.read_text() == "{}"
+    assert "only the first one counts" in said(found)
+
+
+def test_caps_hold_for_one_file_for_all_and_for_their_number(take, folder: Path):
+    """Whoever fills the disk fills it for everybody."""
+    assert "Larger than" in said(take(folder, replace(DEFAULT_LIMITS, model_bytes=3)))
+    assert sorted(take(folder, replace(DEFAULT_LIMITS, total_bytes=5)).files) == ["00_a_lesson.ipynb"]
+    for number in range(30):
+        (folder / f"m{number}.onnx").write_bytes(b"x")
+    assert "More than 2 models" in said(take(folder, replace(DEFAULT_LIMITS, models=2)))
+    assert "More than 5 files" in said(take(folder, replace(DEFAULT_LIMITS, files=5)))
+
+
+def test_bad_lines_cost_themselves_only(take, folder: Path):
+    """One cut line must not hide the evidence around it."""
+    lines = [
+        json.dumps(ANSWER),
+        '{"type": "answer", "value": NaN}',
+        "<html>",
+        "[]",
+        json.dumps({**ANSWER, "record_id": "1" * 32, "value": None}),
+        json.dumps(ANSWER),
+        '{"type": "answer"',
+    ]
+    (folder / "ledger.jsonl").write_text("\n".join(lines))
+    found = take(folder)
+    assert found.ledger.entries == [ANSWER]
+    assert [number for number, _ in found.ledger.refused] == [2, 3, 4, 5, 6, 7]
+
+
+def zipped(path: Path, members: dict[str, bytes], **attributes: int) -> Path:
+    """Write a zip with these members; ``attributes`` are external attributes by name without its dots."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            info = zipfile.ZipInfo(name)
+            info.compress_type = zipfile.ZIP_DEFLATED
+            info.external_attr = attributes.get(name.replace(".", "_").replace("/", "_"), 0)
+            archive.writestr(info, content)
+    return path
+
+
+def test_a_zip_is_read_like_its_folder_even_inside_a_folder(take, folder: Path, tmp_path: Path):
+    """Gradescope unpacks zips, and students hand in zips of zips."""
+    members = {f"mine/{path.name}": path.read_bytes() for path in folder.iterdir()}
+    upload = tmp_path / "upload"
+    upload.mkdir()
+    zipped(upload / "my work.zip", members)
+    assert sorted(take(upload).files) == ["00_a_lesson.ipynb", "ledger.jsonl", "model.onnx"]
+
+
+def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
+    """Traversal, an absolute path, a link, a bomb: each is left, and the honest member stays."""
+    bomb = bytes(40 << 20)
+    members = {
+        "../../outside.onnx": b"x",
+        "/tmp/absolute.onnx": b"x",
+        "models/../../x.onnx": b"x",
+        "link.onnx": b"/etc/passwd",
+        "bomb.onnx": bomb,
+        "ledger.jsonl": json.dumps(ANSWER).encode(),
+    }
+    path = zipped(tmp_path / "evil.zip", members, link_onnx=0o120777 << 16)
+    found = take(path)
+    assert list(found.files) == ["ledger.jsonl"]
+    assert not (tmp_path / "outside.onnx").exists()
+    assert not (tmp_path / "taken" / "bomb.onnx").exists()
+    assert "A link or device in the zip" in said(found)
+    assert "Larger than" in said(found)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"<html>"])
+def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path, content: bytes):
+    """An error page that was uploaded must not be the grader's error."""
+    path = tmp_path / "submission.zip"
+    path.write_bytes(content)
+    found = take(path)
+    assert found.files == {}
+    assert "Neither a folder nor a whole zip" in said(found)
+
+
+def test_damage_on_the_way_shows_in_the_manifest(take, folder: Path):
+    """A plain sha256 guards against accident, and a foreign manifest is no reason to fail."""
+    (folder / "manifest.json").write_text(
+        json.dumps({"files": {"model.onnx": {"sha256": "0" * 64}, "b.onnx": {"sha256": ""}}})
+    )
+    assert "model.onnx: Changed since" in said(take(folder))
+    assert "b.onnx: Listed in the manifest, and not in" in said(take(folder))
+    for text in ("[]", "{}", '{"files": 3}', '{"files": {"a": 1}}', "NaN"):
+        (folder / "manifest.json").write_text(text)
+        assert "it was not compared" in said(take(folder))
+
+
+def test_equal_submissions_have_equal_digests(take, folder: Path):
+    """What a batch knows its finished work by."""
+    first = take(folder).digest
+    assert take(folder).digest == first
+    (folder / "model.onnx").write_bytes(b"another")
+    assert take(folder).digest != first
