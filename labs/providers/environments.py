@@ -137,7 +137,8 @@ def _build(environment: Environment, on_progress: OnProgress) -> None:
         )
     listed = folder / "requirements.txt"
     listed.write_text("\n".join(spec.requirements) + "\n", encoding="utf-8")
-    pip_install(environment.python, listed, spec.download_bytes, on_progress, name=spec.name)
+    options = () if spec.with_dependencies else ("--no-deps",)
+    pip_install(environment.python, listed, spec.download_bytes, on_progress, name=spec.name, options=options)
     report = {
         "name": spec.name,
         "requirements": list(spec.requirements),

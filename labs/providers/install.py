@@ -40,7 +40,13 @@ class EnvironmentBuildError(BackendUnavailableError):
 
 
 def pip_install(
-    python: Path, requirements: Path, download_bytes: int, on_progress: OnProgress, *, name: str = "packages"
+    python: Path,
+    requirements: Path,
+    download_bytes: int,
+    on_progress: OnProgress,
+    *,
+    name: str = "packages",
+    options: tuple[str, ...] = (),
 ) -> None:
     """Install a requirements file into another interpreter's environment.
 
@@ -50,12 +56,13 @@ def pip_install(
         download_bytes: What the downloads add up to, for the fraction.
         on_progress: Told the fraction done and pip's own lines.
         name: What is being installed, for messages.
+        options: Further options of pip, such as '--no-deps'.
 
     Raises:
         EnvironmentBuildError: pip is missing, has no network, or failed.
     """
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-input"]
-    command += ["--disable-pip-version-check", *_raw_progress(), "-r", str(requirements)]
+    command += ["--disable-pip-version-check", *_raw_progress(), *options, "-r", str(requirements)]
     tail: deque[str] = deque(maxlen=60)
     meter = _Meter(download_bytes, on_progress)
     process = subprocess.Popen(

@@ -37,6 +37,8 @@ class EnvironmentSpec:
     needs_nvidia_gpu: bool = False
     #: Folders in site-packages that the worker's dynamic loader has to search.
     library_folders: tuple[str, ...] = ()
+    #: Whether pip also installs what the requirements depend on; False where only a wheel's own files are wanted.
+    with_dependencies: bool = True
     #: Bytes that are downloaded.
     download_bytes: int = 0
     #: Bytes on disk when installed.

@@ -1,0 +1,176 @@
+"""Talking to a running Triton over HTTP: is it ready, load, unload or change a model, read its statistics."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from labs.serve.triton.render import render
+from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.settings import Settings
+from labs.serve.triton.statistics import ModelStatistics, parse_statistics
+
+#: Seconds in which a model has to load; torch on a busy laptop takes its time.
+LOAD_WITHIN_S = 180.0
+
+
+class TritonError(RuntimeError):
+    """Triton refused, or does not answer; the message holds its reason and what to do."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A configuration that was changed while the server ran."""
+
+    #: The model.
+    name: str
+    #: What changed, as a unified diff; empty when nothing did.
+    diff: str
+    #: Seconds from the order to the model's being ready again.
+    ready_after_s: float
+    #: The model's statistics until then.
+    before: ModelStatistics
+    #: Its statistics right after.
+    after: ModelStatistics
+
+    def __str__(self) -> str:
+        head = self.diff or f"{self.name}: nothing changed"
+        return f"{head}\n\n{self.name} was ready again after {self.ready_after_s:.1f} s"
+
+
+class Triton:
+    """A running server and its repository, wherever it runs: from the wheel, or in NVIDIA's container."""
+
+    def __init__(self, http: str, grpc: str, repository: ModelRepository) -> None:
+        """Name a server; nothing is asked yet.
+
+        Args:
+            http: Address of its HTTP service, 'host:port'.
+            grpc: Address of its gRPC service, 'host:port'.
+            repository: The repository that it reads, in explicit model control.
+        """
+        self.http, self.grpc, self.repository = http, grpc, repository
+        #: Changes made so far, the oldest first.
+        self.changes: list[Change] = []
+
+    @property
+    def url(self) -> str:
+        """Address of the HTTP service, with its scheme."""
+        return f"http://{self.http}"
+
+    def ready(self) -> bool:
+        """Return whether the server takes requests."""
+        try:
+            self._ask("/v2/health/ready", timeout_s=2.0)
+        except TritonError:
+            return False
+        return True
+
+    def loaded(self) -> dict[str, str]:
+        """Return the repository's models with their state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
+        return {one["name"]: one.get("state", "") for one in self._ask("/v2/repository/index", {})}
+
+    def load(self, name: str) -> float:
+        """Load a model, or load it anew from what is on disk; return the seconds that took.
+
+        Raises:
+            TritonError: The configuration or a file is wrong. A model that was loaded stays as it was.
+        """
+        begin_s = time.monotonic()
+        mark = self._log_mark()
+        try:
+            self._ask(f"/v2/repository/models/{name}/load", {}, timeout_s=LOAD_WITHIN_S)
+        except TritonError as error:
+            raise TritonError(self._explained(name, str(error), mark)) from error
+        return time.monotonic() - begin_s
+
+    def unload(self, name: str, *, within_s: float = 30.0, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Unload a model, and return when its processes are gone."""
+        self._ask(f"/v2/repository/models/{name}/unload", {"parameters": {"unload_dependents": False}})
+        for _ in range(int(within_s / 0.05)):
+            if self.loaded().get(name) != "READY":
+                return
+            sleep(0.05)
+        raise TritonError(f"{name} is still loaded after {within_s:g} s; is a request of its own keeping it busy?")
+
+    def change(self, settings: Settings) -> Change:
+        """Write new settings of a loaded model, let the server read them, and return what that changed.
+
+        The old configuration goes on serving until the new one is ready. Where the new one cannot be loaded, the old
+        one is put back on disk as well, so that disk and server say the same.
+
+        Args:
+            settings: The new settings, complete.
+
+        Raises:
+            TritonError: The server refuses them.
+            FileNotFoundError: The repository has no such model.
+        """
+        name = settings.name
+        old, diff, before = self.repository.config(name), self.repository.diff(settings), self.statistics(name)
+        self.repository.write_config(name, render(settings))
+        begin_s = time.monotonic()
+        try:
+            self.load(name)
+        except TritonError:
+            self.repository.write_config(name, old)
+            raise
+        done = Change(name, diff, time.monotonic() - begin_s, before, self.statistics(name))
+        self.changes.append(done)
+        return done
+
+    def statistics(self, name: str) -> ModelStatistics:
+        """Return a model's statistics since it was loaded.
+
+        Raises:
+            TritonError: It is not loaded.
+        """
+        return parse_statistics(self._ask(f"/v2/models/{name}/stats")["model_stats"][-1])
+
+    def config(self, name: str) -> dict:
+        """Return the configuration that is being served, as Triton completed it."""
+        return self._ask(f"/v2/models/{name}/config")
+
+    def infer(self, name: str, body: dict) -> dict:
+        """Return the answer to one inference request in JSON; for a look, not for load.
+
+        Source: KServe's open inference protocol, version 2.
+        """
+        return self._ask(f"/v2/models/{name}/infer", body, timeout_s=60.0)
+
+    def log(self, characters: int = 3000) -> str:
+        """Return the end of the server's log; empty where it is not at hand."""
+        return ""
+
+    def _log_mark(self) -> int:
+        return 0
+
+    def _explained(self, name: str, reason: str, mark: int) -> str:
+        return f"{name} was not loaded: {reason}"
+
+    def _ask(self, path: str, body: dict | None = None, timeout_s: float = 10.0):
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
+                content = answer.read()
+        except urllib.error.HTTPError as error:
+            with error:
+                content = error.read()
+            raise TritonError(_reason(content) or f"HTTP {error.code} for {path}") from error
+        except OSError as error:
+            raise TritonError(
+                f"Triton does not answer at {self.url} ({error}): start it again, or read its log"
+            ) from error
+        return json.loads(content) if content else None
+
+
+def _reason(content: bytes) -> str:
+    try:
+        return str(json.loads(content)["error"])
+    except (ValueError, KeyError, TypeError):
+        return content.decode(errors="replace")[:500]

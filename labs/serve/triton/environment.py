@@ -1,0 +1,154 @@
+"""Where the real ``tritonserver`` and ``perf_analyzer`` come from: NVIDIA's wheels, each in a folder of its own.
+
+They do not live in the course's environment, since the server's Python stub is built for numpy below 2: under numpy 2
+it reads every array with a stride of 0, without an error. So the wheel is installed into the course's cache on first
+use, with a numpy 1.26 beside it and without the rest of what its own Python layer (not used here) depends on. The
+models that the server runs get that numpy first, and Pillow, torch and ONNX Runtime from the course's environment
+(``backends.py``).
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.backends import BackendUnavailableError
+from labs.progress import OnProgress, silent
+from labs.providers.environments import Environment, ensure
+from labs.providers.wheels import EnvironmentSpec
+
+#: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100 throughout.
+SERVER = EnvironmentSpec(
+    "tritonserver",
+    providers=(),
+    requirements=("nvidia-pytriton==0.7.0", "numpy==1.26.4"),
+    with_dependencies=False,
+    download_bytes=73_700_000,
+    installed_bytes=225_000_000,
+)
+
+PERF_ANALYZER = EnvironmentSpec(
+    "perf-analyzer",
+    providers=(),
+    requirements=("perf-analyzer==2.60.0",),
+    with_dependencies=False,
+    download_bytes=7_200_000,
+    installed_bytes=20_500_000,
+)
+
+#: Oldest C library that each program runs with. Source: the wheels' platform tags.
+OLDEST_GLIBC = {SERVER.name: (2, 35), PERF_ANALYZER.name: (2, 38)}
+
+
+class TritonUnavailableError(BackendUnavailableError):
+    """Triton's own programs cannot run on this machine; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Installation:
+    """The server's files, installed."""
+
+    #: The ``pytriton/tritonserver`` folder of the wheel.
+    folder: Path
+    #: Folder of the shared libraries that came with it.
+    libraries: Path
+
+    @property
+    def packages(self) -> Path:
+        """The site-packages that it was installed into: the wheel, and the numpy that its stub is built for."""
+        return self.libraries.parent
+
+    @property
+    def server(self) -> Path:
+        """The server's program."""
+        return self.folder / "bin" / "tritonserver"
+
+    @property
+    def python_backend(self) -> tuple[Path, ...]:
+        """Files of the Python backend, with the stub that fits the running Python."""
+        version = f"{sys.version_info.major}.{sys.version_info.minor}"
+        stub = self.folder / "python_backend_stubs" / version / "triton_python_backend_stub"
+        own = (path for path in (self.folder / "backends" / "python").iterdir() if path.is_file())
+        return (*sorted(own), stub)
+
+
+def tritonserver(on_progress: OnProgress = silent) -> Installation:
+    """Return the installed server, installing it on first use (74 MB).
+
+    Args:
+        on_progress: Told the fraction done and what is happening.
+
+    Raises:
+        TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
+        EnvironmentBuildError: No network or no room; the message says which.
+    """
+    require_platform(SERVER)
+    packages = _packages(ensure(SERVER, on_progress))
+    return Installation(packages / "pytriton" / "tritonserver", packages / "nvidia_pytriton.libs")
+
+
+def perf_analyzer(on_progress: OnProgress = silent) -> Path:
+    """Return the path of the ``perf_analyzer`` program, installing it on first use (7 MB).
+
+    Args:
+        on_progress: Told the fraction done and what is happening.
+
+    Raises:
+        TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
+        EnvironmentBuildError: No network or no room; the message says which.
+    """
+    require_platform(PERF_ANALYZER)
+    return _packages(ensure(PERF_ANALYZER, on_progress)) / "perf_analyzer" / "bin" / "perf_analyzer"
+
+
+def require_platform(
+    spec: EnvironmentSpec,
+    *,
+    system: str = platform.system(),
+    machine: str = platform.machine(),
+    libc: tuple[str, str] | None = None,
+) -> None:
+    """Return quietly where a program of the wheels can run.
+
+    Raises:
+        TritonUnavailableError: It cannot; the message says what to do instead.
+    """
+    if (system, machine) != ("Linux", "x86_64"):
+        raise TritonUnavailableError(
+            f"NVIDIA builds {spec.name} for x86-64 Linux, and this is {system} on {machine}: run it "
+            "in NVIDIA's container instead (docker compose -f provisioning/node/p100/compose.yaml up triton), or take an x86-64 Linux machine"
+        )
+    name, version = libc or platform.libc_ver()
+    oldest = OLDEST_GLIBC[spec.name]
+    found = tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" and version else (0, 0)
+    if found < oldest:
+        raise TritonUnavailableError(
+            f"{spec.name} needs glibc {'.'.join(map(str, oldest))} and this system has {name or 'another C library'} "
+            f"{version}: take Ubuntu 24.04 or Debian 13 or newer, or NVIDIA's containers"
+        )
+
+
+def python_library_folder() -> Path:
+    """Return the folder that holds the running Python as a shared library, which Triton's stub loads.
+
+    Raises:
+        TritonUnavailableError: This Python was built without one.
+    """
+    name = f"libpython{sys.version_info.major}.{sys.version_info.minor}.so.1.0"
+    config = sysconfig.get_config_var
+    candidates = [config("LIBDIR"), f"{sys.base_prefix}/lib", f"/usr/lib/{config('MULTIARCH')}", "/usr/lib64"]
+    for folder in candidates:
+        if folder and (Path(folder) / name).is_file():
+            return Path(folder)
+    raise TritonUnavailableError(
+        f"Triton's Python backend embeds Python and needs {name}, which this Python ({sys.base_prefix}) does not have. "
+        f"On Debian and Ubuntu: 'apt install {name.partition('.so')[0]}'. With pyenv, build it with "
+        "PYTHON_CONFIGURE_OPTS=--enable-shared; conda's and uv's own builds have it."
+    )
+
+
+def _packages(environment: Environment) -> Path:
+    return environment.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"

@@ -1,0 +1,73 @@
+"""A model repository on disk: written whole, changed one configuration at a time."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+
+from labs.serve.triton.catalogue import ModelFolder
+from labs.serve.triton.render import config_diff, render
+from labs.serve.triton.settings import EnsembleSettings, Settings
+
+#: The only version that the course serves of a model.
+VERSION = "1"
+
+
+class ModelRepository:
+    """A folder with one folder a model, as Triton reads it."""
+
+    def __init__(self, folder: str | Path) -> None:
+        """Use a folder; nothing is written yet."""
+        self.folder = Path(folder)
+
+    def write(self, models: Iterable[ModelFolder]) -> None:
+        """Write models, each in place of what had its name.
+
+        Raises:
+            FileNotFoundError: A model's file is missing; the lesson that makes it has not been run.
+        """
+        for model in models:
+            missing = [path for path in model.files.values() if not path.is_file()]
+            if missing:
+                raise FileNotFoundError(f"{model.name} needs {missing[0]}: run the lesson that makes it first")
+            target = self.folder / model.name
+            shutil.rmtree(target, ignore_errors=True)
+            # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
+            (target / VERSION).mkdir(parents=True)
+            for place, source in model.files.items():
+                (target / VERSION / place).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(source, target / VERSION / place)
+            self.write_config(model.name, render(model.settings))
+
+    def names(self) -> list[str]:
+        """Return the models' names, ensembles last: they need the others."""
+        found = [path.parent.name for path in self.folder.glob("*/config.pbtxt")]
+        return sorted(found, key=lambda name: ('platform: "ensemble"' in self.config(name), name))
+
+    def config(self, name: str) -> str:
+        """Return the text of a model's configuration.
+
+        Raises:
+            FileNotFoundError: There is no such model.
+        """
+        path = self.folder / name / "config.pbtxt"
+        if not path.is_file():
+            raise FileNotFoundError(f"no model {name!r} in {self.folder}; it has {', '.join(self.names()) or 'none'}")
+        return path.read_text(encoding="utf-8")
+
+    def diff(self, settings: Settings) -> str:
+        """Return what writing these settings would change in the model's configuration."""
+        return config_diff(self.config(settings.name), render(settings), f"{settings.name}/config.pbtxt")
+
+    def write_config(self, name: str, text: str) -> None:
+        """Replace a configuration in one step: a server that reads at this moment sees the old or the new one."""
+        path = self.folder / name / "config.pbtxt"
+        partial = path.with_suffix(".partial")
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+
+
+def is_ensemble(settings: Settings) -> bool:
+    """Return whether these settings are an ensemble's."""
+    return isinstance(settings, EnsembleSettings)
