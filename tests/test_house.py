@@ -163,6 +163,12 @@ def test_a_lesson_keeps_the_rhythm(lesson):
     assert [line for line in headings if line in RHYTHM] == list(RHYTHM)
 
 
+def test_a_lesson_stays_within_the_ceiling(lesson):
+    """What is read counts: text and code, without the markers and blank lines that part some sixty cells."""
+    lines = lesson.source.read_text(encoding="utf-8").splitlines()
+    assert len([line for line in lines if line and not line.startswith("# %%")]) <= CEILING_LINES
+
+
 def test_a_lessons_cells_are_short_and_define_no_long_function(lesson):
     """Whatever is longer belongs into labs, where it is tested."""
     for cell in read_source(lesson.source).cells:

@@ -59,8 +59,9 @@ recommendation = {
     "times_as_fast": faster,
     "points_lost": lost,
     "to_the_manager": f"I recommend {choice}. In one run, taking turns with the float32 model on the same threads, it "
-    f"answered a single photo {faster:.2f} times as fast, and its file is about a quarter of the size. It was shown "
-    f"the same evaluation pictures and got {lost:.1f} points fewer of them right. None of this was measured on the "
+    f"answered a single photo {faster:.2f} times as fast, and its file is a quarter of the size or less. It was shown "
+    f"the same evaluation pictures and got {lost:.1f} points fewer of them right (more, where this is negative), which "
+    "is within the budget of one point. None of this was measured on the "
     "server that you have in mind; the ratios should hold on a processor with the same INT8 instructions.",
     "what_it_costs": f"{lost:.1f} points of accuracy on these pictures, and a calibration after each training.",
     "what_would_change_my_mind": "The same race on the EPYC server: without VNNI there I would expect float32 to win, "

@@ -3,15 +3,13 @@
 #
 # "So how fast is it now?" the manager asks in passing. "Just give me the number."
 #
-# You could run the model once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31. A
-# customer waits for 80. All of you measured correctly, and nobody lied. There is no *number*: there are many
-# requests, and they take different times. This lesson is about saying honestly how fast a model is, and how sure you
-# are of it.
+# You could run the model once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31. A customer
+# waits for 80. Nobody lied. There is no *number*: there are many requests, and they take different times. This lesson
+# is about saying honestly how fast a model is, and how sure you are of it.
 #
 # ## You will do
 #
-# Measure the model as PyTorch runs it by default (*eager*) and after `torch.compile`: latency, throughput, accuracy
-# and size, and the two side by side.
+# Measure the model as PyTorch runs it by default (*eager*) and after `torch.compile`, alone and side by side.
 #
 # ## You will learn
 #
@@ -21,8 +19,8 @@
 #
 # ## You need
 #
-# A laptop, 40 minutes, and lesson 10. `torch.compile` needs a C++ compiler on the CPU; without one, you measure the
-# eager model alone. The machine works for about two minutes.
+# A laptop, 40 minutes, and lesson 10. Without a C++ compiler, which `torch.compile` needs, you measure the eager model
+# alone. The machine works for about two minutes.
 
 # %%
 import numpy as np
@@ -42,23 +40,20 @@ from labs.widgets.distribution import latency_distribution
 from labs.widgets.measure import measure
 from labs.workspace import ledger
 
-# %%
 print(capability_text(for_lesson("11")))
 
 # %% [markdown]
 # ## Predict
 #
-# The manager has two numbers in mind: the latency of one photo, and the throughput of many. A *batch* hands the model
-# 32 photos in one call. How many times the throughput of single photos will that give? 1 means that it makes no
-# difference, 32 that a batch takes no longer than one photo.
+# A *batch* hands the model 32 photos in one call. How many times the throughput of single photos will that give? 1
+# means that it makes no difference, 32 that a batch takes no longer than one photo.
 
 # %% checkpoint="m.measure.batch_guess"
 predict("m.measure.batch_guess", ...)
 
 # %% [markdown]
-# In eager mode, Python walks through the model and starts one operation after another. `torch.compile` reads the
-# whole model first, merges neighbouring operations and generates C++ for them. How many times faster will a single
-# photo be answered? 2 means in half the time.
+# In eager mode, Python starts one operation after another. `torch.compile` reads the whole model first, merges
+# neighbours and generates C++ for them. How many times faster will a photo be answered? 2 means in half the time.
 
 # %% checkpoint="m.measure.compile_guess"
 predict("m.measure.compile_guess", ...)
@@ -81,9 +76,9 @@ eager.describe()
 [f"{seconds * 1e3:.1f} ms" for seconds in eager.time_calls(images[:1], 8)]
 
 # %% [markdown]
-# The first call pays for what the others find ready: memory is claimed, threads wake up, caches fill. Whoever
-# measures it and calls the result "the latency" has measured something else, the *cold start*. So every measurement
-# of this course begins with calls that are thrown away, until two blocks of them in a row take the same time.
+# The first call pays for what the others find ready: memory is claimed, threads wake up, caches fill. That is the *cold
+# start*, and not the latency. So every measurement of this course begins with calls that are thrown away, until two
+# blocks of them in a row take the same time.
 #
 # ## Measure
 #
@@ -100,12 +95,9 @@ samples = np.array(latency.samples)
 latency_distribution(latency, target("server-cpu").p50_s)
 
 # %% [markdown]
-# Every dot is one request. They do not scatter evenly around a middle: there is a fastest time that none can beat,
-# and a tail of slow ones. Other programs want the processor, the clock speed changes, the system has its own work to
-# do. That is why an average says little, and *percentiles* are used. p95 is the latency that 95 of 100 requests stay
-# under.
-#
-# Do it once by hand. `samples` holds the latencies in seconds.
+# Every dot is one request. There is a fastest time that none can beat, and a tail of slow ones: other programs want the
+# processor, the clock speed changes, the system has its own work. An average says little about that; *percentiles* do.
+# p95 is the latency that 95 of 100 requests stay under. Do it once by hand. `samples` holds the latencies in seconds.
 
 # %% checkpoint="m.measure.percentiles"
 percentiles = {"p50": ..., "p95": ..., "p99": ...}
@@ -118,8 +110,8 @@ check("m.measure.percentiles")
 # ### How certain is that?
 #
 # Measure again and you get other samples, and so other percentiles. An *interval* says how far they may move: of a
-# hundred intervals made this way, about 95 hold the true value. `stats.median_interval(samples, q=99)` gives it for
-# any percentile; its `relative_half_width` is half its width as a share of the value, the "plus or minus".
+# hundred intervals made this way, about 95 hold the true value. Its `relative_half_width` is the "plus or minus", as a
+# share of the value. (`q` is the percentile.)
 
 # %%
 stats.median_interval(samples, q=50)
@@ -134,11 +126,9 @@ answer("m.measure.certainty", {"widest": widest, "samples_beyond": samples_beyon
 check("m.measure.certainty")
 
 # %% [markdown]
-# This is why p99 differs so much from one run to the next: a handful of requests decide it. To promise a p99 to a
-# customer, measure thousands.
-#
-# How many more exactly? An interval's width shrinks with the square root of the number of samples. You want one a
-# quarter as wide as this measurement's. How many samples are that in all?
+# This is why p99 differs so much from one run to the next: a handful of requests decide it. How many samples would do?
+# An interval's width shrinks with the square root of their number. You want one a quarter as wide as this
+# measurement's. How many samples are that in all?
 
 # %% checkpoint="m.measure.more_samples"
 answer("m.measure.more_samples", ...)
@@ -147,8 +137,8 @@ answer("m.measure.more_samples", ...)
 check("m.measure.more_samples")
 
 # %% [markdown]
-# Accuracy has an interval too. The evaluation pictures are a sample of all the pictures in the world, and another
-# sample would have given another accuracy. By how many percentage points, up or down?
+# Accuracy has an interval too: other evaluation pictures would have given another one. By how many percentage points,
+# up or down?
 
 # %%
 accuracy = ledger().latest(kind="accuracy", option="torch-eager")
@@ -161,14 +151,14 @@ answer("m.measure.accuracy_interval", ...)
 check("m.measure.accuracy_interval")
 
 # %% [markdown]
-# In lesson 14 you may lose one point of accuracy at most. Look at the interval: could you even see one point? Yes, if
-# both models are shown *the same* pictures and you count those where they differ. That is how it will be done.
+# In lesson 14c you may lose one point of accuracy at most. Could you even see one point? Yes, if both models are shown
+# *the same* pictures and you count those where they differ. That is how it will be done.
 #
 # ### Many photos at a time
 #
-# Now throughput. Choose four batch sizes or more, with 1 and 32 among them: where do you expect the curve to bend?
-# `bench.throughput(eager, images, option="torch-eager", batch_sizes=…)` returns one record a batch size. Append each
-# to the ledger: a measurement that is not kept did not happen.
+# Choose four batch sizes or more, with 1 and 32 among them: where do you expect the curve to bend?
+# `bench.throughput(eager, images, option="torch-eager", batch_sizes=…)` returns one record a batch size. Append each to
+# the ledger: a measurement that is not kept did not happen.
 
 # %% checkpoint="m.measure.batches"
 batch_sizes = ...
@@ -181,8 +171,8 @@ reconcile("m.measure.batch_guess")
 check("m.measure.batches")
 
 # %% [markdown]
-# In a batch, the first photo waits for the last. So take the smallest batch that is good enough: within 10 % of the
-# best throughput that you measured. `record.throughput_fps.value` is a record's throughput.
+# In a batch, the first photo waits for the last. So take the smallest batch within 10 % of the best throughput that you
+# measured. `record.throughput_fps.value` is a record's throughput.
 
 # %% checkpoint="m.measure.knee"
 answer("m.measure.knee", ...)
@@ -193,7 +183,8 @@ check("m.measure.knee")
 # %% [markdown]
 # ### Compiled
 #
-# Compiling happens at the first call, and again for a batch size that it has not met. Here is what that call takes.
+# Compiling happens at the first call, and again for a batch size that it has not met. Think of a server that is
+# restarted at noon, with people waiting, when you see what that call takes. The calls after it should be faster:
 
 # %%
 options = {"torch-eager": eager}
@@ -202,21 +193,13 @@ if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
     compiled.load()
     options["torch-compiled"] = compiled
     print("First call:", duration(compiled.time_calls(images[:1], 1)[0]))
-
-# %% [markdown]
-# Think of a server that is restarted at noon, with people waiting: that is the price of compiling at the first call
-# and not before. After it, the model should be faster:
-
-# %%
-if "torch-compiled" in options:
-    display(measure(compiled, images, labels, option="torch-compiled", ledger=ledger(), batch_sizes=(1, 32)))
+    display(measure(compiled, images, labels, option="torch-compiled", ledger=ledger(), batch_sizes=(32,)))
 
 # %% [markdown]
 # ### Side by side
 #
-# Eager was measured minutes ago. Since then the processor has become warmer, and perhaps your mail has been fetched.
-# To compare two options fairly, let them take turns, A B A B, in one run: whatever slows the machine down then slows
-# both. `bench.compare` does that and keeps the turns apart.
+# Eager was measured minutes ago. Since then the processor has become warmer, and perhaps your mail has been fetched. To
+# compare two options fairly, let them take turns, A B A B, in one run: whatever slows the machine down then slows both.
 
 # %%
 comparison = None
@@ -226,16 +209,12 @@ if len(options) > 1:
         ledger().append(record)
 reconcile("m.measure.compile_guess")
 
-# %% [markdown]
-# `comparison.ratio(option, baseline)` says how many times as long one takes as the other. 0.5 is half the time; an
-# interval that holds 1 cannot tell them apart. It also names the smallest difference that this run could have seen.
-
 # %%
 comparison and comparison.ratio("torch-compiled", "torch-eager")
 
 # %% checkpoint="m.measure.speedup"
-# The interval of compiled over eager, and what it allows you to say:
-# "compiled is faster", "eager is faster" or "cannot tell".
+# The interval of compiled over eager: 0.5 is half the time, and one that holds 1 cannot tell them apart. What does it
+# allow you to say: "compiled is faster", "eager is faster" or "cannot tell"?
 speedup = {"low": ..., "high": ..., "claim": ...}
 answer("m.measure.speedup", speedup)
 
@@ -245,8 +224,8 @@ check("m.measure.speedup")
 # %% [markdown]
 # ## Checkpoint
 #
-# All that you know so far, in one table. The rows below yours were published for the same architecture on the real
-# Food-11 photos, on other machines. Use them as landmarks, and never subtract one from the other.
+# The rows below yours were published for the same architecture on real Food-11 photos, on other machines. Use them as
+# landmarks, and never subtract one from the other.
 
 # %%
 measured = [record for record in ledger().measurements() if record.option in options]
@@ -254,8 +233,8 @@ print(source_line())
 comparison_table(measured, reference=reference_table("torch-eager", "torch-compiled"))
 
 # %% [markdown]
-# Now you can answer the manager. The server's CPU must answer in less than 3 ms. How many times as long as that does
-# the faster of the two take, going by its median in `comparison.records`? (Without a compiler: the eager one.)
+# The manager's server must answer in less than 3 ms. How many times as long does the faster of the two take, going by
+# its median in `comparison.records`? (Without a compiler: the eager one.)
 
 # %% checkpoint="m.measure.gap"
 fastest_s = ...
@@ -268,18 +247,15 @@ check("m.measure.gap")
 check("m.measure.batch_guess")
 
 # %%
-check("m.measure.compile_guess")
-
-# %%
 eager.close()
+check("m.measure.compile_guess")
 
 # %% [markdown]
 # ## On your own
 #
-# - Set `{"intra_op_threads": 1}` in the `BackendSpec` and compare it with the default. Do two threads halve the
-#   latency?
-# - The published EPYC server has 64 cores, and yet it answers later in eager mode than the other machine. What could
-#   that say about where the time goes?
+# - Set `{"intra_op_threads": 1}` in the `BackendSpec` and compare. Do two threads halve the latency?
+# - The published EPYC server has 64 cores, and yet it answers later in eager mode than the other machine. Where could
+#   its time go?
 # - Write down your answer to the manager in two sentences, with one number, its uncertainty, and the machine.
 #
-# Next: lesson 12 takes Python out of the loop and exports the model to ONNX.
+# Next: [12 Export to ONNX](12_export_to_onnx.ipynb).

@@ -175,7 +175,7 @@ backend.predict(images[:1]).shape, backend.predict(images[:32]).shape
 # Graph optimizations are off: `"graph_level": "disabled"`. Size, accuracy, latency and throughput, as in lesson 11:
 
 # %%
-measure(backend, images, labels, option="onnx-disabled", ledger=ledger(), batch_sizes=(1, 32))
+measure(backend, images, labels, option="onnx-disabled", ledger=ledger(), batch_sizes=(32,))
 
 # %% [markdown]
 # And side by side with eager PyTorch, turn by turn:

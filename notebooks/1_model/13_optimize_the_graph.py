@@ -5,8 +5,7 @@
 # it that way. Before a runtime answers the first photo, it rewrites the graph: it removes nodes, merges neighbours and
 # lays numbers out in memory as the processor likes them. The answers stay the same.
 #
-# GourmetGram has used the default setting for a year and nobody knows what it does. "Does it do anything?" the manager
-# asks. "And what exactly?" Look inside, count, and measure.
+# GourmetGram has used the default for a year. "Does it do anything?" the manager asks. Look inside, count, and measure.
 #
 # ## You will do
 #
@@ -70,16 +69,15 @@ read_graph(plain_path).op_counts
 
 # %% [markdown]
 # Here is the whole graph in *Netron*, a viewer that runs on this machine; nothing is sent anywhere. Scroll, zoom, and
-# click on a node to see its weights. The text below the frame says the same in words.
+# click on a node to see its weights.
 
 # %%
 view = show_graph(plain_path)
 view
 
 # %% [markdown]
-# The model is one pattern, seventeen times, with small variations. Here is one of these *inverted residual blocks*: a
-# convolution makes many channels out of few, a second looks at each channel by itself, a third makes few again, and
-# the shortcut is added.
+# The model is one pattern, seventeen times. Here is one of these *inverted residual blocks*: a convolution makes many
+# channels out of few, a second looks at each by itself, a third makes few again, and the shortcut is added.
 
 # %%
 draw_graph(plain_path, contains="features.3")
@@ -102,8 +100,6 @@ graphs = {}
 for level in levels:
     path = optimize_graph(plain_path, level, models_dir() / f"food11-unfolded-{level}.onnx")
     graphs[level] = read_graph(path)
-
-# %%
 nodes = {level: len(graph.nodes) for level, graph in graphs.items()}
 nodes
 
@@ -178,9 +174,8 @@ answer("m.graph.traffic", moved_bytes)
 check("m.graph.traffic")
 
 # %% [markdown]
-# Compare that with the file's size: one small node can move more bytes than all the weights of the model. What it costs
-# in time is another question. Values that still lie in the processor's cache are moved quickly, so it may be much or
-# little. Only a measurement can tell.
+# One small node can move more bytes than all the weights of the model. What that costs in time depends on whether the
+# values still lie in the processor's cache. Only a measurement can tell.
 #
 # ## Measure
 #
@@ -234,9 +229,9 @@ answer("m.graph.twins", twins)
 check("m.graph.twins")
 
 # %% [markdown]
-# "Cannot tell" is a result too, and `smallest` says how much it is worth: a difference larger than that would most
-# likely have shown. It never says that two options are equally fast. That they are, you know from the graph. (Your
-# interval does not hold 1? That happens to one quiet run in twenty, and more often on a busy machine.)
+# "Cannot tell" is a result too, and `smallest` says how much it is worth: a larger difference would most likely have
+# shown. It never says that two options are equally fast. That they are, you know from the graph. (Your interval does
+# not hold 1? That happens to one quiet run in twenty, and more often on a busy machine.)
 #
 # ### Which level does the work?
 #
@@ -280,7 +275,6 @@ view.stop()
 #   everybody warn against that, and what should be shipped?
 # - Measure `food11-unfolded.onnx` with optimizations off against `food11.onnx`. What do 52 BatchNorms cost, when nobody
 #   folds them?
-# - Optimizing takes time when a session is made. How much? (`bench.cold_start` measures it.) For which service would
-#   that matter?
+# - Optimizing takes time when a session is made. How much? (`bench.cold_start` measures it.) Where would that matter?
 #
 # Next: [14 Quantize](14_quantize.ipynb).

@@ -21,8 +21,8 @@
 #
 # ## You need
 #
-# A laptop, 40 minutes, and lesson 12. The machine works for about a minute. The first time, an environment for OpenVINO
-# is installed: 120 MB to download, half a gigabyte on disk.
+# A laptop, 40 minutes, and lesson 12. The machine works for about a minute; the first time it also installs an
+# environment for OpenVINO: 120 MB to download, half a gigabyte on disk.
 
 # %%
 from grading.checkpoints import answer, check, predict, reconcile
@@ -259,10 +259,9 @@ check("m.provider.bf16")
 # %% [markdown]
 # ## Checkpoint
 #
-# Look at the published rows again. On the EPYC, OpenVINO took 1.39 ms where ONNX Runtime with extended optimizations
-# took 8.70. That is another processor and other versions. Is it yours? Whether a provider is worth its environment is a
-# question to each machine, and you know now how to ask it: same file, same threads, same precision, in turns, and proof
-# of who ran.
+# In the published rows, OpenVINO took 1.39 ms on the EPYC where ONNX Runtime took 8.70. That is another processor, and
+# other versions. Whether a provider is worth its environment is a question to each machine, and you know how to ask it:
+# same file, same threads, same precision, in turns, and proof of who ran.
 
 # %%
 check("m.provider.openvino_guess")
@@ -277,8 +276,6 @@ for backend in backends.values():
 # - Without a GPU: `open_backend(onnx_path, provider="CUDAExecutionProvider")` installs NVIDIA's build (300 MB) and runs
 #   it all the same. Load it and print its report. Which library did it miss?
 # - With one: compare `cuda` with `tensorrt`, and then with `precision="fp16"`. How long does TensorRT take to load?
-# - `open_backend(onnx_path, in_worker=True)` runs the CPU provider in a worker. What does the worker cost?
-# - Write a function for your colleagues that loads a model and *refuses* when the provider fell back. (Then look at
-#   `labs.providers.require_provider`.)
+# - Write a function that loads a model and *refuses* when the provider fell back. (Then see `require_provider`.)
 #
 # Next: [16 Choose, and defend it](16_choose_and_defend.ipynb).

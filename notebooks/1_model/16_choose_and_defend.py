@@ -3,9 +3,8 @@
 #
 # Friday. You have measured more options than the manager has fingers. "Which one?" she asks. "And how do I know?"
 #
-# There is no best model. There is a best one *for something*, and a person who decides has to be able to see for what,
-# at which price, and how sure you are. Today no model is made faster. You put the evidence in order, run the last race
-# fairly, and write half a page that still holds when somebody asks again in a year.
+# There is no best model. There is a best one *for something*, at a price, with some certainty. Today no model is made
+# faster. You put the evidence in order, run the last race fairly, and write half a page that still holds in a year.
 #
 # ## You will do
 #
@@ -45,9 +44,9 @@ from labs.workspace import ledger, models_dir
 
 # %%
 made = {"onnx-all": "food11.onnx"}
-names = ("int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8", "int8-budget-05", "int8-budget-01")
-made |= {name: f"{name}.onnx" for name in names}
-made["openvino-int8"] = "int8-static-qdq.onnx"
+forms = ("int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8")
+made |= {name: f"{name}.onnx" for name in (*forms, "int8-budget-05", "int8-budget-01", "int8-pruned")}
+made |= {"openvino-int8": "int8-static-qdq.onnx", "openvino-int8-pruned": "int8-pruned.onnx"}
 measured = {record.option for record in ledger().measurements()}
 specs = {
     name: BackendSpec("openvino" if name.startswith("openvino") else "onnxruntime", str(models_dir() / file))
@@ -75,8 +74,8 @@ predict("m.choose.start_guess", ...)
 #
 # ### Everything in one table
 #
-# All that your ledger holds about this machine, and below it what others published, with *their* machines. Theirs is
-# another data set too. The rows are landmarks: the order may be compared, the milliseconds may not.
+# All that your ledger holds about this machine, and below it what others published, with *their* machines and another
+# data set: the order may be compared, the milliseconds may not.
 
 # %%
 print(source_line())
@@ -92,7 +91,7 @@ comparison_table(ledger().measurements(), reference=reference_table())
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
 if not any(one.option == "onnx-all" and one.accuracy for one in summarize(ledger().measurements())):
     with specs["onnx-all"].build() as backend:
-        measure(backend, images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(1, 32))
+        measure(backend, images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(32,))
 
 # %%
 frontier(ledger().measurements())
@@ -107,13 +106,13 @@ answer("m.choose.beaten", {"beaten": beaten, "by": beaten_by})
 check("m.choose.beaten")
 
 # %% [markdown]
-# Look at the intervals before you throw something away for its last digit. Two forms of the same weights often differ
-# by less than this run can see; then it is a different reason that decides, such as which runtimes can read the file.
+# Look at the intervals before you throw something away for its last digit. Where two differ by less than a run can see,
+# another reason decides, such as which runtimes can read the file.
 #
 # ### The finalists
 #
-# Which options deserve the last race against float32? Two or three, by name. Mind that some of them may be one and the
-# same file: where the tuner had nothing to give back, a budget's file is the static one. The hashes tell.
+# Which options deserve the last race against float32? Two or three, by name. Some may be one and the same file: where
+# the tuner had nothing to give back, a budget's file is the static one. The hashes tell.
 
 # %%
 records = [ledger().latest(kind="latency", option=name) for name in specs]
@@ -131,8 +130,8 @@ check("m.choose.finalists")
 #
 # ### One run for all
 #
-# The figures in the table come from different minutes of different days. The race is one run, in turns, with the same
-# number of threads for all; first one photo, then 32. (As long as you have not chosen, the first options race.)
+# The figures in the table come from different days. The race is one run, in turns, with as many threads for all; first
+# one photo, then 32. (As long as you have not chosen, the first options race.)
 
 # %%
 chosen = [name for name in (list(specs) if finalists is ... else finalists) if name in specs and name != "onnx-all"]
@@ -218,8 +217,8 @@ check("m.choose.targets")
 #
 # ### Under constraints
 #
-# Three colleagues, three constraints. Which option do you give to each? All must lose at most one point of accuracy
-# against `onnx-all`, measured on the evaluation pictures. Take options that have been measured in full.
+# Which option do you give to each of three colleagues? All must lose at most one point of accuracy against `onnx-all`,
+# on the evaluation pictures. Take options that have been measured in full.
 
 # %%
 summaries = {one.option: one for one in summarize(ledger().measurements())}
@@ -248,7 +247,7 @@ check("m.choose.constraints")
 # 4. **what would change your mind**: the measurement that would make you choose otherwise, and where it would have to
 #    be made.
 #
-# Numbers and record ids are checked against your ledger. The sentences are read by a person: write them for one.
+# Numbers and ids are checked against your ledger. The sentences are read by a person: write them for one.
 
 # %%
 for record in ledger().measurements():
@@ -283,10 +282,8 @@ scoreboard("model")
 # %% [markdown]
 # ## On your own
 #
-# - Run the race again with other programs at work. Which of your ratios moved, and did it leave its interval?
-# - Give each racer `{"intra_op_threads": 1}`. A server with many requests at once may want exactly that: does the order
-#   change?
-# - Exchange recommendations with somebody whose machine is another one. Where do you disagree, and which of your
-#   records explains it?
+# - Run the race again with other programs at work. Which of your ratios left its interval?
+# - Give each racer `{"intra_op_threads": 1}`, as a server with many requests may. Does the order change?
+# - Exchange recommendations with somebody whose machine is another one. Which of your records explains the difference?
 #
 # This is the end of part 1. Part 2 takes the winner to a Raspberry Pi, and part 3 puts it behind a server.
