@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from labs.results.load import ServerSide
+from labs.serve.triton.statistics import parse_statistics
 
 
 @dataclass(frozen=True)
@@ -114,19 +115,8 @@ def counters_from_metrics(text: str) -> Counters:
     return Counters(requests, 0, seconds["queue"], seconds["prepare"], seconds["model"], 0.0)
 
 
-def counters_from_triton(stats: dict) -> Counters:
+def counters_from_triton(entry: dict) -> Counters:
     """Return the totals in one entry of Triton's ``model_stats``, as its HTTP API gives it."""
-    inference = stats.get("inference_stats", {})
-
-    def seconds(name: str) -> float:
-        return int(inference.get(name, {}).get("ns", 0)) * 1e-9
-
-    return Counters(
-        requests=int(inference.get("success", {}).get("count", 0)),
-        executions=int(stats.get("execution_count", 0)),
-        queue_s=seconds("queue"),
-        input_s=seconds("compute_input"),
-        infer_s=seconds("compute_infer"),
-        output_s=seconds("compute_output"),
-        batches={int(one["batch_size"]): int(one["compute_infer"]["count"]) for one in stats.get("batch_stats", ())},
-    )
+    read = parse_statistics(entry)
+    batches = {one.batch_size: one.executions for one in read.batches}
+    return Counters(read.requests, read.executions, read.queue_s, read.input_s, read.infer_s, read.output_s, batches)

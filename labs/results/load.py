@@ -54,8 +54,9 @@ class ServerSide:
 
     @property
     def mean_batch(self) -> float:
-        """Requests in one execution of the model, on average."""
-        return self.requests / self.executions if self.executions else 0.0
+        """Pictures in one execution of the model, on average; 0 where the server does not tell."""
+        pictures = sum(int(size) * count for size, count in self.batches.items())
+        return pictures / sum(self.batches.values()) if self.batches else 0.0
 
 
 @dataclass(frozen=True)

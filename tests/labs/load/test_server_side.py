@@ -36,7 +36,7 @@ def test_the_difference_is_the_runs() -> None:
     assert found.queue_s == pytest.approx(0.02)
     assert found.compute_s == pytest.approx(0.02)
     assert found.batches == {"1": 10, "8": 5}
-    assert found.mean_batch == pytest.approx(40 / 15)
+    assert found.mean_batch == pytest.approx((10 + 5 * 8) / 15)
 
 
 def test_a_reload_starts_the_counters_anew() -> None:

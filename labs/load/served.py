@@ -1,0 +1,93 @@
+"""Targets on the course's own servers, with everything that a record says about what is served there."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+
+from labs.bench.recording import model_file
+from labs.load.server_side import service_counters
+from labs.load.target import Served, Target, predict, predict_raw
+from labs.load.triton import Inputs, triton_grpc, triton_http
+from labs.results import Threads
+from labs.serve.running import Service
+from labs.serve.settings import Settings
+from labs.serve.triton.catalogue import ModelFolder
+from labs.serve.triton.control import Triton
+
+#: Files that a model's folder may keep its network in.
+_NETWORKS = ("model.onnx", "model.safetensors")
+
+
+def service_target(
+    service: Service, settings: Settings, images: Sequence[bytes], *, raw: bool = True, precision: str = "fp32"
+) -> Target:
+    """Return a target on a running FastAPI service.
+
+    Args:
+        service: The service, as ``labs.serve.running`` starts it.
+        settings: What it was started with.
+        images: Encoded pictures, one a request.
+        raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
+        precision: Precision that the model computes in.
+    """
+    spec = settings.backend_spec()
+    served = Served(
+        model=model_file(spec.model_path),
+        backend=f"fastapi-{settings.kind}",
+        provider=spec.settings.get("provider", "CPUExecutionProvider") if settings.kind != "torch" else settings.device,
+        precision=precision,
+        threads=Threads(settings.intra_op_threads, 1),
+        libraries=_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),
+        settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.copies},
+    )
+    make = predict_raw if raw else predict
+    return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
+
+
+def triton_target(
+    triton: Triton,
+    folder: ModelFolder,
+    requests: Sequence[Inputs],
+    *,
+    transport: str = "grpc",
+    precision: str = "fp32",
+    network: Path | None = None,
+) -> Target:
+    """Return a target on a model of a running Triton.
+
+    Args:
+        triton: The server.
+        folder: The model, with the settings that are being served.
+        requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
+        transport: 'grpc' or 'http'.
+        precision: Precision that the model computes in.
+        network: File of the network; needed for an ensemble, which has none of its own.
+    """
+    settings = folder.settings
+    network = network or next((path for name, path in folder.files.items() if name in _NETWORKS), None)
+    if network is None:
+        raise ValueError(f"{folder.name} holds no network of its own: name the file that its steps run (network=…)")
+    on_gpu = any(group.kind == "KIND_GPU" for group in getattr(settings, "instances", ()))
+    served = Served(
+        model=model_file(network),
+        backend=f"triton-{getattr(settings, 'backend', 'ensemble')}",
+        provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
+        precision=precision,
+        threads=Threads(getattr(settings, "intra_op_threads", 0), 1),
+        settings=settings.model_dump(mode="json", exclude={"inputs", "outputs"}),
+    )
+    pids = (triton.pid,) if hasattr(triton, "pid") else ()
+    if transport == "http":
+        return triton_http(triton.url, folder.name, requests, served, pids=pids)
+    return triton_grpc(triton.grpc, folder.name, requests, served, http_url=triton.url, pids=pids)
+
+
+def _versions(*names: str) -> dict[str, str]:
+    found = {}
+    for name in names:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return found
