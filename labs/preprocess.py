@@ -76,8 +76,10 @@ def load_image(
             return _rgb(image)
     except ImageTooLargeError:
         raise
+    except _BOMBS as error:
+        raise ImageTooLargeError(f"{name} claim to be a picture of absurdly many pixels ({error})") from error
     # Pillow reports a broken file through any of these, depending on the format and on where it breaks.
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, *_BOMBS) as error:
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
         raise ImageDecodeError(
             f"cannot decode {name} as an image ({error}); send the raw bytes of a JPEG or PNG file, "
             "not base64 text, and check that the upload was complete"

@@ -1,0 +1,68 @@
+"""The oracle: torch, ONNX Runtime, OpenVINO and the services say the same about the same pictures."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from labs import assets
+from labs.backends import BackendSpec
+from labs.dataset import iterate
+from labs.labels import CLASS_NAMES
+from labs.preprocess import load_image, softmax, to_input
+from labs.serve.running import BEFORE
+
+from .conftest import ask, predict_body
+
+#: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
+TOLERANCE = 2e-4
+
+
+@pytest.fixture(scope="module")
+def pictures() -> list[bytes]:
+    """Return 22 evaluation pictures, two a class."""
+    items = list(iterate(assets.dataset("food11-mini"), "evaluation"))
+    return [items[index * len(items) // 22][0].read_bytes() for index in range(22)]
+
+
+@pytest.fixture(scope="module")
+def expected(pictures) -> np.ndarray:
+    """Return torch's probabilities, computed one picture at a time with the one recipe and the one softmax."""
+    with BackendSpec("torch", str(assets.model("food11-mini-mobilenetv2")), {"intra_op_threads": 1}).build() as torch:
+        return softmax(np.concatenate([torch.predict(to_input(load_image(one))[None]) for one in pictures]))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        pytest.param({"model": None, "instances": 1}, id="torch"),
+        pytest.param({"max_batch_size": 4, "max_batch_delay_s": 0.02, "instances": 1}, id="onnxruntime, batched"),
+        pytest.param({"backend": "openvino"}, id="openvino"),
+        pytest.param({"app": BEFORE}, id="the tutorial's"),
+    ],
+)
+def test_every_service_gives_torchs_probabilities(serve, pictures, expected, settings):
+    """Whatever computes, alone or in a batch with strangers' pictures: the class and its probability are torch's."""
+    service = serve(**settings)
+    with ThreadPoolExecutor(8) as senders:
+        replies = list(senders.map(lambda one: ask(service.url + "/predict", predict_body(one)), pictures))
+    assert {reply.status for reply in replies} == {200}
+    got = np.array([reply.json["probability"] for reply in replies])
+    np.testing.assert_allclose(got, expected.max(axis=1), atol=TOLERANCE)
+    assert [reply.json["prediction"] for reply in replies] == [CLASS_NAMES[best] for best in expected.argmax(axis=1)]
+    service.stop()
+
+
+def test_batches_are_really_made(serve, pictures):
+    """The batched service above would agree as well if it never batched: its histogram shows that it does."""
+    service = serve(max_batch_size=4, max_batch_delay_s=0.2, instances=1)
+    with ThreadPoolExecutor(8) as senders:
+        list(senders.map(lambda one: ask(service.url + "/predict/raw", one, "image/jpeg"), pictures))
+    counted = dict(
+        line.rsplit(" ", 1) for line in ask(service.url + "/metrics").body.decode().splitlines() if line[0] != "#"
+    )
+    of_one, of_all = (float(counted[f'serving_batch_size_bucket{{le="{end}"}}']) for end in ("1.0", "+Inf"))
+    assert of_all == len(pictures)
+    assert of_one < of_all

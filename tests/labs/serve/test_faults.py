@@ -1,0 +1,165 @@
+"""Bad input, in every way that the internet knows: told as problem details, and the service lives on."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import struct
+import time
+import zlib
+
+import pytest
+from PIL import Image
+
+from labs.serve.problems import KINDS, MEDIA_TYPE
+
+from .conftest import Reply, ask, converse, predict_body
+
+LIMITS = {"max_body_bytes": 1_000_000, "body_timeout_s": 1.0}
+
+
+@pytest.fixture(scope="module")
+def service(serve):
+    """Return one service for all of this file: what it survives, it survives in a row."""
+    return serve(**LIMITS, options={"headers_within_s": 1.0})
+
+
+def assert_problem(reply: Reply, kind: str) -> None:
+    """Check that a reply is a problem of this kind, in the one form."""
+    status, title = KINDS[kind]
+    assert (reply.status, reply.headers["content-type"]) == (status, MEDIA_TYPE), reply.body
+    assert set(reply.json) == {"type", "title", "status", "detail"}
+    assert (reply.json["type"], reply.json["title"], reply.json["status"]) == (f"/problems/{kind}", title, status)
+    assert reply.json["detail"]
+
+
+def bomb() -> bytes:
+    """Return a PNG of under 2 KB that claims 50 000 × 50 000 pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"\0" * 1_000_000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def noise_of(kind: str) -> bytes:
+    """Return a small picture in a format."""
+    content = io.BytesIO()
+    Image.new("RGB", (32, 32), "olive").save(content, kind)
+    return content.getvalue()
+
+
+def as_json(value: object) -> bytes:
+    """Return a body that holds a value where the picture belongs."""
+    return json.dumps({"image": value}).encode()
+
+
+def test_a_good_picture_gets_exactly_the_contracts_reply(service, jpeg):
+    """Two fields, a known class, a probability; nothing more, since old clients read just this."""
+    reply = ask(service.url + "/predict", predict_body(jpeg))
+    assert (reply.status, reply.headers["content-type"]) == (200, "application/json")
+    assert set(reply.json) == {"prediction", "probability"}
+    assert reply.json["prediction"] == "Bread"
+    assert 0 < reply.json["probability"] <= 1
+    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").json == reply.json
+    assert {part.split(";")[0] for part in reply.headers["server-timing"].split(", ")} == {"queue", "prepare", "model"}
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "not-json"),
+        (b"{", "not-json"),
+        (b"\xff\xfe", "not-json"),
+        (b"[1, 2]", "wrong-form"),
+        (b"{}", "wrong-form"),
+        (as_json(7), "wrong-form"),
+        (as_json(None), "wrong-form"),
+        (as_json(["a"]), "wrong-form"),
+        (b'{"image": "aaaa", "user": "root"}', "wrong-form"),
+        (as_json(""), "not-base64"),
+        (as_json("not base64!"), "not-base64"),
+        (as_json("aGVsbG8"), "not-base64"),
+        (as_json("héllo"), "not-base64"),
+        (as_json("data:image/png;base64,aGVsbG8="), "not-base64"),
+        (as_json("aGVsbG8="), "not-a-picture"),
+        (as_json(base64.b64encode(noise_of("GIF")).decode()), "not-a-picture"),
+        (as_json(base64.b64encode(noise_of("PNG")[:-30]).decode()), "not-a-picture"),
+        (as_json(base64.b64encode(noise_of("JPEG")[:200]).decode()), "not-a-picture"),
+        (as_json(base64.b64encode(bomb()).decode()), "too-many-pixels"),
+        (as_json("A" * 1_000_000), "too-large"),
+    ],
+)
+def test_a_bad_body_is_a_problem_with_its_name(service, body, kind):
+    """4xx, in the one form, with a way out."""
+    assert_problem(ask(service.url + "/predict", body), kind)
+
+
+@pytest.mark.parametrize(
+    ("body", "media_type", "kind"),
+    [
+        (b"", "image/jpeg", "not-a-picture"),
+        (b"hello", "image/jpeg", "not-a-picture"),
+        (b"{}", "application/json", "wrong-media-type"),
+        (noise_of("GIF"), "image/gif", "wrong-media-type"),
+        (bomb(), "image/png", "too-many-pixels"),
+        (b"x" * 1_000_001, "image/png", "too-large"),
+    ],
+)
+def test_a_bad_file_is_a_problem_too(service, body, media_type, kind):
+    """The raw endpoint says no in the same words."""
+    assert_problem(ask(service.url + "/predict/raw", body, media_type), kind)
+
+
+def test_what_does_not_exist_is_said_in_the_same_form(service):
+    """The framework's own refusals come as problem details as well, and each kind has a page."""
+    for reply, status in ((ask(service.url + "/nowhere"), 404), (ask(service.url + "/predict"), 405)):
+        assert (reply.status, reply.headers["content-type"], reply.json["type"]) == (status, MEDIA_TYPE, "about:blank")
+    assert all(ask(f"{service.url}/problems/{kind}").json["status"] == KINDS[kind][0] for kind in KINDS)
+
+
+def test_fifty_megabytes_are_refused_before_they_are_sent(service):
+    """An announced length is judged at once; an unannounced one (chunked) as soon as it passes the limit."""
+    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    assert b"413" in converse(service, head + b"Content-Length: 50000000\r\n\r\n").split(b"\r\n")[0]
+    chunk = b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
+    before = service.memory_bytes()
+    answer = converse(service, head + b"Transfer-Encoding: chunked\r\n\r\n", *[chunk] * 190)
+    # The server closes while we still send, and the system may then drop what it had sent us: no answer or this one.
+    assert answer == b"" or b"413" in answer.split(b"\r\n")[0]
+    assert service.memory_bytes() - before < 20_000_000
+
+
+def test_who_sends_too_slowly_is_sent_away(service):
+    """Headers and bodies that never end get 408 in the one form, and their connection is closed."""
+    for unfinished in (b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"):
+        head, _, body = converse(service, unfinished).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 408 ")
+        assert json.loads(body)["type"] == "/problems/too-slow"
+
+
+def test_who_leaves_early_is_not_computed_for(service, jpeg):
+    """A client that hangs up leaves nothing in flight."""
+    body = predict_body(jpeg)
+    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    for _ in range(20):
+        converse(service, head + body, within_s=0.001)
+        converse(service, head + body[:5000], within_s=0.001)
+    deadline_s = time.monotonic() + 30
+    while b"serving_in_flight 0.0" not in ask(service.url + "/metrics").body and time.monotonic() < deadline_s:
+        time.sleep(0.05)
+    assert b"serving_in_flight 0.0" in ask(service.url + "/metrics").body
+
+
+def test_after_all_of_this_it_serves_as_before(service, jpeg):
+    """Alive, right, with no error of its own in its log."""
+    assert ask(service.url + "/healthz").status == 200
+    assert ask(service.url + "/predict", predict_body(jpeg)).json["prediction"] == "Bread"
+    assert "Traceback" not in service.log(100_000)
+    counted = ask(service.url + "/metrics").body.decode()
+    assert 'serving_requests_total{path="/predict",status="422"}' in counted
+    assert 'path="other",status="404"' in counted
+    assert 'status="500"' not in counted
