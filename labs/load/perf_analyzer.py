@@ -53,7 +53,7 @@ class Analysis:
     batch_size: int = 1
     #: File with the requests' contents, as ``write_input_data`` makes it; random contents when None.
     input_data: Path | None = None
-    #: Shapes of inputs whose size the model leaves free or that are random, such as ``{"input": (3, 224, 224)}``.
+    #: Shapes of inputs that are free or random, such as ``(("input", (3, 224, 224)),)``.
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     #: 'http' or 'grpc'.
     protocol: str = "grpc"
@@ -71,7 +71,7 @@ class Analysis:
         for name, dims in self.shapes:
             found += ["--shape", f"{name}:{','.join(map(str, dims))}"]
         found += ["--shared-memory", "system"] if self.shared_memory else []
-    #: Shapes of inputs that are free or random, such as ``(("input", (3, 224, 224)),)``.
+        # Left alone it repeats windows until three agree, and gives up without a result where others use the machine too.
         # The record keeps the samples, and their interval says how much they vary.
         return [*found, "-p", str(round(self.window_s * 1000)), "-s", "999"]
 
