@@ -20,7 +20,7 @@ from grading.course import Lesson, lessons
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
-from grading.rebuild import run_again
+from grading.rebuild.run import run_again
 from grading.result.public import Row, public_rows
 from grading.result.result import Result
 from grading.sandbox import abilities

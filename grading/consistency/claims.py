@@ -33,7 +33,8 @@ def agree_with_each_other(records: list[dict]) -> Iterator[Finding]:
     """Yield options whose latency and batch-of-one throughput are worlds apart on one machine."""
     medians: dict[tuple, dict[str, tuple[float, dict]]] = {}
     for record in records:
-        if record["batch_size"] == 1 and record["kind"] in ("latency", "throughput"):
+        alone = "comparison_id" not in record["details"]
+        if alone and record["batch_size"] == 1 and record["kind"] in ("latency", "throughput"):
             key = (record["option"], record["machine"]["machine_id"], record["model"]["sha256"])
             medians.setdefault(key, {})[record["kind"]] = (float(np.median(record["samples"])), record)
     for (option, _, _), found in medians.items():

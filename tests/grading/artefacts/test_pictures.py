@@ -1,0 +1,36 @@
+"""Hidden pictures: a seed draws the same ones again, another seed others, and views are not the pictures themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from grading.artefacts import Pictures
+from labs.dataset import iterate
+from labs.preprocess import crop, load_image
+from labs.workspace import PROJECT_DIR
+
+
+def test_a_seed_draws_and_a_file_keeps(tmp_path: Path):
+    """A class is graded with one set."""
+    first, again, other = (Pictures.draw(seed, count=4) for seed in ("a", "a", "b"))
+    assert np.array_equal(first.pixels, again.pixels)
+    assert not np.array_equal(first.places, other.places)
+    first.save(tmp_path / "pictures.npz")
+    kept = Pictures.load(tmp_path / "pictures.npz")
+    assert np.array_equal(kept.pixels, first.pixels)
+    assert kept.pixels.shape == (8, 224, 224, 3)
+    assert kept.pixels.dtype == np.uint8
+
+
+def test_places_are_the_order_of_a_record_and_views_are_new():
+    """The first half is found in the split at its place; the second half is nowhere in it."""
+    drawn = Pictures.draw("a", count=4)
+    items = list(iterate(PROJECT_DIR / "assets" / "food11-mini", "evaluation"))
+    for index, place in enumerate(drawn.places):
+        path, label = items[place]
+        assert drawn.labels[index] == label
+        assert np.array_equal(drawn.pixels[index], np.asarray(crop(load_image(path))))
+    known = {np.asarray(crop(load_image(path))).tobytes() for path, label in items if label in drawn.labels[4:]}
+    assert all(view.tobytes() not in known for view in drawn.pixels[4:])

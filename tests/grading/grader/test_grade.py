@@ -1,0 +1,203 @@
+"""The grader grades itself, on evidence: the reference earns all, and whatever is missing or made up earns nothing."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grading.build import build, text_of
+from grading.checkpoints import all_checkpoints
+from grading.course import lessons
+from grading.grade import Setup, grade
+from grading.result import Result, gradescope, line
+from grading.sandbox import abilities
+
+sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+
+def earned(result: Result) -> dict[str, int]:
+    """Return the points by checkpoint, those that earned some."""
+    return {row.id: row.points for row in result.rows if row.points}
+
+
+def missing(result: Result, among: set[str]) -> dict[str, str]:
+    """Return what did not earn its points, of some checkpoints, with the reason."""
+    return {row.id: row.message for row in result.rows if row.points < row.possible and row.id in among}
+
+
+def test_the_reference_earns_every_public_point_that_it_answers(submission: Path, quick: Setup, recorded: set[str]):
+    """A checkpoint that was broken, or became stricter than its answer, shows here."""
+    result = grade(submission, part=1, student="reference", setup=quick)
+    assert missing(result, recorded) == {}
+    assert sum(row.points for row in result.rows) >= 90
+    assert (result.fault, result.findings) == ("", ())
+
+
+@sandboxed
+def test_the_reference_earns_every_hidden_point_too(submission: Path, pictures: Path, recorded: set[str]):
+    """Its model is measured again, and its cells are run again: the whole way, once."""
+    result = grade(submission, part=1, setup=Setup(pictures=pictures, seed="a test's secret"))
+    wanted = {row.id for row in result.rows if row.hidden and row.id.removesuffix(".computed") in recorded}
+    wanted |= {row.id for row in result.rows if row.id.startswith("m.artefact")}
+    assert len(wanted) >= 15
+    assert missing(result, wanted) == {}
+    assert result.fault == ""
+
+
+def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(tmp_path: Path, quick: Setup):
+    """Not a point for having pressed a button."""
+    for lesson in lessons(part=1):
+        (tmp_path / lesson.notebook.name).write_text(text_of(build(lesson)))
+    assert earned(grade(tmp_path, part=1, setup=quick)) == {}
+    (tmp_path / "ledger.jsonl").touch()
+    assert earned(grade(tmp_path, part=1, setup=quick)) == {}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    assert earned(grade(empty, part=1, setup=quick)) == {}
+    assert earned(grade(tmp_path / "absent.zip", part=1, setup=quick)) == {}
+
+
+def test_answers_without_measurements_earn_what_needs_none(rewrite, quick: Setup):
+    """Numbers copied from a neighbour, with no record to stand on: every measured question is worth nothing."""
+    got = earned(grade(rewrite(lambda entry: entry if entry["type"] == "answer" else None), part=1, setup=quick))
+    arithmetic = {
+        *("m.meet.complaints", "m.meet.one_by_one", "m.export.fold", "m.export.tolerance", "m.export.spoiled"),
+        *("m.graph.fewer", "m.graph.gone", "m.graph.traffic", "m.quantize.affine", "m.quantize.roundtrip"),
+        *("m.quantize.channels", "m.quantize.searches", "m.quantize.calibration", "m.quantize.worst_layer"),
+        *("m.provider.really_ran", "m.provider.witness", "m.provider.precision", "m.quantize.tuner"),
+    }
+    assert set(got) <= arithmetic
+
+
+def test_another_ledgers_answers_are_wrong_on_ones_own(rewrite, quick: Setup, entries: list[dict]):
+    """Hard-coded numbers: the neighbour's run was another run."""
+
+    def another_run(entry: dict) -> dict:
+        if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
+            dice = random.Random(entry["option"])
+            slower = dice.uniform(0.3, 0.9)
+            entry["samples"] = [sample * slower * dice.uniform(0.9, 1.1) for sample in entry["samples"]]
+        return entry
+
+    got = earned(grade(rewrite(another_run), part=1, setup=quick))
+    typed = {"m.measure.percentiles", "m.measure.speedup", "m.measure.gap", "m.graph.twins", "m.graph.steps"}
+    typed |= {"m.provider.fair", "m.provider.bf16", "m.choose.ratios", "m.choose.recommendation"}
+    assert not typed & set(got)
+
+
+_STEP = itertools.count(7)
+
+PERTURBED: dict[type, Callable[[object], object]] = {
+    bool: lambda value: not value,
+    # Counts that were equal must not stay equal: an answer may carry what it was counted from.
+    int: lambda value: value * 3 + next(_STEP),
+    float: lambda value: value * 3.7 + 1.3,
+    str: lambda value: f"{value} or so",
+    list: lambda value: [*map(perturb, value), "another"],
+    dict: lambda value: {name: perturb(part) for name, part in value.items()},
+}
+
+
+def perturb(value: object) -> object:
+    """Return another value of the same form: what a plausible answer to another question looks like."""
+    return PERTURBED[type(value)](value)
+
+
+def test_every_answer_that_is_dropped_or_changed_loses_its_points(entries: list[dict], recorded: set[str]):
+    """A checkpoint that passes whatever it is given would pass here too, and be found."""
+    whole = {one.id for one in all_checkpoints() if one.id in recorded and one.verdict(entries).ok}
+    assert len(whole) >= 50
+    asked = [entry for entry in entries if entry["type"] in ("answer", "prediction")]
+    soft = set()
+    for name in sorted({entry["question"] for entry in asked} & whole):
+        dropped = [entry for entry in entries if entry.get("question") != name]
+        assert not all_checkpoints()[name].verdict(dropped).ok, f"{name} passes without an answer"
+        changed = copy.deepcopy(entries)
+        for entry in changed:
+            if entry.get("question") == name:
+                entry["value"] = perturb(entry["value"])
+        if all_checkpoints()[name].verdict(changed).ok:
+            soft.add(name)
+    # A prediction earns its points for being made in time: another number of the same kind is as good.
+    assert soft <= {one.id for one in all_checkpoints() if one.prediction is not None}
+
+
+@pytest.mark.parametrize("verdict", [True, False], ids=["always passes", "always fails"])
+def test_a_broken_checkpoint_would_be_noticed(entries: list[dict], recorded: set[str], verdict: bool):
+    """The two tests above are worth something only if breaking any one checkpoint makes one of them fail."""
+    for one in list(all_checkpoints()):
+        if one.id not in recorded or one.prediction is not None or one.id == "m.measure.batches":
+            continue
+        judge = one.judge
+        broken = replace(one, judge=lambda _, judge=judge: replace(judge(entries), ok=verdict))
+        without = [entry for entry in entries if entry.get("question") != one.id]
+        noticed = not broken.verdict(entries).ok or broken.verdict(without).ok
+        sound = one.verdict(entries).ok and not one.verdict(without).ok
+        assert sound, one.id
+        assert noticed, one.id
+
+
+@sandboxed
+def test_the_artefact_points_go_with_the_artefact(submission: Path, pictures: Path):
+    """No file, another file under its name, a file whose record claims too much: the ledger alone earns none of it."""
+    setup = Setup(pictures=pictures, rerun=False)
+
+    def artefacts() -> int:
+        rows = grade(submission, part=1, setup=setup).rows
+        return sum(row.points for row in rows if row.id.startswith("m.artefact"))
+
+    model = submission / "int8-static-qdq.onnx"
+    content = model.read_bytes()
+    assert artefacts() == 9
+    model.write_bytes(content + b"\0")
+    assert artefacts() == 0
+    model.unlink()
+    assert artefacts() == 0
+
+
+@sandboxed
+def test_a_claim_beyond_the_file_is_found_by_running_it(rewrite, pictures: Path):
+    """Classes and accuracy that hang together in the record, and not with the file: 100 % right, says the ledger."""
+
+    def boast(entry: dict) -> dict:
+        if entry.get("kind") == "accuracy" and entry["option"] in ("int8-static-qdq", "openvino-int8"):
+            entry["details"]["predicted"] = list(entry["details"]["labels"])
+            entry["samples"] = [1.0] * len(entry["samples"])
+        return entry
+
+    result = grade(rewrite(boast), part=1, setup=Setup(pictures=pictures, rerun=False))
+    got = earned(result)
+    assert "m.artefact.same_classes" not in got
+    assert result.findings == ()
+
+
+def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
+    """What the batch keeps is what it read."""
+    result = grade(submission, part=1, student="ada", setup=quick)
+    assert Result.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert line(result)["student"] == "ada"
+    form = gradescope(result)
+    assert form["score"] == result.points == sum(test["score"] for test in form["tests"])
+    assert {test["visibility"] for test in form["tests"]} == {"visible", "after_published"}
+
+
+def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch):
+    """A student does not pay for our mistakes."""
+    import grading.grade as grader
+
+    def agree(work) -> None:
+        raise RuntimeError("a bug of ours")
+
+    steps = tuple(agree if step.__name__ == "judge_hidden" else step for step in grader.STEPS)
+    monkeypatch.setattr(grader, "STEPS", steps)
+    result = grade(submission, part=1, setup=quick)
+    assert "agree: RuntimeError" in result.fault
+    assert result.points >= 90
+    assert "not your work" in gradescope(result)["output"]
