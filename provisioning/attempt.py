@@ -139,7 +139,8 @@ class Attempt:
 
     def text(self) -> str:
         """Return the steps with their state, and the links once they are there, as text."""
-        lines = [f"{self.title} at {self.run.settings.rung.site}", self.progress.text()]
+        path = " > ".join(self.run.plan.critical_path)
+        lines = [f"{self.title} at {self.run.settings.rung.site}", self.progress.text(), f"Critical path: {path}"]
         lines += [f"{link.purpose}:\n  {link.value}" for link in self.links]
         return "\n".join(lines)
 

@@ -51,7 +51,7 @@ class Chooser:
         self._calendars: Mapping[Rung, Sequence[Resource]] = {}
 
     def read(self, telling: Callable[[str], None] = lambda _site: None) -> None:
-        """Ask every site for its calendar and for a lease that is there already; choose the first block again.
+        """Ask every site for its calendar and for a lease that is there already; keep the choice if it is still free.
 
         Args:
             telling: called with each site's name before it is asked; what it raises stops the reading.
@@ -61,9 +61,20 @@ class Chooser:
             telling(site)
             return self._testbed_for(site)
 
+        first_time = not self._calendars
         self._calendars, self.unread = calendars_of(self.spec, asked)
+        self.look()
+        if first_time:
+            self.choose(self._first_rung())
+
+    def look(self) -> None:
+        """Look for the student's lease and at the clock, without asking for the calendars again."""
         self._find_lease()
-        self.choose(self._first_rung())
+        start, node = self.slot.start if self.slot else None, self.node
+        try:
+            self.choose(start=start, node=node)
+        except NoCapacityError:
+            self.choose()
 
     @property
     def now(self) -> datetime:

@@ -14,18 +14,24 @@ class ProvisioningError(Exception):
     Attributes:
         likely: see Args.
         way_out: see Args.
+        shown: True when a widget shows the whole message already, so that the cell's error is one line.
         transient: True when trying the same step again shortly may succeed without anybody's help.
     """
 
     likely = "Something unforeseen."
     way_out = "Run the same cell again; it resumes where it stopped."
     transient = False
+    shown = False
 
     def __init__(self, what: str, *, likely: str | None = None, way_out: str | None = None):
         super().__init__(what)
         self.what = what
         self.likely = likely or type(self).likely
         self.way_out = way_out or type(self).way_out
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what a notebook shows: the message alone, for a traceback through this room explains nothing."""
+        return [f"{type(self).__name__}: {self.what.splitlines()[0] if self.shown else self}"]
 
     def __str__(self) -> str:
         return f"{self.what}\n  Likely:  {self.likely}\n  Way out: {self.way_out}"

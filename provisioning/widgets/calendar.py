@@ -10,7 +10,7 @@ import ipywidgets
 
 from provisioning.timetable import Slot, Timetable, mark_of
 
-_COLUMNS = "84px repeat(24, minmax(20px, 1fr))"
+_COLUMNS = "78px repeat(24, minmax(0, 1fr))"
 
 #: Goes with the theme's style sheet wherever a calendar is shown.
 CALENDAR_STYLE = (
@@ -50,16 +50,15 @@ class CalendarGrid:
         self._table: Timetable | None = None
         # One layout for all: each would otherwise be a model of its own in the browser.
         plain = ipywidgets.Layout(width="auto", height="24px", margin="0", min_width="0")
-        wide = ipywidgets.Layout(grid_column="1 / -1", margin="0")
         style = ipywidgets.ButtonStyle()
-        self._head = ipywidgets.HTML(value=_hours(), layout=wide)
+        head = ipywidgets.HTML(value=_hours(), layout=ipywidgets.Layout(width="100%", margin="0"))
         self._days = [ipywidgets.HTML(layout=ipywidgets.Layout(margin="0", height="24px")) for _ in range(days)]
         self.cells = [[self._cell(day, hour, plain, style) for hour in range(24)] for day in range(days)]
         rows = [each for label, row in zip(self._days, self.cells, strict=True) for each in (label, *row)]
-        self.live = ipywidgets.GridBox(
-            [self._head, *rows],
-            layout=ipywidgets.Layout(grid_template_columns=_COLUMNS, grid_gap="2px", width="100%", overflow="hidden"),
+        grid = ipywidgets.GridBox(
+            rows, layout=ipywidgets.Layout(grid_template_columns=_COLUMNS, grid_gap="2px", width="100%")
         )
+        self.live = ipywidgets.VBox([head, grid], layout=ipywidgets.Layout(width="100%", overflow="hidden"))
 
     def _cell(self, day: int, hour: int, layout: ipywidgets.Layout, style: object) -> ipywidgets.Button:
         button = ipywidgets.Button(layout=layout, style=style, tabbable=False, disabled=True).add_class("msl-cell")

@@ -98,7 +98,7 @@ class Faults(Shown):
             return card(_TITLE, f"<p>{escape(_REFUSED)}</p>", rehearsed=False)
         rows = "".join(
             f"<tr><td>{'on' if drill.strikes else 'off'}</td><th scope='row'>{drill.name}</th>"
-            f"<td>{escape(drill.what)}<br><span class='msl-soft'>{escape(drill.seen)}</span></td></tr>"
+            f"<td>{escape(_sentence(drill.what))}<br><span class='msl-soft'>{escape(drill.seen)}</span></td></tr>"
             for drill in self.drills
         )
         status = f'<pre class="msl-code">{escape(self.status())}</pre>'
@@ -179,12 +179,16 @@ class Faults(Shown):
                 )
                 on = f'<span class="msl-bad">● {waits}</span> ' if waits else ""
                 self._words[drill.name].value = (
-                    f'<div class="msl" style="padding:4px 0">{on}{escape(drill.what)}.'
+                    f'<div class="msl" style="padding:4px 0">{on}{escape(_sentence(drill.what))}'
                     f'<br><span class="msl-soft">{escape(drill.seen)}</span></div>'
                 )
             self._status.value = f'<div class="msl"><pre class="msl-code">{escape(self.status())}</pre></div>'
         finally:
             self._drawing = False
+
+
+def _sentence(words: str) -> str:
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def _html() -> ipywidgets.HTML:

@@ -5,23 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-import ipywidgets
-
 from provisioning import lab
 from provisioning.choice import choice_text
-from provisioning.chooser import PAGE_DAYS, PAGES, Chooser
+from provisioning.chooser import Chooser
 from provisioning.clock import Clock
 from provisioning.errors import NoCapacityError, ProvisioningError
 from provisioning.planner import Block
 from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.spec import Part, Rung
 from provisioning.testbed import Lease, Testbed
-from provisioning.timetable import Slot
 from provisioning.widgets import planner_view as view
-from provisioning.widgets.calendar import CalendarGrid
+from provisioning.widgets.planner_controls import PlannerControls
 from provisioning.widgets.shown import Shown
-from provisioning.widgets.theme import note
-from provisioning.zones import find_zone, keep_zone, zone_names
+from provisioning.zones import find_zone, keep_zone
 
 
 class ReadingStoppedError(Exception):
@@ -68,10 +64,13 @@ class Planner(Shown):
     def __init__(self, chooser: Chooser) -> None:
         self.chooser = chooser
         self.rehearsed = lab.rehearsing()
-        self._drawing = False
+        # Clicks arrive in threads of their own; what drawing changes must not count as chosen.
+        self._lock, self._drawing = threading.RLock(), False
         self._stop = threading.Event()
         self._work: threading.Thread | None = None
-        self._build()
+        self.controls = PlannerControls(chooser.zone.key, lambda slot: self._changed(start=slot.start))
+        self.live = self.controls.live
+        self._connect()
         self.draw()
 
     @property
@@ -147,117 +146,69 @@ class Planner(Shown):
             return "There is no lease yet."
         if self.rehearsed:
             advance_to(lease.start)
-            self.chooser.read()
+            self.chooser.look()
             self.draw()
             return f"The rehearsal's calendar is at the beginning of {lease.name}."
         return f"{lease.name} begins {view.local(lease.start, self.chooser.zone)}: come back at that time."
 
-    def _build(self) -> None:
-        wide = ipywidgets.Layout(width="100%", max_width="560px")
-        style = {"description_width": "72px"}
-        zone = self.chooser.zone.key
-        self.zone = ipywidgets.Dropdown(
-            options=zone_names(zone), value=zone, description="Time zone", layout=wide, style=style
-        )
-        self.rungs = ipywidgets.Dropdown(description="Machine", layout=wide, style=style)
-        self.earlier = ipywidgets.Button(description="‹ Earlier", layout={"width": "88px"})
-        self.later = ipywidgets.Button(description="Later ›", layout={"width": "88px"})
-        self.starts = ipywidgets.Dropdown(description="Begins", layout=wide, style=style)
-        self.nodes = ipywidgets.Dropdown(description="Node", layout=wide, style=style)
-        self.button = ipywidgets.Button(description="Reserve", button_style="primary", layout={"width": "120px"})
-        self.again = ipywidgets.Button(description="Read again", layout={"width": "104px"})
-        self.jump = ipywidgets.Button(description="Go to its beginning", layout={"width": "160px"})
-        self.jump.tooltip = "Rehearsal only: move the played calendar to the beginning of the lease"
-        self.calendar = CalendarGrid(PAGE_DAYS, self._slot_clicked)
-        names = ("_head", "_ladder", "_week", "_take", "_message", "_lease")
-        for each in names:
-            setattr(self, each, ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0")))
-        self.zone.observe(self._zone_changed, "value")
-        self.rungs.observe(lambda change: self._changed(rung=change.new), "value")
-        self.starts.observe(lambda change: self._changed(start=change.new), "value")
-        self.nodes.observe(lambda change: self._changed(start=self.starts.value, node=change.new), "value")
-        self.earlier.on_click(lambda _: self._turn(-1))
-        self.later.on_click(lambda _: self._turn(+1))
-        self.button.on_click(lambda _: self._in_background(self._reserve_clicked))
-        self.again.on_click(lambda _: self._again_clicked())
-        self.jump.on_click(lambda _: self._in_background(lambda: self._say(self.go_to_start(), "msl-good")))
-        # The order of the Tab key: whose time, which machine, when, which node, then what to do with it.
-        row = {"layout": ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")}
-        self._doing = ipywidgets.Box([self.button, self.again, self._take_box()], **row)
-        self.live = ipywidgets.VBox(
-            [
-                self._head,
-                self.zone,
-                self.rungs,
-                self._ladder,
-                ipywidgets.Box([self.earlier, self.later, self._week], **row),
-                self.calendar.live,
-                self.starts,
-                self.nodes,
-                self._doing,
-                self._message,
-                self._lease,
-                self.jump,
-            ]
-        )
-        self.live.add_class("msl").add_class("msl-card")
-
-    def _take_box(self) -> ipywidgets.Widget:
-        self._take.layout = ipywidgets.Layout(width="auto", margin="0 0 0 4px")
-        return self._take
-
     def draw(self) -> None:
-        """Bring every part up to date with the chooser."""
-        self._drawing = True
-        chooser = self.chooser
-        try:
-            self._head.value = view.head(chooser, self.rehearsed)
-            self.rungs.options = view.rung_options(chooser)
-            self.rungs.value = chooser.rung if chooser.rungs else None
-            self._ladder.value = view.ladder_table(chooser)
-            self._week.value = view.week(chooser)
-            self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1
-            table = chooser.table()
-            self.calendar.draw(table, chooser.slot, chooser.zone)
-            self.starts.options = [(slot.said(chooser.zone), slot.start) for slot in table.free]
-            self.starts.value = chooser.slot.start if chooser.slot else None
-            self.nodes.options = chooser.slot.free if chooser.slot else ()
-            self.nodes.value = chooser.node
-            self.button.disabled = chooser.block is None or chooser.lease is not None
-            self.button.description = "Reserved" if chooser.lease else "Reserve"
-            self._take.value = view.take_along(chooser)
-            self._lease.value = view.lease(chooser)
-            self.jump.layout.display = "" if self.rehearsed and view.is_early(chooser) else "none"
-        finally:
-            self._drawing = False
+        """Bring every control up to date."""
+        with self._lock:
+            self._drawing = True
+            try:
+                self.controls.draw(self.chooser, self.rehearsed)
+            finally:
+                self._drawing = False
+
+    def _connect(self) -> None:
+        controls = self.controls
+        controls.zone.observe(lambda change: self._zone_chosen(change.new), "value")
+        controls.rung.observe(lambda change: self._rung_chosen(change.new), "value")
+        controls.start.observe(lambda change: self._changed(start=change.new), "value")
+        controls.node.observe(lambda change: self._changed(start=controls.start.value, node=change.new), "value")
+        controls.earlier.on_click(lambda _: self._turn(-1))
+        controls.later.on_click(lambda _: self._turn(+1))
+        controls.reserve.on_click(lambda _: self._in_background(self._reserve_clicked))
+        controls.again.on_click(lambda _: self._again_clicked())
+        controls.jump.on_click(lambda _: self._in_background(self._jump_clicked))
 
     def _changed(self, **what: object) -> None:
+        with self._lock:
+            if self._drawing:
+                return
+            try:
+                self.chooser.choose(**what)
+                self.controls.say("")
+            except ProvisioningError as error:
+                self.controls.say(str(error))
+            self.draw()
+
+    def _rung_chosen(self, rung: Rung) -> None:
         if self._drawing:
             return
-        try:
-            self.chooser.choose(**what)
-            self._say("")
-        except ProvisioningError as error:
-            self._say(str(error))
-        self.draw()
+        # The same hours on another machine, where it is free then: they are what suits the student.
+        slot = self.chooser.slot
+        kept = slot and any(each.start == slot.start for each in self.chooser.table(rung).free)
+        self._changed(rung=rung, start=slot.start if kept else None)
 
-    def _slot_clicked(self, slot: Slot) -> None:
-        self._changed(start=slot.start)
-
-    def _zone_changed(self, change) -> None:
-        self.chooser.zone = find_zone(change.new)
+    def _zone_chosen(self, name: str) -> None:
+        self.chooser.zone = find_zone(name)
         keep_zone(self.chooser.zone)
-        self._changed()
+        self._changed(start=self.chooser.slot.start if self.chooser.slot else None)
 
     def _turn(self, by: int) -> None:
         self.chooser.turn_to(self.chooser.page + by)
-        self._say("")
+        self.controls.say("")
         self.draw()
 
+    def _jump_clicked(self) -> None:
+        self.controls.say(self.go_to_start(), "msl-good")
+
     def _reserve_clicked(self) -> None:
-        self.button.disabled, self.button.description = True, "Reserving…"
+        button = self.controls.reserve
+        button.disabled, button.description = True, "Reserving…"
         self.reserve()
-        self._say("")
+        self.controls.say("")
 
     def _again_clicked(self) -> None:
         if self._work is not None and self._work.is_alive():
@@ -267,20 +218,20 @@ class Planner(Shown):
         self._in_background(self._read_again)
 
     def _read_again(self) -> None:
-        self.again.description = "Stop"
+        self.controls.again.description = "Stop"
 
         def telling(site: str) -> None:
             if self._stop.is_set():
                 raise ReadingStoppedError
-            self._say(f"Reading the calendar of {site}…", "msl-soft")
+            self.controls.say(f"Reading the calendar of {site}…", "msl-soft")
 
         try:
             self.chooser.read(telling)
-            self._say("")
+            self.controls.say("")
         except ReadingStoppedError:
-            self._say("Stopped: the calendar is the one that was read before.", "msl-soft")
+            self.controls.say("Stopped: the calendar is the one that was read before.", "msl-soft")
         finally:
-            self.again.description = "Read again"
+            self.controls.again.description = "Read again"
             self.draw()
 
     def _in_background(self, work: Callable[[], None]) -> None:
@@ -292,11 +243,8 @@ class Planner(Shown):
             try:
                 work()
             except ProvisioningError as error:
-                self._say(str(error))
+                self.controls.say(str(error))
                 self.draw()
 
         self._work = threading.Thread(target=guarded, name="planner", daemon=True)
         self._work.start()
-
-    def _say(self, words: str, kind: str = "msl-bad") -> None:
-        self._message.value = note(words, kind)

@@ -15,8 +15,8 @@ from provisioning.widgets.theme import STYLE, card, heading
 #: Copies the code beside the button. The clipboard's own interface exists on pages served over HTTPS or from this
 #: computer; selecting the text and the old command do the same elsewhere.
 _COPY = (
-    "const code=this.closest('.msl-take').querySelector('pre').textContent,done=()=>{this.textContent='Copied ✓';"
-    "setTimeout(()=>{this.textContent='Copy the code'},2500)};"
+    "const code=this.closest('.msl-card').querySelector('.msl-take-code').textContent;"
+    "const done=()=>{this.textContent='Copied ✓';setTimeout(()=>{this.textContent='Copy the code'},2500)};"
     "const old=()=>{const a=document.createElement('textarea');a.value=code;document.body.append(a);a.select();"
     "document.execCommand('copy');a.remove();done()};"
     "navigator.clipboard?navigator.clipboard.writeText(code).then(done,old):old()"
@@ -75,17 +75,26 @@ def week(chooser: Chooser) -> str:
 
 
 def take_along(chooser: Chooser) -> str:
-    """Return the HTML of the code to copy and the calendar file to keep."""
-    block = chooser.block
-    if block is None:
+    """Return the HTML of a button that copies the code, and of the calendar file to keep."""
+    if chooser.block is None:
         return ""
-    code, ics = chooser.code(), base64.b64encode(chooser.calendar_file()).decode()
+    ics = base64.b64encode(chooser.calendar_file()).decode()
     return (
-        f'<div class="msl msl-take"><button class="jupyter-button" type="button" onclick="{escape(_COPY)}" '
-        f'title="python-chi code that makes the same reservation">Copy the code</button>'
-        f'<a class="msl-file" download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">'
-        "Calendar file (.ics)</a>"
-        f'<details><summary>The code</summary><pre class="msl-code">{escape(code)}</pre></details></div>'
+        '<div class="msl msl-line-of-text" style="margin-left:2px">'
+        f'<button class="jupyter-button" type="button" onclick="{escape(_COPY)}" '
+        'title="python-chi code that makes the same reservation">Copy the code</button>'
+        f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a>'
+        "</div>"
+    )
+
+
+def code(chooser: Chooser) -> str:
+    """Return the HTML of the python-chi code that makes the same reservation."""
+    if chooser.block is None:
+        return ""
+    return (
+        '<div class="msl"><details><summary>The code: the same reservation with python-chi</summary>'
+        f'<pre class="msl-code msl-take-code">{escape(chooser.code())}</pre></details></div>'
     )
 
 

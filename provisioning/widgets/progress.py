@@ -92,6 +92,9 @@ class ProvisioningProgress(Shown):
         self._tick()
         try:
             self.attempt.go(self._heard)
+        except ProvisioningError as error:
+            error.shown = has_kernel()
+            raise
         finally:
             self._end()
 

@@ -7,7 +7,7 @@ from html import escape
 from provisioning.attempt import Attempt, Link
 from provisioning.progress import LeaseLeft, Row
 from provisioning.runner import Event
-from provisioning.widgets.theme import STYLE, heading
+from provisioning.widgets.theme import STYLE, heading, note
 
 _MARKS = {
     "waiting": ("·", "msl-soft", "waiting"),
@@ -24,7 +24,7 @@ PROGRESS_STYLE = (
     ".msl table.msl-steps td.msl-detail{padding:0 8px 8px 34px;border-bottom:0}"
     ".msl table.msl-steps tr.msl-has-detail>*{border-bottom:0}"
     ".msl .msl-state{white-space:nowrap;width:1%}"
-    ".msl .msl-path{font-size:11px;color:var(--msl-soft);white-space:nowrap}"
+    ".msl .msl-path{font-size:9px;color:var(--msl-accent);vertical-align:2px}"
     ".msl .msl-link{margin:0 0 10px}"
     "</style>"
 )
@@ -91,7 +91,8 @@ def _table(attempt: Attempt) -> str:
         '<table class="msl-table msl-steps"><thead><tr><th scope="col">state</th><th scope="col">step</th>'
         '<th scope="col" class="msl-number">elapsed</th><th scope="col" class="msl-number">usual</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
-        '<p class="msl-sub">A delay on the critical path delays the end; the other steps run beside it.</p>'
+        '<p class="msl-sub"><span class="msl-path" aria-hidden="true">●</span> on the critical path: a delay there '
+        "delays the end. The other steps run beside it.</p>"
     )
 
 
@@ -99,7 +100,8 @@ def _row(attempt: Attempt, row: Row, critical: bool) -> str:
     mark, kind, word = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
     elapsed = minutes(attempt.elapsed_s(row)) if began else ""
-    path = ' <span class="msl-path">critical path</span>' if critical else ""
+    path = ' <span class="msl-path" role="img" aria-label="critical path" title="critical path">●</span>'
+    path = path if critical else ""
     detail = _detail(row)
     return (
         f'<tr{" class=msl-has-detail" if detail else ""}><td class="msl-state {kind}">{mark} {word}</td>'
@@ -114,8 +116,7 @@ def _detail(row: Row) -> str:
         tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
         inside = f'<pre class="msl-code">{escape(tail)}</pre>'
     elif row.state == "failed":
-        lines = "".join(f"<p>{escape(each.strip())}</p>" for each in row.error.splitlines())
-        inside = f'<div class="msl-note msl-bad" role="alert">{lines}</div>'
+        inside = note(row.error)
     else:
         return ""
     return f'<tr><td class="msl-detail" colspan="4">{inside}</td></tr>'

@@ -50,6 +50,7 @@ line-height:18px;font-weight:600;white-space:nowrap}
 outline:2px solid var(--jp-brand-color1,#0072b2);outline-offset:2px;border-radius:3px}
 .msl a{color:var(--msl-accent);text-decoration:underline}
 .msl .msl-line-of-text{display:flex;align-items:baseline;gap:8px;flex-wrap:wrap}
+.msl .jupyter-button{height:28px;margin:2px;padding:0 10px;border:0;font-size:13px;line-height:28px;cursor:pointer}
 .msl .msl-push{margin-left:auto}
 .msl .msl-bar{height:8px;border-radius:4px;background:var(--msl-faint);overflow:hidden;margin:8px 0 10px}
 .msl .msl-bar>div{height:100%%;border-radius:4px;background:var(--msl-accent)}
@@ -57,7 +58,9 @@ outline:2px solid var(--jp-brand-color1,#0072b2);outline-offset:2px;border-radiu
 font-family:var(--jp-code-font-family,ui-monospace,Menlo,monospace);font-size:12px;line-height:1.5;white-space:pre-wrap;
 overflow-wrap:anywhere}
 .msl .msl-note{border-left:3px solid currentColor;padding:2px 0 2px 12px;margin:10px 0 0}
-.msl .msl-note p{margin:0;color:var(--msl-ink)}
+.msl .msl-note p{margin:0 0 2px;color:var(--msl-ink);font-weight:400}
+.msl .msl-note p.msl-strong{font-weight:600}
+.msl .msl-note pre{font-weight:400;margin:6px 0;max-height:180px;overflow-y:auto}
 @media print{.msl.msl-card{break-inside:avoid}}
 """
 
@@ -94,7 +97,17 @@ def card(title: str, body: str, rehearsed: bool, subtitle: str = "") -> str:
 
 
 def note(words: str, kind: str = "msl-bad") -> str:
-    """Return the HTML of a message of one or more lines; the first says what, the others what to do."""
-    lines = "".join(f"<p>{escape(line.strip())}</p>" for line in words.splitlines() if line.strip())
+    """Return the HTML of a message: what was seen, lines of a log, and what to do, each recognisable."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    log = "\n".join(line[1:].strip() for line in lines if line.startswith("|"))
+    said = [line for line in lines if not line.startswith("|")]
+    parts = [f'<p class="msl-strong">{escape(said[0])}</p>'] if said else []
+    parts += [f'<pre class="msl-code">{escape(log)}</pre>'] if log else []
+    for line in said[1:]:
+        label, colon, rest = line.partition(":")
+        named = colon and label in ("Likely", "Way out")
+        parts.append(f"<p><b>{label}:</b> {escape(rest.strip())}</p>" if named else f"<p>{escape(line)}</p>")
     role = "alert" if kind == "msl-bad" else "status"
-    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{lines}</div></div>' if lines else ""
+    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{"".join(parts)}</div></div>'
