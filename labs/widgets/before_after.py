@@ -46,12 +46,15 @@ class Row:
 
     @property
     def verdict(self) -> str:
-        """What may be said: 'better', 'worse', 'changed', or 'cannot tell' where the interval holds 1."""
+        """What may be said: 'better' or 'worse', 'cannot tell' where the interval holds 1.
+
+        A mean that comes without an interval gets no verdict, however far it moved.
+        """
         ratio = self.ratio
-        if ratio is None or 1.0 in ratio:
+        if ratio is None or ratio.low == ratio.high or not self.better:
+            return ""
+        if 1.0 in ratio:
             return "cannot tell"
-        if not self.better:
-            return "changed"
         return "better" if (ratio.value > 1) == (self.better > 0) else "worse"
 
 
@@ -73,7 +76,7 @@ def before_after(before: Measurement, after: Measurement, *, title: str = "Befor
     rows = rows_of(before, after)
     header = ["", f"before: {before.option}", f"after: {after.option}", "after / before", ""]
     cells = [_cells(row) for row in rows]
-    sentence = "; ".join(f"{row.name}: {row.verdict}" for row in rows)
+    sentence = "; ".join(f"{row.name}: {row.verdict or 'no interval'}" for row in rows)
     drawing = _picture(rows, title, sentence)
     levels = list(dict.fromkeys((level(before), level(after))))
     under = f"Under {' and '.join(levels)}." + (
@@ -105,7 +108,10 @@ def rows_of(before: Measurement, after: Measurement) -> list[Row]:
         pair = (_exact(float(np.mean(one.load.usage.cpu))) for one in (before, after))
         rows.append(Row("processors busy", *pair, percent, 0))
     if before.load.failures or after.load.failures:
-        pair = (_exact(one.load.error_rate) for one in (before, after))
+        pair = (
+            stats.proportion_interval(len(one.load.failures), len(one.load.failures) + len(one.samples))
+            for one in (before, after)
+        )
         rows.append(Row("failed", *pair, percent, -1))
     return rows
 
