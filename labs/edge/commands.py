@@ -1,4 +1,4 @@
-"""``python -m labs edge …``: imitate the device."""
+"""``python -m labs.edge measure | serve | vitals | emulate``: what a device does, and how it is imitated here."""
 
 from __future__ import annotations
 
@@ -12,14 +12,56 @@ from typing import Annotated
 import typer
 
 from labs import assets
-from labs.workspace import models_dir
+from labs.workspace import models_dir, workspace_dir
 
-app = typer.Typer(help="Serving on a Raspberry Pi: imitate the device.", no_args_is_help=True)
+app = typer.Typer(help="Serving on a Raspberry Pi: measure there, or imitate it here.", no_args_is_help=True)
 
 
-@app.callback()
-def _group() -> None:
-    """Keep `emulate` a command of its own while it is the only one."""
+@app.command()
+def measure(
+    job: Annotated[Path, typer.Argument(help="A job, as JSON; a lesson writes it.")],
+    records: Annotated[Path, typer.Option(help="Receives the records, one JSON line each.")],
+) -> None:
+    """Measure what a job asks for. One at a time: a second one waits, since it would disturb the first."""
+    from labs.edge.measuring import run_job
+    from labs.edge.turn import take_turn
+
+    def tell(fraction: float, text: str) -> None:
+        typer.echo(f"progress {fraction:.3f} {text}")
+
+    with take_turn(
+        workspace_dir() / "measuring.lock", waiting=lambda: tell(0.0, "another measurement is running here")
+    ):
+        count = run_job(job, records, tell)
+    typer.echo(f"{count} records")
+
+
+@app.command()
+def serve(
+    file: Annotated[Path, typer.Argument(help="The .onnx file.")],
+    about: Annotated[Path, typer.Option(help="Receives where the service is; remove it to end the service.")],
+    threads: Annotated[int, typer.Option(help="Threads that work on one picture.")] = 4,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; a free one when 0.")] = 0,
+    lifetime_s: Annotated[float, typer.Option(help="Seconds after which it ends by itself.")] = 900.0,
+) -> None:
+    """Serve a model behind a token until the about file is removed."""
+    from labs.edge.served import serve_until
+
+    serve_until(file, about, threads=threads, host=host, port=port, lifetime_s=lifetime_s)
+
+
+@app.command()
+def vitals() -> None:
+    """Print one JSON line: which machine this is, and what it says about its heat and power."""
+    from labs.machine import fingerprint
+    from labs.machine.energy import find_meter, why_no_meter
+    from labs.machine.heat import read_heat
+
+    meter, heat = find_meter(), read_heat()
+    power = {"covers": meter.covers, "power_w": meter.read_w()} if meter else {"covers": "", "why": why_no_meter()}
+    found = {"machine": fingerprint().to_json(), "heat": heat.to_json(), "unreadable": list(heat.unreadable)}
+    typer.echo(json.dumps({**found, "power": power}))
 
 
 @app.command()

@@ -35,7 +35,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
     make_part_1_files(folder, calibration_images=16)
     files = {"fp32": "food11", "dynamic": "int8-dynamic", "static": "int8-static-s8s8"}
     models = {option: str(folder / f"{name}.onnx") for option, name in files.items()}
-    return {"dataset": str(assets.dataset("food11-mini")), "pictures": 4, "models": models}
+    return {"dataset": str(assets.dataset("food11-mini")), "pictures": 3, "models": models}
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,9 @@ def test_every_compiled_file_of_every_wheel_is_for_arm(emulated: Emulated):
     """One library for x86 in a wheel would fail on the device and nowhere else."""
     found = {path: machine_of(path) for path in emulated.packages.rglob("*.so*") if not path.is_symlink()}
     assert len(found) > 100
-    assert {path.name: number for path, number in found.items() if number != _AARCH64} == {}
+    others = {path.name for path, number in found.items() if number != _AARCH64}
+    # A debugger's helper for attaching to x86 programs, which its ARM wheel carries along and never loads.
+    assert others <= {"attach_linux_amd64.so"}
 
 
 def machine_of(path: Path) -> int:

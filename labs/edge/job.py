@@ -1,0 +1,163 @@
+"""What a device is asked to measure, as plain data that travels there, and the records that come back."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from labs.progress import OnProgress, silent
+from labs.results import Ledger, Measurement
+from labs.results.ledger import parse_line
+
+#: Kinds of job, and what each gives.
+TASKS: dict[str, str] = {
+    "options": "size, accuracy, latency and throughput of each candidate, one after the other",
+    "compare": "latency of all candidates in turns",
+    "cold": "load time, first prediction and peak memory, each in a fresh process",
+    "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",
+    "served": "latency of the first candidate behind a service on the device, asked from the device itself",
+}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One option on the device."""
+
+    #: Name under which its records are kept, such as 'edge-int8-s8s8'.
+    option: str
+    #: Name of its file in the folder of models.
+    file: str
+    #: Threads; all usable processors when None.
+    threads: int | None = None
+    #: Side of the pictures that it takes, in pixels.
+    input_px: int = 224
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much is measured; a device deserves more than its rehearsal."""
+
+    #: Requests timed at least, for a latency alone.
+    latency_samples: int = 200
+    #: Seconds after which a latency stops once it has those.
+    latency_limit_s: float = 20.0
+    #: Labelled pictures; all when None.
+    pictures: int | None = None
+    #: Batches timed at least, for a throughput.
+    batches: int = 10
+    #: Turns of each candidate in a comparison, and timed calls in each.
+    rounds: int = 15
+    block_calls: int = 10
+    #: Fresh processes for a cold start.
+    cold_starts: int = 5
+    #: Seconds of load without a pause, and seconds of one look at it.
+    sustained_s: float = 300.0
+    window_s: float = 5.0
+
+
+#: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
+REHEARSAL = Effort(40, 1.0, None, 3, 4, 5, 2, 4.0, 0.5)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A measurement to be made on a device."""
+
+    #: A key of ``TASKS``.
+    task: str
+    #: What is measured.
+    candidates: tuple[Candidate, ...]
+    #: How much.
+    effort: Effort = field(default_factory=Effort)
+    #: Batch sizes whose throughput is measured, for 'options'.
+    batch_sizes: tuple[int, ...] = (1, 8)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise ValueError(f"no task {self.task!r}; there are {', '.join(TASKS)}")
+        if not self.candidates:
+            raise ValueError("a job needs a candidate to measure")
+        for one in self.candidates:
+            if PurePosixPath(one.file).name != one.file:
+                raise ValueError(f"{one.file!r}: a file in the folder of models is named without folders")
+
+    @property
+    def key(self) -> str:
+        """A short name of exactly this job: asking again for a job that still runs finds it."""
+        return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()[:12]
+
+    def to_json(self) -> dict:
+        """Return plain JSON values."""
+        return json.loads(json.dumps(asdict(self)))
+
+    @classmethod
+    def from_json(cls, values: dict) -> Job:
+        """Return what ``to_json`` wrote."""
+        candidates = tuple(Candidate(**one) for one in values["candidates"])
+        return cls(values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"]))
+
+
+class Device(Protocol):
+    """What this module needs of a machine, whoever reaches it."""
+
+    def write(self, path: str, text: str) -> None:
+        """Write a small text to a path under the course's folder over there."""
+
+    def python(self, arguments: Sequence[str], *, name: str, on_line: Callable[[str], None], timeout_s: float) -> None:
+        """Run the device's Python with the course on its path, as a job that survives a lost connection."""
+
+    def fetch(self, path: str) -> bytes:
+        """Return a file from under the course's folder over there."""
+
+
+def measure_on(
+    device: Device, job: Job, ledger: Ledger | None = None, *, on_progress: OnProgress = silent
+) -> list[Measurement]:
+    """Measure on a device, bring the records back, and return them.
+
+    Args:
+        device: Where; ``provisioning.device.open_device`` returns one.
+        job: What.
+        ledger: Where they are kept; nowhere when None.
+        on_progress: Told how far it is; raising stops watching, while the device goes on.
+
+    Raises:
+        ValueError: What came back is not what was asked for.
+    """
+    folder = "workspace/jobs"
+    wanted, made = f"{folder}/{job.key}.json", f"{folder}/{job.key}.jsonl"
+    device.write(wanted, json.dumps(job.to_json()))
+
+    def heard(line: str) -> None:
+        if line.startswith("progress "):
+            _, fraction, text = line.split(" ", 2)
+            on_progress(float(fraction), text)
+
+    arguments = ["-m", "labs.edge", "measure", wanted, "--records", made]
+    device.python(arguments, name=f"measure-{job.key}", on_line=heard, timeout_s=3600.0)
+    records = read_records(device.fetch(made).decode(), job)
+    return [ledger.append(record) if ledger else record for record in records]
+
+
+def read_records(text: str, job: Job) -> list[Measurement]:
+    """Return the records in a device's answer, each checked like any line of a ledger.
+
+    Args:
+        text: JSON lines.
+        job: What was asked for.
+
+    Raises:
+        ValueError: Nothing came back, or a record of something else.
+    """
+    records = [Measurement.from_json(parse_line(line)) for line in text.splitlines() if line.strip()]
+    if not records:
+        raise ValueError(f"the device measured nothing of {job.task!r}: look at its log")
+    asked = {one.option for one in job.candidates}
+    strange = {record.option for record in records} - asked
+    if strange:
+        raise ValueError(f"the device sent {', '.join(sorted(strange))}, and {', '.join(sorted(asked))} was asked for")
+    return records

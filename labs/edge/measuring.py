@@ -1,0 +1,155 @@
+"""What a device does with a job: the course's one benchmark, told from a file, with records as JSON lines."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from labs import assets, bench
+from labs.backends import BackendSpec
+from labs.dataset import iterate, load_split
+from labs.edge.job import Candidate, Job
+from labs.edge.pictures import load_split_at
+from labs.edge.served import served_latency
+from labs.edge.sustained import sustained
+from labs.preprocess import INPUT_SIZE_PX
+from labs.progress import OnProgress, part, silent
+from labs.results import Measurement
+from labs.workspace import models_dir
+
+#: The data set that every device measures with.
+DATASET = "food11-mini"
+
+
+def spec_of(candidate: Candidate, models: Path) -> BackendSpec:
+    """Return a candidate's backend; nothing is loaded.
+
+    Args:
+        candidate: The option.
+        models: Folder of the files.
+    """
+    settings = {"intra_op_threads": candidate.threads} if candidate.threads else {}
+    return BackendSpec("onnxruntime", str(models / candidate.file), settings)
+
+
+def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = silent) -> Iterator[Measurement]:
+    """Yield the records of a job, each as soon as it is there.
+
+    Args:
+        job: What to measure.
+        models: Folder of the files; the workspace's when None.
+        on_progress: Told how far it is.
+    """
+    yield from _TASKS[job.task](job, models or models_dir(), on_progress)
+
+
+def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    effort = job.effort
+    for index, one in enumerate(job.candidates):
+        begin, end = index / len(job.candidates), (index + 1) / len(job.candidates)
+        report = part(on_progress, begin, end)
+        images, labels = pictures_of(one, effort.pictures)
+        with spec_of(one, models).build() as backend:
+            info = backend.describe()
+            yield bench.size(backend.model_path, option=one.option, backend=info.backend, precision=info.precision)
+            name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
+            yield bench.accuracy(
+                backend, images, labels, option=one.option, dataset=name, on_progress=part(report, 0.0, 0.5)
+            )
+            yield bench.latency(
+                backend,
+                images[:1],
+                option=one.option,
+                min_samples=effort.latency_samples,
+                limit_s=effort.latency_limit_s,
+                on_progress=part(report, 0.5, 0.8),
+            )
+            sizes = {
+                "batch_sizes": job.batch_sizes,
+                "min_batches": effort.batches,
+                "min_s": effort.latency_limit_s / 10,
+            }
+            yield from bench.throughput(backend, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
+
+
+def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    images, _ = load_split(assets.dataset(DATASET), "evaluation", limit=1)
+    with ExitStack() as stack:
+        backends = {one.option: stack.enter_context(spec_of(one, models).build()) for one in job.candidates}
+        settings = {"rounds": job.effort.rounds, "block_calls": job.effort.block_calls}
+        yield from bench.compare(backends, images, on_progress=on_progress, **settings).records
+
+
+def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    for index, one in enumerate(job.candidates):
+        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
+        spec, samples = spec_of(one, models), job.effort.cold_starts
+        yield from bench.cold_start(spec, option=one.option, samples=samples, on_progress=report)
+
+
+def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    one, effort = job.candidates[0], job.effort
+    images, _ = pictures_of(one, 1)
+    with spec_of(one, models).build() as backend:
+        yield sustained(
+            backend,
+            images,
+            option=one.option,
+            duration_s=effort.sustained_s,
+            window_s=effort.window_s,
+            on_progress=on_progress,
+        )
+
+
+def _served(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    one = job.candidates[0]
+    photo, _ = next(iter(iterate(assets.dataset(DATASET), "evaluation")))
+    yield from served_latency(one, models, photo.read_bytes(), job.effort.latency_samples, on_progress=on_progress)
+
+
+_TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
+    "options": _options,
+    "compare": _compare,
+    "cold": _cold,
+    "sustained": _sustained,
+    "served": _served,
+}
+
+
+def pictures_of(candidate: Candidate, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the evaluation pictures in the size that a candidate takes, and their labels."""
+    return _pictures(candidate.input_px, limit)
+
+
+# One set at a time: 660 pictures are 400 MB, and candidates of one size follow each other.
+@functools.lru_cache(maxsize=1)
+def _pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
+    root = assets.dataset(DATASET)
+    if size_px == INPUT_SIZE_PX:
+        return load_split(root, "evaluation", limit=limit)
+    return load_split_at(root, "evaluation", size_px, limit=limit)
+
+
+def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
+    """Do the job in a file, write its records as JSON lines when all are there, and return how many.
+
+    Args:
+        job_path: As ``Job.to_json`` wrote it.
+        records_path: Where the records go; an older file is replaced.
+        on_progress: Told how far it is.
+    """
+    job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
+    records = [
+        replace(record, details={**record.details, "job": job.task}) for record in measure(job, on_progress=on_progress)
+    ]
+    records_path.parent.mkdir(parents=True, exist_ok=True)
+    partial = records_path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8")
+    partial.replace(records_path)
+    return len(records)

@@ -1,0 +1,160 @@
+"""What a service costs on the device: the same photo classified in the app's own process, and behind HTTP.
+
+The service is the course's own (``labs.serve``), with one copy of the model. It is asked from the device itself, so no
+network takes part; ``labs.edge.client`` asks it from elsewhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+
+from labs.backends import Backend
+from labs.bench.recording import Stopwatch, record
+from labs.bench.warmup import WarmUp
+from labs.edge.job import Candidate
+from labs.machine import fingerprint
+from labs.preprocess import load_image, to_input
+from labs.progress import OnProgress, part, silent
+from labs.results import Measurement
+from labs.results.format import milliseconds
+from labs.serve.running import Service, running
+from labs.serve.settings import Settings
+from labs.stats import percentile
+
+#: Requests that are made and thrown away first.
+WARMUP = 10
+
+#: The app: the course's service behind a token.
+APP = "labs.edge.guard:app"
+
+
+def served_latency(
+    candidate: Candidate, models: Path, photo: bytes, samples: int, *, on_progress: OnProgress = silent
+) -> Iterator[Measurement]:
+    """Yield two latency records for one photo: in this process, and through a service on this machine.
+
+    Both begin with the bytes of a JPEG and end with a class. The second one's option ends in '-service'.
+
+    Args:
+        candidate: The option that is served.
+        models: Folder of the files.
+        photo: Bytes of a JPEG.
+        samples: Requests timed for each.
+        on_progress: Told how far it is.
+    """
+    from labs.edge.measuring import spec_of  # measuring knows this module, too
+
+    with spec_of(candidate, models).build() as backend:
+        timed, watch = timed_calls(lambda: classify(backend, photo), samples, part(on_progress, 0.0, 0.4))
+        about = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
+        yield record("latency", candidate.option, timed, backend, watch, warmup=WarmUp(WARMUP, True), details=about)
+        with serving(models / candidate.file, threads=backend.describe().threads.intra_op) as (service, token):
+            ask = asker(service.url, token, photo)
+            timings: list[dict] = []
+            timed, watch = timed_calls(lambda: timings.append(ask()), samples, part(on_progress, 0.4, 1.0))
+        inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
+        about = {**about, "includes": [*about["includes"], "HTTP on this machine"], "server_timing_s": inside}
+        name = f"{candidate.option}-service"
+        yield record("latency", name, timed, backend, watch, warmup=WarmUp(WARMUP, True), details=about)
+
+
+def classify(backend: Backend, photo: bytes) -> int:
+    """Return the class of a photo, as an app on the device would find it: decode, prepare, predict."""
+    return int(backend.predict(to_input(load_image(photo))[None]).argmax())
+
+
+def asker(url: str, token: str, photo: bytes, *, timeout_s: float = 30.0) -> Callable[[], dict[str, float]]:
+    """Return a function that sends the photo once and returns the service's own timings in seconds.
+
+    Args:
+        url: Where the service answers.
+        token: What it wants to be shown.
+        photo: Bytes of a JPEG.
+        timeout_s: Seconds after which a request has failed.
+    """
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
+    # One connection for all: an app keeps it, and opening one would be measured instead.
+    client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
+
+    def ask() -> dict[str, float]:
+        reply = client.post("/predict/raw", content=photo)
+        reply.raise_for_status()
+        return server_timing_s(reply.headers.get("Server-Timing", ""))
+
+    return ask
+
+
+def server_timing_s(header: str) -> dict[str, float]:
+    """Return the durations of a Server-Timing header in seconds, by name."""
+    parts = (one.strip().partition(";dur=") for one in header.split(",") if ";dur=" in one)
+    return {name: float(milliseconds_) / 1e3 for name, _, milliseconds_ in parts}
+
+
+@contextlib.contextmanager
+def serving(file: Path, *, threads: int, host: str = "127.0.0.1", port: int = 0) -> Iterator[tuple[Service, str]]:
+    """Yield a ready service for a file and its token; it ends with this block.
+
+    Args:
+        file: The ``.onnx`` file.
+        threads: Threads that work on one picture; on a device nobody shares them.
+        host: Address to listen on.
+        port: Port to listen on; a free one when 0.
+    """
+    token = secrets.token_hex(16)
+    settings = Settings(model=file, instances=1, intra_op_threads=threads, wait_for_model=True)
+    with running(settings, app=APP, host=host, port=port, environment={"EDGE_TOKEN": token}) as service:
+        yield service, token
+
+
+def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: int, lifetime_s: float) -> None:
+    """Serve a file until its ``about`` file is removed or its time is over, whichever comes first.
+
+    The about file says where the service is, with which token, and on which machine; whoever wants it to end removes
+    the file. A service that nobody ends is gone after its lifetime.
+
+    Args:
+        file: The ``.onnx`` file.
+        about_path: Where that is written.
+        threads: Threads that work on one picture.
+        host: Address to listen on; 0.0.0.0 opens it to the network, token or not.
+        port: Port to listen on; a free one when 0.
+        lifetime_s: Seconds.
+    """
+    from labs.backends import BackendSpec
+    from labs.bench.recording import model_file
+
+    with BackendSpec("onnxruntime", str(file), {"intra_op_threads": threads}).build() as backend:
+        info = backend.describe().to_json()
+    with serving(file, threads=threads, host=host, port=port) as (service, token):
+        model = model_file(file)
+        about = {"port": int(service.url.rpartition(":")[2]), "token": token, "machine": fingerprint().to_json()}
+        about |= {"info": info, "model": vars(model), "path": str(file), "pid": os.getpid()}
+        partial = about_path.with_suffix(".partial")
+        partial.write_text(json.dumps(about), encoding="utf-8")
+        partial.replace(about_path)
+        end_s = time.monotonic() + lifetime_s
+        while about_path.exists() and time.monotonic() < end_s and service.alive:
+            time.sleep(0.2)
+    about_path.unlink(missing_ok=True)
+
+
+def timed_calls(work: Callable[[], object], samples: int, on_progress: OnProgress) -> tuple[list[float], Stopwatch]:
+    """Return wall times in seconds of calls, after a few that are thrown away."""
+    for _ in range(WARMUP):
+        work()
+    watch, found = Stopwatch(), []
+    for index in range(samples):
+        begin_s = watch.clock()
+        work()
+        found.append(watch.clock() - begin_s)
+        if index % 20 == 19:
+            on_progress((index + 1) / samples, f"{index + 1} of {samples} photos, {milliseconds(found[-1])}")
+    return found, watch

@@ -1,0 +1,121 @@
+"""Load without a pause: what a device answers in the fifth minute, when it is hot, and not only in the first second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+
+import numpy as np
+
+from labs.backends import Backend
+from labs.bench.recording import Stopwatch, record
+from labs.bench.warmup import warm_up
+from labs.machine.energy import PowerMeter, find_meter, why_no_meter
+from labs.machine.heat import Heat, read_heat
+from labs.progress import OnProgress, silent
+from labs.results import Measurement
+from labs.results.format import milliseconds
+
+#: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have seen all of it.
+MOST_SAMPLES = 5000
+
+
+def sustained(
+    backend: Backend,
+    images: np.ndarray,
+    *,
+    option: str,
+    duration_s: float = 300.0,
+    window_s: float = 5.0,
+    clock: Callable[[], float] = time.perf_counter,
+    heat: Callable[[], Heat] = read_heat,
+    meter: PowerMeter | str | None = "find",
+    on_progress: OnProgress = silent,
+) -> Measurement:
+    """Return a latency record of requests back to back, with what the processor said about itself in each window.
+
+    ``details["windows"]`` holds, for each window, its end in seconds since the start, its median latency, how many
+    pictures it answered, and temperature, clock, throttle flags and power as far as the machine tells them.
+
+    Args:
+        backend: A loaded backend.
+        images: One request, float32 (N, 3, H, W).
+        option: Name under which the record is kept.
+        duration_s: Seconds of load.
+        window_s: Seconds of one window.
+        clock: Monotonic clock in seconds.
+        heat: Reads the processor's state.
+        meter: Reads power; 'find' looks for one, None measures none.
+        on_progress: Told how far it is; may raise ``Cancelled``.
+    """
+    meter = find_meter() if isinstance(meter, str) else meter
+    idle = _look(heat, meter)
+    warmup = warm_up(backend, images, clock=clock)
+    watch, samples, windows = Stopwatch(clock), [], []
+    begin_s = clock()
+    while (spent_s := clock() - begin_s) < duration_s:
+        window: list[float] = []
+        until_s = clock() + min(window_s, duration_s - spent_s)
+        while clock() < until_s or not window:
+            window += backend.time_calls(images, 1, clock)
+        samples += window
+        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **_look(heat, meter)})
+        hot = windows[-1]["temperature_c"]
+        on_progress(
+            min(1.0, windows[-1]["t_s"] / duration_s),
+            f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
+            + (f", {hot:.0f} °C" if hot is not None else ""),
+        )
+    step = max(1, -(-len(samples) // MOST_SAMPLES))
+    last = heat()
+    details = {
+        "sustained": True,
+        "idle": idle,
+        "windows": windows,
+        "calls": len(samples),
+        "kept_every": step,
+        "energy_covers": meter.covers if meter else "",
+        "unreadable": [*last.unreadable, *([] if meter else [f"power: {why_no_meter()}"])],
+    }
+    return record("latency", option, samples[::step], backend, watch, warmup=warmup, details=details)
+
+
+def _look(heat: Callable[[], Heat], meter: PowerMeter | None) -> dict:
+    now = heat()
+    return {
+        "temperature_c": now.temperature_c,
+        "frequency_hz": now.frequency_hz,
+        "throttle_bits": now.throttle_bits,
+        "power_w": meter.read_w() if meter else None,
+    }
+
+
+def slowdown(made: Measurement | dict, share: float = 0.2) -> float:
+    """Return how many times as long the last windows take as the first ones, by their medians.
+
+    Args:
+        made: A record from ``sustained``, or its JSON.
+        share: Share of the windows that counts as first, and as last; one at least.
+    """
+    details = made["details"] if isinstance(made, dict) else made.details
+    times = [window["p50_s"] for window in details["windows"]]
+    count = max(1, round(len(times) * share))
+    return median(times[-count:]) / median(times[:count])
+
+
+def energy_a_picture_j(made: Measurement | dict) -> float | None:
+    """Return joules for one picture above nothing: mean power of the windows times their time, over the pictures.
+
+    Args:
+        made: A record from ``sustained``, or its JSON.
+
+    Returns:
+        Joules, what the machine takes when idle included; None where no power could be read.
+    """
+    details = made["details"] if isinstance(made, dict) else made.details
+    known = [window for window in details["windows"] if window["power_w"] is not None]
+    if not known:
+        return None
+    mean_w = sum(window["power_w"] for window in known) / len(known)
+    return mean_w * details["windows"][-1]["t_s"] / details["calls"]

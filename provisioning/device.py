@@ -1,0 +1,251 @@
+"""The part's device as a lesson sees it: bring files, run the course's code over there, fetch what it wrote.
+
+Everything goes through the container service's execute and upload, since a container has no SSH. A command that takes
+longer than a request runs as a job that outlives the connection (:mod:`provisioning.jobs`).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import shlex
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Literal
+
+from provisioning import jobs, lab
+from provisioning.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
+from provisioning.here import HereShell, on_the_device
+from provisioning.spec import load_spec, resource_name
+from provisioning.steps.setup import REMOTE_ROOT
+from provisioning.testbed import LineSink, Shell, Testbed
+
+#: Where models lie under the course's folder.
+MODELS = "workspace/models"
+#: Bytes fetched in one answer: text, a third longer than what it stands for.
+FETCH_BYTES = 192 * 2**10
+
+_PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
+_SHA256 = "(sha256sum {file} 2>/dev/null || shasum -a 256 {file} 2>/dev/null) | cut -d ' ' -f 1"
+
+
+@dataclass(frozen=True)
+class Brought:
+    """A file that is on the device now."""
+
+    #: Its name.
+    name: str
+    #: sha256 of its bytes, computed over there.
+    sha256: str
+    #: Its size.
+    size_bytes: int
+    #: Whether it travelled, or the same bytes were there.
+    how: Literal["copied", "was there"]
+
+
+class Device:
+    """A machine with the course on it.
+
+    Args:
+        shell: how it is reached.
+        name: for people.
+        rehearsed: whether this computer only plays it.
+        address: its floating IP; empty where it has none.
+        poll_s: seconds between two looks at a job.
+        sleep: waits.
+    """
+
+    def __init__(
+        self,
+        shell: Shell,
+        name: str,
+        *,
+        rehearsed: bool = False,
+        address: str = "",
+        poll_s: float = 1.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ):
+        self.shell = shell
+        self.name = name
+        self.rehearsed = rehearsed
+        self.address = address
+        self._poll_s = poll_s
+        self._sleep = sleep
+
+    def __str__(self) -> str:
+        played = ", played by this computer: a rehearsal" if self.rehearsed else ""
+        return f"{self.name}{f' at {self.address}' if self.address else ''}{played}"
+
+    def bring(self, files: Iterable[Path], folder: str = MODELS) -> list[Brought]:
+        """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
+
+        Args:
+            files: on this computer.
+            folder: under the course's folder.
+
+        Raises:
+            CommandFailedError: what arrived is not what was sent.
+        """
+        self._sh(f"mkdir -p {shlex.quote(f'{REMOTE_ROOT}/{folder}')}", "making the folder for models")
+        return [self._bring(file, folder) for file in files]
+
+    def _bring(self, file: Path, folder: str) -> Brought:
+        content = file.read_bytes()
+        digest, target = hashlib.sha256(content).hexdigest(), f"{REMOTE_ROOT}/{folder}/{file.name}"
+        if self._digest(target) == digest:
+            return Brought(file.name, digest, len(content), "was there")
+        # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
+        self.shell.put(file, f"{target}.arriving")
+        arrived = self._digest(f"{target}.arriving")
+        if arrived != digest:
+            raise CommandFailedError(f"{file.name} arrived as {arrived[:12] or 'nothing'} instead of {digest[:12]}")
+        self._sh(f"mv {shlex.quote(f'{target}.arriving')} {shlex.quote(target)}", f"moving {file.name} into place")
+        return Brought(file.name, digest, len(content), "copied")
+
+    def _digest(self, path: str) -> str:
+        return self.shell.run(_SHA256.format(file=shlex.quote(path))).output.strip()
+
+    def write(self, path: str, text: str) -> None:
+        """Write a small text to a path under the course's folder."""
+        with tempfile.TemporaryDirectory() as folder:
+            local = Path(folder) / Path(path).name
+            local.write_text(text, encoding="utf-8")
+            self._sh(f"mkdir -p {shlex.quote(f'{REMOTE_ROOT}/{Path(path).parent}')}", f"making the folder of {path}")
+            self.shell.put(local, f"{REMOTE_ROOT}/{path}")
+
+    def fetch(self, path: str) -> bytes:
+        """Return a file from under the course's folder, whole.
+
+        Raises:
+            CommandFailedError: it is not there, or it changed on the way.
+        """
+        remote = shlex.quote(f"{REMOTE_ROOT}/{path}")
+        size = int(self._sh(f"wc -c < {remote}", f"looking for {path}").strip())
+        parts = []
+        for begin in range(0, size, FETCH_BYTES):
+            # Base64, because the service returns text, and a byte that is none would be replaced.
+            command = f"tail -c +{begin + 1} {remote} | head -c {FETCH_BYTES} | base64"
+            parts.append(base64.b64decode(self._sh(command, f"fetching {path}")))
+        content = b"".join(parts)
+        if hashlib.sha256(content).hexdigest() != self._digest(f"{REMOTE_ROOT}/{path}"):
+            raise CommandFailedError(f"{path} changed on its way from the device")
+        return content
+
+    def ask(self, arguments: Sequence[str], timeout_s: float = 60.0) -> Any:
+        """Run the device's Python briefly and return its last line, which must be JSON."""
+        output = self._sh(self._command(arguments), f"asking {shlex.join(arguments)}", timeout_s)
+        return json.loads(output.strip().splitlines()[-1])
+
+    def python(
+        self,
+        arguments: Sequence[str],
+        *,
+        name: str,
+        on_line: LineSink = lambda line: None,
+        timeout_s: float = 3600.0,
+    ) -> None:
+        """Run the device's Python as a job to its end; asked again while the same one runs, follow that one.
+
+        Args:
+            arguments: for Python.
+            name: of the job.
+            on_line: called with each line that it prints.
+            timeout_s: seconds after which watching is given up.
+
+        Raises:
+            CommandFailedError: it ended with another exit code than 0; its last lines are in the message.
+            StepTimeoutError: it goes on over there.
+        """
+        key = self.start(arguments, name=name)
+        log, waited_s, pending = b"", 0.0, ""
+        while True:
+            seen = jobs.look(self.shell, name, len(log))
+            log += seen.text.encode()
+            *lines, pending = (pending + seen.text).split("\n")
+            for line in lines:
+                on_line(line)
+            more = len(seen.text.encode()) >= 16384
+            if seen.state == "ended" and not more:
+                break
+            if seen.state == "lost":
+                raise CommandFailedError(f"{name} vanished from the device (job {key}); was it restarted?")
+            if waited_s > timeout_s:
+                raise StepTimeoutError(f"{name} has not ended after {timeout_s:.0f} s")
+            if not more:
+                self._sleep(self._poll_s)
+                waited_s += self._poll_s
+        if seen.exit_code != 0:
+            tail = "\n".join(f"  | {line}" for line in log.decode(errors="replace").splitlines()[-15:])
+            raise CommandFailedError(f"{name} ended with exit code {seen.exit_code} on the device\n{tail}")
+
+    def start(self, arguments: Sequence[str], *, name: str) -> str:
+        """Start the device's Python as a job, unless this very one runs, and return the job's key."""
+        command = self._command(arguments)
+        key = hashlib.sha256(command.encode()).hexdigest()[:16]
+        if jobs.look(self.shell, name, 0).state == "ended":
+            # A measurement is made anew each time; only one that still runs is followed.
+            self.shell.run(f"rm -rf .serving-labs/jobs/{shlex.quote(name)}")
+        jobs.start(self.shell, name, command, key)
+        return key
+
+    def remove(self, path: str) -> None:
+        """Remove a file under the course's folder; a missing one is fine."""
+        self.shell.run(f"rm -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}")
+
+    def exists(self, path: str) -> bool:
+        """Return whether a file is there under the course's folder."""
+        return self.shell.run(f"test -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}").exit_code == 0
+
+    def _command(self, arguments: Sequence[str]) -> str:
+        return f'cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
+
+    def _sh(self, command: str, doing: str, timeout_s: float = 60.0) -> str:
+        done = self.shell.run(command, timeout_s=timeout_s)
+        if done.exit_code != 0:
+            raise CommandFailedError(
+                f"{doing} ended with {done.exit_code} on {self.name}: {done.output.strip()[-1500:]}"
+            )
+        return done.output
+
+
+def open_device() -> Device:
+    """Return part 2's device: the container that lesson 21 has started, or this machine inside it.
+
+    In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed for itself.
+
+    Raises:
+        LeaseMissingError: there is none, and this is no rehearsal.
+    """
+    if on_the_device() and not lab.rehearsing():
+        return Device(HereShell(), "this device")
+    spec, name = load_spec("edge"), resource_name("edge")
+    testbed = lab.open_testbed(spec.ladder[0].site)
+    found = _running(testbed, name)
+    if found is None and lab.rehearsing():
+        _bring_up(testbed)
+        found = _running(testbed, name)
+    if found is None:
+        raise LeaseMissingError(
+            f"there is no running container {name!r} at {testbed.site}",
+            likely="The lease has ended, or lesson 21 has not been run.",
+            way_out="Run lesson 21; it resumes where it stopped.",
+        )
+    shell = testbed.shell(found, spec.ladder[0].user)
+    address = found.addresses[0] if found.addresses else ""
+    return Device(shell, name, rehearsed=lab.rehearsing(), address=address, poll_s=0.2 if lab.rehearsing() else 2.0)
+
+
+def _running(testbed: Testbed, name: str):
+    return next((machine for machine in testbed.machines() if machine.name == name and machine.up), None)
+
+
+def _bring_up(testbed: Testbed) -> None:
+    spec = load_spec("edge")
+    rung, hours = spec.ladder[0], timedelta(hours=spec.hours)
+    lab.reserve(testbed, "edge", rung, None, datetime.now(UTC) + hours, None)
+    lab.prepare("edge", rung, testbed=testbed).finish()
