@@ -82,6 +82,7 @@ def load_record(
         code_version=code_version(),
         details={
             "settings": served.settings,
+            "body_bytes": round(sum(map(len, target.bodies)) / len(target.bodies)),
             "sender_cpu_s": round(result["cpu_s"], 6),
             "first_answer": result["first"],
             **(details or {}),

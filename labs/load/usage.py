@@ -92,7 +92,6 @@ class Sampler:
     def start(self) -> None:
         """Begin."""
         self._start_s = self._last_s = self._clock()
-        psutil.cpu_percent(None)
         self._seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
@@ -105,6 +104,7 @@ class Sampler:
         return columns(self.readings)
 
     def _watch(self) -> None:
+        psutil.cpu_percent(None)  # each thread's first call has nothing to compare with, and says 0
         while not self._over.wait(self._every_s):
             self.readings.append(self._read())
 

@@ -26,7 +26,7 @@ Work = Callable[..., Result]
 #: Snapshots that are drawn; older ones scroll out. Four a second make a minute.
 _KEPT = 240
 
-_WIDTH_PX, _PANEL_PX, _GAP_PX, _TOP_PX, _HEIGHT_PX = 800, 226, 61, 26, 104
+_WIDTH_PX, _PANEL_PX, _GAP_PX, _TOP_PX, _HEIGHT_PX = 800, 216, 56, 26, 104
 
 
 def live_load(run: Work, title: str = "Load", *, kept: str = "Finished runs are in the ledger.") -> Result:
@@ -172,8 +172,8 @@ def _panel(drawing: Drawing, left: float, name: str, times: list, columns: dict,
     for label, (_, colour) in reversed(columns.items()):
         if label:
             drawing.text(end, 12, label, anchor="end", kind="msl-tick")
-            drawing.rectangle(end - 6.3 * len(label) - 11, 4, 8, 8, style=f"fill:{colour}")
-            end -= 6.3 * len(label) + 20
+            drawing.rectangle(end - 6.3 * len(label) - 14, 4, 8, 8, style=f"fill:{colour}")
+            end -= 6.3 * len(label) + 24
     for index, (values, colour) in enumerate(columns.values()):
         points = [(x(at), y(value)) for at, value in zip(times, values, strict=True)]
         if stacked:
