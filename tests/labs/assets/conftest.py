@@ -134,6 +134,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def head(self, status: int, headers: dict[str, str]) -> None:
         """Send a status and headers."""
         self.send_response(status)
+        # Said, or a client may ask again on a connection that is about to be closed, and see one fault more.
+        self.send_header("Connection", "close")
         for name, value in headers.items():
             self.send_header(name, value)
         self.end_headers()
