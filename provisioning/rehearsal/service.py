@@ -46,8 +46,14 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     listener = _listen([int(port)] if port != "any" else [place.port(path), USUAL_PORT, 0])
     # A connection that is closed at the very moment at which a client asks again looks like a broken service.
     # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
+    # Python's own event loop: with uvloop, which uvicorn takes where it is installed, a command that leaves a program
+    # running in a machine's background never ends.
     config = uvicorn.Config(
-        build(world, stop), log_level="warning", timeout_graceful_shutdown=2, timeout_keep_alive=_KEEP_ALIVE_S
+        build(world, stop),
+        loop="asyncio",
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=_KEEP_ALIVE_S,
     )
     server = uvicorn.Server(config)
     state = {"port": listener.getsockname()[1], "pid": os.getpid()}
