@@ -43,9 +43,9 @@ lab: setup ## Open the course in JupyterLab
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse
 
-# On two workers (tests/conftest.py says what stays together): much of the suite waits for servers, kernels and polls.
+# On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
 test: setup ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## Lint, format, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check

@@ -8,17 +8,23 @@ import pytest
 
 from labs.workspace import WORKSPACE_VARIABLE
 
+#: Folders whose tests take minutes and mostly wait, for clocks or for a kernel: begun first, the rest fills the gaps.
+_LONG = ("notebooks", "provisioning")
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in a folder that is named like a marker, and keep together what must run on one worker.
 
     A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
     """
+    rooms = {item: item.path.relative_to(Path(__file__).parent).parts for item in items}
+    items.sort(key=lambda item: _LONG.index(rooms[item][0]) if rooms[item][0] in _LONG else len(_LONG))
     for item in items:
-        group = "provisioning" if "provisioning" in Path(item.path).parts else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+        if item.get_closest_marker("xdist_group") is None:
+            group = "provisioning" if "provisioning" in rooms[item] else str(item.path)
+            item.add_marker(pytest.mark.xdist_group(group))
         for folder in ("browser", "triton", "emulation"):
-            if folder in Path(item.path).parts:
+            if folder in rooms[item]:
                 item.add_marker(getattr(pytest.mark, folder))
 
 
