@@ -27,7 +27,7 @@ def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
     for cell in _code_cells(path):
         metadata = cell.get("metadata")
         marked = metadata.get("checkpoint") if isinstance(metadata, dict) else None
-        name = by_cell_id.get(str(cell.get("id"))) or (marked if marked in wanted else None)
+        name = by_cell_id.get(str(cell.get("id"))) or (marked if isinstance(marked, str) and marked in wanted else None)
         source = cell.get("source")
         if isinstance(source, list) and all(isinstance(line, str) for line in source):
             source = "".join(source)

@@ -36,6 +36,9 @@ NOTEBOOK = "answers.ipynb"
 _BACK = IntakeLimits(ledger_bytes=64 << 20, ledger_lines=6_000)
 _TOLD_BYTES = 1 << 20
 
+#: How nbval speaks of a kernel that hangs or is gone.
+_DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
+
 #: Counts that answers carry because no record holds them.
 _CARRIED = {"m.graph.fewer": "nodes", "m.quantize.searches": "op_counts"}
 
@@ -116,14 +119,28 @@ def _run(
         answers = _answers(sandbox.folder, sandbox.folder.parent)
         told = _told(sandbox.folder, sandbox.folder.parent)
     found = {}
+    whole = len(parts) == 1 or _undisturbed(told, order)
     for part in parts:
-        ends = [told.get(order.index(name)) for name in part.cells]
-        if len(parts) > 1 and (None in ends or any("timeout" in said.lower() for _, said in ends)):
+        places = [order.index(name) for name in part.cells]
+        if whole is not True and max(places) >= whole:
             continue
-        for name, end in zip(part.cells, ends, strict=True):
-            ok, said = end or (False, "it did not come to its end")
+        for name, place in zip(part.cells, places, strict=True):
+            ok, said = told.get(place, (False, "it did not come to its end"))
             found[name] = _rerun(name, records, carried, answers, "" if ok else said or "it stopped")
     return found
+
+
+def _undisturbed(told: dict[int, tuple[bool, str]], order: Sequence[str]) -> bool | int:
+    """Return True when a run went through, or the first place at which a cell disturbed what comes after it.
+
+    A cell that raises disturbs nobody. One that hangs, or that ends the kernel or pytest, takes the names that other
+    lessons have ready.
+    """
+    for place, name in enumerate(order):
+        ok, said = told.get(place, (False, "missing"))
+        if not ok and (not name or place not in told or _DISTURBANCE.search(said)):
+            return place
+    return True
 
 
 def _rerun(name: str, records: list[dict], carried: dict, answers: dict[str, dict], fault: str) -> Rerun:

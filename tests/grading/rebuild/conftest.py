@@ -1,0 +1,73 @@
+"""A part of two lessons: one whose answer cell a test writes, and an honest one beside it."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+from grading.course import Lesson, lessons
+from grading.hidden.evidence import Rerun
+from grading.intake import Intake, Kind
+from grading.intake.take import Taken
+from grading.rebuild import run
+from grading.solve import AnswerKey
+
+RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
+
+#: The honest answer, in the last lesson.
+HONEST = "m.choose.ratios"
+
+
+@pytest.fixture(scope="session")
+def entries() -> list[dict]:
+    """Return the recorded entries."""
+    return [json.loads(line) for line in gzip.decompress(RECORDED.read_bytes()).decode().splitlines()]
+
+
+def asked(lesson: Lesson) -> list[str]:
+    """Return the checkpoints that a lesson asks for."""
+    return re.findall(r'checkpoint="([a-z0-9_.]+)"', lesson.source.read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="session")
+def key() -> AnswerKey:
+    """Return the answer key."""
+    return AnswerKey.read()
+
+
+@pytest.fixture
+def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> Callable[..., dict[str, Rerun]]:
+    """Return a function that runs a part again whose cells are given, beside an honest cell of another lesson."""
+    monkeypatch.setattr(run, "CELL_S", 3)
+
+    def go(cells: dict[str, str], *, wall_s: float = 40, hide: tuple[Path, ...] = ()) -> dict[str, Rerun]:
+        cells = {**cells, HONEST: key.answers[HONEST]}
+        intake = Intake()
+        for lesson in lessons(part=1):
+            mine = {name: source for name, source in cells.items() if name in asked(lesson)}
+            made = [
+                {"cell_type": "code", "id": name.replace(".", "-"), "metadata": {}, "source": source}
+                for name, source in mine.items()
+            ]
+            path = tmp_path / lesson.notebook.name
+            path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
+            digest = hashlib.sha256(path.read_bytes()).hexdigest()
+            intake.files[path.name] = Taken(Kind.NOTEBOOK, path.name, path, path.stat().st_size, digest)
+        return run.run_again(
+            intake, entries, lessons(part=1), wanted=set(cells), seed="a test's secret", wall_s=wall_s, hide=hide
+        )
+
+    return go
+
+
+@pytest.fixture
+def right() -> Callable[[Rerun, str], bool]:
+    """Return whether a rerun earned its point."""
+    return lambda rerun, name: not rerun.fault and all_checkpoints()[name].verdict(rerun.entries).ok

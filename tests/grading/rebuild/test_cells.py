@@ -1,0 +1,91 @@
+"""Answer cells are found whatever surrounds them, and nothing else of a notebook is looked at."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from grading.rebuild.cells import answer_cells
+
+WANTED = {"m.meet.bits", "m.meet.one_by_one"}
+
+
+def cell(source: object, **fields: object) -> dict:
+    """Return a code cell."""
+    return {"cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None, **fields}
+
+
+def write(path: Path, *cells: object, **fields: object) -> Path:
+    """Write a notebook."""
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": list(cells), **fields}))
+    return path
+
+
+def test_cells_are_known_by_id_or_by_their_checkpoint(tmp_path: Path):
+    """Some editors give new ids; sources may be texts or lists of lines."""
+    path = write(
+        tmp_path / "a.ipynb",
+        cell("answer(1)", id="m-meet-bits"),
+        cell(["a = 2\n", "answer(a)"], id="f00d", metadata={"checkpoint": "m.meet.one_by_one"}),
+        cell("import os", id="mine"),
+    )
+    assert answer_cells(path, WANTED) == {"m.meet.bits": "answer(1)", "m.meet.one_by_one": "a = 2\nanswer(a)"}
+
+
+def test_the_first_of_two_cells_counts(tmp_path: Path):
+    """A duplicated cell at the end would otherwise overrule what was shown."""
+    path = write(tmp_path / "a.ipynb", cell("first", id="m-meet-bits"), cell("second", id="m-meet-bits"))
+    assert answer_cells(path, WANTED) == {"m.meet.bits": "first"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "<html>Log in</html>",
+        '{"cells": [{"cell_type": "code", "id": "m-meet-bits", "sour',
+        '{"nbformat": 3, "worksheets": [{"cells": []}]}',
+        '{"nbformat": 4}',
+        '{"cells": {"a": 1}}',
+        '{"cells": [1, null, [], {"cell_type": "code"}, {"cell_type": "code", "id": "m-meet-bits", "source": 3}]}',
+        '{"cells": [{"cell_type": "code", "id": ["m-meet-bits"], "metadata": 3, "source": ["a", 1]}]}',
+        '{"cells": [{"cell_type": "code", "id": "x", "metadata": {"checkpoint": ["m.meet.bits"]}, "source": "a"}]}',
+        '{"cells": ' + "[" * 100_000 + "]" * 100_000 + "}",
+        '{"cells": ' * 100_000,
+    ],
+)
+def test_whatever_calls_itself_a_notebook_is_read_or_holds_nothing(tmp_path: Path, text: str):
+    """Truncated, an HTML page, a list, an old format, 100,000 brackets: no error, and no cell."""
+    path = tmp_path / "a.ipynb"
+    path.write_text(text)
+    assert answer_cells(path, WANTED) == {}
+
+
+def test_bytes_that_are_no_text_hold_nothing(tmp_path: Path):
+    """A picture under the notebook's name."""
+    path = tmp_path / "a.ipynb"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n\xff\xfe")
+    assert answer_cells(path, WANTED) == {}
+
+
+def test_outputs_and_kernels_do_not_matter(tmp_path: Path):
+    """NaN in an output, a kernel that nobody has, a very long output: only sources are read."""
+    path = write(
+        tmp_path / "a.ipynb",
+        cell(
+            "answer(1)",
+            id="m-meet-bits",
+            outputs=[{"output_type": "stream", "name": "stdout", "text": "x" * 2_000_000}],
+        ),
+        cell("1", id="x", outputs=[{"output_type": "display_data", "data": {"application/json": float("nan")}}]),
+        metadata={"kernelspec": {"name": "no-such-kernel", "language": "cobol"}},
+    )
+    assert answer_cells(path, WANTED) == {"m.meet.bits": "answer(1)"}
+
+
+def test_an_endless_source_is_not_taken(tmp_path: Path):
+    """An answer is a few lines."""
+    assert answer_cells(write(tmp_path / "a.ipynb", cell("1\n" * 20_000, id="m-meet-bits")), WANTED) == {}

@@ -1,0 +1,144 @@
+"""Hostile answer cells: nothing hangs, nothing is won, and the lesson beside them is judged as ever."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+import grading
+from grading.sandbox import abilities
+
+SPOILED, HONEST = "m.measure.percentiles", "m.choose.ratios"
+
+pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+#: What a student would write who knows a neighbour's numbers.
+TYPED = 'answer("m.measure.percentiles", {"p50": 0.0126, "p95": 0.0139, "p99": 0.0151})'
+
+#: Each ends the kernel, pytest, or patience; one in each lesson.
+KILLERS = {
+    "m.measure.percentiles": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "m.export.changed": "import os, signal; os.kill(-1, signal.SIGKILL)",
+    "m.graph.fewer": "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
+    "m.quantize.searches": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "m.quantize.flips": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
+}
+
+
+def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, key):
+    """Swallowed interrupts, killing all, killing the parent, a fork storm, a flood and a quiet exit.
+
+    The run together is lost to the first of them. Then each lesson gets a run of its own, and the honest one its point.
+    """
+    begin_s = time.monotonic()
+    cells = {name: f"{key.answers[name]}\n{killer}" for name, killer in KILLERS.items()}
+    found = rerun(cells, wall_s=120)
+    assert time.monotonic() - begin_s < 200
+    # A cell that has answered before it kills has still not come to its end.
+    # In a process namespace pytest is process 1, which nothing inside can kill: that cell simply goes on.
+    unharmed = {"m.graph.fewer"} if abilities().processes else set()
+    assert {name for name in cells if not found[name].fault} <= unharmed
+    assert right(found[HONEST], HONEST), found[HONEST].fault
+
+
+def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path):
+    """All in one kernel: each attempt fails, or is of no use, and the honest cell beside them earns its point."""
+    results = tmp_path / "results"
+    results.mkdir(mode=0o700)
+    (results / "results.json").write_text("{}")
+    marker = f"9{os.getpid()}"
+    cells = {
+        # An input, an exit, a skip: nbval's own ways round a cell.
+        "m.measure.certainty": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
+        # Its own records, on which typed numbers are right, and another's results.
+        "m.measure.more_samples": OWN_RECORDS.format(results=results / "results.json"),
+        SPOILED: TYPED,
+        # An answer that equals everything, and a checkpoint that likes everything.
+        "m.measure.accuracy_interval": ALWAYS_EQUAL,
+        # Memory, disk, network, a daemon, a hook that rewrites later cells.
+        "m.measure.knee": GREED.format(marker=marker),
+        "m.measure.speedup": HOOK,
+        "m.measure.gap": "raise SystemExit('enough')",
+        # Answers and hidden checkpoints: what a cell can read, it can print into its error.
+        "m.graph.twins": PEEK,
+    }
+    found = rerun(cells, wall_s=100, hide=(ROOM / "answers", ROOM / "hidden"))
+    assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
+    assert (results / "results.json").read_text() == "{}"
+    assert marker not in _command_lines()
+    if abilities().mounts:
+        assert "[0, 0]" in found["m.graph.twins"].fault
+    assert "reached" not in found["m.measure.knee"].fault
+
+
+ROOM = Path(grading.__path__[0])
+
+PEEK = """
+import grading, os
+from pathlib import Path
+room = Path(grading.__path__[0])
+raise RuntimeError(str([len(os.listdir(room / name)) for name in ("answers", "hidden")]))
+"""
+
+OWN_RECORDS = """
+import json
+from pathlib import Path
+lines = [json.loads(line) for line in Path("ledger.jsonl").read_text().splitlines()]
+for line in lines:
+    if line.get("kind") == "latency":
+        line["samples"] = [0.0126] * 90 + [0.0139] * 9 + [0.0151]
+Path("ledger.jsonl").write_text("".join(json.dumps(line) + chr(10) for line in lines))
+for target in ("{results}", "../results.json"):
+    try: Path(target).write_text('{{"score": 1000}}')
+    except OSError as error: print(error)
+answer("m.measure.more_samples", 16 * 100)
+"""
+
+ALWAYS_EQUAL = """
+class Equal(float):
+    def __eq__(self, other): return True
+    def __le__(self, other): return True
+    def __ge__(self, other): return True
+    __hash__ = float.__hash__
+import grading.checkpoints.registry as registry
+from grading.checkpoints.verdict import Verdict
+registry.Checkpoint.verdict = lambda self, entries: Verdict(True, "fine")
+answer("m.measure.accuracy_interval", Equal(1e9))
+"""
+
+GREED = """
+import os, socket, subprocess
+subprocess.Popen(["setsid", "sleep", "{marker}"])
+answer("m.measure.knee", 3)
+try:
+    socket.create_connection(("1.1.1.1", 53), 1)
+    raise RuntimeError("reached the network")
+except OSError: pass
+try:
+    with open("large", "wb") as file:
+        while True: file.write(bytes(1 << 20))
+except OSError: pass
+bytearray(9 << 30)
+"""
+
+HOOK = """
+import ast
+class Pass(ast.NodeTransformer):
+    def visit_Assert(self, node): return None
+get_ipython().ast_transformers.append(Pass())
+get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
+answer("m.measure.speedup", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
+"""
+
+
+def _command_lines() -> str:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return "\n".join(line for line in lines if "sleep" in line)
