@@ -79,9 +79,11 @@ def load_image(
     except _BOMBS as error:
         raise ImageTooLargeError(f"{name} claim to be a picture of absurdly many pixels ({error})") from error
     # Pillow reports a broken file through any of these, depending on the format and on where it breaks.
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (OSError, SyntaxError, ValueError) as error:
+        # Its own words for an unknown format hold an address of this process's memory, which is nobody's business.
+        reason = "in no known format" if isinstance(error, UnidentifiedImageError) else str(error)
         raise ImageDecodeError(
-            f"cannot decode {name} as an image ({error}); send the raw bytes of a JPEG or PNG file, "
+            f"cannot decode {name} as an image ({reason}); send the raw bytes of a JPEG or PNG file, "
             "not base64 text, and check that the upload was complete"
         ) from error
 

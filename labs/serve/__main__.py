@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import socket
-import sys
-import threading
 
 import typer
 import uvicorn
 
+from labs.serve.ending import stop_at_end_of_input
 from labs.serve.patience import ImpatientProtocol
 
 #: The app that is served unless another one is named.
@@ -39,14 +36,9 @@ def main(
         timeout_graceful_shutdown=round(stop_within_s),
     )
     if ends_with_input:
-        threading.Thread(target=_stop_at_end_of_input, daemon=True).start()
+        stop_at_end_of_input()
     sockets = [socket.socket(fileno=fd)] if fd >= 0 else None
     uvicorn.Server(config).run(sockets)
-
-
-def _stop_at_end_of_input() -> None:
-    sys.stdin.buffer.read()
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from labs.serve.contract import IMAGE_MEDIA_TYPES, NotBase64Error, PredictReques
 from labs.serve.problems import ProblemError
 from labs.serve.settings import Settings
 
+#: Bodies up to so many times the limit are read before they are refused.
+_HEARD_OUT = 2
+
 
 async def read_body(request: Request, settings: Settings) -> bytes:
     """Return the body.
@@ -23,16 +26,19 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     limit = settings.max_body_bytes
     too_large = ProblemError("too-large", f"{limit / 1e6:g} MB are the limit; send a smaller picture")
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and int(announced) > limit:
+    if announced.isdigit() and int(announced) > limit and not _is_worth_hearing_out(request, int(announced), limit):
         raise too_large
     pieces, size = [], 0
     try:
         async with asyncio.timeout(settings.body_timeout_s):
             async for piece in request.stream():
                 size += len(piece)
-                if size > limit:
+                if size > _HEARD_OUT * limit:
                     raise too_large
-                pieces.append(piece)
+                if size <= limit:
+                    pieces.append(piece)
+        if size > limit:
+            raise too_large
     except TimeoutError:
         raise ProblemError(
             "too-slow", f"{size} bytes came within {settings.body_timeout_s:g} s, and then the service stopped waiting"
@@ -40,6 +46,15 @@ async def read_body(request: Request, settings: Settings) -> bytes:
     except ClientDisconnect:
         raise ProblemError("too-slow", "the connection ended before the body did") from None
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _is_worth_hearing_out(request: Request, announced: int, limit: int) -> bool:
+    """Return whether a body that is too large is read to its end all the same, and thrown away.
+
+    A connection that is closed while the client still sends is reset, and the client may never see why. Whoever asks
+    first (``Expect: 100-continue``) gets the answer instead of the invitation.
+    """
+    return announced <= _HEARD_OUT * limit and "expect" not in request.headers
 
 
 async def picture_in_json(request: Request, settings: Settings) -> bytes:

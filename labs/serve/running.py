@@ -17,11 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.progress import OnProgress, silent
+from labs.serve.page.settings import PageSettings
 from labs.serve.settings import PREFIX, Settings
 from labs.workspace import workspace_dir
 
-#: The course's service, and the tutorial's.
-APP, BEFORE = "labs.serve.app:create_app", "labs.serve.before:app"
+#: The service that most tutorials end with, to compare with.
+BEFORE = "labs.serve.before:app"
 
 
 class ServiceError(RuntimeError):
@@ -79,9 +80,9 @@ class Service:
 
 
 def start(
-    settings: Settings,
+    settings: Settings | PageSettings,
     *,
-    app: str = APP,
+    app: str = "",
     host: str = "127.0.0.1",
     port: int = 0,
     log_path: Path | None = None,
@@ -91,8 +92,8 @@ def start(
     """Start a server and return at once, whether or not it is ready.
 
     Args:
-        settings: What it serves; handed over as ``LABS_…`` variables.
-        app: ``APP``, ``BEFORE``, or another app as 'module:name'.
+        settings: What it serves, the service's or the page's; handed over as environment variables.
+        app: Another app than the course's service, as 'module:name': ``BEFORE``, for one.
         host: Address to listen on; loopback unless the network is really meant.
         port: Port to listen on; a free one when 0.
         log_path: File for what it prints; one in the workspace when None.
@@ -111,8 +112,8 @@ def start(
         address = f"{'127.0.0.1' if host == '0.0.0.0' else host}:{listening.getsockname()[1]}"
         log_path = log_path or workspace_dir() / "logs" / f"service-{address.rpartition(':')[2]}.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "labs.serve", "--app", app, "--fd", str(listening.fileno())]
-        for name, value in (options or {}).items():
+        command = [sys.executable, "-m", settings.MODULE, "--fd", str(listening.fileno())]
+        for name, value in {**({"app": app} if app else {}), **(options or {})}.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         # Ours decide, not those of whoever started the notebook.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
@@ -164,7 +165,7 @@ def wait_until_ready(
 
 @contextlib.contextmanager
 def running(
-    settings: Settings, *, within_s: float = 120.0, on_progress: OnProgress = silent, **how: object
+    settings: Settings | PageSettings, *, within_s: float = 120.0, on_progress: OnProgress = silent, **how: object
 ) -> Iterator[Service]:
     """Yield a ready service, and stop it at the end.
 

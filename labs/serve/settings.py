@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -23,6 +23,9 @@ class Settings(BaseModel):
     """Everything that one service can be told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: What ``python -m`` runs to serve it.
+    MODULE: ClassVar[str] = "labs.serve"
 
     #: File of the model; the shipped weights when None.
     model: Path | None = None

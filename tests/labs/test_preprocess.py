@@ -120,8 +120,9 @@ def test_a_batch_keeps_the_order(tmp_path: Path) -> None:
 )
 def test_what_is_not_a_picture_is_a_typed_error(content: bytes) -> None:
     """Broken content is ImageDecodeError with a way out, whatever Pillow raised inside."""
-    with pytest.raises(ImageDecodeError, match="base64"):
+    with pytest.raises(ImageDecodeError, match="base64") as raised:
         load_image(content)
+    assert " object at 0x" not in str(raised.value), "an address of this process's memory is in the message"
 
 
 def test_a_missing_file_is_not_called_a_broken_picture(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Ten times what it can do: a bounded queue, an honest 503, flat memory, full recovery, and a stop that keeps its word."""
+"""Ten times what it can do: a bounded queue, an honest 503, flat memory, recovery, and a stop that keeps its word."""
 
 from __future__ import annotations
 

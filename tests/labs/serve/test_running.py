@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from labs.progress import Cancelled
@@ -50,7 +51,7 @@ def test_alive_comes_before_ready_and_early_requests_are_told(onnx_path, tmp_pat
 
 
 def test_early_requests_can_wait_at_the_door(onnx_path, tmp_path):
-    """With ``wait_for_model``, whoever connects before the server is up gets an answer, not a refusal: scale from zero."""
+    """With ``wait_for_model``, whoever connects before the server is up gets an answer: scale from zero."""
     service = start(Settings(model=onnx_path, wait_for_model=True), log_path=tmp_path / "log")
     try:
         assert ask(service.url + "/readyz").status == 200
@@ -92,12 +93,16 @@ def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
 
 def test_it_ends_when_its_parent_dies(onnx_path, tmp_path):
     """A kernel that is killed takes its servers with it: they read the end of a pipe."""
-    code = (
-        "import sys, time; from pathlib import Path; from labs.serve.running import *\n"
-        "from labs.serve.settings import Settings\n"
-        f"service = wait_until_ready(start(Settings(model=Path({str(onnx_path)!r})), log_path=Path({str(tmp_path / 'log')!r})))\n"
-        "print(service.pid, flush=True); time.sleep(600)"
-    )
+    code = f"""
+import time
+from pathlib import Path
+from labs.serve.running import start, wait_until_ready
+from labs.serve.settings import Settings
+
+service = start(Settings(model=Path({str(onnx_path)!r})), log_path=Path({str(tmp_path / "log")!r}))
+print(wait_until_ready(service).pid, flush=True)
+time.sleep(600)
+"""
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     child = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
@@ -113,7 +118,6 @@ def _exists(pid: int) -> bool:
     """Return whether a process lives; a zombie that nobody has buried is dead."""
     try:
         os.kill(pid, 0)
-        with open(f"/proc/{pid}/stat") as status:
-            return status.read().rpartition(")")[2].split()[0] != "Z"
-    except (ProcessLookupError, FileNotFoundError):
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except (ProcessLookupError, psutil.NoSuchProcess):
         return False

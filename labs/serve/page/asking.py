@@ -1,0 +1,148 @@
+"""Asking the server behind the page, whichever it is: one picture in, one answer out."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+
+import numpy as np
+
+from labs.labels import CLASS_NAMES
+from labs.preprocess import ImageDecodeError, load_image, softmax, to_input
+from labs.serve.contract import IMAGE_FORMATS, picture_text
+from labs.serve.page.settings import PageSettings
+
+#: What a visitor is told for a problem's type; the service's own details are for those who write clients.
+_IN_PLAIN_WORDS = {
+    "/problems/not-a-picture": "This file cannot be read as a picture. Try another one: JPEG, PNG or WebP.",
+    "/problems/too-many-pixels": "This picture has too many pixels. A smaller copy shows the same food.",
+    "/problems/too-large": "This picture is too large a file. A smaller copy shows the same food.",
+    "/problems/overloaded": "Too many people are asking at this moment. Try again in a few seconds.",
+    "/problems/not-ready": "The classifier is still starting. Try again in a few seconds.",
+}
+
+#: Most pixels that the page itself decodes, for its preview and for a model that takes ready inputs.
+MAX_PIXELS = 25_000_000
+
+
+class NoAnswerError(RuntimeError):
+    """There is no answer; the message is for whoever looks at the page."""
+
+    def __init__(self, message: str, status: int) -> None:
+        """Keep the status that the page is sent with: 4xx when the picture is at fault, 502 when the server is."""
+        super().__init__(message)
+        self.status = status
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server said about a picture."""
+
+    #: Name of the class.
+    label: str
+    #: Its probability, 0 to 1.
+    probability: float
+    #: Seconds from sending to the answer.
+    latency_s: float
+
+
+def ask(content: bytes, settings: PageSettings) -> Answer:
+    """Return what the configured server says about a picture.
+
+    Args:
+        content: The picture's file.
+        settings: Which server, and where.
+
+    Raises:
+        NoAnswerError: The picture was refused, or the server did not answer.
+    """
+    asking = {"fastapi": _fastapi, "triton-python": _triton_python, "triton-onnx": _triton_onnx}[settings.server]
+    begin_s = time.perf_counter()
+    label, probability = asking(content, settings)
+    return Answer(label, probability, time.perf_counter() - begin_s)
+
+
+def _fastapi(content: bytes, settings: PageSettings) -> tuple[str, float]:
+    body = json.dumps({"image": picture_text(content)}).encode()
+    request = urllib.request.Request(f"{settings.url.rstrip('/')}/predict", body, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=settings.timeout_s) as reply:
+            found = json.load(reply)
+    except urllib.error.HTTPError as error:
+        with error:
+            raise NoAnswerError(_problem(error), error.code if error.code < 500 else 502) from error
+    except OSError as error:
+        raise _unreachable(settings) from error
+    return found["prediction"], found["probability"]
+
+
+def _problem(error: urllib.error.HTTPError) -> str:
+    """Return what a refusal says, in a visitor's words where it is of a known type."""
+    try:
+        problem = json.load(error)
+        return _IN_PLAIN_WORDS.get(problem["type"]) or f"{problem['title']}: {problem['detail']}"
+    except (ValueError, KeyError, TypeError):
+        return f"the server answered with status {error.code}"
+
+
+def _triton_python(content: bytes, settings: PageSettings) -> tuple[str, float]:
+    # BYTES is what the protocol calls TYPE_STRING.
+    picture = {"name": "INPUT_IMAGE", "datatype": "BYTES", "shape": [1, 1], "data": [picture_text(content)]}
+    found = _infer(settings, picture)
+    return found["FOOD_LABEL"][0], float(found["PROBABILITY"][0])
+
+
+def _triton_onnx(content: bytes, settings: PageSettings) -> tuple[str, float]:
+    # This model takes numbers, so decoding and the softmax are the page's work.
+    try:
+        image = load_image(content, formats=IMAGE_FORMATS, max_pixels=MAX_PIXELS)
+    except ImageDecodeError as error:
+        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/not-a-picture"], 422) from error
+    batch = to_input(image)[np.newaxis]
+    # As bytes behind the JSON: 150 528 numbers in decimal would take longer than the model.
+    size = {"binary_data_size": batch.nbytes}
+    pixels = {"name": "input", "datatype": "FP32", "shape": list(batch.shape), "parameters": size}
+    probs = softmax(np.array(_infer(settings, pixels, batch.tobytes())["output"]))
+    best = int(probs.argmax())
+    return CLASS_NAMES[best], float(probs[best])
+
+
+def _infer(settings: PageSettings, given: dict, binary: bytes = b"") -> dict[str, list]:
+    """Return a Triton model's outputs, flat, by name.
+
+    Args:
+        settings: Which model, and where.
+        given: The one input, as the protocol describes it.
+        binary: Its values, where they are not in its description.
+
+    Source: the Open Inference Protocol (KServe's v2), and Triton's binary tensor data extension.
+    """
+    head = json.dumps({"inputs": [given]}).encode()
+    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
+    url = f"{settings.url.rstrip('/')}/v2/models/{settings.triton_model}/infer"
+    try:
+        with urllib.request.urlopen(
+            urllib.request.Request(url, head + binary, headers), timeout=settings.timeout_s
+        ) as reply:
+            return {output["name"]: output["data"] for output in json.load(reply)["outputs"]}
+    except urllib.error.HTTPError as error:
+        with error:
+            said = error.read(2000).decode(errors="replace")
+        # Triton answers 400 for what a model refuses, and also for a model that is not loaded.
+        raise NoAnswerError(f"{settings.answered_by}, says: {_triton_error(said)}", 502) from error
+    except OSError as error:
+        raise _unreachable(settings) from error
+
+
+def _triton_error(said: str) -> str:
+    try:
+        return str(json.loads(said)["error"])
+    except (ValueError, KeyError, TypeError):
+        return said or "nothing"
+
+
+def _unreachable(settings: PageSettings) -> NoAnswerError:
+    return NoAnswerError(f"No answer from {settings.answered_by} at {settings.url}. Is it started?", 502)

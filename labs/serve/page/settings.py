@@ -1,0 +1,57 @@
+"""Settings of the page: which server answers behind it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+#: ``LABS_PAGE_URL`` sets ``url``, and so on.
+PREFIX = "LABS_PAGE_"
+
+
+class PageSettings(BaseModel):
+    """Everything that the page can be told."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    #: What ``python -m`` runs to serve it.
+    MODULE: ClassVar[str] = "labs.serve.page"
+
+    #: 'fastapi' is the course's service. The others are Triton models: 'triton-python' takes the picture as base64 and
+    #: returns the class, 'triton-onnx' takes the model's input and returns logits.
+    server: Literal["fastapi", "triton-python", "triton-onnx"] = "fastapi"
+    #: Address of that server.
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/]+/?$")] = "http://127.0.0.1:8080"
+    #: Name of the Triton model; ``food_classifier`` or ``food_classifier_onnx`` when empty.
+    model: str = ""
+    #: Seconds that the server gets to answer.
+    timeout_s: Annotated[float, Field(gt=0)] = 10.0
+    #: Most bytes of an upload.
+    max_upload_bytes: Annotated[int, Field(ge=1)] = 10_000_000
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> PageSettings:
+        """Return the settings that the environment's ``LABS_PAGE_…`` variables give.
+
+        Raises:
+            pydantic.ValidationError: A value cannot be meant; the message names the setting.
+        """
+        found = os.environ if environment is None else environment
+        return cls(**{name: found[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in found})
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that ``from_environment`` reads these settings from, in another process."""
+        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump(exclude_unset=True).items()}
+
+    @property
+    def triton_model(self) -> str:
+        """The Triton model that is asked."""
+        return self.model or ("food_classifier" if self.server == "triton-python" else "food_classifier_onnx")
+
+    @property
+    def answered_by(self) -> str:
+        """What answers, in words."""
+        return "FastAPI" if self.server == "fastapi" else f"Triton, {self.triton_model}"

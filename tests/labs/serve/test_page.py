@@ -1,0 +1,108 @@
+"""GourmetGram's page in a real browser, in front of the real service."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+
+import pytest
+
+from labs.labels import CLASS_NAMES
+from labs.serve.page.app import create_page, samples
+from labs.serve.page.settings import PageSettings
+from labs.serve.running import running
+from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium
+
+
+@pytest.fixture(scope="module")
+def page_url(serve, tmp_path_factory) -> Iterator[str]:
+    """Return the address of a page in front of a real service."""
+    settings = PageSettings(url=serve(max_body_bytes=2_000_000).url)
+    with running(settings, log_path=tmp_path_factory.mktemp("page") / "log") as page:
+        yield page.url
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    """Return a real Chromium; skipped with the reason where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if chromium() is None:
+        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    with playwright.sync_playwright() as driver:
+        window = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
+        yield window
+        window.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "scripts"), [(1280, True), (390, True), (390, False)], ids=str)
+def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
+    """By sample with the keyboard, and by upload; wide, narrow, and without scripts; nothing sticks out sideways."""
+    page = browser.new_page(viewport={"width": width, "height": 800}, java_script_enabled=scripts)
+    page.set_default_timeout(60_000)
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.goto(page_url)
+    page.focus("button[value='1']")
+    page.keyboard.press("Enter")
+    assert page.inner_text("#label") in CLASS_NAMES
+    assert 0 < float(page.inner_text("#probability").split()[0]) <= 100
+    assert float(page.inner_text("#latency").split()[0]) > 0
+    assert "Dairy product" in page.inner_text(".truth")
+    picture = {"name": "lunch.jpg", "mimeType": "image/jpeg", "buffer": samples()[3][1]}
+    page.set_input_files("#picture", files=[picture])
+    page.click("text=Tell me what it is")
+    page.wait_for_selector("img.preview[alt='The picture that you sent']")
+    assert page.inner_text("#label") in CLASS_NAMES
+    page.set_input_files("#picture", files=[{"name": "notes.jpg", "mimeType": "image/jpeg", "buffer": b"no picture"}])
+    page.click("text=Tell me what it is")
+    assert "cannot be read as a picture" in page.inner_text("[role=alert]")
+    if scripts:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert [line for line in errors if "422" not in line] == []
+    page.close()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_everybody_can_use_it(browser, page_url, scheme):
+    """Every control has a name, every picture a text, and words stand out from their paper (WCAG AA, 4.5)."""
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(page_url)
+    page.click("button[value='1']")
+    page.wait_for_selector("#label")
+    for role, count in (("button", 13), ("heading", 4), ("main", 1)):
+        assert page.get_by_role(role).count() == count
+    assert page.get_by_label("Upload a picture of food").count() == 1
+    assert page.locator("img:not([alt])").count() == 0
+    weak = page.evaluate(CONTRASTS)
+    assert {name: ratio for name, ratio in weak.items() if ratio < 4.5} == {}
+    page.close()
+
+
+#: The contrast of words against the nearest painted background behind them. Source: WCAG 2.2, relative luminance.
+CONTRASTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
+  const paper = (node) => { for (; node; node = node.parentElement) {
+    const found = channels(getComputedStyle(node).backgroundColor); if (found.length < 4 || found[3] > 0) return found; } };
+  const light = (rgb) => { const [r, g, b] = rgb.slice(0, 3).map((c) => { c /= 255;
+    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const found = {};
+  for (const name of ["h1", "h2", "h3", ".label", ".probability", ".truth", ".note", ".drop span", ".primary", "footer p"]) {
+    const node = document.querySelector(name);
+    const [a, b] = [light(channels(getComputedStyle(node).color)), light(paper(node))];
+    found[name] = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+  }
+  return found;
+}"""
+
+
+def test_a_server_that_is_not_there_is_said(jpeg):
+    """The visitor reads a sentence with status 502, whichever server it should be; and no picture is a 400."""
+    for server in ("fastapi", "triton-python", "triton-onnx"):
+        client = create_page(PageSettings(server=server, url="http://127.0.0.1:9")).test_client()
+        reply = client.post("/", data={"sample": "0"})
+        assert (reply.status_code, "Is it started?" in reply.text) == (502, True)
+    assert client.post("/", data={}).status_code == 400
+    small = create_page(PageSettings(max_upload_bytes=1000)).test_client()
+    assert small.post("/", data={"picture": (io.BytesIO(jpeg), "a.jpg")}).status_code == 413
