@@ -1,0 +1,62 @@
+"""The student's time zone: asked for, kept, found, and said."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from provisioning.zones import UnknownZoneError, find_zone, is_doubtful, keep_zone, said_of, zone_names
+
+
+def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
+    """What was chosen once wins over what the computer says; a name that is asked for wins over both."""
+    environ = {"LABS_STATE": str(tmp_path / "not yet there"), "TZ": "Europe/Berlin"}
+    assert find_zone(None, environ).key == "Europe/Berlin"
+    keep_zone(ZoneInfo("Asia/Kolkata"), environ)
+    assert find_zone(None, environ).key == "Asia/Kolkata"
+    assert find_zone("America/Denver", environ).key == "America/Denver"
+
+
+@pytest.mark.parametrize("left_over", ["Nowhere/Atlantis", "../../etc/passwd", ""])
+def test_a_broken_choice_is_passed_over(tmp_path, left_over):
+    """A file that holds no zone costs the choice, and nothing else."""
+    (tmp_path / "time-zone").write_text(left_over)
+    assert find_zone(None, {"LABS_STATE": str(tmp_path), "TZ": "America/New_York"}).key == "America/New_York"
+
+
+def test_an_unknown_name_is_refused_with_the_way_to_write_it():
+    """Abbreviations are what people try."""
+    with pytest.raises(UnknownZoneError, match="America/Chicago"):
+        find_zone("Chicago time")
+
+
+def test_utc_is_doubted_until_it_was_chosen(tmp_path):
+    """A server in a cloud knows UTC only; a student who chooses UTC means it."""
+    environ = {"LABS_STATE": str(tmp_path)}
+    assert is_doubtful(ZoneInfo("UTC"), environ)
+    assert not is_doubtful(ZoneInfo("Europe/London"), environ)
+    keep_zone(ZoneInfo("UTC"), environ)
+    assert not is_doubtful(ZoneInfo("UTC"), environ)
+
+
+@pytest.mark.parametrize(
+    ("name", "month", "said"),
+    [
+        ("America/Chicago", 1, "America/Chicago (UTC−6)"),
+        ("America/Chicago", 7, "America/Chicago (UTC−5)"),
+        ("Asia/Kolkata", 1, "Asia/Kolkata (UTC+5:30)"),
+        ("UTC", 1, "UTC (UTC)"),
+    ],
+)
+def test_a_zone_is_said_with_its_distance_on_that_day(name, month, said):
+    """Summer time counts."""
+    assert said_of(ZoneInfo(name), datetime(2026, month, 2, tzinfo=UTC)) == said
+
+
+def test_the_students_own_zone_comes_first_and_once():
+    """A list of four hundred names begins with what is likely."""
+    names = zone_names("Asia/Kolkata")
+    assert names[:2] == ["Asia/Kolkata", "America/Chicago"]
+    assert len(names) == len(set(names)) > 300
