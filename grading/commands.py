@@ -55,7 +55,7 @@ def pictures(
     seed: Annotated[str, typer.Option(prompt=True, help="A secret: whoever knows it can foresee the pictures.")],
 ) -> None:
     """Draw the hidden pictures that submitted models are measured with."""
-    from grading.artefacts import Pictures
+    from grading.artefacts.pictures import Pictures
 
     drawn = Pictures.draw(seed)
     drawn.save(out)

@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading.artefacts import Facts, Pictures, inspect_models
+from grading.artefacts.inspect import Facts, inspect_models
+from grading.artefacts.pictures import Pictures
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
 from grading.course import Lesson, lessons

@@ -23,7 +23,7 @@ from labs.workspace import PROJECT_DIR
 DATASET = PROJECT_DIR / "assets" / "food11-mini"
 
 #: Pictures of each kind unless told otherwise: enough to tell a model from its claim, and a second of half a processor.
-COUNT = 48
+COUNT = 40
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from grading.artefacts import Facts
+from grading.artefacts.inspect import Facts
 from grading.checkpoints.evidence import answer_to, latest
 
 

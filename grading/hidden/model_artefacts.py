@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from grading.artefacts import Facts
+from grading.artefacts.inspect import Facts
 from grading.checkpoints import Verdict, failed, passed
 from grading.checkpoints.evidence import accuracy, latest
 from grading.hidden.evidence import Evidence, choice

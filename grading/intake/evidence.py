@@ -74,6 +74,8 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
         raise StrictJsonError(f"{where}: {message}")
+    if entry["type"] == "measurement" and entry["machine"].get("emulator"):
+        raise StrictJsonError("an emulated processor's times say nothing about a real one")
     return entry
 
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
-from grading.artefacts import Facts, Pictures, inspect_models
 from grading.artefacts.graph import UnfitModelError, read
+from grading.artefacts.inspect import Facts, inspect_models
+from grading.artefacts.pictures import Pictures
 from grading.intake import Kind
 from grading.intake.take import Taken
 from grading.sandbox import Limits, abilities

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grading.artefacts import Pictures
+from grading.artefacts.pictures import Pictures
 from labs.dataset import iterate
 from labs.preprocess import crop, load_image
 from labs.workspace import PROJECT_DIR

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.artefacts import Pictures
+from grading.artefacts.pictures import Pictures
 from grading.course import lessons
 from grading.grade import Setup
 from grading.solve import AnswerKeyError, write_solved
