@@ -1,12 +1,15 @@
 """The whole course without a student: every lesson solved and run in order, then the scoreboard.
 
-All lessons share one workspace, as a student's do. It is a fresh folder each time: nobody's own results are touched.
+All lessons share one workspace, as a student's do, and one testbed. Both are fresh each time: nobody's own results or
+rehearsed leases are touched, and nothing runs on afterwards.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +28,9 @@ from grading.solve import AnswerKey, solve
 from labs.results import Ledger
 from labs.results.format import duration
 from labs.workspace import WORKSPACE_VARIABLE
+
+#: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.
+TESTBED_SPEED = 2000
 
 
 @dataclass(frozen=True)
@@ -88,7 +94,11 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
     """
     spent_s: dict[str, float] = {}
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with _workspace(folder / "workspace"), Progress(*columns, console=console, transient=True) as progress:
+    with (
+        _workspace(folder / "workspace"),
+        testbed(folder / "testbed", wanted),
+        Progress(*columns, console=console, transient=True) as progress,
+    ):
         for lesson in wanted:
             task = progress.add_task(lesson.name)
             run = execute(
@@ -145,15 +155,52 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def _workspace(folder: Path) -> Iterator[None]:
+def testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
+    """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and stop it at the end.
+
+    Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of what is provisioned,
+    go with the folder.
+
+    Args:
+        folder: Receives the testbed's files.
+        wanted: Lessons that are about to run.
+
+    Raises:
+        RuntimeError: The testbed did not start; the message is its own.
+    """
+    if not any("from provisioning import rehearsal" in one.source.read_text(encoding="utf-8") for one in wanted):
+        yield
+        return
+    with _environment({"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}):
+        # By its command line: grading runs where provisioning's libraries are not installed.
+        _provisioning("rehearsal", "up", "--speed", str(TESTBED_SPEED))
+        try:
+            yield
+        finally:
+            _provisioning("rehearsal", "down")
+
+
+def _provisioning(*words: str) -> None:
+    done = subprocess.run([sys.executable, "-m", "provisioning", *words], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"python -m provisioning {' '.join(words)}:\n{done.stderr or done.stdout}")
+
+
+def _workspace(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
-    before = os.environ.get(WORKSPACE_VARIABLE)
-    os.environ[WORKSPACE_VARIABLE] = str(folder.resolve())
+    return _environment({WORKSPACE_VARIABLE: str(folder.resolve())})
+
+
+@contextlib.contextmanager
+def _environment(wanted: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:
-        if before is None:
-            del os.environ[WORKSPACE_VARIABLE]
-        else:
-            os.environ[WORKSPACE_VARIABLE] = before
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -42,6 +42,11 @@ class Entries(list):
         self.append({"type": "answer", "question": question, "value": value, "made_at": self._stamp()})
         return self
 
+    def observed(self, subject: str, seen: dict) -> Entries:
+        """Append an observation."""
+        self.append({"type": "observation", "subject": subject, "seen": seen, "made_at": self._stamp()})
+        return self
+
     def predicted(self, question: str, value: float | str) -> Entries:
         """Append a prediction."""
         self.append({"type": "prediction", "question": question, "value": value, "made_at": self._stamp()})

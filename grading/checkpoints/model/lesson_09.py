@@ -1,0 +1,52 @@
+"""Provision: the steps that decide the time, what was only rehearsed, and one of everything after two runs."""
+
+from __future__ import annotations
+
+from grading.checkpoints import Verdict, checkpoint, prediction
+from grading.checkpoints.evidence import last_seen
+from grading.checkpoints.leases import judge_critical, judge_once, judge_rehearsed
+
+
+@prediction(
+    "m.provision.minutes_guess",
+    about={"subject": "model.plan"},
+    title="Predict how many minutes of the lease set-up takes on a real node",
+    between=(0.1, 24 * 60),
+    show=lambda minutes: f"{minutes:.0f} min",
+)
+def planned_minutes(entries: list[dict]) -> float | None:
+    """Return the plan's minutes, independent steps side by side."""
+    seen = last_seen(entries, "model.plan")
+    return None if seen is None else seen["total_s"] / 60
+
+
+@checkpoint(
+    "m.provision.critical",
+    points=2,
+    title="Name the steps that decide how long set-up takes",
+    hint="Begin at the end: which of the steps that it needs is done last? Then the same for that one.",
+)
+def critical(entries: list[dict]) -> Verdict:
+    """Judge the critical path against the plan that was shown."""
+    return judge_critical(entries, "model", "m.provision.critical")
+
+
+@checkpoint(
+    "m.provision.rehearsed",
+    title="Tell the checks that really ran from those that were rehearsed",
+    hint="`seen['checks']` has each check with its outcome.",
+)
+def rehearsed(entries: list[dict]) -> Verdict:
+    """Judge the checks that only played their part."""
+    return judge_rehearsed(entries, "model", "m.provision.rehearsed")
+
+
+@checkpoint(
+    "m.provision.once",
+    points=2,
+    title="Run the steps twice, and count what the site holds under your name",
+    hint="`seen['held']` is what the site says after the second run.",
+)
+def once(entries: list[dict]) -> Verdict:
+    """Judge that two runs left one of everything."""
+    return judge_once(entries, "model", "m.provision.once")

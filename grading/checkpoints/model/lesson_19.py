@@ -1,0 +1,28 @@
+"""Release: what a deletion leaves behind, and nothing left at the end."""
+
+from __future__ import annotations
+
+from grading.checkpoints import Verdict, checkpoint, prediction
+from grading.checkpoints.leases import LEFT_CHOICES, judge_release, left_after_deletion
+
+
+@prediction(
+    "m.release.left_guess",
+    about={"subject": "model.after_delete"},
+    title="Predict what python-chi's deletion of a server leaves behind",
+    choices=LEFT_CHOICES,
+)
+def left(entries: list[dict]) -> str | None:
+    """Return what the site still listed."""
+    return left_after_deletion(entries, "model")
+
+
+@checkpoint(
+    "m.release.hours",
+    points=3,
+    title="Give everything back, and say how many hours of the block others can have",
+    hint="`datetime.fromisoformat(text)` makes a moment of a text; the difference of two has `total_seconds()`.",
+)
+def hours(entries: list[dict]) -> Verdict:
+    """Judge that nothing is left, and the hours given back."""
+    return judge_release(entries, "model", "m.release.hours")
