@@ -1,0 +1,145 @@
+# %% [markdown]
+# # Release
+#
+# The experiments are done, the figures are in your ledger, and the node is still yours: for an hour or two, or until
+# somebody remembers it. One course of 191 students used 186,692 hours of machines in a term, about 250 dollars a student
+# at a cloud's prices. Part of that computed nothing. It had been forgotten.
+#
+# At GourmetGram the manager would find it on the bill. On Chameleon a classmate finds it in the planner, as a red block.
+#
+# ## You will do
+#
+# Give the machine, its address and its lease back, and prove that nothing is left.
+#
+# ## You will learn
+#
+# - what a deletion deletes, and what it leaves behind;
+# - in which order things go, and why the lease goes last;
+# - how to find what you have forgotten.
+#
+# ## You need
+#
+# Ten minutes, the machine of lesson 09, and your results on this side. Whatever is on its disk is gone afterwards.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from chi import context, network, server
+from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from labs.workspace import ledger
+from provisioning import evidence, lab
+from provisioning.rehearsal.drills import site_clock
+from provisioning.spec import resource_name
+from provisioning.sweep import survey, table
+
+# %%
+name = resource_name("model")
+rung = lab.find_rung(lab.open_testbed, "model", name)
+testbed, clock = lab.open_testbed(rung.site), site_clock()
+lease_seen = ledger().observe("model.lease", evidence.of_lease(testbed, "model"))
+lease_seen["node"], lease_seen["status"], lease_seen["end"]
+
+# %% [markdown]
+# ## Predict
+#
+# You will delete the server with python-chi's own `delete()`. Its documentation says that this takes the server's
+# floating IPs with it. What will still count against your project afterwards? Choose one, as text: `nothing`, `lease`,
+# `floating IP`, `floating IP and lease`.
+
+# %% checkpoint="m.release.left_guess"
+predict("m.release.left_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### The server, by hand
+
+# %%
+context.use_site(rung.site)
+for found in server.list_servers():
+    if found.name == name:
+        found.delete()
+
+# %% [markdown]
+# A deletion is a request as well, and it returns before it is done. So we look until the server is gone, and then at
+# what remains.
+
+# %%
+while any(machine.name == name for machine in testbed.machines()):
+    clock.sleep(lab.poll_s())
+left = ledger().observe("model.after_delete", evidence.of_holdings(testbed, "model", clock.now()))
+left["held"]
+
+# %%
+reconcile("m.release.left_guess")
+
+# %% [markdown]
+# The list comes from the site itself. python-chi did ask for the deletion of the address, with a request that goes
+# nowhere, and it did not tell. The address is bound to nothing now; it serves nobody and is missing in the pool:
+
+# %%
+[(each["floating_ip_address"], each["port_id"]) for each in network.list_floating_ips()]
+
+# %% [markdown]
+# In a class that shares a project this is how the last student before a deadline gets "no floating IP left", with a
+# node, a lease and no way in.
+#
+# ### All of it
+#
+# `give_back` deletes what carries your name: server or container, floating IPs, volumes, and last of all the lease. The
+# order matters. While you have the lease, whatever failed before can be tried again. And nothing is believed to be gone
+# before the site no longer lists it.
+
+# %%
+for line in lab.give_back("model", testbed):
+    print(line)
+
+# %% [markdown]
+# ## Measure
+#
+# And now? An empty list is the evidence.
+
+# %%
+released = ledger().observe("model.release", evidence.of_holdings(testbed, "model", clock.now()))
+released["held"]
+
+# %% [markdown]
+# ## Checkpoint
+#
+# You stopped before the end of your block, and somebody else can have the rest. How many hours is that, from the moment
+# in the record above (`released["at"]`) to the lease's end (`lease_seen["end"]`)?
+
+# %% checkpoint="m.release.hours"
+hours_given_back = ...
+answer("m.release.hours", hours_given_back)
+
+# %%
+check("m.release.hours")
+
+# %%
+check("m.release.left_guess")
+
+# %%
+scoreboard("model")
+
+# %% [markdown]
+# ### Did you forget anything?
+#
+# You know of what you have made today. A *sweep* knows of the rest: it lists everything that carries the course's name
+# at the site, how old it is, and why it looks forgotten.
+
+# %%
+print(table(survey(testbed, clock.now())))
+
+# %% [markdown]
+# ## On your own
+#
+# - Run the cell with `give_back` again. Why is that no error?
+# - Make a mess in rehearsal: reserve and boot as in lessons 08 and 09, and delete the lease only. What does the sweep say?
+# - In a terminal, `python -m provisioning sweep --mine` looks at all sites. Make it the last command of each day on which
+#   you had a machine.
+#
+# Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any order.
