@@ -13,10 +13,8 @@ import base64
 import csv
 import io
 import json
-import os
 import shlex
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -37,8 +35,16 @@ from labs.serve.triton.environment import perf_analyzer
 _US = 1e-6
 
 
+#: A window that was longer is not made longer still when no request was answered in it.
+_LONGEST_WINDOW_S = 10.0
+
+
 class PerfAnalyzerError(RuntimeError):
     """perf_analyzer refused or found no server; the message ends with its own words."""
+
+
+class NoRequestInTimeError(PerfAnalyzerError):
+    """No request was answered within a window: the model is slower than that."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,7 @@ class Analysis:
         for name, dims in self.shapes:
             found += ["--shape", f"{name}:{','.join(map(str, dims))}"]
         found += ["--shared-memory", "system"] if self.shared_memory else []
-        # Left alone it repeats windows until three agree, and gives up without a result where others use the machine too.
+        # Left alone it repeats windows until three agree, and gives up without a result on a busy machine.
         # The record keeps the samples, and their interval says how much they vary.
         return [*found, "-p", str(round(self.window_s * 1000)), "-s", "999"]
 
@@ -115,6 +121,19 @@ def analyze(
         PerfAnalyzerError: It did not get a result.
         TritonUnavailableError: There is no perf_analyzer for this machine.
     """
+    try:
+        return _analyze(triton, target, analysis, option, within_s, on_progress)
+    except NoRequestInTimeError:
+        if analysis.window_s > _LONGEST_WINDOW_S:
+            raise
+    # Nobody can know a slow model's window beforehand.
+    longer = replace(analysis, window_s=analysis.window_s * 3)
+    return analyze(triton, target, longer, option=option, within_s=within_s, on_progress=on_progress)
+
+
+def _analyze(
+    triton: Triton, target: Target, analysis: Analysis, option: str, within_s: float, on_progress: OnProgress
+) -> Measurement:
     address = triton.grpc if analysis.protocol == "grpc" else triton.http
     read = triton_counters(triton.url, analysis.model)
     with tempfile.TemporaryDirectory() as folder:
@@ -185,21 +204,6 @@ def parse_export(text: str) -> tuple[list[tuple[float, float, float, int]], floa
     return rows, (bounds[-1] - bounds[0]) * 1e-9
 
 
-def put_on_path() -> Path:
-    """Let ``perf_analyzer`` be typed as it is, in this notebook's ``!`` lines and in a terminal; return the program.
-
-    A link goes beside the running Python, where a terminal of the course's environment looks.
-    """
-    program = perf_analyzer()
-    link = Path(sys.executable).parent / "perf_analyzer"
-    if not link.exists() and os.access(link.parent, os.W_OK):
-        link.unlink(missing_ok=True)
-        link.symlink_to(program)
-    if str(link.parent) not in os.environ.get("PATH", "").split(os.pathsep):
-        os.environ["PATH"] = f"{link.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return program
-
-
 def _run(command: list[str], target: Target, within_s: float, analysis: Analysis, on_progress: OnProgress):
     """Run the program under a sampler; return what was sampled, and the processor seconds that it took."""
     begin_s, usual_s = time.monotonic(), analysis.window_s * 3
@@ -224,6 +228,7 @@ def _run(command: list[str], target: Target, within_s: float, analysis: Analysis
         said.seek(0)
         text = said.read()
     if process.returncode != 0:
-        raise PerfAnalyzerError(f"perf_analyzer ended with status {process.returncode}:\n{text.strip()[-1200:]}")
+        kind = NoRequestInTimeError if "No valid requests recorded" in text else PerfAnalyzerError
+        raise kind(f"perf_analyzer ended with status {process.returncode}:\n{text.strip()[-1200:]}")
     on_progress(1.0, f"perf_analyzer, {analysis.concurrency} at once, done")
     return usage, sum(usage.sender_cores) * (usage.offsets_s[-1] / len(usage.offsets_s) if usage.offsets_s else 0.0)

@@ -9,6 +9,7 @@ models that the server runs get that numpy first, and Pillow, torch and ONNX Run
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import sysconfig
@@ -104,6 +105,21 @@ def perf_analyzer(on_progress: OnProgress = silent) -> Path:
     return _packages(ensure(PERF_ANALYZER, on_progress)) / "perf_analyzer" / "bin" / "perf_analyzer"
 
 
+def put_on_path() -> Path:
+    """Let ``perf_analyzer`` be typed as it is, in this notebook's ``!`` lines and in a terminal; return the program.
+
+    A link goes beside the running Python, where a terminal of the course's environment looks.
+    """
+    program = perf_analyzer()
+    link = Path(sys.executable).parent / "perf_analyzer"
+    if not link.exists() and os.access(link.parent, os.W_OK):
+        link.unlink(missing_ok=True)
+        link.symlink_to(program)
+    if str(link.parent) not in os.environ.get("PATH", "").split(os.pathsep):
+        os.environ["PATH"] = f"{link.parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    return program
+
+
 def require_platform(
     spec: EnvironmentSpec,
     *,
@@ -118,8 +134,8 @@ def require_platform(
     """
     if (system, machine) != ("Linux", "x86_64"):
         raise TritonUnavailableError(
-            f"NVIDIA builds {spec.name} for x86-64 Linux, and this is {system} on {machine}: run it "
-            "in NVIDIA's container instead (docker compose -f provisioning/node/p100/compose.yaml up triton), or take an x86-64 Linux machine"
+            f"NVIDIA builds {spec.name} for x86-64 Linux, and this is {system} on {machine}: take such a "
+            "machine, or run it in NVIDIA's container (docker compose -f provisioning/node/p100/compose.yaml up triton)"
         )
     name, version = libc or platform.libc_ver()
     oldest = OLDEST_GLIBC[spec.name]

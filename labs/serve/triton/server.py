@@ -71,9 +71,11 @@ class LocalTriton(Triton):
         with self.log_path.open("rb") as file:
             file.seek(mark)
             told = reasons_in(file.read().decode(errors="replace"))
-        # Triton often answers 'failed to poll' or repeats a Python traceback; its log has the line that matters.
-        text = told[-1] if told and ("poll" in reason or len(reason) < 60) else reason
-        return f"{name} was not loaded: {text.strip()}{_advice(text)}"
+        # Triton answers a broken file with 'failed to read' or 'failed to poll'; its log has the line that matters.
+        vague = "poll" in reason or "failed to read text proto" in reason
+        text = told[-1] if vague and told else re.sub(r"^load failed for model .*? state: ", "", reason)
+        text = text.strip().rstrip(";")
+        return f"{name} was not loaded: {text}{_advice(text)}"
 
     def __enter__(self) -> LocalTriton:
         return self
@@ -134,13 +136,16 @@ def running(models: Iterable[ModelFolder], **how: object) -> Iterator[LocalTrito
 
 
 def reasons_in(log: str) -> list[str]:
-    """Return what Triton's log complains about, without times and places."""
-    found = []
+    """Return what a piece of Triton's log complains about, without times and places, the most telling last."""
+    found, parsing = [], []
     for line in log.splitlines():
+        parse = re.search(r"Error parsing text-format \S+: (.*)$", line)
         match = re.match(r'[EW]\d{4} \S+ \d+ \S+\] "?(.*?)"?$', line)
-        if match and not re.match(r"failed to load|Unable to allocate pinned|CudaDriver|DCGM", match[1]):
+        if parse:
+            parsing.append(f"config.pbtxt, line:column {parse[1]}")
+        elif match and not re.search(r"^failed to load|CUDA|Cuda|DCGM", match[1]):
             found.append(re.sub(r"^Poll failed for model directory '[^']*': ", "", match[1]))
-    return found
+    return found + parsing
 
 
 def _launch(
@@ -225,12 +230,12 @@ def _ended(triton: LocalTriton) -> str:
 def _advice(text: str) -> str:
     """Return what to do about a reason, where it is one of the usual ones."""
     for sign, advice in (
-        ("Error parsing text-format", " Look at config.pbtxt at this line and column."),
+        ("line:column", " Field names are those of Triton's ModelConfig."),
         ("failed to open text file", " The model has no config.pbtxt."),
         ("ModuleNotFoundError", " The Python that runs Triton's models lacks this package: 'make setup' installs it."),
         (
             "unable to find backend",
-            " The backends here are 'python' and 'onnxruntime'; look at `backend` in config.pbtxt.",
+            " The backends here are 'python' and 'onnxruntime': mend `backend` in config.pbtxt.",
         ),
     ):
         if sign in text:

@@ -1,0 +1,192 @@
+"""The Triton table of this machine: bare ONNX Runtime, the same model behind Triton, and what each setting brings.
+
+    python -m tests.benchmarks.triton [--only bar]
+
+Bare ONNX Runtime gets as many threads as the server's copies have together, and the better of its two ways of using
+them (several sessions, or one with several threads) counts. The client runs on the same processors, so its share is
+included.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import typer
+
+from labs import assets
+from labs.load.perf_analyzer import Analysis, analyze, write_input_data
+from labs.load.served import triton_target
+from labs.load.triton import image_inputs, tensor_inputs
+from labs.machine import fingerprint
+from labs.machine.fingerprint import usable_cpu_count
+from labs.models import load_mobilenet_v2
+from labs.optimize.export import export_onnx
+from labs.results import Measurement
+from labs.results.format import milliseconds, rate
+from labs.serve.triton import catalogue
+from labs.serve.triton.catalogue import ModelFolder, copies
+from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.server import LocalTriton, running
+
+#: What the issue asks of the ONNX path: its throughput at saturation over bare ONNX Runtime's, with equal threads.
+BAR, AIM = 0.80, 0.90
+
+#: What it asks of a change: seconds until the model is ready again.
+CHANGE_WITHIN_S = 3.0
+
+_SHAPE = (("input", (3, 224, 224)),)
+_BATCHING = {"max_queue_delay_us": 500, "preferred_batch_sizes": (4, 8)}
+
+
+def bare(model: Path, sessions: int, threads: int, batch_size: int, seconds: float = 2.0) -> float:
+    """Return pictures a second of sessions that run side by side, with nothing around them."""
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    made = [ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"]) for _ in range(sessions)]
+    feed = {"input": np.random.default_rng(0).normal(size=(batch_size, 3, 224, 224)).astype(np.float32)}
+    for session in made:
+        session.run(None, feed)
+    counts, end_s = [0] * sessions, time.perf_counter() + seconds
+
+    def work(index: int) -> None:
+        while time.perf_counter() < end_s:
+            made[index].run(None, feed)
+            counts[index] += batch_size
+
+    workers = [threading.Thread(target=work, args=(index,)) for index in range(sessions)]
+    begin_s = time.perf_counter()
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    return sum(counts) / (time.perf_counter() - begin_s)
+
+
+def best_bare(model: Path, cores: int, batch_sizes: tuple[int, ...] = (1, 4, 8), seconds: float = 1.5) -> float:
+    """Return the best rate of bare ONNX Runtime on so many processors, however it is asked."""
+    ways = {(cores, 1), (1, cores)}
+    return max(bare(model, sessions, threads, size, seconds) for sessions, threads in ways for size in batch_sizes)
+
+
+def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int = 3) -> pd.DataFrame:
+    """Return the bar: bare ONNX Runtime and Triton in turns, so that a busy minute hits both."""
+    target = triton_target(triton, folder, tensor_inputs(np.zeros((1, 3, 224, 224), np.float32)))
+    cores, ratios, rows = usable_cpu_count(), [], []
+    for _ in range(rounds):
+        alone = best_bare(model, cores)
+        # Requests of four pictures: what a service that sits before Triton sends, and what the bare sessions get too.
+        asked = Analysis(folder.name, 2 * cores, 4, shapes=_SHAPE, shared_memory=True, window_s=1.0)
+        record = analyze(triton, target, asked, option="bar")
+        served = 4 * record.throughput_rps.value
+        ratios.append(served / alone)
+        rows.append({"bare ONNX Runtime": rate(alone), "Triton": rate(served), "ratio": f"{ratios[-1]:.3f}"})
+    middle = float(np.median(ratios))
+    rows.append({"ratio": f"{middle:.3f}", "bar": f"{BAR}", "met": "yes" if middle >= BAR else "no"})
+    return pd.DataFrame(rows).fillna("")
+
+
+def row(record: Measurement, what: str) -> dict:
+    """Return one line of the table."""
+    side = record.load.server
+    return {
+        "": what,
+        "at once": record.concurrency,
+        "batch": record.batch_size,
+        "pictures/s": f"{record.batch_size * record.throughput_rps.value:.0f}",
+        "p50": milliseconds(record.percentile(50)),
+        "p99": milliseconds(record.percentile(99)),
+        "queue": milliseconds(side.queue_s) if side else "",
+        "compute": milliseconds(side.compute_s) if side else "",
+    }
+
+
+def rows(triton: LocalTriton, folders: dict[str, ModelFolder], images: list[bytes], input_data: Path) -> Iterator[dict]:
+    """Yield the table's lines: the Python model, batches, dynamic batching, instances, ensemble, ONNX."""
+
+    def run(name: str, what: str, concurrency: int, batch_size: int = 1, network: Path | None = None) -> dict:
+        takes_images = name != "food_classifier_onnx"
+        contents = image_inputs(images) if takes_images else tensor_inputs(np.zeros((1, 3, 224, 224), np.float32))
+        target = triton_target(triton, folders[name], contents, network=network)
+        given = {"input_data": input_data} if takes_images else {"shapes": _SHAPE}
+        asked = Analysis(name, concurrency, batch_size, window_s=0.7, **given)
+        return row(analyze(triton, target, asked, option=name), what)
+
+    def settle(name: str, **changes: object) -> float:
+        folders[name] = ModelFolder(folders[name].settings.but(**changes), folders[name].files)
+        return triton.change(folders[name].settings).ready_after_s
+
+    for concurrency in (1, 8, 16):
+        yield run("food_classifier", "Python backend, torch", concurrency)
+    yield run("food_classifier", "requests of 16 pictures", 1, 16)
+    settle("food_classifier", dynamic_batching=_BATCHING)
+    yield run("food_classifier", "dynamic batching", 8)
+    for count in (2, 4):
+        settle("food_classifier", instances=copies(count))
+        yield run("food_classifier", f"dynamic batching, {count} copies", 8)
+    settle("food_classifier", instances=copies(1), dynamic_batching=None)
+    network = folders["food_classifier_onnx"].files["model.onnx"]
+    yield run("food_classifier_ensemble", "ensemble with ONNX Runtime", 8, network=network)
+    for count in (1, 2, 4):
+        took_s = settle("food_classifier_onnx", instances=copies(count), dynamic_batching=_BATCHING)
+        yield run("food_classifier_onnx", f"ONNX backend, {count} copies (ready after {took_s:.1f} s)", 8)
+
+
+@contextlib.contextmanager
+def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], Path]]:
+    """Yield a server with all models, their folders by name, and the ONNX file."""
+    weights = assets.model(assets.DEFAULT_MODEL)
+    model = export_onnx(load_mobilenet_v2(weights), folder / "food11.onnx")
+    made = [
+        catalogue.food_classifier(weights),
+        catalogue.food_classifier_onnx(
+            model, instances=copies(usable_cpu_count()), dynamic_batching={"max_queue_delay_us": 0}
+        ),
+        catalogue.food_preprocess(instances=copies(2)),
+        catalogue.food_label(),
+        catalogue.food_ensemble(),
+    ]
+    with running(made, repository=ModelRepository(folder / "models")) as triton:
+        yield triton, {one.name: one for one in made}, model
+
+
+def tables(
+    only: str = "", report: Callable[[float, str], None] = lambda done, text: None
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield titled tables, each as soon as it is there."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        photos = sorted((assets.dataset("food11-mini") / "evaluation").rglob("*.jpg"))[:16]
+        images = [path.read_bytes() for path in photos]
+        with served(folder) as (triton, folders, model):
+            if only in ("", "bar"):
+                report(0.1, "bare ONNX Runtime against Triton")
+                yield (
+                    "Triton's ONNX path against bare ONNX Runtime, equal threads",
+                    bar_table(triton, folders["food_classifier_onnx"], model),
+                )
+            if only in ("", "table"):
+                found = []
+                for line in rows(triton, folders, images, write_input_data(folder / "input.json", images)):
+                    report(0.2 + 0.06 * len(found), line[""])
+                    found.append(line)
+                yield "Triton under perf_analyzer", pd.DataFrame(found)
+
+
+def main(only: str = typer.Option("", help="'bar' or 'table' for one of them alone.")) -> None:
+    """Print the tables; about two minutes on two cores."""
+    print(f"Machine: {fingerprint().label}", flush=True)
+    for title, table in tables(only):
+        print(f"\n{title}\n{'-' * len(title)}\n{table.to_string(index=False)}", flush=True)
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,148 @@
+"""Repositories on disk, statistics as data, and machines that cannot run the server."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labs.serve.triton import catalogue, environment
+from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
+from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.server import reasons_in
+from labs.serve.triton.statistics import parse_statistics, statistics_table
+from labs.workspace import PROJECT_DIR
+
+
+def test_a_model_carries_the_courses_own_recipe(tmp_path, weights):
+    """Byte for byte, so that no copy can drift; and the weights under the name that the model looks for."""
+    repository = ModelRepository(tmp_path)
+    repository.write([catalogue.food_classifier(weights)])
+    folder = tmp_path / "food_classifier" / "1"
+    for name in ("labels.py", "preprocess.py", "models.py"):
+        assert (folder / "labs" / name).read_bytes() == (PROJECT_DIR / "labs" / name).read_bytes()
+    assert (folder / "model.safetensors").stat().st_size == weights.stat().st_size
+    assert repository.names() == ["food_classifier"]
+
+
+def test_the_recipe_that_travels_needs_nothing_of_the_course(tmp_path, weights):
+    """NVIDIA's container has no course: what lies in the folder is enough, beside numpy, Pillow and torch."""
+    ModelRepository(tmp_path).write([catalogue.food_classifier(weights)])
+    folder = tmp_path / "food_classifier" / "1"
+    packages = Path(pytest.__file__).parents[1]
+    code = (
+        f"import sys; sys.path[:0] = [{str(folder)!r}]; sys.path.append({str(packages)!r})\n"
+        "import labs.preprocess, labs.labels, labs.models\n"
+        f"assert labs.__file__.startswith({str(folder)!r})\n"
+        "print(sorted(name for name in sys.modules if name.startswith('labs.')))"
+    )
+    # Without site, the course's editable install is not on the path.
+    done = subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "['labs.labels', 'labs.models', 'labs.preprocess']", done.stderr
+
+
+def test_ensembles_come_last(tmp_path):
+    """They can only be loaded when their steps are."""
+    repository = ModelRepository(tmp_path)
+    repository.write([catalogue.food_ensemble(), catalogue.food_preprocess(), catalogue.food_label()])
+    assert repository.names()[-1] == "food_classifier_ensemble"
+    assert (tmp_path / "food_classifier_ensemble" / "1").is_dir()
+
+
+def test_a_model_without_its_file_is_not_written(tmp_path):
+    """The error names the file, before a server trips over it."""
+    with pytest.raises(FileNotFoundError, match=r"food_classifier_onnx needs .*nowhere\.onnx: run the lesson"):
+        ModelRepository(tmp_path).write([catalogue.food_classifier_onnx(tmp_path / "nowhere.onnx")])
+    with pytest.raises(FileNotFoundError, match="no model 'x'"):
+        ModelRepository(tmp_path).config("x")
+
+
+def _entry(requests: int, runs: dict[int, int]) -> dict:
+    batches = [
+        {
+            "batch_size": size,
+            "compute_input": {"count": count, "ns": 1000 * count},
+            "compute_infer": {"count": count, "ns": 2_000_000 * size * count},
+            "compute_output": {"count": count, "ns": 500 * count},
+        }
+        for size, count in runs.items()
+    ]
+    return {
+        "name": "m",
+        "inference_count": requests,
+        "execution_count": sum(runs.values()),
+        "inference_stats": {
+            "success": {"count": requests, "ns": 9},
+            "fail": {"count": 1, "ns": 9},
+            "queue": {"count": requests, "ns": 3_000_000 * requests},
+            "compute_input": {"count": requests, "ns": 1000 * requests},
+            "compute_infer": {"count": requests, "ns": 2_000_000 * requests},
+            "compute_output": {"count": requests, "ns": 500 * requests},
+        },
+        "batch_stats": batches,
+    }
+
+
+def test_statistics_become_seconds_by_batch_size():
+    """Nanoseconds summed over requests become seconds; a batch's mean is over its executions."""
+    found = parse_statistics(_entry(10, {4: 2, 1: 2}))
+    assert (found.requests, found.failures, found.executions, found.mean_batch) == (10, 1, 4, 2.5)
+    assert found.mean_queue_s == pytest.approx(3e-3)
+    assert found.mean_compute_s == pytest.approx(2.0015e-3)
+    assert [one.batch_size for one in found.batches] == [1, 4]
+    assert found.batches[1].mean_infer_s == pytest.approx(8e-3)
+    assert statistics_table(found)["share"].tolist() == [0.5, 0.5]
+
+
+def test_the_difference_of_two_readings_is_what_happened_in_between():
+    """Also by batch size; a reading that went backwards means that the model was loaded anew."""
+    early, late = parse_statistics(_entry(4, {1: 4})), parse_statistics(_entry(10, {1: 4, 3: 2}))
+    run = late.since(early)
+    assert (run.requests, run.executions, run.mean_batch) == (6, 2, 3.0)
+    assert [(one.batch_size, one.executions) for one in run.batches] == [(3, 2)]
+    assert early.since(late) == early
+    assert parse_statistics({"name": "fresh"}).mean_batch == 0
+
+
+@pytest.mark.parametrize(
+    ("spec", "where", "says"),
+    [
+        (SERVER, {"system": "Darwin", "machine": "arm64"}, "this is Darwin on arm64.*container.*compose"),
+        (SERVER, {"libc": ("glibc", "2.31")}, r"tritonserver needs glibc 2\.35 and this system has glibc 2\.31"),
+        (PERF_ANALYZER, {"libc": ("glibc", "2.36")}, r"perf-analyzer needs glibc 2\.38"),
+        (SERVER, {"libc": ("", "")}, "another C library"),
+    ],
+)
+def test_a_machine_without_a_wheel_is_told_what_to_do(spec, where, says):
+    """The message says why, and what to do instead."""
+    with pytest.raises(TritonUnavailableError, match=says):
+        require_platform(spec, **{"system": "Linux", "machine": "x86_64", **where})
+
+
+def test_a_python_without_a_shared_library_is_told_how_to_get_one(monkeypatch):
+    """Triton's stub loads libpython; a static Python gets the packages that bring it."""
+    monkeypatch.setattr(environment.sysconfig, "get_config_var", lambda name: None)
+    monkeypatch.setattr(environment.sys, "base_prefix", "/nowhere")
+    with pytest.raises(TritonUnavailableError, match=r"libpython3\.11\.so.*apt install libpython3\.11"):
+        environment.python_library_folder()
+
+
+def test_a_log_gives_its_reasons_without_its_noise():
+    """Times, places and the missing GPU are left out; a parse error comes last, with line and column."""
+    log = (
+        'E1125 03:00:52.1 1 server.cc:241] "CudaDriverHelper has not been initialized."\n'
+        'I1125 03:00:52.1 1 x.cc:1] "loading"\n'
+        "[libprotobuf ERROR /a/b.cc:337] Error parsing text-format inference.ModelConfig: 3:15: no field x.\n"
+        "E1125 03:00:53.1 1 model_repository_manager.cc:1460] \"Poll failed for model directory 'm': failed to read\"\n"
+    )
+    assert reasons_in(log) == ["failed to read", "config.pbtxt, line:column 3:15: no field x."]
+
+
+def test_the_containers_server_is_the_wheels():
+    """The compose file runs 24.10, which is Triton 2.51, in explicit model control, like the launcher."""
+    text = (PROJECT_DIR / "provisioning" / "node" / "p100" / "compose.yaml").read_text()
+    assert re.search(r"tritonserver:24\.10-py3", text)
+    assert "--model-control-mode=explicit" in text

@@ -1,0 +1,234 @@
+"""The real server: it says what torch says, honours its settings, and serves on whatever is done to it."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import psutil
+import pytest
+from tritonclient.utils import InferenceServerException
+
+from labs.backends import BackendSpec
+from labs.labels import CLASS_NAMES
+from labs.load import closed_loop, image_inputs
+from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, write_input_data
+from labs.load.served import triton_target
+from labs.preprocess import load_image, softmax, to_input
+from labs.serve.triton.catalogue import copies
+from labs.serve.triton.control import TritonError
+from labs.serve.triton.environment import perf_analyzer
+from tests.labs.serve.triton.clients import classify, logits
+
+#: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
+TOLERANCE = 2e-4
+
+pytestmark = pytest.mark.xdist_group("triton")
+
+
+def count_processes(triton) -> int:
+    """Return how many processes the server and its models are."""
+    return len(psutil.Process(triton.pid).children(recursive=True))
+
+
+def comes_true(asked: Callable[[], bool], within_s: float = 60.0) -> bool:
+    """Return whether something becomes true within some time."""
+    end_s = time.monotonic() + within_s
+    while not asked() and time.monotonic() < end_s:
+        time.sleep(0.05)
+    return asked()
+
+
+@pytest.fixture(scope="module")
+def inputs(pictures) -> np.ndarray:
+    """Return the pictures as the network's inputs."""
+    return np.stack([to_input(load_image(one)) for one in pictures])
+
+
+@pytest.fixture(scope="module")
+def expected(weights, inputs) -> np.ndarray:
+    """Return torch's probabilities, with the one recipe and the one softmax."""
+    with BackendSpec("torch", str(weights), {"intra_op_threads": 1}).build() as torch:
+        return softmax(torch.predict(inputs))
+
+
+@pytest.mark.parametrize("model", ["food_classifier", "food_classifier_ensemble"])
+def test_models_that_take_pictures_agree_with_torch(triton, pictures, expected, model):
+    """One request of six pictures: names and probabilities are torch's."""
+    labels, probs = classify(triton, model, pictures)
+    assert labels == [CLASS_NAMES[index] for index in expected.argmax(axis=1)]
+    assert np.abs(probs - expected.max(axis=1)).max() < TOLERANCE
+
+
+def test_the_onnx_backend_agrees_with_torch_and_onnx_runtime(triton, onnx_path, inputs, expected):
+    """The whole distribution, not only its top; and the same bits as ONNX Runtime by itself gives, but for rounding."""
+    served = logits(triton, "food_classifier_onnx", inputs)
+    assert np.abs(softmax(served) - expected).max() < TOLERANCE
+    with BackendSpec("onnxruntime", str(onnx_path), {"intra_op_threads": 1}).build() as alone:
+        assert np.abs(served - alone.predict(inputs)).max() < 1e-3
+
+
+def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
+    """Six senders at once, batched by the server: each gets the answer to its own picture."""
+    before = triton.statistics("food_classifier_onnx").executions, triton.statistics("food_classifier").executions
+    names = ["food_classifier", "food_classifier_ensemble"]
+    with ThreadPoolExecutor(12) as senders:
+        asked = [senders.submit(classify, triton, name, [one]) for name in names for one in pictures]
+    top = expected.argmax(axis=1).tolist()
+    assert [one.result()[0] for one in asked] == [[CLASS_NAMES[index]] for index in (*top, *top)]
+    after = triton.statistics("food_classifier_onnx").executions, triton.statistics("food_classifier").executions
+    # Twelve requests, and fewer runs: dynamic batching and the concatenation are at work.
+    assert sum(after) - sum(before) < 12
+
+
+def test_a_bad_picture_spoils_only_its_own_request(triton, pictures, expected):
+    """Batched with good ones, it is refused with a reason, and the others are answered."""
+    with ThreadPoolExecutor(6) as senders:
+        asked = [senders.submit(classify, triton, "food_classifier", [one]) for one in (*pictures[:4], b"no picture")]
+    assert [one.result()[0][0] for one in asked[:4]] == [CLASS_NAMES[index] for index in expected.argmax(axis=1)[:4]]
+    with pytest.raises(InferenceServerException, match="cannot decode"):
+        asked[4].result()
+
+
+def test_text_that_is_not_base64_is_refused_with_a_reason(triton):
+    """The reason names the input and what it should hold."""
+    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": ["%%%"]}]}
+    for model in ("food_classifier", "food_palette", "food_classifier_ensemble"):
+        with pytest.raises(TritonError, match="INPUT_IMAGE is not base64"):
+            triton.infer(model, body)
+
+
+def test_the_palette_names_the_colours_of_a_picture(triton):
+    """A picture of two colours, three to one: their names, in that order."""
+    import base64
+    import io
+
+    from PIL import Image
+
+    image = Image.new("RGB", (80, 80), (250, 0, 0))
+    image.paste((0, 0, 200), (0, 0, 80, 20))
+    image.save(content := io.BytesIO(), "PNG")
+    text = base64.b64encode(content.getvalue()).decode()
+    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]}]}
+    colours, shares = (one["data"] for one in triton.infer("food_palette", body)["outputs"])
+    assert {"#fa0000", "#0000c8"} <= set(colours)
+    assert sum(shares) == pytest.approx(1)
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_it_listens_on_loopback_only(triton):
+    """Nobody asked for the network."""
+    family = psutil.Process(triton.pid).children(recursive=True)
+    listening = [one for child in family for one in child.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
+    assert len(listening) >= 3
+    assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}
+
+
+def test_a_change_is_served_within_seconds_and_keeps_the_old_figures(triton, folders, pictures):
+    """Two copies instead of one: the diff says so, a second process is there, and the statistics of before are kept."""
+    settings = folders["food_classifier_onnx"].settings
+    classify(triton, "food_classifier_ensemble", pictures)
+    processes = count_processes(triton)
+    change = triton.change(settings.but(instances=copies(2), intra_op_threads=2))
+    assert "+  { count: 2 kind: KIND_CPU }" in change.diff.splitlines()
+    assert change.before.requests > 0
+    assert change.after.requests == 0
+    # The old copy ends when it has answered what it held.
+    assert comes_true(lambda: count_processes(triton) == processes + 1)
+    assert triton.config("food_classifier_onnx")["instance_group"][0]["count"] == 2
+    assert triton.changes[-1] is change
+    assert triton.change(settings).diff
+
+
+def test_a_change_under_load_loses_no_request(triton, folders, pictures):
+    """Four senders go on while the model is loaded anew: the old one answers until the new one is ready."""
+    folder = folders["food_classifier_onnx"]
+    contents = [{"input": to_input(load_image(pictures[0]))[None]}]
+    target = triton_target(triton, folder, contents)
+    begun, found = threading.Event(), []
+    loaded = threading.Thread(
+        target=lambda: found.append(
+            closed_loop(target, concurrency=4, duration_s=4, option="x", on_snapshot=lambda _: begun.set())
+        )
+    )
+    loaded.start()
+    assert begun.wait(60)
+    triton.change(folder.settings.but(max_batch_size=8))
+    loaded.join()
+    assert not found[0].load.failures
+    assert len(found[0].samples) > 4
+    triton.change(folder.settings)
+
+
+def test_a_broken_configuration_is_explained_and_the_old_one_serves_on(triton, pictures):
+    """The error says what and where; the model still answers, from the configuration that it had."""
+    good = triton.repository.config("food_label")
+    triton.repository.write_config("food_label", good.replace("max_batch_size", "max_batch_sise"))
+    try:
+        with pytest.raises(
+            TritonError, match=r"food_label was not loaded.*config\.pbtxt, line:column 3:15.*max_batch_sise"
+        ):
+            triton.load("food_label")
+        assert classify(triton, "food_classifier_ensemble", pictures[:1])[0]
+    finally:
+        triton.repository.write_config("food_label", good)
+
+
+def test_settings_that_the_server_refuses_are_taken_back_from_disk(triton, folders, pictures):
+    """An input that the ONNX file does not have: refused with the file's own names, and disk and server agree again."""
+    settings = folders["food_classifier_onnx"].settings
+    wrong = settings.but(inputs=(settings.inputs[0].but(name="pixels"),))
+    before = triton.repository.config(settings.name)
+    with pytest.raises(TritonError, match=r"names input 'pixels'.*inputs are: input"):
+        triton.change(wrong)
+    assert triton.repository.config(settings.name) == before
+    assert classify(triton, "food_classifier_ensemble", pictures[:1])[0]
+
+
+def test_a_missing_model_file_is_named(triton, onnx_path):
+    """The error names the file and the folder that it belongs into."""
+    path = triton.repository.folder / "food_classifier_onnx" / "1" / "model.onnx"
+    path.unlink()
+    try:
+        with pytest.raises(TritonError, match=r"no model\.onnx in food_classifier_onnx/1/"):
+            triton.load("food_classifier_onnx")
+    finally:
+        path.write_bytes(onnx_path.read_bytes())
+
+
+def test_lines_are_typed_as_the_field_types_them(triton, pictures, tmp_path):
+    """The two lines of every Triton tutorial, with few requests: each finds its model and prints a throughput."""
+    write_input_data(tmp_path / "input.json", pictures)
+    short = "--measurement-mode count_windows --measurement-request-count 10 -s 999"
+    for line in (
+        f"perf_analyzer -u {triton.http} -m food_classifier --input-data input.json -b 1 --concurrency-range 8 {short}",
+        f"perf_analyzer -u {triton.http} -m food_classifier_onnx -b 1 --shape input:3,224,224 {short}",
+    ):
+        command = [str(perf_analyzer()), *line.split()[1:]]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+        assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
+        assert "infer/sec" in done.stdout
+
+
+def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, folders, pictures, tmp_path):
+    """Raw latencies, a throughput that they fit, and the queue apart from the model; ready for the ledger."""
+    from labs.workspace import ledger
+
+    folder = folders["food_classifier"]
+    target = triton_target(triton, folder, image_inputs(pictures))
+    asked = Analysis(folder.name, 4, input_data=write_input_data(tmp_path / "input.json", pictures), window_s=0.4)
+    record = ledger().append(analyze(triton, target, asked, option="triton-python"))
+    assert record.concurrency == 4
+    assert record.load.server.infer_s > 0
+    assert record.load.server.executions > 0
+    assert sum(map(int, record.load.server.batches)) > 0
+    # Little's law: as many are under way as arrive a second, times the seconds that each takes.
+    in_flight = len(record.samples) / record.load.duration_s * np.mean(record.samples)
+    assert 2 < in_flight < 6
+    assert record.details["line"].startswith("perf_analyzer -u HOST:PORT -m food_classifier -b 1 --concurrency-range 4")
+    with pytest.raises(PerfAnalyzerError, match="nonsense"):
+        analyze(triton, target, Analysis("nonsense", window_s=0.3), option="x")
