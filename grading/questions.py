@@ -6,6 +6,7 @@ from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.course import NOTEBOOKS_DIR, Lesson, lessons
 from grading.solve import checkpoint_cells
+from grading.submission.by_hand import questions_of
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
@@ -29,7 +30,27 @@ def questions_page() -> str:
         of_lesson = sorted((one for one in public if one.id in asked), key=lambda one: asked.index(one.id))
         if of_lesson:
             lines += _section(lesson, of_lesson)
+        if lesson == lessons(part=lesson.part)[-1]:
+            lines += _by_hand(lesson.part)
     return "\n".join(lines) + "\n"
+
+
+def _by_hand(part: int) -> list[str]:
+    """Return the section on a part's questions that are answered in words, with what points are given for."""
+    asked = questions_of(part)
+    if not asked:
+        return []
+    points = sum(one.points for one in asked)
+    lines = [
+        "",
+        f"## Part {part}, read by a person ({_points(points)})",
+        "",
+        "Answered in words where the zip is handed in (`python -m grading submit`); no check can judge a sentence.",
+        "",
+    ]
+    for one in asked:
+        lines += [f"- {one.text} ({_points(one.points)})", *(f"  - {line}" for line in one.rubric)]
+    return lines
 
 
 def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:

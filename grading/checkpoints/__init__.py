@@ -1,10 +1,10 @@
 """Checkpoints: what each lesson asks for, judged from the ledger alone.
 
-Lessons use the five verbs ``predict``, ``answer``, ``check``, ``reconcile`` and ``scoreboard``. Authors of checkpoints
-use ``checkpoint``, ``prediction``, ``passed``, ``failed`` and ``unanswered``, and look evidence up with
-``grading.checkpoints.evidence``.
-"""
+Lessons use the verbs ``predict``, ``answer``, ``check``, ``reconcile``, ``scoreboard`` and ``hand_in``. Authors of
+checkpoints use ``checkpoint``, ``prediction``, ``passed``, ``failed`` and ``unanswered``, and look evidence up with
+``grading.checkpoints.evidence``."""
 
+from grading.checkpoints.handing_in import hand_in
 from grading.checkpoints.notebook import answer, check, predict, reconcile, scoreboard
 from grading.checkpoints.predictions import prediction
 from grading.checkpoints.registry import (
@@ -26,6 +26,7 @@ __all__ = [
     "check",
     "checkpoint",
     "failed",
+    "hand_in",
     "passed",
     "predict",
     "prediction",

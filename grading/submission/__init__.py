@@ -2,6 +2,7 @@
 
 from grading.submission.collect import Collection, collect
 from grading.submission.pack import pack
+from grading.submission.prepare import Prepared, prepare
 from grading.submission.preview import Preview, preview
 
-__all__ = ["Collection", "Preview", "collect", "pack", "preview"]
+__all__ = ["Collection", "Prepared", "Preview", "collect", "pack", "prepare", "preview"]

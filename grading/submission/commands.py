@@ -8,45 +8,28 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from grading.course import lessons
-from grading.submission.by_hand import questions_of
-from grading.submission.collect import collect
-from grading.submission.pack import pack
-from grading.submission.preview import Preview, preview
-from labs.workspace import workspace_dir
+from grading.submission.prepare import Prepared, prepare
+from grading.submission.preview import Preview
 
 
-def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Preview:
-    """Collect a part, check it as the grader will, write the zip, and say what is left to do.
+def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
+    """Write a part's zip, and say what the grader will find in it and what is left to do.
 
     Args:
         part: 1, 2 or 3.
         console: Where it is said.
-        target: The zip; ``submission-part-N.zip`` in the workspace when None.
+        target: The zip; in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
-
-    Raises:
-        ValueError: There is no such part.
     """
-    wanted = lessons(part=part)
-    if not wanted:
-        raise ValueError(f"there is no part {part}; the parts are {sorted({one.part for one in lessons()})}")
-    workspace = workspace or workspace_dir()
-    target = target or workspace / f"submission-part-{part}.zip"
-    collection = collect(wanted, workspace)
-    sha256 = pack(collection, part, target)
-    found = preview(target, wanted)
-    console.print(table_of(found))
-    said = [*collection.missing, *(f"{note.about}: {note.message}" for note in found.notes)]
-    _list(console, "Missing, or left out", said)
-    _list(console, "What does not fit together in your evidence", [str(one) for one in found.findings])
-    _list(
-        console,
-        "To be answered by hand, where you hand in the zip",
-        [f"{one.text} ({one.points} points)" for one in questions_of(part)],
-    )
-    console.print(f"[bold]{escape(str(target))}[/] ({target.stat().st_size / 1e6:.1f} MB) is ready to be handed in.")
-    console.print(f"sha256 {sha256}", style="dim")
+    found = prepare(part, target=target, workspace=workspace)
+    console.print(table_of(found.preview))
+    _list(console, "Missing, or left out", found.said)
+    _list(console, "What does not fit together in your evidence", [str(one) for one in found.preview.findings])
+    asked = [f"{one.text} ({one.points} points)" for one in found.questions]
+    _list(console, "To be answered by hand, where you hand in the zip", asked)
+    size_mb = found.path.stat().st_size / 1e6
+    console.print(f"\n[bold]{escape(str(found.path))}[/] ({size_mb:.1f} MB) is ready to be handed in.")
+    console.print(f"sha256 {found.sha256}", style="dim")
     return found
 
 
@@ -63,7 +46,7 @@ def table_of(found: Preview) -> Table:
     return table
 
 
-def _list(console: Console, title: str, lines: list[str]) -> None:
+def _list(console: Console, title: str, lines: list[str] | tuple[str, ...]) -> None:
     if lines:
         console.print(f"\n[bold]{title}[/]")
         for line in lines:

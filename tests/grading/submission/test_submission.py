@@ -1,0 +1,140 @@
+"""Handing in: the zip holds what the grader reads, the same bytes each time, and says beforehand what is missing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from grading.__main__ import app
+from grading.course import lessons
+from grading.grade import Setup, grade
+from grading.questions import questions_page
+from grading.submission import prepare
+from grading.submission.button import HandIn
+from grading.submission.by_hand import QUESTIONS
+from grading.submission.commands import submit
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> Path:
+    """Return a workspace with a recorded ledger, one of its models, and files that are nobody's business."""
+    folder = tmp_path / "mine"
+    (folder / "models").mkdir(parents=True)
+    (folder / "ledger.jsonl").write_bytes(gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()))
+    shutil.copy(FIXTURES / "int8-static-qdq.onnx", folder / "models")
+    (folder / "models" / "int8-dynamic.onnx").write_bytes(b"changed since")
+    (folder / "models" / "private.onnx").write_bytes(b"measured nowhere")
+    (folder / "models" / "weights.pth").write_bytes(b"pickle")
+    (folder / ".token").write_text("secret")
+    return folder
+
+
+def test_the_zip_holds_the_allow_list_and_its_hashes(filled: Path):
+    """Notebooks, ledger, the models that records name; a manifest over them; nothing else of the workspace."""
+    made = prepare(1, workspace=filled)
+    with zipfile.ZipFile(made.path) as archive:
+        names = set(archive.namelist())
+        manifest = json.loads(archive.read("manifest.json"))
+    notebooks = {lesson.notebook.name for lesson in lessons(part=1) if lesson.notebook.is_file()}
+    assert names == {*notebooks, "ledger.jsonl", "int8-static-qdq.onnx", "manifest.json"}
+    assert set(manifest["files"]) == names - {"manifest.json"}
+    assert manifest["part"] == 1
+
+
+def test_what_is_missing_is_said_with_its_reason(filled: Path):
+    """A model that has changed, one that is gone: to be made again before the deadline and not after it."""
+    said = "\n".join(prepare(1, workspace=filled).said)
+    assert "int8-dynamic.onnx has changed since it was measured" in said
+    assert "food11.onnx was measured, and is not in" in said
+
+
+def test_the_preview_is_what_the_grader_says(filled: Path):
+    """The same intake and the same checkpoints: no surprise in public."""
+    made = prepare(1, workspace=filled)
+    result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
+    assert {row.id: row.points for row in made.preview.rows} == {
+        row.id: row.points for row in result.rows if not row.hidden
+    }
+    assert made.preview.earned >= 90
+
+
+def test_the_same_work_gives_the_same_zip(filled: Path, tmp_path: Path):
+    """Whoever hands in twice without a change has handed in the same."""
+    first = prepare(1, workspace=filled, target=tmp_path / "a.zip")
+    again = prepare(1, workspace=filled, target=tmp_path / "b.zip")
+    assert first.sha256 == again.sha256
+
+
+def test_an_empty_workspace_is_said_and_no_error(tmp_path: Path):
+    """The first thing that a student may try."""
+    made = prepare(1, workspace=tmp_path / "nothing")
+    assert made.preview.earned == 0
+    assert any("no ledger" in line for line in made.said)
+    with pytest.raises(ValueError, match="there is no part 9"):
+        prepare(9, workspace=tmp_path)
+
+
+def test_the_command_says_points_gaps_and_questions(filled: Path):
+    """On a terminal."""
+    console = Console(record=True, width=160)
+    submit(1, console, workspace=filled)
+    text = console.export_text()
+    assert "public points" in text
+    assert "has changed since it was measured" in text
+    assert "To be answered by hand" in text
+    assert "is ready to be handed in" in text
+    done = CliRunner().invoke(
+        app, ["submit", "--part", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")]
+    )
+    assert done.exit_code == 0, done.output
+    assert (filled / "x.zip").is_file()
+
+
+def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
+    """A notebook that is run from top to bottom must not write a zip."""
+    hand_in = HandIn(1, make=lambda part: prepare(part, workspace=filled))
+    assert not list(filled.glob("*.zip"))
+    assert "python -m grading submit --part 1" in repr(hand_in)
+    hand_in.button.click()
+    assert (filled / "submission-part-1.zip").is_file()
+    assert "public points" in hand_in.said.value
+    assert "has changed since it was measured" in hand_in.said.value
+    assert not hand_in.button.disabled
+
+
+def test_a_lesson_gets_the_button_by_one_word():
+    """``hand_in(1)`` is all that a lesson says."""
+    from grading.checkpoints import hand_in
+
+    assert "python -m grading submit --part 1" in repr(hand_in(1))
+    assert "text/plain" in hand_in(1)._repr_mimebundle_()
+
+
+def test_a_button_that_cannot_write_says_why():
+    """A full disk is a sentence, not a traceback in a log."""
+
+    def full(part: int):
+        raise OSError("No space left on device <here>")
+
+    hand_in = HandIn(1, make=full)
+    hand_in.button.click()
+    assert "Nothing was written" in hand_in.said.value
+    assert "&lt;here&gt;" in hand_in.said.value
+
+
+def test_questions_for_a_person_have_a_rubric_that_adds_up():
+    """And stand on the page from the first lesson on."""
+    page = questions_page()
+    for one in QUESTIONS:
+        assert sum(int(line.partition(":")[0]) for line in one.rubric) == one.points
+        if one.part in {lesson.part for lesson in lessons()}:
+            assert one.text in page
