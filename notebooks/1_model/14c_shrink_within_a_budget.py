@@ -171,7 +171,7 @@ check("m.quantize.floor")
 # %%
 net = load_mobilenet_v2(assets.model("food11-mini-mobilenetv2"))
 narrow = run_with_progress(
-    lambda report: prune_channels(net, training_images, tolerance=0.002, on_progress=report), "Take channels out"
+    lambda report: prune_channels(net, training_images, tolerance=0.001, on_progress=report), "Take channels out"
 )
 narrow.table().sample(frac=1, random_state=0)
 

@@ -2,34 +2,62 @@
 
 from __future__ import annotations
 
+import sys
+import time
+from collections.abc import Iterable
+
 import pandas as pd
 import typer
 
 from labs.machine import fingerprint
+from labs.results.format import duration
 from tests.benchmarks import harness, part1, workers
+from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
+#: When the run began, in seconds of the monotonic clock.
+_BEGIN_S = time.monotonic()
+
 
 def show(title: str, table: pd.DataFrame) -> None:
-    """Print a table under its title."""
-    print(f"\n{title}\n{'-' * len(title)}\n{table.to_string(index=False)}")
+    """Print a table under its title, at once: whoever stops a long run keeps what was found."""
+    print(f"\n{title}\n{'-' * len(title)}\n{table.to_string(index=False)}", flush=True)
+
+
+def report(fraction: float, text: str, *, seen: list[str] = [""]) -> None:  # noqa: B006 - remembers the last line
+    """Say what is under way, on the error stream, so that the tables can be kept without it."""
+    step = text.partition(":")[0]
+    if step != seen[0]:
+        seen[0] = step
+        print(f"{duration(time.monotonic() - _BEGIN_S):>10}  {step}", file=sys.stderr, flush=True)
+
+
+def wanted_tables(only: str, rounds: int) -> Iterable[tuple[str, pd.DataFrame]]:
+    """Return titled tables one after the other, each as soon as it is there."""
+    if only in ("", "harness"):
+        report(0.0, "the harness against a bare loop")
+        yield "The harness against a bare loop", harness.table(fp32_model(), 2 * rounds)
+    if only in ("", "workers"):
+        report(0.0, "a worker against this process")
+        yield (
+            "A call through a worker against the same call in this process",
+            workers.table(fp32_model(), 2 * rounds),
+        )
+    if only in ("", "part1"):
+        yield from part1.tables(rounds, report)
 
 
 @app.command()
 def main(
-    rounds: int = typer.Option(40, help="Rounds of each side-by-side comparison."),
+    rounds: int = typer.Option(20, help="Rounds of the part 1 race; harness and workers get twice as many."),
     only: str = typer.Option("", help="'harness', 'workers' or 'part1' for one table alone."),
 ) -> None:
-    """Print the benchmark tables."""
-    print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}")
-    if only in ("", "harness"):
-        show("The harness against a bare loop", harness.table(part1.fp32_model(), rounds))
-    if only in ("", "workers"):
-        show("A call through a worker against the same call in this process", workers.table(part1.fp32_model(), rounds))
-    if only in ("", "part1"):
-        for title, table in part1.tables(rounds):
-            show(title, table)
+    """Print the benchmark tables; about three minutes on two cores."""
+    print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
+    for title, table in wanted_tables(only, rounds):
+        show(title, table)
+    report(1.0, "done")
 
 
 if __name__ == "__main__":

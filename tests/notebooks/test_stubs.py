@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,21 +12,11 @@ from grading.course import lessons
 from grading.rehearse import run_all, scores
 from labs.results import Answer, Ledger, Measurement, Prediction
 
-STARTUP = Path(__file__).with_name("hasty_startup.py")
-
-
-@pytest.fixture
-def hasty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let kernels measure hastily: what they find is not looked at."""
-    startup = tmp_path / "ipython" / "profile_default" / "startup"
-    startup.mkdir(parents=True)
-    shutil.copy(STARTUP, startup / "00-hasty.py")
-    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
-
 
 @pytest.mark.timeout(1200)
-def test_untouched_notebooks_run_and_score_nothing(tmp_path: Path, hasty: None):
+def test_untouched_notebooks_run_and_score_nothing(tmp_path: Path, kernels_run):
     """Neither a crash at a stub, nor a point for having pressed Shift + Enter."""
+    kernels_run("hasty_startup.py")
     wanted = lessons()
     run_all(wanted, build, tmp_path, Console())
     kept = list(Ledger(tmp_path / "workspace" / "ledger.jsonl"))

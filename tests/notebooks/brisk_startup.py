@@ -1,0 +1,14 @@
+"""Runs at the start of a kernel that has to earn every point, but need not be precise: fewer repeats of everything.
+
+IPython runs this file because the test makes it part of a profile; no lesson and no code of the course knows about it.
+"""
+
+from labs import bench
+from labs.bench.warmup import warm_up
+
+warm_up.__kwdefaults__.update(limit_s=2.0)
+bench.latency.__kwdefaults__.update(limit_s=2.0)
+bench.throughput.__kwdefaults__.update(min_batches=5, min_s=0.1)
+# Lessons choose their own number of rounds, so defaults would not do.
+_compare = bench.compare
+bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 6, "block_calls": 3})
