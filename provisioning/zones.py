@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
+from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -58,8 +59,13 @@ def keep_zone(zone: ZoneInfo, environ: Mapping[str, str] = os.environ) -> None:
 
 def zone_names(first: str) -> list[str]:
     """Return every zone's name, the student's own first, then the likely ones, then the rest by name."""
-    places = {name for name in available_timezones() if "/" in name and not name.startswith(_OLD_FORMS)}
-    return list(dict.fromkeys([first, *FIRST, *sorted(places)]))
+    return list(dict.fromkeys([first, *FIRST, *_places()]))
+
+
+@cache
+def _places() -> tuple[str, ...]:
+    # Python looks through hundreds of files for them.
+    return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith(_OLD_FORMS)))
 
 
 def said_of(zone: ZoneInfo, moment: datetime) -> str:

@@ -140,8 +140,11 @@ def site_clock() -> MachineClock:
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     if not lab.rehearsing():
         raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
+    home = place.folder()
+    if place.port(home) is None:
+        raise NoRehearsalAnswersError(f"no rehearsal was ever started in {home}")
     try:
-        return place.ask(place.folder(), method, path, body)
+        return place.ask(home, method, path, body)
     except place.RehearsalDownError as error:
         raise NoRehearsalAnswersError("no rehearsal answers at its port") from error
 

@@ -1,0 +1,27 @@
+"""A planner's sites in memory, in the time zone of a class in Chicago."""
+
+from __future__ import annotations
+
+import pytest
+
+from provisioning.testbed import Resource
+
+
+@pytest.fixture(autouse=True)
+def chicago(monkeypatch, tmp_path):
+    """No choice from an earlier test or of this computer's user, and no rehearsal."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LABS_OWNER", "ada")
+    monkeypatch.setenv("TZ", "America/Chicago")
+    monkeypatch.delenv("REHEARSAL_PORTS", raising=False)
+
+
+@pytest.fixture
+def site(memory):
+    """CHI@TACC with two A100 nodes; the other sites of the ladder are the same testbed without any."""
+    nodes = ["liqid01", "liqid02"]
+    memory.resources = lambda _kind, type_name: [
+        Resource("CHI@TACC", name, type_name) for name in nodes if type_name == "compute_liqid"
+    ]
+    memory.nodes = nodes
+    return memory
