@@ -36,6 +36,7 @@ print(rehearsal.use())
 from datetime import timedelta
 
 from chi import context, hardware, lease
+
 from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
@@ -56,8 +57,8 @@ predict("m.reserve.wait_guess", ...)
 #
 # ### Which machines there are
 #
-# Chameleon is several *sites*, each with its own services. You say at which one you are, and ask for its hardware.
-# A *node* is one physical server with a name; nodes of the same build share a *node type*.
+# Chameleon is several *sites*, each with its own services. You say at which one you are, and ask for its hardware. A
+# *node* is one physical server with a name; nodes of the same build share a *node type*.
 
 # %%
 context.use_site("CHI@TACC")
@@ -144,8 +145,8 @@ check("m.reserve.end")
 #
 # Now for real. Each argument is there for a reason:
 #
-# - The **name** is yours: the whole class shares a project, and names need not be unique. `idempotent=True` looks for a
-#   lease of that name first, so that running the cell twice gives you one lease and not two.
+# - The **name** is yours: the whole class shares a project, and names need not be unique. `idempotent=True` looks for
+#   a lease of that name first, so that running the cell twice gives you one lease and not two.
 # - The **node by name**, and not just by type: the planner has seen that this one stays free after you, and you know
 #   which machine your numbers will come from.
 # - **`wait_for_active=False`**: this lease begins later. Left alone, `submit` would wait five minutes for it and then
@@ -161,8 +162,8 @@ mine.submit(idempotent=True, wait_for_active=False)
 
 # %% [markdown]
 # No error. Does that mean that you have a node? Not with python-chi. `submit` and `wait` return in good order when a
-# lease has gone to `ERROR`: they have done their work, which was to ask and to watch. Lesson 01 has shown it. So ask for
-# the status, each time, and stop where it is not what you need.
+# lease has gone to `ERROR`: they have done their work, which was to ask and to watch. Lesson 01 has shown it. So ask
+# for the status, each time, and stop where it is not what you need.
 
 # %%
 if mine.status == "ERROR":
@@ -202,10 +203,10 @@ scoreboard("model")
 # ## On your own
 #
 # - Run the *Reserve* cell again. What does it say, and how many leases do you have? (`lease.list_leases()`)
-# - The planner has a calendar file (`.ics`) with your block, and with an hour for reading and rehearsing before it. Put
-#   it into your own calendar now; you will thank yourself.
-# - `print(plan.code)` is the code that you have just run, for the block of your choice. And a terminal knows
-#   `python -m provisioning plan model`.
+# - The planner has a calendar file (`.ics`) with your block, and with an hour for reading and rehearsing before it.
+#   Put it into your own calendar now; you will thank yourself.
+# - `print(plan.code)` is the code that you have just run, for the block of your choice. And a terminal knows `python
+#   -m provisioning plan model`.
 # - Plans change. `mine.delete()` gives the block back to the others; then reserve another one.
 #
 # When your block begins, go on to [09 Provision](09_provision.ipynb). In rehearsal you need not wait for it.

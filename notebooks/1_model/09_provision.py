@@ -2,8 +2,8 @@
 # # Provision
 #
 # Your block has begun, and so has the clock: of its 170 minutes, every one that goes into set-up is missing at the
-# end, when the best experiment comes to mind. A bare-metal server needs ten minutes just to boot. Then it is as empty as
-# a new laptop: no course, no pictures, no pinned libraries, no Jupyter.
+# end, when the best experiment comes to mind. A bare-metal server needs ten minutes just to boot. Then it is as empty
+# as a new laptop: no course, no pictures, no pinned libraries, no Jupyter.
 #
 # Today you bring it up. First by hand, step by step, so that you know what python-chi does and what it leaves to you.
 # Then with code that does the rest, some of it side by side, and that can be interrupted anywhere.
@@ -31,6 +31,7 @@ print(rehearsal.use())
 from datetime import datetime
 
 from chi import context, lease, server
+
 from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
@@ -39,8 +40,8 @@ from provisioning.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 # %% [markdown]
-# This notebook has a kernel of its own and knows nothing of what you did in lesson 08. It need not: your lease has your
-# name, so it asks the sites for it. That also is what makes it work tomorrow, from another computer.
+# This notebook has a kernel of its own and knows nothing of what you did in lesson 08. It need not: your lease has
+# your name, so it asks the sites for it. That also is what makes it work tomorrow, from another computer.
 
 # %%
 name = resource_name("model")
@@ -63,8 +64,8 @@ predict("m.provision.minutes_guess", ...)
 #
 # ### Wait for the lease
 #
-# A server can only boot on a lease that is `ACTIVE`. On Chameleon you come back when your block begins. In rehearsal the
-# calendar can be moved, so that nobody has to wait.
+# A server can only boot on a lease that is `ACTIVE`. On Chameleon you come back when your block begins. In rehearsal
+# the calendar can be moved, so that nobody has to wait.
 
 # %%
 if lab.rehearsing():
@@ -96,8 +97,8 @@ node = node.submit(idempotent=True, wait_timeout=int(rung.boot_timeout_s)) or no
 #
 # - **`or node`**: the first time, `submit` makes the server and returns nothing. The second time it finds one of that
 #   name and returns *another object*, while yours stays empty. This way `node` is the right one both times.
-# - **`wait_timeout`**: python-chi gives up after 20 minutes. Some nodes need 30, and giving up does not stop the boot;
-#   it only leaves you with an exception and a server that comes up when you have gone.
+# - **`wait_timeout`**: python-chi gives up after 20 minutes. Some nodes need 30, and giving up does not stop the
+#   boot; it only leaves you with an exception and a server that comes up when you have gone.
 #
 # And once more: it returned, so look.
 
@@ -109,8 +110,8 @@ node.status
 # %% [markdown]
 # ### An address, and a first word
 #
-# The node has an address inside Chameleon's network only. A *floating IP* is a public one that your project borrows and
-# binds to the node. There are few of them: it is not freed when the node goes. Remember that for lesson 19.
+# The node has an address inside Chameleon's network only. A *floating IP* is a public one that your project borrows
+# and binds to the node. There are few of them: it is not freed when the node goes. Remember that for lesson 19.
 
 # %%
 address = node.get_floating_ip() or node.associate_floating_ip()
@@ -121,8 +122,8 @@ address
 node.check_connectivity()
 
 # %% [markdown]
-# `check_connectivity` waits until port 22 answers, and raises an error if it never does. It returns `None` in any case,
-# so never write `if node.check_connectivity()`. And an open port is not a login yet; a command that runs is.
+# `check_connectivity` waits until port 22 answers, and raises an error if it never does. It returns `None` in any
+# case, so never write `if node.check_connectivity()`. And an open port is not a login yet; a command that runs is.
 
 # %%
 node.execute("hostname; nproc; uname -sm").stdout
@@ -130,12 +131,12 @@ node.execute("hostname; nproc; uname -sm").stdout
 # %% [markdown]
 # ### The rest, by steps
 #
-# You could go on like this: copy the course, install its libraries, fetch the pictures, check the driver, start Jupyter.
-# By hand that is twenty commands, one after the other, and after the ninth the train enters a tunnel.
+# You could go on like this: copy the course, install its libraries, fetch the pictures, check the driver, start
+# Jupyter. By hand that is twenty commands, one after the other, and after the ninth the train enters a tunnel.
 #
-# `prepare` returns the same work as a list of *steps*. Each one looks before it makes anything, asserts the real status,
-# has a time-out, and writes down what it did in a file that outlives the kernel. Here is the plan, with each step's
-# usual minutes on Chameleon:
+# `prepare` returns the same work as a list of *steps*. Each one looks before it makes anything, asserts the real
+# status, has a time-out, and writes down what it did in a file that outlives the kernel. Here is the plan, with each
+# step's usual minutes on Chameleon:
 
 # %%
 run = lab.prepare("model", rung, testbed=testbed)
@@ -146,10 +147,10 @@ plan = ledger().observe("model.plan", evidence.of_plan(run.plan))
 reconcile("m.provision.minutes_guess")
 
 # %% [markdown]
-# Steps that do not need each other run side by side. So some of them could take longer without anybody noticing, while
-# a minute more of others is a minute more of the whole. Those others are the *critical path*, and the plan marks them.
-# Before you believe the marks, convince yourself with the columns *takes* and *needs*: which one does `services` wait
-# for?
+# Steps that do not need each other run side by side. So some of them could take longer without anybody noticing,
+# while a minute more of others is a minute more of the whole. Those others are the *critical path*, and the plan
+# marks them. Before you believe the marks, convince yourself with the columns *takes* and *needs*: which one does
+# `services` wait for?
 
 # %% checkpoint="m.provision.critical"
 # The names of the steps on the critical path, as a list.
@@ -160,9 +161,9 @@ answer("m.provision.critical", critical)
 check("m.provision.critical")
 
 # %% [markdown]
-# Now run them. The first steps will be quick, because they find what you have made by hand: that is the looking before
-# making. Should something fail, the message says what is likely and what to do, and running the cell again goes on from
-# there.
+# Now run them. The first steps will be quick, because they find what you have made by hand: that is the looking
+# before making. Should something fail, the message says what is likely and what to do, and running the cell again
+# goes on from there.
 
 # %%
 progress = provisioning_progress(run)
@@ -198,8 +199,8 @@ check("m.provision.rehearsed")
 # %% [markdown]
 # ### Again
 #
-# Suppose that the kernel died in the middle, and you begin anew in a new one. Nothing of `run` would be left. This cell
-# is that new kernel's: it makes the run afresh, from the file and from what the site says.
+# Suppose that the kernel died in the middle, and you begin anew in a new one. Nothing of `run` would be left. This
+# cell is that new kernel's: it makes the run afresh, from the file and from what the site says.
 
 # %%
 again = lab.prepare("model", rung, testbed=testbed)
@@ -231,7 +232,8 @@ scoreboard("model")
 # %% [markdown]
 # ### What is left of your lease
 #
-# From here on time counts. The countdown compares what is left with the minutes of the lessons that are still to come.
+# From here on time counts. The countdown compares what is left with the minutes of the lessons that are still to
+# come.
 
 # %%
 lease_countdown(again)
@@ -239,13 +241,13 @@ lease_countdown(again)
 # %% [markdown]
 # ## On your own
 #
-# In rehearsal, break it. `from provisioning.widgets import faults` and `faults()` shows what can go wrong; nothing of it
-# is yours to switch on at Chameleon, where it comes by itself.
+# In rehearsal, break it. `from provisioning.widgets import faults` and `faults()` shows what can go wrong; nothing of
+# it is yours to switch on at Chameleon, where it comes by itself.
 #
 # - Switch on `ssh-late` or `server-error`. Release the server with `node.delete(delete_ips=False)`, make a new
 #   `lab.prepare(…)`, and watch the progress. What does the message say? Does running it again help?
 # - Interrupt the kernel in mid-run (the square in the toolbar), then run the cell again. How many servers are there?
 # - `ssh` to your node with the command from the links, and look around.
 #
-# On the machine, or here in rehearsal, go on to [10 Meet the model](10_meet_the_model.ipynb). And when you are done, on
-# the same day: [19 Release](19_release.ipynb).
+# On the machine, or here in rehearsal, go on to [10 Meet the model](10_meet_the_model.ipynb). And when you are done,
+# on the same day: [19 Release](19_release.ipynb).

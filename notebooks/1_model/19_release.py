@@ -2,10 +2,11 @@
 # # Release
 #
 # The experiments are done, the figures are in your ledger, and the node is still yours: for an hour or two, or until
-# somebody remembers it. One course of 191 students used 186,692 hours of machines in a term, about 250 dollars a student
-# at a cloud's prices. Part of that computed nothing. It had been forgotten.
+# somebody remembers it. One course of 191 students used 186,692 hours of machines in a term, about 250 dollars a
+# student at a cloud's prices. Part of that computed nothing. It had been forgotten.
 #
-# At GourmetGram the manager would find it on the bill. On Chameleon a classmate finds it in the planner, as a red block.
+# At GourmetGram the manager would find it on the bill. On Chameleon a classmate finds it in the planner, as a red
+# block.
 #
 # ## You will do
 #
@@ -28,6 +29,7 @@ print(rehearsal.use())
 
 # %%
 from chi import context, network, server
+
 from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
@@ -46,8 +48,8 @@ lease_seen["node"], lease_seen["status"], lease_seen["end"]
 # ## Predict
 #
 # You will delete the server with python-chi's own `delete()`. Its documentation says that this takes the server's
-# floating IPs with it. What will still count against your project afterwards? Choose one, as text: `nothing`, `lease`,
-# `floating IP`, `floating IP and lease`.
+# floating IPs with it. What will still count against your project afterwards? Choose one, as text: `nothing`,
+# `lease`, `floating IP`, `floating IP and lease`.
 
 # %% checkpoint="m.release.left_guess"
 predict("m.release.left_guess", ...)
@@ -89,9 +91,9 @@ reconcile("m.release.left_guess")
 #
 # ### All of it
 #
-# `give_back` deletes what carries your name: server or container, floating IPs, volumes, and last of all the lease. The
-# order matters. While you have the lease, whatever failed before can be tried again. And nothing is believed to be gone
-# before the site no longer lists it.
+# `give_back` deletes what carries your name: server or container, floating IPs, volumes, and last of all the lease.
+# The order matters. While you have the lease, whatever failed before can be tried again. And nothing is believed to
+# be gone before the site no longer lists it.
 
 # %%
 for line in lab.give_back("model", testbed):
@@ -109,8 +111,8 @@ released["held"]
 # %% [markdown]
 # ## Checkpoint
 #
-# You stopped before the end of your block, and somebody else can have the rest. How many hours is that, from the moment
-# in the record above (`released["at"]`) to the lease's end (`lease_seen["end"]`)?
+# You stopped before the end of your block, and somebody else can have the rest. How many hours is that, from the
+# moment in the record above (`released["at"]`) to the lease's end (`lease_seen["end"]`)?
 
 # %% checkpoint="m.release.hours"
 hours_given_back = ...
@@ -128,8 +130,8 @@ scoreboard("model")
 # %% [markdown]
 # ### Did you forget anything?
 #
-# You know of what you have made today. A *sweep* knows of the rest: it lists everything that carries the course's name
-# at the site, how old it is, and why it looks forgotten.
+# You know of what you have made today. A *sweep* knows of the rest: it lists everything that carries the course's
+# name at the site, how old it is, and why it looks forgotten.
 
 # %%
 print(table(survey(testbed, clock.now())))
@@ -138,8 +140,10 @@ print(table(survey(testbed, clock.now())))
 # ## On your own
 #
 # - Run the cell with `give_back` again. Why is that no error?
-# - Make a mess in rehearsal: reserve and boot as in lessons 08 and 09, and delete the lease only. What does the sweep say?
-# - In a terminal, `python -m provisioning sweep --mine` looks at all sites. Make it the last command of each day on which
-#   you had a machine.
+# - Make a mess in rehearsal: reserve and boot as in lessons 08 and 09, and delete the lease only. What does the sweep
+#   say?
+# - In a terminal, `python -m provisioning sweep --mine` looks at all sites. Make it the last command of each day on
+#   which you had a machine.
 #
-# Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any order.
+# Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any
+# order.

@@ -94,17 +94,18 @@ def activate(home: Path | None = None, user: str | None = None) -> None:
     hook.install()
 
 
-def use(speed: float = 120.0, user: str | None = None) -> str:
+def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) -> str:
     """Rehearse, unless this is Chameleon: start the rehearsal if none runs and turn this process towards it.
 
     Args:
         speed: How many times shorter waits are than on Chameleon, for a rehearsal that is started now.
         user: The student's name; the name of this computer's user by default.
+        always: Rehearse in Chameleon's Jupyter as well; only this process is turned, and nothing real is touched.
 
     Returns:
         One sentence that says which of the two it is, for a notebook to show.
     """
-    if on_chameleon():
+    if on_chameleon() and not always:
         return f"This is Chameleon ({os.environ.get('OS_REGION_NAME', 'site not chosen')}): nothing is rehearsed."
     home = control.start(speed=speed)
     activate(home, user)
