@@ -42,6 +42,7 @@ def test_a_rehearsal_that_is_gone_says_how_to_bring_it_back(monkeypatch, tmp_pat
     """The message names the command."""
     monkeypatch.setenv("REHEARSAL_PORTS", str(tmp_path / "ports.json"))
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path))
+    monkeypatch.setattr(drills.PlayedClock, "_known", None)
     with pytest.raises(drills.NoRehearsalAnswersError, match="rehearsal up"):
         drills.drills()
     # The countdown goes on by the computer's own clock.
@@ -60,6 +61,7 @@ def asked(monkeypatch):
     monkeypatch.setenv("REHEARSAL_PORTS", "somewhere")
     monkeypatch.setattr(place, "ask", ask)
     monkeypatch.setattr(place, "port", lambda _home: 1)
+    monkeypatch.setattr(drills.PlayedClock, "_known", None)
     return kept, answers
 
 
@@ -95,3 +97,16 @@ def test_the_calendar_is_moved_to_a_moment_and_never_back(asked):
     assert drills.advance_to(datetime.now(UTC) + timedelta(hours=3)) == datetime(2026, 3, 2, 12, tzinfo=UTC)
     (moved,) = [body["advance_s"] for _, path, body in kept if path == "/clock"]
     assert 7190 < moved <= 7202
+
+
+def test_the_played_clock_asks_once_for_many_looks_and_anew_after_a_move(asked):
+    """A calendar page looks at the clock a dozen times; the service is asked once."""
+    kept, answers = asked
+    answers |= {"/status": {"advanced_s": 7200.0}, "/clock": {"now": "2026-03-02T12:00:00Z"}}
+    clock = drills.site_clock()
+    ahead = [clock.now() - datetime.now(UTC) for _ in range(5)]
+    assert all(timedelta(minutes=119) < each <= timedelta(hours=2) for each in ahead)
+    assert len(kept) == 1
+    answers["/status"] = {"advanced_s": 0.0}
+    drills.advance(timedelta(hours=1))
+    assert clock.now() - datetime.now(UTC) < timedelta(minutes=1)
