@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from labs.load.loops import OnSnapshot, closed_loop, open_loop
 from labs.load.target import Target
@@ -103,7 +103,7 @@ def search(
         on_snapshot: Told how the current run stands.
     """
     candidates = list(candidates)
-    known = _Known(ledger, name)
+    known = _Known(ledger, name, objective)
     found: list[Found] = []
     for index, candidate in enumerate(candidates):
         here = part(on_progress, index / len(candidates), (index + 1) / len(candidates))
@@ -119,6 +119,23 @@ def best_of(found: Sequence[Found]) -> Found | None:
     return max(keeping, key=lambda one: one.kept_rps, default=None)
 
 
+def found_table(found: Sequence[Found]):
+    """Return what a search found as a pandas table: requests a second, one row a candidate."""
+    import pandas as pd
+
+    rows = [
+        {
+            "option": one.option,
+            "closed loop": round(one.most_rps),
+            "objective kept at": round(one.kept_rps),
+            "objective broken at": None if one.broken_rps is None else round(one.broken_rps),
+            "given up": "carries less than the best" if one.outpaced else "",
+        }
+        for one in found
+    ]
+    return pd.DataFrame(rows).set_index("option")
+
+
 def grid(**choices: Sequence[object]) -> list[dict[str, object]]:
     """Return every combination of settings by name: ``grid(copies=(1, 2), threads=(1, 2))`` has four."""
     return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
@@ -127,8 +144,8 @@ def grid(**choices: Sequence[object]) -> list[dict[str, object]]:
 class _Known:
     """The runs of this search that are in the ledger, by candidate and load level."""
 
-    def __init__(self, ledger: Ledger, name: str) -> None:
-        self.ledger, self.name = ledger, name
+    def __init__(self, ledger: Ledger, name: str, objective: Objective) -> None:
+        self.ledger, self.name, self.objective = ledger, name, objective
         self._runs: dict[tuple, Measurement] = {
             self._key(one.option, one.details["level"]): one
             for one in ledger.measurements(kind="load")
@@ -139,7 +156,7 @@ class _Known:
         """Return the run of this level, made now if it is not known yet."""
         key = self._key(option, level)
         if key not in self._runs:
-            made = make({"search": self.name, "level": dict(level)})
+            made = make({"search": self.name, "level": dict(level), "objective": asdict(self.objective)})
             self._runs[key] = self.ledger.append(made)
         return self._runs[key]
 
