@@ -18,15 +18,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
+from grading.sandbox import mounts
 from grading.sandbox.abilities import FIRST_USER, USERS, Abilities, abilities, privileges
 from grading.sandbox.limits import DEFAULT_LIMITS, Limits
 from labs.workspace import PROJECT_DIR
 
 #: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
 _GRACE_S = 5
-
-#: Folders without which nothing runs; whoever wants them hidden is not obeyed.
-NEEDED = (PROJECT_DIR.resolve(), Path(sys.prefix).resolve(), Path(sys.base_prefix).resolve())
 
 
 class SandboxError(RuntimeError):
@@ -74,6 +72,8 @@ class Sandbox:
     def __exit__(self, *exception: object) -> None:
         self._kill_leftovers()
         shutil.rmtree(self._temporary, ignore_errors=True)
+        if self.user is not None and not self.can.mounts:
+            self._sweep()
 
     def run(
         self, command: Sequence[str], *, limits: Limits = DEFAULT_LIMITS, variables: dict[str, str] | None = None
@@ -123,33 +123,14 @@ class Sandbox:
             inner += ["setpriv", *privileges(self.user)]
         inner += ["env", "-i", *(f"{name}={value}" for name, value in {**self._variables(), **variables}.items())]
         inner += command
-        script = f"{self._mounts()}echo 900 2>/dev/null >/proc/self/oom_score_adj; exec {shlex.join(inner)}"
+        # Where memory runs out all the same, the kernel takes this process first and not the grader.
+        first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"
+        view = mounts.script(self.can, self._temporary, self.folder, self.hide)
+        script = f"{view}{first_to_go}; exec {shlex.join(inner)}"
         line = ["timeout", "--kill-after=1", str(limits.wall_s)]
         if self.can.unshare:
             line += ["unshare", *self.can.unshare]
         return [*line, "sh", "-c", script]
-
-    def _mounts(self) -> str:
-        """Return shell commands that hide folders, and show Python to a user who could not reach it."""
-        if not self.can.mounts:
-            return ""
-        lines = []
-        for folder, needed in self.can.blocked:
-            keep = self._temporary / f"keep{len(lines)}"
-            keep.mkdir(exist_ok=True)
-            places = [keep / str(index) for index in range(len(needed))]
-            for place, path in zip(places, needed, strict=True):
-                place.mkdir(exist_ok=True)
-                lines.append(f"mount --bind {shlex.quote(str(path))} {place}")
-            lines.append(f"mount -t tmpfs -o mode=755,size=64k tmpfs {shlex.quote(str(folder))}")
-            for place, path in zip(places, needed, strict=True):
-                lines.append(f"mkdir -p {shlex.quote(str(path))}")
-                lines.append(f"mount --bind {place} {shlex.quote(str(path))}")
-        kept = (self._temporary, *NEEDED)
-        hidden = [path for path in self.hide if path.is_dir() and not any(one.is_relative_to(path) for one in kept)]
-        lines += [f"mount -t tmpfs -o mode=755,size=4k tmpfs {shlex.quote(str(path))}" for path in hidden]
-        # cd again: the shell's folder may lie on what was mounted over.
-        return "".join(f"{line} || exit 97; " for line in [*lines, f"cd {self.folder}"])
 
     def _variables(self) -> dict[str, str]:
         return {
@@ -170,6 +151,17 @@ class Sandbox:
             return
         for path in _inside(self.folder):
             os.chown(path, self.user, self.user, follow_symlinks=False)
+
+    def _sweep(self) -> None:
+        """Remove what the sandbox's user has left where everybody may write."""
+        for folder in mounts.OPEN_TO_ALL:
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if _owner(path) != self.user:
+                    continue
+                if path.is_dir() and not path.is_symlink():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink(missing_ok=True)
 
     def _kill_leftovers(self) -> None:
         """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
@@ -219,8 +211,8 @@ def _inside(folder: Path) -> Iterator[Path]:
         yield from (Path(root) / name for name in (*folders, *files))
 
 
-def _owner(process: Path) -> int:
+def _owner(path: Path) -> int:
     try:
-        return process.stat().st_uid
+        return path.lstat().st_uid
     except OSError:
         return -1

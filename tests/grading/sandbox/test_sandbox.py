@@ -98,6 +98,48 @@ def test_files_of_others_cannot_be_written_nor_private_ones_read(can, tmp_path: 
     assert "{}" not in found.output
 
 
+@walls
+def test_nothing_is_left_where_everybody_may_write(can):
+    """One student's file must not wait for the next one's run."""
+    name = f"left-{os.getpid()}-{time.monotonic_ns()}"
+    places = [folder for folder in ("/tmp", "/var/tmp", "/dev/shm") if Path(folder).is_dir()]
+    shell(
+        "; ".join(f"mkdir {place}/{name}; echo x > {place}/{name}/x; echo x > {place}/{name}.txt" for place in places),
+        can,
+    )
+    assert [path for place in places for path in Path(place).glob(f"{name}*")] == []
+
+
+@pytest.mark.skipif(not (CAN.mounts and CAN.own_user), reason="an ordinary user cannot be tried here")
+def test_an_ordinary_user_is_kept_apart_by_mounts_or_runs_nothing(tmp_path: Path):
+    """The same walls, built by a user without privileges: nothing of that user's can be read or written."""
+    outcome = python(AS_ORDINARY_USER, wall_s=40)
+    assert outcome.returncode == 0, outcome.errors
+    assert outcome.output.splitlines()[-1] in ("kept apart", "nothing is run"), outcome
+
+
+AS_ORDINARY_USER = """
+import os, sys
+from pathlib import Path
+from grading.sandbox import Limits, Sandbox, abilities
+assert os.getuid() != 0 and not abilities().own_user
+if not abilities().apart:
+    print("nothing is run")
+    sys.exit()
+secret, mine = Path("secret"), Path("mine")
+secret.mkdir(mode=0o700)
+(secret / "file").write_text("42")
+mine.write_text("mine")
+with Sandbox(hide=[secret]) as sandbox:
+    script = f"cat {secret.resolve()}/file; echo x > {secret.resolve()}/new; echo x > {mine.resolve()}; echo end"
+    outcome = sandbox.run(["/bin/sh", "-c", script], limits=Limits(wall_s=10))
+assert outcome.output == "end\\n", outcome
+assert [path.name for path in secret.iterdir()] == ["file"]
+assert mine.read_text() == "mine"
+print("kept apart")
+"""
+
+
 @pytest.mark.skipif(not CAN.mounts, reason="folders cannot be hidden here")
 def test_hidden_folders_are_empty_inside(tmp_path: Path):
     """Answers, hidden pictures, other submissions, even where their mode would let everybody read them."""
