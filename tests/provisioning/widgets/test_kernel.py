@@ -1,0 +1,153 @@
+"""Nobody at the mouse: a whole part in a real kernel, against the real local testbed, within Chameleon's memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading.execute import execute
+from provisioning.rehearsal import control
+
+ROOT = Path(__file__).parents[3]
+
+CELLS = {
+    "turn": """
+from pathlib import Path
+from provisioning import lab, rehearsal
+print(rehearsal.use(speed=10_000.0, user="kim"))""",
+    "plan": """
+from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
+plan = planner("edge", zone="America/Chicago")
+plan""",
+    "refused": """
+from provisioning.errors import NoCapacityError
+board = faults()
+board.on("no-hosts")
+print([drill.name for drill in board.drills if drill.strikes])
+try:
+    plan.reserve()
+except NoCapacityError as error:
+    print("REFUSED", error)""",
+    "reserve": """
+lease = plan.reserve()
+print("HELD", len([each for each in lab.open_testbed("CHI@Edge").leases() if each.name == plan.lease_name]))
+print(plan.go_to_start(), plan.lease.status)
+print(plan.text)""",
+    "run": """
+progress = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+progress.run()""",
+    "text": "print(progress.text)",
+    "again": """
+again = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+before = again.attempt.state
+again.run()
+testbed = lab.open_testbed("CHI@Edge")
+print("AGAIN", before, again.attempt.state, len(testbed.machines()), again.links == progress.links)""",
+    "countdown": """
+countdown = lease_countdown(again.attempt.run)
+before = countdown.left.left
+board.advance(1)
+print("HOUR", round((before - countdown.left.left).total_seconds() / 3600, 1))""",
+    "faults": "board",
+    "release": """
+print(*lab.give_back("edge", testbed), sep="\\n")
+import resource, sys
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+print("PEAK", round(peak), "torch" in sys.modules)""",
+}
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """Each cell's outputs by its name: what it printed, and what it showed as text and as HTML."""
+    folder = tmp_path_factory.mktemp("kernel")
+    for name in ("bin", "edge"):
+        for path in (ROOT / "provisioning" / "node" / name).iterdir():
+            target = folder / "course" / "provisioning" / "node" / name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    (folder / "course" / "assets").mkdir()
+    (folder / "course" / "assets" / "manifest.json").write_text("{}")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in CELLS.values()])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REHEARSAL_HOME", str(folder / "rehearsal"))
+        patch.setenv("LABS_STATE", str(folder / "state"))
+        patch.setenv("LABS_OWNER", "kim")
+        patch.setenv("REHEARSAL_PORT22", "never")
+        patch.setenv("PYTHONPATH", str(ROOT))
+        try:
+            execute(notebook, folder=folder, name="a planned part", cell_timeout_s=300)
+        finally:
+            control.stop(folder / "rehearsal")
+    return {name: Outputs(cell.outputs) for name, cell in zip(CELLS, notebook.cells, strict=True)}
+
+
+class Outputs:
+    """What one cell gave."""
+
+    def __init__(self, outputs) -> None:
+        self.printed = "".join(output.text for output in outputs if output.output_type == "stream")
+        self.shown = [output.data for output in outputs if "data" in output]
+
+
+def test_the_planner_is_widget_picture_and_text(found):
+    """All three, and labelled as the rehearsal that it is."""
+    (shown,) = found["plan"].shown
+    assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} <= set(shown)
+    assert "Raspberry Pi 5 (CHI@Edge, raspberrypi5)" in shown["text/plain"]
+    assert "America/Chicago" in shown["text/plain"]
+    assert "begin on the hour and end at :55" in shown["text/plain"]
+    for form in (shown["text/plain"], shown["text/html"]):
+        assert "rehearsal" in form
+
+
+def test_an_armed_fault_strikes_the_reservation_with_a_clear_message(found):
+    """Armed in the widget's own code, met by the planner's."""
+    printed = found["refused"].printed
+    assert printed.startswith("['no-hosts']")
+    assert "REFUSED reserving at CHI@Edge" in printed
+    assert "Way out:" in printed
+
+
+def test_reserve_in_code_makes_one_lease_that_becomes_active(found):
+    """At the beginning of its block, to which the rehearsal's calendar was moved."""
+    printed = found["reserve"].printed
+    assert "HELD 1" in printed
+    assert "at the beginning of serve-edge-kim. ACTIVE" in printed
+    assert "Reserved at CHI@Edge: serve-edge-kim is ACTIVE" in printed
+
+
+def test_run_ends_in_a_still_picture_whose_text_is_the_widgets(found):
+    """A saved notebook shows the links without a widget; only the minutes of the countdown may have gone on."""
+    (shown,) = found["run"].shown
+    assert "application/vnd.jupyter.widget-view+json" not in shown
+    steps, _, _ = shown["text/plain"].partition("of the lease left")
+    assert found["text"].printed.startswith(steps.rsplit("\n", 1)[0])
+    assert "All done." in steps
+    assert "/lab?token=" in shown["text/plain"]
+    assert "/lab?token=" in shown["text/html"]
+    assert "Rehearsal: nothing runs on Chameleon." in steps
+
+
+def test_running_it_again_resumes_and_makes_nothing_twice(found):
+    """The record says done; the second go looks and leaves one machine with the same links."""
+    assert "AGAIN done done 1 True" in found["again"].printed
+
+
+def test_the_countdown_follows_the_rehearsals_calendar(found):
+    """Moved by an hour."""
+    assert "HOUR 1.0" in found["countdown"].printed
+    (board,) = found["faults"].shown
+    assert "ahead of the real one" in board["text/plain"]
+    assert "[ ] no-hosts" in board["text/plain"]
+    assert board["text/plain"].count("[ ]") == 17
+
+
+def test_memory_stays_within_chameleons_jupyter(found):
+    """Below 350 MB at its highest, and without torch."""
+    assert "nothing named serve-edge-kim is left" in found["release"].printed
+    peak_mb, torch = found["release"].printed.split("PEAK", 1)[1].split()
+    assert int(peak_mb) < 350
+    assert torch == "False"
