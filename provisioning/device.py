@@ -14,16 +14,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from provisioning import jobs, lab
-from provisioning.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
-from provisioning.here import HereShell, on_the_device
-from provisioning.spec import load_spec, resource_name
+from provisioning import jobs
+from provisioning.errors import CommandFailedError, StepTimeoutError
 from provisioning.steps.setup import REMOTE_ROOT
-from provisioning.testbed import LineSink, Shell, Testbed
+from provisioning.testbed import LineSink, Shell
 
 #: Where models lie under the course's folder.
 MODELS = "workspace/models"
@@ -193,6 +190,10 @@ class Device:
         jobs.start(self.shell, name, command, key)
         return key
 
+    def running(self, name: str) -> bool:
+        """Return whether a job of this name runs."""
+        return jobs.look(self.shell, name, 0).state == "running"
+
     def remove(self, path: str) -> None:
         """Remove a file under the course's folder; a missing one is fine."""
         self.shell.run(f"rm -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}")
@@ -211,41 +212,3 @@ class Device:
                 f"{doing} ended with {done.exit_code} on {self.name}: {done.output.strip()[-1500:]}"
             )
         return done.output
-
-
-def open_device() -> Device:
-    """Return part 2's device: the container that lesson 21 has started, or this machine inside it.
-
-    In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed for itself.
-
-    Raises:
-        LeaseMissingError: there is none, and this is no rehearsal.
-    """
-    if on_the_device() and not lab.rehearsing():
-        return Device(HereShell(), "this device")
-    spec, name = load_spec("edge"), resource_name("edge")
-    testbed = lab.open_testbed(spec.ladder[0].site)
-    found = _running(testbed, name)
-    if found is None and lab.rehearsing():
-        _bring_up(testbed)
-        found = _running(testbed, name)
-    if found is None:
-        raise LeaseMissingError(
-            f"there is no running container {name!r} at {testbed.site}",
-            likely="The lease has ended, or lesson 21 has not been run.",
-            way_out="Run lesson 21; it resumes where it stopped.",
-        )
-    shell = testbed.shell(found, spec.ladder[0].user)
-    address = found.addresses[0] if found.addresses else ""
-    return Device(shell, name, rehearsed=lab.rehearsing(), address=address, poll_s=0.2 if lab.rehearsing() else 2.0)
-
-
-def _running(testbed: Testbed, name: str):
-    return next((machine for machine in testbed.machines() if machine.name == name and machine.up), None)
-
-
-def _bring_up(testbed: Testbed) -> None:
-    spec = load_spec("edge")
-    rung, hours = spec.ladder[0], timedelta(hours=spec.hours)
-    lab.reserve(testbed, "edge", rung, None, datetime.now(UTC) + hours, None)
-    lab.prepare("edge", rung, testbed=testbed).finish()

@@ -17,6 +17,26 @@ PART_1_FILES: dict[str, str] = {
 }
 
 
+def part_1_files(folder: Path) -> dict[str, Path]:
+    """Return the files by option, those of the unpruned model made first where they are missing.
+
+    Args:
+        folder: Folder of models.
+
+    Raises:
+        FileNotFoundError: Files are missing, and this machine has no torch to make them with.
+    """
+    try:
+        make_part_1_files(folder)
+    except ImportError as error:
+        raise FileNotFoundError(
+            f"{folder} lacks files of part 1, and this machine has no {error.name} to make them with. Copy "
+            f"{', '.join(PART_1_FILES.values())} from where you did part 1 into this folder (drag them in), and run "
+            "this cell again."
+        ) from error
+    return {option: folder / name for option, name in PART_1_FILES.items() if (folder / name).is_file()}
+
+
 def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Path]:
     """Make what is missing of the unpruned files in a folder as lessons 12 and 14 do, and return what was made.
 

@@ -21,6 +21,8 @@ from provisioning.testbed import Address, ContainerRequest, Lease, Machine, Serv
 
 #: Port of Jupyter in the container and on the node.
 JUPYTER_PORT = 8888
+#: Port of a device's own service (lesson 26): a container's ports are opened when it is made, and never after.
+SERVICE_PORT = 8000
 SSH_PORT = 22
 
 _CONTAINER_HINTS = {
@@ -99,7 +101,7 @@ def container_running(context: StepContext) -> dict[str, Any]:
         name=context.settings.name,
         reservation_id=context.facts("lease")["reservation_id"],
         image=context.settings.rung.image,
-        ports=(f"{JUPYTER_PORT}/tcp",),
+        ports=(f"{JUPYTER_PORT}/tcp", f"{SERVICE_PORT}/tcp"),
         environment={"JUPYTER_TOKEN": token},
     )
     machine = _up(context, lambda: context.testbed.launch(request))

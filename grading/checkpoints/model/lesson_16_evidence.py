@@ -24,7 +24,10 @@ def numbers(entries: list[dict]) -> dict[str, dict[str, float]]:
     """Return accuracy, p50, batch throughput and size of each option that has all four; the newest record counts."""
     found: dict[str, dict[str, float]] = {}
     largest: dict[str, int] = {}
+    home = machine_of(latest(entries, option=BASELINE))
     for record in measurements(entries):
+        if home is not None and machine_of(record) != home:
+            continue  # part 2 measures on a device, and keeps its records in the same ledger
         option, kind, batch_size = record["option"], record["kind"], record["batch_size"]
         row = found.setdefault(option, {})
         if kind == "size":
@@ -36,6 +39,11 @@ def numbers(entries: list[dict]) -> dict[str, dict[str, float]]:
         elif kind == "throughput" and batch_size >= largest.get(option, 0):
             row["batch_fps"], largest[option] = frames_per_second(record), batch_size
     return {option: row for option, row in found.items() if set(row) == set(MEASURES)}
+
+
+def machine_of(record: dict | None) -> str | None:
+    """Return the identity of the machine that made a record; None where it states none."""
+    return ((record or {}).get("machine") or {}).get("machine_id")
 
 
 def beats(one: dict[str, float], other: dict[str, float]) -> bool:

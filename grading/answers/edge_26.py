@@ -1,0 +1,14 @@
+"""Answers of lesson 26."""
+
+# %% checkpoint="e.serve.overhead_guess"
+predict("e.serve.overhead_guess", 1.3)
+
+# %% checkpoint="e.serve.parts"
+rest = service.value.value - sum(inside.values())
+answer("e.serve.parts", {"prepare": inside["prepare"], "model": inside["model"], "rest": rest})
+
+# %% checkpoint="e.serve.network"
+answer("e.serve.network", {"seconds": far.value.value - service.value.value, "real": not device.rehearsed})
+
+# %% checkpoint="e.serve.break_even"
+answer("e.serve.break_even", app.value.value - server_s)

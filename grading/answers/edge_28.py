@@ -1,0 +1,52 @@
+"""Answers of lesson 28."""
+
+# %% checkpoint="e.choose.flips_guess"
+predict("e.choose.flips_guess", 0)
+
+# %% checkpoint="e.choose.file"
+choice = "edge-int8-s8s8"
+answer("e.choose.file", choice)
+
+# %% checkpoint="e.choose.budget"
+pictures = len(ledger().latest(kind="accuracy", option="budget-choice").samples)
+lost = 100 * (right["budget-float"] - right["budget-choice"]) / pictures
+kept = size <= MOST_BYTES and lost <= 100 * MOST_LOSS
+answer("e.choose.budget", {"bytes_left": MOST_BYTES - size, "points_lost": lost, "kept": kept})
+
+# %% checkpoint="e.choose.fair"
+fair = {"accuracy": True, "latency": False, "size": True, "ratio": True}
+answer("e.choose.fair", fair)
+
+# %% checkpoint="e.choose.target"
+timed = ledger().latest(kind="latency", option=choice, batch_size=1)
+weighed = ledger().latest(kind="size", option=choice).samples[0]
+where = "device" if timed.machine.architecture == "aarch64" else "rehearsal"
+limits = {
+    "latency_kept": timed.value.value < target("device").p50_s,
+    "size_kept": weighed < target("device").size_bytes,
+}
+answer("e.choose.target", {**limits, "where": where})
+
+# %% checkpoint="e.choose.recommendation"
+from labs.results.format import milliseconds
+
+ids = [record.record_id for record in on_device if record.option == choice]
+floats = ledger().latest(kind="accuracy", option="edge-fp32").value.value
+mine = ledger().latest(kind="accuracy", option=choice).value.value
+ms = milliseconds(timed.value.value)
+place = "a measurement on the device" if where == "device" else "a rehearsal"
+recommendation = {
+    "choice": choice,
+    "evidence": ids,
+    "p50_s": timed.value.value,
+    "where": where,
+    "points_lost": 100 * (floats - mine),
+    "to_the_manager": f"I recommend {choice}: one file of {megabytes(weighed)}, the same bytes as on the server. In "
+    f"{place} it answered a single photo in {ms} and lost {100 * (floats - mine):.1f} points against float32 on the "
+    "same pictures. A rehearsal proves the way and not the figure: for the Pi there is an estimate with error bars, "
+    "and it lies below the 15 ms. Before we buy boxes, the same cells run on one.",
+    "what_it_costs": f"{100 * (floats - mine):.1f} points of accuracy, and a calibration after each training.",
+    "what_would_change_my_mind": "A real Pi in its cupboard that is held back after five minutes and then takes longer "
+    "than 15 ms: then I would take fewer pixels, or a fan.",
+}
+answer("e.choose.recommendation", recommendation)

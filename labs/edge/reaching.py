@@ -1,0 +1,104 @@
+"""A service on the device, started and ended from here."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from labs.edge.client import DeviceNotReachedError
+
+#: Port of the service in the container, which is opened when the container is made.
+SERVICE_PORT = 8000
+
+_ABOUT = "workspace/service.json"
+
+
+class Host(Protocol):
+    """What this module needs of a device."""
+
+    #: Its floating IP; empty where it has none.
+    address: str
+    #: Whether this computer only plays it.
+    rehearsed: bool
+
+    def start(self, arguments: Sequence[str], *, name: str) -> str:
+        """Start the device's Python as a job."""
+
+    def running(self, name: str) -> bool:
+        """Return whether a job of this name runs."""
+
+    def exists(self, path: str) -> bool:
+        """Return whether a file is there."""
+
+    def fetch(self, path: str) -> bytes:
+        """Return a file."""
+
+    def remove(self, path: str) -> None:
+        """Remove a file; a missing one is fine."""
+
+
+@dataclass(frozen=True)
+class Reached:
+    """A service on the device."""
+
+    #: Where it answers, seen from here.
+    url: str
+    #: What it says about itself: token, machine, model.
+    about: dict
+
+
+@contextlib.contextmanager
+def served_on(
+    device: Host, file: str, *, threads: int, within_s: float = 60.0, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[Reached]:
+    """Yield a running service for one of the device's models; it ends with this block, or by itself after a while.
+
+    Args:
+        device: Where.
+        file: Name of a file in its folder of models.
+        threads: Threads that work on one picture.
+        within_s: Seconds until it must be there.
+        sleep: Waits.
+
+    Raises:
+        DeviceNotReachedError: It did not start.
+    """
+    stop(device, sleep=sleep)
+    # A rehearsed device is this computer: its port must be a free one, and open to nobody else.
+    where = ("127.0.0.1", "0") if device.rehearsed or not device.address else ("0.0.0.0", str(SERVICE_PORT))
+    words = ["-m", "labs.edge", "serve", f"workspace/models/{file}", "--about", _ABOUT, "--threads", str(threads)]
+    device.start([*words, "--host", where[0], "--port", where[1]], name="service")
+    try:
+        about = json.loads(_wait_for(device, within_s, sleep))
+        host = "127.0.0.1" if where[0] == "127.0.0.1" else device.address
+        yield Reached(f"http://{host}:{about['port']}", about)
+    finally:
+        stop(device, sleep=sleep)
+
+
+def stop(device: Host, *, within_s: float = 40.0, sleep: Callable[[float], None] = time.sleep) -> None:
+    """End the device's service, if one runs, and return when it is gone."""
+    device.remove(_ABOUT)
+    waited_s = 0.0
+    while device.running("service") and waited_s < within_s:
+        sleep(0.3)
+        waited_s += 0.3
+
+
+def _wait_for(device: Host, within_s: float, sleep: Callable[[float], None]) -> bytes:
+    waited_s = 0.0
+    while waited_s < within_s:
+        if device.exists(_ABOUT):
+            return device.fetch(_ABOUT)
+        if not device.running("service"):
+            break
+        sleep(0.3)
+        waited_s += 0.3
+    raise DeviceNotReachedError(
+        "the service did not start on the device. Likely: its file is not there, or port "
+        f"{SERVICE_PORT} is taken. Way out: bring the file again (lesson 22), then run this cell again."
+    )
