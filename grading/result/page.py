@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from grading.result.public import Row
@@ -62,21 +63,42 @@ def _fault(result: Result) -> str:
 
 
 def _mend(rows: list[Row]) -> str:
-    """Return what is worth mending, the most points first, each with expected beside found."""
+    """Return what is worth mending: first what was tried, the most points first; then what was never answered."""
     left = sorted((row for row in rows if row.points < row.possible), key=lambda row: -row.possible)
     if not left:
         return "<h2>Nothing to mend</h2><p>Every check is passed.</p>"
-    return "<h2>What to mend first</h2>" + "".join(_card(row) for row in left)
+    never = [row for row in left if row.message.startswith(_NEVER)]
+    tried = [row for row in left if row not in never]
+    text = "<h2>What to mend first</h2>" + "".join(map(_card, tried)) if tried else ""
+    if never:
+        text += f"<h2>Not answered yet ({sum(row.possible for row in never)} points)</h2><ul>"
+        text += (
+            "".join(f"<li>{_words(row.title)} <span class=soft>({_where(row)})</span></li>" for row in never) + "</ul>"
+        )
+    return text
+
+
+#: How the checkpoints' messages on what nobody has answered begin.
+_NEVER = ("Not answered yet", "No prediction yet")
+
+
+def _where(row: Row) -> str:
+    points = "1 point" if row.possible == 1 else f"{row.possible} points"
+    where = f"Lesson {row.lesson:02d}" if row.lesson else "Measured again"
+    return f"{where}, {points}, <code>{escape(row.id)}</code>"
+
+
+def _words(text: str) -> str:
+    """Return a text with its `code` marked up; all of it is escaped first."""
+    return re.sub(r"`([^`<>]{1,200})`", r"<code>\1</code>", escape(text))
 
 
 def _card(row: Row) -> str:
     pairs = (("Expected", row.expected), ("Yours", row.yours), ("Hint", row.hint))
-    shown = "".join(f"<dt>{name}</dt><dd>{escape(value[:600])}</dd>" for name, value in pairs if value)
-    where = f"Lesson {row.lesson:02d}" if row.lesson else "Measured again"
-    points = "1 point" if row.possible == 1 else f"{row.possible} points"
+    shown = "".join(f"<dt>{name}</dt><dd>{_words(value[:600])}</dd>" for name, value in pairs if value)
     return (
-        f'<section class="mend"><h3>{escape(row.title)}</h3><p class="soft">{where}, {points}, '
-        f"<code>{escape(row.id)}</code></p><p>{escape(row.message)}</p>{f'<dl>{shown}</dl>' if shown else ''}</section>"
+        f'<section class="mend"><h3>{_words(row.title)}</h3><p class="soft">{_where(row)}</p>'
+        f"<p>{_words(row.message)}</p>{f'<dl>{shown}</dl>' if shown else ''}</section>"
     )
 
 

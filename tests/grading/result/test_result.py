@@ -1,0 +1,103 @@
+"""Results: told to student, instructor and Gradescope from one set of rows, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import replace
+from pathlib import Path
+
+from grading.consistency import Finding
+from grading.intake import Note
+from grading.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
+
+RIGHT = Row("m.measure.knee", "Name the knee", 11, 1, 1, "Right.")
+WRONG = Row("m.measure.gap", "Say the gap", 11, 0, 2, "Turned around.", "3 ×", "0.3 ×", "Divide `a` by `b`.")
+OPEN = Row("m.meet.bits", "Choose a format", 10, 0, 1, "Not answered yet. Replace the dots.")
+HIDDEN = Row("m.measure.knee.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True)
+RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
+FLAG = Finding("samples-rounded", False, ("r",), "The samples are round numbers.")
+ASIDE = Finding("samples-constant", True, ("r",), "No clock reads the same again and again.")
+
+
+def test_the_page_puts_what_was_tried_before_what_was_not():
+    """Expected beside found for a mistake; a line for what is open; hidden rows only when the grades are out."""
+    text = page(RESULT)
+    assert "Part 1: 1 of 4 points" in text
+    assert text.index("Say the gap") < text.index("Not answered yet (1 points)") < text.index("Choose a format")
+    assert "<dd>3 ×</dd>" in text
+    assert "Divide <code>a</code> by <code>b</code>." in text
+    assert "Computed, not typed" not in text
+    assert "Computed, not typed" in page(RESULT, hidden=True)
+    assert "Nothing to mend" in page(replace(RESULT, rows=(RIGHT,)))
+
+
+def test_flags_are_for_staff_and_contradictions_for_both():
+    """A student who is accused by a program cannot answer it; one whose record is set aside must know."""
+    result = replace(RESULT, findings=(FLAG, ASIDE))
+    assert "round numbers" not in page(result)
+    assert "No clock reads the same" in page(result)
+    form = gradescope(result)
+    assert "round numbers" not in json.dumps({**form, "extra_data": None})
+    assert form["extra_data"]["flags"] == ["The samples are round numbers."]
+    assert "No clock reads the same" in form["output"]
+
+
+def test_gradescopes_form_has_one_test_a_row():
+    """Names, scores, and a visibility that the contract knows."""
+    tests = gradescope(RESULT)["tests"]
+    assert [(test["score"], test["max_score"], test["status"]) for test in tests] == [
+        (1, 1, "passed"),
+        (0, 2, "failed"),
+        (0, 1, "failed"),
+        (0, 1, "failed"),
+    ]
+    assert [test["visibility"] for test in tests] == ["visible", "visible", "visible", "after_published"]
+    assert "Yours: 0.3 ×" in tests[1]["output"]
+    assert fallback(10)["tests"][0]["max_score"] == 10
+
+
+def test_a_line_counts_public_and_hidden_apart():
+    """What the instructor sorts by."""
+    told = line(replace(RESULT, findings=(FLAG, ASIDE)))
+    assert (told["public"], told["hidden"], told["possible"]) == (1, 0, 5)
+    assert (told["contradictions"], told["flags"], told["rules"]) == (1, 1, "samples-constant samples-rounded")
+
+
+def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
+    """Faults, findings, points that do not hold when run again; and nobody can know that he is not on it."""
+    honest = [Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)]
+    odd = [
+        replace(RESULT, student="typed"),
+        replace(RESULT, student="flagged", rows=(RIGHT,), findings=(FLAG, ASIDE)),
+        replace(RESULT, student="faulty", rows=(RIGHT,), fault="measure: a bug"),
+    ]
+    found = spot_checks([*honest, *odd], seed="secret", share=0.05)
+    names = [one.student for one in found]
+    assert names[0] == "flagged"
+    assert {"typed", "flagged", "faulty"} <= set(names)
+    assert 5 <= len(names) - 3 <= 40
+    assert names != [one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)]
+    assert "not when run again: m.measure.knee" in next(one for one in found if one.student == "typed").reasons[0]
+
+
+def test_a_reader_sees_a_whole_file_or_none(tmp_path: Path):
+    """Gradescope reads when it wants to."""
+    path = tmp_path / "results.json"
+    write_json(fallback(1), path)
+    seen: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append(len(json.loads(path.read_text())["tests"]))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for _ in range(50):
+        write_json(gradescope(RESULT), path)
+        write_json(fallback(1), path)
+    done.set()
+    reader.join()
+    assert set(seen) <= {1, 4}
+    assert [one.name for one in tmp_path.iterdir()] == ["results.json"]
