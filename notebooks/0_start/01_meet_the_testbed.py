@@ -68,9 +68,9 @@ predict("start.submit_guess", ...)
 # but to *projects*: your class is one, with a name like `CHI-251234`, and your instructor adds you to it. So do this
 # early; it needs a person on the other side.
 #
-# Programs do not type passwords. They hold a *token*, which the identity service hands out and which runs out after
-# some hours. And for the machine itself there is a *key pair*: its public half goes onto each server that you boot,
-# the private half stays with you and opens it. In Chameleon's Jupyter all of this is there when you arrive.
+# Programs do not type passwords. They hold a *token*, which the identity service hands out and which runs out after a
+# while. And for the machine itself there is a *key pair*: its public half goes onto each server that you boot, the
+# private half stays with you and opens it. In Chameleon's Jupyter all of this is there when you arrive.
 #
 # Here is your check-up. It signs in and looks, and changes nothing.
 

@@ -3,7 +3,7 @@
 #
 # The manager's targets speak of a server with an AMD EPYC 7763 and one A100. GourmetGram owns no such thing, and
 # neither do you: Chameleon lends them, in blocks of a few hours, to everybody who does research or learns. There are
-# about a dozen of these machines and many who want one, most of all in the week before a deadline.
+# few of these machines and many who want one, most of all in the week before a deadline.
 #
 # So the first engineering of this part is to get one. You look for a free block, you reserve it by name, and you do
 # it in a way that leaves the machine free for whoever comes after you.

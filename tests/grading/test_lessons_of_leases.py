@@ -1,0 +1,67 @@
+"""What parts 2 and 3 ask about their machines beside the lease itself: the stub, plausible mistakes, and the answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+
+IDS = {"first": "0f1e", "second": "", "returned": "0f1e"}
+
+
+def test_the_object_that_submit_returned_is_usable(entries, judge):
+    """The second one, which found the container, knows no id."""
+    question = "e.provision.object"
+    assert "Not answered yet" in judge(question, entries).message
+    assert "not compared yet" in judge(question, entries.answered(question, ["first"])).message
+    entries.observed("edge.objects", IDS)
+    for given, says in [
+        (["first", "second", "returned"], "has no id"),
+        ("returned", "One more"),
+        (["board"], "three names"),
+    ]:
+        assert says in judge(question, entries.answered(question, given)).message
+    assert judge(question, entries.answered(question, ["returned", "first"])).ok
+
+
+@pytest.mark.parametrize(
+    ("ids", "word"), [(IDS, "the first"), (IDS | {"second": "0f1e"}, "both"), (IDS | {"first": ""}, "neither")]
+)
+def test_the_objects_are_told_by_their_ids(entries, ids, word):
+    """What `reconcile` shows beside the prediction."""
+    asked = all_checkpoints()["e.provision.id_guess"].prediction
+    assert asked.measured(entries) is None
+    assert asked.measured(entries.observed("edge.objects", ids)) == word
+
+
+def test_software_for_a_p100_is_told_by_its_compute_capability(entries, judge):
+    """Too new, too few, misspelt, and right."""
+    question = "s.reserve.p100"
+    assert "Not answered yet" in judge(question, entries).message
+    for given, says in [
+        (["triton 24.10", "torch cu126", "tensorrt 10"], "wants compute capability 7.0"),
+        (["torch cu126"], "One more"),
+        (["Triton"], "four names"),
+    ]:
+        assert says in judge(question, entries.answered(question, given)).message
+    assert judge(question, entries.answered(question, ["Torch cu126", "triton 24.10 "])).ok
+
+
+@pytest.mark.parametrize(
+    ("question", "subject", "seen", "value"),
+    [
+        ("s.provision.saved_guess", "system.plan", {"serial_s": 1800, "total_s": 1200}, 10),
+        ("s.release.orphans_guess", "system.survey", {"orphans": 0, "found": 3}, 0),
+        ("s.reserve.wait_guess", "system.block", {"hours_away": 1.5}, 1.5),
+        ("m.provision.minutes_guess", "model.plan", {"total_s": 1200}, 20),
+        ("e.reserve.free_guess", "edge.block", {"free": 3}, 3),
+    ],
+)
+def test_a_prediction_is_compared_with_what_was_seen(entries, judge, question, subject, seen, value):
+    """Made before, it earns its point; what was seen since stands beside it."""
+    asked = all_checkpoints()[question].prediction
+    assert asked.measured(entries) is None
+    assert judge(question, entries.predicted(question, 4)).ok
+    assert asked.measured(entries.observed(subject, seen)) == value
+    entries.clear()
+    assert not judge(question, entries.observed(subject, seen).predicted(question, 4)).ok
