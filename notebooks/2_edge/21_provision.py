@@ -1,0 +1,181 @@
+# %% [markdown]
+# # Provision a device
+#
+# The board in the rack has no room for you to log in. What you get is a container: an image that is started on the
+# device, with commands passed in from outside. So there is no SSH, no key, and no boot of ten minutes. And there is a
+# trap that costs an hour to whoever does not know it: run the notebook twice, and your container has lost its name
+# tag.
+#
+# ## You will do
+#
+# Start a container on your device, run a command in it, walk into the trap, and let the course's steps do the rest.
+#
+# ## You will learn
+#
+# - how a container is reached without SSH;
+# - why the object that `submit` returns is not the one that you called it on;
+# - what the steps leave out on a device, and what they add.
+#
+# ## You need
+#
+# The lease of lesson 20, and 15 minutes on Chameleon. In rehearsal it takes half a minute.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from datetime import datetime
+
+from chi import container, context, lease
+
+from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from labs.workspace import ledger
+from provisioning import evidence, lab
+from provisioning.rehearsal import drills
+from provisioning.spec import resource_name
+from provisioning.widgets import lease_countdown, provisioning_progress
+
+# %%
+name = resource_name("edge")
+rung = lab.find_rung(lab.open_testbed, "edge", name)
+testbed = lab.open_testbed(rung.site)
+found = evidence.of_lease(testbed, "edge")
+found["node"], found["status"], found["start"]
+
+# %%
+if lab.rehearsing():
+    drills.advance_to(datetime.fromisoformat(found["start"]))
+
+# %%
+context.use_site(rung.site)
+mine = lease.get_lease(name)
+mine.wait(show=None)
+if mine.status != "ACTIVE":
+    raise RuntimeError(
+        f"The lease is {mine.status} and starts at {found['start']}: come back then, and run this again."
+    )
+
+# %% [markdown]
+# ## Predict
+#
+# Below, two `Container` objects of one name are submitted, one after the other, both with `idempotent=True`: the
+# second one finds what the first has made. Which of the two objects will know the container's `id` afterwards? Choose
+# one, as text: `both`, `the first`, `the second`.
+
+# %% checkpoint="e.provision.id_guess"
+predict("e.provision.id_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### Start it, by hand
+#
+# The image must be built for arm64, which most images of the world are not. Pulling it onto the device takes minutes
+# the first time. The port is Jupyter's.
+
+# %%
+wanted = {"image_ref": rung.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": ["8888/tcp"]}
+first = container.Container(name, **wanted)
+board = first.submit(idempotent=True, show=None) or first
+board.status
+
+# %% [markdown]
+# `submit` has returned, so: is it `Running`? With an image for another processor it would say `Error` here, in the
+# same calm way.
+
+# %%
+if board.status != "Running":
+    raise RuntimeError(f"The container is {board.status}: run board.delete(), then the cell that starts it.")
+board.execute("uname -m")
+
+# %% [markdown]
+# `execute` returns what the command printed, and its exit code as text. A service runs it in the container for you;
+# no shell reads your line, so a pipe or a `&&` needs `sh -c '…'` around it.
+#
+# ### The trap
+#
+# This is what a notebook does that is run a second time: a new object, the same name.
+
+# %%
+second = container.Container(name, **wanted)
+returned = second.submit(idempotent=True, show=None)
+ids = {"first": board.id or "", "second": second.id or "", "returned": returned.id or ""}
+ledger().observe("edge.objects", ids)
+
+# %%
+reconcile("e.provision.id_guess")
+
+# %% [markdown]
+# The second object found the container, told you so, and kept nothing: `second.status` would now raise an
+# `AttributeError` about `NoneType`, three cells away from its cause. What you need is what `submit` *returned*. That
+# is why the cell above says `first.submit(…) or first`, which is right the first time and every time after it.
+
+# %% checkpoint="e.provision.object"
+# The objects by which the container can be used now, as a list of names out of: first, second, returned.
+usable = ...
+answer("e.provision.object", usable)
+
+# %%
+check("e.provision.object")
+
+# %% [markdown]
+# ### The rest, by steps
+#
+# No server, no SSH: the plan for a device is shorter. And since there is no `scp` either, the course travels in small
+# uploads, because the service refuses large ones.
+
+# %%
+run = lab.prepare("edge", rung, testbed=testbed)
+print(run.plan.text())
+
+# %%
+progress = provisioning_progress(run)
+progress.run()
+
+# %% [markdown]
+# Once more, as a new kernel would:
+
+# %%
+again = lab.prepare("edge", rung, testbed=testbed)
+provisioning_progress(again).run()
+
+# %% [markdown]
+# ## Measure
+
+# %%
+seen = ledger().observe("edge.machine", evidence.of_machine(testbed, "edge"))
+seen["statuses"], seen["held"], seen["checks"]
+
+# %% [markdown]
+# ## Checkpoint
+#
+# Three ways have now led to your container: two objects and the steps, twice. What do you hold?
+
+# %% checkpoint="e.provision.once"
+# A dictionary from the kind, as the record above calls it, to how many there are.
+held = ...
+answer("e.provision.once", held)
+
+# %%
+check("e.provision.once")
+
+# %%
+check("e.provision.id_guess")
+
+# %%
+scoreboard("edge")
+
+# %%
+lease_countdown(again)
+
+# %% [markdown]
+# ## On your own
+#
+# - In rehearsal, switch on `upload-cut` with `faults()` from `provisioning.widgets`, delete the container, and run
+#   the steps again. What do the lines of *Course is copied* say?
+# - `container.get_logs(board.id)` shows what the image's own program printed. Where is the Jupyter token in it?
+#
+# On the device, or here in rehearsal, go on with the part's next lesson. When you are done: [29
+# Release](29_release.ipynb).

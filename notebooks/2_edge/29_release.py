@@ -1,0 +1,102 @@
+# %% [markdown]
+# # Release the device
+#
+# Seven boards, and a class. The board that you forget is one seventh of everybody's chances tonight.
+#
+# ## You will do
+#
+# Give back the container, its address and the lease, and prove it.
+#
+# ## You will learn
+#
+# - whether a container's deletion is more thorough than a server's.
+#
+# ## You need
+#
+# Five minutes, and your results on this side.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from chi import container, context
+
+from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from labs.workspace import ledger
+from provisioning import evidence, lab
+from provisioning.rehearsal.drills import site_clock
+from provisioning.spec import resource_name
+
+# %%
+name = resource_name("edge")
+rung = lab.find_rung(lab.open_testbed, "edge", name)
+testbed, clock = lab.open_testbed(rung.site), site_clock()
+lease_seen = ledger().observe("edge.lease", evidence.of_lease(testbed, "edge"))
+lease_seen["node"], lease_seen["status"], lease_seen["end"]
+
+# %% [markdown]
+# ## Predict
+#
+# You know what was left of the server in lesson 19. What will still count after `container.delete()`? Choose one, as
+# text: `nothing`, `lease`, `floating IP`, `floating IP and lease`.
+
+# %% checkpoint="e.release.left_guess"
+predict("e.release.left_guess", ...)
+
+# %% [markdown]
+# ## Act
+
+# %%
+context.use_site(rung.site)
+board = container.get_container(name)
+if board is not None:
+    board.delete()
+
+# %%
+while any(machine.name == name for machine in testbed.machines()):
+    clock.sleep(lab.poll_s())
+left = ledger().observe("edge.after_delete", evidence.of_holdings(testbed, "edge", clock.now()))
+left["held"]
+
+# %%
+reconcile("e.release.left_guess")
+
+# %% [markdown]
+# The same habit, the same cure:
+
+# %%
+for line in lab.give_back("edge", testbed):
+    print(line)
+
+# %% [markdown]
+# ## Measure
+
+# %%
+released = ledger().observe("edge.release", evidence.of_holdings(testbed, "edge", clock.now()))
+released["held"]
+
+# %% [markdown]
+# ## Checkpoint
+#
+# How many hours of the block can others have now, from `released["at"]` to `lease_seen["end"]`?
+
+# %% checkpoint="e.release.hours"
+hours_given_back = ...
+answer("e.release.hours", hours_given_back)
+
+# %%
+check("e.release.hours")
+
+# %%
+check("e.release.left_guess")
+
+# %%
+scoreboard("edge")
+
+# %% [markdown]
+# ## On your own
+#
+# - `board.delete()` asks with force. What would a container in the status `Error` answer without it? (python-chi's
+#   source is one click away: `container.Container.delete??`)

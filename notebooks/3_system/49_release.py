@@ -1,0 +1,92 @@
+# %% [markdown]
+# # Release the system
+#
+# Two GPUs, a Triton that waits for requests, and an address: all of it goes back. You have done it before, so this is
+# short, and this time everything goes in one call.
+#
+# ## You will do
+#
+# Give everything back, prove it, and look over all sites for what you have forgotten.
+#
+# ## You will learn
+#
+# - to tell a resource in use from an orphan.
+#
+# ## You need
+#
+# Five minutes, and your results on this side.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from labs.workspace import ledger
+from provisioning import evidence, lab
+from provisioning.rehearsal.drills import site_clock
+from provisioning.spec import resource_name
+from provisioning.sweep import survey, table
+
+# %%
+name = resource_name("system")
+rung = lab.find_rung(lab.open_testbed, "system", name)
+testbed, clock = lab.open_testbed(rung.site), site_clock()
+lease_seen = ledger().observe("system.lease", evidence.of_lease(testbed, "system"))
+lease_seen["node"], lease_seen["status"], lease_seen["end"]
+
+# %% [markdown]
+# ## Predict
+#
+# A sweep calls a resource an *orphan* when nothing of the course uses it any more. Your node runs and your lease is
+# active. How many orphans will it find under your name now? And take care: a lease that has been active for 45
+# minutes without a machine is one.
+
+# %% checkpoint="s.release.orphans_guess"
+predict("s.release.orphans_guess", ...)
+
+# %% [markdown]
+# ## Act
+
+# %%
+before = survey(testbed, clock.now(), owner=name.removeprefix("serve-system-"))
+ledger().observe("system.survey", {"orphans": sum(one.orphan for one in before), "found": len(before)})
+print(table(before))
+
+# %%
+reconcile("s.release.orphans_guess")
+
+# %%
+for line in lab.give_back("system", testbed):
+    print(line)
+
+# %% [markdown]
+# ## Measure
+
+# %%
+released = ledger().observe("system.release", evidence.of_holdings(testbed, "system", clock.now()))
+released["held"]
+
+# %% [markdown]
+# ## Checkpoint
+#
+# How many hours of the block can others have now, from `released["at"]` to `lease_seen["end"]`?
+
+# %% checkpoint="s.release.hours"
+hours_given_back = ...
+answer("s.release.hours", hours_given_back)
+
+# %%
+check("s.release.hours")
+
+# %%
+check("s.release.orphans_guess")
+
+# %%
+scoreboard("system")
+
+# %% [markdown]
+# ## On your own
+#
+# - In a terminal: `python -m provisioning sweep --mine`. That is all three parts at all sites, and a good last look.
