@@ -146,6 +146,13 @@ class Triton:
         """Return the end of the server's log; empty where it is not at hand."""
         return ""
 
+    def memory_bytes(self) -> int:
+        """Return the memory that the server and its models hold; 0 where they are out of reach, in a container."""
+        return 0
+
+    def stop(self) -> None:
+        """End a server that this notebook started; one that others started goes on."""
+
     def _log_mark(self) -> int:
         return 0
 

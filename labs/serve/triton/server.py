@@ -48,6 +48,13 @@ class LocalTriton(Triton):
         """Number of the process that keeps the server; the server and its models are its children."""
         return self.process.pid
 
+    def memory_bytes(self) -> int:
+        """Return the memory that the server and its models hold, each shared page counted once among its sharers."""
+        import psutil
+
+        family = psutil.Process(self.pid).children(recursive=True)
+        return sum(one.memory_full_info().pss for one in family)
+
     def log(self, characters: int = 3000) -> str:
         """Return the end of the server's log."""
         if not self.log_path.is_file():
@@ -121,7 +128,7 @@ def start(
             if not left or "taken" not in str(error):
                 raise
     try:
-        _load_all(triton, models, part(on_progress, 0.7, 1.0))
+        load_all(triton, models, part(on_progress, 0.7, 1.0))
     except BaseException:
         triton.stop()
         raise
@@ -201,7 +208,7 @@ def _wait(triton: LocalTriton, within_s: float, on_progress: OnProgress) -> None
         raise
 
 
-def _load_all(triton: LocalTriton, models: list[ModelFolder], on_progress: OnProgress) -> None:
+def load_all(triton: Triton, models: list[ModelFolder], on_progress: OnProgress) -> None:
     """Load the models side by side, then the ensembles that are made of them."""
     ordered = triton.repository.names()
     wanted = [model.name for model in sorted(models, key=lambda one: ordered.index(one.name))]

@@ -1,0 +1,62 @@
+"""Which Triton a lesson talks to, and where its models run: the same lines on a laptop and on a GPU node."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from labs.machine import fingerprint
+from labs.progress import OnProgress, silent
+from labs.serve.triton.catalogue import ModelFolder, copies
+from labs.serve.triton.control import Triton
+from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.server import load_all, start
+from labs.serve.triton.settings import InstanceGroup
+
+#: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
+CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
+CONTAINER_REPOSITORY = Path("~/models")
+
+
+def open_triton(models: Iterable[ModelFolder], on_progress: OnProgress = silent) -> Triton:
+    """Return a ready Triton with these models: NVIDIA's container where a node has one, else the wheel's server.
+
+    Args:
+        models: What it serves.
+        on_progress: Told what is happening; may raise ``Cancelled``.
+
+    Raises:
+        TritonUnavailableError: There is no container, and no wheel for this machine.
+        TritonError: A model cannot be loaded.
+    """
+    models = list(models)
+    container = find_container()
+    if container is None:
+        return start(models, on_progress=on_progress)
+    container.repository.write(models)
+    load_all(container, models, on_progress)
+    return container
+
+
+def find_container() -> Triton | None:
+    """Return the node's container, or None where none answers or its repository is not at hand."""
+    repository = CONTAINER_REPOSITORY.expanduser()
+    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository))
+    return container if repository.is_dir() and container.ready() else None
+
+
+def place(count: int) -> tuple[InstanceGroup, ...]:
+    """Return instance groups for so many copies: on each GPU of this machine, or on the CPU where it has none.
+
+    Args:
+        count: Copies; on GPUs, on each of them.
+    """
+    return copies(count, range(len(fingerprint().gpus)))
+
+
+def situation() -> str:
+    """Return in one sentence where Triton and its models run, for a lesson's first cell."""
+    gpus = fingerprint().gpus
+    server = "in NVIDIA's container" if find_container() else "from NVIDIA's wheel"
+    where = f"on {len(gpus)} × {gpus[0].name}" if gpus else f"on {fingerprint().cpu_count} processors, without a GPU"
+    return f"Triton runs {server}, its models {where}."
