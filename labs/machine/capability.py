@@ -60,6 +60,9 @@ LESSON_NEEDS: dict[str, tuple[str, ...]] = {
     ),
     "16": ("memory", "fast INT8", "OpenVINO provider"),
     "23": ("an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"),
+    "32": ("memory", "fast INT8", "CUDA provider"),
+    "39": ("memory", "CUDA provider"),
+    "42": ("memory", "CUDA provider"),
 }
 
 

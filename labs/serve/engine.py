@@ -1,8 +1,7 @@
-"""The part that computes: a bounded queue, and copies of the model that take pictures from it, each on a thread.
+"""The part that computes: a bounded queue, and copies of the model that take pictures from it.
 
-Decoding, resizing and the model let go of Python's lock while they work, so threads use all processors, while the event
-loop stays free to read requests. The queue has an end on purpose: under overload a queue without one only makes
-everybody wait longer, until nobody is left who wants the answer.
+Each copy has a thread here that feeds it, while the event loop stays free to read requests. The queue has an end on
+purpose: under overload a queue without one only makes everybody wait longer, until nobody is left who wants the answer.
 """
 
 from __future__ import annotations
@@ -15,13 +14,14 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from labs.preprocess import INPUT_SIZE_PX, ImageDecodeError, load_image, to_input
-from labs.serve.contract import IMAGE_FORMATS, PredictReply, reply_from
+from labs.serve.contract import PredictReply
+from labs.serve.instance import Instance, make_instance
 from labs.serve.settings import Settings
 
 _log = logging.getLogger("labs.serve")
+
+#: The outcome of a picture that nobody waits for any more.
+_GONE = ConnectionError("the client is gone")
 
 #: Weight of the newest batch in the running mean of the time that a picture takes.
 _NEWEST = 0.05
@@ -113,23 +113,17 @@ class Engine:
 
     def _run(self) -> None:
         """Load one copy, then serve until told to end: a thread's whole life."""
-        settings = self._settings
-        rows = np.zeros((settings.max_batch_size, 3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
         try:
-            backend = settings.backend_spec().build()
-            backend.load()
-            # The first prediction of each size allocates, and on a GPU chooses kernels: not on a client's time.
-            for size in {1, settings.max_batch_size}:
-                backend.predict(rows[:size])
-        except Exception as error:  # whatever a runtime throws: the service has to say it and not to die in silence
-            _log.exception("the model could not be loaded")
+            instance = make_instance(self._settings)
+            instance.load()
+            self._loop.call_soon_threadsafe(self._count_loaded)
+            while batch := self._next_batch():
+                outcomes = self._serve(instance, batch)
+                self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
+            instance.close()
+        except Exception as error:  # whatever a runtime throws: the service has to say it and not to fade in silence
+            _log.exception("a copy of the model could not be loaded")
             self.failure = f"{type(error).__name__}: {error}"
-            return
-        self._loop.call_soon_threadsafe(self._count_loaded)
-        while batch := self._next_batch():
-            outcomes = self._serve(backend, batch, rows)
-            self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
-        backend.close()
 
     def _next_batch(self) -> list[_Work]:
         """Return the next pictures, waiting for the first; none when it is time to end."""
@@ -148,34 +142,18 @@ class Engine:
             batch.append(following)
         return batch
 
-    def _serve(self, backend, batch: list[_Work], rows: np.ndarray) -> list[Outcome]:
-        """Return the outcome of each picture of a batch; one that is broken does not touch the others."""
-        taken_s, results, filled = time.perf_counter(), [], 0
-        for work in batch:
-            try:
-                if work.future.cancelled():
-                    raise asyncio.CancelledError  # the client is gone: nobody would read the answer
-                to_input(self._decode(work.content), out=rows[filled])
-            except (ImageDecodeError, asyncio.CancelledError) as error:
-                results.append(error)
-            except Exception as error:  # a decoder's own bug must not end the thread
-                results.append(error)
-            else:
-                results.append(filled)
-                filled += 1
-        prepared_s = time.perf_counter()
-        try:
-            logits = backend.predict(rows[:filled]) if filled else ()
-            results = [reply_from(logits[one]) if isinstance(one, int) else one for one in results]
-        except Exception as error:
-            results = [error if isinstance(one, int) else one for one in results]
-        done_s = time.perf_counter()
-        self._picture_s += _NEWEST * ((done_s - taken_s) / len(batch) - self._picture_s)
-        times = (prepared_s - taken_s, done_s - prepared_s, len(batch))
-        return [Outcome(one, taken_s - work.handed_over_s, *times) for work, one in zip(batch, results, strict=True)]
-
-    def _decode(self, content: bytes):
-        return load_image(content, formats=IMAGE_FORMATS, max_pixels=self._settings.max_pixels)
+    def _serve(self, instance: Instance, batch: list[_Work]) -> list[Outcome]:
+        """Return the outcome of each picture of a batch; who is gone is passed over."""
+        taken_s = time.perf_counter()
+        wanted = [work for work in batch if not work.future.cancelled()]
+        if wanted:
+            made = instance.serve([work.content for work in wanted])
+            self._picture_s += _NEWEST * ((time.perf_counter() - taken_s) / len(wanted) - self._picture_s)
+            results = dict(zip(map(id, wanted), made.results, strict=True))
+            times = (made.prepare_s, made.model_s, len(wanted))
+        else:
+            results, times = {}, (0.0, 0.0, 0)
+        return [Outcome(results.get(id(work), _GONE), taken_s - work.handed_over_s, *times) for work in batch]
 
     def _count_loaded(self) -> None:
         self._loaded += 1

@@ -53,10 +53,11 @@ class Service:
         return self.process.poll() is None
 
     def memory_bytes(self) -> int:
-        """Return the memory that it holds right now (resident set)."""
+        """Return the memory that it and its own processes hold right now (resident sets)."""
         import psutil
 
-        return psutil.Process(self.pid).memory_info().rss
+        parent = psutil.Process(self.pid)
+        return sum(one.memory_info().rss for one in (parent, *parent.children(recursive=True)))
 
     def log(self, characters: int = 2000) -> str:
         """Return the end of its log."""
@@ -192,3 +193,22 @@ def _status(url: str) -> int:
         return error.code
     except (OSError, json.JSONDecodeError):
         return 0
+
+
+def ask(url: str, body: dict | bytes, *, media_type: str = "application/json", timeout_s: float = 30.0) -> dict:
+    """Return the status and the JSON of one reply, whatever its status.
+
+    Args:
+        url: Where to, such as ``service.url + "/predict"``.
+        body: Values that are sent as JSON, or bytes that are sent as they are.
+        media_type: What the bytes are.
+        timeout_s: Seconds to wait.
+    """
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(url, content, {"Content-Type": media_type})
+    try:
+        with urllib.request.urlopen(request, timeout=timeout_s) as reply:
+            return {"status": reply.status, **json.load(reply)}
+    except urllib.error.HTTPError as error:
+        with error:
+            return {**json.load(error), "status": error.code}

@@ -1,4 +1,4 @@
-"""``make bench``: what the harness costs, what a worker costs, and the part 1 table of this machine."""
+"""``make bench``: what the harness costs, what a worker costs, and this machine's tables of part 1 and of serving."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.results.format import duration
-from tests.benchmarks import harness, part1, workers
+from tests.benchmarks import harness, part1, serving, workers
 from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -46,14 +46,18 @@ def wanted_tables(only: str, rounds: int) -> Iterable[tuple[str, pd.DataFrame]]:
         )
     if only in ("", "part1"):
         yield from part1.tables(rounds, report)
+    if only in ("", "serving"):
+        yield from serving.tables(rounds, report)
+    if only == "overload":
+        yield "A minute at ten times what the service can answer", serving.overload(report=report)
 
 
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; harness and workers get twice as many."),
-    only: str = typer.Option("", help="'harness', 'workers' or 'part1' for one table alone."),
+    only: str = typer.Option("", help="'harness', 'workers', 'part1', 'serving' or 'overload' for one table alone."),
 ) -> None:
-    """Print the benchmark tables; about three minutes on two cores."""
+    """Print the benchmark tables; about five minutes on two cores."""
     print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
     for title, table in wanted_tables(only, rounds):
         show(title, table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -13,6 +14,7 @@ from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.preprocess import load_image, softmax, to_input
 from labs.serve.running import BEFORE
+from labs.serve.settings import FAST_DECODE_TOLERANCE
 
 from .conftest import ask, predict_body
 
@@ -39,7 +41,8 @@ def expected(pictures) -> np.ndarray:
     [
         pytest.param({"model": None, "instances": 1}, id="torch"),
         pytest.param({"max_batch_size": 4, "max_batch_delay_s": 0.02, "instances": 1}, id="onnxruntime, batched"),
-        pytest.param({"backend": "openvino"}, id="openvino"),
+        pytest.param({"isolation": "thread"}, id="onnxruntime, in threads"),
+        pytest.param({"backend": "openvino", "instances": 1}, id="openvino"),
         pytest.param({"app": BEFORE}, id="the tutorial's"),
     ],
 )
@@ -53,6 +56,28 @@ def test_every_service_gives_torchs_probabilities(serve, pictures, expected, set
     np.testing.assert_allclose(got, expected.max(axis=1), atol=TOLERANCE)
     assert [reply.json["prediction"] for reply in replies] == [CLASS_NAMES[best] for best in expected.argmax(axis=1)]
     service.stop()
+
+
+def test_fast_decoding_stays_within_its_tolerance(serve, pictures, expected):
+    """A JPEG decoded in half its size gives nearly the same probabilities, and the tolerance says how nearly."""
+    large = [enlarged(one) for one in pictures]
+    exact, fast = (serve(instances=1, fast_decode=fast) for fast in (False, True))
+    apart, differs = [], False
+    for one in large:
+        full, reduced = (ask(service.url + "/predict/raw", one, "image/jpeg").json for service in (exact, fast))
+        differs = differs or full != reduced
+        if full["prediction"] == reduced["prediction"]:
+            apart.append(abs(full["probability"] - reduced["probability"]))
+    assert differs, "nothing was decoded in another way"
+    assert len(apart) >= len(large) - 1
+    assert max(apart) <= FAST_DECODE_TOLERANCE
+
+
+def enlarged(content: bytes) -> bytes:
+    """Return a picture at twice its size, as a JPEG."""
+    image, encoded = load_image(content), io.BytesIO()
+    image.resize((512, 512)).save(encoded, "JPEG", quality=85)
+    return encoded.getvalue()
 
 
 def test_batches_are_really_made(serve, pictures):

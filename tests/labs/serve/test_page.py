@@ -84,11 +84,13 @@ def test_everybody_can_use_it(browser, page_url, scheme):
 CONTRASTS = """() => {
   const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
   const paper = (node) => { for (; node; node = node.parentElement) {
-    const found = channels(getComputedStyle(node).backgroundColor); if (found.length < 4 || found[3] > 0) return found; } };
+    const found = channels(getComputedStyle(node).backgroundColor);
+    if (found.length < 4 || found[3] > 0) return found; } };
   const light = (rgb) => { const [r, g, b] = rgb.slice(0, 3).map((c) => { c /= 255;
     return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
   const found = {};
-  for (const name of ["h1", "h2", "h3", ".label", ".probability", ".truth", ".note", ".drop span", ".primary", "footer p"]) {
+  const names = "h1 h2 h3 .label .probability .truth .note .drop>span .primary footer>p";
+  for (const name of names.split(" ")) {
     const node = document.querySelector(name);
     const [a, b] = [light(channels(getComputedStyle(node).color)), light(paper(node))];
     found[name] = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);

@@ -91,6 +91,20 @@ def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
     assert not service.alive
 
 
+def test_a_copy_that_crashes_is_replaced(serve, jpeg):
+    """Killing a copy's process costs the request that it worked on, at most, and nothing else."""
+    service = serve(instances=1)
+    (copy,) = psutil.Process(service.pid).children()
+    copy.kill()
+    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 500
+    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 200
+    assert ask(service.url + "/healthz").status == 200
+    (replaced,) = psutil.Process(service.pid).children()
+    assert replaced.pid != copy.pid
+    service.stop()
+    assert not _exists(replaced.pid)
+
+
 def test_it_ends_when_its_parent_dies(onnx_path, tmp_path):
     """A kernel that is killed takes its servers with it: they read the end of a pipe."""
     code = f"""

@@ -1,0 +1,136 @@
+"""The serving table: the service against the tutorial's, in turns, with load from here; and a drowned minute."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+
+from labs.load import open_loop
+from labs.load.race import latency_ratio, of, race, rate_ratio
+from labs.load.served import service_target
+from labs.machine.fingerprint import usable_cpu_count
+from labs.progress import OnProgress, silent
+from labs.results import Measurement
+from labs.results.format import milliseconds
+from labs.serve.models import int8_model
+from labs.serve.photos import photo
+from labs.serve.running import BEFORE, Service, running
+from labs.serve.settings import Settings
+from tests.benchmarks.part1_models import fp32_model
+
+BASELINE = "tutorial app, fp32"
+
+#: Senders of the two tables.
+CONCURRENCIES = (16, 1)
+
+
+@contextlib.contextmanager
+def _services(folder: Path) -> Iterator[dict[str, tuple[Service, Settings, str]]]:
+    """Yield the running services by option, each with its settings and precision."""
+    fp32 = fp32_model()
+    (folder / "food11.onnx").write_bytes(fp32.read_bytes())
+    # One copy more than processors: while a copy's next picture is on its way to it, another one computes.
+    best = {"model": int8_model(folder), "fast_decode": True, "instances": usable_cpu_count() + 1}
+    wanted = {
+        BASELINE: (Settings(model=fp32), BEFORE, "fp32"),
+        "service, fp32": (Settings(model=fp32), "", "fp32"),
+        "service, fp32, fast decoding": (Settings(model=fp32, fast_decode=True), "", "fp32"),
+        "service, INT8, fast decoding": (Settings(**best), "", "int8"),
+    }
+    with contextlib.ExitStack() as stack:
+        yield {
+            option: (
+                stack.enter_context(running(settings, app=app, log_path=folder / f"{index}.log")),
+                settings,
+                precision,
+            )
+            for index, (option, (settings, app, precision)) in enumerate(wanted.items())
+        }
+
+
+def tables(rounds: int = 20, report: OnProgress = silent) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return one titled table for each number of senders.
+
+    Args:
+        rounds: A fifth of them are run, three at least: a turn takes seconds.
+        report: Told what is under way.
+    """
+    with tempfile.TemporaryDirectory(prefix="serving-") as folder, _services(Path(folder)) as services:
+        pictures = [photo(number) for number in range(8)]
+        targets = {
+            option: service_target(service, settings, pictures, raw=False, precision=precision)
+            for option, (service, settings, precision) in services.items()
+        }
+        for concurrency in CONCURRENCIES:
+            records = race(
+                targets, concurrency=concurrency, rounds=max(3, rounds // 5), duration_s=2.0, on_progress=report
+            )
+            senders = "1 sender" if concurrency == 1 else f"{concurrency} senders"
+            yield f"Serving a JPEG of 30 KB as base64, {senders}, all taking turns", _table(records, list(targets))
+
+
+def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
+    rows = []
+    for option in options:
+        runs = of(records, option)
+        samples = [sample for run in runs for sample in run.samples]
+        busy = [sum(run.load.usage.server_cores) / max(1, len(run.load.usage.server_cores)) for run in runs]
+        row = {
+            "option": option,
+            "requests/s": f"{statistics.median(run.throughput_rps.value for run in runs):.0f}",
+            "p50": milliseconds(statistics.median(samples)),
+            "p99": milliseconds(statistics.quantiles(samples, n=100)[98]),
+            "failed": sum(len(run.load.failures) for run in runs),
+            "server cores": f"{statistics.median(busy):.2f}",
+        }
+        if option != options[0]:
+            faster = rate_ratio(records, option, options[0]).interval
+            shorter = latency_ratio(records, option, options[0]).interval
+            row["× requests/s"] = f"{faster.value:.2f} ({faster.low:.2f} to {faster.high:.2f})"
+            row["× p50"] = f"{shorter.value:.2f} ({shorter.low:.2f} to {shorter.high:.2f})"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def overload(duration_s: float = 60.0, report: OnProgress = silent) -> pd.DataFrame:
+    """Return what a service did while ten times as many requests came as it can answer, and after it.
+
+    Args:
+        duration_s: Seconds of it.
+        report: Told how far it is.
+    """
+    # One copy in torch is slow enough for one sender's process to drown it tenfold.
+    settings = Settings(instances=1, queue_limit=16)
+    with (
+        tempfile.TemporaryDirectory(prefix="serving-") as folder,
+        running(settings, log_path=Path(folder) / "log") as service,
+    ):
+        target = service_target(service, settings, [photo(0)])
+        calm = open_loop(target, rate_rps=10, duration_s=5, option="calm before", on_progress=report)
+        capacity_rps = 1 / statistics.median(calm.samples)
+        before = service.memory_bytes()
+        drowned = open_loop(
+            target, rate_rps=10 * capacity_rps, duration_s=duration_s, option="ten times capacity", on_progress=report
+        )
+        after = service.memory_bytes()
+        again = open_loop(target, rate_rps=10, duration_s=5, option="calm after", on_progress=report)
+    rows = []
+    for run in (calm, drowned, again):
+        statuses = [failure.status for failure in run.load.failures]
+        rows.append(
+            {
+                "run": run.option,
+                "due a second": f"{run.load.offered_rps:.0f}",
+                "answered a second": f"{run.throughput_rps.value:.0f}",
+                "p50": milliseconds(statistics.median(run.samples)),
+                "503": statuses.count(503),
+                "other failures": len(statuses) - statuses.count(503),
+                "memory": f"{(after - before) / 1e6:+.1f} MB" if run is drowned else "",
+            }
+        )
+    return pd.DataFrame(rows)
