@@ -11,7 +11,7 @@ from rich.console import Console
 from grading.build import LessonError, is_stale, text_of
 from grading.build import build as build_lesson
 from grading.commands import register
-from grading.course import Lesson, lessons
+from grading.course import Lesson, guides, lessons
 from grading.execute import LessonFailedError
 from grading.questions import QUESTIONS_PATH, questions_page
 from grading.rehearse import rehearse as rehearse_lessons
@@ -30,8 +30,8 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when 
 
 @app.command()
 def build(check: Check = False) -> None:
-    """Build every lesson's notebook, and the page of questions, from their sources."""
-    stale = [lesson for lesson in lessons() if is_stale(lesson)]
+    """Build every lesson's and every guide's notebook, and the page of questions, from their sources."""
+    stale = [lesson for lesson in [*lessons(), *guides()] if is_stale(lesson)]
     for lesson in stale:
         console.print(f"{'out of date' if check else 'built'}: {lesson.notebook.name}")
         if not check:

@@ -60,3 +60,8 @@ def lessons(*, part: int | None = None, root: Path = NOTEBOOKS_DIR) -> list[Less
     found = [Lesson(path) for path in root.glob("[0-9]_*/*.py") if _LESSON_NAME.fullmatch(path.name)]
     found.sort(key=lambda lesson: lesson.name)
     return [lesson for lesson in found if part is None or lesson.part == part]
+
+
+def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
+    """Return the instructors' notebooks, which are built like lessons, are no part of the course and are not graded."""
+    return [Lesson(path) for path in sorted((root / "instructor").glob("*.py")) if _LESSON_NAME.fullmatch(path.name)]

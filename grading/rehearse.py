@@ -96,7 +96,7 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
         _workspace(folder / "workspace"),
-        testbed(folder / "testbed", wanted),
+        own_testbed(folder / "testbed", wanted),
         Progress(*columns, console=console, transient=True) as progress,
     ):
         for lesson in wanted:
@@ -155,7 +155,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
+def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
     """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and stop it at the end.
 
     Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of what is provisioned,

@@ -20,7 +20,7 @@ TOO_HEAVY = frozenset(
 )
 
 _HEADER = """\
-# Chameleon's Jupyter installs this at each start of its server: only what reserving and provisioning need.
+# Chameleon's Jupyter installs this at each start of its server: only what reserving, provisioning and rehearsing need.
 # JupyterLab and the kernel are there already; everything heavy is installed on the machines.
 """
 
@@ -33,7 +33,9 @@ def light_requirements(project: Path) -> str:
     """
     with project.open("rb") as stream:
         table = tomllib.load(stream)["project"]
-    wanted = [*table["dependencies"], *table["optional-dependencies"]["provisioning"]]
+    extras = table["optional-dependencies"]
+    # The rehearsal as well: lesson 01 orders failures, which nobody can do on Chameleon itself.
+    wanted = [*table["dependencies"], *extras["provisioning"], *extras.get("rehearsal", [])]
     heavy = [line for line in wanted if re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() in TOO_HEAVY]
     if heavy:
         raise ValueError(f"too heavy for Chameleon's Jupyter (1 GB of memory): {', '.join(heavy)}")

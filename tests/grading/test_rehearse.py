@@ -11,10 +11,11 @@ from rich.console import Console
 from grading.build import build
 from grading.course import NOTEBOOKS_DIR
 from grading.execute import LessonFailedError
-from grading.rehearse import rehearse, run_all, scoreboard, scores
+from grading.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
 from grading.solve import AnswerKey, solve
 from labs.results import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
+from provisioning.rehearsal import place
 
 
 @pytest.fixture
@@ -86,3 +87,30 @@ def test_kept_notebooks_are_in_the_folder_that_was_named(tmp_path: Path, console
     """Nothing to run: still a scoreboard, and all of its no points are earned."""
     assert rehearse([], tmp_path / "kept", console)
     assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
+
+
+def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
+    """It answers inside, nothing answers afterwards, and the environment is as it was."""
+    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n")
+    before = dict(os.environ)
+    with own_testbed(tmp_path / "testbed", [lesson]):
+        home = Path(os.environ["REHEARSAL_HOME"])
+        assert home == tmp_path / "testbed"
+        assert os.environ["LABS_STATE"].startswith(str(home))
+        assert place.is_alive(home)
+    assert not place.is_served(home)
+    assert dict(os.environ) == before
+
+
+def test_other_lessons_start_none(tmp_path: Path, write_lesson):
+    """A rehearsal of one lesson on graphs must not wait for a testbed."""
+    with own_testbed(tmp_path / "testbed", [write_lesson()]):
+        assert not (tmp_path / "testbed").exists()
+
+
+def test_a_testbed_that_does_not_start_is_said(tmp_path: Path, write_lesson, monkeypatch):
+    """With the reason that its own process gave."""
+    (tmp_path / "testbed").write_text("a file where the folder should be")
+    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n")
+    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "testbed", [lesson]):
+        pass
