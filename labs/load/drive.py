@@ -79,10 +79,18 @@ class Sender:
         self._errors.seek(0)
         raise SenderError(f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}")
 
+    def go(self) -> None:
+        """Let it begin, after it has said that it is ready."""
+        self._tell("go")
+
     def stop(self) -> None:
         """Ask it to begin no further request; the result then tells what was done so far."""
+        self._tell("stop")
+
+    def _tell(self, word: str) -> None:
+        # A sender that is gone needs no telling.
         with contextlib.suppress(OSError, ValueError):
-            self._process.stdin.write("stop\n")
+            self._process.stdin.write(word + "\n")
             self._process.stdin.flush()
 
     def __exit__(self, *_: object) -> None:

@@ -184,6 +184,7 @@ def _run(
                     before = last = read()
                     started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
                     sampler.start()
+                    sender.go()
                 elif event["event"] == "progress":
                     if cancel is not None and cancel.is_set():
                         raise Cancelled(f"{words}: cancelled")

@@ -1,7 +1,8 @@
 """The sender: a process of its own, so that neither a notebook nor a server shares its interpreter's lock.
 
-``python -m labs.load.sender`` reads a plan (one JSON line) from standard input and answers with JSON lines: 'ready',
-'progress' a few times a second, and 'result'. A second line on standard input, or its end, stops it early.
+``python -m labs.load.sender`` reads a plan (one JSON line) from standard input, warms up, says 'ready' and waits for a
+second line: whoever started it reads the server's counters in between. Then come 'progress' a few times a second and
+'result'. A third line on standard input, or its end, stops it early.
 """
 
 from __future__ import annotations
@@ -123,13 +124,16 @@ class Run:
 def arrivals(rate_rps: float, duration_s: float, seed: int) -> np.ndarray:
     """Return the times in seconds at which a Poisson process of this rate has its arrivals, up to ``duration_s``.
 
+    There is at least one: where chance sends nobody, one comes in the middle.
+
     Source: gaps between arrivals are independent and exponential with mean 1/rate (Kleinrock, 'Queueing Systems',
     volume 1, section 2.4).
     """
     expected = rate_rps * duration_s
     gaps_s = np.random.default_rng(seed).exponential(1 / rate_rps, int(expected + 10 * expected**0.5 + 20))
     due_s = np.cumsum(gaps_s)
-    return due_s[due_s < duration_s]
+    due_s = due_s[due_s < duration_s]
+    return due_s if len(due_s) else np.array([duration_s / 2])
 
 
 def say(event: dict) -> None:
@@ -142,13 +146,15 @@ async def drive(plan: dict) -> dict:
     """Carry out a plan and return its result."""
     transport = TRANSPORTS[plan["transport"]](plan["url"], plan["headers"], plan["timeout_s"])
     run = Run(transport, [base64.b64decode(body) for body in plan["bodies"]])
-    threading.Thread(target=listen, args=(run.stopped,), daemon=True).start()
     # The first requests open connections and wake the server; they are not counted.
     await run.closed(plan["warmup_senders"], None, plan["warmup_requests"])
     warmup = len(run.rows)
-    say({"event": "ready"})
     gc.collect()
     gc.freeze()
+    say({"event": "ready"})
+    if not await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline):
+        run.stopped.set()
+    threading.Thread(target=listen, args=(run.stopped,), daemon=True).start()
     run.begin()
     begun_cpu_s = time.process_time()
     teller = asyncio.create_task(run.tell())

@@ -98,17 +98,17 @@ class Load:
     #: Seconds in which requests were begun.
     duration_s: float
     #: Seconds after the run's start at which each sample's request began, or was due (open loop).
-    offsets_s: tuple[float, ...]
+    offsets_s: tuple[float, ...] = field(repr=False)
     #: Requests a second that were due, on average; None in a closed loop, which has no rate of its own.
     offered_rps: float | None = None
     #: Seconds after the run's start at which each request really left; empty in a closed loop, where it is the same.
-    sent_offsets_s: tuple[float, ...] = ()
+    sent_offsets_s: tuple[float, ...] = field(default=(), repr=False)
     #: Requests without a good answer.
-    failures: tuple[Failure, ...] = ()
+    failures: tuple[Failure, ...] = field(default=(), repr=False)
     #: What the server counted; None where it does not tell.
     server: ServerSide | None = None
     #: How busy the machine was.
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = field(default_factory=Usage, repr=False)
 
     @property
     def error_rate(self) -> float:

@@ -66,7 +66,7 @@ class Measurement:
     #: Short stable name of what was measured, such as 'onnx-basic'; the lessons' checkpoints look records up by it.
     option: str
     #: Raw samples in the kind's unit, in the order in which they were taken.
-    samples: tuple[float, ...]
+    samples: tuple[float, ...] = field(repr=False)
     #: Pictures in one call.
     batch_size: int
     #: The measured file.

@@ -28,7 +28,7 @@ def latency_distribution(
     """Return a picture of all samples with p50, p95 and p99 marked, one row a record, and the target as a line.
 
     Args:
-        records: Latency records; others among them are passed over.
+        records: Latency and load records; others among them are passed over.
         target_s: The latency to stay under, in seconds.
         title: Heading of the card.
 
@@ -36,7 +36,7 @@ def latency_distribution(
         ValueError: No latency record among them; a measurement that was cancelled early has none.
     """
     records = [records] if isinstance(records, Measurement) else list(records)
-    records = [record for record in records if record.kind == "latency"]
+    records = [record for record in records if record.kind in ("latency", "load")]
     if not records:
         raise ValueError("no latency record to draw: measure the option first, or let the measurement run to its end")
     machines = list(dict.fromkeys(record.machine.label for record in records))

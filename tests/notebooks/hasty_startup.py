@@ -10,6 +10,7 @@ import labs.dataset
 import labs.optimize.sensitivity
 from labs import bench
 from labs.bench.warmup import warm_up
+from labs.load import loops
 
 warm_up.__kwdefaults__.update(limit_s=0.1, block=1)
 bench.latency.__kwdefaults__.update(min_samples=20, limit_s=0.1)
@@ -21,3 +22,8 @@ labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
 # Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
 _weighted_nodes = labs.optimize.sensitivity.weighted_nodes
 labs.optimize.sensitivity.weighted_nodes = lambda path: _weighted_nodes(path)[::10]
+# The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)
+_plan = loops.plan_for
+loops.plan_for = lambda target, **how: _plan(
+    target, **{**how, "duration_s": how["duration_s"] and min(how["duration_s"], 0.3)}
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import socket
 import threading
 
@@ -19,6 +20,7 @@ from labs.load import (
     sweep_rate,
 )
 from labs.load.sender import arrivals
+from labs.load.server_side import Counters
 from labs.load.sweep import keeps_up, level_words
 from labs.results import Ledger
 from tests.labs.load.conftest import SERVED, ToldServer
@@ -155,3 +157,16 @@ def test_what_cannot_be_meant_is_refused(told_target, wrong) -> None:
     """Without a sender, or with two ends, there is no run."""
     with pytest.raises(ValueError, match=r"starts at 1|not both"):
         closed_loop(told_target, option="x", **wrong)
+
+
+def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> None:
+    """They are read after the warm-up and before the first counted request, however few requests there are."""
+    counted = dataclasses.replace(
+        told_target,
+        counters=lambda: Counters(
+            len(told_server.seen), len(told_server.seen), 0.0, 0.0, 0.002 * len(told_server.seen), 0.0
+        ),
+    )
+    made = closed_loop(counted, concurrency=1, requests=1, warmup_requests=5, option="counted")
+    assert (made.load.server.requests, len(told_server.seen)) == (1, 6)
+    assert made.load.server.infer_s == pytest.approx(0.002)

@@ -105,3 +105,4 @@ def test_arrivals_are_poisson() -> None:
     assert np.var(counts) == pytest.approx(100, rel=0.25)
     assert np.array_equal(arrivals(50, 2.0, 1), arrivals(50, 2.0, 1))
     assert arrivals(50, 2.0, 1).max() < 2.0
+    assert arrivals(1e-6, 2.0, 1).tolist() == [1.0]
