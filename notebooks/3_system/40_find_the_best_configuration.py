@@ -33,14 +33,17 @@ from labs.load.configurations import Knobs, candidates
 from labs.load.search import Objective, best_of, found_table, search
 from labs.load.served import triton_target
 from labs.serve.models import fp32_model
-from labs.serve.triton import catalogue, server
+from labs.serve.triton import catalogue, opening
 
 # %%
 from labs.widgets.config_editor import config_editor
+from labs.widgets.distribution import latency_distribution
 from labs.widgets.latency_curve import latency_curve
 from labs.widgets.live_load import live_load
 from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger
+
+print(opening.situation())
 
 # %% [markdown]
 # ## Predict
@@ -51,6 +54,8 @@ from labs.workspace import ledger
 # - `1x2`: one copy with two threads, which share the work on each photo;
 # - `2x1`: two copies with one thread each, which work on two photos at once;
 # - `2x1-batch8`: the same, and each copy takes up to eight waiting photos at a time.
+#
+# (On a node with GPUs, copies are counted on each GPU, and threads matter little.)
 #
 # Which carries the most photos a second if 95 of 100 have to be answered within ten times of what a photo takes alone?
 
@@ -65,8 +70,8 @@ predict("s.best.guess", ...)
 # kept, so that the objective does not move when you run the lesson again.)
 
 # %%
-model = catalogue.food_classifier_onnx(fp32_model(), max_batch_size=1)
-triton = run_with_progress(lambda report: server.start([model], on_progress=report), "Start Triton")
+model = catalogue.food_classifier_onnx(fp32_model(), instances=opening.place(1), max_batch_size=1)
+triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=8)
 photos = tensor_inputs(images[:8])
 
@@ -168,9 +173,11 @@ chosen = best_of(found) or max(found, key=lambda one: one.most_rps)
 planned_rps = round(0.8 * (chosen.kept_rps or chosen.most_rps / 2), 1)
 serve = next(one.serve for one in tried if one.option == chosen.option)
 verified = live_load(
-    lambda **hooks: open_loop(serve(), rate_rps=planned_rps, duration_s=6, seed=40, option="best-verified", **hooks)
+    lambda **hooks: open_loop(serve(), rate_rps=planned_rps, duration_s=6, seed=40, option="best-verified", **hooks),
+    "Verify with fresh arrivals",
 )
 ledger().append(verified)
+latency_distribution([alone, verified], objective.latency_s)
 
 # %% checkpoint="s.best.verified"
 # The verifying run's 95th percentile in seconds with the ends of its 95 % interval

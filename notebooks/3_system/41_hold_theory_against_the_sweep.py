@@ -31,8 +31,9 @@ from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
 from labs.load.queueing import Queue, fit_batch_cost
 from labs.load.served import triton_target
+from labs.machine import fingerprint
 from labs.serve.models import fp32_model
-from labs.serve.triton import catalogue, server
+from labs.serve.triton import catalogue, opening
 
 # %%
 from labs.widgets.latency_curve import latency_curve
@@ -40,6 +41,8 @@ from labs.widgets.live_load import live_load
 from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger
+
+print(opening.situation())
 
 # %% [markdown]
 # ## Predict
@@ -58,8 +61,9 @@ predict("s.theory.ninety_guess", ...)
 # preprocessed beforehand, so that nothing but the model stands in the queue's way.
 
 # %%
-model = catalogue.food_classifier_onnx(fp32_model())
-triton = run_with_progress(lambda report: server.start([model], on_progress=report), "Start Triton")
+gpus = range(len(fingerprint().gpus))
+model = catalogue.food_classifier_onnx(fp32_model(), instances=catalogue.copies(1, gpus[:1]))
+triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=16)
 target = triton_target(triton, model, tensor_inputs(images[:8]))
 
@@ -197,10 +201,12 @@ check("s.theory.batch")
 # %% [markdown]
 # ### Where it fails
 #
-# For the campaign, a second copy. M/D/2: the same queue, two servers, and so twice the capacity. Says the theory.
+# For the campaign, a second copy (on the second GPU, where there is one). M/D/2: the same queue, two servers, and so
+# twice the capacity. Says the theory.
 
 # %%
-twice = catalogue.food_classifier_onnx(fp32_model(), instances=catalogue.copies(2))
+two = catalogue.copies(1, gpus[:2]) if len(gpus) > 1 else catalogue.copies(2, gpus)
+twice = catalogue.food_classifier_onnx(fp32_model(), instances=two)
 print(triton.change(twice.settings))
 both = triton_target(triton, twice, tensor_inputs(images[:8]))
 pair = live_load(
