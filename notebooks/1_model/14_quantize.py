@@ -111,10 +111,10 @@ statistics[["node", "weights", "weight_low", "weight_high", "channel_spread"]].h
 
 # %% [markdown]
 # `channel_spread` says how many times as far the weights of a layer's widest channel reach as those of its narrowest.
-# (Where it has ten digits, training has switched a channel off: all its weights are as good as zero.) Look at such a
-# layer. Lower the bits and watch the marks part. Tick *a scale for each channel* and compare the noise.
-# Then choose an activation and switch to *asymmetric*: after ReLU6 nothing is negative, so half of a symmetric ruler
-# would lie idle.
+# (Where it runs into the billions, `e+09` and more, training has switched a channel off: its weights are as good as
+# zero.) Look at such a layer. Lower the bits and watch the marks part. Tick *a scale for each channel* and compare the
+# noise. Then choose an activation and switch to *asymmetric*: after ReLU6 nothing is negative, so half of a symmetric
+# ruler would lie idle.
 
 # %%
 shown = [statistics["node"].iloc[0], "features.0.0/Conv", "features.17.conv.2/Conv", "classifier.1/Gemm"]
