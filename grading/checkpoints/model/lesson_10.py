@@ -7,6 +7,7 @@ from collections import Counter
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, is_number, latest
 from labs.labels import CLASS_NAMES
+from labs.results.format import percent
 from labs.results.targets import target
 
 #: Bits of the number formats that the course's hardware computes with.
@@ -52,8 +53,8 @@ def hardest_class(entries: list[dict]) -> Verdict:
         highest = max(shares.values())
         if shares[given] == highest:
             return failed("This is the class that it gets right most often: look at the other end.", yours=given)
-        return failed("Another class is wrong more often.", yours=f"{given}: {shares[given]:.0%} right")
-    return passed("No class is wrong more often.", f"{expected}: {lowest:.0%} right", given)
+        return failed("Another class is wrong more often.", yours=f"{given}: {percent(shares[given])} right")
+    return passed("No class is wrong more often.", f"{expected}: {percent(lowest)} right", given)
 
 
 @checkpoint(

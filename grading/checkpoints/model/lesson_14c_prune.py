@@ -6,6 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, latest
 from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs import stats
+from labs.results.format import percent
 
 _PRUNED = "int8-pruned"
 
@@ -41,7 +42,7 @@ def where(entries: list[dict]) -> Verdict:
     relative = {layer["name"]: 1 - layer["after"] / layer["before"] for layer in given["layers"]}
     share = 1 - given["counts"]["after"] / given["counts"]["before"]
     most = max(gone, key=gone.get)
-    expected, yours = f"{most}, {share:.1%} of the weights", f"{given['layer']}, {given['share']}"
+    expected, yours = f"{most}, {percent(share)} of the weights", f"{given['layer']}, {given['share']}"
     if given["layer"] not in gone:
         return failed("Name a layer as it stands in the column `name`.", expected, yours)
     if gone[given["layer"]] != gone[most]:
