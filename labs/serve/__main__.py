@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import typer
@@ -21,9 +22,12 @@ def main(
     fd: int = typer.Option(-1, help="A listening socket that was inherited, instead of host and port."),
     ends_with_input: bool = typer.Option(False, help="Stop when standard input ends: whoever started it is gone."),
     headers_within_s: float = typer.Option(10.0, help="Seconds that a client may take to send a request's headers."),
+    cpus: str = typer.Option("", help="Processors that it may use, such as 0,1; all when empty (Linux)."),
     stop_within_s: float = typer.Option(30.0, help="Seconds that running requests get when it is stopped."),
 ) -> None:
     """Serve until told to stop; requests that are being answered are finished first."""
+    if cpus and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {int(one) for one in cpus.split(",")})
     ImpatientProtocol.headers_within_s = headers_within_s
     config = uvicorn.Config(
         app,

@@ -89,6 +89,7 @@ def start(
     log_path: Path | None = None,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, object] | None = None,
+    listening: socket.socket | None = None,
 ) -> Service:
     """Start a server and return at once, whether or not it is ready.
 
@@ -100,25 +101,24 @@ def start(
         log_path: File for what it prints; one in the workspace when None.
         environment: More variables for its process.
         options: More options of ``python -m labs.serve``, such as ``{"stop_within_s": 5}``.
+        listening: A socket that listens already, instead of host and port; it stays open here.
 
     Raises:
         OSError: The port is taken.
     """
     # The parent listens and the child inherits the socket: the port cannot be lost to somebody else in between, and
     # whoever connects early waits in the socket's own queue instead of being refused.
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listening:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(2048)
-        address = f"{'127.0.0.1' if host == '0.0.0.0' else host}:{listening.getsockname()[1]}"
-        log_path = log_path or workspace_dir() / "logs" / f"service-{address.rpartition(':')[2]}.log"
+    with contextlib.ExitStack() as stack:
+        ours = listening or stack.enter_context(listen(host, port))
+        bound_host, bound_port = ours.getsockname()
+        log_path = log_path or workspace_dir() / "logs" / f"service-{bound_port}.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", settings.MODULE, "--fd", str(listening.fileno())]
+        command = [sys.executable, "-m", settings.MODULE, "--fd", str(ours.fileno())]
         for name, value in {**({"app": app} if app else {}), **(options or {})}.items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         # Ours decide, not those of whoever started the notebook.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
-        with log_path.open("wb") as log:
+        with log_path.open("ab") as log:
             process = subprocess.Popen(
                 # A pipe that nobody writes to: when this process ends, however it ends, the child reads its end.
                 [*command, "--ends-with-input"],
@@ -126,10 +126,29 @@ def start(
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 env={**inherited, **settings.to_environment(), **(environment or {})},
-                pass_fds=[listening.fileno()],
+                pass_fds=[ours.fileno()],
                 start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
             )
-    return Service(f"http://{address}", process, log_path)
+    # Whoever is bound to every address is reached by loopback from here.
+    shown = "127.0.0.1" if bound_host == "0.0.0.0" else bound_host
+    return Service(f"http://{shown}:{bound_port}", process, log_path)
+
+
+def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
+    """Return a listening socket; on a free port when ``port`` is 0.
+
+    Raises:
+        OSError: The port is taken.
+    """
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((host, port))
+        listening.listen(2048)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
 def wait_until_ready(
