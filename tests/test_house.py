@@ -30,10 +30,11 @@ MAY_IMPORT = {
 
 #: Inside labs, data flows asset → backend → bench → record → widget, and nothing flows back.
 MUST_NOT_IMPORT = {
-    "labs/results": ("labs.bench", "labs.backends", "labs.widgets", "labs.optimize"),
+    "labs/results": ("labs.bench", "labs.backends", "labs.widgets", "labs.optimize", "labs.load", "labs.serve"),
     "labs/machine": ("labs.results", "labs.bench", "labs.backends", "labs.widgets"),
     "labs/backends": ("labs.bench", "labs.widgets"),
-    "labs/bench": ("labs.widgets",),
+    "labs/bench": ("labs.widgets", "labs.load"),
+    "labs/load": ("labs.widgets",),
 }
 
 #: Files above the ceiling, each with its reason.

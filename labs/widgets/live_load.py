@@ -10,9 +10,7 @@ from typing import TypeVar
 import ipywidgets
 
 from labs.load import Snapshot
-from labs.load.loops import OnSnapshot
 from labs.load.usage import Reading
-from labs.progress import OnProgress
 from labs.results.format import milliseconds, percent, rate
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.progress import Progress
@@ -63,21 +61,12 @@ class LiveLoad(Progress):
         self._seen: list[tuple[float, Snapshot]] = []
 
     @property
-    def report(self) -> OnProgress:
-        """The ``on_progress`` for the run."""
-        return super().report
-
-    @property
-    def see(self) -> OnSnapshot:
-        """The ``on_snapshot`` for the run."""
-        return self._see
-
-    @property
     def text(self) -> str:
         """The newest numbers in words."""
         return f"{self.title}: {words(self._seen[-1][1])}" if self._seen else f"{self.title}: nothing sent yet"
 
-    def _see(self, snapshot: Snapshot) -> None:
+    def see(self, snapshot: Snapshot) -> None:
+        """Take note of how the run stands; this is the ``on_snapshot`` that the run is given."""
         # The run's own clock starts anew with each run of a sweep; the picture's does not.
         self._seen = [*self._seen[-_KEPT:], (self._clock() - self._begin_s, snapshot)]
 
