@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from provisioning.choice import choice_text, ladder
 from provisioning.chooser import PAGES, Chooser
 from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
-from provisioning.spec import load_spec
+from provisioning.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
 from .conftest import NOON, MemoryTestbed
@@ -208,3 +209,11 @@ def test_text_names_zone_rules_and_what_to_do_before(chooser):
         "liqid01",
     ):
         assert words in text
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_what_to_read_and_rehearse_before_is_there(part):
+    """A planner that names a page which does not exist loses the student on the first click."""
+    spec = load_spec(part)
+    for page in (spec.read_first, spec.rehearse_first):
+        assert (Path(__file__).parents[2] / page).is_file(), page
