@@ -142,7 +142,10 @@ def test_a_log_gives_its_reasons_without_its_noise():
 
 
 def test_the_containers_server_is_the_wheels():
-    """The compose file runs 24.10, which is Triton 2.51, in explicit model control, like the launcher."""
-    text = (PROJECT_DIR / "provisioning" / "node" / "p100" / "compose.yaml").read_text()
-    assert re.search(r"tritonserver:24\.10-py3", text)
-    assert "--model-control-mode=explicit" in text
+    """24.10 is Triton 2.51; both run in explicit model control, and neither completes a configuration by itself."""
+    node = PROJECT_DIR / "provisioning" / "node" / "p100"
+    assert re.search(r"tritonserver:24\.10-py3", (node / "Triton.Dockerfile").read_text())
+    launcher = (PROJECT_DIR / "labs" / "serve" / "triton" / "server.py").read_text()
+    for flag in ("--model-control-mode=explicit", "--exit-on-error=false", "--disable-auto-complete-config"):
+        assert flag in (node / "compose.yaml").read_text()
+        assert flag in launcher
