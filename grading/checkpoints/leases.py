@@ -1,7 +1,7 @@
 """What a good lease, a good set-up and a good release look like, judged from what the services said at that time.
 
 The lessons of all three parts ask the same, so the judging stands here once; each part's checkpoints name themselves.
-Subjects of the observations are ``<part>.lease``, ``<part>.plan``, ``<part>.machine`` and ``<part>.release``.
+Subjects of the observations are ``<part>.lease``, ``.plan``, ``.machine``, ``.lease_at_release`` and ``.release``.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def judge_lease(entries: list[dict], part: str, question: str) -> Verdict:
     minutes = (moment(seen["end"]) - moment(seen["start"])).total_seconds() / 60
     expected = f"{seen['status']}, {minutes:g} minutes"
     yours = f"{given['status']}, {given['minutes']} minutes"
-    if str(given["status"]).upper() != seen["status"]:
+    # It was PENDING when it was reserved, and ACTIVE when the cell is run once more: each was true at its time.
+    statuses = {one["seen"]["status"] for one in observations(entries, f"{part}.lease")}
+    if str(given["status"]).upper() not in statuses:
         return failed("The status is the one word that the site says about this lease.", expected, yours)
     if not is_number(given["minutes"]) or not is_close(given["minutes"], minutes):
         return failed("How long is it from the lease's start to its end, in minutes?", expected, yours)
@@ -172,7 +174,7 @@ def judge_release(entries: list[dict], part: str, question: str) -> Verdict:
     given = answer_to(entries, question)
     if given is None:
         return unanswered()
-    released, lease = (observations(entries, f"{part}.{subject}") for subject in ("release", "lease"))
+    released, lease = (observations(entries, f"{part}.{subject}") for subject in ("release", "lease_at_release"))
     if not released or not lease or entries.index(released[-1]) < entries.index(lease[-1]):
         return failed("No release of your lease was seen yet: run the cells above, then answer again.")
     seen = released[-1]["seen"]

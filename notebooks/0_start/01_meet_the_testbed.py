@@ -146,7 +146,7 @@ reconcile("start.submit_guess")
 # %% [markdown]
 # So that is the trap, and it is in `Lease.wait`, `Server.wait` and `Container.wait` alike: they watch until the
 # status is the one you want *or* `ERROR`, and then they return. A notebook that goes on from here boots a server on a
-# lease that does not exist, and fails ten minutes later with a message about something else.
+# lease that holds nothing, and fails ten minutes later with a message about something else.
 #
 # You know better: look at the status, and name the way out. In the lessons to come, this is the `if` after each
 # request.
@@ -204,7 +204,7 @@ scoreboard("start")
 #   logs.
 # - Set the start of a lease to yesterday. Which service refuses, and how does python-chi tell you?
 # - In a terminal, `python -m provisioning rehearsal status` shows what exists, and `… reset` forgets it all.
-# - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. Run this lesson's
-#   check-up there.
+# - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. With `rehearsal.use()` in
+#   the first cell, the check-up looks at the real thing there.
 #
 # Then get a machine: [08 Plan and reserve](../1_model/08_plan_and_reserve.ipynb).

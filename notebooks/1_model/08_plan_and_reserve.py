@@ -37,7 +37,7 @@ from datetime import timedelta
 
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -105,11 +105,11 @@ reconcile("m.reserve.wait_guess")
 # ### Why a lease is given its end
 #
 # A *lease* is your contract with the site: from when until when. Inside it are *reservations*: of what. `Lease` takes
-# a start, and then either `end_date` or `duration`. Three hours sounds like a duration, so here is a draft of that.
-# Nothing is sent to anybody yet.
+# a start, and then either `end_date` or `duration`. Three hours sounds like a duration, so here is a draft of that,
+# for the same hour one day later than your block. Nothing is sent to anybody.
 
 # %%
-draft = lease.Lease("draft", start_date=block.start, duration=timedelta(hours=3))
+draft = lease.Lease("draft", start_date=block.start + timedelta(days=1), duration=timedelta(hours=3))
 ledger().observe("model.draft", {"start": draft.start_date, "end": draft.end_date})
 
 # %% [markdown]
@@ -195,9 +195,6 @@ check("m.reserve.lease")
 
 # %%
 check("m.reserve.wait_guess")
-
-# %%
-scoreboard("model")
 
 # %% [markdown]
 # ## On your own

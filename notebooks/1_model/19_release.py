@@ -41,7 +41,7 @@ from provisioning.sweep import survey, table
 name = resource_name("model")
 rung = lab.find_rung(lab.open_testbed, "model", name)
 testbed, clock = lab.open_testbed(rung.site), site_clock()
-lease_seen = ledger().observe("model.lease", evidence.of_lease(testbed, "model"))
+lease_seen = ledger().observe("model.lease_at_release", evidence.of_lease(testbed, "model"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]

@@ -26,7 +26,7 @@ print(rehearsal.use())
 # %%
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -104,9 +104,6 @@ check("e.reserve.lease")
 
 # %%
 check("e.reserve.free_guess")
-
-# %%
-scoreboard("edge")
 
 # %% [markdown]
 # ## On your own

@@ -30,7 +30,7 @@ from datetime import datetime
 
 from chi import container, context, lease
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal import drills
@@ -163,9 +163,6 @@ check("e.provision.once")
 
 # %%
 check("e.provision.id_guess")
-
-# %%
-scoreboard("edge")
 
 # %%
 lease_countdown(again)

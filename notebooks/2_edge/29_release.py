@@ -33,7 +33,7 @@ from provisioning.spec import resource_name
 name = resource_name("edge")
 rung = lab.find_rung(lab.open_testbed, "edge", name)
 testbed, clock = lab.open_testbed(rung.site), site_clock()
-lease_seen = ledger().observe("edge.lease", evidence.of_lease(testbed, "edge"))
+lease_seen = ledger().observe("edge.lease_at_release", evidence.of_lease(testbed, "edge"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]

@@ -26,7 +26,7 @@ print(rehearsal.use())
 # %%
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -112,9 +112,6 @@ check("s.reserve.lease")
 
 # %%
 check("s.reserve.wait_guess")
-
-# %%
-scoreboard("system")
 
 # %% [markdown]
 # ## On your own

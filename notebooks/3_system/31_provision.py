@@ -29,7 +29,7 @@ from datetime import datetime
 
 from chi import context, server
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal import drills
@@ -120,9 +120,6 @@ check("s.provision.once")
 
 # %%
 check("s.provision.saved_guess")
-
-# %%
-scoreboard("system")
 
 # %%
 lease_countdown(again)

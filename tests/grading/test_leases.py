@@ -58,6 +58,7 @@ def test_the_record_has_to_be_read(entries):
     assert "No lease of yours was seen" in judge_lease(entries, "model", Q).message
     entries.observed("model.lease", lease())
     assert judge_lease(entries, "model", Q).ok
+    assert judge_lease(entries.observed("model.lease", lease(status="ACTIVE")), "model", Q).ok, "true at its time"
     assert "one word" in judge_lease(entries.answered(Q, {"status": "ok", "minutes": 170}), "model", Q).message
     assert "in minutes" in judge_lease(entries.answered(Q, {"status": "PENDING", "minutes": 180}), "model", Q).message
 
@@ -133,7 +134,8 @@ def test_a_release_is_judged_by_what_is_left(entries):
     """Before it, with something left, with the difference turned round, and right."""
     question, at = "m.release.hours", "2026-05-17T13:20:00+00:00"
     assert "Not answered yet" in judge_given_back(entries, "model", question).message
-    entries.observed("model.release", {"held": [], "at": at}).observed("model.lease", lease()).answered(question, 1.5)
+    entries.observed("model.release", {"held": [], "at": at}).observed("model.lease_at_release", lease())
+    entries.answered(question, 1.5)
     assert "No release of your lease" in judge_given_back(entries, "model", question).message
     entries.observed("model.release", {"held": ["floating IP"], "at": at})
     assert "still counts" in judge_given_back(entries, "model", question).message
