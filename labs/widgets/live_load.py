@@ -131,7 +131,7 @@ def picture(seen: Sequence[tuple[float, Snapshot]]) -> Drawing:
         p95, p50 = ([getattr(one, name) * 1e3 for one in shots] for name in ("p95_s", "p50_s"))
         middle = ("latency, ms", {"p95": (p95, SERIES[1]), "p50": (p50, SERIES[0])}, False)
     busy = filled([one.busy for one in shots])
-    lines = {"processors": ([one.cpu * 100 if one else 0.0 for one in busy], SERIES[2])}
+    lines = {"CPU": ([one.cpu * 100 if one else 0.0 for one in busy], SERIES[2])}
     for index in range(max((len(one.gpus) for one in busy if one), default=0)):
         column = [one.gpus[index][0] * 100 if one and len(one.gpus) > index else 0.0 for one in busy]
         lines[f"GPU {index}"] = (column, SERIES[3 + index % 3])
@@ -157,19 +157,22 @@ def _panel(drawing: Drawing, left: float, name: str, times: list, columns: dict,
         drawing.line(left, y(tick), left + _PANEL_PX, y(tick), kind="msl-grid")
         drawing.text(left - 6, y(tick) + 4, f"{tick:,g}", anchor="end", kind="msl-tick")
     drawing.text(left, 12, name, kind="msl-tick msl-strong")
-    end = left + _PANEL_PX
-    for label, (_, colour) in reversed(columns.items()):
-        if label:
-            drawing.text(end, 12, label, anchor="end", kind="msl-tick")
-            drawing.rectangle(end - 6.3 * len(label) - 14, 4, 8, 8, style=f"fill:{colour}")
-            end -= 6.3 * len(label) + 24
-    for index, (values, colour) in enumerate(columns.values()):
+    place = left
+    for index, (label, (values, colour)) in enumerate(columns.items()):
         points = [(x(at), y(value)) for at, value in zip(times, values, strict=True)]
+        dash = "" if stacked or not index else f";stroke-dasharray:{('5 3', '2 3')[index % 2]}"
         if stacked:
             ends = [(points[0][0], bottom), *points, (points[-1][0], bottom)]
             drawing.path(ends, style=f"fill:{colour};opacity:.85", closed=True)
         else:
-            dash = ";stroke-dasharray:5 3" if index % 2 else ""
             drawing.path(points, style=f"fill:none;stroke:{colour};stroke-width:2{dash}")
+        if label:
+            # The sample in the legend is drawn as the line is, so that it does not depend on the colour alone.
+            width = 8 if stacked else 2.5
+            drawing.line(
+                place, bottom + 11, place + 15, bottom + 11, style=f"stroke:{colour};stroke-width:{width}{dash}"
+            )
+            drawing.text(place + 19, bottom + 15, label, kind="msl-tick")
+            place += 6.3 * len(label) + 32
     drawing.line(left, bottom, left + _PANEL_PX, bottom, kind="msl-axis")
     drawing.text(left + _PANEL_PX, bottom + 15, f"{times[-1]:.0f} s", anchor="end", kind="msl-tick")
