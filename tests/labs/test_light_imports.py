@@ -7,7 +7,16 @@ import sys
 
 import pytest
 
-LIGHT = ["labs.results", "labs.machine", "labs.stats", "labs.labels", "labs.preprocess", "labs.bench", "labs.backends"]
+LIGHT = [
+    "labs.results",
+    "labs.machine",
+    "labs.stats",
+    "labs.labels",
+    "labs.preprocess",
+    "labs.bench",
+    "labs.backends",
+    "labs.load",
+]
 
 
 @pytest.mark.parametrize("module", LIGHT)
