@@ -88,6 +88,11 @@ class OnnxRuntimeBackend(Backend):
             )
         return self._info
 
+    @property
+    def input_size_px(self) -> int:
+        """Side of the pictures that the loaded model takes; the course's own where the file leaves it open."""
+        return _picture_size_px(self._session)[0]
+
     def close(self) -> None:
         """Drop the session, and with it its thread pool."""
         self._session = None
@@ -100,7 +105,7 @@ class OnnxRuntimeBackend(Backend):
         """
         with tempfile.TemporaryDirectory() as folder:
             session = self._new_session(profile_prefix=str(Path(folder) / "profile"))
-            shape = (1, 3, INPUT_SIZE_PX, INPUT_SIZE_PX)
+            shape = (1, 3, *_picture_size_px(session))
             session.run(None, {session.get_inputs()[0].name: np.zeros(shape, np.float32)})
             events = json.loads(Path(session.end_profiling()).read_text(encoding="utf-8"))
         nodes = [event["args"] for event in events if event.get("cat") == "Node"]
@@ -149,3 +154,9 @@ class OnnxRuntimeBackend(Backend):
             return "int8" if in_int8 > in_float else "fp32"
         content = self.model_path.read_bytes()
         return "int8" if any(name.encode() in content for name in (*_INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+
+
+def _picture_size_px(session) -> tuple[int, int]:
+    """Return height and width of a session's pictures; a file may leave them open, as it does the batch."""
+    height, width = session.get_inputs()[0].shape[2:4]
+    return tuple(side if isinstance(side, int) else INPUT_SIZE_PX for side in (height, width))

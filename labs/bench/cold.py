@@ -101,7 +101,8 @@ def _main() -> None:
     backend = BackendSpec.from_json(json.load(sys.stdin)).build()
     backend.load()
     loaded_s = time.perf_counter()
-    backend.predict(np.zeros((1, 3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32))
+    side_px = getattr(backend, "input_size_px", INPUT_SIZE_PX)
+    backend.predict(np.zeros((1, 3, side_px, side_px), np.float32))
     predicted_s = time.perf_counter()
     peak = _peak_memory_bytes()  # before describe(), which opens a second session
     answer = {

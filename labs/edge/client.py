@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 
 from labs.backends import BackendInfo
-from labs.edge.served import WARMUP, asker, timed_calls
+from labs.edge.served import WARMUP, asking, timed_calls
 from labs.machine import Fingerprint, fingerprint
 from labs.progress import OnProgress, silent
 from labs.results import Measurement, ModelFile
@@ -36,9 +36,9 @@ def network_latency(
         DeviceNotReachedError: Often the port was not opened when the container was made, or the floating IP is gone.
     """
     timings: list[dict] = []
-    ask = asker(url, about["token"], photo)
     try:
-        timed, watch = timed_calls(lambda: timings.append(ask()), samples, on_progress)
+        with asking(url, about["token"], photo) as ask:
+            timed, watch = timed_calls(lambda: timings.append(ask()), samples, on_progress)
     except httpx.HTTPError as error:
         raise DeviceNotReachedError(
             f"{url} does not answer ({type(error).__name__}: {error}). Likely: the floating IP is gone, the container "

@@ -14,7 +14,11 @@ import typer
 from labs import assets
 from labs.workspace import models_dir, workspace_dir
 
-app = typer.Typer(help="Serving on a Raspberry Pi: measure there, or imitate it here.", no_args_is_help=True)
+app = typer.Typer(
+    help="Serving on a Raspberry Pi: measure there, or imitate it here.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
 
 
 @app.command()

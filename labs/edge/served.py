@@ -56,9 +56,11 @@ def served_latency(
         timed, watch = timed_calls(lambda: classify(backend, photo), samples, part(on_progress, 0.0, 0.4))
         about = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
         yield record("latency", candidate.option, timed, backend, watch, warmup=WarmUp(WARMUP, True), details=about)
-        with serving(models / candidate.file, threads=backend.describe().threads.intra_op) as (service, token):
-            ask = asker(service.url, token, photo)
-            timings: list[dict] = []
+        timings: list[dict] = []
+        with (
+            serving(models / candidate.file, threads=backend.describe().threads.intra_op) as (service, token),
+            asking(service.url, token, photo) as ask,
+        ):
             timed, watch = timed_calls(lambda: timings.append(ask()), samples, part(on_progress, 0.4, 1.0))
         inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
         about = {**about, "includes": [*about["includes"], "HTTP on this machine"], "server_timing_s": inside}
@@ -71,8 +73,9 @@ def classify(backend: Backend, photo: bytes) -> int:
     return int(backend.predict(to_input(load_image(photo))[None]).argmax())
 
 
-def asker(url: str, token: str, photo: bytes, *, timeout_s: float = 30.0) -> Callable[[], dict[str, float]]:
-    """Return a function that sends the photo once and returns the service's own timings in seconds.
+@contextlib.contextmanager
+def asking(url: str, token: str, photo: bytes, *, timeout_s: float = 30.0) -> Iterator[Callable[[], dict[str, float]]]:
+    """Yield a function that sends the photo once and returns the service's own timings in seconds.
 
     Args:
         url: Where the service answers.
@@ -82,14 +85,14 @@ def asker(url: str, token: str, photo: bytes, *, timeout_s: float = 30.0) -> Cal
     """
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
     # One connection for all: an app keeps it, and opening one would be measured instead.
-    client = httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False)
+    with httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False) as client:
 
-    def ask() -> dict[str, float]:
-        reply = client.post("/predict/raw", content=photo)
-        reply.raise_for_status()
-        return server_timing_s(reply.headers.get("Server-Timing", ""))
+        def ask() -> dict[str, float]:
+            reply = client.post("/predict/raw", content=photo)
+            reply.raise_for_status()
+            return server_timing_s(reply.headers.get("Server-Timing", ""))
 
-    return ask
+        yield ask
 
 
 def server_timing_s(header: str) -> dict[str, float]:

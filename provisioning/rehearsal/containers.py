@@ -13,6 +13,9 @@ from provisioning.rehearsal.scratch import Scratch
 from provisioning.rehearsal.store import Document
 from provisioning.rehearsal.world import Caller, World
 
+#: Marks of an image that says it is for another processor than a Raspberry Pi's.
+_OTHER_PROCESSORS = ("amd64", "x86_64", "x86-64")
+
 _TEXT = "Invalid input for field '{}'. Value: '{}' is not a string"
 
 
@@ -63,6 +66,8 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     }
     if device is None:
         record |= {"fate": "Error", "why": "There are not enough hosts available."}
+    elif any(mark in record["image"] for mark in _OTHER_PROCESSORS):
+        record |= {"fate": "Error", "why": f"failed to start {record['image']}: exec format error"}
     elif world.faults.strike("container-error", caller.user):
         record |= {"fate": "Error", "why": f"failed to pull image {record['image']}: exec format error"}
     if device is not None:

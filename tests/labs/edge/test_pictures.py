@@ -1,0 +1,70 @@
+"""The same weights on smaller pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labs import assets
+from labs.backends import BackendSpec
+from labs.dataset import iterate
+from labs.edge.examine import examine
+from labs.edge.job import Candidate, Effort, Job
+from labs.edge.measuring import measure
+from labs.edge.pictures import load_split_at, to_input_at, with_input_size
+from labs.preprocess import load_image, to_input
+
+
+def test_a_smaller_input_keeps_every_weight(tiny_model: Path, tmp_path: Path) -> None:
+    """The file takes other pictures, and is as large as before."""
+    resized = with_input_size(tiny_model, tmp_path / "small.onnx", 160)
+    assert abs(resized.stat().st_size - tiny_model.stat().st_size) < 20
+    with BackendSpec("onnxruntime", str(resized)).build() as backend:
+        assert backend.predict(np.zeros((2, 3, 160, 160), np.float32)).shape == (2, 11)
+        assert backend.describe().providers_used["CPUExecutionProvider"] > 0
+
+
+@pytest.mark.parametrize("size_px", [0, 100, 225])
+def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tmp_path: Path, size_px: int) -> None:
+    """And nothing is written."""
+    with pytest.raises(ValueError, match="multiple of 32"):
+        with_input_size(tiny_model, tmp_path / "odd.onnx", size_px)
+    assert not (tmp_path / "odd.onnx").exists()
+
+
+def test_the_recipe_is_the_courses_own() -> None:
+    """At 224 pixels to the last bit; at 160 in the same range, for as many pictures as asked."""
+    photo, _ = next(iter(iterate(assets.dataset("food11-mini"), "evaluation")))
+    assert np.array_equal(to_input_at(photo, 224), to_input(load_image(photo)))
+    images, labels = load_split_at(assets.dataset("food11-mini"), "evaluation", 160, limit=11)
+    assert images.shape == (11, 3, 160, 160)
+    assert sorted(set(labels.tolist())) == list(range(11))
+
+
+def test_a_device_measures_a_small_input_in_every_way(tiny_model: Path, tmp_path: Path) -> None:
+    """Size, accuracy on small pictures, latency, throughput, and a cold start."""
+    with_input_size(tiny_model, tmp_path / "small.onnx", 64)
+    one = Candidate("edge-small", "small.onnx", threads=1, input_px=64)
+    effort = Effort(20, 0.01, 5, 1, 2, 2, 1, 0.2, 0.1)
+    made = [*measure(Job("options", (one,), effort, (1,)), models=tmp_path)]
+    assert [record.kind for record in made] == ["size", "accuracy", "latency", "throughput"]
+    assert made[1].details["dataset"] == "food11-mini/evaluation at 64 px"
+    assert {record.option for record in made} == {"edge-small"}
+    cold = [*measure(Job("cold", (one,), effort), models=tmp_path)]
+    assert [record.kind for record in cold] == ["load_time", "first_prediction", "peak_memory"]
+
+
+def test_examining_reads_the_bytes_and_not_a_table_about_them(tiny_model: Path, monkeypatch) -> None:
+    """Hash, size and every label are the file's own."""
+    import hashlib
+
+    from labs.edge import examine as module
+
+    few = lambda root, split: load_split_at(root, split, 224, limit=11)  # noqa: E731 - eleven pictures are enough
+    monkeypatch.setattr(module, "load_split", few)
+    size, accuracy = examine(tiny_model, option="budget-choice")
+    assert size.samples == (float(tiny_model.stat().st_size),)
+    assert size.model.sha256 == accuracy.model.sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
+    assert len(accuracy.details["predicted"]) == 11

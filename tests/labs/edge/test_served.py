@@ -1,0 +1,108 @@
+"""The device's service: behind a token, timed from inside and outside, and gone when it is told to."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from labs import assets
+from labs.dataset import iterate
+from labs.edge.client import DeviceNotReachedError, network_latency
+from labs.edge.guard import allowed
+from labs.edge.job import Candidate
+from labs.edge.served import serve_until, served_latency, server_timing_s
+from labs.edge.turn import take_turn
+from labs.results import Ledger
+
+
+@pytest.fixture(scope="module")
+def photo() -> bytes:
+    """One JPEG of the course."""
+    return next(iter(iterate(assets.dataset("food11-mini"), "evaluation")))[0].read_bytes()
+
+
+@pytest.fixture
+def about(tiny_model: Path, tmp_path: Path):
+    """A running service's own words, until the test is over."""
+    path = tmp_path / "service.json"
+    settings = {"threads": 1, "host": "127.0.0.1", "port": 0, "lifetime_s": 120.0}
+    thread = threading.Thread(target=serve_until, args=(tiny_model, path), kwargs=settings, daemon=True)
+    thread.start()
+    give_up_s = time.monotonic() + 90
+    while not path.exists() and thread.is_alive() and time.monotonic() < give_up_s:
+        time.sleep(0.05)
+    yield {**json.loads(path.read_text()), "path": path, "thread": thread}
+    path.unlink(missing_ok=True)
+    thread.join(60)
+
+
+def test_both_ways_end_with_a_class_and_the_service_tells_its_parts(
+    tiny_model: Path, photo: bytes, tmp_path: Path
+) -> None:
+    """In the app's own process and through HTTP, from the bytes of a JPEG; and the ledger takes both."""
+    candidate = Candidate("edge-app", tiny_model.name, threads=1)
+    app, service = served_latency(candidate, tiny_model.parent, photo, 10)
+    assert (app.option, service.option) == ("edge-app", "edge-app-service")
+    assert len(app.samples) == len(service.samples) == 10
+    assert set(service.details["server_timing_s"]) == {"queue", "prepare", "model"}
+    assert sum(service.details["server_timing_s"].values()) < service.value.value * 1.5
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    assert [ledger.append(record) for record in (app, service)] == [app, service]
+
+
+def test_without_the_token_nobody_is_served_and_removing_the_file_ends_it(about: dict, photo: bytes) -> None:
+    """401 with a reason; health is open; the right token gets a class; and then it is gone."""
+    url = f"http://127.0.0.1:{about['port']}"
+    with httpx.Client(base_url=url, trust_env=False, timeout=60) as client:
+        headers = {"Content-Type": "image/jpeg"}
+        assert client.post("/predict/raw", content=photo, headers=headers).status_code == 401
+        wrong = {**headers, "Authorization": "Bearer nonsense"}
+        assert client.post("/predict/raw", content=photo, headers=wrong).json()["status"] == 401
+        assert client.get("/healthz").status_code == 200
+    record = network_latency(url, about, photo, option="edge-app-network", samples=5)
+    assert record.details["photo_bytes"] == len(photo)
+    assert record.model.sha256 == about["model"]["sha256"]
+    about["path"].unlink()
+    about["thread"].join(60)
+    assert not about["thread"].is_alive()
+    with pytest.raises(DeviceNotReachedError, match="floating IP is gone"):
+        network_latency(url, about, photo, option="edge-app-network", samples=1)
+
+
+def test_a_service_without_a_token_lets_nobody_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An empty token must not match an empty header."""
+    monkeypatch.delenv("EDGE_TOKEN", raising=False)
+    assert not allowed(b"Bearer ")
+    monkeypatch.setenv("EDGE_TOKEN", "secret")
+    assert allowed(b"Bearer secret")
+    assert not allowed(b"secret")
+
+
+def test_server_timing_is_read_in_seconds() -> None:
+    """The header has milliseconds."""
+    found = server_timing_s("queue;dur=0.10, prepare;dur=4.00, model;dur=7.50")
+    assert found == pytest.approx({"queue": 0.0001, "prepare": 0.004, "model": 0.0075})
+    assert server_timing_s("") == {}
+
+
+def test_measurements_take_turns(tmp_path: Path) -> None:
+    """The second one waits and says so; flock counts open files, so two of one process are two as well."""
+    order, path = [], tmp_path / "measuring.lock"
+
+    def second() -> None:
+        with take_turn(path, waiting=lambda: order.append("waits"), poll_s=0.01):
+            order.append("second")
+
+    with take_turn(path, waiting=lambda: order.append("never")):
+        thread = threading.Thread(target=second)
+        thread.start()
+        while not order:
+            time.sleep(0.01)
+        order.append("first")
+    thread.join(30)
+    assert order == ["waits", "first", "second"]
