@@ -7,7 +7,7 @@ EXTRAS := provisioning,rehearsal,labs,serving,grading,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test check notebooks assets bench fidelity clean compiler-hint
+.PHONY: help setup lab rehearse test check notebooks assets bench emulate fidelity clean compiler-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -56,6 +56,9 @@ notebooks: setup ## Build the .ipynb twins from their sources
 assets: setup ## Rebuild the drawings from their sources and compare them with the manifest (needs npm)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[recipes]'
 	@$(BIN)/python -m labs.recipes dataset
+
+emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its labels (Debian; a minute or two)
+	@$(BIN)/python -m labs edge emulate
 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
