@@ -161,6 +161,12 @@ theories = {
 latency_curve(runs, q=None, theories=theories)
 
 # %% [markdown]
+# Points between the curves, or near one of them: the theory holds. A point far above both: look at that run's own
+# `load.server.compute_s` and `load.usage.cpu`. Something else wanted the processor in those seconds (a browser, a
+# backup), each photo took longer than `service_s`, and at high utilization a little longer is a lot. The formula is as
+# good as the service time that you give it.
+
+# %% [markdown]
 # How many photos were in Triton at once? Nobody counted. **Little's law** says it all the same, for any queue whatever:
 # the mean number inside is the rate times the mean time that each spends inside (queue *and* compute).
 
