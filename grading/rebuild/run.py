@@ -36,6 +36,13 @@ NOTEBOOK = "answers.ipynb"
 _BACK = IntakeLimits(ledger_bytes=64 << 20, ledger_lines=6_000)
 _TOLD_BYTES = 1 << 20
 
+#: Jupyter's description of our kernel.
+_KERNEL = {
+    "argv": [sys.executable, "-m", "grading.rebuild.kernel", "-f", "{connection_file}"],
+    "display_name": "Python 3",
+    "language": "python",
+}
+
 #: How nbval speaks of a kernel that hangs or is gone.
 _DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
 
@@ -111,10 +118,18 @@ def _run(
         (sandbox.folder / "ledger.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         (sandbox.folder / "carried.json").write_text(json.dumps(carried))
         (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
+        kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
+        kernel.mkdir(parents=True)
+        (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
         sandbox.run(
             _command(sandbox.folder),
             limits=Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20),
-            variables={"SERVING_LABS_WORKSPACE": ".", "JUPYTER_RUNTIME_DIR": "run", "IPYTHONDIR": "ipython"},
+            variables={
+                "SERVING_LABS_WORKSPACE": ".",
+                "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
+                "JUPYTER_RUNTIME_DIR": "run",
+                "IPYTHONDIR": "ipython",
+            },
         )
         answers = _answers(sandbox.folder, sandbox.folder.parent)
         told = _told(sandbox.folder, sandbox.folder.parent)
@@ -156,7 +171,7 @@ def _rerun(name: str, records: list[dict], carried: dict, answers: dict[str, dic
 
 def _command(folder: Path) -> list[str]:
     return [
-        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", str(CELL_S)),
+        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", str(CELL_S)),
         *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
         NOTEBOOK,
     ]

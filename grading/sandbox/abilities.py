@@ -11,11 +11,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.sandbox import no_network
 from labs.workspace import PROJECT_DIR
 
 #: Users that no account has, one for each sandbox: a limit on processes counts a user's, and cleaning up kills a
 #: user's.
 FIRST_USER, USERS = 210_000, 40_000
+
+#: What a command is put behind so that it can open no network socket.
+WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))
 
 #: Namespaces, the most wanted combination first.
 _NAMESPACES = (
@@ -36,11 +40,13 @@ class Abilities:
     own_user: bool
     #: Folders that a foreign user cannot pass on its way to Python or to the course, and what has to be shown below.
     blocked: tuple[tuple[Path, tuple[Path, ...]], ...]
+    #: Whether the kernel refuses network sockets to a process that asks for it.
+    filters: bool = False
 
     @property
     def network(self) -> bool:
-        """Whether the network can be taken away."""
-        return "--net" in self.unshare
+        """Whether the network can be taken away, by a namespace or by a filter."""
+        return "--net" in self.unshare or self.filters
 
     @property
     def processes(self) -> bool:
@@ -60,7 +66,7 @@ class Abilities:
     def missing(self) -> list[str]:
         """Return, in words, what could not be done here."""
         told = {
-            "no network namespace: sandboxed code can reach the network": self.network,
+            "neither network namespace nor filter: sandboxed code can reach the network": self.network,
             "no process namespace: processes are cleaned up by their user instead": self.processes,
             "no user of its own (the grader is not root): files are kept apart by mounts only": self.own_user,
             "no mount namespace: the course's folders can be read by sandboxed code": self.mounts,
@@ -79,7 +85,8 @@ def abilities() -> Abilities:
     if shutil.which("unshare"):
         tries = ((*user_namespace, *some) for some in _NAMESPACES)
         unshare = next((some for some in tries if _works("unshare", *some, "true")), ())
-    return Abilities(unshare, own_user, _blocked() if own_user else ())
+    filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
+    return Abilities(unshare, own_user, _blocked() if own_user else (), filters)
 
 
 def privileges(user: int | None) -> list[str]:

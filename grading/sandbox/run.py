@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grading.sandbox import mounts
-from grading.sandbox.abilities import FIRST_USER, USERS, Abilities, abilities, privileges
+from grading.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
 from grading.sandbox.limits import DEFAULT_LIMITS, Limits
 from labs.workspace import PROJECT_DIR
 
@@ -122,6 +122,9 @@ class Sandbox:
         if shutil.which("setpriv"):
             inner += ["setpriv", *privileges(self.user)]
         inner += ["env", "-i", *(f"{name}={value}" for name, value in {**self._variables(), **variables}.items())]
+        # Python has to be within reach for this; where it is not, nothing of a submission is run anyway.
+        if self.can.filters and "--net" not in self.can.unshare and (self.can.mounts or not self.can.blocked):
+            inner += WITHOUT_NETWORK
         inner += command
         # Where memory runs out all the same, the kernel takes this process first and not the grader.
         first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"

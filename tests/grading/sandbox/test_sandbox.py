@@ -167,6 +167,30 @@ def test_there_is_no_network():
     assert found.output.split() == ["none", "none"], found.errors
 
 
+@pytest.mark.skipif(not (CAN.filters and (CAN.mounts or not CAN.blocked)), reason="the kernel has no such filter here")
+def test_without_a_namespace_the_kernel_refuses_network_sockets():
+    """In a container nobody may make namespaces; a filter needs no privileges, and children inherit it."""
+    can = replace(CAN, unshare=tuple(flag for flag in CAN.unshare if flag != "--net"))
+    assert can.network
+    with Sandbox(can=can) as sandbox:
+        found = sandbox.run([sys.executable, "-c", SOCKETS], limits=Limits(wall_s=20))
+    assert found.output.split() == ["refused", "refused", "open", "refused"], found
+
+
+SOCKETS = """
+import socket, subprocess, sys
+def attempt(family):
+    try:
+        socket.socket(family).close()
+        return "open"
+    except PermissionError:
+        return "refused"
+print(attempt(socket.AF_INET), attempt(socket.AF_INET6), attempt(socket.AF_UNIX), flush=True)
+child = "import socket\\ntry: socket.socket()\\nexcept PermissionError: print('refused')"
+subprocess.run([sys.executable, "-c", child])
+"""
+
+
 def test_memory_files_and_processes_have_ends():
     """A 9 GB allocation, a large file, a fork storm: each fails inside, and nothing happens outside."""
     found = python(GREEDY, file_bytes=4 << 20, processes=40)
@@ -205,7 +229,7 @@ def test_a_flood_of_words_is_cut(can):
 
 def test_what_is_missing_is_said():
     """An instructor has to know what the host could not do."""
-    nothing = replace(CAN, unshare=(), own_user=False, blocked=())
+    nothing = replace(CAN, unshare=(), own_user=False, blocked=(), filters=False)
     assert len(nothing.missing()) == 4
     assert not nothing.apart
     assert "can reach the network" in nothing.missing()[0]
