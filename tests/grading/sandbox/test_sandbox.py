@@ -183,10 +183,10 @@ def attempt(family):
     try:
         socket.socket(family).close()
         return "open"
-    except PermissionError:
+    except OSError:
         return "refused"
 print(attempt(socket.AF_INET), attempt(socket.AF_INET6), attempt(socket.AF_UNIX), flush=True)
-child = "import socket\\ntry: socket.socket()\\nexcept PermissionError: print('refused')"
+child = "import socket\\ntry: socket.socket()\\nexcept OSError: print('refused')"
 subprocess.run([sys.executable, "-c", child])
 """
 
