@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
 
 import pandas as pd
 import typer
@@ -33,19 +35,19 @@ def report(fraction: float, text: str, *, seen: list[str] = [""]) -> None:  # no
         print(f"{duration(time.monotonic() - _BEGIN_S):>10}  {step}", file=sys.stderr, flush=True)
 
 
-def wanted_tables(only: str, rounds: int) -> Iterable[tuple[str, pd.DataFrame]]:
+def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple[str, pd.DataFrame]]:
     """Return titled tables one after the other, each as soon as it is there."""
     if only in ("", "harness"):
         report(0.0, "the harness against a bare loop")
-        yield "The harness against a bare loop", harness.table(fp32_model(), 2 * rounds)
+        yield "The harness against a bare loop", harness.table(fp32_model(models), 2 * rounds)
     if only in ("", "workers"):
         report(0.0, "a worker against this process")
         yield (
             "A call through a worker against the same call in this process",
-            workers.table(fp32_model(), 2 * rounds),
+            workers.table(fp32_model(models), 2 * rounds),
         )
     if only in ("", "part1"):
-        yield from part1.tables(rounds, report)
+        yield from part1.tables(rounds, report, models)
     if only in ("", "serving"):
         yield from serving.tables(rounds, report)
     if only == "overload":
@@ -56,10 +58,13 @@ def wanted_tables(only: str, rounds: int) -> Iterable[tuple[str, pd.DataFrame]]:
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; harness and workers get twice as many."),
     only: str = typer.Option("", help="'harness', 'workers', 'part1', 'serving' or 'overload' for one table alone."),
+    models: Annotated[
+        Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")
+    ] = None,
 ) -> None:
     """Print the benchmark tables; about five minutes on two cores."""
     print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
-    for title, table in wanted_tables(only, rounds):
+    for title, table in wanted_tables(only, rounds, models):
         show(title, table)
     report(1.0, "done")
 

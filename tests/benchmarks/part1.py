@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from labs import assets, bench
@@ -33,40 +35,48 @@ BARS = {"p50": 0.62, "throughput": 2.1, "loss": 0.01, "size_bytes": 2_500_000}
 AIMS = {"p50": 0.45, "throughput": 3.0, "loss": 0.01, "size_bytes": 2_000_000}
 
 
-def tables(rounds: int = 20, on_progress: OnProgress = silent) -> list[tuple[str, pd.DataFrame]]:
-    """Return titled tables: the options in numbers, and each of them against float32 in one interleaved run.
+def tables(
+    rounds: int = 20, on_progress: OnProgress = silent, models: Path | None = None
+) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Return titled tables as soon as each is there: the race against float32, the options in numbers, the bars.
 
     Args:
         rounds: Turns of each option with single pictures; batches get half of them.
         on_progress: Told what is under way.
+        models: Folder that keeps the models, and holds those of an earlier run; a temporary one when None.
     """
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
     with contextlib.ExitStack() as stack:
-        specs = options(part(on_progress, 0.0, 0.25))
+        specs = options(models, part(on_progress, 0.0, 0.25))
         backends = {name: stack.enter_context(spec.build()) for name, spec in specs.items()}
-        records: list[Measurement] = []
+        one, many, records = _race(backends, images, rounds, part(on_progress, 0.25, 0.7))
+        yield f"Against {BASELINE}, all options taking turns in one run", _ratios(backends, one, many)
         for index, (name, backend) in enumerate(backends.items()):
-            on_progress(0.25 + 0.25 * index / len(backends), f"accuracy of {name}")
+            on_progress(0.7 + 0.3 * index / len(backends), f"accuracy of {name}")
             records.append(bench.size(backend.model_path, option=name))
             records.append(bench.accuracy(backend, images, labels, option=name))
-        on_progress(0.5, f"race of {len(backends)} options, one picture at a time")
-        one = bench.compare(backends, images[:1], rounds=rounds, block_calls=5)
-        slow = [name for name in backends if one.ratio(name, BASELINE).interval.low > HOPELESS]
-        racers = {name: backend for name, backend in backends.items() if name not in slow}
-        on_progress(0.7, f"race of {len(racers)} options, {BATCH_SIZE} pictures at a time")
-        settings = {"rounds": max(4, rounds // 2), "block_calls": 3, "settle_calls": 1}
-        many = bench.compare(racers, images[:BATCH_SIZE], **settings)
-        records += [*one.records, *many.records]
-        for name in slow:
-            on_progress(0.9, f"batches of {name}")
-            few = {"batch_sizes": (BATCH_SIZE,), "min_batches": 5, "min_s": 0.0}
-            records += bench.throughput(backends[name], images, option=name, **few)
         summaries = {one.option: one for one in summarize(records)}
-        return [
-            (f"Part 1, {len(labels)} evaluation pictures", _numbers(summaries)),
-            (f"Against {BASELINE}, all options taking turns in one run", _ratios(backends, one, many)),
-            ("What part 1 asks of its best option", _standing(summaries, one, many)),
-        ]
+        yield f"Part 1, {len(labels)} evaluation pictures", _numbers(summaries)
+        yield "Options that keep every bar of part 1", _standing(summaries, one, many)
+
+
+def _race(
+    backends: Mapping[str, Backend], images: np.ndarray, rounds: int, on_progress: OnProgress
+) -> tuple[Comparison, Comparison, list[Measurement]]:
+    """Return the race with single photos, the one with batches, and all records."""
+    on_progress(0.0, f"race of {len(backends)} options, one picture at a time")
+    one = bench.compare(backends, images[:1], rounds=rounds, block_calls=5)
+    slow = [name for name in backends if one.ratio(name, BASELINE).interval.low > HOPELESS]
+    racers = {name: backend for name, backend in backends.items() if name not in slow}
+    on_progress(0.5, f"race of {len(racers)} options, {BATCH_SIZE} pictures at a time")
+    settings = {"rounds": max(4, rounds // 2), "block_calls": 3, "settle_calls": 1}
+    many = bench.compare(racers, images[:BATCH_SIZE], **settings)
+    records = [*one.records, *many.records]
+    for name in slow:
+        on_progress(0.9, f"batches of {name}")
+        few = {"batch_sizes": (BATCH_SIZE,), "min_batches": 5, "min_s": 0.0}
+        records += bench.throughput(backends[name], images, option=name, **few)
+    return one, many, records
 
 
 def _numbers(summaries: Mapping[str, OptionSummary]) -> pd.DataFrame:

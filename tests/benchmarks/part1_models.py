@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,33 +24,45 @@ from labs.optimize.slim import slim_onnx
 from labs.progress import OnProgress, part, silent
 
 _SHIPPED = "food11-mini-mobilenetv2"
-_GRAPH_LEVELS = ("disabled", "basic", "extended", "all")
+#: Without basic, which leaves the exported graph as it is (lesson 13).
+_GRAPH_LEVELS = ("disabled", "extended", "all")
 _STATIC_FORMS = {
     "int8-static-qdq": "qdq-u8s8-channel",
     "int8-static-qoperator": "qoperator-u8s8-channel",
     "int8-static-s8s8": "qdq-s8s8-channel",
 }
+#: Options whose files are made here, by the files' names.
+_QUANTIZED = ("int8-dynamic", *_STATIC_FORMS, "int8-budget-05", "int8-budget-01", "int8-pruned")
 
 
 @functools.lru_cache(maxsize=1)
-def _folder() -> Path:
+def _temporary() -> Path:
     """Return a folder for the models of this run; the process keeps it alive and removes it at its end."""
     kept = tempfile.TemporaryDirectory(prefix="part1-")
-    _folder.kept = kept
+    _temporary.kept = kept
     return Path(kept.name)
 
 
-@functools.lru_cache(maxsize=1)
-def fp32_model() -> Path:
-    """Return the shipped model as an ONNX file, exported once a process."""
-    return export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), _folder() / "food11.onnx")
+def fp32_model(folder: Path | None = None) -> Path:
+    """Return the shipped model as an ONNX file, exported once a folder."""
+    path = (folder or _temporary()) / "food11.onnx"
+    return path if path.is_file() else export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), path)
 
 
-def options(on_progress: OnProgress = silent) -> dict[str, BackendSpec]:
-    """Return every option that this machine can run, its model made on the way, in the lessons' order."""
+def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dict[str, BackendSpec]:
+    """Return every option that this machine can run, in the lessons' order.
+
+    Args:
+        folder: Where the models are made; those of an earlier run are taken as they are. A temporary one when None.
+        on_progress: Told which model is being made.
+    """
+    folder = folder or _temporary()
     on_progress(0.0, "exporting the float model")
-    onnx_path, torch_path = str(fp32_model()), str(assets.model(_SHIPPED))
-    quantized = quantized_models(part(on_progress, 0.1, 0.6)) | {"int8-pruned": _pruned(part(on_progress, 0.6, 1.0))}
+    onnx_path, torch_path = str(fp32_model(folder)), str(assets.model(_SHIPPED))
+    quantized = {name: folder / f"{name}.onnx" for name in _QUANTIZED}
+    if not all(path.is_file() for path in quantized.values()):
+        _quantize(folder, part(on_progress, 0.1, 0.6))
+        _prune(folder, part(on_progress, 0.6, 1.0))
     found = {"torch-eager": BackendSpec("torch", torch_path)}
     if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
         found["torch-compiled"] = BackendSpec("torch", torch_path, {"compiled": True})
@@ -67,30 +78,29 @@ def options(on_progress: OnProgress = silent) -> dict[str, BackendSpec]:
     return found
 
 
-def quantized_models(on_progress: OnProgress = silent) -> Mapping[str, Path]:
-    """Return the quantized files by option name, made as lessons 14 to 14c make them."""
-    folder, data = _folder(), assets.dataset("food11-mini")
-    prepared = prepare(fp32_model(), folder / "prepared.onnx")
+def _quantize(folder: Path, on_progress: OnProgress) -> None:
+    """Make the quantized files of lessons 14 to 14c, but for the pruned one."""
+    data = assets.dataset("food11-mini")
+    prepared = prepare(fp32_model(folder), folder / "prepared.onnx")
     training = load_split(data, "training", limit=128)[0]
     calibration = calibrate(prepared, training, on_progress=part(on_progress, 0.0, 0.4))
-    made = {"int8-dynamic": quantize_dynamic(prepared, folder / "int8-dynamic.onnx").path}
+    quantize_dynamic(prepared, folder / "int8-dynamic.onnx")
     for name, form in _STATIC_FORMS.items():
         on_progress(0.5, f"quantizing {name}")
         path = quantize_static(prepared, folder / f"{name}.onnx", calibration, FORMS[form]).path
-        made[name] = slim_onnx(path, path).path
+        slim_onnx(path, path)
     form = replace(best_form_for(fingerprint()).form, layout="qoperator")
     validation, state = load_split(data, "validation"), folder / "tuner.json"
     for name, budget in (("int8-budget-05", 0.05), ("int8-budget-01", 0.01)):
         settings = {"max_loss": budget, "state_path": state, "on_progress": part(on_progress, 0.6, 1.0)}
         path = folder / f"{name}.onnx"
         quantize_within_budget(prepared, path, calibration, form, *validation, **settings)
-        made[name] = slim_onnx(path, path).path
-    return made
+        slim_onnx(path, path)
 
 
-def _pruned(on_progress: OnProgress = silent) -> Path:
-    """Return the pruned, then quantized file of lesson 14c."""
-    folder, data = _folder(), assets.dataset("food11-mini")
+def _prune(folder: Path, on_progress: OnProgress) -> None:
+    """Make the pruned, then quantized file of lesson 14c."""
+    data = assets.dataset("food11-mini")
     net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
     narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))
     on_progress(0.4, "exporting the pruned model")
@@ -98,4 +108,4 @@ def _pruned(on_progress: OnProgress = silent) -> Path:
     settings = {"method": "percentile", "percentile": 99.9}
     ranges = calibrate(prepared, training[::2], on_progress=part(on_progress, 0.5, 0.9), **settings)
     path = quantize_static(prepared, folder / "int8-pruned.onnx", ranges, FORMS["qdq-u8s8-channel"]).path
-    return slim_onnx(path, path).path
+    slim_onnx(path, path)
