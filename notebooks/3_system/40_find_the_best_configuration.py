@@ -210,3 +210,5 @@ check("s.best.guess")
 # - `labs.load.search.grid(copies=(1, 2, 4), threads=(1, 2))` makes all combinations. Which of them need not be
 #   measured, and why?
 # - The verifying run kept some room: 80 percent. What does lesson 41's theory say about 90?
+#
+# Next: [41 Hold theory against the sweep](41_hold_theory_against_the_sweep.ipynb).

@@ -260,3 +260,5 @@ check("s.theory.ninety_guess")
 #   on and see.
 # - Run the sweep with another `seed`. How far apart are two runs at nine tenths, and what does that say about four
 #   seconds?
+#
+# Next: [42 Give teams a platform](42_give_teams_a_platform.ipynb).
