@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provisioning.clock import MachineClock
 from provisioning.context import Settings, pick_lease
-from provisioning.errors import LeaseMissingError
+from provisioning.errors import LeaseMissingError, ProvisioningError
 from provisioning.release import release
 from provisioning.runner import Run
 from provisioning.spec import Part, Rung, load_spec, resource_name
@@ -74,15 +74,39 @@ def find_rung(testbed_for, part: Part, name: str) -> Rung:
         name: of the lease.
 
     Raises:
-        LeaseMissingError: no site of the ladder has one.
+        LeaseMissingError: no site of the ladder has one; a site that did not answer is named.
     """
     spec = load_spec(part)
-    for site in dict.fromkeys(rung.site for rung in spec.ladder):
-        lease = pick_lease(testbed_for(site).leases(), name)
+    said = []
+    for site in sites_of(part):
+        try:
+            lease = pick_lease((testbed := testbed_for(site)).leases(), name)
+        except ProvisioningError as error:
+            # One site in maintenance must not hide a lease at the next one.
+            said.append(f"{site} did not answer ({error.what})")
+            continue
         if lease is not None:
-            return next(rung for rung in spec.ladder if rung.site == site)
-    sites = ", ".join(dict.fromkeys(rung.site for rung in spec.ladder))
-    raise LeaseMissingError(f"there is no usable lease {name!r} at {sites}")
+            return _rung_of(lease, [rung for rung in spec.ladder if rung.site == site], testbed)
+        said.append(site)
+    raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(said)}")
+
+
+def sites_of(part: Part) -> list[str]:
+    """Return the sites of a part's ladder; in rehearsal without that of virtual machines, which is not played."""
+    sites = dict.fromkeys(rung.site for rung in load_spec(part).ladder)
+    return [site for site in sites if not (rehearsing() and site.startswith("KVM"))]
+
+
+def _rung_of(lease: Lease, rungs: list[Rung], testbed: Testbed) -> Rung:
+    """Return the rung whose type the lease asks for, or whose machine it names; the first when neither is known."""
+    asked_for = " ".join(each.condition for each in lease.reservations)
+    by_type = [rung for rung in rungs if f'"{rung.type}"' in asked_for]
+    if by_type or len(rungs) == 1:
+        return (by_type or rungs)[0]
+    for rung in rungs:
+        if any(f'"{each.name}"' in asked_for for each in testbed.resources(rung.resource, rung.type)):
+            return rung
+    return rungs[0]
 
 
 def prepare(
