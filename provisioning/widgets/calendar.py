@@ -42,11 +42,13 @@ class CalendarGrid:
 
     Args:
         days: rows.
-        choose: called with the slot that was clicked.
     """
 
-    def __init__(self, days: int, choose: Callable[[Slot], None]) -> None:
-        self._choose = choose
+    #: Called with the slot that was clicked.
+    clicked: Callable[[Slot], None]
+
+    def __init__(self, days: int) -> None:
+        self.clicked = lambda _slot: None
         self._table: Timetable | None = None
         # One layout for all: each would otherwise be a model of its own in the browser.
         plain = ipywidgets.Layout(width="auto", height="24px", margin="0", min_width="0")
@@ -68,7 +70,7 @@ class CalendarGrid:
     def _clicked(self, day: int, hour: int) -> None:
         slot = _first(self._table.days[day].hours[hour]) if self._table else None
         if slot is not None:
-            self._choose(slot)
+            self.clicked(slot)
 
     def draw(self, table: Timetable, chosen: Slot | None, zone: tzinfo) -> None:
         """Repaint what has changed."""

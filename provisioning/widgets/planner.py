@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from IPython.display import display
 
 from provisioning import lab
 from provisioning.choice import choice_text
 from provisioning.chooser import Chooser
 from provisioning.clock import Clock
-from provisioning.errors import NoCapacityError, ProvisioningError
+from provisioning.errors import NoCapacityError
 from provisioning.planner import Block
 from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.spec import Part, Rung
 from provisioning.testbed import Lease, Testbed
 from provisioning.widgets import planner_view as view
+from provisioning.widgets.clicks import has_kernel
+from provisioning.widgets.planner_clicks import PlannerClicks
 from provisioning.widgets.planner_controls import PlannerControls
-from provisioning.widgets.shown import Shown
+from provisioning.widgets.shown import Shown, Still
+from provisioning.widgets.theme import STYLE
 from provisioning.zones import find_zone, keep_zone
-
-
-class ReadingStoppedError(Exception):
-    """The student stopped the reading of the calendars; what was read before stays."""
 
 
 def planner(
@@ -44,8 +45,25 @@ def planner(
     if zone is not None:
         keep_zone(find_zone(zone))
     chooser = Chooser(part, _opener(testbed), find_zone(zone), clock or site_clock(), name)
-    chooser.read()
+    with reading() as telling:
+        chooser.read(telling)
     return Planner(chooser)
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[str], None]]:
+    """Say which site is being asked, while it is: several calendars take a while. The line goes when they are read."""
+    if not has_kernel():
+        yield lambda _site: None
+        return
+    handle = display(Still("", ""), display_id=True)
+
+    def telling(site: str) -> None:
+        words = f"Reading the calendar of {site}…"
+        handle.update(Still(f'{STYLE}<div class="msl msl-soft" role="status">{words}</div>', words))
+
+    yield telling
+    handle.update(Still("", ""))
 
 
 def _opener(testbed: Testbed | Callable[[str], Testbed] | None) -> Callable[[str], Testbed]:
@@ -64,13 +82,9 @@ class Planner(Shown):
     def __init__(self, chooser: Chooser) -> None:
         self.chooser = chooser
         self.rehearsed = lab.rehearsing()
-        # Clicks arrive in threads of their own; what drawing changes must not count as chosen.
-        self._lock, self._drawing = threading.RLock(), False
-        self._stop = threading.Event()
-        self._work: threading.Thread | None = None
-        self.controls = PlannerControls(chooser.zone.key, lambda slot: self._changed(start=slot.start))
+        self.controls = PlannerControls(chooser.zone.key)
         self.live = self.controls.live
-        self._connect()
+        self.clicks = PlannerClicks(self)
         self.draw()
 
     @property
@@ -153,98 +167,5 @@ class Planner(Shown):
 
     def draw(self) -> None:
         """Bring every control up to date."""
-        with self._lock:
-            self._drawing = True
-            try:
-                self.controls.draw(self.chooser, self.rehearsed)
-            finally:
-                self._drawing = False
-
-    def _connect(self) -> None:
-        controls = self.controls
-        controls.zone.observe(lambda change: self._zone_chosen(change.new), "value")
-        controls.rung.observe(lambda change: self._rung_chosen(change.new), "value")
-        controls.start.observe(lambda change: self._changed(start=change.new), "value")
-        controls.node.observe(lambda change: self._changed(start=controls.start.value, node=change.new), "value")
-        controls.earlier.on_click(lambda _: self._turn(-1))
-        controls.later.on_click(lambda _: self._turn(+1))
-        controls.reserve.on_click(lambda _: self._in_background(self._reserve_clicked))
-        controls.again.on_click(lambda _: self._again_clicked())
-        controls.jump.on_click(lambda _: self._in_background(self._jump_clicked))
-
-    def _changed(self, **what: object) -> None:
-        with self._lock:
-            if self._drawing:
-                return
-            try:
-                self.chooser.choose(**what)
-                self.controls.say("")
-            except ProvisioningError as error:
-                self.controls.say(str(error))
-            self.draw()
-
-    def _rung_chosen(self, rung: Rung) -> None:
-        if self._drawing:
-            return
-        # The same hours on another machine, where it is free then: they are what suits the student.
-        slot = self.chooser.slot
-        kept = slot and any(each.start == slot.start for each in self.chooser.table(rung).free)
-        self._changed(rung=rung, start=slot.start if kept else None)
-
-    def _zone_chosen(self, name: str) -> None:
-        self.chooser.zone = find_zone(name)
-        keep_zone(self.chooser.zone)
-        self._changed(start=self.chooser.slot.start if self.chooser.slot else None)
-
-    def _turn(self, by: int) -> None:
-        self.chooser.turn_to(self.chooser.page + by)
-        self.controls.say("")
-        self.draw()
-
-    def _jump_clicked(self) -> None:
-        self.controls.say(self.go_to_start(), "msl-good")
-
-    def _reserve_clicked(self) -> None:
-        button = self.controls.reserve
-        button.disabled, button.description = True, "Reserving…"
-        self.reserve()
-        self.controls.say("")
-
-    def _again_clicked(self) -> None:
-        if self._work is not None and self._work.is_alive():
-            self._stop.set()
-            return
-        self._stop.clear()
-        self._in_background(self._read_again)
-
-    def _read_again(self) -> None:
-        self.controls.again.description = "Stop"
-
-        def telling(site: str) -> None:
-            if self._stop.is_set():
-                raise ReadingStoppedError
-            self.controls.say(f"Reading the calendar of {site}…", "msl-soft")
-
-        try:
-            self.chooser.read(telling)
-            self.controls.say("")
-        except ReadingStoppedError:
-            self.controls.say("Stopped: the calendar is the one that was read before.", "msl-soft")
-        finally:
-            self.controls.again.description = "Read again"
-            self.draw()
-
-    def _in_background(self, work: Callable[[], None]) -> None:
-        """Do what takes seconds beside the kernel's own thread, so that the cells stay usable."""
-        if self._work is not None and self._work.is_alive():
-            return
-
-        def guarded() -> None:
-            try:
-                work()
-            except ProvisioningError as error:
-                self.controls.say(str(error))
-                self.draw()
-
-        self._work = threading.Thread(target=guarded, name="planner", daemon=True)
-        self._work.start()
+        with self.clicks.not_chosen():
+            self.controls.draw(self.chooser, self.rehearsed)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import ipywidgets
 
 from provisioning.chooser import PAGE_DAYS, PAGES, Chooser
-from provisioning.timetable import Slot
 from provisioning.widgets import planner_view as view
 from provisioning.widgets.calendar import CalendarGrid
 from provisioning.widgets.theme import note
@@ -19,10 +16,9 @@ class PlannerControls:
 
     Args:
         zone: name of the student's time zone.
-        clicked: called with the slot that was clicked in the calendar.
     """
 
-    def __init__(self, zone: str, clicked: Callable[[Slot], None]) -> None:
+    def __init__(self, zone: str) -> None:
         wide = ipywidgets.Layout(width="100%", max_width="560px")
         style = {"description_width": "72px"}
 
@@ -35,7 +31,7 @@ class PlannerControls:
         self.zone = choice("Time zone", options=zone_names(zone), value=zone)
         self.rung, self.start, self.node = choice("Machine"), choice("Begins"), choice("Node")
         self.earlier, self.later = button("‹ Earlier", "88px"), button("Later ›", "88px")
-        self.calendar = CalendarGrid(PAGE_DAYS, clicked)
+        self.calendar = CalendarGrid(PAGE_DAYS)
         self.reserve = button("Reserve", "120px", button_style="primary")
         self.again = button("Read again", "104px", tooltip="Ask every site for its calendar once more")
         self.jump = button("Go to its beginning", "160px")
@@ -76,7 +72,9 @@ class PlannerControls:
         _offer(self.node, [(name, name) for name in slot.free] if slot else [], chooser.node)
         self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1
         self.reserve.disabled = chooser.block is None or chooser.lease is not None
-        self.reserve.description = "Reserved" if chooser.lease else "Reserve"
+        self.reserve.description = (
+            "Reserve" if chooser.lease is None else "Failed" if view.failed(chooser) else "Reserved"
+        )
         self.take.value, self.code.value = view.take_along(chooser), view.code(chooser)
         self.lease.value = view.lease(chooser)
         self.jump.layout.display = "" if rehearsed and view.is_early(chooser) else "none"

@@ -8,9 +8,10 @@ from html import escape
 
 from provisioning.choice import LadderLine, ladder, said_block, said_lease, said_rules, said_zone, to_do_before
 from provisioning.chooser import PAGE_DAYS, Chooser
+from provisioning.errors import LeaseFailedError
 from provisioning.spec import Rung
 from provisioning.widgets.calendar import CALENDAR_STYLE, legend, still_calendar
-from provisioning.widgets.theme import STYLE, card, heading
+from provisioning.widgets.theme import STYLE, card, heading, note
 
 #: Copies the code beside the button. The clipboard's own interface exists on pages served over HTTPS or from this
 #: computer; selecting the text and the old command do the same elsewhere.
@@ -103,6 +104,18 @@ def is_early(chooser: Chooser) -> bool:
     return chooser.lease is not None and chooser.lease.start > chooser.now
 
 
+def failed(chooser: Chooser) -> bool:
+    """Return whether the site made the lease and could not fill it."""
+    return chooser.lease is not None and chooser.lease.status == "ERROR"
+
+
+def reserve_label(chooser: Chooser) -> str:
+    """Return what the button says: what it does, or what came of it."""
+    if chooser.lease is None:
+        return "Reserve"
+    return "Failed" if failed(chooser) else "Reserved"
+
+
 def lease(chooser: Chooser) -> str:
     """Return the HTML of the lease once there is one, and of what to do before the block."""
     read, rehearse = to_do_before(chooser.spec)
@@ -124,6 +137,8 @@ def _held(chooser: Chooser) -> str:
         "id": made.id,
     }
     rows = "".join(f'<tr><th scope="row">{key}</th><td>{escape(value)}</td></tr>' for key, value in facts.items())
+    if failed(chooser):
+        return note(str(LeaseFailedError(f"the lease {made.name!r} at {rung.site} is in ERROR")))
     return (
         '<div class="msl" role="status"><p class="msl-heading msl-good">✓ Reserved</p>'
         f'<table class="msl-table" style="width:auto">{rows}</table>'

@@ -94,7 +94,8 @@ class Outputs:
 
 def test_the_planner_is_widget_picture_and_text(found):
     """All three, and labelled as the rehearsal that it is."""
-    (shown,) = found["plan"].shown
+    reading, shown = found["plan"].shown
+    assert reading["text/plain"] == ""
     assert {"application/vnd.jupyter.widget-view+json", "text/html", "text/plain"} <= set(shown)
     assert "Raspberry Pi 5 (CHI@Edge, raspberrypi5)" in shown["text/plain"]
     assert "America/Chicago" in shown["text/plain"]

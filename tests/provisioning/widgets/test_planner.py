@@ -26,8 +26,7 @@ def plan(site, clock):
 
 def wait(plan) -> None:
     """Return when what a click began is over."""
-    plan._work.join(30)
-    assert not plan._work.is_alive()
+    assert plan.clicks.wait()
 
 
 def cell(plan, day: int, hour: int):
@@ -132,6 +131,30 @@ def test_a_refusal_shows_likely_and_way_out_and_can_be_tried_again(plan, site):
     assert plan.controls.message.value == ""
 
 
+def test_a_lease_in_error_is_no_reservation(plan, site):
+    """The site lists it like any other; the planner says what to do with it."""
+    site.give_lease("serve-model-ada", "ERROR")
+    plan.controls.again.click()
+    wait(plan)
+    assert plan.controls.reserve.description == "Failed"
+    assert "✓" not in plan.controls.lease.value
+    assert "Release this lease" in plan.controls.lease.value
+
+
+def test_a_defect_does_not_leave_the_button_waiting(plan, site):
+    """Whatever breaks in a click's thread is said where the student looks."""
+
+    def before(request):
+        if request == "reserve":
+            raise RuntimeError("a defect")
+
+    site.before = before
+    plan.controls.reserve.click()
+    wait(plan)
+    assert "RuntimeError: a defect" in plan.controls.message.value
+    assert not plan.controls.reserve.disabled
+
+
 def test_when_somebody_was_faster_the_calendar_is_read_again(plan, site):
     """The taken node is gone from the list when the message appears."""
 
@@ -174,8 +197,8 @@ def test_code_and_calendar_file_travel_with_the_widget(plan):
 def test_reading_again_can_be_stopped(plan, site):
     """The same button stops it; the calendar stays the one that was read."""
     site.nodes.clear()
-    plan._stop.set()
-    plan._in_background(plan._read_again)
+    plan.clicks._stop.set()
+    plan.clicks._in_background(plan.clicks._read_again)
     wait(plan)
     assert "Stopped" in plan.controls.message.value
     assert plan.chosen.resource == "liqid01"
