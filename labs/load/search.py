@@ -20,6 +20,9 @@ from labs.progress import OnProgress, part, silent
 from labs.results import Ledger, Measurement
 from labs.results.format import milliseconds, percent, rate
 
+#: Rates tried for one candidate at most: each halves what is left, and six leave less than two percent.
+_MOST_RATES = 6
+
 
 @dataclass(frozen=True)
 class Objective:
@@ -103,12 +106,12 @@ def search(
         on_snapshot: Told how the current run stands.
     """
     candidates = list(candidates)
-    known = _Known(ledger, name, objective)
+    runs = _Runs(ledger, name, objective, concurrency, duration_s, on_snapshot)
     found: list[Found] = []
     for index, candidate in enumerate(candidates):
-        here = part(on_progress, index / len(candidates), (index + 1) / len(candidates))
+        runs.on_progress = part(on_progress, index / len(candidates), (index + 1) / len(candidates))
         best_rps = max((one.kept_rps for one in found), default=0.0)
-        found.append(_try(candidate, objective, known, best_rps, concurrency, duration_s, within, here, on_snapshot))
+        found.append(_try(candidate, runs, objective, best_rps, within))
     on_progress(1.0, f"{len(found)} configurations")
     return found
 
@@ -141,85 +144,90 @@ def grid(**choices: Sequence[object]) -> list[dict[str, object]]:
     return [dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())]
 
 
-class _Known:
-    """The runs of this search that are in the ledger, by candidate and load level."""
+class _Runs:
+    """The runs of one search: those that the ledger knows already, and those that are made now."""
 
-    def __init__(self, ledger: Ledger, name: str, objective: Objective) -> None:
-        self.ledger, self.name, self.objective = ledger, name, objective
-        self._runs: dict[tuple, Measurement] = {
-            self._key(one.option, one.details["level"]): one
+    def __init__(
+        self,
+        ledger: Ledger,
+        name: str,
+        objective: Objective,
+        concurrency: int,
+        duration_s: float,
+        on_snapshot: OnSnapshot | None,
+    ) -> None:
+        self._ledger, self._name, self._objective = ledger, name, objective
+        self._concurrency, self._duration_s, self._on_snapshot = concurrency, duration_s, on_snapshot
+        #: Progress of the candidate whose turn it is.
+        self.on_progress: OnProgress = silent
+        self._serving: tuple[Candidate, Target] | None = None
+        self._known: dict[tuple, Measurement] = {
+            _key(one.option, one.details["level"]): one
             for one in ledger.measurements(kind="load")
             if one.details.get("search") == name
         }
 
-    def run(self, option: str, level: Mapping[str, object], make: Callable[[dict], Measurement]) -> Measurement:
-        """Return the run of this level, made now if it is not known yet."""
-        key = self._key(option, level)
-        if key not in self._runs:
-            made = make({"search": self.name, "level": dict(level), "objective": asdict(self.objective)})
-            self._runs[key] = self.ledger.append(made)
-        return self._runs[key]
+    def closed(self, candidate: Candidate) -> Measurement:
+        """Return the run that says what a candidate can carry at most."""
 
-    @staticmethod
-    def _key(option: str, level: Mapping[str, object]) -> tuple:
-        return (option, *sorted(level.items()))
-
-
-def _try(
-    candidate: Candidate,
-    objective: Objective,
-    known: _Known,
-    best_rps: float,
-    concurrency: int,
-    duration_s: float,
-    within: float,
-    on_progress: OnProgress,
-    on_snapshot: OnSnapshot | None,
-) -> Found:
-    """Return what one candidate carries."""
-    served: list[Target] = []
-
-    def target() -> Target:
-        if not served:
-            served.append(candidate.serve())
-        return served[0]
-
-    def closed(details: dict) -> Measurement:
-        hooks = {"on_progress": part(on_progress, 0.0, 0.3), "on_snapshot": on_snapshot}
-        return closed_loop(
-            target(),
-            concurrency=concurrency,
-            duration_s=duration_s / 2,
-            option=candidate.option,
-            details=details,
-            **hooks,
-        )
-
-    def at(rate_rps: float) -> Measurement:
-        def opened(details: dict) -> Measurement:
-            hooks = {"on_progress": part(on_progress, 0.3, 0.95), "on_snapshot": on_snapshot}
-            return open_loop(
-                target(), rate_rps=rate_rps, duration_s=duration_s, option=candidate.option, details=details, **hooks
+        def make(**common: object) -> Measurement:
+            return closed_loop(
+                self._target(candidate), concurrency=self._concurrency, duration_s=self._duration_s / 2, **common
             )
 
-        return known.run(candidate.option, {"rate_rps": rate_rps}, opened)
+        return self._run(candidate, {"concurrency": self._concurrency}, make, (0.0, 0.3))
 
-    first = known.run(candidate.option, {"concurrency": concurrency}, closed)
+    def open(self, candidate: Candidate, rate_rps: float) -> Measurement:
+        """Return the run at one rate."""
+
+        def make(**common: object) -> Measurement:
+            return open_loop(self._target(candidate), rate_rps=rate_rps, duration_s=self._duration_s, **common)
+
+        return self._run(candidate, {"rate_rps": rate_rps}, make, (0.3, 0.95))
+
+    def _run(
+        self, candidate: Candidate, level: dict, make: Callable[..., Measurement], share: tuple[float, float]
+    ) -> Measurement:
+        key = _key(candidate.option, level)
+        if key not in self._known:
+            made = make(
+                option=candidate.option,
+                details={"search": self._name, "level": level, "objective": asdict(self._objective)},
+                on_progress=part(self.on_progress, *share),
+                on_snapshot=self._on_snapshot,
+            )
+            self._known[key] = self._ledger.append(made)
+        return self._known[key]
+
+    def _target(self, candidate: Candidate) -> Target:
+        """Return the candidate's target; it is loaded once, and only when something has to be measured."""
+        if self._serving is None or self._serving[0] is not candidate:
+            self._serving = (candidate, candidate.serve())
+        return self._serving[1]
+
+
+def _key(option: str, level: Mapping[str, object]) -> tuple:
+    return (option, *sorted(level.items()))
+
+
+def _try(candidate: Candidate, runs: _Runs, objective: Objective, best_rps: float, within: float) -> Found:
+    """Return what one candidate carries, by halving the interval between a kept and a broken rate."""
+    first = runs.closed(candidate)
     most_rps, records = first.throughput_rps.value, [first]
     # What it carries at most is uncertain too: only a clear gap rules it out.
     if first.throughput_rps.high < best_rps:
         return Found(candidate.option, most_rps, 0.0, None, tuple(records), outpaced=True)
-    kept_rps, broken_rps, rate_rps = 0.0, None, round(0.7 * most_rps, 1)
-    for _ in range(6):
-        record = at(rate_rps)
+    # Beyond what a closed loop reached there is little to find.
+    kept_rps, broken_rps, ceiling_rps = 0.0, None, 1.1 * most_rps
+    rate_rps = round(0.7 * most_rps, 1)
+    for _ in range(_MOST_RATES):
+        runs.on_progress(0.3, f"{candidate.option}: {rate(rate_rps, 'requests/s')}")
+        record = runs.open(candidate, rate_rps)
         records.append(record)
-        on_progress(0.3, f"{candidate.option}: {rate(rate_rps, 'requests/s')}")
         if objective.kept_by(record):
-            kept_rps = max(kept_rps, rate_rps)
+            kept_rps = rate_rps
         else:
-            broken_rps = min(broken_rps or rate_rps, rate_rps)
-        # Beyond what a closed loop reached there is nothing to find.
-        ceiling_rps = broken_rps if broken_rps is not None else 1.1 * most_rps
+            broken_rps = ceiling_rps = rate_rps
         if ceiling_rps - kept_rps <= within * ceiling_rps or ceiling_rps < best_rps:
             break
         rate_rps = round((kept_rps + ceiling_rps) / 2, 1)
