@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from grading.checkpoints.evidence import measurements
-from grading.consistency import claims, files, machines, samples, times
+from grading.consistency import claims, files, loads, machines, samples, times
 from grading.consistency.finding import Finding
 
 #: A rule yields findings from measurements, oldest first.
@@ -29,6 +29,8 @@ RULES: tuple[Rule, ...] = (
     machines.one_machine_a_run,
     machines.one_machine_a_part,
     machines.fingerprint_adds_up,
+    loads.load_hangs_together,
+    loads.server_agrees,
     claims.are_possible,
     claims.agree_with_each_other,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from grading.consistency.finding import Finding, flag, impossible, named
 
 #: Kinds measured with a clock, many times.
-_CLOCKED = ("latency", "throughput")
+_CLOCKED = ("latency", "throughput", "load")
 
 #: Of so many samples, a few may coincide: clocks tick in steps. All but a few never do.
 _FEWEST_TO_JUDGE = 20

@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
-
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
 from labs.results.ledger import validator
@@ -69,7 +67,7 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     entry = loads(text, limits)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
-    problem = next(iter(validator().iter_errors(_with_few_samples(entry))), None)
+    problem = next(iter(validator().iter_errors(_in_short(entry))), None)
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
@@ -79,20 +77,42 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     return entry
 
 
-def _with_few_samples(entry: dict) -> dict:
-    """Return the entry with one of its samples, after all of them were looked at here.
+def _in_short(value: object) -> object:
+    """Return a value whose long lists hold one item for all, after all of them were looked at here.
 
-    The schema's validator walks through a list in Python: thousands of samples would take it seconds.
+    The schema's validator walks through a list in Python: thousands of samples would take it seconds. A list is cut
+    when its items are numbers, none below 0, or objects of the same form with such numbers; any other one stays whole.
     """
-    samples = entry.get("samples")
-    if not isinstance(samples, list) or not samples:
-        return entry
-    kinds = set(map(type, samples))
-    if kinds - {int, float}:
-        raise StrictJsonError(f"samples: numbers are wanted, not {', '.join(sorted(k.__name__ for k in kinds))}")
-    if len(samples) > 200_000 or float(np.min(samples)) < 0:
-        raise StrictJsonError("samples: at most 200000 numbers, none below 0")
-    return {**entry, "samples": samples[:1]}
+    if isinstance(value, dict):
+        return {name: _in_short(part) for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) > _MOST_ITEMS:
+        raise StrictJsonError(f"a list of {len(value)} items; {_MOST_ITEMS} are the most")
+    if len(value) <= _FEW:
+        return [_in_short(part) for part in value]
+    if isinstance(value[0], dict):
+        forms = {tuple(part) if isinstance(part, dict) else () for part in value}
+        alike = len(forms) == 1 and all(_are_numbers([part[name] for part in value]) for name in next(iter(forms)))
+    else:
+        alike = _are_numbers(value)
+    if not alike and len(value) > _MOST_ODD:
+        raise StrictJsonError(f"a list of {len(value)} items that are not numbers of one kind, 0 or more")
+    return value[:1] if alike else value
+
+
+#: Lists up to this length are left to the validator.
+_FEW = 32
+
+#: Items of one list; the largest that the schema knows has as many samples.
+_MOST_ITEMS = 200_000
+
+#: Items of a list that are no plain numbers: classes of pictures and names of layers are far fewer.
+_MOST_ODD = 5_000
+
+
+def _are_numbers(values: list) -> bool:
+    return not set(map(type, values)) - {int, float} and min(values) >= 0
 
 
 def _lines(path: Path) -> Iterator[bytes]:

@@ -21,15 +21,14 @@ TYPED = 'answer("m.measure.percentiles", {"p50": 0.0126, "p95": 0.0139, "p99": 0
 #: Each ends the kernel, pytest, or patience; one in each lesson.
 KILLERS = {
     "m.measure.percentiles": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "m.export.changed": "import os, signal; os.kill(-1, signal.SIGKILL)",
-    "m.graph.fewer": "import os, signal; os.kill(os.getppid(), signal.SIGKILL)",
+    "m.export.changed": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
     "m.quantize.searches": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "m.quantize.flips": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
 }
 
 
 def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, key):
-    """Swallowed interrupts, killing all, killing the parent, a fork storm, a flood and a quiet exit.
+    """Swallowed interrupts, killing the parent and all, a fork storm, a flood and a quiet exit.
 
     The run together is lost to the first of them. Then each lesson gets a run of its own, and the honest one its point.
     """
@@ -38,9 +37,7 @@ def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, k
     found = rerun(cells, wall_s=120)
     assert time.monotonic() - begin_s < 200
     # A cell that has answered before it kills has still not come to its end.
-    # In a process namespace pytest is process 1, which nothing inside can kill: that cell simply goes on.
-    unharmed = {"m.graph.fewer"} if abilities().processes else set()
-    assert {name for name in cells if not found[name].fault} <= unharmed
+    assert {name for name in cells if not found[name].fault} == set()
     assert right(found[HONEST], HONEST), found[HONEST].fault
 
 
