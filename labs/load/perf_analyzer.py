@@ -35,10 +35,6 @@ from labs.serve.triton.environment import perf_analyzer
 _US = 1e-6
 
 
-#: A window that was longer is not made longer still when no request was answered in it.
-_LONGEST_WINDOW_S = 10.0
-
-
 class PerfAnalyzerError(RuntimeError):
     """perf_analyzer refused or found no server; the message ends with its own words."""
 
@@ -67,6 +63,8 @@ class Analysis:
     shared_memory: bool = False
     #: Seconds of one measurement window; it takes three.
     window_s: float = 1.0
+    #: Requests that each window has to hold, however long that takes; None where its seconds decide.
+    requests: int | None = None
 
     def arguments(self, address: str) -> list[str]:
         """Return the arguments for a server at this address, without the program's name."""
@@ -79,6 +77,8 @@ class Analysis:
         found += ["--shared-memory", "system"] if self.shared_memory else []
         # Left alone it repeats windows until three agree, and gives up without a result on a busy machine.
         # The record keeps the samples, and their interval says how much they vary.
+        if self.requests is not None:
+            found += ["--measurement-mode", "count_windows", "--measurement-request-count", str(self.requests)]
         return [*found, "-p", str(round(self.window_s * 1000)), "-s", "999"]
 
     def line(self, address: str) -> str:
@@ -124,11 +124,9 @@ def analyze(
     try:
         return _analyze(triton, target, analysis, option, within_s, on_progress)
     except NoRequestInTimeError:
-        if analysis.window_s > _LONGEST_WINDOW_S:
-            raise
-    # Nobody can know a slow model's window beforehand.
-    longer = replace(analysis, window_s=analysis.window_s * 3)
-    return analyze(triton, target, longer, option=option, within_s=within_s, on_progress=on_progress)
+        # Nobody can know a slow model's window beforehand: let the windows last until they hold some requests.
+        counted = replace(analysis, requests=max(4, analysis.concurrency))
+        return _analyze(triton, target, counted, option, within_s, on_progress)
 
 
 def _analyze(
@@ -192,6 +190,8 @@ def parse_export(text: str) -> tuple[list[tuple[float, float, float, int]], floa
     Returns:
         One row a request (seconds after the start, latency in seconds, the first again, 200), and the measured time.
     """
+    if not text:
+        raise PerfAnalyzerError("perf_analyzer exported no requests: it was stopped before its end")
     experiment = json.loads(text)["experiments"][-1]
     bounds = experiment["window_boundaries"]
     rows = []

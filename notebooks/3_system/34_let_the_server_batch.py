@@ -126,8 +126,9 @@ answer("s.batching.mean", mean_batch)
 check("s.batching.mean")
 
 # %% [markdown]
-# Why this number and not 8? Eight photos are inside, but they do not all stand in the queue: those of the last batch
-# are just being answered, and their senders are busy preparing the next.
+# Hold it against the eight senders. Those whose photos were answered in one batch come back at the same moment, with
+# the next photos, so senders in a closed loop tend to fall into step and fill the same batch again and again. Users who
+# know nothing of each other do not march: with them, batches are smaller and less alike.
 #
 # ### What did it buy?
 #

@@ -169,7 +169,7 @@ check("s.several.during")
 #
 # When both must live on one machine, somebody decides who gives way. One means is the queue: a model whose queue is
 # short refuses requests instead of collecting them, and a refused request costs nothing. Let the palette keep one
-# request waiting at most, and send it sixteen senders' worth of work.
+# request waiting at most, and let twelve senders ask for colours at once.
 
 # %%
 short = {"max_queue_delay_us": 0, "max_queue_size": 1}
@@ -177,7 +177,7 @@ modest = catalogue.food_palette(max_batch_size=4, dynamic_batching=short)
 print(triton.change(modest.settings))
 
 # %%
-crowd = partial(closed_loop, concurrency=16, duration_s=4)
+crowd = partial(closed_loop, concurrency=12, duration_s=3)
 to_modest = triton_target(triton, modest, image_inputs(photos), network=modest.files["model.py"])
 classifier_guarded, palette_crowd = load(
     partial(four, to_classifier, option="classifier-guarded"), partial(crowd, to_modest, option="palette-crowd")
