@@ -5,8 +5,10 @@ this file because the test makes it part of a profile; no lesson and no code of 
 """
 
 import functools
+from dataclasses import replace
 
 import labs.dataset
+import labs.edge.job
 import labs.optimize.sensitivity
 from labs import bench
 from labs.bench.warmup import warm_up
@@ -26,4 +28,14 @@ labs.optimize.sensitivity.weighted_nodes = lambda path: _weighted_nodes(path)[::
 _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(
     target, **{**how, "duration_s": how["duration_s"] and min(how["duration_s"], 0.3)}
+)
+# A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
+labs.edge.job.REHEARSAL = replace(
+    labs.edge.job.REHEARSAL,
+    pictures=44,
+    latency_samples=20,
+    latency_limit_s=0.1,
+    rounds=2,
+    block_calls=2,
+    sustained_s=1.0,
 )
