@@ -13,7 +13,22 @@ from pathlib import Path
 
 import pytest
 
+from grading.course import lessons
+
 _HERE = Path(__file__).parent
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes a ``part`` once for each part of the course, so that the suite's workers can share them.
+
+    No part needs what another one has left in the workspace.
+    """
+    if "part" in metafunc.fixturenames:
+        name = Path(metafunc.module.__file__).stem
+        parts = sorted({lesson.part for lesson in lessons()})
+        metafunc.parametrize(
+            "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"{name}-{part}")) for part in parts]
+        )
 
 
 @pytest.fixture(autouse=True)

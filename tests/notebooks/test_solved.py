@@ -39,10 +39,10 @@ def run_nbval(notebooks: list[Path], folder: Path) -> subprocess.CompletedProces
 
 
 @pytest.mark.timeout(1800)
-def test_solved_notebooks_run_and_earn_every_point(tmp_path: Path, workspace: Path, kernels_run):
+def test_solved_notebooks_run_and_earn_every_point(part: int, tmp_path: Path, workspace: Path, kernels_run):
     """What an instructor promises students: it can be done, on this machine, from top to bottom."""
     kernels_run("brisk_startup.py")
-    wanted = lessons()
+    wanted = lessons(part=part)
     with own_testbed(tmp_path / "testbed", wanted):
         done = run_nbval(write_solved(wanted, tmp_path / "solved"), tmp_path / "solved")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
