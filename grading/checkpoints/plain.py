@@ -9,6 +9,9 @@ from collections.abc import Mapping
 #: Digits shown on a card; the ledger keeps all of them.
 _SIGNIFICANT = 4
 
+#: Rows of a table that are shown back; of a longer one, only how many it has.
+_ROWS = 2
+
 
 class NotAnsweredError(ValueError):
     """The value is, or still contains, the stub's dots."""
@@ -56,6 +59,8 @@ def shown(value: object) -> str:
     """Return a plain value as it is shown back on a card."""
     if isinstance(value, dict):
         return "\n".join(f"{name}: {_on_one_line(part)}" for name, part in value.items())
+    if isinstance(value, list) and len(value) > _ROWS and all(isinstance(part, dict) for part in value):
+        return f"{len(value)} rows"  # a table that came with the answer; its owner has it on the screen
     if isinstance(value, list):
         return ", ".join(_on_one_line(part) for part in value)
     if isinstance(value, float):

@@ -42,7 +42,7 @@ def where(entries: list[dict]) -> Verdict:
     relative = {layer["name"]: 1 - layer["after"] / layer["before"] for layer in given["layers"]}
     share = 1 - given["counts"]["after"] / given["counts"]["before"]
     most = max(gone, key=gone.get)
-    expected, yours = f"{most}, {percent(share)} of the weights", f"{given['layer']}, {given['share']}"
+    expected, yours = f"{most}, {percent(share)} of the weights", f"{given['layer']}, {given['share']:.3g} of 1"
     if given["layer"] not in gone:
         return failed("Name a layer as it stands in the column `name`.", expected, yours)
     if gone[given["layer"]] != gone[most]:
