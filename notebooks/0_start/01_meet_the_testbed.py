@@ -203,8 +203,10 @@ scoreboard("start")
 # - Arm `no-hosts` and ask for a lease. This time python-chi does raise an error: compare its message with what it
 #   logs.
 # - Set the start of a lease to yesterday. Which service refuses, and how does python-chi tell you?
-# - In a terminal, `python -m provisioning rehearsal status` shows what exists, and `… reset` forgets it all.
-# - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. With `rehearsal.use()` in
-#   the first cell, the check-up looks at the real thing there.
+# - In a terminal, `python -m provisioning rehearsal status` shows what exists, and `… reset` forgets it all. Other
+#   commands there, and notebooks that know nothing of this course, are switched to the rehearsal by `eval "$(python
+#   -m provisioning rehearsal env)"`.
+# - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. With `rehearsal.use()`
+#   in the first cell, the check-up looks at the real thing there.
 #
 # Then get a machine: [08 Plan and reserve](../1_model/08_plan_and_reserve.ipynb).

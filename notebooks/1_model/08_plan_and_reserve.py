@@ -203,7 +203,7 @@ check("m.reserve.wait_guess")
 # - The planner has a calendar file (`.ics`) with your block, and with an hour for reading and rehearsing before it.
 #   Put it into your own calendar now; you will thank yourself.
 # - `print(plan.code)` is the code that you have just run, for the block of your choice. And a terminal knows `python
-#   -m provisioning plan model`.
+#   -m provisioning plan model` (in rehearsal, switch it over first, as at the end of lesson 01).
 # - Plans change. `mine.delete()` gives the block back to the others; then reserve another one.
 #
 # When your block begins, go on to [09 Provision](09_provision.ipynb). In rehearsal you need not wait for it.

@@ -139,9 +139,9 @@ print(table(survey(testbed, clock.now())))
 # %% [markdown]
 # ### Hand it in
 #
-# The button collects the notebooks of this part, your ledger and the models that it names into one zip, and looks at it
-# as the grader will: what is missing, and what is still open. Save the notebooks first. You may press it as often as
-# you like; nothing leaves this machine before you upload the zip.
+# The button collects the notebooks of this part, your ledger and the models that it names into one zip, and looks at
+# it as the grader will: what is missing, and what is still open. Save the notebooks first. You may press it as often
+# as you like; nothing leaves this machine before you upload the zip.
 
 # %%
 from grading.checkpoints import hand_in
@@ -154,8 +154,8 @@ hand_in(1)
 # - Run the cell with `give_back` again. Why is that no error?
 # - Make a mess in rehearsal: reserve and boot as in lessons 08 and 09, and delete the lease only. What does the sweep
 #   say?
-# - In a terminal, `python -m provisioning sweep --mine` looks at all sites. Make it the last command of each day on
-#   which you had a machine.
+# - In a terminal, `python -m provisioning sweep --mine` looks at all sites (in rehearsal, switch the terminal over
+#   first, as at the end of lesson 01). Make it the last command of each day on which you had a machine.
 #
 # Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any
 # order.

@@ -7,7 +7,8 @@
 # make the leases yourself: a roster, some slots, one machine a student. Then you watch who is where, and afterwards
 # you sweep up.
 #
-# A terminal does the same: `python -m provisioning class reserve`, `… class watch`, `… sweep`.
+# A terminal does the same: `python -m provisioning class reserve`, `… class watch`, `… sweep`. In rehearsal it is
+# switched over by `eval "$(python -m provisioning rehearsal env)"`.
 
 # %%
 from provisioning import rehearsal
