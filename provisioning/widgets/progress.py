@@ -56,6 +56,7 @@ class ProvisioningProgress(Shown):
         self._worker: threading.Thread | None = None
         self._ticker: threading.Thread | None = None
         self._changed = threading.Event()
+        self._going = False
         self._build()
         self.draw()
 
@@ -89,6 +90,7 @@ class ProvisioningProgress(Shown):
         """
         if has_kernel():
             self._handle = display(self, display_id=True)
+        self._going = True
         self._tick()
         try:
             self.attempt.go(self._heard)
@@ -111,6 +113,7 @@ class ProvisioningProgress(Shown):
             finally:
                 self._end()
 
+        self._going = True
         self._worker = threading.Thread(target=work, name="provisioning", daemon=True)
         self._worker.start()
         self._tick()
@@ -155,6 +158,7 @@ class ProvisioningProgress(Shown):
 
     def _end(self) -> None:
         """Leave a still picture of what is done, so that a saved notebook needs no widget to be read."""
+        self._going = False
         self.draw()
         if self._handle is not None and self.attempt.state == "done" and self.live is not None:
             live, self.live = self.live, None
@@ -170,7 +174,7 @@ class ProvisioningProgress(Shown):
             return
 
         def ticking() -> None:
-            while self.attempt.state in ("waiting", "running"):
+            while self._going:
                 self._changed.wait(1.0)
                 self._changed.clear()
                 self.draw()

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import importlib
+import threading
 import time
 
 import pytest
 
-from provisioning.errors import LeaseMissingError, NoAddressError
+from provisioning.errors import LeaseMissingError, NoAddressError, ServerFailedError
 from provisioning.widgets import lease_countdown, provisioning_progress
+
+# The package's attribute of that name is not the module.
+module_of_progress = importlib.import_module("provisioning.widgets.progress")
 
 UP = ("lease", "server", "address", "ssh")
 
@@ -169,3 +174,28 @@ def test_a_countdown_of_nothing_is_refused(make_run, memory):
         lease_countdown(memory.give_lease("x"))
     with pytest.raises(ValueError, match="no lesson '99'"):
         lease_countdown(memory.give_lease("x"), "model", at="99")
+
+
+def test_times_go_on_while_a_step_is_silent_also_after_resume(progress, memory, monkeypatch):
+    """The display is drawn again and again, not only when something happens."""
+    memory.fate = ["BUILD", "ERROR"]
+    with pytest.raises(ServerFailedError):
+        progress.run()
+    monkeypatch.setattr(module_of_progress, "has_kernel", lambda: True)
+    monkeypatch.setattr(module_of_progress, "REDRAW_RUNNING_S", 0.001)
+    drawn = threading.Event()
+    draw = progress.draw
+
+    def seen():
+        draw()
+        if progress.attempt.state == "running" and threading.current_thread().name == "provisioning-clock":
+            drawn.set()
+
+    monkeypatch.setattr(progress, "draw", seen)
+    memory.fate = ["BUILD"]
+    progress.go.click()
+    assert drawn.wait(30)
+    progress.stop.click()
+    wait(progress)
+    progress._ticker.join(30)
+    assert not progress._ticker.is_alive()
