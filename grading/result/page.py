@@ -67,7 +67,7 @@ def _mend(rows: list[Row]) -> str:
     left = sorted((row for row in rows if row.points < row.possible), key=lambda row: -row.possible)
     if not left:
         return "<h2>Nothing to mend</h2><p>Every check is passed.</p>"
-    never = [row for row in left if row.message.startswith(_NEVER)]
+    never = [row for row in left if row.is_open]
     tried = [row for row in left if row not in never]
     text = "<h2>What to mend first</h2>" + "".join(map(_card, tried)) if tried else ""
     if never:
@@ -76,10 +76,6 @@ def _mend(rows: list[Row]) -> str:
             "".join(f"<li>{_words(row.title)} <span class=soft>({_where(row)})</span></li>" for row in never) + "</ul>"
         )
     return text
-
-
-#: How the checkpoints' messages on what nobody has answered begin.
-_NEVER = ("Not answered yet", "No prediction yet")
 
 
 def _where(row: Row) -> str:

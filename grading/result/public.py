@@ -33,6 +33,11 @@ class Row:
     #: Known to the grader only; shown after the grades are out.
     hidden: bool = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
+        return self.points < self.possible and self.message.startswith(("Not answered yet", "No prediction yet"))
+
 
 def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
     """Return one row for each public checkpoint of some lessons, judged by the evidence.

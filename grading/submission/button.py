@@ -86,7 +86,7 @@ def _table(rows: list) -> str:
     cell = f'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top;white-space:normal;{_LINE}"'
     lines = "".join(
         f"<tr><td {cell}><code>{escape(row.id)}</code></td><td {cell}>{row.possible}</td>"
-        f"<td {cell}>{escape(row.message)}</td></tr>"
+        f"<td {cell}>{escape(row.title + ' (not answered yet)' if row.is_open else row.message)}</td></tr>"
         for row in rows
     )
     head = "".join(f'<th scope="col" {cell}>{name}</th>' for name in ("Still open", "Points", "What to do"))

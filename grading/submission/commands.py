@@ -41,7 +41,7 @@ def table_of(found: Preview) -> Table:
     table.add_column("what is asked, or what is missing")
     for row in found.rows:
         full = row.points == row.possible
-        says = row.title if full else row.message
+        says = f"not answered yet: {row.title}" if row.is_open else row.title if full else row.message
         table.add_row(row.id, f"{row.points}/{row.possible}", escape(says), style="" if full else "bold")
     return table
 
