@@ -13,7 +13,7 @@ from labs.results import Ledger, Measurement
 from labs.results.format import in_unit, rate
 from labs.widgets.progress import run_with_progress
 from labs.widgets.shown import Shown
-from labs.widgets.table import Cell, html_table, text_table
+from labs.widgets.table import Cell, Group, html_table, text_table
 from labs.widgets.theme import card
 
 
@@ -79,12 +79,21 @@ class Records(list):
 
     def _shown(self) -> Shown:
         header = ["what was measured", "value", "95 % interval", "samples", "warm-up"]
-        rows = [_row(one) for one in self]
+        rows = self._rows()
         machines = "; ".join(dict.fromkeys(one.machine.label for one in self))
         options = ", ".join(dict.fromkeys(one.option for one in self)) or "nothing"
         footer = f"Measured on {machines}" if machines else ""
         html = card(f"Measured: {options}", html_table(header, rows), footer=footer)
         return Shown(html, f"Measured: {options}\n{text_table(header, rows)}\n{footer}", plain=repr(self))
+
+    def _rows(self) -> list[Sequence[Cell] | Group]:
+        """Return one row a record; those of several options stand under their option's name."""
+        options = list(dict.fromkeys(one.option for one in self))
+        rows: list[Sequence[Cell] | Group] = []
+        for option in options:
+            rows += [Group(option)] * (len(options) > 1)
+            rows += [_row(one) for one in self if one.option == option]
+        return rows
 
 
 def _batched(record: Measurement) -> bool:
