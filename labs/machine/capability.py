@@ -61,6 +61,11 @@ LESSON_NEEDS: dict[str, tuple[str, ...]] = {
     "16": ("memory", "fast INT8", "OpenVINO provider"),
     "23": ("an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"),
     "32": ("memory", "fast INT8", "CUDA provider"),
+    "33": ("memory", "Triton", "CUDA provider"),
+    "34": ("memory", "Triton", "CUDA provider"),
+    "35": ("memory", "Triton", "CUDA provider"),
+    "36": ("memory", "Triton", "CUDA provider"),
+    "37": ("memory", "Triton", "CUDA provider"),
     "39": ("memory", "CUDA provider"),
     "42": ("memory", "CUDA provider"),
 }
@@ -81,6 +86,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
+        _triton(machine, around),
         *_nvidia(machine),
         _migraphx(around),
     )
@@ -181,7 +187,8 @@ def _arm(machine: Fingerprint) -> Iterable[Capability]:
     for feature in FEATURES:
         there = is_arm(machine) and has(machine, feature)
         missing = "this core has none" if is_arm(machine) else other
-        yield Capability(feature.name, there, feature.brings if there else missing, feature.without)
+        without = feature.without if is_arm(machine) else "nothing is missing: only an ARM core is asked for it"
+        yield Capability(feature.name, there, feature.brings if there else missing, without)
 
 
 def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
@@ -191,6 +198,18 @@ def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
         fits,
         "x86-64 Linux has a wheel for it" if fits else f"no wheel for {around.system} on {machine.architecture}",
         "run OpenVINO natively (labs.backends.openvino_backend), which has more builds",
+    )
+
+
+def _triton(machine: Fingerprint, around: Surroundings) -> Capability:
+    fits = around.system == "Linux" and machine.architecture == "x86_64"
+    return Capability(
+        "Triton",
+        fits,
+        "x86-64 Linux runs NVIDIA's server from a wheel, with GPUs and without"
+        if fits
+        else f"NVIDIA's wheel has no server for {around.system} on {machine.architecture}",
+        "NVIDIA's container where Docker runs x86-64 (provisioning/node/p100/compose.yaml), or x86-64 Linux",
     )
 
 

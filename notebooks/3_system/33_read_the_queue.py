@@ -30,6 +30,7 @@ from labs import assets
 from labs.load import image_inputs
 from labs.load.perf_analyzer import Analysis, analyze, write_input_data
 from labs.load.served import triton_target
+from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, environment, opening
 from labs.serve.triton.render import render
@@ -39,7 +40,7 @@ from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger, workspace_dir
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("33")), sep="\n")
 
 # %% [markdown]
 # ## Predict

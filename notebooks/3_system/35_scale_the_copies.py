@@ -30,6 +30,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
+from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 
@@ -40,7 +41,7 @@ from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("35")), sep="\n")
 
 # %% [markdown]
 # ## Predict

@@ -30,6 +30,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
+from labs.machine.capability import capability_text, for_lesson
 from labs.preprocess import load_image, to_input
 from labs.serve.models import fp32_model
 from labs.serve.page.asking import ask
@@ -44,7 +45,7 @@ from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("36")), sep="\n")
 
 # %% [markdown]
 # ## Predict
@@ -134,7 +135,8 @@ queue_compute(list(runs.values()))
 reconcile("s.onnx.gain_guess")
 
 # %% [markdown]
-# (For an ensemble Triton adds up what its steps did.)
+# (Of an ensemble Triton counts what its steps computed. What a photo waited for between them is in *around*;
+# `triton.statistics(name)` of each step tells.)
 #
 # ### A fair comparison
 #

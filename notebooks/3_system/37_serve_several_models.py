@@ -33,18 +33,19 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.load.together import together
+from labs.machine.capability import capability_text, for_lesson
 from labs.preprocess import load_image, to_input
+
+# %%
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
-
-# %%
 from labs.widgets.before_after import before_after
 from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("37")), sep="\n")
 
 # %% [markdown]
 # ## Predict
@@ -150,9 +151,9 @@ def come_and_go():
         triton.load(name)
 
 
-during, _ = run_with_progress(
-    lambda report: together(partial(four, to_classifier, option="classifier-during"), come_and_go), "Coming and going"
-)
+# %%
+loaded = partial(four, to_classifier, option="classifier-during")
+during, _ = run_with_progress(lambda report: together(loaded, come_and_go), "Coming and going")
 ledger().append(during)
 before_after(classifier_alone, during)
 
