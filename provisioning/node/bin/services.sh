@@ -20,35 +20,41 @@ taken() {
   "$python" -c 'import socket, sys; s = socket.socket(); sys.exit(s.connect_ex(("127.0.0.1", int(sys.argv[1]))) != 0)' "$1"
 }
 
+starts() {
+  # The token goes in by the environment, so that `ps` shows it to nobody.
+  JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$1" \
+    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
+    > "$own/jupyter.log" 2>&1 < /dev/null &
+  echo $! > "$own/jupyter.pid"
+  for _ in $(seq 120); do
+    if answers "$1"; then return 0; fi
+    if ! kill -0 "$(cat "$own/jupyter.pid")" 2> /dev/null; then return 1; fi
+    sleep 0.5
+  done
+  return 1
+}
+
 if [[ -f $own/jupyter-port ]] && answers "$(cat "$own/jupyter-port")"; then
   port=$(cat "$own/jupyter-port")
   echo "Jupyter answers on port $port already"
 else
-  # Another program may have the port, and in rehearsal all machines share one loopback.
+  # Another program may have the port, and in rehearsal all machines share one loopback: two may even choose the same
+  # one in the same second, and the later Jupyter finds it taken. Then it is the next one's turn.
   last=$((port + 200))
-  while taken "$port"; do
+  mkdir -p "$root/notebooks"
+  rm -f "$own/jupyter.log"
+  until ! taken "$port" && starts "$port"; do
+    if [[ -f $own/jupyter.log ]] && ! grep -q -e 'already in use' -e 'no available port' "$own/jupyter.log"; then
+      echo "Jupyter did not start; the end of its log:" >&2
+      tail -n 15 "$own/jupyter.log" >&2
+      exit 70
+    fi
     port=$((port + 1))
     if ((port > last)); then
       echo "no free port between $4 and $last" >&2
       exit 98
     fi
   done
-  mkdir -p "$root/notebooks"
-  # The token goes in by the environment, so that `ps` shows it to nobody.
-  JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$port" \
-    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
-    > "$own/jupyter.log" 2>&1 < /dev/null &
-  echo $! > "$own/jupyter.pid"
-  for _ in $(seq 120); do
-    if answers "$port"; then break; fi
-    if ! kill -0 "$(cat "$own/jupyter.pid")" 2> /dev/null; then break; fi
-    sleep 0.5
-  done
-  if ! answers "$port"; then
-    echo "Jupyter did not start; the end of its log:" >&2
-    tail -n 15 "$own/jupyter.log" >&2
-    exit 70
-  fi
   echo "$port" > "$own/jupyter-port"
   echo "Jupyter answers on $bind:$port"
 fi
