@@ -1,0 +1,85 @@
+"""A device reached from inside: files, jobs and what they wrote, in a home of the test's own."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from provisioning.device import FETCH_BYTES, Device
+from provisioning.edge import HereShell, on_the_device
+from provisioning.errors import CommandFailedError
+
+
+@pytest.fixture
+def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Device:
+    """A home with the course's folder, and a Python that stands for the device's."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    python = tmp_path / ".serving-labs" / "venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.symlink_to(sys.executable)
+    (tmp_path / "serving-labs").mkdir()
+    return Device(HereShell(), "here", poll_s=0.05)
+
+
+def test_files_travel_once_and_whole(device: Device, tmp_path: Path) -> None:
+    """A changed file travels again; a spoilt copy over there is replaced."""
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"one")
+    assert [one.how for one in device.bring([model])] == ["copied"]
+    assert [one.how for one in device.bring([model])] == ["was there"]
+    (tmp_path / "serving-labs/workspace/models/model.onnx").write_bytes(b"two")
+    assert [one.how for one in device.bring([model])] == ["copied"]
+    assert device.fetch("workspace/models/model.onnx") == b"one"
+
+
+def test_an_arrival_that_differs_is_refused_and_the_old_file_stays(device: Device, tmp_path: Path, monkeypatch) -> None:
+    """A model that was cut short must not be loaded by anybody."""
+    model = tmp_path / "model.onnx"
+    model.write_bytes(b"whole")
+    device.bring([model])
+    model.write_bytes(b"another one")
+    monkeypatch.setattr(HereShell, "put", lambda self, source, target: (Path.home() / target).write_bytes(b"anoth"))
+    with pytest.raises(CommandFailedError, match=r"model.onnx arrived as"):
+        device.bring([model])
+    assert device.fetch("workspace/models/model.onnx") == b"whole"
+
+
+def test_a_large_file_is_fetched_in_pieces_byte_for_byte(device: Device, tmp_path: Path) -> None:
+    """Text that is no text included; and a missing one is named."""
+    content = os.urandom(2 * FETCH_BYTES + 17)
+    (tmp_path / "serving-labs" / "big.bin").write_bytes(content)
+    assert device.fetch("big.bin") == content
+    with pytest.raises(CommandFailedError, match=r"looking for gone.bin"):
+        device.fetch("gone.bin")
+
+
+def test_a_job_tells_its_lines_and_is_made_anew_each_time(device: Device, tmp_path: Path) -> None:
+    """Two runs of the same command are two measurements."""
+    told: list[str] = []
+    code = "import pathlib; p = pathlib.Path('count'); n = len(p.read_text()) if p.exists() else 0; "
+    code += "p.write_text('x' * (n + 1)); print('run', n + 1)"
+    for _ in range(2):
+        device.python(["-c", code], name="counts", on_line=told.append)
+    assert told == ["run 1", "run 2"]
+    assert not device.running("counts")
+    assert device.ask(["-c", "print('words'); print('[1, 2]')"]) == [1, 2]
+
+
+def test_small_texts_are_written_and_removed(device: Device) -> None:
+    """Into folders that are made on the way."""
+    device.write("workspace/jobs/a.json", "{}")
+    assert device.exists("workspace/jobs/a.json")
+    device.remove("workspace/jobs/a.json")
+    device.remove("workspace/jobs/a.json")
+    assert not device.exists("workspace/jobs/a.json")
+
+
+def test_only_an_arm_machine_with_the_environment_is_the_device(device: Device, monkeypatch) -> None:
+    """A laptop that has rehearsed has such a folder, too."""
+    monkeypatch.setattr("platform.machine", lambda: "x86_64")
+    assert not on_the_device()
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")
+    assert on_the_device()
