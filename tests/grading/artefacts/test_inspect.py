@@ -120,7 +120,7 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(tmp_path: Pa
     more = [helper.make_node("Sin", [f"h{i}"], [f"h{i + 1}"]) for i in range(4000)]
     last = helper.make_node("Identity", ["h4000"], ["y"])
     slow = save(tmp_path / "slow.onnx", [wide, *more, last], initializers=[weight])
-    limits = Limits(wall_s=6, cpu_s=6, memory_bytes=1_600 << 20, processes=32)
+    limits = Limits(wall_s=10, cpu_s=10, memory_bytes=1_600 << 20, processes=32)
     found = inspect_models([taken(slow), taken(MODEL)], pictures, limits=limits)
     assert "in time" in found["slow.onnx"].fault
     assert found[MODEL.name].fault == ""

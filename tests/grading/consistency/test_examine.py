@@ -137,7 +137,7 @@ def jittered(record: dict, entries: list[dict]) -> None:
         ("machine-edited", lambda r, _: r["machine"].update(machine_id="0" * 12), LATENCY),
         ("several-machines", lambda r, _: r["machine"].update(machine_id="0" * 12), LATENCY),
         ("faster-than-any", scale(1e-4, clocks=True), LATENCY),
-        ("claims-disagree", scale(0.02, clocks=True), LATENCY),
+        ("claims-disagree", scale(0.004, clocks=True), LATENCY),
         ("clocks-disagree", later_by_a_day, LATENCY),
     ],
 )

@@ -45,9 +45,10 @@ def key() -> AnswerKey:
 @pytest.fixture
 def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> Callable[..., dict[str, Rerun]]:
     """Return a function that runs a part again whose cells are given, beside an honest cell of another lesson."""
-    monkeypatch.setattr(run, "CELL_S", 3)
+    # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
+    monkeypatch.setattr(run, "CELL_S", 6)
 
-    def go(cells: dict[str, str], *, wall_s: float = 40, hide: tuple[Path, ...] = ()) -> dict[str, Rerun]:
+    def go(cells: dict[str, str], *, wall_s: float = 300, hide: tuple[Path, ...] = ()) -> dict[str, Rerun]:
         cells = {**cells, HONEST: key.answers[HONEST]}
         intake = Intake()
         for lesson in lessons(part=1):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -32,10 +31,8 @@ def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, k
 
     The run together is lost to the first of them. Then each lesson gets a run of its own, and the honest one its point.
     """
-    begin_s = time.monotonic()
     cells = {name: f"{key.answers[name]}\n{killer}" for name, killer in KILLERS.items()}
-    found = rerun(cells, wall_s=120)
-    assert time.monotonic() - begin_s < 200
+    found = rerun(cells)
     # A cell that has answered before it kills has still not come to its end.
     assert {name for name in cells if not found[name].fault} == set()
     assert right(found[HONEST], HONEST), found[HONEST].fault
@@ -62,7 +59,7 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
         # Answers and hidden checkpoints: what a cell can read, it can print into its error.
         "m.graph.twins": PEEK,
     }
-    found = rerun(cells, wall_s=100, hide=(ROOM / "answers", ROOM / "hidden"))
+    found = rerun(cells, hide=(ROOM / "answers", ROOM / "hidden"))
     assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
