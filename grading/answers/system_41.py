@@ -27,6 +27,12 @@ gain = 16 * cost.service_s(1) / cost.service_s(16)
 batch = {"fixed_s": cost.fixed_s, "per_picture_s": cost.per_picture_s, "gain": gain}
 answer("s.theory.batch", batch)
 
+# %% checkpoint="s.theory.batched"
+growth = batched[-1].load.offered_rps * cost.per_picture_s
+size = batched[-1].load.offered_rps * cost.fixed_s / (1 - growth) if growth < 1 else 16
+sizes = {"expected": min(max(size, 1), 16), "counted": batched[-1].load.server.mean_batch}
+answer("s.theory.batched", sizes)
+
 # %% checkpoint="s.theory.fails"
 factor = pair.load.server.compute_s / service_s
 fails = {"promised_rps": 2 / service_s, "reached_rps": pair.throughput_rps.value, "service_factor": factor}

@@ -17,7 +17,7 @@
 #
 # - utilization, the wait, and why the last ten percent of a server cost so much;
 # - what M/M/1, M/D/1 and M/D/2 mean, and Little's law;
-# - what a batch costs, as a straight line;
+# - what a batch costs, as a straight line, and how large batches become by themselves;
 # - which assumption your machine breaks.
 #
 # ## You need
@@ -25,17 +25,21 @@
 # A laptop or a node with x86-64 Linux, 40 minutes. The machine works for about a minute.
 
 # %%
+from dataclasses import replace
+
 from grading.checkpoints import answer, check, predict, reconcile
 from labs import assets
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
-from labs.load.queueing import Queue, fit_batch_cost
+from labs.load.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.load.served import triton_target
 from labs.machine import fingerprint
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
+from labs.serve.triton.settings import DynamicBatching
 
 # %%
+from labs.widgets.batch_histogram import batch_histogram
 from labs.widgets.latency_curve import latency_curve
 from labs.widgets.live_load import live_load
 from labs.widgets.progress import run_with_progress
@@ -167,8 +171,9 @@ latency_curve(runs, q=None, theories=theories)
 # good as the service time that you give it.
 
 # %% [markdown]
-# How many photos were in Triton at once? Nobody counted. **Little's law** says it all the same, for any queue whatever:
-# the mean number inside is the rate times the mean time that each spends inside (queue *and* compute).
+# How many photos were in Triton at once? Nobody counted. **Little's law**, from lesson 33, says it all the same, for
+# any queue whatever: the mean number inside is the rate times the mean time that each spends inside (queue *and*
+# compute).
 
 # %% checkpoint="s.theory.little"
 # Photos inside Triton on average during the last run; rate and seconds as the server counted them.
@@ -203,6 +208,46 @@ answer("s.theory.batch", batch)
 
 # %%
 check("s.theory.batch")
+
+# %% [markdown]
+# ### Batches in the queue
+#
+# Now let Triton put waiting photos together (no delay: a free copy takes what is there, up to sixteen). While a batch
+# runs, photos gather, and they make the next one. So the batch in which a photo finds itself has the size *b* for which
+# *b = rate · s(b)*, with the line's *s(b) = fixed + per photo · b*: nobody chooses it, the rate does. The second rate
+# below is all that the copy could carry one by one.
+
+# %%
+batching = model.settings.but(dynamic_batching=DynamicBatching())
+triton.change(batching)
+gathering = triton_target(triton, replace(model, settings=batching), tensor_inputs(images[:8]))
+rates_rps = [round(share * full_rps, 1) for share in (0.7, 1.0)]
+batched = live_load(
+    lambda **hooks: sweep_rate(gathering, rates_rps, duration_s=3, option="theory-batched", ledger=ledger(), **hooks),
+    "With batches",
+)
+
+# %%
+theories["batches"] = lambda rate: around_s + BatchQueue(rate, cost, 16).mean_latency_s
+batch_histogram(batched[-1])
+
+# %%
+latency_curve([*runs, *batched], q=None, theories=theories)
+
+# %% checkpoint="s.theory.batched"
+# For the last of `batched`: the size that solves b = rate · s(b) at `offered_rps` (at least 1; 16 where there is no
+# solution up to 16), and the mean batch that was counted (`load.server.mean_batch`).
+sizes = {"expected": ..., "counted": ...}
+answer("s.theory.batched", sizes)
+
+# %%
+check("s.theory.batched")
+
+# %% [markdown]
+# Do the two agree? The formula takes every batch for the mean one and knows nothing of chance. Where much is shared, as
+# on a GPU, it comes near. Where little is, batches grow by chance: some photos come close together, wait, and run
+# together, and behind a long batch the next one gathers. That the copy keeps up at all at this rate is owed to the
+# shared part alone; without one, batches only make everybody wait for the whole batch.
 
 # %% [markdown]
 # ### Where it fails
@@ -256,8 +301,9 @@ check("s.theory.ninety_guess")
 # - `labs.load.simulate` plays a queue without a formula: give it the arrivals of `labs.load.sender.arrivals` and a
 #   service time drawn from `alone.samples`. Is it nearer to the sweep than M/D/1?
 # - `Queue(rate, service_s).wait_s(95)` is the wait that 95 of 100 photos stay under. Hold it against `runs`.
-# - `from labs.load.queueing import BatchQueue`: what does it expect for `cost` at twice the rate? Turn dynamic batching
-#   on and see.
+# - Count a latency from when the photo really left, as a closed loop does: `sample - (sent - due)` with
+#   `load.sent_offsets_s` and `load.offsets_s`. On a calm machine it is the same. When would it hide the very requests
+#   that suffered?
 # - Run the sweep with another `seed`. How far apart are two runs at nine tenths, and what does that say about four
 #   seconds?
 #

@@ -24,7 +24,7 @@ def ran(
         "offsets_s": [(n + 0.2) / answered for n in range(answered)],
         "offered_rps": rate_rps,
         "failures": [],
-        "server": server | {"batches": {}},
+        "server": server | {"batches": {"1": 5, "3": 5}},
         "usage": {"offsets_s": [], "cpu": []},
     }
     details = {"sweep_id": "a"} if rate_rps else {}
@@ -40,6 +40,8 @@ def known(entries):
         ran(entries, "theory-1", 0.010, rate_rps=share * 100, answered=round(share * 100))
     for size in (4, 16):
         ran(entries, "theory-batch", 0.004 + 0.006 * size, batch_size=size)
+    for rate_rps in (70.0, 100.0):
+        ran(entries, "theory-batched", 0.010, rate_rps=rate_rps)
     ran(entries, "theory-2", 0.015, answered=120)
     return entries
 
@@ -50,6 +52,7 @@ RIGHT = {
     "s.theory.wait": WAIT,
     "s.theory.little": 90 * 0.022,
     "s.theory.batch": LINE,
+    "s.theory.batched": {"expected": 1.0, "counted": 2.0},
     "s.theory.fails": FAILS,
 }
 
@@ -72,6 +75,9 @@ RIGHT = {
         ("s.theory.batch", {**LINE, "gain": 1 / 1.6}, "Turned around"),
         ("s.theory.batch", {**LINE, "per_picture_s": 0.1}, "not the line"),
         ("s.theory.batch", {**LINE, "gain": 16.0}, "over its seconds"),
+        ("s.theory.batched", {"expected": 1.0, "counted": 1.0}, "counted mean"),
+        ("s.theory.batched", {"expected": 0.4, "counted": 2.0}, "at most sixteen"),
+        ("s.theory.batched", {"expected": 9.0, "counted": 2.0}, "Solve b"),
         ("s.theory.fails", {**FAILS, "promised_rps": 100.0}, "promised_rps does not follow"),
         ("s.theory.fails", {**FAILS, "assumption": "none"}, "do they speak of"),
         ("s.theory.fails", {**FAILS, "assumption": "bad luck"}, "Choose one"),

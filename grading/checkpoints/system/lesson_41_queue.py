@@ -1,19 +1,15 @@
-"""Hold theory against the sweep: capacity, utilization, the wait that formulas expect, and where they fail."""
+"""Hold theory against the sweep: capacity, utilization, the wait that formulas expect, and Little's law."""
 
 from __future__ import annotations
 
 from statistics import mean
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest, measurements
-from grading.checkpoints.system.runs import answered_per_s, compute_s, line_through, newest_sweep
+from grading.checkpoints.evidence import answer_to, is_close, measurements
+from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
 from labs.results.format import milliseconds, rate, times
 
-_NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
-_ASSUMPTION = "service time does not depend on the load"
-_ASSUMPTIONS = (_ASSUMPTION, "Poisson arrivals", "the queue has no end", "none")
-#: A service time that grew by less than this is the same one.
-_SAME = 1.05
+NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
 
 @prediction(
@@ -43,7 +39,7 @@ def capacity(entries: list[dict]) -> Verdict:
         return unanswered()
     alone = lone_run(entries)
     if alone is None:
-        return failed(_NOT_RUN)
+        return failed(NOT_RUN)
     right = 1 / compute_s(alone)
     expected, yours = rate(right, "photos/s"), rate(given, "photos/s")
     if is_close(given, right, within=0.01):
@@ -68,7 +64,7 @@ def utilization(entries: list[dict]) -> Verdict:
         return unanswered()
     runs = newest_sweep(entries, "theory-1")
     if not runs:
-        return failed(_NOT_RUN)
+        return failed(NOT_RUN)
     right = [answered_per_s(run) * compute_s(run) for run in runs]
     expected, yours = (", ".join(f"{value:.2f}" for value in values) for values in (right, given))
     if len(given) != len(right):
@@ -98,7 +94,7 @@ def wait(entries: list[dict]) -> Verdict:
         return unanswered()
     runs, alone = newest_sweep(entries, "theory-1"), lone_run(entries)
     if alone is None or len(runs) < 3:
-        return failed(_NOT_RUN)
+        return failed(NOT_RUN)
     service_s = compute_s(alone)
     rho = runs[2]["load"]["offered_rps"] * service_s
     right = {"M/M/1": rho * service_s / (1 - rho), "M/D/1": rho * service_s / (1 - rho) / 2}
@@ -128,7 +124,7 @@ def little(entries: list[dict]) -> Verdict:
         return unanswered()
     runs = newest_sweep(entries, "theory-1")
     if not runs:
-        return failed(_NOT_RUN)
+        return failed(NOT_RUN)
     last = runs[-1]
     throughput_rps, queue_s = answered_per_s(last), last["load"]["server"]["queue_s"]
     right = throughput_rps * (queue_s + compute_s(last))
@@ -150,68 +146,3 @@ def lone_run(entries: list[dict]) -> dict | None:
         ),
         None,
     )
-
-
-@checkpoint(
-    "s.theory.batch",
-    title="Say what batches of 16 would bring, from the straight line",
-    hint="Sixteen photos one by one take 16 times the line at 1; together they take the line at 16.",
-)
-def batch(entries: list[dict]) -> Verdict:
-    """Judge that the line fits the runs, and the gain that it gives."""
-    given = answer_to(entries, "s.theory.batch")
-    if given is None or given.get("gain") is None:
-        return unanswered()
-    runs = [lone_run(entries), *(latest(entries, kind="load", option="theory-batch", batch_size=n) for n in (4, 16))]
-    if None in runs:
-        return failed(_NOT_RUN)
-
-    fixed_s, per_picture_s = line_through({run["batch_size"]: compute_s(run) for run in runs})
-
-    def line(size: int) -> float:
-        return fixed_s + per_picture_s * size
-
-    whole_s = given["fixed_s"] + 16 * given["per_picture_s"]
-    if not is_close(whole_s, line(16), within=0.02):
-        seconds = [milliseconds(value) for value in (line(16), whole_s)]
-        return failed("This is not the line through the newest runs; fit it again.", *seconds)
-    right = 16 * line(1) / line(16)
-    expected, yours = times(right), times(given["gain"])
-    if is_close(given["gain"], right, within=0.01):
-        return passed("What is shared is what a batch can save.", expected, yours)
-    if is_close(given["gain"], 1 / right, within=0.01):
-        return failed("Turned around: in batches over one by one.", expected, yours)
-    return failed("Photos a second: the size of a batch over its seconds, at 16 and at 1.", expected, yours)
-
-
-@checkpoint(
-    "s.theory.fails",
-    points=2,
-    title="Say what two copies were promised and what they reached, and which assumption that breaks",
-    hint="`pair.load.server.compute_s` over `service_s`: what would the theory have it be?",
-)
-def fails(entries: list[dict]) -> Verdict:
-    """Judge promise, result, growth of the service time, and the assumption."""
-    given = answer_to(entries, "s.theory.fails")
-    if given is None:
-        return unanswered()
-    alone, pair = lone_run(entries), latest(entries, kind="load", option="theory-2")
-    if alone is None or pair is None:
-        return failed(_NOT_RUN)
-    right = {
-        "promised_rps": 2 / compute_s(alone),
-        "reached_rps": answered_per_s(pair),
-        "service_factor": compute_s(pair) / compute_s(alone),
-    }
-    expected, yours = (", ".join(f"{name} {values[name]:.3g}" for name in right) for values in (right, given))
-    for name, value in right.items():
-        if not is_close(given[name], value, within=0.02):
-            return failed(f"{name} does not follow from the newest runs with one and with two copies.", expected, yours)
-    if given["assumption"] not in _ASSUMPTIONS:
-        return failed(
-            "Choose one of the assumptions in the question.", "; ".join(_ASSUMPTIONS), str(given["assumption"])
-        )
-    broken = _ASSUMPTION if right["service_factor"] > _SAME else "none"
-    if given["assumption"] != broken:
-        return failed("The numbers are right. Which of the theory's assumptions do they speak of?", expected, yours)
-    return passed("Known before the campaign, and not on its day.", expected, yours)
