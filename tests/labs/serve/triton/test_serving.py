@@ -19,6 +19,8 @@ from labs.load import closed_loop, image_inputs
 from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, write_input_data
 from labs.load.served import triton_target
 from labs.preprocess import load_image, softmax, to_input
+from labs.serve.page.asking import NoAnswerError, ask
+from labs.serve.page.settings import PageSettings
 from labs.serve.triton.catalogue import copies
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
@@ -70,6 +72,19 @@ def test_the_onnx_backend_agrees_with_torch_and_onnx_runtime(triton, onnx_path, 
     assert np.abs(softmax(served) - expected).max() < TOLERANCE
     with BackendSpec("onnxruntime", str(onnx_path), {"intra_op_threads": 1}).build() as alone:
         assert np.abs(served - alone.predict(inputs)).max() < 1e-3
+
+
+@pytest.mark.parametrize("server", ["triton-python", "triton-onnx"])
+def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, server):
+    """By configuration alone, the page shows what torch says; and what a model refuses becomes a sentence."""
+    settings = PageSettings(server=server, url=triton.url)
+    answers = [ask(picture, settings) for picture in pictures[:2]]
+    assert [one.label for one in answers] == [CLASS_NAMES[index] for index in expected[:2].argmax(axis=1)]
+    assert np.abs([one.probability for one in answers] - expected[:2].max(axis=1)).max() < TOLERANCE
+    with pytest.raises(NoAnswerError):
+        ask(b"no picture", settings)
+    with pytest.raises(NoAnswerError, match="no_such_model"):
+        ask(pictures[0], settings.model_copy(update={"model": "no_such_model"}))
 
 
 def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
