@@ -4,7 +4,8 @@
 predict("e.choose.flips_guess", 0)
 
 # %% checkpoint="e.choose.file"
-choice = "edge-int8-s8s8"
+fitting = [one for one in full if one.option in files and one.size_bytes.value <= MOST_BYTES]
+choice = max(fitting, key=lambda one: (one.accuracy.value, -one.size_bytes.value)).option
 answer("e.choose.file", choice)
 
 # %% checkpoint="e.choose.budget"
