@@ -95,6 +95,7 @@ UPLOAD_PART_BYTES
 
 # %%
 largest = max(path.stat().st_size for path in files.values())
+ledger().observe("edge.largest", {"bytes": largest})
 
 # %% checkpoint="e.bring.parts"
 parts = ...
@@ -118,7 +119,7 @@ brought = device.bring(files.values())
 
 # %%
 arrived = comparison_of_hashes(made, brought)
-ledger().observe("edge.files", {"files": arrived, "machine": vitals["machine"], "largest_bytes": largest})
+ledger().observe("edge.files", {"files": arrived, "machine": vitals["machine"]})
 arrived
 
 # %% [markdown]

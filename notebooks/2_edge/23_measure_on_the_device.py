@@ -78,6 +78,7 @@ predict("e.device.form_guess", ...)
 
 # %%
 work = count_work(files["edge-fp32"])
+ledger().observe("edge.work", {"macs": work.macs, "dense": sum(one.macs for one in work.of_kind("dense"))})
 work.table()
 
 # %% [markdown]
@@ -123,7 +124,7 @@ assumptions_table()
 # %%
 guesses = {"edge-fp32": estimate(work, precision="fp32"), "edge-int8-s8s8": estimate(work, precision="int8")}
 bars = {name: {"low_s": one.latency_s.low, "high_s": one.latency_s.high} for name, one in guesses.items()}
-ledger().observe("edge.estimate", {"macs": work.macs, "dense": sum(one.macs for one in work.of_kind("dense")), **bars})
+ledger().observe("edge.estimate", bars)
 for one in guesses.values():
     print(one, {kind: f"{share:.0%}" for kind, share in one.shares.items()})
 

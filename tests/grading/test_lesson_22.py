@@ -9,7 +9,7 @@ FILES = {
     "int8-dynamic.onnx": {"here": "bb", "there": "bb", "size_bytes": 2_368_060},
     "int8-static-s8s8.onnx": {"here": "cc", "there": "dd", "size_bytes": 2_452_785},
 }
-SEEN = {"files": FILES, "machine": {"architecture": "x86_64"}, "largest_bytes": 8_918_386}
+SEEN = {"files": FILES, "machine": {"architecture": "x86_64"}}
 FIT = {"whole": ["food11.onnx", "int8-dynamic.onnx"], "fit": ["int8-dynamic.onnx"]}
 FORM = {"activations": "signed", "weights": "signed", "products": 16, "times": 4}
 
@@ -17,7 +17,7 @@ FORM = {"activations": "signed", "weights": "signed", "products": 16, "times": 4
 @pytest.fixture
 def known(entries):
     """Return a ledger in which one of three files has arrived spoilt."""
-    return entries.observed("edge.files", SEEN)
+    return entries.observed("edge.largest", {"bytes": 8_918_386}).observed("edge.files", SEEN)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +53,16 @@ def test_the_answer_earns_the_points_and_the_stub_does_not(known, judge, id, rig
 
 @pytest.mark.parametrize(("id", "right"), [("e.bring.parts", 3), ("e.bring.fit", FIT)])
 def test_an_answer_without_its_evidence_earns_nothing(entries, judge, id, right):
-    """Nothing was brought, so nothing arrived."""
+    """Nothing was looked at, and nothing was brought."""
     verdict = judge(id, entries.answered(id, right))
     assert not verdict.ok
-    assert "No file is noted" in verdict.message
+    assert "run the cell" in verdict.message
+
+
+def test_the_number_of_parts_is_judged_before_anything_has_travelled(entries, judge):
+    """The question comes before the way: its check must not wait for the files."""
+    early = entries.observed("edge.largest", {"bytes": 8_918_386}).answered("e.bring.parts", 3)
+    assert judge("e.bring.parts", early).ok
 
 
 def test_the_latency_is_predicted_before_the_device_is_measured(entries, judge):

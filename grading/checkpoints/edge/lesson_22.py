@@ -32,14 +32,14 @@ def device_latency(entries: list[dict]) -> float | None:
     hint="Divide, and round up: what is left over travels as well.",
 )
 def parts(entries: list[dict]) -> Verdict:
-    """Judge the number of parts against the largest file that was brought, or against the stub's own size."""
+    """Judge the number of parts against the largest file's size."""
     given = answer_to(entries, "e.bring.parts")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "edge.files")
+    seen = last_seen(entries, "edge.largest")
     if seen is None:
-        return failed(_NOTHING_BROUGHT)
-    size = seen["largest_bytes"]
+        return failed("The largest file has not been looked at: run the cell above.")
+    size = seen["bytes"]
     expected = -(-size // PART_BYTES)
     shown, yours = f"{megabytes(size)} in parts of {megabytes(PART_BYTES)}: {expected}", f"{given:g}"
     if given == expected:

@@ -39,7 +39,7 @@ def fastest_form(entries: list[dict]) -> str | None:
 )
 def work(entries: list[dict]) -> Verdict:
     """Judge both numbers against the count that the lesson noted."""
-    given, seen = answer_to(entries, "e.device.work"), last_seen(entries, "edge.estimate")
+    given, seen = answer_to(entries, "e.device.work"), last_seen(entries, "edge.work")
     if given is None:
         return unanswered()
     if seen is None:
@@ -66,7 +66,7 @@ def work(entries: list[dict]) -> Verdict:
 )
 def floor(entries: list[dict]) -> Verdict:
     """Judge the latency at the published peak of all cores."""
-    given, seen = answer_to(entries, "e.device.floor"), last_seen(entries, "edge.estimate")
+    given, seen = answer_to(entries, "e.device.floor"), last_seen(entries, "edge.work")
     if given is None:
         return unanswered()
     if seen is None:
