@@ -147,4 +147,5 @@ scoreboard("start")
 # - Run the checks of this lesson once more. What happens to the ledger? (Checks only read.)
 # - To begin the course afresh, with new predictions, close the notebooks and rename the folder `workspace`.
 #
-# Then go on to [10 Meet the model](../1_model/10_meet_the_model.ipynb).
+# Then go on to [01 Meet the testbed](01_meet_the_testbed.ipynb). (On a laptop, part 1's lessons from
+# [10 Meet the model](../1_model/10_meet_the_model.ipynb) on need no testbed.)

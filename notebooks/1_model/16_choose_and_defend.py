@@ -286,4 +286,5 @@ scoreboard("model")
 # - Give each racer `{"intra_op_threads": 1}`, as a server with many requests may. Does the order change?
 # - Exchange recommendations with somebody whose machine is another one. Which of your records explains the difference?
 #
-# This is the end of part 1. Part 2 takes the winner to a Raspberry Pi, and part 3 puts it behind a server.
+# This is the end of part 1: give your machine back now, in [19 Release](19_release.ipynb). Part 2 takes the winner to a
+# Raspberry Pi, and part 3 puts it behind a server.
