@@ -87,6 +87,14 @@ def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, server):
         ask(pictures[0], settings.model_copy(update={"model": "no_such_model"}))
 
 
+def test_a_batch_that_is_run_a_few_at_a_time_gives_the_same(triton, folders, inputs):
+    """run_batch_size cuts six pictures into runs of four and two: the answers are the same, in their order."""
+    settings, whole = folders["food_classifier_onnx"].settings, logits(triton, "food_classifier_onnx", inputs)
+    triton.change(settings.but(parameters={"run_batch_size": "4"}))
+    assert np.abs(logits(triton, "food_classifier_onnx", inputs) - whole).max() < 1e-3
+    triton.change(settings)
+
+
 def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
     """Six senders at once, batched by the server: each gets the answer to its own picture."""
     before = triton.statistics("food_classifier_onnx").executions, triton.statistics("food_classifier").executions
