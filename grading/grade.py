@@ -6,6 +6,7 @@ steps found, and staff is told. Nothing that a submission holds makes ``grade`` 
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import time
 import traceback
@@ -18,6 +19,7 @@ from grading.artefacts.pictures import Pictures
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
 from grading.course import Lesson, lessons
+from grading.deadline import deadline
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
@@ -28,6 +30,9 @@ from grading.sandbox import abilities
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
+
+#: Seconds that one step in this process may take; an honest submission needs a fraction of one.
+_STEP_S = 100.0
 
 #: Samples of a record that the result keeps for comparing students.
 _KEPT_SAMPLES = 200
@@ -84,7 +89,8 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
         work = _Work(Path(submission), lessons(part=part), part, setup or Setup(), Path(folder))
         for step in STEPS:
             try:
-                step(work)
+                with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
+                    step(work)
             except Exception as error:  # whatever it is, the student keeps what the other steps find
                 where = traceback.extract_tb(error.__traceback__)[-1]
                 faults.append(f"{step.__name__}: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}")
@@ -147,6 +153,10 @@ def judge_hidden(work: _Work) -> None:
 
 #: What happens to a submission, in this order.
 STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, rerun, judge_hidden)
+
+
+#: Those that read a submission in this process; the others start children with limits of their own.
+_IN_PROCESS = (take, agree, judge_public, judge_hidden)
 
 
 def _secrets(work: _Work) -> tuple[Path, ...]:

@@ -22,6 +22,9 @@ _ROUND_S = 1e-5
 #: Fewer samples in a latency record than this leave its tail to chance; ``labs.bench`` takes at least as many.
 _LEAST_SAMPLES = 100
 
+#: Records of one length that are compared with each other; a part has some twenty.
+_MOST_ALIKE = 150
+
 #: Correlation of the logarithms of two runs' samples. Source: measured before, at most 0.56 between independent runs
 #: and at least 0.99 for a copy that was scaled by 0.7 with 1 % of jitter.
 _COPIED = 0.985
@@ -69,7 +72,7 @@ def are_nobody_elses(records: list[dict]) -> Iterator[Finding]:
             logs = np.log(np.asarray(record["samples"], float))
             of_length.setdefault(len(logs), []).append((record, logs))
     for alike in of_length.values():
-        centred = [(record, logs - logs.mean()) for record, logs in alike]
+        centred = [(record, logs - logs.mean()) for record, logs in alike[:_MOST_ALIKE]]
         for (one, a), (other, b) in combinations(centred, 2):
             if one["samples"] == other["samples"]:
                 message = f"The {named(other)} holds the very samples of the {named(one)}."

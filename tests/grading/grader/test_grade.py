@@ -216,3 +216,19 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
     assert "agree: RuntimeError" in result.fault
     assert result.points >= 90
     assert "not your work" in gradescope(result)["output"]
+
+
+def test_a_step_without_end_is_given_up_and_the_others_count(submission: Path, quick: Setup, monkeypatch):
+    """Whatever nobody has thought of must not hold a class."""
+    import grading.grade as grader
+
+    def judge_hidden(work) -> None:
+        while True:
+            pass
+
+    monkeypatch.setattr(grader, "STEPS", (*grader.STEPS[:-1], judge_hidden))
+    monkeypatch.setattr(grader, "_IN_PROCESS", (judge_hidden,))
+    monkeypatch.setattr(grader, "_STEP_S", 0.2)
+    result = grade(submission, part=1, setup=quick)
+    assert "judge_hidden: TooLongError" in result.fault
+    assert result.points >= 90

@@ -81,6 +81,19 @@ def zip_bomb(folder: Path) -> None:
     shutil.move(bomb, folder / "bomb.zip")
 
 
+def swollen(folder: Path) -> None:
+    """Fill the ledger up to its caps: a record of 200,000 samples, and thousands of small ones."""
+    path = folder / "ledger.jsonl"
+    lines = path.read_text().splitlines()
+    one = next(json.loads(line) for line in lines if '"kind":"latency","option":"torch-eager"' in line)
+    huge = {**one, "record_id": "a" * 32, "samples": [0.01 + number * 1e-8 for number in range(200_000)]}
+    small = [
+        {**one, "record_id": f"{number:032x}", "samples": [0.01 + number * 1e-6 + n * 1e-7 for n in range(20)]}
+        for number in range(4_000)
+    ]
+    path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
+
+
 ANSWER = {"type": "answer", "question": "m.meet.bits", "made_at": "2026-01-01T00:00:00+00:00"}
 
 
@@ -129,6 +142,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "huge integers for samples": each_line(lambda line: line.replace('"samples":[', '"samples":[1' + "0" * 400 + ", ")),
     "a cut ledger": lambda folder: os.truncate(folder / "ledger.jsonl", 5_000),
     "a ledger of zeros": lambda folder: (folder / "ledger.jsonl").write_bytes(bytes(1 << 20)) and None,
+    "a ledger up to its caps": swollen,
     "answers of every wrong form": answers(
         {}, [], "", 1e308, -1, True, [[[]]], {"low": {}}, {"choice": ["x"]}, "\ud800"
     ),
