@@ -6,11 +6,11 @@ predict("m.choose.start_guess", 0.8)
 # %% checkpoint="m.choose.beaten"
 from labs.results.frontier import dominators
 
-beaten, winners = next((name, by) for name, by in dominators(summarize(ledger().measurements())).items() if by)
+beaten, winners = next((name, by) for name, by in dominators(summarize(ledger().measurements(**here))).items() if by)
 answer("m.choose.beaten", {"beaten": beaten, "by": winners[0]})
 
 # %% checkpoint="m.choose.finalists"
-rows = {one.option: one for one in summarize(ledger().measurements())}
+rows = {one.option: one for one in summarize(ledger().measurements(**here))}
 floor = rows["onnx-all"].accuracy.value - 0.01 - 1e-9
 cheap = [name for name in specs if name != "onnx-all" and rows[name].accuracy.value >= floor]
 kinds = {
@@ -32,7 +32,7 @@ from labs.results.standing import standings
 words = {True: "met here", False: "missed here"}
 standing = {
     one.target.name: words[one.met] if one.option else "not measured"
-    for one in standings(summarize(ledger().measurements()))
+    for one in standings(summarize(ledger().measurements(**here)))
 }
 answer("m.choose.targets", standing)
 
@@ -52,7 +52,7 @@ answer("m.choose.constraints", picks)
 choice = option
 faster = one.ratio("onnx-all", choice).interval.value
 lost = 100 * (summaries["onnx-all"].accuracy.value - summaries[choice].accuracy.value)
-evidence = [record.record_id for record in ledger().measurements() if record.option in (choice, "onnx-all")]
+evidence = [record.record_id for record in ledger().measurements(**here) if record.option in (choice, "onnx-all")]
 recommendation = {
     "choice": choice,
     "evidence": evidence,

@@ -122,6 +122,11 @@ class Measurement:
         return KINDS[self.kind][0]
 
     @property
+    def machine_id(self) -> str:
+        """Hash of the machine that made it; records of one machine may be compared."""
+        return self.machine.machine_id
+
+    @property
     def wall_time_s(self) -> float:
         """Seconds from the first sample's start to the last one's end."""
         return self.monotonic_end_s - self.monotonic_start_s

@@ -26,6 +26,7 @@ from grading.checkpoints import answer, check, predict, reconcile, scoreboard
 from labs import assets, bench
 from labs.backends import BackendSpec
 from labs.dataset import load_split
+from labs.machine import fingerprint
 from labs.results.format import times
 from labs.results.options import summarize
 
@@ -40,14 +41,16 @@ from labs.widgets.scoreboard import scoreboard as targets_board
 from labs.workspace import ledger, models_dir
 
 # %% [markdown]
-# The models are those that you made. What is missing is left out, and said.
+# The models are those that you made. What is missing is left out, and said. (Part 2 keeps a device's records in the
+# same ledger; this lesson is about the machine that it runs on.)
 
 # %%
+here = {"machine_id": fingerprint().machine_id}
 made = {"onnx-all": "food11.onnx"}
 forms = ("int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8")
 made |= {name: f"{name}.onnx" for name in (*forms, "int8-budget-05", "int8-budget-01", "int8-pruned")}
 made |= {"openvino-int8": "int8-static-qdq.onnx", "openvino-int8-pruned": "int8-pruned.onnx"}
-measured = {record.option for record in ledger().measurements()}
+measured = {record.option for record in ledger().measurements(**here)}
 specs = {
     name: BackendSpec("openvino" if name.startswith("openvino") else "onnxruntime", str(models_dir() / file))
     for name, file in made.items()
@@ -79,7 +82,7 @@ predict("m.choose.start_guess", ...)
 
 # %%
 print(source_line())
-comparison_table(ledger().measurements(), reference=reference_table())
+comparison_table(ledger().measurements(**here), reference=reference_table())
 
 # %% [markdown]
 # ### The frontier
@@ -89,12 +92,12 @@ comparison_table(ledger().measurements(), reference=reference_table())
 
 # %%
 images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-if not any(one.option == "onnx-all" and one.accuracy for one in summarize(ledger().measurements())):
+if not any(one.option == "onnx-all" and one.accuracy for one in summarize(ledger().measurements(**here))):
     with specs["onnx-all"].build() as backend:
         measure(backend, images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(32,))
 
 # %%
-frontier(ledger().measurements())
+frontier(ledger().measurements(**here))
 
 # %% checkpoint="m.choose.beaten"
 # An option that is beaten, and one that beats it in all four measures or equals it.
@@ -196,7 +199,7 @@ reconcile("m.choose.start_guess")
 target_table()
 
 # %%
-targets_board(ledger().measurements())
+targets_board(ledger().measurements(**here))
 
 # %% [markdown]
 # Careful. Each target names *its* machine, and this is another one. What may you tell the manager about each?
@@ -221,7 +224,7 @@ check("m.choose.targets")
 # on the evaluation pictures. Take options that have been measured in full.
 
 # %%
-summaries = {one.option: one for one in summarize(ledger().measurements())}
+summaries = {one.option: one for one in summarize(ledger().measurements(**here))}
 summaries["onnx-all"].accuracy
 
 # %% checkpoint="m.choose.constraints"
@@ -250,7 +253,7 @@ check("m.choose.constraints")
 # Numbers and ids are checked against your ledger. The sentences are read by a person: write them for one.
 
 # %%
-for record in ledger().measurements():
+for record in ledger().measurements(**here):
     if record.option in racers and ("comparison_id" in record.details or record.kind in ("accuracy", "size")):
         print(record.record_id, record.kind, record.option, f"× {record.batch_size}")
 
