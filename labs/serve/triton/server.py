@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
+
 from labs.progress import OnProgress, part, silent
 from labs.serve.triton import supervisor
 from labs.serve.triton.backends import prepared, process_environment
@@ -50,10 +52,11 @@ class LocalTriton(Triton):
 
     def memory_bytes(self) -> int:
         """Return the memory that the server and its models hold, each shared page counted once among its sharers."""
-        import psutil
-
-        family = psutil.Process(self.pid).children(recursive=True)
-        return sum(one.memory_full_info().pss for one in family)
+        held = 0
+        for one in psutil.Process(self.pid).children(recursive=True):
+            with contextlib.suppress(psutil.Error):  # a copy from before a change may be ending just now
+                held += one.memory_full_info().pss
+        return held
 
     def log(self, characters: int = 3000) -> str:
         """Return the end of the server's log."""
@@ -229,8 +232,6 @@ def _ended(triton: LocalTriton) -> str:
             f"a port of {triton.http} or {triton.grpc} is taken by another program: stop it, or leave `ports` out and "
             f"free ones are chosen. The log says: {log.strip().splitlines()[-1]}"
         )
-    if "error while loading shared libraries" in log:
-        return f"Triton lacks a library of this system: {log.strip().splitlines()[-1]}"
     return f"Triton ended by itself with status {triton.process.returncode}; the end of its log:\n{log[-1500:]}"
 
 
