@@ -60,8 +60,6 @@ class LocalTriton(Triton):
 
     def log(self, characters: int = 3000) -> str:
         """Return the end of the server's log."""
-        if not self.log_path.is_file():
-            return ""
         return self.log_path.read_text(encoding="utf-8", errors="replace")[-characters:]
 
     def stop(self, within_s: float = supervisor.GRACE_S + 5) -> None:
