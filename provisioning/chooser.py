@@ -19,6 +19,9 @@ from provisioning.timetable import Slot, Timetable, timetable
 PAGE_DAYS = 7
 PAGES = 4
 
+#: How far ahead the block lies that is chosen unasked: a request that arrives after its beginning is refused.
+LEAD = timedelta(minutes=5)
+
 
 class Chooser:
     """One part's calendar, the block chosen in it, and the lease that comes of it.
@@ -100,7 +103,9 @@ class Chooser:
         """
         rung = rung or self.rung
         free = self.table(rung).free
-        slot = next((each for each in free if start in (None, each.start)), None)
+        # Left to us, no block that begins while its reservation is still being read and sent.
+        soon = self.now + LEAD if start is None else None
+        slot = next((each for each in free if each.start == start or (soon is not None and each.start >= soon)), None)
         if start is not None and slot is None:
             raise NoCapacityError(f"no {rung.type} at {rung.site} is free for the block from {start:%a %d %b %H:%M %Z}")
         if node is not None and (slot is None or node not in slot.free):

@@ -51,6 +51,13 @@ def sites(tmp_path):
 
 
 @pytest.fixture
+def clock(clock):
+    """Ten to noon (UTC): the block that begins at noon can still be reserved in peace."""
+    clock.elapsed_s = -600.0
+    return clock
+
+
+@pytest.fixture
 def chooser(sites, clock):
     made = Chooser("model", sites, CHICAGO, clock, "serve-model-ada")
     made.read()
@@ -62,6 +69,15 @@ def test_the_first_free_block_of_the_best_machine_is_chosen(chooser):
     assert chooser.block.rung == LIQID
     assert chooser.block.resource == "liqid01"
     assert (chooser.block.start, chooser.block.end) == (NOON, NOON + timedelta(hours=2, minutes=50))
+
+
+def test_a_block_that_is_about_to_begin_is_chosen_only_when_asked_for(sites, clock):
+    """By the time the request arrives it would have begun, and the site refuses a start in the past."""
+    clock.elapsed_s = -120.0
+    chooser = Chooser("model", sites, CHICAGO, clock)
+    chooser.read()
+    assert chooser.block.start == NOON + timedelta(hours=1)
+    assert chooser.choose(start=NOON).start == NOON
 
 
 def test_the_ladder_is_climbed_when_all_is_taken(sites, clock):
@@ -182,7 +198,7 @@ def test_a_lease_in_error_is_told_and_not_taken_for_one(chooser, sites):
 
 def test_a_block_that_went_by_while_the_page_lay_open_is_refused_here(chooser, clock, sites):
     """The site would answer with a date in a format that nobody reads."""
-    clock.sleep(3601)
+    clock.sleep(4201)
     with pytest.raises(WrongRequestError, match="gone by"):
         chooser.reserve()
     chooser.look()

@@ -21,6 +21,8 @@ LADDER = load_spec("model").ladder
 
 @pytest.fixture
 def plan(site, clock):
+    # Ten to noon: the block at noon is not yet about to begin.
+    clock.elapsed_s = -600.0
     return planner("model", lambda _site: site, clock=clock)
 
 
