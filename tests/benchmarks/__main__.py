@@ -13,7 +13,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.results.format import duration
-from tests.benchmarks import harness, part1, serving, workers
+from tests.benchmarks import harness, part1, serving, triton, workers
 from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -50,6 +50,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield from part1.tables(rounds, report, models)
     if only in ("", "serving"):
         yield from serving.tables(rounds, report)
+    if only in ("", "triton"):
+        yield from triton.tables(report=report)
     if only == "overload":
         yield "A minute at ten times what the service can answer", serving.overload(report=report)
 
@@ -57,7 +59,7 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; harness and workers get twice as many."),
-    only: str = typer.Option("", help="'harness', 'workers', 'part1', 'serving' or 'overload' for one table alone."),
+    only: str = typer.Option("", help="one table alone: harness, workers, part1, serving, triton, overload."),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")
     ] = None,
