@@ -26,6 +26,8 @@ from provisioning.testbed import LineSink, Shell
 MODELS = "workspace/models"
 #: Bytes fetched in one answer: text, a third longer than what it stands for.
 FETCH_BYTES = 192 * 2**10
+#: Seconds for a brief command: a small device that is busy takes its time to start Python.
+PATIENCE_S = 240.0
 
 _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
 _SHA256 = "(sha256sum {file} 2>/dev/null || shasum -a 256 {file} 2>/dev/null) | cut -d ' ' -f 1"
@@ -133,7 +135,7 @@ class Device:
             raise CommandFailedError(f"{path} changed on its way from the device")
         return content
 
-    def ask(self, arguments: Sequence[str], timeout_s: float = 60.0) -> Any:
+    def ask(self, arguments: Sequence[str], timeout_s: float = PATIENCE_S) -> Any:
         """Run the device's Python briefly and return its last line, which must be JSON."""
         output = self._sh(self._command(arguments), f"asking {shlex.join(arguments)}", timeout_s)
         return json.loads(output.strip().splitlines()[-1])
@@ -205,7 +207,7 @@ class Device:
     def _command(self, arguments: Sequence[str]) -> str:
         return f'cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
 
-    def _sh(self, command: str, doing: str, timeout_s: float = 60.0) -> str:
+    def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)
         if done.exit_code != 0:
             raise CommandFailedError(

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.assets.places import cache_dir
+from labs.edge.debian import Apt, EmulationUnavailableError
 from labs.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 
@@ -31,6 +32,9 @@ PINS = PROJECT_DIR / "provisioning" / "node" / "edge" / "requirements.txt"
 #: The imitated core, by QEMU's name.
 CPU = "cortex-a76"
 
+#: Version of the interpreter on the device.
+DEVICE_PYTHON = "3.11"
+
 #: Debian packages that make a running ARM Python, beside what they depend on.
 _PACKAGES = ("python3", "libstdc++6", "libgomp1")
 
@@ -38,8 +42,8 @@ _PACKAGES = ("python3", "libstdc++6", "libgomp1")
 _PLATFORM = "aarch64-manylinux_2_28"
 
 
-class EmulationUnavailableError(RuntimeError):
-    """This computer cannot imitate the device; the message says what is missing."""
+class PinsUnfitError(RuntimeError):
+    """A package that is pinned for the device has no wheel for its processor."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +102,14 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
 
     Raises:
         EmulationUnavailableError: Often this is not Debian, or there is no network.
+        PinsUnfitError: A pinned package has no wheel for the device.
     """
     from filelock import FileLock
 
     folder = (cache or cache_dir()) / "emulation"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
-        apt = _Apt(folder)
+        apt = Apt(folder)
         on_progress(0.0, "the emulator")
         qemu = _emulator(folder, apt)
         on_progress(0.2, "an ARM Python")
@@ -118,65 +123,14 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
     return Emulated(qemu, root, packages)
 
 
-class _Apt:
-    """apt with a state of its own: this computer's package lists and status stay as they are."""
-
-    def __init__(self, folder: Path) -> None:
-        self._state = folder / "apt"
-        self._updated = False
-
-    def fetch(self, packages: Sequence[str], architecture: str) -> list[Path]:
-        """Return the .deb files of packages and of all that they need."""
-        self._update()
-        archives = self._state / architecture / "archives"
-        (archives / "partial").mkdir(parents=True, exist_ok=True)
-        names = [f"{package}:{architecture}" for package in packages]
-        where = ["-o", f"Dir::Cache::archives={archives}"]
-        self._call([*where, "install", "--no-install-recommends", "--download-only", "--yes", *names])
-        return sorted(archives.glob("*.deb"))
-
-    def _update(self) -> None:
-        if self._updated:
-            return
-        for tool in ("apt-get", "dpkg-deb", "dpkg"):
-            if shutil.which(tool) is None:
-                raise EmulationUnavailableError(
-                    f"{tool} is missing: the emulated device is unpacked from Debian packages"
-                )
-        (self._state / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        (self._state / "status").touch()
-        self._call(["update", "--error-on=any"])
-        self._updated = True
-
-    def _call(self, words: Sequence[str]) -> None:
-        native = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout
-        settings = {
-            "APT::Architecture": native.strip(),
-            "Dir::State": str(self._state),
-            "Dir::State::Lists": str(self._state / "lists"),
-            # Nothing counts as installed, so whatever is needed is fetched.
-            "Dir::State::status": str(self._state / "status"),
-            "Dir::Cache": str(self._state),
-            "Debug::NoLocking": "1",
-            "APT::Sandbox::User": "root",
-        }
-        options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        options += [word for arch in (native.strip(), "arm64") for word in ("-o", f"APT::Architectures::={arch}")]
-        done = subprocess.run(["apt-get", "-qq", *options, *words], capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            said = (done.stderr.strip() or done.stdout.strip()).splitlines()[:3]
-            raise EmulationUnavailableError(f"apt-get {words[0]} failed (no network, or no arm64 packages): {said}")
-
-
-def _emulator(folder: Path, apt: _Apt) -> Path:
+def _emulator(folder: Path, apt: Apt) -> Path:
     """Return QEMU's user mode for 64-bit ARM: the installed one, else the one out of Debian's package."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         if found := shutil.which(name):
             return Path(found)
 
     def unpack(partial: Path) -> None:
-        native = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True).stdout
-        archives = [path for path in apt.fetch(["qemu-user"], native.strip()) if path.name.startswith("qemu-user")]
+        archives = [path for path in apt.fetch(["qemu-user"], apt.native()) if path.name.startswith("qemu-user")]
         for archive in archives:
             # One of forty emulators in it is wanted.
             unpacked = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE)
@@ -192,7 +146,7 @@ def _emulator(folder: Path, apt: _Apt) -> Path:
     return found[0]
 
 
-def _unpack_python(apt: _Apt, partial: Path) -> None:
+def _unpack_python(apt: Apt, partial: Path) -> None:
     """Unpack an ARM Python with what it needs; no maintainer script runs."""
     for name in ("lib", "bin", "sbin"):
         # A package that is not unpacked makes these links; the loader is looked for behind them.
@@ -203,12 +157,22 @@ def _unpack_python(apt: _Apt, partial: Path) -> None:
 
 
 def _install(partial: Path, version: str) -> None:
-    """Unpack the aarch64 wheels of every pinned package; a pin without such a wheel fails here."""
-    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    command += ["--target", str(partial), "--python-platform", _PLATFORM, "--python-version", version]
-    done = subprocess.run([*command, "--requirement", str(PINS)], capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise EmulationUnavailableError(f"the pinned wheels could not be had: {done.stderr.strip()[-600:]}")
+    """Unpack the aarch64 wheels of every pinned package for the interpreter at hand."""
+    done = _uv(version, "--target", str(partial))
+    if done.returncode == 0:
+        return
+    said = done.stderr.strip()[-600:]
+    # A pin without a wheel for the device is a fault of the pins, and must not pass for a missing network.
+    on_the_device = _uv(DEVICE_PYTHON, "--dry-run", "--target", str(partial))
+    if on_the_device.returncode and "No solution found" in on_the_device.stderr:
+        raise PinsUnfitError(f"a pinned package has no wheel for the device: {on_the_device.stderr.strip()[-600:]}")
+    raise EmulationUnavailableError(f"the pinned wheels could not be had for Python {version}: {said}")
+
+
+def _uv(version: str, *how: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-deps", "--only-binary", ":all:", *how]
+    command += ["--python-platform", _PLATFORM, "--python-version", version, "--requirement", str(PINS)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def _once(folder: Path, make) -> Path:

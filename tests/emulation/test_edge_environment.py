@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from labs import assets
+from labs.edge import emulation
 from labs.edge.commands import prove_here
-from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, prepare, prove
+from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
 from labs.edge.making import make_part_1_files
 
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
@@ -92,3 +93,12 @@ def test_its_times_are_measured_and_never_recorded(there: dict):
     assert there["timed"]["samples"] >= 1
     assert "times mean nothing" in there["timed"]["refused"]
     assert not there["timed"]["kept"]
+
+
+def test_a_pin_without_a_wheel_for_the_device_is_no_reason_to_skip(emulated: Emulated, tmp_path: Path, monkeypatch):
+    """A package that exists for other processors only would be found out on the device, by a student."""
+    pins = tmp_path / "requirements.txt"
+    pins.write_text("openvino==2025.3.0\nnumpy==0.0.1\n")
+    monkeypatch.setattr(emulation, "PINS", pins)
+    with pytest.raises(PinsUnfitError, match="no wheel for the device"):
+        prepare()
