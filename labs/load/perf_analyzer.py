@@ -53,7 +53,7 @@ class Analysis:
     concurrency: int = 1
     #: Pictures in one request.
     batch_size: int = 1
-    #: File with the requests' contents, as ``write_input_data`` makes it; random contents when None.
+    #: File with the requests' contents, as ``write_input_data`` makes it; zeros or random bytes when None.
     input_data: Path | None = None
     #: Shapes of inputs that are free or random, such as ``(("input", (3, 224, 224)),)``.
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -71,7 +71,9 @@ class Analysis:
         found = ["-u", address, "-m", self.model, "-b", str(self.batch_size)]
         found += ["--concurrency-range", str(self.concurrency)]
         found += ["-i", "grpc"] if self.protocol == "grpc" else []
-        found += ["--input-data", str(self.input_data)] if self.input_data else []
+        # Left alone it sends random bytes, of which some are NaN as float32: that is no picture, and no JSON either.
+        contents = self.input_data or ("zero" if self.shapes else None)
+        found += ["--input-data", str(contents)] if contents else []
         for name, dims in self.shapes:
             found += ["--shape", f"{name}:{','.join(map(str, dims))}"]
         found += ["--shared-memory", "system"] if self.shared_memory else []
@@ -118,9 +120,15 @@ def analyze(
         on_progress: Told how far it is; may raise ``Cancelled``, which ends the program.
 
     Raises:
+        ValueError: Tensors without shared memory: the export would hold the numbers of every request.
         PerfAnalyzerError: It did not get a result.
         TritonUnavailableError: There is no perf_analyzer for this machine.
     """
+    if analysis.shapes and not analysis.shared_memory:
+        raise ValueError(
+            "perf_analyzer's export repeats what each request carried, half a megabyte a picture here: hand tensors "
+            "over with shared_memory=True, or measure with labs.load.closed_loop"
+        )
     try:
         return _analyze(triton, target, analysis, option, within_s, on_progress)
     except NoRequestInTimeError:

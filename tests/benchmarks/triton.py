@@ -138,7 +138,7 @@ def rows(triton: LocalTriton, folders: dict[str, ModelFolder], images: list[byte
         takes_images = name != "food_classifier_onnx"
         contents = image_inputs(images) if takes_images else tensor_inputs(np.zeros((1, 3, 224, 224), np.float32))
         target = triton_target(triton, folders[name], contents, network=network)
-        given = {"input_data": input_data} if takes_images else {"shapes": _SHAPE}
+        given = {"input_data": input_data} if takes_images else {"shapes": _SHAPE, "shared_memory": True}
         asked = Analysis(name, concurrency, batch_size, window_s=0.7, **given)
         return row(analyze(triton, target, asked, option=name), what)
 

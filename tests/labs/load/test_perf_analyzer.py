@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, parse_csv, parse_export, write_input_data
+from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, parse_csv, parse_export, write_input_data
 
 CSV = """Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,Server Compute Input,\
 Server Compute Infer,Server Compute Output,Client Recv,p50 latency,p90 latency,p95 latency,p99 latency,Avg latency
@@ -24,9 +24,21 @@ def test_a_line_says_what_was_asked_for():
         "-p 2000 -s 999"
     )
     words = Analysis("m", 1, 16, shapes=(("input", (3, 224, 224)),), shared_memory=True).arguments("host:1")
-    for pair in (["-b", "16"], ["-i", "grpc"], ["--shape", "input:3,224,224"], ["--shared-memory", "system"]):
+    for pair in (
+        ["-b", "16"],
+        ["-i", "grpc"],
+        ["--shape", "input:3,224,224"],
+        ["--shared-memory", "system"],
+        ["--input-data", "zero"],
+    ):
         assert pair[0] in words
         assert words[words.index(pair[0]) + 1] == pair[1]
+
+
+def test_tensors_are_only_handed_over_in_shared_memory():
+    """The export would repeat each request's numbers; the message says what to do instead."""
+    with pytest.raises(ValueError, match="shared_memory=True"):
+        analyze(None, None, Analysis("m", shapes=(("input", (3, 224, 224)),)), option="x")
 
 
 def test_the_table_gives_the_servers_side_in_seconds():
