@@ -23,6 +23,7 @@
 # A laptop or a node, 35 minutes. The machine works for about half a minute.
 
 # %%
+from math import exp, log
 
 from grading.checkpoints import answer, check, predict, reconcile
 from labs.load.coldstart import cold_starts, timed_request
@@ -144,6 +145,9 @@ reconcile("s.cold.guess")
 # At night a photo comes every sixty seconds on average, and photos know nothing of each other. The gaps between them
 # are then exponential: a gap longer than *t* seconds has the probability `exp(-t / 60)`. A photo meets a cold service
 # exactly when the gap before it was longer than the idle time.
+
+# %%
+print(f"longer than a minute: {exp(-60 / 60):.0%} of the gaps; and log undoes exp: {log(exp(-1)):g}")
 
 # %% checkpoint="s.cold.share"
 # The share of photos that meet a cold service when the idle time is 30 seconds (0 to 1); and the idle time in seconds
