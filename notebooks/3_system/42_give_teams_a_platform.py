@@ -35,7 +35,7 @@ from labs.serve.platform import Deployment, Platform, halves
 
 # %%
 from labs.serve.settings import Settings
-from labs.serve.template import Objective, plan, probe
+from labs.serve.template import MOST_UTILIZATION, Objective, plan, probe
 from labs.serve.triton.repository import ModelRepository
 from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger, workspace_dir
@@ -171,6 +171,9 @@ own.close()
 # - a **queue** that is no longer than what can be worked off in the time that the objective leaves for waiting.
 #
 # Do it by hand once. One copy needs 5 ms for a photo; 150 photos a second are wanted, within 100 ms.
+
+# %%
+print(f"One copy is busy for {150 * 0.005:.0%} of the time, and {MOST_UTILIZATION:.0%} is the most.")
 
 # %% checkpoint="s.platform.template"
 # The smallest number of copies with utilization (rate * seconds / copies) of at most MOST_UTILIZATION, and the number
