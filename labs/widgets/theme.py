@@ -95,7 +95,7 @@ line-height:18px;font-weight:600;white-space:nowrap}
 .msl .msl-board{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:14px}
 .msl .msl-tile{border:1px solid var(--msl-line);border-radius:8px;padding:14px 16px;display:flex;flex-direction:column}
 .msl .msl-gauge{margin-top:14px}
-.msl .msl-figure{font-size:17px;font-variant-numeric:tabular-nums}
+.msl .msl-figure{font-size:15px;font-variant-numeric:tabular-nums;white-space:nowrap}
 .msl .msl-scale{position:relative;height:6px;border-radius:3px;background:var(--msl-faint);margin:5px 0 3px}
 .msl .msl-scale>div{height:100%%;border-radius:3px;background:currentColor}
 .msl .msl-scale>i{position:absolute;left:50%%;top:-4px;height:14px;width:2px;margin-left:-1px;background:var(--msl-ink)}
