@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -67,3 +68,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``python -m grading``."""
     for command in (submit, grade, pictures):
         app.command()(command)
+    # A student's archive has this file, for `submit`, and no classroom.
+    if find_spec("grading.classroom"):
+        from grading.classroom.commands import grade_folder
+
+        app.command("class")(grade_folder)
