@@ -117,4 +117,6 @@ def halves() -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _started(deployment: Deployment, door: socket.socket) -> Service:
     cpus = {"cpus": ",".join(map(str, deployment.cpus))} if deployment.cpus else {}
-    return start(deployment.settings, listening=door, options={**cpus, "stop_within_s": 5})
+    # Nobody is let in before the model is loaded: after a crash, who comes too early waits at the door.
+    settings = deployment.settings.model_copy(update={"wait_for_model": True})
+    return start(settings, listening=door, options={**cpus, "stop_within_s": 5})
