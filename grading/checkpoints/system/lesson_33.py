@@ -25,9 +25,14 @@ _WHY = {
 
 
 def ratio_of_rates(entries: list[dict], option: str, baseline: str) -> float | None:
-    """Return one option's answers a second over another's, from their newest runs; None while one is missing."""
+    """Return one option's answers a second over another's, from their newest runs; None while one is missing.
+
+    A run that was over before its first answer has no rate, and counts as missing.
+    """
     runs = [latest(entries, kind="load", option=name) for name in (option, baseline)]
-    return None if None in runs else answered_per_s(runs[0]) / answered_per_s(runs[1])
+    if None in runs or not answered_per_s(runs[1]):
+        return None
+    return answered_per_s(runs[0]) / answered_per_s(runs[1])
 
 
 @prediction(
