@@ -31,12 +31,17 @@ MODULES = (
     "uvicorn",
     "multipart",
     "httpx",
+    "httptools",
+    "prometheus_client",
     "psutil",
     "matplotlib.pyplot",
     "ipykernel",
     "pandas",
     "ipywidgets",
     "typer",
+    "labs.edge.measuring",
+    "labs.edge.guard",
+    "labs.serve.__main__",
 )
 
 

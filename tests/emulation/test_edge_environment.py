@@ -13,6 +13,9 @@ from labs.edge.commands import prove_here
 from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
 from labs.edge.making import make_part_1_files
 
+#: What runs on the device: the measuring, the service behind its token, and the server's own start.
+COURSE = ("labs.edge.commands", "labs.edge.measuring", "labs.edge.guard", "labs.serve.__main__")
+
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
 IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")
 
@@ -43,7 +46,9 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def there(emulated: Emulated, job: dict, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What the device's Python finds out, in one run for all tests."""
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
-    return prove(emulated, {**job, "modules": IMPORTED, "time": "static", "ledger": str(ledger)}, timeout_s=500)
+    return prove(
+        emulated, {**job, "modules": (*IMPORTED, *COURSE), "time": "static", "ledger": str(ledger)}, timeout_s=500
+    )
 
 
 def test_it_is_an_emulated_cortex_a76(there: dict):
@@ -54,10 +59,10 @@ def test_it_is_an_emulated_cortex_a76(there: dict):
     assert there["machine"]["emulator"] == "qemu-aarch64"
 
 
-def test_the_pinned_versions_were_imported(there: dict):
-    """Those of the lock file, and no others."""
+def test_the_pinned_versions_were_imported_and_the_course_needs_no_others(there: dict):
+    """Those of the lock file; and everything that the lessons run over there imports with them alone."""
     pins = dict(line.split("==") for line in PINS.read_text().split() if "==" in line)
-    assert set(there["versions"]) == set(IMPORTED)
+    assert set(there["versions"]) == {*IMPORTED, *COURSE}
     for name in ("onnxruntime", "onnx", "fastapi", "httpx", "psutil"):
         assert there["versions"][name] == pins[name]
 
