@@ -13,7 +13,7 @@ from grading.rehearse import run_all, scores
 from labs.results import Answer, Ledger, Measurement, Prediction
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_untouched_notebooks_run_and_score_nothing(part: int, tmp_path: Path, kernels_run):
     """Neither a crash at a stub, nor a point for having pressed Shift + Enter."""
     kernels_run("hasty_startup.py")
