@@ -64,13 +64,11 @@ requests = image_inputs([photo(number) for number in range(8)])
 
 
 # %%
-def load(option: str, senders: int, seconds: float = 4):
+def load(option: str, senders: int, requests_sent: int = 120):
     """Return the record of one run of so many senders, kept in the ledger."""
+    loop = {"concurrency": senders, "requests": requests_sent, "timeout_s": 60, "option": option}
     target = triton_target(triton, model, requests)
-    record = live_load(
-        lambda **hooks: closed_loop(target, concurrency=senders, duration_s=seconds, option=option, **hooks), option
-    )
-    return ledger().append(record)
+    return ledger().append(live_load(lambda **hooks: closed_loop(target, **loop, **hooks), option))
 
 
 # %%
@@ -157,12 +155,12 @@ check("s.batching.gain")
 # %%
 model = catalogue.food_classifier(weights, instances=opening.place(1), dynamic_batching={"max_queue_delay_us": 0})
 triton.change(model.settings)
-patient = load("alone-delay-0", 1, seconds=3)
+patient = load("alone-delay-0", 1, 30)
 
 # %%
 model = catalogue.food_classifier(weights, instances=opening.place(1), dynamic_batching={"max_queue_delay_us": 50_000})
 triton.change(model.settings)
-waiting = load("alone-delay-50", 1, seconds=3)
+waiting = load("alone-delay-50", 1, 30)
 before_after(patient, waiting)
 
 # %% [markdown]

@@ -68,7 +68,7 @@ def load(copies: int):
     """Return the record of eight senders on the model as it is served now, kept in the ledger."""
     name = f"copies-{copies}"
     kept = {"copies": copies, "memory_bytes": triton.memory_bytes()}
-    loop = {"concurrency": 8, "duration_s": 4, "option": name, "details": kept}
+    loop = {"concurrency": 8, "requests": 120, "timeout_s": 60, "option": name, "details": kept}
     target = triton_target(triton, model, requests)
     return ledger().append(live_load(lambda **hooks: closed_loop(target, **loop, **hooks), name))
 

@@ -124,7 +124,7 @@ targets = {
 # %%
 def load(option: str, target):
     """Return the record of eight senders, kept in the ledger."""
-    loop = {"concurrency": 8, "duration_s": 4, "option": option}
+    loop = {"concurrency": 8, "requests": 160, "timeout_s": 60, "option": option}
     return ledger().append(live_load(lambda **hooks: closed_loop(target, **loop, **hooks), option))
 
 

@@ -81,7 +81,7 @@ photos = [photo(number) for number in range(8)]
 tensors = tensor_inputs(np.stack([to_input(load_image(one)) for one in photos]))
 to_classifier = triton_target(triton, classifier, tensors)
 to_palette = triton_target(triton, palette, image_inputs(photos), network=palette.files["model.py"])
-four = partial(closed_loop, concurrency=4, duration_s=4)
+four = partial(closed_loop, concurrency=4, duration_s=4, timeout_s=60)
 
 
 # %%
