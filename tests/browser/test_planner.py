@@ -1,0 +1,137 @@
+"""From a free block to a running machine by mouse and keyboard, in the JupyterLab that a student has."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from provisioning.rehearsal import control, place
+
+ROOT = Path(__file__).parents[2]
+
+PLAN = """
+from provisioning import lab, rehearsal
+from provisioning.widgets import planner, provisioning_progress
+rehearsal.use(user="kim")
+plan = planner("edge")
+plan
+"""
+RUN = """
+from pathlib import Path
+progress = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+progress.run()
+"""
+AFTER = "print('NEXT', progress.links.get('jupyter'))"
+
+#: What the Tab key visits, in the order in which a student decides.
+STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Copy,Calendar".split(",")
+
+#: The words beside what has the focus.
+FOCUSED = "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || at.innerText)(document.activeElement)"
+
+#: The words of the chosen beginning in the list; what a list shows has non-breaking spaces, its value has not.
+BEGINS = """[...document.querySelectorAll('.widget-dropdown')].find(at => at.innerText.startsWith('Begins'))
+    .querySelector('select').value"""
+
+
+@pytest.fixture
+def kim(tmp_path, monkeypatch):
+    """A student with a rehearsal and a small course of her own."""
+    home = tmp_path / "rehearsal"
+    for name, value in {"REHEARSAL_HOME": str(home), "REHEARSAL_PORT22": "never", "TZ": "America/Chicago"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
+    monkeypatch.setenv("LABS_OWNER", "kim")
+    for name in ("bin", "edge"):
+        for path in (ROOT / "provisioning" / "node" / name).iterdir():
+            target = tmp_path / "notebooks" / "course" / "provisioning" / "node" / name / path.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(path.read_bytes())
+    manifest = tmp_path / "notebooks" / "course" / "assets" / "manifest.json"
+    manifest.parent.mkdir()
+    manifest.write_text("{}")
+    control.start(home, speed=10_000.0)
+    yield home
+    control.stop(home)
+
+
+def stops(page, count: int) -> list[str]:
+    """Return what the Tab key visits from the first control on, by the words beside it."""
+    page.focus(".msl-card .widget-dropdown select")
+    visited = []
+    for _ in range(count):
+        visited.append(page.evaluate(FOCUSED))
+        page.keyboard.press("Tab")
+    return visited
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp_path):
+    """One click reserves; Cancel works while the cell runs; Resume goes on; the saved output holds the link."""
+    notebook = open_cells(PLAN, RUN, AFTER)
+    page = notebook.page
+    notebook.run_cell(0)
+    page.wait_for_selector("text=All times are in your time zone: America/Chicago")
+
+    # The keyboard meets every control once, in reading order, and none of the 168 cells.
+    visited = stops(page, len(STOPS))
+    assert [words for words, stop in zip(visited, STOPS, strict=True) if not words.strip("‹› ").startswith(stop)] == []
+
+    # A click in the calendar and the list agree.
+    cell = page.locator(".msl-cell.msl-free").nth(30)
+    cell.click()
+    page.wait_for_function("at => at.classList.contains('msl-chosen')", arg=cell.element_handle())
+    page.wait_for_function(f"words => ({BEGINS}) === words", arg=cell.get_attribute("title"))
+
+    # What travels: the code in the clipboard, the calendar file as a download.
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.click("button:has-text('Copy the code')")
+    page.wait_for_selector("button:has-text('Copied')")
+    code = page.evaluate("navigator.clipboard.readText()")
+    compile(code, "copied", "exec")
+    assert "'serve-edge-kim'" in code
+    with page.expect_download() as download:
+        page.click("a[download]")
+    assert download.value.suggested_filename == "serve-edge-kim.ics"
+    assert Path(download.value.path()).read_bytes().startswith(b"BEGIN:VCALENDAR")
+
+    # One click, one lease, at the block that was clicked.
+    page.click("button:has-text('Reserve')")
+    page.wait_for_selector("text=✓ Reserved")
+    (lease,) = place.ask(kim, "GET", "/status")["leases"]
+    assert lease["name"] == "serve-edge-kim"
+    assert lease["start"] == beginning(code)
+    page.click("button:has-text('Go to its beginning')")
+    page.wait_for_selector("text=calendar is at the beginning of serve-edge-kim")
+
+    # A boot of some seconds, cancelled while the cell is busy: at once, and no later cell runs.
+    place.ask(kim, "POST", "/faults", {"fault": "slow-boot=150000"})
+    notebook.run_all(wait_s=None)
+    page.wait_for_selector("text=▸ running >> nth=0", timeout=120_000)
+    page.wait_for_selector("td:has-text('running') + th:has-text('Container starts')", timeout=120_000)
+    page.click("button:has-text('Cancel')")
+    notebook.wait_idle(120)
+    assert "You pressed cancel" in notebook.output_text(1)
+    assert "Traceback" not in notebook.output_text(1)
+    assert notebook.output_text(2) == ""
+
+    # Resume waits on for the same container, and ends in links that need no widget.
+    page.click("button:has-text('Resume')")
+    page.wait_for_selector("a[href*='/lab?token=']", timeout=120_000)
+    page.wait_for_selector("text=of the lease left")
+    assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
+    notebook.run_cell(2)
+    assert "NEXT http" in notebook.output_text(2)
+    notebook.save()
+    saved = (tmp_path / "notebooks" / "test.ipynb").read_text()
+    assert "/lab?token=" in saved
+
+
+def beginning(code: str) -> str:
+    """Return the copied code's beginning as the testbed writes it."""
+    numbers = re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1]
+    return datetime(*map(int, numbers.split(",")), tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
