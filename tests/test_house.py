@@ -39,6 +39,7 @@ MUST_NOT_IMPORT = {
 
 #: Files above the ceiling, each with its reason.
 LONG_FILES: dict[str, str] = {
+    "tests/labs/serve/triton/test_serving.py": "one real server, started once, and all that is asked of it",
     "provisioning/chameleon.py": "one adapter, the only importer of chi; splitting it would spread that over files",
     "tests/labs/assets/test_fetch.py": "one server that misbehaves in every way, and what a fetch makes of each",
     "tests/provisioning/conftest.py": "an in-memory testbed, method by method as the protocol has them",
