@@ -8,7 +8,7 @@ from html import escape
 from grading.result.public import Row
 from grading.result.result import Result
 
-_STYLE = """
+STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#5b6169;--line:#d9dce0;--paper:#fff;--wash:#f5f6f7;
 --good:#00714f;--bad:#b54708}
 @media(prefers-color-scheme:dark){:root{--ink:#e6e8eb;--soft:#9aa1a9;--line:#3a3f45;--paper:#16191c;--wash:#1e2226;
@@ -46,7 +46,7 @@ def page(result: Result, *, hidden: bool = False) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>Part {result.part}: {earned} of {possible} points</title><style>{_STYLE}</style></head><body><main>"
+        f"<title>Part {result.part}: {earned} of {possible} points</title><style>{STYLE}</style></head><body><main>"
         f"<h1>Part {result.part}: {earned} of {possible} points</h1>"
         f'<p class="soft">{escape(result.student) or "Your submission"}'
         f"{'' if hidden else '. Points for what the grader measures again come with the grades'}"

@@ -1,0 +1,70 @@
+"""Grade a class: what is kept and still good is not graded again, and each result is kept as soon as it is there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from grading.classroom.engines import Engine
+from grading.classroom.roster import Handed
+from grading.classroom.unit import Task
+from grading.grade import Setup
+from grading.result import Result, page, write_json, write_text
+
+
+def grade_class(
+    submissions: Sequence[Handed],
+    out: Path,
+    *,
+    part: int,
+    engine: Engine,
+    setup: Setup | None = None,
+    on_done: Callable[[Result, bool], None] = lambda result, was_kept: None,
+) -> list[Result]:
+    """Return a class's results, in the order of the submissions.
+
+    A run that was stopped goes on where it was: every result lies in ``out/results`` as soon as it is known.
+
+    Args:
+        submissions: Who handed in what.
+        out: Receives ``results/`` (one JSON a student) and ``pages/`` (what each student may read).
+        part: Part of the course.
+        engine: Where the work runs.
+        setup: How to grade.
+        on_done: Told of each result, and whether it was kept from an earlier run.
+    """
+    out.mkdir(parents=True, exist_ok=True, mode=0o700)
+    setup = replace(setup or Setup(), hide=(*(setup.hide if setup else ()), out.resolve()))
+    known = {one.student: one for one in submissions}
+    tasks = [Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions]
+    found: dict[str, Result] = {}
+    for task, done in engine(tasks):
+        one = known[task.student]
+        if done.result is None:
+            result = _kept(out, one)
+        else:
+            result = done.result
+            write_json({"key": done.key, "result": result.to_json()}, _place(out, one))
+            write_text(page(result), out / "pages" / f"{one.slug}.html")
+        found[task.student] = result
+        on_done(result, done.result is None)
+    return [found[one.student] for one in submissions]
+
+
+def _place(out: Path, one: Handed) -> Path:
+    return out / "results" / f"{one.slug}.json"
+
+
+def _kept_key(out: Path, one: Handed) -> str:
+    """Return the key of a student's kept result; empty when there is none that can be read."""
+    try:
+        _kept(out, one)
+        return json.loads(_place(out, one).read_text(encoding="utf-8"))["key"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _kept(out: Path, one: Handed) -> Result:
+    return Result.from_json(json.loads(_place(out, one).read_text(encoding="utf-8"))["result"])

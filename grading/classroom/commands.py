@@ -1,0 +1,88 @@
+"""``python -m grading class``: a folder of submissions in, tables and a page out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from grading.classroom.engines import Engine
+    from grading.classroom.roster import Handed
+    from grading.grade import Setup
+    from grading.result import Result
+
+console = Console()
+
+
+def grade_folder(
+    submissions: Annotated[Path, typer.Argument(help="Folder with one folder or zip for each student.")],
+    out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
+    part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
+    pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
+    seed: Annotated[str, typer.Option(help="Draws changed records and the random looks; keep it secret.")] = "public",
+    rerun: Annotated[bool, typer.Option(help="Run answer cells again in the sandbox: the slow step.")] = True,
+    workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
+) -> None:
+    """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    from grading.classroom.engines import dask, processes
+    from grading.classroom.report import write_report
+    from grading.classroom.roster import handed_in
+    from grading.classroom.similarity import similar_pairs
+    from grading.grade import Setup
+    from grading.result import spot_checks
+
+    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
+    try:
+        found = handed_in(submissions)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+    if scheduler:
+        from distributed import Client
+
+        with Client(scheduler) as client:
+            results = _with_progress(found, out, part, dask(client), setup)
+    else:
+        results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
+    pairs = similar_pairs(results)
+    report = write_report(found, results, pairs, spot_checks(results, seed=seed), out)
+    for name, value in summary(results).items():
+        console.print(f"{name:24} {value}", markup=False, highlight=False)
+    console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
+    console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def summary(results: Sequence[Result]) -> dict[str, int]:
+    """Return the class in a few numbers."""
+    from grading.result import line
+
+    rows = [line(result) for result in results]
+    return {
+        "submissions": len(rows),
+        "with points": sum(bool(row["points"]) for row in rows),
+        "with records set aside": sum(bool(row["contradictions"]) for row in rows),
+        "with flags": sum(bool(row["flags"]) for row in rows),
+        "grader's own faults": sum(bool(row["fault"]) for row in rows),
+    }
+
+
+def _with_progress(found: Sequence[Handed], out: Path, part: int, engine: Engine, setup: Setup) -> list[Result]:
+    from grading.classroom.batch import grade_class
+
+    # A student's name is shown as it is: it may look like markup.
+    last_one = TextColumn("{task.fields[last]}", markup=False)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), last_one)
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("", total=len(found), last="")
+
+        def say(result: Result, was_kept: bool) -> None:
+            last = f"{result.student[:30]}: {'kept' if was_kept else f'{result.points}/{result.possible}'}"
+            progress.update(bar, advance=1, last=last)
+
+        return grade_class(found, out, part=part, engine=engine, setup=setup, on_done=say)

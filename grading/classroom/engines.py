@@ -1,0 +1,94 @@
+"""Where units of work run: processes of this machine, or an existing engine with many machines.
+
+An engine is a function from tasks to pairs of task and outcome, in whatever order they come. None loses a task: a
+worker that dies costs its submission a second try, and after that a row which says so.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from grading.classroom.unit import Done, Task, failed, work
+
+Engine = Callable[[Sequence[Task]], Iterator[tuple[Task, Done]]]
+
+#: Tries of a task whose worker dies under it, on engines that try again by themselves.
+TRIES = 3
+
+
+def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
+    """Return an engine of so many processes on this machine.
+
+    Args:
+        workers: Submissions that are graded at the same time.
+        unit: The unit of work.
+    """
+
+    def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:
+        waiting, suspects = list(tasks), []
+        while waiting:
+            broken = yield from _together(waiting, workers, unit)
+            # A worker's death takes the pool with it. Tasks start in their order, so the culprit is among the first
+            # that are left: those are tried again one by one, each with a process of its own.
+            suspects += broken[: 2 * workers + 1]
+            waiting = broken[2 * workers + 1 :]
+        for task in suspects:
+            if (yield from _together([task], 1, unit)):
+                yield task, failed(task, "the grader's process was killed twice (memory?)")
+
+    return run
+
+
+def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
+    """Return an engine on a Dask cluster.
+
+    The cluster tries a task again elsewhere when its worker is lost. Workers see the submissions and the checkout at
+    the same paths as this machine does.
+
+    Args:
+        client: A ``distributed.Client``.
+        unit: The unit of work.
+    """
+
+    def run(tasks: Sequence[Task]) -> Iterator[tuple[Task, Done]]:
+        from distributed import as_completed as finished
+
+        # Not pure: two students may hand in the same bytes, and both want a result.
+        futures = client.map(unit, list(tasks), pure=False, retries=TRIES)
+        by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
+        for future in finished(futures):
+            task = by_key[future.key]
+            if future.status == "finished":
+                yield task, future.result()
+            else:
+                yield task, failed(task, f"the cluster gave up on it: {type(future.exception()).__name__}")
+
+    return run
+
+
+def _together(tasks: Sequence[Task], workers: int, unit: Callable[[Task], Done]) -> Iterator[tuple[Task, Done]]:
+    """Run tasks in one pool; return those that were left when the pool broke."""
+    # Fresh processes off a small server: forking a process that has threads and models is a lottery.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["grading.classroom.unit"])
+    left = list(tasks)
+    with ProcessPoolExecutor(min(workers, len(tasks)), mp_context=context) as pool:
+        futures = {pool.submit(unit, task): task for task in tasks}
+        try:
+            for future in as_completed(futures):
+                task = futures[future]
+                try:
+                    done = future.result()
+                except BrokenProcessPool:
+                    continue
+                except Exception as error:  # one submission's row, not the end of the class
+                    done = failed(task, f"{type(error).__name__}: {error}"[:300])
+                left.remove(task)
+                yield task, done
+        finally:
+            # Whoever stops the class does not wait for what has not begun.
+            pool.shutdown(wait=True, cancel_futures=True)
+    return left

@@ -1,0 +1,190 @@
+"""A class as tables for a spreadsheet and one page to look at."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+from grading.classroom.figures import bars, histogram
+from grading.classroom.roster import Handed
+from grading.classroom.similarity import Pair
+from grading.result import Result, SpotCheck, line, write_text
+from grading.result.page import STYLE
+
+_MORE_STYLE = """
+main{max-width:70rem}svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui}
+svg .soft{fill:var(--soft)}svg rect{fill:var(--good)}svg rect.wash{fill:var(--wash)}svg line{stroke:var(--line)}
+.facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
+nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
+"""
+
+
+def write_report(
+    submissions: Sequence[Handed],
+    results: Sequence[Result],
+    pairs: Sequence[Pair],
+    checks: Sequence[SpotCheck],
+    out: Path,
+) -> Path:
+    """Write ``class.csv``, ``checks.csv``, ``similar.csv`` and ``report.html``, and return the report's path.
+
+    Args:
+        submissions: Who handed in, in the order of the results.
+        results: What each is worth.
+        pairs: Pairs that are too alike.
+        checks: Submissions that a person should look at.
+        out: Folder of ``grade_class``.
+    """
+    _csv([line(result) for result in results], out / "class.csv")
+    ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
+    points = [{row.id: row.points for row in result.rows} for result in results]
+    _csv(
+        [
+            {"student": result.student} | {one: earned.get(one, "") for one in ids}
+            for result, earned in zip(results, points, strict=True)
+        ],
+        out / "checks.csv",
+    )
+    _csv([_pair(pair) for pair in pairs], out / "similar.csv", ("first", "second", "correlation", "shared", "records"))
+    path = out / "report.html"
+    write_text(_page(submissions, results, pairs, checks), path)
+    return path
+
+
+def _page(
+    submissions: Sequence[Handed], results: Sequence[Result], pairs: Sequence[Pair], checks: Sequence[SpotCheck]
+) -> str:
+    possible = max((result.possible for result in results), default=0)
+    part = results[0].part if results else 0
+    title = f"Part {part}: {len(results)} submissions"
+    sections = (
+        ("points", "Points", histogram([result.points for result in results], possible)),
+        ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
+        ("alike", f"Pairs that are too alike ({len(pairs)})", _pairs(pairs)),
+        ("checks", "Share of the class that passes each check", bars(_shares(results))),
+        ("machines", "Machines", _machines(results)),
+        ("students", "Students", _students(submissions, results)),
+    )
+    links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
+    body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
+        f"{_facts(results, possible)}<nav>{links}</nav>{body}</main></body></html>\n"
+    )
+
+
+def _facts(results: Sequence[Result], possible: int) -> str:
+    ordered = sorted(result.points for result in results)
+    middle = ordered[len(ordered) // 2] if ordered else 0
+    facts = {
+        "median points": f"{middle} of {possible}",
+        "without a point": str(sum(not points for points in ordered)),
+        "with records set aside": str(sum(any(one.impossible for one in result.findings) for result in results)),
+        "with flags": str(sum(bool(result.flags) for result in results)),
+        "grader's own faults": str(sum(bool(result.fault) for result in results)),
+    }
+    limits = sorted({limit for result in results for limit in result.limits})
+    said = "".join(
+        f"<div><b>{escape(value)}</b><span class=soft>{escape(name)}</span></div>" for name, value in facts.items()
+    )
+    could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
+    return f'<div class="facts">{said}</div>{could_not}'
+
+
+def _looks(checks: Sequence[SpotCheck]) -> str:
+    if not checks:
+        return "<p>Nobody.</p>"
+    rows = [
+        (escape(one.student), "<br>".join(escape(reason) for reason in one.reasons[:8]) + _rest(len(one.reasons) - 8))
+        for one in checks
+    ]
+    return _table(("Student", "Why"), rows) + '<p class="soft">Nothing here has cost a point by itself.</p>'
+
+
+def _rest(count: int) -> str:
+    return f"<br>and {count} more" if count > 0 else ""
+
+
+def _pair(pair: Pair) -> dict[str, object]:
+    return {
+        "first": pair.first,
+        "second": pair.second,
+        "correlation": round(pair.correlation, 3),
+        "shared": round(pair.shared, 3),
+        "records": "; ".join(pair.records),
+    }
+
+
+def _pairs(pairs: Sequence[Pair]) -> str:
+    if not pairs:
+        return "<p>None: no two runs repeat each other's noise.</p>"
+    rows = [
+        (
+            escape(one.first),
+            escape(one.second),
+            f"{one.correlation:.2f}",
+            f"{one.shared * 100:.0f} %",
+            escape(", ".join(one.records[:3])) + (f" and {len(one.records) - 3} more" if len(one.records) > 3 else ""),
+        )
+        for one in pairs[:200]
+    ]
+    head = ("First", "Second", "Correlation of log samples", "Equal samples", "Records")
+    left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
+    return _table(head, rows) + left
+
+
+def _shares(results: Sequence[Result]) -> list[tuple[str, float]]:
+    """Return each check with the share of the class that earns all its points, in the lessons' order."""
+    earned: dict[str, list[bool]] = {}
+    for result in results:
+        for row in result.rows:
+            earned.setdefault(row.id, []).append(row.points == row.possible)
+    return [(one, sum(passes) / len(results)) for one, passes in earned.items()]
+
+
+def _machines(results: Sequence[Result]) -> str:
+    counts: dict[str, int] = {}
+    for result in results:
+        for machine in result.machines or ("no measurement",):
+            counts[machine] = counts.get(machine, 0) + 1
+    rows = [(escape(name), str(count)) for name, count in sorted(counts.items(), key=lambda one: -one[1])]
+    return _table(("Machine class and processor", "Submissions"), rows)
+
+
+def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
+    rows = [
+        (
+            f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>',
+            f"{result.points}/{result.possible}",
+            str(sum(finding.impossible for finding in result.findings)),
+            str(len(result.flags)),
+            escape(result.fault[:120]),
+        )
+        for one, result in zip(submissions, results, strict=True)
+    ]
+    return _table(("Student", "Points", "Set aside", "Flags", "Grader's fault"), rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table; the cells are HTML already."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _csv(rows: list[dict[str, object]], path: Path, head: Sequence[str] = ()) -> None:
+    """Write a table; a cell that a spreadsheet would run as a formula is written as text."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+    write_text(text.getvalue(), path)
+
+
+def _plain(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,65 @@
+"""The unit of work as engines carry it: plain values in, plain values out, nothing shared."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from grading.course import lessons
+from grading.grade import Setup, grade
+from grading.intake import take_in
+from grading.result import VERSION, Result
+
+
+@dataclass(frozen=True)
+class Task:
+    """One submission and how to grade it."""
+
+    #: Who handed it in.
+    student: str
+    #: Folder or zip.
+    path: Path
+    #: Part of the course: 1, 2 or 3.
+    part: int
+    #: How to grade.
+    setup: Setup
+    #: ``key`` of the result that is kept already; empty when there is none.
+    kept: str = ""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task."""
+
+    #: The result; None when the kept one is still good.
+    result: Result | None
+    #: What the result depends on: submission, part, setup, version of the rules.
+    key: str
+
+
+def work(task: Task) -> Done:
+    """Grade a submission, unless the kept result is still good."""
+    key = key_of(task)
+    if key == task.kept:
+        return Done(None, key)
+    return Done(grade(task.path, part=task.part, student=task.student, setup=task.setup), key)
+
+
+def failed(task: Task, why: str) -> Done:
+    """Return the row of a submission whose grader ended; it is graded again at the next run."""
+    return Done(Result(student=task.student, part=task.part, digest="", fault=why), "")
+
+
+def key_of(task: Task) -> str:
+    """Return a sha256 over everything that the result depends on."""
+    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
+        digest = take_in(task.path, Path(folder), lessons(part=task.part)).digest
+    # Where the pictures lie does not matter, what they are does.
+    pictures = task.setup.pictures
+    shown = hashlib.sha256(pictures.read_bytes()).hexdigest() if pictures else "public"
+    setup = {**asdict(replace(task.setup, pictures=None, hide=())), "pictures": shown}
+    said = json.dumps([digest, task.student, task.part, setup, VERSION], default=str, sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()

@@ -1,0 +1,158 @@
+"""A class that never was, out of one recorded rehearsal: what the batch, the benchmark and `make grade-demo` grade.
+
+Nothing here is a measurement of anybody. A diligent member has the recorded samples in another order and with a
+thousandth of noise, so that members are unlike one another and their answers still fit.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import random
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from grading.build import build, text_of
+from grading.course import lessons
+from grading.solve import write_solved
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+MODEL = "int8-static-qdq.onnx"
+
+Entries = list[dict]
+
+
+def entries() -> Entries:
+    """Return the recorded ledger, new at each call."""
+    text = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()).decode()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def timed(ledger: Entries) -> Iterator[dict]:
+    """Yield the records whose samples are times."""
+    for entry in ledger:
+        if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
+            yield entry
+
+
+def diligent(dice: random.Random) -> Entries:
+    """Return the evidence of a member who did everything."""
+    ledger = entries()
+    for entry in timed(ledger):
+        noisy = [sample * dice.uniform(0.999, 1.001) for sample in entry["samples"]]
+        dice.shuffle(noisy)
+        entry["samples"] = noisy
+    return ledger
+
+
+def half_way(dice: random.Random) -> Entries:
+    """Return the evidence of a member who stopped somewhere."""
+    ledger = diligent(dice)
+    return ledger[: dice.randrange(len(ledger) // 4, len(ledger))]
+
+
+def mistaken(dice: random.Random) -> Entries:
+    """Return the evidence of a member who took milliseconds for seconds, now and then."""
+    ledger = diligent(dice)
+    for entry in ledger:
+        if entry["type"] == "answer" and isinstance(entry["value"], float) and dice.random() < 0.4:
+            entry["value"] *= 1000
+    return ledger
+
+
+def typed(dice: random.Random) -> Entries:
+    """Return the evidence of a member who typed a neighbour's answers and measured nothing."""
+    return [entry for entry in diligent(dice) if entry["type"] != "measurement"]
+
+
+def copied(dice: random.Random, from_ledger: Entries) -> Entries:
+    """Return another member's evidence with all times scaled and a little noise on top."""
+    ledger = json.loads(json.dumps(from_ledger))
+    scale = dice.uniform(0.7, 0.9)
+    for entry in timed(ledger):
+        entry["samples"] = [sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]]
+    return ledger
+
+
+def hostile(folder: Path, dice: random.Random) -> None:
+    """Spoil a submission in one of the ways that a grader has to survive."""
+    kind = dice.randrange(6)
+    if kind == 0:
+        (folder / "conftest.py").write_text("raise SystemExit\n")
+    elif kind == 1:
+        (folder / "ledger.jsonl").write_text("[" * 100_000)
+    elif kind == 2:
+        (folder / "ledger.jsonl").write_text('{"samples": [NaN, 1e999, true]}\n' * 100)
+    elif kind == 3:
+        (folder / "ledger.jsonl").unlink(missing_ok=True)
+        (folder / "ledger.jsonl").symlink_to("/etc/passwd")
+    elif kind == 4:
+        (folder / MODEL).write_bytes(b"\x08\x07" + bytes(200))
+    else:
+        (folder / "pipe").unlink(missing_ok=True)
+        os.mkfifo(folder / "pipe")
+
+
+#: How many of sixty are what.
+MIXTURE: dict[str, int] = {
+    "diligent": 30,
+    "half-way": 8,
+    "mistaken": 6,
+    "typed": 4,
+    "copied": 3,
+    "stub": 3,
+    "empty": 1,
+    "hostile": 5,
+}
+
+
+def make_class(folder: Path, size: int, *, only: str = "", seed: int = 20) -> list[Path]:
+    """Make the submissions of a class, and return them.
+
+    Args:
+        folder: Receives one folder a member, named for what it is.
+        size: Members.
+        only: Make all of this kind.
+        seed: Of everything that is drawn.
+    """
+    solved = folder.with_name(f"{folder.name}-solved")
+    notebooks = write_solved(lessons(part=1), solved)
+    kinds = [only] * size if only else _kinds(size)
+    made: list[Path] = []
+    first: Entries = []
+    for number, kind in enumerate(kinds, start=1):
+        dice = random.Random(f"{seed} {number}")
+        member = folder / f"{number:03d}-{kind}"
+        member.mkdir(parents=True)
+        made.append(member)
+        if kind == "empty":
+            continue
+        if kind == "stub":
+            for lesson in lessons(part=1):
+                (member / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
+            continue
+        ledger = copied(dice, first) if kind == "copied" and first else _LEDGERS.get(kind, diligent)(dice)
+        if kind == "diligent" and not first:
+            first = ledger
+        lines = "".join(json.dumps(entry) + "\n" for entry in ledger)
+        (member / "ledger.jsonl").write_text(lines, encoding="utf-8")
+        for path in (*notebooks, FIXTURES / MODEL):
+            # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
+            os.link(path, member / path.name) if path.parent == solved else shutil.copy(path, member)
+        if kind == "hostile":
+            hostile(member, dice)
+    shutil.rmtree(solved)
+    return made
+
+
+_LEDGERS: dict[str, Callable[[random.Random], Entries]] = {"half-way": half_way, "mistaken": mistaken, "typed": typed}
+
+
+def _kinds(size: int) -> list[str]:
+    """Return so many kinds, mixed evenly, the first one diligent: whoever copies needs somebody to copy from."""
+    deck = [kind for kind, count in MIXTURE.items() for _ in range(count)]
+    random.Random(1).shuffle(deck)
+    mixed = [deck[place % len(deck)] for place in range(size)]
+    return ["diligent", *mixed[1:]] if size else []

@@ -1,0 +1,195 @@
+"""A class from folder to report: kept results, one row a failure, and a second run that does nothing."""
+
+from __future__ import annotations
+
+import csv
+import os
+import random
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from grading.classroom.batch import grade_class
+from grading.classroom.engines import dask, processes
+from grading.classroom.report import write_report
+from grading.classroom.roster import Handed, handed_in
+from grading.classroom.similarity import similar_pairs
+from grading.classroom.unit import Done, Task, work
+from grading.grade import Setup
+from grading.result import Result, spot_checks
+from tests.grading.classroom.members import make_class
+
+EVIDENCE = Setup(measure=False, rerun=False)
+
+
+@pytest.fixture(scope="module")
+def members(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the submissions of a small class that has one of everything."""
+    folder = tmp_path_factory.mktemp("class") / "submissions"
+    made = make_class(folder, 7)
+    assert len({path.name.partition("-")[2] for path in made}) >= 3
+    (folder / ".DS_Store").touch()
+    (folder / "link").symlink_to("/etc")
+    return folder
+
+
+def in_turn(tasks: Sequence[Task]):
+    """Grade one after the other in this process."""
+    for task in tasks:
+        yield task, work(task)
+
+
+def never(tasks: Sequence[Task]):
+    """Grade only what has to be graded, and let nothing have to be."""
+    for task in tasks:
+        done = work(task)
+        assert done.result is None, f"{task.student} was graded again"
+        yield task, done
+
+
+def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
+    """The second run keeps every result; a submission that changed is graded anew; the report names everybody."""
+    found = handed_in(members)
+    assert [one.student for one in found] == sorted(path.name for path in members.iterdir() if path.name[0].isdigit())
+    results = grade_class(found, tmp_path, part=1, engine=in_turn, setup=EVIDENCE)
+    assert [result.student for result in results] == [one.student for one in found]
+    assert grade_class(found, tmp_path, part=1, engine=never, setup=EVIDENCE) == results
+
+    torn = tmp_path / "results" / f"{found[0].slug}.json"
+    torn.write_text("{")
+    again: list[str] = []
+    grade_class(
+        found,
+        tmp_path,
+        part=1,
+        engine=in_turn,
+        setup=EVIDENCE,
+        on_done=lambda result, was_kept: again.append(result.student) if not was_kept else None,
+    )
+    assert again == [found[0].student]
+
+    report = write_report(found, results, [], spot_checks(results, seed="x"), tmp_path)
+    page = report.read_text()
+    with (tmp_path / "class.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for one, row in zip(found, rows, strict=True):
+        assert row["student"] == one.student
+        assert f'href="pages/{one.slug}.html"' in page
+        assert (tmp_path / "pages" / f"{one.slug}.html").is_file()
+
+
+def test_names_are_text_wherever_they_are_shown(tmp_path: Path):
+    """A student's folder may be named like markup, a path or a spreadsheet's formula."""
+    names = ["=1+1", "<script>x", "a b", "a-b", "[bold]"]
+    for name in names:
+        (tmp_path / "in" / name).mkdir(parents=True)
+    found = handed_in(tmp_path / "in")
+    assert len({one.slug for one in found}) == len(names)
+    results = grade_class(found, tmp_path / "out", part=1, engine=in_turn, setup=EVIDENCE)
+    page = write_report(found, results, [], [], tmp_path / "out").read_text()
+    assert "<script>" not in page
+    assert "'=1+1" in (tmp_path / "out" / "class.csv").read_text()
+
+
+def test_what_is_no_folder_of_submissions_is_said(tmp_path: Path):
+    with pytest.raises(FileNotFoundError, match="one folder or zip for each student"):
+        handed_in(tmp_path / "absent")
+    with pytest.raises(FileNotFoundError, match="one for each student"):
+        handed_in(tmp_path)
+
+
+def die_once(task: Task) -> Done:
+    """Kill the process under the second submission at its first try, and under the third at every try."""
+    mark = task.path / "tried"
+    if task.student == "2" and not mark.exists():
+        mark.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    if task.student == "3":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Done(Result(student=task.student, part=1, digest=""), "key")
+
+
+def _tasks(folder: Path, count: int) -> list[Task]:
+    for number in range(count):
+        (folder / str(number)).mkdir()
+    return [Task(str(number), folder / str(number), 1, EVIDENCE) for number in range(count)]
+
+
+def test_a_worker_that_is_killed_costs_nobody_else_anything(tmp_path: Path):
+    """One failure is one row; who was merely beside it is graded."""
+    done = {task.student: one.result for task, one in processes(2, die_once)(_tasks(tmp_path, 8))}
+    assert sorted(done) == [str(number) for number in range(8)]
+    assert {student for student, result in done.items() if result.fault} == {"3"}
+    assert "killed" in done["3"].fault
+
+
+def slowly(task: Task) -> Done:
+    """Say who works on it, wait for the test to have chosen its victim, and be done."""
+    (task.path / f"by-{os.getpid()}").touch()
+    while not (task.path.parent / "go").exists():
+        pass
+    return Done(Result(student=task.student, part=1, digest=""), "key")
+
+
+def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
+    """Dask, three workers as processes; one is killed while it holds work."""
+    distributed = pytest.importorskip("distributed")
+    import threading
+    import time
+
+    def kill_one() -> None:
+        while not (marks := list(tmp_path.glob("*/by-*"))):
+            time.sleep(0.05)
+        os.kill(int(marks[0].name.removeprefix("by-")), signal.SIGKILL)
+        (tmp_path / "go").touch()
+
+    tasks = _tasks(tmp_path, 12)
+    with (
+        distributed.LocalCluster(
+            n_workers=3, threads_per_worker=1, dashboard_address=None, host="127.0.0.1", processes=True
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        done = {task.student: one.result for task, one in dask(client, slowly)(tasks)}
+        killer.join()
+    assert sorted(done, key=int) == [str(number) for number in range(12)]
+    assert all(not result.fault for result in done.values())
+    assert any(len(list(task.path.glob("by-*"))) > 1 for task in tasks), "nothing was tried again: nobody was killed"
+
+
+def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
+    return Result(student=student, part=1, digest="", samples={record: samples})
+
+
+def test_copies_are_found_and_independent_runs_are_not():
+    """Scaled and jittered, shuffled, cut short: each is found; forty independent runs make no pair."""
+    dice = random.Random(4)
+
+    def run(count: int = 200) -> list[float]:
+        return [0.002 * dice.lognormvariate(0, 0.05) + (0.004 if dice.random() < 0.02 else 0) for _ in range(count)]
+
+    honest = [_result(f"honest {number}", run(dice.choice((120, 200)))) for number in range(40)]
+    assert similar_pairs(honest) == []
+    first = honest[0].samples["onnx-all × 1"]
+    scaled = _result("scaled", [0.7 * one * dice.uniform(0.99, 1.01) for one in first])
+    shuffled = _result("shuffled", dice.sample(first, len(first)))
+    cut = _result("cut", first[:90])
+    found = {(pair.first, pair.second) for pair in similar_pairs([*honest, scaled, shuffled, cut])}
+    assert {("honest 0", "scaled"), ("honest 0", "shuffled"), ("cut", "honest 0")} <= found
+    assert all({"scaled", "shuffled", "cut"} & set(pair) for pair in found)
+
+
+def test_constant_and_few_samples_are_nobodys_copy():
+    """A record without noise, or with hardly a sample, says nothing about who made it."""
+    constant = [_result(name, [0.002] * 200) for name in "ab"]
+    few = [_result(name, [0.001, 0.002, 0.003]) for name in "ab"]
+    assert similar_pairs(constant) == similar_pairs(few) == []
+
+
+def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):
+    (tmp_path / "ada.zip").write_bytes(b"")
+    assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
