@@ -3,11 +3,11 @@ SHELL := /bin/bash
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
-EXTRAS := provisioning,rehearsal,labs,serving,grading,dev
+EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test check notebooks assets bench emulate fidelity clean compiler-hint
+.PHONY: help setup lab rehearse test check notebooks assets bench emulate grade-demo fidelity clean compiler-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -62,6 +62,9 @@ emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its 
 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
+
+grade-demo: setup ## Grade a made-up class of sixty and show its report
+	@$(BIN)/python -m tests.grading.classroom.demo
 
 fidelity: setup ## Compare the rehearsal testbed with real Keystone, Blazar and Glance (optional, minutes)
 	@$(BIN)/python tests/provisioning/contract/fidelity/record.py
