@@ -48,9 +48,18 @@ def serve(
     from labs.serve.triton.repository import ModelRepository
     from labs.serve.triton.server import start
 
+    said: list[str] = []
+
+    def tell(done: float, line: str) -> None:
+        """Print each step once; waiting counts seconds, which nobody needs to read."""
+        step = line.partition(": ")[0]
+        if step not in said:
+            said.append(step)
+            typer.echo(step, err=True)
+
     models = [
         catalogue.food_classifier(assets.model(assets.DEFAULT_MODEL), instances=place(1)),
-        catalogue.food_classifier_onnx(fp32_model(), instances=place(1)),
+        catalogue.food_classifier_onnx(fp32_model(on_progress=tell), instances=place(1)),
         *(catalogue.food_preprocess(), catalogue.food_label(), catalogue.food_palette(), catalogue.food_ensemble()),
     ]
     try:
@@ -60,7 +69,7 @@ def serve(
             repository=ModelRepository(repository) if repository else None,
             host=host,
             ports=(port, port + 1, port + 2),
-            on_progress=lambda done, line: None,
+            on_progress=tell,
         )
     except (BackendUnavailableError, TritonError) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
