@@ -13,6 +13,9 @@ from labs.edge.commands import prove_here
 from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
 from labs.edge.making import make_part_1_files
 
+# A minute of one processor; on a busy machine, several.
+pytestmark = pytest.mark.timeout(1200)
+
 #: What runs on the device: the measuring, the service behind its token, and the server's own start.
 COURSE = ("labs.edge.commands", "labs.edge.measuring", "labs.edge.guard", "labs.serve.__main__")
 
