@@ -1,4 +1,4 @@
-"""The grader's commands: ``submit`` for students, ``grade`` and ``pictures`` for instructors."""
+"""The grader's commands: ``submit`` for students; ``grade``, ``pictures``, ``class`` and more for instructors."""
 
 from __future__ import annotations
 
@@ -68,8 +68,12 @@ def register(app: typer.Typer) -> None:
     """Add the commands to ``python -m grading``."""
     for command in (submit, grade, pictures):
         app.command()(command)
-    # A student's archive has this file, for `submit`, and no classroom.
+    # A student's archive has this file, for `submit`, and none of these.
     if find_spec("grading.classroom"):
         from grading.classroom.commands import grade_folder
 
         app.command("class")(grade_folder)
+    if find_spec("grading.gradescope"):
+        from grading.gradescope.commands import gradescope
+
+        app.command()(gradescope)

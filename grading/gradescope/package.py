@@ -1,0 +1,146 @@
+"""The zip that an instructor uploads, by an allow-list: what is not named here does not leave."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from grading.gradescope.places import SECRET, Assignment
+from grading.gradescope.requirements import requirements
+from labs.workspace import PROJECT_DIR
+
+#: What grading one submission needs; ``*`` spans folders. Of a part's lessons, only their sources.
+ALLOWED = (
+    *(f"grading/{name}.py" for name in "__init__ course deadline grade".split()),
+    *(f"grading/{room}/*.py" for room in "artefacts checkpoints consistency hidden intake rebuild result".split()),
+    *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
+    *(f"labs/{name}.py" for name in "__init__ dataset labels preprocess stats workspace".split()),
+    *("labs/machine/*.py", "labs/results/*.py", "labs/results/schema.json"),
+    "LICENSE",
+    "constraints.txt",
+)
+
+#: What only the building needs.
+REFUSED = tuple(f"grading/gradescope/{name}.py" for name in "commands package requirements".split())
+
+#: How an answer key looks.
+_KEY = re.compile(r"^# answer for checkpoint|@answer\(|-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
+
+#: A zip knows no earlier day; the same tree and seed give the same bytes.
+_DAY = (1980, 1, 1, 0, 0, 0)
+
+_SCRIPTS = ("setup.sh", "run_autograder")
+
+
+@dataclass(frozen=True)
+class Package:
+    """A zip that was built."""
+
+    #: The zip.
+    path: Path
+    #: Paths inside, in their order.
+    files: tuple[str, ...]
+    #: What it grades.
+    assignment: Assignment
+    #: Of the zip.
+    size_bytes: int
+
+
+def build_package(target: Path, *, part: int, seed: str, root: Path = PROJECT_DIR) -> Package:
+    """Write the autograder's zip and return what is in it.
+
+    Args:
+        target: The zip.
+        part: Part of the course: 1, 2 or 3.
+        seed: The instructor's secret: draws the hidden pictures and the changed records.
+        root: The checkout.
+
+    Raises:
+        ValueError: The part has no lessons, the seed is empty, or a file holds an answer.
+    """
+    names = files(root, part)
+    if not seed.strip():
+        raise ValueError("an empty seed is no secret: choose a few random words")
+    assignment, secret = _secret(part, seed)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in _SCRIPTS:
+            _add(archive, name, (Path(__file__).parent / name).read_bytes(), 0o755)
+        _add(archive, "requirements.txt", requirements(root / "constraints.txt").encode(), 0o644)
+        for name in names:
+            _add(archive, name, _innocent(root / name), 0o644)
+        _add(archive, f"{SECRET}/", b"", 0o700)
+        for name, content in secret.items():
+            _add(archive, f"{SECRET}/{name}", content, 0o600)
+        inside = tuple(archive.namelist())
+    # It holds the seed.
+    target.chmod(0o600)
+    return Package(target, inside, assignment, target.stat().st_size)
+
+
+def files(root: Path, part: int) -> list[str]:
+    """Return what the zip carries of the checkout, as paths from its root, sorted.
+
+    Raises:
+        ValueError: There are no lessons of this part.
+    """
+    lessons = sorted(path.relative_to(root).as_posix() for path in root.glob(f"notebooks/{part}_*/[0-9][0-9]*_*.py"))
+    if not lessons:
+        raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")
+    return sorted({*_found(root), *lessons})
+
+
+def _found(root: Path) -> Iterator[str]:
+    # Only where something is allowed: a checkout may hold an environment of a hundred thousand files.
+    for top in sorted({pattern.split("/")[0] for pattern in ALLOWED}):
+        for path in [root / top, *(root / top).rglob("*")]:
+            name = path.relative_to(root).as_posix()
+            plain = path.is_file() and not path.is_symlink()
+            if plain and any(fnmatch(name, one) for one in ALLOWED) and name not in REFUSED:
+                yield name
+
+
+def _innocent(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        ValueError: It holds an answer, or a key.
+    """
+    content = path.read_bytes()
+    # This file spells the words out itself, and is left out.
+    if _KEY.search(content.decode("utf-8", errors="replace")):
+        raise ValueError(f"{path.name} holds an answer or a private key; it does not belong into the autograder")
+    return content
+
+
+def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
+    """Return the assignment, and the files of the folder that only the grader reads."""
+    from grading.artefacts.pictures import Pictures
+    from grading.hidden import possible_points
+    from grading.result import fallback
+
+    assignment = Assignment(part, seed, possible_points(part))
+    with tempfile.TemporaryDirectory() as folder:
+        pictures = Path(folder) / "pictures.npz"
+        Pictures.draw(seed).save(pictures)
+        drawn = pictures.read_bytes()
+    return assignment, {
+        "assignment.json": json.dumps(asdict(assignment)).encode(),
+        "fallback.json": json.dumps(fallback(assignment.possible), indent=1).encode(),
+        "pictures.npz": drawn,
+    }
+
+
+def _add(archive: zipfile.ZipFile, name: str, content: bytes, mode: int) -> None:
+    entry = zipfile.ZipInfo(name, _DAY)
+    entry.create_system = 3  # Unix: what stands in the upper half of external_attr is a mode
+    kind = stat.S_IFDIR if name.endswith("/") else stat.S_IFREG
+    entry.external_attr = (kind | mode) << 16
+    archive.writestr(entry, content, zipfile.ZIP_DEFLATED)

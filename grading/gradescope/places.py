@@ -1,0 +1,98 @@
+"""Where Gradescope puts things, and who may look at them while a student's code runs.
+
+Source: Gradescope's autograder specification, https://gradescope-autograders.readthedocs.io/en/latest/specs/ (the tree
+below /autograder).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+#: Environment variable that moves the tree, for a rehearsal outside Gradescope.
+ROOT_VARIABLE = "GRADESCOPE_ROOT"
+
+#: Folder of the zip with what students must not see: the seed, the hidden pictures, the fall-back.
+SECRET = "secret"
+
+
+@dataclass(frozen=True)
+class Places:
+    """The tree that the contract lays out."""
+
+    #: Folder that holds everything else.
+    root: Path
+
+    @classmethod
+    def here(cls) -> Places:
+        """Return the places of this machine: below ``$GRADESCOPE_ROOT``, or ``/autograder``."""
+        return cls(Path(os.environ.get(ROOT_VARIABLE) or "/autograder"))
+
+    @property
+    def source(self) -> Path:
+        """The unpacked zip."""
+        return self.root / "source"
+
+    @property
+    def secret(self) -> Path:
+        """The zip's folder that only the grader reads."""
+        return self.source / SECRET
+
+    @property
+    def submission(self) -> Path:
+        """What the student handed in."""
+        return self.root / "submission"
+
+    @property
+    def metadata(self) -> Path:
+        """Who handed it in, when, and when it was due."""
+        return self.root / "submission_metadata.json"
+
+    @property
+    def results(self) -> Path:
+        """What Gradescope reads."""
+        return self.root / "results" / "results.json"
+
+    @contextlib.contextmanager
+    def closed(self) -> Iterator[None]:
+        """Keep everybody but the grader's own user out of what is not theirs, for as long as student code may run.
+
+        The results' folder gets its former mode back; the others have no reader but the grader.
+        """
+        folder = self.results.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        before = folder.stat().st_mode & 0o7777
+        for path in (folder, self.secret, self.submission, self.source / "grading" / "hidden"):
+            _allow(path, 0o700)
+        _allow(self.metadata, 0o600)
+        try:
+            yield
+        finally:
+            _allow(folder, before)
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What the zip was built for."""
+
+    #: Part of the course: 1, 2 or 3.
+    part: int
+    #: Draws the changed records that answers are run again on.
+    seed: str
+    #: Points that there are, public and hidden.
+    possible: int
+
+    @classmethod
+    def load(cls, places: Places) -> Assignment:
+        """Return the assignment of the unpacked zip."""
+        return cls(**json.loads((places.secret / "assignment.json").read_text(encoding="utf-8")))
+
+
+def _allow(path: Path, mode: int) -> None:
+    # What is missing, or mounted read-only, is nothing that a mode could guard.
+    with contextlib.suppress(OSError):
+        path.chmod(mode)
