@@ -72,9 +72,7 @@ def prediction_in_time(entries: list[dict], question: str, about: dict) -> dict 
     first = first_measurement(entries, about)
     before = entries if first is None else entries[: entries.index(first)]
     made = [
-        entry
-        for entry in predictions_of(before, question)
-        if first is None or moment(entry["made_at"]) <= began(first)
+        entry for entry in predictions_of(before, question) if first is None or moment(entry["made_at"]) <= began(first)
     ]
     return made[-1] if made else None
 
