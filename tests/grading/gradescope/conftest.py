@@ -1,0 +1,90 @@
+"""A tree like Gradescope's, with the unpacked zip, an environment, a submission, and ``run_autograder`` started in it.
+
+One thing differs from Gradescope: ``setup.sh`` installs packages over the network, and here ``venv`` is a new
+environment that lends this one's packages, without the checkout, which would otherwise lend what the zip lacks.
+"""
+
+from __future__ import annotations
+
+import compileall
+import gzip
+import json
+import shutil
+import sysconfig
+import tempfile
+import venv
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from grading.course import lessons
+from grading.gradescope.package import Package, build_package
+from grading.solve import AnswerKeyError, write_solved
+from tests.grading.gradescope.tree import METADATA, SEED, Tree
+
+FIXTURES = Path(__file__).parents[1] / "fixtures"
+
+
+@pytest.fixture(scope="session")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
+    """Return the zip of part 1."""
+    return build_package(tmp_path_factory.mktemp("package") / "autograder.zip", part=1, seed=SEED)
+
+
+@pytest.fixture(scope="session")
+def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the zip unpacked, by a tool that forgets modes, and compiled as ``setup.sh`` compiles it."""
+    folder = tmp_path_factory.mktemp("unpacked") / "source"
+    with zipfile.ZipFile(package.path) as archive:
+        archive.extractall(folder)
+    (folder / "run_autograder").chmod(0o755)
+    compileall.compile_dir(folder, quiet=2)
+    return folder
+
+
+@pytest.fixture
+def tree(_unpacked: Path) -> Iterator[Tree]:
+    """Return a tree with nothing handed in."""
+    # Not pytest's folder, which is closed to the sandbox's users; /autograder is not.
+    root = Path(tempfile.mkdtemp(prefix="autograder-"))
+    root.chmod(0o755)
+    try:
+        shutil.copytree(_unpacked, root / "source")
+        for name in ("submission", "results"):
+            (root / name).mkdir()
+        (root / "submission_metadata.json").write_text(json.dumps(METADATA))
+        venv.create(root / "venv", symlinks=True)
+        # A .pth file's lines are paths only: the editable checkout's own .pth is not read from there.
+        lent = root / "venv" / "lib" / "python3.11" / "site-packages" / "lent.pth"
+        lent.write_text(sysconfig.get_path("purelib") + "\n")
+        yield Tree(root)
+    finally:
+        shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def _solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("solved")
+    for lesson in lessons(part=1):
+        try:
+            write_solved([lesson], folder)
+        except AnswerKeyError:
+            continue  # a lesson that is being written; the key's own test says so
+    (folder / "ledger.jsonl").write_bytes(gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()))
+    shutil.copy(FIXTURES / "int8-static-qdq.onnx", folder)
+    return folder
+
+
+@pytest.fixture
+def hand_in(tree: Tree, _solved: Path) -> Callable[..., Path]:
+    """Return a function that hands the reference submission in: all of it, or the files of these names."""
+
+    def hand(*names: str) -> Path:
+        for path in _solved.iterdir():
+            if not names or path.name in names:
+                shutil.copy(path, tree.submission)
+        return tree.submission
+
+    return hand

@@ -1,0 +1,206 @@
+"""``run_autograder`` as the contract lays it out: honest, hostile, empty, killed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading.gradescope.children import below
+from grading.sandbox import abilities
+from tests.grading.gradescope.tree import SEED, Tree
+
+pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
+sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+#: Gradescope's fields; another name would be ignored, and nobody would know.
+TEST_FIELDS = set("score max_score status name number output output_format tags visibility extra_data".split())
+TOP_FIELDS = set("score output output_format visibility stdout_visibility tests execution_time extra_data".split())
+
+LESSON = "11_measure_the_torch_model.ipynb"
+
+
+@sandboxed
+def test_the_reference_earns_its_points(tree: Tree, hand_in: Callable[..., Path]):
+    """All that a student can have without a testbed, hidden points too, in Gradescope's form, without torch."""
+    hand_in()
+    assert tree.run() == "result: whole\n"
+    found = tree.results
+    assert set(found) <= TOP_FIELDS
+    assert all(set(test) <= TEST_FIELDS for test in found["tests"])
+    assert found["extra_data"]["fault"] == ""
+    hidden = [test for test in found["tests"] if test["visibility"] == "after_published"]
+    assert len(hidden) >= 15
+    assert [test["name"] for test in hidden if test["score"] < test["max_score"]] == []
+    visible = [test for test in found["tests"] if test["visibility"] == "visible"]
+    assert len(visible) + len(hidden) == len(found["tests"])
+    assert sum(test["score"] for test in visible) >= 90
+    assert found["score"] == sum(test["score"] for test in found["tests"])
+    assert sum(test["max_score"] for test in found["tests"]) == tree.fallback["tests"][0]["max_score"]
+    assert found["stdout_visibility"] == "hidden"
+    # The student's extension is met, and what hidden checks gave is nowhere in what is shown at once.
+    assert "after it was due" not in found["output"]
+    assert not any(test["name"] in found["output"] for test in hidden)
+    assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+
+
+CELL = """
+import os, subprocess
+seen = []
+for path in ("source/secret/assignment.json", "source/grading/hidden/reruns.py", "submission_metadata.json",
+             "results/results.json"):
+    try:
+        seen.append(open("{root}/" + path).read())
+    except OSError:
+        pass
+for name in ("results.json", "new.json"):
+    try:
+        open("{root}/results/" + name, "w").write('{{"score": 1000}}')
+    except OSError:
+        pass
+subprocess.Popen(["setsid", "sh", "-c", "while :; do echo 1000 >{root}/results/results.json; sleep {marker}; done"])
+raise RuntimeError("".join(seen)[:150])
+"""
+
+
+@sandboxed
+def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
+    """What it reads, it would show in its error; what it starts is gone with it."""
+    folder = hand_in("ledger.jsonl", LESSON)
+    notebook = nbformat.read(folder / LESSON, as_version=4)
+    marker = f"9{os.getpid()}"
+    spoiled = [cell for cell in notebook.cells if cell["id"] == "m-measure-percentiles"]
+    assert len(spoiled) == 1
+    spoiled[0].source = CELL.format(root=tree.root, marker=marker)
+    nbformat.write(notebook, folder / LESSON)
+    assert tree.run() == "result: whole\n"
+    found = tree.results
+    rows = {test["name"].partition(":")[0]: test for test in found["tests"]}
+    said = rows["m.measure.percentiles.computed"]
+    assert said["score"] == 0
+    assert "RuntimeError" in said["output"]
+    told = str(found)
+    assert SEED not in told
+    assert "COMPUTED" not in told
+    assert "A Student" not in told
+    # The honest cells beside it keep theirs.
+    assert rows["m.measure.speedup.computed"]["score"] == 1
+    assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+    assert not [line for line in _commands() if marker in line]
+
+
+def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Callable[..., Path]):
+    """Links, pipes, a zip bomb, files that take over a run, and a result of one's own; the metadata is damaged too."""
+    folder = hand_in("ledger.jsonl")
+    (tree.root / "submission_metadata.json").write_text('{"created_at": [')
+    (folder / "results.json").write_text('{"score": 1000}')
+    (folder / "conftest.py").write_text("raise SystemExit(0)")
+    (folder / "sitecustomize.py").write_text("raise SystemExit(0)")
+    (folder / LESSON).symlink_to(tree.root / "source" / "secret" / "assignment.json")
+    os.mkfifo(folder / "pipe.onnx")
+    with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("ledger.jsonl", bytes(64 << 20))
+        archive.writestr("../../escaped.onnx", b"x")
+    assert tree.run() == "result: whole\n"
+    found = tree.results
+    assert 0 < found["score"] < 120
+    assert found["extra_data"]["fault"] == ""
+    assert "cannot be read" in found["extra_data"]["metadata_fault"]
+    assert all(name in found["output"] for name in ("bomb.zip", "pipe.onnx", "conftest.py", LESSON))
+    assert SEED not in str(found)
+    assert not list(tree.root.rglob("escaped.onnx"))
+
+
+def test_an_empty_submission_earns_nothing_and_is_told_why(tree: Tree):
+    """There is no metadata either."""
+    (tree.root / "submission_metadata.json").unlink()
+    assert tree.run() == "result: whole\n"
+    found = tree.results
+    assert found["score"] == 0
+    assert {test["status"] for test in found["tests"]} == {"failed"}
+    assert "without the ledger there is no evidence" in found["output"]
+
+
+def test_folders_are_closed_while_student_code_may_run(tree: Tree):
+    """And the results' folder is as it was afterwards."""
+    code = (
+        "from grading.gradescope.places import Places; p = Places.here()\n"
+        "folders = (p.results.parent, p.secret, p.submission, p.source / 'grading' / 'hidden', p.metadata)\n"
+        "modes = lambda: ' '.join(oct(f.stat().st_mode & 0o777) for f in folders)\n"
+        "with p.closed(): print(modes())\n"
+        "print(modes())"
+    )
+    (tree.root / "results").chmod(0o755)
+    first, last = tree.python(code).splitlines()
+    assert first == "0o700 0o700 0o700 0o700 0o600"
+    assert last.startswith("0o755 0o700")
+
+
+def test_a_grader_that_is_killed_leaves_the_fallback(tree: Tree, hand_in: Callable[..., Path]):
+    """All of it at once, as a container that is stopped."""
+    hand_in("ledger.jsonl")
+    with tree.start() as process:
+        _wait_for_judge(process.pid)
+        os.killpg(process.pid, signal.SIGKILL)
+    assert tree.results == tree.fallback
+    assert "no judgement of your work" in tree.results["output"]
+
+
+def test_a_judge_that_is_killed_is_followed_by_one_of_the_evidence(tree: Tree, hand_in: Callable[..., Path]):
+    """As when memory runs out: public points stand, and staff is told."""
+    hand_in("ledger.jsonl")
+    with tree.start() as process:
+        os.kill(_wait_for_judge(process.pid), signal.SIGKILL)
+        said, _ = process.communicate(timeout=300)
+    assert said == "result: evidence\n"
+    found = tree.results
+    assert found["score"] >= 90
+    assert "only the evidence was judged" in found["extra_data"]["fault"]
+    assert "not your work" in found["output"]
+
+
+def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):
+    """Both tries are too long here; a daemon in a session of its own goes with them."""
+    marker = f"8{os.getpid()}"
+    (tree.root / "source" / "grading" / "gradescope" / "judge.py").write_text(
+        f"import subprocess, time\nsubprocess.Popen(['setsid', 'sleep', '{marker}'])\ntime.sleep(600)"
+    )
+    code = "from grading.gradescope.run import *; print(run(Places.here(), whole_s=1, evidence_s=1))"
+    assert tree.python(code) == "fallback\n"
+    assert tree.results == tree.fallback
+    assert not [line for line in _commands() if marker in line]
+
+
+def test_without_python_the_fallback_stands(tree: Tree):
+    """An image that was not set up is no student's fault."""
+    (tree.root / "venv" / "bin" / "python").unlink()
+    assert "the grader ended with status 127" in tree.run()
+    assert tree.results == tree.fallback
+
+
+def _wait_for_judge(root: int) -> int:
+    """Return the process that grades, once it does."""
+    end_s = time.monotonic() + 60
+    while time.monotonic() < end_s:
+        for process in below(root):
+            if "grading.gradescope.judge" in _command(process):
+                return process
+        time.sleep(0.01)
+    raise TimeoutError("the grader never began")
+
+
+def _commands() -> list[str]:
+    return [_command(int(entry.name)) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+
+
+def _command(process: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""

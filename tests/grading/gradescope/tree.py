@@ -1,0 +1,67 @@
+"""``/autograder`` in another place, and ``run_autograder`` started in it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+SEED = "a seed that no student may see"
+
+#: In time by the student's own extension, late by the assignment's date.
+METADATA = {
+    "id": 4711,
+    "created_at": "2026-11-01T10:00:00.000000-08:00",
+    "assignment": {"due_date": "2026-10-31T23:00:00.000000-07:00", "title": "Part 1", "total_points": "143.0"},
+    "users": [{"id": 12, "name": "A Student", "assignment": {"due_date": "2026-11-01T23:00:00.000000-08:00"}}],
+    "previous_submissions": [],
+}
+
+
+@dataclass(frozen=True)
+class Tree:
+    """``/autograder``, elsewhere."""
+
+    #: Folder that holds everything.
+    root: Path
+
+    @property
+    def submission(self) -> Path:
+        """What is handed in."""
+        return self.root / "submission"
+
+    @property
+    def results(self) -> dict:
+        """What Gradescope would read."""
+        return json.loads((self.root / "results" / "results.json").read_text())
+
+    @property
+    def fallback(self) -> dict:
+        """What stands there until the grader is done."""
+        return json.loads((self.root / "source" / "secret" / "fallback.json").read_text())
+
+    def start(self, *command: str) -> subprocess.Popen:
+        """Start ``run_autograder``, or another command in its place, as Gradescope does: from another folder."""
+        environment = {"PATH": os.environ["PATH"], "GRADESCOPE_ROOT": str(self.root)}
+        return subprocess.Popen(
+            command or [str(self.root / "source" / "run_autograder")],
+            cwd=self.root / "source" if command else "/",
+            env=environment,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def run(self, *command: str) -> str:
+        """Return what the command prints; it has to end well."""
+        with self.start(*command) as process:
+            said, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, said
+        return said
+
+    def python(self, code: str) -> str:
+        """Return what a line of Python prints in the tree's environment."""
+        return self.run(str(self.root / "venv" / "bin" / "python"), "-c", code)
