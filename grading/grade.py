@@ -44,9 +44,9 @@ class Setup:
 
     #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
     pictures: Path | None = None
-    #: Whether submitted models are measured again.
+    #: Whether submitted models are measured again; if not, the hidden checkpoints about them are left out.
     measure: bool = True
-    #: Whether answer cells are run again in the sandbox.
+    #: Whether answer cells are run again in the sandbox; if not, the hidden checkpoints about them are left out.
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
@@ -148,7 +148,7 @@ def judge_hidden(work: _Work) -> None:
     """Judge the hidden checkpoints."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
     evidence = Evidence(work.examined.kept, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
-    work.hidden = hidden_rows(evidence, work.part, work.public)
+    work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
 
 
 #: What happens to a submission, in this order.

@@ -31,6 +31,11 @@ class HiddenCheckpoint:
     #: Judges the evidence.
     judge: Judge
 
+    @property
+    def is_rerun(self) -> bool:
+        """Whether it judges an answer cell that was run again, and not a model."""
+        return self.id.endswith(".computed")
+
     def verdict(self, evidence: Evidence, passed: Sequence[str]) -> Verdict:
         """Return the verdict, given the public checkpoints that were passed."""
         if self.needs not in passed:
@@ -49,18 +54,22 @@ def all_hidden() -> tuple[HiddenCheckpoint, ...]:
     return (*model_artefacts.CHECKPOINTS, *reruns.CHECKPOINTS)
 
 
-def hidden_rows(evidence: Evidence, part: int, public: Sequence[Row]) -> list[Row]:
+def hidden_rows(
+    evidence: Evidence, part: int, public: Sequence[Row], *, measured: bool = True, rerun: bool = True
+) -> list[Row]:
     """Return one row for each hidden checkpoint of a part.
 
     Args:
         evidence: What was found about the submission.
         part: Part of the course.
         public: Rows of the public checkpoints, which the hidden ones depend on.
+        measured: Whether models were measured again; without that, nothing is said about them.
+        rerun: Whether answer cells were run again; without that, nothing is said about them.
     """
     passed = [row.id for row in public if row.points == row.possible]
     rows = []
     for one in all_hidden():
-        if one.part != part:
+        if one.part != part or not (rerun if one.is_rerun else measured):
             continue
         verdict = one.verdict(evidence, passed)
         earned = one.points if verdict.ok else 0

@@ -17,7 +17,7 @@ from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
 from grading.course import Lesson, lessons
 from grading.grade import Setup, grade
-from grading.result import Result, gradescope, line
+from grading.result import Result, Row, gradescope, line
 from grading.sandbox import abilities
 from grading.solve import AnswerKeyError, require_whole
 
@@ -200,7 +200,10 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     assert line(result)["student"] == "ada"
     form = gradescope(result)
     assert form["score"] == result.points == sum(test["score"] for test in form["tests"])
-    assert {test["visibility"] for test in form["tests"]} == {"visible", "after_published"}
+    assert {test["visibility"] for test in form["tests"]} == {"visible"}, "what was not looked at has no row"
+    hidden = Row("m.x.computed", "Run again", 0, 1, 1, "Right there too.", hidden=True)
+    later = gradescope(replace(result, rows=(*result.rows, hidden)))["tests"][-1]
+    assert (later["visibility"], later["score"]) == ("after_published", 1)
 
 
 def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch):
