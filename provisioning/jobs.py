@@ -23,7 +23,7 @@ set -u
 job="$HOME/.serving-labs/jobs/{name}"
 mkdir -p "$job" && cd "$job" || exit 70
 if [ "$(cat key 2>/dev/null)" = {key} ]; then
-  if [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
+  if [ {again} = no ] && [ "$(cat rc 2>/dev/null)" = 0 ]; then echo ended; exit 0; fi
   if [ ! -f rc ] && kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo running; exit 0; fi
 elif [ -f pid ] && [ ! -f rc ]; then
   kill "$(cat pid)" 2>/dev/null || true
@@ -54,7 +54,7 @@ class Look:
     text: str
 
 
-def start(shell: Shell, name: str, command: str, key: str) -> str:
+def start(shell: Shell, name: str, command: str, key: str, *, again: bool = False) -> str:
     """Start the job unless the same one runs or has succeeded; return ``"running"`` or ``"ended"``.
 
     Args:
@@ -62,10 +62,11 @@ def start(shell: Shell, name: str, command: str, key: str) -> str:
         name: the job's folder.
         command: for ``sh``.
         key: what makes it the same job; a different key stops the old one and starts anew.
+        again: start it also when it has succeeded, for what may have changed since.
     """
     # rc is written by rename, so that a look never reads half of it.
     wrapped = shlex.quote(f"( {command}\n); echo $? > rc.new; mv rc.new rc")
-    done = shell.run(_START.format(name=name, key=shlex.quote(key), wrapped=wrapped))
+    done = shell.run(_START.format(name=name, key=shlex.quote(key), wrapped=wrapped, again="yes" if again else "no"))
     word = done.output.strip().splitlines()[-1] if done.output.strip() else ""
     if done.exit_code != 0 or word not in {"running", "ended"}:
         said = done.output.strip()
@@ -84,7 +85,7 @@ def look(shell: Shell, name: str, offset: int) -> Look:
     return Look(words[1], exit_code, text)  # type: ignore[arg-type]
 
 
-def follow(context: StepContext, name: str, command: str, *, title: str) -> str:
+def follow(context: StepContext, name: str, command: str, *, title: str, again: bool = False) -> str:
     """Run a command as a job to its end, showing its lines as they come; return its whole log.
 
     Args:
@@ -92,13 +93,14 @@ def follow(context: StepContext, name: str, command: str, *, title: str) -> str:
         name: the job's folder; one a step.
         command: for ``sh``; it starts in the job's folder.
         title: words for people.
+        again: run it also when it has succeeded before.
 
     Raises:
         CommandFailedError: it ended with another exit code than 0; the last lines are in the message.
     """
     shell = context.shell()
     key = hashlib.sha256(command.encode()).hexdigest()[:16]
-    start(shell, name, command, key)
+    start(shell, name, command, key, again=again)
     log = ""
     pending = ""
     restarts = 0

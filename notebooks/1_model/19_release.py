@@ -5,8 +5,8 @@
 # somebody remembers it. One course of 191 students used 186,692 hours of machines in a term, about 250 dollars a
 # student at a cloud's prices. Part of that computed nothing. It had been forgotten.
 #
-# At GourmetGram the manager would find it on the bill. On Chameleon a classmate finds it in the planner, as a red
-# block.
+# At GourmetGram the manager would find it on the bill. On Chameleon a classmate finds it in the planner, as an
+# hour that is taken.
 #
 # ## You will do
 #

@@ -92,7 +92,9 @@ def services_started(context: StepContext) -> dict[str, Any]:
         raise CommandFailedError(f"could not write the Jupyter token: {written.output.strip()}")
     bind = "0.0.0.0" if context.settings.expose else "127.0.0.1"
     command = script_command(context, "services.sh", bind, str(JUPYTER_PORT))
-    return {**_reported(follow(context, "services", command, title="starting services")), "bind": bind}
+    # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.
+    log = follow(context, "services", command, title="starting services", again=True)
+    return {**_reported(log), "bind": bind}
 
 
 def script_command(context: StepContext, name: str, *arguments: str) -> str:

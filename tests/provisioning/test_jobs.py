@@ -52,6 +52,14 @@ def test_a_failure_shows_exit_code_and_last_lines_and_can_be_repeated(context, m
     assert jobs.follow(context, "setup", command, title="setting up").split() == ["trying"]
 
 
+def test_a_job_that_succeeded_runs_once_more_when_that_is_asked(context):
+    """What a script started may have died since: only the script can tell."""
+    command = "echo run >> runs; wc -l < runs"
+    jobs.follow(context, "setup", command, title="x", again=True)
+    assert jobs.follow(context, "setup", command, title="x", again=True).strip() == "2"
+    assert jobs.follow(context, "setup", command, title="x").strip() == "2"
+
+
 def test_a_running_job_is_followed_not_doubled(context, memory):
     """A second kernel finds the job that a dead one started."""
     home = memory.folder_shell.home
