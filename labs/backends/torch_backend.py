@@ -51,6 +51,10 @@ class TorchBackend(Backend):
                 "'xcode-select --install' on macOS), or stay with the eager model"
             )
         torch.set_num_threads(self.intra_op_threads)
+        if self.device.startswith("cuda"):
+            # Left alone, cuDNN rounds the inputs of convolutions to TF32 on Ampere and later; records say fp32.
+            # Source: PyTorch documentation, 'TensorFloat-32 (TF32) on Ampere (and later) devices'.
+            torch.backends.cudnn.allow_tf32 = False
         self._model = load_mobilenet_v2(self.model_path).to(self.device)
         if self.compiled:
             self._model = torch.compile(self._model)

@@ -96,6 +96,16 @@ def test_no_compiler_is_said_before_half_a_minute_of_trying(files, monkeypatch) 
         BackendSpec("torch", files["torch"], {"compiled": True}).build().load()
 
 
+def test_torch_on_a_gpu_computes_in_the_precision_that_it_records(files, monkeypatch) -> None:
+    """Records of torch say fp32, so TF32, which cuDNN takes for convolutions by itself, is switched off."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr("labs.backends.torch_backend.load_mobilenet_v2", lambda path: torch.nn.ReLU6())
+    monkeypatch.setattr(torch.nn.ReLU6, "to", lambda self, device: self)
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    BackendSpec("torch", files["torch"], {"device": "cuda"}).build().load()
+    assert torch.backends.cudnn.allow_tf32 is False
+
+
 def test_openvino_reports_the_precision_that_ran(files) -> None:
     """bf16 is reported only where the CPU ran it; a CPU without it falls back to fp32 and says so."""
     from labs.machine import fingerprint
