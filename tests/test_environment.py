@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions, requires
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,34 @@ EXTRAS = PROJECT["optional-dependencies"]
 
 #: Wheels that overwrite each other's files (microsoft/onnxruntime#26996).
 ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx"}
+
+
+#: The extras that a folder's code is installed with, the longest name first; '' is the package's own dependencies.
+EXTRAS_OF = {
+    "labs/recipes": ("", "labs", "recipes"),
+    "labs/serve": ("", "labs", "serving"),
+    "labs/load": ("", "labs", "serving"),
+    "labs/widgets": ("", "labs", "serving"),
+    "labs": ("", "labs"),
+    "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
+    "provisioning": ("", "provisioning"),
+    "grading": ("", "grading", "labs", "cluster"),
+    "notebooks": ("", "provisioning", "labs"),
+}
+
+#: Packages that are imported and not declared, by the declared one whose interface they are a part of.
+PART_OF = {
+    "grpcio": "tritonclient",
+    "ipython": "ipywidgets",
+    "jupyter-client": "nbclient",
+    "paramiko": "python-chi",
+    "protobuf": "onnx",
+    "starlette": "fastapi",
+    "werkzeug": "flask",
+}
+
+#: Modules of processes that are not this environment's, and one that is used where somebody has installed it.
+NOT_PACKAGES = {"pictures", "port22", "triton_python_backend_utils", "uvloop"}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -61,7 +92,7 @@ def test_conda_environment_installs_what_make_does() -> None:
     assert f"--editable .[{extras}]" in pip
     assert "--constraint constraints.txt" in pip
     python = next(entry for entry in conda["dependencies"] if str(entry).startswith("python="))
-    assert python.removeprefix("python=") in re.search(r"^PYTHON \?= python(\S+)$", makefile, re.M).group(1)
+    assert python.removeprefix("python=") == re.search(r"^PYTHON \?= python(\S+)$", makefile, re.M).group(1)
     assert PROJECT["requires-python"] == ">=3.11,<3.12"
 
 
@@ -72,6 +103,40 @@ def test_the_owners_packages_are_declared_where_they_are_used() -> None:
     assert "python-chi" in _requirements(EXTRAS["provisioning"])
     workers = "\n".join(path.read_text() for path in (ROOT / "labs" / "providers").glob("*") if path.is_file())
     assert re.search(r"onnxruntime-gpu==\d", workers)
+
+
+def _imported() -> set[tuple[str, str]]:
+    """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
+    owners, found = packages_distributions(), set()
+    ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
+    sources = [path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")]
+    for path in sources:
+        name = path.relative_to(ROOT).as_posix()
+        folder = next(folder for folder in EXTRAS_OF if name.startswith(folder + "/"))
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module] if isinstance(node, ast.ImportFrom) else []
+            for top in {module.split(".")[0] for module in modules} - ours:
+                found.add((folder, canonicalize_name(owners.get(top, [top])[0])))
+    return found
+
+
+def test_what_a_room_imports_is_declared_for_it() -> None:
+    """Whoever installs only what a room needs can import all of it."""
+    declared = {
+        folder: {canonicalize_name(r.name) for extra, r in DECLARED if extra in EXTRAS_OF[folder]}
+        for folder in EXTRAS_OF
+    }
+    missing = {
+        (folder, package) for folder, package in _imported() if PART_OF.get(package, package) not in declared[folder]
+    }
+    assert missing == set()
+
+
+@pytest.mark.parametrize(("package", "bringer"), PART_OF.items())
+def test_what_is_not_declared_comes_with_a_package_that_is(package: str, bringer: str) -> None:
+    """The declared package asks for the imported one, so that it is there."""
+    assert package in {canonicalize_name(Requirement(line).name) for line in requires(bringer)}
 
 
 def test_onnx_runtime_wheels_never_share_an_environment() -> None:
