@@ -25,8 +25,9 @@ FLAGS: dict[int, str] = {
     19: "soft temperature limit was reached",
 }
 
-#: Where the kernel of a Raspberry Pi shows the same flags, so that a container needs no vcgencmd.
-_FLAGS_FILE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+#: Where the kernel of a Raspberry Pi shows the same flags, so that a container needs no vcgencmd. A Pi 4's firmware is
+#: called soc/soc:firmware there, a Pi 5's soc@107c000000/soc@107c000000:firmware, and not every kernel has the file.
+_FLAGS_FILES = "sys/devices/platform/soc*/soc*:firmware/get_throttled"
 
 #: Runs a command and returns what it printed; empty when it is not there or fails.
 RunCommand = Callable[[Sequence[str]], str]
@@ -122,7 +123,8 @@ def _frequency_from_cpuinfo_hz(root: Path) -> float | None:
 
 
 def _throttle_bits(root: Path, run: RunCommand) -> int | None:
-    said = _text(root / _FLAGS_FILE) or run(["vcgencmd", "get_throttled"])
+    shown = next(filter(None, map(_text, sorted(root.glob(_FLAGS_FILES)))), "")
+    said = shown or run(["vcgencmd", "get_throttled"])
     digits = said.strip().removeprefix("throttled=")
     try:
         return int(digits, 16) if digits else None

@@ -34,8 +34,9 @@ def silent(words: Sequence[str]) -> str:
     return ""
 
 
-def test_a_raspberry_pi_is_read_whole(tmp_path: Path) -> None:
-    """Its own zone and not the hottest one, kHz become Hz, and the flags are words."""
+@pytest.mark.parametrize("firmware", ["soc/soc:firmware", "soc@107c000000/soc@107c000000:firmware"])
+def test_a_raspberry_pi_is_read_whole(tmp_path: Path, firmware: str) -> None:
+    """Its own zone and not the hottest one, kHz become Hz, and the flags are words; a 4 and a 5 keep them apart."""
     pi = write(
         tmp_path,
         {
@@ -46,7 +47,7 @@ def test_a_raspberry_pi_is_read_whole(tmp_path: Path) -> None:
             "sys/devices/system/cpu/cpu0/cpufreq/scaling_cur_freq": "1500000",
             "sys/devices/system/cpu/cpu3/cpufreq/scaling_cur_freq": "1800000",
             "sys/devices/system/cpu/cpu0/cpufreq/cpuinfo_max_freq": "2400000",
-            "sys/devices/platform/soc/soc:firmware/get_throttled": "e0008",
+            f"sys/devices/platform/{firmware}/get_throttled": "e0008",
         },
     )
     heat = read_heat(pi, silent)
