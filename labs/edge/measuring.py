@@ -14,10 +14,13 @@ import numpy as np
 from labs import assets, bench
 from labs.backends import BackendSpec
 from labs.dataset import iterate, load_split
+from labs.edge.boards import PI_5
 from labs.edge.job import Candidate, Job
 from labs.edge.pictures import load_split_at
 from labs.edge.served import served_latency
 from labs.edge.sustained import sustained
+from labs.machine import fingerprint
+from labs.machine.holding import held_to
 from labs.preprocess import INPUT_SIZE_PX
 from labs.progress import OnProgress, part, silent
 from labs.results import Measurement
@@ -145,11 +148,20 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
         on_progress: Told how far it is.
     """
     job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
-    records = [
-        replace(record, details={**record.details, "job": job.task}) for record in measure(job, on_progress=on_progress)
-    ]
+    measured, about = _measured(job, on_progress)
+    records = [replace(record, details={**record.details, "job": job.task, **about}) for record in measured]
     records_path.parent.mkdir(parents=True, exist_ok=True)
     partial = records_path.with_suffix(".partial")
     partial.write_text("".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8")
     partial.replace(records_path)
     return len(records)
+
+
+def _measured(job: Job, on_progress: OnProgress) -> tuple[list[Measurement], dict]:
+    """Return the records of a job, and what is said in each of them about the cores that it was held to."""
+    if job.held_cores is None:
+        return list(measure(job, on_progress=on_progress)), {}
+    fingerprint()  # read while all cores are usable: a machine that is held to one of them is no other machine
+    with held_to(job.held_cores, PI_5.clock_hz) as held:
+        measured = list(measure(job, on_progress=held.watching(on_progress)))
+    return measured, {"held": held.to_json()}
