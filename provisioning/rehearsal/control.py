@@ -71,9 +71,15 @@ def _launch(home: Path, words: list[str]) -> None:
 
 
 def stop(home: Path | None = None) -> bool:
-    """Stop the rehearsal and return whether one ran. Its leases and files stay for the next start."""
+    """Stop the rehearsal and return whether one ran. Its leases and files stay for the next start.
+
+    Raises:
+        RuntimeError: One runs and does not answer; the message names its process.
+    """
     home = home or place.folder()
-    if not place.is_alive(home):
+    if not _answers(home):
+        if place.is_served(home):
+            raise RuntimeError(f"the rehearsal does not answer: end its process by hand ({place.process(home)})")
         return False
     place.ask(home, "POST", "/down", {})
     deadline = time.monotonic() + _PATIENCE_S

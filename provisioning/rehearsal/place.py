@@ -2,6 +2,7 @@
 
 import contextlib
 import fcntl
+import http.client
 import json
 import os
 import secrets
@@ -16,6 +17,7 @@ from typing import Any, TextIO
 import platformdirs
 
 _HOME = "REHEARSAL_HOME"
+_NOBODY = "no rehearsal answers: start it with `python -m provisioning rehearsal up`"
 
 
 class RehearsalDownError(RuntimeError):
@@ -46,17 +48,30 @@ def secret(home: Path) -> str:
 
 def port(home: Path) -> int | None:
     """Return the port at which the last rehearsal of a folder listened, or None."""
+    return _state(home).get("port")
+
+
+def process(home: Path) -> int | None:
+    """Return the process that last served a folder, or None."""
+    return _state(home).get("pid")
+
+
+def _state(home: Path) -> dict[str, int]:
     try:
-        return json.loads((home / "state.json").read_text(encoding="utf-8"))["port"]
-    except (OSError, ValueError, KeyError):
-        return None
+        return json.loads((home / "state.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def announce(home: Path, number: int) -> None:
+    """Write down at which port this process serves a folder; whoever reads meanwhile finds the old port or the new."""
+    draft = home / f"state.json.{os.getpid()}"
+    draft.write_text(json.dumps({"port": number, "pid": os.getpid()}), encoding="utf-8")
+    draft.replace(home / "state.json")
 
 
 def is_alive(home: Path) -> bool:
     """Return whether the rehearsal of this folder answers; another one at its old port knows another secret."""
-    number = port(home)
-    if number is None:
-        return False
     try:
         return bool(ask(home, "GET", "/alive", patience_s=5.0)["rehearsal"])
     except (RehearsalDownError, ValueError, KeyError, TypeError):
@@ -123,8 +138,11 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
         RehearsalDownError: Nothing answers: start it with `python -m provisioning rehearsal up`.
         ValueError: The service refused; the message is its reason.
     """
+    number = port(home)
+    if number is None:
+        raise RehearsalDownError(_NOBODY)
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port(home)}/_rehearsal{path}",
+        f"http://127.0.0.1:{number}/_rehearsal{path}",
         method=method,
         data=None if body is None else json.dumps(body).encode(),
         headers={"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"},
@@ -137,8 +155,9 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
     except urllib.error.HTTPError as error:
         with error:
             raise ValueError(_reason(error.read())) from error
-    except OSError as error:
-        raise RehearsalDownError("no rehearsal answers: start it with `python -m provisioning rehearsal up`") from error
+    except (OSError, http.client.HTTPException) as error:
+        # The second: another kind of program has the port by now.
+        raise RehearsalDownError(_NOBODY) from error
     return json.loads(text) if text else None
 
 

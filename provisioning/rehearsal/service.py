@@ -1,8 +1,6 @@
 """The rehearsal's process: `python -m provisioning.rehearsal.service`, started by `control.start`."""
 
-import json
 import logging
-import os
 import socket
 import sys
 from pathlib import Path
@@ -17,6 +15,7 @@ from provisioning.rehearsal.world import World
 #: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
 USUAL_PORT = 35077
 _KEEP_ALIVE_S = 600
+_BACKLOG = 2048
 
 
 def main(folder: str, port: str, speed: str, *faults: str) -> None:
@@ -56,13 +55,12 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
     server = uvicorn.Server(config)
-    state = {"port": listener.getsockname()[1], "pid": os.getpid()}
-    (path / "state.json").write_text(json.dumps(state), encoding="utf-8")
+    place.announce(path, listener.getsockname()[1])
     server.run(sockets=[listener])
 
 
 def _listen(ports: list[int | None]) -> socket.socket:
-    """Return a socket bound to the first of some ports that is free; 0 stands for any."""
+    """Return a socket that listens at the first of some ports that is free; 0 stands for any."""
     for port in ports:
         listener = socket.socket()
         # Else a port stays taken for a minute after its last connection.
@@ -70,6 +68,8 @@ def _listen(ports: list[int | None]) -> socket.socket:
         try:
             if port is not None:
                 listener.bind(("127.0.0.1", port))
+                # At once: with that option two rehearsals can bind one port; only the second one's listening fails.
+                listener.listen(_BACKLOG)
                 return listener
         except OSError:
             pass

@@ -1,14 +1,18 @@
 """`python -m provisioning rehearsal`: one rehearsal from up to down, with a real process."""
 
+import http.client
 import json
+import socket
 import subprocess
 import sys
+import threading
+import time
 
 import pytest
 from typer.testing import CliRunner
 
 from provisioning.__main__ import app
-from provisioning.rehearsal import control, place
+from provisioning.rehearsal import control, place, service
 
 
 @pytest.fixture
@@ -63,8 +67,6 @@ def test_a_rehearsal_from_up_to_down(run, tmp_path) -> None:
 
 
 def test_a_port_that_is_taken_is_said(run, tmp_path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as taken:
         said = run("up", "--port", str(taken.getsockname()[1]), code=1)
     assert "taken by another program?" in said
@@ -117,4 +119,51 @@ def test_two_notebooks_that_start_it_in_the_same_second_share_one(run, tmp_path)
     assert [process.wait(120) for process in both] == [0, 0]
     assert place.is_alive(home)
     run("down")
+    assert not place.is_served(home)
+
+
+def test_two_rehearsals_that_start_in_the_same_second_get_a_port_each() -> None:
+    """The first one listens before it serves: binding alone does not keep a second one from the same port."""
+    with service._listen([0]) as first, service._listen([first.getsockname()[1], 0]) as second:
+        assert first.getsockname() != second.getsockname()
+
+
+def test_a_connection_outlives_the_pause_between_two_polls(run, tmp_path) -> None:
+    """python-chi looks every 5 s: closing after 5 s, as web servers do, would meet its next request on the way."""
+    run("up", "--user", "mary")
+    connection = http.client.HTTPConnection("127.0.0.1", place.port(tmp_path / "home"), timeout=60)
+    for pause_s in (0.0, 6.0):
+        time.sleep(pause_s)
+        # Without `connect()`, a connection that the other side has closed is an error here.
+        connection.request("GET", "/sites.json")
+        assert connection.getresponse().read()
+        connection.auto_open = 0
+    connection.close()
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.6\r\n", b""], ids=["another protocol", "nothing"])
+def test_another_program_at_the_old_port_is_not_taken_for_the_rehearsal(tmp_path, said) -> None:
+    """Whatever it answers, nobody is there: the next `up` takes another port."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def answer() -> None:
+            guest, _ = other.accept()
+            with guest:
+                guest.recv(4096)
+                guest.sendall(said)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        place.announce(tmp_path, other.getsockname()[1])
+        assert not place.is_alive(tmp_path)
+        thread.join()
+
+
+def test_one_that_is_busy_for_a_while_is_stopped_all_the_same(run, tmp_path, monkeypatch) -> None:
+    """It would go on for ever otherwise, with nobody to stop it."""
+    home = tmp_path / "home"
+    run("up", "--user", "mary")
+    alive, busy = place.is_alive, iter([False, False])
+    monkeypatch.setattr(place, "is_alive", lambda home: next(busy, None) is None and alive(home))
+    assert control.stop(home)
     assert not place.is_served(home)
