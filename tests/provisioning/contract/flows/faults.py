@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import chi
-from arm import arm
+from arm import advance, arm
 from chi import container, context, lease, network, server
 
 found = {}
@@ -92,20 +92,22 @@ address = silent.associate_floating_ip()
 silent.refresh()
 outcome("ssh-never", lambda: silent.check_connectivity(timeout=6, show="text"))
 silent.delete(delete_ips=False)
-arm("ssh-late=60000")
+arm("ssh-late=6000000")
 late = new_server("late")
 late.associate_floating_ip(address)
 late.refresh()
 found["ssh-late at first"] = late._can_connect_to_port(address, 22, 5)
+advance(600)
 outcome("ssh-late", lambda: late.check_connectivity(timeout=60, show="text"))
 late.delete(delete_ips=False)
 network.deallocate_floating_ip(address)
 good.delete()
 
-arm("lease-ends=12")
+arm("lease-ends=600")
 short = new_lease("short")
 reservation = short.node_reservations[0]["id"]
 doomed = new_server("doomed")
+advance(600)
 short.wait(status="terminated", timeout=60)
 found["lease-ends"] = short.status
 found["server after its lease"] = len(server.list_servers())

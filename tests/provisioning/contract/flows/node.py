@@ -18,11 +18,13 @@ nodes = hardware.get_nodes(node_type="compute_liqid")
 free = hardware.get_nodes(node_type="compute_liqid", filter_reserved=True)
 found["nodes"], found["free"] = len(nodes), len(free)
 found["gigaio"] = {n.site: n.gpu["gpu_model"] for n in hardware.get_nodes(all_sites=True) if n.type == "compute_gigaio"}
-start, end = free[0].next_free_timeslot(minimum_hours=3)
-found["slot_is_now"] = start <= datetime.now(UTC)
+# A node that is free now may be somebody else's within the hour.
+slots = [(node, node.next_free_timeslot(minimum_hours=3)[0]) for node in free]
+chosen = [node for node, start in slots if start <= datetime.now(UTC)]
+found["free for long"] = len(chosen)
 
 wanted = lease.Lease("node-lease", end_date=datetime.now(UTC) + timedelta(hours=3))
-wanted.add_node_reservation(nodes=[free[0]])
+wanted.add_node_reservation(nodes=[chosen[0]])
 wanted.submit(idempotent=True)
 again = lease.Lease("node-lease", end_date=datetime.now(UTC) + timedelta(hours=3))
 again.submit(idempotent=True)

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import sys
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import chi
@@ -17,6 +17,7 @@ import chi
 import provisioning.chameleon  # noqa: F401 - before the forks
 from provisioning import lab
 from provisioning.rehearsal import environment, place
+from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.runner import Run
 from provisioning.spec import load_spec
 
@@ -24,7 +25,7 @@ prefix, course, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 
 #: From the lease to a machine that holds the course. Twenty Jupyters would need 2 GB and say nothing about the testbed.
 STEPS = set("lease server container address ssh materials".split())
-#: Part, site, type and how many students: as many as are free whatever the day.
+#: Part, site, type and how many students: as many as are free whatever the day, and until midnight (UTC) only.
 PLACES = [
     ("model", "CHI@TACC", "compute_liqid", 5),
     ("model", "CHI@UC", "compute_gigaio", 3),
@@ -47,7 +48,17 @@ def places() -> list[tuple]:
     return found[:count]
 
 
-def student(number: int, part: str, rung, gate, results) -> None:
+def end_of_class() -> datetime:
+    """Return three hours from now, or the end of the day: fewer machines are free from one day into the next."""
+    now = site_clock().now()
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
+    if midnight - now < timedelta(minutes=15):
+        now = advance_to(midnight)
+        midnight += timedelta(days=1)
+    return min(now + timedelta(hours=3), midnight - timedelta(minutes=1))
+
+
+def student(number: int, part: str, rung, end: datetime, gate, results) -> None:
     """Reserve, bring up, look, release; report what was held and what is left."""
     user = f"{prefix}{number:02d}"
     os.environ.update(environment.variables(place.folder(), user) | {"LABS_OWNER": user})
@@ -56,7 +67,7 @@ def student(number: int, part: str, rung, gate, results) -> None:
     began = time.monotonic()
     try:
         testbed = lab.open_testbed(rung.site)
-        lab.reserve(testbed, part, rung, None, datetime.now(UTC) + timedelta(hours=3), None)
+        lab.reserve(testbed, part, rung, None, end, None)
         whole = lab.prepare(part, rung, testbed=testbed, materials=course)
         settings = dataclasses.replace(whole.settings, poll_s=0.5)
         steps = [item.step for item in whole.plan.schedule if item.step.name in STEPS]
@@ -74,7 +85,8 @@ def student(number: int, part: str, rung, gate, results) -> None:
 
 fork = multiprocessing.get_context("fork")
 gate, results = fork.Barrier(len(places())), fork.Queue()
-children = [fork.Process(target=student, args=(n, *where, gate, results)) for n, where in enumerate(places())]
+end = end_of_class()
+children = [fork.Process(target=student, args=(n, *where, end, gate, results)) for n, where in enumerate(places())]
 began = time.monotonic()
 for child in children:
     child.start()

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -22,45 +23,69 @@ def arm(fault):
     place.ask(place.folder(), "POST", "/faults", {"fault": f"{fault}@{user}"})
 
 
-def attempt(part, testbed, rung, steps, **timeouts):
-    """Return the class of the first failure and its text, or 'done'."""
+def advance(seconds):
+    """Let time pass at once: what is seen does not depend on how busy this machine is."""
+    place.ask(place.folder(), "POST", "/clock", {"advance_s": seconds})
+
+
+def attempt(part, testbed, rung, steps, while_booting=None, **timeouts):
+    """Return the class of the first failure and its text, or 'done'; act once when the boot is seen to go on."""
     run = lab.prepare(part, rung, testbed=testbed, materials=course)
     chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
     chosen = [dataclasses.replace(s, timeout_s=timeouts.get(s.name, s.timeout_s)) for s in chosen]
     run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.state)
-    for _ in run.events():
-        pass
+    for event in run.events():
+        if while_booting and (event.step, event.kind) == ("server", "line"):
+            while_booting()
+            while_booting = None
     if not run.failures:
         return ["done", ""]
     error = next(iter(run.failures.values()))
     return [type(error).__name__, str(error)]
 
 
-def reserve(part, testbed, rung):
+def reserve(part, testbed, rung, start=None):
     try:
-        lab.reserve(testbed, part, rung, None, datetime.now(UTC) + timedelta(hours=3), None)
+        lab.reserve(testbed, part, rung, start, datetime.now(UTC) + timedelta(hours=3), None)
     except errors.ProvisioningError as error:
         return [type(error).__name__, str(error)]
     return ["done", ""]
 
 
-def case(fault, part, steps, at="up", **timeouts):
-    """Arm the fault before the reservation or before the run; run twice; release; keep what was seen."""
+def case(fault, part, steps, at="up", before=None, while_booting=None, then=None, **timeouts):
+    """Arm the fault before the reservation or before the run; run twice; release; keep what was seen.
+
+    Args:
+        fault: as the command line spells it; None arms nothing, and asks for a start in the past.
+        part: of the course.
+        steps: to run.
+        at: arm it before the reservation ("reserve") or before the run ("up").
+        before: what happens before the first run.
+        while_booting: what happens in the middle of it.
+        then: what happens between the two runs.
+        timeouts: seconds of single steps in the first run.
+    """
     spec = load_spec(part)
     rung = spec.ladder[0]
     testbed = lab.open_testbed(rung.site)
     seen = {}
     if at == "reserve":
-        arm(fault)
-        if fault.startswith("token"):
+        past = None if fault else datetime.now(UTC) - timedelta(hours=1)
+        if fault:
+            arm(fault)
+        if fault and fault.startswith("token"):
             # A session keeps its token, so the next one must be asked for.
             chi.use_site(rung.site)
-        seen["reserve"] = reserve(part, testbed, rung)
+        seen["reserve"] = reserve(part, testbed, rung, past)
     if at != "reserve" or seen["reserve"][0] != "done":
         seen["reserve again"] = reserve(part, testbed, rung)
     if at == "up":
         arm(fault)
-    seen["first"] = attempt(part, testbed, rung, steps, **timeouts)
+    if before:
+        before()
+    seen["first"] = attempt(part, testbed, rung, steps, while_booting, **timeouts)
+    if then:
+        then()
     if seen["first"][0] == "NotReachableError":
         # It stays deaf: boot again on the same lease, as the message says.
         list(lab.give_back(part, testbed, keep_lease=True))
@@ -73,7 +98,7 @@ def case(fault, part, steps, at="up", **timeouts):
     list(lab.give_back(part, testbed))
     alive = [x for x in testbed.leases() if x.status not in ("TERMINATED", "DELETED")]
     seen["left"] = len(testbed.machines()) + len(testbed.addresses()) + len(alive)
-    found[fault] = seen
+    found[fault or "past"] = seen
     print(fault, seen, flush=True)
 
 
@@ -82,20 +107,23 @@ EDGE = ("lease", "container", "address", "materials")
 case("no-hosts", "model", NODE, at="reserve")
 case("lease-error", "model", NODE, at="reserve")
 case("token-401", "model", NODE, at="reserve")
+case("token-expiry=1", "model", NODE, at="reserve", before=lambda: time.sleep(1.5))
 case("service-503", "model", NODE, at="reserve")
+case(None, "model", NODE, at="reserve")
 case("server-error", "model", NODE)
 case("server-conflict", "model", NODE)
 case("no-floating-ip", "model", NODE)
 case("ssh-never", "model", NODE, ssh=3)
-case("slow-boot", "model", NODE, server=0.1)
+# Speed is 10,000: a boot of 1,000,000 s takes 100 s here, which is longer than the step's time and any busy machine's.
+case("slow-boot=1000000", "model", NODE, server=0.1, then=lambda: advance(100))
 case("ssh-late", "model", NODE)
 case("session-401", "model", NODE)
 case("compute-503", "model", NODE)
 case("network-503", "model", NODE)
-# A boot of an hour, in a lease that ends after some seconds: it must not be waited for to the end of its own time.
+# A lease that ends while its server boots: the boot must not be waited for to the end of its own time.
 StepContext.LEASE_CHECK_S = 1.0
-arm("slow-boot=300000")
-case("lease-ends=6", "model", NODE, at="reserve")
+arm("slow-boot=10000000")
+case("lease-ends=600", "model", NODE, at="reserve", while_booting=lambda: advance(600))
 case("container-error", "edge", EDGE)
 case("upload-cut", "edge", EDGE)
 print("RESULT " + json.dumps(found))
