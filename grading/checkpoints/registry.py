@@ -61,6 +61,9 @@ class Checkpoint:
     hint: str = ""
     #: Known to the autograder only.
     hidden: bool = False
+    #: What a machine must be able to do for it to be earned there, by the names of the capability gate; its lesson says
+    #: so. Empty where any machine will do.
+    needs: tuple[str, ...] = ()
     #: Set when the question asks for a prediction.
     prediction: Prediction | None = None
 
@@ -100,14 +103,23 @@ class Registry:
         self._checkpoints[checkpoint.id] = checkpoint
 
     def checkpoint(
-        self, id: str, *, points: int = 1, title: str = "", hint: str = "", hidden: bool = False
+        self,
+        id: str,
+        *,
+        points: int = 1,
+        title: str = "",
+        hint: str = "",
+        hidden: bool = False,
+        needs: tuple[str, ...] = (),
     ) -> Callable[[Judge], Judge]:
         """Register the decorated pure function as a checkpoint; the function itself is returned unchanged."""
 
         def register(judge: Judge) -> Judge:
             part, lesson = place_of(judge.__module__)
             self.add(
-                Checkpoint(id, title or id, points, judge, part=part, lesson=lesson, hint=hint, hidden=hidden),
+                Checkpoint(
+                    id, title or id, points, judge, part=part, lesson=lesson, hint=hint, hidden=hidden, needs=needs
+                ),
             )
             return judge
 

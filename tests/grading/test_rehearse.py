@@ -9,10 +9,12 @@ import pytest
 from rich.console import Console
 
 from grading.build import build
+from grading.checkpoints import all_checkpoints
 from grading.course import NOTEBOOKS_DIR
 from grading.execute import LessonFailedError
 from grading.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
 from grading.solve import AnswerKey, solve
+from labs.machine import Capability, capabilities
 from labs.results import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
 from provisioning.rehearsal import place
@@ -66,6 +68,23 @@ def test_the_scoreboard_says_why_points_are_missing(tmp_path, console):
     assert "start.processors" in text
     assert "0/1" in text
     assert "Not answered yet" in text
+
+
+def test_points_for_another_machine_are_no_failure(tmp_path, console, monkeypatch):
+    """A laptop without bf16 has done all it can; the scoreboard says how many points are left for another machine."""
+    here = [Capability("bf16 on the CPU", False, "none", "stay with fp32"), Capability("OpenVINO provider", True, "")]
+    monkeypatch.setattr("grading.rehearse.capabilities", lambda: here)
+    found = {one.checkpoint.id: one for one in scores(tmp_path, lesson_numbers={15})}
+    assert found["m.provider.bf16"].lacks == ("bf16 on the CPU",)
+    assert not found["m.provider.bf16"].is_open
+    assert found["m.provider.fair"].is_open
+    console.print(scoreboard(list(found.values())))
+    assert ", 2 for another machine" in console.export_text()
+
+
+def test_what_a_checkpoint_needs_is_known_to_the_gate():
+    """A misspelt need would never be missing."""
+    assert {need for one in all_checkpoints() for need in one.needs} <= {one.name for one in capabilities()}
 
 
 def test_points_of_an_earlier_rehearsal_do_not_count_again(tmp_path, console):

@@ -89,6 +89,7 @@ def knee(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.measure.speedup",
     points=3,
+    needs=("C++ compiler",),
     title="Read the side-by-side comparison: the ratio, its interval, and what may be said",
     hint='`ratio = comparison.ratio("torch-compiled", "torch-eager")`; its `interval` has `low` and `high`.',
 )

@@ -14,6 +14,9 @@ _BITS = {"fp32": 24, "bf16": 8}
 #: order gives 1e-6, bf16 gives 1e-2.
 _FP32_APART = 5e-5
 
+#: What the comparison of this lesson runs on.
+_OPENVINO = ("OpenVINO provider",)
+
 _ELSEWHERE = "OpenVINO does not run on this machine, so these points are for another one."
 
 
@@ -33,6 +36,7 @@ def openvino_speedup(entries: list[dict]) -> float | None:
 @checkpoint(
     "m.provider.really_ran",
     points=2,
+    needs=_OPENVINO,
     title="Read from profiles which provider really ran each option",
     hint="`max(nodes, key=nodes.get)` is the provider that ran most of an option's `nodes`.",
 )
@@ -87,6 +91,7 @@ def witness(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.provider.precision",
     points=2,
+    needs=_OPENVINO,
     title="Tell from the logits which options computed in float32",
     hint="2 to the power of minus the significant bits. Which of the differences is near which rounding?",
 )
@@ -120,6 +125,7 @@ def precision(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.provider.fair",
     points=3,
+    needs=_OPENVINO,
     title="Compare two providers in the same precision, and say what may be said",
     hint="Both options need the same precision and the same threads; the interval may hold 1.",
 )
@@ -158,6 +164,7 @@ def fair(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.provider.bf16",
     points=2,
+    needs=(*_OPENVINO, "bf16 on the CPU"),
     title="Say what bf16 brings on the same provider, and which classes it changes",
     hint='`comparison.ratio("openvino-bf16", "openvino")`, and two lists of `predicted` side by side.',
 )
