@@ -73,7 +73,7 @@ def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
 
 
 def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
-    """Run the lessons solved, print the scoreboard, and return whether all points were earned that this machine can earn.
+    """Run the lessons solved, print the scoreboard, and return whether every point was earned that can be earned here.
 
     Args:
         wanted: Lessons to run, in this order.
