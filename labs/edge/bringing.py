@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labs.bench.recording import model_file
+from labs.results import Measurement
 
 
 class Arrived(Protocol):
@@ -40,4 +41,18 @@ def comparison_of_hashes(made: Mapping[str, dict], brought: Iterable[Arrived]) -
     return {
         one.name: {"here": made[one.name]["sha256"], "there": one.sha256, "size_bytes": one.size_bytes}
         for one in brought
+    }
+
+
+def measured_before(records: Iterable[Measurement], made: Mapping[str, dict]) -> dict[str, list[str]]:
+    """Return, by file name, the options under which records from elsewhere have measured these very bytes.
+
+    Args:
+        records: A ledger's; what a device has measured is left out.
+        made: From ``fingerprints_of``.
+    """
+    known = [record for record in records if record.model and not record.option.startswith("edge-")]
+    return {
+        name: sorted({record.option for record in known if record.model.sha256 == file["sha256"]})
+        for name, file in made.items()
     }
