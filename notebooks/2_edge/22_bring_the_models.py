@@ -31,7 +31,7 @@ print(rehearsal.use())
 
 # %%
 from grading.checkpoints import answer, check, predict
-from labs.edge.bringing import comparison_of_hashes, fingerprints_of
+from labs.edge.bringing import comparison_of_hashes, fingerprints_of, measured_before
 from labs.edge.making import part_1_files
 from labs.machine.arm import forms_on_arm
 from labs.results.format import megabytes
@@ -82,6 +82,16 @@ made = fingerprints_of(files.values())
 {option: (path.name, megabytes(path.stat().st_size), made[path.name]["sha256"][:12]) for option, path in files.items()}
 
 # %% [markdown]
+# A name proves nothing: `int8-dynamic.onnx` may be last week's. But each record of part 1 carries the hash of the file
+# that it measured. Under which options does your ledger know these very bytes?
+
+# %%
+measured_before(ledger().measurements(), made)
+
+# %% [markdown]
+# An empty list means that part 1 has not measured this file, or has measured another one of this name. Its figures may
+# then not be set beside the device's.
+#
 # ### The way there
 #
 # A container on a device has no SSH. The container service can do two things for you: run a command, and unpack an
