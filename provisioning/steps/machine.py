@@ -33,6 +33,15 @@ _CONTAINER_HINTS = {
     ),
 }
 
+#: A virtual machine boots in a minute or two; when it stays deaf, its security groups are shut.
+_VIRTUAL_HINTS = {
+    "likely": "None of the virtual machine's security groups lets SSH in; the default group does not.",
+    "way_out": (
+        "In the site's web page (Instances, Edit Security Groups) add a group that allows SSH, "
+        "and run the step again: it goes on from here."
+    ),
+}
+
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
 
 
@@ -193,17 +202,18 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
             f"port {SSH_PORT} of {address} to answer",
         )
     except StepTimeoutError as error:
-        raise NotReachableError(error.what) from error
-    last = ""
+        hints = _VIRTUAL_HINTS if context.settings.rung.resource == "flavor" else {}
+        raise NotReachableError(error.what, **hints) from error
+    last: NoKeyError | NotReachableError | None = None
 
     def signs_in() -> str | None:
         nonlocal last
         try:
             done = context.shell().run("uname -srm", timeout_s=30)
-        except NoKeyError as error:
-            # The port opens some seconds before cloud-init writes the key.
-            last = str(error)
-            context.say("the port answers, the key is not accepted yet")
+        except (NoKeyError, NotReachableError) as error:
+            # The port opens some seconds before cloud-init writes the key, and the daemon may restart meanwhile.
+            last = error
+            context.say(f"the port answers, but not yet: {error.what}")
             return None
         if done.exit_code != 0:
             raise CommandFailedError(f"`uname` on {address} ended with {done.exit_code}: {done.output.strip()}")
@@ -212,4 +222,4 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
     try:
         return {"kernel": context.until(signs_in, f"{address} to accept the SSH key")}
     except StepTimeoutError as error:
-        raise (NoKeyError(f"{address} does not accept the key: {last.splitlines()[0]}") if last else error) from error
+        raise (last or error) from error

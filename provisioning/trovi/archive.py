@@ -44,7 +44,6 @@ REFUSED = (
     "**/.ipynb_checkpoints/**",
     "**/.*",
     "**/.*/**",
-    "provisioning/rehearsal/golden/**",
 )
 
 #: A student's archive never holds these words; they are how answers and keys are told apart from the rest.

@@ -184,6 +184,30 @@ def test_ssh_that_never_answers_says_so(memory, make_run):
     assert "port 22" in error.what
 
 
+def test_a_virtual_machine_that_never_answers_points_to_its_security_groups(memory, make_run):
+    """On the virtual machines' site the web page decides who comes in, not the machine's own firewall."""
+    memory.give_lease("serve-model-ada", kind="flavor:instance")
+    memory.deaf_looks = 10**9
+    run = make_run(only=BOOT)
+    virtual = next(rung for rung in run.settings.spec.ladder if rung.resource == "flavor")
+    run.settings = dataclasses.replace(run.settings, rung=virtual)
+    assert "Edit Security Groups" in failure_of(run).way_out
+
+
+def test_a_daemon_that_restarts_after_its_port_has_opened_is_waited_for(memory, make_run, monkeypatch):
+    """The first boot makes its host keys while the port answers already; one refused greeting is not the end."""
+    memory.give_lease("serve-model-ada")
+    shell, cut = memory.shell, iter([errors.NotReachableError("no SSH connection"), None])
+
+    def greeted(machine, user):
+        if (error := next(cut, None)) is not None:
+            raise error
+        return shell(machine, user)
+
+    monkeypatch.setattr(memory, "shell", greeted)
+    make_run(only=BOOT).finish()
+
+
 def test_a_key_that_is_accepted_late_is_waited_for(memory, make_run):
     """The port opens some seconds before the key is there."""
     memory.give_lease("serve-model-ada")

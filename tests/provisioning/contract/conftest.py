@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import subprocess
@@ -21,7 +22,8 @@ from provisioning.rehearsal import control, environment, place
 
 FLOWS = Path(__file__).with_name("flows")
 OLDER = "1.2.6"
-_CLIENTS = ("chameleon-blazarclient==3.6.5", "chameleon-zunclient==2025.1.2")
+PINS = Path(__file__).parents[3] / "constraints.txt"
+_CLIENTS = ("chameleon-blazarclient", "chameleon-zunclient")
 
 
 @dataclass
@@ -76,13 +78,17 @@ def chi_python(request: pytest.FixtureRequest) -> Path:
     if request.param == "installed":
         assert version("python-chi") == "1.2.10"
         return Path(sys.executable)
-    home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}"
+    # Everything else as it was tested: another release of a client must not break this from one day to the next.
+    pins = [line for line in PINS.read_text(encoding="utf-8").splitlines() if not line.startswith("python-chi==")]
+    digest = hashlib.sha256("\n".join(pins).encode()).hexdigest()[:8]
+    home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}-{digest}"
     if not home.exists():
         # Made under another name and renamed: of two runs at once, the slower one finds it made.
         draft = home.with_name(f"{home.name}.{os.getpid()}")
         venv.create(draft, with_pip=True, clear=True)
-        install = [str(draft / "bin" / "python"), "-m", "pip", "install", "--quiet", f"python-chi=={OLDER}"]
-        subprocess.run([*install, *_CLIENTS, "ipykernel"], check=True)
+        (draft / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
+        install = [str(draft / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
+        subprocess.run([*install, f"python-chi=={OLDER}", *_CLIENTS, "ipykernel"], check=True)
         with contextlib.suppress(OSError):
             draft.rename(home)
     return home / "bin" / "python"
