@@ -154,9 +154,9 @@ dynamic_ops = read_graph(dynamic.path).op_counts
 megabytes(dynamic.size_bytes), dynamic_ops
 
 # %% [markdown]
-# A quarter of the size, as promised. But look at the operators. `DynamicQuantizeLinear` goes through all of a layer's
-# input to find the smallest and the largest value, then through it again to quantize it. How often does that happen
-# for a single photo?
+# About a quarter of the size, as promised. But look at the operators. `DynamicQuantizeLinear` goes through all of a
+# layer's input to find the smallest and the largest value, then through it again to quantize it. How often does that
+# happen for a single photo?
 
 # %% checkpoint="m.quantize.searches"
 searches = ...

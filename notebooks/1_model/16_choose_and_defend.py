@@ -67,7 +67,7 @@ print("Not made yet:", ", ".join(name for name in made if name not in specs) or 
 #
 # One thing has not been measured: a server that starts anew. How many times as long as the float32 model will the INT8
 # one (`int8-static-qoperator`) take from a fresh process until it is ready to predict? 0.5 means half as long; the
-# file, after all, has a quarter of the size.
+# file, after all, has about a quarter of the size.
 
 # %% checkpoint="m.choose.start_guess"
 predict("m.choose.start_guess", ...)
