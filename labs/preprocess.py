@@ -23,6 +23,10 @@ IMAGENET_MEAN: tuple[float, float, float] = (0.485, 0.456, 0.406)
 #: Channel standard deviations that are divided by. Source: as for `IMAGENET_MEAN`.
 IMAGENET_STD: tuple[float, float, float] = (0.229, 0.224, 0.225)
 
+#: Longest side of what is looked at, in times the shorter one. Resized as it is, a line of a pixel by a million would
+#: become a picture of fifty billion.
+LONGEST_SIDE: int = 32
+
 
 #: What each of the 256 levels of a colour becomes, one row a channel: (level / 255 - mean) / deviation in float32.
 #: Looking a level up gives the very bits that computing it for each pixel gives, in a tenth of the time.
@@ -114,7 +118,7 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     Returns:
         An RGB picture of `size_px` by `size_px`.
     """
-    image = _rgb(image)
+    image = _middle(_rgb(image))
     width, height = image.size
     # Floor, as torchvision's Resize does, so that both recipes agree on every aspect ratio.
     if width <= height:
@@ -124,6 +128,16 @@ def crop(image: Image.Image, size_px: int = INPUT_SIZE_PX) -> Image.Image:
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size_px) / 2), round((height - size_px) / 2)
     return image.crop((left, top, left + size_px, top + size_px))
+
+
+def _middle(image: Image.Image) -> Image.Image:
+    """Return the middle of a picture that is longer than ``LONGEST_SIDE`` times its width, others as they are."""
+    longest = LONGEST_SIDE * min(image.size)
+    if max(image.size) <= longest:
+        return image
+    width, height = (min(side, longest) for side in image.size)
+    left, top = (image.width - width) // 2, (image.height - height) // 2
+    return image.crop((left, top, left + width, top + height))
 
 
 def to_input(image: Image.Image, out: np.ndarray | None = None) -> np.ndarray:

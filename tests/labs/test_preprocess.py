@@ -82,6 +82,18 @@ def test_a_picture_of_too_many_pixels_is_refused_undecoded() -> None:
         load_image(content, formats=("JPEG",))
 
 
+@pytest.mark.parametrize("size", [(1, 1_000_000), (1_000_000, 1), (3, 200)])
+def test_a_line_of_pixels_does_not_become_gigapixels(size: tuple[int, int]) -> None:
+    """Of a picture much longer than wide the middle is looked at; resized whole, a megapixel would be fifty billion."""
+    line = Image.new("RGB", size, "red")
+    middle = size[0] // 2, size[1] // 2
+    line.putpixel(middle, (0, 0, 255))
+    seen = np.asarray(crop(line))
+    assert seen.shape == (224, 224, 3)
+    assert {tuple(seen[112, 112]), tuple(seen[111, 111])} != {(255, 0, 0)}, "this is not the middle"
+    assert to_input(line).shape == (3, 224, 224)
+
+
 @pytest.mark.parametrize("mode", ["L", "RGBA", "P", "CMYK"])
 def test_any_colour_mode_becomes_rgb(mode: str) -> None:
     """Grey, transparent, palette and print pictures are accepted."""
