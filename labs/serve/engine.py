@@ -15,7 +15,7 @@ import time
 from dataclasses import dataclass, field
 
 from labs.serve.contract import PredictReply
-from labs.serve.instance import Instance, make_instance
+from labs.serve.instance import Computed, Instance, make_instance
 from labs.serve.settings import Settings
 
 _log = logging.getLogger("labs.serve")
@@ -147,7 +147,7 @@ class Engine:
         taken_s = time.perf_counter()
         wanted = [work for work in batch if not work.future.cancelled()]
         if wanted:
-            made = instance.serve([work.content for work in wanted])
+            made = _computed(instance, [work.content for work in wanted])
             self._picture_s += _NEWEST * ((time.perf_counter() - taken_s) / len(wanted) - self._picture_s)
             results = dict(zip(map(id, wanted), made.results, strict=True))
             times = (made.prepare_s, made.model_s, len(wanted))
@@ -163,3 +163,11 @@ class Engine:
             self.in_flight -= 1
             if not work.future.done():
                 work.future.set_result(outcome)
+
+
+def _computed(instance: Instance, contents: list[bytes]) -> Computed:
+    """Return what a copy makes of a batch; whatever it throws concerns this batch, and its clients get to know."""
+    try:
+        return instance.serve(contents)
+    except Exception as error:
+        return Computed([error] * len(contents), 0.0, 0.0)

@@ -6,6 +6,7 @@ two numpy calls, which costs a fifth of the throughput here; and a copy that cra
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -126,22 +127,31 @@ class ProcessInstance:
         self._connection = ours
         try:
             problem = ours.recv()
-        except EOFError:
+        except (EOFError, OSError):
             problem = f"its process ended with status {self._process.wait()}"
         if problem:
             self.close()
             raise InstanceError(problem)
 
     def serve(self, contents: list[bytes]) -> Computed:
-        """Return what each file shows; when the process dies over it, say so and start another one."""
+        """Return what each file shows; when the process dies over it, say so and start another one.
+
+        Where that one cannot be started either, each later batch tries again: what was missing (memory, a file) may be
+        there by then.
+        """
         try:
+            if self._connection is None:
+                self.load()
             self._connection.send(contents)
             return self._connection.recv()
+        except InstanceError as error:
+            why = InstanceError(f"there is no copy of the model, and none can be started: {error}")
         except (EOFError, OSError):
+            why = InstanceError("the copy of the model that worked on it has crashed; a new one is started")
             self.close()
-            self.load()
-            died = InstanceError("the copy of the model that worked on it has crashed; a new one was started")
-            return Computed([died] * len(contents), 0.0, 0.0)
+            with contextlib.suppress(InstanceError, OSError):
+                self.load()
+        return Computed([why] * len(contents), 0.0, 0.0)
 
     def close(self) -> None:
         """End the process."""

@@ -9,6 +9,7 @@ import struct
 import time
 import zlib
 
+import psutil
 import pytest
 from PIL import Image
 
@@ -23,6 +24,12 @@ LIMITS = {"max_body_bytes": 1_000_000, "body_timeout_s": 1.0}
 def service(serve):
     """Return one service for all of this file: what it survives, it survives in a row."""
     return serve(**LIMITS, options={"headers_within_s": 1.0})
+
+
+@pytest.fixture(scope="module", autouse=True)
+def open_files(service) -> int:
+    """Return how many files and connections the service holds before anybody is rude to it."""
+    return psutil.Process(service.pid).num_fds()
 
 
 def assert_problem(reply: Reply, kind: str) -> None:
@@ -43,6 +50,13 @@ def bomb() -> bytes:
     header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
     data = zlib.compress(b"\0" * 1_000_000)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def line_of_pixels() -> bytes:
+    """Return a PNG of a kilobyte whose shorter side is one pixel: resized to 224 as it is, it would be gigapixels."""
+    content = io.BytesIO()
+    Image.new("RGB", (1, 1_000_000), "olive").save(content, "PNG")
+    return content.getvalue()
 
 
 def noise_of(kind: str) -> bytes:
@@ -114,6 +128,13 @@ def test_a_bad_file_is_a_problem_too(service, body, media_type, kind):
     assert_problem(ask(service.url + "/predict/raw", body, media_type), kind)
 
 
+def test_a_line_of_pixels_is_a_picture_and_no_bomb(service):
+    """It is answered, and nobody's memory grows by gigabytes over it."""
+    before = service.memory_bytes()
+    assert ask(service.url + "/predict/raw", line_of_pixels(), "image/png").status == 200
+    assert service.memory_bytes() - before < 50_000_000
+
+
 def test_what_does_not_exist_is_said_in_the_same_form(service):
     """The framework's own refusals come as problem details as well, and each kind has a page."""
     for reply, status in ((ask(service.url + "/nowhere"), 404), (ask(service.url + "/predict"), 405)):
@@ -154,8 +175,12 @@ def test_who_leaves_early_is_not_computed_for(service, jpeg):
     assert b"serving_in_flight 0.0" in ask(service.url + "/metrics").body
 
 
-def test_after_all_of_this_it_serves_as_before(service, jpeg):
-    """Alive, right, with no error of its own in its log."""
+def test_after_all_of_this_it_serves_as_before(service, open_files, jpeg):
+    """Alive, right, with no error of its own in its log, and without a connection that nobody uses any more."""
+    deadline_s = time.monotonic() + 60
+    while (held := psutil.Process(service.pid).num_fds()) > open_files and time.monotonic() < deadline_s:
+        time.sleep(0.1)
+    assert held <= open_files
     assert ask(service.url + "/healthz").status == 200
     assert ask(service.url + "/predict", predict_body(jpeg)).json["prediction"] == "Bread"
     assert "Traceback" not in service.log(100_000)

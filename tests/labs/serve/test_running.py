@@ -105,6 +105,24 @@ def test_a_copy_that_crashes_is_replaced(serve, jpeg):
     assert not _exists(replaced.pid)
 
 
+def test_a_copy_that_cannot_be_started_again_hangs_nobody(serve, onnx_path, tmp_path, jpeg):
+    """Without its file no new copy can load: each request is told so, nothing stays in flight, and once it is back all
+    is well."""
+    model, elsewhere = tmp_path / "food11.onnx", tmp_path / "elsewhere.onnx"
+    model.write_bytes(onnx_path.read_bytes())
+    service = serve(model=model, instances=1)
+    model.rename(elsewhere)
+    (copy,) = psutil.Process(service.pid).children()
+    copy.kill()
+    for _ in range(2):
+        reply = ask(service.url + "/predict/raw", jpeg, "image/jpeg")
+        assert (reply.status, reply.headers["content-type"]) == (500, "application/problem+json")
+    assert b"serving_in_flight 0.0" in ask(service.url + "/metrics").body
+    assert "none can be started" in service.log(20_000)
+    elsewhere.rename(model)
+    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 200
+
+
 def test_it_ends_when_its_parent_dies(onnx_path, tmp_path):
     """A kernel that is killed takes its servers with it: they read the end of a pipe."""
     code = f"""
