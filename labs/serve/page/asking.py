@@ -9,9 +9,10 @@ import urllib.request
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
 from labs.labels import CLASS_NAMES
-from labs.preprocess import ImageDecodeError, load_image, softmax, to_input
+from labs.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
 from labs.serve.contract import IMAGE_FORMATS, picture_text
 from labs.serve.page.settings import PageSettings
 
@@ -88,20 +89,30 @@ def _problem(error: urllib.error.HTTPError) -> str:
         return f"the server answered with status {error.code}"
 
 
+def _looked_at(content: bytes) -> Image.Image:
+    """Return the picture, or say in a visitor's words why it is none; Triton's are for those who write clients."""
+    try:
+        return load_image(content, formats=IMAGE_FORMATS, max_pixels=MAX_PIXELS)
+    except ImageTooLargeError as error:
+        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/too-many-pixels"], 413) from error
+    except ImageDecodeError as error:
+        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/not-a-picture"], 422) from error
+
+
 def _triton_python(content: bytes, settings: PageSettings) -> tuple[str, float]:
     # BYTES is what the protocol calls TYPE_STRING.
     picture = {"name": "INPUT_IMAGE", "datatype": "BYTES", "shape": [1, 1], "data": [picture_text(content)]}
-    found = _infer(settings, picture)
+    try:
+        found = _infer(settings, picture)
+    except NoAnswerError:
+        _looked_at(content)  # where the picture is at fault, that is what the visitor needs to know
+        raise
     return found["FOOD_LABEL"][0], float(found["PROBABILITY"][0])
 
 
 def _triton_onnx(content: bytes, settings: PageSettings) -> tuple[str, float]:
     # This model takes numbers, so decoding and the softmax are the page's work.
-    try:
-        image = load_image(content, formats=IMAGE_FORMATS, max_pixels=MAX_PIXELS)
-    except ImageDecodeError as error:
-        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/not-a-picture"], 422) from error
-    batch = to_input(image)[np.newaxis]
+    batch = to_input(_looked_at(content))[np.newaxis]
     # As bytes behind the JSON: 150 528 numbers in decimal would take longer than the model.
     size = {"binary_data_size": batch.nbytes}
     pixels = {"name": "input", "datatype": "FP32", "shape": list(batch.shape), "parameters": size}
@@ -131,6 +142,8 @@ def _infer(settings: PageSettings, given: dict, binary: bytes = b"") -> dict[str
     except urllib.error.HTTPError as error:
         with error:
             said = error.read(2000).decode(errors="replace")
+        if error.code == 503 and "maximum queue size" in said:
+            raise NoAnswerError(_IN_PLAIN_WORDS["/problems/overloaded"], 502) from error
         # Triton answers 400 for what a model refuses, and also for a model that is not loaded.
         raise NoAnswerError(f"{settings.answered_by}, says: {_triton_error(said)}", 502) from error
     except OSError as error:

@@ -19,7 +19,7 @@ CONTAINER_REPOSITORY = Path("~/models")
 
 
 def open_triton(models: Iterable[ModelFolder], on_progress: OnProgress = silent) -> Triton:
-    """Return a ready Triton with these models: NVIDIA's container where a node has one, else the wheel's server.
+    """Return a ready Triton with these models alone: NVIDIA's container where a node has one, else the wheel's server.
 
     Args:
         models: What it serves.
@@ -34,6 +34,7 @@ def open_triton(models: Iterable[ModelFolder], on_progress: OnProgress = silent)
     if container is None:
         return start(models, on_progress=on_progress)
     container.repository.write(models)
+    _unload_others(container, {model.name for model in models})
     load_all(container, models, on_progress)
     return container
 
@@ -43,6 +44,15 @@ def find_container() -> Triton | None:
     repository = CONTAINER_REPOSITORY.expanduser()
     container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository))
     return container if repository.is_dir() and container.ready() else None
+
+
+def _unload_others(container: Triton, wanted: set[str]) -> None:
+    """Unload what an earlier lesson left loaded: it holds memory, and is in the way of this one's."""
+    found = container.loaded()
+    # Ensembles before the models that they are made of.
+    for name in reversed(container.repository.names()):
+        if found.get(name) == "READY" and name not in wanted:
+            container.unload(name)
 
 
 def place(count: int) -> tuple[InstanceGroup, ...]:

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labs.serve.triton import catalogue
+from labs.serve.triton import catalogue, opening
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import start
@@ -125,3 +125,19 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     with pytest.raises(TritonError, match="food_classifier_onnx was not loaded"):
         start([broken], repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S)
     assert gone(list(set(psutil.Process().children(recursive=True)) - children))
+
+
+def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, onnx_path, monkeypatch):
+    """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
+    network = catalogue.food_classifier_onnx(onnx_path)
+    earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), catalogue.food_ensemble()]
+    with start(earlier, repository=ModelRepository(tmp_path), within_s=WITHIN_S) as container:
+        monkeypatch.setattr(opening, "CONTAINER_HTTP", container.http)
+        monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
+        monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path)
+        assert "in NVIDIA's container" in opening.situation()
+        opened = opening.open_triton([catalogue.food_palette()])
+        assert opened.http == container.http
+        assert [name for name, state in opened.loaded().items() if state == "READY"] == ["food_palette"]
+        opened.stop()
+        assert container.alive

@@ -19,8 +19,10 @@ from labs.load import closed_loop, image_inputs
 from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, write_input_data
 from labs.load.served import triton_target
 from labs.preprocess import load_image, softmax, to_input
+from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.page.settings import PageSettings
+from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import copies
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
@@ -81,10 +83,24 @@ def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, server):
     answers = [ask(picture, settings) for picture in pictures[:2]]
     assert [one.label for one in answers] == [CLASS_NAMES[index] for index in expected[:2].argmax(axis=1)]
     assert np.abs([one.probability for one in answers] - expected[:2].max(axis=1)).max() < TOLERANCE
-    with pytest.raises(NoAnswerError):
+    with pytest.raises(NoAnswerError, match="cannot be read as a picture") as refused:
         ask(b"no picture", settings)
+    assert refused.value.status == 422
     with pytest.raises(NoAnswerError, match="no_such_model"):
         ask(pictures[0], settings.model_copy(update={"model": "no_such_model"}))
+
+
+def test_the_int8_twin_says_what_its_file_says(triton, tmp_path, onnx_path, inputs, expected):
+    """Loaded beside its float32 twin while the server runs; it gives what ONNX Runtime by itself makes of the file."""
+    path = int8_model(tmp_path)
+    triton.repository.write([catalogue.food_classifier_int8(path)])
+    triton.load("food_classifier_int8")
+    served = logits(triton, "food_classifier_int8", inputs)
+    with BackendSpec("onnxruntime", str(path), {"intra_op_threads": 1}).build() as alone:
+        assert np.abs(served - alone.predict(inputs)).max() < 1e-3
+    assert (served.argmax(axis=1) == expected.argmax(axis=1)).sum() >= len(inputs) - 1
+    assert path.stat().st_size < onnx_path.stat().st_size / 2
+    triton.unload("food_classifier_int8")
 
 
 def test_a_batch_that_is_run_a_few_at_a_time_gives_the_same(triton, folders, inputs):
