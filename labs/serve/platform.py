@@ -23,8 +23,17 @@ class Deployment:
 
     #: What is served.
     settings: Settings
-    #: Processors that it may use, by number; all when empty. Where the system cannot pin, they are not used.
+    #: Processors that it may use, by number; all when empty. Where the system cannot pin, only their number counts.
     cpus: tuple[int, ...] = ()
+
+    @property
+    def served(self) -> Settings:
+        """The settings that its process gets: a copy for each of its processors, unless so many were asked for."""
+        # Nobody is let in before the model is loaded: after a crash, who comes too early waits at the door.
+        changes: dict = {"wait_for_model": True}
+        if self.cpus and self.settings.instances is None:
+            changes["instances"] = min(self.settings.copies, len(self.cpus))
+        return self.settings.model_copy(update=changes)
 
 
 @dataclass
@@ -68,6 +77,10 @@ class Platform:
     def service(self, name: str) -> Service:
         """Return the process that serves a team right now."""
         return self._kept[name].service
+
+    def settings(self, name: str) -> Settings:
+        """Return what a team's process serves with."""
+        return self._kept[name].deployment.served
 
     def restarts(self, name: str) -> int:
         """Return how often a team's process had to be replaced."""
@@ -117,6 +130,4 @@ def halves() -> tuple[tuple[int, ...], tuple[int, ...]]:
 
 def _started(deployment: Deployment, door: socket.socket) -> Service:
     cpus = {"cpus": ",".join(map(str, deployment.cpus))} if deployment.cpus else {}
-    # Nobody is let in before the model is loaded: after a crash, who comes too early waits at the door.
-    settings = deployment.settings.model_copy(update={"wait_for_model": True})
-    return start(settings, listening=door, options={**cpus, "stop_within_s": 5})
+    return start(deployment.served, listening=door, options={**cpus, "stop_within_s": 5})

@@ -87,7 +87,7 @@ four = partial(closed_loop, concurrency=4, duration_s=4, timeout_s=60)
 # %%
 def load(*works):
     """Return the records of works that run at the same time, kept in the ledger."""
-    records = run_with_progress(lambda report: together(*works), f"{len(works)} at once")
+    records = run_with_progress(lambda report: together(*works, on_progress=report), f"{len(works)} at once")
     return [ledger().append(record) for record in records]
 
 
@@ -144,16 +144,17 @@ check("s.several.shares")
 visits = ["food_palette", "food_palette"]
 
 
-def come_and_go():
+def come_and_go(on_progress):
     """Unload a model and load it anew, for each visit."""
-    for name in visits:
+    for number, name in enumerate(visits):
+        on_progress(number / len(visits), f"{name} goes and comes")
         triton.unload(name)
         triton.load(name)
 
 
 # %%
 loaded = partial(four, to_classifier, option="classifier-during")
-during, _ = run_with_progress(lambda report: together(loaded, come_and_go), "Coming and going")
+during, _ = run_with_progress(lambda say: together(loaded, come_and_go, on_progress=say), "Coming and going")
 ledger().append(during)
 before_after(classifier_alone, during)
 

@@ -24,6 +24,8 @@
 # the senders have to share with the services, so some disturbance remains whatever we do.
 
 # %%
+from functools import partial
+
 from grading.checkpoints import answer, check, predict, reconcile
 from labs.load import closed_loop, open_loop
 from labs.load.served import service_target
@@ -64,20 +66,33 @@ shared = run_with_progress(lambda say: Platform({"both": Deployment(everybody)},
 
 
 # %%
-def target(platform: Platform, name: str, settings: Settings):
+def target(platform: Platform, name: str):
     """Return what load is sent to."""
-    return service_target(platform.service(name), settings, [photo(number) for number in range(8)])
+    return service_target(platform.service(name), platform.settings(name), [photo(number) for number in range(8)])
 
 
 def menu(where, option: str):
-    """Return the record of Menu's trickle: twenty photos a second, due whatever happens."""
-    return ledger().append(open_loop(where, rate_rps=20, duration_s=3.0, option=option, timeout_s=5.0))
+    """Return Menu's trickle as work to be done: twenty photos a second, due whatever happens."""
+    return partial(open_loop, where, rate_rps=20, duration_s=3.0, option=option, timeout_s=5.0)
 
 
 # %%
 def campaign(where, option: str):
-    """Return the record of Campaign's crowd."""
-    return ledger().append(closed_loop(where, concurrency=48, duration_s=4.0, option=option))
+    """Return Campaign's crowd as work to be done."""
+    return partial(closed_loop, where, concurrency=48, duration_s=4.0, option=option)
+
+
+def kill(platform: Platform, name: str):
+    """Return a crash as work to be done: two seconds from the beginning, the hard way."""
+    return lambda on_progress: platform.kill(name, after_s=2.0)
+
+
+# %%
+def measure(title: str, *works):
+    """Return the record of the first of some works that begin together; all records are in the ledger then."""
+    made = run_with_progress(lambda say: together(*works, on_progress=say), title)
+    kept = [ledger().append(record) for record in made if record is not None]
+    return kept[0]
 
 
 # %% [markdown]
@@ -86,10 +101,10 @@ def campaign(where, option: str):
 # Menu alone on the shared service, and then with Campaign beside it:
 
 # %%
-place = target(shared, "both", everybody)
-alone = {"shared": menu(place, "menu-shared-alone")}
-both = together(lambda: menu(place, "menu-shared-crowded"), lambda: campaign(place, "campaign-shared"))
-crowded = {"shared": both[0]}
+place = target(shared, "both")
+alone = {"shared": measure("Menu alone", menu(place, "menu-shared-alone"))}
+both = menu(place, "menu-shared-crowded"), campaign(place, "campaign-shared")
+crowded = {"shared": measure("Menu and Campaign on one service", *both)}
 
 # %%
 reconcile("s.platform.guess")
@@ -109,10 +124,10 @@ deployments = {"menu": Deployment(wanted["menu"], mine), "campaign": Deployment(
 own = run_with_progress(lambda say: Platform(deployments, on_progress=say), "One each")
 
 # %%
-places = {name: target(own, name, settings) for name, settings in wanted.items()}
-alone["own"] = menu(places["menu"], "menu-own-alone")
-both = together(lambda: menu(places["menu"], "menu-own-crowded"), lambda: campaign(places["campaign"], "campaign-own"))
-crowded["own"] = both[0]
+places = {name: target(own, name) for name in wanted}
+alone["own"] = measure("Menu alone on its half", menu(places["menu"], "menu-own-alone"))
+both = menu(places["menu"], "menu-own-crowded"), campaign(places["campaign"], "campaign-own")
+crowded["own"] = measure("Menu and Campaign, each on its half", *both)
 
 # %%
 for kind in ("shared", "own"):
@@ -137,9 +152,10 @@ check("s.platform.isolated")
 # while Menu works.
 
 # %%
-fell = {}
-fell["own"], _ = together(lambda: menu(places["menu"], "menu-own-crash"), lambda: own.kill("campaign", after_s=2.0))
-fell["shared"], _ = together(lambda: menu(place, "menu-shared-crash"), lambda: shared.kill("both", after_s=2.0))
+fell = {
+    "own": measure("Campaign crashes", menu(places["menu"], "menu-own-crash"), kill(own, "campaign")),
+    "shared": measure("The shared service crashes", menu(place, "menu-shared-crash"), kill(shared, "both")),
+}
 for kind, run in fell.items():
     worst_ms = max(run.samples) * 1e3
     print(f"{kind:6} failed {len(run.load.failures)}, slowest answer {worst_ms:.0f} ms")
@@ -203,8 +219,10 @@ print(ModelRepository(folder / "triton").config("third_team"))
 
 # %%
 with Platform({"third": Deployment(made.settings)}) as third:
-    where = target(third, "third", made.settings)
-    kept = ledger().append(open_loop(where, rate_rps=objective.rate_rps, duration_s=3.0, option="third-team"))
+    where = target(third, "third")
+    kept = measure(
+        "The third team", partial(open_loop, where, rate_rps=objective.rate_rps, duration_s=3.0, option="third-team")
+    )
 p95_ms, wanted_ms = kept.percentile(95) * 1e3, objective.latency_s * 1e3
 print(f"p95 {p95_ms:.1f} ms, wanted {wanted_ms:.0f} ms, failed {kept.load.error_rate:.1%}")
 
