@@ -66,7 +66,10 @@ LESSON_NEEDS: dict[str, tuple[str, ...]] = {
     "35": ("memory", "Triton", "CUDA provider"),
     "36": ("memory", "Triton", "CUDA provider"),
     "37": ("memory", "Triton", "CUDA provider"),
+    "38": ("memory", "Triton", "CUDA provider"),
     "39": ("memory", "CUDA provider"),
+    "40": ("memory", "Triton", "CUDA provider"),
+    "41": ("memory", "Triton", "CUDA provider"),
     "42": ("memory", "CUDA provider"),
 }
 

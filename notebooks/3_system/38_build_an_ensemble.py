@@ -30,6 +30,7 @@ from labs.dataset import load_split
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.load.steps import busy, steps_table, watch_steps
+from labs.machine.capability import capability_text, for_lesson
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
@@ -41,7 +42,7 @@ from labs.widgets.live_load import live_load
 from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("38")), sep="\n")
 
 # %% [markdown]
 # ## Predict

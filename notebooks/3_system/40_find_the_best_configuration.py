@@ -32,6 +32,7 @@ from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.configurations import Knobs, candidates
 from labs.load.search import Objective, best_of, found_table, search
 from labs.load.served import triton_target
+from labs.machine.capability import capability_text, for_lesson
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
 
@@ -43,7 +44,7 @@ from labs.widgets.live_load import live_load
 from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("40")), sep="\n")
 
 # %% [markdown]
 # ## Predict

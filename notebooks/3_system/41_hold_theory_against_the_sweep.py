@@ -34,6 +34,7 @@ from labs.load import closed_loop, sweep_rate, tensor_inputs
 from labs.load.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.load.served import triton_target
 from labs.machine import fingerprint
+from labs.machine.capability import capability_text, for_lesson
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.settings import DynamicBatching
@@ -46,7 +47,7 @@ from labs.widgets.progress import run_with_progress
 from labs.widgets.queue_compute import queue_compute
 from labs.workspace import ledger
 
-print(opening.situation())
+print(opening.situation(), capability_text(for_lesson("41")), sep="\n")
 
 # %% [markdown]
 # ## Predict
@@ -102,6 +103,12 @@ check("s.theory.capacity")
 # upload. Arrivals that know nothing of each other are a *Poisson process*, and the tool for it is an **open loop**: a
 # photo is sent when it is due, whether or not the one before was answered. Its latency counts from the moment when it
 # was due.
+#
+# That last sentence matters more than it seems. Senders who wait for their answers stop asking while the server hangs.
+# When it hangs for a second, one such sender brings home *one* slow photo; of users who send a hundred photos a second,
+# a hundred would have waited. The photos that were never sent are missing from every percentile. This is called
+# **coordinated omission**: the server itself decides which measurements are left out, and leaves out the worst. (The
+# term is Gil Tene's.)
 
 # %%
 full_rps = Queue(1, service_s).capacity_rps
