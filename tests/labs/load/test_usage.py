@@ -31,6 +31,27 @@ def test_readings_become_columns() -> None:
     assert columns([]) == Usage()
 
 
+def test_gpus_are_read_through_nvml(monkeypatch) -> None:
+    """Busy share and memory of each GPU, by the names that NVML's own module has; one that fails is no error."""
+    import pynvml
+
+    def lost(index: int) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_GPU_IS_LOST)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", lambda: None)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetCount", lambda: 2)
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetHandleByIndex", lambda index: index)
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetUtilizationRates", lambda index: pynvml.c_nvmlUtilization_t(gpu=40 + index, memory=9)
+    )
+    monkeypatch.setattr(
+        pynvml, "nvmlDeviceGetMemoryInfo", lambda index: pynvml.c_nvmlMemory_t(total=100, free=40, used=60 + index)
+    )
+    assert Gpus().read() == ((0.40, 60), (0.41, 61))
+    monkeypatch.setattr(pynvml, "nvmlDeviceGetUtilizationRates", lost)
+    assert Gpus().read() == ()
+
+
 def test_a_process_that_computes_is_seen() -> None:
     """The sampler sees this process burn a processor, and the machine cannot be less busy than that."""
     sampler = Sampler(os.getpid(), [os.getpid()], every_s=0.2, gpus=TwoGpus())
