@@ -8,7 +8,8 @@ rest = service.value.value - sum(inside.values())
 answer("e.serve.parts", {"prepare": inside["prepare"], "model": inside["model"], "rest": rest})
 
 # %% checkpoint="e.serve.network"
-answer("e.serve.network", {"seconds": far.value.value - service.value.value, "real": not device.rehearsed})
+way_s = far.value.value - service.value.value
+answer("e.serve.network", {"seconds": way_s, "real": far.details["over"] == "network"})
 
 # %% checkpoint="e.serve.break_even"
 answer("e.serve.break_even", app.value.value - server_s)

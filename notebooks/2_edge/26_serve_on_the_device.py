@@ -20,9 +20,9 @@
 #
 # ## You need
 #
-# Lesson 23. 25 minutes, 10 after a rehearsal; the machine works for one of them. In rehearsal there is no network
-# between you and the device: the last measurement goes over this computer's loopback and shows the way, not the
-# distance.
+# Lesson 23. 25 minutes, 10 after a rehearsal; the machine works for one of them. In rehearsal, and in the
+# device's own Jupyter, there is no network between you and the device: the last measurement goes over loopback then, and
+# shows the way, not the distance.
 
 # %%
 from provisioning import rehearsal
@@ -99,7 +99,8 @@ with served_on(device, file.name, threads=cores) as reached:
         ),
         "Ask the device from here",
     )
-ledger().append(far).details["client"], len(photo)
+ledger().append(far)
+{name: far.details[name] for name in ("client", "over", "photo_bytes")}
 
 # %% [markdown]
 # ## Measure

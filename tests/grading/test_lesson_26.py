@@ -8,11 +8,12 @@ PI, PLAYED = {"architecture": "aarch64", "testbed": {}}, {"architecture": "x86_6
 INSIDE = {"queue": 0.0005, "prepare": 0.005, "model": 0.0075}
 
 
-def told(entries, machine=PI):
+def told(entries, machine=PI, over="network"):
     """Return a ledger with the three ways of asking."""
     entries.measured("latency", "edge-int8-app", [0.012] * 9, machine=machine)
     details = {"server_timing_s": INSIDE}
     entries.measured("latency", "edge-int8-app-service", [0.015] * 9, machine=machine, details=details)
+    details = {**details, "over": over}
     return entries.measured("latency", "edge-int8-app-network", [0.020] * 9, machine=machine, details=details)
 
 
@@ -53,10 +54,11 @@ def test_the_answer_earns_the_points_and_the_stub_does_not(entries, judge, id, r
     assert not judge(id, type(entries)().answered(id, right)).ok
 
 
-def test_a_rehearsal_has_no_network(entries, judge):
-    """Both ends are this computer, and who says otherwise earns nothing."""
-    known = told(entries, PLAYED)
-    assert "both ends are this computer" in judge("e.serve.network", known.answered("e.serve.network", NETWORK)).message
+@pytest.mark.parametrize("machine", [PLAYED, PI], ids=["in a rehearsal", "in the device's own Jupyter"])
+def test_one_computer_is_no_network(entries, judge, machine):
+    """Both ends are the same, and who says otherwise earns nothing."""
+    known = told(entries, machine, over="loopback")
+    assert "both ends are one computer" in judge("e.serve.network", known.answered("e.serve.network", NETWORK)).message
     assert judge("e.serve.network", known.answered("e.serve.network", {**NETWORK, "real": False})).ok
 
 

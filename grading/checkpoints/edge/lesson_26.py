@@ -83,15 +83,16 @@ def network(entries: list[dict]) -> Verdict:
         if abs(given["seconds"] - percentile(record, 50)) <= slack:
             return failed("That is the whole answer, seen from here. What of it is the way?", expected, yours)
         return failed("Subtract the two medians, in seconds.", expected, yours)
-    if given["real"] is rehearsed(record):
-        if rehearsed(record):
-            return failed(
-                "The number is right, but both ends are this computer: no network took part.", expected, yours
-            )
+    real = record["details"].get("over") == "network" and not rehearsed(record)
+    if given["real"] is not real:
         return failed(
-            "The number is right. Two machines and a floating IP between them: that is a network.", expected, yours
+            "The number is right. Two machines and a floating IP between them: that is a network."
+            if real
+            else "The number is right, but both ends are one computer: no network took part.",
+            expected,
+            yours,
         )
-    remark = " Over loopback it is noise, of either sign." if rehearsed(record) else ""
+    remark = "" if real else " Over loopback it is noise, of either sign."
     return passed(f"So much for the way.{remark}", expected, yours)
 
 
