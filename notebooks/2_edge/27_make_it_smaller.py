@@ -33,6 +33,7 @@ from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
 from labs.edge.pictures import with_input_size
 from labs.edge.work import count_work
+from labs.machine import Fingerprint
 from labs.results.format import megabytes, milliseconds
 
 # %%
@@ -44,6 +45,8 @@ from provisioning.edge import open_device
 # %%
 device = open_device()
 files = part_1_files(models_dir())
+machine = Fingerprint.from_json(device.ask(["-m", "labs.edge", "vitals"])["machine"])
+there = {"machine_id": machine.machine_id}  # a rehearsal, or another board, is another machine: its records stay out
 print(device)
 
 # %% [markdown]
@@ -103,18 +106,18 @@ contest |= small
 # %%
 pixels = dict(zip(small, sizes_px, strict=True))
 candidates = [Candidate(option, path.name, input_px=pixels.get(option, 224)) for option, path in contest.items()]
-todo = [one for one in candidates if one.option not in {r.option for r in ledger().measurements(kind="accuracy")}]
+todo = [one for one in candidates if ledger().latest(kind="accuracy", option=one.option, **there) is None]
 measure_there(device, "options", todo or candidates[-1:], ledger=ledger())
 
 # %%
 reconcile("e.smaller.loss_guess")
 
 # %%
-comparison_table([record for record in ledger().measurements() if record.option in contest])
+comparison_table([record for record in ledger().measurements(**there) if record.option in contest])
 
 # %%
-accuracy = {option: ledger().latest(kind="accuracy", option=option).value.value for option in contest}
-p50 = {option: ledger().latest(kind="latency", option=option, batch_size=1).value.value for option in contest}
+accuracy = {option: ledger().latest(kind="accuracy", option=option, **there).value.value for option in contest}
+p50 = {option: ledger().latest(kind="latency", option=option, batch_size=1, **there).value.value for option in contest}
 {
     option: (f"{100 * (accuracy['edge-fp32'] - accuracy[option]):.2f} points", milliseconds(p50[option]))
     for option in contest

@@ -20,7 +20,8 @@
 #
 # ## You need
 #
-# Lessons 22, 23 and 27; 25 and 26 if you have them. 35 minutes, 15 after a rehearsal.
+# Lessons 22, 23 and 27; 25 and 26 if you have them. 35 minutes, 15 after a rehearsal. Where your ledger has records of
+# several boards, or of a rehearsal and a board, the one that was measured last counts: do not mix two machines.
 
 # %%
 from provisioning import rehearsal
@@ -45,10 +46,11 @@ from provisioning.edge import open_device
 
 # %%
 files = part_1_files(models_dir())
-on_device = [record for record in ledger().measurements() if record.option.startswith("edge-")]
-full = [one for one in summarize(on_device, across_machines=True) if one.accuracy and one.p50_s and one.size_bytes]
+edge = [record for record in ledger().measurements() if record.option.startswith("edge-")]
+on_device = [record for record in edge if record.machine_id == edge[-1].machine_id]
+full = [one for one in summarize(on_device) if one.accuracy and one.p50_s and one.size_bytes]
 if not {"edge-fp32", "edge-int8-s8s8"} <= {one.option for one in full}:
-    raise LookupError("Nothing was measured on the device yet: run lesson 23 first, which does that.")
+    raise LookupError("Nothing was measured on this device yet: run lesson 23 first, which does that.")
 
 # %% [markdown]
 # ## Predict
