@@ -7,7 +7,7 @@ root="$HOME/serving-labs"
 assets="$root/assets"
 data="$HOME/data"
 
-# The volume that the containers of part 3 mount, and where the full Food-11 goes when a lesson fetches it.
+# The data volume: what lessons fetch goes here, the full Food-11 first of all, and the containers of part 3 read it.
 mkdir -p "$data"
 
 if [[ -f $assets/manifest.json ]]; then

@@ -12,6 +12,8 @@ root="$HOME/serving-labs"
 own="$HOME/.serving-labs"
 python="$own/venv/bin/python"
 token=$(cat "$own/jupyter-token")
+# The lessons' cache is the data volume (data.sh); a rehearsed machine leaves the laptop's own where it is.
+if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_CACHE="$HOME/data"; fi
 
 answers() {
   curl -fsS --max-time 5 -H "Authorization: token $token" "http://127.0.0.1:$1/api/status" > /dev/null 2>&1

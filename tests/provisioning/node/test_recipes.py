@@ -72,11 +72,15 @@ def compose() -> dict:
     return yaml.safe_load((NODE / "p100" / "compose.yaml").read_text())
 
 
-def test_compose_file_is_accepted_by_docker_compose():
-    """Docker Compose reads it, resolves it, and needs no daemon for that."""
-    program = tool("docker-compose")
-    done = run(program, "-f", str(NODE / "p100" / "compose.yaml"), "--profile", "app", "config", "--quiet")
+def test_compose_file_is_accepted_by_docker_compose(tmp_path):
+    """Docker Compose holds it against its own schema, which refuses a misspelt key, and needs no daemon for that."""
+    program, ours = tool("docker-compose"), NODE / "p100" / "compose.yaml"
+    done = run(program, "-f", str(ours), "--profile", "app", "config", "--quiet")
     assert done.returncode == 0, done.stderr
+    (tmp_path / "compose.yaml").write_text(ours.read_text().replace("shm_size:", "shm_sise:"))
+    refused = run(program, "-f", str(tmp_path / "compose.yaml"), "config", "--quiet")
+    assert refused.returncode != 0
+    assert "shm_sise" in refused.stderr
 
 
 def test_services_are_bound_to_loopback_unless_opened():
@@ -84,6 +88,14 @@ def test_services_are_bound_to_loopback_unless_opened():
     for name, service in compose()["services"].items():
         for port in service["ports"]:
             assert port.startswith("${LABS_BIND:-127.0.0.1}:"), (name, port)
+
+
+def test_every_container_reads_the_data_volume_that_the_lessons_fill():
+    """One folder, made by the data step, given to Jupyter as the lessons' cache, and seen by the containers."""
+    assert 'data="$HOME/data"' in (NODE / "bin" / "data.sh").read_text()
+    assert 'SERVING_LABS_CACHE="$HOME/data"' in (NODE / "bin" / "services.sh").read_text()
+    for service in compose()["services"].values():
+        assert "${LABS_HOME:-.}/data:/data:ro" in service["volumes"]
 
 
 def test_images_are_pinned_and_fit_pascal():
