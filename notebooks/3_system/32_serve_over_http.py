@@ -204,13 +204,13 @@ answer("s.http.ratio", ratio)
 check("s.http.ratio")
 
 # %% [markdown]
-# Nothing of this came from the model. The tutorial's app lets forty threads of Python start as many inferences at once,
-# and each of those asks for all processors: they spend their time in each other's way. The course's service gives each
-# processor one copy of the model in a process of its own, with one thread, and lets photos queue for them. Its
-# normalization is a table of 256 numbers a channel, to the same bits. It is still Python.
+# Nothing of this came from the model. The tutorial's app gives each request a thread of Python (of up to forty), so
+# sixteen inferences begin at once, and each asks for all processors: they spend their time in each other's way. The
+# course's service gives each processor one copy of the model in a process of its own, with one thread, and lets photos
+# queue for them. Its normalization is a table of 256 numbers a channel, to the same bits. It is still Python.
 #
 # Does your interval say otherwise? Then look at what else ran on this machine meanwhile. A busy system deals out its
-# processors by the thread, and forty threads get more turns than two. Measure again when it is quiet.
+# processors by the thread, and sixteen threads get more turns than two. Measure again when it is quiet.
 
 # %%
 best = rate_ratio(crowd, "http-best", "http-before").interval

@@ -24,6 +24,7 @@ def main(
         stop_at_end_of_input()
     # The server stops from another thread than the one that serves.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
+    typer.echo(f"GourmetGram: http://{host}:{server.port}")
     server.serve_forever()
 
 
