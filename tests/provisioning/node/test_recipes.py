@@ -77,10 +77,10 @@ def test_compose_file_is_accepted_by_docker_compose(tmp_path):
     program, ours = tool("docker-compose"), NODE / "p100" / "compose.yaml"
     done = run(program, "-f", str(ours), "--profile", "app", "config", "--quiet")
     assert done.returncode == 0, done.stderr
-    (tmp_path / "compose.yaml").write_text(ours.read_text().replace("shm_size:", "shm_sise:"))
+    (tmp_path / "compose.yaml").write_text(ours.read_text().replace("    ports:", "    prots:"))
     refused = run(program, "-f", str(tmp_path / "compose.yaml"), "config", "--quiet")
     assert refused.returncode != 0
-    assert "shm_sise" in refused.stderr
+    assert "prots" in refused.stderr
 
 
 def test_services_are_bound_to_loopback_unless_opened():
