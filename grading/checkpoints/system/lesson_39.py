@@ -113,4 +113,6 @@ def share(entries: list[dict]) -> Verdict:
         return failed("idle_s: at this idle time, one in a hundred finds it *warm*.", expected, yours)
     if not is_close(idle_s, right_s, within=0.01):
         return failed("idle_s: solve exp(-t / 60) = 0.01 for t.", expected, yours)
-    return passed("Half a minute leaves three in five in the cold; one in a hundred costs almost five minutes.", expected)
+    return passed(
+        "Half a minute leaves three in five in the cold; one in a hundred costs almost five minutes.", expected
+    )
