@@ -55,6 +55,7 @@ class Device:
         name: for people.
         rehearsed: whether this computer only plays it.
         address: its floating IP; empty where it has none.
+        here: whether this process runs on it.
         poll_s: seconds between two looks at a job.
         sleep: waits.
     """
@@ -66,6 +67,7 @@ class Device:
         *,
         rehearsed: bool = False,
         address: str = "",
+        here: bool = False,
         poll_s: float = 1.0,
         sleep: Callable[[float], None] = time.sleep,
     ):
@@ -73,6 +75,7 @@ class Device:
         self.name = name
         self.rehearsed = rehearsed
         self.address = address
+        self.here = here
         self._poll_s = poll_s
         self._sleep = sleep
 

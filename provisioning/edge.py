@@ -48,7 +48,7 @@ def open_device() -> Device:
         LeaseMissingError: there is none, and this is no rehearsal.
     """
     if on_the_device() and not lab.rehearsing():
-        return Device(HereShell(), "this device")
+        return Device(HereShell(), "this device", here=True)
     spec, name = load_spec("edge"), resource_name("edge")
     testbed = lab.open_testbed(spec.ladder[0].site)
     found = _running(testbed, name)

@@ -24,6 +24,8 @@ class Host(Protocol):
     address: str
     #: Whether this computer only plays it.
     rehearsed: bool
+    #: Whether this process runs on it.
+    here: bool
 
     def start(self, arguments: Sequence[str], *, name: str) -> str:
         """Start the device's Python as a job."""
@@ -65,16 +67,23 @@ def served_on(
         sleep: Waits.
 
     Raises:
-        DeviceNotReachedError: It did not start.
+        DeviceNotReachedError: It did not start, or the device has no address at which it could be asked.
     """
+    # Asked from the same computer, its port is a free one, and open to nobody else.
+    near = device.rehearsed or device.here
+    if not near and not device.address:
+        raise DeviceNotReachedError(
+            "the device has no floating IP, so nothing on it can be asked from here. Likely: it was taken away since "
+            "the container was made. Way out: run lesson 21 again, which binds a new one and keeps the container; then "
+            "open the device anew."
+        )
     stop(device, sleep=sleep)
-    # A rehearsed device is this computer: its port must be a free one, and open to nobody else.
-    where = ("127.0.0.1", "0") if device.rehearsed or not device.address else ("0.0.0.0", str(SERVICE_PORT))
+    where = ("127.0.0.1", "0") if near else ("0.0.0.0", str(SERVICE_PORT))
     words = ["-m", "labs.edge", "serve", f"workspace/models/{file}", "--about", _ABOUT, "--threads", str(threads)]
     device.start([*words, "--host", where[0], "--port", where[1]], name="service")
     try:
         about = json.loads(_wait_for(device, within_s, sleep))
-        host = "127.0.0.1" if where[0] == "127.0.0.1" else device.address
+        host = "127.0.0.1" if near else device.address
         yield Reached(f"http://{host}:{about['port']}", about)
     finally:
         stop(device, sleep=sleep)

@@ -1,0 +1,86 @@
+"""A service on a device is started, found and ended from here, or it is said why not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from labs.edge.client import DeviceNotReachedError
+from labs.edge.reaching import SERVICE_PORT, served_on
+
+
+class ToldDevice:
+    """A device whose service comes up, or does not, as the test says."""
+
+    def __init__(self, *, address: str = "", rehearsed: bool = False, here: bool = False, starts: bool = True) -> None:
+        self.address, self.rehearsed, self.here, self._starts = address, rehearsed, here, starts
+        self.started: list[list[str]] = []
+        self._up = False
+
+    def start(self, arguments: Sequence[str], *, name: str) -> str:
+        """Note the command."""
+        self.started.append(list(arguments))
+        self._up = self._starts
+        return name
+
+    def running(self, name: str) -> bool:
+        """Return whether it came up."""
+        return self._up
+
+    def exists(self, path: str) -> bool:
+        """Return whether it has said where it is."""
+        return self._up
+
+    def fetch(self, path: str) -> bytes:
+        """Return what it said."""
+        return json.dumps({"port": 4711, "token": "t"}).encode()
+
+    def remove(self, path: str) -> None:
+        """End it: without its file it goes."""
+        self._up = False
+
+
+def no_sleep(seconds: float) -> None:
+    """Wait for nobody."""
+
+
+@pytest.mark.parametrize(
+    ("device", "url", "host", "port"),
+    [
+        (ToldDevice(address="192.0.2.7"), "http://192.0.2.7:4711", "0.0.0.0", str(SERVICE_PORT)),
+        (ToldDevice(address="192.0.2.7", rehearsed=True), "http://127.0.0.1:4711", "127.0.0.1", "0"),
+        (ToldDevice(here=True), "http://127.0.0.1:4711", "127.0.0.1", "0"),
+    ],
+    ids=["a device", "in rehearsal", "the device's own Jupyter"],
+)
+def test_it_is_open_to_others_only_where_somebody_asks_from_elsewhere(device, url, host, port) -> None:
+    """And it is gone after the block."""
+    with served_on(device, "m.onnx", threads=4, sleep=no_sleep) as reached:
+        assert reached.url == url
+    (words,) = device.started
+    assert words[words.index("--host") + 1] == host
+    assert words[words.index("--port") + 1] == port
+    assert not device.running("service")
+
+
+def test_without_a_floating_ip_nothing_is_started_and_the_way_out_is_named() -> None:
+    """This computer's own loopback must not be asked in the device's place."""
+    device = ToldDevice()
+    with (
+        pytest.raises(DeviceNotReachedError, match=r"no floating IP.*Way out: run lesson 21 again"),
+        served_on(device, "m.onnx", threads=4, sleep=no_sleep),
+    ):
+        pass
+    assert device.started == []
+
+
+def test_a_service_that_does_not_start_says_what_to_look_at() -> None:
+    """Its file is missing, or its port is taken."""
+    device = ToldDevice(address="192.0.2.7", starts=False)
+    with (
+        pytest.raises(DeviceNotReachedError, match=rf"did not start.*port {SERVICE_PORT} is taken"),
+        served_on(device, "m.onnx", threads=4, sleep=no_sleep),
+    ):
+        pass
