@@ -20,9 +20,9 @@
 #
 # ## You need
 #
-# Lesson 23. 25 minutes, 10 after a rehearsal; the machine works for one of them. In rehearsal, and in the
-# device's own Jupyter, there is no network between you and the device: the last measurement goes over loopback then, and
-# shows the way, not the distance.
+# Lesson 23. 25 minutes, 10 after a rehearsal; the machine works for one of them. In rehearsal, and in the device's own
+# Jupyter, there is no network between you and the device: the last measurement goes over loopback then, and shows the
+# way, not the distance.
 
 # %%
 from provisioning import rehearsal
