@@ -117,6 +117,8 @@ def but(id: str, **changed: object) -> dict:
         ("s.batching.price", 50, "milliseconds"),
         ("s.batching.price", -0.05, "Turned around"),
         ("s.batching.worth", {"20": False, "100": True, "500": True}, "At 100 photos a second"),
+        ("s.batching.worth", {"500": True}, "the form that was asked for"),
+        ("s.batching.worth", {}, "the form that was asked for"),
         ("s.copies.scaling", {"2": 0.75, "4": 0.375}, "perfect scaling"),
         ("s.copies.scaling", {"2": 1 / 1.5, "4": 1.5}, "Turned around"),
         ("s.copies.slower", 1 / 3, "Turned around"),

@@ -11,6 +11,9 @@ from labs.results.format import milliseconds, times
 #: Seconds that a photo may wait for company, in the question about rates.
 DELAY_S = 0.005
 
+#: The rates in that question, in photos a second, as they are written down.
+_RATES = ("20", "100", "500")
+
 
 @prediction(
     "s.batching.gain_guess",
@@ -112,8 +115,8 @@ def worth(entries: list[dict]) -> Verdict:
     given = answer_to(entries, "s.batching.worth")
     if given is None:
         return unanswered()
-    for rate, found in given.items():
-        gap_s = 1 / float(rate)
+    for rate in _RATES:
+        found, gap_s = given[rate], 1 / float(rate)
         if is_number(found) or found is not (gap_s < DELAY_S):
             return failed(
                 f"At {rate} photos a second: how far apart are two of them, and how long may one wait?",
