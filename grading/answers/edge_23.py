@@ -18,7 +18,7 @@ answer("e.device.ratio", {"low": interval.low, "high": interval.high, "claim": c
 
 # %% checkpoint="e.device.tested"
 inside = "within" if guesses["edge-fp32"].allows(found.value.value) else "outside"
-answer("e.device.tested", inside if found.machine.architecture == "aarch64" else "not tested")
+answer("e.device.tested", inside if "Cortex-A76" in found.machine.cpu_model else "not tested")
 
 # %% checkpoint="e.device.loss"
 pictures = len(ledger().latest(kind="accuracy", option="edge-fp32").samples)

@@ -8,7 +8,7 @@ from labs import stats
 
 SECONDS = {"edge-fp32": 0.012, "edge-int8-dynamic": 0.03, "edge-int8-qdq": 0.0066, "edge-int8-s8s8": 0.006}
 LAPTOP = {"architecture": "x86_64", "testbed": {"site": "rehearsal"}}
-PI = {"architecture": "aarch64", "testbed": {}, "emulator": ""}
+PI = {"architecture": "aarch64", "cpu_model": "Cortex-A76, Raspberry Pi 5", "testbed": {}, "emulator": ""}
 COUNTED = {"macs": 300_000_000, "dense": 279_000_000}
 ESTIMATE = {
     "edge-fp32": {"low_s": 0.0106, "high_s": 0.0229},
@@ -99,10 +99,26 @@ def test_on_a_real_device_the_estimate_is_tested(entries, judge):
     assert not judge("e.device.tested", known.answered("e.device.tested", "outside")).ok
 
 
-def test_an_emulated_device_tests_nothing(entries, judge):
-    """Its architecture is the Pi's, and its times are nobody's."""
-    known = told(entries, {**PI, "emulator": "qemu-aarch64"})
+@pytest.mark.parametrize(
+    "machine",
+    [
+        {**PI, "emulator": "qemu-aarch64"},
+        {**PI, "cpu_model": "Cortex-A72, Raspberry Pi 4"},
+        {**LAPTOP, "architecture": "arm64", "cpu_model": "Apple M2"},
+    ],
+    ids=["emulated", "the older board", "an ARM laptop in rehearsal"],
+)
+def test_another_arm_core_does_not_test_the_estimate(entries, judge, machine):
+    """Its architecture is the Pi's, and its times are not."""
+    known = told(entries, machine)
     assert judge("e.device.tested", known.answered("e.device.tested", "not tested")).ok
+    assert not judge("e.device.tested", known.answered("e.device.tested", "within")).ok
+
+
+def test_an_arm_laptop_is_told_that_it_is_not_the_device(entries, judge):
+    """In rehearsal its figures are its own."""
+    known = told(entries, {**LAPTOP, "architecture": "arm64", "cpu_model": "Apple M2"})
+    assert "nothing about the Pi" in judge("e.device.ratio", known.answered("e.device.ratio", RATIO)).message
 
 
 @pytest.mark.parametrize(("id", "right"), [("e.device.ratio", RATIO), ("e.device.loss", LOSS), ("e.device.work", WORK)])

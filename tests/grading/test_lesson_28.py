@@ -9,17 +9,17 @@ PI = {"architecture": "aarch64", "testbed": {}}
 SIZE, CHOICE = 2_452_785, "edge-int8-s8s8"
 
 
-def told(entries, machine=PLAYED, *, examined="aa", size=SIZE):
+def told(entries, machine=PLAYED, *, examined="aa", size=SIZE, right=808):
     """Return a ledger with records from the device, and the same bytes examined here."""
-    for option, right, seconds, sha in (("edge-fp32", 812, 0.012, "ff"), (CHOICE, 808, 0.006, "aa")):
+    for option, known, seconds, sha in (("edge-fp32", 812, 0.012, "ff"), (CHOICE, 808, 0.006, "aa")):
         common = {"machine": machine, "model": {"sha256": sha}}
-        samples = [1] * right + [0] * (1000 - right)
+        samples = [1] * known + [0] * (1000 - known)
         predicted = {"predicted": [3] * 1000}
         entries.measured("size", option, [size], record_id=f"size {option}", **common)
         entries.measured("accuracy", option, samples, details=predicted, record_id=f"accuracy {option}", **common)
         entries.measured("latency", option, [seconds] * 5, record_id=f"latency {option}", **common)
-    for option, right, sha in (("budget-float", 812, "ff"), ("budget-choice", 808, examined)):
-        samples, model = [1] * right + [0] * (1000 - right), {"sha256": sha}
+    for option, known, sha in (("budget-float", 812, "ff"), ("budget-choice", right, examined)):
+        samples, model = [1] * known + [0] * (1000 - known), {"sha256": sha}
         entries.measured("size", option, [size], model=model)
         entries.measured("accuracy", option, samples, model=model, details={"predicted": [3] * 998 + [4, 5]})
     return entries.answered("e.choose.file", CHOICE)
@@ -104,11 +104,11 @@ def test_the_file_is_the_one_that_was_measured(entries, judge):
     assert "another hash" in judge("e.choose.file", told(type(entries)(), examined="bb")).message
 
 
-@pytest.mark.parametrize(("size", "lost"), [(2_600_000, 0.4), (8_918_386, 0.4)])
-def test_a_file_that_breaks_a_bar_earns_nothing_however_honest(entries, judge, size, lost):
-    """The bar is the product's, not the student's."""
-    honest = {"bytes_left": 2_500_000 - size, "points_lost": lost, "kept": False}
-    verdict = judge("e.choose.budget", told(entries, size=size).answered("e.choose.budget", honest))
+@pytest.mark.parametrize(("size", "right"), [(2_600_000, 808), (8_918_386, 808), (SIZE, 777)])
+def test_a_file_that_breaks_a_bar_earns_nothing_however_honest(entries, judge, size, right):
+    """The bar is the product's, not the student's: too many bytes, or 3.5 points as the older files lost."""
+    honest = {"bytes_left": 2_500_000 - size, "points_lost": (812 - right) / 10, "kept": False}
+    verdict = judge("e.choose.budget", told(entries, size=size, right=right).answered("e.choose.budget", honest))
     assert not verdict.ok
     assert "breaks a bar" in verdict.message
 

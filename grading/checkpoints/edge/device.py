@@ -21,9 +21,20 @@ def on_arm(found: dict | None) -> bool:
     return machine.get("architecture") in ("aarch64", "arm64") and not machine.get("emulator")
 
 
+def on_the_estimated_core(found: dict | None) -> bool:
+    """Return whether a record comes from the core that the estimate is about: another ARM core cannot test it."""
+    machine = (found or {}).get("machine") or {}
+    return "Cortex-A76" in str(machine.get("cpu_model", "")) and not machine.get("emulator")
+
+
 def rehearsed(record: dict | None) -> bool:
     """Return whether a record was made in a rehearsal."""
     return (((record or {}).get("machine") or {}).get("testbed") or {}).get("site") == "rehearsal"
+
+
+def where_of(record: dict) -> str:
+    """Return 'device' for a record from an ARM processor that is really there and no laptop's, else 'rehearsal'."""
+    return "device" if on_arm(record) and not rehearsed(record) else "rehearsal"
 
 
 def right_of(entries: list[dict], option: str) -> list[float] | None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, blocks, newest_run, on_arm, points_lost
+from grading.checkpoints.edge.device import (
+    BASELINE,
+    NOT_MEASURED,
+    blocks,
+    newest_run,
+    on_the_estimated_core,
+    points_lost,
+    where_of,
+)
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest, percentile
 from labs import stats
 from labs.results.format import milliseconds, percent
@@ -109,7 +117,9 @@ def ratio(entries: list[dict]) -> Verdict:
     claim = "cannot tell" if 1 in interval else "INT8 is faster" if interval.high < 1 else "INT8 is slower"
     if given["claim"] != claim:
         return failed("The interval is right. Which side of it does 1 lie on?", claim, str(given["claim"]))
-    where = "" if on_arm(run[BASELINE]) else " It is this computer's answer, and says nothing about the Pi."
+    where = (
+        "" if where_of(run[BASELINE]) == "device" else " It is this computer's answer, and says nothing about the Pi."
+    )
     return passed(f"That is what this run can say.{where}", f"{expected}: {claim}", yours)
 
 
@@ -120,7 +130,7 @@ def ratio(entries: list[dict]) -> Verdict:
     hint="An estimate for a Cortex-A76 can only be tested on one: look at the record's machine.",
 )
 def tested(entries: list[dict]) -> Verdict:
-    """Judge the word against the record's processor, and on an ARM core against the error bars."""
+    """Judge the word against the record's processor, and on the estimate's core against the error bars."""
     given, seen = answer_to(entries, "e.device.tested"), last_seen(entries, "edge.estimate")
     record = latest(entries, kind="latency", option=BASELINE, batch_size=1)
     if given is None:
@@ -131,14 +141,16 @@ def tested(entries: list[dict]) -> Verdict:
     shown = f"{milliseconds(bars['low_s'])} to {milliseconds(bars['high_s'])}; measured {milliseconds(median_s)}"
     if given not in ("within", "outside", "not tested"):
         return failed("Choose one of the three.", shown, str(given))
-    if not on_arm(record):
+    if not on_the_estimated_core(record):
         if given == "not tested":
             return passed("Right: another processor was measured, wherever its figure happens to fall.", shown, given)
-        return failed("The record's machine is no ARM core, so the estimate has not been tested at all.", shown, given)
+        return failed(
+            "The record's machine is no Cortex-A76, so the estimate has not been tested at all.", shown, given
+        )
     expected = "within" if bars["low_s"] <= median_s <= bars["high_s"] else "outside"
     if given == expected:
         return passed("Now you know more than before, whichever it is.", shown, given)
-    return failed("This was measured on an ARM core: compare it with the two ends.", shown, given)
+    return failed("This was measured on a Cortex-A76: compare it with the two ends.", shown, given)
 
 
 @checkpoint(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
-from grading.checkpoints.edge.device import DEVICE_BYTES, DEVICE_S, on_arm, points_lost, rehearsed
+from grading.checkpoints.edge.device import DEVICE_BYTES, DEVICE_S, points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
 from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
 from labs.results.format import megabytes, milliseconds
@@ -13,11 +13,6 @@ _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my
 
 #: Kinds of record from the device that a choice has to rest on.
 _NEEDED = ("accuracy", "size", "latency")
-
-
-def where_of(record: dict) -> str:
-    """Return 'device' for a record from an ARM processor that is really there, else 'rehearsal'."""
-    return "device" if on_arm(record) and not rehearsed(record) else "rehearsal"
 
 
 @checkpoint(
