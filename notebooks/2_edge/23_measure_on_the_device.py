@@ -129,8 +129,8 @@ for one in guesses.values():
     print(one, {kind: f"{share:.0%}" for kind, share in one.shares.items()})
 
 # %% [markdown]
-# Is the method any good? Others have published one figure for this network on the Pi's older brother, a Raspberry Pi 4.
-# The same method, fed with that board's data, has to allow it:
+# Is the method any good? Others have published two figures for this network on the Pi's older brother, a Raspberry
+# Pi 4, with another library. The same method, fed with that board's data, has to allow both:
 
 # %%
 from labs.edge.boards import BOARDS

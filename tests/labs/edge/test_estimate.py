@@ -122,7 +122,7 @@ def test_more_threads_and_fewer_bits_help_and_the_older_board_is_slower(mobilene
     assert slower > estimate(mobilenet, precision="fp32").latency_s.value
 
 
-@pytest.mark.parametrize("landmark", LANDMARKS, ids=lambda one: one.board)
+@pytest.mark.parametrize("landmark", LANDMARKS, ids=lambda one: f"{one.board}, {one.precision}")
 def test_the_method_allows_what_others_have_published(mobilenet: Work, landmark) -> None:
     """The same network on another board, by another library: a method that excluded it would be too sure of itself."""
     found = estimate(mobilenet, precision=landmark.precision, threads=landmark.threads, board=BOARDS[landmark.board])
