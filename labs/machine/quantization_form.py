@@ -31,7 +31,7 @@ class QuantizationForm:
 _REASONS = {
     "tensorrt": "TensorRT reads QDQ only and wants both sides signed and symmetric; its INT8 units are on the GPU.",
     "sdot": (
-        "ARM's dot product instructions (SDOT) multiply signed by signed bytes, four products at a time, so S8S8 needs "
+        "ARM's dot product instructions (SDOT) multiply signed by signed bytes, sixteen at a time, so S8S8 needs "
         "no conversion."
     ),
     "i8mm": (
