@@ -6,7 +6,7 @@ import csv
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
 from provisioning.context import pick_lease
@@ -91,7 +91,13 @@ def assign(
         rung: the kind of machine.
         resources: machines with their bookings.
         slots: beginnings of the blocks, full hours with time zone, that the instructor allows.
+
+    Raises:
+        ValueError: a slot does not begin on the hour (of UTC: zones with a half hour meet the same grid).
     """
+    for start in slots:
+        if (utc := start.astimezone(UTC)) != utc.replace(minute=0, second=0, microsecond=0):
+            raise ValueError(f"{start:%d %b %H:%M %Z} is {utc:%H:%M} UTC, and blocks begin on the hour")
     usable = [resource for resource in resources if resource.reservable]
     seats = [
         Block(rung, resource.name, start, block_end(start, spec.hours, rung.end_minute))

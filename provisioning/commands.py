@@ -7,27 +7,27 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import typer
 
 from provisioning import lab
 from provisioning.booking import calendar_file, reservation_code
 from provisioning.capacity import assign, read_roster, reserve_all, watch, watch_table
-from provisioning.clock import MachineClock
 from provisioning.errors import ProvisioningError
 from provisioning.planner import HORIZON, Proposal, Wish, calendars_of, propose, table
 from provisioning.progress import Progress
+from provisioning.rehearsal.drills import site_clock
 from provisioning.spec import PARTS, Part, load_spec, owner_name, resource_name
 from provisioning.sweep import survey
 from provisioning.sweep import sweep as sweep_site
 from provisioning.sweep import table as sweep_table
+from provisioning.zones import find_zone
 
 app = typer.Typer(no_args_is_help=True)
 classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: make its leases, see who is where.")
 
 _PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
-_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; this computer's when left out.")
+_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
 
 
@@ -41,15 +41,11 @@ def _plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _zone(name: str | None):
-    return ZoneInfo(name) if name else datetime.now().astimezone().tzinfo
-
-
 def _proposal(part: Part, days: float, zone: str | None) -> Proposal:
-    now = MachineClock().now()
+    now = site_clock().now()
     spec = load_spec(part)
     calendars, unread = calendars_of(spec, lab.open_testbed)
-    return propose(spec, calendars, Wish(now, now + timedelta(days=days), _zone(zone)), unread)
+    return propose(spec, calendars, Wish(now, now + timedelta(days=days), find_zone(zone)), unread)
 
 
 @app.command()
@@ -68,7 +64,7 @@ def plan(
         if best and code:
             typer.echo("\n" + reservation_code(best, name))
         if best and ics:
-            ics.write_bytes(calendar_file(proposal.spec, best, name, MachineClock().now()))
+            ics.write_bytes(calendar_file(proposal.spec, best, name, site_clock().now()))
             typer.echo(f"{ics} written")
 
 
@@ -91,7 +87,8 @@ def reserve(
         block = blocks[number - 1]
         testbed = lab.open_testbed(block.rung.site)
         lease = lab.reserve(testbed, proposal.spec.part, block.rung, block.start, block.end, block.resource)
-        typer.echo(f"{lease.name} is {lease.status} on {block.resource} at {testbed.site}, {block.local(_zone(zone))}")
+        when = block.local(find_zone(zone))
+        typer.echo(f"{lease.name} is {lease.status} on {block.resource} at {testbed.site}, {when}")
 
 
 @app.command()
@@ -136,7 +133,7 @@ def sweep(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
 ) -> None:
     """List what the labs left at all sites, with its age."""
-    now = MachineClock().now()
+    now = site_clock().now()
     found = []
     with _plain_errors():
         for site in _sites(PARTS):
@@ -169,7 +166,7 @@ def reserve_class(
 ) -> None:
     """Reserve one block for each student of a roster; run it again to fill the gaps."""
     with _plain_errors():
-        spec, local = load_spec(part), _zone(zone)  # type: ignore[arg-type]
+        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
         rung = spec.rung(site) if site else spec.ladder[0]
         testbed = lab.open_testbed(rung.site)
         resources = testbed.resources(rung.resource, rung.type)
@@ -194,4 +191,4 @@ def watch_class(
         spec = load_spec(part)  # type: ignore[arg-type]
         testbed = lab.open_testbed(site or spec.ladder[0].site)
         rows = watch(testbed, spec.part, read_roster(roster))
-        typer.echo(watch_table(rows, MachineClock().now(), _zone(zone)))
+        typer.echo(watch_table(rows, site_clock().now(), find_zone(zone)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import platform
 import subprocess
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
 from provisioning.device import Device
 from provisioning.errors import LeaseMissingError
+from provisioning.rehearsal.drills import site_clock
 from provisioning.spec import load_spec, resource_name
 from provisioning.testbed import Completed, LineSink, Machine, Testbed
 
@@ -73,5 +74,5 @@ def _running(testbed: Testbed, name: str) -> Machine | None:
 def _bring_up(testbed: Testbed) -> None:
     spec = load_spec("edge")
     rung, hours = spec.ladder[0], timedelta(hours=spec.hours)
-    lab.reserve(testbed, "edge", rung, None, datetime.now(UTC) + hours, None)
+    lab.reserve(testbed, "edge", rung, None, site_clock().now() + hours, None)
     lab.prepare("edge", rung, testbed=testbed).finish()

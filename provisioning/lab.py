@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
-from provisioning.clock import MachineClock
 from provisioning.context import Settings, pick_lease
 from provisioning.errors import LeaseMissingError, ProvisioningError
 from provisioning.release import release
@@ -130,11 +129,13 @@ def prepare(
         expose: open Jupyter's port instead of the SSH tunnel.
         state_folder: where the record is kept.
     """
+    from provisioning.rehearsal.drills import site_clock  # which imports this module
+
     spec = load_spec(part)
     rung = rung or spec.ladder[0]
     name = name or resource_name(part)
     settings = Settings(
-        spec, rung, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=MachineClock()
+        spec, rung, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
     )
     testbed = testbed or open_testbed(rung.site)
     return Run(steps_for(spec, rung), settings, testbed, StateFile.for_name(name, state_folder))

@@ -1,0 +1,69 @@
+"""What a terminal can do, on a calendar that was moved: from the plan to the sweep. Arguments: user, course."""
+
+import functools
+import json
+import sys
+import tempfile
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from typer.testing import CliRunner
+
+from provisioning import lab
+from provisioning.__main__ import app
+from provisioning.edge import open_device
+from provisioning.rehearsal import drills
+from provisioning.spec import resource_name
+
+user, course = sys.argv[1], Path(sys.argv[2])
+lab.prepare = functools.partial(lab.prepare, materials=course)
+folder = Path(tempfile.mkdtemp())
+found = {}
+
+
+def run(name, *words):
+    """Keep a command's exit code and what it printed."""
+    done = CliRunner().invoke(app, list(words))
+    found[name] = [done.exit_code, done.output]
+
+
+# A rehearsal whose calendar is hours ahead of this computer's, as it is after a lesson has moved it.
+found["now"] = drills.advance(timedelta(hours=30)).isoformat()
+run("plan", "plan", "model", "--zone", "America/Chicago", "--code", "--ics", str(folder / "block.ics"))
+found["ics"] = (folder / "block.ics").read_bytes()[:15].decode()
+run("kept zone", "plan", "edge", "--zone", "Asia/Kolkata")
+run("no such zone", "plan", "edge", "--zone", "Mars/Olympus")
+run("no such part", "plan", "modle")
+run("up without a lease", "up", "edge")
+
+run("reserve", "reserve", "edge", "--zone", "UTC")
+run("reserve again", "reserve", "edge", "--number", "2", "--zone", "UTC")
+(lease,) = [each for each in lab.open_testbed("CHI@Edge").leases() if each.name == resource_name("edge")]
+drills.advance_to(lease.start)
+run("up", "up", "edge")
+run("up again", "up", "edge")
+run("sweep mine", "sweep", "--mine")
+run("release", "release", "edge")
+run("sweep after", "sweep", "--mine")
+
+# A lesson of part 2 that finds no device brings one up by itself, on the same calendar.
+found["device"] = str(open_device())
+run("release device", "release", "edge")
+
+roster = folder / "roster.csv"
+roster.write_text("name,netid\nAda,ada\nBob,bob\n")
+first = drills.site_clock().now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
+slot = ["--slot", f"{first:%Y-%m-%dT%H:%M:%S}", "--zone", "UTC"]
+run("half past", "class", "reserve", "model", str(roster), "--slot", f"{first:%Y-%m-%dT%H}:30:00", "--zone", "UTC")
+run("dry run", "class", "reserve", "model", str(roster), *slot, "--dry-run")
+found["after dry run"] = len([x for x in lab.open_testbed("CHI@TACC").leases() if x.name.startswith("serve-model")])
+run("class", "class", "reserve", "model", str(roster), *slot)
+run("class again", "class", "reserve", "model", str(roster), *slot)
+run("watch before", "class", "watch", "model", str(roster), "--zone", "UTC")
+drills.advance_to(first + timedelta(hours=1))
+run("watch", "class", "watch", "model", str(roster), "--zone", "UTC")
+run("sweep class", "sweep")
+run("sweep delete", "sweep", "--delete")
+run("sweep at the end", "sweep")
+found["block"] = [lease.start.isoformat(), datetime.fromisoformat(found["now"]).isoformat()]
+print("RESULT " + json.dumps(found))
