@@ -151,8 +151,9 @@ answer("m.measure.accuracy_interval", ...)
 check("m.measure.accuracy_interval")
 
 # %% [markdown]
-# That takes every picture for a new question. Here several show the same drawing, and who fails at one of them often
-# fails at the others, so the true interval is wider: the [model card](../../assets/models/README.md) has it, too.
+# This interval takes every picture for a new question. Here several pictures show the same drawing, and a model that
+# fails at one of them often fails at the others: the true interval is wider. The
+# [model card](../../assets/models/README.md) gives it, too.
 #
 # In lesson 14c you may lose one point of accuracy at most. Could you even see one point? Yes, if both models are shown
 # *the same* pictures and you count those where they differ. That is how it will be done.
