@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from labs.machine.arm import FEATURES, has, is_arm
 from labs.machine.fingerprint import Fingerprint, fingerprint
 from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
+from labs.machine.nvidia_wheels import ELSEWHERE, OLDEST_GLIBC, unfit
 from labs.machine.quantization_form import quantization_form
 from labs.machine.surroundings import Surroundings, surroundings
 
@@ -61,7 +62,7 @@ LESSON_NEEDS: dict[str, tuple[str, ...]] = {
     "16": ("memory", "fast INT8", "OpenVINO provider"),
     "23": ("an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"),
     "32": ("memory", "fast INT8", "CUDA provider"),
-    "33": ("memory", "Triton", "CUDA provider"),
+    "33": ("memory", "Triton", "perf_analyzer", "CUDA provider"),
     "34": ("memory", "Triton", "CUDA provider"),
     "35": ("memory", "Triton", "CUDA provider"),
     "36": ("memory", "Triton", "CUDA provider"),
@@ -89,7 +90,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
-        _triton(machine, around),
+        *_triton(machine, around),
         *_nvidia(machine),
         _migraphx(around),
     )
@@ -204,16 +205,11 @@ def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
     )
 
 
-def _triton(machine: Fingerprint, around: Surroundings) -> Capability:
-    fits = around.system == "Linux" and machine.architecture == "x86_64"
-    return Capability(
-        "Triton",
-        fits,
-        "x86-64 Linux runs NVIDIA's server from a wheel, with GPUs and without"
-        if fits
-        else f"NVIDIA's wheel has no server for {around.system} on {machine.architecture}",
-        "NVIDIA's container where Docker runs x86-64 (provisioning/node/p100/compose.yaml), or x86-64 Linux",
-    )
+def _triton(machine: Fingerprint, around: Surroundings) -> Iterable[Capability]:
+    for name in OLDEST_GLIBC:
+        problem = unfit(name, machine.architecture, around)
+        fits = "x86-64 Linux runs it from NVIDIA's wheel, with GPUs and without"
+        yield Capability(name, not problem, problem or fits, ELSEWHERE)
 
 
 def _nvidia(machine: Fingerprint) -> Iterable[Capability]:

@@ -20,6 +20,8 @@ class Surroundings:
     free_disk_bytes: int
     #: Whether AMD's compute driver and ROCm with MIGraphX are there.
     has_migraphx: bool
+    #: Version of the GNU C library; (0, 0) where the system has another one.
+    glibc: tuple[int, int]
 
 
 def surroundings() -> Surroundings:
@@ -28,9 +30,11 @@ def surroundings() -> Surroundings:
 
     cache = cache_dir().absolute()
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    name, version = platform.libc_ver()
     return Surroundings(
         system=platform.system(),
         cpp_compiler=shutil.which("g++") or shutil.which("clang++") or "",
         free_disk_bytes=shutil.disk_usage(existing).free,
         has_migraphx=Path("/dev/kfd").exists() and any(Path("/opt").glob("rocm*/lib/libmigraphx*")),
+        glibc=tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else (0, 0),
     )

@@ -15,10 +15,11 @@ from labs.machine.capability import (
     capability_text,
     for_lesson,
 )
+from labs.machine.nvidia_wheels import OLDEST_GLIBC
 from labs.machine.quantization_form import quantization_form
 from labs.machine.surroundings import Surroundings, surroundings
 
-AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False)
+AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
 
 
 def machine(*flags: str, architecture: str = "x86_64", gpus: tuple[Gpu, ...] = (), **changes: object) -> Fingerprint:
@@ -125,9 +126,7 @@ def test_raspberry_pi_has_no_openvino_wheel() -> None:
 
 def test_missing_compiler_memory_and_disk_are_said() -> None:
     """A bare container: no compiler, 1 GiB, a full disk."""
-    found = judged(
-        machine("avx2", memory_bytes=2**30), Surroundings("Linux", "", free_disk_bytes=10**9, has_migraphx=False)
-    )
+    found = judged(machine("avx2", memory_bytes=2**30), replace(AROUND, cpp_compiler="", free_disk_bytes=10**9))
     assert [found[name].available for name in ("C++ compiler", "memory", "disk")] == [False, False, False]
     assert "1.0 GiB" in found["memory"].reason
     assert "SERVING_LABS_CACHE" in found["disk"].alternative
@@ -175,3 +174,20 @@ def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path)
     compiler.write_text("#!/bin/sh\n")
     compiler.chmod(0o755)
     assert surroundings().cpp_compiler == str(compiler)
+
+
+def test_an_older_linux_has_triton_without_its_load_generator() -> None:
+    """Ubuntu 22.04 has glibc 2.35: the server's wheel runs, perf_analyzer's does not, and both numbers are told."""
+    found = judged(XEON, replace(AROUND, glibc=(2, 35)))
+    assert found["Triton"].available
+    assert not found["perf_analyzer"].available
+    assert "needs glibc 2.38, and this system has 2.35" in found["perf_analyzer"].reason
+    assert "Ubuntu 24.04" in found["perf_analyzer"].alternative
+    assert not judged(XEON, replace(AROUND, glibc=(0, 0)))["Triton"].available
+
+
+def test_the_gate_and_the_launcher_agree_on_the_c_library() -> None:
+    """What the first cell allows does not fail in the third."""
+    from labs.serve.triton.environment import OLDEST_GLIBC as WHEELS
+
+    assert list(OLDEST_GLIBC.values()) == list(WHEELS.values())
