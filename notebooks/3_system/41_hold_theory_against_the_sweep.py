@@ -37,9 +37,9 @@ from labs.machine import fingerprint
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
-from labs.serve.triton.settings import DynamicBatching
 
 # %%
+from labs.serve.triton.settings import DynamicBatching
 from labs.widgets.batch_histogram import batch_histogram
 from labs.widgets.latency_curve import latency_curve
 from labs.widgets.live_load import live_load
