@@ -32,7 +32,8 @@ class ModelRepository:
             if missing:
                 raise FileNotFoundError(f"{model.name} needs {missing[0]}: run the lesson that makes it first")
             target = self.folder / model.name
-            shutil.rmtree(target, ignore_errors=True)
+            if target.exists():
+                shutil.rmtree(target)
             # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
             (target / VERSION).mkdir(parents=True)
             for place, source in model.files.items():
