@@ -41,7 +41,7 @@ class Interval:
 class Ratio:
     """How much larger one set of samples is than another, measured side by side."""
 
-    #: Ratio of the medians, numerator over denominator, with its bootstrap interval.
+    #: Ratio of the medians, numerator over denominator, averaged over the blocks, with its bootstrap interval.
     interval: Interval
     #: Smallest relative difference (0.02 = 2 %) that this run would have found four times in five.
     minimum_detectable_effect: float
@@ -113,8 +113,9 @@ def ratio_of_medians(
 ) -> Ratio:
     """Return how many times larger one option's median is than the other's, from interleaved blocks.
 
-    Whole blocks are resampled in pairs: neighbouring samples are alike (the machine's clock drifts), and a pair of
-    blocks that ran next to each other saw the same machine.
+    The ratio is taken in each pair of blocks and averaged over the pairs (as logarithms, so that A over B and B over A
+    agree). Whole pairs are resampled: neighbouring samples are alike (the machine's clock drifts), and a pair of blocks
+    that ran next to each other saw the same machine.
 
     Args:
         numerator: Blocks of samples of one option, in the order in which they ran.

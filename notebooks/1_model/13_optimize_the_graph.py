@@ -239,8 +239,8 @@ check("m.graph.twins")
 # which of them removed more nodes? Does the time follow?
 
 # %% checkpoint="m.graph.steps"
-# The ratio of the medians for each step, and which step saves more: "extended", "all", or "cannot tell" where the two
-# intervals overlap.
+# The ratio of each step (the `value` of its interval), and which step saves more: "extended", "all", or "cannot tell"
+# where the two intervals overlap.
 steps = {"extended": ..., "all": ..., "larger": ...}
 answer("m.graph.steps", steps)
 
