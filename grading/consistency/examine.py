@@ -28,6 +28,7 @@ RULES: tuple[Rule, ...] = (
     files.accuracy_adds_up,
     machines.one_machine_a_run,
     machines.one_machine_a_part,
+    machines.class_fits_the_part,
     machines.fingerprint_adds_up,
     loads.load_hangs_together,
     loads.server_agrees,

@@ -42,10 +42,35 @@ def one_machine_a_run(records: list[dict]) -> Iterator[Finding]:
             yield impossible("run-on-two-machines", message, record)
 
 
+def class_fits_the_part(records: list[dict]) -> Iterator[Finding]:
+    """Yield times that were taken on the wrong machine: part 2's elsewhere than on its device, others on a device.
+
+    A rehearsal's machine is whatever computer there is, and says that it is one.
+    """
+    told: set[tuple[str, bool]] = set()
+    for record in records:
+        machine, edge = record["machine"], record["option"].startswith("edge-")
+        if record["kind"] not in _TIMED or machine["testbed"].get("site") == "rehearsal":
+            continue
+        key = (machine["machine_id"], edge)
+        if edge != (machine_class(record) == "Raspberry Pi 5") and key not in told:
+            told.add(key)
+            wanted = "a Raspberry Pi 5, or its rehearsal" if edge else "a server, or a computer that plays one"
+            message = f"The {named(record)} comes from {machine['cpu_model']}; its part measures on {wanted}."
+            yield flag("machine-not-the-parts", message, record)
+
+
+#: Kinds whose samples are times.
+_TIMED = ("latency", "throughput", "load", "load_time", "first_prediction")
+
+
 def one_machine_a_part(records: list[dict]) -> Iterator[Finding]:
-    """Yield one finding when latencies come from several machines of one class."""
+    """Yield one finding when latencies come from several machines of one class.
+
+    A device that is played by the student's own computer is a class of its own: both belong to one honest ledger.
+    """
     machines = {r["machine"]["machine_id"]: r for r in records if r["kind"] in ("latency", "throughput")}
-    classes = [machine_class(record) for record in machines.values()]
+    classes = [(machine_class(one), one["machine"]["testbed"].get("site") == "rehearsal") for one in machines.values()]
     if len(classes) > len(set(classes)):
         names = "; ".join(sorted({record["machine"]["cpu_model"] for record in machines.values()}))
         message = f"The records come from {len(machines)} machines ({names}); their milliseconds cannot be compared."

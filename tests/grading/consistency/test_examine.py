@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from grading.consistency import Examined, examine
+from labs.machine import Fingerprint
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
 
@@ -147,6 +148,41 @@ def test_what_is_unlikely_is_flagged_and_costs_nothing(spoil, rule: str, edit, w
     assert rule in {one.rule for one in found.flags}
     assert found.contradictions == ()
     assert record in found.kept
+
+
+def test_a_rehearsed_device_is_no_oddity(spoil):
+    """It takes few samples, and is played by the computer that part 1 was measured on: one honest ledger holds both."""
+
+    def rehearse(record: dict, entries: list[dict]) -> None:
+        machine = {**record["machine"], "testbed": {"site": "rehearsal", "node": "rehearsed machine"}, "cpu_count": 1}
+        machine["machine_id"] = Fingerprint.from_json(machine).machine_id
+        later_s = 86_400.0
+        samples = record["samples"][:40]
+        clocks = {"monotonic_start_s": record["monotonic_start_s"] + later_s}
+        clocks["monotonic_end_s"] = clocks["monotonic_start_s"] + 1.01 * sum(samples)
+        about = {"option": "edge-fp32", "record_id": "e" * 32, "samples": samples, "machine": machine}
+        entries.append({**copy.deepcopy(record), **about, **clocks, "started_at": "2030-01-01T00:00:00+00:00"})
+
+    found, _ = spoil(rehearse, **LATENCY)
+    assert found.all == ()
+
+
+@pytest.mark.parametrize(
+    ("option", "cpu_model"), [("edge-fp32", "AMD EPYC 7763"), ("torch-eager", "Cortex-A76, Raspberry Pi 5")]
+)
+def test_a_machine_of_another_part_is_flagged(spoil, option: str, cpu_model: str):
+    """A device's time from a server, and a server's from a device: a person asks how that came about."""
+
+    def elsewhere(record: dict, entries: list[dict]) -> None:
+        for entry in entries:
+            if entry.get("kind") == "latency" and entry["option"] == "torch-eager":
+                entry["option"] = option
+                entry["machine"] = {**entry["machine"], "cpu_model": cpu_model}
+
+    found, _ = spoil(elsewhere, **LATENCY)
+    (told,) = [one for one in found.flags if one.rule == "machine-not-the-parts"]
+    assert cpu_model in told.message
+    assert found.contradictions == ()
 
 
 def test_a_scaled_record_of_a_comparison_still_fits_and_is_nobodys_proof(spoil):
