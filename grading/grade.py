@@ -25,7 +25,7 @@ from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
 from grading.rebuild.run import run_again
 from grading.result.public import Row, public_rows
-from grading.result.result import Result
+from grading.result.result import Result, sampled_as
 from grading.sandbox import abilities
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
@@ -116,7 +116,7 @@ def judge_public(work: _Work) -> None:
 
 def measure(work: _Work) -> None:
     """Measure the models again that the evidence rests on."""
-    wanted = wanted_models(work.examined.kept)
+    wanted = wanted_models(work.examined.kept, work.part)
     models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
     if not work.setup.measure or not models:
         return
@@ -171,9 +171,9 @@ def _secrets(work: _Work) -> tuple[Path, ...]:
 def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:
     records = [entry for entry in work.examined.kept if entry.get("type") == "measurement"]
     samples = {
-        f"{record['option']} × {record['batch_size']}": record["samples"][:_KEPT_SAMPLES]
+        sampled_as(record): record["samples"][:_KEPT_SAMPLES]
         for record in records
-        if record["kind"] == "latency"
+        if record["kind"] in ("latency", "load")
     }
     return Result(
         student=student,

@@ -56,6 +56,7 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
     (given,) = session.get_inputs()
     if given.type != "tensor(float)" or len(given.shape) != 4:
         raise ValueError(f"its input is {given.type} of shape {given.shape}, not a batch of pictures")
+    pixels = _at(pixels, given.shape[2])
     size = given.shape[0] if isinstance(given.shape[0], int) else _BATCH
     predicted: list[int] = []
     for begin in range(0, len(pixels), max(1, min(size, _BATCH))):
@@ -66,6 +67,18 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
             raise ValueError(f"its output has shape {logits.shape}, not 11 finite numbers a picture")
         predicted += [int(label) for label in logits.argmax(1)]
     return predicted
+
+
+def _at(pixels: np.ndarray, side_px: object) -> np.ndarray:
+    """Return the pictures in the size that a model takes: part 2 makes models of fewer pixels."""
+    if not isinstance(side_px, int) or side_px == pixels.shape[1]:
+        return pixels
+    if not 32 <= side_px < pixels.shape[1]:
+        raise ValueError(f"it takes pictures of {side_px} pixels; the course's have {pixels.shape[1]} at most")
+    from PIL import Image
+
+    size = (side_px, side_px)
+    return np.stack([np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BILINEAR)) for one in pixels])
 
 
 def _tensors(path: Path) -> dict:

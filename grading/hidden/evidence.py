@@ -35,20 +35,24 @@ class Evidence:
     reruns: Mapping[str, Rerun] = field(default_factory=dict)
 
 
-def choice(entries: list[dict]) -> str | None:
-    """Return the option that the recommendation of part 1 chooses, or None."""
-    given = answer_to(entries, "m.choose.recommendation")
+#: The recommendation at the end of each part that has one: it names the option whose file is measured again.
+RECOMMENDATION = {1: "m.choose.recommendation", 2: "e.choose.recommendation"}
+
+
+def choice(entries: list[dict], part: int) -> str | None:
+    """Return the option that the recommendation of a part chooses, or None."""
+    given = answer_to(entries, RECOMMENDATION.get(part, ""))
     chosen = given.get("choice") if isinstance(given, dict) else None
     return chosen if isinstance(chosen, str) else None
 
 
-def wanted_models(entries: list[dict]) -> list[str]:
+def wanted_models(entries: list[dict], part: int) -> list[str]:
     """Return the sha256s of the models that are worth measuring again, the most important first.
 
-    The file of the recommended option, and the smallest one that an accuracy record names.
+    The file of the recommended option, and in part 1 the smallest one that an accuracy record names.
     """
     named = [entry for entry in entries if entry.get("type") == "measurement" and entry.get("kind") == "accuracy"]
-    record = latest(entries, kind="accuracy", option=choice(entries))
-    smallest = min(named, key=lambda entry: entry["model"]["size_bytes"], default=None)
+    record = latest(entries, kind="accuracy", option=choice(entries, part)) if part in RECOMMENDATION else None
+    smallest = min(named, key=lambda entry: entry["model"]["size_bytes"], default=None) if part == 1 else None
     found = [one["model"]["sha256"] for one in (record, smallest) if one is not None]
     return list(dict.fromkeys(found))

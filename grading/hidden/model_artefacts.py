@@ -1,5 +1,5 @@
-"""Part 1, its artefact: the file behind the recommendation is there, is the one that was measured, and does what it
-claims.
+"""The artefact of parts 1 and 2: the file behind the recommendation is there, is the one that was measured, and does
+what it claims.
 
 This is the strongest evidence that a grader without the student's machine can have: the file itself, run again.
 """
@@ -7,11 +7,13 @@ This is the strongest evidence that a grader without the student's machine can h
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 from grading.artefacts.inspect import Facts
 from grading.checkpoints import Verdict, failed, passed
 from grading.checkpoints.evidence import accuracy, latest
-from grading.hidden.evidence import Evidence, choice
+from grading.hidden.evidence import RECOMMENDATION, Evidence, choice
 from grading.hidden.registry import HiddenCheckpoint
 from labs.results.format import megabytes, percent
 
@@ -30,14 +32,9 @@ _HARDER = 0.03
 _SMALL_BYTES = 5_000_000
 
 
-def _record(evidence: Evidence) -> dict | None:
-    """Return the accuracy record of the recommended option."""
-    return latest(evidence.entries, kind="accuracy", option=choice(evidence.entries))
-
-
-def _measured(evidence: Evidence) -> tuple[dict, Facts] | str:
-    """Return the record and the facts of its file, or a sentence on why they are not there."""
-    record = _record(evidence)
+def _measured(evidence: Evidence, part: int) -> tuple[dict, Facts] | str:
+    """Return the recommended option's accuracy record and the facts of its file, or why they are not there."""
+    record = latest(evidence.entries, kind="accuracy", option=choice(evidence.entries, part))
     if record is None:
         return "There is no accuracy record of the option that you recommend."
     facts = evidence.facts.get(record["model"]["sha256"])
@@ -48,9 +45,9 @@ def _measured(evidence: Evidence) -> tuple[dict, Facts] | str:
     return record, facts
 
 
-def submitted(evidence: Evidence) -> Verdict:
+def submitted(evidence: Evidence, part: int) -> Verdict:
     """Judge that the recommended option's file is the one that was measured: same hash, same size."""
-    found = _measured(evidence)
+    found = _measured(evidence, part)
     if isinstance(found, str):
         return failed(found)
     record, facts = found
@@ -60,9 +57,9 @@ def submitted(evidence: Evidence) -> Verdict:
     return passed("The file that was measured is the file that was handed in.", yours=facts.name)
 
 
-def same_classes(evidence: Evidence) -> Verdict:
+def same_classes(evidence: Evidence, part: int) -> Verdict:
     """Judge that the file gives evaluation pictures the classes that the record says it gave."""
-    found = _measured(evidence)
+    found = _measured(evidence, part)
     if isinstance(found, str):
         return failed(found)
     record, facts = found
@@ -77,9 +74,9 @@ def same_classes(evidence: Evidence) -> Verdict:
     return passed("Run again, the file gives the classes that its record holds.", *shown)
 
 
-def unseen(evidence: Evidence) -> Verdict:
+def unseen(evidence: Evidence, part: int) -> Verdict:
     """Judge accuracy on views that nobody has seen against the claim, with room for chance."""
-    found = _measured(evidence)
+    found = _measured(evidence, part)
     if isinstance(found, str):
         return failed(found)
     record, facts = found
@@ -108,25 +105,22 @@ def is_int8(evidence: Evidence) -> Verdict:
     return failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
 
 
+def _of_part(part: int, letter: str) -> tuple[HiddenCheckpoint, ...]:
+    """Return what is asked of the recommended file of a part."""
+    asked: tuple[tuple[str, str, int, Callable[[Evidence, int], Verdict]], ...] = (
+        ("submitted", "The recommended model is the one that was measured", 2, submitted),
+        ("same_classes", "Run again, it gives the recorded classes", 2, same_classes),
+        ("unseen", "It is as accurate as claimed on other pictures", 3, unseen),
+    )
+    needs = RECOMMENDATION[part]
+    return tuple(
+        HiddenCheckpoint(f"{letter}.artefact.{name}", title, points, part, needs, partial(judge, part=part))
+        for name, title, points, judge in asked
+    )
+
+
 CHECKPOINTS = (
-    HiddenCheckpoint(
-        "m.artefact.submitted",
-        "The recommended model is the one that was measured",
-        2,
-        1,
-        "m.choose.recommendation",
-        submitted,
-    ),
-    HiddenCheckpoint(
-        "m.artefact.same_classes",
-        "Run again, it gives the recorded classes",
-        2,
-        1,
-        "m.choose.recommendation",
-        same_classes,
-    ),
-    HiddenCheckpoint(
-        "m.artefact.unseen", "It is as accurate as claimed on other pictures", 3, 1, "m.choose.recommendation", unseen
-    ),
+    *_of_part(1, "m"),
     HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 2, 1, "m.quantize.forms", is_int8),
+    *_of_part(2, "e"),
 )

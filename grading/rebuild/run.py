@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -14,13 +12,12 @@ from pathlib import Path
 from grading.course import Lesson
 from grading.hidden.evidence import Rerun
 from grading.hidden.reruns import COMPUTED
-from grading.intake import Intake, StrictJsonError, loads, read_ledger
-from grading.intake.limits import Limits as IntakeLimits
-from grading.intake.sources import RefusedError, open_regular
+from grading.intake import Intake
 from grading.rebuild import variant
+from grading.rebuild.back import answers_back, told_back
 from grading.rebuild.cells import answer_cells
 from grading.rebuild.notebook import Part, skeleton
-from grading.rebuild.plugin_name import PLUGIN, TOLD
+from grading.rebuild.plugin_name import PLUGIN
 from grading.sandbox import Limits, Sandbox, abilities
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
@@ -31,10 +28,6 @@ _MEMORY_BYTES = 1_400 << 20
 
 #: The one notebook of a run.
 NOTEBOOK = "answers.ipynb"
-
-#: What comes back: a ledger with the changed records and a few answers, and a line a cell.
-_BACK = IntakeLimits(ledger_bytes=64 << 20, ledger_lines=6_000)
-_TOLD_BYTES = 1 << 20
 
 #: Jupyter's description of our kernel.
 _KERNEL = {
@@ -77,9 +70,33 @@ def run_again(
             name: Rerun([], "this grader could not keep it apart from other files, so it was not run")
             for name in questions
         }
-    records = variant.changed(entries, seed)
-    carried = _carried(entries, seed)
     parts = _parts(intake, lessons, questions)
+    records, carried = variant.changed(entries, seed), _carried(entries, seed)
+    reruns = run_on(records, carried, parts, wall_s=wall_s, hide=hide)
+    for name in questions - set(reruns):
+        cell = any(name in part.cells for part in parts)
+        why = "there was no time left for it" if cell else "its cell was not found in the notebook"
+        reruns[name] = Rerun([], why)
+    return {name: reruns[name] for name in questions}
+
+
+def run_on(
+    records: list[dict],
+    carried: dict[str, dict],
+    parts: Sequence[Part],
+    *,
+    wall_s: float,
+    hide: Sequence[Path] = (),
+) -> dict[str, Rerun]:
+    """Return what each answer cell of some lessons did on these records.
+
+    Args:
+        records: What the cells find in the ledger.
+        carried: Counts that answers carry because no record holds them, by question.
+        parts: The lessons' cells.
+        wall_s: Seconds for everything.
+        hide: Folders that must not be seen.
+    """
     until_s = time.monotonic() + wall_s
     reruns: dict[str, Rerun] = {}
     # Together first: a kernel costs more than all cells. A lesson that was taken along by another gets its own kernel.
@@ -88,11 +105,7 @@ def run_again(
         left_s = until_s - time.monotonic()
         if waiting and left_s > 5:
             reruns |= _run(waiting, records, carried, min(left_s, wall_s / 2), hide)
-    for name in questions - set(reruns):
-        cell = any(name in part.cells for part in parts)
-        why = "there was no time left for it" if cell else "its cell was not found in the notebook"
-        reruns[name] = Rerun([], why)
-    return {name: reruns[name] for name in questions}
+    return reruns
 
 
 def _parts(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
@@ -131,8 +144,8 @@ def _run(
                 "IPYTHONDIR": "ipython",
             },
         )
-        answers = _answers(sandbox.folder, sandbox.folder.parent)
-        told = _told(sandbox.folder, sandbox.folder.parent)
+        answers = answers_back(sandbox.folder, sandbox.folder.parent)
+        told = told_back(sandbox.folder, sandbox.folder.parent)
     found = {}
     whole = len(parts) == 1 or _undisturbed(told, order)
     for part in parts:
@@ -186,50 +199,3 @@ def _carried(entries: list[dict], seed: str) -> dict[str, dict]:
         if isinstance(value, dict) and all(type(count) is int for count in value.values()):
             found[entry["question"]] = {part: variant.counts(value, seed, entry["question"])}
     return found
-
-
-def _answers(folder: Path, own: Path) -> dict[str, dict]:
-    """Return the newest answer to each question that the cells wrote; their records are thrown away."""
-    copy = own / "ledger-back.jsonl"
-    if not _fetch(folder / "ledger.jsonl", copy, _BACK.ledger_bytes):
-        return {}
-    entries = read_ledger(copy, _BACK).entries
-    return {entry["question"]: entry for entry in entries if entry["type"] == "answer"}
-
-
-def _told(folder: Path, own: Path) -> dict[int, tuple[bool, str]]:
-    """Return how each cell ended, by its place."""
-    copy = own / "told-back.jsonl"
-    told: dict[int, tuple[bool, str]] = {}
-    if _fetch(folder / TOLD, copy, _TOLD_BYTES):
-        for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
-            try:
-                values = loads(line)
-                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, str(values["said"])[:200])
-            except (StrictJsonError, KeyError, TypeError, ValueError):
-                continue
-    return told
-
-
-def _fetch(source: Path, target: Path, most_bytes: int) -> bool:
-    """Copy a file that sandboxed code wrote: regular, and not larger than expected."""
-    try:
-        descriptor = open_regular(source)
-    except RefusedError:
-        return False
-    with os.fdopen(descriptor, "rb") as file, target.open("wb") as copy:
-        shutil.copyfileobj(_Capped(file, most_bytes), copy)
-    return True
-
-
-class _Capped:
-    """A file that ends after so many bytes."""
-
-    def __init__(self, file, left_bytes: int) -> None:
-        self.file, self.left_bytes = file, left_bytes
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes, none beyond the cap."""
-        block = self.file.read(min(size, self.left_bytes))
-        self.left_bytes -= len(block)
-        return block

@@ -13,18 +13,28 @@ import numpy as np
 #: Share of pictures and of samples that stays.
 _STAYS = 0.8
 
-#: Factors by which an option's times change.
+#: Factors by which an option's times (and its memory) change.
 _FACTORS = (0.7, 1.5)
 
-#: Kinds whose samples are times.
-_TIMES = frozenset({"latency", "throughput", "load_time", "first_prediction"})
+#: Kinds that are scaled: times, and the memory of a process.
+_SCALED = frozenset({"latency", "throughput", "load_time", "first_prediction", "peak_memory"})
+
+#: What of a load record's server is seconds.
+_SERVER_S = ("queue_s", "input_s", "infer_s", "output_s")
+
+#: What of a record's details is seconds or bytes, and changes with the samples.
+_DETAILS = ("server_timing_s", "alive_s", "memory_bytes", "body_bytes")
+
+#: Observations whose numbers are changed; the others are names, states and hashes.
+_SEEN = ("edge.largest", "edge.work", "ensemble.steps.1", "ensemble.steps.8", "ensemble.steps.scaled")
 
 
 def changed(entries: list[dict], seed: str) -> list[dict]:
-    """Return measurements and predictions with other numbers, without any answer.
+    """Return measurements, observations and predictions with other numbers, without any answer.
 
     Times of an option are scaled by a factor of its own, the first blocks or samples go, and a fifth of the pictures
-    goes from all accuracy records alike.
+    goes from all accuracy records alike. Of a load run everything that is a time is scaled, so that it still obeys
+    Little's law.
 
     Args:
         entries: Ledger entries that contradict nothing.
@@ -32,10 +42,14 @@ def changed(entries: list[dict], seed: str) -> list[dict]:
     """
     kept = [copy.deepcopy(entry) for entry in entries if entry.get("type") != "answer"]
     for entry in kept:
+        if entry.get("type") == "observation" and entry.get("subject") in _SEEN:
+            entry["seen"] = _other_numbers(entry["seen"], _random(seed, entry["subject"]))
         if entry.get("type") != "measurement":
             continue
-        if entry["kind"] in _TIMES and len(entry["samples"]) >= 5:
+        if entry["kind"] in _SCALED:
             _slow_down(entry, seed)
+        elif entry["kind"] == "load":
+            _slow_down_load(entry, seed)
         elif entry["kind"] == "accuracy":
             _take_pictures(entry, seed)
     return kept
@@ -48,6 +62,76 @@ def _slow_down(record: dict, seed: str) -> None:
     # All records of a comparison lose as many blocks: turns stay turns.
     gone = block * int(blocks * (1 - _STAYS)) if blocks else 0
     record["samples"] = [sample * factor for sample in record["samples"][gone:]]
+    growth = _random(seed, f"{record['option']} over time").uniform(0.2, 0.8)
+    scale_details(record["details"], factor, growth=growth)
+
+
+def _slow_down_load(record: dict, seed: str) -> None:
+    """Stretch a run, shift how its batches were made, and let its machine be less busy."""
+    random = _random(seed, f"load {record['option']}")
+    stretch(record, float(random.uniform(*_FACTORS)))
+    server, usage = record["load"].get("server"), record["load"].get("usage", {})
+    if server and server.get("batches"):
+        _rebatch(server, random)
+    busier = random.uniform(0.6, 1.0)
+    usage["cpu"] = [share * busier for share in usage.get("cpu", ())]
+
+
+def stretch(record: dict, factor: float) -> None:
+    """Multiply every moment and every span of a load run by one factor, so that it still obeys Little's law."""
+    load = record["load"]
+    record["samples"] = [sample * factor for sample in record["samples"]]
+    for name in ("offsets_s", "sent_offsets_s"):
+        load[name] = [moment * factor for moment in load.get(name, ())]
+    for failure in load.get("failures", ()):
+        failure["offset_s"] *= factor
+        failure["latency_s"] *= factor
+    load["duration_s"] *= factor
+    if load.get("offered_rps"):
+        load["offered_rps"] /= factor
+    for name in _SERVER_S if load.get("server") else ():
+        load["server"][name] *= factor
+    scale_details(record["details"], factor)
+
+
+def _rebatch(server: dict, random: np.random.Generator) -> None:
+    batches = server["batches"]
+    server["batches"] = {size: max(1, round(count * random.uniform(0.5, 2))) for size, count in batches.items()}
+    server["executions"] = sum(server["batches"].values())
+    server["requests"] = sum(int(size) * count for size, count in server["batches"].items())
+
+
+def scale_details(details: dict, factor: float, *, growth: float = 0.0) -> None:
+    """Multiply what a record's details hold in seconds and bytes.
+
+    Args:
+        details: Of a record; changed in place.
+        factor: For everything.
+        growth: How much more the last look at a machine under load is changed than the first one.
+    """
+    for name in _DETAILS:
+        if name in details:
+            details[name] = _scaled(details[name], factor)
+    windows = details.get("windows") or []
+    for place, window in enumerate(windows):
+        window["p50_s"] *= factor * (1 + growth * place / len(windows))
+
+
+def _scaled(value: object, factor: float) -> object:
+    if isinstance(value, dict):
+        return {name: _scaled(part, factor) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_scaled(part, factor) for part in value]
+    return value * factor if type(value) in (int, float) else value
+
+
+def _other_numbers(value: object, random: np.random.Generator) -> object:
+    """Return what was seen with each number changed by a factor of its own; counts stay whole."""
+    if isinstance(value, dict):
+        return {name: _other_numbers(part, random) for name, part in value.items()}
+    if type(value) is int:
+        return max(1, round(value * random.uniform(1.5, 3.5)))
+    return value * float(random.uniform(0.5, 0.9)) if type(value) is float else value
 
 
 def _take_pictures(record: dict, seed: str) -> None:

@@ -9,7 +9,16 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form or a rule changes: kept results of an earlier version are made anew.
-VERSION = 1
+VERSION = 2
+
+#: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
+UNDER_LOAD = " @ "
+
+
+def sampled_as(record: dict) -> str:
+    """Return the name under which a result keeps a record's samples: 'onnx-all × 1', or 'python-8 × 1 @ 8'."""
+    load = f"{UNDER_LOAD}{record['concurrency']}" if record["kind"] == "load" else ""
+    return f"{record['option']} × {record['batch_size']}{load}"
 
 
 @dataclass(frozen=True)
@@ -30,7 +39,7 @@ class Result:
     findings: tuple[Finding, ...] = ()
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
-    #: Samples of latency records, by 'option × batch size', at most 200 each: what similarity is computed from.
+    #: Samples of latency and load records, by ``sampled_as``, at most 200 each: what similarity is computed from.
     samples: dict[str, list[float]] = field(default_factory=dict)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)

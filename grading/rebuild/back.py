@@ -1,0 +1,63 @@
+"""What comes back from a run in the sandbox: files that sandboxed code could write, read with caution."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from grading.intake import StrictJsonError, loads, read_ledger
+from grading.intake.limits import Limits
+from grading.intake.sources import RefusedError, open_regular
+from grading.rebuild.plugin_name import TOLD
+
+#: A ledger with the changed records and a few answers, and a line a cell.
+_BACK = Limits(ledger_bytes=64 << 20, ledger_lines=6_000)
+_TOLD_BYTES = 1 << 20
+
+
+def answers_back(folder: Path, own: Path) -> dict[str, dict]:
+    """Return the newest answer to each question that the cells wrote; their records are thrown away."""
+    copy = own / "ledger-back.jsonl"
+    if not _fetch(folder / "ledger.jsonl", copy, _BACK.ledger_bytes):
+        return {}
+    entries = read_ledger(copy, _BACK).entries
+    return {entry["question"]: entry for entry in entries if entry["type"] == "answer"}
+
+
+def told_back(folder: Path, own: Path) -> dict[int, tuple[bool, str]]:
+    """Return how each cell ended, by its place."""
+    copy = own / "told-back.jsonl"
+    told: dict[int, tuple[bool, str]] = {}
+    if _fetch(folder / TOLD, copy, _TOLD_BYTES):
+        for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
+            try:
+                values = loads(line)
+                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, str(values["said"])[:200])
+            except (StrictJsonError, KeyError, TypeError, ValueError):
+                continue
+    return told
+
+
+def _fetch(source: Path, target: Path, most_bytes: int) -> bool:
+    """Copy a file that sandboxed code wrote: regular, and not larger than expected."""
+    try:
+        descriptor = open_regular(source)
+    except RefusedError:
+        return False
+    with os.fdopen(descriptor, "rb") as file, target.open("wb") as copy:
+        shutil.copyfileobj(_Capped(file, most_bytes), copy)
+    return True
+
+
+class _Capped:
+    """A file that ends after so many bytes."""
+
+    def __init__(self, file, left_bytes: int) -> None:
+        self.file, self.left_bytes = file, left_bytes
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes, none beyond the cap."""
+        block = self.file.read(min(size, self.left_bytes))
+        self.left_bytes -= len(block)
+        return block
