@@ -154,7 +154,6 @@ _LEDGERS: dict[str, Callable[[random.Random], Entries]] = {"half-way": half_way,
 
 def _kinds(size: int) -> list[str]:
     """Return so many kinds, mixed evenly, the first one diligent: whoever copies needs somebody to copy from."""
-    deck = [kind for kind, count in MIXTURE.items() for _ in range(count)]
-    random.Random(1).shuffle(deck)
-    mixed = [deck[place % len(deck)] for place in range(size)]
-    return ["diligent", *mixed[1:]] if size else []
+    places = [((turn + 0.5) / count, kind) for kind, count in MIXTURE.items() for turn in range(count)]
+    deck = [kind for _, kind in sorted(places)]
+    return [deck[place % len(deck)] for place in range(size)]
