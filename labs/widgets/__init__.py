@@ -8,7 +8,6 @@ from labs.widgets.comparison import comparison_table
 from labs.widgets.distribution import latency_distribution
 from labs.widgets.frontier import frontier
 from labs.widgets.measure import measure
-from labs.widgets.prediction import prediction_card
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.quantization import quantization_explorer
 from labs.widgets.quantization_view import Settings, quantized
@@ -22,7 +21,6 @@ __all__ = [
     "frontier",
     "latency_distribution",
     "measure",
-    "prediction_card",
     "quantization_explorer",
     "quantized",
     "run_with_progress",

@@ -12,11 +12,6 @@ from labs.widgets import quantization_explorer
 weight = np.random.default_rng(0).laplace(0, 0.05, (32, 16, 3, 3)).astype(np.float32)
 quantization_explorer({"features.1.weight": weight}, {"features.1 output": np.abs(weight)})
 """
-CARD = """
-from labs.widgets import prediction_card
-kept = []
-prediction_card("m.predict.x", "How long does one photo take?", kept.append, unit="ms", scale=1e-3)
-"""
 
 
 def test_moving_a_slider_draws_the_tensor_anew(open_cells):
@@ -45,20 +40,6 @@ def test_tab_key_visits_the_knobs_in_reading_order(open_cells):
     # A slider and its number stand in one row and differ by a few pixels.
     assert all(after >= before - 5 for before, after in itertools.pairwise(middles))
     assert middles[-1] > middles[0] + 60
-
-
-def test_a_prediction_is_locked_in_from_the_keyboard(open_cells):
-    """Type, Tab to the button, Enter: stored once in the unit of records, and shown as locked."""
-    notebook = open_cells(CARD, "print(kept)")
-    notebook.run_all()
-    page = notebook.page
-    page.fill("input[placeholder='your guess']", "12,5")
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=You predicted 12.5 ms")
-    assert page.locator("button:has-text('Locked in')").is_disabled()
-    notebook.run_cell(1)
-    assert "[0.0125]" in notebook.output_text(1)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
