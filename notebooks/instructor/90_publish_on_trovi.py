@@ -38,7 +38,8 @@ Counter(name.split("/")[0] for name in files)
 # %% [markdown]
 # Chameleon's Jupyter has half a core, 1 GB of memory and 512 MB of storage, and it installs a `requirements.txt` at
 # each start. So the archive gets a light one, made from `pyproject.toml`: what reserving, provisioning and rehearsing
-# need, and no torch. Everything heavy is installed on the leased machines.
+# need, the course itself, so that every notebook can import it, and no torch. Everything heavy is installed on the
+# leased machines.
 
 # %%
 print(package.light_requirements(ROOT / "pyproject.toml"))

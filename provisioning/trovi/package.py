@@ -24,9 +24,14 @@ _HEADER = """\
 # JupyterLab and the kernel are there already; everything heavy is installed on the machines.
 """
 
+#: The course itself, so that a notebook in any folder can import it. pip reads the path from where it runs, and
+#: Chameleon runs it in the folder that holds the list.
+#: Source: the start-up script of Chameleon's single-user image (`setup_experiment_server`).
+_ITSELF = "--editable .\n"
+
 
 def light_requirements(project: Path) -> str:
-    """Return the text of the archive's ``requirements.txt``: the project's base packages and its provisioning extra.
+    """Return the text of the archive's ``requirements.txt``: base packages, those for provisioning, the course itself.
 
     Raises:
         ValueError: one of them is too heavy for Chameleon's Jupyter.
@@ -39,7 +44,7 @@ def light_requirements(project: Path) -> str:
     heavy = [line for line in wanted if re.split(r"[^A-Za-z0-9._-]", line, maxsplit=1)[0].lower() in TOO_HEAVY]
     if heavy:
         raise ValueError(f"too heavy for Chameleon's Jupyter (1 GB of memory): {', '.join(heavy)}")
-    return _HEADER + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower))
+    return _HEADER + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower)) + _ITSELF
 
 
 def problems(root: Path, known_tags: tuple[str, ...] | None = None) -> list[str]:

@@ -91,11 +91,12 @@ def test_materials_are_the_course_without_its_pictures(course):
 
 
 def test_the_built_archive_has_light_requirements(course, tmp_path):
-    """Chameleon's Jupyter installs them at each start: base and provisioning, nothing of the labs."""
+    """Chameleon's Jupyter installs them at each start: base and provisioning, nothing of the labs, and the course."""
     archive = build(course, tmp_path / "out" / "labs.tar.gz")
     with tarfile.open(archive.path) as tar:
         text = tar.extractfile("requirements.txt").read().decode()
-    assert [line for line in text.splitlines() if not line.startswith("#")] == ["python-chi>=1.2.6,<1.3", "rich>=13"]
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert lines == ["python-chi>=1.2.6,<1.3", "rich>=13", "--editable ."]
 
 
 def test_a_heavy_package_is_refused(course):
