@@ -104,6 +104,19 @@ def slowdown(made: Measurement | dict, share: float = 0.2) -> float:
     return median(times[-count:]) / median(times[:count])
 
 
+def held_back_from_s(made: Measurement | dict) -> float | None:
+    """Return the seconds of load after which the flags first said that the processor was slowed down; None if never.
+
+    Never is also what a machine without flags looks like: ``details["unreadable"]`` tells the two apart.
+
+    Args:
+        made: A record from ``sustained``, or its JSON.
+    """
+    details = made["details"] if isinstance(made, dict) else made.details
+    looks = ((window["t_s"], Heat(throttle_bits=window["throttle_bits"])) for window in details["windows"])
+    return next((t_s for t_s, heat in looks if heat.held_back), None)
+
+
 def energy_a_picture_j(made: Measurement | dict) -> float | None:
     """Return joules for one picture above nothing: mean power of the windows times their time, over the pictures.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from labs.edge.sustained import energy_a_picture_j, slowdown
+from labs.edge.sustained import energy_a_picture_j, held_back_from_s, slowdown
 from labs.machine.heat import FLAGS
 from labs.results import Measurement
 from labs.results.format import duration, milliseconds, times
@@ -97,5 +97,8 @@ def _subtitle(record: Measurement) -> str:
 def _sentence(record: Measurement) -> str:
     windows, joules = record.details["windows"], energy_a_picture_j(record)
     first, last = milliseconds(windows[0]["p50_s"]), milliseconds(windows[-1]["p50_s"])
+    told = windows[-1]["throttle_bits"] is not None
+    since_s = held_back_from_s(record)
+    held = "" if not told else " It was not held back." if since_s is None else f" Held back from {since_s:.0f} s on."
     energy = f" A photo takes {joules:.3g} J ({record.details['energy_covers']})." if joules is not None else ""
-    return f"The last windows take {times(slowdown(record))} as long as the first ({first} to {last}).{energy}"
+    return f"The last windows take {times(slowdown(record))} as long as the first ({first} to {last}).{held}{energy}"

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from labs.edge.sustained import MOST_SAMPLES, energy_a_picture_j, slowdown, sustained
+from labs.edge.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
 from labs.machine.energy import PowerMeter
 from labs.machine.heat import Heat
 from labs.results import Ledger
@@ -39,6 +39,7 @@ def test_windows_hold_latency_heat_and_power(told_backend, told_clock, tmp_path)
     assert slowdown(made) == pytest.approx(2.0)
     assert [window["temperature_c"] for window in windows] == [50.0, 60.0, 70.0, 80.0, 90.0]
     assert windows[-1]["throttle_bits"] == 0x20002
+    assert round(held_back_from_s(made)) == 8  # 80 °C, in the fourth window
     assert made.details["idle"]["temperature_c"] == 40.0
     assert made.details["calls"] == len(made.samples) == sum(window["calls"] for window in windows)
     assert energy_a_picture_j(made) == pytest.approx(6.0 * windows[-1]["t_s"] / made.details["calls"])
@@ -53,6 +54,7 @@ def test_what_is_not_told_is_listed_and_no_energy_is_made_up(told_backend, told_
     assert made.details["unreadable"][:3] == ["temperature", "frequency", "throttle flags"]
     assert made.details["unreadable"][3].startswith("power: ")
     assert energy_a_picture_j(made) is None
+    assert held_back_from_s(made) is None
 
 
 def test_a_long_run_is_thinned_and_says_so(told_backend, told_clock) -> None:

@@ -36,6 +36,7 @@ def test_a_busy_device_is_told_in_words(busy) -> None:
     shown = endurance(busy)
     assert "1.50 ×" in shown.text
     assert "soft temperature limit" in shown.text
+    assert "Held back from 10 s on." in shown.text
     assert "0.275 J (the board)" in shown.text
     assert "86 °C" in shown.text
     assert shown.html.count("<path") == 4
@@ -48,6 +49,7 @@ def test_what_is_not_told_is_not_drawn(make_measurement) -> None:
     shown = endurance(make_measurement(details={**details, "unreadable": ["temperature", "throttle flags"]}))
     assert shown.html.count("<path") == 1
     assert "not told" in shown.text
+    assert "eld back" not in shown.text
     assert "does not tell: temperature; throttle flags" in shown.text
 
 
