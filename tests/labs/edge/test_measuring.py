@@ -1,0 +1,63 @@
+"""A job from its file to its records: held to a core where it asks for that, and all or nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labs.edge.job import Candidate, Effort, Job, read_records
+from labs.edge.measuring import run_job
+from labs.machine import fingerprint
+from labs.workspace import WORKSPACE_VARIABLE, models_dir
+
+QUICK = Effort(1, 0.01, 1, 1, 2, 1, 1, 0.1, 0.1)
+TWO = tuple(Candidate(f"edge-{name}", "tiny.onnx", threads=1) for name in ("one", "other"))
+
+
+@pytest.fixture
+def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a function that writes a job into a workspace of its own and does it."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    models_dir().mkdir(parents=True, exist_ok=True)
+    shutil.copy(tiny_model, models_dir() / "tiny.onnx")
+
+    def run(job: Job, said: list | None = None) -> list:
+        (tmp_path / "job.json").write_text(json.dumps(job.to_json()))
+        told = [] if said is None else said
+        count = run_job(tmp_path / "job.json", tmp_path / "out" / "records.jsonl", lambda *what: told.append(what))
+        records = read_records((tmp_path / "out" / "records.jsonl").read_text(), job)
+        assert len(records) == count
+        return records
+
+    return run
+
+
+def test_a_held_job_says_where_it_ran_and_lets_go(written) -> None:
+    """The machine in its records is the whole one, and whoever measures next has all its processors."""
+    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    said: list = []
+    records = written(Job("compare", TWO, QUICK, held_cores=1), said)
+    assert {record.option for record in records} == {"edge-one", "edge-other"}
+    for record in records:
+        assert record.details["job"] == "compare"
+        assert record.machine == fingerprint()
+        assert len(record.details["held"]["cpus"]) == (1 if before else 0)
+    assert said[-1][0] == 1.0
+    assert before is None or os.sched_getaffinity(0) == before
+
+
+def test_a_job_that_is_not_held_claims_nothing_about_it(written) -> None:
+    """Its records have no such key."""
+    assert all("held" not in record.details for record in written(Job("compare", TWO, QUICK)))
+
+
+def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:
+    """Half a measurement must not be taken for a whole one."""
+    missing = (TWO[0], Candidate("edge-missing", "missing.onnx", threads=1))
+    with pytest.raises(Exception, match=r"missing\.onnx"):
+        written(Job("options", missing, QUICK, (1,)))
+    assert not (tmp_path / "out" / "records.jsonl").exists()
