@@ -5,8 +5,8 @@
 # Pi 5 without a fan, and it should know a soup from a salad on the spot, also when the canteen's network is down. The
 # manager's third target is about this box: an answer in **15 ms**, from a file of at most **5 MB**.
 #
-# You have made the files already, in part 1. Today they travel, and nothing else than they: what was measured on the
-# server and what will be measured on the device must be the same bytes, or the comparison is one between two models.
+# You have made the files already, in part 1. Today they travel, and nothing else does: what was measured on the server
+# and what will be measured on the device must be the same bytes, or the comparison is one between two models.
 #
 # ## You will do
 #
