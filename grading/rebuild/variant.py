@@ -10,8 +10,14 @@ import hashlib
 
 import numpy as np
 
-#: Share of pictures and of samples that stays.
-_STAYS = 0.8
+#: Share of samples that stays, and of pictures.
+_STAYS, _PICTURES_STAY = 0.8, 0.5
+
+#: Share of an option's right pictures that become wrong ones; drawn for each option.
+_WRONG = (0.02, 0.12)
+
+#: How much faster than any other batch size another one becomes than the one that was good enough.
+_BEST = 1.3
 
 #: Factors by which an option's times (and its memory) change.
 _FACTORS = (0.7, 1.5)
@@ -32,9 +38,9 @@ _SEEN = ("edge.largest", "edge.work", "ensemble.steps.1", "ensemble.steps.8", "e
 def changed(entries: list[dict], seed: str) -> list[dict]:
     """Return measurements, observations and predictions with other numbers, without any answer.
 
-    Times of an option are scaled by a factor of its own, the first blocks or samples go, and a fifth of the pictures
-    goes from all accuracy records alike. Of a load run everything that is a time is scaled, so that it still obeys
-    Little's law.
+    Times of an option are scaled by a factor of its own, the first blocks or samples go, and another batch size becomes
+    the best. Half of the pictures goes from all accuracy records alike, and some of each option's become wrong. Of a
+    load run everything that is a time is scaled, so that it still obeys Little's law.
 
     Args:
         entries: Ledger entries that contradict nothing.
@@ -52,6 +58,9 @@ def changed(entries: list[dict], seed: str) -> list[dict]:
             _slow_down_load(entry, seed)
         elif entry["kind"] == "accuracy":
             _take_pictures(entry, seed)
+            _see_wrong(entry, seed)
+    for option in {entry["option"] for entry in kept if entry.get("kind") == "throughput"}:
+        _move_knee(kept, option, seed)
     return kept
 
 
@@ -137,11 +146,41 @@ def _other_numbers(value: object, random: np.random.Generator) -> object:
 def _take_pictures(record: dict, seed: str) -> None:
     """Keep the same pictures of every record over as many."""
     count = len(record["samples"])
-    stay = np.sort(_random(seed, str(count)).permutation(count)[: max(1, int(_STAYS * count))])
+    stay = np.sort(_random(seed, str(count)).permutation(count)[: max(1, int(_PICTURES_STAY * count))])
     record["samples"] = [record["samples"][index] for index in stay]
     for name in ("predicted", "labels"):
         if isinstance(record["details"].get(name), list) and len(record["details"][name]) == count:
             record["details"][name] = [record["details"][name][index] for index in stay]
+
+
+def _see_wrong(record: dict, seed: str) -> None:
+    """Let an option be wrong about some pictures that it was right about."""
+    random = _random(seed, f"wrong {record['option']}")
+    predicted, labels = (record["details"].get(name) for name in ("predicted", "labels"))
+    known = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(record["samples"])
+    share = random.uniform(*_WRONG)
+    for place, right in enumerate(record["samples"]):
+        if right and random.random() < share:
+            record["samples"][place] = 0.0
+            if known:
+                predicted[place] = (int(predicted[place]) + int(random.integers(1, 11))) % 11
+
+
+def _move_knee(entries: list[dict], option: str, seed: str) -> None:
+    """Make another batch size the best by far: which one is good enough is then another answer."""
+    runs: dict[int, list[dict]] = {}
+    for entry in entries:
+        if entry.get("kind") == "throughput" and entry["option"] == option and "comparison_id" not in entry["details"]:
+            runs.setdefault(entry["batch_size"], []).append(entry)
+    if len(runs) < 2:
+        return
+    rates = {size: size / float(np.median(found[-1]["samples"])) for size, found in runs.items()}
+    best = max(rates.values())
+    knee = min(size for size, rate in rates.items() if rate >= 0.9 * best)
+    chosen = _random(seed, f"knee {option}").choice(sorted(set(rates) - {knee}))
+    factor = rates[int(chosen)] / (_BEST * best)
+    for record in runs[int(chosen)]:
+        record["samples"] = [sample * factor for sample in record["samples"]]
 
 
 def counts(given: dict, seed: str, name: str) -> dict:

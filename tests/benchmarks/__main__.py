@@ -13,7 +13,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.results.format import duration
-from tests.benchmarks import harness, part1, serving, triton, workers
+from tests.benchmarks import grading, harness, part1, serving, triton, workers
 from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -54,12 +54,17 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield from triton.tables(report=report)
     if only in ("", "overload"):
         yield "A minute at ten times what the service can answer", serving.overload(report=report)
+    # Some ten minutes, and of no interest to a student: only on request.
+    if only in ("grading", "grading-noise"):
+        yield from grading.tables(report, noise=only == "grading-noise")
 
 
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; harness and workers get twice as many."),
-    only: str = typer.Option("", help="one table alone: harness, workers, part1, serving, triton, overload."),
+    only: str = typer.Option(
+        "", help="one table alone: harness, workers, part1, serving, triton, overload; grading, grading-noise."
+    ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")
     ] = None,

@@ -70,6 +70,16 @@ def linked(folder: Path) -> None:
     os.mkfifo(folder / "pipe.onnx")
 
 
+def doubled(folder: Path) -> None:
+    """Hand the notebook in twice, the second one in another folder."""
+    add(f"notebooks/{NOTEBOOK}", "[]")(folder)
+
+
+def oversized(folder: Path) -> None:
+    """Let the ledger claim a gigabyte behind its honest lines."""
+    os.truncate(folder / "ledger.jsonl", 1 << 30)
+
+
 def zip_bomb(folder: Path) -> None:
     """Replace everything by a zip that grows a thousandfold, with paths that lead away."""
     bomb = folder.parent / "bomb.zip"
@@ -114,6 +124,8 @@ def answers(*values: object) -> Callable[[Path], None]:
 HOSTILE: dict[str, Callable[[Path], None]] = {
     "a missing notebook": lambda folder: (folder / NOTEBOOK).unlink(),
     "a renamed notebook": renamed,
+    "a duplicated notebook": doubled,
+    "a notebook of 200 MB": lambda folder: os.truncate(folder / NOTEBOOK, 200 << 20),
     "truncated JSON": replace_notebook('{"cells": [{"cell_type": "code", "sou'),
     "an HTML login page": replace_notebook("<!doctype html><html><form>Log in</form></html>"),
     "a list": replace_notebook("[]"),
@@ -123,8 +135,11 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a binary notebook": replace_notebook(b"\x00\xff" * 1000),
     "a conftest": add("conftest.py"),
     "a pytest.ini": add("pytest.ini", "[pytest]\naddopts = --collect-only"),
+    "a kernel launcher": add("ipykernel_launcher.py"),
+    "a site customization": add("sitecustomize.py"),
     "a shadowing module": add("labs/stats.py", "def percentile(*_): return 0"),
     "a pickled model": add("model.pth", b"\x80\x02cos\nsystem\n."),
+    "a bomb of strides": add("strides.pth", b"PK\x03\x04" + b"torch._utils._rebuild_tensor_v2" * 100),
     "a foreign manifest": add("manifest.json", '{"files": {"ledger.jsonl": {"sha256": 1}}}'),
     "a link and a pipe": linked,
     "a zip bomb": zip_bomb,
@@ -140,6 +155,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "strings for samples": each_line(lambda line: line.replace('"samples":[', '"samples":["0.1", ')),
     "booleans for samples": each_line(lambda line: line.replace('"samples":[', '"samples":[true, ')),
     "huge integers for samples": each_line(lambda line: line.replace('"samples":[', '"samples":[1' + "0" * 400 + ", ")),
+    "an oversized ledger": oversized,
     "a cut ledger": lambda folder: os.truncate(folder / "ledger.jsonl", 5_000),
     "a ledger of zeros": lambda folder: (folder / "ledger.jsonl").write_bytes(bytes(1 << 20)) and None,
     "a ledger up to its caps": swollen,

@@ -17,17 +17,19 @@ pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 #: What a student would write who knows a neighbour's numbers.
 TYPED = 'answer("m.measure.percentiles", {"p50": 0.0126, "p95": 0.0139, "p99": 0.0151})'
 
-#: Each ends the kernel, pytest, or patience; one in each lesson.
+#: Each ends the kernel, pytest, or patience; some in each lesson.
 KILLERS = {
+    "m.measure.knee": "while True: pass",
     "m.measure.percentiles": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
     "m.export.changed": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
+    "m.graph.steps": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "m.quantize.searches": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
     "m.quantize.flips": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
 }
 
 
 def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, key):
-    """Swallowed interrupts, killing the parent and all, a fork storm, a flood and a quiet exit.
+    """Endless loops, swallowed interrupts, killing itself, the parent and all, a fork storm, a flood, a quiet exit.
 
     The run together is lost to the first of them. Then each lesson gets a run of its own, and the honest one its point.
     """

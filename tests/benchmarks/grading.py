@@ -1,0 +1,156 @@
+"""Grading a class: submissions a minute on this machine, and how often honest noise is taken for a fake."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+from grading.artefacts.pictures import Pictures
+from grading.classroom.batch import grade_class
+from grading.classroom.engines import processes
+from grading.classroom.roster import handed_in
+from grading.classroom.similarity import similar_pairs
+from grading.grade import Setup, grade
+from labs import assets, bench
+from labs.backends import BackendSpec
+from labs.dataset import load_split
+from labs.progress import OnProgress, silent
+from labs.results import Ledger
+from tests.grading.classroom.members import FIXTURES, MODEL, make_class
+
+SIZES = (50, 200, 500)
+
+#: What the course's owner asks for, on two cores: evidence checked, and one model measured again, for each.
+BAR_A_MINUTE = 200
+
+
+def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> pd.DataFrame:
+    """Return one row for each class size: wall time on all processors, submissions a minute, and a second run's time.
+
+    Every member did everything, so every ledger is whole and every model is measured again; nothing is shared between
+    members. Answer cells are not run again here: that is nbval in a kernel, some six seconds of a processor each.
+
+    Args:
+        report: Told what is under way.
+        sizes: Members of each class.
+    """
+    rows = []
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for place, size in enumerate(sizes):
+        report(place / len(sizes), f"a class of {size}: {size} submissions are made up")
+        with tempfile.TemporaryDirectory(prefix="class-") as folder:
+            home = Path(folder)
+            make_class(home / "submissions", size, only="diligent")
+            Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
+            setup = Setup(pictures=home / "secret" / "pictures.npz", rerun=False)
+            found, run = handed_in(home / "submissions"), {"part": 1, "setup": setup}
+            report((place + 0.3) / len(sizes), f"a class of {size}: graded")
+            begin_s = time.perf_counter()
+            results = grade_class(found, home / "out", engine=processes(workers), **run)
+            graded_s = time.perf_counter() - begin_s
+            begin_s = time.perf_counter()
+            grade_class(found, home / "out", engine=processes(workers), **run)
+            again_s = time.perf_counter() - begin_s
+        measured = sum(any(r.id == "m.artefact.submitted" and r.points for r in one.rows) for one in results)
+        rows.append(
+            {
+                "submissions": size,
+                "models measured again": measured,
+                "grader's faults": sum(bool(one.fault) for one in results),
+                "workers": workers,
+                "seconds": f"{graded_s:.1f}",
+                "a minute": f"{60 * size / graded_s:.0f}",
+                f"at least {BAR_A_MINUTE}": "yes" if 60 * size / graded_s >= BAR_A_MINUTE else "no",
+                "run again, all kept": f"{again_s:.1f} s",
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 8) -> pd.DataFrame:
+    """Return what the grader finds in real runs of an honest student on a busy machine: nothing would be right.
+
+    Each run measures the course's INT8 model on one and on two threads: size, accuracy, latency, batches of one and of
+    eight, and both side by side. Nothing is made up, and nothing is repeated when it looks odd.
+
+    Args:
+        report: Told what is under way.
+        runs: How many.
+        jobs: Processes that keep the processors busy meanwhile.
+    """
+    results, records = [], 0
+    images, labels = load_split(assets.dataset("food11-mini"), "evaluation", limit=44)
+    with tempfile.TemporaryDirectory(prefix="noise-") as folder, _busy(jobs):
+        for number in range(runs):
+            report(number / runs, f"honest runs beside {jobs} busy processes: {number} of {runs}")
+            home = Path(folder) / f"{number:03d}"
+            home.mkdir()
+            records += _one_run(home, images, labels)
+            setup = Setup(measure=False, rerun=False)
+            results.append(grade(home, part=1, student=f"honest {number}", setup=setup))
+    found = Counter((one.rule, one.impossible) for result in results for one in result.findings)
+    flagged = sum(bool(result.findings) for result in results)
+    row = {
+        "runs": runs,
+        "records": records,
+        "busy processes": jobs,
+        "contradictions": sum(count for (_, impossible), count in found.items() if impossible),
+        "flags": sum(count for (_, impossible), count in found.items() if not impossible),
+        "runs with either": flagged,
+        "false-flag rate": f"{flagged / runs:.1%}",
+        "rules": ", ".join(f"{rule} {count}" for (rule, _), count in found.most_common()) or "none",
+        "pairs too alike": f"{len(similar_pairs(results))} of {runs * (runs - 1) // 2}",
+    }
+    return pd.DataFrame([row])
+
+
+def _one_run(home: Path, images, labels) -> int:
+    """Measure once, as a student would, and return how many records the ledger holds then."""
+    ledger, names = Ledger(home / "ledger.jsonl"), {"one-thread": 1, "two-threads": 2}
+    specs = {
+        name: BackendSpec("onnxruntime", str(FIXTURES / MODEL), {"intra_op_threads": count})
+        for name, count in names.items()
+    }
+    for name, spec in specs.items():
+        with spec.build() as backend:
+            info = backend.describe()
+            ledger.append(bench.size(backend.model_path, option=name, backend=info.backend, precision=info.precision))
+            ledger.append(bench.accuracy(backend, images, labels, option=name, dataset="food11-mini/evaluation"))
+            ledger.append(bench.latency(backend, images[:1], option=name, min_samples=100, limit_s=0.5))
+            made = bench.throughput(backend, images, option=name, batch_sizes=(1, 8), min_batches=5, min_s=0.1)
+            for record in made:
+                ledger.append(record)
+    with specs["one-thread"].build() as one, specs["two-threads"].build() as two:
+        for record in bench.compare({"one-thread": one, "two-threads": two}, images[:1], rounds=6).records:
+            ledger.append(record)
+    return sum(1 for _ in ledger.measurements())
+
+
+@contextmanager
+def _busy(jobs: int) -> Iterator[None]:
+    """Keep the processors busy with so many processes."""
+    code = "x = 0\nwhile True: x += 1"
+    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(jobs)]
+    try:
+        yield
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
+def tables(report: OnProgress = silent, *, noise: bool = False) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the table of classes, or that of honest noise."""
+    if noise:
+        yield "Honest runs on a busy machine", honest_noise(report)
+    else:
+        yield "Classes, graded on this machine", classes(report)
