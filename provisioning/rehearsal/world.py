@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import itertools
 import json
 import uuid
 from dataclasses import dataclass
@@ -139,15 +140,15 @@ class World:
 
     def add_port(self, machine: Document, owner: str) -> Document:
         """Plug a machine into its site's network and return the port."""
-        used = len(self.store.find("port", site=machine["site"]))
-        number = 10 + used
+        taken = {port["fixed_ip"] for port in self.store.find("port", site=machine["site"])}
+        addresses = (f"10.52.{number // 250}.{number % 250 + 1}" for number in itertools.count(10))
         port = {
             "id": str(uuid.uuid4()),
             "site": machine["site"],
             "project_id": machine["project_id"],
             "device_id": machine["id"],
             "owner": owner,
-            "fixed_ip": f"10.52.{number // 250}.{number % 250 + 1}",
+            "fixed_ip": next(address for address in addresses if address not in taken),
             "mac": "fa:16:3e:" + ":".join(machine["id"][i : i + 2] for i in (0, 2, 4)),
         }
         return self.store.put("port", port)

@@ -45,6 +45,21 @@ def test_one_reserved_node_runs_one_server(student, hand, lease) -> None:
     assert mary.server(first["id"])["flavor"]["original_name"] == "baremetal"
 
 
+def test_a_fixed_address_is_one_servers_at_a_time(student, hand) -> None:
+    """Also where an earlier one was given back."""
+    mary, servers = student(), []
+    for _ in range(2):
+        lease = mary.reserve("compute_liqid").json()["lease"]
+        hand.wait(LEASE_START_S)
+        servers.append(mary.start_server(lease["reservations"][0]["id"])["id"])
+    mary.send("DELETE", f"compute/v2.1/servers/{servers[0]}")
+    lease = mary.reserve("compute_liqid").json()["lease"]
+    hand.wait(LEASE_START_S)
+    servers.append(mary.start_server(lease["reservations"][0]["id"])["id"])
+    ports = mary.send("GET", "network/v2.0/ports").json()["ports"]
+    assert len({port["fixed_ips"][0]["ip_address"] for port in ports}) == len(ports) == 2
+
+
 def test_what_nova_refuses_at_once(student) -> None:
     mary = student()
     flavor = mary.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]["id"]
