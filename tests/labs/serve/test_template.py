@@ -32,7 +32,12 @@ def test_a_plan_has_the_fewest_copies_that_meet_the_objective(tmp_path, rate_rps
 
 @pytest.mark.parametrize(
     ("changes", "says"),
-    [({"latency_s": 0.004}, "more copies do not help"), ({"rate_rps": 1000}, "8 would do")],
+    [
+        ({"latency_s": 0.004}, "more copies do not help"),
+        ({"rate_rps": 1000}, "take 8 copies .* here are 2"),
+        # Busy enough for two copies, and yet the tail asks for more of them.
+        ({"rate_rps": 270, "latency_s": 0.006, "q": 99}, "take 5 copies .* here are 2"),
+    ],
 )
 def test_what_cannot_be_met_is_said_with_the_reason(tmp_path, changes, says):
     """Too slow a model and too small a machine are two problems with two ways out."""
