@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import json
 import shutil
 import zipfile
@@ -48,6 +49,21 @@ def test_the_zip_holds_the_allow_list_and_its_hashes(filled: Path):
     assert names == {*notebooks, "ledger.jsonl", "int8-static-qdq.onnx", "manifest.json"}
     assert set(manifest["files"]) == names - {"manifest.json"}
     assert manifest["part"] == 1
+
+
+def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Path):
+    """A network that a student trained is an artefact; the course's own weights lie elsewhere."""
+    content = b"own weights"
+    (filled / "models" / "own.safetensors").write_bytes(content)
+    lines = (filled / "ledger.jsonl").read_text().splitlines()
+    record = next(json.loads(line) for line in lines if '"kind":"size"' in line)
+    model = {"name": "own.safetensors", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    record |= {"model": model, "samples": [len(content)], "record_id": "a" * 32}
+    (filled / "ledger.jsonl").write_text("\n".join([*lines, json.dumps(record)]) + "\n")
+    made = prepare(1, workspace=filled)
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.read("own.safetensors") == content
+    assert "safetensors" not in "\n".join(made.said)
 
 
 def test_what_is_missing_is_said_with_its_reason(filled: Path):
