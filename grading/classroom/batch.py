@@ -36,7 +36,9 @@ def grade_class(
         on_done: Told of each result, and whether it was kept from an earlier run.
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    setup = replace(setup or Setup(), hide=(*(setup.hide if setup else ()), out.resolve()))
+    # Neither results nor what others handed in may be seen by anybody's cells.
+    others = {one.path.resolve().parent for one in submissions}
+    setup = replace(setup or Setup(), hide=(*(setup.hide if setup else ()), out.resolve(), *sorted(others)))
     known = {one.student: one for one in submissions}
     tasks = [Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions]
     found: dict[str, Result] = {}

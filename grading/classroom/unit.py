@@ -10,7 +10,7 @@ from pathlib import Path
 
 from grading.course import lessons
 from grading.grade import Setup, grade
-from grading.intake import take_in
+from grading.intake.take import copy_in
 from grading.result import VERSION, Result
 
 
@@ -42,10 +42,11 @@ class Done:
 
 def work(task: Task) -> Done:
     """Grade a submission, unless the kept result is still good."""
-    key = key_of(task)
-    if key == task.kept:
-        return Done(None, key)
-    return Done(grade(task.path, part=task.part, student=task.student, setup=task.setup), key)
+    if task.kept and task.kept == key_of(task, _digest(task)):
+        return Done(None, task.kept)
+    result = grade(task.path, part=task.part, student=task.student, setup=task.setup)
+    # What the grader stumbled over is graded again at the next run, whatever was handed in.
+    return Done(result, "" if result.fault else key_of(task, result.digest))
 
 
 def failed(task: Task, why: str) -> Done:
@@ -53,13 +54,21 @@ def failed(task: Task, why: str) -> Done:
     return Done(Result(student=task.student, part=task.part, digest="", fault=why), "")
 
 
-def key_of(task: Task) -> str:
-    """Return a sha256 over everything that the result depends on."""
-    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
-        digest = take_in(task.path, Path(folder), lessons(part=task.part)).digest
+def key_of(task: Task, digest: str) -> str:
+    """Return a sha256 over everything that a result depends on.
+
+    Args:
+        task: Student, part and setup.
+        digest: Of the submission's contents.
+    """
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
     shown = hashlib.sha256(pictures.read_bytes()).hexdigest() if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None, hide=())), "pictures": shown}
     said = json.dumps([digest, task.student, task.part, setup, VERSION], default=str, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+def _digest(task: Task) -> str:
+    with tempfile.TemporaryDirectory(prefix="digest-") as folder:
+        return copy_in(task.path, Path(folder), lessons(part=task.part)).digest

@@ -76,6 +76,20 @@ def take_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits 
         lessons: The lessons of the part that is handed in.
         limits: Caps.
     """
+    found = copy_in(submission, into, lessons, limits)
+    _read(found, lessons, limits)
+    return found
+
+
+def copy_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+    """Return a submission's files, copied as ``take_in`` does, before any of them is read: enough for the digest.
+
+    Args:
+        submission: As for ``take_in``, and the others too.
+        into: Empty folder.
+        lessons: The lessons of the part.
+        limits: Caps.
+    """
     found = Intake()
     notebooks = wanted_names(lessons)
     left = 0
@@ -90,7 +104,6 @@ def take_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits 
             _take(source, name, kind, into, found, limits)
     if left > _NAMED:
         found.notes.append(Note("other files", f"{left - _NAMED} more files were left."))
-    _read(found, lessons, limits)
     return found
 
 

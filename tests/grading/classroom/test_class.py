@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-import random
 import signal
 import threading
 import time
@@ -19,10 +18,10 @@ from grading.classroom.batch import grade_class
 from grading.classroom.engines import dask, processes
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed, handed_in
-from grading.classroom.similarity import similar_pairs
 from grading.classroom.unit import Done, Task, work
 from grading.grade import Setup
 from grading.result import Result, spot_checks
+from grading.sandbox import abilities
 from tests.grading.classroom.members import make_class
 
 EVIDENCE = Setup(measure=False, rerun=False)
@@ -82,6 +81,39 @@ def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
         assert row["student"] == one.student
         assert f'href="pages/{one.slug}.html"' in page
         assert (tmp_path / "pages" / f"{one.slug}.html").is_file()
+
+
+def test_a_fault_of_the_graders_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Whoever mends it runs the class again, and those that it struck are graded anew."""
+    from grading.classroom import unit
+
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
+    stumbled = Result(student="ada", part=1, digest="d", fault="a bug of ours")
+    with monkeypatch.context() as patched:
+        patched.setattr(unit, "grade", lambda *args, **settings: stumbled)
+        assert grade_class(found, out, part=1, engine=in_turn, setup=EVIDENCE)[0].fault
+    assert not grade_class(found, out, part=1, engine=in_turn, setup=EVIDENCE)[0].fault
+
+
+@pytest.mark.skipif(not abilities().mounts, reason="folders cannot be hidden here")
+def test_nobodys_cells_see_what_others_handed_in(tmp_path: Path):
+    """Nor the results: what a cell reads, its error would show."""
+    from grading.sandbox import Limits, Sandbox
+
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    seen: list[Setup] = []
+
+    def look(tasks: Sequence[Task]):
+        for task in tasks:
+            seen.append(task.setup)
+            yield task, Done(Result(student=task.student, part=1, digest=""), "")
+
+    grade_class(handed_in(tmp_path / "in"), tmp_path / "out", part=1, engine=look)
+    with Sandbox(hide=seen[0].hide) as sandbox:
+        for place in ("in", "out"):
+            said = sandbox.run(["/bin/sh", "-c", f"ls {tmp_path / place}; echo end"], limits=Limits(wall_s=10))
+            assert said.output == "end\n"
 
 
 def test_names_are_text_wherever_they_are_shown(tmp_path: Path):
@@ -167,49 +199,6 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
     for task in tasks:
         alone = work(task).result
         assert replace(done[task.student], wall_s=0.0) == replace(alone, wall_s=0.0)
-
-
-def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
-    return Result(student=student, part=1, digest="", samples={record: samples})
-
-
-def test_copies_are_found_and_independent_runs_are_not():
-    """Scaled and jittered, shuffled, cut short: each is found; forty independent runs make no pair."""
-    dice = random.Random(4)
-
-    def run(count: int = 200) -> list[float]:
-        return [0.002 * dice.lognormvariate(0, 0.05) + (0.004 if dice.random() < 0.02 else 0) for _ in range(count)]
-
-    honest = [_result(f"honest {number}", run(dice.choice((120, 200)))) for number in range(40)]
-    assert similar_pairs(honest) == []
-    first = honest[0].samples["onnx-all × 1"]
-    scaled = _result("scaled", [0.7 * one * dice.uniform(0.99, 1.01) for one in first])
-    shuffled = _result("shuffled", dice.sample(first, len(first)))
-    cut = _result("cut", first[:90])
-    found = {(pair.first, pair.second) for pair in similar_pairs([*honest, scaled, shuffled, cut])}
-    assert {("honest 0", "scaled"), ("honest 0", "shuffled"), ("cut", "honest 0")} <= found
-    assert all({"scaled", "shuffled", "cut"} & set(pair) for pair in found)
-
-
-def test_under_load_a_shape_is_nobodys_copy_and_noise_is():
-    """Every queue that fills up looks alike; a copied run has the noise too, scaled and jittered or not."""
-    dice, record = random.Random(5), "python-8 × 1 @ 8"
-
-    def run() -> list[float]:
-        return [0.02 * (1 + number / 20) * dice.lognormvariate(0, 0.05) for number in range(160)]
-
-    honest = [_result(f"honest {number}", run(), record) for number in range(20)]
-    assert similar_pairs(honest) == []
-    scaled = [0.7 * one * dice.uniform(0.99, 1.01) for one in honest[0].samples[record]]
-    (pair,) = similar_pairs([*honest, _result("copied", scaled, record)])
-    assert (pair.first, pair.second) == ("copied", "honest 0")
-
-
-def test_constant_and_few_samples_are_nobodys_copy():
-    """A record without noise, or with hardly a sample, says nothing about who made it."""
-    constant = [_result(name, [0.002] * 200) for name in "ab"]
-    few = [_result(name, [0.001, 0.002, 0.003]) for name in "ab"]
-    assert similar_pairs(constant) == similar_pairs(few) == []
 
 
 def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):

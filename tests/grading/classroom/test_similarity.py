@@ -1,0 +1,51 @@
+"""Likeness in a class: a copied run is found whatever was done to it, and honest runs make no pair."""
+
+from __future__ import annotations
+
+import random
+
+from grading.classroom.similarity import similar_pairs
+from grading.result import Result
+
+
+def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
+    return Result(student=student, part=1, digest="", samples={record: samples})
+
+
+def test_copies_are_found_and_independent_runs_are_not():
+    """Scaled and jittered, shuffled, cut short: each is found; forty independent runs make no pair."""
+    dice = random.Random(4)
+
+    def run(count: int = 200) -> list[float]:
+        return [0.002 * dice.lognormvariate(0, 0.05) + (0.004 if dice.random() < 0.02 else 0) for _ in range(count)]
+
+    honest = [_result(f"honest {number}", run(dice.choice((120, 200)))) for number in range(40)]
+    assert similar_pairs(honest) == []
+    first = honest[0].samples["onnx-all × 1"]
+    scaled = _result("scaled", [0.7 * one * dice.uniform(0.99, 1.01) for one in first])
+    shuffled = _result("shuffled", dice.sample(first, len(first)))
+    cut = _result("cut", first[:90])
+    found = {(pair.first, pair.second) for pair in similar_pairs([*honest, scaled, shuffled, cut])}
+    assert {("honest 0", "scaled"), ("honest 0", "shuffled"), ("cut", "honest 0")} <= found
+    assert all({"scaled", "shuffled", "cut"} & set(pair) for pair in found)
+
+
+def test_under_load_a_shape_is_nobodys_copy_and_noise_is():
+    """Every queue that fills up looks alike; a copied run has the noise too, scaled and jittered or not."""
+    dice, record = random.Random(5), "python-8 × 1 @ 8"
+
+    def run() -> list[float]:
+        return [0.02 * (1 + number / 20) * dice.lognormvariate(0, 0.05) for number in range(160)]
+
+    honest = [_result(f"honest {number}", run(), record) for number in range(20)]
+    assert similar_pairs(honest) == []
+    scaled = [0.7 * one * dice.uniform(0.99, 1.01) for one in honest[0].samples[record]]
+    (pair,) = similar_pairs([*honest, _result("copied", scaled, record)])
+    assert (pair.first, pair.second) == ("copied", "honest 0")
+
+
+def test_constant_and_few_samples_are_nobodys_copy():
+    """A record without noise, or with hardly a sample, says nothing about who made it."""
+    constant = [_result(name, [0.002] * 200) for name in "ab"]
+    few = [_result(name, [0.001, 0.002, 0.003]) for name in "ab"]
+    assert similar_pairs(constant) == similar_pairs(few) == []
