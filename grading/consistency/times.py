@@ -46,14 +46,29 @@ def samples_fit_the_run(records: list[dict]) -> Iterator[Finding]:
 
 def run_was_busy(records: list[dict]) -> Iterator[Finding]:
     """Yield runs of one option alone of which the samples are only a small part."""
+    started = from_cold_starts(records)
     for record in _in_turn(records):
         share = sum(record["samples"]) / max(_wall_s(record), 1e-9)
-        if "comparison_id" not in record["details"] and share < _BUSY:
+        alone = "comparison_id" not in record["details"] and record["record_id"] not in started
+        if alone and share < _BUSY:
             yield flag(
                 "run-mostly-idle",
                 f"The samples of the {named(record)} fill {share:.0%} of its run; alone, they would fill nearly all.",
                 record,
             )
+
+
+def from_cold_starts(records: list[dict]) -> set[str]:
+    """Return the latency records, by id, that were taken right after starts: a few requests, and long waits between.
+
+    Nothing was warmed up for them, and their option's load times stand in the ledger too.
+    """
+    options = {record["option"] for record in records if record["kind"] == "load_time"}
+    return {
+        record["record_id"]
+        for record in records
+        if record["kind"] == "latency" and not record["warmup_count"] and record["option"] in options
+    }
 
 
 def runs_do_not_overlap(records: list[dict]) -> Iterator[Finding]:
