@@ -1,0 +1,29 @@
+"""Bring a node up, or go on with what an earlier process began; then count and release. Arguments: user, course."""
+
+import dataclasses
+import json
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from provisioning import lab
+from provisioning.runner import Run
+from provisioning.spec import load_spec
+
+user, course = sys.argv[1], Path(sys.argv[2])
+rung = load_spec("model").ladder[0]
+testbed = lab.open_testbed(rung.site)
+lab.reserve(testbed, "model", rung, None, datetime.now(UTC) + timedelta(hours=3), None)
+whole = lab.prepare("model", rung, testbed=testbed, materials=course)
+wanted = ("lease", "server", "address", "ssh", "materials", "environment")
+steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
+run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.state)
+for event in run.events():
+    print(event.step, event.kind, event.text, flush=True)
+
+held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]
+attempts = {name: record.attempts for name, record in run.state.steps().items()}
+list(lab.give_back("model", testbed))
+left = [len(testbed.machines()), len(testbed.addresses())]
+found = {"failed": {name: str(e) for name, e in run.failures.items()}, "held": held, "attempts": attempts, "left": left}
+print("RESULT " + json.dumps(found))
