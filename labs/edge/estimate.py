@@ -113,18 +113,43 @@ def estimate(work: Work, *, precision: str, threads: int = 4, board: Board = PI_
     Raises:
         ValueError: There is no such precision, or there are not so many cores.
     """
+    drawn = _drawn_s(work, precision, threads, board)
+    middle = _parts(work, precision, threads, board, _middle())
+    whole = float(sum(middle.values()))
+    shares = {kind: float(seconds) / whole for kind, seconds in middle.items()}
+    return Estimate(board, precision, threads, _bars(drawn), shares)
+
+
+def estimate_ratio(work: Work, *, threads: int = 4, board: Board = PI_5) -> Interval:
+    """Return how many times as long static INT8 should take as float32 on a board, with error bars.
+
+    Both are drawn together and divided draw by draw, so that what they share, such as the memory, falls out.
+
+    Args:
+        work: The model's work, from ``count_work``.
+        threads: Cores that work on it.
+        board: The device.
+
+    Raises:
+        ValueError: There are not so many cores.
+    """
+    int8_s, fp32_s = (_drawn_s(work, precision, threads, board) for precision in ("int8", "fp32"))
+    return _bars(int8_s / fp32_s)
+
+
+def _drawn_s(work: Work, precision: str, threads: int, board: Board) -> np.ndarray:
+    """Return a latency in seconds for each draw; the same draws each time."""
     if precision not in ("fp32", "int8"):
         raise ValueError(f"no estimate for {precision!r}: 'fp32' or 'int8'")
     if not 1 <= threads <= board.cores:
         raise ValueError(f"{board.name} has {board.cores} cores, so 1 to {board.cores} threads, not {threads}")
-    parts = _parts(work, precision, threads, board, _draw(np.random.default_rng(_SEED), _DRAWS))
-    middle = _parts(work, precision, threads, board, _middle())
-    total = sum(parts.values())
+    return sum(_parts(work, precision, threads, board, _draw(np.random.default_rng(_SEED), _DRAWS)).values())
+
+
+def _bars(drawn: np.ndarray) -> Interval:
     tail = 50 * (1 - CONFIDENCE)
-    low, value, high = (float(x) for x in np.percentile(total, [tail, 50, 100 - tail]))
-    whole = float(sum(middle.values()))
-    shares = {kind: float(seconds) / whole for kind, seconds in middle.items()}
-    return Estimate(board, precision, threads, Interval(value, low, high, CONFIDENCE), shares)
+    low, value, high = (float(x) for x in np.percentile(drawn, [tail, 50, 100 - tail]))
+    return Interval(value, low, high, CONFIDENCE)
 
 
 def _parts(work: Work, precision: str, threads: int, board: Board, drawn: dict) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ print(rehearsal.use())
 from grading.checkpoints import answer, check, predict, reconcile
 from labs import stats
 from labs.bench.compare import blocks_of
-from labs.edge.estimate import estimate
+from labs.edge.estimate import estimate, estimate_ratio
 from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
 from labs.edge.work import count_work
@@ -139,9 +139,8 @@ held[0].details["held"]
 # %%
 turns = {record.option: blocks_of(record) for record in held}
 ratios = {option: stats.ratio_of_medians(turns[option], turns["edge-fp32-held"]).interval for option in turns}
-guesses = {precision: estimate(work, precision=precision, threads=1) for precision in ("fp32", "int8")}
-print({option: f"{times(one.value)} [{times(one.low)}, {times(one.high)}]" for option, one in ratios.items()})
-print("the Pi, as a prediction:", times(guesses["int8"].latency_s.value / guesses["fp32"].latency_s.value))
+ratios |= {"the Pi's INT8, a prediction": estimate_ratio(work, threads=1)}
+{option: f"{times(one.value)} [{times(one.low)}, {times(one.high)}]" for option, one in ratios.items()}
 
 # %% [markdown]
 # The prediction is for S8S8, the form that the Pi's dot product multiplies. An x86 core with VNNI has such an

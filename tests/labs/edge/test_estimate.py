@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labs.edge.boards import BOARDS, LANDMARKS, PI_4, PI_5
-from labs.edge.estimate import ASSUMPTIONS, assumptions_table, estimate
+from labs.edge.estimate import ASSUMPTIONS, assumptions_table, estimate, estimate_ratio
 from labs.edge.work import Work, count_work
 
 onnx = pytest.importorskip("onnx")
@@ -127,6 +127,14 @@ def test_the_method_allows_what_others_have_published(mobilenet: Work, landmark)
     """The same network on another board, by another library: a method that excluded it would be too sure of itself."""
     found = estimate(mobilenet, precision=landmark.precision, threads=landmark.threads, board=BOARDS[landmark.board])
     assert found.allows(landmark.p50_s)
+
+
+def test_a_ratio_is_surer_than_the_two_it_is_made_of(mobilenet: Work) -> None:
+    """What both share falls out; and the fewer the gains of INT8, the nearer to 1."""
+    ratio = estimate_ratio(mobilenet, threads=1)
+    fp32, int8 = (estimate(mobilenet, precision=p, threads=1).latency_s for p in ("fp32", "int8"))
+    assert int8.low / fp32.high < ratio.low < ratio.value < ratio.high < int8.high / fp32.low
+    assert ratio.value < estimate_ratio(mobilenet, threads=1, board=PI_4).value < 1
 
 
 def test_what_cannot_be_estimated_is_refused(mobilenet: Work) -> None:
