@@ -33,5 +33,8 @@ def frontiers(records: Iterable[object]) -> Shown:
             shown.append(frontier(of_full, title=f"On {ours[0].machine.label}"))
     if not shown:
         raise ValueError("no option has accuracy, latency, throughput and size on any machine: measure one in full")
-    html, text = "".join(one.html for one in shown), "\n\n".join(one.text for one in shown)
+    # Beside each other where the window is wide enough for two, else one below the other.
+    cards = "".join(f'<div style="flex:1 1 720px;min-width:0">{one.html}</div>' for one in shown)
+    html = f'<div style="display:flex;flex-wrap:wrap;gap:0 12px">{cards}</div>'
+    text = "\n\n".join(one.text for one in shown)
     return Shown(html, text, plain=f"{len(shown)} frontiers" if len(shown) > 1 else "1 frontier")
