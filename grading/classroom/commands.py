@@ -34,7 +34,7 @@ def grade_folder(
     from grading.classroom.engines import dask, processes
     from grading.classroom.report import write_report
     from grading.classroom.roster import handed_in
-    from grading.classroom.similarity import similar_pairs
+    from grading.classroom.similarity import said_of, similar_pairs
     from grading.grade import Setup
     from grading.result import spot_checks
 
@@ -51,10 +51,12 @@ def grade_folder(
     else:
         results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
     pairs = similar_pairs(results)
-    report = write_report(found, results, pairs, spot_checks(results, seed=seed), out)
+    checks = spot_checks(results, seed=seed, alike=said_of(pairs))
+    report = write_report(found, results, pairs, checks, out)
     for name, value in summary(results).items():
         console.print(f"{name:24} {value}", markup=False, highlight=False)
     console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
+    console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -75,6 +75,17 @@ def similar_pairs(results: Sequence[Result]) -> list[Pair]:
     return sorted(pairs, key=lambda one: (-len(one.records), -one.correlation, one.first, one.second))
 
 
+def said_of(pairs: Sequence[Pair]) -> dict[str, list[str]]:
+    """Return, by student, one sentence for each pair: what the list for a look says. Who copied whom nobody knows."""
+    said: dict[str, list[str]] = defaultdict(list)
+    for pair in pairs:
+        for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
+            count = len(pair.records)
+            records = "1 record looks" if count == 1 else f"{count} records look"
+            said[one].append(f"{records} like the same measurement as {other}'s")
+    return dict(said)
+
+
 def _correlated(runs: list[tuple[str, np.ndarray]], *, loaded: bool) -> Iterator[tuple[tuple[str, str], float]]:
     """Yield pairs whose log samples correlate, over the samples that both have."""
     alike, noise = (ALIKE_UNDER_LOAD, _without_shape) if loaded else (ALIKE, np.asarray)

@@ -29,7 +29,8 @@ dt{color:var(--soft)}dd{margin:0;white-space:pre-wrap;overflow-wrap:anywhere}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:.94rem}
 th,td{text-align:left;padding:.4rem .6rem .4rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 td.points,th.points{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-code{font-size:.9em;overflow-wrap:anywhere}.yes{color:var(--good)}.no{color:var(--bad)}
+code{font-size:.9em;overflow-wrap:anywhere}@media(min-width:40rem){td:first-child code{white-space:nowrap}}
+.yes{color:var(--good)}.no{color:var(--bad)}
 """
 
 

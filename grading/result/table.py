@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from grading.result.result import Result
 
@@ -43,19 +44,29 @@ class SpotCheck:
     reasons: tuple[str, ...]
 
 
-def spot_checks(results: Iterable[Result], *, seed: str, share: float = SPOT_SHARE) -> list[SpotCheck]:
+def spot_checks(
+    results: Iterable[Result],
+    *,
+    seed: str,
+    share: float = SPOT_SHARE,
+    alike: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> list[SpotCheck]:
     """Return the submissions that a person should look at, those with the most reasons first.
 
-    Faults of the grader, contradictions, flags, public points without the hidden ones behind them, and a random draw.
+    Faults of the grader, contradictions, flags, public points without the hidden ones behind them, likeness to another
+    submission, and a random draw.
 
     Args:
         results: A class.
         seed: Draws the rest; keep it from students.
         share: Share of the rest that is drawn, 0 to 1.
+        alike: By student, one sentence for each submission that his is too like.
     """
     found = []
     for result in results:
-        reasons = _reasons(result) or (["drawn at random"] if _drawn(result, seed) < share else [])
+        reasons = [*_reasons(result), *alike.get(result.student, ())] or (
+            ["drawn at random"] if _drawn(result, seed) < share else []
+        )
         if reasons:
             found.append(SpotCheck(result.student, tuple(reasons)))
     return sorted(found, key=lambda one: (-len(one.reasons), one.student))

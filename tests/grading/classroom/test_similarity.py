@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import random
 
-from grading.classroom.similarity import similar_pairs
-from grading.result import Result
+from grading.classroom.similarity import said_of, similar_pairs
+from grading.result import Result, spot_checks
 
 
 def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
@@ -28,6 +28,15 @@ def test_copies_are_found_and_independent_runs_are_not():
     found = {(pair.first, pair.second) for pair in similar_pairs([*honest, scaled, shuffled, cut])}
     assert {("honest 0", "scaled"), ("honest 0", "shuffled"), ("cut", "honest 0")} <= found
     assert all({"scaled", "shuffled", "cut"} & set(pair) for pair in found)
+
+
+def test_both_of_a_pair_are_for_a_person_to_look_at():
+    """Who copied whom no sample tells."""
+    samples = [0.001 + number * 1e-7 for number in range(100)]
+    class_of_three = [_result("ada", samples), _result("bob", samples), _result("eve", [])]
+    checks = spot_checks(class_of_three, seed="x", share=0, alike=said_of(similar_pairs(class_of_three)))
+    assert [one.student for one in checks] == ["ada", "bob"]
+    assert checks[0].reasons == ("1 record looks like the same measurement as bob's",)
 
 
 def test_under_load_a_shape_is_nobodys_copy_and_noise_is():
