@@ -22,6 +22,9 @@ _BEST = 1.3
 #: Factors by which an option's times (and its memory) change.
 _FACTORS = (0.7, 1.5)
 
+#: The same for the server's part of a request, and for how busy the machine was.
+_SERVERS, _BUSIER = (0.6, 0.9), (0.6, 0.9)
+
 #: Kinds that are scaled: times, and the memory of a process.
 _SCALED = frozenset({"latency", "throughput", "load_time", "first_prediction", "peak_memory"})
 
@@ -39,8 +42,8 @@ def changed(entries: list[dict], seed: str) -> list[dict]:
     """Return measurements, observations and predictions with other numbers, without any answer.
 
     Times of an option are scaled by a factor of its own, the first blocks or samples go, and another batch size becomes
-    the best. Half of the pictures goes from all accuracy records alike, and some of each option's become wrong. Of a
-    load run everything that is a time is scaled, so that it still obeys Little's law.
+    the best. Half of the pictures goes from all accuracy records alike, and some of each option's become wrong. A
+    load run is stretched in time, some of its answers go, and its server takes another part of them.
 
     Args:
         entries: Ledger entries that contradict nothing.
@@ -76,14 +79,29 @@ def _slow_down(record: dict, seed: str) -> None:
 
 
 def _slow_down_load(record: dict, seed: str) -> None:
-    """Stretch a run, shift how its batches were made, and let its machine be less busy."""
+    """Stretch a run, take answers out of it, and shift what its server and its machine were busy with."""
     random = _random(seed, f"load {record['option']}")
-    stretch(record, float(random.uniform(*_FACTORS)))
-    server, usage = record["load"].get("server"), record["load"].get("usage", {})
-    if server and server.get("batches"):
-        _rebatch(server, random)
-    busier = random.uniform(0.6, 1.0)
+    factor, servers, busier = (float(random.uniform(*ends)) for ends in (_FACTORS, _SERVERS, _BUSIER))
+    stretch(record, factor)
+    load = record["load"]
+    server, usage = load.get("server"), load.get("usage", {})
+    if server:
+        for name in _SERVER_S:
+            server[name] *= servers
+        if server.get("batches"):
+            _rebatch(server, random)
     usage["cpu"] = [share * busier for share in usage.get("cpu", ())]
+    _drop(record, random)
+
+
+def _drop(record: dict, random: np.random.Generator) -> None:
+    """Take a fifth of the answers out of a run, as if they had never come."""
+    load, count = record["load"], len(record["samples"])
+    stay = np.sort(random.permutation(count)[: max(1, int(_STAYS * count))])
+    record["samples"] = [record["samples"][index] for index in stay]
+    for name in ("offsets_s", "sent_offsets_s"):
+        if len(load.get(name, ())) == count:
+            load[name] = [load[name][index] for index in stay]
 
 
 def stretch(record: dict, factor: float) -> None:

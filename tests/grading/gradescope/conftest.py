@@ -7,6 +7,7 @@ environment that lends this one's packages, without the checkout, which would ot
 from __future__ import annotations
 
 import compileall
+import contextlib
 import gzip
 import json
 import shutil
@@ -33,10 +34,8 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Package:
     return build_package(tmp_path_factory.mktemp("package") / "autograder.zip", part=1, seed=SEED)
 
 
-@pytest.fixture(scope="session")
-def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the zip unpacked, by a tool that forgets modes, and compiled as ``setup.sh`` compiles it."""
-    folder = tmp_path_factory.mktemp("unpacked") / "source"
+def unpack(package: Package, folder: Path) -> Path:
+    """Unpack a zip by a tool that forgets modes, compile it as ``setup.sh`` compiles it, and return where it lies."""
     with zipfile.ZipFile(package.path) as archive:
         archive.extractall(folder)
     (folder / "run_autograder").chmod(0o755)
@@ -44,14 +43,14 @@ def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Pat
     return folder
 
 
-@pytest.fixture
-def tree(_unpacked: Path) -> Iterator[Tree]:
-    """Return a tree with nothing handed in."""
+@contextlib.contextmanager
+def planted(unpacked: Path) -> Iterator[Tree]:
+    """Give a tree like Gradescope's with nothing handed in."""
     # Not pytest's folder, which is closed to the sandbox's users; /autograder is not.
     root = Path(tempfile.mkdtemp(prefix="autograder-"))
     root.chmod(0o755)
     try:
-        shutil.copytree(_unpacked, root / "source")
+        shutil.copytree(unpacked, root / "source")
         for name in ("submission", "results"):
             (root / name).mkdir()
         (root / "submission_metadata.json").write_text(json.dumps(METADATA))
@@ -62,6 +61,29 @@ def tree(_unpacked: Path) -> Iterator[Tree]:
         yield Tree(root)
     finally:
         shutil.rmtree(root)
+
+
+@pytest.fixture(scope="session")
+def _unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return unpack(package, tmp_path_factory.mktemp("unpacked") / "source")
+
+
+@pytest.fixture
+def tree(_unpacked: Path) -> Iterator[Tree]:
+    """Return a tree with nothing handed in."""
+    with planted(_unpacked) as made:
+        yield made
+
+
+@pytest.fixture
+def tree_of(tmp_path: Path) -> Callable[[int], contextlib.AbstractContextManager[Tree]]:
+    """Return a function that gives a tree for another part of the course."""
+
+    def make(part: int) -> contextlib.AbstractContextManager[Tree]:
+        package = build_package(tmp_path / "autograder.zip", part=part, seed=SEED)
+        return planted(unpack(package, tmp_path / "source"))
+
+    return make
 
 
 @pytest.fixture(scope="session")

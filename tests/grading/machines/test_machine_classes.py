@@ -1,0 +1,100 @@
+"""The solved lessons' answer cells, run by nbval on a ledger of each machine class, and judged by the checkpoints.
+
+This machine's ledgers were recorded; an A100's, a P100's and a Raspberry Pi 5's are made up from them and from
+published figures (``made_up.py``), since no such machine was at hand.
+"""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+from grading.consistency import examine
+from grading.consistency.machines import machine_class
+from grading.course import lessons
+from grading.hidden.reruns import COMPUTED
+from grading.rebuild.notebook import Part
+from grading.rebuild.run import run_on
+from grading.sandbox import abilities
+from grading.solve import AnswerKey
+from tests.grading.machines.made_up import MACHINES, RECORDED, SAYS, made_up, recorded
+
+CLASSES = {**{f"this one, part {part}": part for part in RECORDED}, **{name: name for name in MACHINES}}
+
+
+@pytest.fixture(scope="module")
+def key() -> AnswerKey:
+    """Return the answer key."""
+    return AnswerKey.read()
+
+
+@pytest.fixture(params=CLASSES.values(), ids=CLASSES)
+def ledger(request: pytest.FixtureRequest) -> tuple[int, list[dict]]:
+    """Return a part, and a ledger of it from one machine class, without answers."""
+    if isinstance(request.param, int):
+        return request.param, [entry for entry in recorded(request.param) if entry["type"] != "answer"]
+    return MACHINES[request.param].part, made_up(MACHINES[request.param])
+
+
+def solved(part: int, key: AnswerKey) -> list[Part]:
+    """Return the solved answer cells of the lessons that have a question to compute."""
+    found = []
+    for lesson in lessons(part=part):
+        asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', lesson.source.read_text(encoding="utf-8"))
+        if set(asked) & set(COMPUTED[part]):
+            found.append(Part(lesson.name, {name: key.answers[name] for name in asked}))
+    return found
+
+
+def carried_of(entries: list[dict]) -> dict[str, dict]:
+    """Return the counts that answers carry because no record holds them."""
+    return {
+        entry["question"]: {name: entry["value"][name] for name in ("nodes", "op_counts") if name in entry["value"]}
+        for entry in entries
+        if entry["type"] == "answer" and entry["question"] in ("m.graph.fewer", "m.quantize.searches")
+    }
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+def test_every_computed_answer_is_right_on_every_machine_class(ledger: tuple[int, list[dict]], key: AnswerKey):
+    """No answer, lesson or checkpoint is tuned to the machine that it was written on."""
+    part, entries = ledger
+    found = run_on(entries, carried_of(recorded(part)), solved(part, key), wall_s=500)
+    told = {}
+    for name in COMPUTED[part]:
+        verdict = all_checkpoints()[name].verdict(found[name].entries)
+        told[name] = found[name].fault or verdict.ok or f"{verdict.message} {verdict.expected} | {verdict.yours}"
+    assert {name: one for name, one in told.items() if one is not True} == {}
+
+
+@pytest.mark.parametrize("part", RECORDED)
+def test_an_honest_recording_has_neither_contradictions_nor_flags(part: int):
+    """Rehearsals beside other work, cold starts and overload included: noise is no cheating, in any part."""
+    assert [str(one) for one in examine(recorded(part)).all] == []
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_made_up_ledger_says_so_and_agrees_with_itself(name: str):
+    """In every record and in the machine's name; and the grader flags nobody for having leased such a machine."""
+    entries = made_up(MACHINES[name])
+    records = [entry for entry in entries if entry["type"] == "measurement"]
+    assert {record["details"]["made_up"] for record in records} == {SAYS}
+    assert {machine_class(record) for record in records} == {name}
+    assert all("made up" in record["machine"]["testbed"]["node"] for record in records)
+    assert [str(one) for one in examine(entries).all] == []
+
+
+def test_published_figures_are_what_the_made_up_ones_come_to():
+    """An A100's TensorRT answers in 0.63 ms, and a P100 keeps eight senders waiting for 152 ms."""
+    for machine, option, wanted_s in (("A100", "tensorrt", 0.00063), ("P100", "python-8", 0.152)):
+        (record,) = [
+            one
+            for one in made_up(MACHINES[machine])
+            if one.get("option") == option and one["kind"] in ("latency", "load")
+        ]
+        samples = record["samples"]
+        middle_s = sum(samples) / len(samples) if record["kind"] == "load" else sorted(samples)[len(samples) // 2]
+        assert middle_s == pytest.approx(wanted_s, rel=0.02)

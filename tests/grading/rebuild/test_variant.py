@@ -1,0 +1,61 @@
+"""Changed records: they hang together as the measured ones did, and a number that was typed is wrong on them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+from grading.hidden.reruns import COMPUTED
+from grading.rebuild import run, variant
+from tests.grading.machines.made_up import RECORDED, recorded
+
+#: Answers that carry what they were counted from: those are changed with the count (``run._CARRIED``).
+CARRIED = {"m.graph.fewer", "m.quantize.searches"}
+
+
+@pytest.fixture(scope="module", params=RECORDED)
+def part(request: pytest.FixtureRequest) -> int:
+    """Return each part."""
+    return request.param
+
+
+def test_no_answer_of_the_recording_is_right_on_what_is_drawn(part: int):
+    """Whoever typed the right numbers, or copied the whole ledger, has wrong ones here."""
+    entries = recorded(part)
+    answers = {entry["question"]: entry for entry in entries if entry["type"] == "answer"}
+    asked = set(COMPUTED[part]) - CARRIED
+    records = run._changed(entries, "a test's secret", asked)
+    right = {
+        name
+        for name in asked & set(answers)
+        if all_checkpoints()[name].verdict(entries).ok and all_checkpoints()[name].verdict([*records, answers[name]]).ok
+    }
+    assert right == set()
+
+
+def test_a_seed_draws_the_same_again_and_leaves_the_evidence_alone(part: int):
+    """Students with the same evidence are judged alike, and the public checkpoints after it as before it."""
+    entries = recorded(part)
+    before = copy.deepcopy(entries)
+    first, again, other = (variant.changed(entries, seed) for seed in ("a", "a", "b"))
+    assert first == again
+    assert first != other
+    assert entries == before
+    assert not [entry for entry in first if entry["type"] == "answer"]
+
+
+def test_a_stretched_load_run_still_obeys_littles_law():
+    """Rate times time is the number of requests inside, before and after."""
+    from grading.checkpoints.system.runs import answered_per_s
+
+    record = next(entry for entry in recorded(3) if entry.get("kind") == "load")
+
+    def inside(one: dict) -> float:
+        return answered_per_s(one) * sum(one["samples"]) / len(one["samples"])
+
+    stretched = copy.deepcopy(record)
+    variant.stretch(stretched, 1.7)
+    assert inside(stretched) == pytest.approx(inside(record))
+    assert answered_per_s(stretched) == pytest.approx(answered_per_s(record) / 1.7)

@@ -1,0 +1,75 @@
+"""Breaking any checkpoint or any lesson is noticed: the suite stands on recorded runs of the whole course.
+
+Each recording is the ledger of one part, solved and run by nbval on this machine (``tests/notebooks``): it holds an
+answer or a measurement for every public checkpoint of its part.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grading.checkpoints import Checkpoint, all_checkpoints
+from grading.course import Lesson, lessons
+from grading.solve import AnswerKeyError, require_whole
+from tests.grading.machines.made_up import whole_run
+
+PARTS = (0, 1, 2, 3)
+
+#: Earned by measuring, and by no answer.
+MEASURED = {"m.measure.batches"}
+
+
+def checkpoints_of(part: int) -> list[Checkpoint]:
+    """Return the public checkpoints of a part."""
+    numbers = {lesson.number for lesson in lessons(part=part)}
+    return [one for one in all_checkpoints() if one.lesson in numbers and not one.hidden]
+
+
+def without(entries: list[dict], name: str) -> list[dict]:
+    """Return a ledger without the answers to a question, or, where measuring is the answer, without records."""
+    kept = [entry for entry in entries if entry.get("question") != name]
+    return [entry for entry in kept if entry["type"] != "measurement"] if name in MEASURED else kept
+
+
+def noticed(one: Checkpoint, entries: list[dict]) -> bool:
+    """Return whether a checkpoint is not as it should be: right for the recorded answer, and wrong for none."""
+    return not one.verdict(entries).ok or one.verdict(without(entries, one.id)).ok
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_checkpoint_passes_its_recorded_answer_and_fails_without(part: int):
+    """All of them: a checkpoint that the recording does not answer would be no fixture's business."""
+    entries = whole_run(part)
+    assert len(checkpoints_of(part)) >= 2
+    assert [one.id for one in checkpoints_of(part) if noticed(one, entries)] == []
+
+
+@pytest.mark.parametrize("verdict", [True, False], ids=["always passes", "always fails"])
+@pytest.mark.parametrize("part", PARTS)
+def test_any_broken_checkpoint_would_be_noticed(part: int, verdict: bool):
+    """The test above is worth something only if it fails whichever checkpoint is broken."""
+    entries = whole_run(part)
+    for one in checkpoints_of(part):
+        broken = replace(one, judge=lambda found, one=one: replace(one.judge(found), ok=verdict))
+        assert noticed(broken, entries), one.id
+
+
+@pytest.mark.parametrize("lesson", lessons(), ids=lambda lesson: lesson.name)
+def test_any_broken_lesson_would_be_noticed(lesson: Lesson, tmp_path: Path):
+    """A question that loses its cell, or its check, is named before any student misses it."""
+    source = lesson.source.read_text(encoding="utf-8")
+    asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', source)
+    assert asked, "a lesson without a question"
+    path = tmp_path / lesson.source.parent.name / lesson.source.name
+    path.parent.mkdir()
+    no_cell = source.replace(f' checkpoint="{asked[0]}"', "")
+    no_check = source.replace(f'check("{asked[-1]}")', "pass")
+    for broken, name in ((no_cell, asked[0]), (no_check, asked[-1])):
+        assert broken != source
+        path.write_text(broken, encoding="utf-8")
+        with pytest.raises((AnswerKeyError, ValueError), match=re.escape(name)):
+            require_whole([Lesson(path)])
