@@ -12,6 +12,8 @@ from labs.workspace import WORKSPACE_VARIABLE
 _LONG = ("notebooks", "provisioning")
 
 
+# First, because xdist reads the groups in a hook of the same name: what is marked after it has no effect.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what lies in a folder that is named like a marker, and keep together what must run on one worker.
 
@@ -21,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: _LONG.index(rooms[item][0]) if rooms[item][0] in _LONG else len(_LONG))
     for item in items:
         if item.get_closest_marker("xdist_group") is None:
-            group = "provisioning" if "provisioning" in rooms[item] else str(item.path)
+            group = "provisioning" if "provisioning" in rooms[item] else "/".join(rooms[item])
             item.add_marker(pytest.mark.xdist_group(group))
         for folder in ("browser", "triton", "emulation"):
             if folder in rooms[item]:

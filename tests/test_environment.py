@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import sys
 import tomllib
@@ -150,3 +151,10 @@ def test_the_light_install_has_no_framework() -> None:
     assert not light & (
         {"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy", "matplotlib"} | ONNX_RUNTIMES
     )
+
+
+def test_tests_that_belong_together_run_on_one_worker(request: pytest.FixtureRequest) -> None:
+    """pytest-xdist reads a test's group from its name: where it is not there, files share no fixtures, in silence."""
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        pytest.skip("all tests run in one process")
+    assert request.node.nodeid.endswith("@test_environment.py")
