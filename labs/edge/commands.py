@@ -108,7 +108,8 @@ def emulate(
     for option, found in there["results"].items():
         equal = sum(a == b for a, b in zip(found["predicted"], here["results"][option]["predicted"], strict=True))
         typer.echo(f"{option}: {equal} of {len(found['predicted'])} labels as on this computer")
-    typer.echo(f"a timing was offered to the ledger and refused: {there['timed']['refused']}")
+    offered = ", ".join(there["timed"]["kinds"])
+    typer.echo(f"measured as in a lesson and offered to the ledger: {offered}; refused: {there['timed']['refused'][0]}")
 
 
 def prove_here(job: dict) -> dict:

@@ -133,10 +133,9 @@ def _emulator(folder: Path, apt: Apt) -> Path:
         archives = [path for path in apt.fetch(["qemu-user"], apt.native()) if path.name.startswith("qemu-user")]
         for archive in archives:
             # One of forty emulators in it is wanted.
-            unpacked = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE)
             wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
-            subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
-            unpacked.wait()
+            with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacked:
+                subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
         for archive in archives:
             archive.unlink()  # 70 MB, of which 17 are needed
 

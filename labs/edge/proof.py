@@ -18,6 +18,8 @@ import numpy as np
 from labs import bench
 from labs.backends import BackendSpec
 from labs.dataset import load_split
+from labs.edge.job import Candidate, Effort, Job
+from labs.edge.measuring import measure
 from labs.machine import fingerprint
 from labs.results import Ledger
 from labs.results.ledger import LedgerError
@@ -67,16 +69,18 @@ def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -
     return found
 
 
-def timed(option: str, path: str, images: np.ndarray, ledger: Path) -> dict:
-    """Time one option with the lessons' own code, offer the record to a ledger, and return what became of it."""
-    with BackendSpec("onnxruntime", path, {"intra_op_threads": 1}).build() as backend:
-        record = bench.throughput(backend, images[:1], option=option, batch_sizes=(1,), min_batches=1, min_s=0.0)[0]
-    try:
-        Ledger(ledger).append(record)
-        refused = ""
-    except LedgerError as error:
-        refused = str(error)
-    return {"samples": len(record.samples), "refused": refused, "kept": ledger.exists()}
+def timed(option: str, path: str, ledger: Path) -> dict:
+    """Do a lesson's job with one option, offer its records to a ledger, and return what became of them."""
+    effort = Effort(latency_samples=1, latency_limit_s=0.1, pictures=1, batches=1)
+    job = Job("options", (Candidate(option, Path(path).name, threads=1),), effort, (1,))
+    kinds, refused = [], set()
+    for record in measure(job, models=Path(path).parent):
+        kinds.append(record.kind)
+        try:
+            Ledger(ledger).append(record)
+        except LedgerError as error:
+            refused.add(str(error))
+    return {"kinds": kinds, "refused": sorted(refused), "kept": ledger.exists()}
 
 
 def main() -> None:
@@ -90,7 +94,7 @@ def main() -> None:
         "pictures_sha256": hashlib.sha256(images.tobytes()).hexdigest(),
     }
     if "time" in job:
-        answer["timed"] = timed(job["time"], job["models"][job["time"]], images, Path(job["ledger"]))
+        answer["timed"] = timed(job["time"], job["models"][job["time"]], Path(job["ledger"]))
     machine = fingerprint()
     answer["machine"] = machine.to_json()
     answer["label"] = machine.label
