@@ -184,6 +184,8 @@ def test_after_all_of_this_it_serves_as_before(service, open_files, jpeg):
     assert ask(service.url + "/healthz").status == 200
     assert ask(service.url + "/predict", predict_body(jpeg)).json["prediction"] == "Bread"
     assert "Traceback" not in service.log(100_000)
+    # Counted by status, by themselves: whichever of the tests above ran on this very service.
+    assert (ask(service.url + "/predict", b"{}").status, ask(service.url + "/nowhere").status) == (422, 404)
     counted = ask(service.url + "/metrics").body.decode()
     assert 'serving_requests_total{path="/predict",status="422"}' in counted
     assert 'path="other",status="404"' in counted
