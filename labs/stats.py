@@ -75,6 +75,9 @@ def median_interval(samples: Sequence[float], *, q: float = 50, confidence: floa
     The number of samples below the true percentile is binomial, so two ranks enclose it with the wanted confidence
     whatever the distribution looks like. Cheap enough to be asked after every block of a measurement.
 
+    Where there are too few samples for an extreme percentile, no sample is sure to lie beyond it: that end of the
+    interval is then the largest (or smallest) sample, and too near. A p99 takes 368 samples, a p95 72.
+
     Args:
         samples: At least one finite number.
         q: Percentile, 0 to 100.

@@ -124,8 +124,8 @@ size.value.value / 1e6
 
 # %% [markdown]
 # That many megabytes, and nearly all of them are your parameters: each is a 32-bit float, four bytes. Remember this.
-# It means that there are two ways to a smaller file, fewer numbers or fewer bits for each, and part 1 takes the
-# second.
+# It means that there are two ways to a smaller file, fewer bits for each number or fewer numbers, and part 1 goes both
+# ways.
 
 # %%
 check("m.meet.parameters")

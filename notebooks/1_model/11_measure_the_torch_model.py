@@ -126,9 +126,11 @@ answer("m.measure.certainty", {"widest": widest, "samples_beyond": samples_beyon
 check("m.measure.certainty")
 
 # %% [markdown]
-# This is why p99 differs so much from one run to the next: a handful of requests decide it. How many samples would do?
-# An interval's width shrinks with the square root of their number. You want one a quarter as wide as this
-# measurement's. How many samples are that in all?
+# This is why p99 differs so much from one run to the next: a handful of requests decide it. (With fewer than 368 in all
+# it would be worse: too often none of them would lie beyond the true p99, and its interval would have no upper end.)
+#
+# How many samples would do? An interval's width shrinks with the square root of their number. You want one a quarter as
+# wide as this measurement's. How many samples are that in all?
 
 # %% checkpoint="m.measure.more_samples"
 answer("m.measure.more_samples", ...)

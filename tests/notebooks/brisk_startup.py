@@ -8,7 +8,7 @@ from labs.bench.warmup import warm_up
 from labs.load import loops
 
 warm_up.__kwdefaults__.update(limit_s=2.0)
-bench.latency.__kwdefaults__.update(limit_s=2.0)
+bench.latency.__kwdefaults__.update(min_samples=100, limit_s=2.0)
 bench.throughput.__kwdefaults__.update(min_batches=5, min_s=0.1)
 # Lessons choose their own number of rounds, so defaults would not do.
 _compare = bench.compare

@@ -32,7 +32,8 @@ def test_warm_up_that_never_settles_says_so(told_backend, told_clock) -> None:
 def test_latency_percentiles_are_exact(told_backend, told_clock) -> None:
     """With told durations of 1 to 100 ms, each once, the record's percentiles are the textbook's."""
     durations = itertools.chain([0.05] * 11, itertools.cycle(n / 1000 for n in range(1, 101)))
-    record = bench.latency(told_backend(durations), ONE, option="x", precision=1.0, clock=told_clock)
+    settings = {"precision": 1.0, "min_samples": 100}
+    record = bench.latency(told_backend(durations), ONE, option="x", clock=told_clock, **settings)
     assert len(record.samples) == 100
     assert record.percentile(50) == pytest.approx(0.0505)
     assert record.percentile(99) == pytest.approx(0.09901)
@@ -46,17 +47,24 @@ def test_latency_measures_until_it_is_precise(told_backend, told_clock) -> None:
     rng = np.random.default_rng(0)
     quiet = told_backend(itertools.repeat(0.01))
     noisy = told_backend(float(x) for x in iter(lambda: 0.01 * rng.lognormal(0, 0.3), None))
-    few = bench.latency(quiet, ONE, option="quiet", clock=told_clock)
-    many = bench.latency(noisy, ONE, option="noisy", clock=told_clock)
+    few = bench.latency(quiet, ONE, option="quiet", min_samples=100, clock=told_clock)
+    many = bench.latency(noisy, ONE, option="noisy", min_samples=100, clock=told_clock)
     assert len(few.samples) == 100
     assert len(many.samples) > 300
     assert many.value.relative_half_width <= 0.02
 
 
+def test_latency_takes_as_many_samples_as_an_interval_of_its_p99_needs(told_backend, told_clock) -> None:
+    """However quiet the backend: with fewer, the slowest sample would be no upper end for the 99th percentile."""
+    record = bench.latency(told_backend(itertools.repeat(0.01)), ONE, option="x", clock=told_clock)
+    assert 0.99 ** len(record.samples) <= 0.025
+
+
 def test_latency_stops_when_its_time_is_spent(told_backend, told_clock) -> None:
     """A backend too noisy for the wanted precision is not measured for ever."""
     durations = itertools.cycle([0.1, 0.5])
-    record = bench.latency(told_backend(durations), ONE, option="x", precision=1e-6, limit_s=60, clock=told_clock)
+    settings = {"precision": 1e-6, "min_samples": 100, "limit_s": 60}
+    record = bench.latency(told_backend(durations), ONE, option="x", clock=told_clock, **settings)
     assert 60 <= record.wall_time_s < 70
 
 
