@@ -10,15 +10,15 @@ import contextlib
 from collections.abc import AsyncIterator
 
 from fastapi import FastAPI, Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from labs.preprocess import ImageDecodeError, ImageTooLargeError
-from labs.serve import problems
+from labs.serve import handbook, problems
 from labs.serve.body import picture_as_sent, picture_in_json
 from labs.serve.contract import IMAGE_MEDIA_TYPES, PredictReply, PredictRequest
 from labs.serve.engine import Engine, Outcome, OverloadedError
 from labs.serve.metrics import MEDIA_TYPE, CountReplies, Metrics
-from labs.serve.problems import Problem, ProblemError
+from labs.serve.problems import ProblemError
 from labs.serve.settings import Settings
 from labs.version import code_version
 
@@ -49,7 +49,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         yield
         await engine.stop()
 
-    app = FastAPI(title="GourmetGram food classifier", version=code_version(), description=_ABOUT, lifespan=lifespan)
+    about = {"title": "GourmetGram food classifier", "version": code_version(), "description": _ABOUT}
+    app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(CountReplies, metrics=metrics, paths=_PATHS)
     problems.install(app)
     _add_predictions(app, settings, engine, metrics)
@@ -58,11 +59,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: Metrics) -> None:
-    refusals = {
-        status: {"model": Problem, "description": title, "content": {problems.MEDIA_TYPE: {}}}
-        for status, title in sorted(set(problems.KINDS.values()))
-    }
-    about = {"response_model": PredictReply, "responses": refusals}
+    about = {"response_model": PredictReply, "responses": problems.described()}
 
     # The body is read by hand: the framework would read any number of bytes, for any time, before looking at them.
     @app.post("/predict", **about, openapi_extra=_body("application/json", PredictRequest.model_json_schema()))
@@ -116,6 +113,11 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
     async def read_metrics() -> Response:
         """Return the counters, as Prometheus reads them."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)
+
+    @app.get("/docs", include_in_schema=False)
+    async def docs(request: Request) -> HTMLResponse:
+        """Return what the service says about itself, as a page."""
+        return HTMLResponse(handbook.page(app.openapi(), str(request.base_url)))
 
 
 def not_ready(engine: Engine) -> ProblemError:

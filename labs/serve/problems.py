@@ -82,6 +82,19 @@ def plain_problem(status: int, detail: str, headers: dict | None = None) -> Resp
     return problem_response("about:blank", http.HTTPStatus(status).phrase, status, detail, headers)
 
 
+def described() -> dict[int, dict]:
+    """Return what a prediction may be refused with, as OpenAPI describes replies: every kind, by its status."""
+    found: dict[int, dict] = {}
+    for kind, (status, title) in KINDS.items():
+        reply = found.setdefault(status, {"description": "", "content": {MEDIA_TYPE: {"examples": {}}}})
+        reply["description"] = "; ".join(filter(None, (reply["description"], title)))
+        content = reply["content"][MEDIA_TYPE]
+        content["schema"] = Problem.model_json_schema()
+        value = {"type": f"/problems/{kind}", "title": title, "status": status, "detail": "what is wrong this time"}
+        content["examples"][kind] = {"value": value}
+    return found
+
+
 def install(app: FastAPI) -> None:
     """Let the app answer every failure in this form, also those of the framework."""
 
