@@ -25,6 +25,7 @@ def test_it_listens_on_loopback_and_leaves_nothing(serve):
     assert service.url.startswith("http://127.0.0.1:")
     assert service.ready_after_s > 0
     assert ask(service.url + "/readyz").json == {"status": "ready"}
+    assert service.url + "/predict" in ask(service.url + "/docs").body.decode()
     port = int(service.url.rpartition(":")[2])
     service.stop()
     assert not service.alive
