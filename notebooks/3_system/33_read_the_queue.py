@@ -77,13 +77,14 @@ triton.infer("food_classifier", {"inputs": [given]})["outputs"]
 # %% [markdown]
 # ### perf_analyzer
 #
-# NVIDIA's load generator keeps so many requests in flight and prints what became of them. This is the line that people
-# type. Copy it into a terminal (*File, New, Terminal*), run it, and find the words *queue* and *compute infer* in what
-# it says:
+# NVIDIA's load generator keeps so many requests in flight and prints what became of them. The second line below is what
+# people type; the first tells a terminal where the program is. Copy both into a terminal (*File, New, Terminal*), run
+# them, and find the words *queue* and *compute infer* in what it says:
 
 # %%
-environment.put_on_path()
+program = environment.put_on_path()
 input_path = write_input_data(workspace_dir() / "input.json", [photo(number) for number in range(8)])
+print(f'export PATH="{program.parent}:$PATH"')
 print(f"perf_analyzer -u {triton.http} -m food_classifier --input-data {input_path} -b 1 --concurrency-range 8")
 
 # %% [markdown]

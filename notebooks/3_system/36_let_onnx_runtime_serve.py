@@ -216,8 +216,7 @@ for way, said_now in (("python", before), ("ensemble", after)):
 # To see it in your browser, type this in a terminal and open the address that it prints:
 
 # %%
-settings = " ".join(f"{name}={value}" for name, value in ways["ensemble"].to_environment().items())
-print(f"{settings} python -m labs.serve.page")
+print(ways["ensemble"].terminal_line())
 
 # %% [markdown]
 # ## Checkpoint

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import sys
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
@@ -45,6 +47,11 @@ class PageSettings(BaseModel):
     def to_environment(self) -> dict[str, str]:
         """Return the variables that ``from_environment`` reads these settings from, in another process."""
         return {PREFIX + name.upper(): str(value) for name, value in self.model_dump(exclude_unset=True).items()}
+
+    def terminal_line(self) -> str:
+        """Return the line that serves the page with these settings, in a terminal that knows nothing of this Python."""
+        given = [f"{name}={shlex.quote(value)}" for name, value in self.to_environment().items()]
+        return " ".join((*given, shlex.quote(sys.executable), "-m", self.MODULE))
 
     @property
     def triton_model(self) -> str:

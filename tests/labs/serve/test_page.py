@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import subprocess
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,8 @@ from labs.serve.page.app import create_page, samples
 from labs.serve.page.settings import PageSettings
 from labs.serve.running import running
 from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium
+
+from .conftest import ask
 
 
 @pytest.fixture(scope="module")
@@ -108,3 +111,15 @@ def test_a_server_that_is_not_there_is_said(jpeg):
     assert client.post("/", data={}).status_code == 400
     small = create_page(PageSettings(max_upload_bytes=1000)).test_client()
     assert small.post("/", data={"picture": (io.BytesIO(jpeg), "a.jpg")}).status_code == 413
+
+
+def test_a_terminal_needs_no_environment_for_its_line(serve):
+    """The printed line, in a shell that knows nothing of the course, serves a page that says where it is."""
+    line = PageSettings(url=serve(instances=1).url).terminal_line() + " --port 0"
+    with subprocess.Popen(
+        ["/bin/sh", "-c", f"exec env {line}"], stdout=subprocess.PIPE, text=True, env={"PATH": "/usr/bin:/bin"}
+    ) as page:
+        said = page.stdout.readline()
+        assert ask(said.split()[-1] + "/readyz").status == 200
+        page.terminate()
+    assert said.startswith("GourmetGram: http://127.0.0.1:")
