@@ -77,6 +77,13 @@ class WrongRequestError(ProvisioningError):
     way_out = "Correct the value that the message names, and run the cell again."
 
 
+class GoneError(ProvisioningError):
+    """What the request is about is not there (404)."""
+
+    likely = "It was deleted meanwhile, or its lease has ended: that takes the machine and its disk along."
+    way_out = "Run the provisioning notebook again: it makes what is missing, as long as the lease lasts."
+
+
 class NoCapacityError(ProvisioningError):
     """Nobody can have that resource in that time: others have it."""
 

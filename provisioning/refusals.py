@@ -8,6 +8,7 @@ from typing import Any
 
 from provisioning.errors import (
     ConflictError,
+    GoneError,
     NoAddressError,
     NoCapacityError,
     NotAllowedError,
@@ -74,6 +75,8 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
         return NotAllowedError(f"{doing}: {said}")
     if type(error).__name__ in {"IpAddressGenerationFailureClient", "OverQuotaClient"}:
         return NoAddressError(f"{doing}: {said}")
+    if status == 404 and type(error).__name__ != "CHIValueError":
+        return GoneError(f"{doing}: {said}")
     if status == 409:
         return ConflictError(f"{doing}: {said}")
     if status is not None and status >= 500:

@@ -46,6 +46,7 @@ def named(name: str, message: str = "said", **attributes) -> Exception:
         (BlazarClientException("ERROR: start date must be later", code=400), errors.WrongRequestError),
         (BlazarClientException("ERROR: policy", code=403), errors.NotAllowedError),
         (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError),
+        (HttpError("Not Found", 404), errors.GoneError),
         (HttpError("Conflict", 409), errors.ConflictError),
         (ResourceError(HttpError("Conflict", 409)), errors.ConflictError),
         (ResourceError(BlazarClientException("x", code=503)), errors.ServiceBusyError),

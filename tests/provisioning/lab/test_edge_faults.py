@@ -55,9 +55,9 @@ def test_a_job_that_fails_shows_its_last_lines(found):
 def test_a_container_that_is_gone_ends_clearly_and_is_brought_up_again(found):
     """With a likely reason and a way out, like every error of this room."""
     kind, text = found["fetch from a deleted one"]
-    assert kind.endswith("Error")
-    assert "Likely:" in text
-    assert "Way out:" in text
+    assert kind == "GoneError"
+    assert "Likely:  It was deleted meanwhile" in text
+    assert "Way out: Run the provisioning notebook again" in text
     assert found["brought up again"][:2] == ["done", ""]
 
 
