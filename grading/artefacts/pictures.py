@@ -22,17 +22,18 @@ from labs.workspace import PROJECT_DIR
 #: The course's small data set, in the checkout.
 DATASET = PROJECT_DIR / "assets" / "food11-mini"
 
-#: Pictures of each kind unless told otherwise: enough to tell a model from its claim, and a second of half a processor.
-COUNT = 40
+#: Evaluation pictures, and views, unless told otherwise: enough to tell a model from its claim, and less than a second
+#: of half a processor. Classes are compared one by one and want more of them than an accuracy does.
+COUNT, VIEWS = 40, 24
 
 
 @dataclass(frozen=True)
 class Pictures:
     """Pictures as the model sees them, but for the arithmetic that every model shares."""
 
-    #: uint8 (2 N, 224, 224, 3): N evaluation pictures, then N views.
+    #: uint8 (N + M, 224, 224, 3): N evaluation pictures, then M views.
     pixels: np.ndarray
-    #: int64 (2 N,): their classes, 0 to 10.
+    #: int64 (N + M,): their classes, 0 to 10.
     labels: np.ndarray
     #: int64 (N,): places of the evaluation pictures in the split's order, which is the order of a record's classes.
     places: np.ndarray
@@ -43,13 +44,13 @@ class Pictures:
 
         Args:
             seed: A secret of the instructor's; a public word for trying things out.
-            count: Pictures of each kind.
+            count: Evaluation pictures; there are at most as many views.
             dataset: Folder with the course's data set.
         """
         random = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
         items = list(iterate(dataset, "evaluation"))
         places = np.sort(random.choice(len(items), size=count, replace=False))
-        seen = np.sort(random.choice(len(items), size=count, replace=False))
+        seen = np.sort(random.choice(len(items), size=min(count, VIEWS), replace=False))
         shown = [np.asarray(crop(load_image(items[place][0])), np.uint8) for place in places]
         views = [_view(load_image(items[place][0]), random) for place in seen]
         labels = np.array([items[place][1] for place in (*places, *seen)], np.int64)
