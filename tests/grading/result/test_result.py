@@ -24,7 +24,7 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     """Expected beside found for a mistake; a line for what is open; hidden rows only when the grades are out."""
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
-    assert text.index("Say the gap") < text.index("Not answered yet (1 points)") < text.index("Choose a format")
+    assert text.index("Say the gap") < text.index("Not answered yet (1 point)") < text.index("Choose a format")
     assert "<dd>3 ×</dd>" in text
     assert "Divide <code>a</code> by <code>b</code>." in text
     assert "Computed, not typed" not in text
