@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import json
 import os
 import subprocess
-import sys
-import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import pytest
 
 from provisioning.rehearsal import control, environment, place
 
+from ..pythons import chi_python  # noqa: F401 - a fixture
+
 FLOWS = Path(__file__).with_name("flows")
-OLDER = "1.2.6"
-PINS = Path(__file__).parents[3] / "constraints.txt"
-_CLIENTS = ("chameleon-blazarclient", "chameleon-zunclient")
 
 
 @dataclass
@@ -68,27 +61,3 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
         yield Rehearsal(home)
     finally:
         control.stop(home)
-
-
-@pytest.fixture(
-    scope="session", params=["installed", pytest.param(OLDER, marks=pytest.mark.slow)], ids=["newest", OLDER]
-)
-def chi_python(request: pytest.FixtureRequest) -> Path:
-    """A Python with python-chi: this one, or one of its own for the older version, made once and kept."""
-    if request.param == "installed":
-        assert version("python-chi") == "1.2.10"
-        return Path(sys.executable)
-    # Everything else as it was tested: another release of a client must not break this from one day to the next.
-    pins = [line for line in PINS.read_text(encoding="utf-8").splitlines() if not line.startswith("python-chi==")]
-    digest = hashlib.sha256("\n".join(pins).encode()).hexdigest()[:8]
-    home = platformdirs.user_cache_path("model-serving-labs") / "environments" / f"python-chi-{OLDER}-{digest}"
-    if not home.exists():
-        # Made under another name and renamed: of two runs at once, the slower one finds it made.
-        draft = home.with_name(f"{home.name}.{os.getpid()}")
-        venv.create(draft, with_pip=True, clear=True)
-        (draft / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
-        install = [str(draft / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
-        subprocess.run([*install, f"python-chi=={OLDER}", *_CLIENTS, "ipykernel"], check=True)
-        with contextlib.suppress(OSError):
-            draft.rename(home)
-    return home / "bin" / "python"

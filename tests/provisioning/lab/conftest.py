@@ -15,6 +15,8 @@ import pytest
 
 from provisioning.rehearsal import control, environment, place
 
+from ..pythons import chi_python  # noqa: F401 - a fixture
+
 FLOWS = Path(__file__).with_name("flows")
 ROOT = Path(__file__).parents[3]
 
@@ -29,22 +31,26 @@ class Rehearsal:
     def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
         return place.ask(self.home, method, path, body)
 
-    def start(self, flow: str, user: str, *arguments: str) -> subprocess.Popen[str]:
+    def start(
+        self, flow: str, user: str, *arguments: str, python: Path | str = sys.executable
+    ) -> subprocess.Popen[str]:
         """Start a flow in a process of its own: python-chi reads its environment once, when it is imported."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         variables = kept | environment.variables(self.home, user)
         variables["PYTHONPATH"] += f"{os.pathsep}{ROOT}"
         return subprocess.Popen(
-            [sys.executable, str(FLOWS / f"{flow}.py"), user, str(self.course), *arguments],
+            [str(python), str(FLOWS / f"{flow}.py"), user, str(self.course), *arguments],
             env=variables | {"LABS_STATE": str(self.home / "state" / user)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
 
-    def run(self, flow: str, user: str, *arguments: str, limit_s: float = 400.0) -> dict[str, Any]:
+    def run(
+        self, flow: str, user: str, *arguments: str, limit_s: float = 400.0, python: Path | str = sys.executable
+    ) -> dict[str, Any]:
         """Run a flow and return what it found out."""
-        return result_of(self.start(flow, user, *arguments), limit_s)
+        return result_of(self.start(flow, user, *arguments, python=python), limit_s)
 
     def left(self, user: str) -> list[str]:
         """Return what the student still holds, as the testbed itself knows it."""

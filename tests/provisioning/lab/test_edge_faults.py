@@ -1,4 +1,4 @@
-"""A device's container, when things go wrong: a clear end, and the same call resumes."""
+"""A device's container, when things go wrong: a clear end, and the same call resumes; with either python-chi."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 
 @pytest.fixture(scope="module")
-def found(rehearsal):
-    return rehearsal.run("edge_faults", "eve")
+def found(rehearsal, chi_python):
+    return rehearsal.run("edge_faults", "eve", python=chi_python)
 
 
 def test_an_image_for_another_processor_ends_in_error_and_says_why(found):

@@ -35,3 +35,10 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
         assert found["checks"]["Jupyter"] == "ok"
         assert "127.0.0.1" in found["links"]["jupyter"]
         assert found["links"]["tunnel"].startswith("ssh -F ")
+
+
+def test_both_versions_of_python_chi_bring_a_node_up(rehearsal, chi_python):
+    """Chameleon's own Jupyter has whichever was current when its image was made."""
+    found = rehearsal.run("killed", f"flo-{chi_python.parts[-3][:12]}", python=chi_python)
+    assert found["failed"] == {}
+    assert (found["held"], found["left"]) == ([1, 1, 1], [0, 0])
