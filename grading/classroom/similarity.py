@@ -24,9 +24,9 @@ from grading.result.result import UNDER_LOAD
 #: at least 0.99.
 ALIKE = 0.9
 
-#: The same for load runs without their shape. Measured between ten runs of part 3, on one machine and of the same
-#: services: at most 0.38 (with the shape, 0.81); a copy scaled by 0.7 with 1 % jitter: at least 0.87.
-ALIKE_UNDER_LOAD = 0.75
+#: The same for load runs without their shape. Measured between 23 runs of part 3 in two ledgers, all on one machine: at
+#: most 0.38 (with the shape, 0.96); a copy scaled by 0.7 with 1 % jitter: at least 0.77.
+ALIKE_UNDER_LOAD = 0.65
 
 #: Samples of the running median.
 _WINDOW = 9
