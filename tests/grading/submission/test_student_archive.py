@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from labs.workspace import PROJECT_DIR
@@ -15,7 +16,7 @@ from provisioning.trovi.archive import student_files
 def test_what_students_get_can_collect_and_look(tmp_path: Path):
     """Every module that `python -m grading submit` imports is on the allow-list, or imported where it is used."""
     for name in student_files(PROJECT_DIR):
-        if name.startswith(("grading/", "labs/")) and name.endswith((".py", ".json", ".toml")):
+        if name.startswith(("grading/", "labs/", "notebooks/")) and name.endswith((".py", ".json", ".toml", ".ipynb")):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_DIR / name, tmp_path / name)
     assert not (tmp_path / "grading" / "hidden").exists()
@@ -25,7 +26,11 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
         [sys.executable, "-c", ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str(tmp_path / "grading" / "submission" / "button.py")
+    lines = done.stdout.splitlines()
+    assert lines[0] == str(tmp_path / "grading" / "submission" / "button.py")
+    assert any("is ready to be handed in" in line for line in lines)
+    with zipfile.ZipFile(tmp_path / "mine" / "submission-part-1.zip") as archive:
+        assert "11_measure_the_torch_model.ipynb" in archive.namelist()
 
 
 #: The checkout is installed editable here, and would lend what the archive lacks.
@@ -35,4 +40,5 @@ sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(fi
 import grading.__main__
 import grading.submission.button
 print(grading.submission.button.__file__)
+grading.__main__.app(["submit", "--part", "1", "--workspace", "mine"])
 """

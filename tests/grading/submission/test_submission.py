@@ -19,7 +19,7 @@ from grading.grade import Setup, grade
 from grading.questions import questions_page
 from grading.submission import prepare
 from grading.submission.button import HandIn
-from grading.submission.by_hand import QUESTIONS
+from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -133,6 +133,14 @@ def test_a_lesson_gets_the_button_by_one_word():
 
     assert "python -m grading submit --part 1" in repr(hand_in(1))
     assert "text/plain" in hand_in(1)._repr_mimebundle_()
+
+
+@pytest.mark.parametrize("part", [1, 2, 3])
+def test_each_parts_last_lesson_has_the_button_and_asks_something_in_words(part: int):
+    """Where a part ends, it is handed in; and a person reads something of each."""
+    last = lessons(part=part)[-1].source.read_text(encoding="utf-8")
+    assert f"\nhand_in({part})\n" in last
+    assert questions_of(part)
 
 
 def test_a_button_that_cannot_write_says_why():
