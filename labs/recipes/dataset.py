@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -48,12 +49,13 @@ def _draw_evenly(drawings: list[Drawing], count: int, rng: np.random.Generator) 
     return order[:count]
 
 
-def build(root: Path, cache: Path) -> dict[str, dict[str, object]]:
-    """Write the whole data set and return what was written.
+def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES)) -> dict[str, dict[str, object]]:
+    """Write the data set and return what was written.
 
     Args:
         root: Folder that will hold `training`, `validation` and `evaluation`.
         cache: Folder that keeps tarballs.
+        labels: Classes to build; a class is the same picture by picture with and without the others.
 
     Returns:
         For each file, by its path under `root`: sha256, size_bytes, pack and glyph.
@@ -64,6 +66,8 @@ def build(root: Path, cache: Path) -> dict[str, dict[str, object]]:
     files: dict[str, dict[str, object]] = {}
     for split in SPLITS:
         for label, drawings in enumerate(foods_of(split, cache)):
+            if label not in labels:
+                continue
             # crc32 is a stable number for a name; Python's own hash is not.
             rng = np.random.default_rng((zlib.crc32(split.encode()), label))
             folder = root / split / class_folder(label)

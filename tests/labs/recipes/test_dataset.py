@@ -12,7 +12,8 @@ from PIL import Image
 from labs.dataset import SPLITS, iterate
 from labs.recipes import dataset as recipe
 from labs.recipes.compose import compose
-from labs.recipes.manifest import dataset_entry, differences, read_manifest, write_manifest
+from labs.recipes.drawings import SourceError
+from labs.recipes.manifest import dataset_entry, differences, read_manifest, versions, write_manifest
 from labs.recipes.restyle import restyle
 from labs.recipes.sources import Source, sources_of
 
@@ -36,6 +37,24 @@ def test_two_builds_are_the_same_bytes(tiny: Path) -> None:
     assert len(first) == 3 * 11 * 2
     for name, record in first.items():
         assert hashlib.sha256((tiny / "b" / name).read_bytes()).hexdigest() == record["sha256"]
+
+
+@pytest.mark.slow
+def test_a_class_is_rebuilt_from_the_real_packs_as_it_is_shipped(tmp_path: Path) -> None:
+    """The pinned packages give the very bytes of the manifest; `make assets` does the same for all classes."""
+    pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
+    entry = read_manifest()["datasets"]["food11-mini"]
+    if versions() != entry["made_with"]:
+        pytest.skip(f"other versions draw other bytes: {versions()} instead of {entry['made_with']}")
+    soup = 9
+    try:
+        files = recipe.build(tmp_path / "built", tmp_path / "packs", labels=[soup])
+    except SourceError as error:
+        if not str(error).startswith("npm"):
+            raise  # a package that is there and is not the pinned one
+        pytest.skip(str(error))
+    assert files == {name: record for name, record in entry["files"].items() if f"class_{soup:02d}/" in name}
+    assert len(files) == sum(recipe.PICTURES_PER_CLASS.values())
 
 
 def test_each_split_is_drawn_from_its_own_packs(tiny: Path) -> None:
