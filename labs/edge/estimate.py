@@ -11,7 +11,6 @@ Source: Williams, Waterman and Patterson 2009, 'Roofline: an insightful visual p
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,9 +18,6 @@ from labs.edge.boards import PI_5, Board
 from labs.edge.work import Work
 from labs.results.format import milliseconds
 from labs.stats import Interval
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 #: Draws, and their seed: the same estimate each time.
 _DRAWS, _SEED = 4000, 0
@@ -186,11 +182,3 @@ def _draw(generator: np.random.Generator, count: int) -> dict[str, np.ndarray]:
 
 def _middle() -> dict[str, float]:
     return {name: float(np.sqrt(one.low * one.high)) for name, one in ASSUMPTIONS.items()}
-
-
-def assumptions_table() -> pd.DataFrame:
-    """Return what is assumed, and why."""
-    import pandas as pd
-
-    rows = [(one.name, one.low, one.high, one.because) for one in ASSUMPTIONS.values()]
-    return pd.DataFrame(rows, columns=["assumed", "from", "to", "because"]).set_index("assumed")

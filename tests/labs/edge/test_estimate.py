@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labs.edge.boards import BOARDS, LANDMARKS, PI_4, PI_5
-from labs.edge.estimate import ASSUMPTIONS, assumptions_table, estimate, estimate_ratio
+from labs.edge.estimate import ASSUMPTIONS, estimate, estimate_ratio
 from labs.edge.work import Work, count_work
 
 onnx = pytest.importorskip("onnx")
@@ -148,4 +148,3 @@ def test_what_cannot_be_estimated_is_refused(mobilenet: Work) -> None:
 def test_every_assumption_is_a_range_with_a_reason() -> None:
     """A reader can disagree with each of them."""
     assert all(0 < one.low < one.high and len(one.because.split()) > 4 for one in ASSUMPTIONS.values())
-    assert list(assumptions_table().index) == list(ASSUMPTIONS)
