@@ -33,9 +33,11 @@ print(rehearsal.use())
 from grading.checkpoints import answer, check, predict
 from labs.edge.bringing import comparison_of_hashes, fingerprints_of, measured_before
 from labs.edge.making import part_1_files
+from labs.machine import Fingerprint
 from labs.machine.arm import forms_on_arm
 from labs.results.format import megabytes
 from labs.results.targets import target
+from labs.widgets.facts import facts
 from labs.workspace import ledger, models_dir
 from provisioning.edge import open_device
 from provisioning.shells import UPLOAD_PART_BYTES
@@ -150,15 +152,13 @@ check("e.bring.fit")
 #
 # ### What the core can do
 #
-# You made several INT8 files because no form is fast everywhere. Here is what the course knows about the forms on this
-# device's core. (On a laptop's x86 core the table speaks of an ARM core without a dot product; the Pi 5 has one, so
-# the second table is for it.)
+# You made several INT8 files because no form is fast everywhere. Here is what the course knows about the forms on the
+# Pi 5's core, whichever processor plays it today. (Its flags: `asimd` is NEON, `asimddp` the dot product.)
 
 # %%
-from labs.machine import Fingerprint
-
 pi_5 = Fingerprint("Cortex-A76", "aarch64", ("asimd", "asimddp", "asimdhp"), 4, 8 * 2**30, "Linux", "3.11")
-[(one.form, one.verdict, one.because) for one in forms_on_arm(pi_5)]
+known = [(one.form, one.verdict, one.because) for one in forms_on_arm(pi_5)]
+facts("INT8 on an ARM core with a dot product", ("form", "it is", "because"), known)
 
 # %% [markdown]
 # The VNNI instruction of a server multiplies *unsigned* activations by *signed* weights. What does the Pi's dot product

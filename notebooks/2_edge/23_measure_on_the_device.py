@@ -32,7 +32,7 @@ from grading.checkpoints import answer, check, predict, reconcile
 from labs import stats
 from labs.bench.compare import blocks_of
 from labs.edge.boards import LANDMARKS, PI_5
-from labs.edge.estimate import assumptions_table, estimate
+from labs.edge.estimate import ASSUMPTIONS, estimate
 from labs.edge.examine import examine
 from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
@@ -45,6 +45,7 @@ from labs.machine.capability import capability_text, for_lesson
 from labs.results.format import milliseconds
 from labs.results.reference import reference_table, source_line
 from labs.widgets.comparison import comparison_table
+from labs.widgets.facts import facts
 from labs.widgets.on_device import measure_there
 from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger, models_dir
@@ -100,7 +101,7 @@ check("e.device.work")
 # Published about the Pi 5 (none of it measured by us):
 
 # %%
-PI_5
+vars(PI_5)
 
 # %% [markdown]
 # At the very best, all four cores would begin `int8_per_cycle` products in each cycle and never wait for anything. How
@@ -118,7 +119,8 @@ check("e.device.floor")
 # share is a *range*, written down with its reason. You may disagree with each of them:
 
 # %%
-assumptions_table()
+assumed = [(one.name, one.low, one.high, one.because) for one in ASSUMPTIONS.values()]
+facts("What is assumed, since nobody publishes it", ("assumed", "from", "to", "because"), assumed)
 
 # %% [markdown]
 # The estimate draws all of them at random within their ranges, a few thousand times. The error bars hold nine of ten
@@ -168,7 +170,7 @@ reconcile("e.bring.latency_guess")
 # %%
 blocks = {record.option: blocks_of(record) for record in race}
 ratios = {name: stats.ratio_of_medians(blocks[name], blocks["edge-fp32"]).interval for name in blocks}
-ratios
+{name: f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" for name, ratio in ratios.items()}
 
 # %% [markdown]
 # State it so that it can be checked: how many times as long as float32 does static INT8 in its *signed* form take on
@@ -276,8 +278,9 @@ check("e.device.form_guess")
 # %% [markdown]
 # ## On your own
 #
-# - Take the assumption that you believe least, halve its range in a copy of the table, and see which of the error bars
-#   moves. Is that the one a measurement should test first?
+# - Take the assumption that you believe least and halve its range: `ASSUMPTIONS[name]` is a frozen dataclass, and
+#   `dataclasses.replace` makes another one. Which of the error bars moves? Is that the one a measurement should test
+#   first?
 # - On the device: in which kind of layer does it spend its time? ONNX Runtime's profile (`describe` uses it) has a
 #   duration for each node. Compare with the estimate's shares.
 # - `estimate(work, precision="int8", threads=1)` against `threads=4`: what would you buy with a fifth core?
