@@ -95,3 +95,17 @@ def test_the_gain_is_predicted_in_time(entries, known, judge):
     assert judge("e.threads.gain_guess", type(entries)().predicted("e.threads.gain_guess", 3)).ok
     assert not judge("e.threads.gain_guess", known.predicted("e.threads.gain_guess", 3)).ok
     assert whole_gain(known) == pytest.approx(3.2, rel=0.02)
+
+
+def test_cores_that_brought_nothing_are_not_praised_as_a_wall(entries, judge):
+    """On a busy machine four threads may be slower than one: then the law has a negative share, and no wall."""
+    entries.observed("edge.threads", {"cores": 4, "counts": [1, 4]})
+    for count, seconds in ((1, 0.010), (4, 0.012)):
+        details = {"comparison_id": "a", "block_calls": 2}
+        entries.measured("latency", f"{INT8}-t{count}", samples(seconds), details=details)
+    gain = 0.010 / 0.012
+    share = (1 - 1 / gain) / (1 - 1 / 4)
+    given = {"gain": gain, "cores": 4, "parallel_share": share, "most_gain": 1 / (1 - share)}
+    verdict = judge("e.threads.amdahl", entries.answered("e.threads.amdahl", given))
+    assert verdict.ok
+    assert "no faster than one" in verdict.message

@@ -61,7 +61,8 @@ def gain(entries: list[dict]) -> Verdict:
         return failed("This is not the interval of all cores over one in the newest race.", expected, yours)
     if given["never"] not in near:
         return failed("Another number of threads above one is slower.", expected, yours)
-    return passed("More threads than cores only wait for each other.", expected, yours)
+    says = "More threads than cores only wait for each other." if given["never"] > cores else "In this run, at least."
+    return passed(says, expected, yours)
 
 
 @checkpoint(
@@ -94,6 +95,10 @@ def amdahl(entries: list[dict]) -> Verdict:
         return failed(
             "The share is right. With cores without end, p/n vanishes: what is left of the time?", expected, yours
         )
+    if cores == 1:
+        return passed("A single core: there is nothing to divide.", expected, yours)
+    if share <= 0:
+        return passed("In this run all cores were no faster than one: is something else busy here?", expected, yours)
     return passed("That wall stands however many cores are bought.", expected, yours)
 
 
