@@ -124,8 +124,9 @@ check("e.choose.budget")
 #
 # ### Server and device
 #
-# One frontier for each machine in your ledger. (In rehearsal the device is a machine of its own in the ledger, played
-# by this computer: its figures stand apart from the computer's own.)
+# One frontier for each machine in your ledger: the one of part 1, and the device. (In rehearsal the device is a machine
+# of its own in the ledger, played by this computer: its figures stand apart from the computer's own. A ledger without
+# part 1 has the device's alone.)
 
 # %%
 frontiers(ledger().measurements())
