@@ -70,7 +70,8 @@ vitals["heat"], vitals["power"]
 # `"temperature"`, `"frequency"` and `"throttle flags"` does this device *not* tell, and can its power be read?
 
 # %%
-ledger().observe("edge.vitals", {name: vitals[name] for name in ("machine", "heat", "unreadable", "power")})
+seen = ledger().observe("edge.vitals", {name: vitals[name] for name in ("machine", "heat", "unreadable", "power")})
+seen["heat"]["flags"], seen["power"]["covers"]
 
 # %% checkpoint="e.busy.told"
 # A list of what it does not tell (empty where it tells all three), and True or False.
