@@ -71,7 +71,7 @@ vitals["heat"], vitals["power"]
 
 # %%
 seen = ledger().observe("edge.vitals", {name: vitals[name] for name in ("machine", "heat", "unreadable", "power")})
-seen["heat"]["flags"], seen["power"]["covers"]
+seen["machine"]["cpu_model"], seen["power"]
 
 # %% checkpoint="e.busy.told"
 # A list of what it does not tell (empty where it tells all three), and True or False.
