@@ -23,6 +23,10 @@ def questions_page() -> str:
         "`check(…)` there,",
         "as often as you like. A prediction earns its points for being made before the measurement, right or wrong.",
         "",
+        "Points come on top for what the grader does itself: it measures handed-in models again, and runs answer cells "
+        "again on",
+        "other numbers. So let a cell compute what it answers, from the names that its lesson has ready at that place.",
+        "",
         "Generated from the checkpoints by `python -m grading questions`.",
     ]
     for lesson in lessons():
