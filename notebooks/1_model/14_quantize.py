@@ -126,8 +126,8 @@ quantization_explorer(
 
 # %% [markdown]
 # With one scale for the whole tensor, the widest channel dictates the step, and the narrow ones get a handful of marks
-# or none. The last figure is the cost: the signal-to-noise ratio in decibels, where 6 dB are about one bit. How many
-# dB does a scale for each channel gain for the first layer of the table, at 8 bits, symmetric and signed?
+# or none. *Signal to noise* shows the cost, in decibels, where 6 dB are about one bit. How many dB does a scale for each
+# channel gain for the first layer of the table, at 8 bits, symmetric and signed?
 #
 # `rounding_error(weights, choose_affine(weights, signed=True, symmetric=True, axis=…)).snr_db` gives one of the two;
 # `axis=0` is for each channel, `axis=None` for the whole tensor.

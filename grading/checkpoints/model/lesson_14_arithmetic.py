@@ -104,4 +104,4 @@ def channels(entries: list[dict]) -> Verdict:
         return failed("Both are for the same ruler: one has `axis=0` and the other `axis=None`.", "", yours)
     if tensor > channel:
         return failed("Turned around: more scales cannot make more noise.", "", yours)
-    return passed("So many decibels for a few kilobytes of scales.", f"{channel - tensor:.1f} dB gained", yours)
+    return passed("So many decibels for one number more a channel.", f"{channel - tensor:.1f} dB gained", yours)
