@@ -6,7 +6,7 @@
 #
 # The first of the three promises is arithmetic, and it holds. The other two depend: on the processor, on the form of
 # the file, and on a choice that is easy to get wrong. In three sittings you will see the same eight bits answer in half
-# the time, and in many times the time; keep the accuracy, and ruin it. This first one is about the bits themselves.
+# the time, and in twice the time and more; keep the accuracy, and ruin it. This first one is about the bits themselves.
 #
 # ## You will do
 #
@@ -126,8 +126,8 @@ quantization_explorer(
 
 # %% [markdown]
 # With one scale for the whole tensor, the widest channel dictates the step, and the narrow ones get a handful of marks
-# or none. *Signal to noise* shows the cost, in decibels, where 6 dB are about one bit. How many dB does a scale for each
-# channel gain for the first layer of the table, at 8 bits, symmetric and signed?
+# or none. *Signal to noise* shows the cost, in decibels, where 6 dB are about one bit. How many dB does a scale for
+# each channel gain for the first layer of the table, at 8 bits, symmetric and signed?
 #
 # `rounding_error(weights, choose_affine(weights, signed=True, symmetric=True, axis=…)).snr_db` gives one of the two;
 # `axis=0` is for each channel, `axis=None` for the whole tensor.
