@@ -67,6 +67,6 @@ recommendation = {
     "same INT8 instructions.",
     "what_it_costs": f"{lost:.1f} points of accuracy on these pictures, and a calibration after each training.",
     "what_would_change_my_mind": "The same race on the EPYC server. It has no VNNI, and in the published figures INT8 "
-    "gains it little for one photo and loses throughput: should that be so here, I would serve float32.",
+    "gains it little for one photo and loses throughput: should the race say the same, I would serve float32.",
 }
 answer("m.choose.recommendation", recommendation)
