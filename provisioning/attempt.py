@@ -84,6 +84,7 @@ class Attempt:
                 self.run = Run([item.step for item in last.plan.schedule], last.settings, last.testbed, last.state)
             self._used = True
             self.state, self.error = "running", None
+            self.progress.begin()
             try:
                 for event in self.run.events():
                     self.progress.take(event)

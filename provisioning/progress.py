@@ -60,12 +60,21 @@ class Progress:
         elif event.kind in {"done", "failed", "blocked"}:
             row.state = event.kind  # type: ignore[assignment]
         if event.kind in {"line", "retrying"}:
-            row.tail.append(f"again: {event.text}" if event.kind == "retrying" else event.text)
+            line = f"again: {event.text}" if event.kind == "retrying" else event.text
+            # A wait says the same at each look; once is enough, and what was said before it stays in sight.
+            if not row.tail or row.tail[-1] != line:
+                row.tail.append(line)
         if event.kind == "failed":
             row.error = event.text
         if event.kind != "blocked":
             row.elapsed_s = event.elapsed_s
         return row
+
+    def begin(self) -> None:
+        """Start another go: what waited for a failed step waits for its turn again."""
+        for row in self.rows.values():
+            if row.state == "blocked":
+                row.state = "waiting"
 
     @property
     def left_s(self) -> float:

@@ -42,7 +42,9 @@ def test_a_failed_go_is_resumed_where_it_stopped(attempt, memory):
     assert attempt.state == "failed"
     assert states(attempt) == ["done", "done", "failed", "blocked"]
     memory.pool = 1
-    attempt.go()
+    at_first: list[str] = []
+    attempt.go(lambda _event: at_first or at_first.extend(states(attempt)))
+    assert at_first == ["running", "done", "failed", "waiting"]
     assert states(attempt) == ["done"] * 4
     assert attempt.error is None
     assert memory.requests.count("boot") == 1

@@ -36,6 +36,15 @@ def test_rows_follow_events():
     assert "- Short" in text
 
 
+def test_a_wait_that_says_the_same_at_each_look_fills_one_line():
+    """What was said before it stays in sight."""
+    progress = Progress(two_branches())
+    progress.take(Event("boot", "started"))
+    for text in ("removing server 7", *["server is BUILD"] * 30):
+        progress.take(Event("boot", "line", text))
+    assert list(progress.rows["boot"].tail) == ["removing server 7", "server is BUILD"]
+
+
 def test_time_left_follows_the_longest_branch():
     """Side by side: the short branch does not count."""
     progress = Progress(two_branches())
