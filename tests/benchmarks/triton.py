@@ -169,8 +169,8 @@ def change_table(triton: LocalTriton, folders: dict[str, ModelFolder]) -> pd.Dat
     for name, folder in folders.items():
         if is_ensemble(folder.settings):
             continue
-        # Both ways of changing: copies alone are added in place, another batch size loads the model anew.
-        for what, changes in (("another copy", {"instances": copies(2)}), ("largest batch", {"max_batch_size": 8})):
+        more = {"instances": copies(folder.settings.copies + 1)}
+        for what, changes in (("another copy", more), ("largest batch", {"max_batch_size": 8})):
             took_s = []
             for _ in range(3):
                 took_s.append(triton.change(folder.settings.but(**changes)).ready_after_s)

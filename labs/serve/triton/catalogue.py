@@ -117,4 +117,6 @@ def _python(name, inputs, outputs, code: str, changes: dict, weights: Path | Non
     settings = ModelSettings(name=name, backend="python", inputs=inputs, outputs=outputs).but(**changes)
     files = {f"labs/{part}": PROJECT_DIR / "labs" / part for part in _TRAVELLING}
     files |= {"model.py": CODE_DIR / code, "pictures.py": CODE_DIR / "pictures.py"}
-    return ModelFolder(settings, files | ({"model.safetensors": weights} if weights else {}))
+    if weights:
+        files |= {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
+    return ModelFolder(settings, files)

@@ -61,11 +61,12 @@ def answer(probs):
 def torch_model(path, device, threads):
     """Return a function from a batch of inputs to logits."""
     import torch
+    from network import mobilenet_v2
 
-    from labs.models import load_mobilenet_v2
+    from labs.models import load_weights
 
     torch.set_num_threads(threads)
-    model = load_mobilenet_v2(path).to(device)
+    model = load_weights(mobilenet_v2(len(CLASS_NAMES)), path).to(device)
 
     def logits(images):
         with torch.inference_mode():

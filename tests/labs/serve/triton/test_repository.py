@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from labs.models import load_mobilenet_v2, load_weights
 from labs.serve.triton import catalogue, environment
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
 from labs.serve.triton.repository import ModelRepository
@@ -95,6 +97,22 @@ def test_statistics_become_seconds_by_batch_size():
     assert [one.batch_size for one in found.batches] == [1, 4]
     assert found.batches[1].mean_infer_s == pytest.approx(8e-3)
     assert statistics_table(found)["share"].tolist() == [0.5, 0.5]
+
+
+def test_the_classifiers_network_is_torchvisions(weights):
+    """The same tensors under the same names, and the same bits out, without the seconds of importing torchvision."""
+    import torch
+
+    spec = importlib.util.spec_from_file_location("network", catalogue.CODE_DIR / "network.py")
+    network = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(network)
+    ours, theirs = load_weights(network.mobilenet_v2(11), weights), load_mobilenet_v2(weights)
+    shapes = [{name: tuple(one.shape) for name, one in model.state_dict().items()} for model in (ours, theirs)]
+    assert shapes[0] == shapes[1]
+    images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        assert torch.equal(ours(images), theirs(images))
+    assert "import torchvision" not in (catalogue.CODE_DIR / "network.py").read_text()
 
 
 def test_the_difference_of_two_readings_is_what_happened_in_between():
