@@ -47,8 +47,8 @@ PART_OF = {
     "werkzeug": "flask",
 }
 
-#: Modules of processes that are not this environment's, and one that is used where somebody has installed it.
-NOT_PACKAGES = {"pictures", "port22", "triton_python_backend_utils", "uvloop"}
+#: Modules that another process gives to its own code, and one that is used where somebody has installed it.
+NOT_PACKAGES = {"triton_python_backend_utils", "uvloop"}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -118,7 +118,9 @@ def _imported() -> set[tuple[str, str]]:
             modules = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             modules += [node.module] if isinstance(node, ast.ImportFrom) else []
             for top in {module.split(".")[0] for module in modules} - ours:
-                found.add((folder, canonicalize_name(owners.get(top, [top])[0])))
+                # Some files run alone, with their neighbours on the path: in Triton, or as a kernel starts.
+                if not path.with_name(f"{top}.py").is_file():
+                    found.add((folder, canonicalize_name(owners.get(top, [top])[0])))
     return found
 
 
