@@ -37,8 +37,9 @@ compiler-hint:
 	  echo "Note: no C++ compiler, so torch.compile will be skipped in lesson 11."; \
 	  echo "  Debian, Ubuntu: sudo apt install g++     macOS: xcode-select --install"; }
 
+# With the course's programs on the PATH of JupyterLab's terminals.
 lab: setup ## Open the course in JupyterLab
-	@$(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
+	@PATH='$(CURDIR)/$(BIN)':"$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
 
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse
