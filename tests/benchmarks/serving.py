@@ -21,6 +21,7 @@ from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running
 from labs.serve.settings import Settings
+from labs.stats import Interval
 from tests.benchmarks.part1_models import fp32_model
 
 BASELINE = "tutorial app, fp32"
@@ -29,8 +30,8 @@ BASELINE = "tutorial app, fp32"
 CONCURRENCIES = (16, 1)
 
 #: What is asked of the service at sixteen senders, in times the tutorial's requests a second: with the very same model,
-#: and with the best option, whose median latency has to be less than half.
-SAME_MODEL_BAR, BEST_BAR, BEST_P50_BAR = 1.3, 2.0, 0.5
+#: and with the best option. Any of them has to halve its median latency.
+SAME_MODEL_BAR, BEST_BAR, P50_BAR = 1.3, 2.0, 0.5
 
 
 @contextlib.contextmanager
@@ -98,17 +99,15 @@ def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
             row["× requests/s"] = f"{faster.value:.2f} ({faster.low:.2f} to {faster.high:.2f})"
             row["× p50"] = f"{shorter.value:.2f} ({shorter.low:.2f} to {shorter.high:.2f})"
             if runs[0].concurrency == CONCURRENCIES[0]:
-                row["bar"] = _verdict(option == options[-1], faster.value, shorter.value)
+                row["bar"] = _verdict(BEST_BAR if option == options[-1] else SAME_MODEL_BAR, faster, shorter)
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
 
-def _verdict(is_best: bool, faster: float, shorter: float) -> str:
-    """Return what is asked of an option, and whether it reached it."""
-    if not is_best:
-        return f"≥ {SAME_MODEL_BAR} × requests/s: {'met' if faster >= SAME_MODEL_BAR else 'missed'}"
-    met = faster >= BEST_BAR and shorter < BEST_P50_BAR
-    return f"≥ {BEST_BAR} × requests/s and < {BEST_P50_BAR} × p50: {'met' if met else 'missed'}"
+def _verdict(bar: float, faster: Interval, shorter: Interval) -> str:
+    """Return whether an option reached its bars."""
+    met = faster.value >= bar and shorter.value < P50_BAR
+    return f"≥ {bar} × requests/s, < {P50_BAR} × p50: {'met' if met else 'missed'}"
 
 
 def overload(duration_s: float = 60.0, report: OnProgress = silent) -> pd.DataFrame:
