@@ -18,7 +18,7 @@ def accuracy(
     *,
     option: str,
     dataset: str = "",
-    batch_size: int = 32,
+    batch_size: int = 8,
     on_progress: OnProgress = silent,
 ) -> Measurement:
     """Return a record with 1 for each picture whose top class is its label, and 0 for the others.
@@ -29,7 +29,8 @@ def accuracy(
         labels: Integers (N,), 0 to 10.
         option: Name under which the record is kept.
         dataset: Name of the data set and split, such as 'food11-mini/evaluation'; kept with the record.
-        batch_size: Pictures in one call.
+        batch_size: Pictures in one call. Hardly any runtime is faster with more; torch in eager mode takes nearly twice
+            as long for each picture in batches of 32, whose tensors are claimed from the system anew by every layer.
         on_progress: Told how far it is; may raise ``Cancelled``.
 
     Raises:

@@ -23,6 +23,7 @@ def throughput(
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
     min_batches: int = 20,
     min_s: float = 1.0,
+    limit_s: float = 8.0,
     clock: Callable[[], float] = time.perf_counter,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
@@ -35,6 +36,8 @@ def throughput(
         batch_sizes: Sizes to measure, in this order.
         min_batches: Batches timed at least for each size.
         min_s: Seconds measured at least for each size.
+        limit_s: Seconds after which half of ``min_batches`` will do: where a batch takes a second, nobody waits for
+            twenty. The record's interval is then as wide as fewer samples make it.
         clock: Monotonic clock in seconds.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
@@ -44,9 +47,11 @@ def throughput(
         batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
         warmup = warm_up(backend, batch, block=2, clock=clock)
         watch, samples = Stopwatch(clock), []
-        while len(samples) < min_batches or clock() - watch.start_s < min_s:
+        spent_s = 0.0
+        while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
             samples += backend.time_calls(batch, 5, clock)
-            share = min(len(samples) / min_batches, (clock() - watch.start_s) / max(min_s, 1e-9), 1.0)
+            spent_s = clock() - watch.start_s
+            share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
             on_progress((index + share) / len(batch_sizes), f"{option}: batches of {batch_size}")
         made = record("throughput", option, samples, backend, watch, batch_size=batch_size, warmup=warmup)
         records.append(made)

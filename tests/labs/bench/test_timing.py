@@ -91,6 +91,15 @@ def test_throughput_has_a_record_for_each_batch_size(told_backend, told_clock) -
     assert len(records[1].samples) >= 20
 
 
+def test_slow_batches_are_timed_half_as_often(told_backend, told_clock) -> None:
+    """A batch of a second gets ten turns and one of a tenth gets twenty, with the interval that so many allow."""
+    slow, quick = (told_backend(itertools.cycle(seconds)) for seconds in ((1.0, 1.2, 1.1), (0.1,)))
+    settings = {"option": "x", "batch_sizes": (32,), "clock": told_clock}
+    (few,), (many,) = (bench.throughput(backend, ONE, **settings) for backend in (slow, quick))
+    assert (len(few.samples), len(many.samples)) == (10, 20)
+    assert (few.value.low, few.value.high) == (pytest.approx(1.0), pytest.approx(1.2))
+
+
 def test_comparison_takes_turns_in_both_orders(told_backend, told_clock) -> None:
     """Options alternate, every second round in reverse, and the ratio is the true one despite a drift."""
     order = []
