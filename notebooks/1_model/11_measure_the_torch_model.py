@@ -38,6 +38,7 @@ from labs.results.targets import target
 from labs.widgets.comparison import comparison_table
 from labs.widgets.distribution import latency_distribution
 from labs.widgets.measure import measure
+from labs.widgets.progress import run_with_progress
 from labs.workspace import ledger
 
 print(capability_text(for_lesson("11")))
@@ -84,13 +85,19 @@ eager.describe()
 #
 # ### One photo at a time
 #
-# `measure` takes size, accuracy and latency, and keeps each record as soon as it is there.
+# Size and accuracy stand in your ledger since lesson 10, so the latency is what is missing. `bench.latency` shows the
+# model one photo again and again, 400 times at least. (Accuracy is measured only if you have left lesson 10 out.)
 
 # %%
-measure(eager, images, labels, option="torch-eager", ledger=ledger(), batch_sizes=())
+if ledger().latest(kind="accuracy", option="torch-eager") is None:
+    settings = {"option": "torch-eager", "dataset": "food11-mini/evaluation"}
+    ledger().append(bench.accuracy(eager, images, labels, **settings))
+latency = run_with_progress(
+    lambda report: bench.latency(eager, images[:1], option="torch-eager", on_progress=report), "Latency, eager"
+)
+ledger().append(latency)
 
 # %%
-latency = ledger().latest(kind="latency", option="torch-eager")
 samples = np.array(latency.samples)
 latency_distribution(latency, target("server-cpu").p50_s)
 
@@ -190,7 +197,9 @@ check("m.measure.knee")
 # ### Compiled
 #
 # Compiling happens at the first call, and again for a batch size that it has not met. Think of a server that is
-# restarted at noon, with people waiting, when you see what that call takes. The calls after it should be faster:
+# restarted at noon, with people waiting, when you see what that call takes. The calls after it should be faster.
+# `measure` takes size, accuracy, latency and throughput in one go, as it will for every option from now on, and keeps
+# each record as soon as it is there:
 
 # %%
 options = {"torch-eager": eager}

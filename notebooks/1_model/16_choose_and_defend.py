@@ -151,7 +151,7 @@ one, many = (
         ),
         f"The finalists, {size} at a time",
     )
-    for size, settings in ((1, {"rounds": 30}), (32, {"rounds": 12, "block_calls": 3, "settle_calls": 1}))
+    for size, settings in ((1, {"rounds": 20}), (32, {"rounds": 12, "block_calls": 3, "settle_calls": 1}))
 )
 for record in [*one.records, *many.records]:
     ledger().append(record)
