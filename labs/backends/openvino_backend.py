@@ -53,6 +53,9 @@ class OpenVinoBackend(Backend):
                 "PERFORMANCE_HINT": "LATENCY",
                 "INFERENCE_PRECISION_HINT": {"fp32": "f32", "bf16": "bf16"}[self.precision],
                 "INFERENCE_NUM_THREADS": self.intra_op_threads,
+                # Left alone, OpenVINO ties its threads to the first processors: two copies of one thread each, in two
+                # processes, would share one of them while the others idle.
+                "ENABLE_CPU_PINNING": self.intra_op_threads >= usable_cpu_count(),
             },
         )
         self._compiled = compiled

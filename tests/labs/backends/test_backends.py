@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import shutil
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from labs.backends import BackendInfo, BackendSpec, BackendUnavailableError
+from labs.machine.fingerprint import usable_cpu_count
 
 torch = pytest.importorskip("torch")
 
@@ -113,6 +118,29 @@ def test_openvino_reports_the_precision_that_ran(files) -> None:
     with BackendSpec("openvino", files["onnx"], {"precision": "bf16"}).build() as backend:
         has_bf16 = {"avx512_bf16", "amx_bf16"} & set(fingerprint().cpu_flags)
         assert backend.describe().precision == ("bf16" if has_bf16 else "fp32")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells each thread's processors")
+@pytest.mark.skipif(usable_cpu_count() < 2, reason="one processor is all that there is")
+def test_openvino_ties_a_thread_to_no_processor(files, images) -> None:
+    """Two copies of one thread each, in two processes, would be tied to the same one and share it."""
+    seen, over = set(), threading.Event()
+
+    def watch() -> None:
+        # Only while it computes is a thread tied, if at all.
+        while not over.wait(0.001):
+            for thread in Path("/proc/self/task").iterdir():
+                with contextlib.suppress(ProcessLookupError):
+                    seen.add(frozenset(os.sched_getaffinity(int(thread.name))))
+
+    with BackendSpec("openvino", files["onnx"], {"intra_op_threads": 1}).build() as backend:
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        for _ in range(20):
+            backend.predict(images)
+        over.set()
+        watcher.join()
+    assert seen == {frozenset(os.sched_getaffinity(0))}
 
 
 def test_spec_and_info_survive_json(files) -> None:
