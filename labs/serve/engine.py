@@ -130,8 +130,8 @@ class Engine:
         first = self._queue.get()
         if first is None:
             return []
-        batch, until_s = [first], time.perf_counter() + self._settings.max_batch_delay_s
-        while len(batch) < self._settings.max_batch_size:
+        batch, most, until_s = [first], self._share(), time.perf_counter() + self._settings.max_batch_delay_s
+        while len(batch) < most:
             try:
                 following = self._queue.get(timeout=max(0.0, until_s - time.perf_counter()))
             except queue.Empty:
@@ -141,6 +141,17 @@ class Engine:
                 break
             batch.append(following)
         return batch
+
+    def _share(self) -> int:
+        """Return how many pictures a copy takes at most, with the one that it has.
+
+        Who does not wait for a batch to fill takes a fair part of what is there: three pictures in one copy and none in
+        the other that is free would take longer than two and one.
+        """
+        most = self._settings.max_batch_size
+        if self._settings.max_batch_delay_s > 0:
+            return most
+        return min(most, math.ceil((self._queue.qsize() + 1) / self._settings.copies))
 
     def _serve(self, instance: Instance, batch: list[_Work]) -> list[Outcome]:
         """Return the outcome of each picture of a batch; who is gone is passed over."""

@@ -43,8 +43,8 @@ class Settings(BaseModel):
     isolation: Literal["process", "thread"] | None = None
     #: Threads within one copy. One picture is small: two copies with one thread each beat one copy with two.
     intra_op_threads: Annotated[int, Field(ge=1)] = 1
-    #: Most pictures that one copy takes at once.
-    max_batch_size: Annotated[int, Field(ge=1, le=256)] = 1
+    #: Most pictures that one copy takes at once, of those that wait already: the way to it and back is paid once.
+    max_batch_size: Annotated[int, Field(ge=1, le=256)] = 4
     #: Seconds that a batch which is not full waits for more pictures.
     max_batch_delay_s: Annotated[float, Field(ge=0, le=1)] = 0.0
     #: Decode large JPEGs in a reduced size. Probabilities then differ by up to ``FAST_DECODE_TOLERANCE``.
