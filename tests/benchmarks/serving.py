@@ -6,6 +6,7 @@ import contextlib
 import statistics
 import tempfile
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pandas as pd
@@ -13,7 +14,6 @@ import pandas as pd
 from labs.load import open_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
-from labs.machine.fingerprint import usable_cpu_count
 from labs.progress import OnProgress, silent
 from labs.results import Measurement
 from labs.results.format import milliseconds
@@ -21,7 +21,6 @@ from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running
 from labs.serve.settings import Settings
-from labs.stats import Interval
 from tests.benchmarks.part1_models import fp32_model
 
 BASELINE = "tutorial app, fp32"
@@ -30,7 +29,8 @@ BASELINE = "tutorial app, fp32"
 CONCURRENCIES = (16, 1)
 
 #: What is asked of the service at sixteen senders, in times the tutorial's requests a second: with the very same model,
-#: and with the best option. Any of them has to halve its median latency.
+#: and with the best option; and in times its median latency. Sixteen senders who wait for their answers get sixteen of
+#: them in each mean latency (Little's law), so about twice the requests a second is what halves it, for any option.
 SAME_MODEL_BAR, BEST_BAR, P50_BAR = 1.3, 2.0, 0.5
 
 
@@ -39,14 +39,15 @@ def _services(folder: Path) -> Iterator[dict[str, tuple[Service, Settings, str]]
     """Yield the running services by option, each with its settings and precision."""
     fp32 = fp32_model()
     (folder / "food11.onnx").write_bytes(fp32.read_bytes())
-    # One copy more than processors: while a copy's next picture is on its way to it, another one computes.
-    best = {"model": int8_model(folder), "fast_decode": True, "instances": usable_cpu_count() + 1}
+    int8 = {"model": int8_model(folder), "fast_decode": True}
     wanted = {
         BASELINE: (Settings(model=fp32), BEFORE, "fp32"),
         "service, fp32": (Settings(model=fp32), "", "fp32"),
         "service, fp32, fast decoding": (Settings(model=fp32, fast_decode=True), "", "fp32"),
-        "service, INT8, fast decoding": (Settings(**best), "", "int8"),
+        "service, INT8, fast decoding": (Settings(**int8), "", "int8"),
     }
+    if find_spec("openvino"):
+        wanted["service, INT8 in OpenVINO, fast decoding"] = (Settings(**int8, backend="openvino"), "", "int8")
     with contextlib.ExitStack() as stack:
         yield {
             option: (
@@ -99,15 +100,15 @@ def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
             row["× requests/s"] = f"{faster.value:.2f} ({faster.low:.2f} to {faster.high:.2f})"
             row["× p50"] = f"{shorter.value:.2f} ({shorter.low:.2f} to {shorter.high:.2f})"
             if runs[0].concurrency == CONCURRENCIES[0]:
-                row["bar"] = _verdict(BEST_BAR if option == options[-1] else SAME_MODEL_BAR, faster, shorter)
+                bar = SAME_MODEL_BAR if runs[0].precision == "fp32" else BEST_BAR
+                row[f"≥ {SAME_MODEL_BAR} × for fp32, ≥ {BEST_BAR} × for INT8"] = _verdict(faster.value >= bar)
+                row[f"< {P50_BAR} × p50"] = _verdict(shorter.value < P50_BAR)
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
 
 
-def _verdict(bar: float, faster: Interval, shorter: Interval) -> str:
-    """Return whether an option reached its bars."""
-    met = faster.value >= bar and shorter.value < P50_BAR
-    return f"≥ {bar} × requests/s, < {P50_BAR} × p50: {'met' if met else 'missed'}"
+def _verdict(met: bool) -> str:
+    return "met" if met else "missed"
 
 
 def overload(duration_s: float = 60.0, report: OnProgress = silent) -> pd.DataFrame:
