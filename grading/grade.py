@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grading.artefacts.inspect import Facts, inspect_models
-from grading.artefacts.pictures import Pictures
+from grading.artefacts.pictures import Pictures, at_hand
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
 from grading.course import Lesson, lessons
@@ -124,7 +124,7 @@ def measure(work: _Work) -> None:
     if path is None:
         path = work.folder / "pictures.npz"
         Pictures.draw(PUBLIC_SEED).save(path)
-    work.pictures = Pictures.load(path)
+    work.pictures = at_hand(path)
     ordered = [models[sha256] for sha256 in wanted if sha256 in models]
     work.facts = {one.sha256: one for one in inspect_models(ordered, path, hide=_secrets(work)).values()}
 

@@ -1,4 +1,4 @@
-"""The child: ``python -m grading.artefacts.child pictures.npz model …`` prints one JSON line a model.
+"""The child: ``python -m grading.artefacts.child pixels.npy model …`` prints one JSON line a model.
 
 It runs inside the sandbox. A line comes out as soon as its model is done, so that a model that hangs takes no other's
 result with it.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +20,9 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _BATCH = 4
 
 
-def main(pictures: str, *models: str) -> None:
-    """Print what each file is and which classes it gives the pictures."""
-    with np.load(pictures, allow_pickle=False) as stored:
-        pixels = stored["pixels"]
+def main(pixels_file: str, *models: str) -> None:
+    """Print what each file is and which classes it gives the pictures, of which nothing but their pixels is here."""
+    pixels = np.load(pixels_file, allow_pickle=False)
     for name in models:
         print(json.dumps({"name": Path(name).name, "begun": True}), flush=True)
         print(json.dumps({"name": Path(name).name, **facts(Path(name), pixels)}), flush=True)
@@ -60,14 +60,29 @@ def _classes(path: Path, pixels: np.ndarray) -> list[int]:
     pixels = _at(pixels, given.shape[2])
     size = given.shape[0] if isinstance(given.shape[0], int) else _BATCH
     predicted: list[int] = []
-    for begin in range(0, len(pixels), max(1, min(size, _BATCH))):
-        batch = pixels[begin : begin + max(1, min(size, _BATCH))].astype(np.float32) / 255.0
-        batch = (batch - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
-        logits = session.run(None, {given.name: np.ascontiguousarray(batch.transpose(0, 3, 1, 2))})[0]
+    for batch in _batches(pixels, max(1, min(size, _BATCH))):
+        logits = session.run(None, {given.name: batch})[0]
         if logits.shape != (len(batch), 11) or not np.isfinite(logits).all():
             raise ValueError(f"its output has shape {logits.shape}, not 11 finite numbers a picture")
         predicted += [int(label) for label in logits.argmax(1)]
     return predicted
+
+
+def _batches(pixels: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    """Yield the pictures as models take them, float32 (N, 3, side, side), each batch in the place of the one before.
+
+    New memory for each step of each batch would cost ten times what the arithmetic does.
+    """
+    mean, std = (np.array(numbers, np.float32)[:, None, None] for numbers in (MEAN, STD))
+    place = np.empty((size, 3, *pixels.shape[1:3]), np.float32)
+    for begin in range(0, len(pixels), size):
+        some = pixels[begin : begin + size]
+        batch = place[: len(some)]
+        batch[...] = some.transpose(0, 3, 1, 2)
+        batch /= 255.0
+        batch -= mean
+        batch /= std
+        yield batch
 
 
 def _at(pixels: np.ndarray, side_px: object) -> np.ndarray:

@@ -8,6 +8,7 @@ there. Without the seed, which stays with the instructor, neither can be foresee
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,6 +68,32 @@ class Pictures:
         """Return the pictures of a file."""
         with np.load(path, allow_pickle=False) as stored:
             return cls(stored["pixels"], stored["labels"], stored["places"])
+
+
+def at_hand(path: Path) -> Pictures:
+    """Return a file's pictures. A class is graded with one file, so it is read once a process, unless it changes."""
+    return _read(path, *_state(path))
+
+
+def sha256_of(path: Path) -> str:
+    """Return the sha256 of a file of pictures, as hexadecimal; computed once a process, unless the file changes."""
+    return _hash(path, *_state(path))
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+@functools.lru_cache(maxsize=1)
+def _read(path: Path, *_: int) -> Pictures:
+    return Pictures.load(path)
+
+
+@functools.lru_cache(maxsize=1)
+def _hash(path: Path, *_: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _view(image: Image.Image, random: np.random.Generator) -> np.ndarray:

@@ -8,6 +8,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from grading.artefacts.pictures import sha256_of
 from grading.course import lessons
 from grading.grade import Setup, grade
 from grading.intake.take import copy_in
@@ -63,7 +64,7 @@ def key_of(task: Task, digest: str) -> str:
     """
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
-    shown = hashlib.sha256(pictures.read_bytes()).hexdigest() if pictures else "public"
+    shown = sha256_of(pictures) if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None, hide=())), "pictures": shown}
     said = json.dumps([digest, task.student, task.part, setup, VERSION], default=str, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

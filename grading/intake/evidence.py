@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from jsonschema.exceptions import ValidationError
-from jsonschema.protocols import Validator
+import fastjsonschema
+from fastjsonschema import JsonSchemaValueException
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
-from labs.results.ledger import validator
+from labs.results.ledger import ENTRY_TYPES, SCHEMA_PATH, validator
+
+if TYPE_CHECKING:
+    from jsonschema.exceptions import ValidationError
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20
@@ -86,40 +89,31 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
 def _first_problem(entry: dict) -> ValidationError | None:
     """Return the first way in which an entry does not fit the schema, or None.
 
-    The schema's choice between kinds of entries is made here, and a machine that was looked at is not looked at again:
-    all records of a run name one, in the same words. Together that halves the time that a ledger takes.
+    Honest lines are only asked for a yes, by functions that the schema was compiled to: that takes a tenth of what
+    looking for a fault does, and no second to import. Whatever they refuse is looked at for the words, and those have
+    the last say.
     """
-    every, of_type, machine = _validators()
-    found = next(every.iter_errors(entry), None)
-    if found is None:
-        found = next(of_type[entry["type"]].iter_errors(entry), None)
-    if found is not None or entry["type"] != "measurement":
-        return found
-    text = json.dumps(entry["machine"], sort_keys=True)
-    if text in _FOUND_VALID:
-        return None
-    found = next(machine.iter_errors(entry["machine"]), None)
-    if found is None and len(_FOUND_VALID) < _MOST_MACHINES:
-        _FOUND_VALID.add(text)
-    return found
-
-
-#: Machines, as JSON, that fit the schema; a submission may hold any number of them.
-_FOUND_VALID: set[str] = set()
-_MOST_MACHINES = 1_000
+    fits = _compiled().get(str(entry.get("type")))
+    try:
+        if fits is not None:
+            fits(entry)
+            return None
+    except JsonSchemaValueException:
+        pass
+    return next(validator().iter_errors(entry), None)
 
 
 @functools.lru_cache(maxsize=1)
-def _validators() -> tuple[Validator, dict[str, Validator], Validator]:
-    """Return validators of what all entries share, of each type but for its machine, and of a machine."""
-    whole = validator()
-    make, schema = type(whole), copy.deepcopy(whole.schema)
-    definitions = schema["$defs"]
-    machine = make({**definitions["machine"], "$defs": definitions})
-    definitions["measurement"]["properties"]["machine"] = True
-    shared = make({name: part for name, part in schema.items() if name not in ("allOf", "$defs")})
-    types = schema["properties"]["type"]["enum"]
-    return shared, {name: make({**definitions[name], "$defs": definitions}) for name in types}, machine
+def _compiled() -> dict[str, Callable[[dict], object]]:
+    """Return, by type of entry, a function that raises when an entry does not fit the schema.
+
+    The schema's choice between types is made by the caller. It is written in the words that all drafts since 7 share.
+    """
+    definitions = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))["$defs"]
+    return {
+        name: fastjsonschema.compile({**definitions[name], "$defs": definitions}, use_default=False, use_formats=False)
+        for name in ENTRY_TYPES
+    }
 
 
 def _in_short(value: object) -> object:

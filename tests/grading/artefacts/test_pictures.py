@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from pathlib import Path
 
 import numpy as np
 
 from grading.artefacts import child
-from grading.artefacts.pictures import Pictures
+from grading.artefacts.pictures import Pictures, at_hand, sha256_of
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
@@ -28,6 +30,28 @@ def test_a_seed_draws_and_a_file_keeps(tmp_path: Path):
 def test_the_child_prepares_pictures_as_the_course_does():
     """It says the recipe's numbers itself, since it must start in no time."""
     assert (child.MEAN, child.STD) == (IMAGENET_MEAN, IMAGENET_STD)
+
+
+def test_batches_are_the_courses_tensors_bit_by_bit():
+    """Worked out in one place, batch after batch, and the last one may be smaller."""
+    pixels = np.random.default_rng(1).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    mean, std = np.array(IMAGENET_MEAN, np.float32), np.array(IMAGENET_STD, np.float32)
+    wanted = ((pixels.astype(np.float32) / 255.0 - mean) / std).transpose(0, 3, 1, 2)
+    found = [batch.copy() for batch in child._batches(pixels, 2)]
+    assert [len(batch) for batch in found] == [2, 2, 1]
+    assert np.array_equal(np.concatenate(found), wanted)
+
+
+def test_a_file_of_pictures_is_read_once_until_it_changes(tmp_path: Path):
+    """A class's workers read it for each submission."""
+    path = tmp_path / "pictures.npz"
+    Pictures.draw("a", count=2).save(path)
+    first, sha256 = at_hand(path), sha256_of(path)
+    assert at_hand(path) is first
+    Pictures.draw("b", count=2).save(path)
+    os.utime(path, ns=(1, 1))  # a clock that stands still must not hide the change
+    assert not np.array_equal(at_hand(path).pixels, first.pixels)
+    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest() != sha256
 
 
 def test_places_are_the_order_of_a_record_and_views_are_new():

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from grading.intake import StrictJsonError
-from grading.intake.evidence import read_entry
-from labs.results.ledger import validator
+from grading.intake.evidence import _first_problem, read_entry
+from labs.results.ledger import SCHEMA_PATH, validator
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
 
@@ -57,3 +61,80 @@ def test_records_of_an_emulated_processor_are_no_evidence(latency: dict):
     latency["machine"]["emulator"] = "qemu"
     with pytest.raises(StrictJsonError, match="emulated"):
         read_entry(json.dumps(latency).encode())
+
+
+def every_recorded_entry() -> list[dict]:
+    """Return the lines of all recordings: every type of entry, and load records with all that they hold."""
+    files = sorted(RECORDED.parent.glob("*.jsonl.gz"))
+    return [json.loads(line) for file in files for line in gzip.decompress(file.read_bytes()).splitlines()]
+
+
+def spoiled(value: object, dice: random.Random) -> object:
+    """Return a JSON value with one change somewhere: a key gone, a value of another kind, a word cut or made long."""
+    if isinstance(value, dict) and value and dice.random() < 0.85:
+        name = dice.choice(list(value))
+        if dice.random() < 0.2:
+            return {key: part for key, part in value.items() if key != name}
+        return {**value, name: spoiled(value[name], dice)}
+    if isinstance(value, list) and value and dice.random() < 0.6:
+        place = dice.randrange(len(value))
+        return [*value[:place], spoiled(value[place], dice), *value[place + 1 :]]
+    odd = [None, True, -1, 0, 1.0, 1.5, [], {}, [None], {"a": 1}, "", "x", "x" * 500, "x" * 30_000, "load"]
+    return dice.choice([*odd, f"{value}\n"])
+
+
+def test_what_the_quick_look_lets_through_the_schema_lets_through():
+    """Thousands of recorded lines with one thing spoiled: both say the same, and the words are the schema's."""
+    dice = random.Random(6)
+    entries = [entry for entry in every_recorded_entry() if len(json.dumps(entry)) < 20_000]
+    refused = 0
+    for _ in range(3000):
+        entry = spoiled(dice.choice(entries), dice)
+        problem = None if not isinstance(entry, dict) else next(validator().iter_errors(entry), None)
+        found = _first_problem(entry) if isinstance(entry, dict) else None
+        assert (found and found.message) == (problem and problem.message), entry
+        refused += problem is not None
+    assert 500 < refused < 2900
+
+
+def test_the_schema_says_only_what_both_readers_understand():
+    """The quick one reads an older draft: a newer word would be no rule to it, nor would one beside a reference."""
+    understood = {
+        *("$schema", "title", "description", "$defs", "$ref", "type", "enum", "const", "required", "properties"),
+        *("additionalProperties", "items", "minItems", "maxItems", "minimum", "maximum", "exclusiveMinimum"),
+        *("minLength", "maxLength", "pattern", "allOf", "oneOf", "if", "then", "else"),
+    }
+
+    def words(schema: object) -> Iterator[str]:
+        if not isinstance(schema, dict):
+            return
+        assert "$ref" not in schema or len(schema) == 1
+        yield from schema
+        for name, part in schema.items():
+            if name in ("properties", "$defs"):
+                for one in part.values():
+                    yield from words(one)
+            elif name in ("allOf", "oneOf"):
+                for one in part:
+                    yield from words(one)
+            elif name not in ("const", "enum"):
+                yield from words(part)
+
+    assert set(words(json.loads(SCHEMA_PATH.read_text()))) <= understood
+
+
+def test_honest_evidence_costs_no_import_of_what_words_the_faults():
+    """It takes a second, in each of the processes that grade a class."""
+    code = (
+        "import sys, grading.classroom.unit\n"
+        "from pathlib import Path\n"
+        "from grading.intake.evidence import read_ledger\n"
+        "import gzip, tempfile\n"
+        f"data = gzip.decompress(Path({str(RECORDED)!r}).read_bytes())\n"
+        "with tempfile.NamedTemporaryFile() as file:\n"
+        "    file.write(data); file.flush()\n"
+        "    found = read_ledger(Path(file.name))\n"
+        "print(len(found.entries) > 100, found.refused, 'jsonschema' in sys.modules)\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert said.stdout.split("\n")[0] == "True [] False"
