@@ -174,8 +174,12 @@ class Sandbox:
                     path.unlink(missing_ok=True)
 
     def _kill_leftovers(self) -> None:
-        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
-        if self.user is None or self.can.processes:
+        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile.
+
+        Also where a process namespace ends with its first process: that one may have left the group that is killed,
+        and the kernel forgets whom a process wanted to die with when it becomes another user.
+        """
+        if self.user is None:
             return
         for _ in range(50):
             left = [

@@ -68,6 +68,15 @@ def test_a_daemon_does_not_outlive_a_command_that_ended(can):
 
 
 @walls
+def test_a_command_that_leaves_its_group_is_ended_too(can):
+    """Not a child of it, but the command itself: it is the first process of its namespace."""
+    marker = f"6{os.getpid()}{time.monotonic_ns() % 1000}"
+    found = shell(f"exec setsid sleep {marker}", can, wall_s=1)
+    assert found.timed_out
+    assert marker not in _command_lines()
+
+
+@walls
 def test_killing_everybody_kills_nobody_else(can):
     """`kill -9 -1`, its parent, and process 1."""
     found = shell("kill -9 $PPID 2>/dev/null; kill -9 1 2>/dev/null; kill -9 -1; echo alive", can)
