@@ -42,7 +42,7 @@ def accuracy(
     for begin in range(0, len(images), batch_size):
         batch = images[begin : begin + batch_size]
         # The last batch is filled up with pictures of its own: torch.compile, TensorRT and others build anew for a
-        # shape that they have not met, which takes longer than all the pictures together.
+        # shape that they have not met.
         filled = np.resize(batch, (batch_size, *batch.shape[1:])) if begin else batch
         logits = backend.predict(np.ascontiguousarray(filled))[: len(batch)]
         predicted += [int(label) for label in logits.argmax(axis=1)]

@@ -218,3 +218,12 @@ def test_each_result_is_kept_before_the_next_begins(told_backend, told_clock, tm
             on_progress=stop_late,
         )
     assert [record.kind for record in ledger] == ["size", "accuracy", "latency", "throughput"]
+
+
+def test_accuracy_adds_no_batch_size_to_those_of_the_throughput(told_backend, told_clock) -> None:
+    """A compiled model builds anew for each size: the pictures are shown in a size that is measured anyway."""
+    images, labels = np.repeat(ONE, 5, axis=0), np.full(5, 3)
+    settings = {"option": "x", "clock": told_clock}
+    some = bench.measure_option(told_backend(itertools.repeat(0.01)), images, labels, batch_sizes=(1, 4), **settings)
+    none = bench.measure_option(told_backend(itertools.repeat(0.01)), images, labels, batch_sizes=(), **settings)
+    assert [made.batch_size for made in (*some, *none) if made.kind == "accuracy"] == [4, 8]
