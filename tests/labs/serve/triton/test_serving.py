@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import threading
 import time
@@ -34,9 +35,16 @@ TOLERANCE = 2e-4
 pytestmark = pytest.mark.xdist_group("triton")
 
 
-def count_processes(triton) -> int:
-    """Return how many processes the server and its models are."""
-    return len(psutil.Process(triton.pid).children(recursive=True))
+def count_copies(triton, model: str) -> int:
+    """Return how many processes a model has: each copy's is started with the copy's name, such as 'food_label_0_1'.
+
+    All processes together would not do: a copy that an earlier change has replaced may end at any time.
+    """
+    words: list[str] = []
+    for one in psutil.Process(triton.pid).children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            words += one.cmdline()
+    return sum(word.startswith(f"{model}_0_") for word in words)
 
 
 def comes_true(asked: Callable[[], bool], within_s: float = 60.0) -> bool:
@@ -171,13 +179,13 @@ def test_a_change_is_served_within_seconds_and_keeps_the_old_figures(triton, fol
     """Two copies instead of one: the diff says so, a second process is there, and the statistics of before are kept."""
     settings = folders["food_classifier_onnx"].settings
     classify(triton, "food_classifier_ensemble", pictures)
-    processes = count_processes(triton)
+    assert comes_true(lambda: count_copies(triton, "food_classifier_onnx") == 1)
     change = triton.change(settings.but(instances=copies(2), intra_op_threads=2))
     assert "+  { count: 2 kind: KIND_CPU }" in change.diff.splitlines()
     assert change.before.requests > 0
     assert change.after.requests == 0
     # The old copy ends when it has answered what it held.
-    assert comes_true(lambda: count_processes(triton) == processes + 1)
+    assert comes_true(lambda: count_copies(triton, "food_classifier_onnx") == 2)
     assert triton.config("food_classifier_onnx")["instance_group"][0]["count"] == 2
     assert triton.changes[-1] is change
     assert triton.change(settings).diff
