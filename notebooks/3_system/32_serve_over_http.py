@@ -207,7 +207,8 @@ check("s.http.ratio")
 # Nothing of this came from the model. The tutorial's app gives each request a thread of Python (of up to forty), so
 # sixteen inferences begin at once, and each asks for all processors: they spend their time in each other's way. The
 # course's service gives each processor one copy of the model in a process of its own, with one thread, and lets photos
-# queue for them. Its normalization is a table of 256 numbers a channel, to the same bits. It is still Python.
+# queue for them. A copy takes up to four of those that wait, so the way to it and back is paid once for four. Its
+# normalization is a table of 256 numbers a channel, to the same bits. It is still Python.
 #
 # Does your interval say otherwise? Then look at what else ran on this machine meanwhile. A busy system deals out its
 # processors by the thread, and sixteen threads get more turns than two. Measure again when it is quiet.
@@ -264,8 +265,9 @@ for service in (page, *services.values()):
 #
 # - `Settings(model=onnx_path, instances=1, intra_op_threads=2)`: one copy with two threads instead of two with one.
 #   Race it with 1 and with 16 senders. When is it better?
-# - `max_batch_size=8, max_batch_delay_s=0.005` lets a copy take eight photos at once. On a CPU, what does it bring?
-#   What on a GPU (`device="cuda"`)?
+# - `max_batch_size=1` ends the batches of up to four; `max_batch_size=8, max_batch_delay_s=0.005` makes larger ones and
+#   waits for them. What does each bring on a CPU, with one sender and with sixteen? What on a GPU (`device="cuda"`)?
+# - `backend="openvino"` serves the INT8 file with part 1's other runtime (`pip install openvino`). Race the two.
 # - Read `/metrics` of a service twice, ten seconds apart, and compute its answers a second from the difference.
 # - The photos have 512 × 512 pixels. Send some of 4000 × 3000. What is the model's share now, and what does
 #   `fast_decode` bring?
