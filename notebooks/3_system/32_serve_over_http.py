@@ -161,7 +161,8 @@ reconcile("s.http.sixteen_guess")
 # ### Where the time goes
 #
 # The course's service keeps account: how long a photo waited, how long decoding and scaling took, how long the model.
-# One sender's photos never wait for each other, so whatever is not in the account is the way there and back.
+# One sender's photos never wait for each other, so whatever is not in the account is the way there and back. Among
+# sixteen, a photo shares its copy's attention with up to three others, and is there until all of them are done.
 
 # %%
 queue_compute([of(alone, "http-onnx")[0], of(crowd, "http-onnx")[0]])
