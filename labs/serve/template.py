@@ -86,8 +86,8 @@ class Plan(BaseModel):
 
     @property
     def settings(self) -> Settings:
-        """The plan as settings of the course's service."""
-        return Settings(model=self.model, instances=self.instances, queue_limit=self.queue_limit)
+        """The plan as settings of the course's service: a picture at a time, since that is what was reckoned with."""
+        return Settings(model=self.model, instances=self.instances, queue_limit=self.queue_limit, max_batch_size=1)
 
     @property
     def reasons(self) -> str:

@@ -28,6 +28,7 @@ def test_a_plan_has_the_fewest_copies_that_meet_the_objective(tmp_path, rate_rps
     assert made.instances == 1 or not meets(made.instances - 1)
     # Who is let in is answered in time: the last in the queue waits for all before it.
     assert (made.queue_limit / made.instances + 1) * 0.005 <= latency_s + 1e-9
+    assert made.settings.max_batch_size == 1
 
 
 @pytest.mark.parametrize(
