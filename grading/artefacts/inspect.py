@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import sys
@@ -15,6 +16,7 @@ from grading.artefacts.pictures import at_hand
 from grading.intake import StrictJsonError, loads
 from grading.intake.take import Taken
 from grading.sandbox import Limits, Sandbox
+from grading.sandbox.warm import Warm
 from labs.workspace import PROJECT_DIR
 
 #: For one model: it loads and predicts a hundred pictures in about a second of a whole processor.
@@ -25,6 +27,8 @@ SECONDS_TO_START = 15
 
 #: Address space. ONNX Runtime, numpy and a 9 MB model stay below 1 GB of it, most of it reserved and never touched.
 MEMORY_BYTES = 1_600 << 20
+
+_CHILD = "grading.artefacts.child"
 
 
 @dataclass(frozen=True)
@@ -76,6 +80,17 @@ def inspect_models(
     return found
 
 
+def stay_warm() -> None:
+    """Keep a process from now on that has imported what the children of this one need: it pays from the second on."""
+    global _warm
+    if _warm is None:
+        _warm = Warm(_CHILD, _path())
+        atexit.register(_warm.close)
+
+
+_warm: Warm | None = None
+
+
 def _limits(models: int) -> Limits:
     wall_s = SECONDS_TO_START + SECONDS_A_MODEL * models
     return Limits(
@@ -90,9 +105,12 @@ def _ask(files: Sequence[Taken], pictures: Path, hide: Sequence[Path], limits: L
         np.save(sandbox.folder / "pixels.npy", at_hand(pictures).pixels)
         for one in files:
             shutil.copyfile(one.path, sandbox.folder / one.name)
-        # Without Python's site module, whose hooks would cost each submission some of its time.
-        command = [sys.executable, "-S", "-m", "grading.artefacts.child", "pixels.npy", *(one.name for one in files)]
-        outcome = sandbox.run(command, limits=limits, variables={"PYTHONPATH": _path()})
+        arguments = ["pixels.npy", *(one.name for one in files)]
+        outcome = _warm.call(sandbox, arguments, limits) if _warm else None
+        if outcome is None:
+            # Without Python's site module, whose hooks would cost each submission some of its time.
+            command = [sys.executable, "-S", "-m", _CHILD, *arguments]
+            outcome = sandbox.run(command, limits=limits, variables={"PYTHONPATH": _path()})
     told: dict[str, dict] = {}
     for line in outcome.output.splitlines():
         try:

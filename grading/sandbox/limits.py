@@ -35,6 +35,17 @@ class Limits:
             "--core=0",
         ]
 
+    def resources(self) -> dict[str, tuple[int, int]]:
+        """Return the same limits, soft and hard, by the names of Python's ``resource``."""
+        same = {
+            "RLIMIT_AS": self.memory_bytes,
+            "RLIMIT_FSIZE": self.file_bytes,
+            "RLIMIT_NPROC": self.processes,
+            "RLIMIT_NOFILE": self.open_files,
+            "RLIMIT_CORE": 0,
+        }
+        return {"RLIMIT_CPU": (self.cpu_s, self.cpu_s + 2), **{name: (most, most) for name, most in same.items()}}
+
 
 #: What a command gets unless its caller knows better.
 DEFAULT_LIMITS = Limits()

@@ -54,7 +54,8 @@ def _shown(can: Abilities, temporary: Path) -> list[str]:
             aside.append((place, shlex.quote(str(path))))
         lines += [f"mount --bind {path} {place}" for place, path in aside]
         lines.append(f"mount -t tmpfs -o mode=755,size=64k tmpfs {shlex.quote(str(folder))}")
-        lines += [f"mkdir -p {path} && mount --bind {place} {path}" for place, path in aside]
+        # Whatever the grader keeps to itself by its own umask.
+        lines += [f"(umask 022 && mkdir -p {path}) && mount --bind {place} {path}" for place, path in aside]
     return lines
 
 

@@ -24,7 +24,7 @@ from grading.sandbox.limits import DEFAULT_LIMITS, Limits
 from labs.workspace import PROJECT_DIR
 
 #: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
-_GRACE_S = 5
+GRACE_S = 5
 
 
 class SandboxError(RuntimeError):
@@ -62,16 +62,16 @@ class Sandbox:
         self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
 
     def __enter__(self) -> Sandbox:
-        self._temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))
+        self.temporary = Path(tempfile.mkdtemp(prefix="sandbox-"))
         #: The command's working folder, home and only place to write.
-        self.folder = self._temporary / "work"
+        self.folder = self.temporary / "work"
         self.folder.mkdir(mode=0o700)
-        self._temporary.chmod(0o755)
+        self.temporary.chmod(0o755)
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._kill_leftovers()
-        shutil.rmtree(self._temporary, ignore_errors=True)
+        self.kill_leftovers()
+        shutil.rmtree(self.temporary, ignore_errors=True)
         if self.user is not None and not self.can.mounts:
             self._sweep()
 
@@ -88,7 +88,7 @@ class Sandbox:
         Raises:
             SandboxError: The host allows no sandbox at all.
         """
-        self._give_to_user()
+        self.give_to_user()
         begin_s = time.monotonic()
         process = subprocess.Popen(
             self._line(command, limits, variables or {}),
@@ -98,7 +98,7 @@ class Sandbox:
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-        kept = [_Reader(stream, limits.output_bytes) for stream in (process.stdout, process.stderr)]
+        kept = [Reader(stream, limits.output_bytes) for stream in (process.stdout, process.stderr)]
         late = threading.Event()
 
         def end() -> None:
@@ -107,7 +107,7 @@ class Sandbox:
 
         # A timer, and a wait that sleeps until the process has ended. A wait with a limit would look every 50 ms, which
         # costs a class of hundreds some of its time.
-        watch = threading.Timer(limits.wall_s + _GRACE_S, end)
+        watch = threading.Timer(limits.wall_s + GRACE_S, end)
         watch.start()
         try:
             process.wait()
@@ -115,7 +115,7 @@ class Sandbox:
             # Whatever happened, and also when the command ended by itself and left something running.
             watch.cancel()
             _kill_group(process)
-            self._kill_leftovers()
+            self.kill_leftovers()
             process.wait()
         output, errors = (reader.text() for reader in kept)
         wall_s = time.monotonic() - begin_s
@@ -128,25 +128,28 @@ class Sandbox:
         inner = ["prlimit", *limits.prlimit(), "--"]
         if shutil.which("setpriv"):
             inner += ["setpriv", *privileges(self.user)]
-        inner += ["env", "-i", *(f"{name}={value}" for name, value in {**self._variables(), **variables}.items())]
+        stated = {**self.variables(self.folder), **variables}
+        inner += ["env", "-i", *(f"{name}={value}" for name, value in stated.items())]
         # Python has to be within reach for this; where it is not, nothing of a submission is run anyway.
         if self.can.filters and "--net" not in self.can.unshare and (self.can.mounts or not self.can.blocked):
             inner += WITHOUT_NETWORK
         inner += command
         # Where memory runs out all the same, the kernel takes this process first and not the grader.
         first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"
-        view = mounts.script(self.can, self._temporary, self.folder, self.hide)
+        view = mounts.script(self.can, self.temporary, self.folder, self.hide)
         script = f"{view}{first_to_go}; exec {shlex.join(inner)}"
         line = ["timeout", "--kill-after=1", str(limits.wall_s)]
         if self.can.unshare:
             line += ["unshare", *self.can.unshare]
         return [*line, "sh", "-c", script]
 
-    def _variables(self) -> dict[str, str]:
+    @staticmethod
+    def variables(home: Path) -> dict[str, str]:
+        """Return the few environment variables that a command gets in a folder."""
         return {
             "PATH": f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin",
-            "HOME": str(self.folder),
-            "TMPDIR": str(self.folder),
+            "HOME": str(home),
+            "TMPDIR": str(home),
             "LANG": "C.UTF-8",
             "PYTHONPATH": str(PROJECT_DIR),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -154,9 +157,12 @@ class Sandbox:
             # One thread each: half a processor is all there is, and each thread's arena counts as memory.
             **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"),
             "MALLOC_ARENA_MAX": "2",
+            # There is no network to send it through; and it is a thread, behind which nothing can be forked.
+            "ORT_DISABLE_TELEMETRY": "1",
         }
 
-    def _give_to_user(self) -> None:
+    def give_to_user(self) -> None:
+        """Make the folder and all in it the property of the sandbox's user."""
         if self.user is None:
             return
         for path in _inside(self.folder):
@@ -173,7 +179,7 @@ class Sandbox:
                 else:
                     path.unlink(missing_ok=True)
 
-    def _kill_leftovers(self) -> None:
+    def kill_leftovers(self) -> None:
         """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile.
 
         Also where a process namespace ends with its first process: that one may have left the group that is killed,
@@ -205,7 +211,7 @@ def unprivileged(can: Abilities) -> Abilities:
     return replace(can, unshare=())
 
 
-class _Reader:
+class Reader:
     """Reads a pipe to its end in a thread and keeps its beginning, so that a flood neither blocks nor fills memory."""
 
     def __init__(self, stream: BinaryIO, most_bytes: int) -> None:

@@ -149,6 +149,15 @@ print("kept apart")
 """
 
 
+def test_a_grader_who_keeps_new_files_to_itself_can_still_show_python():
+    """Root's umask is 077 on many a machine."""
+    kept = os.umask(0o77)
+    try:
+        assert python("print('there')").output == "there\n"
+    finally:
+        os.umask(kept)
+
+
 @pytest.mark.skipif(not CAN.mounts, reason="folders cannot be hidden here")
 def test_hidden_folders_are_empty_inside(tmp_path: Path):
     """Answers, hidden pictures, other submissions, even where their mode would let everybody read them."""
