@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import functools
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import fastjsonschema
-from fastjsonschema import JsonSchemaValueException
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
-from labs.results.ledger import ENTRY_TYPES, SCHEMA_PATH, validator
-
-if TYPE_CHECKING:
-    from jsonschema.exceptions import ValidationError
+from labs.results.schema import first_problem
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20
@@ -76,7 +67,7 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     entry = loads(text, limits)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
-    problem = _first_problem(_in_short(entry))
+    problem = first_problem(_in_short(entry))
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
@@ -84,36 +75,6 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     if entry["type"] == "measurement" and entry["machine"].get("emulator"):
         raise StrictJsonError("an emulated processor's times say nothing about a real one")
     return entry
-
-
-def _first_problem(entry: dict) -> ValidationError | None:
-    """Return the first way in which an entry does not fit the schema, or None.
-
-    Honest lines are only asked for a yes, by functions that the schema was compiled to: that takes a tenth of what
-    looking for a fault does, and no second to import. Whatever they refuse is looked at for the words, and those have
-    the last say.
-    """
-    fits = _compiled().get(str(entry.get("type")))
-    try:
-        if fits is not None:
-            fits(entry)
-            return None
-    except JsonSchemaValueException:
-        pass
-    return next(validator().iter_errors(entry), None)
-
-
-@functools.lru_cache(maxsize=1)
-def _compiled() -> dict[str, Callable[[dict], object]]:
-    """Return, by type of entry, a function that raises when an entry does not fit the schema.
-
-    The schema's choice between types is made by the caller. It is written in the words that all drafts since 7 share.
-    """
-    definitions = json.loads(SCHEMA_PATH.read_text(encoding="utf-8"))["$defs"]
-    return {
-        name: fastjsonschema.compile({**definitions[name], "$defs": definitions}, use_default=False, use_formats=False)
-        for name in ENTRY_TYPES
-    }
 
 
 def _in_short(value: object) -> object:

@@ -7,7 +7,6 @@ A line that a crash cut short is skipped with a warning and never overwritten.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -15,20 +14,14 @@ import warnings
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from labs.results.observation import Observation
 from labs.results.record import Measurement, Prediction
+from labs.results.schema import first_problem
 from labs.results.written import Answer
-
-if TYPE_CHECKING:
-    import jsonschema
 
 #: Entry classes by the value of their ``type``.
 ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer, Observation)}
-
-#: The published schema of a ledger line.
-SCHEMA_PATH = Path(__file__).with_name("schema.json")
 
 Entry = Measurement | Prediction | Answer | Observation
 
@@ -41,17 +34,8 @@ class EmulatedMachineError(LedgerError):
     """A measurement under emulation was about to be kept as if a machine had made it."""
 
 
-@functools.lru_cache(maxsize=1)
-def validator() -> jsonschema.Draft202012Validator:
-    """Return a validator for one ledger entry."""
-    # Imported on first use: it takes a second, and a process that only sends requests or loads a model keeps no ledger.
-    import jsonschema
-
-    return jsonschema.Draft202012Validator(json.loads(SCHEMA_PATH.read_text(encoding="utf-8")))
-
-
-#: Hashes of lines that were found valid. Checking every sample against the schema takes twenty times as long as reading
-#: the line, and lessons read the whole ledger at each check.
+#: Hashes of lines that were found valid. Checking every sample against the schema takes longer than reading the line,
+#: and lessons read the whole ledger at each check.
 _FOUND_VALID: set[bytes] = set()
 
 
@@ -66,7 +50,7 @@ def parse_line(line: str) -> dict:
     except (ValueError, RecursionError) as error:
         raise LedgerError(f"not a JSON line: {error}") from error
     digest = hashlib.sha256(line.encode(errors="surrogatepass")).digest()
-    problem = None if digest in _FOUND_VALID else next(iter(validator().iter_errors(values)), None)
+    problem = None if digest in _FOUND_VALID else first_problem(values)
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         # A long message would print the whole list of samples.

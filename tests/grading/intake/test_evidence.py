@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from grading.intake import StrictJsonError
-from grading.intake.evidence import _first_problem, read_entry
-from labs.results.ledger import SCHEMA_PATH, validator
+from grading.intake.evidence import read_entry
+from labs.results.schema import SCHEMA_PATH, first_problem, validator
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
 
@@ -91,7 +91,7 @@ def test_what_the_quick_look_lets_through_the_schema_lets_through():
     for _ in range(3000):
         entry = spoiled(dice.choice(entries), dice)
         problem = None if not isinstance(entry, dict) else next(validator().iter_errors(entry), None)
-        found = _first_problem(entry) if isinstance(entry, dict) else None
+        found = first_problem(entry) if isinstance(entry, dict) else None
         assert (found and found.message) == (problem and problem.message), entry
         refused += problem is not None
     assert 500 < refused < 2900

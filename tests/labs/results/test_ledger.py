@@ -105,11 +105,11 @@ def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measureme
     kept.append(make_measurement(option="seen-once", samples=(0.125, 0.25)))
     line = kept.path.read_text(encoding="utf-8").strip()
 
-    def refuse():
+    def refuse(_: object):
         raise AssertionError("the schema was asked again")
 
     with monkeypatch.context() as patched:
-        patched.setattr("labs.results.ledger.validator", refuse)
+        patched.setattr("labs.results.ledger.first_problem", refuse)
         assert kept.latest(option="seen-once").samples == (0.125, 0.25)
     with pytest.raises(LedgerError, match="samples"):
         parse_line(line.replace("0.125", "-0.125"))
