@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -84,7 +85,13 @@ def moment(stamp: str) -> datetime:
 
 def percentile(measurement: dict, q: float) -> float:
     """Return a percentile of a measurement's samples, in their unit."""
-    return percentile_of(measurement["samples"], q)
+    return _percentile(tuple(measurement["samples"]), q)
+
+
+@functools.lru_cache(maxsize=1024)
+def _percentile(samples: tuple[float, ...], q: float) -> float:
+    # A ledger's checkpoints ask for the same few of the same records again and again.
+    return percentile_of(samples, q)
 
 
 def accuracy(measurement: dict) -> float:
