@@ -22,6 +22,7 @@ from labs.workspace import PROJECT_DIR
 from tests.grading.sandbox import probe
 from tests.grading.sandbox.test_sandbox import *  # noqa: F403  # once more, behind the other walls
 from tests.grading.sandbox.test_sandbox import _command_lines
+from tests.grading.sandbox.test_surroundings import *  # noqa: F403
 
 CAN = abilities()
 
