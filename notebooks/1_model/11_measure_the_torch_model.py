@@ -95,7 +95,7 @@ if ledger().latest(kind="accuracy", option="torch-eager") is None:
 latency = run_with_progress(
     lambda report: bench.latency(eager, images[:1], option="torch-eager", on_progress=report), "Latency, eager"
 )
-ledger().append(latency)
+latency = ledger().append(latency)
 
 # %%
 samples = np.array(latency.samples)
