@@ -51,11 +51,27 @@ def _choice(entries: list[dict], choice: str) -> str:
     found = numbers(entries)
     if choice not in found:
         return "The choice is not measured in full."
-    near = on_the_frontier({name: row for name, row in found.items() if name in race(entries, 1)})
-    # Among those that raced: an option that was beaten on paper by a hair's breadth may win the race.
-    if choice not in near and choice not in on_the_frontier(found):
+    racers = {name: row for name, row in found.items() if name in race(entries, 1)}
+    # Among those that raced, too, and turn by turn: an option that was beaten by a hair's breadth may win the race.
+    if choice in on_the_frontier(found) or choice in on_the_frontier(racers):
+        return ""
+    if choice not in on_the_frontier(_as_raced(entries, racers)):
         return "Another option of the race is at least as good in all four measures. Why not that one?"
     return ""
+
+
+def _as_raced(entries: list[dict], racers: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return the racers with their times as multiples of the float model's, turn by turn."""
+    one, many = race(entries, 1), race(entries, 32)
+    return {
+        name: {
+            **row,
+            "p50_s": stats.ratio_of_medians(blocks(one[name]), blocks(one[BASELINE])).interval.value,
+            "batch_fps": stats.ratio_of_medians(blocks(many[BASELINE]), blocks(many[name])).interval.value,
+        }
+        for name, row in racers.items()
+        if name in many
+    }
 
 
 def _evidence(entries: list[dict], choice: str, evidence: list[str]) -> str:
