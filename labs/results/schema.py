@@ -49,7 +49,7 @@ def _compiled() -> dict[str, Callable[[dict], object]]:
     """Return, by type of entry, a function that raises when an entry does not fit.
 
     The schema's choice between types is made by the caller. It is written in the words that all drafts since 7 share.
-    A device's small environment does without fastjsonschema: there, the validator says yes too.
+    An execution provider's own environment does without fastjsonschema: there, the validator says yes too.
     """
     try:
         import fastjsonschema

@@ -71,7 +71,7 @@ def main(
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")
     ] = None,
 ) -> None:
-    """Print the benchmark tables; about seven minutes on two cores."""
+    """Print the benchmark tables; some ten minutes on two cores."""
     print(f"Machine: {fingerprint().label}, id {fingerprint().machine_id}", flush=True)
     for title, table in wanted_tables(only, rounds, models):
         show(title, table)
