@@ -56,7 +56,7 @@ notebooks: setup ## Build the .ipynb twins from their sources
 
 assets: setup ## Rebuild the drawings from their sources and compare them with the manifest (needs npm)
 	@$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[recipes]'
-	@$(BIN)/python -m labs.recipes dataset
+	@$(BIN)/python -m assets.recipes dataset
 
 emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its labels (Debian; a minute or two)
 	@$(BIN)/python -m labs edge emulate

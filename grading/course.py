@@ -1,4 +1,4 @@
-"""The course's lessons, found by their names: ``notebooks/<part>/NN_verb_phrase.py``.
+"""The course's lessons, found by their names: ``notebooks/source/<part>/NN_verb_phrase.py``.
 
 A lesson too long for one sitting continues under the same number: ``14_…``, ``14b_…``, ``14c_…``.
 """
@@ -46,8 +46,8 @@ class Lesson:
 
     @property
     def notebook(self) -> Path:
-        """The committed twin: same name, no outputs."""
-        return self.source.with_suffix(".ipynb")
+        """What students open: same name, no outputs, in the part's own folder."""
+        return self.source.parents[2] / self.source.parent.name / f"{self.name}.ipynb"
 
 
 def lessons(*, part: int | None = None, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
@@ -57,11 +57,15 @@ def lessons(*, part: int | None = None, root: Path = NOTEBOOKS_DIR) -> list[Less
         part: Only this part; all when None.
         root: Folder that holds the parts.
     """
-    found = [Lesson(path) for path in root.glob("[0-9]_*/*.py") if _LESSON_NAME.fullmatch(path.name)]
+    found = [Lesson(path) for path in (root / "source").glob("[0-9]_*/*.py") if _LESSON_NAME.fullmatch(path.name)]
     found.sort(key=lambda lesson: lesson.name)
     return [lesson for lesson in found if part is None or lesson.part == part]
 
 
 def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     """Return the instructors' notebooks, which are built like lessons, are no part of the course and are not graded."""
-    return [Lesson(path) for path in sorted((root / "instructor").glob("*.py")) if _LESSON_NAME.fullmatch(path.name)]
+    return [
+        Lesson(path)
+        for path in sorted((root / "source" / "instructor").glob("*.py"))
+        if _LESSON_NAME.fullmatch(path.name)
+    ]

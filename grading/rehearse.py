@@ -26,8 +26,8 @@ from grading.course import NOTEBOOKS_DIR, Lesson
 from grading.execute import execute, save
 from grading.solve import AnswerKey, solve
 from labs.machine import capabilities
-from labs.results import Ledger
-from labs.results.format import duration
+from labs.records import Ledger
+from labs.records.format import duration
 from labs.workspace import WORKSPACE_VARIABLE
 
 #: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.
@@ -114,7 +114,7 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
             run = execute(
                 make(lesson),
                 # Next to the lessons, as in JupyterLab, so that a path relative to the notebook would work alike.
-                folder=lesson.source.parent,
+                folder=lesson.notebook.parent,
                 name=lesson.name,
                 on_cell=lambda done, total, task=task, name=lesson.name: progress.update(
                     task, description=f"{name}: cell {done + 1} of {total}"

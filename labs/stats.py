@@ -1,6 +1,6 @@
 """Statistics of measured samples: percentiles, and intervals that say how certain they are.
 
-Raw samples are what is kept (see ``labs.results``); everything here is derived from them and can be derived again.
+Raw samples are what is kept (see ``labs.records``); everything here is derived from them and can be derived again.
 scipy is imported inside the functions that need it, so that a measuring worker stays small.
 """
 

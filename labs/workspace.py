@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from labs.results import Ledger
+from labs.records import Ledger
 
 #: Environment variable that moves the workspace, for a run that must not touch the student's own results.
 WORKSPACE_VARIABLE = "SERVING_LABS_WORKSPACE"

@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "provisioning": ("provisioning",),
     # Grading runs over submissions, without torch and without a GPU: only the light modules.
     "grading": (
-        *("grading", "labs.results", "labs.machine", "labs.stats", "labs.labels", "labs.workspace", "labs.version"),
+        *("grading", "labs.records", "labs.machine", "labs.stats", "labs.labels", "labs.workspace", "labs.version"),
         # Pictures as numpy and Pillow see them, for measuring a submitted model again.
         *("labs.preprocess", "labs.dataset"),
     ),
@@ -30,8 +30,8 @@ MAY_IMPORT = {
 
 #: Inside labs, data flows asset → backend → bench → record → widget, and nothing flows back.
 MUST_NOT_IMPORT = {
-    "labs/results": ("labs.bench", "labs.backends", "labs.widgets", "labs.optimize", "labs.load", "labs.serve"),
-    "labs/machine": ("labs.results", "labs.bench", "labs.backends", "labs.widgets"),
+    "labs/records": ("labs.bench", "labs.backends", "labs.widgets", "labs.optimize", "labs.load", "labs.serve"),
+    "labs/machine": ("labs.records", "labs.bench", "labs.backends", "labs.widgets"),
     "labs/backends": ("labs.bench", "labs.widgets"),
     "labs/bench": ("labs.widgets", "labs.load"),
     "labs/load": ("labs.widgets",),
@@ -112,7 +112,7 @@ def test_rooms_import_in_their_directions_only():
         ("notebooks", "import grading"),
         ("labs", "import grading.checkpoints"),
         ("grading", "from labs import bench"),
-        ("provisioning", "from labs.results import Ledger"),
+        ("provisioning", "from labs.records import Ledger"),
     ],
 )
 def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):

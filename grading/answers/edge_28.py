@@ -30,7 +30,7 @@ limits = {
 answer("e.choose.target", {**limits, "where": where})
 
 # %% checkpoint="e.choose.recommendation"
-from labs.results.format import milliseconds
+from labs.records.format import milliseconds
 
 ids = [record.record_id for record in on_device if record.option == choice]
 floats = ledger().latest(kind="accuracy", option="edge-fp32").value.value

@@ -4,7 +4,7 @@
 predict("m.choose.start_guess", 0.8)
 
 # %% checkpoint="m.choose.beaten"
-from labs.results.frontier import dominators
+from labs.records.frontier import dominators
 
 beaten, winners = next((name, by) for name, by in dominators(summarize(ledger().measurements(**here))).items() if by)
 answer("m.choose.beaten", {"beaten": beaten, "by": winners[0]})
@@ -27,7 +27,7 @@ throughput = {"low": 1 / batch.high, "high": 1 / batch.low}
 answer("m.choose.ratios", {"option": option, "latency": latency, "throughput": throughput})
 
 # %% checkpoint="m.choose.targets"
-from labs.results.standing import standings
+from labs.records.standing import standings
 
 words = {True: "met here", False: "missed here"}
 standing = {

@@ -8,7 +8,7 @@ from grading.checkpoints.cards import Card, Table
 from grading.checkpoints.plain import NotAnsweredError, plain, shown
 from grading.checkpoints.predictions import reconciled
 from grading.checkpoints.registry import Checkpoint, all_checkpoints
-from labs.results import Answer, LedgerError, Prediction
+from labs.records import Answer, LedgerError, Prediction
 from labs.workspace import ledger
 
 

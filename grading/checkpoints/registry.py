@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from grading.checkpoints.verdict import Verdict, failed
 
-#: Ledger entries as plain JSON (``labs.results.Ledger.to_json``) in, verdict out. No torch, no clock, no files.
+#: Ledger entries as plain JSON (``labs.records.Ledger.to_json``) in, verdict out. No torch, no clock, no files.
 Judge = Callable[[list[dict]], Verdict]
 
 #: The parts of the course that have checkpoints: the packages beside this file, in the course's order.

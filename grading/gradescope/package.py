@@ -22,7 +22,7 @@ ALLOWED = (
     *(f"grading/{room}/*.py" for room in "artefacts checkpoints consistency hidden intake rebuild result".split()),
     *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
     *(f"labs/{name}.py" for name in "__init__ dataset labels preprocess stats workspace".split()),
-    *("labs/machine/*.py", "labs/results/*.py", "labs/results/schema.json"),
+    *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
     "constraints.txt",
 )
@@ -91,7 +91,8 @@ def files(root: Path, part: int) -> list[str]:
     Raises:
         ValueError: There are no lessons of this part.
     """
-    lessons = sorted(path.relative_to(root).as_posix() for path in root.glob(f"notebooks/{part}_*/[0-9][0-9]*_*.py"))
+    found = root.glob(f"notebooks/source/{part}_*/[0-9][0-9]*_*.py")
+    lessons = sorted(path.relative_to(root).as_posix() for path in found)
     if not lessons:
         raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")
     return sorted({*_found(root), *lessons})

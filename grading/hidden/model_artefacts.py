@@ -15,7 +15,7 @@ from grading.checkpoints import Verdict, failed, passed
 from grading.checkpoints.evidence import accuracy, latest
 from grading.hidden.evidence import RECOMMENDATION, Evidence, choice
 from grading.hidden.registry import HiddenCheckpoint
-from labs.results.format import megabytes, percent
+from labs.records.format import megabytes, percent
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.

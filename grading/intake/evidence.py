@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
-from labs.results.schema import first_problem
+from labs.records.schema import first_problem
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20

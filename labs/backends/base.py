@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.results import Threads
+from labs.records import Threads
 
 
 class BackendUnavailableError(RuntimeError):

@@ -12,7 +12,7 @@ import numpy as np
 from labs.backends.base import Backend, BackendInfo, BackendUnavailableError
 from labs.machine.fingerprint import usable_cpu_count
 from labs.preprocess import INPUT_SIZE_PX
-from labs.results import Threads
+from labs.records import Threads
 from labs.version import library_versions
 
 #: Names of graph optimization levels, in rising order. Source: ONNX Runtime 'Graph optimizations' documentation.

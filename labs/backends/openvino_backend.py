@@ -8,7 +8,7 @@ import numpy as np
 
 from labs.backends.base import Backend, BackendInfo, BackendUnavailableError
 from labs.machine.fingerprint import usable_cpu_count
-from labs.results import Threads
+from labs.records import Threads
 from labs.version import library_versions
 
 

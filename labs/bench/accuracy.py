@@ -7,8 +7,8 @@ import numpy as np
 from labs.backends import Backend
 from labs.bench.recording import Stopwatch, record
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import percent
+from labs.records import Measurement
+from labs.records.format import percent
 
 
 def accuracy(

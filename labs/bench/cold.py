@@ -20,7 +20,7 @@ from labs.backends import BackendInfo, BackendSpec
 from labs.bench.recording import Stopwatch, record
 from labs.preprocess import INPUT_SIZE_PX
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
+from labs.records import Measurement
 
 
 class ColdStartError(RuntimeError):

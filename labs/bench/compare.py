@@ -14,7 +14,7 @@ from labs.backends import Backend
 from labs.bench.recording import Stopwatch, record
 from labs.bench.warmup import warm_up
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
+from labs.records import Measurement
 
 #: Rest before each turn, in seconds. A runtime's threads go on spinning for a while in the hope of another call, and
 #: whoever is measured meanwhile shares the processors with them: without a rest, OpenVINO behind ONNX Runtime read

@@ -12,8 +12,8 @@ from labs.backends import Backend
 from labs.bench.recording import Stopwatch, record
 from labs.bench.warmup import warm_up
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import milliseconds
+from labs.records import Measurement
+from labs.records.format import milliseconds
 
 #: Calls between two looks at the precision; few enough that progress moves, many enough that looking costs nothing.
 BLOCK = 20

@@ -13,7 +13,7 @@ from pathlib import Path
 from labs.backends import Backend, BackendInfo
 from labs.bench.warmup import WarmUp
 from labs.machine import fingerprint
-from labs.results import Measurement, ModelFile, Threads
+from labs.records import Measurement, ModelFile, Threads
 from labs.version import code_version
 
 

@@ -13,7 +13,7 @@ from labs.bench.latency import latency
 from labs.bench.recording import size
 from labs.bench.throughput import throughput
 from labs.progress import OnProgress, part, silent
-from labs.results import Ledger, Measurement
+from labs.records import Ledger, Measurement
 
 
 def measure_option(

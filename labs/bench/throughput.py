@@ -11,8 +11,8 @@ from labs.backends import Backend
 from labs.bench.recording import Stopwatch, record
 from labs.bench.warmup import warm_up
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import rate
+from labs.records import Measurement
+from labs.records.format import rate
 
 
 def throughput(

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from labs.bench.recording import model_file
-from labs.results import Measurement
+from labs.records import Measurement
 
 
 class Arrived(Protocol):

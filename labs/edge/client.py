@@ -10,7 +10,7 @@ from labs.backends import BackendInfo
 from labs.edge.served import WARMUP, asking, timed_calls
 from labs.machine import Fingerprint, fingerprint
 from labs.progress import OnProgress, silent
-from labs.results import Measurement, ModelFile
+from labs.records import Measurement, ModelFile
 from labs.stats import percentile
 from labs.version import code_version
 

@@ -3,7 +3,7 @@
 Nothing is installed on this computer and nothing needs root. Debian's packages for arm64 (Python and the libraries that
 it needs) are unpacked into a folder, the pinned packages' aarch64 wheels into another, and QEMU runs them as
 a Cortex-A76. What it proves: the packages exist for that processor, import, and compute the same labels. What it cannot
-say is how long anything takes on a real one, so none of its times enters the ledger (``labs.results.ledger``).
+say is how long anything takes on a real one, so none of its times enters the ledger (``labs.records.ledger``).
 
 The interpreter is Debian's own Python 3, whatever this release carries; the packages are those versions that the
 device's lock file pins, built for that Python.

@@ -16,7 +16,7 @@ import numpy as np
 
 from labs.edge.boards import PI_5, Board
 from labs.edge.work import Work
-from labs.results.format import milliseconds
+from labs.records.format import milliseconds
 from labs.stats import Interval
 
 #: Draws, and their seed: the same estimate each time.

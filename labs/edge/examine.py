@@ -8,7 +8,7 @@ from labs import assets, bench
 from labs.backends import BackendSpec
 from labs.dataset import load_split
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
+from labs.records import Measurement
 
 #: Bars of the course for the shipped INT8 file: bytes, bytes aimed at, and accuracy that it may lose (0 to 1).
 MOST_BYTES, AIM_BYTES, MOST_LOSS = 2_500_000, 2_000_000, 0.01

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from labs.progress import OnProgress, silent
-from labs.results import Ledger, Measurement
-from labs.results.ledger import parse_line
+from labs.records import Ledger, Measurement
+from labs.records.ledger import parse_line
 
 #: Kinds of job, and what each gives.
 TASKS: dict[str, str] = {

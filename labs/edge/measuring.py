@@ -23,7 +23,7 @@ from labs.machine import fingerprint
 from labs.machine.holding import held_to
 from labs.preprocess import INPUT_SIZE_PX
 from labs.progress import OnProgress, part, silent
-from labs.results import Measurement
+from labs.records import Measurement
 from labs.workspace import models_dir
 
 #: The data set that every device measures with.

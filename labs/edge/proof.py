@@ -21,8 +21,8 @@ from labs.dataset import load_split
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
 from labs.machine import fingerprint
-from labs.results import Ledger
-from labs.results.ledger import LedgerError
+from labs.records import Ledger
+from labs.records.ledger import LedgerError
 
 #: What the device's lessons import of its environment, beside the course itself.
 MODULES = (

@@ -23,8 +23,8 @@ from labs.edge.job import Candidate
 from labs.machine import fingerprint
 from labs.preprocess import load_image, to_input
 from labs.progress import OnProgress, part, silent
-from labs.results import Measurement
-from labs.results.format import milliseconds
+from labs.records import Measurement
+from labs.records.format import milliseconds
 from labs.serve.running import Service, running
 from labs.serve.settings import Settings
 from labs.stats import percentile

@@ -14,8 +14,8 @@ from labs.bench.warmup import warm_up
 from labs.machine.energy import PowerMeter, find_meter, why_no_meter
 from labs.machine.heat import Heat, read_heat
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import milliseconds
+from labs.records import Measurement
+from labs.records.format import milliseconds
 
 #: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have seen all of it.
 MOST_SAMPLES = 5000

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from labs.bench.recording import model_file
 from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
-from labs.results import Measurement, Threads
+from labs.records import Measurement, Threads
 from labs.serve.running import start, wait_until_ready
 from labs.serve.settings import Settings
 from labs.version import code_version, library_versions

@@ -26,9 +26,9 @@ from labs.load.server_side import Counters, between
 from labs.load.target import Target
 from labs.load.usage import Reading, Sampler
 from labs.progress import Cancelled, OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import milliseconds, rate
-from labs.results.load import ServerSide
+from labs.records import Measurement
+from labs.records.format import milliseconds, rate
+from labs.records.load import ServerSide
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from labs.load.server_side import between, triton_counters
 from labs.load.target import Target
 from labs.load.usage import Sampler
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.load import ServerSide
+from labs.records import Measurement
+from labs.records.load import ServerSide
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import perf_analyzer
 

@@ -9,7 +9,7 @@ from labs import stats
 from labs.load.loops import closed_loop
 from labs.load.target import Target
 from labs.progress import OnProgress, part, silent
-from labs.results import Measurement
+from labs.records import Measurement
 
 
 def race(

@@ -7,8 +7,8 @@ import importlib.metadata
 
 from labs.load.target import Target
 from labs.machine import fingerprint
-from labs.results import Measurement
-from labs.results.load import Failure, Load, ServerSide, Usage
+from labs.records import Measurement
+from labs.records.load import Failure, Load, ServerSide, Usage
 from labs.version import code_version
 
 #: What takes part on the sender's side, by transport.

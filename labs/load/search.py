@@ -17,8 +17,8 @@ from dataclasses import asdict, dataclass
 from labs.load.loops import OnSnapshot, closed_loop, open_loop
 from labs.load.target import Target
 from labs.progress import OnProgress, part, silent
-from labs.results import Ledger, Measurement
-from labs.results.format import milliseconds, percent, rate
+from labs.records import Ledger, Measurement
+from labs.records.format import milliseconds, percent, rate
 
 #: Rates tried for one candidate at most: each halves what is left, and six leave less than two percent.
 _MOST_RATES = 6

@@ -11,7 +11,7 @@ from labs.bench.recording import model_file
 from labs.load.server_side import service_counters
 from labs.load.target import Served, Target, predict, predict_raw
 from labs.load.triton import Inputs, triton_grpc, triton_http
-from labs.results import Threads
+from labs.records import Threads
 from labs.serve.running import Service
 from labs.serve.settings import Settings
 from labs.serve.triton.catalogue import ModelFolder

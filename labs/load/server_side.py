@@ -8,7 +8,7 @@ import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from labs.results.load import ServerSide
+from labs.records.load import ServerSide
 from labs.serve.triton.statistics import parse_statistics
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from labs.load.server_side import between, triton_counters
-from labs.results.load import ServerSide
+from labs.records.load import ServerSide
 from labs.serve.triton.control import Triton
 from labs.serve.triton.settings import EnsembleSettings
 

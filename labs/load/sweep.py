@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from labs.load.loops import OnSnapshot, closed_loop, open_loop
 from labs.load.target import Target
 from labs.progress import OnProgress, part, silent
-from labs.results import Ledger, Measurement
-from labs.results.format import rate
+from labs.records import Ledger, Measurement
+from labs.records.format import rate
 
 
 def sweep_concurrency(

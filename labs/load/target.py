@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from labs.load.server_side import Counters
-from labs.results import ModelFile, Threads
+from labs.records import ModelFile, Threads
 
 
 @dataclass(frozen=True)

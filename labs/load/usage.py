@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from labs.results.load import Usage
+from labs.records.load import Usage
 
 #: Seconds between two samples: reading /proc costs about a millisecond.
 EVERY_S = 0.25

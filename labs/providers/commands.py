@@ -13,7 +13,7 @@ from labs.backends import BackendUnavailableError
 from labs.providers.environments import Environment, ensure_provider, environments_dir, folder_of, is_installed
 from labs.providers.environments import remove as remove_environment
 from labs.providers.wheels import CPU_PROVIDER, environment_specs, known_providers
-from labs.results.format import megabytes
+from labs.records.format import megabytes
 
 app = typer.Typer(help="ONNX Runtime's execution providers, each in an environment of its own.", no_args_is_help=True)
 

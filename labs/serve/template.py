@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labs.load.queueing import Queue
 from labs.machine.fingerprint import usable_cpu_count
-from labs.results.format import milliseconds, percent
+from labs.records.format import milliseconds, percent
 from labs.serve.instance import LocalInstance
 from labs.serve.photos import photo
 from labs.serve.settings import Settings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from labs.results import Measurement
-from labs.results.format import milliseconds, percent
+from labs.records import Measurement
+from labs.records.format import milliseconds, percent
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, html_table, text_table

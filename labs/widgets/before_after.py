@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from labs import stats
-from labs.results import Measurement, require_same_machine
-from labs.results.format import milliseconds, percent, rate, times
+from labs.records import Measurement, require_same_machine
+from labs.records.format import milliseconds, percent, rate, times
 from labs.stats import Interval
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.queue_compute import level

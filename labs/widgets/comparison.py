@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from labs.results.format import megabytes, milliseconds, percent, rate
-from labs.results.options import OptionSummary, best, summarize
+from labs.records.format import megabytes, milliseconds, percent, rate
+from labs.records.options import OptionSummary, best, summarize
 from labs.stats import Interval
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, Group, Row, html_table, text_table
@@ -35,7 +35,7 @@ def comparison_table(
 
     Args:
         records: Measurements; a whole ledger will do. Machines are kept apart, never averaged.
-        reference: Published results as ``labs.results.reference.reference_table`` gives them. They stand in groups of
+        reference: Published results as ``labs.records.reference.reference_table`` gives them. They stand in groups of
             their own, named with their machine, and are never marked as best.
         columns: Keys of ``COLUMNS``, in the wanted order.
         title: Heading of the card.

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from labs import stats
-from labs.results import Measurement
-from labs.results.format import in_unit, milliseconds, percent
+from labs.records import Measurement
+from labs.records.format import in_unit, milliseconds, percent
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, html_table, text_table

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from labs.edge.sustained import energy_a_picture_j, held_back_from_s, slowdown
 from labs.machine.heat import FLAGS
-from labs.results import Measurement
-from labs.results.format import duration, milliseconds, times
+from labs.records import Measurement
+from labs.records.format import duration, milliseconds, times
 from labs.widgets.plot import Axis, Drawing, padded
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, html_table, text_table

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from labs.results.format import megabytes, milliseconds, percent, rate
-from labs.results.frontier import OBJECTIVES, dominators
-from labs.results.options import OptionSummary, summarize
+from labs.records.format import megabytes, milliseconds, percent, rate
+from labs.records.frontier import OBJECTIVES, dominators
+from labs.records.options import OptionSummary, summarize
 from labs.stats import Interval
 from labs.widgets.plot import Axis, Drawing, padded
 from labs.widgets.shown import Shown

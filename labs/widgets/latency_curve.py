@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import numpy as np
 
 from labs import stats
-from labs.results import Measurement, require_same_machine
-from labs.results.format import milliseconds, rate
+from labs.records import Measurement, require_same_machine
+from labs.records.format import milliseconds, rate
 from labs.stats import Interval
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.shown import Shown

@@ -11,7 +11,7 @@ import ipywidgets
 
 from labs.load import Snapshot
 from labs.load.usage import Reading
-from labs.results.format import milliseconds, percent, rate
+from labs.records.format import milliseconds, percent, rate
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.progress import Progress
 from labs.widgets.theme import SERIES, STYLE

@@ -9,8 +9,8 @@ import numpy as np
 from labs.backends import Backend, BackendSpec
 from labs.bench import measure_option
 from labs.progress import OnProgress
-from labs.results import Ledger, Measurement
-from labs.results.format import in_unit, rate
+from labs.records import Ledger, Measurement
+from labs.records.format import in_unit, rate
 from labs.widgets.progress import run_with_progress
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, Group, html_table, text_table

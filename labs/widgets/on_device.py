@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from labs.edge.job import REHEARSAL, TASKS, Candidate, Device, Effort, Job, measure_on
-from labs.results import Ledger
+from labs.records import Ledger
 from labs.widgets.measure import Records
 from labs.widgets.progress import run_with_progress
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from labs.labels import CLASS_NAMES
 from labs.preprocess import crop, load_image
-from labs.results.format import percent
+from labs.records.format import percent
 from labs.widgets.shown import Shown
 from labs.widgets.theme import card
 

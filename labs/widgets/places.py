@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from labs.results import Measurement
-from labs.results.options import summarize
+from labs.records import Measurement
+from labs.records.options import summarize
 from labs.widgets.frontier import frontier
 from labs.widgets.shown import Shown
 

@@ -20,7 +20,7 @@ from IPython import get_ipython
 from IPython.display import display
 
 from labs.progress import Cancelled, OnProgress
-from labs.results.format import duration
+from labs.records.format import duration
 from labs.widgets.shown import Shown
 from labs.widgets.theme import STYLE
 

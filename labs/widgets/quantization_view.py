@@ -9,7 +9,7 @@ import numpy as np
 
 from labs import stats
 from labs.optimize.affine import Affine, RoundingError, choose_affine, dequantize, quantize, rounding_error
-from labs.results.format import percent
+from labs.records.format import percent
 from labs.widgets.plot import Axis, Drawing, padded
 from labs.widgets.shown import Shown
 from labs.widgets.theme import SERIES, card

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from labs.results import Measurement
-from labs.results.format import milliseconds, rate
+from labs.records import Measurement
+from labs.records.format import milliseconds, rate
 from labs.widgets.plot import Axis, Drawing
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, html_table, text_table

@@ -38,6 +38,7 @@ REFUSED = (
     "grading/**/hidden*",
     "**/*solved*",
     "notebooks/instructor/**",
+    "notebooks/source/instructor/**",
     "tests/**",
     "**/__pycache__/**",
     "**/*.pyc",

@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 
 from labs.machine import fingerprint
-from labs.results.format import duration
+from labs.records.format import duration
 from tests.benchmarks import grading, harness, part1, serving, triton, workers
 from tests.benchmarks.part1_models import fp32_model
 

@@ -28,7 +28,7 @@ from labs.backends import BackendSpec
 from labs.bench.warmup import warm_up
 from labs.dataset import load_split
 from labs.progress import OnProgress, silent
-from labs.results import Ledger
+from labs.records import Ledger
 from tests.grading.classroom.members import FIXTURES, MODEL, make_class
 
 SIZES = (50, 200, 500)

@@ -14,9 +14,9 @@ from labs.backends import Backend
 from labs.bench import Comparison
 from labs.dataset import load_split
 from labs.progress import OnProgress, part, silent
-from labs.results import Measurement
-from labs.results.format import megabytes, milliseconds, percent, rate
-from labs.results.options import OptionSummary, summarize
+from labs.records import Measurement
+from labs.records.format import megabytes, milliseconds, percent, rate
+from labs.records.options import OptionSummary, summarize
 from tests.benchmarks.part1_models import options
 
 #: The option that all ratios are taken against: float32 with every graph optimization.

@@ -15,8 +15,8 @@ from labs.load import open_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
 from labs.progress import OnProgress, silent
-from labs.results import Measurement
-from labs.results.format import milliseconds
+from labs.records import Measurement
+from labs.records.format import milliseconds
 from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running

@@ -32,8 +32,8 @@ from labs.machine import fingerprint
 from labs.machine.fingerprint import usable_cpu_count
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
-from labs.results import Measurement
-from labs.results.format import milliseconds
+from labs.records import Measurement
+from labs.records.format import milliseconds
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder, copies
 from labs.serve.triton.repository import ModelRepository, is_ensemble

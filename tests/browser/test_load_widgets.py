@@ -11,7 +11,7 @@ import threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from labs.load import Served, closed_loop, predict_raw
 from labs.load.server_side import Counters
-from labs.results import ModelFile
+from labs.records import ModelFile
 from labs.widgets.live_load import live_load
 from labs.workspace import ledger
 

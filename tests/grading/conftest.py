@@ -92,7 +92,7 @@ def write_lesson(tmp_path: Path) -> Callable[..., Lesson]:
     """Return a function that writes a lesson's source, a tiny one unless told otherwise, and returns the lesson."""
 
     def write(source: str = SOURCE, name: str = "00_a_lesson") -> Lesson:
-        path = tmp_path / "course" / "0_start" / f"{name}.py"
+        path = tmp_path / "course" / "source" / "0_start" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, encoding="utf-8")
         return Lesson(path)

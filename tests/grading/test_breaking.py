@@ -64,8 +64,8 @@ def test_any_broken_lesson_would_be_noticed(lesson: Lesson, tmp_path: Path):
     source = lesson.source.read_text(encoding="utf-8")
     asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', source)
     assert asked, "a lesson without a question"
-    path = tmp_path / lesson.source.parent.name / lesson.source.name
-    path.parent.mkdir()
+    path = tmp_path / "source" / lesson.source.parent.name / lesson.source.name
+    path.parent.mkdir(parents=True)
     no_cell = source.replace(f' checkpoint="{asked[0]}"', "")
     no_check = source.replace(f'check("{asked[-1]}")', "pass")
     for broken, name in ((no_cell, asked[0]), (no_check, asked[-1])):

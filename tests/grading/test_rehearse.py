@@ -15,7 +15,7 @@ from grading.execute import LessonFailedError
 from grading.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
 from grading.solve import AnswerKey, solve
 from labs.machine import Capability, capabilities
-from labs.results import Ledger
+from labs.records import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
 from provisioning.rehearsal import place
 

@@ -10,7 +10,7 @@ import pytest
 
 from labs.backends import Backend, BackendInfo
 from labs.machine import Fingerprint
-from labs.results import Measurement, ModelFile, Threads
+from labs.records import Measurement, ModelFile, Threads
 
 MACHINE = Fingerprint(
     cpu_model="Test CPU",

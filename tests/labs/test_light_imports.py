@@ -8,7 +8,7 @@ import sys
 import pytest
 
 LIGHT = [
-    "labs.results",
+    "labs.records",
     "labs.machine",
     "labs.stats",
     "labs.labels",

@@ -58,7 +58,7 @@ def test_guides_are_no_lessons_and_their_twins_are_fresh():
 
 def test_the_course_is_packed_checked_and_published(trovi):
     """The archive that arrives is the one that was packed; the placeholder author is found before that."""
-    run = execute(build(guide(90)), folder=guide(90).source.parent, name="90")
+    run = execute(build(guide(90)), folder=guide(90).notebook.parent, name="90")
     text = printed(run)
     assert "is a placeholder" in text
     (artifact,) = trovi.artifacts.values()
@@ -75,7 +75,7 @@ def test_without_a_token_nothing_is_published(monkeypatch: pytest.MonkeyPatch):
     """A dry run says what it would do."""
     for name in ("TROVI_TOKEN", "OS_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    text = printed(execute(build(guide(90)), folder=guide(90).source.parent, name="90"))
+    text = printed(execute(build(guide(90)), folder=guide(90).notebook.parent, name="90"))
     assert "Dry run, no token" in text
     assert "Traceback" not in text
 
@@ -83,7 +83,7 @@ def test_without_a_token_nothing_is_published(monkeypatch: pytest.MonkeyPatch):
 def test_a_class_is_reserved_watched_and_swept(tmp_path: Path):
     """Every student on the roster is seated, found by name, and nothing is left when the notebook ends."""
     with own_testbed(tmp_path / "testbed", [guide(91)]):
-        text = printed(execute(build(guide(91)), folder=guide(91).source.parent, name="91"))
+        text = printed(execute(build(guide(91)), folder=guide(91).notebook.parent, name="91"))
         status = place.ask(place.folder(), "GET", "/status")
     assert "{'there already'}" in text
     assert "no machine" in text

@@ -40,7 +40,7 @@ def test_kernels_that_reserve_provision_and_release_stay_small(tmp_path: Path, w
         for lesson in wanted:
             notebook = solve(lesson, key)
             notebook.cells.append(nbformat.v4.new_code_cell(REPORT))
-            run = execute(notebook, folder=lesson.source.parent, name=lesson.name)
+            run = execute(notebook, folder=lesson.notebook.parent, name=lesson.name)
             _, peak_mb, _, heavy[lesson.number] = run.notebook.cells[-1].outputs[0].text.strip().split(maxsplit=3)
             peaks_mb[lesson.number] = round(float(peak_mb))
     print(f"peak MB by lesson: {peaks_mb}", file=sys.stderr)

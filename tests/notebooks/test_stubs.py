@@ -10,7 +10,7 @@ from rich.console import Console
 from grading.build import build
 from grading.course import lessons
 from grading.rehearse import run_all, scores
-from labs.results import Answer, Ledger, Measurement, Prediction
+from labs.records import Answer, Ledger, Measurement, Prediction
 
 
 @pytest.mark.timeout(1800)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints.evidence import latest, measurements
-from labs.results.targets import target
+from labs.records.targets import target
 
 #: The device's limits, from the manager's list.
 DEVICE_S, DEVICE_BYTES = target("device").p50_s, target("device").size_bytes

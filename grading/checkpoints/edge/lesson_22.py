@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import DEVICE_BYTES, on_arm
 from grading.checkpoints.evidence import answer_to, last_seen, latest, percentile
-from labs.results.format import megabytes, milliseconds
+from labs.records.format import megabytes, milliseconds
 
 #: What the course sends in one request, in bytes.
 PART_BYTES = 4 * 2**20

@@ -14,7 +14,7 @@ from grading.checkpoints.edge.device import (
 )
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest, percentile
 from labs import stats
-from labs.results.format import milliseconds, percent
+from labs.records.format import milliseconds, percent
 
 #: The options of the race.
 RACERS = (BASELINE, "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")

@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.edge.device import NOT_MEASURED, blocks, newest_run, size_of
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest, percentile
 from labs import stats
-from labs.results.format import megabytes, milliseconds, percent, times
+from labs.records.format import megabytes, milliseconds, percent, times
 
 INT8 = "edge-int8-s8s8"
 

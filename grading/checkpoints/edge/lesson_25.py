@@ -7,7 +7,7 @@ from statistics import median
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
-from labs.results.format import times
+from labs.records.format import times
 
 BUSY = "edge-int8-s8s8-busy"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
 from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
-from labs.results.format import milliseconds, times
-from labs.results.targets import target
+from labs.records.format import milliseconds, times
+from labs.records.targets import target
 
 APP, SERVICE, NETWORK = "edge-int8-app", "edge-int8-app-service", "edge-int8-app-network"
 

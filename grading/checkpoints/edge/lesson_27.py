@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost, size_of
 from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
-from labs.results.format import megabytes, milliseconds, times
+from labs.records.format import megabytes, milliseconds, times
 
 INT8 = "edge-int8-s8s8"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, points_lost, size_of
 from grading.checkpoints.evidence import answer_to, latest
-from labs.results.format import megabytes
+from labs.records.format import megabytes
 
 #: The examined files.
 FLOAT, CHOICE = "budget-float", "budget-choice"

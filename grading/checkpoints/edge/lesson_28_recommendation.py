@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.edge.device import DEVICE_BYTES, DEVICE_S, points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
 from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
-from labs.results.format import megabytes, milliseconds
+from labs.records.format import megabytes, milliseconds
 
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my_mind": 8}

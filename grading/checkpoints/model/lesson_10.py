@@ -7,8 +7,8 @@ from collections import Counter
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, is_number, latest
 from labs.labels import CLASS_NAMES
-from labs.results.format import percent
-from labs.results.targets import target
+from labs.records.format import percent
+from labs.records.targets import target
 
 #: Bits of the number formats that the course's hardware computes with.
 _FORMATS_BITS = (32, 16, 8, 4)

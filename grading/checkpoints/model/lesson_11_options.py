@@ -6,8 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, frames_per_second, is_close, measurements, side_by_side
 from grading.checkpoints.model.lesson_11_samples import NO_LATENCY, eager_latency
 from labs import stats
-from labs.results.format import rate, times
-from labs.results.targets import target
+from labs.records.format import rate, times
+from labs.records.targets import target
 
 
 @prediction(

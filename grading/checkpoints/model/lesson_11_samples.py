@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest, measurements, percentile
 from labs import stats
-from labs.results.format import milliseconds, percent
+from labs.records.format import milliseconds, percent
 
 NO_LATENCY = "There is no latency record of torch-eager yet: run the cell that measures it."
 

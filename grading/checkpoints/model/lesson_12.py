@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, is_number, latest, side_by_side
 from labs import stats
-from labs.results.format import times
+from labs.records.format import times
 
 #: A mistake in an export moves logits by this much or more: the lesson says so and shows one of 0.05.
 _SMALLEST_MISTAKE = 0.05

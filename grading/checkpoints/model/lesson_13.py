@@ -8,7 +8,7 @@ from itertools import pairwise
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, is_number, side_by_side
 from labs import stats
-from labs.results.format import megabytes, percent, times
+from labs.records.format import megabytes, percent, times
 
 _LEVELS = ("disabled", "basic", "extended", "all")
 

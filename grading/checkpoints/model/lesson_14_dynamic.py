@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, side_by_side
 from labs import stats
-from labs.results.format import times
+from labs.records.format import times
 
 #: The float model that every form is held against.
 BASELINE = "onnx-all"

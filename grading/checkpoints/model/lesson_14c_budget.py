@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, is_number, latest
 from grading.checkpoints.model.lesson_14_dynamic import BASELINE
-from labs.results.format import megabytes
+from labs.records.format import megabytes
 
 #: Budgets by the ending of the option's name: accuracy that may be lost, 0 to 1.
 BUDGETS = {"05": 0.05, "01": 0.01}

@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, latest
 from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs import stats
-from labs.results.format import percent
+from labs.records.format import percent
 
 _PRUNED = "int8-pruned"
 

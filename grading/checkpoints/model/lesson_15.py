@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest, side_by_side
 from labs import stats
-from labs.results.format import times
+from labs.records.format import times
 
 #: Significant bits of a number, the leading one included. Source: IEEE 754 binary32; Intel's BFLOAT16 definition.
 _BITS = {"fp32": 24, "bf16": 8}

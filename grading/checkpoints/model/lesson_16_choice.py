@@ -16,8 +16,8 @@ from grading.checkpoints.model.lesson_16_evidence import (
     what_ran,
 )
 from labs import stats
-from labs.results.format import megabytes, milliseconds, rate, times
-from labs.results.targets import TARGETS, Target
+from labs.records.format import megabytes, milliseconds, rate, times
+from labs.records.targets import TARGETS, Target
 
 #: What is missing when the table is empty.
 _NOTHING_MEASURED = "No option has accuracy, latency, throughput and size yet: run the measuring lessons first."

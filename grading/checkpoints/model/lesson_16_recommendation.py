@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import accuracy, answer_to, is_close, latest, measurements, percentile
 from grading.checkpoints.model.lesson_16_evidence import BASELINE, blocks, numbers, on_the_frontier, race
 from labs import stats
-from labs.results.format import times
+from labs.records.format import times
 
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 8, "what_would_change_my_mind": 8}

@@ -8,7 +8,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
 from grading.checkpoints.system.runs import answered_per_s
 from labs import stats
-from labs.results.format import milliseconds, percent, times
+from labs.records.format import milliseconds, percent, times
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 

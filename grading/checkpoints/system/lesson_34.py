@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_close, is_number, latest, percentile
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from grading.checkpoints.system.runs import answered
-from labs.results.format import milliseconds, times
+from labs.records.format import milliseconds, times
 
 #: Seconds that a photo may wait for company, in the question about rates.
 DELAY_S = 0.005

@@ -7,7 +7,7 @@ from statistics import mean
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
-from labs.results.format import megabytes, percent, times
+from labs.records.format import megabytes, percent, times
 
 #: Above this share of all processors, on average, there is nothing left to share out.
 FULL = 0.85

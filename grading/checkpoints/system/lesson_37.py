@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, is_number, latest, percentile
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
-from labs.results.format import times
+from labs.records.format import times
 
 _PAGE = ("show an error", "retry until it works", "leave them out")
 

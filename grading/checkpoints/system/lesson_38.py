@@ -7,7 +7,7 @@ from statistics import mean
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
 from grading.checkpoints.system.runs import answered_per_s
-from labs.results.format import percent, times
+from labs.records.format import percent, times
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")

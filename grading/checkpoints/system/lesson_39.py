@@ -7,7 +7,7 @@ from statistics import median
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, is_number, latest
-from labs.results.format import duration, milliseconds, percent, times
+from labs.records.format import duration, milliseconds, percent, times
 
 _NOT_RUN = "There is no record of these starts yet: run the cells above, down to the question."
 

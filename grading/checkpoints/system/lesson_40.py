@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_close, latest, measurements
 from grading.checkpoints.system.runs import answered, answered_per_s
 from labs import stats
-from labs.results.format import milliseconds, percent, rate
+from labs.records.format import milliseconds, percent, rate
 
 _SEARCH = "lesson-40"
 _NOT_RUN = "There is no run of the search in your ledger yet: run the cells above, down to the question."

@@ -7,7 +7,7 @@ from statistics import mean
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, measurements
 from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
-from labs.results.format import milliseconds, rate, times
+from labs.records.format import milliseconds, rate, times
 
 NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 

@@ -6,7 +6,7 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest
 from grading.checkpoints.system.lesson_41_queue import NOT_RUN, lone_run
 from grading.checkpoints.system.runs import answered_per_s, compute_s, line_through, newest_sweep
-from labs.results.format import milliseconds, times
+from labs.records.format import milliseconds, times
 
 _ASSUMPTION = "service time does not depend on the load"
 _ASSUMPTIONS = (_ASSUMPTION, "Poisson arrivals", "the queue has no end", "none")

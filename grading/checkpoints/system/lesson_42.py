@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
-from labs.results.format import milliseconds, times
+from labs.records.format import milliseconds, times
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 

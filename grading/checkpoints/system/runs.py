@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints.evidence import measurements
-from labs.results.load import Load
+from labs.records.load import Load
 from labs.stats import Interval
 
 

@@ -12,9 +12,9 @@ import pandas as pd
 
 from grading.rebuild.stage import edge, model, system
 from labs import stats
-from labs.results.format import duration, megabytes, milliseconds, percent, rate, times
-from labs.results.options import summarize
-from labs.results.targets import target
+from labs.records.format import duration, megabytes, milliseconds, percent, rate, times
+from labs.records.options import summarize
+from labs.records.targets import target
 from labs.workspace import ledger
 
 _STAGES = {**model.STAGES, **edge.STAGES, **system.STAGES}

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from grading.rebuild.stage.records import carried, compared, measured, newest
-from labs.results.options import summarize
+from labs.records.options import summarize
 
 
 def measuring() -> dict[str, object]:

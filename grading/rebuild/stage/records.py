@@ -7,14 +7,14 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import labs.results.ledger
+import labs.records.ledger
 from labs import stats
-from labs.results import Measurement
-from labs.results.observation import Observation
+from labs.records import Measurement
+from labs.records.observation import Observation
 from labs.workspace import ledger, workspace_dir
 
 # The records in this folder are the grader's own, and each of them was checked when it was taken in.
-labs.results.ledger.parse_line = json.loads
+labs.records.ledger.parse_line = json.loads
 
 
 @functools.lru_cache(maxsize=1)

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from grading.checkpoints.system.runs import line_through
 from grading.rebuild.stage.records import measured, newest, seen
 from labs import stats
-from labs.results import Measurement
+from labs.records import Measurement
 
 
 def _load(option: str, **wanted: object) -> Measurement | None:

@@ -23,7 +23,7 @@ from statistics import geometric_mean, median
 from grading.checkpoints.evidence import last_seen, moment
 from grading.rebuild.variant import scale_details, stretch
 from labs.machine.fingerprint import Fingerprint, Gpu
-from labs.results.reference import published
+from labs.records.reference import published
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -198,7 +198,7 @@ def test_accuracy_shows_every_batch_in_one_shape(told_backend) -> None:
 
 def test_each_result_is_kept_before_the_next_begins(told_backend, told_clock, tmp_path) -> None:
     """Stopping in the last step leaves everything before it in the ledger."""
-    from labs.results import Ledger
+    from labs.records import Ledger
 
     ledger = Ledger(tmp_path / "ledger.jsonl")
 

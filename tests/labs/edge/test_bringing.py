@@ -12,7 +12,7 @@ import pytest
 from labs.edge import making
 from labs.edge.bringing import comparison_of_hashes, fingerprints_of, measured_before
 from labs.edge.making import PART_1_FILES, part_1_files
-from labs.results import ModelFile
+from labs.records import ModelFile
 
 
 @dataclass

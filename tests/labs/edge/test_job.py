@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from labs.edge.job import REHEARSAL, Candidate, Job, measure_on, read_records
-from labs.results import Ledger
+from labs.records import Ledger
 
 ONE = Candidate("edge-int8-s8s8", "int8-static-s8s8.onnx", threads=4)
 

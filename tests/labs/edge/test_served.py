@@ -17,7 +17,7 @@ from labs.edge.guard import allowed
 from labs.edge.job import Candidate
 from labs.edge.served import serve_until, served_latency, server_timing_s
 from labs.edge.turn import take_turn
-from labs.results import Ledger
+from labs.records import Ledger
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from labs.edge.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
 from labs.machine.energy import PowerMeter
 from labs.machine.heat import Heat
-from labs.results import Ledger
+from labs.records import Ledger
 
 IMAGE = np.zeros((1, 3, 224, 224), np.float32)
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 import pytest
 
 from labs.load import Served, Target, predict_raw
-from labs.results import ModelFile
+from labs.records import ModelFile
 
 SERVED = Served(ModelFile("food11.onnx", "a" * 64, 9_000_000), "told", settings={"instances": 1})
 

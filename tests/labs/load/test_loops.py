@@ -22,7 +22,7 @@ from labs.load import (
 from labs.load.sender import arrivals
 from labs.load.server_side import Counters
 from labs.load.sweep import keeps_up, level_words
-from labs.results import Ledger
+from labs.records import Ledger
 from tests.labs.load.conftest import SERVED, ToldServer
 
 

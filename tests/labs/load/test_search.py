@@ -11,8 +11,8 @@ from labs.load import Cancelled
 from labs.load import search as module
 from labs.load.queueing import Queue, UnstableQueueError
 from labs.load.search import Candidate, Objective, best_of, grid, search
-from labs.results import Ledger
-from labs.results.load import Failure, Load
+from labs.records import Ledger
+from labs.records.load import Failure, Load
 
 OBJECTIVE = Objective(latency_s=0.05)
 

@@ -8,7 +8,7 @@ import pytest
 
 from labs.load.configurations import Knobs, candidates
 from labs.load.steps import busy, steps_table, watch_steps
-from labs.results.load import ServerSide
+from labs.records.load import ServerSide
 from labs.serve.triton.catalogue import food_classifier_onnx, food_ensemble
 
 STEP = ServerSide(100, 100, queue_s=0.001, input_s=0.001, infer_s=0.003, output_s=0.001)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 
 from labs.load.usage import Gpus, Reading, Sampler, columns
-from labs.results.load import Usage
+from labs.records.load import Usage
 
 
 class TwoGpus(Gpus):

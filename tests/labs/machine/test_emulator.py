@@ -10,8 +10,8 @@ import pytest
 
 from labs.machine import Fingerprint, fingerprint
 from labs.machine.fingerprint import emulator
-from labs.results import Ledger
-from labs.results.ledger import EmulatedMachineError
+from labs.records import Ledger
+from labs.records.ledger import EmulatedMachineError
 
 
 def task(folder: Path, program: str) -> Path:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labs.machine import Fingerprint
-from labs.results import ModelFile
+from labs.records import ModelFile
 from labs.widgets.endurance import endurance
 from labs.widgets.measure import Records
 from labs.widgets.places import frontiers

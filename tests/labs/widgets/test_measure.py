@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from labs.backends import BackendSpec
-from labs.results import Ledger
+from labs.records import Ledger
 from labs.widgets.measure import Records, measure
 from labs.widgets.progress import Stopped
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from labs.load.usage import Reading
-from labs.results import DifferentMachinesError
-from labs.results.load import Failure, Load, ServerSide, Usage
+from labs.records import DifferentMachinesError
+from labs.records.load import Failure, Load, ServerSide, Usage
 from labs.serve.triton.statistics import BatchStatistics
 from labs.widgets.batch_histogram import batch_histogram
 from labs.widgets.before_after import before_after, rows_of

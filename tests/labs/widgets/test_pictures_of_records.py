@@ -8,8 +8,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labs.results import DifferentMachinesError
-from labs.results.reference import reference_table
+from labs.records import DifferentMachinesError
+from labs.records.reference import reference_table
 from labs.widgets import Points, comparison_table, frontier, latency_distribution, scoreboard
 
 

@@ -1,0 +1,120 @@
+"""Drawing a training batch from the pool: crop, turn, mirror, recolour, erase, mix."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from assets.recipes.pool import Pool
+from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+
+
+def _views(count: int, generator: torch.Generator) -> torch.Tensor:
+    """Return random affine views as (N, 2, 3): mirrored, turned, zoomed and shifted."""
+
+    def uniform(low: float, high: float) -> torch.Tensor:
+        return torch.empty(count).uniform_(low, high, generator=generator)
+
+    angle, zoom = uniform(-0.3, 0.3), uniform(0.72, 1.08)
+    stretch, mirror = torch.exp(uniform(-0.15, 0.15)), torch.sign(uniform(-1.0, 1.0))
+    cosine, sine = torch.cos(angle) * zoom, torch.sin(angle) * zoom
+    # A view smaller than the picture may move; a larger one stays centred.
+    room = (1.0 - zoom).clamp(min=0.0)
+    row_x = torch.stack([cosine * stretch * mirror, -sine * stretch, uniform(-1.0, 1.0) * room], 1)
+    row_y = torch.stack([sine / stretch * mirror, cosine / stretch, uniform(-1.0, 1.0) * room], 1)
+    return torch.stack([row_x, row_y], 1)
+
+
+def _recolour(images: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """Return pictures from 0 to 1 with other exposure, contrast, saturation and colour cast."""
+    count = len(images)
+
+    def factor(low: float, high: float, channels: int = 1) -> torch.Tensor:
+        return torch.empty(count, channels, 1, 1).uniform_(low, high, generator=generator)
+
+    grey = images.mean(1, keepdim=True)
+    # One picture in twelve loses all colour, so that shape has to be enough.
+    saturation = factor(0.5, 1.4) * (factor(0.0, 1.0) > 1.0 / 12.0)
+    images = grey + (images - grey) * saturation
+    level = images.mean((1, 2, 3), keepdim=True)
+    images = level + (images - level) * factor(0.65, 1.3)
+    return (images * factor(0.7, 1.25) * factor(0.88, 1.12, 3)).clamp(0.0, 1.0)
+
+
+def _erase(images: torch.Tensor, generator: torch.Generator) -> None:
+    """Cover a random box in a third of the pictures, in place."""
+    side = images.shape[-1]
+    for image in images:
+        chance, height, width, top, left = torch.rand(5, generator=generator).tolist()
+        if chance < 0.33:
+            height, width = int(side * (0.1 + 0.3 * height)), int(side * (0.1 + 0.3 * width))
+            top, left = int((side - height) * top), int((side - width) * left)
+            colour = torch.rand(3, 1, 1, generator=generator)
+            image[:, top : top + height, left : left + width] = colour
+
+
+def normalise(images: torch.Tensor) -> torch.Tensor:
+    """Return pictures from 0 to 1 in the model's input scale, as `labs.preprocess.to_input` does."""
+    return (images - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
+
+
+def draw_batch(
+    pool: Pool,
+    batch_size: int,
+    size_px: int,
+    generator: torch.Generator,
+    class_shares: torch.Tensor | None = None,
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return a batch of pictures varied at random.
+
+    Args:
+        pool: Where pictures come from.
+        batch_size: Number of pictures.
+        size_px: Side of the pictures returned, in pixels.
+        generator: Source of every choice.
+        class_shares: How often each class is drawn, shape (classes,); otherwise every picture is as likely.
+
+    Returns:
+        float32 inputs (N, 3, size, size) in the model's scale, and int64 labels (N,), -1 where there is none.
+    """
+    if class_shares is None:
+        chosen = torch.randint(len(pool.labels), (batch_size,), generator=generator).numpy()
+    else:
+        weights = class_shares[torch.from_numpy(pool.labels)]
+        chosen = torch.multinomial(weights, batch_size, replacement=True, generator=generator).numpy()
+    images = torch.from_numpy(pool.images[chosen]).permute(0, 3, 1, 2).float() / 255.0
+    grid = functional.affine_grid(_views(batch_size, generator), [batch_size, 3, size_px, size_px], align_corners=False)
+    images = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+    images = _recolour(images, generator)
+    _erase(images, generator)
+    inputs = normalise(images).contiguous(memory_format=torch.channels_last)
+    return inputs, torch.from_numpy(pool.labels[chosen].astype(np.int64))
+
+
+def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return the batch blended with its own reverse, or with a box of it pasted in (mixup or CutMix).
+
+    Args:
+        inputs: (N, 3, size, size).
+        targets: Class probabilities (N, classes), mixed in the same proportion; (N, 0) when there are none.
+        generator: Source of every choice.
+
+    Returns:
+        Mixed inputs and targets.
+
+    Source:
+        Zhang et al. 2018, https://arxiv.org/abs/1710.09412; Yun et al. 2019, https://arxiv.org/abs/1905.04899.
+    """
+    kind, share, across, down = torch.rand(4, generator=generator).tolist()
+    if kind < 0.5:
+        share = 0.35 * share
+        mixed = inputs * (1.0 - share) + inputs.flip(0) * share
+    else:
+        side = inputs.shape[-1]
+        box = int(side * (0.2 + 0.35 * share))
+        left, top = int((side - box) * across), int((side - box) * down)
+        mixed = inputs.clone()
+        mixed[:, :, top : top + box, left : left + box] = inputs.flip(0)[:, :, top : top + box, left : left + box]
+        share = (box / side) ** 2
+    return mixed.contiguous(memory_format=torch.channels_last), targets * (1.0 - share) + targets.flip(0) * share

@@ -1,0 +1,115 @@
+"""Fetching icon packs and turning their vector drawings into pictures with transparency."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import subprocess
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from assets.recipes.foods import label_of_glyph
+from assets.recipes.sources import Source
+
+
+class SourceError(RuntimeError):
+    """A pack could not be fetched, or is not the one that was pinned."""
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One vector drawing of a pack."""
+
+    #: Short name of the pack.
+    pack: str
+    #: The pack's own name for the drawing.
+    glyph: str
+    #: Class index 0 to 10, or None when it is not one of the foods.
+    label: int | None
+    #: A complete SVG document.
+    svg: str
+
+
+def fetch(source: Source, cache: Path) -> Path:
+    """Return the tarball of a pack, downloaded by npm on first use and checked every time.
+
+    Args:
+        source: The pack.
+        cache: Folder that keeps tarballs.
+
+    Returns:
+        Path of the tarball.
+
+    Raises:
+        SourceError: npm is missing or failed, or the tarball is not the pinned one.
+    """
+    tarball = cache / f"iconify-json-{source.pack}-{source.version}.tgz"
+    if not tarball.is_file():
+        npm = shutil.which("npm")
+        if npm is None:
+            raise SourceError("npm is missing; rebuilding the data set needs it (Debian: apt install npm)")
+        cache.mkdir(parents=True, exist_ok=True)
+        command = [npm, "pack", "--silent", f"{source.package}@{source.version}"]
+        result = subprocess.run(command, cwd=cache, capture_output=True, text=True, check=False)
+        if result.returncode != 0 or not tarball.is_file():
+            raise SourceError(f"npm could not fetch {source.package}@{source.version}: {result.stderr.strip()}")
+    found = hashlib.sha256(tarball.read_bytes()).hexdigest()
+    if found != source.sha256:
+        raise SourceError(
+            f"{tarball} has sha256 {found}, but {source.sha256} is pinned; delete the file and try again, "
+            "and if it differs again, the package was changed after it was reviewed"
+        )
+    return tarball
+
+
+def drawings_of(source: Source, cache: Path) -> list[Drawing]:
+    """Return every drawing of a pack, foods and others, ordered by name.
+
+    Args:
+        source: The pack.
+        cache: Folder that keeps tarballs.
+
+    Returns:
+        Drawings with complete SVG documents.
+
+    Raises:
+        SourceError: As for `fetch`.
+    """
+    with tarfile.open(fetch(source, cache)) as archive:
+        member = archive.extractfile("package/icons.json")
+        assert member is not None
+        pack = json.load(member)
+    drawings = []
+    for glyph, icon in sorted(pack["icons"].items()):
+        # Every value has a default on the pack's level; 16 is the format's own default for a side.
+        width, height = (icon.get(side, pack.get(side, 16)) for side in ("width", "height"))
+        left, top = (icon.get(edge, pack.get(edge, 0)) for edge in ("left", "top"))
+        svg = (
+            '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="{left} {top} {width} {height}" width="{width}" height="{height}">{icon["body"]}</svg>'
+        )
+        drawings.append(Drawing(source.pack, glyph, label_of_glyph(glyph), svg))
+    return drawings
+
+
+def render(drawing: Drawing, size_px: int) -> Image.Image:
+    """Return a drawing as pixels with transparency, cropped to what is drawn.
+
+    Args:
+        drawing: What to render.
+        size_px: Longer side of the drawing's own canvas after rendering, in pixels.
+
+    Returns:
+        An RGBA picture, at most `size_px` on either side.
+    """
+    import resvg_py
+
+    png = resvg_py.svg_to_bytes(svg_string=drawing.svg, width=size_px, skip_system_fonts=True)
+    with Image.open(io.BytesIO(png)) as image:
+        rgba = image.convert("RGBA")
+    return rgba.crop(rgba.getchannel("A").getbbox() or (0, 0, 1, 1))

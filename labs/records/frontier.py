@@ -1,0 +1,47 @@
+"""The frontier: the options that nobody would give up for another one, because no other is at least as good in all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from labs.records.options import LARGER_IS_BETTER, OptionSummary
+
+#: What an option is judged by unless a lesson says otherwise.
+OBJECTIVES = ("accuracy", "p50_s", "batch_fps", "size_bytes")
+
+
+def dominates(one: OptionSummary, other: OptionSummary, objectives: Sequence[str] = OBJECTIVES) -> bool:
+    """Return whether ``one`` is at least as good as ``other`` in every objective and better in one.
+
+    Medians and proportions are compared as they are; a difference inside both intervals still counts, so look at the
+    intervals before an option is thrown away for the last digit.
+
+    Args:
+        one: An option with every objective measured.
+        other: Another.
+        objectives: Keys of ``LARGER_IS_BETTER``.
+
+    Source: Pareto dominance, Marler and Arora, 'Survey of multi-objective optimization methods' (2004), definition 1.
+    """
+    gains = [_gain(one, other, name) for name in objectives]
+    return all(gain >= 0 for gain in gains) and any(gain > 0 for gain in gains)
+
+
+def dominators(options: Sequence[OptionSummary], objectives: Sequence[str] = OBJECTIVES) -> dict[str, list[str]]:
+    """Return, for each option with every objective measured, the names of the options that dominate it.
+
+    An empty list marks an option on the frontier. Options that lack a measurement are left out: what is not known can
+    neither win nor lose.
+    """
+    complete = [one for one in options if all(getattr(one, name) is not None for name in objectives)]
+    return {one.option: [other.option for other in complete if dominates(other, one, objectives)] for one in complete}
+
+
+def pareto_optimal(options: Sequence[OptionSummary], objectives: Sequence[str] = OBJECTIVES) -> list[str]:
+    """Return the names of the options on the frontier, in the order given."""
+    return [name for name, winners in dominators(options, objectives).items() if not winners]
+
+
+def _gain(one: OptionSummary, other: OptionSummary, name: str) -> float:
+    difference = getattr(one, name).value - getattr(other, name).value
+    return difference if LARGER_IS_BETTER[name] else -difference

@@ -1,0 +1,191 @@
+"""The ledger: one JSON line an entry, only ever appended to, readable after a crash.
+
+Several kernels may write at once: each entry goes out in a single locked write and is synced before ``append`` returns.
+A line that a crash cut short is skipped with a warning and never overwritten.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labs.records.observation import Observation
+from labs.records.record import Measurement, Prediction
+from labs.records.schema import first_problem
+from labs.records.written import Answer
+
+#: Entry classes by the value of their ``type``.
+ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer, Observation)}
+
+Entry = Measurement | Prediction | Answer | Observation
+
+
+class LedgerError(ValueError):
+    """A ledger holds something that is not an entry."""
+
+
+class EmulatedMachineError(LedgerError):
+    """A measurement under emulation was about to be kept as if a machine had made it."""
+
+
+#: Hashes of lines that were found valid. Checking every sample against the schema takes longer than reading the line,
+#: and lessons read the whole ledger at each check.
+_FOUND_VALID: set[bytes] = set()
+
+
+def parse_line(line: str) -> dict:
+    """Return one ledger line as plain JSON values, checked against the schema.
+
+    Raises:
+        LedgerError: Not JSON, a number that JSON does not have (NaN, Infinity, 1e999), or not an entry.
+    """
+    try:
+        values = json.loads(line, parse_constant=_refuse_constant, parse_float=_finite_float)
+    except (ValueError, RecursionError) as error:
+        raise LedgerError(f"not a JSON line: {error}") from error
+    digest = hashlib.sha256(line.encode(errors="surrogatepass")).digest()
+    problem = None if digest in _FOUND_VALID else first_problem(values)
+    if problem is not None:
+        where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
+        # A long message would print the whole list of samples.
+        rule = f"{problem.validator}: {problem.validator_value!r} is not met"
+        raise LedgerError(f"{where}: {problem.message if len(problem.message) < 200 else rule}")
+    _refuse_emulated(values)
+    _FOUND_VALID.add(digest)
+    return values
+
+
+def _refuse_emulated(values: dict) -> None:
+    """Raise when a measurement comes from an emulated processor, whose times say nothing about a real one."""
+    emulator = values.get("machine", {}).get("emulator")
+    if values["type"] == Measurement.type and emulator:
+        raise EmulatedMachineError(
+            f"{values['option']}: this was run by {emulator}, which imitates the processor. Its results can be "
+            "compared (labels, sizes), its times mean nothing, so it is never recorded. Measure on the device itself."
+        )
+
+
+class Ledger:
+    """An append-only file of measurements, predictions, answers and observations."""
+
+    def __init__(self, path: str | Path) -> None:
+        """Open the ledger at ``path``; the file is made by the first ``append``."""
+        self.path = Path(path)
+
+    def append(self, entry: Entry) -> Entry:
+        """Write one entry, and return it once it is safely on disk.
+
+        Raises:
+            LedgerError: The entry does not fit the published schema; nothing is written.
+        """
+        # Round-tripping through parse_line refuses NaN and anything the reader would refuse later.
+        line = json.dumps(entry.to_json(), allow_nan=True, separators=(",", ":"))
+        parse_line(line)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab+") as file, _locked(file):
+            if _ends_in_cut_line(file):
+                line = "\n" + line
+            file.write(line.encode() + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return entry
+
+    def observe(self, subject: str, seen: Mapping) -> dict:
+        """Write down what was seen of the world, and return it for the notebook to show.
+
+        Args:
+            subject: What was looked at, such as 'model.lease'; checkpoints look it up by this name.
+            seen: The facts as plain JSON.
+
+        Raises:
+            LedgerError: It is no plain JSON; nothing is written.
+        """
+        try:
+            made = Observation(subject, dict(seen), datetime.now(UTC).isoformat())
+            self.append(made)
+        except TypeError as error:
+            raise LedgerError(f"{subject}: {error}; hand over texts, numbers, lists and dictionaries") from error
+        return made.seen
+
+    def __iter__(self) -> Iterator[Entry]:
+        if not self.path.exists():
+            return
+        lines = self.path.read_text(encoding="utf-8", errors="replace").split("\n")
+        for number, line in enumerate(lines, start=1):
+            if not line:
+                continue
+            try:
+                values = parse_line(line)
+            except LedgerError as error:
+                # One bad line must not hide the lessons' other results.
+                warnings.warn(f"{self.path.name}, line {number} is skipped: {error}", stacklevel=2)
+                continue
+            yield ENTRY_TYPES[values["type"]].from_json(values)
+
+    def measurements(self, **wanted: object) -> list[Measurement]:
+        """Return measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
+        return [
+            entry
+            for entry in self
+            if isinstance(entry, Measurement) and all(getattr(entry, k) == v for k, v in wanted.items())
+        ]
+
+    def latest(self, **wanted: object) -> Measurement | None:
+        """Return the newest measurement whose fields equal ``wanted``, or None."""
+        found = self.measurements(**wanted)
+        return found[-1] if found else None
+
+    def predictions(self) -> dict[str, Prediction]:
+        """Return the first prediction to each question: what was expected before anything was measured."""
+        first: dict[str, Prediction] = {}
+        for entry in self:
+            if isinstance(entry, Prediction):
+                first.setdefault(entry.question, entry)
+        return first
+
+    def answers(self) -> dict[str, Answer]:
+        """Return the newest answer to each question."""
+        return {entry.question: entry for entry in self if isinstance(entry, Answer)}
+
+    def to_json(self) -> list[dict]:
+        """Return all readable entries as plain JSON: what checkpoints judge."""
+        return [entry.to_json() for entry in self]
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number that JSON knows")
+
+
+def _finite_float(text: str) -> float:
+    number = float(text)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError(f"{text} is too large")
+    return number
+
+
+def _ends_in_cut_line(file) -> bool:
+    file.seek(0, os.SEEK_END)
+    if file.tell() == 0:
+        return False
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) != b"\n"
+
+
+@contextlib.contextmanager
+def _locked(file) -> Iterator[None]:
+    try:
+        import fcntl
+    except ImportError:  # Windows: a single append is as good as it gets
+        yield
+        return
+    fcntl.flock(file, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.flock(file, fcntl.LOCK_UN)

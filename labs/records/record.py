@@ -1,0 +1,229 @@
+"""Frozen records: what was measured, on what, with what, and the raw samples.
+
+A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
+summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.records.format``).
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import ClassVar
+
+from labs import stats
+from labs.machine import Fingerprint
+from labs.records.load import Load
+
+#: What a measurement's samples are, by kind: (unit, meaning of one sample).
+KINDS = {
+    "latency": ("s", "wall time of one request of batch_size pictures"),
+    "throughput": ("s", "wall time of one batch of batch_size pictures, run back to back"),
+    "accuracy": ("correct", "1 when the top class is the label, 0 otherwise, one sample a picture"),
+    "size": ("bytes", "size of the file that would be shipped"),
+    "peak_memory": ("bytes", "peak resident memory of a fresh process that loads and predicts"),
+    "load_time": ("s", "wall time from a fresh process's start of loading to a ready model"),
+    "first_prediction": ("s", "wall time of the very first prediction after loading"),
+    "load": ("s", "time from when a request was due to its good answer, as the sender saw it"),
+}
+
+
+class DifferentMachinesError(ValueError):
+    """Records from different machines were about to be compared as if one machine had made them."""
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The file that was measured."""
+
+    #: Name of the file, without folders.
+    name: str
+    #: sha256 of its bytes, as hexadecimal.
+    sha256: str
+    #: Its size in bytes.
+    size_bytes: int
+
+
+@dataclass(frozen=True)
+class Threads:
+    """How many threads the backend was told to use; 0 where it chose for itself."""
+
+    #: Threads that work on one operator.
+    intra_op: int = 0
+    #: Threads that run operators side by side.
+    inter_op: int = 0
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured quantity of one option, with everything that is needed to judge it later."""
+
+    #: Entry type in the ledger.
+    type: ClassVar[str] = "measurement"
+
+    #: A name from ``KINDS``; it fixes the unit.
+    kind: str
+    #: Short stable name of what was measured, such as 'onnx-basic'; the lessons' checkpoints look records up by it.
+    option: str
+    #: Raw samples in the kind's unit, in the order in which they were taken.
+    samples: tuple[float, ...] = field(repr=False)
+    #: Pictures in one call.
+    batch_size: int
+    #: The measured file.
+    model: ModelFile
+    #: Backend that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
+    backend: str
+    #: What the lesson asked for, such as 'CUDAExecutionProvider'; a device name where there are no providers.
+    provider_requested: str
+    #: Nodes of the graph by the provider that really ran them, read from profiling; empty where not applicable.
+    providers_used: dict[str, int]
+    #: Precision that was computed in: 'fp32', 'bf16', 'int8', …
+    precision: str
+    #: Thread settings.
+    threads: Threads
+    #: Calls made and thrown away before the first sample.
+    warmup_count: int
+    #: Whether warm-up ended because timings had settled (True) or because it ran out of patience.
+    warmup_settled: bool
+    #: UTC, ISO 8601, when the first sample began.
+    started_at: str
+    #: Monotonic clock in seconds when the first sample began; only differences within one boot mean anything.
+    monotonic_start_s: float
+    #: The same clock when the last sample had ended.
+    monotonic_end_s: float
+    #: Where it ran.
+    machine: Fingerprint
+    #: Versions of the libraries that took part.
+    libraries: dict[str, str]
+    #: Version of this course's code, with the commit where one is known.
+    code_version: str
+    #: Requests in flight at once.
+    concurrency: int = 1
+    #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
+    details: dict = field(default_factory=dict)
+    #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere else.
+    load: Load | None = None
+    #: Identifier of this record.
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"unknown kind {self.kind!r}; the kinds are {', '.join(KINDS)}")
+        if not self.samples:
+            raise ValueError(f"a {self.kind} record needs at least one sample")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size is {self.batch_size}; it counts pictures and starts at 1")
+        if (self.kind == "load") != (self.load is not None):
+            raise ValueError("a load record says how the load was made, and no other record does")
+
+    @property
+    def unit(self) -> str:
+        """Unit of the samples."""
+        return KINDS[self.kind][0]
+
+    @property
+    def machine_id(self) -> str:
+        """Hash of the machine that made it; records of one machine may be compared."""
+        return self.machine.machine_id
+
+    @property
+    def wall_time_s(self) -> float:
+        """Seconds from the first sample's start to the last one's end."""
+        return self.monotonic_end_s - self.monotonic_start_s
+
+    @property
+    def fell_back(self) -> bool:
+        """Whether the requested provider ran no node at all: the figure belongs to whatever did."""
+        used = {name for name, nodes in self.providers_used.items() if nodes}
+        return bool(used) and self.provider_requested not in used
+
+    @property
+    def value(self) -> stats.Interval:
+        """The record's headline number with its 95 % interval: median in the kind's unit, or accuracy as a fraction."""
+        if self.kind == "accuracy":
+            return stats.proportion_interval(round(sum(self.samples)), len(self.samples))
+        return stats.median_interval(self.samples)
+
+    @property
+    def throughput_fps(self) -> stats.Interval:
+        """Pictures a second: batch size over the median call, with its 95 % interval."""
+        if self.unit != "s":
+            raise ValueError(f"a {self.kind} record has no throughput")
+        call = stats.median_interval(self.samples)
+        return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)))
+
+    @property
+    def throughput_rps(self) -> stats.Interval:
+        """Good answers a second of a load run, with its 95 % interval."""
+        if self.load is None:
+            raise ValueError(f"a {self.kind} record has no requests a second; only a load record does")
+        return self.load.answered_per_s(self.samples)
+
+    def percentile(self, q: float) -> float:
+        """Return a percentile of the samples, in their unit."""
+        return stats.percentile(self.samples, q)
+
+    def to_json(self) -> dict:
+        """Return the record as plain JSON values."""
+        return {
+            "type": self.type,
+            **asdict(self),
+            "samples": list(self.samples),
+            "machine": self.machine.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, values: dict) -> Measurement:
+        """Return the record that ``to_json`` wrote.
+
+        Raises:
+            KeyError: A field is missing; validate against the schema first for a readable message.
+        """
+        kept = {name: values[name] for name in (f.name for f in fields(cls)) if name in values}
+        kept["samples"] = tuple(kept["samples"])
+        kept["model"] = ModelFile(**kept["model"])
+        kept["threads"] = Threads(**kept["threads"])
+        kept["machine"] = Fingerprint.from_json(kept["machine"])
+        kept["load"] = Load.from_json(kept["load"]) if kept.get("load") else None
+        return cls(**kept)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a student expected, stored before the measurement that answers it."""
+
+    #: Entry type in the ledger.
+    type: ClassVar[str] = "prediction"
+
+    #: Identifier of the question, such as 'm.predict.eager_latency'.
+    question: str
+    #: What was expected: a number in the question's unit, or one of its choices.
+    value: float | str
+    #: UTC, ISO 8601.
+    made_at: str
+    #: Identifier of this entry.
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def to_json(self) -> dict:
+        """Return the prediction as plain JSON values."""
+        return {"type": self.type, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Prediction:
+        """Return the prediction that ``to_json`` wrote."""
+        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
+
+
+def require_same_machine(records: Iterable[Measurement]) -> None:
+    """Return quietly when one machine made all records.
+
+    Raises:
+        DifferentMachinesError: It did not; milliseconds from two machines cannot be put in one ratio.
+    """
+    labels = {record.machine.machine_id: record.machine.label for record in records}
+    if len(labels) > 1:
+        raise DifferentMachinesError(
+            "these records come from different machines and cannot be compared as one run: "
+            + "; ".join(sorted(labels.values()))
+            + ". Measure both on one machine, or ask for a table that shows the machine (across_machines=True)."
+        )

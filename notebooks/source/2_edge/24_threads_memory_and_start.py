@@ -1,0 +1,208 @@
+# %% [markdown]
+# # Threads, memory and the start
+#
+# The till also prints receipts, reads cards and shows advertisements. "How many of the four cores may we have?" asks
+# the technician. "And what happens at six in the morning, when it is switched on and the first pupil stands there with
+# a tray?"
+#
+# A latency measured with all cores, on an idle machine, warm, is one point of a picture. Today you draw the rest of it.
+#
+# ## You will do
+#
+# Measure one to four threads side by side, compute which part of the work runs in parallel, hold the device to one
+# core, weigh the memory, and start cold.
+#
+# ## You will learn
+#
+# - why four threads do not answer four times as fast, and how to compute what limits them;
+# - what a model takes of a small machine's memory, and how little of it is the model;
+# - what the first photo after switching on costs.
+#
+# ## You need
+#
+# Lesson 23. 30 minutes, half of that after a rehearsal; the device works for about three of them.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from grading.checkpoints import answer, check, predict, reconcile
+from labs import stats
+from labs.bench.compare import blocks_of
+from labs.edge.estimate import estimate, estimate_ratio
+from labs.edge.job import Candidate
+from labs.edge.making import part_1_files
+from labs.edge.work import count_work
+
+# %%
+from labs.records.format import megabytes, milliseconds, times
+from labs.widgets.on_device import measure_there
+from labs.workspace import ledger, models_dir
+from provisioning.edge import open_device
+
+# %%
+device = open_device()
+files = part_1_files(models_dir())
+chosen = {option: files[option] for option in ("edge-fp32", "edge-int8-s8s8")}
+cores = device.ask(["-m", "labs.edge", "vitals"])["machine"]["cpu_count"]
+print(device, [one.how for one in device.bring([*chosen.values(), files["edge-int8-qdq"]])], f"{cores} cores")
+
+# %% [markdown]
+# ## Predict
+#
+# How many times as fast will static INT8 answer a single photo with all cores of this device, compared with one? (On a
+# Pi all are four. Above you see how many there are here.)
+
+# %% checkpoint="e.threads.gain_guess"
+predict("e.threads.gain_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### One option, several numbers of threads
+#
+# The same file, told to work with one thread, with two, and so on, up to all cores, and once with twice as many as
+# there are.
+
+# %%
+counts = [*sorted({1, 2, 3, 4, cores} & set(range(1, cores + 1))), 2 * cores]
+file = files["edge-int8-s8s8"].name
+candidates = [Candidate(f"edge-int8-s8s8-t{count}", file, threads=count) for count in counts]
+[one.option for one in candidates]
+
+# %% [markdown]
+# What does the estimate say about the Pi? Remember that it *assumes* how much a further core brings; it is written
+# down among its assumptions.
+
+# %%
+work = count_work(files["edge-fp32"])
+for count in (1, 2, 4):
+    print(estimate(work, precision="int8", threads=count))
+
+# %% [markdown]
+# ## Measure
+
+# %%
+race = measure_there(device, "compare", candidates, ledger=ledger())
+
+# %%
+blocks = {record.threads.intra_op: blocks_of(record) for record in race}
+gains = {count: stats.ratio_of_medians(blocks[1], blocks[count]).interval for count in counts}
+{count: f"{times(gain.value)} [{times(gain.low)}, {times(gain.high)}]" for count, gain in gains.items()}
+
+# %%
+ledger().observe("edge.threads", {"cores": cores, "counts": counts})
+reconcile("e.threads.gain_guess")
+
+# %% [markdown]
+# State the gain of all cores over one, with its interval; and say which number of threads you would *never* choose:
+# the slowest one of those that use more than one thread.
+
+# %% checkpoint="e.threads.gain"
+answer("e.threads.gain", {"low": ..., "high": ..., "never": ...})
+
+# %%
+check("e.threads.gain")
+
+# %% [markdown]
+# ### What limits it
+#
+# Suppose that a share $p$ of the work can be divided among $n$ cores, and the rest runs on one. Then the whole takes
+# $(1 - p) + p / n$ of its former time, and the gain is $S = 1 / ((1 - p) + p / n)$. That is Amdahl's law. You know $S$
+# and $n$. Solve for $p$; and what could *infinitely many* cores gain at most?
+
+# %% checkpoint="e.threads.amdahl"
+gain, n = gains[cores].value, cores
+answer("e.threads.amdahl", {"gain": gain, "cores": n, "parallel_share": ..., "most_gain": ...})
+
+# %%
+check("e.threads.amdahl")
+
+# %% [markdown]
+# (On a device with a single core there is nothing to divide: `parallel_share` 0 and `most_gain` 1 are right there.)
+#
+# ### Held to one core
+#
+# What can a laptop say about a small machine? Not its milliseconds. But it can be *held*: to one core, from the class
+# whose clock comes nearest to the Pi's 2.4 GHz. (No program may set that clock without being root; so it is looked at
+# meanwhile, and `steady` says whether it kept still. `None`: this machine does not tell.) No second core helps now, and
+# what is left is the *shape* of the answer: how many times as long as float32 does each form take?
+
+# %%
+forms = {option: files[option].name for option in ("edge-fp32", "edge-int8-qdq", "edge-int8-s8s8")}
+alone = [Candidate(f"{option}-held", name, threads=1) for option, name in forms.items()]
+held = measure_there(device, "compare", alone, ledger=ledger(), held_cores=1)
+held[0].details["held"]
+
+# %%
+turns = {record.option: blocks_of(record) for record in held}
+ratios = {option: stats.ratio_of_medians(turns[option], turns["edge-fp32-held"]).interval for option in turns}
+ratios |= {"the Pi's INT8, a prediction": estimate_ratio(work, threads=1)}
+{option: f"{times(one.value)} [{times(one.low)}, {times(one.high)}]" for option, one in ratios.items()}
+
+# %% [markdown]
+# The prediction is for S8S8, the form that the Pi's dot product multiplies. An x86 core with VNNI has such an
+# instruction for U8S8 and none for S8S8, so its `qdq` row plays that part, and its `s8s8` row shows what a processor
+# *without* the fitting instruction makes of the same file. The shape follows the instructions; hold a laptop as you
+# like, it will not grow others.
+#
+# ### Memory and the first photo
+#
+# Each sample is a fresh process: it imports ONNX Runtime, loads the file, and predicts once.
+
+# %%
+pair = [Candidate(option, path.name) for option, path in chosen.items()]
+measure_there(device, "cold", pair, ledger=ledger())
+
+# %%
+peaks = {option: ledger().latest(kind="peak_memory", option=option).value.value for option in chosen}
+sizes = {option: path.stat().st_size for option, path in chosen.items()}
+{option: (megabytes(sizes[option]), megabytes(peaks[option])) for option in chosen}
+
+# %% [markdown]
+# The INT8 file is 6.5 MB smaller. How many MB less does its process take at its peak? And which share of the INT8
+# process's peak is the file itself?
+
+# %% checkpoint="e.threads.memory"
+answer("e.threads.memory", {"saved_mb": ..., "file_share": ...})
+
+# %%
+check("e.threads.memory")
+
+# %% [markdown]
+# ## Checkpoint
+#
+# Six in the morning. How many times as long as a warm photo does the first answer of a fresh process take, from the
+# start of loading to the first class, with static INT8? (The system itself has started already, and the file is in its
+# cache; both would come on top.)
+
+# %%
+parts = {
+    kind: ledger().latest(kind=kind, option="edge-int8-s8s8").value.value for kind in ("load_time", "first_prediction")
+}
+warm = race[counts.index(cores)].value.value
+{**{kind: milliseconds(seconds) for kind, seconds in parts.items()}, "warm": milliseconds(warm)}
+
+# %% checkpoint="e.threads.start"
+answer("e.threads.start", {"cold_s": ..., "warm_s": warm, "times": ...})
+
+# %%
+check("e.threads.start")
+
+# %%
+check("e.threads.gain_guess")
+
+# %% [markdown]
+# A box that classifies at once therefore loads its model when it starts, and shows it one photo before the first pupil
+# comes.
+#
+# ## On your own
+#
+# - Let something else work on the device while you measure (a second job waits for its turn; a shell loop does not).
+#   Which number of threads suffers most?
+# - Measure float32 with one to four threads. Is its parallel share larger or smaller than INT8's, and why?
+# - Two processes with two threads each, or one with four: which classifies more photos in a minute?
+#
+# Next: [25 Keep it busy](25_keep_it_busy.ipynb).

@@ -1,0 +1,174 @@
+# %% [markdown]
+# # Serve on the device
+#
+# Two programmers argue. "The till's software is written in another language," says the first, "so the model must sit
+# behind HTTP, like on our server." "HTTP on the box itself?" says the second. "You send a photo to a computer that
+# already has it!" And a third one asks why the photo does not simply go to the big server, which answers in 3 ms.
+#
+# All three speak of milliseconds, and none of them has a number.
+#
+# ## You will do
+#
+# Time one photo four ways: the model alone, with decoding, through a service on the device asked from the device, and
+# asked from here. Take the differences apart, and compute when a fast server far away beats a slow box at hand.
+#
+# ## You will learn
+#
+# - what a photo costs before and after the model;
+# - what a service adds, on the device and over a network;
+# - at which distance the server loses.
+#
+# ## You need
+#
+# Lesson 23. 25 minutes, 10 after a rehearsal; the machine works for one of them. In rehearsal, and in the device's own
+# Jupyter, there is no network between you and the device: the last measurement goes over loopback then, and shows the
+# way, not the distance.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from grading.checkpoints import answer, check, predict, reconcile
+from labs import assets
+from labs.dataset import iterate
+from labs.edge.client import network_latency
+from labs.edge.job import Candidate
+from labs.edge.making import part_1_files
+from labs.edge.reaching import served_on
+from labs.records.format import milliseconds
+
+# %%
+from labs.records.targets import target
+from labs.widgets.distribution import latency_distribution
+from labs.widgets.on_device import measure_there
+from labs.widgets.progress import run_with_progress
+from labs.workspace import ledger, models_dir
+from provisioning.edge import open_device
+
+# %%
+device = open_device()
+file = part_1_files(models_dir())["edge-int8-s8s8"]
+cores = device.ask(["-m", "labs.edge", "vitals"])["machine"]["cpu_count"]
+print(device, [one.how for one in device.bring([file])])
+
+# %% [markdown]
+# ## Predict
+#
+# The same photo, the same file, on the device: through a service at its own loopback address, how many times as long
+# will it take as in the app's own process? Both begin with the bytes of a JPEG and end with a class.
+
+# %% checkpoint="e.serve.overhead_guess"
+predict("e.serve.overhead_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### What belongs to an answer
+#
+# Until now you have timed `predict` alone: a tensor goes in, logits come out. A till has a JPEG. It must be decoded,
+# cut and scaled (`labs.preprocess`) before the model sees it. A service does this and more: it reads a request, hands
+# the photo to a worker, and writes a reply.
+#
+# The service is the course's own, the one that part 3 is about, with one copy of the model and a *token*: on a device
+# with a public address a port is open to whoever finds it.
+
+# %%
+option = "edge-int8-app"
+candidates = [Candidate(option, file.name, threads=cores), Candidate(f"{option}-service", file.name, threads=cores)]
+app, service = measure_there(device, "served", candidates, ledger=ledger())
+{record.option: (milliseconds(record.value.value), record.details["includes"]) for record in (app, service)}
+
+# %%
+reconcile("e.serve.overhead_guess")
+
+# %% [markdown]
+# ### From here
+#
+# Now the service stays up on the device for a while, and *this* side sends the photo. The record's machine is still the
+# device, which does the work; the record also names the client.
+
+# %%
+photo = next(iter(iterate(assets.dataset("food11-mini"), "evaluation")))[0].read_bytes()
+samples = 40 if device.rehearsed else 200
+with served_on(device, file.name, threads=cores) as reached:
+    far = run_with_progress(
+        lambda report: network_latency(
+            reached.url, reached.about, photo, option=f"{option}-network", samples=samples, on_progress=report
+        ),
+        "Ask the device from here",
+    )
+ledger().append(far)
+{name: far.details[name] for name in ("client", "over", "photo_bytes")}
+
+# %% [markdown]
+# ## Measure
+#
+# All of them in one picture, with the target's 15 ms:
+
+# %%
+latency_distribution([app, service, far], target("device").p50_s)
+
+# %% [markdown]
+# The service says itself how long its parts took: `queue` (waiting for the worker), `prepare` (decode, cut, scale) and
+# `model`. What is left of the whole is HTTP: reading the request, writing the reply, and the client.
+
+# %%
+inside = service.details["server_timing_s"]
+{name: milliseconds(seconds) for name, seconds in inside.items()}, milliseconds(service.value.value)
+
+# %% [markdown]
+# Take the service's median apart, in seconds. `rest` is what none of its own three parts explains.
+
+# %% checkpoint="e.serve.parts"
+answer("e.serve.parts", {"prepare": ..., "model": ..., "rest": ...})
+
+# %%
+check("e.serve.parts")
+
+# %% [markdown]
+# And the network? The same service, the same photo, asked from two places: what does the way cost, by the medians?
+
+# %% checkpoint="e.serve.network"
+# Seconds; and True if this was measured over a real network between two machines, else False.
+answer("e.serve.network", {"seconds": ..., "real": ...})
+
+# %%
+check("e.serve.network")
+
+# %% [markdown]
+# ## Checkpoint
+#
+# ### When does the server win?
+#
+# The third programmer's server keeps its target: its model takes 3 ms. Preparing the photo it does in no time, let us
+# say in its favour. Then the photo still has to travel. Up to which time for the way there and back is the server
+# faster than the app on this device, by the app's median?
+
+# %%
+server_s = target("server-cpu").p50_s
+milliseconds(app.value.value), milliseconds(server_s)
+
+# %% checkpoint="e.serve.break_even"
+answer("e.serve.break_even", ...)
+
+# %%
+check("e.serve.break_even")
+
+# %% [markdown]
+# A wired campus network takes less than a millisecond, a mobile one some tens, and a network that is down takes for
+# ever. The break-even time is a statement about *the network of the canteen*, which nobody has measured yet. Write that
+# into your recommendation.
+
+# %%
+check("e.serve.overhead_guess")
+
+# %% [markdown]
+# ## On your own
+#
+# - How large may the photo be until decoding takes longer than the model? Take one from a phone.
+# - Two tills share one box: ask the service from two clients at once. What happens to the p95, and to `queue`?
+# - The token travels in clear text here. What would have to change before real customers' photos do?
+#
+# Next: [27 Make it smaller](27_make_it_smaller.ipynb).

@@ -1,0 +1,171 @@
+# %% [markdown]
+# # Make it smaller
+#
+# "It works," says the manager, "but make it smaller. Smaller is always better on a small machine." Smaller *what*? The
+# file, the arithmetic, the picture and the memory can each be made smaller, and each by another means. Quantizing took
+# bits from the numbers. Today you take numbers from the network, and pixels from the picture, and find out what each of
+# them is good for.
+#
+# ## You will do
+#
+# Give the model smaller pictures without retraining it, compare with the pruned network of part 1, and choose what
+# stays within a point of accuracy.
+#
+# ## You will learn
+#
+# - why a smaller picture makes an answer faster and the file not one byte smaller;
+# - why pruning does the one and hardly the other;
+# - to choose a point on a curve for a reason.
+#
+# ## You need
+#
+# Lessons 14 and 23. 30 minutes, half of that after a rehearsal; the device works for about five of them.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from grading.checkpoints import answer, check, predict, reconcile
+from labs.edge.estimate import estimate
+from labs.edge.job import Candidate
+from labs.edge.making import part_1_files
+from labs.edge.pictures import with_input_size
+from labs.edge.work import count_work
+from labs.machine import Fingerprint
+from labs.records.format import megabytes, milliseconds
+
+# %%
+from labs.widgets.comparison import comparison_table
+from labs.widgets.on_device import measure_there
+from labs.workspace import ledger, models_dir
+from provisioning.edge import open_device
+
+# %%
+device = open_device()
+files = part_1_files(models_dir())
+machine = Fingerprint.from_json(device.ask(["-m", "labs.edge", "vitals"])["machine"])
+there = {"machine_id": machine.machine_id}  # a rehearsal, or another board, is another machine: its records stay out
+print(device)
+
+# %% [markdown]
+# ## Predict
+#
+# The model has seen pictures of 224 × 224 pixels all its life. Shown the same pictures at 160 × 160, without any new
+# training, how many points of accuracy will static INT8 lose against float32 at 224?
+
+# %% checkpoint="e.smaller.loss_guess"
+predict("e.smaller.loss_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### Fewer pixels
+#
+# A convolution slides over its picture and does not ask how large that is; MobileNetV2 averages over whatever is left
+# at its end. So nothing but a number in the file's header has to change.
+
+# %%
+sizes_px = (192, 160, 128)
+small = {f"edge-int8-{px}px": models_dir() / f"int8-static-s8s8-{px}px.onnx" for px in sizes_px}
+for px, path in zip(sizes_px, small.values(), strict=True):
+    with_input_size(files["edge-int8-s8s8"], path, px)
+{option: megabytes(path.stat().st_size) for option, path in small.items()}
+
+# %% [markdown]
+# And the work?
+
+# %%
+works = {px: count_work(files["edge-fp32"], input_px=px) for px in (224, *sizes_px)}
+{px: (round(one.macs / 1e6), str(estimate(one, precision="int8"))) for px, one in works.items()}
+
+# %% [markdown]
+# Which share of the 224-pixel MACs is left at 160? And by which factor has the file shrunk? (1 means not at all.)
+
+# %% checkpoint="e.smaller.pixels"
+answer("e.smaller.pixels", {"macs_share": ..., "file_factor": ...})
+
+# %%
+check("e.smaller.pixels")
+
+# %% [markdown]
+# ### Fewer channels
+#
+# Part 1 pruned channels that the rest could make up for, and quantized what was left (lesson 14; the file is
+# `int8-pruned.onnx`). If you have it, it takes part; if not, the rest of the lesson works without.
+
+# %%
+contest = {option: files[option] for option in ("edge-fp32", "edge-int8-s8s8", "edge-int8-pruned") if option in files}
+contest |= small
+[(one.name, one.how) for one in device.bring(contest.values())]
+
+# %% [markdown]
+# ## Measure
+#
+# All of them anew, the two of lesson 23 included: the device may be warmer now than it was then.
+
+# %%
+pixels = dict(zip(small, sizes_px, strict=True))
+candidates = [Candidate(option, path.name, input_px=pixels.get(option, 224)) for option, path in contest.items()]
+measure_there(device, "options", candidates, ledger=ledger())
+
+# %%
+reconcile("e.smaller.loss_guess")
+
+# %%
+comparison_table([record for record in ledger().measurements(**there) if record.option in contest])
+
+# %%
+accuracy = {option: ledger().latest(kind="accuracy", option=option, **there).value.value for option in contest}
+p50 = {option: ledger().latest(kind="latency", option=option, batch_size=1, **there).value.value for option in contest}
+{
+    option: (f"{100 * (accuracy['edge-fp32'] - accuracy[option]):.2f} points", milliseconds(p50[option]))
+    for option in contest
+}
+
+# %% [markdown]
+# ### Two kinds of smaller
+#
+# Choose for each wish the *static INT8* option that serves it best, among those of this lesson that lose **at most one
+# point** against `edge-fp32`:
+
+# %% checkpoint="e.smaller.picks"
+picks = {
+    "download": ...,  # "The update goes over a mobile network: as few bytes as possible."
+    "queue": ...,  # "At noon they queue: one photo as fast as possible."
+}
+answer("e.smaller.picks", picks)
+
+# %%
+check("e.smaller.picks")
+
+# %% [markdown]
+# ## Checkpoint
+#
+# ### What a point buys
+#
+# Suppose that the canteens would accept the loss at 128 pixels. State the bargain: how many points does
+# `edge-int8-128px` lose against `edge-int8-s8s8`, and how many times as fast does it answer, by the medians? Whoever
+# decides needs both.
+
+# %% checkpoint="e.smaller.bargain"
+answer("e.smaller.bargain", {"points": ..., "times_as_fast": ...})
+
+# %%
+check("e.smaller.bargain")
+
+# %%
+check("e.smaller.loss_guess")
+
+# %% [markdown]
+# A network that is *trained* at 160 pixels loses far less than one that only meets such pictures at work. Whether that
+# training pays is a question for the one who pays for it; you can now say what it would have to bring.
+#
+# ## On your own
+#
+# - Are the ranges that were calibrated at 224 pixels still right at 128? Calibrate anew on small pictures and measure.
+# - Prune first and shrink the picture then: do the losses add up?
+# - Where does the time go at 128 pixels? The work is a third, and the latency is not quite.
+#
+# Next: [28 Choose, and defend it](28_choose_and_defend_on_device.ipynb).

@@ -1,0 +1,217 @@
+# %% [markdown]
+# # Choose, and defend it: the device
+#
+# The canteens' buyer, the technician and the manager sit at one table. The buyer has read that a server answers in
+# 3 ms. The technician has a box in his bag. The manager wants a sentence that she can sign: *this file, on that box, is
+# good enough, and this is how we know.*
+#
+# You have the records. Today they are put side by side, server and device, and the file that you choose has to prove
+# itself once more: by its own bytes.
+#
+# ## You will do
+#
+# Hold a file against the budget, look at the frontiers of both machines, and write the recommendation.
+#
+# ## You will learn
+#
+# - to let a file speak for itself instead of a table about it;
+# - which comparisons between two machines are fair;
+# - to say what has been measured, what was rehearsed, and what is only expected.
+#
+# ## You need
+#
+# Lessons 22, 23 and 27; 25 and 26 if you have them. 35 minutes, 15 after a rehearsal. Where your ledger has records of
+# several boards, or of a rehearsal and a board, the one that was measured last counts: do not mix two machines.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from labs.edge.examine import AIM_BYTES, MOST_BYTES, MOST_LOSS, examine
+from labs.edge.making import part_1_files
+from labs.records.format import megabytes
+from labs.records.options import summarize
+from labs.records.targets import target, target_table
+from labs.widgets.measure import Records
+from labs.widgets.places import frontiers
+
+# %%
+from labs.widgets.progress import run_with_progress
+from labs.widgets.scoreboard import scoreboard as targets_board
+from labs.workspace import ledger, models_dir
+from provisioning.edge import open_device
+
+# %%
+files = part_1_files(models_dir())
+edge = [record for record in ledger().measurements() if record.option.startswith("edge-")]
+on_device = [record for record in edge if record.machine_id == edge[-1].machine_id]
+full = [one for one in summarize(on_device) if one.accuracy and one.p50_s and one.size_bytes]
+if not {"edge-fp32", "edge-int8-s8s8"} <= {one.option for one in full}:
+    raise LookupError("Nothing was measured on this device yet: run lesson 23 first, which does that.")
+
+# %% [markdown]
+# ## Predict
+#
+# The course has a bar for its own INT8 file: at most **2.5 MB** (2.0 would be better) at no more than **one point** of
+# accuracy lost. You have measured the accuracy on the device. When *this* machine looks at the same file: on how many
+# of the evaluation pictures will it name another class than the device did?
+
+# %% checkpoint="e.choose.flips_guess"
+predict("e.choose.flips_guess", ...)
+
+# %% [markdown]
+# ## Act
+#
+# ### The file itself
+#
+# Tables are copied, renamed and forgotten. A file's bytes are what is shipped. `examine` reads the bytes, hashes them,
+# and lets the file name the class of every evaluation picture, here and now. Which file will you defend? It has to be
+# one of those that were measured on the device.
+
+# %%
+{option: megabytes(path.stat().st_size) for option, path in files.items()}
+
+# %% checkpoint="e.choose.file"
+choice = ...  # an option, such as "edge-int8-qdq"
+answer("e.choose.file", choice)
+
+# %% [markdown]
+# (As long as you have not chosen, the signed static file is looked at.)
+
+# %%
+looked_at = choice if choice in files else "edge-int8-s8s8"
+both = {"budget-float": files["edge-fp32"], "budget-choice": files[looked_at]}
+found = Records()
+for option, path in both.items():
+    found += run_with_progress(
+        lambda report, o=option, p=path: examine(p, option=o, on_progress=report), f"Examine {path.name}"
+    )
+for record in found:
+    ledger().append(record)
+found
+
+# %%
+check("e.choose.file")
+
+# %%
+reconcile("e.choose.flips_guess")
+
+# %% [markdown]
+# ### The budget
+#
+# Hold the examined file against the bars. By how many bytes does it stay below 2.5 MB, how many points does it lose
+# against the float file that was examined beside it, and are both bars kept?
+
+# %%
+MOST_BYTES, AIM_BYTES, MOST_LOSS
+
+# %%
+size = ledger().latest(kind="size", option="budget-choice").samples[0]
+right = {option: sum(ledger().latest(kind="accuracy", option=option).samples) for option in both}
+size, right
+
+# %% checkpoint="e.choose.budget"
+answer("e.choose.budget", {"bytes_left": ..., "points_lost": ..., "kept": ...})
+
+# %%
+check("e.choose.budget")
+
+# %% [markdown]
+# ## Measure
+#
+# ### Server and device
+#
+# One frontier for each machine in your ledger: the one of part 1, and the device. (In rehearsal the device is a machine
+# of its own in the ledger, played by this computer: its figures stand apart from the computer's own. A ledger without
+# part 1 has the device's alone.)
+
+# %%
+frontiers(ledger().measurements())
+
+# %% [markdown]
+# What may be said across the two pictures, and what not? Mark each sentence `True` (a fair comparison) or `False`:
+#
+# - `accuracy`: "The INT8 file is as accurate on the device as on the server", from the accuracy records of one and the
+#   same file.
+# - `latency`: "INT8 makes the device twice as fast as the server's float32", from the two medians.
+# - `size`: "It takes the same bytes on both."
+# - `ratio`: "INT8 gains more on the one than on the other", from a ratio within each machine.
+
+# %% checkpoint="e.choose.fair"
+fair = {"accuracy": ..., "latency": ..., "size": ..., "ratio": ...}
+answer("e.choose.fair", fair)
+
+# %%
+check("e.choose.fair")
+
+# %% [markdown]
+# ### The target
+
+# %%
+target_table()
+
+# %%
+targets_board(on_device, targets=[target("device")])
+
+# %% [markdown]
+# For your choice: is each limit of the device's target kept, by the newest record from the device? And on what machine
+# was that: on the target's own (`"device"`), or in a `"rehearsal"`?
+
+# %% checkpoint="e.choose.target"
+answer("e.choose.target", {"latency_kept": ..., "size_kept": ..., "where": ...})
+
+# %%
+check("e.choose.target")
+
+# %% [markdown]
+# ## Checkpoint
+#
+# ### The recommendation
+#
+# The same four things as in part 1, and a fifth: **where**. A sentence about a Pi that rests on a rehearsal must say
+# so, and may lean on the estimate, as long as it calls it one.
+
+# %%
+for record in on_device:
+    if record.option == looked_at:
+        print(record.record_id, record.kind, f"× {record.batch_size}", record.machine.label)
+
+# %%
+device = open_device()
+print(device, "| rehearsal" if device.rehearsed else "| the real device")
+
+# %% checkpoint="e.choose.recommendation"
+recommendation = {
+    "choice": ...,  # an option that was measured on the device
+    "evidence": [...],  # record ids from the device: accuracy, size and latency of the choice at least
+    "p50_s": ...,  # its median latency there, in seconds
+    "where": ...,  # "device" or "rehearsal"
+    "points_lost": ...,  # against edge-fp32, in points
+    "to_the_manager": "...",  # three to six sentences; name the option, and say where it was measured
+    "what_it_costs": "...",
+    "what_would_change_my_mind": "...",
+}
+answer("e.choose.recommendation", recommendation)
+
+# %%
+check("e.choose.recommendation")
+
+# %%
+check("e.choose.flips_guess")
+
+# %%
+scoreboard("edge")
+
+# %% [markdown]
+# ## On your own
+#
+# - Exchange ledgers with somebody who has had a real Pi. Which of your predictions held, and which assumption of the
+#   estimate was furthest off?
+# - The buyer asks for a box at half the price, with Cortex-A72 cores. What do you expect (`labs.edge.boards` has it),
+#   and what would you measure first?
+# - A year later a colleague finds your recommendation. Can she tell from it alone which file it means?
+#
+# Now give the device back: lesson 29. Somebody is waiting for it.
