@@ -1,11 +1,14 @@
-"""One way to a model or data set by name: `labs.assets.dataset("food11-mini")`, `labs.assets.model(…)`.
+"""One way to a model or data set by name: `labs.assets.model("food11-mini-mobilenetv2")`.
+
+Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its published model where both
+have an address, and the small ones of the checkout elsewhere.
 
 What comes with the checkout is checked against the manifest. What does not is fetched from an address that you set
 (`labs/assets/addresses.py` says how), checked, made usable without running anything in it, and kept in a cache
 (`$SERVING_LABS_CACHE`).
 """
 
-from labs.assets.catalog import DEFAULT_DATASET, DEFAULT_MODEL, dataset, model
+from labs.assets.catalog import dataset, default_dataset, default_model, model
 from labs.assets.errors import (
     AssetError,
     DownloadError,
@@ -17,8 +20,6 @@ from labs.assets.errors import (
 )
 
 __all__ = [
-    "DEFAULT_DATASET",
-    "DEFAULT_MODEL",
     "AssetError",
     "DownloadError",
     "IntegrityError",
@@ -27,5 +28,7 @@ __all__ = [
     "UnknownAssetError",
     "UnsafeFileError",
     "dataset",
+    "default_dataset",
+    "default_model",
     "model",
 ]

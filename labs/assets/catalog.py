@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labs.assets.addresses import address_of
 from labs.assets.errors import UnknownAssetError
 from labs.assets.manifest import Embedded, embedded
 from labs.assets.verify import verify_files
@@ -14,9 +15,9 @@ from labs.assets.verify import verify_files
 if TYPE_CHECKING:
     from labs.assets.fetch import Progress
 
-#: What the lessons use unless told otherwise.
-DEFAULT_DATASET = "food11-mini"
-DEFAULT_MODEL = "food11-mini-mobilenetv2"
+#: Data set and model of the course: the real ones where both have an address, otherwise those of the checkout.
+_REAL = ("food11", "food11-mobilenetv2")
+_CARRIED = ("food11-mini", "food11-mini-mobilenetv2")
 
 _RESTORE = "Restore it with `git checkout -- assets`, or clone the repository again"
 
@@ -75,11 +76,35 @@ REMOTE: dict[str, Remote] = {
 }
 
 
-def dataset(name: str = DEFAULT_DATASET, progress: Progress | None = None) -> Path:
+def default_dataset() -> str:
+    """Return the name of the data set that lessons use: `food11` where it and its model have an address.
+
+    Raises:
+        NotConfiguredError: A setting is there but is not an address.
+    """
+    return _pair()[0]
+
+
+def default_model() -> str:
+    """Return the name of the model that lessons use: the one that was trained on `default_dataset()`.
+
+    Raises:
+        NotConfiguredError: A setting is there but is not an address.
+    """
+    return _pair()[1]
+
+
+def _pair() -> tuple[str, str]:
+    # Both or neither: a model that is asked about images of another kind gives an accuracy that means nothing.
+    return _REAL if all(map(address_of, _REAL)) else _CARRIED
+
+
+def dataset(name: str | None = None, progress: Progress | None = None) -> Path:
     """Return the folder of a data set in Food-11's form, checked, and fetched first where it has to be.
 
     Args:
-        name: `food11-mini` (comes with the checkout) or `food11` (fetched from a configured address).
+        name: `food11-mini` (comes with the checkout) or `food11` (fetched from a configured address);
+            `default_dataset()` when None.
         progress: Told about the bytes of a download so far and in all.
 
     Returns:
@@ -90,15 +115,15 @@ def dataset(name: str = DEFAULT_DATASET, progress: Progress | None = None) -> Pa
         NotConfiguredError: It has to be fetched, and no address is set.
         AssetError: As `labs.assets.errors` lists: the server, the disk or the file is at fault.
     """
-    return _path_of(name, "dataset", progress)
+    return _path_of(name or default_dataset(), "dataset", progress)
 
 
-def model(name: str = DEFAULT_MODEL, progress: Progress | None = None) -> Path:
+def model(name: str | None = None, progress: Progress | None = None) -> Path:
     """Return the file of a model, checked, and fetched first where it has to be.
 
     Args:
         name: `food11-mini-mobilenetv2` (comes with the checkout), `food11-mobilenetv2` or
-            `food11-mobilenetv2-onnx` (fetched from a configured address).
+            `food11-mobilenetv2-onnx` (fetched from a configured address); `default_model()` when None.
         progress: Told about the bytes of a download so far and in all.
 
     Returns:
@@ -109,7 +134,7 @@ def model(name: str = DEFAULT_MODEL, progress: Progress | None = None) -> Path:
         NotConfiguredError: It has to be fetched, and no address is set.
         AssetError: As `labs.assets.errors` lists: the server, the disk or the file is at fault.
     """
-    return _path_of(name, "model", progress)
+    return _path_of(name or default_model(), "model", progress)
 
 
 def verify(name: str) -> Path:

@@ -137,7 +137,7 @@ def _room(machine: Fingerprint, around: Surroundings) -> tuple[Capability, Capab
             "memory",
             memory >= ENOUGH_MEMORY_BYTES,
             f"{memory / 2**30:.1f} GiB, and {ENOUGH_MEMORY_BYTES / 2**30:.0f} GiB are comfortable",
-            "close other notebooks, and calibrate and measure with fewer pictures at a time",
+            "close other notebooks, and calibrate and measure with fewer images at a time",
         ),
         Capability(
             "disk",
@@ -173,7 +173,7 @@ def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
         Capability(
             "bf16 on the CPU",
             bool(bf16),
-            f"{' and '.join(bf16)}; OpenVINO uses it when told to"
+            f"{' and '.join(bf16)}; OpenVINO takes it by itself unless it is told float32"
             if bf16
             else "the processor has no bf16 instructions",
             "stay with fp32, or quantize",
@@ -201,7 +201,7 @@ def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
         "OpenVINO provider",
         fits,
         "x86-64 Linux has a wheel for it" if fits else f"no wheel for {around.system} on {machine.architecture}",
-        "run OpenVINO natively (labs.backends.openvino_backend), which has more builds",
+        "run OpenVINO itself, which has more builds than ONNX Runtime's provider",
     )
 
 

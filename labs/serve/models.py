@@ -29,7 +29,7 @@ def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
     if not path.is_file():
         on_progress(0.0, "export to ONNX")
         # Under another name until it is whole: a run that was stopped must not leave half a model behind.
-        export_onnx(load_mobilenet_v2(assets.model(assets.DEFAULT_MODEL)), path.with_suffix(".part.onnx"))
+        export_onnx(load_mobilenet_v2(assets.model()), path.with_suffix(".part.onnx"))
         path.with_suffix(".part.onnx").replace(path)
     on_progress(1.0, f"{path.name} is there")
     return path
@@ -55,7 +55,7 @@ def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
         fp32 = fp32_model(folder, on_progress=part(on_progress, 0.0, 0.3))
         on_progress(0.3, "calibrate")
         prepared = prepare(fp32, folder / "food11.prepared.onnx")
-        images, _ = load_split(assets.dataset(assets.DEFAULT_DATASET), "training", limit=_CALIBRATION_IMAGES)
+        images, _ = load_split(assets.dataset(), "training", limit=_CALIBRATION_IMAGES)
         found = calibrate(prepared, images)
         on_progress(0.7, "quantize")
         made = path.with_suffix(".part.onnx")

@@ -22,7 +22,7 @@ def photo(number: int = 0, *, size_bytes: int = 30_000) -> bytes:
         number: Which evaluation picture; they are taken in the data set's order.
         size_bytes: Wanted size. 30 KB is what the course's figures are measured with.
     """
-    pictures = list(iterate(assets.dataset(assets.DEFAULT_DATASET), "evaluation"))
+    pictures = list(iterate(assets.dataset(), "evaluation"))
     with Image.open(pictures[number % len(pictures)][0]) as small:
         large = small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
     encoded = [_jpeg(large, quality) for quality in range(30, 98, 2)]

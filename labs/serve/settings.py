@@ -113,4 +113,4 @@ class Settings(BaseModel):
 def _shipped_weights() -> Path:
     from labs import assets
 
-    return assets.model(assets.DEFAULT_MODEL)
+    return assets.model()

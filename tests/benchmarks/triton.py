@@ -184,7 +184,7 @@ def change_table(triton: LocalTriton, folders: dict[str, ModelFolder]) -> pd.Dat
 @contextlib.contextmanager
 def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], Path]]:
     """Yield a server with all models, their folders by name, and the ONNX file."""
-    weights = assets.model(assets.DEFAULT_MODEL)
+    weights = assets.model()
     model = export_onnx(load_mobilenet_v2(weights), folder / "food11.onnx")
     made = [
         catalogue.food_classifier(weights),

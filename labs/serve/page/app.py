@@ -29,7 +29,7 @@ _POLICY = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; scr
 def samples() -> tuple[tuple[str, bytes], ...]:
     """Return one evaluation picture of each class, with the class's name."""
     first: dict[int, bytes] = {}
-    for path, label in iterate(assets.dataset(assets.DEFAULT_DATASET), "evaluation"):
+    for path, label in iterate(assets.dataset(), "evaluation"):
         if label not in first:
             first[label] = path.read_bytes()
     return tuple((CLASS_NAMES[label], content) for label, content in sorted(first.items()))

@@ -58,7 +58,7 @@ def serve(
             typer.echo(step, err=True)
 
     models = [
-        catalogue.food_classifier(assets.model(assets.DEFAULT_MODEL), instances=place(1)),
+        catalogue.food_classifier(assets.model(), instances=place(1)),
         catalogue.food_classifier_onnx(fp32_model(on_progress=tell), instances=place(1)),
         *(catalogue.food_preprocess(), catalogue.food_label(), catalogue.food_palette(), catalogue.food_ensemble()),
     ]

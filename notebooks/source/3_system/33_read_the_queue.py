@@ -58,7 +58,7 @@ predict("s.queue.eight_guess", ...)
 # and a folder `1` with its files. Ours is written from settings in Python, which are checked before Triton sees them.
 
 # %%
-model = catalogue.food_classifier(assets.model(assets.DEFAULT_MODEL), instances=opening.place(1))
+model = catalogue.food_classifier(assets.model(), instances=opening.place(1))
 print(render(model.settings))
 
 # %% [markdown]

@@ -57,7 +57,7 @@ predict("s.batching.gain_guess", ...)
 # Start as in the last lesson, and measure how it is now.
 
 # %%
-weights = assets.model(assets.DEFAULT_MODEL)
+weights = assets.model()
 model = catalogue.food_classifier(weights, instances=opening.place(1))
 triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
 requests = image_inputs([photo(number) for number in range(8)])

@@ -57,7 +57,7 @@ predict("s.copies.four_guess", ...)
 # The simplest settings again: no batching, so that nothing but the number of copies changes.
 
 # %%
-weights = assets.model(assets.DEFAULT_MODEL)
+weights = assets.model()
 model = catalogue.food_classifier(weights, instances=opening.place(1))
 triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
 requests = image_inputs([photo(number) for number in range(8)])

@@ -65,7 +65,7 @@ predict("s.onnx.gain_guess", ...)
 # %%
 onnx_path = fp32_model()
 onnx = catalogue.food_classifier_onnx(onnx_path, instances=opening.place(1))
-python = catalogue.food_classifier(assets.model(assets.DEFAULT_MODEL), instances=opening.place(1))
+python = catalogue.food_classifier(assets.model(), instances=opening.place(1))
 ensemble = catalogue.food_ensemble()
 models = [python, onnx, catalogue.food_preprocess(), catalogue.food_label(), ensemble]
 triton = run_with_progress(lambda report: opening.open_triton(models, report), "Start Triton")

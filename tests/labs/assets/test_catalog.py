@@ -53,10 +53,19 @@ def test_defaults_are_what_comes_with_the_checkout(assets: Path) -> None:
     assert labs.assets.model() == assets / "models/food11-mini-mobilenetv2.safetensors"
 
 
+def test_the_real_pair_is_used_where_both_have_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A data set without its model, or the other way round, changes nothing."""
+    assert (catalog.default_dataset(), catalog.default_model()) == ("food11-mini", "food11-mini-mobilenetv2")
+    monkeypatch.setenv("SERVING_LABS_URL_FOOD11", "https://example.org/Food-11.zip")
+    assert (catalog.default_dataset(), catalog.default_model()) == ("food11-mini", "food11-mini-mobilenetv2")
+    monkeypatch.setenv("SERVING_LABS_URL_FOOD11_MOBILENETV2", "https://example.org/food11.pth")
+    assert (catalog.default_dataset(), catalog.default_model()) == ("food11", "food11-mobilenetv2")
+
+
 def test_what_the_checkout_carries_is_as_recorded() -> None:
     """Every shipped file has its recorded hash, nothing is extra, and the defaults are among them."""
     carried = manifest.embedded()
-    assert {catalog.DEFAULT_DATASET, catalog.DEFAULT_MODEL} <= carried.keys()
+    assert {catalog.default_dataset(), catalog.default_model()} <= carried.keys()
     for name in carried:
         assert catalog.verify(name) == carried[name].path
 

@@ -22,7 +22,7 @@ WITHIN_S = 180.0
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """Return the shipped weights."""
-    return assets.model(assets.DEFAULT_MODEL)
+    return assets.model()
 
 
 @pytest.fixture(scope="session")
