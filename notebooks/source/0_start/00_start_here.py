@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Start here
+#     summary: check up on the machine, one measurement, two checkpoints
+#     part: 0
+#     number: "00"
+#     minutes: 10
+#     kind: core
+#     where: [any]
+#     needs: []
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Start here
 #

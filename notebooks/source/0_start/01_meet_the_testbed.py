@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Meet the testbed
+#     summary: account, keys, sites; a failure on order, and the way out of it
+#     part: 0
+#     number: "01"
+#     minutes: 15
+#     kind: core
+#     where: [hub]
+#     needs: ["00"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Meet the testbed
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Plan and reserve
+#     summary: the calendar of the A100 nodes in your own time, one lease by name
+#     part: 1
+#     number: "08"
+#     minutes: 20
+#     kind: core
+#     where: [hub]
+#     needs: ["01"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Plan and reserve
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Provision
+#     summary: from a lease to a machine that is ready, by hand and by steps that resume
+#     part: 1
+#     number: "09"
+#     minutes: 30
+#     kind: core
+#     where: [hub]
+#     needs: ["08"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Provision
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Meet the model
+#     summary: the images, the model, the manager's three targets
+#     part: 1
+#     number: "10"
+#     minutes: 20
+#     kind: core
+#     where: [any]
+#     needs: ["00"]
+#     ports: []
+#     machine_minutes: 5
+#     uses: ["memory", "disk"]
+# ---
+
 # %% [markdown]
 # # Meet the model
 #

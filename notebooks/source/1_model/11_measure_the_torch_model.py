@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Measure the torch model
+#     summary: percentiles and their intervals, batches, eager against compiled
+#     part: 1
+#     number: "11"
+#     minutes: 40
+#     kind: core
+#     where: [any]
+#     needs: ["10"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "C++ compiler", "torch.compile on the GPU", "torch's default CUDA build"]
+# ---
+
 # %% [markdown]
 # # Measure the torch model
 #

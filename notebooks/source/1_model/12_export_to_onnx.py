@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Export to ONNX
+#     summary: the same model as a graph, proven by its logits; the baseline without optimizations
+#     part: 1
+#     number: "12"
+#     minutes: 30
+#     kind: core
+#     where: [any]
+#     needs: ["11"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "disk"]
+# ---
+
 # %% [markdown]
 # # Export to ONNX
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Optimize the graph
+#     summary: which nodes vanish or fuse at each level, why, and what it brings
+#     part: 1
+#     number: "13"
+#     minutes: 40
+#     kind: core
+#     where: [any]
+#     needs: ["12"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory"]
+# ---
+
 # %% [markdown]
 # # Optimize the graph
 #

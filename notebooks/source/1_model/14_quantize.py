@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Quantize
+#     summary: scale and zero point by hand, the model's own numbers, and the dynamic way
+#     part: 1
+#     number: "14"
+#     minutes: 30
+#     kind: core
+#     where: [any]
+#     needs: ["12"]
+#     ports: []
+#     machine_minutes: 5
+#     uses: ["memory", "disk", "fast INT8"]
+# ---
+
 # %% [markdown]
 # # Quantize
 #

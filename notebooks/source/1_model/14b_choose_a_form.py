@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Choose a form
+#     summary: calibration, the formats of INT8, and the one that fits this machine
+#     part: 1
+#     number: "14b"
+#     minutes: 30
+#     kind: core
+#     where: [any]
+#     needs: ["14"]
+#     ports: []
+#     machine_minutes: 12
+#     uses: ["memory", "disk", "fast INT8"]
+# ---
+
 # %% [markdown]
 # # Choose a form
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Shrink within a budget
+#     summary: the layer that suffers, a tuner with a budget, and fewer channels without training
+#     part: 1
+#     number: "14c"
+#     minutes: 40
+#     kind: core
+#     where: [any]
+#     needs: ["14b"]
+#     ports: []
+#     machine_minutes: 15
+#     uses: ["memory", "disk", "fast INT8"]
+# ---
+
 # %% [markdown]
 # # Shrink within a budget
 #

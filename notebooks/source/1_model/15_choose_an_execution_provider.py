@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Choose an execution provider
+#     summary: OpenVINO here, CUDA and TensorRT where there is a GPU, and who really ran the model
+#     part: 1
+#     number: "15"
+#     minutes: 40
+#     kind: core
+#     where: [any]
+#     needs: ["12"]
+#     ports: []
+#     machine_minutes: 25
+#     uses: ["disk", "CPU provider", "OpenVINO provider", "bf16 on the CPU", "CUDA provider", "TensorRT provider", "MIGraphX provider"]
+# ---
+
 # %% [markdown]
 # # Choose an execution provider
 #

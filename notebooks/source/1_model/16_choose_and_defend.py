@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Choose, and defend it
+#     summary: all options on one frontier, a last race, a recommendation to the manager
+#     part: 1
+#     number: "16"
+#     minutes: 45
+#     kind: core
+#     where: [any]
+#     needs: ["11", "13", "14b", "14c"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "fast INT8", "OpenVINO provider"]
+# ---
+
 # %% [markdown]
 # # Choose, and defend it
 #

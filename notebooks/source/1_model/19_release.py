@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Release
+#     summary: machine, address and lease given back, and the proof of it
+#     part: 1
+#     number: "19"
+#     minutes: 10
+#     kind: core
+#     where: [hub]
+#     needs: ["09"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Release
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Plan and reserve a device
+#     summary: a Raspberry Pi 5 for two hours, by name
+#     part: 2
+#     number: "20"
+#     minutes: 10
+#     kind: core
+#     where: [hub]
+#     needs: ["08"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Plan and reserve a device
 #

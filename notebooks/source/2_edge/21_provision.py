@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Provision a device
+#     summary: a container without SSH, and the object that knows its name
+#     part: 2
+#     number: "21"
+#     minutes: 15
+#     kind: core
+#     where: [hub]
+#     needs: ["20"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Provision a device
 #

@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Bring the models
+#     summary: part 1's files travel in parts and prove their hashes; what an ARM core multiplies
+#     part: 2
+#     number: "22"
+#     minutes: 10
+#     kind: core
+#     where: [device]
+#     needs: ["14", "21"]
+#     ports: []
+#     machine_minutes: 8
+# ---
+
 # %% [markdown]
 # # Bring the models
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Measure on the device
+#     summary: an estimate with error bars, then float32, dynamic and static INT8 side by side
+#     part: 2
+#     number: "23"
+#     minutes: 20
+#     kind: core
+#     where: [device]
+#     needs: ["22"]
+#     ports: []
+#     machine_minutes: 14
+#     uses: ["an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"]
+# ---
+
 # %% [markdown]
 # # Measure on the device
 #

@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Threads, memory and the start
+#     summary: one to four threads, Amdahl's law, peak memory, the first photo
+#     part: 2
+#     number: "24"
+#     minutes: 15
+#     kind: core
+#     where: [device]
+#     needs: ["23"]
+#     ports: []
+#     machine_minutes: 10
+# ---
+
 # %% [markdown]
 # # Threads, memory and the start
 #

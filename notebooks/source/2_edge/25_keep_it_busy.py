@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Keep it busy
+#     summary: "load without a pause: temperature, clock, throttle flags, joules"
+#     part: 2
+#     number: "25"
+#     minutes: 15
+#     kind: core
+#     where: [device]
+#     needs: ["23"]
+#     ports: []
+#     machine_minutes: 12
+# ---
+
 # %% [markdown]
 # # Keep it busy
 #

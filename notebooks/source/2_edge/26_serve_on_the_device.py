@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Serve on the device
+#     summary: what a service adds, what the way costs, when a server far away wins
+#     part: 2
+#     number: "26"
+#     minutes: 10
+#     kind: core
+#     where: [device]
+#     needs: ["23"]
+#     ports: [8000]
+#     machine_minutes: 8
+# ---
+
 # %% [markdown]
 # # Serve on the device
 #

@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Make it smaller
+#     summary: fewer pixels against fewer channels
+#     part: 2
+#     number: "27"
+#     minutes: 15
+#     kind: extra
+#     where: [device]
+#     needs: ["14", "23"]
+#     ports: []
+#     machine_minutes: 10
+# ---
+
 # %% [markdown]
 # # Make it smaller
 #

@@ -1,3 +1,18 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Choose, and defend it
+#     summary: the file against the budget, two frontiers, a recommendation
+#     part: 2
+#     number: "28"
+#     minutes: 15
+#     kind: core
+#     where: [device]
+#     needs: ["22", "23", "27"]
+#     ports: []
+#     machine_minutes: 5
+# ---
+
 # %% [markdown]
 # # Choose, and defend it: the device
 #

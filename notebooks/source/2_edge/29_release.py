@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Release the device
+#     summary: container, address and lease given back
+#     part: 2
+#     number: "29"
+#     minutes: 5
+#     kind: core
+#     where: [hub]
+#     needs: ["21"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Release the device
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Plan and reserve for a system
+#     summary: two GPUs, and what still runs on them
+#     part: 3
+#     number: "30"
+#     minutes: 10
+#     kind: core
+#     where: [hub]
+#     needs: ["08"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Plan and reserve for a system
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Provision a system
+#     summary: what running side by side saves, and what it cannot
+#     part: 3
+#     number: "31"
+#     minutes: 30
+#     kind: core
+#     where: [hub]
+#     needs: ["09", "30"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Provision a system
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Serve over HTTP
+#     summary: the tutorial's service against the course's, with the same model; nonsense, and too many clients
+#     part: 3
+#     number: "32"
+#     minutes: 45
+#     kind: core
+#     where: [any]
+#     needs: []
+#     ports: [8000]
+#     machine_minutes: 12
+#     uses: ["memory", "fast INT8", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Serve over HTTP
 #

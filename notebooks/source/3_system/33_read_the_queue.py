@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Read the queue
+#     summary: Triton and perf_analyzer; waiting told from working, Little's law, sixteen photos in one request
+#     part: 3
+#     number: "33"
+#     minutes: 40
+#     kind: core
+#     where: [node]
+#     needs: ["32"]
+#     ports: []
+#     machine_minutes: 12
+#     uses: ["memory", "Triton", "perf_analyzer", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Read the queue
 #

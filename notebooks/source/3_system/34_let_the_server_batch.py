@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Let the server batch
+#     summary: "dynamic batching switched on while it serves: which batches, what they bring, who pays"
+#     part: 3
+#     number: "34"
+#     minutes: 40
+#     kind: core
+#     where: [node]
+#     needs: ["33"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Let the server batch
 #

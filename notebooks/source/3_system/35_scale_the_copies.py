@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Scale the copies
+#     summary: one, two, four instances; where the bottleneck went, and what an instance costs
+#     part: 3
+#     number: "35"
+#     minutes: 35
+#     kind: core
+#     where: [node]
+#     needs: ["33"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Scale the copies
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Let ONNX Runtime serve
+#     summary: three ways to the same answer, a fair comparison, and the page moved from one to another
+#     part: 3
+#     number: "36"
+#     minutes: 45
+#     kind: core
+#     where: [node]
+#     needs: ["33"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Let ONNX Runtime serve
 #

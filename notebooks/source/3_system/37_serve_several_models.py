@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Serve several models
+#     summary: what a neighbour costs, models that come and go under load, and who gives way
+#     part: 3
+#     number: "37"
+#     minutes: 35
+#     kind: extra
+#     where: [node]
+#     needs: ["36"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Serve several models
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Build an ensemble
+#     summary: from a photo to a word in one request; which step holds the others up, and what a second instance of it brings
+#     part: 3
+#     number: "38"
+#     minutes: 30
+#     kind: extra
+#     where: [node]
+#     needs: ["36"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Build an ensemble
 #

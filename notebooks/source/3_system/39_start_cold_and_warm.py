@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Start cold and warm
+#     summary: what a start is made of, and who pays when a service scales to zero
+#     part: 3
+#     number: "39"
+#     minutes: 35
+#     kind: core
+#     where: [any]
+#     needs: ["32"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Start cold and warm
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Find the best configuration
+#     summary: a promise to users, a search that keeps it, and the winner's proof with fresh arrivals
+#     part: 3
+#     number: "40"
+#     minutes: 40
+#     kind: core
+#     where: [node]
+#     needs: ["34", "35", "36"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Find the best configuration under an objective
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Hold theory against the sweep
+#     summary: utilization, M/M/1 and M/D/1, what a batch costs, and which assumption fails
+#     part: 3
+#     number: "41"
+#     minutes: 40
+#     kind: core
+#     where: [node]
+#     needs: ["33"]
+#     ports: []
+#     machine_minutes: 8
+#     uses: ["memory", "Triton", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Hold theory against the sweep
 #

@@ -1,3 +1,19 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Give teams a platform
+#     summary: one team's overload and crash beside another's latency; from an objective to a deployment
+#     part: 3
+#     number: "42"
+#     minutes: 45
+#     kind: core
+#     where: [any]
+#     needs: ["32"]
+#     ports: []
+#     machine_minutes: 10
+#     uses: ["memory", "CUDA provider"]
+# ---
+
 # %% [markdown]
 # # Give teams a platform
 #

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Release the system
+#     summary: everything given back, and orphans told from what is in use
+#     part: 3
+#     number: "49"
+#     minutes: 5
+#     kind: core
+#     where: [hub]
+#     needs: ["31"]
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Release the system
 #
