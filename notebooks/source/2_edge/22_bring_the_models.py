@@ -5,12 +5,12 @@
 #     summary: part 1's files travel in parts and prove their hashes; what an ARM core multiplies
 #     part: 2
 #     number: "22"
-#     minutes: 10
+#     minutes: 20
 #     kind: core
 #     where: [device]
 #     needs: ["14", "21"]
 #     ports: []
-#     machine_minutes: 8
+#     machine_minutes: 10
 # ---
 
 # %% [markdown]

@@ -5,12 +5,12 @@
 #     summary: an estimate with error bars, then float32, dynamic and static INT8 side by side
 #     part: 2
 #     number: "23"
-#     minutes: 20
+#     minutes: 40
 #     kind: core
 #     where: [device]
 #     needs: ["22"]
 #     ports: []
-#     machine_minutes: 14
+#     machine_minutes: 20
 #     uses: ["an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"]
 # ---
 

@@ -5,12 +5,12 @@
 #     summary: one to four threads, Amdahl's law, peak memory, the first photo
 #     part: 2
 #     number: "24"
-#     minutes: 15
+#     minutes: 30
 #     kind: core
 #     where: [device]
 #     needs: ["23"]
 #     ports: []
-#     machine_minutes: 10
+#     machine_minutes: 15
 # ---
 
 # %% [markdown]

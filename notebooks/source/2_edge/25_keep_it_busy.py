@@ -5,12 +5,12 @@
 #     summary: "load without a pause: temperature, clock, throttle flags, joules"
 #     part: 2
 #     number: "25"
-#     minutes: 15
-#     kind: core
+#     minutes: 25
+#     kind: extra
 #     where: [device]
 #     needs: ["23"]
 #     ports: []
-#     machine_minutes: 12
+#     machine_minutes: 15
 # ---
 
 # %% [markdown]

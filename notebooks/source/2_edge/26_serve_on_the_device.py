@@ -5,12 +5,12 @@
 #     summary: what a service adds, what the way costs, when a server far away wins
 #     part: 2
 #     number: "26"
-#     minutes: 10
-#     kind: core
+#     minutes: 25
+#     kind: extra
 #     where: [device]
 #     needs: ["23"]
 #     ports: [8000]
-#     machine_minutes: 8
+#     machine_minutes: 10
 # ---
 
 # %% [markdown]

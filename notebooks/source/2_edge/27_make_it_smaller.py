@@ -5,12 +5,12 @@
 #     summary: fewer pixels against fewer channels
 #     part: 2
 #     number: "27"
-#     minutes: 15
-#     kind: extra
+#     minutes: 30
+#     kind: core
 #     where: [device]
 #     needs: ["14", "23"]
 #     ports: []
-#     machine_minutes: 10
+#     machine_minutes: 15
 # ---
 
 # %% [markdown]

@@ -5,12 +5,12 @@
 #     summary: the file against the budget, two frontiers, a recommendation
 #     part: 2
 #     number: "28"
-#     minutes: 15
+#     minutes: 35
 #     kind: core
 #     where: [device]
 #     needs: ["22", "23", "27"]
 #     ports: []
-#     machine_minutes: 5
+#     machine_minutes: 10
 # ---
 
 # %% [markdown]

@@ -5,7 +5,7 @@
 #     summary: the tutorial's service against the course's, with the same model; nonsense, and too many clients
 #     part: 3
 #     number: "32"
-#     minutes: 45
+#     minutes: 50
 #     kind: core
 #     where: [any]
 #     needs: []
