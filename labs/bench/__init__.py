@@ -1,23 +1,28 @@
-"""The course's one benchmark: latency, throughput, accuracy, size and cold start, as records with raw samples."""
+"""The course's one benchmark: latency, throughput, accuracy, size and cold start of native objects and callables, as
+records with raw samples."""
 
-from labs.bench.accuracy import accuracy
 from labs.bench.cold import cold_start
-from labs.bench.compare import Comparison, compare
-from labs.bench.latency import latency
-from labs.bench.recording import size
-from labs.bench.suite import measure_option
-from labs.bench.throughput import throughput
+from labs.bench.measuring import DEFAULT_DATASET, accuracy, measure_option, size
+from labs.bench.targets import Description, UnknownTargetError, caller, describe
+from labs.bench.timing import compare, latency, throughput, time_calls
 from labs.progress import Cancelled, OnProgress
+from labs.records import Comparison
 
 __all__ = [
+    "DEFAULT_DATASET",
     "Cancelled",
     "Comparison",
+    "Description",
     "OnProgress",
+    "UnknownTargetError",
     "accuracy",
+    "caller",
     "cold_start",
     "compare",
+    "describe",
     "latency",
     "measure_option",
     "size",
     "throughput",
+    "time_calls",
 ]

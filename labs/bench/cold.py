@@ -1,8 +1,8 @@
 """Cold start: time to load, time to the first prediction and peak memory, each in a fresh process.
 
 In the notebook's own process, libraries are imported, files are cached and memory has been used by everything before.
-So ``python -m labs.bench.cold`` starts anew for each sample, reads a backend's description from standard input and
-answers with one JSON line.
+So ``python -m labs.bench.cold`` starts anew for each sample, reads a model's path, runtime and settings from standard
+input and answers with one JSON line.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 
-from labs.backends import BackendInfo, BackendSpec
-from labs.bench.recording import Stopwatch, record
-from labs.preprocess import INPUT_SIZE_PX
+from labs.bench.targets import Description, caller, describe, input_size_px
+from labs.bench.timing import Stopwatch, record
 from labs.progress import OnProgress, silent
-from labs.records import Measurement
+from labs.records import Measurement, ModelFile, Threads
+from labs.runtimes import open_model
 
 
 class ColdStartError(RuntimeError):
@@ -28,15 +30,23 @@ class ColdStartError(RuntimeError):
 
 
 def cold_start(
-    spec: BackendSpec, *, option: str, samples: int = 5, on_progress: OnProgress = silent
+    path: str | Path,
+    *,
+    option: str,
+    runtime: str = "onnxruntime",
+    settings: Mapping | None = None,
+    samples: int = 5,
+    on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return three records: ``load_time`` and ``first_prediction`` in seconds, ``peak_memory`` in bytes.
 
     The file's blocks are in the system's cache after the first process, so this is a cold process, not a cold disk.
 
     Args:
-        spec: Backend to start.
+        path: The model's file.
         option: Name under which the records are kept.
+        runtime: What opens it, as for ``labs.runtimes.open_model``.
+        settings: How it is opened, likewise.
         samples: Fresh processes to start.
         on_progress: Told how far it is; may raise ``Cancelled``.
 
@@ -46,38 +56,29 @@ def cold_start(
     watch, answers = Stopwatch(), []
     for index in range(samples):
         on_progress(index / samples, f"{option}: cold start {index + 1} of {samples}")
-        answers.append(_start_once(spec))
+        answers.append(_start_once({"path": str(path), "runtime": runtime, "settings": dict(settings or {})}))
     on_progress(1.0, f"{option}: {samples} cold starts")
-    backend = _Described(spec, answers[-1]["info"])
+    said = answers[-1]["about"]
+    about = Description(**{**said, "model": ModelFile(**said["model"]), "threads": Threads(**said["threads"])})
     return [
-        record(kind, option, [answer[kind] for answer in answers], backend, watch)
+        record(kind, option, [answer[kind] for answer in answers], about, watch)
         for kind in ("load_time", "first_prediction", "peak_memory")
     ]
 
 
-def _start_once(spec: BackendSpec) -> dict:
+def _start_once(wanted: dict) -> dict:
     done = subprocess.run(
         [sys.executable, "-m", "labs.bench.cold"],
-        input=json.dumps(spec.to_json()),
+        input=json.dumps(wanted),
         capture_output=True,
         text=True,
         timeout=300,
         check=False,
     )
     if done.returncode != 0:
-        raise ColdStartError(f"a fresh process could not run {spec.kind}:\n{done.stderr.strip()[-1500:]}")
+        said = done.stderr.strip()[-1500:]
+        raise ColdStartError(f"a fresh process could not open {wanted['path']} in {wanted['runtime']}:\n{said}")
     return json.loads(done.stdout.splitlines()[-1])
-
-
-class _Described:
-    """What ``record`` asks of a backend, answered from what the other process said."""
-
-    def __init__(self, spec: BackendSpec, info: dict) -> None:
-        self.model_path = spec.model_path
-        self._info = BackendInfo.from_json(info)
-
-    def describe(self) -> BackendInfo:
-        return self._info
 
 
 def _peak_memory_bytes() -> int:
@@ -96,20 +97,20 @@ def _peak_memory_bytes() -> int:
 
 
 def _main() -> None:
-    # Everything heavy is imported by build() and load(), so importing the runtime counts as loading.
+    # The runtime is imported by opening, so importing it counts as loading.
+    wanted = json.load(sys.stdin)
     begin_s = time.perf_counter()
-    backend = BackendSpec.from_json(json.load(sys.stdin)).build()
-    backend.load()
+    target = open_model(wanted["path"], wanted["runtime"], wanted["settings"])
     loaded_s = time.perf_counter()
-    side_px = getattr(backend, "input_size_px", INPUT_SIZE_PX)
-    backend.predict(np.zeros((1, 3, side_px, side_px), np.float32))
+    side_px = input_size_px(target)
+    caller(target)(np.zeros((1, 3, side_px, side_px), np.float32))
     predicted_s = time.perf_counter()
     peak = _peak_memory_bytes()  # before describe(), which opens a second session
     answer = {
         "load_time": loaded_s - begin_s,
         "first_prediction": predicted_s - loaded_s,
         "peak_memory": peak,
-        "info": backend.describe().to_json(),
+        "about": asdict(describe(target, model_path=wanted["path"])),
     }
     print(json.dumps(answer))
 

@@ -133,6 +133,25 @@ def usable_cpu_count() -> int:
     return count
 
 
+def physical_core_count(cpus: Path = Path("/sys/devices/system/cpu")) -> int:
+    """Return how many physical cores lie under the processors that this process may use.
+
+    Two hardware threads of one core share its arithmetic units, so ONNX Runtime and torch take one thread a core when
+    they are left alone. Where the system does not say which processors are siblings, each counts as a core.
+
+    Args:
+        cpus: The kernel's folder of processors.
+    """
+    allowed = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
+    cores = set()
+    for number in allowed:
+        try:
+            cores.add((cpus / f"cpu{number}" / "topology" / "thread_siblings_list").read_text().strip())
+        except OSError:
+            cores.add(str(number))
+    return max(1, min(len(cores), usable_cpu_count()))
+
+
 def _cpu() -> tuple[str, frozenset[str]]:
     """Return the model name and all feature flags; ARM Linux names parts by number, so those are spelled out."""
     try:

@@ -15,15 +15,10 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from labs.records.collection import ENTRY_TYPES, Entry, Lookup, Records
 from labs.records.observation import Observation
-from labs.records.record import Measurement, Prediction
+from labs.records.record import Measurement
 from labs.records.schema import first_problem
-from labs.records.written import Answer
-
-#: Entry classes by the value of their ``type``.
-ENTRY_TYPES = {entry.type: entry for entry in (Measurement, Prediction, Answer, Observation)}
-
-Entry = Measurement | Prediction | Answer | Observation
 
 
 class LedgerError(ValueError):
@@ -71,7 +66,7 @@ def _refuse_emulated(values: dict) -> None:
         )
 
 
-class Ledger:
+class Ledger(Lookup):
     """An append-only file of measurements, predictions, answers and observations."""
 
     def __init__(self, path: str | Path) -> None:
@@ -128,34 +123,9 @@ class Ledger:
                 continue
             yield ENTRY_TYPES[values["type"]].from_json(values)
 
-    def measurements(self, **wanted: object) -> list[Measurement]:
-        """Return measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
-        return [
-            entry
-            for entry in self
-            if isinstance(entry, Measurement) and all(getattr(entry, k) == v for k, v in wanted.items())
-        ]
-
-    def latest(self, **wanted: object) -> Measurement | None:
-        """Return the newest measurement whose fields equal ``wanted``, or None."""
-        found = self.measurements(**wanted)
-        return found[-1] if found else None
-
-    def predictions(self) -> dict[str, Prediction]:
-        """Return the first prediction to each question: what was expected before anything was measured."""
-        first: dict[str, Prediction] = {}
-        for entry in self:
-            if isinstance(entry, Prediction):
-                first.setdefault(entry.question, entry)
-        return first
-
-    def answers(self) -> dict[str, Answer]:
-        """Return the newest answer to each question."""
-        return {entry.question: entry for entry in self if isinstance(entry, Answer)}
-
-    def to_json(self) -> list[dict]:
-        """Return all readable entries as plain JSON: what checkpoints judge."""
-        return [entry.to_json() for entry in self]
+    def read(self) -> Records:
+        """Return all readable entries; several questions then read the file once."""
+        return Records(self)
 
 
 def _refuse_constant(name: str) -> float:

@@ -17,14 +17,14 @@ from labs.records.load import Load
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
-    "latency": ("s", "wall time of one request of batch_size pictures"),
-    "throughput": ("s", "wall time of one batch of batch_size pictures, run back to back"),
-    "accuracy": ("correct", "1 when the top class is the label, 0 otherwise, one sample a picture"),
+    "latency": ("s", "wall time of one request of batch_size images"),
+    "throughput": ("s", "wall time of one batch of batch_size images, run back to back"),
+    "accuracy": ("correct", "1 when the top class is the label, 0 otherwise, one sample an image"),
     "size": ("bytes", "size of the file that would be shipped"),
     "peak_memory": ("bytes", "peak resident memory of a fresh process that loads and predicts"),
     "load_time": ("s", "wall time from a fresh process's start of loading to a ready model"),
     "first_prediction": ("s", "wall time of the very first prediction after loading"),
-    "load": ("s", "time from when a request was due to its good answer, as the sender saw it"),
+    "load": ("s", "time from when a request was due to its good answer, as the client saw it"),
 }
 
 
@@ -67,11 +67,11 @@ class Measurement:
     option: str
     #: Raw samples in the kind's unit, in the order in which they were taken.
     samples: tuple[float, ...] = field(repr=False)
-    #: Pictures in one call.
+    #: Images in one call.
     batch_size: int
     #: The measured file.
     model: ModelFile
-    #: Backend that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
+    #: Runtime that ran it: 'torch', 'torch-compiled', 'onnxruntime', 'openvino'.
     backend: str
     #: What the lesson asked for, such as 'CUDAExecutionProvider'; a device name where there are no providers.
     provider_requested: str
@@ -99,6 +99,8 @@ class Measurement:
     code_version: str
     #: Requests in flight at once.
     concurrency: int = 1
+    #: How the model was opened, as plain JSON (``labs.runtimes``); empty in records of earlier versions.
+    settings: dict = field(default_factory=dict)
     #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
     details: dict = field(default_factory=dict)
     #: How requests were sent to a server, and what it felt; set in ``load`` records and nowhere else.
@@ -158,6 +160,25 @@ class Measurement:
         if self.load is None:
             raise ValueError(f"a {self.kind} record has no requests a second; only a load record does")
         return self.load.answered_per_s(self.samples)
+
+    @property
+    def blocks(self) -> list[list[float]]:
+        """The samples of a compared record, turn by turn, in the order in which they ran.
+
+        Raises:
+            ValueError: It was measured alone; its samples saw no partner.
+        """
+        size = self.details.get("block_calls")
+        if not size:
+            raise ValueError(f"{self.option} was measured alone; only options that took turns have a ratio")
+        return [list(self.samples[begin : begin + size]) for begin in range(0, len(self.samples), size)]
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """What this record does not say because an earlier version of the course made it; empty for today's."""
+        # A load has no file of its own that could be opened again, and a size needs none.
+        opened = self.kind in ("load", "size") or bool(self.settings)
+        return () if opened else ("how the model was opened (settings)",)
 
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""

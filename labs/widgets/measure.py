@@ -6,8 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from labs.backends import Backend, BackendSpec
-from labs.bench import measure_option
+from labs.bench import DEFAULT_DATASET, measure_option
 from labs.progress import OnProgress
 from labs.records import Ledger, Measurement
 from labs.records.format import in_unit, rate
@@ -18,14 +17,15 @@ from labs.widgets.theme import card
 
 
 def measure(
-    backend: Backend | BackendSpec,
+    target: object,
     images: np.ndarray,
     labels: np.ndarray,
     *,
     option: str,
     ledger: Ledger | None = None,
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
-    dataset: str = "food11-mini/evaluation",
+    dataset: str = DEFAULT_DATASET,
+    **said: object,
 ) -> Records:
     """Measure size, accuracy, latency and throughput of an option, and return the records when all are there.
 
@@ -33,13 +33,14 @@ def measure(
     it exists: Cancel (or the toolbar's stop button) loses only the one that is being made.
 
     Args:
-        backend: A loaded backend, which stays loaded; or its description, which is loaded for this and closed after it.
-        images: Labelled pictures, float32 (N, 3, 224, 224).
+        target: A session, a compiled model, a torch module or a function; see ``labs.bench.targets``.
+        images: Labelled images, float32 (N, 3, 224, 224).
         labels: Integers (N,), 0 to 10.
         option: Name under which the records are kept, such as 'onnx-all'.
         ledger: Where they are kept; nowhere when None.
         batch_sizes: Batch sizes whose throughput is measured.
         dataset: Name of the data set and split.
+        said: What the target does not show of itself, such as ``model_path``.
 
     Raises:
         Stopped: It was cancelled; the message says what stays.
@@ -47,11 +48,7 @@ def measure(
 
     def work(on_progress: OnProgress) -> list[Measurement]:
         settings = {"option": option, "ledger": ledger, "batch_sizes": batch_sizes, "dataset": dataset}
-        if isinstance(backend, BackendSpec):
-            on_progress(0.0, f"{option}: loading the model")
-            with backend.build() as loaded:
-                return measure_option(loaded, images, labels, on_progress=on_progress, **settings)
-        return measure_option(backend, images, labels, on_progress=on_progress, **settings)
+        return measure_option(target, images, labels, on_progress=on_progress, **settings, **said)
 
     kept = "What was finished before is in the ledger." if ledger is not None else "Nothing was kept."
     return Records(run_with_progress(work, f"Measure {option}", kept=kept))

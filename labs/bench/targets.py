@@ -1,0 +1,376 @@
+"""What can be measured, and what it really is: native objects of the runtimes, and any callable.
+
+A *target* is an ``onnxruntime.InferenceSession``, a ``torch.nn.Module`` (compiled by ``torch.compile`` or not), an
+``openvino.CompiledModel``, a callable that takes a batch and returns logits, or a callable without arguments. Nothing
+has to be wrapped. What a target does not show of itself (a module does not know its file, a session that fell back does
+not remember what was asked for) is said once, to ``describe``, and remembered for that object.
+
+No runtime is imported here before one of its objects is handed over.
+"""
+
+from __future__ import annotations
+
+import collections
+import hashlib
+import inspect
+import json
+import sys
+import tempfile
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from labs.machine.fingerprint import physical_core_count
+from labs.records import ModelFile, Threads
+from labs.version import library_versions
+
+#: Batch in, logits out; a callable without arguments takes none and its result is thrown away.
+Call = Callable[[np.ndarray | None], np.ndarray]
+
+#: Operators that do a model's real work, by what they compute in, after ONNX Runtime has fused the graph.
+INT8_OPERATORS = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "DynamicQuantizeMatMul")
+FLOAT_OPERATORS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul")
+
+#: Session settings that decide how fast a graph runs; a copy of a session takes these over.
+_SESSION_SETTINGS = ("intra_op_num_threads", "inter_op_num_threads", "enable_cpu_mem_arena", "enable_mem_pattern")
+
+_WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
+
+
+class UnknownTargetError(ValueError):
+    """Something about a target cannot be seen and was not said; the message says what to hand over."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """What runs when a target is called."""
+
+    #: 'torch', 'torch-compiled', 'onnxruntime', 'openvino', or what was said of a callable.
+    backend: str
+    #: The file that holds the model.
+    model: ModelFile
+    #: Provider or device that was asked for.
+    provider_requested: str
+    #: Nodes of the graph by the provider that ran them, read from a profile; empty where there are no providers.
+    providers_used: dict[str, int] = field(default_factory=dict)
+    #: Precision that most of the costly operators computed in.
+    precision: str = "fp32"
+    #: Threads; where the runtime chose for itself, the number that it chose.
+    threads: Threads = field(default_factory=Threads)
+    #: Versions of the libraries that take part.
+    libraries: dict[str, str] = field(default_factory=dict)
+    #: How it was opened, as plain JSON: enough for ``labs.runtimes`` to open it again.
+    settings: dict = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        used = ", ".join(f"{nodes} nodes on {name}" for name, nodes in self.providers_used.items())
+        rows = {
+            "runs in": self.backend,
+            "file": f"{self.model.name}, {self.model.size_bytes / 1e6:.2f} MB, sha256 {self.model.sha256[:12]}…",
+            "asked for": self.provider_requested,
+            "really ran": used,
+            "precision": self.precision,
+            "threads": str(self.threads.intra_op or "the runtime's choice"),
+            "settings": ", ".join(f"{name}={value}" for name, value in self.settings.items()),
+        }
+        return "\n".join(f"{name:<10} {value}" for name, value in rows.items() if value)
+
+    __repr__ = __str__
+
+
+#: What was said of targets, and what was found out about them, for as long as they live.
+_SAID: weakref.WeakKeyDictionary[object, dict] = weakref.WeakKeyDictionary()
+_FOUND: weakref.WeakKeyDictionary[object, Description] = weakref.WeakKeyDictionary()
+
+
+def describe(
+    target: object,
+    *,
+    model_path: str | Path | None = None,
+    backend: str | None = None,
+    precision: str | None = None,
+    provider: str | None = None,
+    settings: Mapping | None = None,
+) -> Description:
+    """Return what really runs when ``target`` is called.
+
+    Args:
+        target: A native object or a callable; see this module.
+        model_path: The file that the model came from, where the object does not know: torch modules, OpenVINO's
+            compiled models, callables.
+        backend: What runs a callable, such as 'litert'.
+        precision: What a callable computes in, such as 'int8'.
+        provider: The execution provider that was asked for. A session whose provider could not be loaded no longer
+            knows, and then says that the CPU was all along what was wanted.
+        settings: How a callable was made, as plain JSON.
+
+    What is said is remembered for this object, so that measuring it need not repeat it.
+
+    Raises:
+        UnknownTargetError: Something is missing; the message says which argument.
+        FileNotFoundError: There is no file at ``model_path``.
+    """
+    said = {
+        "model_path": model_path,
+        "backend": backend,
+        "precision": precision,
+        "provider": provider,
+        "settings": None if settings is None else dict(settings),
+    }
+    said = {name: value for name, value in said.items() if value is not None}
+    known = _remembered(_SAID, target) or {}
+    if said and {**known, **said} != known:
+        known = {**known, **said}
+        _SAID[target] = known
+        _FOUND.pop(target, None)
+    found = _remembered(_FOUND, target)
+    if found is None:
+        found = _DESCRIBERS.get(kind_of(target), _describe_callable)(target, known)
+        _FOUND[target] = found
+    return found
+
+
+def kind_of(target: object) -> str:
+    """Return 'onnxruntime', 'torch', 'openvino' or 'callable'.
+
+    Raises:
+        UnknownTargetError: It is none of these, such as a path.
+    """
+    # A runtime whose object this is has been imported by whoever made it.
+    for name, module, kind in (
+        ("onnxruntime", "onnxruntime", "InferenceSession"),
+        ("torch", "torch.nn", "Module"),
+        ("openvino", "openvino", "CompiledModel"),
+    ):
+        made = getattr(sys.modules.get(module), kind, None)
+        if made is not None and isinstance(target, made):
+            return name
+    if callable(target):
+        return "callable"
+    raise UnknownTargetError(
+        f"a {type(target).__name__} cannot be measured: hand over an onnxruntime.InferenceSession, a torch module, an "
+        "OpenVINO compiled model, or a function"
+    )
+
+
+def caller(target: object) -> Call:
+    """Return a function that runs a target on one batch and is over when the logits are in host memory.
+
+    On a GPU the copy back waits for the device, so no measurement can stop its clock early.
+    """
+    kind = kind_of(target)
+    if kind == "onnxruntime":
+        name = target.get_inputs()[0].name
+        return lambda images: target.run(None, {name: images})[0]
+    if kind == "torch":
+        return _torch_caller(target)
+    if kind == "openvino":
+        request = target.create_infer_request()
+        return lambda images: np.array(next(iter(request.infer({0: images}, share_inputs=True).values())))
+    takes = [
+        one
+        for one in inspect.signature(target).parameters.values()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    return target if takes else lambda images: target()
+
+
+def input_size_px(target: object, default: int = 224) -> int:
+    """Return the side of the images that a session takes, or the default where the target leaves it open."""
+    shape = target.get_inputs()[0].shape if kind_of(target) == "onnxruntime" else ()
+    return shape[2] if len(shape) == 4 and isinstance(shape[2], int) else default
+
+
+def model_file(path: str | Path) -> ModelFile:
+    """Return name, sha256 and size of a model's file.
+
+    Raises:
+        FileNotFoundError: It is not there.
+    """
+    path = Path(path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return ModelFile(path.name, digest, path.stat().st_size)
+
+
+def providers_of(events: list[dict]) -> list[tuple[str, str]]:
+    """Return provider and operator of every node in the events of an ONNX Runtime profile."""
+    nodes = [event["args"] for event in events if event.get("cat") == "Node"]
+    return [(node["provider"], node.get("op_name", "")) for node in nodes if node.get("provider")]
+
+
+def _torch_caller(module) -> Call:
+    import torch
+
+    device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
+
+    def call(images: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return module(torch.from_numpy(images).to(device)).cpu().numpy()
+
+    return call
+
+
+def _file_of(known: dict, what: str) -> ModelFile:
+    if "model_path" not in known:
+        raise UnknownTargetError(
+            f"{what} does not know which file it came from, and a record must name one: say model_path=… once"
+        )
+    return model_file(known["model_path"])
+
+
+def _describe_torch(module, known: dict) -> Description:
+    import torch
+
+    compiled = type(module).__name__ == "OptimizedModule"
+    tensor = next(module.parameters(), None)
+    device = str(tensor.device) if tensor is not None else "cpu"
+    names = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}
+    return Description(
+        backend="torch-compiled" if compiled else "torch",
+        model=_file_of(known, "a torch module"),
+        provider_requested=device,
+        precision=known.get("precision") or names.get(getattr(tensor, "dtype", torch.float32), "fp32"),
+        threads=Threads(torch.get_num_threads(), 0),
+        libraries=library_versions("torch", "torchvision", "numpy"),
+        settings={"device": device, "compiled": compiled},
+    )
+
+
+def _describe_session(session, known: dict) -> Description:
+    options = session.get_session_options()
+    requested = known.get("provider") or session.get_providers()[0]
+    executed = _executed(session)
+    providers = [[name, dict(given)] for name, given in session.get_provider_options().items()]
+    if "model_path" in known or getattr(session, "_model_path", None):
+        model = model_file(known.get("model_path") or session._model_path)
+    else:
+        content = session._model_bytes
+        model = ModelFile("model.onnx", hashlib.sha256(content).hexdigest(), len(content))
+    return Description(
+        backend="onnxruntime",
+        model=model,
+        provider_requested=requested,
+        providers_used=dict(collections.Counter(provider for provider, _ in executed)),
+        precision=known.get("precision") or _session_precision(session, [operator for _, operator in executed]),
+        # Left alone, ONNX Runtime takes a thread for each physical core.
+        threads=Threads(options.intra_op_num_threads or physical_core_count(), options.inter_op_num_threads or 1),
+        libraries=library_versions(*_WHEELS),
+        settings={
+            "graph_optimization_level": options.graph_optimization_level.name,
+            "intra_op_num_threads": options.intra_op_num_threads,
+            "providers": [one for one in providers if one[0] != "CPUExecutionProvider" or len(providers) == 1],
+        },
+    )
+
+
+def _executed(session) -> list[tuple[str, str]]:
+    """Return provider and operator of every node that ran in one profiled call of a second session made alike.
+
+    A provider that could not be loaded is replaced in silence by the CPU (microsoft/onnxruntime#23372), so neither the
+    request nor ``get_providers()`` is evidence. The profile is.
+    """
+    import onnxruntime as ort
+
+    given, options = session.get_session_options(), ort.SessionOptions()
+    for name in (*_SESSION_SETTINGS, "graph_optimization_level"):
+        setattr(options, name, getattr(given, name))
+    options.log_severity_level = 3
+    options.enable_profiling = True
+    with tempfile.TemporaryDirectory() as folder:
+        options.profile_file_prefix = str(Path(folder) / "profile")
+        source = getattr(session, "_model_path", None) or session._model_bytes
+        providers = [(name, dict(found)) for name, found in session.get_provider_options().items()]
+        second = ort.InferenceSession(source, options, providers=providers)
+        second.run(None, {one.name: _zeros(one) for one in second.get_inputs()})
+        events = json.loads(Path(second.end_profiling()).read_text(encoding="utf-8"))
+    return providers_of(events)
+
+
+def _zeros(given) -> np.ndarray:
+    """Return an input of zeros; axes that are left open are 1, and those of images 224."""
+    open_axes = (1, 3, 224, 224) if len(given.shape) == 4 else (1,) * len(given.shape)
+    shape = [axis if isinstance(axis, int) else instead for axis, instead in zip(given.shape, open_axes, strict=True)]
+    kinds = {"tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(uint8)": np.uint8}
+    return np.zeros(shape, kinds.get(given.type, np.float32))
+
+
+def _session_precision(session, operators: list[str]) -> str:
+    """Return the precision that most convolutions ran in, unless the provider's options say more.
+
+    A QDQ file holds INT8 weights whatever happens to them: without graph optimization its convolutions run in fp32
+    between Dequantize nodes. So the operators that ran decide. A provider that compiles the graph into nodes of its own
+    shows none of them; then the file has to do.
+    """
+    options = {name: value for given in session.get_provider_options().values() for name, value in given.items()}
+    for name in ("trt_int8_enable", "trt_fp16_enable", "migraphx_fp16_enable"):
+        if str(options.get(name, "0")).lower() in {"1", "true"}:
+            return "int8" if "int8" in name else "fp16"
+    in_int8 = sum(operator in INT8_OPERATORS for operator in operators)
+    in_float = sum(operator in FLOAT_OPERATORS for operator in operators)
+    if in_int8 or in_float:
+        return "int8" if in_int8 > in_float else "fp32"
+    path = getattr(session, "_model_path", None)
+    content = Path(path).read_bytes() if path else session._model_bytes
+    return "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+
+
+def _describe_compiled_model(compiled, known: dict) -> Description:
+    device = next(iter(compiled.get_property("EXECUTION_DEVICES")), "CPU")
+    return Description(
+        backend="openvino",
+        model=_file_of(known, "an OpenVINO compiled model"),
+        provider_requested=device,
+        providers_used={device: len(compiled.get_runtime_model().get_ops())},
+        precision=known.get("precision") or _compiled_precision(compiled),
+        threads=Threads(int(compiled.get_property("INFERENCE_NUM_THREADS")), 1),
+        libraries=library_versions("openvino", "numpy"),
+        settings={
+            "device": device,
+            "PERFORMANCE_HINT": str(compiled.get_property("PERFORMANCE_HINT")).rpartition(".")[2],
+            "INFERENCE_PRECISION_HINT": compiled.get_property("INFERENCE_PRECISION_HINT").to_string(),
+            "INFERENCE_NUM_THREADS": int(compiled.get_property("INFERENCE_NUM_THREADS")),
+            "ENABLE_CPU_PINNING": bool(compiled.get_property("ENABLE_CPU_PINNING")),
+        },
+    )
+
+
+def _compiled_precision(compiled) -> str:
+    """Return the precision of the convolutions as compiled: the request is a hint, this is what happened."""
+    names = {"i8": "int8", "u8": "int8", "bf16": "bf16", "f16": "fp16", "f32": "fp32"}
+    counts: collections.Counter[str] = collections.Counter()
+    for operation in compiled.get_runtime_model().get_ops():
+        info = operation.get_rt_info()
+        kind = info["layerType"].astype(str) if "layerType" in info else ""
+        if kind in {"Convolution", "GroupConvolution", "FullyConnected"}:
+            counts[info["runtimePrecision"].astype(str).lower() if "runtimePrecision" in info else ""] += 1
+    return names.get(max(counts, key=counts.get, default=""), "fp32")
+
+
+def _describe_callable(function, known: dict) -> Description:
+    missing = [f"{name}=…" for name in ("model_path", "backend", "precision") if name not in known]
+    if missing:
+        raise UnknownTargetError(
+            f"a function shows nothing of what it runs: say bench.describe(function, {', '.join(missing)}) once"
+        )
+    return Description(
+        backend=known["backend"],
+        model=model_file(known["model_path"]),
+        provider_requested=known.get("provider", ""),
+        precision=known["precision"],
+        libraries=library_versions("numpy"),
+        settings=known.get("settings", {}),
+    )
+
+
+_DESCRIBERS = {"torch": _describe_torch, "onnxruntime": _describe_session, "openvino": _describe_compiled_model}
+
+
+def _remembered(memory: weakref.WeakKeyDictionary, target: object):
+    try:
+        return memory.get(target)
+    except TypeError:
+        raise UnknownTargetError(f"a {type(target).__name__} cannot be measured: hand over a function") from None

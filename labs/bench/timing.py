@@ -1,0 +1,358 @@
+"""Timing calls: warm-up until stable, latency, throughput, and options side by side, as records with raw samples."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from statistics import median
+
+import numpy as np
+
+from labs import stats
+from labs.bench.targets import Call, Description, caller, describe
+from labs.machine import fingerprint
+from labs.progress import OnProgress, silent
+from labs.records import Comparison, Measurement
+from labs.records.format import milliseconds, rate
+from labs.version import code_version
+
+#: Monotonic clock in seconds.
+Clock = Callable[[], float]
+
+#: Calls between two looks at the precision; few enough that progress moves, many enough that looking costs nothing.
+BLOCK_CALLS = 20
+
+#: Calls made at least. With fewer than 368 samples, all of them lie below the true p99 more than once in forty times
+#: (0.99 ** n > 0.025), and its 95 % interval has no upper end.
+MIN_SAMPLES = 400
+
+#: Two neighbouring blocks whose medians differ by less than this count as settled.
+SETTLED_WITHIN = 0.03
+
+#: Rest before each turn of a comparison, in seconds. A runtime's threads go on spinning for a while in the hope of
+#: another call, and whoever is measured meanwhile shares the processors with them: without a rest, OpenVINO behind ONNX
+#: Runtime read nearly twice as slow as it is. Measured with ONNX Runtime 1.32 on two cores: its second thread burns
+#: about 35 ms of processor time after its last call, then sleeps.
+SETTLE_S = 0.05
+
+#: Seconds after which the person who watches is told again, and may stop the work.
+_TICK_S = 0.2
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """What it took to settle."""
+
+    #: Calls made and thrown away.
+    count: int
+    #: True when timings settled, False when patience ran out first.
+    settled: bool
+
+
+@dataclass
+class Stopwatch:
+    """When a measurement began and ended, on the wall and on the monotonic clock."""
+
+    #: Monotonic clock in seconds.
+    clock: Clock = time.perf_counter
+    #: UTC, ISO 8601.
+    started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat())
+    #: Reading of the clock at the start.
+    start_s: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.start_s = self.clock()
+
+
+def latency(
+    target: object,
+    images: np.ndarray | None = None,
+    *,
+    option: str,
+    half_width: float = 0.02,
+    min_samples: int = MIN_SAMPLES,
+    limit_s: float = 30.0,
+    clock: Clock = time.perf_counter,
+    on_progress: OnProgress = silent,
+    **said: object,
+) -> Measurement:
+    """Return a record of request latencies in seconds: call after call, until the median is as precise as was asked.
+
+    Args:
+        target: What is called; see ``labs.bench.targets``.
+        images: One request, float32 (N, 3, 224, 224); N is 1 for single-sample latency. None for a function without
+            arguments.
+        option: Name under which the record is kept.
+        half_width: Wanted half-width of the median's 95 % interval, as a fraction of the median.
+        min_samples: Calls made at least, however precise the median is: tails need them.
+        limit_s: Seconds after which it stops as soon as ``min_samples`` are there.
+        clock: Monotonic clock in seconds.
+        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
+        said: What the target does not show of itself, as for ``describe``.
+
+    Raises:
+        UnknownTargetError: The target's file, or whatever else it does not show, was not said.
+    """
+    call, about = caller(target), describe(target, **said)
+    warmup = warm_up(call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up"))
+    watch, samples, text = Stopwatch(clock), [], f"{option}: measuring"
+    while True:
+        share = _share(samples, half_width, min_samples, (clock() - watch.start_s) / max(limit_s, 1e-9))
+        samples += time_calls(call, images, BLOCK_CALLS, clock, lambda share=share, text=text: on_progress(share, text))
+        found = stats.median_interval(samples)
+        text = (
+            f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {found.relative_half_width:.1%}"
+        )
+        spent_s = clock() - watch.start_s
+        on_progress(_share(samples, half_width, min_samples, spent_s / max(limit_s, 1e-9)), text)
+        if len(samples) >= min_samples and (found.relative_half_width <= half_width or spent_s >= limit_s):
+            break
+    size = 1 if images is None else len(images)
+    return record("latency", option, samples, about, watch, batch_size=size, warmup=warmup)
+
+
+def throughput(
+    target: object,
+    images: np.ndarray,
+    *,
+    option: str,
+    batch_sizes: Sequence[int] = (1, 4, 16, 32),
+    min_batches: int = 20,
+    min_s: float = 1.0,
+    limit_s: float = 8.0,
+    clock: Clock = time.perf_counter,
+    on_progress: OnProgress = silent,
+    **said: object,
+) -> list[Measurement]:
+    """Return one record a batch size; its samples are the wall times of whole batches, run back to back, in seconds.
+
+    Args:
+        target: What is called; see ``labs.bench.targets``.
+        images: float32 (M, 3, 224, 224); repeated or cut to each batch size.
+        option: Name under which the records are kept.
+        batch_sizes: Sizes to measure, in this order.
+        min_batches: Batches timed at least for each size.
+        min_s: Seconds measured at least for each size.
+        limit_s: Seconds after which half of ``min_batches`` will do: where a batch takes a second, nobody waits for
+            twenty. The record's interval is then as wide as fewer samples make it.
+        clock: Monotonic clock in seconds.
+        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
+        said: What the target does not show of itself, as for ``describe``.
+    """
+    call, about = caller(target), describe(target, **said)
+    records = []
+    for index, batch_size in enumerate(batch_sizes):
+        text = f"{option}: batches of {batch_size}"
+
+        def report(share: float, index: int = index, text: str = text) -> None:
+            on_progress((index + share) / len(batch_sizes), text)
+
+        batch = np.ascontiguousarray(np.resize(images, (batch_size, *images.shape[1:])))
+        warmup = warm_up(call, batch, block=2, clock=clock, on_progress=lambda: report(0.0))
+        watch, samples, spent_s = Stopwatch(clock), [], 0.0
+        while spent_s < min_s or len(samples) < (min_batches if spent_s < limit_s else min_batches / 2):
+            share = min(len(samples) / min_batches, spent_s / max(min_s, 1e-9), 1.0)
+            samples += time_calls(call, batch, 5, clock, lambda share=share: report(share))
+            spent_s = clock() - watch.start_s
+        made = record("throughput", option, samples, about, watch, batch_size=batch_size, warmup=warmup)
+        records.append(made)
+        on_progress((index + 1) / len(batch_sizes), f"{text}, {rate(made.throughput_fps.value)}")
+    return records
+
+
+def compare(
+    targets: Mapping[str, object],
+    images: np.ndarray | None = None,
+    *,
+    rounds: int = 20,
+    block_calls: int = 10,
+    settle_calls: int = 2,
+    settle_s: float = SETTLE_S,
+    clock: Clock = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+    on_progress: OnProgress = silent,
+) -> Comparison:
+    """Return records of several options measured in turns in one run: whatever slows the machine then slows them all.
+
+    Args:
+        targets: What is called, by option name; what they do not show of themselves was said to ``describe``.
+        images: One batch, float32 (N, 3, 224, 224), the same for all; None for functions without arguments.
+        rounds: How often each option has its turn; every second round runs in reverse order.
+        block_calls: Timed calls in a turn.
+        settle_calls: Calls before them that are thrown away: the caches hold the other option's weights.
+        settle_s: Seconds of rest before those, until the previous option's threads have stopped spinning.
+        clock: Monotonic clock in seconds.
+        sleep: Rests for some seconds.
+        on_progress: Told how far it is, during warm-up too; may raise ``Cancelled``.
+
+    Raises:
+        ValueError: Fewer than two options, or fewer than two rounds.
+        UnknownTargetError: Something that a target does not show of itself was not said.
+    """
+    if len(targets) < 2 or rounds < 2:
+        raise ValueError("a comparison needs at least two options and two rounds")
+    calls = {option: caller(target) for option, target in targets.items()}
+    about = {option: describe(target) for option, target in targets.items()}
+    warmups = {
+        option: warm_up(call, images, clock=clock, on_progress=_saying(on_progress, f"{option}: warming up"))
+        for option, call in calls.items()
+    }
+    samples: dict[str, list[float]] = {option: [] for option in calls}
+    watch = Stopwatch(clock)
+    for turn in range(rounds):
+        text = f"side by side: round {turn + 1} of {rounds}"
+        order = list(calls) if turn % 2 == 0 else list(reversed(calls))
+        for option in order:
+            tick = _saying(on_progress, text, turn / rounds)
+            sleep(settle_s)
+            time_calls(calls[option], images, settle_calls, clock, tick)
+            samples[option] += time_calls(calls[option], images, block_calls, clock, tick)
+        on_progress((turn + 1) / rounds, text)
+    size = 1 if images is None else len(images)
+    details = {"comparison_id": uuid.uuid4().hex, "block_calls": block_calls, "settle_s": settle_s}
+    return Comparison(
+        tuple(
+            record(
+                "latency" if size == 1 else "throughput",
+                option,
+                samples[option],
+                about[option],
+                watch,
+                batch_size=size,
+                warmup=warmups[option],
+                details=details,
+            )
+            for option in calls
+        )
+    )
+
+
+def warm_up(
+    call: Call,
+    images: np.ndarray | None,
+    *,
+    block: int = 5,
+    limit_s: float = 10.0,
+    clock: Clock = time.perf_counter,
+    on_progress: Callable[[], None] = lambda: None,
+) -> WarmUp:
+    """Call until two neighbouring blocks take the same time, and return what it took.
+
+    One discarded call is not enough: a compiled model builds its kernels at the first calls, caches and clock speeds
+    follow, and thread pools wake up.
+
+    Args:
+        call: What will be measured.
+        images: One batch, as it will be measured.
+        block: Calls in a block.
+        limit_s: Seconds after which it gives up. The very first call does not count towards them: it may compile for
+            half a minute.
+        clock: Monotonic clock in seconds.
+        on_progress: Called now and then; may raise ``Cancelled``.
+    """
+    on_progress()
+    time_calls(call, images, 1, clock)
+    count, previous = 1, None
+    begin_s = clock()
+    while clock() - begin_s < limit_s:
+        on_progress()
+        current = median(time_calls(call, images, block, clock, on_progress))
+        count += block
+        if previous is not None and abs(current - previous) <= SETTLED_WITHIN * previous:
+            return WarmUp(count, True)
+        previous = current
+    return WarmUp(count, False)
+
+
+def time_calls(
+    call: Call,
+    images: np.ndarray | None,
+    count: int,
+    clock: Clock = time.perf_counter,
+    on_progress: Callable[[], None] | None = None,
+) -> list[float]:
+    """Return the wall time in seconds of ``count`` calls run back to back on the same batch.
+
+    Args:
+        call: What is timed.
+        images: One batch.
+        count: How many calls.
+        clock: Monotonic clock in seconds.
+        on_progress: Called between two calls where they are slow enough that somebody would wait; may raise.
+    """
+    durations_s, told_s = [], None
+    for _ in range(count):
+        begin_s = clock()
+        call(images)
+        end_s = clock()
+        durations_s.append(end_s - begin_s)
+        told_s = begin_s if told_s is None else told_s
+        if on_progress is not None and end_s - told_s >= _TICK_S:
+            on_progress()
+            told_s = end_s
+    return durations_s
+
+
+def record(
+    kind: str,
+    option: str,
+    samples: Sequence[float],
+    about: Description,
+    watch: Stopwatch,
+    *,
+    batch_size: int = 1,
+    warmup: WarmUp = WarmUp(0, True),
+    details: dict | None = None,
+) -> Measurement:
+    """Return a record of samples taken since ``watch`` was started.
+
+    When the requested provider ran nothing at all, the record's option says so: a figure that the CPU made must never
+    stand in a table under the name of an accelerator.
+    """
+    made = Measurement(
+        kind=kind,
+        option=option,
+        samples=tuple(float(sample) for sample in samples),
+        batch_size=batch_size,
+        model=about.model,
+        backend=about.backend,
+        provider_requested=about.provider_requested,
+        providers_used=about.providers_used,
+        precision=about.precision,
+        threads=about.threads,
+        warmup_count=warmup.count,
+        warmup_settled=warmup.settled,
+        started_at=watch.started_at,
+        monotonic_start_s=watch.start_s,
+        monotonic_end_s=watch.clock(),
+        machine=fingerprint(),
+        libraries=about.libraries,
+        code_version=code_version(),
+        settings=about.settings,
+        details=details or {},
+    )
+    if not made.fell_back:
+        return made
+    ran_on = max(made.providers_used, key=made.providers_used.get)
+    warnings.warn(
+        f"{made.option}: {made.provider_requested} ran no node; all of them ran on {ran_on}. "
+        "The record is named accordingly.",
+        stacklevel=3,
+    )
+    return replace(made, option=f"{made.option} (fell back to {ran_on.removesuffix('ExecutionProvider')})")
+
+
+def _saying(on_progress: OnProgress, text: str, fraction: float = 0.0) -> Callable[[], None]:
+    return lambda: on_progress(fraction, text)
+
+
+def _share(samples: Sequence[float], half_width: float, min_samples: int, time_spent: float) -> float:
+    """Return how far a measurement is: it ends with enough samples, and precise or out of time."""
+    if not samples:
+        return 0.0
+    found = stats.median_interval(samples)
+    return min(1.0, len(samples) / min_samples, max(half_width / max(found.relative_half_width, 1e-9), time_spent))

@@ -1,0 +1,179 @@
+"""Looking things up among a ledger's entries: what lessons, pictures and checkpoints are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from labs import stats
+from labs.records.comparison import Comparison
+from labs.records.observation import Observation
+from labs.records.record import Measurement, Prediction
+from labs.records.written import Answer
+
+if TYPE_CHECKING:
+    from labs.records.options import OptionSummary
+
+Entry = Measurement | Prediction | Answer | Observation
+
+#: Entry classes by the value of their ``type``.
+ENTRY_TYPES: dict[str, type[Entry]] = {one.type: one for one in (Measurement, Prediction, Answer, Observation)}
+
+
+class Lookup:
+    """Questions that can be asked of entries; whoever inherits gives them oldest first."""
+
+    def __iter__(self) -> Iterator[Entry]:
+        raise NotImplementedError
+
+    def measurements(self, **wanted: object) -> list[Measurement]:
+        """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
+        return [
+            one
+            for one in self
+            if isinstance(one, Measurement) and all(getattr(one, name) == value for name, value in wanted.items())
+        ]
+
+    def latest(self, **wanted: object) -> Measurement | None:
+        """Return the newest measurement whose fields equal ``wanted``, or None."""
+        found = self.measurements(**wanted)
+        return found[-1] if found else None
+
+    def first(self, **wanted: object) -> Measurement | None:
+        """Return the oldest measurement whose fields equal ``wanted``, or None."""
+        return next(iter(self.measurements(**wanted)), None)
+
+    def comparison(self, *options: str, kind: str = "latency", batch_size: int | None = None) -> Comparison | None:
+        """Return the newest side-by-side run in which all these options took part, or None.
+
+        Args:
+            options: Names; any run of this kind when none is given.
+            kind: 'latency' or 'throughput'.
+            batch_size: Images in one call; any when None.
+        """
+        runs: dict[str, list[Measurement]] = {}
+        for one in self.measurements(kind=kind):
+            if "comparison_id" in one.details and batch_size in (None, one.batch_size):
+                # Taken out first, so that the run of the newest record comes last.
+                run = one.details["comparison_id"]
+                runs[run] = [*runs.pop(run, []), one]
+        for records in reversed(runs.values()):
+            if set(options) <= {one.option for one in records}:
+                return Comparison(tuple(records))
+        return None
+
+    def paired_accuracy(self, one: str, other: str) -> stats.Paired | None:
+        """Return how two options differ on the same images, or None where they were not shown the same ones.
+
+        Args:
+            one: Option whose newest accuracy record counts.
+            other: Its partner.
+        """
+        records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
+        if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
+            return None
+        return stats.paired_proportions(*(record.samples for record in records))
+
+    def summaries(self, *, across_machines: bool = False) -> list[OptionSummary]:
+        """Return one summary an option, in order of first appearance; see ``labs.records.options.summarize``."""
+        from labs.records.options import summarize
+
+        return summarize(self, across_machines=across_machines)
+
+    def predictions(self, question: str | None = None) -> list[Prediction]:
+        """Return the predictions, oldest first: those for one question, or all."""
+        return [one for one in self if isinstance(one, Prediction) and question in (None, one.question)]
+
+    def prediction_in_time(self, question: str, about: Mapping) -> Prediction | None:
+        """Return the last prediction that precedes the first entry it concerns, or None.
+
+        Both witnesses must agree: its place in the append-only ledger, and its time stamp.
+
+        Args:
+            question: The prediction's question.
+            about: Fields of the measurements that it concerns, or ``{"subject": …}`` for observations.
+        """
+        entries = list(self)
+        first = next((one for one in entries if is_about(one, about)), None)
+        before = entries if first is None else entries[: entries.index(first)]
+        made = [
+            one
+            for one in Records(before).predictions(question)
+            if first is None or datetime.fromisoformat(one.made_at) <= began(first)
+        ]
+        return made[-1] if made else None
+
+    def answer(self, question: str) -> object | None:
+        """Return the newest answer to a question, or None."""
+        found = self.answers().get(question)
+        return None if found is None else found.value
+
+    def answers(self) -> dict[str, Answer]:
+        """Return the newest answer to each question."""
+        return {one.question: one for one in self if isinstance(one, Answer)}
+
+    def observations(self, subject: str) -> list[Observation]:
+        """Return the observations of a subject, oldest first."""
+        return [one for one in self if isinstance(one, Observation) and one.subject == subject]
+
+    def seen(self, subject: str) -> dict | None:
+        """Return what was seen of a subject the last time, or None."""
+        found = self.observations(subject)
+        return found[-1].seen if found else None
+
+    def lacks(self) -> dict[str, int]:
+        """Return what records of earlier versions of the course do not say, with the number of such records."""
+        found: dict[str, int] = {}
+        for one in self.measurements():
+            for what in one.lacks:
+                found[what] = found.get(what, 0) + 1
+        return found
+
+    def to_json(self) -> list[dict]:
+        """Return all entries as plain JSON."""
+        return [one.to_json() for one in self]
+
+
+class Records(Lookup, Sequence):
+    """Entries in memory, oldest first; they do not change."""
+
+    def __init__(self, entries: Iterable[Entry] = ()) -> None:
+        """Hold the entries in the order given."""
+        self._entries = tuple(entries)
+
+    @classmethod
+    def from_json(cls, entries: Iterable[Mapping]) -> Records:
+        """Return the entries that ``to_json`` wrote.
+
+        Raises:
+            KeyError: A field is missing; check against the schema first for a readable message.
+        """
+        return cls(ENTRY_TYPES[values["type"]].from_json(dict(values)) for values in entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __getitem__(self, place):
+        return Records(self._entries[place]) if isinstance(place, slice) else self._entries[place]
+
+    def __add__(self, other: Iterable[Entry]) -> Records:
+        return Records((*self._entries, *other))
+
+    def __repr__(self) -> str:
+        return f"{len(self)} entries"
+
+
+def is_about(entry: Entry, about: Mapping) -> bool:
+    """Return whether a prediction concerns an entry, by fields of a measurement or an observation's subject."""
+    if "subject" in about:
+        return isinstance(entry, Observation) and entry.subject == about["subject"]
+    return isinstance(entry, Measurement) and all(getattr(entry, name) == value for name, value in about.items())
+
+
+def began(entry: Measurement | Observation) -> datetime:
+    """Return when a measurement began or an observation was made."""
+    return datetime.fromisoformat(entry.made_at if isinstance(entry, Observation) else entry.started_at)

@@ -1,0 +1,134 @@
+"""Opening a model again from plain data: in another process, on a device, in a server, or from its record.
+
+Lessons open models by hand, in the runtime's own words. What cannot hold a native object (a fresh process, a job that
+travels to a device, a service's settings, a race between records) holds a runtime's name and these settings instead:
+the very ones that ``labs.bench.describe`` reads from a native object.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from labs.records import Measurement
+
+#: The runtimes, by the name that a record gives as its backend.
+RUNTIMES = ("torch", "torch-compiled", "onnxruntime", "openvino")
+
+
+class RuntimeUnavailableError(RuntimeError):
+    """This environment or machine cannot run it; the message says why and what to do."""
+
+
+def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping | None = None) -> object:
+    """Return a native object that predicts: a session, a compiled model, or a torch module.
+
+    Args:
+        path: The model's file: ``.onnx``, or ``.safetensors`` for torch.
+        runtime: One of ``RUNTIMES``.
+        settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU stands behind them),
+            ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``. For 'openvino': ``device`` and
+            its properties, such as ``INFERENCE_PRECISION_HINT``. For torch: ``device``, ``compiled``,
+            ``num_threads``. What is not said is left to the runtime.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        RuntimeUnavailableError: The runtime, the provider or the device is not there.
+        ValueError: There is no such runtime.
+    """
+    path, given = Path(path), dict(settings or {})
+    if runtime not in RUNTIMES:
+        raise ValueError(f"no runtime {runtime!r}; there are {', '.join(RUNTIMES)}")
+    if not path.is_file():
+        raise FileNotFoundError(f"no model at {path}: run the lesson that makes it first")
+    if runtime == "onnxruntime":
+        return _open_session(path, given)
+    if runtime == "openvino":
+        return _compile(path, given)
+    return _load_module(path, given, compiled=given.get("compiled", runtime == "torch-compiled"))
+
+
+def reopen(record: Measurement, folder: str | Path) -> object:
+    """Return the native object that a record was measured with, from a folder that holds its file.
+
+    Args:
+        record: Any measurement of the option.
+        folder: Where the file lies; it must be the very file, by its hash.
+
+    Raises:
+        FileNotFoundError: The folder has no file of this name and content.
+        RuntimeUnavailableError: This environment cannot run it.
+        ValueError: The record does not say how it was opened, as those of earlier versions do not.
+    """
+    from labs.bench.targets import describe, model_file
+
+    if not record.settings:
+        raise ValueError(f"the record of {record.option} does not say how it was opened: measure it again")
+    path = Path(folder) / record.model.name
+    if not path.is_file() or model_file(path).sha256 != record.model.sha256:
+        raise FileNotFoundError(
+            f"{path} is not there or is not the file that {record.option} was measured with: run its lesson again"
+        )
+    made = open_model(path, record.backend, record.settings)
+    describe(made, model_path=path)
+    return made
+
+
+def _open_session(path: Path, given: dict):
+    import onnxruntime as ort
+
+    wanted = [tuple(one) if isinstance(one, list) else one for one in given.get("providers", ["CPUExecutionProvider"])]
+    names = [one if isinstance(one, str) else one[0] for one in wanted]
+    missing = [name for name in names if name not in ort.get_available_providers()]
+    if missing:
+        raise RuntimeUnavailableError(
+            f"this environment's ONNX Runtime has no {missing[0]}; it has {', '.join(ort.get_available_providers())}. "
+            "Each provider comes with its own wheel, which has an environment of its own: "
+            "'python -m labs providers list' shows them."
+        )
+    if names[0] != "CPUExecutionProvider":
+        if hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        wanted += [] if "CPUExecutionProvider" in names else ["CPUExecutionProvider"]
+    options = ort.SessionOptions()
+    # Its warnings about nodes that stay on the CPU would fill the screen; a description says it in one line.
+    options.log_severity_level = 3
+    if level := given.get("graph_optimization_level"):
+        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    for name in ("intra_op_num_threads", "inter_op_num_threads"):
+        if given.get(name):
+            setattr(options, name, given[name])
+    return ort.InferenceSession(str(path), options, providers=wanted)
+
+
+def _compile(path: Path, given: dict):
+    try:
+        import openvino
+    except ImportError as error:
+        raise RuntimeUnavailableError("OpenVINO is not installed: 'pip install openvino'") from error
+    properties = {name: value for name, value in given.items() if name != "device"}
+    return openvino.Core().compile_model(str(path), given.get("device", "CPU"), properties)
+
+
+def _load_module(path: Path, given: dict, *, compiled: bool):
+    import torch
+
+    from labs.models import load_mobilenet_v2
+
+    device = given.get("device", "cpu")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        raise RuntimeUnavailableError("torch sees no CUDA device: use device='cpu', or run on a GPU node")
+    if compiled and device == "cpu" and not (shutil.which("g++") or shutil.which("clang++")):
+        raise RuntimeUnavailableError(
+            "torch.compile needs a C++ compiler on the CPU: install one ('apt install g++' on Debian and Ubuntu, "
+            "'xcode-select --install' on macOS), or stay with the eager model"
+        )
+    if given.get("num_threads"):
+        torch.set_num_threads(given["num_threads"])
+    if device.startswith("cuda"):
+        # Left alone, cuDNN rounds the inputs of convolutions to TF32 on Ampere and later; records say fp32.
+        # Source: PyTorch documentation, 'TensorFloat-32 (TF32) on Ampere (and later) devices'.
+        torch.backends.cudnn.allow_tf32 = False
+    module = load_mobilenet_v2(path).to(device)
+    return torch.compile(module) if compiled else module
