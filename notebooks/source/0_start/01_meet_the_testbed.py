@@ -222,5 +222,3 @@ scoreboard("start")
 #   -m provisioning rehearsal env)"`.
 # - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. With `rehearsal.use()`
 #   in the first cell, the check-up looks at the real thing there.
-#
-# Then get a machine: [08 Plan and reserve](../1_model/08_plan_and_reserve.ipynb).

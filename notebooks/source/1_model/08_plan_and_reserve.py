@@ -220,4 +220,4 @@ check("m.reserve.wait_guess")
 #   -m provisioning plan model` (in rehearsal, switch it over first, as at the end of lesson 01).
 # - Plans change. `mine.delete()` gives the block back to the others; then reserve another one.
 #
-# When your block begins, go on to [09 Provision](09_provision.ipynb). In rehearsal you need not wait for it.
+# The next lesson begins when your block does. In rehearsal you need not wait for it.

@@ -262,5 +262,5 @@ lease_countdown(again)
 # - Interrupt the kernel in mid-run (the square in the toolbar), then run the cell again. How many servers are there?
 # - `ssh` to your node with the command from the links, and look around.
 #
-# On the machine, or here in rehearsal, go on to [10 Meet the model](10_meet_the_model.ipynb). And when you are done,
-# on the same day: [19 Release](19_release.ipynb).
+# Take the next lesson on the machine, or here in rehearsal. And when you are done, on the same day:
+# [19 Release](19_release.ipynb).

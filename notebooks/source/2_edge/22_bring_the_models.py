@@ -200,5 +200,3 @@ check("e.bring.latency_guess")
 # - Could the device fetch the files itself? From where, and how would it know that it got the right ones?
 # - `python -m labs edge emulate` (in a terminal, on Debian) runs the device's own Python and packages as an ARM
 #   Cortex-A76 on this computer, compares the labels, and shows why its times are thrown away.
-#
-# Next: [23 Measure on the device](23_measure_on_the_device.ipynb).

@@ -300,5 +300,3 @@ check("e.device.form_guess")
 # - On the device: in which kind of layer does it spend its time? ONNX Runtime's profile (`describe` uses it) has a
 #   duration for each node. Compare with the estimate's shares.
 # - `estimate(work, precision="int8", threads=1)` against `threads=4`: what would you buy with a fifth core?
-#
-# Next: [24 Threads, memory and the start](24_threads_memory_and_start.ipynb).

@@ -219,5 +219,3 @@ check("e.threads.gain_guess")
 #   Which number of threads suffers most?
 # - Measure float32 with one to four threads. Is its parallel share larger or smaller than INT8's, and why?
 # - Two processes with two threads each, or one with four: which classifies more photos in a minute?
-#
-# Next: [25 Keep it busy](25_keep_it_busy.ipynb).

@@ -178,5 +178,3 @@ check("e.busy.slowdown_guess")
 # - A tray every six seconds is no load without a pause. How hot does it get with pauses? Write down first what you
 #   expect.
 # - Which of the machines in your ledger would you trust with a p99, and for which minute?
-#
-# Next: [26 Serve on the device](26_serve_on_the_device.ipynb).

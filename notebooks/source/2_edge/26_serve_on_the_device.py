@@ -185,5 +185,3 @@ check("e.serve.overhead_guess")
 # - How large may the photo be until decoding takes longer than the model? Take one from a phone.
 # - Two tills share one box: ask the service from two clients at once. What happens to the p95, and to `queue`?
 # - The token travels in clear text here. What would have to change before real customers' photos do?
-#
-# Next: [27 Make it smaller](27_make_it_smaller.ipynb).

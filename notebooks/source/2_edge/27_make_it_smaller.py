@@ -182,5 +182,3 @@ check("e.smaller.loss_guess")
 # - Are the ranges that were calibrated at 224 pixels still right at 128? Calibrate anew on small pictures and measure.
 # - Prune first and shrink the picture then: do the losses add up?
 # - Where does the time go at 128 pixels? The work is a third, and the latency is not quite.
-#
-# Next: [28 Choose, and defend it](28_choose_and_defend_on_device.ipynb).

@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   lesson:
-#     title: Choose, and defend it
+#     title: "Choose, and defend it: the device"
 #     summary: the file against the budget, two frontiers, a recommendation
 #     part: 2
 #     number: "28"

@@ -288,5 +288,3 @@ for service in (page, *services.values()):
 # - Read `/metrics` of a service twice, ten seconds apart, and compute its answers a second from the difference.
 # - The photos have 512 × 512 pixels. Send some of 4000 × 3000. What is the model's share now, and what does
 #   `fast_decode` bring?
-#
-# Next: [33 Read the queue](33_read_the_queue.ipynb).

@@ -226,5 +226,3 @@ triton.stop()
 # - `triton.statistics("food_classifier")` has the same numbers since the model was loaded, and by batch size.
 # - Send something that is no photo. Which status comes back, and does the server count it as a failure?
 # - Read the record's `load.usage`: how busy were the processors with one sender, and who kept them busy?
-#
-# Next: [34 Let the server batch](34_let_the_server_batch.ipynb).

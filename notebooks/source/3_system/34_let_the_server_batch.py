@@ -223,5 +223,3 @@ triton.stop()
 # - Leave `preferred_batch_sizes` out. Which batches appear now?
 # - `max_queue_size` refuses photos instead of letting them wait. What do senders get, and what becomes of p99?
 # - `triton.changes` kept every change of this lesson, with the statistics before and after it. Whom would that help?
-#
-# Next: [35 Scale the copies](35_scale_the_copies.ipynb).

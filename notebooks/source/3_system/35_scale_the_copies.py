@@ -209,5 +209,3 @@ triton.stop()
 # - Put dynamic batching on top of two copies. Do the batches grow or shrink, and why?
 # - How many copies until Triton itself becomes slow to answer `triton.ready()`?
 # - On two GPUs: give both groups to GPU 0. What does that tell about the second one?
-#
-# Next: [36 Let ONNX Runtime serve](36_let_onnx_runtime_serve.ipynb).

@@ -256,5 +256,3 @@ triton.stop()
 # - Which step is the bottleneck of the ensemble? Ask `triton.statistics(name)` of each, and give that step two copies.
 # - Send the numbers in shared memory: `Analysis("food_classifier_onnx", 8, shapes=(("input", (3, 224, 224)),),
 #   shared_memory=True)` with `analyze`. What did the wire cost?
-#
-# Next: [37 Serve several models](37_serve_several_models.ipynb).

@@ -231,5 +231,3 @@ triton.stop()
 # - `intra_op_threads=2` for the classifier, beside the palette: a gain or a loss?
 # - How much memory does the palette hold? `triton.memory_bytes()` before and after `triton.unload("food_palette")`.
 # - Send to a model that is not loaded. Which status comes back, and how long does it take?
-#
-# Next: [38 Build an ensemble](38_build_an_ensemble.ipynb).

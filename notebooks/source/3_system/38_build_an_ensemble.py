@@ -234,5 +234,3 @@ check("s.ensemble.guess")
 #   you have computed it from the first `steps_table`?
 # - `food_classifier` does all three steps in one Python model. What does it save, and what can you no longer scale?
 # - What if one client *has* a ready tensor? Both names are served at the same time: send it to the network itself.
-#
-# Next: [39 Start cold and warm](39_start_cold_and_warm.ipynb).

@@ -197,5 +197,3 @@ check("s.cold.guess")
 # - On a GPU, start with `device="cuda"`. Which part grows? (What is a CUDA context?)
 # - Let requests come in pairs instead of one by one. What happens to the share of cold ones, and why?
 # - A common compromise keeps one warm copy and starts more on demand. What does it save, and what does it cost?
-#
-# Next: [40 Find the best configuration](40_find_the_best_configuration.ipynb).

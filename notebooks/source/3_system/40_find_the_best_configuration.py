@@ -1,7 +1,7 @@
 # ---
 # jupyter:
 #   lesson:
-#     title: Find the best configuration
+#     title: Find the best configuration under an objective
 #     summary: a promise to users, a search that keeps it, and the winner's proof with fresh arrivals
 #     part: 3
 #     number: "40"
@@ -227,5 +227,3 @@ check("s.best.guess")
 # - `labs.load.search.grid(copies=(1, 2, 4), threads=(1, 2))` makes all combinations. Which of them need not be
 #   measured, and why?
 # - The verifying run kept some room: 80 percent. What does lesson 41's theory say about 90?
-#
-# Next: [41 Hold theory against the sweep](41_hold_theory_against_the_sweep.ipynb).

@@ -329,5 +329,3 @@ check("s.theory.ninety_guess")
 #   that suffered?
 # - Run the sweep with another `seed`. How far apart are two runs at nine tenths, and what does that say about four
 #   seconds?
-#
-# Next: [42 Give teams a platform](42_give_teams_a_platform.ipynb).

@@ -262,5 +262,3 @@ check("s.platform.guess")
 # - Ask `plan` for ten times the rate. What does it say? Is it right?
 # - Serve `deployments/third_team/triton` with Triton, as in lesson 37, and run the same load.
 # - Kubernetes with KServe makes the same promises. Which of its words stand for deployment, door, template, restart?
-#
-# Next: [49 Release](49_release.ipynb).

@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Publish the course on Trovi
+#     summary: pack the student's files, look at them as Trovi will, publish
+#     part: 9
+#     number: "90"
+#     minutes: 20
+#     kind: guide
+#     where: [hub]
+#     needs: []
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Publish the course on Trovi
 #

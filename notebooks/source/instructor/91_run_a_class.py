@@ -1,3 +1,17 @@
+# ---
+# jupyter:
+#   lesson:
+#     title: Leases for a class
+#     summary: a roster and slots become leases, are watched and swept up
+#     part: 9
+#     number: "91"
+#     minutes: 20
+#     kind: guide
+#     where: [hub]
+#     needs: []
+#     ports: []
+# ---
+
 # %% [markdown]
 # # Leases for a class
 #
