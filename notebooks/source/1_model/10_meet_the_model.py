@@ -255,5 +255,3 @@ check("m.meet.accuracy_guess")
 #   set, and what would that number be good for?
 # - The published model of the real Food-11 photos is right for 90.6 of 100. Why is it no use to compare that with
 #   yours?
-#
-# Next: [11 Measure the torch model](11_measure_the_torch_model.ipynb).

@@ -288,5 +288,3 @@ check("m.measure.compile_guess")
 # - The published EPYC server has 64 cores, and yet it answers later in eager mode than the other machine. Where could
 #   its time go?
 # - Write down your answer to the manager in two sentences, with one number, its uncertainty, and the machine.
-#
-# Next: [12 Export to ONNX](12_export_to_onnx.ipynb).

@@ -245,5 +245,3 @@ backend.close()
 #   need? (Look at `net.state_dict().keys()`.)
 # - ONNX files can be opened by people who have never seen this course. What would you want to write beside it, so that
 #   they feed it correctly?
-#
-# Next: [13 Optimize the graph](13_optimize_the_graph.ipynb).

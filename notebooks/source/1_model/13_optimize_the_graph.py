@@ -294,5 +294,3 @@ view.stop()
 # - Measure `food11-unfolded.onnx` with optimizations off against `food11.onnx`. What do 52 BatchNorms cost, when nobody
 #   folds them?
 # - Optimizing takes time when a session is made. How much? (`bench.cold_start` measures it.) Where would that matter?
-#
-# Next: [14 Quantize](14_quantize.ipynb).

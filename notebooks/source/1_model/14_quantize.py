@@ -244,5 +244,3 @@ for backend in backends.values():
 # - Quantize your five numbers to 4 bits. By how much do the steps grow, and by how many dB does the noise?
 # - In the explorer, find the layer whose activations use a symmetric ruler worst. How many of its 256 marks are used?
 # - Published tables praise dynamic quantization. Look for one. Which kind of network was it measured on?
-#
-# Next: [14b Choose a form](14b_choose_a_form.ipynb).

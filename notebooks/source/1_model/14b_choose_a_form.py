@@ -255,5 +255,3 @@ for backend in backends.values():
 # - Calibrate with eight pictures of one single class. What happens, and on which classes?
 # - Calibrate with `method="entropy"` and compare accuracies. Which layers' ranges become narrower?
 # - Change the letters: which of `FORMS` has not been measured, and what do you expect of it here?
-#
-# Next: [14c Shrink within a budget](14c_shrink_within_a_budget.ipynb).

@@ -265,5 +265,3 @@ check("m.prune.accuracy_guess")
 #
 # - Prune with ten times the tolerance. Where does the accuracy go, and would the validation pictures have warned you?
 # - Give the narrow model to the tuner, with a budget of 0. Does it find a layer that is worth its bytes?
-#
-# Next: [15 Choose an execution provider](15_choose_an_execution_provider.ipynb).

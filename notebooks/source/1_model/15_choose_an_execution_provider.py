@@ -293,5 +293,3 @@ for backend in backends.values():
 #   it all the same. Load it and print its report. Which library did it miss?
 # - With one: compare `cuda` with `tensorrt`, and then with `precision="fp16"`. How long does TensorRT take to load?
 # - Write a function that loads a model and *refuses* when the provider fell back. (Then see `require_provider`.)
-#
-# Next: [16 Choose, and defend it](16_choose_and_defend.ipynb).
