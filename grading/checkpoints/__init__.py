@@ -1,34 +1,56 @@
-"""Checkpoints: what each lesson asks for, judged from the ledger alone.
+"""Checkpoints: what each lesson asks for, judged from the student's records alone.
 
-Lessons use the verbs ``predict``, ``answer``, ``check``, ``reconcile``, ``scoreboard`` and ``hand_in``. Authors of
-checkpoints use ``checkpoint``, ``prediction``, ``passed``, ``failed`` and ``unanswered``, and look evidence up with
-``grading.checkpoints.evidence``."""
+Lessons use the verbs ``predict``, ``predicted``, ``answer``, ``check``, ``reconcile``, ``scoreboard`` and ``hand_in``.
+Authors of questions use ``prediction``, ``function_question``, ``artefact_question`` and ``checkpoint``, and return
+``passed``, ``failed``, ``failed_as`` or ``missing``."""
 
-from grading.checkpoints.handing_in import hand_in
-from grading.checkpoints.notebook import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints.artefacts import Example, artefact_question
+from grading.checkpoints.functions import Mistake, close, function_question
+from grading.checkpoints.notebook import (
+    NotPredictedYetError,
+    answer,
+    check,
+    hand_in,
+    predict,
+    predicted,
+    reconcile,
+    scoreboard,
+)
 from grading.checkpoints.predictions import prediction
 from grading.checkpoints.registry import (
     Checkpoint,
     Registry,
     UnknownCheckpointError,
     all_checkpoints,
+    as_records,
     checkpoint,
 )
-from grading.checkpoints.verdict import Verdict, failed, passed, unanswered
+from grading.checkpoints.verdict import State, Verdict, failed, failed_as, missing, passed, unanswered
 
 __all__ = [
     "Checkpoint",
+    "Example",
+    "Mistake",
+    "NotPredictedYetError",
     "Registry",
+    "State",
     "UnknownCheckpointError",
     "Verdict",
     "all_checkpoints",
     "answer",
+    "artefact_question",
+    "as_records",
     "check",
     "checkpoint",
+    "close",
     "failed",
+    "failed_as",
+    "function_question",
     "hand_in",
+    "missing",
     "passed",
     "predict",
+    "predicted",
     "prediction",
     "reconcile",
     "scoreboard",

@@ -1,22 +1,38 @@
 """What a notebook shows: plain HTML cards that follow JupyterLab's theme, each with its text equivalent.
 
-Colour never stands alone: every card begins with a word. All text is escaped, since answers are shown back.
+Neither colour nor sign stands alone: every card begins with a word. All text is escaped, since answers are shown back.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+
+from grading.checkpoints.verdict import State
 
 #: JupyterLab's own variables, so that a card is readable in light and dark themes; the second value is for elsewhere.
 _TEXT = "var(--jp-ui-font-color1, #1a1a1a)"
 _PAPER = "var(--jp-layout-color1, #ffffff)"
 _LINE = "var(--jp-border-color2, #d0d0d0)"
+_CODE = "var(--jp-layout-color2, #eeeeee)"
 _TONES = {
-    "pass": "var(--jp-success-color1, #2e7d32)",
-    "fail": "var(--jp-error-color1, #c62828)",
-    "note": "var(--jp-brand-color1, #1565c0)",
+    State.PASSED: "var(--jp-success-color1, #2e7d32)",
+    State.FAILED: "var(--jp-error-color1, #c62828)",
+    State.MISSING_EVIDENCE: "var(--jp-warn-color1, #b26a00)",
+    State.UNANSWERED: "var(--jp-ui-font-color3, #8a8a8a)",
+    None: "var(--jp-brand-color1, #1565c0)",
+}
+
+#: How a state is written, and its sign. Words of one length keep a column of them straight.
+WORDS = {State.PASSED: "PASS", State.FAILED: "FAIL", State.MISSING_EVIDENCE: "WAIT", State.UNANSWERED: "OPEN"}
+_SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.MISSING_EVIDENCE: "⧗", State.UNANSWERED: "○", None: "✎"}
+_SAID = {
+    State.PASSED: "right",
+    State.FAILED: "not right yet",
+    State.MISSING_EVIDENCE: "something has to run first",
+    State.UNANSWERED: "not answered yet",
 }
 
 
@@ -26,25 +42,31 @@ class Card:
 
     #: Stored as the cell's text/plain: the same on every machine.
     text: str
-    #: 'pass', 'fail' or 'note'.
-    tone: str
     #: First line, in bold.
     headline: str
-    #: Sentences below it.
+    #: How the question stands; None for a card that judges nothing.
+    state: State | None = None
+    #: Sentences below it; backticks mark code.
     sentences: tuple[str, ...] = ()
-    #: Pairs of name and value, shown as a small table.
+    #: Pairs of name and value, shown side by side.
     rows: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return self.text
 
     def _repr_html_(self) -> str:
-        body = "".join(f'<p style="margin:4px 0 0">{escape(sentence)}</p>' for sentence in self.sentences if sentence)
+        body = "".join(f'<p style="margin:4px 0 0">{marked(sentence)}</p>' for sentence in self.sentences if sentence)
+        tone = _TONES[self.state]
+        # An open question has a dashed frame: it is neither right nor wrong.
+        frame = "dashed" if self.state in (State.UNANSWERED, State.MISSING_EVIDENCE) else "solid"
+        said = f' <span style="opacity:.75">{_SAID[self.state]}</span>' if self.state else ""
+        label = f"{self.headline}: {_SAID[self.state]}" if self.state else self.headline
         return (
-            f'<div role="group" aria-label="{escape(self.headline, quote=True)}" style="border:1px solid {_LINE};'
-            f"border-left:5px solid {_TONES[self.tone]};border-radius:6px;background:{_PAPER};color:{_TEXT};"
+            f'<div role="group" aria-label="{escape(label, quote=True)}" style="border:1px {frame} {_LINE};'
+            f"border-left:5px {frame} {tone};border-radius:6px;background:{_PAPER};color:{_TEXT};"
             f'padding:8px 14px;margin:4px 0;max-width:46em;line-height:1.45">'
-            f"<strong>{escape(self.headline)}</strong>{body}{_pairs(self.rows)}</div>"
+            f'<span aria-hidden="true" style="color:{tone};font-weight:bold">{_SIGNS[self.state]}</span> '
+            f"<strong>{escape(self.headline)}</strong>{said}{body}{_pairs(self.rows)}</div>"
         )
 
 
@@ -68,12 +90,18 @@ class Table:
         cell = 'style="padding:3px 10px;text-align:left"'
         head = "".join(f'<th scope="col" {cell}>{escape(name)}</th>' for name in self.columns)
         rows = "".join(
-            "<tr>" + "".join(f"<td {cell}>{escape(value)}</td>" for value in row) + "</tr>" for row in self.rows
+            "<tr>" + "".join(f"<td {cell}>{marked(value)}</td>" for value in row) + "</tr>" for row in self.rows
         )
         return (
             f'<table style="color:{_TEXT};margin:4px 0"><caption style="text-align:left;font-weight:bold">'
             f"{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
         )
+
+
+def marked(text: str) -> str:
+    """Return a sentence as HTML, with what stands in backticks as code."""
+    code = rf'<code style="background:{_CODE};padding:0 3px;border-radius:3px">\1</code>'
+    return re.sub(r"`([^`\n]+)`", code, escape(text))
 
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:

@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import dis
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from grading.checkpoints.cards import Card, Table
-from grading.checkpoints.plain import NotAnsweredError, plain, shown
+from grading.calls import call
+from grading.checkpoints.artefacts import SUBJECT, facts_about, paths_in
+from grading.checkpoints.cards import WORDS, Card, Table
+from grading.checkpoints.plain import NotAnsweredError, fault_of_form, fitted, plain, shown
+from grading.checkpoints.prediction_box import PredictionBox
 from grading.checkpoints.predictions import reconciled
 from grading.checkpoints.registry import Checkpoint, all_checkpoints
-from labs.records import Answer, LedgerError, Prediction
+from grading.checkpoints.verdict import State, Verdict, failed, missing
+from labs.records import Answer, LedgerError, Prediction, Records
 from labs.workspace import ledger
+
+#: Characters of a function's source that are kept.
+_MOST_SOURCE = 20_000
+
+_NOTHING = object()
+
+
+class NotPredictedYetError(RuntimeError):
+    """The measuring cell was run before its prediction was made."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return one sentence: where a prediction is missing, a traceback explains nothing."""
+        return [str(self)]
 
 
 def answer(question: str, value: object) -> Card:
@@ -18,45 +37,167 @@ def answer(question: str, value: object) -> Card:
     Args:
         question: The checkpoint's id.
         value: A number, a text, or a list or dictionary of these; numpy's numbers are fine. While it still holds the
-            stub's dots, nothing is written.
+            stub's dots, or has another form than is asked for, nothing is written.
     """
-    return _write(Answer, question, value)
+    checkpoint = all_checkpoints()[question]
+    form = getattr(checkpoint.asks, "form", None)
+    try:
+        kept = plain(value)
+    except NotAnsweredError:
+        return _not_yet(checkpoint)
+    except (TypeError, ValueError) as error:
+        return _refused(question, str(error))
+    if form is not None:
+        kept = fitted(kept, form)
+        if fault := fault_of_form(kept, form):
+            return _refused(question, fault)
+    try:
+        ledger().append(Answer(question, kept, _now()))
+    except LedgerError as error:
+        return _refused(question, f"This cannot be written down: {error}")
+    return Card(f"{question}: answer noted", f"{question}: answer noted", rows=(("Yours", shown(kept)),))
 
 
-def predict(question: str, value: float | str) -> Card:
+def predict(question: str, value: object) -> object:
     """Write a prediction into the ledger, before the measurement that it is about.
 
     It may be changed until then: the last prediction before the first measurement counts.
 
     Args:
         question: The checkpoint's id.
-        value: A number, or one of the words offered. While it still holds the stub's dots, nothing is written.
+        value: A number in the question's unit, or one of the words offered. The stub's dots show a box to fill in.
     """
-    return _write(Prediction, question, value)
+    checkpoint = all_checkpoints()[question]
+    try:
+        kept = plain(value)
+    except NotAnsweredError:
+        return PredictionBox(checkpoint, lambda: ledger().read(), lambda given: _predicted(checkpoint, given))
+    except (TypeError, ValueError) as error:
+        return _refused(question, str(error))
+    fault = _predicted(checkpoint, kept)
+    if fault:
+        return _refused(question, fault)
+    return Card(
+        f"{question}: prediction noted",
+        f"{question}: prediction noted",
+        rows=(("Yours", checkpoint.asks.show(fitted(kept, checkpoint.asks.choices))),),
+    )
 
 
-def check(question: str) -> Card:
-    """Return the verdict on a checkpoint from what the ledger holds.
+def _predicted(checkpoint: Checkpoint, value: object) -> str:
+    """Write a prediction down; return why it was not, in a sentence."""
+    asked = checkpoint.asks
+    value = fitted(value, asked.choices) if asked.choices else value
+    if fault := asked.fault(value):
+        return fault
+    records = ledger().read()
+    if asked.is_measured(records) and records.predictions(checkpoint.id):
+        return "It is measured already: the prediction stays as it was."
+    ledger().append(Prediction(checkpoint.id, value, _now()))
+    return ""
 
-    The card's text is the same on every machine; numbers appear in its HTML form only.
+
+def predicted(question: str) -> float | str:
+    """Return what was predicted; stands first in a cell that measures, so that nobody runs past the question.
 
     Args:
         question: The checkpoint's id.
 
     Raises:
+        NotPredictedYetError: Nothing is predicted; shown as one sentence.
+    """
+    checkpoint = all_checkpoints()[question]
+    records = ledger().read()
+    made = records.prediction_in_time(question, checkpoint.asks.about) or next(
+        iter(records.predictions(question)), None
+    )
+    if made is None:
+        raise NotPredictedYetError(
+            f"Predict first: {checkpoint.title}. Fill in the box of {question} above and press its button, "
+            "then run this cell again."
+        )
+    return made.value
+
+
+def check(question: str, made: object = _NOTHING) -> Card:
+    """Return the verdict on a checkpoint.
+
+    The card's text is the same on every machine; numbers appear in its HTML form only.
+
+    Args:
+        question: The checkpoint's id.
+        made: The function that was written, or the path of the file that was made, where the question asks for one.
+
+    Raises:
         UnknownCheckpointError: There is no such checkpoint; a slip in its spelling.
     """
     checkpoint = all_checkpoints()[question]
-    verdict = checkpoint.verdict(ledger().to_json())
+    rows: tuple[tuple[str, str], ...] = ()
+    if checkpoint.kind == "function" and made is not _NOTHING:
+        verdict, rows = _check_function(checkpoint, made)
+    elif checkpoint.kind == "artefact" and made is not _NOTHING:
+        verdict = _check_artefact(checkpoint, made)
+    else:
+        verdict = checkpoint.verdict(ledger().read())
+    return _card(checkpoint, verdict, rows)
+
+
+def _check_function(checkpoint: Checkpoint, function: object) -> tuple[Verdict, tuple[tuple[str, str], ...]]:
+    asked = checkpoint.asks
+    if function is ... or function is None or (callable(function) and _is_stub(function)):
+        return asked.open(checkpoint.id, Records()), ()
+    if not callable(function):
+        return failed(
+            f"Hand over the function itself, without parentheses: `check({checkpoint.id!r}, {asked.name})`."
+        ), ()
+    outputs = call(function, asked.public.cases)
+    own = asked.of_own(ledger().read())
+    on_own = own.verdict(call(function, own.cases))
+    said = next((one["said"] for one in outputs if "said" in one), "")
+    kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
+    _write_changed(checkpoint.id, {"source": _source(function), "outputs": kept, "own": on_own.ok})
+    verdict = checkpoint.verdict(ledger().read())
+    if verdict.state is State.FAILED and not on_own.ok and asked.public.verdict(outputs).ok:
+        verdict = failed(f"On your own records: {on_own.message}", yours=on_own.yours)
+    return verdict, (("Its message", said),) if not verdict.ok and "raises" in verdict.message else ()
+
+
+def _check_artefact(checkpoint: Checkpoint, made: object) -> Verdict:
+    asked = checkpoint.asks
+    if made is ... or made is None:
+        return asked.open(checkpoint.id, Records())
+    absent = [path for path in paths_in(made) if not path.exists()]
+    if absent:
+        return missing(f"There is no file `{absent[0].name}`: run the cell that makes it, then this check again.")
+    try:
+        facts = facts_about(made, asked.inspect)
+    except Exception as error:  # whatever the library says about a broken file is what the student needs to read
+        return failed("This cannot be read as what was asked for.", yours=f"{type(error).__name__}: {str(error)[:300]}")
+    ledger().observe(SUBJECT + checkpoint.id, facts)
+    return checkpoint.verdict(ledger().read())
+
+
+def _card(checkpoint: Checkpoint, verdict: Verdict, rows: tuple[tuple[str, str], ...] = ()) -> Card:
     earned = checkpoint.points if verdict.ok else 0
-    headline = f"{'PASS' if verdict.ok else 'FAIL'} {question} ({earned}/{checkpoint.points})"
+    headline = f"{WORDS[verdict.state]} {checkpoint.id} ({earned}/{checkpoint.points})"
+    hint = checkpoint.hint(_tries(checkpoint)) if verdict.state is State.FAILED else ""
     return Card(
         text=headline if verdict.ok else f"{headline}: {verdict.message}",
-        tone="pass" if verdict.ok else "fail",
         headline=headline,
-        sentences=(verdict.message, "" if verdict.ok or not checkpoint.hint else f"Hint: {checkpoint.hint}"),
-        rows=(("Expected", verdict.expected), ("Yours", verdict.yours)),
+        state=verdict.state,
+        sentences=(verdict.message, f"Hint: {hint}" if hint else ""),
+        rows=(("Expected", verdict.expected), ("Yours", verdict.yours), *rows),
     )
+
+
+def _tries(checkpoint: Checkpoint) -> int:
+    """Return how many different answers a question has had."""
+    records = ledger().read()
+    if checkpoint.kind == "artefact":
+        made = [one.seen for one in records.observations(SUBJECT + checkpoint.id)]
+    else:
+        made = [one.value for one in records if isinstance(one, Answer) and one.question == checkpoint.id]
+    return sum(place == 0 or one != made[place - 1] for place, one in enumerate(made))
 
 
 def reconcile(question: str) -> Card:
@@ -66,12 +207,11 @@ def reconcile(question: str) -> Card:
         question: The id of a checkpoint that asks for a prediction.
     """
     checkpoint = all_checkpoints()[question]
-    predicted, measured, difference = reconciled(checkpoint, ledger().to_json())
+    guess, measured, difference = reconciled(checkpoint, ledger().read())
     return Card(
         text=f"{question}: prediction and measurement",
-        tone="note",
         headline=checkpoint.title,
-        rows=(("You predicted", predicted), ("Measured", measured), ("So it was", difference)),
+        rows=(("You predicted", guess), ("Measured", measured), ("So it was", difference)),
     )
 
 
@@ -81,32 +221,80 @@ def scoreboard(part: str = "") -> Table:
     Args:
         part: 'start', 'model', …; everything when empty.
     """
-    entries = ledger().to_json()
+    records = ledger().read()
     wanted = [one for one in all_checkpoints() if not one.hidden and part in ("", one.part)]
-    results = [(one, one.points if one.verdict(entries).ok else 0) for one in wanted]
-    earned, most = sum(points for _, points in results), sum(one.points for one in wanted)
+    results = [(one, one.verdict(records)) for one in wanted]
+    earned, most = sum(one.points for one, verdict in results if verdict.ok), sum(one.points for one in wanted)
     rows = tuple(
-        (f"{one.lesson:02d}", one.title, "done" if points else "open", f"{points} of {one.points}")
-        for one, points in results
+        (f"{one.lesson:02d}", one.title, _STANDS[verdict.state], f"{one.points * verdict.ok} of {one.points}")
+        for one, verdict in results
     )
     text = f"{earned} of {most} points"
     return Table(text, f"Scoreboard: {text}", ("Lesson", "Checkpoint", "State", "Points"), rows)
 
 
-def _write(kind: type[Answer] | type[Prediction], question: str, value: object) -> Card:
-    checkpoint: Checkpoint = all_checkpoints()[question]
+_STANDS = {
+    State.PASSED: "✓ right",
+    State.FAILED: "✗ not right yet",
+    State.MISSING_EVIDENCE: "⧗ something has to run first",
+    State.UNANSWERED: "○ open",
+}
+
+
+def hand_in(part: int) -> object:
+    """Return a button that writes a part's zip and shows what the grader will find in it.
+
+    Args:
+        part: 1, 2 or 3.
+    """
+    command = f"python -m grading submit --part {part}"
     try:
-        kept = plain(value)
-    except NotAnsweredError:
-        return Card(
-            text=f"{question}: not answered yet",
-            tone="note",
-            headline=f"{question}: not answered yet",
-            sentences=(f"{checkpoint.title}. Replace the dots above, then run the cell again.",),
-        )
+        # On first use: lessons import this package at their top, and only one of them hands anything in.
+        from grading.submission.button import HandIn
+    except ImportError:
+        return Card(f"Hand in part {part}: run `{command}`", f"Hand in part {part}", sentences=(f"Run `{command}`.",))
+    return HandIn(part)
+
+
+def _is_stub(function: Callable) -> bool:
+    """Return whether a function's body is still the stub's dots: it does nothing but return None."""
     try:
-        ledger().append(kind(question=question, value=kept, made_at=datetime.now(UTC).isoformat()))
-    except LedgerError as error:
-        raise ValueError(f"{question}: {value!r} cannot be written down: {error}") from error
-    noun = "prediction" if kind is Prediction else "answer"
-    return Card(f"{question}: {noun} noted", "note", f"{question}: {noun} noted", rows=(("Yours", shown(kept)),))
+        made = list(dis.get_instructions(function))
+    except TypeError:  # written in C
+        return False
+    return {one.opname for one in made} <= _DOES_NOTHING and all(
+        one.argval is None for one in made if one.opname in ("LOAD_CONST", "RETURN_CONST")
+    )
+
+
+_DOES_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
+
+
+def _source(function: Callable) -> str:
+    import inspect
+
+    try:
+        return inspect.getsource(function)[:_MOST_SOURCE]
+    except (OSError, TypeError):
+        return ""
+
+
+def _write_changed(question: str, value: Mapping) -> None:
+    """Write an answer down unless it is the newest one already: checking again is no other try."""
+    if ledger().answer(question) != value:
+        ledger().append(Answer(question, dict(value), _now()))
+
+
+def _not_yet(checkpoint: Checkpoint) -> Card:
+    text = f"{checkpoint.id}: not answered yet"
+    says = f"{checkpoint.title.rstrip('.')}. Replace the dots above, then run the cell again."
+    return Card(text, text, State.UNANSWERED, (says,))
+
+
+def _refused(question: str, why: str) -> Card:
+    text = f"{question}: not written down"
+    return Card(f"{text}: {why}", text, State.FAILED, (why,))
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat()

@@ -1,10 +1,10 @@
-"""Answers as plain JSON: what students hand over may be numpy, pandas, tuples or still the stub's dots."""
+"""Answers as plain JSON, and their form: what is handed over may be numpy, pandas, tuples or still the stub's dots."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 #: Digits shown on a card; the ledger keeps all of them.
 _SIGNIFICANT = 4
@@ -53,6 +53,79 @@ def _plain(value: object) -> object:
     if callable(value):
         raise TypeError(f"{value!r} is a function, not its result: call it with parentheses")
     raise TypeError(f"a {type(value).__name__} cannot be kept as an answer; hand over a number, a text or a list")
+
+
+def fitted(value: object, form: object) -> object:
+    """Return a plain answer with its words spelled as they were offered: capitals and spaces are forgiven.
+
+    Args:
+        value: Plain JSON.
+        form: What the answer looks like, as for ``fault_of_form``.
+    """
+    if isinstance(form, tuple) and isinstance(value, str):
+        return next((word for word in form if _same(word, value)), value)
+    if isinstance(form, list) and isinstance(value, list):
+        return [fitted(part, form[0]) for part in value]
+    if isinstance(form, dict) and isinstance(value, dict):
+        return {name: fitted(part, form[name]) if name in form else part for name, part in value.items()}
+    return value
+
+
+def fault_of_form(value: object, form: object, where: str = "") -> str:
+    """Return one sentence on an answer that has not the form that was asked for; an empty text when it has.
+
+    Args:
+        value: Plain JSON.
+        form: ``float`` (any number), ``int``, ``bool`` or ``str``; words to choose from as a tuple; ``[form]`` for a
+            list; ``{"name": form}`` for a dictionary.
+        where: Name of the part that this is.
+    """
+    part = f"`{where}`" if where else "The answer"
+    if isinstance(form, dict):
+        if not isinstance(value, dict):
+            return f"{part} is {_kind(value)}; a dictionary with {_words(form)} is asked for."
+        if lacks := [name for name in form if name not in value]:
+            return f"{part} lacks {_words(lacks)}: keep the names that stand in the cell."
+        return next((fault for name in form if (fault := fault_of_form(value[name], form[name], name))), "")
+    if isinstance(form, list):
+        if not isinstance(value, list):
+            return f"{part} is {_kind(value)}; a list is asked for."
+        return next((fault for one in value if (fault := fault_of_form(one, form[0], where))), "")
+    if isinstance(form, tuple):
+        fits = isinstance(value, str) and any(_same(word, value) for word in form)
+        return "" if fits else f"{part} is one of {_words(form)}."
+    wanted = {float: "a number", int: "a whole number", bool: "True or False", str: "a text"}[form]
+    return "" if _is_a(value, form) else f"{part} is {_kind(value)}; {wanted} is asked for."
+
+
+def _is_a(value: object, form: type) -> bool:
+    if form is bool or isinstance(value, bool):
+        return form is bool and isinstance(value, bool)
+    if form is float:
+        return isinstance(value, int | float)
+    if form is int:
+        return isinstance(value, int | float) and value == int(value)
+    return isinstance(value, form)
+
+
+def _same(word: str, given: str) -> bool:
+    return " ".join(word.casefold().split()) == " ".join(given.casefold().split())
+
+
+def _words(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _kind(value: object) -> str:
+    kinds = {
+        bool: "True or False",
+        str: "a text",
+        int: "a number",
+        float: "a number",
+        list: "a list",
+        dict: "a dictionary",
+    }
+    return kinds.get(type(value), "nothing")
 
 
 def shown(value: object) -> str:

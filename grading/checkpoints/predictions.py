@@ -2,30 +2,76 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from grading.checkpoints.evidence import began, first_measurement, moment, prediction_in_time, predictions_of
-from grading.checkpoints.registry import REGISTRY, Checkpoint, Prediction, place_of
-from grading.checkpoints.verdict import Verdict, failed, passed
+from grading.checkpoints.registry import REGISTRY, Checkpoint, is_plain_json
+from grading.checkpoints.verdict import State, Verdict, failed, passed
+from labs.records import Prediction as Made
+from labs.records import Records
+from labs.records.collection import began, is_about
 
-Measured = Callable[[list[dict]], float | str | None]
+Measured = Callable[[Records], float | str | None]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a checkpoint on a prediction knows about its question."""
+
+    #: Fields of the measurements that it concerns, such as ``{"kind": "latency", "option": "torch-compiled"}``.
+    about: Mapping
+    #: The value that the records give, or None while they are not there.
+    measured: Measured
+    #: How a value of this question is shown.
+    show: Callable[[float | str], str]
+    #: Unit of the number; empty for a pure number, and for words.
+    unit: str = ""
+    #: Words to choose from; a number is expected when empty.
+    choices: tuple[str, ...] = ()
+    #: Numbers outside are taken for slips of the unit.
+    between: tuple[float, float] = (0.0, float("inf"))
+    #: How the page of questions calls it.
+    kind: str = "prediction"
+
+    def open(self, id: str, records: Records) -> Verdict | None:
+        """Return the verdict while nothing is predicted."""
+        if records.predictions(id):
+            return None
+        return Verdict(State.UNANSWERED, "No prediction yet: fill in the box above and press its button.")
+
+    def fault(self, value: object) -> str:
+        """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
+        if self.choices:
+            return "" if value in self.choices else f"Choose one of these: {', '.join(self.choices)}."
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return "A number is asked for here, without its unit."
+        if not self.between[0] <= value <= self.between[1]:
+            return "This number cannot be meant: look at the unit that the question asks for."
+        return ""
+
+    def is_measured(self, records: Records) -> bool:
+        """Return whether what it is about is there already."""
+        return any(is_about(one, self.about) for one in records)
 
 
 def prediction(
     id: str,
     *,
-    about: dict,
+    about: Mapping,
     title: str,
     points: int = 1,
     hint: str = "",
+    unit: str = "",
     choices: Sequence[str] = (),
     between: tuple[float, float] = (0.0, float("inf")),
-    show: Callable[[float | str], str] = str,
+    show: Callable[[float | str], str] | None = None,
+    gate: Sequence[str] = (),
     registry=REGISTRY,
 ) -> Callable[[Measured], Measured]:
     """Register a question whose answer is predicted before it is measured.
 
-    The decorated function returns the measured value from ledger entries, or None while it is not there; it is what
+    The decorated function returns the measured value from the records, or None while it is not there; it is what
     ``reconcile`` shows beside the prediction.
 
     Args:
@@ -35,78 +81,79 @@ def prediction(
         title: The question in a few words.
         points: For predicting in time; a wrong prediction earns them too.
         hint: Shown when the check fails.
+        unit: Of the number that is typed, and of what the decorated function returns.
         choices: Allowed texts; a number is expected when empty.
         between: Numbers outside this range are taken for slips of the unit.
-        show: Turns a value into text for the screen.
+        show: Turns a value into text for the screen; the number with its unit when None.
+        gate: Capabilities without which a machine cannot earn it.
         registry: Where it is registered.
     """
 
-    def judge(entries: list[dict]) -> Verdict:
-        if not predictions_of(entries, id):
-            return failed("No prediction yet: replace the dots with what you expect, then run the cell.")
-        made = prediction_in_time(entries, id, about)
-        if made is None:
-            return failed(
-                "This prediction came after the measurement it is about, so it predicts nothing. No harm done: "
-                "read on, and predict first next time."
-            )
-        return _judge_value(made["value"], choices, between, show)
-
     def register(measured: Measured) -> Measured:
-        part, lesson = place_of(measured.__module__)
-        asked = Prediction(about, measured, show)
-        registry.add(
-            Checkpoint(id, title, points, judge, part=part, lesson=lesson, hint=hint, prediction=asked),
+        plain = is_plain_json(measured)
+        reads = (lambda records: measured(records.to_json())) if plain else measured
+        asked = Prediction(about, reads, show or _shows(unit), unit, tuple(choices), between)
+
+        def judge(records: Records) -> Verdict:
+            made = records.prediction_in_time(id, about)
+            if made is None:
+                return failed(
+                    "This prediction came after the measurement it is about, so it predicts nothing. No harm done: "
+                    "read on, and predict first next time."
+                )
+            fault = asked.fault(made.value)
+            return failed(fault, yours=str(made.value)) if fault else passed(_IN_TIME, yours=asked.show(made.value))
+
+        registry.register(
+            measured,
+            id,
+            judge,
+            title=title,
+            points=points,
+            asks=asked,
+            hints=(hint,) if hint else (),
+            gate=tuple(gate),
         )
         return measured
 
     return register
 
 
-def _judge_value(value: object, choices: Sequence[str], between: tuple[float, float], show: Callable) -> Verdict:
-    if choices:
-        if value in choices:
-            return passed("Predicted before measuring.", yours=show(value))
-        return failed("Choose one of the words offered in the question.", ", ".join(choices), str(value))
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return failed("A number is asked for here, without its unit.", "a number", repr(value))
-    if not between[0] <= value <= between[1]:
-        return failed(
-            "This number cannot be meant: look at the unit that the question asks for.",
-            f"{between[0]:g} to {between[1]:g}",
-            f"{value:g}",
-        )
-    return passed("Predicted before measuring.", yours=show(value))
+_IN_TIME = "Predicted before measuring."
 
 
-def reconciled(checkpoint: Checkpoint, entries: list[dict]) -> tuple[str, str, str]:
+def _shows(unit: str) -> Callable[[float | str], str]:
+    return lambda value: value if isinstance(value, str) else f"{value:.4g} {unit}".strip()
+
+
+def reconciled(checkpoint: Checkpoint, records: Records) -> tuple[str, str, str]:
     """Return prediction, measured value and their difference as text for the screen.
 
     Raises:
         ValueError: The checkpoint does not ask for a prediction.
     """
-    if checkpoint.prediction is None:
+    asked = checkpoint.asks
+    if not isinstance(asked, Prediction):
         raise ValueError(f"{checkpoint.id} asks for no prediction: use check({checkpoint.id!r})")
-    asked = checkpoint.prediction
-    made = prediction_in_time(entries, checkpoint.id, asked.about) or next(
-        iter(predictions_of(entries, checkpoint.id)), None
+    made = records.prediction_in_time(checkpoint.id, asked.about) or next(
+        iter(records.predictions(checkpoint.id)), None
     )
-    found = asked.measured(entries)
-    predicted = "nothing predicted" if made is None else asked.show(made["value"])
+    found = asked.measured(records)
+    predicted = "nothing predicted" if made is None else asked.show(made.value)
     measured = "not measured yet" if found is None else asked.show(found)
     if made is None or found is None:
         return predicted, measured, ""
-    return predicted, measured, _difference(made, found, first_measurement(entries, asked.about))
+    first = next((one for one in records if is_about(one, asked.about)), None)
+    late = first is not None and datetime.fromisoformat(made.made_at) > began(first)
+    return predicted, measured, _difference(made, found) + (" (predicted after the measurement)" if late else "")
 
 
-def _difference(made: dict, found: float | str, first: dict | None) -> str:
-    late = first is not None and moment(made["made_at"]) > began(first)
-    remark = " (predicted after the measurement)" if late else ""
-    if isinstance(found, str) or isinstance(made["value"], str):
-        return ("as predicted" if made["value"] == found else "a surprise") + remark
-    if not made["value"] or not found:
-        return f"{found - made['value']:+g}{remark}"
-    return _factor_in_words(found / made["value"]) + remark
+def _difference(made: Made, found: float | str) -> str:
+    if isinstance(found, str) or isinstance(made.value, str):
+        return "as predicted" if made.value == found else "a surprise"
+    if not made.value or not found:
+        return f"{found - made.value:+g}"
+    return _factor_in_words(found / made.value)
 
 
 def _factor_in_words(factor: float) -> str:

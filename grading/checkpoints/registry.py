@@ -1,4 +1,4 @@
-"""All checkpoints of the course, each defined once: an id, its points, and a pure function of ledger entries."""
+"""All checkpoints of the course, each defined once: an id, its points, and a pure function of the ledger's records."""
 
 from __future__ import annotations
 
@@ -7,19 +7,29 @@ import functools
 import importlib
 import pkgutil
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from grading.checkpoints.verdict import Verdict, failed
+from grading.checkpoints.plain import fault_of_form
+from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
+from labs.records import Records
+from labs.records.collection import ENTRY_TYPES, is_about
 
-#: Ledger entries as plain JSON (``labs.records.Ledger.to_json``) in, verdict out. No torch, no clock, no files.
-Judge = Callable[[list[dict]], Verdict]
+#: Records in, verdict out. No torch, no clock, no files.
+Judge = Callable[[Records], Verdict]
 
 #: The parts of the course that have checkpoints: the packages beside this file, in the course's order.
 PARTS = ("start", "model", "edge", "system")
 
 #: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
 ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+
+#: What a judge may stumble over in evidence that somebody wrote by hand.
+STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+
+#: A module of checkpoints that sets this name to True judges entries as plain JSON (``grading.checkpoints.evidence``).
+_PLAIN = "PLAIN_JSON"
 
 
 class UnknownCheckpointError(KeyError):
@@ -30,15 +40,19 @@ class UnknownCheckpointError(KeyError):
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a checkpoint on a prediction knows about its question."""
+class Words:
+    """A question that ``answer`` answers, or that asks for evidence alone."""
 
-    #: Fields of the measurements that it concerns, such as ``{"kind": "latency", "option": "torch-compiled"}``.
-    about: dict
-    #: The value that the ledger's measurements give, or None while they are not there.
-    measured: Callable[[list[dict]], float | str | None]
-    #: How a value of this question is shown.
-    show: Callable[[float | str], str]
+    #: What an answer looks like (``grading.checkpoints.plain.fault_of_form``); anything when None.
+    form: object = None
+    #: Nothing is answered: the judge looks at records only.
+    evidence_only: bool = False
+    #: How the page of questions calls it.
+    kind: str = "answer"
+
+    def open(self, id: str, records: Records) -> Verdict | None:
+        """Return the verdict while there is nothing to judge."""
+        return None if self.evidence_only or records.answer(id) is not None else unanswered()
 
 
 @dataclass(frozen=True)
@@ -53,33 +67,113 @@ class Checkpoint:
     points: int
     #: Judges the evidence.
     judge: Judge
+    #: What only its kind of question knows: ``Words``, ``Prediction``, ``Function`` or ``Artefact``.
+    asks: object = field(default_factory=Words)
     #: Part of the course: 'start', 'model', …
     part: str = ""
     #: Number of the lesson, which is also the number in the notebook's name.
     lesson: int = 0
-    #: Shown when the check fails: where to look, never the answer.
-    hint: str = ""
-    #: Known to the autograder only.
-    hidden: bool = False
+    #: Where to look, never the answer: the first is shown at the first failing try, the last from the second one on.
+    hints: tuple[str, ...] = ()
+    #: Records without which it cannot be passed: fields of a measurement, or the subject of an observation.
+    needs: tuple[Mapping, ...] = ()
     #: What a machine must be able to do for it to be earned there, by the names of the capability gate; its lesson says
     #: so. Empty where any machine will do.
-    needs: tuple[str, ...] = ()
-    #: Set when the question asks for a prediction.
-    prediction: Prediction | None = None
+    gate: tuple[str, ...] = ()
+    #: A sentence for each known mistake, by its name.
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+    #: Known to the autograder only.
+    hidden: bool = False
+    #: Whether the judge still reads plain JSON.
+    plain_json: bool = False
 
-    def verdict(self, entries: list[dict]) -> Verdict:
-        """Return the verdict on these ledger entries.
+    @property
+    def kind(self) -> str:
+        """'prediction', 'function', 'artefact' or 'answer'."""
+        return self.asks.kind
+
+    def verdict(self, entries: Records | list[dict]) -> Verdict:
+        """Return the verdict on a ledger's entries, typed or as plain JSON.
 
         Evidence is written by others and may be anything, so a judge that stumbles over it fails the checkpoint
         instead of the grader.
         """
         try:
-            return self.judge(entries)
-        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-            return failed(
-                "This answer does not have the form that was asked for; read the question's comment again.",
-                yours=f"{type(error).__name__}: {error}",
+            found = self._judged(entries)
+        except STUMBLES as error:
+            found = failed(stumbled_over(error))
+        if found.mistake and not found.message:
+            found = replace(
+                found, message=self.mistakes.get(found.mistake, f"This is a known mistake: {found.mistake}.")
             )
+        # What was expected is shown after a pass only, wherever a verdict is shown.
+        return found if found.ok else replace(found, expected="")
+
+    def _judged(self, entries: Records | list[dict]) -> Verdict:
+        if self.plain_json and self.kind == "answer":
+            return self.judge(entries.to_json() if isinstance(entries, Records) else entries)
+        records = as_records(entries)
+        waiting = self.asks.open(self.id, records)
+        if waiting is not None:
+            return waiting
+        # A function is judged on cases of its own first: it can be wrong before anything was measured.
+        if self.kind != "function" and (lacks := self.lacks(records)):
+            return missing(lacks)
+        form = getattr(self.asks, "form", None)
+        if form is not None and (fault := fault_of_form(records.answer(self.id), form)):
+            return failed(fault)
+        found = self.judge(records)
+        return missing(lacks) if found.ok and (lacks := self.lacks(records)) else found
+
+    def lacks(self, records: Records) -> str:
+        """Return a sentence about the first record that is needed and not there; an empty text when none is."""
+        for need in self.needs:
+            if not any(is_about(one, need) for one in records):
+                return _absent(need)
+        return ""
+
+    def hint(self, tries: int) -> str:
+        """Return the hint after so many failing tries."""
+        return self.hints[min(max(tries, 1), len(self.hints)) - 1] if self.hints else ""
+
+
+def is_plain_json(author: Callable) -> bool:
+    """Return whether a function's module still judges plain JSON."""
+    return bool(getattr(sys.modules.get(author.__module__), _PLAIN, False))
+
+
+def as_records(entries: Records | Iterable[Mapping]) -> Records:
+    """Return entries as typed records; one that has not the form of an entry is left out, and the others count."""
+    if isinstance(entries, Records):
+        return entries
+    found = []
+    for values in entries:
+        try:
+            found.append(ENTRY_TYPES[values["type"]].from_json(dict(values)))
+        except STUMBLES:
+            continue
+    return Records(found)
+
+
+def stumbled_over(error: Exception) -> str:
+    """Return one sentence on an answer that a judge could not read."""
+    if isinstance(error, KeyError) and error.args:
+        return (
+            f"The answer lacks the part `{error.args[0]}`: keep the names that stand in the cell, and replace the dots."
+        )
+    return (
+        "This answer does not have the form that was asked for: a part of it is a text where a number belongs, or a "
+        "list in place of one value."
+    )
+
+
+def _absent(need: Mapping) -> str:
+    if "subject" in need:
+        return f"`{need['subject']}` was not looked at yet: run the cell above that does it, then this check again."
+    kind = str(need.get("kind", "")).replace("_", " ")
+    about = f" of `{need['option']}`" if "option" in need else ""
+    size = f" with batches of {need['batch_size']}" if "batch_size" in need else ""
+    return f"There is no {kind} record{about}{size} yet: run the cell that measures it, then this check again."
 
 
 class Registry:
@@ -102,24 +196,66 @@ class Registry:
             raise ValueError(f"checkpoint {checkpoint.id!r} is worth {checkpoint.points} points; one is the least")
         self._checkpoints[checkpoint.id] = checkpoint
 
+    def register(self, author: Callable, id: str, judge: Judge, *, title: str = "", points: int = 1, **fields: object):
+        """Add a checkpoint whose place in the course is that of the module that its author wrote it in.
+
+        Args:
+            author: The decorated function.
+            id: Checkpoint id.
+            judge: Judges the evidence.
+            title: The question in a few words.
+            points: What it is worth.
+            fields: Of ``Checkpoint``.
+        """
+        part, lesson = place_of(author.__module__)
+        plain = is_plain_json(author)
+        self.add(Checkpoint(id, title or id, points, judge, part=part, lesson=lesson, plain_json=plain, **fields))
+
     def checkpoint(
         self,
         id: str,
         *,
         points: int = 1,
         title: str = "",
+        hints: Sequence[str] = (),
         hint: str = "",
+        form: object = None,
+        needs: Sequence[Mapping] = (),
+        gate: Sequence[str] = (),
+        mistakes: Mapping[str, str] | None = None,
+        evidence_only: bool = False,
         hidden: bool = False,
-        needs: tuple[str, ...] = (),
     ) -> Callable[[Judge], Judge]:
-        """Register the decorated pure function as a checkpoint; the function itself is returned unchanged."""
+        """Register the decorated pure function as the judge of a question that is answered in words.
+
+        Args:
+            id: Checkpoint id.
+            points: What it is worth.
+            title: The question in a few words.
+            hints: Two: the second, stronger one from the second failing try on.
+            hint: The only one.
+            form: What the answer looks like: ``float``, ``int``, ``bool``, ``str``, words to choose from as a tuple,
+                a list of one of these, or a dictionary of them.
+            needs: Records without which it cannot be passed.
+            gate: Capabilities without which a machine cannot earn it.
+            mistakes: Sentences of known mistakes; the judge returns ``failed_as`` with the name.
+            evidence_only: Nothing is answered; the judge looks at records.
+            hidden: Known to the autograder only.
+        """
 
         def register(judge: Judge) -> Judge:
-            part, lesson = place_of(judge.__module__)
-            self.add(
-                Checkpoint(
-                    id, title or id, points, judge, part=part, lesson=lesson, hint=hint, hidden=hidden, needs=needs
-                ),
+            self.register(
+                judge,
+                id,
+                judge,
+                title=title,
+                points=points,
+                asks=Words(form, evidence_only),
+                hints=tuple(hints) or ((hint,) if hint else ()),
+                needs=tuple(needs),
+                gate=tuple(gate),
+                mistakes=mistakes or {},
+                hidden=hidden,
             )
             return judge
 

@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, last_seen
 from grading.checkpoints.leases import judge_once
 
+PLAIN_JSON = True
+
 _OBJECTS = ("first", "second", "returned")
 
 

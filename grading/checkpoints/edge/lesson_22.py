@@ -7,6 +7,8 @@ from grading.checkpoints.edge.device import DEVICE_BYTES, on_arm
 from grading.checkpoints.evidence import answer_to, last_seen, latest, percentile
 from labs.records.format import megabytes, milliseconds
 
+PLAIN_JSON = True
+
 #: What the course sends in one request, in bytes.
 PART_BYTES = 4 * 2**20
 

@@ -16,6 +16,8 @@ from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest,
 from labs import stats
 from labs.records.format import milliseconds, percent
 
+PLAIN_JSON = True
+
 #: The options of the race.
 RACERS = (BASELINE, "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")
 

@@ -8,6 +8,8 @@ from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest,
 from labs import stats
 from labs.records.format import megabytes, milliseconds, percent, times
 
+PLAIN_JSON = True
+
 INT8 = "edge-int8-s8s8"
 
 

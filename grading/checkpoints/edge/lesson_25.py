@@ -9,6 +9,8 @@ from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
 from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 BUSY = "edge-int8-s8s8-busy"
 
 #: The bits of 0xe0008, and the question's power, rate and battery.

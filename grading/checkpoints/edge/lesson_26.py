@@ -8,6 +8,8 @@ from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
 from labs.records.format import milliseconds, times
 from labs.records.targets import target
 
+PLAIN_JSON = True
+
 APP, SERVICE, NETWORK = "edge-int8-app", "edge-int8-app-service", "edge-int8-app-network"
 
 

@@ -7,6 +7,8 @@ from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost,
 from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
 from labs.records.format import megabytes, milliseconds, times
 
+PLAIN_JSON = True
+
 INT8 = "edge-int8-s8s8"
 
 #: Static INT8 options of the lesson; the pruned one only where part 1 has made it.

@@ -7,6 +7,8 @@ from grading.checkpoints.edge.device import NOT_MEASURED, points_lost, size_of
 from grading.checkpoints.evidence import answer_to, latest
 from labs.records.format import megabytes
 
+PLAIN_JSON = True
+
 #: The examined files.
 FLOAT, CHOICE = "budget-float", "budget-choice"
 

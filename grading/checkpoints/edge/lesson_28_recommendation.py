@@ -8,6 +8,8 @@ from grading.checkpoints.edge.lesson_28 import measured
 from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
 from labs.records.format import megabytes, milliseconds
 
+PLAIN_JSON = True
+
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my_mind": 8}
 

@@ -8,6 +8,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_number, last_seen, moment
 from grading.checkpoints.leases import judge_lease
 
+PLAIN_JSON = True
+
 _FORM = "%Y-%m-%d %H:%M"
 
 

@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, prediction
 from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_critical, judge_once, judge_rehearsed
 
+PLAIN_JSON = True
+
 
 @prediction(
     "m.provision.minutes_guess",

@@ -10,6 +10,8 @@ from labs.labels import CLASS_NAMES
 from labs.records.format import percent
 from labs.records.targets import target
 
+PLAIN_JSON = True
+
 #: Bits of the number formats that the course's hardware computes with.
 _FORMATS_BITS = (32, 16, 8, 4)
 

@@ -9,6 +9,8 @@ from labs import stats
 from labs.records.format import rate, times
 from labs.records.targets import target
 
+PLAIN_JSON = True
+
 
 @prediction(
     "m.measure.compile_guess",
@@ -89,7 +91,7 @@ def knee(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.measure.speedup",
     points=3,
-    needs=("C++ compiler",),
+    gate=("C++ compiler",),
     title="Read the side-by-side comparison: the ratio, its interval, and what may be said",
     hint='`ratio = comparison.ratio("torch-compiled", "torch-eager")`; its `interval` has `low` and `high`.',
 )

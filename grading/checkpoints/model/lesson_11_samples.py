@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_close, latest, measuremen
 from labs import stats
 from labs.records.format import milliseconds, percent
 
+PLAIN_JSON = True
+
 NO_LATENCY = "There is no latency record of torch-eager yet: run the cell that measures it."
 
 

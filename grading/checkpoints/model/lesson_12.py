@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_close, is_number, latest,
 from labs import stats
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 #: A mistake in an export moves logits by this much or more: the lesson says so and shows one of 0.05.
 _SMALLEST_MISTAKE = 0.05
 

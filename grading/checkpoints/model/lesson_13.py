@@ -10,6 +10,8 @@ from grading.checkpoints.evidence import answer_to, is_close, is_number, side_by
 from labs import stats
 from labs.records.format import megabytes, percent, times
 
+PLAIN_JSON = True
+
 _LEVELS = ("disabled", "basic", "extended", "all")
 
 #: What the first Clip of block 2 works on: channels, height, width; and bytes in a float32.

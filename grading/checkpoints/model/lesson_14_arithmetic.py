@@ -5,6 +5,8 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import answer_to, is_close
 
+PLAIN_JSON = True
+
 #: The ends of the exercise's values, -0.5 and 1.0, and the integers that an unsigned byte offers.
 _LOW, _HIGH, _STEPS = -0.5, 1.0, 255
 _SCALE = (_HIGH - _LOW) / _STEPS

@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, side_by_side
 from labs import stats
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 #: The float model that every form is held against.
 BASELINE = "onnx-all"
 

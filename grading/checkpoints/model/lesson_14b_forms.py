@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_number, latest, measureme
 from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs import stats
 
+PLAIN_JSON = True
+
 #: The forms that the prediction offers; all of them are measured in one run.
 _FORMS = ("int8-dynamic", "int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8")
 

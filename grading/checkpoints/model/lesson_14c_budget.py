@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import accuracy, answer_to, is_close, is_numbe
 from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs.records.format import megabytes
 
+PLAIN_JSON = True
+
 #: Budgets by the ending of the option's name: accuracy that may be lost, 0 to 1.
 BUDGETS = {"05": 0.05, "01": 0.01}
 

@@ -8,6 +8,8 @@ from grading.checkpoints.model.lesson_14_dynamic import BASELINE
 from labs import stats
 from labs.records.format import percent
 
+PLAIN_JSON = True
+
 _PRUNED = "int8-pruned"
 
 #: What may be said of the small model, by what the interval of the lost pictures' share allows.

@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_close, latest, side_by_si
 from labs import stats
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 #: Significant bits of a number, the leading one included. Source: IEEE 754 binary32; Intel's BFLOAT16 definition.
 _BITS = {"fp32": 24, "bf16": 8}
 
@@ -164,7 +166,7 @@ def fair(entries: list[dict]) -> Verdict:
 @checkpoint(
     "m.provider.bf16",
     points=2,
-    needs=(*_OPENVINO, "bf16 on the CPU"),
+    gate=(*_OPENVINO, "bf16 on the CPU"),
     title="Say what bf16 brings on the same provider, and which classes it changes",
     hint='`comparison.ratio("openvino-bf16", "openvino")`, and two lists of `predicted` side by side.',
 )

@@ -19,6 +19,8 @@ from labs import stats
 from labs.records.format import megabytes, milliseconds, rate, times
 from labs.records.targets import TARGETS, Target
 
+PLAIN_JSON = True
+
 #: What is missing when the table is empty.
 _NOTHING_MEASURED = "No option has accuracy, latency, throughput and size yet: run the measuring lessons first."
 

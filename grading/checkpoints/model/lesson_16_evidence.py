@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from grading.checkpoints.evidence import accuracy, frames_per_second, latest, measurements, percentile
 
+PLAIN_JSON = True
+
 #: The float model that every option is held against.
 BASELINE = "onnx-all"
 

@@ -8,6 +8,8 @@ from grading.checkpoints.model.lesson_16_evidence import BASELINE, blocks, numbe
 from labs import stats
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 8, "what_would_change_my_mind": 8}
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, prediction
 from grading.checkpoints.leases import LEFT_CHOICES, judge_release, left_after_deletion
 
+PLAIN_JSON = True
+
 
 @prediction(
     "m.release.left_guess",

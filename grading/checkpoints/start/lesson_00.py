@@ -5,6 +5,8 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.evidence import answer_to, is_number, latest
 
+PLAIN_JSON = True
+
 
 @prediction(
     "start.size_guess",

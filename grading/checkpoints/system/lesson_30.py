@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, last_seen
 from grading.checkpoints.leases import judge_lease
 
+PLAIN_JSON = True
+
 #: Lowest compute capability of each, and the P100's.
 #: Source: NVIDIA's support matrices of Triton 24.10 and 25.03 and of TensorRT 10; torch's cu126 builds carry sm_60.
 _NEEDS = {"triton 24.10": 6.0, "triton 25.03": 7.5, "tensorrt 10": 7.0, "torch cu126": 6.0}

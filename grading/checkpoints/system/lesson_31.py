@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, prediction
 from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_critical, judge_once
 
+PLAIN_JSON = True
+
 
 @prediction(
     "s.provision.saved_guess",

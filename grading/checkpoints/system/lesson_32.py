@@ -10,6 +10,8 @@ from grading.checkpoints.system.runs import answered_per_s
 from labs import stats
 from labs.records.format import milliseconds, percent, times
 
+PLAIN_JSON = True
+
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
 #: What the two services answer to a file name where base64 belongs. They are the course's own, and always do.

@@ -9,6 +9,8 @@ from grading.checkpoints.evidence import answer_to, is_close, is_number, latest
 from grading.checkpoints.system.runs import answered_per_s
 from labs.records.format import percent, times
 
+PLAIN_JSON = True
+
 NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
 #: The runs in the lesson's order, with their senders.

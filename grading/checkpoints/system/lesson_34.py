@@ -8,6 +8,8 @@ from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from grading.checkpoints.system.runs import answered
 from labs.records.format import milliseconds, times
 
+PLAIN_JSON = True
+
 #: Seconds that a photo may wait for company, in the question about rates.
 DELAY_S = 0.005
 

@@ -9,6 +9,8 @@ from grading.checkpoints.evidence import answer_to, is_close, latest
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from labs.records.format import megabytes, percent, times
 
+PLAIN_JSON = True
+
 #: Above this share of all processors, on average, there is nothing left to share out.
 FULL = 0.85
 

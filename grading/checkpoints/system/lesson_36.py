@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_close
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 #: Probabilities of the same network on the same photo differ by rounding, not by more than this.
 TOLERANCE = 2e-3
 

@@ -7,6 +7,8 @@ from grading.checkpoints.evidence import answer_to, is_close, is_number, latest,
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from labs.records.format import times
 
+PLAIN_JSON = True
+
 _PAGE = ("show an error", "retry until it works", "leave them out")
 
 

@@ -9,6 +9,8 @@ from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
 from grading.checkpoints.system.runs import answered_per_s
 from labs.records.format import percent, times
 
+PLAIN_JSON = True
+
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
 #: The phone's way up, in bits a second.

@@ -9,6 +9,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_close, is_number, latest
 from labs.records.format import duration, milliseconds, percent, times
 
+PLAIN_JSON = True
+
 _NOT_RUN = "There is no record of these starts yet: run the cells above, down to the question."
 
 #: The lesson's night: mean gap between two photos, idle time, and the share that is aimed at.

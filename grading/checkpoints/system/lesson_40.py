@@ -8,6 +8,8 @@ from grading.checkpoints.system.runs import answered, answered_per_s
 from labs import stats
 from labs.records.format import milliseconds, percent, rate
 
+PLAIN_JSON = True
+
 _SEARCH = "lesson-40"
 _NOT_RUN = "There is no run of the search in your ledger yet: run the cells above, down to the question."
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")

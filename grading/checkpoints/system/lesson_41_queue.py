@@ -9,6 +9,8 @@ from grading.checkpoints.evidence import answer_to, is_close, measurements
 from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
 from labs.records.format import milliseconds, rate, times
 
+PLAIN_JSON = True
+
 NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
 

@@ -8,6 +8,8 @@ from grading.checkpoints.system.lesson_41_queue import NOT_RUN, lone_run
 from grading.checkpoints.system.runs import answered_per_s, compute_s, line_through, newest_sweep
 from labs.records.format import milliseconds, times
 
+PLAIN_JSON = True
+
 _ASSUMPTION = "service time does not depend on the load"
 _ASSUMPTIONS = (_ASSUMPTION, "Poisson arrivals", "the queue has no end", "none")
 #: A service time that grew by less than this is the same one.

@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
 from labs.records.format import milliseconds, times
 
+PLAIN_JSON = True
+
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
 #: By hand: seconds a photo, photos a second, seconds wanted, and the most that a copy may be busy.

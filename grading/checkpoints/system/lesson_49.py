@@ -6,6 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, prediction
 from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_release
 
+PLAIN_JSON = True
+
 
 @prediction(
     "s.release.orphans_guess",

@@ -1,0 +1,87 @@
+"""A student's function called on cases, and what it did, as plain JSON.
+
+The notebook's check and the grader's sandbox both do it with this file, which knows no question and no answer.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import numbers
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+#: Marks a value that JSON has no form for: {"$": "array", …}. The functions' own dictionaries never use this key.
+MARK = "$"
+
+#: Characters of all results together, and levels of lists in lists; what is beyond is no result that was asked for.
+_MOST_CHARACTERS = 200_000
+_DEEPEST = 12
+
+
+def encode(value: object, depth: int = 0) -> object:
+    """Return a value as JSON knows it; arrays, infinities and what cannot be kept are marked.
+
+    Args:
+        value: Anything a function takes or returns. A tuple becomes a list.
+        depth: Lists around it.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, np.ndarray):
+        return {MARK: "array", "dtype": str(value.dtype), "values": encode(value.tolist(), depth)}
+    if hasattr(value, "tolist"):  # numpy's scalars, pandas' series, torch's tensors
+        return encode(value.tolist(), depth)
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return float(value) if math.isfinite(value) else {MARK: "float", "text": str(float(value))}
+    if depth >= _DEEPEST:
+        return {MARK: "other", "type": type(value).__name__}
+    if isinstance(value, Mapping):
+        return {str(name): encode(part, depth + 1) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [encode(part, depth + 1) for part in value]
+    if isinstance(value, set | frozenset):
+        return sorted((encode(part, depth + 1) for part in value), key=str)
+    return {MARK: "other", "type": type(value).__name__}
+
+
+def decode(value: object, *, arrays: bool = True) -> object:
+    """Return the value that ``encode`` wrote, with lists for tuples.
+
+    Args:
+        value: Plain JSON.
+        arrays: Whether arrays become arrays again, or lists.
+    """
+    if isinstance(value, list):
+        return [decode(part, arrays=arrays) for part in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get(MARK)
+    if kind == "array":
+        values = decode(value["values"], arrays=arrays)
+        return np.array(values, dtype=value["dtype"]) if arrays else values
+    if kind == "float":
+        return float(value["text"])
+    return {name: decode(part, arrays=arrays) for name, part in value.items()}
+
+
+def call(function: Callable, cases: Sequence[object]) -> list[dict]:
+    """Return what a function did on each case: ``{"value": …}``, or ``{"raised": type, "said": text}``.
+
+    Args:
+        function: Called with fresh arguments each time, so that it may change them.
+        cases: Lists of arguments as ``encode`` wrote them.
+    """
+    done: list[dict] = []
+    left = _MOST_CHARACTERS
+    for case in cases:
+        try:
+            kept = encode(function(*decode(case)))
+            left -= len(json.dumps(kept))
+            done.append({"value": kept if left > 0 else {MARK: "other", "type": "result that is too large"}})
+        except Exception as error:  # whatever a student's function raises is its result
+            done.append({"raised": type(error).__name__, "said": str(error)[:300]})
+    return done
