@@ -2,14 +2,13 @@
 records with raw samples."""
 
 from labs.bench.cold import cold_start
-from labs.bench.measuring import DEFAULT_DATASET, accuracy, measure_option, size
+from labs.bench.measuring import accuracy, measure_option, size
 from labs.bench.targets import Description, UnknownTargetError, caller, describe
 from labs.bench.timing import compare, latency, throughput, time_calls
 from labs.progress import Cancelled, OnProgress
 from labs.records import Comparison
 
 __all__ = [
-    "DEFAULT_DATASET",
     "Cancelled",
     "Comparison",
     "Description",

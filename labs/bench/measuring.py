@@ -8,14 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from labs import assets
 from labs.bench.targets import Description, caller, describe, model_file
 from labs.bench.timing import Clock, Stopwatch, latency, record, throughput
 from labs.progress import OnProgress, part, silent
 from labs.records import Ledger, Measurement
 from labs.records.format import percent
-
-#: The data set that lessons measure accuracy on unless they say otherwise.
-DEFAULT_DATASET = "food11-mini/evaluation"
 
 
 def measure_option(
@@ -25,7 +23,7 @@ def measure_option(
     *,
     option: str,
     ledger: Ledger | None = None,
-    dataset: str = DEFAULT_DATASET,
+    dataset: str | None = None,
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
     clock: Clock = time.perf_counter,
     on_progress: OnProgress = silent,
@@ -39,7 +37,7 @@ def measure_option(
         labels: Integers (N,), 0 to 10.
         option: Name under which the records are kept.
         ledger: Each record is appended as soon as it exists, so stopping later loses nothing.
-        dataset: Name of the data set and split.
+        dataset: Name of the data set and split; the course's evaluation split when None.
         batch_sizes: Batch sizes whose throughput is measured.
         clock: Monotonic clock in seconds.
         on_progress: Told how far it is; may raise ``Cancelled``.
@@ -73,7 +71,7 @@ def accuracy(
     labels: np.ndarray,
     *,
     option: str,
-    dataset: str = DEFAULT_DATASET,
+    dataset: str | None = None,
     batch_size: int = 8,
     on_progress: OnProgress = silent,
     **said: object,
@@ -87,7 +85,7 @@ def accuracy(
         images: float32 (N, 3, 224, 224).
         labels: Integers (N,), 0 to 10.
         option: Name under which the record is kept.
-        dataset: Name of the data set and split; kept with the record.
+        dataset: Name of the data set and split, kept with the record; the course's evaluation split when None.
         batch_size: Images in one call. Hardly any runtime is faster with more; torch in eager mode takes nearly twice
             as long for each image in batches of 32, whose tensors are claimed from the system anew by every layer.
         on_progress: Told how far it is; may raise ``Cancelled``.
@@ -111,20 +109,22 @@ def accuracy(
         correct = float(np.mean(np.array(predicted) == labels[:done]))
         on_progress(done / len(images), f"{option}: {done} of {len(images)} images, {percent(correct)} right")
     samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
-    details = {"dataset": dataset, "predicted": predicted, "labels": [int(label) for label in labels]}
+    details = {"dataset": dataset or f"{assets.default_dataset()}/evaluation", "predicted": predicted, "labels": [int(label) for label in labels]}
     return record("accuracy", option, samples, about, watch, batch_size=batch_size, details=details)
 
 
-def size(path: str | Path, *, option: str, backend: str = "file", precision: str = "") -> Measurement:
+def size(what: object, *, option: str, backend: str = "file", precision: str = "") -> Measurement:
     """Return a record of a file's size in bytes.
 
     Args:
-        path: The file that would be shipped.
+        what: Path of the file that would be shipped, or the target that was made from it.
         option: Name of the option.
-        backend: What the file is meant for.
+        backend: What a path's file is meant for.
         precision: Precision of its weights, if known.
     """
-    return _size_record(option, Description(backend, model_file(path), "", precision=precision))
+    if not isinstance(what, str | Path):
+        return _size_record(option, describe(what))
+    return _size_record(option, Description(backend, model_file(what), "", precision=precision))
 
 
 def _size_record(option: str, about: Description) -> Measurement:

@@ -18,12 +18,12 @@ import sys
 import tempfile
 import weakref
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from labs.machine.fingerprint import physical_core_count
+from labs.machine.fingerprint import fingerprint, physical_core_count
 from labs.records import ModelFile, Threads
 from labs.version import library_versions
 
@@ -130,6 +130,9 @@ def describe(
     if found is None:
         found = _DESCRIBERS.get(kind_of(target), _describe_callable)(target, known)
         _FOUND[target] = found
+    if kind_of(target) == "torch":
+        # A module has no threads of its own: `torch.set_num_threads` may have been called since.
+        found = replace(found, threads=Threads(sys.modules["torch"].get_num_threads(), 0))
     return found
 
 
@@ -241,10 +244,9 @@ def _describe_torch(module, known: dict) -> Description:
 
 
 def _describe_session(session, known: dict) -> Description:
-    options = session.get_session_options()
-    requested = known.get("provider") or session.get_providers()[0]
-    executed = _executed(session)
-    providers = [[name, dict(given)] for name, given in session.get_provider_options().items()]
+    options, providers = session.get_session_options(), _asked_providers(session, known)
+    requested = known.get("provider") or providers[0][0]
+    executed = _executed(session, providers)
     if "model_path" in known or getattr(session, "_model_path", None):
         model = model_file(known.get("model_path") or session._model_path)
     else:
@@ -255,7 +257,7 @@ def _describe_session(session, known: dict) -> Description:
         model=model,
         provider_requested=requested,
         providers_used=dict(collections.Counter(provider for provider, _ in executed)),
-        precision=known.get("precision") or _session_precision(session, [operator for _, operator in executed]),
+        precision=known.get("precision") or _session_precision(session, providers, executed),
         # Left alone, ONNX Runtime takes a thread for each physical core.
         threads=Threads(options.intra_op_num_threads or physical_core_count(), options.inter_op_num_threads or 1),
         libraries=library_versions(*_WHEELS),
@@ -267,7 +269,20 @@ def _describe_session(session, known: dict) -> Description:
     )
 
 
-def _executed(session) -> list[tuple[str, str]]:
+def _asked_providers(session, known: dict) -> list[list]:
+    """Return providers with their options in the order in which they were asked for.
+
+    Some providers keep their options to themselves (OpenVINO's does), and one that could not be loaded is not listed: what
+    was said of the session in ``settings`` comes first.
+    """
+    said = known.get("settings", {}).get("providers")
+    if said:
+        return [[one, {}] if isinstance(one, str) else [one[0], dict(one[1])] for one in said]
+    given = session.get_provider_options()
+    return [[name, dict(given.get(name, {}))] for name in session.get_providers()]
+
+
+def _executed(session, providers: list[list]) -> list[tuple[str, str]]:
     """Return provider and operator of every node that ran in one profiled call of a second session made alike.
 
     A provider that could not be loaded is replaced in silence by the CPU (microsoft/onnxruntime#23372), so neither the
@@ -283,8 +298,7 @@ def _executed(session) -> list[tuple[str, str]]:
     with tempfile.TemporaryDirectory() as folder:
         options.profile_file_prefix = str(Path(folder) / "profile")
         source = getattr(session, "_model_path", None) or session._model_bytes
-        providers = [(name, dict(found)) for name, found in session.get_provider_options().items()]
-        second = ort.InferenceSession(source, options, providers=providers)
+        second = ort.InferenceSession(source, options, providers=[(name, dict(given)) for name, given in providers])
         second.run(None, {one.name: _zeros(one) for one in second.get_inputs()})
         events = json.loads(Path(second.end_profiling()).read_text(encoding="utf-8"))
     return providers_of(events)
@@ -298,24 +312,40 @@ def _zeros(given) -> np.ndarray:
     return np.zeros(shape, kinds.get(given.type, np.float32))
 
 
-def _session_precision(session, operators: list[str]) -> str:
-    """Return the precision that most convolutions ran in, unless the provider's options say more.
+def _session_precision(session, providers: list[list], executed: list[tuple[str, str]]) -> str:
+    """Return the precision that most convolutions ran in, unless the options of a provider that ran say less.
 
     A QDQ file holds INT8 weights whatever happens to them: without graph optimization its convolutions run in fp32
     between Dequantize nodes. So the operators that ran decide. A provider that compiles the graph into nodes of its own
     shows none of them; then the file has to do.
     """
-    options = {name: value for given in session.get_provider_options().values() for name, value in given.items()}
-    for name in ("trt_int8_enable", "trt_fp16_enable", "migraphx_fp16_enable"):
-        if str(options.get(name, "0")).lower() in {"1", "true"}:
-            return "int8" if "int8" in name else "fp16"
+    operators = [operator for _, operator in executed]
     in_int8 = sum(operator in INT8_OPERATORS for operator in operators)
     in_float = sum(operator in FLOAT_OPERATORS for operator in operators)
     if in_int8 or in_float:
-        return "int8" if in_int8 > in_float else "fp32"
-    path = getattr(session, "_model_path", None)
-    content = Path(path).read_bytes() if path else session._model_bytes
-    return "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+        found = "int8" if in_int8 > in_float else "fp32"
+    else:
+        path = getattr(session, "_model_path", None)
+        content = Path(path).read_bytes() if path else session._model_bytes
+        found = "int8" if any(name.encode() in content for name in (*INT8_OPERATORS, "QuantizeLinear")) else "fp32"
+    ran = {provider for provider, _ in executed}
+    stated = [_stated_precision(name, given) for name, given in providers if name in ran]
+    return next(filter(None, stated), found) if found == "fp32" else found
+
+
+def _stated_precision(provider: str, given: Mapping) -> str:
+    """Return the precision below fp32 that a provider's options ask for; an empty text where they ask for none."""
+    for name in ("trt_int8_enable", "trt_fp16_enable", "migraphx_fp16_enable"):
+        if str(given.get(name, "0")).lower() in {"1", "true"}:
+            return "int8" if "int8" in name else "fp16"
+    if provider == "OpenVINOExecutionProvider":
+        # Its own option 'precision' knows no bf16 on the CPU, so the hint goes through load_config.
+        hints = json.loads(given.get("load_config") or "{}").get("CPU", {})
+        return {"bf16": "bf16", "f16": "fp16"}.get(hints.get("INFERENCE_PRECISION_HINT"), "")
+    if provider == "CUDAExecutionProvider" and str(given.get("use_tf32", "1")) == "1":
+        # TF32 is ONNX Runtime's default, and needs Ampere.
+        return "tf32" if any(float(gpu.compute_capability) >= 8 for gpu in fingerprint().gpus) else ""
+    return ""
 
 
 def _describe_compiled_model(compiled, known: dict) -> Description:

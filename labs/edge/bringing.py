@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
-from labs.bench.recording import model_file
+from labs.bench.targets import model_file
 from labs.records import Measurement
 
 

@@ -6,11 +6,10 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from labs.backends import BackendInfo
 from labs.edge.served import WARMUP, asking, timed_calls
 from labs.machine import Fingerprint, fingerprint
 from labs.progress import OnProgress, silent
-from labs.records import Measurement, ModelFile
+from labs.records import Measurement, ModelFile, Threads
 from labs.stats import percentile
 from labs.version import code_version
 
@@ -48,26 +47,27 @@ def network_latency(
             "run lesson 21 again, which looks at all three."
         ) from error
     inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
-    info = BackendInfo.from_json(about["info"])
+    runs = about["runs"]
     return Measurement(
         kind="latency",
         option=option,
         samples=tuple(timed),
         batch_size=1,
-        model=ModelFile(**about["model"]),
-        backend=info.backend,
-        provider_requested=info.provider_requested,
-        providers_used=info.providers_used,
-        precision=info.precision,
-        threads=info.threads,
+        model=ModelFile(**runs["model"]),
+        backend=runs["backend"],
+        provider_requested=runs["provider_requested"],
+        providers_used=runs["providers_used"],
+        precision=runs["precision"],
+        threads=Threads(**runs["threads"]),
         warmup_count=WARMUP,
         warmup_settled=True,
         started_at=watch.started_at,
         monotonic_start_s=watch.start_s,
         monotonic_end_s=watch.clock(),
         machine=Fingerprint.from_json(about["machine"]),
-        libraries=info.libraries,
+        libraries=runs["libraries"],
         code_version=code_version(),
+        settings=runs["settings"],
         details={
             "includes": ["decode", "prepare", "predict", "HTTP", "the way"],
             "client": fingerprint().label,

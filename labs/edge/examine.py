@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from labs import assets, bench
-from labs.backends import BackendSpec
 from labs.dataset import load_split
 from labs.progress import OnProgress, silent
 from labs.records import Measurement
+from labs.runtimes import open_model
 
 #: Bars of the course for the shipped INT8 file: bytes, bytes aimed at, and accuracy that it may lose (0 to 1).
 MOST_BYTES, AIM_BYTES, MOST_LOSS = 2_500_000, 2_000_000, 0.01
@@ -31,8 +31,8 @@ def examine(
 
     root, size = assets.dataset("food11-mini"), {"size_px": input_px}
     images, labels = load_split(root, "evaluation") if input_px == 224 else load_split_at(root, "evaluation", **size)
-    with BackendSpec("onnxruntime", str(path)).build() as backend:
-        info = backend.describe()
-        found = bench.size(path, option=option, backend=info.backend, precision=info.precision)
-        name = "food11-mini/evaluation" + ("" if input_px == 224 else f" at {input_px} px")
-        return [found, bench.accuracy(backend, images, labels, option=option, dataset=name, on_progress=on_progress)]
+    session = open_model(path)
+    about = bench.describe(session)
+    found = bench.size(path, option=option, backend=about.backend, precision=about.precision)
+    name = "food11-mini/evaluation" + ("" if input_px == 224 else f" at {input_px} px")
+    return [found, bench.accuracy(session, images, labels, option=option, dataset=name, on_progress=on_progress)]

@@ -6,12 +6,13 @@ import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from labs.progress import OnProgress, silent
 from labs.records import Ledger, Measurement
 from labs.records.ledger import parse_line
+from labs.runtimes import open_model
 
 #: Kinds of job, and what each gives.
 TASKS: dict[str, str] = {
@@ -35,6 +36,14 @@ class Candidate:
     threads: int | None = None
     #: Side of the pictures that it takes, in pixels.
     input_px: int = 224
+
+    def open(self, models: Path) -> object:
+        """Return an ONNX Runtime session on its file.
+
+        Args:
+            models: Folder of the files.
+        """
+        return open_model(models / self.file, settings={"intra_op_num_threads": self.threads} if self.threads else {})
 
 
 @dataclass(frozen=True)

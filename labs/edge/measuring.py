@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from labs import assets, bench
-from labs.backends import BackendSpec
 from labs.dataset import iterate, load_split
 from labs.edge.boards import PI_5
 from labs.edge.job import Candidate, Job
@@ -28,17 +26,6 @@ from labs.workspace import models_dir
 
 #: The data set that every device measures with.
 DATASET = "food11-mini"
-
-
-def spec_of(candidate: Candidate, models: Path) -> BackendSpec:
-    """Return a candidate's backend; nothing is loaded.
-
-    Args:
-        candidate: The option.
-        models: Folder of the files.
-    """
-    settings = {"intra_op_threads": candidate.threads} if candidate.threads else {}
-    return BackendSpec("onnxruntime", str(models / candidate.file), settings)
 
 
 def measure(job: Job, *, models: Path | None = None, on_progress: OnProgress = silent) -> Iterator[Measurement]:
@@ -58,56 +45,55 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
         begin, end = index / len(job.candidates), (index + 1) / len(job.candidates)
         report = part(on_progress, begin, end)
         images, labels = pictures_of(one, effort.pictures)
-        with spec_of(one, models).build() as backend:
-            info = backend.describe()
-            yield bench.size(backend.model_path, option=one.option, backend=info.backend, precision=info.precision)
-            name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
-            yield bench.accuracy(
-                backend, images, labels, option=one.option, dataset=name, on_progress=part(report, 0.0, 0.5)
-            )
-            yield bench.latency(
-                backend,
-                images[:1],
-                option=one.option,
-                min_samples=effort.latency_samples,
-                limit_s=effort.latency_limit_s,
-                on_progress=part(report, 0.5, 0.8),
-            )
-            sizes = {
-                "batch_sizes": job.batch_sizes,
-                "min_batches": effort.batches,
-                "min_s": effort.latency_limit_s / 10,
-            }
-            yield from bench.throughput(backend, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
+        session = one.open(models)
+        about = bench.describe(session)
+        yield bench.size(models / one.file, option=one.option, backend=about.backend, precision=about.precision)
+        name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
+        yield bench.accuracy(
+            session, images, labels, option=one.option, dataset=name, on_progress=part(report, 0.0, 0.5)
+        )
+        yield bench.latency(
+            session,
+            images[:1],
+            option=one.option,
+            min_samples=effort.latency_samples,
+            limit_s=effort.latency_limit_s,
+            on_progress=part(report, 0.5, 0.8),
+        )
+        sizes = {
+            "batch_sizes": job.batch_sizes,
+            "min_batches": effort.batches,
+            "min_s": effort.latency_limit_s / 10,
+        }
+        yield from bench.throughput(session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     images, _ = load_split(assets.dataset(DATASET), "evaluation", limit=1)
-    with ExitStack() as stack:
-        backends = {one.option: stack.enter_context(spec_of(one, models).build()) for one in job.candidates}
-        settings = {"rounds": job.effort.rounds, "block_calls": job.effort.block_calls}
-        yield from bench.compare(backends, images, on_progress=on_progress, **settings).records
+    sessions = {one.option: one.open(models) for one in job.candidates}
+    settings = {"rounds": job.effort.rounds, "block_calls": job.effort.block_calls}
+    yield from bench.compare(sessions, images, on_progress=on_progress, **settings)
 
 
 def _cold(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     for index, one in enumerate(job.candidates):
         report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
-        spec, samples = spec_of(one, models), job.effort.cold_starts
-        yield from bench.cold_start(spec, option=one.option, samples=samples, on_progress=report)
+        settings = {"intra_op_num_threads": one.threads} if one.threads else {}
+        effort = {"samples": job.effort.cold_starts, "on_progress": report}
+        yield from bench.cold_start(models / one.file, option=one.option, settings=settings, **effort)
 
 
 def _sustained(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
     one, effort = job.candidates[0], job.effort
     images, _ = pictures_of(one, 1)
-    with spec_of(one, models).build() as backend:
-        yield sustained(
-            backend,
-            images,
-            option=one.option,
-            duration_s=effort.sustained_s,
-            window_s=effort.window_s,
-            on_progress=on_progress,
-        )
+    yield sustained(
+        one.open(models),
+        images,
+        option=one.option,
+        duration_s=effort.sustained_s,
+        window_s=effort.window_s,
+        on_progress=on_progress,
+    )
 
 
 def _served(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:

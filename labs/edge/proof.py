@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from labs import bench
-from labs.backends import BackendSpec
 from labs.dataset import load_split
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
 from labs.machine import fingerprint
 from labs.records import Ledger
 from labs.records.ledger import LedgerError
+from labs.runtimes import open_model
 
 #: What the device's lessons import of its environment, beside the course itself.
 MODULES = (
@@ -62,8 +62,8 @@ def results(models: Mapping[str, str], images: np.ndarray, labels: np.ndarray) -
     """
     found = {}
     for option, path in models.items():
-        with BackendSpec("onnxruntime", path, {"intra_op_threads": 1}).build() as backend:
-            made = bench.accuracy(backend, images, labels, option=option, batch_size=1)
+        session = open_model(path, settings={"intra_op_num_threads": 1})
+        made = bench.accuracy(session, images, labels, option=option, batch_size=1)
         ran = {"precision": made.precision, "providers": made.providers_used, "sha256": made.model.sha256}
         found[option] = {"predicted": made.details["predicted"], **ran}
     return found

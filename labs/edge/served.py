@@ -12,19 +12,20 @@ import os
 import secrets
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
 
-from labs.backends import Backend
-from labs.bench.recording import Stopwatch, record
-from labs.bench.warmup import WarmUp
+from labs.bench.targets import Call, caller, describe
+from labs.bench.timing import Stopwatch, WarmUp, record
 from labs.edge.job import Candidate
 from labs.machine import fingerprint
 from labs.preprocess import load_image, to_input
 from labs.progress import OnProgress, part, silent
 from labs.records import Measurement
 from labs.records.format import milliseconds
+from labs.runtimes import open_model
 from labs.serve.running import Service, running
 from labs.serve.settings import Settings
 from labs.stats import percentile
@@ -50,27 +51,25 @@ def served_latency(
         samples: Requests timed for each.
         on_progress: Told how far it is.
     """
-    from labs.edge.measuring import spec_of  # measuring knows this module, too
-
-    with spec_of(candidate, models).build() as backend:
-        timed, watch = timed_calls(lambda: classify(backend, photo), samples, part(on_progress, 0.0, 0.4))
-        about = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
-        yield record("latency", candidate.option, timed, backend, watch, warmup=WarmUp(WARMUP, True), details=about)
-        timings: list[dict] = []
-        with (
-            serving(models / candidate.file, threads=backend.describe().threads.intra_op) as (service, token),
-            asking(service.url, token, photo) as ask,
-        ):
-            timed, watch = timed_calls(lambda: timings.append(ask()), samples, part(on_progress, 0.4, 1.0))
-        inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
-        about = {**about, "includes": [*about["includes"], "HTTP on this machine"], "server_timing_s": inside}
-        name = f"{candidate.option}-service"
-        yield record("latency", name, timed, backend, watch, warmup=WarmUp(WARMUP, True), details=about)
+    session = candidate.open(models)
+    call, runs, warmup = caller(session), describe(session), WarmUp(WARMUP, True)
+    timed, watch = timed_calls(lambda: classify(call, photo), samples, part(on_progress, 0.0, 0.4))
+    about = {"from": "a JPEG's bytes", "to": "a class", "includes": ["decode", "prepare", "predict"]}
+    yield record("latency", candidate.option, timed, runs, watch, warmup=warmup, details=about)
+    timings: list[dict] = []
+    with (
+        serving(models / candidate.file, threads=runs.threads.intra_op) as (service, token),
+        asking(service.url, token, photo) as ask,
+    ):
+        timed, watch = timed_calls(lambda: timings.append(ask()), samples, part(on_progress, 0.4, 1.0))
+    inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
+    about = {**about, "includes": [*about["includes"], "HTTP on this machine"], "server_timing_s": inside}
+    yield record("latency", f"{candidate.option}-service", timed, runs, watch, warmup=warmup, details=about)
 
 
-def classify(backend: Backend, photo: bytes) -> int:
+def classify(call: Call, photo: bytes) -> int:
     """Return the class of a photo, as an app on the device would find it: decode, prepare, predict."""
-    return int(backend.predict(to_input(load_image(photo))[None]).argmax())
+    return int(call(to_input(load_image(photo))[None]).argmax())
 
 
 @contextlib.contextmanager
@@ -131,15 +130,10 @@ def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: 
         port: Port to listen on; a free one when 0.
         lifetime_s: Seconds.
     """
-    from labs.backends import BackendSpec
-    from labs.bench.recording import model_file
-
-    with BackendSpec("onnxruntime", str(file), {"intra_op_threads": threads}).build() as backend:
-        info = backend.describe().to_json()
+    runs = asdict(describe(open_model(file, settings={"intra_op_num_threads": threads})))
     with serving(file, threads=threads, host=host, port=port) as (service, token):
-        model = model_file(file)
         about = {"port": int(service.url.rpartition(":")[2]), "token": token, "machine": fingerprint().to_json()}
-        about |= {"info": info, "model": vars(model), "path": str(file), "pid": os.getpid()}
+        about |= {"runs": runs, "path": str(file), "pid": os.getpid()}
         partial = about_path.with_suffix(".partial")
         partial.write_text(json.dumps(about), encoding="utf-8")
         partial.replace(about_path)

@@ -8,9 +8,8 @@ from statistics import median
 
 import numpy as np
 
-from labs.backends import Backend
-from labs.bench.recording import Stopwatch, record
-from labs.bench.warmup import warm_up
+from labs.bench.targets import caller, describe
+from labs.bench.timing import Stopwatch, record, time_calls, warm_up
 from labs.machine.energy import PowerMeter, find_meter, why_no_meter
 from labs.machine.heat import Heat, read_heat
 from labs.progress import OnProgress, silent
@@ -22,7 +21,7 @@ MOST_SAMPLES = 5000
 
 
 def sustained(
-    backend: Backend,
+    target: object,
     images: np.ndarray,
     *,
     option: str,
@@ -39,7 +38,7 @@ def sustained(
     pictures it answered, and temperature, clock, throttle flags and power as far as the machine tells them.
 
     Args:
-        backend: A loaded backend.
+        target: What is called; see ``labs.bench.targets``.
         images: One request, float32 (N, 3, H, W).
         option: Name under which the record is kept.
         duration_s: Seconds of load.
@@ -51,14 +50,15 @@ def sustained(
     """
     meter = find_meter() if isinstance(meter, str) else meter
     idle = _look(heat, meter)
-    warmup = warm_up(backend, images, clock=clock)
+    call, about = caller(target), describe(target)
+    warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
     watch, samples, windows = Stopwatch(clock), [], []
     begin_s = clock()
     while (spent_s := clock() - begin_s) < duration_s:
         window: list[float] = []
         until_s = clock() + min(window_s, duration_s - spent_s)
         while clock() < until_s or not window:
-            window += backend.time_calls(images, 1, clock)
+            window += time_calls(call, images, 1, clock)
         samples += window
         windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **_look(heat, meter)})
         hot = windows[-1]["temperature_c"]
@@ -78,7 +78,7 @@ def sustained(
         "energy_covers": meter.covers if meter else "",
         "unreadable": [*last.unreadable, *([] if meter else [f"power: {why_no_meter()}"])],
     }
-    return record("latency", option, samples[::step], backend, watch, warmup=warmup, details=details)
+    return record("latency", option, samples[::step], about, watch, warmup=warmup, details=details)
 
 
 def _look(heat: Callable[[], Heat], meter: PowerMeter | None) -> dict:

@@ -7,7 +7,7 @@ import urllib.request
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from labs.bench.recording import model_file
+from labs.bench.targets import model_file
 from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
 from labs.records import Measurement, Threads
@@ -51,7 +51,6 @@ def cold_starts(
         starts.append(_start_once(settings, image))
     end_s = time.perf_counter()
     on_progress(1.0, f"{option}: {samples} starts")
-    spec = settings.backend_spec()
     found = {
         "load_time": ([one.ready_s for one in starts], {"alive_s": [one.alive_s for one in starts]}),
         "first_prediction": ([one.first_s for one in starts], {}),
@@ -63,9 +62,9 @@ def cold_starts(
             option=option,
             samples=tuple(values),
             batch_size=1,
-            model=model_file(spec.model_path),
+            model=model_file(settings.model_path),
             backend=f"fastapi-{settings.kind}",
-            provider_requested=spec.settings.get("provider", "CPUExecutionProvider"),
+            provider_requested=settings.provider,
             providers_used={},
             precision="",
             threads=Threads(settings.intra_op_threads, 1),

@@ -7,7 +7,7 @@ import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
-from labs.bench.recording import model_file
+from labs.bench.targets import model_file
 from labs.load.server_side import service_counters
 from labs.load.target import Served, Target, predict, predict_raw
 from labs.load.triton import Inputs, triton_grpc, triton_http
@@ -33,11 +33,10 @@ def service_target(
         raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
         precision: Precision that the model computes in.
     """
-    spec = settings.backend_spec()
     served = Served(
-        model=model_file(spec.model_path),
+        model=model_file(settings.model_path),
         backend=f"fastapi-{settings.kind}",
-        provider=spec.settings.get("provider", "CPUExecutionProvider") if settings.kind != "torch" else settings.device,
+        provider=settings.provider,
         precision=precision,
         threads=Threads(settings.intra_op_threads, 1),
         libraries=_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),

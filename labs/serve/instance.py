@@ -19,6 +19,7 @@ from typing import Protocol
 
 import numpy as np
 
+from labs.bench.targets import Call, caller
 from labs.preprocess import INPUT_SIZE_PX, ImageDecodeError, load_image, to_input
 from labs.serve.contract import IMAGE_FORMATS, PredictReply, reply_from
 from labs.serve.settings import Settings
@@ -63,13 +64,13 @@ class LocalInstance:
         """Describe the copy; nothing is loaded yet."""
         self._settings = settings
         self._rows = np.zeros((settings.max_batch_size, 3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
-        self._backend = settings.backend_spec().build()
+        self._call: Call | None = None
 
     def load(self) -> None:
         """Load, and predict once in each size: that allocates, and on a GPU chooses kernels; not on a client's time."""
-        self._backend.load()
+        self._call = caller(self._settings.open_model())
         for size in {1, self._settings.max_batch_size}:
-            self._backend.predict(self._rows[:size])
+            self._call(self._rows[:size])
 
     def serve(self, contents: list[bytes]) -> Computed:
         """Return what each file shows."""
@@ -86,7 +87,7 @@ class LocalInstance:
                 filled += 1
         prepared_s = time.perf_counter()
         try:
-            logits = self._backend.predict(self._rows[:filled]) if filled else ()
+            logits = self._call(self._rows[:filled]) if filled else ()
             results = [reply_from(logits[one]) if isinstance(one, int) else one for one in results]
         except Exception as error:  # whatever a runtime throws, it concerns this batch only
             failed = InstanceError(f"{type(error).__name__}: {error}")
@@ -95,7 +96,7 @@ class LocalInstance:
 
     def close(self) -> None:
         """Drop the model."""
-        self._backend.close()
+        self._call = None
 
     def _decode(self, content: bytes):
         draft_px = INPUT_SIZE_PX if self._settings.fast_decode else None

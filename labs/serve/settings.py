@@ -9,8 +9,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from labs.backends import BackendSpec
 from labs.machine.fingerprint import usable_cpu_count
+from labs.runtimes import open_model
 
 #: ``LABS_QUEUE_LIMIT`` sets ``queue_limit``, and so on.
 PREFIX = "LABS_"
@@ -100,14 +100,39 @@ class Settings(BaseModel):
         """Whether each copy has a process of its own. On a GPU each would hold a context, some 300 MB of its memory."""
         return self.isolation == "process" or (self.isolation is None and self.device == "cpu")
 
-    def backend_spec(self) -> BackendSpec:
-        """Return the backend that these settings name, as plain data; nothing is loaded."""
-        settings: dict = {"intra_op_threads": self.intra_op_threads}
-        if self.kind == "torch":
-            settings["device"] = self.device
-        elif self.kind == "onnxruntime" and self.device == "cuda":
-            settings["provider"] = "CUDAExecutionProvider"
-        return BackendSpec(self.kind, str(self.model or _shipped_weights()), settings)
+    @property
+    def model_path(self) -> Path:
+        """The file that is served."""
+        return self.model or _shipped_weights()
+
+    @property
+    def provider(self) -> str:
+        """Execution provider, or the device where there are none."""
+        if self.kind != "onnxruntime":
+            return self.device if self.kind == "torch" else "CPU"
+        return "CUDAExecutionProvider" if self.device == "cuda" else "CPUExecutionProvider"
+
+    def open_model(self) -> object:
+        """Return the native object that predicts: a session, a compiled model, or a torch module.
+
+        Raises:
+            RuntimeUnavailableError: This environment or machine cannot run it.
+        """
+        threads = self.intra_op_threads
+        settings = {
+            "torch": {"device": self.device, "num_threads": threads},
+            "onnxruntime": {"providers": [self.provider], "intra_op_num_threads": threads},
+            "openvino": {
+                "PERFORMANCE_HINT": "LATENCY",
+                # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
+                "INFERENCE_PRECISION_HINT": "f32",
+                "INFERENCE_NUM_THREADS": threads,
+                # Left alone, it ties its threads to the first processors: two copies of one thread each, in two
+                # processes, would share one of them while the others idle.
+                "ENABLE_CPU_PINNING": threads >= usable_cpu_count(),
+            },
+        }[self.kind]
+        return open_model(self.model_path, self.kind, settings)
 
 
 def _shipped_weights() -> Path:

@@ -24,11 +24,11 @@ from grading.classroom.roster import handed_in
 from grading.classroom.similarity import similar_pairs
 from grading.grade import Setup, grade
 from labs import assets, bench
-from labs.backends import BackendSpec
-from labs.bench.warmup import warm_up
+from labs.bench.timing import warm_up
 from labs.dataset import load_split
 from labs.progress import OnProgress, silent
 from labs.records import Ledger
+from labs.runtimes import open_model
 from tests.grading.classroom.members import FIXTURES, MODEL, make_class
 
 SIZES = (50, 200, 500)
@@ -146,22 +146,17 @@ def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 4)
 def _one_run(home: Path, images, labels) -> int:
     """Measure once, as a student would, and return how many records the ledger holds then."""
     ledger, names = Ledger(home / "ledger.jsonl"), {"one-thread": 1, "two-threads": 2}
-    specs = {
-        name: BackendSpec("onnxruntime", str(FIXTURES / MODEL), {"intra_op_threads": count})
-        for name, count in names.items()
+    sessions = {
+        name: open_model(FIXTURES / MODEL, settings={"intra_op_num_threads": count}) for name, count in names.items()
     }
-    for name, spec in specs.items():
-        with spec.build() as backend:
-            info = backend.describe()
-            ledger.append(bench.size(backend.model_path, option=name, backend=info.backend, precision=info.precision))
-            ledger.append(bench.accuracy(backend, images, labels, option=name, dataset="food11-mini/evaluation"))
-            ledger.append(bench.latency(backend, images[:1], option=name, min_samples=120, precision=1.0))
-            made = bench.throughput(backend, images, option=name, batch_sizes=(1, 8), min_batches=5, min_s=0.1)
-            for record in made:
-                ledger.append(record)
-    with specs["one-thread"].build() as one, specs["two-threads"].build() as two:
-        for record in bench.compare({"one-thread": one, "two-threads": two}, images[:1], rounds=12).records:
+    for name, session in sessions.items():
+        ledger.append(bench.size(session, option=name))
+        ledger.append(bench.accuracy(session, images, labels, option=name))
+        ledger.append(bench.latency(session, images[:1], option=name, min_samples=120, half_width=1.0))
+        for record in bench.throughput(session, images, option=name, batch_sizes=(1, 8), min_batches=5, min_s=0.1):
             ledger.append(record)
+    for record in bench.compare(sessions, images[:1], rounds=12):
+        ledger.append(record)
     return sum(1 for _ in ledger.measurements())
 
 

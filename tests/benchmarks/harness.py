@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from labs import stats
-from labs.backends.onnxruntime_backend import OnnxRuntimeBackend
-from labs.bench.warmup import warm_up
+from labs import bench, stats
+from labs.bench.timing import warm_up
+from labs.runtimes import open_model
 
 #: How far the two medians may be apart, as a fraction.
 BAR = 0.01
@@ -19,30 +20,31 @@ BAR = 0.01
 _ROUND_CALLS = 10
 
 
-class BareLoop:
-    """A loaded backend's session, timed the way one would by hand: nothing between the clock and ``session.run``."""
+#: Returns wall times in seconds of so many calls on a batch.
+Timed = Callable[[np.ndarray, int], list[float]]
 
-    def __init__(self, backend: OnnxRuntimeBackend) -> None:
-        """Take the session of a loaded backend.
 
-        A session of its own would have its weights at other addresses and threads that get in the way of the other's:
-        differences of some per cent, and none of them the harness's.
-        """
-        self._run, self._outputs, self._input = backend._session.run, [backend._output], backend._input
+def bare_loop(session) -> Timed:
+    """Return a session timed the way one would by hand: nothing between the clock and ``session.run``.
 
-    def time_calls(self, images: np.ndarray, count: int) -> list[float]:
-        """Return wall times in seconds of ``count`` calls."""
-        run, outputs, feed = self._run, self._outputs, {self._input: images}
-        durations_s = [0.0] * count
+    It is the harness's own session. Another one would have its weights at other addresses and threads that get in the
+    way of the other's: differences of some per cent, and none of them the harness's.
+    """
+    run, outputs, name = session.run, [session.get_outputs()[0].name], session.get_inputs()[0].name
+
+    def time_calls(images: np.ndarray, count: int) -> list[float]:
+        feed, durations_s = {name: images}, [0.0] * count
         for index in range(count):
             begin_s = time.perf_counter()
             run(outputs, feed)
             durations_s[index] = time.perf_counter() - begin_s
         return durations_s
 
+    return time_calls
+
 
 def in_turns(
-    harness: OnnxRuntimeBackend, bare: BareLoop, images: np.ndarray, rounds: int
+    harness: Timed, bare: Timed, images: np.ndarray, rounds: int
 ) -> tuple[list[list[float]], list[list[float]]]:
     """Return rounds of seconds of both sides, which took turns call by call and each went first every other time.
 
@@ -53,7 +55,7 @@ def in_turns(
         pair = [(harness, []), (bare, [])]
         for call in range(_ROUND_CALLS):
             for side, seconds in pair if call % 2 == 0 else reversed(pair):
-                seconds += side.time_calls(images, 1)
+                seconds += side(images, 1)
         for kept, (_, seconds) in zip(rounds_s, pair, strict=True):
             kept.append(seconds)
     return rounds_s
@@ -69,9 +71,10 @@ def verdict(interval: stats.Interval) -> str:
 def table(model_path: Path, rounds: int = 200) -> pd.DataFrame:
     """Return one row: both medians, their ratio with its interval, and the smallest difference that would show."""
     images = np.random.default_rng(0).normal(size=(1, 3, 224, 224)).astype(np.float32)
-    with OnnxRuntimeBackend(model_path) as harness:
-        warm_up(harness, images)
-        blocks = in_turns(harness, BareLoop(harness), images, rounds)
+    session = open_model(model_path)
+    call = bench.caller(session)
+    warm_up(call, images)
+    blocks = in_turns(lambda batch, count: bench.time_calls(call, batch, count), bare_loop(session), images, rounds)
     ratio = stats.ratio_of_medians(*blocks)
     medians = {
         name: f"{np.median(np.concatenate(side)) * 1e3:.3f} ms"

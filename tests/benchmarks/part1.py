@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -10,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from labs import assets, bench
-from labs.backends import Backend
 from labs.bench import Comparison
 from labs.dataset import load_split
 from labs.progress import OnProgress, part, silent
@@ -22,7 +20,7 @@ from tests.benchmarks.part1_models import options
 #: The option that all ratios are taken against: float32 with every graph optimization.
 BASELINE = "onnx-all"
 
-#: Pictures in a batch.
+#: Images in a batch.
 BATCH_SIZE = 32
 
 #: Single photos this many times as slow as the baseline's: such an option's batches are timed alone and briefly. In the
@@ -46,36 +44,34 @@ def tables(
         models: Folder that keeps the models, and holds those of an earlier run; a temporary one when None.
     """
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-    with contextlib.ExitStack() as stack:
-        specs = options(models, part(on_progress, 0.0, 0.25))
-        backends = {name: stack.enter_context(spec.build()) for name, spec in specs.items()}
-        one, many, records = _race(backends, images, rounds, part(on_progress, 0.25, 0.7))
-        yield f"Against {BASELINE}, all options taking turns in one run", _ratios(backends, one, many)
-        for index, (name, backend) in enumerate(backends.items()):
-            on_progress(0.7 + 0.3 * index / len(backends), f"accuracy of {name}")
-            records.append(bench.size(backend.model_path, option=name))
-            records.append(bench.accuracy(backend, images, labels, option=name))
-        summaries = {one.option: one for one in summarize(records)}
-        yield f"Part 1, {len(labels)} evaluation pictures", _numbers(summaries)
-        yield "Options that keep every bar of part 1", _standing(summaries, one, many)
+    targets = options(models, part(on_progress, 0.0, 0.25))
+    one, many, records = _race(targets, images, rounds, part(on_progress, 0.25, 0.7))
+    yield f"Against {BASELINE}, all options taking turns in one run", _ratios(targets, one, many)
+    for index, (name, target) in enumerate(targets.items()):
+        on_progress(0.7 + 0.3 * index / len(targets), f"accuracy of {name}")
+        records.append(bench.size(target, option=name))
+        records.append(bench.accuracy(target, images, labels, option=name))
+    summaries = {one.option: one for one in summarize(records)}
+    yield f"Part 1, {len(labels)} evaluation images", _numbers(summaries)
+    yield "Options that keep every bar of part 1", _standing(summaries, one, many)
 
 
 def _race(
-    backends: Mapping[str, Backend], images: np.ndarray, rounds: int, on_progress: OnProgress
+    targets: Mapping[str, object], images: np.ndarray, rounds: int, on_progress: OnProgress
 ) -> tuple[Comparison, Comparison, list[Measurement]]:
     """Return the race with single photos, the one with batches, and all records."""
-    on_progress(0.0, f"race of {len(backends)} options, one picture at a time")
-    one = bench.compare(backends, images[:1], rounds=rounds, block_calls=5)
-    slow = [name for name in backends if one.ratio(name, BASELINE).interval.low > HOPELESS]
-    racers = {name: backend for name, backend in backends.items() if name not in slow}
-    on_progress(0.5, f"race of {len(racers)} options, {BATCH_SIZE} pictures at a time")
+    on_progress(0.0, f"race of {len(targets)} options, one image at a time")
+    one = bench.compare(targets, images[:1], rounds=rounds, block_calls=5)
+    slow = [name for name in targets if one.ratio(name, BASELINE).interval.low > HOPELESS]
+    racers = {name: target for name, target in targets.items() if name not in slow}
+    on_progress(0.5, f"race of {len(racers)} options, {BATCH_SIZE} images at a time")
     settings = {"rounds": max(4, rounds // 2), "block_calls": 3, "settle_calls": 1}
     many = bench.compare(racers, images[:BATCH_SIZE], **settings)
     records = [*one.records, *many.records]
     for name in slow:
         on_progress(0.9, f"batches of {name}")
         few = {"batch_sizes": (BATCH_SIZE,), "min_batches": 5, "min_s": 0.0}
-        records += bench.throughput(backends[name], images, option=name, **few)
+        records += bench.throughput(targets[name], images, option=name, **few)
     return one, many, records
 
 
@@ -98,11 +94,11 @@ def _numbers(summaries: Mapping[str, OptionSummary]) -> pd.DataFrame:
     )
 
 
-def _ratios(backends: Mapping[str, Backend], one: Comparison, many: Comparison) -> pd.DataFrame:
+def _ratios(targets: Mapping[str, object], one: Comparison, many: Comparison) -> pd.DataFrame:
     """Return one row an option: latency and throughput over the baseline's, with intervals."""
     raced = {record.option for record in many.records}
     rows = []
-    for name in backends:
+    for name in targets:
         if name == BASELINE:
             continue
         time = one.ratio(name, BASELINE)

@@ -8,8 +8,7 @@ from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
-from labs import assets
-from labs.backends import BackendSpec
+from labs import assets, bench
 from labs.dataset import load_split
 from labs.machine import fingerprint
 from labs.machine.capability import for_lesson
@@ -22,10 +21,11 @@ from labs.optimize.prune import prune_channels
 from labs.optimize.quantize import prepare, quantize_dynamic, quantize_static
 from labs.optimize.slim import slim_onnx
 from labs.progress import OnProgress, part, silent
+from labs.runtimes import open_model
 
 _SHIPPED = "food11-mini-mobilenetv2"
 #: Without basic, which leaves the exported graph as it is (lesson 13).
-_GRAPH_LEVELS = ("disabled", "extended", "all")
+_GRAPH_LEVELS = {"disabled": "ORT_DISABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "all": "ORT_ENABLE_ALL"}
 _STATIC_FORMS = {
     "int8-static-qdq": "qdq-u8s8-channel",
     "int8-static-qoperator": "qoperator-u8s8-channel",
@@ -49,7 +49,7 @@ def fp32_model(folder: Path | None = None) -> Path:
     return path if path.is_file() else export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), path)
 
 
-def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dict[str, BackendSpec]:
+def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dict[str, object]:
     """Return every option that this machine can run, in the lessons' order.
 
     Args:
@@ -63,19 +63,29 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
     if not all(path.is_file() for path in quantized.values()):
         _quantize(folder, part(on_progress, 0.1, 0.6))
         _prune(folder, part(on_progress, 0.6, 1.0))
-    found = {"torch-eager": BackendSpec("torch", torch_path)}
+    found = {"torch-eager": _opened(torch_path, "torch")}
     if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
-        found["torch-compiled"] = BackendSpec("torch", torch_path, {"compiled": True})
-    for level in _GRAPH_LEVELS:
-        found[f"onnx-{level}"] = BackendSpec("onnxruntime", onnx_path, {"graph_level": level})
-    found |= {name: BackendSpec("onnxruntime", str(path)) for name, path in quantized.items()}
+        found["torch-compiled"] = _opened(torch_path, "torch-compiled")
+    for name, level in _GRAPH_LEVELS.items():
+        found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
+    found |= {name: _opened(path) for name, path in quantized.items()}
     if find_spec("openvino"):
         has_bf16 = any(one.available for one in for_lesson("15") if one.name == "bf16 on the CPU")
-        for precision in ("fp32", "bf16") if has_bf16 else ("fp32",):
-            found[f"openvino native {precision}"] = BackendSpec("openvino", onnx_path, {"precision": precision})
-        found["openvino-int8"] = BackendSpec("openvino", str(quantized["int8-static-qdq"]))
-        found["openvino-int8-pruned"] = BackendSpec("openvino", str(quantized["int8-pruned"]))
+        # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
+        for precision, hint in {"fp32": "f32", "bf16": "bf16"}.items() if has_bf16 else (("fp32", "f32"),):
+            latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
+            found[f"openvino native {precision}"] = _opened(onnx_path, "openvino", **latency)
+        latency["INFERENCE_PRECISION_HINT"] = "f32"
+        found["openvino-int8"] = _opened(quantized["int8-static-qdq"], "openvino", **latency)
+        found["openvino-int8-pruned"] = _opened(quantized["int8-pruned"], "openvino", **latency)
     return found
+
+
+def _opened(path: str | Path, runtime: str = "onnxruntime", **settings: object) -> object:
+    """Return a native object whose file is known to the benchmark."""
+    target = open_model(path, runtime, settings)
+    bench.describe(target, model_path=path)
+    return target
 
 
 def _quantize(folder: Path, on_progress: OnProgress) -> None:

@@ -1,4 +1,4 @@
-"""Builders for the tests of labs: a record with sensible values, a clock that is told, a backend that counts."""
+"""Builders for the tests of labs: a record with sensible values, a fake clock, and a model that takes set times."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labs.backends import Backend, BackendInfo
+from labs import bench
 from labs.machine import Fingerprint
 from labs.records import Measurement, ModelFile, Threads
 
@@ -53,8 +53,8 @@ def make_measurement() -> Callable[..., Measurement]:
     return build
 
 
-class ToldClock:
-    """A monotonic clock that moves only when it is told to."""
+class FakeClock:
+    """A monotonic clock that moves only when somebody moves it."""
 
     def __init__(self) -> None:
         self.now_s = 100.0
@@ -63,39 +63,37 @@ class ToldClock:
         return self.now_s
 
 
-class ToldBackend(Backend):
-    """A backend whose predictions take exactly the seconds that it was told, on the clock that it was given."""
+class FakeModel:
+    """A function whose calls take exactly the given seconds on the given clock; it sees class 3 in everything."""
 
-    def __init__(self, model_path: Path, clock: ToldClock, durations_s: Iterator[float]) -> None:
-        self.model_path, self.clock, self.durations_s = model_path, clock, durations_s
+    def __init__(self, clock: FakeClock, durations_s: Iterator[float]) -> None:
+        self.clock, self.durations_s = clock, durations_s
         self.calls = 0
-        self.info = BackendInfo("told", "CPUExecutionProvider", {"CPUExecutionProvider": 1})
 
-    def load(self) -> None:
-        """Need nothing."""
-
-    def predict(self, images: np.ndarray) -> np.ndarray:
-        """Let the told time pass, and answer class 3 for every picture."""
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """Let the time pass, and answer class 3 for every image."""
         self.calls += 1
         self.clock.now_s += next(self.durations_s)
         logits = np.zeros((len(images), 11), np.float32)
         logits[:, 3] = 1
         return logits
 
-    def describe(self) -> BackendInfo:
-        """Return what the test says it is."""
-        return self.info
+
+@pytest.fixture
+def fake_clock() -> FakeClock:
+    """Return a clock that moves only when somebody moves it."""
+    return FakeClock()
 
 
 @pytest.fixture
-def told_clock() -> ToldClock:
-    """Return a clock that moves only when it is told to."""
-    return ToldClock()
+def fake_model(tmp_path: Path, fake_clock: FakeClock) -> Callable[..., FakeModel]:
+    """Return a builder of models with given durations in seconds, described so that they can be measured."""
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"model")
 
+    def build(durations_s: Iterator[float], made: type[FakeModel] = FakeModel, **said: object) -> FakeModel:
+        model = made(fake_clock, durations_s)
+        bench.describe(model, **{"model_path": path, "backend": "fake", "precision": "fp32", **said})
+        return model
 
-@pytest.fixture
-def told_backend(tmp_path: Path, told_clock: ToldClock) -> Callable[[Iterator[float]], ToldBackend]:
-    """Return a builder of backends with given durations in seconds."""
-    model = tmp_path / "model.onnx"
-    model.write_bytes(b"model")
-    return lambda durations_s: ToldBackend(model, told_clock, durations_s)
+    return build

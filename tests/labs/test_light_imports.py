@@ -14,7 +14,7 @@ LIGHT = [
     "labs.labels",
     "labs.preprocess",
     "labs.bench",
-    "labs.backends",
+    "labs.runtimes",
     "labs.load",
 ]
 

@@ -4,7 +4,7 @@ IPython runs this file because the test makes it part of a profile; no lesson an
 """
 
 from labs import bench
-from labs.bench.warmup import warm_up
+from labs.bench.timing import warm_up
 from labs.load import loops
 
 warm_up.__kwdefaults__.update(limit_s=2.0)

@@ -11,7 +11,7 @@ import labs.dataset
 import labs.edge.job
 import labs.optimize.sensitivity
 from labs import bench
-from labs.bench.warmup import warm_up
+from labs.bench.timing import warm_up
 from labs.load import loops
 
 warm_up.__kwdefaults__.update(limit_s=0.1, block=1)

@@ -8,7 +8,6 @@ import pytest
 from onnx import TensorProto, helper
 
 from labs import bench
-from labs.backends import BackendSpec
 from labs.bench.cold import ColdStartError
 
 
@@ -29,7 +28,7 @@ def tiny_model(tmp_path):
 def test_each_sample_is_a_fresh_process(tiny_model) -> None:
     """A big parent does not make the child's peak memory look big."""
     ballast = np.ones(100_000_000, np.float64)  # 800 MB in this process
-    records = {r.kind: r for r in bench.cold_start(BackendSpec("onnxruntime", str(tiny_model)), option="t", samples=2)}
+    records = {r.kind: r for r in bench.cold_start(tiny_model, option="t", samples=2)}
     assert set(records) == {"load_time", "first_prediction", "peak_memory"}
     assert 10e6 < records["peak_memory"].value.value < ballast.nbytes / 2
     assert len(records["load_time"].samples) == 2
@@ -39,4 +38,4 @@ def test_each_sample_is_a_fresh_process(tiny_model) -> None:
 def test_a_process_that_fails_shows_why(tmp_path) -> None:
     """The error ends with what the fresh process printed."""
     with pytest.raises(ColdStartError, match="no model at"):
-        bench.cold_start(BackendSpec("onnxruntime", str(tmp_path / "missing.onnx")), option="t", samples=1)
+        bench.cold_start(tmp_path / "missing.onnx", option="t", samples=1)

@@ -7,23 +7,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labs import assets
-from labs.backends import BackendSpec
+from labs import assets, bench
 from labs.dataset import iterate
 from labs.edge.examine import examine
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
 from labs.edge.pictures import load_split_at, to_input_at, with_input_size
 from labs.preprocess import load_image, to_input
+from labs.runtimes import open_model
 
 
 def test_a_smaller_input_keeps_every_weight(tiny_model: Path, tmp_path: Path) -> None:
     """The file takes other pictures, and is as large as before."""
     resized = with_input_size(tiny_model, tmp_path / "small.onnx", 160)
     assert abs(resized.stat().st_size - tiny_model.stat().st_size) < 20
-    with BackendSpec("onnxruntime", str(resized)).build() as backend:
-        assert backend.predict(np.zeros((2, 3, 160, 160), np.float32)).shape == (2, 11)
-        assert backend.describe().providers_used["CPUExecutionProvider"] > 0
+    session = open_model(resized)
+    assert bench.caller(session)(np.zeros((2, 3, 160, 160), np.float32)).shape == (2, 11)
+    assert bench.describe(session).providers_used["CPUExecutionProvider"] > 0
 
 
 @pytest.mark.parametrize("size_px", [0, 100, 225])

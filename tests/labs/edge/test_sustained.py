@@ -26,11 +26,11 @@ def heating():
     return read
 
 
-def test_windows_hold_latency_heat_and_power(told_backend, told_clock, tmp_path) -> None:
+def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -> None:
     """Ten seconds in windows of two; the answer takes twice as long from the sixth second on."""
     fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
-    backend = told_backend(itertools.chain(fast, slow))
-    settings = {"duration_s": 10.0, "window_s": 2.0, "clock": told_clock, "heat": heating()}
+    backend = fake_model(itertools.chain(fast, slow))
+    settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": heating()}
     made = sustained(backend, IMAGE, option="edge-x", meter=PowerMeter("the board", lambda: 6.0), **settings)
     windows = made.details["windows"]
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
@@ -46,10 +46,10 @@ def test_windows_hold_latency_heat_and_power(told_backend, told_clock, tmp_path)
     assert Ledger(tmp_path / "ledger.jsonl").append(made) == made
 
 
-def test_what_is_not_told_is_listed_and_no_energy_is_made_up(told_backend, told_clock) -> None:
+def test_what_is_not_told_is_listed_and_no_energy_is_made_up(fake_model, fake_clock) -> None:
     """A virtual machine: no thermometer, no meter, no figure."""
-    backend = told_backend(itertools.repeat(0.1))
-    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": told_clock, "heat": Heat, "meter": None}
+    backend = fake_model(itertools.repeat(0.1))
+    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "meter": None}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["unreadable"][:3] == ["temperature", "frequency", "throttle flags"]
     assert made.details["unreadable"][3].startswith("power: ")
@@ -57,10 +57,10 @@ def test_what_is_not_told_is_listed_and_no_energy_is_made_up(told_backend, told_
     assert held_back_from_s(made) is None
 
 
-def test_a_long_run_is_thinned_and_says_so(told_backend, told_clock) -> None:
+def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
     """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
-    backend = told_backend(itertools.repeat(0.001))
-    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": told_clock, "heat": Heat, "meter": None}
+    backend = fake_model(itertools.repeat(0.001))
+    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "meter": None}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["calls"] > 2 * MOST_SAMPLES
     assert len(made.samples) <= MOST_SAMPLES

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from labs import assets
-from labs.backends import BackendSpec
+from labs.bench import caller
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
+from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
 from labs.serve.running import BEFORE
 from labs.serve.settings import FAST_DECODE_TOLERANCE
@@ -32,8 +33,8 @@ def pictures() -> list[bytes]:
 @pytest.fixture(scope="module")
 def expected(pictures) -> np.ndarray:
     """Return torch's probabilities, computed one picture at a time with the one recipe and the one softmax."""
-    with BackendSpec("torch", str(assets.model("food11-mini-mobilenetv2")), {"intra_op_threads": 1}).build() as torch:
-        return softmax(np.concatenate([torch.predict(to_input(load_image(one))[None]) for one in pictures]))
+    torch = caller(load_mobilenet_v2(assets.model("food11-mini-mobilenetv2")))
+    return softmax(np.concatenate([torch(to_input(load_image(one))[None]) for one in pictures]))
 
 
 @pytest.mark.parametrize(

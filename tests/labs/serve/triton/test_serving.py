@@ -14,12 +14,14 @@ import psutil
 import pytest
 from tritonclient.utils import InferenceServerException
 
-from labs.backends import BackendSpec
+from labs.bench import caller
 from labs.labels import CLASS_NAMES
 from labs.load import closed_loop, image_inputs
 from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, write_input_data
 from labs.load.served import triton_target
+from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
+from labs.runtimes import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.page.settings import PageSettings
@@ -64,8 +66,7 @@ def inputs(pictures) -> np.ndarray:
 @pytest.fixture(scope="module")
 def expected(weights, inputs) -> np.ndarray:
     """Return torch's probabilities, with the one recipe and the one softmax."""
-    with BackendSpec("torch", str(weights), {"intra_op_threads": 1}).build() as torch:
-        return softmax(torch.predict(inputs))
+    return softmax(caller(load_mobilenet_v2(weights))(inputs))
 
 
 @pytest.mark.parametrize("model", ["food_classifier", "food_classifier_ensemble"])
@@ -80,8 +81,8 @@ def test_the_onnx_backend_agrees_with_torch_and_onnx_runtime(triton, onnx_path, 
     """The whole distribution, not only its top; and the same bits as ONNX Runtime by itself gives, but for rounding."""
     served = logits(triton, "food_classifier_onnx", inputs)
     assert np.abs(softmax(served) - expected).max() < TOLERANCE
-    with BackendSpec("onnxruntime", str(onnx_path), {"intra_op_threads": 1}).build() as alone:
-        assert np.abs(served - alone.predict(inputs)).max() < 1e-3
+    alone = caller(open_model(onnx_path))
+    assert np.abs(served - alone(inputs)).max() < 1e-3
 
 
 @pytest.mark.parametrize("server", ["triton-python", "triton-onnx"])
@@ -104,8 +105,8 @@ def test_the_int8_twin_says_what_its_file_says(triton, tmp_path, onnx_path, inpu
     triton.repository.write([catalogue.food_classifier_int8(path)])
     triton.load("food_classifier_int8")
     served = logits(triton, "food_classifier_int8", inputs)
-    with BackendSpec("onnxruntime", str(path), {"intra_op_threads": 1}).build() as alone:
-        assert np.abs(served - alone.predict(inputs)).max() < 1e-3
+    alone = caller(open_model(path))
+    assert np.abs(served - alone(inputs)).max() < 1e-3
     assert (served.argmax(axis=1) == expected.argmax(axis=1)).sum() >= len(inputs) - 1
     assert path.stat().st_size < onnx_path.stat().st_size / 2
     triton.unload("food_classifier_int8")

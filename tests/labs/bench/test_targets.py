@@ -1,0 +1,231 @@
+"""Native objects say truthfully what they are, all give the same logits, and come back from their records."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labs import bench
+from labs.machine import fingerprint
+from labs.machine.fingerprint import physical_core_count, usable_cpu_count
+from labs.runtimes import RuntimeUnavailableError, open_model, reopen
+
+torch = pytest.importorskip("torch")
+ort = pytest.importorskip("onnxruntime")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory) -> dict[str, Path]:
+    """Return the same random weights as safetensors and as ONNX."""
+    from labs.models import build_mobilenet_v2, save_weights
+    from labs.optimize.export import export_onnx
+
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    model = build_mobilenet_v2().eval()
+    save_weights(model, folder / "model.safetensors")
+    export_onnx(model, folder / "model.onnx")
+    return {"torch": folder / "model.safetensors", "onnx": folder / "model.onnx"}
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """Return three images' worth of noise."""
+    return np.random.default_rng(0).normal(size=(3, 3, 224, 224)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def eager_logits(files, images) -> np.ndarray:
+    """Return what eager torch says: the oracle."""
+    return bench.caller(open_model(files["torch"], "torch"))(images)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "settings"),
+    [
+        ("onnxruntime", {"graph_optimization_level": "ORT_DISABLE_ALL"}),
+        ("onnxruntime", {}),
+        ("openvino", {"INFERENCE_PRECISION_HINT": "f32"}),
+    ],
+)
+def test_runtimes_agree_with_eager_torch(files, images, eager_logits, runtime, settings) -> None:
+    """Logits differ by rounding only, for a batch and for each image alone."""
+    target = open_model(files["onnx"], runtime, settings)
+    call = bench.caller(target)
+    np.testing.assert_allclose(call(images), eager_logits, atol=1e-4)
+    np.testing.assert_allclose(call(images[1:2]), eager_logits[1:2], atol=1e-4)
+    assert bench.describe(target, model_path=files["onnx"]).precision == "fp32"
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="torch.compile needs a C++ compiler")
+def test_compiled_torch_agrees_with_eager(files, images, eager_logits) -> None:
+    """Compiling changes the speed, not the logits."""
+    target = open_model(files["torch"], "torch-compiled")
+    np.testing.assert_allclose(bench.caller(target)(images), eager_logits, atol=1e-4)
+    assert bench.describe(target, model_path=files["torch"]).backend == "torch-compiled"
+
+
+def test_providers_are_read_from_a_real_run(files) -> None:
+    """The nodes that the CPU provider ran are counted, and fusing makes them fewer."""
+    counts = {}
+    for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
+        options = ort.SessionOptions()
+        options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+        found = bench.describe(ort.InferenceSession(files["onnx"], options, providers=["CPUExecutionProvider"]))
+        assert set(found.providers_used) == {"CPUExecutionProvider"}
+        assert found.settings["graph_optimization_level"] == level
+        counts[level] = found.providers_used["CPUExecutionProvider"]
+    assert counts["ORT_ENABLE_ALL"] < counts["ORT_DISABLE_ALL"]
+
+
+def test_threads_are_those_of_the_runtime_unless_somebody_chose(files) -> None:
+    """Left alone, ONNX Runtime takes a thread for each physical core, and the record says how many those are."""
+    assert bench.describe(open_model(files["onnx"])).threads.intra_op == physical_core_count()
+    assert bench.describe(open_model(files["onnx"], settings={"intra_op_num_threads": 1})).threads.intra_op == 1
+
+
+def test_two_hardware_threads_of_a_core_count_once(tmp_path: Path, monkeypatch) -> None:
+    """They share the core's arithmetic units; processors that the kernel tells nothing about count each."""
+    for number, siblings in enumerate(("0,2", "1,3", "0,2", "1,3")):
+        topology = tmp_path / f"cpu{number}" / "topology"
+        topology.mkdir(parents=True)
+        (topology / "thread_siblings_list").write_text(siblings + "\n")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    monkeypatch.setattr(sys.modules[physical_core_count.__module__], "usable_cpu_count", lambda: 4)
+    assert physical_core_count(tmp_path) == 2
+    assert physical_core_count(tmp_path / "absent") == 4
+
+
+def test_a_module_and_a_compiled_model_are_asked_for_their_file(files) -> None:
+    """They do not know it; said once, it is remembered for that object and for no other."""
+    for target in (open_model(files["torch"], "torch"), open_model(files["onnx"], "openvino")):
+        with pytest.raises(bench.UnknownTargetError, match="say model_path=…"):
+            bench.describe(target)
+        bench.describe(target, model_path=files["onnx"])
+        assert bench.describe(target).model.name == "model.onnx"
+
+
+def test_a_session_made_from_bytes_has_its_content_hashed(files) -> None:
+    """A session that no file was named to still says exactly what it runs."""
+    content = files["onnx"].read_bytes()
+    found = bench.describe(ort.InferenceSession(content, providers=["CPUExecutionProvider"]))
+    assert found.model.sha256 == bench.describe(open_model(files["onnx"])).model.sha256
+    assert found.model.size_bytes == len(content)
+
+
+@pytest.mark.parametrize("wrong", ["model.onnx", Path("model.onnx"), 3, None])
+def test_what_cannot_be_called_is_no_target(wrong) -> None:
+    """A path handed over by mistake is answered with what is wanted instead."""
+    with pytest.raises(bench.UnknownTargetError, match=r"onnxruntime\.InferenceSession"):
+        bench.latency(wrong, option="x")
+
+
+def test_missing_provider_names_the_way_out(files) -> None:
+    """Asking this wheel for CUDA is an error that points to the providers' environments, not a silent CPU run."""
+    with pytest.raises(RuntimeUnavailableError, match="labs providers"):
+        open_model(files["onnx"], settings={"providers": ["CUDAExecutionProvider"]})
+
+
+@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
+def test_missing_model_is_named(runtime, tmp_path) -> None:
+    """The error names the file that is not there."""
+    with pytest.raises(FileNotFoundError, match=r"absent\.onnx"):
+        open_model(tmp_path / "absent.onnx", runtime)
+
+
+def test_unknown_runtime_lists_the_known_ones(files) -> None:
+    """A typing mistake is answered with the choices."""
+    with pytest.raises(ValueError, match="torch, torch-compiled, onnxruntime, openvino"):
+        open_model(files["onnx"], "onnx")
+
+
+def test_no_compiler_is_said_before_half_a_minute_of_trying(files, monkeypatch) -> None:
+    """Without a C++ compiler, compiling says how to get one."""
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    with pytest.raises(RuntimeUnavailableError, match="C\\+\\+ compiler"):
+        open_model(files["torch"], "torch-compiled")
+
+
+def test_openvino_reports_the_precision_that_ran(files) -> None:
+    """bf16 is reported only where the CPU ran it; a CPU without it falls back to fp32 and says so."""
+    found = bench.describe(
+        open_model(files["onnx"], "openvino", {"INFERENCE_PRECISION_HINT": "bf16"}), model_path=files["onnx"]
+    )
+    has_bf16 = {"avx512_bf16", "amx_bf16"} & set(fingerprint().cpu_flags)
+    assert found.precision == ("bf16" if has_bf16 else "fp32")
+
+
+def test_precision_is_what_ran_and_not_what_the_file_holds() -> None:
+    """A QDQ file runs in INT8 once its nodes are fused, and in fp32 while they are not."""
+    path = Path(__file__).parents[2] / "grading" / "fixtures" / "int8-static-qdq.onnx"
+    found = {
+        level: bench.describe(open_model(path, settings={"graph_optimization_level": level})).precision
+        for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
+    }
+    assert found == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}
+
+
+@pytest.mark.parametrize(
+    ("runtime", "settings"),
+    [
+        ("torch", {}),
+        ("onnxruntime", {"graph_optimization_level": "ORT_ENABLE_BASIC", "intra_op_num_threads": 1}),
+        ("openvino", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}),
+    ],
+)
+def test_an_option_is_opened_again_from_its_record(files, images, runtime, settings) -> None:
+    """Same file, same runtime, same settings; another file under the same name is refused."""
+    path = files["torch" if runtime == "torch" else "onnx"]
+    target = open_model(path, runtime, settings)
+    record = bench.accuracy(target, images, np.zeros(3, int), option="x", model_path=path)
+    again = reopen(record, path.parent)
+    assert bench.describe(again) == bench.describe(target)
+    other = replace(record, model=replace(record.model, sha256="0" * 64))
+    with pytest.raises(FileNotFoundError, match="not the file that x was measured with"):
+        reopen(other, path.parent)
+    with pytest.raises(ValueError, match="does not say how it was opened"):
+        reopen(replace(record, settings={}), path.parent)
+
+
+#: Prints the sets of processors that this process's threads have while OpenVINO computes on one of them.
+SEEN = """
+import os, sys, threading
+from contextlib import suppress
+from pathlib import Path
+import numpy as np
+from labs.bench import caller
+from labs.serve.settings import Settings
+
+seen, over = set(), threading.Event()
+def watch():
+    while not over.wait(0.001):
+        for thread in os.listdir("/proc/self/task"):
+            with suppress(ProcessLookupError):
+                seen.add(frozenset(os.sched_getaffinity(int(thread))))
+
+call = caller(Settings(model=Path(sys.argv[1]), backend="openvino").open_model())
+watcher = threading.Thread(target=watch)
+watcher.start()
+for _ in range(20):
+    call(np.zeros((3, 3, 224, 224), np.float32))
+over.set()
+watcher.join()
+print(sorted(map(sorted, seen)))
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="Linux tells each thread's processors")
+@pytest.mark.skipif(usable_cpu_count() < 2, reason="one processor is all that there is")
+def test_a_served_openvino_instance_is_tied_to_no_processor(files) -> None:
+    """Two instances of one thread each, in two processes, would be tied to the same one and share it."""
+    # In a process of its own: threads of an earlier test, which had all processors, may be tied for good.
+    said = subprocess.run([sys.executable, "-c", SEEN, files["onnx"]], capture_output=True, text=True, check=True)
+    assert said.stdout.split("\n")[0] == str([sorted(os.sched_getaffinity(0))])
