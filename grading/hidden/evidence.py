@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from grading.artefacts.inspect import Facts
+from grading.checkpoints import Verdict
 from grading.checkpoints.evidence import answer_to, latest
 
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a student's answer cell did when it was run again on changed records."""
+    """What a student's answer cell did when it was run again on other records, or its function on secret cases."""
 
-    #: The changed records, with the answers that the cell wrote behind them; the records are the grader's own copy.
-    entries: list[dict]
-    #: What went wrong in the cell, as a sentence; empty when nothing did.
+    #: The verdict on what it wrote down; None where it came to nothing.
+    verdict: Verdict | None = None
+    #: What went wrong in the cell, in words of the grader's own; empty when nothing did.
     fault: str = ""
 
 

@@ -1,34 +1,19 @@
-"""Answers that have to be computed: the student's cell is run again on changed records, and must be right there too.
+"""Answers that have to be computed: the student's cell is run again, and must be right there too.
 
-A number that was typed in, or copied from a neighbour, is right on one ledger only.
+A function meets cases that a secret seed draws. Another cell meets the student's own records with other numbers: what
+was typed in, or copied from a neighbour, is right on one ledger only.
 """
 
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, all_checkpoints, failed, passed
+from grading.checkpoints.registry import PARTS
 from grading.hidden.evidence import Evidence
 from grading.hidden.registry import HiddenCheckpoint
 
-#: Questions whose answer follows from records by computing, by part. Names that are read off a table, and choices, are
-#: not among them: typing those is no shortcut.
+#: Questions of parts 2 and 3 whose answer follows from records by computing, beside those that ask for a function.
+#: Names that are read off a table, and choices, are not among them: typing those is no shortcut.
 COMPUTED = {
-    1: (
-        "m.measure.percentiles",
-        "m.measure.certainty",
-        "m.measure.more_samples",
-        "m.measure.accuracy_interval",
-        "m.measure.knee",
-        "m.measure.speedup",
-        "m.measure.gap",
-        "m.export.changed",
-        "m.graph.fewer",
-        "m.graph.twins",
-        "m.graph.steps",
-        "m.quantize.searches",
-        "m.quantize.flips",
-        "m.quantize.budget",
-        "m.choose.ratios",
-    ),
     2: (
         "e.bring.parts",
         "e.device.work",
@@ -69,17 +54,24 @@ COMPUTED = {
 }
 
 
+def computed(part: int) -> tuple[str, ...]:
+    """Return the questions of a part whose cells are run again: all that ask for a function, and the listed ones."""
+    functions = [one.id for one in all_checkpoints() if one.kind == "function" and one.part == PARTS[part]]
+    return (*functions, *COMPUTED.get(part, ()))
+
+
 def _judge(question: str):
     def judge(evidence: Evidence) -> Verdict:
         rerun = evidence.reruns.get(question)
         if rerun is None:
             return failed("The cell was not run again, so nothing can be said.")
-        if rerun.fault:
-            return failed(f"On other records the cell stops: {rerun.fault}")
-        verdict = all_checkpoints()[question].verdict(rerun.entries)
-        if verdict.ok:
-            return passed("The cell computes its answer: it is right on other records too.")
-        return failed(f"On other records the cell's answer is wrong. {verdict.message}")
+        if rerun.fault or rerun.verdict is None:
+            return failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
+        if rerun.verdict.ok:
+            return passed("The cell computes its answer: it is right on what it had not seen, too.")
+        # Only sentences of the question's own: what the cell wrote stays where it is.
+        known = all_checkpoints()[question].mistakes.get(rerun.verdict.mistake, "")
+        return failed(f"On what the cell had not seen, its answer is wrong. {known}".strip())
 
     return judge
 
@@ -93,6 +85,6 @@ CHECKPOINTS = tuple(
         question,
         _judge(question),
     )
-    for part, questions in COMPUTED.items()
-    for question in questions
+    for part in range(len(PARTS))
+    for question in computed(part)
 )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -15,6 +17,12 @@ from grading.rebuild.plugin_name import TOLD
 _BACK = Limits(ledger_bytes=64 << 20, ledger_lines=6_000)
 _TOLD_BYTES = 1 << 20
 
+#: Said of a cell that hangs, or that ends the kernel or the run.
+DISTURBED = "it did not come to its end"
+
+#: How nbval speaks of a kernel that hangs or is gone.
+_DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
+
 
 def answers_back(folder: Path, own: Path) -> dict[str, dict]:
     """Return the newest answer to each question that the cells wrote; their records are thrown away."""
@@ -26,17 +34,27 @@ def answers_back(folder: Path, own: Path) -> dict[str, dict]:
 
 
 def told_back(folder: Path, own: Path) -> dict[int, tuple[bool, str]]:
-    """Return how each cell ended, by its place."""
+    """Return by its place whether a cell went through, and if not, why in words of the grader's own."""
     copy = own / "told-back.jsonl"
     told: dict[int, tuple[bool, str]] = {}
     if _fetch(folder / TOLD, copy, _TOLD_BYTES):
         for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
             try:
                 values = loads(line)
-                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, str(values["said"])[:200])
+                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, _why(str(values["said"])))
             except (StrictJsonError, KeyError, TypeError, ValueError):
                 continue
     return told
+
+
+def _why(said: str) -> str:
+    """Return how a cell ended: of what it says itself, no more than the name of an exception that Python has."""
+    if _DISTURBANCE.search(said[:200]):
+        return DISTURBED
+    name = re.match(r"[A-Za-z]+", said)
+    known = getattr(builtins, name[0], None) if name else None
+    is_exception = isinstance(known, type) and issubclass(known, BaseException)
+    return f"it raises {name[0]}" if is_exception else "it raises an exception"
 
 
 def _fetch(source: Path, target: Path, most_bytes: int) -> bool:

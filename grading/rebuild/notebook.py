@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 #: Stands before each lesson's cells: what the lesson would have ready.
 _SETUP = """\
-from grading.checkpoints import answer, check, predict
+import math
+from grading.rebuild.stage.verbs import *
 from grading.rebuild.stage import names
 
 globals().update(names({lesson}))"""
@@ -24,16 +25,19 @@ class Part:
     cells: dict[str, str]
 
 
-def skeleton(parts: Sequence[Part]) -> tuple[str, list[str]]:
+def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return a notebook's text, and the checkpoint id of each of its cells; a set-up's is empty.
 
     Args:
         parts: Lessons that share one kernel.
+        functions: Names of the functions that are asked for, by checkpoint id: each is called behind its cell.
     """
     sources: list[tuple[str, str]] = []
     for part in parts:
         sources.append(("", _SETUP.format(lesson=int(part.lesson[:2]))))
-        sources += part.cells.items()
+        for name, source in part.cells.items():
+            called = f"\n\ncheck({name!r}, {functions[name]})" if name in functions else ""
+            sources.append((name, source + called))
     made = [
         {
             "cell_type": "code",

@@ -1,7 +1,10 @@
-"""The plugin's name and its file, for those who do not import Jupyter."""
+"""Names that both sides of the sandbox's wall know, for those who do not import Jupyter."""
 
 #: Module that pytest loads in the sandbox.
 PLUGIN = "grading.rebuild.plugin"
 
 #: Where it tells how each cell ended.
 TOLD = "told.jsonl"
+
+#: Cases on which functions are called, by question; drawn outside.
+CASES = "cases.json"

@@ -1,25 +1,30 @@
-"""nbval in the sandbox: a notebook a lesson, all in one run; after a run that was cut short, each lesson by itself."""
+"""nbval in the sandbox: all lessons in one run; after a run that was cut short, each lesson by itself.
+
+What goes in are a student's cells, records with other numbers, and cases for functions, as plain values. What comes out
+are answers and results as plain values. Both are judged here, outside: the sandbox holds no question and no answer.
+"""
 
 from __future__ import annotations
 
 import json
-import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from grading.checkpoints import all_checkpoints
-from grading.course import Lesson
+from grading.checkpoints import Verdict, all_checkpoints, failed
+from grading.checkpoints.functions import Round
+from grading.checkpoints.registry import STUMBLES
 from grading.hidden.evidence import Rerun
-from grading.hidden.reruns import COMPUTED
+from grading.hidden.reruns import computed
 from grading.intake import Intake
 from grading.rebuild import variant
-from grading.rebuild.back import answers_back, told_back
+from grading.rebuild.back import DISTURBED, answers_back, told_back
 from grading.rebuild.cells import answer_cells
 from grading.rebuild.notebook import Part, skeleton
-from grading.rebuild.plugin_name import PLUGIN
+from grading.rebuild.plugin_name import CASES, PLUGIN
 from grading.sandbox import Limits, Sandbox, abilities
+from labs.course import Lesson
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
@@ -39,12 +44,6 @@ _KERNEL = {
 
 #: Changed records that are drawn at most for a submission.
 _DRAWS = 5
-
-#: How nbval speaks of a kernel that hangs or is gone.
-_DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
-
-#: Counts that answers carry because no record holds them.
-_CARRIED = {"m.graph.fewer": "nodes", "m.quantize.searches": "op_counts"}
 
 
 def run_again(
@@ -68,20 +67,24 @@ def run_again(
         wall_s: Seconds for everything.
         hide: Folders that must not be seen.
     """
-    questions = {name for names in COMPUTED.values() for name in names} & wanted
+    questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
     if not abilities().apart:
-        return {
-            name: Rerun([], "this grader could not keep it apart from other files, so it was not run")
-            for name in questions
-        }
+        why = "this grader could not keep it apart from other files, so it was not run"
+        return {name: Rerun(fault=why) for name in questions}
     parts = _parts(intake, lessons, questions)
-    records, carried = _changed(entries, seed, questions), _carried(entries, seed)
-    reruns = run_on(records, carried, parts, wall_s=wall_s, hide=hide)
+    reruns = run_on(_changed(entries, seed, questions), drawn(questions, seed), parts, wall_s=wall_s, hide=hide)
     for name in questions - set(reruns):
         cell = any(name in part.cells for part in parts)
-        why = "there was no time left for it" if cell else "its cell was not found in the notebook"
-        reruns[name] = Rerun([], why)
+        reruns[name] = Rerun(
+            fault="there was no time left for it" if cell else "its cell was not found in the notebook"
+        )
     return {name: reruns[name] for name in questions}
+
+
+def drawn(questions: Iterable[str], seed: str) -> dict[str, Round]:
+    """Return the secret cases of those questions that ask for a function."""
+    asked = {name: all_checkpoints()[name].asks for name in questions}
+    return {name: one.drawn(variant.generator(seed, name)) for name, one in asked.items() if one.kind == "function"}
 
 
 def _changed(entries: list[dict], seed: str, questions: set[str]) -> list[dict]:
@@ -90,7 +93,8 @@ def _changed(entries: list[dict], seed: str, questions: set[str]) -> list[dict]:
     A number that was typed must not be right by chance, because it happens to be the same on the changed records.
     """
     newest = {entry["question"]: entry for entry in entries if entry.get("type") == "answer"}
-    given = [newest[name] for name in sorted(questions - set(_CARRIED)) if name in newest]
+    plain = [name for name in sorted(questions) if all_checkpoints()[name].kind != "function"]
+    given = [newest[name] for name in plain if name in newest]
     best, least = [], len(given) + 1
     for number in range(_DRAWS):
         records = variant.changed(entries, f"{seed} {number}")
@@ -104,7 +108,7 @@ def _changed(entries: list[dict], seed: str, questions: set[str]) -> list[dict]:
 
 def run_on(
     records: list[dict],
-    carried: dict[str, dict],
+    rounds: Mapping[str, Round],
     parts: Sequence[Part],
     *,
     wall_s: float,
@@ -114,7 +118,7 @@ def run_on(
 
     Args:
         records: What the cells find in the ledger.
-        carried: Counts that answers carry because no record holds them, by question.
+        rounds: Cases on which functions are called, by question.
         parts: The lessons' cells.
         wall_s: Seconds for everything.
         hide: Folders that must not be seen.
@@ -126,7 +130,7 @@ def run_on(
         waiting = [part for part in group if not set(part.cells) & set(reruns)]
         left_s = until_s - time.monotonic()
         if waiting and left_s > 5:
-            reruns |= _run(waiting, records, carried, min(left_s, wall_s / 2), hide)
+            reruns |= _run(waiting, records, rounds, min(left_s, wall_s / 2), hide)
     return reruns
 
 
@@ -137,21 +141,26 @@ def _parts(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> li
         taken = intake.files.get(lesson.notebook.name)
         if taken is None:
             continue
-        asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', lesson.source.read_text(encoding="utf-8"))
-        cells = answer_cells(taken.path, set(asked))
+        order = lesson.questions()
+        cells = answer_cells(taken.path, {name for name in order if _computes(name)})
         if set(cells) & questions:
-            found.append(Part(lesson.name, {name: cells[name] for name in asked if name in cells}))
+            found.append(Part(lesson.name, {name: cells[name] for name in order if name in cells}))
     return found
 
 
+def _computes(name: str) -> bool:
+    """Return whether a cell may be needed to compute an answer; a prediction, or a file that is made, is not."""
+    return name in all_checkpoints() and all_checkpoints()[name].kind in ("answer", "function")
+
+
 def _run(
-    parts: Sequence[Part], records: list[dict], carried: dict[str, dict], wall_s: float, hide: Sequence[Path]
+    parts: Sequence[Part], records: list[dict], rounds: Mapping[str, Round], wall_s: float, hide: Sequence[Path]
 ) -> dict[str, Rerun]:
     """Run some lessons in one kernel; return the cells of those that came to their end, or all when one ran alone."""
     with Sandbox(hide=hide) as sandbox:
-        text, order = skeleton(parts)
+        text, order = skeleton(parts, {name: one.question.name for name, one in rounds.items()})
         (sandbox.folder / "ledger.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-        (sandbox.folder / "carried.json").write_text(json.dumps(carried))
+        (sandbox.folder / CASES).write_text(json.dumps({name: one.cases for name, one in rounds.items()}))
         (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
         kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
         kernel.mkdir(parents=True)
@@ -175,9 +184,25 @@ def _run(
         if whole is not True and max(places) >= whole:
             continue
         for name, place in zip(part.cells, places, strict=True):
-            ok, said = told.get(place, (False, "it did not come to its end"))
-            found[name] = _rerun(name, records, carried, answers, "" if ok else said or "it stopped")
+            ok, said = told.get(place, (False, DISTURBED))
+            if not ok or name not in answers:
+                found[name] = Rerun(fault="it wrote no answer down" if ok else said)
+            else:
+                found[name] = Rerun(_judged(name, records, rounds, answers[name]))
     return found
+
+
+def _judged(name: str, records: list[dict], rounds: Mapping[str, Round], answer: dict) -> Verdict:
+    """Judge what a cell wrote down: a function by what it did on its cases, an answer on the changed records."""
+    if name not in rounds:
+        return all_checkpoints()[name].verdict([*records, answer])
+    outputs = answer["value"].get("outputs") if isinstance(answer["value"], dict) else None
+    # What came out of the sandbox may be anything.
+    sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
+    try:
+        return rounds[name].verdict(outputs if sound else [])
+    except STUMBLES:
+        return failed("What it wrote down is no result of a function.")
 
 
 def _undisturbed(told: dict[int, tuple[bool, str]], order: Sequence[str]) -> bool | int:
@@ -187,21 +212,10 @@ def _undisturbed(told: dict[int, tuple[bool, str]], order: Sequence[str]) -> boo
     lessons have ready.
     """
     for place, name in enumerate(order):
-        ok, said = told.get(place, (False, "missing"))
-        if not ok and (not name or place not in told or _DISTURBANCE.search(said)):
+        ok, said = told.get(place, (False, DISTURBED))
+        if not ok and (not name or said == DISTURBED):
             return place
     return True
-
-
-def _rerun(name: str, records: list[dict], carried: dict, answers: dict[str, dict], fault: str) -> Rerun:
-    answer = answers.get(name)
-    if fault or answer is None:
-        return Rerun([], fault or "it wrote no answer down")
-    value = answer["value"]
-    part = _CARRIED.get(name)
-    if part and not (isinstance(value, dict) and value.get(part) == carried.get(name, {}).get(part)):
-        return Rerun([], f"its {part} are not those that the lesson has ready")
-    return Rerun([*records, answer])
 
 
 def _command(folder: Path) -> list[str]:
@@ -210,14 +224,3 @@ def _command(folder: Path) -> list[str]:
         *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
         NOTEBOOK,
     ]
-
-
-def _carried(entries: list[dict], seed: str) -> dict[str, dict]:
-    """Return the counts that answers carry, changed."""
-    found: dict[str, dict] = {}
-    for entry in entries:
-        part = _CARRIED.get(entry.get("question", "")) if entry.get("type") == "answer" else None
-        value = entry["value"].get(part) if part and isinstance(entry["value"], dict) else None
-        if isinstance(value, dict) and all(type(count) is int for count in value.values()):
-            found[entry["question"]] = {part: variant.counts(value, seed, entry["question"])}
-    return found

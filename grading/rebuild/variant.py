@@ -52,7 +52,7 @@ def changed(entries: list[dict], seed: str) -> list[dict]:
     kept = [copy.deepcopy(entry) for entry in entries if entry.get("type") != "answer"]
     for entry in kept:
         if entry.get("type") == "observation" and entry.get("subject") in _SEEN:
-            entry["seen"] = _other_numbers(entry["seen"], _random(seed, entry["subject"]))
+            entry["seen"] = _other_numbers(entry["seen"], generator(seed, entry["subject"]))
         if entry.get("type") != "measurement":
             continue
         if entry["kind"] in _SCALED:
@@ -68,19 +68,19 @@ def changed(entries: list[dict], seed: str) -> list[dict]:
 
 
 def _slow_down(record: dict, seed: str) -> None:
-    factor = _random(seed, record["option"]).uniform(*_FACTORS)
+    factor = generator(seed, record["option"]).uniform(*_FACTORS)
     block = record["details"].get("block_calls") or 1
     blocks = len(record["samples"]) // block if isinstance(block, int) and block > 0 else 0
     # All records of a comparison lose as many blocks: turns stay turns.
     gone = block * int(blocks * (1 - _STAYS)) if blocks else 0
     record["samples"] = [sample * factor for sample in record["samples"][gone:]]
-    growth = _random(seed, f"{record['option']} over time").uniform(0.2, 0.8)
+    growth = generator(seed, f"{record['option']} over time").uniform(0.2, 0.8)
     scale_details(record["details"], factor, growth=growth)
 
 
 def _slow_down_load(record: dict, seed: str) -> None:
     """Stretch a run, take answers out of it, and shift what its server and its machine were busy with."""
-    random = _random(seed, f"load {record['option']}")
+    random = generator(seed, f"load {record['option']}")
     factor, servers, busier = (float(random.uniform(*ends)) for ends in (_FACTORS, _SERVERS, _BUSIER))
     stretch(record, factor)
     load = record["load"]
@@ -164,7 +164,7 @@ def _other_numbers(value: object, random: np.random.Generator) -> object:
 def _take_pictures(record: dict, seed: str) -> None:
     """Keep the same pictures of every record over as many."""
     count = len(record["samples"])
-    stay = np.sort(_random(seed, str(count)).permutation(count)[: max(1, int(_PICTURES_STAY * count))])
+    stay = np.sort(generator(seed, str(count)).permutation(count)[: max(1, int(_PICTURES_STAY * count))])
     record["samples"] = [record["samples"][index] for index in stay]
     for name in ("predicted", "labels"):
         if isinstance(record["details"].get(name), list) and len(record["details"][name]) == count:
@@ -173,7 +173,7 @@ def _take_pictures(record: dict, seed: str) -> None:
 
 def _see_wrong(record: dict, seed: str) -> None:
     """Let an option be wrong about some pictures that it was right about."""
-    random = _random(seed, f"wrong {record['option']}")
+    random = generator(seed, f"wrong {record['option']}")
     predicted, labels = (record["details"].get(name) for name in ("predicted", "labels"))
     known = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(record["samples"])
     share = random.uniform(*_WRONG)
@@ -195,17 +195,12 @@ def _move_knee(entries: list[dict], option: str, seed: str) -> None:
     rates = {size: size / float(np.median(found[-1]["samples"])) for size, found in runs.items()}
     best = max(rates.values())
     knee = min(size for size, rate in rates.items() if rate >= 0.9 * best)
-    chosen = _random(seed, f"knee {option}").choice(sorted(set(rates) - {knee}))
+    chosen = generator(seed, f"knee {option}").choice(sorted(set(rates) - {knee}))
     factor = rates[int(chosen)] / (_BEST * best)
     for record in runs[int(chosen)]:
         record["samples"] = [sample * factor for sample in record["samples"]]
 
 
-def counts(given: dict, seed: str, name: str) -> dict:
-    """Return counts (of nodes, of operators) with other numbers, all larger and all different."""
-    random = _random(seed, name)
-    return {key: value + int(random.integers(3, 40)) for key, value in given.items()}
-
-
-def _random(seed: str, name: str) -> np.random.Generator:
+def generator(seed: str, name: str) -> np.random.Generator:
+    """Return the generator that a seed gives to one thing that is drawn."""
     return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big"))

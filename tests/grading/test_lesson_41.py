@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grading.checkpoints.system.runs import line_through
+from labs.records.load import line_through
 
 ASSUMPTION = "service time does not depend on the load"
 WAIT = {"M/M/1": 0.7 * 0.01 / 0.3, "M/D/1": 0.35 * 0.01 / 0.3, "nearer": "M/D/1"}

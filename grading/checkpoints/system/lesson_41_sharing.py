@@ -5,8 +5,9 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.evidence import answer_to, is_close, latest
 from grading.checkpoints.system.lesson_41_queue import NOT_RUN, lone_run
-from grading.checkpoints.system.runs import answered_per_s, compute_s, line_through, newest_sweep
+from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
 from labs.records.format import milliseconds, times
+from labs.records.load import line_through
 
 PLAIN_JSON = True
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from grading.rebuild.stage import edge, model, system
+from grading.rebuild.stage import edge, system
 from labs import stats
 from labs.records.format import duration, megabytes, milliseconds, percent, rate, times
 from labs.records.options import summarize
 from labs.records.targets import target
 from labs.workspace import ledger
 
-_STAGES = {**model.STAGES, **edge.STAGES, **system.STAGES}
+_STAGES = {**edge.STAGES, **system.STAGES}
 
 
 def names(lesson: int) -> dict[str, object]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import labs.records.ledger
 from labs import stats
 from labs.records import Measurement
 from labs.records.observation import Observation
-from labs.workspace import ledger, workspace_dir
+from labs.workspace import ledger
 
 # The records in this folder are the grader's own, and each of them was checked when it was taken in.
 labs.records.ledger.parse_line = json.loads
@@ -82,9 +81,3 @@ def compared(*options: str, kind: str = "latency", batch_size: int = 1) -> Compa
             runs.setdefault(made.details["comparison_id"], []).append(made)
     fitting = [run for run in runs.values() if set(options) <= {made.option for made in run}]
     return Comparison(tuple(fitting[-1])) if fitting else None
-
-
-def carried() -> dict[str, dict]:
-    """Return what answers carry that no record holds (counts of nodes), changed like the records."""
-    path = workspace_dir() / "carried.json"
-    return json.loads(path.read_text(encoding="utf-8")) if Path(path).is_file() else {}

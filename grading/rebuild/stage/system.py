@@ -7,10 +7,10 @@ from math import exp, log
 from statistics import mean
 from types import SimpleNamespace
 
-from grading.checkpoints.system.runs import line_through
 from grading.rebuild.stage.records import measured, newest, seen
 from labs import stats
 from labs.records import Measurement
+from labs.records.load import line_through
 
 
 def _load(option: str, **wanted: object) -> Measurement | None:

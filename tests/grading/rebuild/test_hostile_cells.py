@@ -10,21 +10,21 @@ import pytest
 import grading
 from grading.sandbox import abilities
 
-SPOILED, HONEST = "m.measure.percentiles", "m.choose.ratios"
+SPOILED, HONEST = "s.queue.share", "s.theory.utilization"
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
 #: What a student would write who knows a neighbour's numbers.
-TYPED = 'answer("m.measure.percentiles", {"p50": 0.0126, "p95": 0.0139, "p99": 0.0151})'
+TYPED = f'answer("{SPOILED}", {{"queue_s": 0.0126, "share": 0.5}})'
 
 #: Each ends the kernel, pytest, or patience; some in each lesson.
 KILLERS = {
-    "m.measure.knee": "while True: pass",
-    "m.measure.percentiles": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "m.export.changed": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
-    "m.graph.steps": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "m.quantize.searches": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "m.quantize.flips": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
+    "s.http.share": "while True: pass",
+    "s.http.bounded": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "s.queue.share": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
+    "s.batching.mean": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "s.copies.scaling": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "s.onnx.fair": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
 }
 
 
@@ -48,35 +48,39 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
     marker = f"9{os.getpid()}"
     cells = {
         # An input, an exit, a skip: nbval's own ways round a cell.
-        "m.measure.certainty": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
+        "s.http.share": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
         # Its own records, on which typed numbers are right, and another's results.
-        "m.measure.more_samples": OWN_RECORDS.format(results=results / "results.json"),
+        "s.http.bounded": OWN_RECORDS.format(results=results / "results.json"),
         SPOILED: TYPED,
         # An answer that equals everything, and a checkpoint that likes everything.
-        "m.measure.accuracy_interval": ALWAYS_EQUAL,
+        "s.queue.little": ALWAYS_EQUAL,
         # Memory, disk, network, a daemon, a hook that rewrites later cells.
-        "m.measure.knee": GREED.format(marker=marker),
-        "m.measure.speedup": HOOK,
-        "m.measure.gap": "raise SystemExit('enough')",
+        "s.batching.gain": GREED.format(marker=marker),
+        "s.copies.scaling": HOOK,
+        "s.copies.bottleneck": "raise SystemExit('enough')",
         # Answers and hidden checkpoints: what a cell can read, it can print into its error.
-        "m.graph.twins": PEEK,
+        "s.onnx.fair": PEEK,
     }
-    found = rerun(cells, hide=(ROOM / "answers", ROOM / "hidden"))
+    found = rerun(cells, hide=tuple(ROOM / name for name in SECRET))
     assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
     if abilities().mounts:
-        assert "[0, 0]" in found["m.graph.twins"].fault
-    assert "reached" not in found["m.measure.knee"].fault
+        assert found["s.onnx.fair"].fault == "it raises LookupError"
+    assert found["s.batching.gain"].fault != "it raises RuntimeError"
 
 
 ROOM = Path(grading.__path__[0])
 
-PEEK = """
+#: What grading mounts away: answers, hidden checkpoints, and the questions with their right functions.
+SECRET = ("answers", "hidden", "checkpoints")
+
+PEEK = f"""
 import grading, os
 from pathlib import Path
 room = Path(grading.__path__[0])
-raise RuntimeError(str([len(os.listdir(room / name)) for name in ("answers", "hidden")]))
+seen = [name for folder in {SECRET!r} for name in os.listdir(room / folder)]
+raise RuntimeError(str(seen)) if seen else LookupError("nothing")
 """
 
 OWN_RECORDS = """
@@ -90,7 +94,7 @@ Path("ledger.jsonl").write_text("".join(json.dumps(line) + chr(10) for line in l
 for target in ("{results}", "../results.json"):
     try: Path(target).write_text('{{"score": 1000}}')
     except OSError as error: print(error)
-answer("m.measure.more_samples", 16 * 100)
+answer("s.http.bounded", 16 * 100)
 """
 
 ALWAYS_EQUAL = """
@@ -99,16 +103,17 @@ class Equal(float):
     def __le__(self, other): return True
     def __ge__(self, other): return True
     __hash__ = float.__hash__
-import grading.checkpoints.registry as registry
-from grading.checkpoints.verdict import Verdict
-registry.Checkpoint.verdict = lambda self, entries: Verdict(True, "fine")
-answer("m.measure.accuracy_interval", Equal(1e9))
+try:
+    import grading.checkpoints.registry as registry
+    registry.Checkpoint.verdict = lambda self, entries: passed("fine")
+except ImportError: pass
+answer("s.queue.little", Equal(1e9))
 """
 
 GREED = """
 import os, socket, subprocess
 subprocess.Popen(["setsid", "sleep", "{marker}"])
-answer("m.measure.knee", 3)
+answer("s.batching.gain", 3)
 try:
     socket.create_connection(("1.1.1.1", 53), 1)
     raise RuntimeError("reached the network")
@@ -126,7 +131,7 @@ class Pass(ast.NodeTransformer):
     def visit_Assert(self, node): return None
 get_ipython().ast_transformers.append(Pass())
 get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
-answer("m.measure.speedup", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
+answer("s.copies.scaling", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
 """
 
 

@@ -1,0 +1,84 @@
+"""Functions in the sandbox: called on cases that were drawn outside, judged outside, and nothing to copy inside."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import grading
+from grading.checkpoints.functions import Function, Mistake, close
+from grading.rebuild.notebook import Part
+from grading.rebuild.run import run_on
+from grading.rebuild.variant import generator
+from grading.sandbox import abilities
+
+pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+
+def slowest(samples_s, most):
+    """Return the slowest samples, at most so many."""
+    return sorted(samples_s)[-most:]
+
+
+QUESTION = Function(
+    "t.cell.slowest",
+    slowest,
+    lambda random: [(random.random(9), most) for most in (1, 3, 4)],
+    None,
+    (Mistake("fastest", lambda samples_s, most: sorted(samples_s)[:most], "Those are the fastest."),),
+    close(),
+)
+
+#: What students may write; each stands in a lesson of its own, and all share one run.
+CELLS = {
+    "honest": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]",
+    "mistaken": "def slowest(samples_s, most):\n    return np.sort(samples_s)[:most]",
+    "raises": "def slowest(samples_s, most):\n    raise ValueError('the secret of ' + str(samples_s))",
+    "syntax": "def slowest(samples_s, most:\n    return 1",
+    # The answer key, the cases with their results, a comparison that always says yes.
+    "looks": (
+        "import json\nfrom pathlib import Path\nimport grading.checkpoints as other\n"
+        "def slowest(samples_s, most):\n"
+        "    from grading.checkpoints.functions import Function\n    return samples_s"
+    ),
+    "spies": (
+        "class Spy(list):\n    def __eq__(self, other): return True\n    __hash__ = None\n"
+        "def slowest(samples_s, most):\n    return Spy([0.0] * most)"
+    ),
+    "forges": (
+        "answer('t.forges.slowest', {'outputs': [{'value': {'$': 'array', 'dtype': 'O', 'values': []}}] * 3})\n"
+        "check = print\ndef slowest(samples_s, most):\n    return 0"
+    ),
+}
+
+
+def test_functions_are_judged_outside_by_what_they_return_inside():
+    """The honest one is right on secret cases; a mistake keeps its name; what a cell says never comes out."""
+    rounds = {f"t.{name}.slowest": QUESTION.drawn(generator("a secret", name)) for name in CELLS}
+    parts = [Part(f"1{place}_{name}", {f"t.{name}.slowest": CELLS[name]}) for place, name in enumerate(CELLS)]
+    room = Path(grading.__path__[0])
+    found = run_on([], rounds, parts, wall_s=200, hide=[room / "checkpoints", room / "answers"])
+    came = {name: found[f"t.{name}.slowest"] for name in CELLS}
+    assert came["honest"].verdict is not None, came["honest"].fault
+    assert {name for name, one in came.items() if not one.fault and one.verdict.ok} == {"honest"}
+    assert came["mistaken"].verdict.mistake == "fastest"
+    assert came["raises"].verdict.message == "`slowest` raises ValueError."
+    assert came["syntax"].fault == "it raises SyntaxError"
+    assert "raises" in came["looks"].verdict.message
+    assert not any("secret" in f"{one.fault} {one.verdict}" for one in came.values())
+
+
+def test_a_seed_draws_the_cases_and_another_one_draws_others():
+    """Students of one class meet the same cases; nobody can know them before."""
+    first, again, other = (QUESTION.drawn(generator(seed, "t.cell.slowest")).cases for seed in ("a", "a", "b"))
+    assert first == again
+    assert first != other
+    assert QUESTION.public.cases == QUESTION.drawn(np.random.default_rng(_public_seed())).cases
+
+
+def _public_seed() -> int:
+    import zlib
+
+    return zlib.crc32(b"t.cell.slowest")
