@@ -109,7 +109,11 @@ def accuracy(
         correct = float(np.mean(np.array(predicted) == labels[:done]))
         on_progress(done / len(images), f"{option}: {done} of {len(images)} images, {percent(correct)} right")
     samples = [float(p == int(label)) for p, label in zip(predicted, labels, strict=True)]
-    details = {"dataset": dataset or f"{assets.default_dataset()}/evaluation", "predicted": predicted, "labels": [int(label) for label in labels]}
+    details = {
+        "dataset": dataset or f"{assets.default_dataset()}/evaluation",
+        "predicted": predicted,
+        "labels": [int(label) for label in labels],
+    }
     return record("accuracy", option, samples, about, watch, batch_size=batch_size, details=details)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from labs.bench import DEFAULT_DATASET, measure_option
+from labs.bench import measure_option
 from labs.progress import OnProgress
 from labs.records import Ledger, Measurement
 from labs.records.format import in_unit, rate
@@ -24,7 +24,7 @@ def measure(
     option: str,
     ledger: Ledger | None = None,
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
-    dataset: str = DEFAULT_DATASET,
+    dataset: str | None = None,
     **said: object,
 ) -> Records:
     """Measure size, accuracy, latency and throughput of an option, and return the records when all are there.
@@ -39,7 +39,7 @@ def measure(
         option: Name under which the records are kept, such as 'onnx-all'.
         ledger: Where they are kept; nowhere when None.
         batch_sizes: Batch sizes whose throughput is measured.
-        dataset: Name of the data set and split.
+        dataset: Name of the data set and split; the course's evaluation split when None.
         said: What the target does not show of itself, such as ``model_path``.
 
     Raises:
