@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.backends.onnxruntime_backend import OnnxRuntimeBackend
 from labs.progress import OnProgress, silent
+from labs.runtimes import open_model
 
 
 def logits_of(
@@ -15,34 +15,32 @@ def logits_of(
     images: np.ndarray,
     *,
     batch_size: int = 16,
-    graph_level: str = "all",
-    intra_op_threads: int | None = None,
+    level: str = "ORT_ENABLE_ALL",
     on_progress: OnProgress = silent,
 ) -> np.ndarray:
-    """Return a model's logits for many pictures, run in batches by ONNX Runtime on the CPU.
+    """Return a model's logits for many images, run in batches by ONNX Runtime on the CPU.
 
     Args:
         path: The ``.onnx`` file.
         images: float32 (N, 3, H, W).
-        batch_size: Pictures in one call; memory grows with it.
-        graph_level: How far ONNX Runtime optimizes the graph, a key of ``GRAPH_LEVELS``.
-        intra_op_threads: Threads for one operator; all usable processors when None.
+        batch_size: Images in one call; memory grows with it.
+        level: How far ONNX Runtime optimizes the graph, by the name of its ``GraphOptimizationLevel``.
         on_progress: Told after each batch.
 
     Returns:
         float32 (N, classes).
     """
-    with OnnxRuntimeBackend(path, graph_level=graph_level, intra_op_threads=intra_op_threads) as backend:
-        batches = []
-        for start in range(0, len(images), batch_size):
-            batches.append(backend.predict(images[start : start + batch_size]))
-            done = min(start + batch_size, len(images))
-            on_progress(done / len(images), f"{Path(path).name}: {done} of {len(images)} pictures")
+    session = open_model(path, settings={"graph_optimization_level": level})
+    name, batches = session.get_inputs()[0].name, []
+    for start in range(0, len(images), batch_size):
+        batches += session.run(None, {name: images[start : start + batch_size]})
+        done = min(start + batch_size, len(images))
+        on_progress(done / len(images), f"{Path(path).name}: {done} of {len(images)} images")
     return np.concatenate(batches)
 
 
 def top1(logits: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of pictures whose largest logit is their label, 0 to 1."""
+    """Return the share of images whose largest logit is their label, 0 to 1."""
     return float(np.mean(np.argmax(logits, axis=1) == labels))
 
 

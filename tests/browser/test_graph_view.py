@@ -7,7 +7,7 @@ import pytest
 CELL = """
 import onnx
 from onnx import TensorProto, helper
-from labs.optimize.picture import show_graph
+from labs.optimize.drawing import show_graph
 
 ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", 3]) for name in ("input", "output")]
 graph = helper.make_graph([helper.make_node("Relu", ["input"], ["output"], name="only")], "g", ends[:1], ends[1:])

@@ -26,7 +26,7 @@ def unprotected(prepared, calibration, tmp_path, monkeypatch):
 
 def test_onnx_runtime_quantizes_an_excluded_layer_by_itself(unprotected, prepared, tmp_path) -> None:
     """The trap is real. If this fails, ONNX Runtime has changed, and labs.optimize.keep may go."""
-    run = read_graph(optimize_graph(unprotected, "extended", tmp_path / "run.onnx"))
+    run = read_graph(optimize_graph(unprotected, "ORT_ENABLE_EXTENDED", tmp_path / "run.onnx"))
     assert run.op_counts["QLinearConv"] == read_graph(prepared).op_counts["Conv"]
 
 
@@ -34,7 +34,7 @@ def test_protection_changes_no_number(unprotected, prepared, calibration, images
     """With optimization off, protected and unprotected files compute the same to the last bit."""
     form = FORMS["qdq-u8s8-channel"]
     made = quantize_static(prepared, tmp_path / "p.onnx", calibration, form, keep_float=[KEPT])
-    results = [logits_of(path, images[:8], graph_level="disabled") for path in (unprotected, made.path)]
+    results = [logits_of(path, images[:8], level="ORT_DISABLE_ALL") for path in (unprotected, made.path)]
     assert np.array_equal(*results)
     onnx.checker.check_model(onnx.load(made.path), full_check=True)
 

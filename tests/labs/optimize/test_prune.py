@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from labs.optimize.export import export_onnx, verify_against_torch
-from labs.optimize.predict import signal_to_noise_db
+from labs.optimize.export import export_onnx
+from labs.optimize.predict import logits_of, signal_to_noise_db
 from labs.optimize.prune import MULTIPLE, elimination_order, prune_channels
 
 
@@ -87,7 +87,7 @@ def test_a_pruned_model_exports_like_any_other(pruned, images, image_size_px, tm
     """Its ONNX file is smaller and agrees with it."""
     narrow = pruned[5e-2]
     path = export_onnx(narrow.module, tmp_path / "pruned.onnx", image_size_px=image_size_px)
-    assert verify_against_torch(path, narrow.module, images).agrees
+    assert np.abs(logits_of(path, images) - logits(narrow.module, images)).max() < 1e-3
     assert path.stat().st_size < 4.2 * narrow.weights_after + 50_000
 
 

@@ -52,7 +52,7 @@ def test_layouts_differ_in_the_file_but_not_in_what_onnx_runtime_runs(prepared, 
     for name in ("qdq-u8s8-channel", "qoperator-u8s8-channel"):
         made = quantize_static(prepared, tmp_path / f"{name}.onnx", calibration, FORMS[name])
         graphs[name] = read_graph(made.path).op_counts
-        graphs[name, "run"] = read_graph(optimize_graph(made.path, "extended", tmp_path / "o.onnx")).op_counts
+        graphs[name, "run"] = read_graph(optimize_graph(made.path, "ORT_ENABLE_EXTENDED", tmp_path / "o.onnx")).op_counts
     assert "QLinearConv" not in graphs["qdq-u8s8-channel"]
     assert "Conv" not in graphs["qoperator-u8s8-channel"]
     convolutions = read_graph(prepared).op_counts["Conv"]
@@ -73,7 +73,7 @@ def test_a_layer_kept_float_runs_float(name, prepared, calibration, tmp_path) ->
     """Exactly the kept layers are float in the graph that ONNX Runtime really runs."""
     kept = ("features.2.conv.1.0/Conv", "features.0.0/Conv", "classifier.1/Gemm")
     made = quantize_static(prepared, tmp_path / "q.onnx", calibration, FORMS[name], keep_float=kept)
-    run = read_graph(optimize_graph(made.path, "extended", tmp_path / "run.onnx")).op_counts
+    run = read_graph(optimize_graph(made.path, "ORT_ENABLE_EXTENDED", tmp_path / "run.onnx")).op_counts
     assert run["QLinearConv"] == read_graph(prepared).op_counts["Conv"] - 2
     assert run.get("Conv", 0) + run.get("com.microsoft:FusedConv", 0) == 2
     assert run["Gemm"] == 1

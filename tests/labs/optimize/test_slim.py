@@ -26,8 +26,8 @@ def fat(request, prepared, calibration, tmp_path):
 def test_same_logits_in_fewer_bytes(fat, images, tmp_path) -> None:
     """Bit for bit the same, optimized or not; the report's steps add up to what was saved."""
     report = slim_onnx(fat, tmp_path / "slim.onnx")
-    for level in ("disabled", "all"):
-        before, after = (logits_of(path, images[:8], graph_level=level) for path in (fat, report.path))
+    for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL"):
+        before, after = (logits_of(path, images[:8], level=level) for path in (fat, report.path))
         assert np.array_equal(before, after)
     assert report.after_bytes == report.path.stat().st_size < report.before_bytes == fat.stat().st_size
     assert sum(report.saved_bytes.values()) == report.before_bytes - report.after_bytes
@@ -37,7 +37,8 @@ def test_onnx_runtime_fuses_it_just_as_well(fat, tmp_path) -> None:
     """Sharing constants must not hide a pattern from the optimizer."""
     report = slim_onnx(fat, tmp_path / "slim.onnx")
     counts = [
-        read_graph(optimize_graph(path, "extended", tmp_path / "o.onnx")).op_counts for path in (fat, report.path)
+        read_graph(optimize_graph(path, "ORT_ENABLE_EXTENDED", tmp_path / "o.onnx")).op_counts
+        for path in (fat, report.path)
     ]
     assert counts[0] == counts[1]
 

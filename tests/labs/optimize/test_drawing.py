@@ -9,7 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labs.optimize.picture import draw_graph, show_graph
+from labs.optimize.drawing import draw_graph, show_graph
 
 
 def test_netron_answers_on_loopback_until_it_is_stopped(exported) -> None:
