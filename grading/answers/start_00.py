@@ -4,5 +4,8 @@
 # 2.2 million numbers of four bytes each
 predict("start.size_guess", 9)
 
-# %% checkpoint="start.processors"
-answer("start.processors", record.machine.cpu_count)
+
+# %% checkpoint="start.megabytes"
+def megabytes(size_bytes):
+    """Return a size in megabytes (MB, a million bytes)."""
+    return size_bytes / 1e6

@@ -1,42 +1,51 @@
-"""Start here: one prediction and one answer, small enough to learn how checkpoints work."""
+"""Start here: one prediction and one function, small enough to learn how questions work."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_number, latest
+import numpy as np
 
-PLAIN_JSON = True
+from grading.checkpoints import Mistake, function_question, prediction
+from labs.records import Records
+
+_SIZE = {"kind": "size", "option": "torch-eager"}
 
 
 @prediction(
     "start.size_guess",
-    about={"kind": "size", "option": "torch-eager"},
-    title="Predict the size of the model's file, in megabytes",
+    about=_SIZE,
+    title="Predict the size of the model's file",
+    unit="MB",
     between=(0.001, 100_000),
-    show=lambda megabytes: f"{megabytes:.3g} MB",
 )
-def size_megabytes(entries: list[dict]) -> float | None:
+def size_mb(records: Records) -> float | None:
     """Return the measured size of the model's file in megabytes."""
-    record = latest(entries, kind="size", option="torch-eager")
-    return None if record is None else record["samples"][-1] / 1e6
+    record = records.latest(**_SIZE)
+    return None if record is None else record.samples[-1] / 1e6
 
 
-@checkpoint(
-    "start.processors",
-    title="Read from a record how many processors its machine could use",
-    hint="A record knows its machine: `record.machine` has a field for this.",
+def _cases(random: np.random.Generator) -> list[tuple]:
+    return [(int(size_bytes),) for size_bytes in 10 ** random.uniform(5, 10, size=5)]
+
+
+def _own(records: Records) -> list[tuple]:
+    record = records.latest(**_SIZE)
+    return [] if record is None else [(int(record.samples[-1]),)]
+
+
+@function_question(
+    "start.megabytes",
+    points=1,
+    title="Write a function that turns bytes into megabytes",
+    hints=("How many bytes is one megabyte? *Mega* is a million.", "`return size_bytes / …` with that number."),
+    cases=_cases,
+    own=_own,
+    needs=(_SIZE,),
+    mistakes=(
+        Mistake("mebibytes", lambda size_bytes: size_bytes / 2**20, "These are mebibytes (MiB), of 2²⁰ bytes each."),
+        Mistake("kilobytes", lambda size_bytes: size_bytes / 1e3, "These are kilobytes: mega is a million."),
+        Mistake("multiplied", lambda size_bytes: size_bytes * 1e6, "Turned around: a megabyte holds many bytes."),
+    ),
 )
-def processors(entries: list[dict]) -> Verdict:
-    """Judge the number of processors against the machine of the size record."""
-    given = answer_to(entries, "start.processors")
-    if given is None:
-        return unanswered()
-    record = latest(entries, kind="size", option="torch-eager")
-    if record is None:
-        return failed("There is no record of the model's size yet: run the cell that measures it, then answer again.")
-    expected = record["machine"]["cpu_count"]
-    if not is_number(given):
-        return failed("A number is asked for: how many processors, not which.", str(expected), str(given))
-    if given != expected:
-        return failed("The record says something else about its machine.", str(expected), f"{given:g}")
-    return passed("That is what the record says.", str(expected), f"{given:g}")
+def megabytes(size_bytes: int) -> float:
+    """Return a size in megabytes."""
+    return size_bytes / 1e6
