@@ -19,10 +19,15 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.checkpoints.registry import ID_FORM
-from grading.course import Lesson
+from grading.course import sources
+from grading.shown import source_of
+from labs.course import Lesson, LessonError
 
 #: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
-CELL_METADATA = {"checkpoint", "tags"}
+CELL_METADATA = ("checkpoint", "shows", "tags")
+
+#: What jupytext notes about blank lines in the source, to write the same source back.
+_JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
 
 #: All that a notebook says about how it is run. No versions: they would change the twin on each machine.
 NOTEBOOK_METADATA = {
@@ -34,24 +39,16 @@ NOTEBOOK_METADATA = {
 _ID_LENGTH = 56
 
 
-class LessonError(ValueError):
-    """A lesson's source cannot be built; the message names the cell."""
-
-
 def read_source(path: Path) -> NotebookNode:
-    """Return a py:percent file as a notebook, as jupytext reads it.
-
-    Raises:
-        LessonError: There is text before the first cell marker that would become a nameless cell.
-    """
+    """Return a py:percent file as a notebook, as jupytext reads it."""
     import jupytext
 
     return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
 
 
 def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
-    """Replace the notebook's metadata by the minimum."""
-    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    """Replace the notebook's metadata by the minimum, and by the lesson's facts."""
+    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA | {"lesson": dict(notebook.metadata["lesson"])})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     return notebook
 
@@ -63,11 +60,49 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNo
         LessonError: Often a typing error, such as ``check="…"`` for ``checkpoint="…"``.
     """
     for cell in notebook.cells:
-        unknown = set(cell.metadata) - CELL_METADATA
+        for own in _JUPYTEXTS_OWN:
+            cell.metadata.pop(own, None)
+        unknown = set(cell.metadata) - set(CELL_METADATA)
         if unknown:
-            raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: checkpoint, tags")
+            known = ", ".join(CELL_METADATA)
+            raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}")
         if "checkpoint" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.checkpoint)):
             raise LessonError(f"{lesson.name}: {cell.metadata.checkpoint!r} is no checkpoint id")
+    return notebook
+
+
+def show_bodies(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Fill each cell that ``shows`` a function with its source, so that lesson and package cannot drift apart.
+
+    Raises:
+        LessonError: There is no such function, or the cell holds more than the dots.
+    """
+    for cell in notebook.cells:
+        if "shows" in cell.metadata:
+            if cell.source.strip() != "...":
+                raise LessonError(f"{lesson.name}: a cell that shows {cell.metadata.shows} may hold nothing but '...'")
+            try:
+                cell.source = source_of(str(cell.metadata.shows))
+            except LookupError as error:
+                raise LessonError(f"{lesson.name}: {error.args[0]}") from None
+    return notebook
+
+
+def link_the_next(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """End with a link to the lesson that comes next; the last lesson and the instructors' guides have none.
+
+    Raises:
+        LessonError: The source says it too.
+    """
+    if any(re.search(r"^Next: \[", cell.source, re.MULTILINE) for cell in notebook.cells):
+        raise LessonError(f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons")
+    course = sources(lesson.notebook.parents[1]) if lesson.kind != "guide" else []
+    following = course[course.index(lesson) + 1 :] if lesson in course else []
+    if following:
+        there = following[0]
+        near = there.notebook.parent == lesson.notebook.parent
+        link = there.notebook.name if near else f"../{there.link}"
+        notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.number} {there.title}]({link})"))
     return notebook
 
 
@@ -79,7 +114,7 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
-        name = cell_id(cell, lesson.number)
+        name = cell_id(cell, lesson.whole_number)
         seen[name] += 1
         if seen[name] > 1 and "checkpoint" in cell.metadata:
             raise LessonError(f"{lesson.name}: checkpoint {cell.metadata.checkpoint} stands in two cells")
@@ -98,7 +133,14 @@ def drop_outputs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
 Step = Callable[[NotebookNode, Lesson], NotebookNode]
 
 #: What happens to a source on its way to a notebook, in this order.
-STEPS: tuple[Step, ...] = (set_notebook_metadata, require_known_metadata, name_cells, drop_outputs)
+STEPS: tuple[Step, ...] = (
+    set_notebook_metadata,
+    require_known_metadata,
+    show_bodies,
+    link_the_next,
+    name_cells,
+    drop_outputs,
+)
 
 
 def build(lesson: Lesson) -> NotebookNode:
@@ -119,6 +161,12 @@ def text_of(notebook: NotebookNode) -> str:
     return nbformat.writes(notebook).rstrip("\n") + "\n"
 
 
+def write(lesson: Lesson) -> None:
+    """Build a lesson's notebook and write it where students open it."""
+    lesson.notebook.parent.mkdir(parents=True, exist_ok=True)
+    lesson.notebook.write_text(text_of(build(lesson)), encoding="utf-8")
+
+
 def is_stale(lesson: Lesson) -> bool:
     """Return whether the committed notebook differs from what its source builds now."""
     if not lesson.notebook.is_file():
@@ -130,6 +178,8 @@ def cell_id(cell: NotebookNode, lesson_number: int) -> str:
     """Return the id that a cell would have if no other began with the same line."""
     if "checkpoint" in cell.metadata:
         return checkpoint_cell_id(cell.metadata.checkpoint)
+    if cell.source.startswith("Next: ["):  # wherever it leads
+        return f"{lesson_number:02d}-next"
     first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
     slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
     return f"{lesson_number:02d}-{slug or 'cell'}"

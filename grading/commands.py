@@ -1,4 +1,4 @@
-"""The grader's commands: ``submit`` for students; ``grade``, ``pictures``, ``class`` and more for instructors."""
+"""The commands: ``submit`` for students; ``grade``, ``pictures``, ``class`` and more for instructors; authors' own."""
 
 from __future__ import annotations
 
@@ -69,6 +69,11 @@ def register(app: typer.Typer) -> None:
     for command in (submit, grade, pictures):
         app.command()(command)
     # A student's archive has this file, for `submit`, and none of these.
+    if find_spec("grading.authoring"):
+        from grading import authoring
+
+        for command in (authoring.build, authoring.questions, authoring.solve, authoring.rehearse):
+            app.command()(command)
     if find_spec("grading.classroom"):
         from grading.classroom.commands import grade_folder
 

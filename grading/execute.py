@@ -13,6 +13,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
+from labs.course import LessonError
+
 #: A cell that takes longer than this hangs; the slowest honest one compiles and measures a model.
 CELL_TIMEOUT_S = 600
 
@@ -26,7 +28,7 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 OnCell = Callable[[int, int], None]
 
 
-class LessonFailedError(RuntimeError):
+class LessonFailedError(LessonError):
     """A lesson's notebook did not run to its end; the message shows the cell, what it printed and why it stopped."""
 
 

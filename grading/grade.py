@@ -18,7 +18,6 @@ from grading.artefacts.inspect import Facts, inspect_models
 from grading.artefacts.pictures import Pictures, at_hand
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
-from grading.course import Lesson, lessons
 from grading.deadline import deadline
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
@@ -27,6 +26,7 @@ from grading.rebuild.run import run_again
 from grading.result.public import Row, public_rows
 from grading.result.result import Result, sampled_as
 from grading.sandbox import abilities
+from labs.course import Lesson, lessons
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
@@ -163,7 +163,7 @@ def _secrets(work: _Work) -> tuple[Path, ...]:
     """Return the folders that nothing in the sandbox may see."""
     room = Path(__file__).parent
     submission = work.submission if work.submission.is_dir() else work.submission.parent
-    own = [room / "answers", room / "hidden", submission]
+    own = [room / "answers", room / "checkpoints", room / "hidden", submission]
     # What is public in a part's folder of pictures is the caller's business; a temporary one is ours.
     return (*own, *work.setup.hide, *([work.setup.pictures.parent] if work.setup.pictures else []))
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.course import NOTEBOOKS_DIR, Lesson, lessons
-from grading.solve import checkpoint_cells
 from grading.submission.by_hand import questions_of
+from labs.course import NOTEBOOKS_DIR, Lesson, lessons
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
@@ -30,8 +28,8 @@ def questions_page() -> str:
         "Generated from the checkpoints by `python -m grading questions`.",
     ]
     for lesson in lessons():
-        asked = [cell.metadata.checkpoint for cell in checkpoint_cells(build(lesson))]
-        of_lesson = sorted((one for one in public if one.id in asked), key=lambda one: asked.index(one.id))
+        order = lesson.questions()
+        of_lesson = sorted((one for one in public if one.id in order), key=lambda one: order.index(one.id))
         if of_lesson:
             lines += _section(lesson, of_lesson)
         if lesson == lessons(part=lesson.part)[-1]:
@@ -58,13 +56,11 @@ def _by_hand(part: int) -> list[str]:
 
 
 def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
-    words = lesson.name.partition("_")[2].replace("_", " ")
-    link = f"{lesson.source.parent.name}/{lesson.notebook.name}"
     points = sum(one.points for one in checkpoints)
     rows = [f"| `{one.id}` | {one.title} | {one.points} |" for one in checkpoints]
     return [
         "",
-        f"## [{lesson.label} {words[:1].upper()}{words[1:]}]({link}) ({_points(points)})",
+        f"## [{lesson.number} {lesson.title}]({lesson.link}) ({_points(points)})",
         "",
         "| checkpoint | asks for | points |",
         "|---|---|---:|",

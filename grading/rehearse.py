@@ -22,9 +22,9 @@ from rich.table import Table
 
 from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.course import NOTEBOOKS_DIR, Lesson
 from grading.execute import execute, save
 from grading.solve import AnswerKey, solve
+from labs.course import NOTEBOOKS_DIR, Lesson
 from labs.machine import capabilities
 from labs.records import Ledger
 from labs.records.format import duration
@@ -67,7 +67,7 @@ def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
         if checkpoint.hidden or checkpoint.lesson not in lesson_numbers:
             continue
         verdict = checkpoint.verdict(entries)
-        lacks = tuple(name for name in checkpoint.needs if name in missing)
+        lacks = tuple(name for name in checkpoint.gate if name in missing)
         found.append(Score(checkpoint, checkpoint.points if verdict.ok else 0, verdict.message, lacks))
     return found
 
@@ -86,7 +86,7 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
     key = AnswerKey.read()
     with _folder(keep) as folder:
         run_all(wanted, lambda lesson: solve(lesson, key), folder, console)
-        found = scores(folder / "workspace", lesson_numbers={lesson.number for lesson in wanted})
+        found = scores(folder / "workspace", lesson_numbers={lesson.whole_number for lesson in wanted})
     console.print(scoreboard(found))
     if keep:
         console.print(f"Executed notebooks and their ledger are in {keep}")
@@ -180,7 +180,7 @@ def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
     Raises:
         RuntimeError: The testbed did not start; the message is its own.
     """
-    if not any("from provisioning import rehearsal" in one.source.read_text(encoding="utf-8") for one in wanted):
+    if not any({"hub", "device"} & set(one.where) for one in wanted):
         yield
         return
     with _environment({"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}):

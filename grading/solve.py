@@ -16,13 +16,13 @@ from nbformat import NotebookNode
 
 from grading.build import build, read_source, text_of
 from grading.checkpoints import all_checkpoints
-from grading.course import NOTEBOOKS_DIR, Lesson, lessons
+from labs.course import NOTEBOOKS_DIR, Lesson, LessonError, lessons
 
 #: Where the answers live.
 ANSWERS_DIR = Path(__file__).with_name("answers")
 
 
-class AnswerKeyError(ValueError):
+class AnswerKeyError(LessonError):
     """Lessons, checkpoints and answers do not fit together; the message names the id."""
 
 
@@ -132,7 +132,7 @@ def require_whole(wanted: Sequence[Lesson]) -> None:
         notebook = build(lesson)
         asked += [cell.metadata.checkpoint for cell in checkpoint_cells(notebook)]
         checked |= _calls_of("check", notebook)
-    numbers = {lesson.number for lesson in wanted}
+    numbers = {lesson.whole_number for lesson in wanted}
     defined = {one.id for one in all_checkpoints() if not one.hidden and one.lesson in numbers}
     answered = set(AnswerKey.read().answers)
     faults = {

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from grading.build import is_stale, read_source
-from grading.course import lessons
 from grading.questions import QUESTIONS_PATH, questions_page
+from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
 ROOMS = ("labs", "provisioning", "grading")

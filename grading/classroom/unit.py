@@ -10,10 +10,10 @@ from pathlib import Path
 
 from grading.artefacts.inspect import stay_warm
 from grading.artefacts.pictures import sha256_of
-from grading.course import lessons
 from grading.grade import Setup, grade
 from grading.intake.take import copy_in
 from grading.result import VERSION, Result
+from labs.course import lessons
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,12 @@ from grading.gradescope.places import SECRET, Assignment
 from grading.gradescope.requirements import requirements
 from labs.workspace import PROJECT_DIR
 
-#: What grading one submission needs; ``*`` spans folders. Of a part's lessons, only their sources.
+#: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
 ALLOWED = (
-    *(f"grading/{name}.py" for name in "__init__ course deadline grade".split()),
+    *(f"grading/{name}.py" for name in "__init__ calls deadline grade".split()),
     *(f"grading/{room}/*.py" for room in "artefacts checkpoints consistency hidden intake rebuild result".split()),
     *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
-    *(f"labs/{name}.py" for name in "__init__ dataset labels preprocess stats workspace".split()),
+    *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess stats workspace".split()),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
     "constraints.txt",
@@ -91,7 +91,7 @@ def files(root: Path, part: int) -> list[str]:
     Raises:
         ValueError: There are no lessons of this part.
     """
-    found = root.glob(f"notebooks/source/{part}_*/[0-9][0-9]*_*.py")
+    found = root.glob(f"notebooks/{part}_*/[0-9][0-9]*_*.ipynb")
     lessons = sorted(path.relative_to(root).as_posix() for path in found)
     if not lessons:
         raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")

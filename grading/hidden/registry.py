@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from grading.checkpoints import Verdict, all_checkpoints, failed
-from grading.course import lessons
 from grading.hidden.evidence import Evidence
 from grading.result.public import Row
+from labs.course import lessons
 
 Judge = Callable[[Evidence], Verdict]
 
@@ -81,6 +81,6 @@ def hidden_rows(
 
 def possible_points(part: int) -> int:
     """Return all points of a part, public and hidden."""
-    numbers = {lesson.number for lesson in lessons(part=part)}
+    numbers = {lesson.whole_number for lesson in lessons(part=part)}
     public = sum(one.points for one in all_checkpoints() if not one.hidden and one.lesson in numbers)
     return public + sum(one.points for one in all_hidden() if one.part == part)

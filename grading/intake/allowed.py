@@ -6,8 +6,8 @@ import re
 from enum import StrEnum
 from pathlib import PurePosixPath
 
-from grading.course import Lesson
 from grading.intake.limits import Limits
+from labs.course import Lesson
 
 
 class Kind(StrEnum):

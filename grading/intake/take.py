@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.course import Lesson
 from grading.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, wanted_names
 from grading.intake.evidence import Ledger, read_ledger
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.sources import RefusedError, Source, open_source
 from grading.intake.strict import StrictJsonError, loads
+from labs.course import Lesson
 
 #: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
 _NAMED = 20

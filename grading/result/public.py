@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grading.checkpoints import all_checkpoints
-from grading.course import Lesson
+from grading.checkpoints import State, all_checkpoints, as_records
+from labs.course import Lesson
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,15 @@ class Row:
     yours: str = ""
     #: Where to look.
     hint: str = ""
+    #: How it stands (``grading.checkpoints.State``).
+    state: str = ""
     #: Known to the grader only; shown after the grades are out.
     hidden: bool = False
 
     @property
     def is_open(self) -> bool:
         """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
-        return self.points < self.possible and self.message.startswith(("Not answered yet", "No prediction yet"))
+        return self.state == State.UNANSWERED
 
 
 def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
@@ -46,12 +48,13 @@ def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
         entries: Ledger entries as plain JSON.
         lessons: Lessons whose checkpoints count.
     """
-    numbers = {lesson.number for lesson in lessons}
+    numbers = {lesson.whole_number for lesson in lessons}
+    records = as_records(entries)
     rows = []
     for one in all_checkpoints():
         if one.hidden or one.lesson not in numbers:
             continue
-        verdict = one.verdict(entries)
+        verdict = one.verdict(entries if one.plain_json else records)
         rows.append(
             Row(
                 id=one.id,
@@ -62,7 +65,9 @@ def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
                 message=verdict.message,
                 expected=verdict.expected,
                 yours=verdict.yours,
-                hint="" if verdict.ok else one.hint,
+                # Whoever hands in has tried: the stronger hint.
+                hint="" if verdict.ok else one.hint(2),
+                state=verdict.state,
             )
         )
     return rows

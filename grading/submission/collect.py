@@ -6,10 +6,10 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading.course import Lesson
 from grading.intake import Kind, kind_of, read_ledger, wanted_names
 from grading.intake.allowed import LEDGER_NAME
 from grading.intake.limits import DEFAULT_LIMITS
+from labs.course import Lesson
 
 
 @dataclass

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.course import lessons
 from grading.submission.by_hand import Question, questions_of
 from grading.submission.collect import collect
 from grading.submission.pack import pack
 from grading.submission.preview import Preview, preview
+from labs.course import lessons
 from labs.workspace import workspace_dir
 
 

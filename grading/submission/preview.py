@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.consistency import Finding, examine
-from grading.course import Lesson
 from grading.intake import Note, take_in
 from grading.result.public import Row, public_rows
+from labs.course import Lesson
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from labs import course
 from labs.machine.arm import FEATURES, has, is_arm
 from labs.machine.fingerprint import Fingerprint, fingerprint
 from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
@@ -43,38 +44,6 @@ class Capability:
         return sentence if self.available else f"{sentence} Instead: {self.alternative}."
 
 
-#: What each lesson uses, by the names of capabilities. Later parts add their lessons here.
-LESSON_NEEDS: dict[str, tuple[str, ...]] = {
-    "10": ("memory", "disk"),
-    "11": ("memory", "C++ compiler", "torch.compile on the GPU", "torch's default CUDA build"),
-    "12": ("memory", "disk"),
-    "13": ("memory",),
-    "14": ("memory", "disk", "fast INT8"),
-    "15": (
-        "disk",
-        "CPU provider",
-        "OpenVINO provider",
-        "bf16 on the CPU",
-        "CUDA provider",
-        "TensorRT provider",
-        "MIGraphX provider",
-    ),
-    "16": ("memory", "fast INT8", "OpenVINO provider"),
-    "23": ("an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"),
-    "32": ("memory", "fast INT8", "CUDA provider"),
-    "33": ("memory", "Triton", "perf_analyzer", "CUDA provider"),
-    "34": ("memory", "Triton", "CUDA provider"),
-    "35": ("memory", "Triton", "CUDA provider"),
-    "36": ("memory", "Triton", "CUDA provider"),
-    "37": ("memory", "Triton", "CUDA provider"),
-    "38": ("memory", "Triton", "CUDA provider"),
-    "39": ("memory", "CUDA provider"),
-    "40": ("memory", "Triton", "CUDA provider"),
-    "41": ("memory", "Triton", "CUDA provider"),
-    "42": ("memory", "CUDA provider"),
-}
-
-
 def capabilities(machine: Fingerprint | None = None, around: Surroundings | None = None) -> tuple[Capability, ...]:
     """Return everything that lessons ask about, judged for one machine.
 
@@ -102,17 +71,15 @@ def for_lesson(
     """Return what one lesson uses.
 
     Args:
-        lesson: Its number, such as '15'.
+        lesson: Its number, such as '15'; what it uses stands in its front matter.
         machine: As in ``capabilities``.
         around: As in ``capabilities``.
 
     Raises:
-        KeyError: No lesson has this number; the message lists those that do.
+        KeyError: No lesson has this number, or it uses what is no capability.
     """
-    if lesson not in LESSON_NEEDS:
-        raise KeyError(f"no lesson {lesson!r} in the gate; it knows {', '.join(LESSON_NEEDS)}")
     by_name = {one.name: one for one in capabilities(machine, around)}
-    return tuple(by_name[name] for name in LESSON_NEEDS[lesson])
+    return tuple(by_name[name] for name in course.lesson(lesson).uses)
 
 
 def capability_text(found: Iterable[Capability]) -> str:

@@ -28,7 +28,7 @@ ALLOWED = (
     "grading/__main__.py",
     "grading/checkpoints/**",
     # `python -m grading submit`: collecting, and looking at one's work as the grader will.
-    *(f"grading/{name}.py" for name in "build commands course execute questions rehearse solve".split()),
+    *(f"grading/{name}.py" for name in "calls commands".split()),
     *(f"grading/{name}/**" for name in "submission intake consistency result".split()),
 )
 
@@ -38,7 +38,8 @@ REFUSED = (
     "grading/**/hidden*",
     "**/*solved*",
     "notebooks/instructor/**",
-    "notebooks/source/instructor/**",
+    # Students open the built notebooks; the sources would only lie in their way.
+    "notebooks/source/**",
     "tests/**",
     "**/__pycache__/**",
     "**/*.pyc",

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.course import Lesson, lessons
 from grading.solve import AnswerKeyError, require_whole
+from labs.course import Lesson, lessons
 from tests.grading.machines.made_up import whole_run
 
 PARTS = (0, 1, 2, 3)
@@ -25,7 +25,7 @@ MEASURED = {"m.measure.batches"}
 
 def checkpoints_of(part: int) -> list[Checkpoint]:
     """Return the public checkpoints of a part."""
-    numbers = {lesson.number for lesson in lessons(part=part)}
+    numbers = {lesson.whole_number for lesson in lessons(part=part)}
     return [one for one in all_checkpoints() if one.lesson in numbers and not one.hidden]
 
 
@@ -62,14 +62,14 @@ def test_any_broken_checkpoint_would_be_noticed(part: int, verdict: bool):
 def test_any_broken_lesson_would_be_noticed(lesson: Lesson, tmp_path: Path):
     """A question that loses its cell, or its check, is named before any student misses it."""
     source = lesson.source.read_text(encoding="utf-8")
-    asked = re.findall(r'checkpoint="([a-z0-9_.]+)"', source)
+    asked = lesson.questions()
     assert asked, "a lesson without a question"
-    path = tmp_path / "source" / lesson.source.parent.name / lesson.source.name
-    path.parent.mkdir(parents=True)
+    elsewhere = replace(lesson, notebook=tmp_path / lesson.link)
+    elsewhere.source.parent.mkdir(parents=True)
     no_cell = source.replace(f' checkpoint="{asked[0]}"', "")
     no_check = source.replace(f'check("{asked[-1]}")', "pass")
     for broken, name in ((no_cell, asked[0]), (no_check, asked[-1])):
         assert broken != source
-        path.write_text(broken, encoding="utf-8")
+        elsewhere.source.write_text(broken, encoding="utf-8")
         with pytest.raises((AnswerKeyError, ValueError), match=re.escape(name)):
-            require_whole([Lesson(path)])
+            require_whole([elsewhere])

@@ -5,7 +5,10 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from grading.build import NOTEBOOK_METADATA, LessonError, build, is_stale, text_of
+from grading.build import NOTEBOOK_METADATA, build, is_stale, text_of, write
+from grading.course import sources
+from grading.shown import source_of
+from labs.course import NOTEBOOKS_DIR, LessonError
 
 
 def ids(notebook) -> list[str]:
@@ -22,6 +25,8 @@ def test_building_twice_gives_the_same_bytes(write_lesson):
 def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
     """Versions and execution counts would change the twin on each machine."""
     notebook = build(write_lesson())
+    facts = notebook.metadata.pop("lesson")
+    assert (facts["title"], facts["part"], facts["number"]) == ("A lesson", 0, "00")
     assert notebook.metadata == NOTEBOOK_METADATA
     assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if "outputs" in cell)
     nbformat.validate(notebook)
@@ -74,7 +79,7 @@ def test_a_checkpoint_stands_in_one_cell_only(write_lesson):
 @pytest.mark.parametrize("header", ['check="start.processors"', 'name="x"', 'Checkpoint="start.processors"'])
 def test_metadata_that_nothing_reads_is_a_slip_of_the_pen(write_lesson, header):
     """A stub without its checkpoint would never be solved nor graded."""
-    with pytest.raises(LessonError, match="known: checkpoint, tags"):
+    with pytest.raises(LessonError, match="known: checkpoint, shows, tags"):
         build(write_lesson(f"# %% {header}\n...\n"))
 
 
@@ -88,7 +93,78 @@ def test_a_twin_is_stale_until_it_is_built_again(write_lesson):
     """What the check in `make check` relies on."""
     lesson = write_lesson()
     assert is_stale(lesson)
-    lesson.notebook.write_text(text_of(build(lesson)), encoding="utf-8")
+    write(lesson)
     assert not is_stale(lesson)
     write_lesson(lesson.source.read_text().replace("A story.", "Another story."))
     assert is_stale(lesson)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("#     title: A lesson\n", ""), "lacks title"),
+        (("#     ports: []\n", "#     ports: []\n#     room: 12\n"), "does not know room"),
+        (("minutes: 10", "minutes: ten"), "minutes as int, not 'ten'"),
+        (('number: "00"', "number: 0"), "number as str, not 0"),
+        (('number: "00"', 'number: "01"'), "is not the file name's"),
+        (("part: 0", "part: 1"), "part 1 is not 0_start"),
+        (("kind: core", "kind: main"), "it may be core, extra"),
+        (("where: [any]", "where: [moon]"), "where may hold hub, node"),
+        (("#   lesson:", "#   lessons:"), "holds no 'lesson:'"),
+        (("# ---\n# jupyter", "# jupyter"), "begins with no front matter"),
+    ],
+)
+def test_front_matter_with_a_fault_is_refused_with_its_name(write_lesson, change, says):
+    """Everything about the course is derived from it."""
+    lesson = write_lesson()
+    source = lesson.source.read_text(encoding="utf-8").replace(*change, 1)
+    lesson.source.write_text(source, encoding="utf-8")
+    with pytest.raises(LessonError, match=says):
+        sources(lesson.notebook.parents[1])
+
+
+def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
+    """In the order of the numbers, over the borders of parts; the last one has none."""
+    first, last = write_lesson(), write_lesson(name="10_b", folder="1_model")
+    middle = write_lesson(name="01_a")
+    assert build(first).cells[-1].source == "Next: [01 A lesson](01_a.ipynb)"
+    assert build(middle).cells[-1].source == "Next: [10 A lesson](../1_model/10_b.ipynb)"
+    assert build(middle).cells[-1].id == "01-next"
+    assert "Next" not in build(last).cells[-1].source
+
+
+def test_a_source_leaves_the_link_to_the_builder(write_lesson):
+    """A link that is written by hand is wrong when a lesson is put between."""
+    with pytest.raises(LessonError, match="leave out"):
+        build(write_lesson("# %% [markdown]\n# Next: [01 A](01_a.ipynb).\n"))
+
+
+def test_a_cell_shows_the_source_that_the_package_holds(write_lesson):
+    """Docstring included, and exactly as it stands there."""
+    cell = build(write_lesson('# %% shows="labs.labels:CLASS_NAMES"\n...\n')).cells[0]
+    assert cell.source.startswith("CLASS_NAMES")
+    assert cell.source in (NOTEBOOKS_DIR.parent / "labs" / "labels.py").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("cell", "says"),
+    [
+        ('shows="labs.labels:colours"\n...', "labels.py defines no colours; it has CLASS_NAMES"),
+        ('shows="labs.nothing:colours"\n...', "there is no module labs.nothing"),
+        ('shows="numpy:array"\n...', "wants a module of labs or provisioning"),
+        ('shows="labs.labels:CLASS_NAMES"\nx = 1', "may hold nothing but"),
+    ],
+)
+def test_a_cell_that_cannot_be_filled_is_named(write_lesson, cell, says):
+    """An author reads what there is."""
+    with pytest.raises(LessonError, match=says):
+        build(write_lesson(f"# %% {cell}\n"))
+
+
+def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_path):
+    """The module is read, never imported."""
+    (tmp_path / "labs").mkdir()
+    text = 'import nowhere\n\n\ndef b():\n    """B."""\n\n\n@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n'
+    (tmp_path / "labs" / "m.py").write_text(text)
+    shown = source_of("labs.m:a, b", root=tmp_path)
+    assert shown == '@cached\n@other(1)\ndef a(x):\n    """A."""\n    return x\n\n\ndef b():\n    """B."""'

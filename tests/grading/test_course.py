@@ -4,33 +4,73 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from typer.testing import CliRunner
 
-from grading import __main__ as commands
 from grading.__main__ import app
+from grading.authoring import refresh_notebooks
 from grading.checkpoints import all_checkpoints
-from grading.course import lessons
+from grading.course import sources
+from grading.course_map import course_map
 from grading.questions import questions_page
+from labs.course import LessonError, lesson, lessons
 
 
-def test_lessons_are_in_the_order_of_their_numbers(tmp_path: Path):
-    """Folders and files say where a lesson belongs; other files are none."""
-    for name in ("1_model/11_b.py", "1_model/10_a.py", "0_start/00_c.py", "1_model/notes.py", "instructor/90_d.py"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    found = lessons(root=tmp_path)
-    assert [(one.number, one.part, one.name) for one in found] == [(0, 0, "00_c"), (10, 1, "10_a"), (11, 1, "11_b")]
-    assert [one.name for one in lessons(part=1, root=tmp_path)] == ["10_a", "11_b"]
-    assert found[0].notebook == tmp_path / "0_start" / "00_c.ipynb"
+def test_lessons_are_in_the_order_of_their_numbers(write_lesson):
+    """Sources say where a lesson belongs; other files are none."""
+    for name, folder in (("11_b", "1_model"), ("10_a", "1_model"), ("00_c", "0_start")):
+        one = write_lesson(name=name, folder=folder)
+    root = one.notebook.parents[1]
+    (root / "source" / "1_model" / "notes.py").touch()
+    refresh_notebooks(root, check=False)
+    found = lessons(root=root)
+    assert [(one.number, one.part, one.name) for one in found] == [
+        ("00", 0, "00_c"),
+        ("10", 1, "10_a"),
+        ("11", 1, "11_b"),
+    ]
+    assert [one.name for one in lessons(part=1, root=root)] == ["10_a", "11_b"]
+    assert found == sources(root)
+    assert found[0].notebook == root / "0_start" / "00_c.ipynb"
 
 
-def test_a_long_lesson_goes_on_under_the_same_number(tmp_path: Path):
+def test_a_long_lesson_goes_on_under_the_same_number(write_lesson):
     """Its sittings follow one another, before the next number, and share the number that rehearsals ask for."""
+    for name in ("15_d", "14b_b", "14_z", "14c_a"):
+        lesson = write_lesson(name=name, folder="1_model")
+    found = sources(lesson.notebook.parents[1])
+    assert [(one.number, one.whole_number) for one in found] == [("14", 14), ("14b", 14), ("14c", 14), ("15", 15)]
+
+
+def test_a_lesson_is_found_by_its_number_and_a_slip_is_answered():
+    """Widgets and the capability gate ask by number."""
+    assert lesson("08").title == "Plan and reserve"
+    with pytest.raises(KeyError, match="no lesson '98'; there are 00, 01, 08"):
+        lesson("98")
+
+
+def test_a_notebook_without_its_facts_is_not_passed_over(tmp_path: Path):
+    """An older one in the folder would be missing from the course in silence."""
     (tmp_path / "1_model").mkdir()
-    for name in ("15_d", "14b_b", "14_z", "14c_a", "14B_x", "14bb_x"):
-        (tmp_path / "1_model" / f"{name}.py").touch()
-    found = lessons(root=tmp_path)
-    assert [(one.label, one.number) for one in found] == [("14", 14), ("14b", 14), ("14c", 14), ("15", 15)]
+    (tmp_path / "1_model" / "10_a.ipynb").write_text('{"cells": [], "metadata": {}}')
+    with pytest.raises(LessonError, match="holds no front matter"):
+        lessons(root=tmp_path)
+
+
+def test_lessons_build_on_earlier_ones_only():
+    """Whoever takes them in order has what each needs."""
+    numbers = [one.number for one in lessons()]
+    for one in lessons():
+        assert set(one.needs) <= set(numbers[: numbers.index(one.number)]), one.name
+
+
+def test_the_map_lists_every_lesson_with_its_facts():
+    """Nobody keeps a second list by hand; the text around the table stays."""
+    page = course_map("Before.\n\n<!-- map: python -m grading build -->\na stale row\n<!-- end of map -->\n\nAfter.\n")
+    assert (page[:7], page[-7:], "a stale row" in page) == ("Before.", "After.\n", False)
+    assert all(f"| [{one.number} {one.title}]({one.link})" in page for one in lessons())
+    with pytest.raises(ValueError, match="once each"):
+        course_map("no marks")
 
 
 def test_the_page_of_questions_names_every_checkpoint_with_its_points():
@@ -55,19 +95,18 @@ def test_an_unknown_lesson_is_answered_with_the_known_ones():
     assert "no such lesson; there are 00, 01, 08, 09, 10, 11" in str(result.exception)
 
 
-def test_check_reports_a_stale_twin_and_build_makes_it_fresh(tmp_path: Path, write_lesson, monkeypatch):
-    """What `make check` and `make notebooks` run; checking changes nothing."""
+def test_checking_changes_nothing_and_building_makes_fresh(write_lesson):
+    """What `make check` and `make notebooks` run; a notebook whose source is gone goes too."""
     lesson = write_lesson()
-    monkeypatch.setattr(commands, "lessons", lambda: [lesson])
-    monkeypatch.setattr(commands, "QUESTIONS_PATH", tmp_path / "QUESTIONS.md")
-    runner = CliRunner()
-    checked = runner.invoke(app, ["build", "--check"])
-    assert (checked.exit_code, lesson.notebook.exists()) == (1, False)
-    assert "out of date: 00_a_lesson.ipynb" in checked.output
-    assert "out of date: QUESTIONS.md" in checked.output
-    assert runner.invoke(app, ["build"]).exit_code == 0
-    again = runner.invoke(app, ["build", "--check"])
-    assert (again.exit_code, again.output) == (0, "")
+    root = lesson.notebook.parents[1]
+    assert refresh_notebooks(root, check=True) == ["out of date: 00_a_lesson.ipynb"]
+    assert not lesson.notebook.exists()
+    assert refresh_notebooks(root, check=False) == ["built: 00_a_lesson.ipynb"]
+    assert refresh_notebooks(root, check=True) == []
+    lesson.source.unlink()
+    assert refresh_notebooks(root, check=True) == ["has no source: 00_a_lesson.ipynb"]
+    refresh_notebooks(root, check=False)
+    assert not lesson.notebook.exists()
 
 
 def test_solve_writes_every_lesson(tmp_path: Path):

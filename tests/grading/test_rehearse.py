@@ -10,10 +10,10 @@ from rich.console import Console
 
 from grading.build import build
 from grading.checkpoints import all_checkpoints
-from grading.course import NOTEBOOKS_DIR
 from grading.execute import LessonFailedError
 from grading.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
 from grading.solve import AnswerKey, solve
+from labs.course import NOTEBOOKS_DIR
 from labs.machine import Capability, capabilities
 from labs.records import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
@@ -84,7 +84,7 @@ def test_points_for_another_machine_are_no_failure(tmp_path, console, monkeypatc
 
 def test_what_a_checkpoint_needs_is_known_to_the_gate():
     """A misspelt need would never be missing."""
-    assert {need for one in all_checkpoints() for need in one.needs} <= {one.name for one in capabilities()}
+    assert {need for one in all_checkpoints() for need in one.gate} <= {one.name for one in capabilities()}
 
 
 def test_points_of_an_earlier_rehearsal_do_not_count_again(tmp_path, console):

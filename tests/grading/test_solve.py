@@ -6,8 +6,8 @@ import pytest
 
 from grading.build import build
 from grading.checkpoints import all_checkpoints
-from grading.course import NOTEBOOKS_DIR, lessons
 from grading.solve import AnswerKey, AnswerKeyError, has_stub, require_whole, solve, write_solved
+from labs.course import NOTEBOOKS_DIR, lessons
 
 
 def test_a_stub_is_replaced_and_everything_else_stays(write_lesson, write_answers):
@@ -72,7 +72,7 @@ def test_solved_notebooks_never_lie_among_the_lessons(tmp_path):
 def test_lessons_checkpoints_and_answers_of_the_course_fit_together():
     """Every checkpoint is asked for once, checked, and answered; nothing is left over."""
     require_whole(lessons())
-    assert {one.lesson for one in all_checkpoints()} <= {lesson.number for lesson in lessons()}
+    assert {one.lesson for one in all_checkpoints()} <= {lesson.whole_number for lesson in lessons()}
 
 
 def test_a_checkpoint_that_is_never_checked_is_named(write_lesson):

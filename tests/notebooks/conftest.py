@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.course import lessons
+from labs.course import lessons
 
 _HERE = Path(__file__).parent
 

@@ -13,9 +13,10 @@ from types import SimpleNamespace
 import pytest
 
 from grading.build import build, is_stale
-from grading.course import guides, lessons
+from grading.course import guides
 from grading.execute import execute
 from grading.rehearse import own_testbed
+from labs.course import lessons
 from provisioning.rehearsal import place
 
 TROVI = Path(__file__).parents[1] / "provisioning" / "trovi" / "conftest.py"
@@ -27,7 +28,7 @@ def printed(run) -> str:
     return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
-def guide(number: int):
+def guide(number: str):
     """Return one of the instructors' notebooks."""
     return next(one for one in guides() if one.number == number)
 
@@ -51,14 +52,14 @@ def trovi(monkeypatch: pytest.MonkeyPatch) -> Iterator[SimpleNamespace]:
 
 def test_guides_are_no_lessons_and_their_twins_are_fresh():
     """They are built like lessons, and nobody is graded on them."""
-    assert [one.number for one in guides()] == [90, 91]
+    assert [one.number for one in guides()] == ["90", "91"]
     assert not {one.name for one in guides()} & {one.name for one in lessons()}
     assert [one.name for one in guides() if is_stale(one)] == []
 
 
 def test_the_course_is_packed_checked_and_published(trovi):
     """The archive that arrives is the one that was packed; the placeholder author is found before that."""
-    run = execute(build(guide(90)), folder=guide(90).notebook.parent, name="90")
+    run = execute(build(guide("90")), folder=guide("90").notebook.parent, name="90")
     text = printed(run)
     assert "is a placeholder" in text
     (artifact,) = trovi.artifacts.values()
@@ -75,15 +76,15 @@ def test_without_a_token_nothing_is_published(monkeypatch: pytest.MonkeyPatch):
     """A dry run says what it would do."""
     for name in ("TROVI_TOKEN", "OS_ACCESS_TOKEN"):
         monkeypatch.delenv(name, raising=False)
-    text = printed(execute(build(guide(90)), folder=guide(90).notebook.parent, name="90"))
+    text = printed(execute(build(guide("90")), folder=guide("90").notebook.parent, name="90"))
     assert "Dry run, no token" in text
     assert "Traceback" not in text
 
 
 def test_a_class_is_reserved_watched_and_swept(tmp_path: Path):
     """Every student on the roster is seated, found by name, and nothing is left when the notebook ends."""
-    with own_testbed(tmp_path / "testbed", [guide(91)]):
-        text = printed(execute(build(guide(91)), folder=guide(91).notebook.parent, name="91"))
+    with own_testbed(tmp_path / "testbed", [guide("91")]):
+        text = printed(execute(build(guide("91")), folder=guide("91").notebook.parent, name="91"))
         status = place.ask(place.folder(), "GET", "/status")
     assert "{'there already'}" in text
     assert "no machine" in text

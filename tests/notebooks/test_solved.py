@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.course import lessons
 from grading.rehearse import own_testbed, scores
 from grading.solve import write_solved
+from labs.course import lessons
 
 #: A cell that takes longer hangs. nbval's own default is 2000 s, and it notices a dead kernel only then.
 CELL_TIMEOUT_S = 600
@@ -47,7 +47,7 @@ def test_solved_notebooks_run_and_earn_every_point(part: int, tmp_path: Path, wo
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     open_points = {
         score.checkpoint.id: score.message
-        for score in scores(workspace, lesson_numbers={lesson.number for lesson in wanted})
+        for score in scores(workspace, lesson_numbers={lesson.whole_number for lesson in wanted})
         if score.is_open
     }
     assert open_points == {}

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from grading.build import build
-from grading.course import lessons
 from grading.rehearse import run_all, scores
+from labs.course import lessons
 from labs.records import Answer, Ledger, Measurement, Prediction
 
 
@@ -26,5 +26,5 @@ def test_untouched_notebooks_run_and_score_nothing(part: int, tmp_path: Path, ke
         assert latencies, "the lessons' own measurements did not run"
         shortest = min(len(one.samples) for one in latencies)
         assert shortest < 100, "the kernels took no notice of hasty_startup.py"
-    found = scores(tmp_path / "workspace", lesson_numbers={lesson.number for lesson in wanted})
+    found = scores(tmp_path / "workspace", lesson_numbers={lesson.whole_number for lesson in wanted})
     assert {score.checkpoint.id: score.points for score in found if score.points} == {}

@@ -14,8 +14,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from grading.build import build, text_of
-from grading.course import lessons
 from grading.solve import write_solved
+from labs.course import lessons
 from tests.grading.machines.made_up import recorded, whole_run
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

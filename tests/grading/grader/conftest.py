@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from grading.artefacts.pictures import Pictures
-from grading.course import lessons
 from grading.grade import Setup
 from grading.solve import AnswerKeyError, write_solved
+from labs.course import lessons
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

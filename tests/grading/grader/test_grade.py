@@ -14,10 +14,10 @@ import pytest
 
 from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
-from grading.course import lessons
 from grading.grade import Setup, grade
 from grading.result import Result, Row, gradescope, line
 from grading.sandbox import abilities
+from labs.course import lessons
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 

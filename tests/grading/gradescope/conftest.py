@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.course import lessons
 from grading.gradescope.package import Package, build_package
 from grading.solve import AnswerKeyError, write_solved
+from labs.course import lessons
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

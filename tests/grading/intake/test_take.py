@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.course import Lesson
 from grading.intake import DEFAULT_LIMITS, Intake, take_in
+from labs.course import Lesson
 
 
 @pytest.fixture

@@ -14,13 +14,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.course import lessons
 from grading.grade import Setup, grade
 from grading.questions import questions_page
 from grading.submission import prepare
 from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
+from labs.course import lessons
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -138,8 +138,8 @@ def test_a_lesson_gets_the_button_by_one_word():
 @pytest.mark.parametrize("part", [1, 2, 3])
 def test_each_parts_last_lesson_has_the_button_and_asks_something_in_words(part: int):
     """Where a part ends, it is handed in; and a person reads something of each."""
-    last = lessons(part=part)[-1].source.read_text(encoding="utf-8")
-    assert f"\nhand_in({part})\n" in last
+    last = json.loads(lessons(part=part)[-1].notebook.read_text(encoding="utf-8"))
+    assert any(f"hand_in({part})" in "".join(cell["source"]) for cell in last["cells"])
     assert questions_of(part)
 
 

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from labs.course import lessons
 from labs.machine import Fingerprint, Gpu
 from labs.machine.capability import (
-    LESSON_NEEDS,
     Capability,
     capabilities,
     capability_table,
@@ -148,8 +148,8 @@ def test_a_no_without_alternative_is_refused() -> None:
 
 def test_every_lesson_can_be_asked() -> None:
     """Each lesson's needs are names that the gate knows, on this very machine."""
-    for lesson in LESSON_NEEDS:
-        assert [one.name for one in for_lesson(lesson)] == list(LESSON_NEEDS[lesson])
+    for lesson in lessons():
+        assert tuple(one.name for one in for_lesson(lesson.number)) == lesson.uses
     with pytest.raises(KeyError, match="no lesson '99'"):
         for_lesson("99")
 

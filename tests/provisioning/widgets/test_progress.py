@@ -128,7 +128,7 @@ def test_an_error_is_said_once_where_the_widget_shows_it():
 
 
 def test_links_and_countdown_come_when_all_is_up(make_run, memory, clock):
-    """With the warning when the lessons do not fit: Part 1 has more lessons than three hours."""
+    """With the warning when the lessons do not fit: a quarter of an hour is too little for lesson 15."""
     memory.give_lease("serve-model-ada")
     run = make_run()
     run.state.describe(part="model", site="CHI@TACC", type="compute_liqid")
@@ -147,8 +147,8 @@ def test_links_and_countdown_come_when_all_is_up(make_run, memory, clock):
         assert "3 h 00 min of the lease left" in form
     assert "3 h 00 min of the lease left" in progress.text
     clock.sleep(2.75 * 3600)
-    progress = provisioning_progress(run, at="16", clock=clock)
-    assert "30 min more than is left" in progress.text
+    progress = provisioning_progress(run, at="15", clock=clock)
+    assert "min more than is left" in progress.text
     assert "msl-bad" in progress.html
 
 
@@ -159,9 +159,12 @@ def test_the_countdown_follows_clock_and_next_lesson(memory, clock):
     assert "the remaining lessons fit" in countdown.html
     assert "ends Mon 02 Mar 09:00 CST, next lesson: 16 Choose" in countdown.text
     countdown.lesson.value = "10"
+    assert "more than is left" not in countdown.text
+    clock.sleep(2.5 * 3600)
     assert "more than is left" in countdown.text
+    countdown.draw()
     assert "more than is left" in countdown._left.value
-    clock.sleep(4 * 3600)
+    clock.sleep(1.5 * 3600)
     assert "The lease has ended." in countdown.text
     assert countdown._repr_mimebundle_()["text/plain"] == countdown.text
 

@@ -1,0 +1,112 @@
+"""Authors' commands: ``build | questions | solve | rehearse``. They want sources and answers, which students lack."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from grading.build import is_stale, write
+from grading.course import guides, sources
+from grading.course_map import course_map
+from grading.questions import QUESTIONS_PATH, questions_page
+from grading.rehearse import rehearse as rehearse_lessons
+from grading.solve import require_whole, write_solved
+from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, lessons
+
+console = Console()
+
+Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
+Only = Annotated[
+    list[int] | None, typer.Option("--lesson", help="Only this lesson, such as 11; 14 means 14b too. May be repeated.")
+]
+Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")]
+
+
+def build(check: Check = False) -> None:
+    """Build every notebook from its source, the page of questions, and the course's map."""
+    left = refresh_notebooks(NOTEBOOKS_DIR, check)
+    left += _refresh(QUESTIONS_PATH, questions_page(), check)
+    left += _refresh(NOTEBOOKS_DIR / "README.md", course_map(), check)
+    for sentence in left:
+        console.print(sentence)
+    if check and left:
+        console.print("Run: python -m grading build")
+        raise typer.Exit(1)
+
+
+def questions(check: Check = False) -> None:
+    """Write notebooks/QUESTIONS.md: every checkpoint with its points."""
+    if _refresh(QUESTIONS_PATH, questions_page(), check) and check:
+        raise typer.Exit(1)
+
+
+def solve(
+    folder: Annotated[Path, typer.Argument(help="Receives the solved notebooks.")],
+    part: Part = None,
+    lesson: Only = None,
+) -> None:
+    """Write solved notebooks, not run, to a folder outside notebooks/."""
+    wanted = _chosen(part, lesson)
+    require_whole(wanted)
+    for path in write_solved(wanted, folder):
+        console.print(f"solved: {path}")
+
+
+def rehearse(
+    part: Part = None,
+    lesson: Only = None,
+    keep: Annotated[Path | None, typer.Option(help="Keep executed notebooks and their ledger in this folder.")] = None,
+) -> None:
+    """Run the lessons solved, in order, in a fresh workspace, and print the scoreboard."""
+    wanted = _chosen(part, lesson)
+    require_whole(wanted)
+    if not rehearse_lessons(wanted, keep, console):
+        raise typer.Exit(1)
+
+
+def refresh_notebooks(root: Path, check: bool) -> list[str]:
+    """Build what is out of date below a folder, remove what has no source any more, and return a sentence about each.
+
+    Args:
+        root: Folder that holds ``source/`` and the parts.
+        check: Change nothing.
+    """
+    wanted = [*sources(root), *guides(root)]
+    said = []
+    for lesson in wanted:
+        if is_stale(lesson):
+            said.append(f"{'out of date' if check else 'built'}: {lesson.notebook.name}")
+            if not check:
+                write(lesson)
+    known = {lesson.notebook for lesson in wanted}
+    for path in sorted(root.glob("*/*.ipynb")):
+        if path not in known and LESSON_NAME.fullmatch(path.stem):
+            said.append(f"{'has no source' if check else 'removed, it has no source'}: {path.name}")
+            if not check:
+                path.unlink()
+    return said
+
+
+def _refresh(path: Path, text: str, check: bool) -> list[str]:
+    """Write a generated page where it differs, unless only asked; return a sentence if it did."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return []
+    if not check:
+        path.write_text(text, encoding="utf-8")
+    return [f"{'out of date' if check else 'built'}: {path.name}"]
+
+
+def _chosen(part: int | None, numbers: list[int] | None) -> list[Lesson]:
+    """Return the lessons of a part, or those with these numbers.
+
+    Raises:
+        LessonError: No lesson is meant.
+    """
+    wanted = [lesson for lesson in lessons(part) if not numbers or lesson.whole_number in numbers]
+    if not wanted:
+        known = ", ".join(lesson.number for lesson in lessons())
+        raise LessonError(f"no such lesson; there are {known}")
+    return wanted
