@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grading.checkpoints.evidence import answer_to, is_close, is_number, last_seen, moment, observations
+from grading.checkpoints.evidence import is_close, is_number, moment
 from grading.checkpoints.verdict import Verdict, failed, passed, unanswered
+from labs.records import Measurement, Records
 
 
 @dataclass(frozen=True)
@@ -34,18 +35,18 @@ TERMS = {
 LEFT_CHOICES = ("nothing", "lease", "floating IP", "floating IP and lease")
 
 
-def judge_lease(entries: list[dict], part: str, question: str) -> Verdict:
+def judge_lease(records: Records, part: str, question: str) -> Verdict:
     """Judge the lease that the site has, and what the student read from it.
 
     Args:
-        entries: The ledger.
+        records: The ledger.
         part: 'model', 'edge' or 'system'.
         question: Asks for ``{"status": …, "minutes": …}``.
     """
-    given = answer_to(entries, question)
+    given = records.answer(question)
     if given is None:
         return unanswered()
-    seen = last_seen(entries, f"{part}.lease")
+    seen = records.seen(f"{part}.lease")
     if seen is None:
         return failed("No lease of yours was seen yet: run the cell that reads it from the site, then answer again.")
     fault = lease_fault(seen, TERMS[part])
@@ -55,7 +56,7 @@ def judge_lease(entries: list[dict], part: str, question: str) -> Verdict:
     expected = f"{seen['status']}, {minutes:g} minutes"
     yours = f"{given['status']}, {given['minutes']} minutes"
     # It was PENDING when it was reserved, and ACTIVE when the cell is run once more: each was true at its time.
-    statuses = {one["seen"]["status"] for one in observations(entries, f"{part}.lease")}
+    statuses = {one.seen["status"] for one in records.observations(f"{part}.lease")}
     if str(given["status"]).upper() not in statuses:
         return failed("The status is the one word that the site says about this lease.", expected, yours)
     if not is_number(given["minutes"]) or not is_close(given["minutes"], minutes):
@@ -83,12 +84,12 @@ def lease_fault(seen: dict, terms: Terms) -> str:
     return ""
 
 
-def judge_critical(entries: list[dict], part: str, question: str) -> Verdict:
+def judge_critical(records: Records, part: str, question: str) -> Verdict:
     """Judge a list of the steps that decide how long set-up takes."""
-    given = answer_to(entries, question)
+    given = records.answer(question)
     if given is None:
         return unanswered()
-    seen = last_seen(entries, f"{part}.plan")
+    seen = records.seen(f"{part}.plan")
     if seen is None:
         return failed("No plan was kept yet: run the cell that shows it, then answer again.")
     expected = critical_path(seen["steps"])
@@ -103,7 +104,7 @@ def judge_critical(entries: list[dict], part: str, question: str) -> Verdict:
     return passed("A minute saved on any of these is a minute of your lease.", *shown)
 
 
-def critical_path(steps: list[dict]) -> list[str]:
+def critical_path(steps: list[Measurement]) -> list[str]:
     """Return the names of the steps that decide the total, the first one first.
 
     Args:
@@ -122,12 +123,12 @@ def critical_path(steps: list[dict]) -> list[str]:
     return path
 
 
-def judge_once(entries: list[dict], part: str, question: str) -> Verdict:
+def judge_once(records: Records, part: str, question: str) -> Verdict:
     """Judge what was counted after the steps had run twice: one of everything."""
-    given = answer_to(entries, question)
+    given = records.answer(question)
     if given is None:
         return unanswered()
-    seen = last_seen(entries, f"{part}.machine")
+    seen = records.seen(f"{part}.machine")
     if seen is None:
         return failed("No machine was seen yet: run the steps and the cell that looks at the result.")
     open_steps = sorted(name for name, step in seen["steps"].items() if step["state"] != "done")
@@ -144,12 +145,12 @@ def judge_once(entries: list[dict], part: str, question: str) -> Verdict:
     return passed("Twice run, once made.", *shown)
 
 
-def judge_rehearsed(entries: list[dict], part: str, question: str) -> Verdict:
+def judge_rehearsed(records: Records, part: str, question: str) -> Verdict:
     """Judge which of the health checks only played their part."""
-    given = answer_to(entries, question)
+    given = records.answer(question)
     if given is None:
         return unanswered()
-    seen = last_seen(entries, f"{part}.machine")
+    seen = records.seen(f"{part}.machine")
     if seen is None or not seen["checks"]:
         return failed("No check of the machine was kept yet: run the steps to their end, then look again.")
     expected = {name for name, outcome in seen["checks"].items() if outcome == "rehearsed"}
@@ -161,26 +162,26 @@ def judge_rehearsed(entries: list[dict], part: str, question: str) -> Verdict:
     return passed("It is good to know what a green line stands for.", *shown)
 
 
-def left_after_deletion(entries: list[dict], part: str) -> str | None:
+def left_after_deletion(records: Records, part: str) -> str | None:
     """Return what the site still held after the machine alone was deleted, as one of ``LEFT_CHOICES``."""
-    seen = last_seen(entries, f"{part}.after_delete")
+    seen = records.seen(f"{part}.after_delete")
     if seen is None:
         return None
     return " and ".join(sorted(set(seen["held"]) - {"volume"})) or LEFT_CHOICES[0]
 
 
-def judge_release(entries: list[dict], part: str, question: str) -> Verdict:
+def judge_release(records: Records, part: str, question: str) -> Verdict:
     """Judge that nothing is left, and the hours that others can have now."""
-    given = answer_to(entries, question)
+    given = records.answer(question)
     if given is None:
         return unanswered()
-    released, lease = (observations(entries, f"{part}.{subject}") for subject in ("release", "lease_at_release"))
-    if not released or not lease or entries.index(released[-1]) < entries.index(lease[-1]):
+    released, lease = (records.observations(f"{part}.{subject}") for subject in ("release", "lease_at_release"))
+    if not released or not lease or records.index(released[-1]) < records.index(lease[-1]):
         return failed("No release of your lease was seen yet: run the cells above, then answer again.")
-    seen = released[-1]["seen"]
+    seen = released[-1].seen
     if seen["held"]:
         return failed("Something still counts against you: run the release again.", "nothing", ", ".join(seen["held"]))
-    expected = (moment(lease[-1]["seen"]["end"]) - moment(seen["at"])).total_seconds() / 3600
+    expected = (moment(lease[-1].seen["end"]) - moment(seen["at"])).total_seconds() / 3600
     if not is_number(given):
         return failed("A number is asked for: hours.", f"{expected:.2f} h", str(given))
     shown = (f"{expected:.2f} h", f"{given:.2f} h")

@@ -27,7 +27,7 @@ def lease(part: str = "model", **changes: object) -> dict:
 def test_a_good_lease_that_was_read_earns_the_points(entries, part):
     """Right kind of machine, by name, one block of the part's length."""
     entries.observed(f"{part}.lease", lease(part)).answered(Q, {"status": "PENDING", "minutes": MINUTES[part]})
-    assert judge_lease(entries, part, Q).ok
+    assert judge_lease(entries.records, part, Q).ok
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,26 @@ def test_a_good_lease_that_was_read_earns_the_points(entries, part):
 def test_a_lease_with_a_fault_earns_nothing_and_says_which(entries, changes, says):
     """Each is a mistake that somebody made."""
     entries.observed("model.lease", lease(**changes)).answered(Q, {"status": "PENDING", "minutes": 170})
-    verdict = judge_lease(entries, "model", Q)
+    verdict = judge_lease(entries.records, "model", Q)
     assert not verdict.ok
     assert says in verdict.message
 
 
 def test_the_record_has_to_be_read(entries):
     """The stub, a lease that was never seen, a wrong word, a wrong number."""
-    assert "Not answered yet" in judge_lease(entries, "model", Q).message
+    assert "Not answered yet" in judge_lease(entries.records, "model", Q).message
     entries.answered(Q, {"status": "PENDING", "minutes": 170})
-    assert "No lease of yours was seen" in judge_lease(entries, "model", Q).message
+    assert "No lease of yours was seen" in judge_lease(entries.records, "model", Q).message
     entries.observed("model.lease", lease())
-    assert judge_lease(entries, "model", Q).ok
-    assert judge_lease(entries.observed("model.lease", lease(status="ACTIVE")), "model", Q).ok, "true at its time"
-    assert "one word" in judge_lease(entries.answered(Q, {"status": "ok", "minutes": 170}), "model", Q).message
-    assert "in minutes" in judge_lease(entries.answered(Q, {"status": "PENDING", "minutes": 180}), "model", Q).message
+    assert judge_lease(entries.records, "model", Q).ok
+    assert judge_lease(entries.observed("model.lease", lease(status="ACTIVE")).records, "model", Q).ok, (
+        "true at its time"
+    )
+    assert "one word" in judge_lease(entries.answered(Q, {"status": "ok", "minutes": 170}).records, "model", Q).message
+    assert (
+        "in minutes"
+        in judge_lease(entries.answered(Q, {"status": "PENDING", "minutes": 180}).records, "model", Q).message
+    )
 
 
 STEPS = [
@@ -85,14 +90,14 @@ def test_the_critical_path_is_judged_as_a_set_with_reasons(entries):
     """The order is no matter; what is too much or too little is told apart."""
     question = "m.provision.critical"
     entries.observed("model.plan", {"steps": STEPS})
-    assert "Not answered yet" in judge_critical(entries, "model", question).message
+    assert "Not answered yet" in judge_critical(entries.records, "model", question).message
     for given, says in [
         ([*PATH, "data"], "without delaying the end"),
         (PATH[:2], "is missing"),
         (["Server boots"], "no step of the plan"),
     ]:
-        assert says in judge_critical(entries.answered(question, given), "model", question).message
-    assert judge_critical(entries.answered(question, PATH[::-1]), "model", question).ok
+        assert says in judge_critical(entries.answered(question, given).records, "model", question).message
+    assert judge_critical(entries.answered(question, PATH[::-1]).records, "model", question).ok
 
 
 def machine(attempts: int = 2, state: str = "done", **changes: object) -> dict:
@@ -105,18 +110,20 @@ def machine(attempts: int = 2, state: str = "done", **changes: object) -> dict:
 def test_two_runs_leave_one_of_everything(entries):
     """One run is not enough, an open step is none, and two servers are one too many."""
     question, counted = "m.provision.once", {"server": 1, "floating IP": 1, "lease": 1}
-    assert "Not answered yet" in judge_once(entries, "model", question).message
+    assert "Not answered yet" in judge_once(entries.records, "model", question).message
     entries.answered(question, counted)
-    assert "No machine was seen" in judge_once(entries, "model", question).message
+    assert "No machine was seen" in judge_once(entries.records, "model", question).message
     for seen, says in [
         (machine(attempts=1), "only once"),
         (machine(state="failed"), "not done"),
         (machine(held=counted | {"server": 2}), "counts something else"),
     ]:
-        assert says in judge_once(entries.observed("model.machine", seen), "model", question).message
+        assert says in judge_once(entries.observed("model.machine", seen).records, "model", question).message
     entries.observed("model.machine", machine(held=counted | {"server": 2})).answered(question, counted | {"server": 2})
-    assert "more than one" in judge_once(entries, "model", question).message
-    assert judge_once(entries.observed("model.machine", machine()).answered(question, counted), "model", question).ok
+    assert "more than one" in judge_once(entries.records, "model", question).message
+    assert judge_once(
+        entries.observed("model.machine", machine()).answered(question, counted).records, "model", question
+    ).ok
 
 
 def test_rehearsed_checks_are_told_from_real_ones(entries):
@@ -124,23 +131,23 @@ def test_rehearsed_checks_are_told_from_real_ones(entries):
     question = "m.provision.rehearsed"
     entries.observed("model.machine", machine())
     for given, says in [(["disk", "GPU"], "really ran"), ([], "is missing")]:
-        assert says in judge_rehearsed(entries.answered(question, given), "model", question).message
-    assert judge_rehearsed(entries.answered(question, ["GPU"]), "model", question).ok
+        assert says in judge_rehearsed(entries.answered(question, given).records, "model", question).message
+    assert judge_rehearsed(entries.answered(question, ["GPU"]).records, "model", question).ok
     entries.observed("model.machine", machine(checks={"disk": "ok", "GPU": "ok"})).answered(question, [])
-    assert judge_rehearsed(entries, "model", question).ok
+    assert judge_rehearsed(entries.records, "model", question).ok
 
 
 def test_a_release_is_judged_by_what_is_left(entries):
     """Before it, with something left, with the difference turned round, and right."""
     question, at = "m.release.hours", "2026-05-17T13:20:00+00:00"
-    assert "Not answered yet" in judge_given_back(entries, "model", question).message
+    assert "Not answered yet" in judge_given_back(entries.records, "model", question).message
     entries.observed("model.release", {"held": [], "at": at}).observed("model.lease_at_release", lease())
     entries.answered(question, 1.5)
-    assert "No release of your lease" in judge_given_back(entries, "model", question).message
+    assert "No release of your lease" in judge_given_back(entries.records, "model", question).message
     entries.observed("model.release", {"held": ["floating IP"], "at": at})
-    assert "still counts" in judge_given_back(entries, "model", question).message
+    assert "still counts" in judge_given_back(entries.records, "model", question).message
     entries.observed("model.release", {"held": [], "at": at})
-    assert judge_given_back(entries, "model", question).ok
-    assert "Turned around" in judge_given_back(entries.answered(question, -1.5), "model", question).message
-    assert "how many hours" in judge_given_back(entries.answered(question, 90), "model", question).message
-    assert "a number" in judge_given_back(entries.answered(question, "1:30"), "model", question).message.lower()
+    assert judge_given_back(entries.records, "model", question).ok
+    assert "Turned around" in judge_given_back(entries.answered(question, -1.5).records, "model", question).message
+    assert "how many hours" in judge_given_back(entries.answered(question, 90).records, "model", question).message
+    assert "a number" in judge_given_back(entries.answered(question, "1:30").records, "model", question).message.lower()

@@ -51,8 +51,8 @@ def test_what_a_deletion_leaves_is_named_by_the_site(entries, judge):
     question = "m.release.left_guess"
     assert not judge(question, entries.predicted(question, "server")).ok
     assert judge(question, entries.predicted(question, "lease")).ok
-    asked = all_checkpoints()[question].prediction
-    assert asked.measured(entries) is None
+    asked = all_checkpoints()[question].asks
+    assert asked.measured(entries.records) is None
     entries.observed("model.after_delete", {"held": ["floating IP", "lease"]})
-    assert asked.measured(entries) == "floating IP and lease"
-    assert asked.measured(entries.observed("model.after_delete", {"held": []})) == "nothing"
+    assert asked.measured(entries.records) == "floating IP and lease"
+    assert asked.measured(entries.observed("model.after_delete", {"held": []}).records) == "nothing"

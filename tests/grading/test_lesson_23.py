@@ -133,4 +133,4 @@ def test_the_form_is_predicted_in_time_and_compared_with_the_race(entries, judge
 
     assert judge("e.device.form_guess", entries.predicted("e.device.form_guess", "edge-int8-qdq")).ok
     assert not judge("e.device.form_guess", type(entries)().predicted("e.device.form_guess", "fp16")).ok
-    assert fastest_form(told(type(entries)())) == "edge-int8-s8s8"
+    assert fastest_form(told(type(entries)()).records) == "edge-int8-s8s8"

@@ -94,7 +94,7 @@ def test_the_gain_is_predicted_in_time(entries, known, judge):
 
     assert judge("e.threads.gain_guess", type(entries)().predicted("e.threads.gain_guess", 3)).ok
     assert not judge("e.threads.gain_guess", known.predicted("e.threads.gain_guess", 3)).ok
-    assert whole_gain(known) == pytest.approx(3.2, rel=0.02)
+    assert whole_gain(known.records) == pytest.approx(3.2, rel=0.02)
 
 
 def test_cores_that_brought_nothing_are_not_praised_as_a_wall(entries, judge):

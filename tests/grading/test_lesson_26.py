@@ -69,4 +69,4 @@ def test_the_overhead_is_predicted_in_time(entries, judge):
     assert judge("e.serve.overhead_guess", entries.predicted("e.serve.overhead_guess", 1.3)).ok
     known = told(type(entries)())
     assert not judge("e.serve.overhead_guess", known.predicted("e.serve.overhead_guess", 1.3)).ok
-    assert overhead(known) == pytest.approx(1.25)
+    assert overhead(known.records) == pytest.approx(1.25)

@@ -79,4 +79,4 @@ def test_the_loss_is_predicted_in_time(entries, known, judge):
 
     assert judge("e.smaller.loss_guess", type(entries)().predicted("e.smaller.loss_guess", 4)).ok
     assert not judge("e.smaller.loss_guess", known.predicted("e.smaller.loss_guess", 4)).ok
-    assert loss_at_160(known) == pytest.approx(5.2)
+    assert loss_at_160(known.records) == pytest.approx(5.2)

@@ -117,8 +117,8 @@ def but(id: str, **changed: object) -> dict:
         ("s.batching.price", 50, "milliseconds"),
         ("s.batching.price", -0.05, "Turned around"),
         ("s.batching.worth", {"20": False, "100": True, "500": True}, "At 100 photos a second"),
-        ("s.batching.worth", {"500": True}, "the form that was asked for"),
-        ("s.batching.worth", {}, "the form that was asked for"),
+        ("s.batching.worth", {"500": True}, "lacks the part"),
+        ("s.batching.worth", {}, "lacks the part"),
         ("s.copies.scaling", {"2": 0.75, "4": 0.375}, "perfect scaling"),
         ("s.copies.scaling", {"2": 1 / 1.5, "4": 1.5}, "Turned around"),
         ("s.copies.slower", 1 / 3, "Turned around"),
@@ -184,7 +184,7 @@ def test_a_prediction_counts_when_it_comes_first(
     """Before the measurement it earns its point, right or wrong; after it, nothing; and what was measured is told."""
     from grading.checkpoints import all_checkpoints
 
-    assert all_checkpoints()[id].prediction.measured(known) == pytest.approx(measured)
+    assert all_checkpoints()[id].asks.measured(known.records) == pytest.approx(measured)
     assert not judge(id, known.predicted(id, 2)).ok
     fresh = type(entries)().predicted(id, 2)
     ran(fresh, option, 60, 0.01)

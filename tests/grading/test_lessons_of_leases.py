@@ -29,9 +29,9 @@ def test_the_object_that_submit_returned_is_usable(entries, judge):
 )
 def test_the_objects_are_told_by_their_ids(entries, ids, word):
     """What `reconcile` shows beside the prediction."""
-    asked = all_checkpoints()["e.provision.id_guess"].prediction
-    assert asked.measured(entries) is None
-    assert asked.measured(entries.observed("edge.objects", ids)) == word
+    asked = all_checkpoints()["e.provision.id_guess"].asks
+    assert asked.measured(entries.records) is None
+    assert asked.measured(entries.observed("edge.objects", ids).records) == word
 
 
 def test_software_for_a_p100_is_told_by_its_compute_capability(entries, judge):
@@ -59,9 +59,9 @@ def test_software_for_a_p100_is_told_by_its_compute_capability(entries, judge):
 )
 def test_a_prediction_is_compared_with_what_was_seen(entries, judge, question, subject, seen, value):
     """Made before, it earns its point; what was seen since stands beside it."""
-    asked = all_checkpoints()[question].prediction
-    assert asked.measured(entries) is None
+    asked = all_checkpoints()[question].asks
+    assert asked.measured(entries.records) is None
     assert judge(question, entries.predicted(question, 4)).ok
-    assert asked.measured(entries.observed(subject, seen)) == value
+    assert asked.measured(entries.observed(subject, seen).records) == value
     entries.clear()
     assert not judge(question, entries.observed(subject, seen).predicted(question, 4)).ok

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grading.checkpoints.evidence import latest, measurements
+from labs.records import Measurement, Records
 from labs.records.targets import target
 
 #: The device's limits, from the manager's list.
@@ -15,59 +15,52 @@ BASELINE = "edge-fp32"
 NOT_MEASURED = "There is no such record from the device yet: run the cell that measures it."
 
 
-def on_arm(found: dict | None) -> bool:
+def on_arm(found: Measurement | dict | None) -> bool:
     """Return whether a record, or anything else with a machine, comes from an ARM processor that is really there."""
-    machine = (found or {}).get("machine") or {}
-    return machine.get("architecture") in ("aarch64", "arm64") and not machine.get("emulator")
+    architecture, _, emulator = _machine_of(found)
+    return architecture in ("aarch64", "arm64") and not emulator
 
 
-def on_the_estimated_core(found: dict | None) -> bool:
+def on_the_estimated_core(found: Measurement | None) -> bool:
     """Return whether a record comes from the core that the estimate is about: another ARM core cannot test it."""
-    machine = (found or {}).get("machine") or {}
-    return "Cortex-A76" in str(machine.get("cpu_model", "")) and not machine.get("emulator")
+    _, cpu_model, emulator = _machine_of(found)
+    return "Cortex-A76" in cpu_model and not emulator
 
 
-def rehearsed(record: dict | None) -> bool:
+def rehearsed(record: Measurement | None) -> bool:
     """Return whether a record was made in a rehearsal."""
-    return (((record or {}).get("machine") or {}).get("testbed") or {}).get("site") == "rehearsal"
+    return record is not None and record.machine.testbed.get("site") == "rehearsal"
 
 
-def where_of(record: dict) -> str:
+def _machine_of(found: Measurement | dict | None) -> tuple[str, str, str]:
+    """Return architecture, processor and emulator of a record, or of what was seen of a machine; empty if unknown."""
+    names = ("architecture", "cpu_model", "emulator")
+    if isinstance(found, Measurement):
+        return tuple(getattr(found.machine, name) for name in names)
+    machine = (found or {}).get("machine") or {}
+    return tuple(str(machine.get(name, "")) for name in names)
+
+
+def where_of(record: Measurement) -> str:
     """Return 'device' for a record from an ARM processor that is really there and no laptop's, else 'rehearsal'."""
     return "device" if on_arm(record) and not rehearsed(record) else "rehearsal"
 
 
-def right_of(entries: list[dict], option: str) -> list[float] | None:
+def right_of(records: Records, option: str) -> tuple[float, ...] | None:
     """Return 1 or 0 for each picture of an option's newest accuracy record, or None."""
-    record = latest(entries, kind="accuracy", option=option)
-    return None if record is None else record["samples"]
+    record = records.latest(kind="accuracy", option=option)
+    return None if record is None else record.samples
 
 
-def points_lost(entries: list[dict], option: str, baseline: str = BASELINE) -> float | None:
+def points_lost(records: Records, option: str, baseline: str = BASELINE) -> float | None:
     """Return how many points of accuracy an option loses against another on the same pictures, or None."""
-    mine, theirs = right_of(entries, option), right_of(entries, baseline)
+    mine, theirs = right_of(records, option), right_of(records, baseline)
     if mine is None or theirs is None or len(mine) != len(theirs):
         return None
     return 100 * (sum(theirs) - sum(mine)) / len(mine)
 
 
-def size_of(entries: list[dict], option: str) -> float | None:
+def size_of(records: Records, option: str) -> float | None:
     """Return the size in bytes of an option's newest size record, or None."""
-    record = latest(entries, kind="size", option=option)
-    return None if record is None else record["samples"][-1]
-
-
-def newest_run(entries: list[dict], *options: str) -> dict[str, dict]:
-    """Return the records by option of the newest side-by-side run that holds all these options; empty without one."""
-    runs: dict[str, dict[str, dict]] = {}
-    for record in measurements(entries, kind="latency", batch_size=1):
-        if "comparison_id" in record["details"]:
-            runs.setdefault(record["details"]["comparison_id"], {})[record["option"]] = record
-    fitting = [run for run in runs.values() if set(options) <= set(run)]
-    return fitting[-1] if fitting else {}
-
-
-def blocks(record: dict) -> list[list[float]]:
-    """Return a compared record's samples, turn by turn."""
-    size = record["details"]["block_calls"]
-    return [record["samples"][begin : begin + size] for begin in range(0, len(record["samples"]), size)]
+    record = records.latest(kind="size", option=option)
+    return None if record is None else record.samples[-1]

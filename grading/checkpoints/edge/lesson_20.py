@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, prediction
-from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_lease
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -15,9 +13,9 @@ PLAIN_JSON = True
     title="Predict how many of the seven boards are free in the first free block",
     between=(0, 7),
 )
-def free(entries: list[dict]) -> float | None:
+def free(records: Records) -> float | None:
     """Return how many devices of the chosen kind were free in the chosen block."""
-    seen = last_seen(entries, "edge.block")
+    seen = records.seen("edge.block")
     return None if seen is None else seen["free"]
 
 
@@ -27,6 +25,6 @@ def free(entries: list[dict]) -> float | None:
     title="Reserve one device by name, from hour to five to, and read its record",
     hint="Both are in the last record: one word in capitals, and less than 120 minutes from start to end.",
 )
-def lease(entries: list[dict]) -> Verdict:
+def lease(records: Records) -> Verdict:
     """Judge the lease as the site has it."""
-    return judge_lease(entries, "edge", "e.reserve.lease")
+    return judge_lease(records, "edge", "e.reserve.lease")

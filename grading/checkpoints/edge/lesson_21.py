@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, last_seen
 from grading.checkpoints.leases import judge_once
-
-PLAIN_JSON = True
+from labs.records import Records
 
 _OBJECTS = ("first", "second", "returned")
 
@@ -17,9 +15,9 @@ _OBJECTS = ("first", "second", "returned")
     title="Predict which of two container objects knows its id",
     choices=("both", "the first", "the second"),
 )
-def knows(entries: list[dict]) -> str | None:
+def knows(records: Records) -> str | None:
     """Return which of the two submitted objects had an id."""
-    seen = last_seen(entries, "edge.objects")
+    seen = records.seen("edge.objects")
     if seen is None:
         return None
     known = [name for name in ("first", "second") if seen[name]]
@@ -31,12 +29,12 @@ def knows(entries: list[dict]) -> str | None:
     title="Name the objects by which the container can still be used",
     hint="An object without an id cannot name its container to the site.",
 )
-def usable(entries: list[dict]) -> Verdict:
+def usable(records: Records) -> Verdict:
     """Judge the objects whose id is the container's."""
-    given = answer_to(entries, "e.provision.object")
+    given = records.answer("e.provision.object")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "edge.objects")
+    seen = records.seen("edge.objects")
     if seen is None:
         return failed("The objects were not compared yet: run the cell that submits the second one.")
     expected = {name for name in _OBJECTS if seen[name]}
@@ -57,6 +55,6 @@ def usable(entries: list[dict]) -> Verdict:
     title="Run the steps twice, and count what the site holds under your name",
     hint="`seen['held']` is what the site says after the second run.",
 )
-def once(entries: list[dict]) -> Verdict:
+def once(records: Records) -> Verdict:
     """Judge that two runs left one of everything."""
-    return judge_once(entries, "edge", "e.provision.once")
+    return judge_once(records, "edge", "e.provision.once")

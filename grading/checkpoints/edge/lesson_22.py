@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import DEVICE_BYTES, on_arm
-from grading.checkpoints.evidence import answer_to, last_seen, latest, percentile
+from labs.records import Records
 from labs.records.format import megabytes, milliseconds
-
-PLAIN_JSON = True
 
 #: What the course sends in one request, in bytes.
 PART_BYTES = 4 * 2**20
@@ -22,10 +20,10 @@ _NOTHING_BROUGHT = "No file is noted as brought yet: run the cells that bring th
     between=(1e-4, 3.0),
     show=milliseconds,
 )
-def device_latency(entries: list[dict]) -> float | None:
+def device_latency(records: Records) -> float | None:
     """Return the median latency of static INT8 on the device, in seconds."""
-    record = latest(entries, kind="latency", option="edge-int8-s8s8", batch_size=1)
-    return None if record is None else percentile(record, 50)
+    record = records.latest(kind="latency", option="edge-int8-s8s8", batch_size=1)
+    return None if record is None else record.percentile(50)
 
 
 @checkpoint(
@@ -33,12 +31,12 @@ def device_latency(entries: list[dict]) -> float | None:
     title="Work out into how many parts the largest file falls",
     hint="Divide, and round up: what is left over travels as well.",
 )
-def parts(entries: list[dict]) -> Verdict:
+def parts(records: Records) -> Verdict:
     """Judge the number of parts against the largest file's size."""
-    given = answer_to(entries, "e.bring.parts")
+    given = records.answer("e.bring.parts")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "edge.largest")
+    seen = records.seen("edge.largest")
     if seen is None:
         return failed("The largest file has not been looked at: run the cell above.")
     size = seen["bytes"]
@@ -59,12 +57,12 @@ def parts(entries: list[dict]) -> Verdict:
     title="Name the files that arrived whole, and those that keep the device's size limit",
     hint="`arrived[name]['here'] == arrived[name]['there']`; the limit is in bytes.",
 )
-def fit(entries: list[dict]) -> Verdict:
+def fit(records: Records) -> Verdict:
     """Judge both lists against the hashes and sizes that were noted."""
-    given = answer_to(entries, "e.bring.fit")
+    given = records.answer("e.bring.fit")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "edge.files")
+    seen = records.seen("edge.files")
     if seen is None:
         return failed(_NOTHING_BROUGHT)
     files = seen["files"]
@@ -89,9 +87,9 @@ def fit(entries: list[dict]) -> Verdict:
     title="Say what the device's dot product multiplies, and how many times float32's rate that is",
     hint="SDOT: the S is for signed. Sixteen bytes fit where four float32 numbers do.",
 )
-def form(entries: list[dict]) -> Verdict:
+def form(records: Records) -> Verdict:
     """Judge the types, and the number of products against a 128-bit vector."""
-    given = answer_to(entries, "e.bring.form")
+    given = records.answer("e.bring.form")
     if given is None:
         return unanswered()
     yours = f"{given['activations']} × {given['weights']}, {given['products']} products, {given['times']} ×"
@@ -105,5 +103,5 @@ def form(entries: list[dict]) -> Verdict:
         return failed("A 128-bit vector holds this many bytes, and each takes part in one product.", "16", yours)
     if given["times"] != 4:
         return failed("Divide the products of the two instructions.", "16 / 4 = 4", yours)
-    played = "" if on_arm(last_seen(entries, "edge.files")) else " Here, an x86 processor plays the device."
+    played = "" if on_arm(records.seen("edge.files")) else " Here, an x86 processor plays the device."
     return passed(f"Four times the rate, on paper.{played}", "", yours)

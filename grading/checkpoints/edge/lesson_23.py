@@ -6,17 +6,13 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction,
 from grading.checkpoints.edge.device import (
     BASELINE,
     NOT_MEASURED,
-    blocks,
-    newest_run,
     on_the_estimated_core,
     points_lost,
     where_of,
 )
-from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest, percentile
-from labs import stats
+from grading.checkpoints.evidence import is_close
+from labs.records import Records
 from labs.records.format import milliseconds, percent
-
-PLAIN_JSON = True
 
 #: The options of the race.
 RACERS = (BASELINE, "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")
@@ -36,10 +32,10 @@ _NO_WORK = "The model's work has not been counted yet: run the cells above."
     title="Predict which file answers fastest on the device",
     choices=RACERS,
 )
-def fastest_form(entries: list[dict]) -> str | None:
+def fastest_form(records: Records) -> str | None:
     """Return the option with the shortest median of the newest race."""
-    run = newest_run(entries, *RACERS)
-    return min(RACERS, key=lambda name: percentile(run[name], 50)) if run else None
+    run = records.comparison(*RACERS, batch_size=1)
+    return min(RACERS, key=lambda name: run.record(name).percentile(50)) if run else None
 
 
 @checkpoint(
@@ -47,9 +43,9 @@ def fastest_form(entries: list[dict]) -> str | None:
     title="Count the model's multiply-accumulates, and the dense layers' share",
     hint="`work.macs` counts single ones; the table has millions and the shares.",
 )
-def work(entries: list[dict]) -> Verdict:
+def work(records: Records) -> Verdict:
     """Judge both numbers against the count that the lesson noted."""
-    given, seen = answer_to(entries, "e.device.work"), last_seen(entries, "edge.work")
+    given, seen = records.answer("e.device.work"), records.seen("edge.work")
     if given is None:
         return unanswered()
     if seen is None:
@@ -74,9 +70,9 @@ def work(entries: list[dict]) -> Verdict:
     title="Work out the time of a photo at the published peak",
     hint="MACs over (cores × clock × MACs a cycle): seconds.",
 )
-def floor(entries: list[dict]) -> Verdict:
+def floor(records: Records) -> Verdict:
     """Judge the latency at the published peak of all cores."""
-    given, seen = answer_to(entries, "e.device.floor"), last_seen(entries, "edge.work")
+    given, seen = records.answer("e.device.floor"), records.seen("edge.work")
     if given is None:
         return unanswered()
     if seen is None:
@@ -102,14 +98,14 @@ def floor(entries: list[dict]) -> Verdict:
     title="State static INT8's time over float32's on the device, with its interval",
     hint="`ratios['edge-int8-s8s8']` has `low` and `high`; where does 1 lie?",
 )
-def ratio(entries: list[dict]) -> Verdict:
+def ratio(records: Records) -> Verdict:
     """Judge the interval against the newest race, and the claim against the interval."""
-    given, run = answer_to(entries, "e.device.ratio"), newest_run(entries, BASELINE, "edge-int8-s8s8")
+    given, run = records.answer("e.device.ratio"), records.comparison(BASELINE, "edge-int8-s8s8", batch_size=1)
     if given is None:
         return unanswered()
     if not run:
         return failed(NOT_MEASURED)
-    interval = stats.ratio_of_medians(blocks(run["edge-int8-s8s8"]), blocks(run[BASELINE])).interval
+    interval = run.ratio("edge-int8-s8s8", BASELINE).interval
     expected, yours = f"{interval.low:.3f} to {interval.high:.3f}", f"{given['low']:.3f} to {given['high']:.3f}"
     same = [is_close(given[end], getattr(interval, end), within=0.02) for end in ("low", "high")]
     if not all(same):
@@ -120,7 +116,9 @@ def ratio(entries: list[dict]) -> Verdict:
     if given["claim"] != claim:
         return failed("The interval is right. Which side of it does 1 lie on?", claim, str(given["claim"]))
     where = (
-        "" if where_of(run[BASELINE]) == "device" else " It is this computer's answer, and says nothing about the Pi."
+        ""
+        if where_of(run.record(BASELINE)) == "device"
+        else " It is this computer's answer, and says nothing about the Pi."
     )
     return passed(f"That is what this run can say.{where}", f"{expected}: {claim}", yours)
 
@@ -131,15 +129,15 @@ def ratio(entries: list[dict]) -> Verdict:
     title="Say whether the measurement has tested the estimate",
     hint="An estimate for a Cortex-A76 can only be tested on one: look at the record's machine.",
 )
-def tested(entries: list[dict]) -> Verdict:
+def tested(records: Records) -> Verdict:
     """Judge the word against the record's processor, and on the estimate's core against the error bars."""
-    given, seen = answer_to(entries, "e.device.tested"), last_seen(entries, "edge.estimate")
-    record = latest(entries, kind="latency", option=BASELINE, batch_size=1)
+    given, seen = records.answer("e.device.tested"), records.seen("edge.estimate")
+    record = records.latest(kind="latency", option=BASELINE, batch_size=1)
     if given is None:
         return unanswered()
     if seen is None or record is None:
         return failed(NOT_MEASURED)
-    bars, median_s = seen[BASELINE], percentile(record, 50)
+    bars, median_s = seen[BASELINE], record.percentile(50)
     shown = f"{milliseconds(bars['low_s'])} to {milliseconds(bars['high_s'])}; measured {milliseconds(median_s)}"
     if given not in ("within", "outside", "not tested"):
         return failed("Choose one of the three.", shown, str(given))
@@ -161,12 +159,12 @@ def tested(entries: list[dict]) -> Verdict:
     title="Say how many points the dynamic and the static INT8 file lose on the device",
     hint="Right pictures of float32, less right pictures of the file, over all pictures, times 100.",
 )
-def loss(entries: list[dict]) -> Verdict:
+def loss(records: Records) -> Verdict:
     """Judge both losses against the accuracy records from the device."""
-    given = answer_to(entries, "e.device.loss")
+    given = records.answer("e.device.loss")
     if given is None:
         return unanswered()
-    expected = {name: points_lost(entries, f"edge-int8-{name}") for name in ("dynamic", "s8s8")}
+    expected = {name: points_lost(records, f"edge-int8-{name}") for name in ("dynamic", "s8s8")}
     if None in expected.values():
         return failed(NOT_MEASURED)
     shown = ", ".join(f"{name} {value:.2f} points" for name, value in expected.items())
@@ -186,9 +184,9 @@ def loss(entries: list[dict]) -> Verdict:
     title="Split an older file's loss: on the Intel, and the more of it on the EPYC",
     hint="Float32 less the Intel is the one, the Intel less the EPYC the other.",
 )
-def older(entries: list[dict]) -> Verdict:
+def older(records: Records) -> Verdict:
     """Judge the two parts of the published loss."""
-    given = answer_to(entries, "e.device.older")
+    given = records.answer("e.device.older")
     if given is None:
         return unanswered()
     on_intel, more = _FLOAT - _ON_INTEL, _ON_INTEL - _ON_EPYC

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import NOT_MEASURED, blocks, newest_run, size_of
-from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest, percentile
+from grading.checkpoints.edge.device import NOT_MEASURED
+from grading.checkpoints.evidence import is_close
 from labs import stats
+from labs.records import Records
 from labs.records.format import megabytes, milliseconds, percent, times
-
-PLAIN_JSON = True
 
 INT8 = "edge-int8-s8s8"
 
 
-def gains(entries: list[dict]) -> dict[int, stats.Interval]:
+def gains(records: Records) -> dict[int, stats.Interval]:
     """Return by number of threads how many times as fast as one thread the newest race was; empty without one."""
-    seen = last_seen(entries, "edge.threads")
-    run = newest_run(entries, *(f"{INT8}-t{count}" for count in seen["counts"])) if seen else {}
+    seen = records.seen("edge.threads")
+    run = records.comparison(*(f"{INT8}-t{count}" for count in seen["counts"])) if seen else None
     if not run:
         return {}
-    one = blocks(run[f"{INT8}-t1"])
-    return {n: stats.ratio_of_medians(one, blocks(run[f"{INT8}-t{n}"])).interval for n in seen["counts"]}
+    return {n: run.ratio(f"{INT8}-t1", f"{INT8}-t{n}").interval for n in seen["counts"]}
 
 
 @prediction(
@@ -30,9 +28,9 @@ def gains(entries: list[dict]) -> dict[int, stats.Interval]:
     between=(0.1, 64),
     show=times,
 )
-def whole_gain(entries: list[dict]) -> float | None:
+def whole_gain(records: Records) -> float | None:
     """Return how many times as fast all cores answered as one."""
-    seen, found = last_seen(entries, "edge.threads"), gains(entries)
+    seen, found = records.seen("edge.threads"), gains(records)
     return found[seen["cores"]].value if found and seen["cores"] in found else None
 
 
@@ -42,14 +40,14 @@ def whole_gain(entries: list[dict]) -> float | None:
     title="State the gain of all cores with its interval, and the number of threads to avoid",
     hint="`gains[cores]` has `low` and `high`; the slowest has the smallest gain.",
 )
-def gain(entries: list[dict]) -> Verdict:
+def gain(records: Records) -> Verdict:
     """Judge the interval against the newest race, and the slowest number of threads above one."""
-    given, found = answer_to(entries, "e.threads.gain"), gains(entries)
+    given, found = records.answer("e.threads.gain"), gains(records)
     if given is None:
         return unanswered()
     if not found:
         return failed(NOT_MEASURED)
-    cores = last_seen(entries, "edge.threads")["cores"]
+    cores = records.seen("edge.threads")["cores"]
     interval, several = found[cores], {n: one.value for n, one in found.items() if n > 1}
     worst = min(several.values())
     near = [n for n, value in several.items() if value <= 1.05 * worst]
@@ -73,14 +71,14 @@ def gain(entries: list[dict]) -> Verdict:
     title="Compute the parallel share and the most that any number of cores could gain",
     hint="1/S = 1 − p + p/n, so p = (1 − 1/S) / (1 − 1/n); with n without end, only 1 − p is left.",
 )
-def amdahl(entries: list[dict]) -> Verdict:
+def amdahl(records: Records) -> Verdict:
     """Judge Amdahl's share and bound against the gain that was handed over, and that against the race."""
-    given, found = answer_to(entries, "e.threads.amdahl"), gains(entries)
+    given, found = records.answer("e.threads.amdahl"), gains(records)
     if given is None:
         return unanswered()
     if not found:
         return failed(NOT_MEASURED)
-    cores = last_seen(entries, "edge.threads")["cores"]
+    cores = records.seen("edge.threads")["cores"]
     if not is_close(given["gain"], found[cores].value, within=0.02) or given["cores"] != cores:
         return failed("Take gain and cores from the newest race.", f"{found[cores].value:.3f} with {cores}", str(given))
     share = (1 - 1 / given["gain"]) / (1 - 1 / cores) if cores > 1 else 0.0
@@ -110,19 +108,16 @@ def amdahl(entries: list[dict]) -> Verdict:
     title="Weigh what INT8 saves of the peak memory, and the file's share of it",
     hint="Both in MB of a million bytes; the share is the file's size over the process's peak.",
 )
-def memory(entries: list[dict]) -> Verdict:
+def memory(records: Records) -> Verdict:
     """Judge both against the peak memories of fresh processes."""
-    given = answer_to(entries, "e.threads.memory")
+    given = records.answer("e.threads.memory")
     if given is None:
         return unanswered()
-    peaks = [latest(entries, kind="peak_memory", option=name) for name in ("edge-fp32", INT8)]
+    peaks = [records.latest(kind="peak_memory", option=name) for name in ("edge-fp32", INT8)]
     if None in peaks:
         return failed(NOT_MEASURED)
-    fp32, int8 = (percentile(record, 50) for record in peaks)
-    saved, share = (
-        (fp32 - int8) / 1e6,
-        (peaks[1]["model"]["size_bytes"] if peaks[1].get("model") else size_of(entries, INT8)) / int8,
-    )
+    fp32, int8 = (record.percentile(50) for record in peaks)
+    saved, share = (fp32 - int8) / 1e6, peaks[1].model.size_bytes / int8
     expected = f"{saved:.1f} MB saved; the file is {percent(share)} of {megabytes(int8)}"
     yours = f"{given['saved_mb']:g} MB, {given['file_share']:g}"
     if abs(given["saved_mb"] - 1e6 * saved) <= 1e5 and abs(given["saved_mb"]) > 1e4:
@@ -142,15 +137,15 @@ def memory(entries: list[dict]) -> Verdict:
     title="Compare a cold start with a warm photo",
     hint="Load time and first prediction together, over the warm median.",
 )
-def start(entries: list[dict]) -> Verdict:
+def start(records: Records) -> Verdict:
     """Judge the cold start against the records of fresh processes, and the ratio against the two."""
-    given = answer_to(entries, "e.threads.start")
+    given = records.answer("e.threads.start")
     if given is None:
         return unanswered()
-    records = [latest(entries, kind=kind, option=INT8) for kind in ("load_time", "first_prediction")]
-    if None in records:
+    started = [records.latest(kind=kind, option=INT8) for kind in ("load_time", "first_prediction")]
+    if None in started:
         return failed(NOT_MEASURED)
-    loading, first = (percentile(record, 50) for record in records)
+    loading, first = (record.percentile(50) for record in started)
     cold, ratio = loading + first, (loading + first) / given["warm_s"]
     expected, yours = (
         f"{milliseconds(cold)}, {ratio:.0f} times",

@@ -6,10 +6,9 @@ from statistics import median
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
-from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
+from grading.checkpoints.evidence import is_close
+from labs.records import Measurement, Records
 from labs.records.format import times
-
-PLAIN_JSON = True
 
 BUSY = "edge-int8-s8s8-busy"
 
@@ -20,14 +19,14 @@ _BITS, _WATTS, _PHOTOS_A_SECOND, _BATTERY_WH = {3, 17, 18, 19}, 7.0, 120.0, 15.0
 _HELD_BACK_NOW = 0b1110
 
 
-def busy_record(entries: list[dict]) -> dict | None:
+def busy_record(records: Records) -> Measurement | None:
     """Return the newest record of load without a pause."""
-    return latest(entries, kind="latency", option=BUSY)
+    return records.latest(kind="latency", option=BUSY)
 
 
-def slowdown(record: dict) -> float:
+def slowdown(record: Measurement) -> float:
     """Return the last fifth of the windows' medians over the first fifth."""
-    seconds = [window["p50_s"] for window in record["details"]["windows"]]
+    seconds = [window["p50_s"] for window in record.details["windows"]]
     count = max(1, round(len(seconds) * 0.2))
     return median(seconds[-count:]) / median(seconds[:count])
 
@@ -39,9 +38,9 @@ def slowdown(record: dict) -> float:
     between=(0.2, 50),
     show=times,
 )
-def measured_slowdown(entries: list[dict]) -> float | None:
+def measured_slowdown(records: Records) -> float | None:
     """Return the measured slow-down."""
-    record = busy_record(entries)
+    record = busy_record(records)
     return None if record is None else slowdown(record)
 
 
@@ -50,9 +49,9 @@ def measured_slowdown(entries: list[dict]) -> float | None:
     title="Say what this device does not tell about itself",
     hint="`None` in `vitals['heat']` means not told; `vitals['power']['covers']` is empty without a meter.",
 )
-def told(entries: list[dict]) -> Verdict:
+def told(records: Records) -> Verdict:
     """Judge the list and the meter against what the device said."""
-    given, seen = answer_to(entries, "e.busy.told"), last_seen(entries, "edge.vitals")
+    given, seen = records.answer("e.busy.told"), records.seen("edge.vitals")
     if given is None:
         return unanswered()
     if seen is None:
@@ -76,9 +75,9 @@ def told(entries: list[dict]) -> Verdict:
     title="Read a Raspberry Pi's throttle flags from one number",
     hint="0xe0008: the last hexadecimal digit holds bits 0 to 3, the fifth from the right bits 16 to 19.",
 )
-def flags(entries: list[dict]) -> Verdict:
+def flags(records: Records) -> Verdict:
     """Judge the set bits of 0xe0008."""
-    given = answer_to(entries, "e.busy.flags")
+    given = records.answer("e.busy.flags")
     if given is None:
         return unanswered()
     expected, yours = "3, 17, 18, 19", ", ".join(f"{bit:g}" for bit in sorted(given))
@@ -99,14 +98,14 @@ def flags(entries: list[dict]) -> Verdict:
     title="State the slow-down, and whether the flags say that the device was held back",
     hint="A fifth of the windows at each end, their medians, last over first; then the last window's throttle_bits.",
 )
-def slowed(entries: list[dict]) -> Verdict:
+def slowed(records: Records) -> Verdict:
     """Judge the ratio against the windows, and the claim against the last window's flags."""
-    given, record = answer_to(entries, "e.busy.slowdown"), busy_record(entries)
+    given, record = records.answer("e.busy.slowdown"), busy_record(records)
     if given is None:
         return unanswered()
     if record is None:
         return failed(NOT_MEASURED)
-    ratio, bits = slowdown(record), record["details"]["windows"][-1]["throttle_bits"]
+    ratio, bits = slowdown(record), record.details["windows"][-1]["throttle_bits"]
     claim = "cannot tell" if bits is None else "held back" if bits & _HELD_BACK_NOW else "not held back"
     expected, yours = f"{ratio:.3f}, {claim}", f"{given['ratio']:g}, {given['claim']}"
     if not is_close(given["ratio"], ratio, within=0.02):
@@ -132,9 +131,9 @@ def slowed(entries: list[dict]) -> Verdict:
     title="Turn power and rate into joules a photo, and a battery into photos",
     hint="Watts over photos a second are joules a photo; a watt-hour is 3600 joules.",
 )
-def energy(entries: list[dict]) -> Verdict:
+def energy(records: Records) -> Verdict:
     """Judge joules a photo and photos of a battery."""
-    given = answer_to(entries, "e.busy.energy")
+    given = records.answer("e.busy.energy")
     if given is None:
         return unanswered()
     joules = _WATTS / _PHOTOS_A_SECOND

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
-from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
+from grading.checkpoints.evidence import is_close
+from labs.records import Records
 from labs.records.format import milliseconds, times
 from labs.records.targets import target
-
-PLAIN_JSON = True
 
 APP, SERVICE, NETWORK = "edge-int8-app", "edge-int8-app-service", "edge-int8-app-network"
 
 
-def median_s(entries: list[dict], option: str) -> float | None:
+def median_s(records: Records, option: str) -> float | None:
     """Return the median latency of an option's newest record in seconds, or None."""
-    record = latest(entries, kind="latency", option=option)
-    return None if record is None else percentile(record, 50)
+    record = records.latest(kind="latency", option=option)
+    return None if record is None else record.percentile(50)
 
 
 @prediction(
@@ -26,9 +25,9 @@ def median_s(entries: list[dict], option: str) -> float | None:
     between=(0.3, 100),
     show=times,
 )
-def overhead(entries: list[dict]) -> float | None:
+def overhead(records: Records) -> float | None:
     """Return the service's median over the app's."""
-    own, through = median_s(entries, APP), median_s(entries, SERVICE)
+    own, through = median_s(records, APP), median_s(records, SERVICE)
     return None if None in (own, through) else through / own
 
 
@@ -38,14 +37,14 @@ def overhead(entries: list[dict]) -> float | None:
     title="Take the service's time apart: preparing, the model, and the rest",
     hint="`inside` has the service's own parts; the rest is the whole median less queue, prepare and model.",
 )
-def parts(entries: list[dict]) -> Verdict:
+def parts(records: Records) -> Verdict:
     """Judge the three parts against the service's own timings and the client's median."""
-    given, record = answer_to(entries, "e.serve.parts"), latest(entries, kind="latency", option=SERVICE)
+    given, record = records.answer("e.serve.parts"), records.latest(kind="latency", option=SERVICE)
     if given is None:
         return unanswered()
     if record is None:
         return failed(NOT_MEASURED)
-    inside, whole = record["details"]["server_timing_s"], percentile(record, 50)
+    inside, whole = record.details["server_timing_s"], record.percentile(50)
     right = {"prepare": inside["prepare"], "model": inside["model"], "rest": whole - sum(inside.values())}
     expected = ", ".join(f"{name} {milliseconds(value)}" for name, value in right.items())
     yours = ", ".join(f"{name} {milliseconds(given[name])}" for name in right)
@@ -67,25 +66,25 @@ def parts(entries: list[dict]) -> Verdict:
     title="Say what the way to the device costs, and whether a real network was measured",
     hint="The median asked from here, less the median asked from the device itself.",
 )
-def network(entries: list[dict]) -> Verdict:
+def network(records: Records) -> Verdict:
     """Judge the difference of the two medians, and the honesty about what lay between the two."""
-    given = answer_to(entries, "e.serve.network")
-    record = latest(entries, kind="latency", option=NETWORK)
-    near = median_s(entries, SERVICE)
+    given = records.answer("e.serve.network")
+    record = records.latest(kind="latency", option=NETWORK)
+    near = median_s(records, SERVICE)
     if given is None:
         return unanswered()
     if record is None or near is None:
         return failed(NOT_MEASURED)
-    difference = percentile(record, 50) - near
+    difference = record.percentile(50) - near
     expected, yours = milliseconds(difference), f"{milliseconds(given['seconds'])}, real: {given['real']}"
     slack = max(2e-5, 0.02 * near)
     if abs(given["seconds"] - difference) > slack:
         if abs(given["seconds"] + difference) <= slack:
             return failed("Turned around: from here less from the device itself.", expected, yours)
-        if abs(given["seconds"] - percentile(record, 50)) <= slack:
+        if abs(given["seconds"] - record.percentile(50)) <= slack:
             return failed("That is the whole answer, seen from here. What of it is the way?", expected, yours)
         return failed("Subtract the two medians, in seconds.", expected, yours)
-    real = record["details"].get("over") == "network" and not rehearsed(record)
+    real = record.details.get("over") == "network" and not rehearsed(record)
     if given["real"] is not real:
         return failed(
             "The number is right. Two machines and a floating IP between them: that is a network."
@@ -103,9 +102,9 @@ def network(entries: list[dict]) -> Verdict:
     title="Compute up to which round trip the server is faster than the device",
     hint="The server's whole answer is its 3 ms and the way; the app's is its own median.",
 )
-def break_even(entries: list[dict]) -> Verdict:
+def break_even(records: Records) -> Verdict:
     """Judge the app's median less the server's target."""
-    given, own = answer_to(entries, "e.serve.break_even"), median_s(entries, APP)
+    given, own = records.answer("e.serve.break_even"), median_s(records, APP)
     if given is None:
         return unanswered()
     if own is None:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost, size_of
-from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
+from grading.checkpoints.evidence import is_close
+from labs.records import Records
 from labs.records.format import megabytes, milliseconds, times
-
-PLAIN_JSON = True
 
 INT8 = "edge-int8-s8s8"
 
@@ -24,10 +23,10 @@ _SHARE = (160 / 224) ** 2
 _AS_GOOD = 0.08
 
 
-def median_s(entries: list[dict], option: str) -> float | None:
+def median_s(records: Records, option: str) -> float | None:
     """Return the median latency of an option's newest single-photo record in seconds, or None."""
-    record = latest(entries, kind="latency", option=option, batch_size=1)
-    return None if record is None else percentile(record, 50)
+    record = records.latest(kind="latency", option=option, batch_size=1)
+    return None if record is None else record.percentile(50)
 
 
 @prediction(
@@ -37,9 +36,9 @@ def median_s(entries: list[dict], option: str) -> float | None:
     between=(-20, 100),
     show=lambda value: f"{value:.2f} points",
 )
-def loss_at_160(entries: list[dict]) -> float | None:
+def loss_at_160(records: Records) -> float | None:
     """Return the points that the model loses at 160 pixels against float32 at 224."""
-    return points_lost(entries, "edge-int8-160px")
+    return points_lost(records, "edge-int8-160px")
 
 
 @checkpoint(
@@ -47,9 +46,9 @@ def loss_at_160(entries: list[dict]) -> float | None:
     title="Say what fewer pixels make smaller, and what not",
     hint="`works[160].macs / works[224].macs`; the sizes of the files are printed above.",
 )
-def pixels(entries: list[dict]) -> Verdict:
+def pixels(records: Records) -> Verdict:
     """Judge the share of the work, and that the file keeps its size."""
-    given = answer_to(entries, "e.smaller.pixels")
+    given = records.answer("e.smaller.pixels")
     if given is None:
         return unanswered()
     expected = f"{_SHARE:.2f} of the MACs, the file × 1"
@@ -73,14 +72,14 @@ def pixels(entries: list[dict]) -> Verdict:
     title="Pick for the download and for the queue, within one point of accuracy",
     hint="First strike out what loses more than a point; then look at sizes, and at medians.",
 )
-def picks(entries: list[dict]) -> Verdict:
+def picks(records: Records) -> Verdict:
     """Judge both picks against the options that are within a point; near ties are as good."""
-    given = answer_to(entries, "e.smaller.picks")
+    given = records.answer("e.smaller.picks")
     if given is None:
         return unanswered()
-    lost = {name: points_lost(entries, name) for name in OPTIONS}
+    lost = {name: points_lost(records, name) for name in OPTIONS}
     fair = [name for name, points in lost.items() if points is not None and points <= MOST_POINTS + 1e-9]
-    if BASELINE not in {entry.get("option") for entry in entries} or not fair:
+    if not records.measurements(option=BASELINE) or not fair:
         return failed(NOT_MEASURED)
     yours = f"download: {given['download']}, queue: {given['queue']}"
     for wish, name in given.items():
@@ -88,7 +87,7 @@ def picks(entries: list[dict]) -> Verdict:
             return failed(f"{wish}: name a static INT8 option of this lesson.", ", ".join(fair), yours)
         if name not in fair:
             return failed(f"{wish}: that one loses more than a point, or was not measured.", ", ".join(fair), yours)
-    sizes, medians = ({name: of(entries, name) for name in fair} for of in (size_of, median_s))
+    sizes, medians = ({name: of(records, name) for name in fair} for of in (size_of, median_s))
     if None in sizes.values() or None in medians.values():
         return failed(NOT_MEASURED)
     if sizes[given["download"]] > (1 + 0.01) * min(sizes.values()):
@@ -106,13 +105,13 @@ def picks(entries: list[dict]) -> Verdict:
     title="State what 128 pixels cost and what they bring",
     hint="Points between the two accuracy records; the larger median over the smaller one.",
 )
-def bargain(entries: list[dict]) -> Verdict:
+def bargain(records: Records) -> Verdict:
     """Judge points and speed-up against the records."""
-    given = answer_to(entries, "e.smaller.bargain")
+    given = records.answer("e.smaller.bargain")
     if given is None:
         return unanswered()
-    points = points_lost(entries, "edge-int8-128px", INT8)
-    medians = [median_s(entries, name) for name in (INT8, "edge-int8-128px")]
+    points = points_lost(records, "edge-int8-128px", INT8)
+    medians = [median_s(records, name) for name in (INT8, "edge-int8-128px")]
     if points is None or None in medians:
         return failed(NOT_MEASURED)
     ratio = medians[0] / medians[1]

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
 from grading.checkpoints.edge.device import NOT_MEASURED, points_lost, size_of
-from grading.checkpoints.evidence import answer_to, latest
+from labs.records import Measurement, Records
 from labs.records.format import megabytes
-
-PLAIN_JSON = True
 
 #: The examined files.
 FLOAT, CHOICE = "budget-float", "budget-choice"
@@ -18,15 +16,13 @@ MOST_BYTES, AIM_BYTES, MOST_POINTS = 2_500_000, 2_000_000, 1.0
 _NOT_EXAMINED = "No file has been examined yet: run the cell that does it."
 
 
-def of_same_bytes(entries: list[dict], examined: dict) -> dict | None:
+def of_same_bytes(records: Records, examined: Measurement) -> Measurement | None:
     """Return the newest accuracy record from the device of the very bytes that were examined, or None."""
-    hashed = examined["model"]["sha256"]
+    hashed = examined.model.sha256
     found = [
-        entry
-        for entry in entries
-        if entry.get("kind") == "accuracy"
-        and str(entry.get("option", "")).startswith("edge-")
-        and (entry.get("model") or {}).get("sha256") == hashed
+        record
+        for record in records.measurements(kind="accuracy")
+        if record.option.startswith("edge-") and record.model.sha256 == hashed
     ]
     return found[-1] if found else None
 
@@ -38,13 +34,13 @@ def of_same_bytes(entries: list[dict], examined: dict) -> dict | None:
     between=(0, 10_000),
     show=lambda value: f"{value:.0f} pictures",
 )
-def flips(entries: list[dict]) -> float | None:
+def flips(records: Records) -> float | None:
     """Return the pictures on which device and this machine name different classes with the same bytes."""
-    here = latest(entries, kind="accuracy", option=CHOICE)
-    there = of_same_bytes(entries, here) if here else None
-    if there is None or len(there["samples"]) != len(here["samples"]):
+    here = records.latest(kind="accuracy", option=CHOICE)
+    there = of_same_bytes(records, here) if here else None
+    if there is None or len(there.samples) != len(here.samples):
         return None
-    pairs = zip(here["details"]["predicted"], there["details"]["predicted"], strict=True)
+    pairs = zip(here.details["predicted"], there.details["predicted"], strict=True)
     return float(sum(a != b for a, b in pairs))
 
 
@@ -53,17 +49,17 @@ def flips(entries: list[dict]) -> float | None:
     title="Choose a file that was measured on the device, and let it be examined",
     hint="One of the options that lesson 23 or 27 measured there; its hash is compared.",
 )
-def file(entries: list[dict]) -> Verdict:
+def file(records: Records) -> Verdict:
     """Judge that the examined bytes are those of the chosen option on the device."""
-    given = answer_to(entries, "e.choose.file")
+    given = records.answer("e.choose.file")
     if given is None:
         return unanswered()
-    examined, there = latest(entries, kind="accuracy", option=CHOICE), latest(entries, kind="accuracy", option=given)
+    examined, there = records.latest(kind="accuracy", option=CHOICE), records.latest(kind="accuracy", option=given)
     if there is None or not str(given).startswith("edge-"):
         return failed("This option was not measured on the device.", "", str(given))
     if examined is None:
         return failed(_NOT_EXAMINED, "", str(given))
-    hashes = [record["model"]["sha256"][:12] for record in (there, examined)]
+    hashes = [record.model.sha256[:12] for record in (there, examined)]
     if hashes[0] != hashes[1]:
         return failed("The examined file has another hash than the one on the device: bring it again.", *hashes)
     return passed("The same bytes here and there.", *hashes)
@@ -75,12 +71,12 @@ def file(entries: list[dict]) -> Verdict:
     title="Hold the file against the course's bars, by its own bytes and labels",
     hint="2 500 000 less the size; right pictures of float less the choice's, over all pictures, times 100.",
 )
-def budget(entries: list[dict]) -> Verdict:
+def budget(records: Records) -> Verdict:
     """Judge size, loss and verdict against what the examined file said of itself."""
-    given = answer_to(entries, "e.choose.budget")
+    given = records.answer("e.choose.budget")
     if given is None:
         return unanswered()
-    size, lost = size_of(entries, CHOICE), points_lost(entries, CHOICE, FLOAT)
+    size, lost = size_of(records, CHOICE), points_lost(records, CHOICE, FLOAT)
     if size is None or lost is None:
         return failed(_NOT_EXAMINED)
     left, kept = MOST_BYTES - size, size <= MOST_BYTES and lost <= MOST_POINTS + 1e-9
@@ -109,9 +105,9 @@ def budget(entries: list[dict]) -> Verdict:
     title="Say which comparisons across two machines are fair",
     hint="A fair one changes one thing only.",
 )
-def fair(entries: list[dict]) -> Verdict:
+def fair(records: Records) -> Verdict:
     """Judge the four sentences."""
-    given = answer_to(entries, "e.choose.fair")
+    given = records.answer("e.choose.fair")
     if given is None:
         return unanswered()
     right = {"accuracy": True, "latency": False, "size": True, "ratio": True}
@@ -128,8 +124,8 @@ def fair(entries: list[dict]) -> Verdict:
     return passed("One change at a time.", "", yours)
 
 
-def measured(entries: list[dict], option: str) -> tuple[dict, float, dict] | str:
+def measured(records: Records, option: str) -> tuple[dict, float, dict] | str:
     """Return latency record, size and accuracy record of an option on the device, or what is missing."""
-    found = latest(entries, kind="latency", option=option, batch_size=1), size_of(entries, option)
-    accuracy = latest(entries, kind="accuracy", option=option)
+    found = records.latest(kind="latency", option=option, batch_size=1), size_of(records, option)
+    accuracy = records.latest(kind="accuracy", option=option)
     return NOT_MEASURED if None in (*found, accuracy) else (found[0], found[1], accuracy)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.edge.device import DEVICE_BYTES, DEVICE_S, points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
-from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
+from grading.checkpoints.evidence import is_close
+from labs.records import Records
 from labs.records.format import megabytes, milliseconds
-
-PLAIN_JSON = True
 
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my_mind": 8}
@@ -23,16 +22,16 @@ _NEEDED = ("accuracy", "size", "latency")
     title="Say which limits of the device's target are kept, and where that was measured",
     hint="Both limits are 'below'; the record's machine says where.",
 )
-def target(entries: list[dict]) -> Verdict:
+def target(records: Records) -> Verdict:
     """Judge both limits against the choice's records, and where they were made."""
-    given, choice = answer_to(entries, "e.choose.target"), answer_to(entries, "e.choose.file")
+    given, choice = records.answer("e.choose.target"), records.answer("e.choose.file")
     if given is None:
         return unanswered()
-    found = measured(entries, choice) if choice else "Choose a file first."
+    found = measured(records, choice) if choice else "Choose a file first."
     if isinstance(found, str):
         return failed(found)
     record, size, _ = found
-    median_s = percentile(record, 50)
+    median_s = record.percentile(50)
     right = {"latency_kept": median_s < DEVICE_S, "size_kept": size < DEVICE_BYTES, "where": where_of(record)}
     expected = f"{milliseconds(median_s)} and {megabytes(size)}: {', '.join(map(str, right.values()))}"
     yours = ", ".join(str(given[name]) for name in right)
@@ -53,26 +52,26 @@ def target(entries: list[dict]) -> Verdict:
     title="Write the recommendation: choice, evidence, where, price, and what would change your mind",
     hint="Record ids of the choice's accuracy, size and latency stand in the list above.",
 )
-def recommendation(entries: list[dict]) -> Verdict:
+def recommendation(records: Records) -> Verdict:
     """Judge structure and consistency; a person reads the sentences."""
-    given = answer_to(entries, "e.choose.recommendation")
+    given = records.answer("e.choose.recommendation")
     if given is None:
         return unanswered()
     choice = given["choice"]
-    found = measured(entries, choice)
+    found = measured(records, choice)
     if isinstance(found, str) or not str(choice).startswith("edge-"):
         return failed("The choice was not measured on the device in full.", yours=str(choice))
-    problem = _evidence(entries, choice, given["evidence"])
+    problem = _evidence(records, choice, given["evidence"])
     if problem:
         return failed(problem, yours=str(choice))
     record = found[0]
-    if not _is_a_median(entries, choice, given["p50_s"]):
+    if not _is_a_median(records, choice, given["p50_s"]):
         return failed(
-            "`p50_s` is not the median of a latency record of the choice.", milliseconds(percentile(record, 50))
+            "`p50_s` is not the median of a latency record of the choice.", milliseconds(record.percentile(50))
         )
     if given["where"] != where_of(record):
         return failed("`where`: the record's machine says another place.", where_of(record), str(given["where"]))
-    lost = points_lost(entries, choice)
+    lost = points_lost(records, choice)
     if lost is None or abs(given["points_lost"] - lost) > 0.06:
         return failed(
             "`points_lost`: compare the two accuracy records, in points.", f"{lost}", f"{given['points_lost']:g}"
@@ -87,17 +86,17 @@ def recommendation(entries: list[dict]) -> Verdict:
     return passed("Complete, and its numbers are those of your records. A person reads the rest.", "", choice)
 
 
-def _evidence(entries: list[dict], choice: str, evidence: list[str]) -> str:
+def _evidence(records: Records, choice: str, evidence: list[str]) -> str:
     """Return what is wrong with the evidence, or nothing."""
-    by_id = {record["record_id"]: record for record in measurements(entries) if "record_id" in record}
+    by_id = {record.record_id: record for record in records.measurements()}
     if any(name not in by_id for name in evidence):
         return "A record id is not in your ledger: copy it whole."
-    kinds = {by_id[name]["kind"] for name in evidence if by_id[name]["option"] == choice}
+    kinds = {by_id[name].kind for name in evidence if by_id[name].option == choice}
     missing = [kind for kind in _NEEDED if kind not in kinds]
     return f"Evidence for the choice is missing: {', '.join(missing)}." if missing else ""
 
 
-def _is_a_median(entries: list[dict], choice: str, seconds: float) -> bool:
+def _is_a_median(records: Records, choice: str, seconds: float) -> bool:
     """Return whether a number is the median of one of the choice's latency records: several of them are honest."""
-    records = measurements(entries, kind="latency", option=choice, batch_size=1)
-    return any(is_close(seconds, percentile(record, 50), within=0.02) for record in records)
+    measured = records.measurements(kind="latency", option=choice, batch_size=1)
+    return any(is_close(seconds, record.percentile(50), within=0.02) for record in measured)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, prediction
 from grading.checkpoints.leases import LEFT_CHOICES, judge_release, left_after_deletion
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -14,9 +13,9 @@ PLAIN_JSON = True
     title="Predict what python-chi's deletion of a container leaves behind",
     choices=LEFT_CHOICES,
 )
-def left(entries: list[dict]) -> str | None:
+def left(records: Records) -> str | None:
     """Return what the site still listed."""
-    return left_after_deletion(entries, "edge")
+    return left_after_deletion(records, "edge")
 
 
 @checkpoint(
@@ -25,6 +24,6 @@ def left(entries: list[dict]) -> str | None:
     title="Give everything back, and say how many hours of the block others can have",
     hint="`datetime.fromisoformat(text)` makes a moment of a text; the difference of two has `total_seconds()`.",
 )
-def hours(entries: list[dict]) -> Verdict:
+def hours(records: Records) -> Verdict:
     """Judge that nothing is left, and the hours given back."""
-    return judge_release(entries, "edge", "e.release.hours")
+    return judge_release(records, "edge", "e.release.hours")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_number, last_seen, moment
+from grading.checkpoints.evidence import is_number, moment
 from grading.checkpoints.leases import judge_lease
-
-PLAIN_JSON = True
+from labs.records import Records
 
 _FORM = "%Y-%m-%d %H:%M"
 
@@ -20,9 +19,9 @@ _FORM = "%Y-%m-%d %H:%M"
     between=(0, 28 * 24),
     show=lambda hours: f"{hours:.1f} h",
 )
-def hours_away(entries: list[dict]) -> float | None:
+def hours_away(records: Records) -> float | None:
     """Return how many hours the first chosen block was away."""
-    seen = last_seen(entries, "model.block")
+    seen = records.seen("model.block")
     return None if seen is None else seen["hours_away"]
 
 
@@ -31,12 +30,12 @@ def hours_away(entries: list[dict]) -> float | None:
     title="Say how long a lease with a start and a duration would last",
     hint="`datetime.strptime(draft.end_date, '%Y-%m-%d %H:%M')` turns a date into something to subtract from.",
 )
-def draft_hours(entries: list[dict]) -> Verdict:
+def draft_hours(records: Records) -> Verdict:
     """Judge the hours between the draft's two dates."""
-    given = answer_to(entries, "m.reserve.draft_hours")
+    given = records.answer("m.reserve.draft_hours")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "model.draft")
+    seen = records.seen("model.draft")
     if seen is None:
         return failed("No draft was kept yet: run the cell that makes it, then answer again.")
     start, end = (datetime.strptime(seen[name], _FORM) for name in ("start", "end"))
@@ -58,12 +57,12 @@ def draft_hours(entries: list[dict]) -> Verdict:
     title="Give the end of a three-hour block on bare metal",
     hint="Three hours on, and then leave the next one the time that a node needs to be made ready.",
 )
-def end(entries: list[dict]) -> Verdict:
+def end(records: Records) -> Verdict:
     """Judge the end of the block that was chosen."""
-    given = answer_to(entries, "m.reserve.end")
+    given = records.answer("m.reserve.end")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "model.block")
+    seen = records.seen("model.block")
     if seen is None:
         return failed("No block was kept yet: run the cell that reads the planner's choice, then answer again.")
     expected, start = moment(seen["end"]), moment(seen["start"])
@@ -90,6 +89,6 @@ def end(entries: list[dict]) -> Verdict:
     title="Reserve one A100 node by name, from hour to ten to, and read its record",
     hint="Both are in the last record: one word in capitals, and less than 180 minutes from start to end.",
 )
-def lease(entries: list[dict]) -> Verdict:
+def lease(records: Records) -> Verdict:
     """Judge the lease as the site has it."""
-    return judge_lease(entries, "model", "m.reserve.lease")
+    return judge_lease(records, "model", "m.reserve.lease")

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, prediction
-from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_critical, judge_once, judge_rehearsed
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -16,9 +14,9 @@ PLAIN_JSON = True
     between=(0.1, 24 * 60),
     show=lambda minutes: f"{minutes:.0f} min",
 )
-def planned_minutes(entries: list[dict]) -> float | None:
+def planned_minutes(records: Records) -> float | None:
     """Return the plan's minutes, independent steps side by side."""
-    seen = last_seen(entries, "model.plan")
+    seen = records.seen("model.plan")
     return None if seen is None else seen["total_s"] / 60
 
 
@@ -28,9 +26,9 @@ def planned_minutes(entries: list[dict]) -> float | None:
     title="Name the steps that decide how long set-up takes",
     hint="Begin at the end: which of the steps that it needs is done last? Then the same for that one.",
 )
-def critical(entries: list[dict]) -> Verdict:
+def critical(records: Records) -> Verdict:
     """Judge the critical path against the plan that was shown."""
-    return judge_critical(entries, "model", "m.provision.critical")
+    return judge_critical(records, "model", "m.provision.critical")
 
 
 @checkpoint(
@@ -38,9 +36,9 @@ def critical(entries: list[dict]) -> Verdict:
     title="Tell the checks that really ran from those that were rehearsed",
     hint="`seen['checks']` has each check with its outcome.",
 )
-def rehearsed(entries: list[dict]) -> Verdict:
+def rehearsed(records: Records) -> Verdict:
     """Judge the checks that only played their part."""
-    return judge_rehearsed(entries, "model", "m.provision.rehearsed")
+    return judge_rehearsed(records, "model", "m.provision.rehearsed")
 
 
 @checkpoint(
@@ -49,6 +47,6 @@ def rehearsed(entries: list[dict]) -> Verdict:
     title="Run the steps twice, and count what the site holds under your name",
     hint="`seen['held']` is what the site says after the second run.",
 )
-def once(entries: list[dict]) -> Verdict:
+def once(records: Records) -> Verdict:
     """Judge that two runs left one of everything."""
-    return judge_once(entries, "model", "m.provision.once")
+    return judge_once(records, "model", "m.provision.once")

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, last_seen
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -14,9 +12,9 @@ PLAIN_JSON = True
     title="Predict what python-chi does when a lease goes to ERROR",
     choices=("raises an error", "returns", "waits for ever"),
 )
-def outcome(entries: list[dict]) -> str | None:
+def outcome(records: Records) -> str | None:
     """Return what `submit` did."""
-    seen = last_seen(entries, "start.practice")
+    seen = records.seen("start.practice")
     return None if seen is None else seen["outcome"]
 
 
@@ -26,12 +24,12 @@ def outcome(entries: list[dict]) -> str | None:
     title="Read the status of a lease that failed, and of the one that replaced it",
     hint="Each status is one word in capitals, in the record right after the `submit()` it belongs to.",
 )
-def statuses(entries: list[dict]) -> Verdict:
+def statuses(records: Records) -> Verdict:
     """Judge the two statuses, and that the second lease really came."""
-    given = answer_to(entries, "start.statuses")
+    given = records.answer("start.statuses")
     if given is None:
         return unanswered()
-    practice, recovered = last_seen(entries, "start.practice"), last_seen(entries, "start.recovered")
+    practice, recovered = records.seen("start.practice"), records.seen("start.recovered")
     if practice is None or recovered is None:
         return failed("Both leases have to be asked for first: run the cells above, then answer again.")
     expected = (practice["status"], recovered["status"])

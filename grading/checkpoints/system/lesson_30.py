@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, last_seen
 from grading.checkpoints.leases import judge_lease
-
-PLAIN_JSON = True
+from labs.records import Records
 
 #: Lowest compute capability of each, and the P100's.
 #: Source: NVIDIA's support matrices of Triton 24.10 and 25.03 and of TensorRT 10; torch's cu126 builds carry sm_60.
@@ -21,9 +19,9 @@ _P100 = 6.0
     between=(0, 28 * 24),
     show=lambda hours: f"{hours:.1f} h",
 )
-def hours_away(entries: list[dict]) -> float | None:
+def hours_away(records: Records) -> float | None:
     """Return how many hours the chosen block was away."""
-    seen = last_seen(entries, "system.block")
+    seen = records.seen("system.block")
     return None if seen is None else seen["hours_away"]
 
 
@@ -32,9 +30,9 @@ def hours_away(entries: list[dict]) -> float | None:
     title="Say which software still runs on a P100",
     hint="Compare what each wants at least with 6.0.",
 )
-def p100(entries: list[dict]) -> Verdict:
+def p100(records: Records) -> Verdict:
     """Judge the software by its lowest compute capability."""
-    given = answer_to(entries, "s.reserve.p100")
+    given = records.answer("s.reserve.p100")
     if given is None:
         return unanswered()
     expected = {name for name, needed in _NEEDS.items() if needed <= _P100}
@@ -55,6 +53,6 @@ def p100(entries: list[dict]) -> Verdict:
     title="Reserve one node by name, from hour to ten to, and read its record",
     hint="Both are in the last record: one word in capitals, and less than 180 minutes from start to end.",
 )
-def lease(entries: list[dict]) -> Verdict:
+def lease(records: Records) -> Verdict:
     """Judge the lease as the site has it."""
-    return judge_lease(entries, "system", "s.reserve.lease")
+    return judge_lease(records, "system", "s.reserve.lease")

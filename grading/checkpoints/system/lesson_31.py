@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, prediction
-from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_critical, judge_once
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -16,9 +14,9 @@ PLAIN_JSON = True
     between=(0, 24 * 60),
     show=lambda minutes: f"{minutes:.0f} min",
 )
-def saved_minutes(entries: list[dict]) -> float | None:
+def saved_minutes(records: Records) -> float | None:
     """Return the plan's minutes one after the other, less those side by side."""
-    seen = last_seen(entries, "system.plan")
+    seen = records.seen("system.plan")
     return None if seen is None else (seen["serial_s"] - seen["total_s"]) / 60
 
 
@@ -28,9 +26,9 @@ def saved_minutes(entries: list[dict]) -> float | None:
     title="Name the steps that decide how long set-up takes",
     hint="Begin at the end: which of the steps that it needs is done last? Then the same for that one.",
 )
-def critical(entries: list[dict]) -> Verdict:
+def critical(records: Records) -> Verdict:
     """Judge the critical path against the plan that was shown."""
-    return judge_critical(entries, "system", "s.provision.critical")
+    return judge_critical(records, "system", "s.provision.critical")
 
 
 @checkpoint(
@@ -39,6 +37,6 @@ def critical(entries: list[dict]) -> Verdict:
     title="Run the steps twice, and count what the site holds under your name",
     hint="`seen['held']` is what the site says after the second run.",
 )
-def once(entries: list[dict]) -> Verdict:
+def once(records: Records) -> Verdict:
     """Judge that two runs left one of everything."""
-    return judge_once(entries, "system", "s.provision.once")
+    return judge_once(records, "system", "s.provision.once")

@@ -5,12 +5,11 @@ from __future__ import annotations
 from statistics import mean, median
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, measurements, percentile
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.runs import answered_per_s
 from labs import stats
+from labs.records import Measurement, Records
 from labs.records.format import milliseconds, percent, times
-
-PLAIN_JSON = True
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
@@ -18,19 +17,19 @@ _NOT_RUN = "There is no load record for this yet: run the cells above, down to t
 _STATUS = {"http-before": 200, "http-onnx": 422}
 
 
-def newest_race(entries: list[dict], concurrency: int, *options: str) -> dict[str, list[dict]] | None:
+def newest_race(records: Records, concurrency: int, *options: str) -> dict[str, list[Measurement]] | None:
     """Return the rounds of each option from the newest race that all of them took part in, or None."""
-    races: dict[str, dict[str, list[dict]]] = {}
-    for one in measurements(entries, kind="load", concurrency=concurrency):
-        if "race_id" in one["details"]:
-            races.setdefault(one["details"]["race_id"], {}).setdefault(one["option"], []).append(one)
+    races: dict[str, dict[str, list[Measurement]]] = {}
+    for one in records.measurements(kind="load", concurrency=concurrency):
+        if "race_id" in one.details:
+            races.setdefault(one.details["race_id"], {}).setdefault(one.option, []).append(one)
     whole = [race for race in races.values() if set(options) <= set(race)]
     if not whole:
         return None
-    return {option: sorted(whole[-1][option], key=lambda one: one["details"]["round"]) for option in options}
+    return {option: sorted(whole[-1][option], key=lambda one: one.details["round"]) for option in options}
 
 
-def rate_ratio(race: dict[str, list[dict]], option: str, baseline: str) -> stats.Ratio:
+def rate_ratio(race: dict[str, list[Measurement]], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many answers a second one option gave as another, as ``labs.load.race`` computes it."""
     return stats.ratio_of_medians(*([[answered_per_s(one)] for one in race[name]] for name in (option, baseline)))
 
@@ -42,9 +41,9 @@ def rate_ratio(race: dict[str, list[dict]], option: str, baseline: str) -> stats
     between=(0.05, 100),
     show=times,
 )
-def sixteen(entries: list[dict]) -> float | None:
+def sixteen(records: Records) -> float | None:
     """Return the tutorial's answers a second with sixteen senders over those with one."""
-    races = [newest_race(entries, senders, "http-before") for senders in (16, 1)]
+    races = [newest_race(records, senders, "http-before") for senders in (16, 1)]
     if None in races:
         return None
     many, one = (median(answered_per_s(run) for run in race["http-before"]) for race in races)
@@ -56,9 +55,9 @@ def sixteen(entries: list[dict]) -> float | None:
     title="Say what the monitoring makes of an error",
     hint="The replies above begin with their status. Everything from 400 on is an error to a machine.",
 )
-def status(entries: list[dict]) -> Verdict:
+def status(records: Records) -> Verdict:
     """Judge both statuses, and what follows from them."""
-    given = answer_to(entries, "s.http.status")
+    given = records.answer("s.http.status")
     if given is None:
         return unanswered()
     expected = ", ".join(f"{option} {code}" for option, code in _STATUS.items())
@@ -77,16 +76,16 @@ def status(entries: list[dict]) -> Verdict:
     title="Say which share of one sender's latency is the model",
     hint="Mean seconds in the model over mean seconds of latency, both of the run with one sender.",
 )
-def share(entries: list[dict]) -> Verdict:
+def share(records: Records) -> Verdict:
     """Judge model over latency, of any round of the newest race with one sender."""
-    given = answer_to(entries, "s.http.share")
+    given = records.answer("s.http.share")
     if given is None:
         return unanswered()
-    race = newest_race(entries, 1, "http-onnx")
-    if race is None or not race["http-onnx"][0]["load"]["server"]:
+    race = newest_race(records, 1, "http-onnx")
+    if race is None or not race["http-onnx"][0].load.server:
         return failed(_NOT_RUN)
     run = race["http-onnx"][0]
-    infer_s, latency_s = run["load"]["server"]["infer_s"], mean(run["samples"])
+    infer_s, latency_s = run.load.server.infer_s, mean(run.samples)
     right = infer_s / latency_s
     expected, yours = percent(right), f"{given:.3f}"
     if is_close(given, right, within=0.03):
@@ -106,12 +105,12 @@ def share(entries: list[dict]) -> Verdict:
     title="Say what another service makes of the same model, with its interval",
     hint="`faster.interval` has `low` and `high`. On which side of 1 do both lie?",
 )
-def ratio(entries: list[dict]) -> Verdict:
+def ratio(records: Records) -> Verdict:
     """Judge the interval of the newest race with sixteen senders, and the claim that it allows."""
-    given = answer_to(entries, "s.http.ratio")
+    given = records.answer("s.http.ratio")
     if given is None:
         return unanswered()
-    race = newest_race(entries, 16, "http-onnx", "http-before")
+    race = newest_race(records, 16, "http-onnx", "http-before")
     if race is None:
         return failed(_NOT_RUN)
     interval = rate_ratio(race, "http-onnx", "http-before").interval
@@ -134,17 +133,17 @@ def ratio(entries: list[dict]) -> Verdict:
     title="Say what a queue with an end does to those inside and to those refused",
     hint="`made.load.error_rate` and `made.percentile(95)`, for each of the two records in `drowned`.",
 )
-def bounded(entries: list[dict]) -> Verdict:
+def bounded(records: Records) -> Verdict:
     """Judge the refused share and both tails, from the newest runs with sixty-four senders."""
-    given = answer_to(entries, "s.http.bounded")
+    given = records.answer("s.http.bounded")
     if given is None:
         return unanswered()
-    found = {one["option"]: one for one in measurements(entries, kind="load", concurrency=64)}
+    found = {one.option: one for one in records.measurements(kind="load", concurrency=64)}
     if not {"http-bounded", "http-before"} <= set(found):
         return failed(_NOT_RUN)
     run = found["http-bounded"]
-    refused = len(run["load"]["failures"]) / (len(run["load"]["failures"]) + len(run["samples"]))
-    tail_s, before_s = percentile(run, 95), percentile(found["http-before"], 95)
+    refused = len(run.load.failures) / (len(run.load.failures) + len(run.samples))
+    tail_s, before_s = run.percentile(95), found["http-before"].percentile(95)
     expected = f"refused {percent(refused)}, p95 {milliseconds(tail_s)} and {milliseconds(before_s)}"
     if not is_close(given["refused"], refused, within=0.02):
         wrong = "A share between 0 and 1 is asked for." if given["refused"] > 1 else "Refused over all that were sent."

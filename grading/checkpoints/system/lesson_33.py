@@ -5,11 +5,10 @@ from __future__ import annotations
 from statistics import mean
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number, latest
+from grading.checkpoints.evidence import is_close, is_number
 from grading.checkpoints.system.runs import answered_per_s
+from labs.records import Records
 from labs.records.format import percent, times
-
-PLAIN_JSON = True
 
 NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
@@ -26,12 +25,12 @@ _WHY = {
 }
 
 
-def ratio_of_rates(entries: list[dict], option: str, baseline: str) -> float | None:
+def ratio_of_rates(records: Records, option: str, baseline: str) -> float | None:
     """Return one option's answers a second over another's, from their newest runs; None while one is missing.
 
     A run that was over before its first answer has no rate, and counts as missing.
     """
-    runs = [latest(entries, kind="load", option=name) for name in (option, baseline)]
+    runs = [records.latest(kind="load", option=name) for name in (option, baseline)]
     if None in runs or not answered_per_s(runs[1]):
         return None
     return answered_per_s(runs[0]) / answered_per_s(runs[1])
@@ -44,9 +43,9 @@ def ratio_of_rates(entries: list[dict], option: str, baseline: str) -> float | N
     between=(0.05, 100),
     show=times,
 )
-def eight_senders(entries: list[dict]) -> float | None:
+def eight_senders(records: Records) -> float | None:
     """Return answers a second with eight senders over those with one."""
-    return ratio_of_rates(entries, "python-8", "python-1")
+    return ratio_of_rates(records, "python-8", "python-1")
 
 
 @checkpoint(
@@ -54,15 +53,15 @@ def eight_senders(entries: list[dict]) -> float | None:
     title="Say which share of a photo's latency is waiting",
     hint="Mean seconds in the queue over mean seconds of latency, both for eight senders.",
 )
-def share(entries: list[dict]) -> Verdict:
+def share(records: Records) -> Verdict:
     """Judge queue over latency, from the newest run with eight senders."""
-    given = answer_to(entries, "s.queue.share")
+    given = records.answer("s.queue.share")
     if given is None:
         return unanswered()
-    run = latest(entries, kind="load", option="python-8")
-    if run is None or not run["load"]["server"]:
+    run = records.latest(kind="load", option="python-8")
+    if run is None or not run.load.server:
         return failed(NOT_RUN)
-    queue_s, latency_s = run["load"]["server"]["queue_s"], mean(run["samples"])
+    queue_s, latency_s = run.load.server.queue_s, mean(run.samples)
     right = queue_s / latency_s
     expected, yours = percent(right), f"{given:.3f}"
     if is_close(given, right, within=0.03):
@@ -81,9 +80,9 @@ def share(entries: list[dict]) -> Verdict:
     title="Say what keeps sixteen senders waiting",
     hint="How many copies of the model does the configuration ask for, and what does each do at a moment?",
 )
-def why(entries: list[dict]) -> Verdict:
+def why(records: Records) -> Verdict:
     """Judge the reason that fits a full queue and a constant time in the model."""
-    given = answer_to(entries, "s.queue.why")
+    given = records.answer("s.queue.why")
     if given is None:
         return unanswered()
     if given not in _WHY:
@@ -99,15 +98,15 @@ def why(entries: list[dict]) -> Verdict:
     title="Hold Little's law against the three runs",
     hint="Answers a second times seconds of latency has no unit: it counts requests.",
 )
-def little(entries: list[dict]) -> Verdict:
+def little(records: Records) -> Verdict:
     """Judge rate times mean latency of each run, and that the runs themselves obey the law."""
-    given = answer_to(entries, "s.queue.little")
+    given = records.answer("s.queue.little")
     if given is None:
         return unanswered()
-    runs = [latest(entries, kind="load", option=option) for option in RUNS]
+    runs = [records.latest(kind="load", option=option) for option in RUNS]
     if None in runs:
         return failed(NOT_RUN)
-    right = [answered_per_s(run) * mean(run["samples"]) for run in runs]
+    right = [answered_per_s(run) * mean(run.samples) for run in runs]
     expected, yours = ", ".join(f"{one:.2f}" for one in right), ", ".join(f"{one:.3g}" for one in given)
     if len(given) != len(right) or not all(map(is_number, given)):
         return failed("Three numbers are asked for, one a run.", expected, yours)
@@ -124,12 +123,12 @@ def little(entries: list[dict]) -> Verdict:
     title="Say what a batch of sixteen brings, on a P100 and here",
     hint="Photos a second, not requests a second: a request of sixteen photos counts sixteen times.",
 )
-def batch(entries: list[dict]) -> Verdict:
+def batch(records: Records) -> Verdict:
     """Judge both gains: the published one and the newest runs'."""
-    given = answer_to(entries, "s.queue.batch")
+    given = records.answer("s.queue.batch")
     if given is None:
         return unanswered()
-    requests = ratio_of_rates(entries, "python-b16", "python-16")
+    requests = ratio_of_rates(records, "python-b16", "python-16")
     if requests is None:
         return failed(NOT_RUN)
     expected = f"P100 {times(P100_GAIN)}, here {times(16 * requests)}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number, latest, percentile
+from grading.checkpoints.evidence import is_close, is_number
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from grading.checkpoints.system.runs import answered
+from labs.records import Records
 from labs.records.format import milliseconds, times
-
-PLAIN_JSON = True
 
 #: Seconds that a photo may wait for company, in the question about rates.
 DELAY_S = 0.005
@@ -24,9 +23,9 @@ _RATES = ("20", "100", "500")
     between=(0.05, 100),
     show=times,
 )
-def gain_guess(entries: list[dict]) -> float | None:
+def gain_guess(records: Records) -> float | None:
     """Return answers a second with dynamic batching over those without."""
-    return ratio_of_rates(entries, "batched-8", "plain-8")
+    return ratio_of_rates(records, "batched-8", "plain-8")
 
 
 @checkpoint(
@@ -34,21 +33,21 @@ def gain_guess(entries: list[dict]) -> float | None:
     title="Say how many photos were in a run on average",
     hint="Each request here carries one photo. How many requests were finished, and how often did the model run?",
 )
-def mean_batch(entries: list[dict]) -> Verdict:
+def mean_batch(records: Records) -> Verdict:
     """Judge requests over executions of the newest batched run."""
-    given = answer_to(entries, "s.batching.mean")
+    given = records.answer("s.batching.mean")
     if given is None:
         return unanswered()
-    run = latest(entries, kind="load", option="batched-8")
-    if run is None or not run["load"]["server"]:
+    run = records.latest(kind="load", option="batched-8")
+    if run is None or not run.load.server:
         return failed(NOT_RUN)
-    server = run["load"]["server"]
-    right = server["requests"] / server["executions"]
+    server = run.load.server
+    right = server.requests / server.executions
     if is_close(given, right, within=0.01):
         return passed("More than one: the queue was used.", f"{right:.2f}", f"{given:.2f}")
     if is_close(given, 1 / right, within=0.01):
         return failed("Turned around: these are runs for a photo.", f"{right:.2f}", f"{given:.2f}")
-    sizes = {int(size): count for size, count in server["batches"].items()}
+    sizes = {int(size): count for size, count in server.batches.items()}
     if sizes and is_close(given, sum(sizes) / len(sizes), within=0.01):
         return failed("Sizes that were made often count more often.", f"{right:.2f}", f"{given:.2f}")
     return failed("Requests over executions, both from `batched.load.server`.", f"{right:.2f}", f"{given:.2f}")
@@ -60,12 +59,12 @@ def mean_batch(entries: list[dict]) -> Verdict:
     title="Say what dynamic batching brought, and how sure that is",
     hint="`throughput_rps` of both records has value, low and high. Is 1 between your low and high?",
 )
-def gain(entries: list[dict]) -> Verdict:
+def gain(records: Records) -> Verdict:
     """Judge ratio, interval and claim against the newest runs."""
-    given = answer_to(entries, "s.batching.gain")
+    given = records.answer("s.batching.gain")
     if given is None:
         return unanswered()
-    runs = [latest(entries, kind="load", option=option) for option in ("plain-8", "batched-8")]
+    runs = [records.latest(kind="load", option=option) for option in ("plain-8", "batched-8")]
     if None in runs:
         return failed(NOT_RUN)
     before, after = (answered(run) for run in runs)
@@ -88,15 +87,15 @@ def gain(entries: list[dict]) -> Verdict:
     title="Say what a delay costs a lonely sender",
     hint="The medians of the two runs with one sender; seconds, not milliseconds.",
 )
-def price(entries: list[dict]) -> Verdict:
+def price(records: Records) -> Verdict:
     """Judge the difference of the two medians."""
-    given = answer_to(entries, "s.batching.price")
+    given = records.answer("s.batching.price")
     if given is None:
         return unanswered()
-    runs = [latest(entries, kind="load", option=option) for option in ("alone-delay-0", "alone-delay-50")]
+    runs = [records.latest(kind="load", option=option) for option in ("alone-delay-0", "alone-delay-50")]
     if None in runs:
         return failed(NOT_RUN)
-    right = percentile(runs[1], 50) - percentile(runs[0], 50)
+    right = runs[1].percentile(50) - runs[0].percentile(50)
     expected, yours = milliseconds(right), f"{given:.4g} s"
     if is_close(given, right, within=0.02):
         return passed("The whole delay: nobody came.", expected, milliseconds(given))
@@ -112,9 +111,9 @@ def price(entries: list[dict]) -> Verdict:
     title="Say at which rates a photo expects company within the delay",
     hint="At 100 photos a second, how many milliseconds lie between two of them on average?",
 )
-def worth(entries: list[dict]) -> Verdict:
+def worth(records: Records) -> Verdict:
     """Judge for each rate whether the mean gap is shorter than the delay."""
-    given = answer_to(entries, "s.batching.worth")
+    given = records.answer("s.batching.worth")
     if given is None:
         return unanswered()
     for rate in _RATES:

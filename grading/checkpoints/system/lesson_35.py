@@ -5,11 +5,10 @@ from __future__ import annotations
 from statistics import mean
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
+from labs.records import Records
 from labs.records.format import megabytes, percent, times
-
-PLAIN_JSON = True
 
 #: Above this share of all processors, on average, there is nothing left to share out.
 FULL = 0.85
@@ -17,9 +16,9 @@ FULL = 0.85
 _PROCESSORS, _ELSE = "the processors", "something else"
 
 
-def runs_of(entries: list[dict]) -> dict[int, dict] | None:
+def runs_of(records: Records) -> dict[int, dict] | None:
     """Return the newest run with one, two and four copies, or None while one is missing."""
-    found = {count: latest(entries, kind="load", option=f"copies-{count}") for count in (1, 2, 4)}
+    found = {count: records.latest(kind="load", option=f"copies-{count}") for count in (1, 2, 4)}
     return None if None in found.values() else found
 
 
@@ -30,9 +29,9 @@ def runs_of(entries: list[dict]) -> dict[int, dict] | None:
     between=(0.05, 100),
     show=times,
 )
-def four_copies(entries: list[dict]) -> float | None:
+def four_copies(records: Records) -> float | None:
     """Return answers a second of four copies over those of one."""
-    return ratio_of_rates(entries, "copies-4", "copies-1")
+    return ratio_of_rates(records, "copies-4", "copies-1")
 
 
 @checkpoint(
@@ -40,14 +39,14 @@ def four_copies(entries: list[dict]) -> float | None:
     title="Say how far two and four copies scale",
     hint="`throughput_rps.value` of each run over that of one copy.",
 )
-def scaling(entries: list[dict]) -> Verdict:
+def scaling(records: Records) -> Verdict:
     """Judge both ratios against the newest runs."""
-    given = answer_to(entries, "s.copies.scaling")
+    given = records.answer("s.copies.scaling")
     if given is None:
         return unanswered()
-    if runs_of(entries) is None:
+    if runs_of(records) is None:
         return failed(NOT_RUN)
-    right = {str(count): ratio_of_rates(entries, f"copies-{count}", "copies-1") for count in (2, 4)}
+    right = {str(count): ratio_of_rates(records, f"copies-{count}", "copies-1") for count in (2, 4)}
     expected, yours = (", ".join(f"{key}: {times(one)}" for key, one in side.items()) for side in (right, given))
     for count, ratio in right.items():
         if is_close(given[count], ratio, within=0.02):
@@ -65,21 +64,21 @@ def scaling(entries: list[dict]) -> Verdict:
     title="Say how much longer a photo takes in the model with four copies",
     hint="`infer_s` is the server's mean time in the model; queueing is not part of it.",
 )
-def slower(entries: list[dict]) -> Verdict:
+def slower(records: Records) -> Verdict:
     """Judge the ratio of the mean times in the model."""
-    given = answer_to(entries, "s.copies.slower")
+    given = records.answer("s.copies.slower")
     if given is None:
         return unanswered()
-    runs = runs_of(entries)
+    runs = runs_of(records)
     if runs is None:
         return failed(NOT_RUN)
-    one, four = (runs[count]["load"]["server"] for count in (1, 4))
-    right = four["infer_s"] / one["infer_s"]
+    one, four = (runs[count].load.server for count in (1, 4))
+    right = four.infer_s / one.infer_s
     if is_close(given, right, within=0.02):
         return passed("The same network and the same photos.", times(right), times(given))
     if is_close(given, 1 / right, within=0.02):
         return failed("Turned around: four copies over one.", times(right), times(given))
-    if is_close(given, four["queue_s"] / max(one["queue_s"], 1e-9), within=0.02):
+    if is_close(given, four.queue_s / max(one.queue_s, 1e-9), within=0.02):
         return failed("This compares the queues; the time in the model is `infer_s`.", times(right), times(given))
     return failed("Divide `infer_s` of the two runs.", times(right), times(given))
 
@@ -90,15 +89,15 @@ def slower(entries: list[dict]) -> Verdict:
     title="Say where the bottleneck went",
     hint="A processor that is 85 % busy on average, over a run with its edges, has nothing left to give.",
 )
-def bottleneck(entries: list[dict]) -> Verdict:
+def bottleneck(records: Records) -> Verdict:
     """Judge both shares, and the claim that fits the second."""
-    given = answer_to(entries, "s.copies.bottleneck")
+    given = records.answer("s.copies.bottleneck")
     if given is None:
         return unanswered()
-    runs = runs_of(entries)
+    runs = runs_of(records)
     if runs is None:
         return failed(NOT_RUN)
-    right = {str(count): mean(runs[count]["load"]["usage"]["cpu"]) for count in (1, 4)}
+    right = {str(count): mean(runs[count].load.usage.cpu) for count in (1, 4)}
     expected = ", ".join(f"{count}: {percent(share)}" for count, share in right.items())
     yours = ", ".join(f"{count}: {share:.3g}" for count, share in given["busy"].items())
     for count, share in right.items():
@@ -119,15 +118,15 @@ def bottleneck(entries: list[dict]) -> Verdict:
     title="Say what one more copy costs in memory",
     hint="From one copy to four, three were added.",
 )
-def memory(entries: list[dict]) -> Verdict:
+def memory(records: Records) -> Verdict:
     """Judge the mean growth for each copy, from the records' details."""
-    given = answer_to(entries, "s.copies.memory")
+    given = records.answer("s.copies.memory")
     if given is None:
         return unanswered()
-    runs = runs_of(entries)
+    runs = runs_of(records)
     if runs is None:
         return failed(NOT_RUN)
-    held = {count: run["details"]["memory_bytes"] for count, run in runs.items()}
+    held = {count: run.details["memory_bytes"] for count, run in runs.items()}
     right = (held[4] - held[1]) / 3
     if given == right or is_close(given, right, within=0.02):
         return passed("Each of them, whether it has something to do or not.", megabytes(right), megabytes(given))

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
+from labs.records import Records
 from labs.records.format import times
-
-PLAIN_JSON = True
 
 #: Probabilities of the same network on the same photo differ by rounding, not by more than this.
 TOLERANCE = 2e-3
@@ -22,9 +21,9 @@ _PHOTOS, _NUMBERS = ("way-python", "way-ensemble"), ("way-onnx", "way-onnx-2")
     between=(0.05, 100),
     show=times,
 )
-def gain_guess(entries: list[dict]) -> float | None:
+def gain_guess(records: Records) -> float | None:
     """Return answers a second of the ensemble over those of the Python model."""
-    return ratio_of_rates(entries, "way-ensemble", "way-python")
+    return ratio_of_rates(records, "way-ensemble", "way-python")
 
 
 @checkpoint(
@@ -33,9 +32,9 @@ def gain_guess(entries: list[dict]) -> float | None:
     title="See that three ways give the same probabilities",
     hint="For each photo, the largest of its three probabilities minus the smallest; then the largest of these.",
 )
-def agree(entries: list[dict]) -> Verdict:
+def agree(records: Records) -> Verdict:
     """Judge that the ways agree, and that the difference named is the largest there is."""
-    given = answer_to(entries, "s.onnx.agree")
+    given = records.answer("s.onnx.agree")
     if given is None:
         return unanswered()
     rows = list(zip(*given["probs"].values(), strict=True))
@@ -58,9 +57,9 @@ def agree(entries: list[dict]) -> Verdict:
     title="Choose the pair that answers the manager's question",
     hint="Users send photos. Which two runs did the same work for the same request?",
 )
-def fair(entries: list[dict]) -> Verdict:
+def fair(records: Records) -> Verdict:
     """Judge that both sides get photos and differ in the network's runtime, and their ratio."""
-    given = answer_to(entries, "s.onnx.fair")
+    given = records.answer("s.onnx.fair")
     if given is None:
         return unanswered()
     pair = given["option"], given["baseline"]
@@ -75,7 +74,7 @@ def fair(entries: list[dict]) -> Verdict:
         return failed("Turned around: what is gained by moving is the new over the old.", yours=yours)
     if pair != _PHOTOS[::-1]:
         return failed("Name two runs of this lesson that got photos.", yours=yours)
-    right = ratio_of_rates(entries, *pair)
+    right = ratio_of_rates(records, *pair)
     if right is None:
         return failed(NOT_RUN)
     if not is_close(given["ratio"], right, within=0.02):
@@ -88,9 +87,9 @@ def fair(entries: list[dict]) -> Verdict:
     title="Say how many times as heavy a request with numbers is",
     hint="3 × 224 × 224 numbers of 4 bytes, against a photo in base64.",
 )
-def weight(entries: list[dict]) -> Verdict:
+def weight(records: Records) -> Verdict:
     """Judge the ratio of the two requests' sizes."""
-    given = answer_to(entries, "s.onnx.bytes")
+    given = records.answer("s.onnx.bytes")
     if given is None:
         return unanswered()
     sizes = given["sizes"]
@@ -109,12 +108,12 @@ def weight(entries: list[dict]) -> Verdict:
     title="Say what a second copy brought, and how soon it was there",
     hint="`triton.changes[-1].ready_after_s` is in seconds.",
 )
-def scaled(entries: list[dict]) -> Verdict:
+def scaled(records: Records) -> Verdict:
     """Judge the ratio of the two runs, and the seconds that the change took."""
-    given = answer_to(entries, "s.onnx.scaled")
+    given = records.answer("s.onnx.scaled")
     if given is None:
         return unanswered()
-    right = ratio_of_rates(entries, "way-onnx-2", "way-onnx")
+    right = ratio_of_rates(records, "way-onnx-2", "way-onnx")
     if right is None:
         return failed(NOT_RUN)
     expected = f"{times(right)}, {given['change_s']:.2f} s"

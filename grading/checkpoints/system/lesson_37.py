@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number, latest, percentile
+from grading.checkpoints.evidence import is_close, is_number
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
+from labs.records import Records
 from labs.records.format import times
-
-PLAIN_JSON = True
 
 _PAGE = ("show an error", "retry until it works", "leave them out")
 
 
-def slowdown(entries: list[dict]) -> float | None:
+def slowdown(records: Records) -> float | None:
     """Return the classifier's median beside the palette over its median alone; None while a run is missing."""
-    runs = [latest(entries, kind="load", option=f"classifier-{how}") for how in ("both", "alone")]
-    return None if None in runs else percentile(runs[0], 50) / percentile(runs[1], 50)
+    runs = [records.latest(kind="load", option=f"classifier-{how}") for how in ("both", "alone")]
+    return None if None in runs else runs[0].percentile(50) / runs[1].percentile(50)
 
 
 @prediction(
@@ -25,9 +24,9 @@ def slowdown(entries: list[dict]) -> float | None:
     between=(0.05, 100),
     show=times,
 )
-def slower_guess(entries: list[dict]) -> float | None:
+def slower_guess(records: Records) -> float | None:
     """Return the ratio of the classifier's medians."""
-    return slowdown(entries)
+    return slowdown(records)
 
 
 @checkpoint(
@@ -35,12 +34,12 @@ def slower_guess(entries: list[dict]) -> float | None:
     title="Say how much longer the classifier takes beside the palette",
     hint="`percentile(50)` of both of the classifier's records.",
 )
-def slower(entries: list[dict]) -> Verdict:
+def slower(records: Records) -> Verdict:
     """Judge the ratio of the medians of the newest runs."""
-    given = answer_to(entries, "s.several.slower")
+    given = records.answer("s.several.slower")
     if given is None:
         return unanswered()
-    right = slowdown(entries)
+    right = slowdown(records)
     if right is None:
         return failed(NOT_RUN)
     if is_close(given, right, within=0.01):
@@ -56,12 +55,12 @@ def slower(entries: list[dict]) -> Verdict:
     title="Say whether sharing used the machine better or divided it",
     hint="Each model's answers a second beside the other, over its own alone; then add.",
 )
-def shares(entries: list[dict]) -> Verdict:
+def shares(records: Records) -> Verdict:
     """Judge both shares and their sum."""
-    given = answer_to(entries, "s.several.shares")
+    given = records.answer("s.several.shares")
     if given is None:
         return unanswered()
-    right = {name: ratio_of_rates(entries, f"{name}-both", f"{name}-alone") for name in ("classifier", "palette")}
+    right = {name: ratio_of_rates(records, f"{name}-both", f"{name}-alone") for name in ("classifier", "palette")}
     if None in right.values():
         return failed(NOT_RUN)
     expected = ", ".join(f"{name} {share:.2f}" for name, share in right.items())
@@ -82,15 +81,15 @@ def shares(entries: list[dict]) -> Verdict:
     title="Count what the classifier's senders noticed of models that come and go",
     hint="`len(record.load.failures)`",
 )
-def during(entries: list[dict]) -> Verdict:
+def during(records: Records) -> Verdict:
     """Judge the number of failures in the newest run during which the palette came and went."""
-    given = answer_to(entries, "s.several.during")
+    given = records.answer("s.several.during")
     if given is None:
         return unanswered()
-    run = latest(entries, kind="load", option="classifier-during")
+    run = records.latest(kind="load", option="classifier-during")
     if run is None:
         return failed(NOT_RUN)
-    right = len(run["load"]["failures"])
+    right = len(run.load.failures)
     if is_number(given) and given == right:
         return passed("The server goes on, whoever moves in or out.", str(right), str(given))
     return failed("Count the failures of the run `during`.", str(right), str(given))
@@ -101,15 +100,15 @@ def during(entries: list[dict]) -> Verdict:
     title="Say what a refused request gets, and what a page makes of it",
     hint="Colours are a nicety, and the server has just said that it is too busy.",
 )
-def refused(entries: list[dict]) -> Verdict:
+def refused(records: Records) -> Verdict:
     """Judge the status against the newest run, and the page's manners."""
-    given = answer_to(entries, "s.several.refused")
+    given = records.answer("s.several.refused")
     if given is None:
         return unanswered()
-    run = latest(entries, kind="load", option="palette-crowd")
+    run = records.latest(kind="load", option="palette-crowd")
     if run is None:
         return failed(NOT_RUN)
-    seen = {one["status"] for one in run["load"]["failures"]}
+    seen = {one.status for one in run.load.failures}
     expected = ", ".join(map(str, sorted(seen))) or "no request was refused"
     if not seen:
         return failed("Nothing was refused: run the crowd again, with the palette's short queue.", expected)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from statistics import mean
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, last_seen, latest
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.runs import answered_per_s
+from labs.records import Records
 from labs.records.format import percent, times
-
-PLAIN_JSON = True
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
@@ -23,9 +22,9 @@ _BITS_PER_S = 5e6
     title="Predict which step of the ensemble is busiest under eight senders",
     choices=_STEPS,
 )
-def guess(entries: list[dict]) -> str | None:
+def guess(records: Records) -> str | None:
     """Return the busiest step under eight senders."""
-    seen = last_seen(entries, "ensemble.steps.8")
+    seen = records.seen("ensemble.steps.8")
     return max(seen["busy"], key=seen["busy"].get) if seen else None
 
 
@@ -34,15 +33,15 @@ def guess(entries: list[dict]) -> str | None:
     title="Weigh a ready tensor against a photo",
     hint="A byte has eight bits.",
 )
-def weight(entries: list[dict]) -> Verdict:
+def weight(records: Records) -> Verdict:
     """Judge the ratio of the two bodies and their seconds at 5 Mbit/s."""
-    given = answer_to(entries, "s.ensemble.bytes")
+    given = records.answer("s.ensemble.bytes")
     if given is None:
         return unanswered()
-    tensor, single = (latest(entries, kind="load", option=option) for option in ("ensemble-tensor", "ensemble-1"))
+    tensor, single = (records.latest(kind="load", option=option) for option in ("ensemble-tensor", "ensemble-1"))
     if tensor is None or single is None:
         return failed(_NOT_RUN)
-    sizes = {"tensor_s": tensor["details"]["body_bytes"], "photo_s": single["details"]["body_bytes"]}
+    sizes = {"tensor_s": tensor.details["body_bytes"], "photo_s": single.details["body_bytes"]}
     right = {name: size * 8 / _BITS_PER_S for name, size in sizes.items()}
     right["ratio"] = sizes["tensor_s"] / sizes["photo_s"]
     expected, yours = (
@@ -66,15 +65,15 @@ def weight(entries: list[dict]) -> Verdict:
     title="Say how much of the latency the ensemble's steps explain",
     hint="Queue and compute of all three steps, over the mean of `single.samples`; both in seconds.",
 )
-def explained(entries: list[dict]) -> Verdict:
+def explained(records: Records) -> Verdict:
     """Judge the steps' time over the mean latency of the single sender."""
-    given = answer_to(entries, "s.ensemble.sum")
+    given = records.answer("s.ensemble.sum")
     if given is None:
         return unanswered()
-    single, seen = latest(entries, kind="load", option="ensemble-1"), last_seen(entries, "ensemble.steps.1")
+    single, seen = records.latest(kind="load", option="ensemble-1"), records.seen("ensemble.steps.1")
     if single is None or not seen:
         return failed(_NOT_RUN)
-    right = sum(seen.values()) / mean(single["samples"])
+    right = sum(seen.values()) / mean(single.samples)
     expected, yours = percent(right), percent(given)
     if is_close(given, right, within=0.02):
         return passed("What is handed over inside the server costs little.", expected, yours)
@@ -91,12 +90,12 @@ def explained(entries: list[dict]) -> Verdict:
     title="Find the busiest step",
     hint="`shares` has one number a step.",
 )
-def bottleneck(entries: list[dict]) -> Verdict:
+def bottleneck(records: Records) -> Verdict:
     """Judge the busiest step under eight senders, and its share."""
-    given = answer_to(entries, "s.ensemble.bottleneck")
+    given = records.answer("s.ensemble.bottleneck")
     if given is None:
         return unanswered()
-    seen = last_seen(entries, "ensemble.steps.8")
+    seen = records.seen("ensemble.steps.8")
     if not seen:
         return failed(_NOT_RUN)
     shares = seen["busy"]
@@ -117,13 +116,13 @@ def bottleneck(entries: list[dict]) -> Verdict:
     title="Say what a second copy of the busiest step brought, and who is busiest now",
     hint="`after.throughput_rps.value / before.throughput_rps.value`, and the largest of `scaled`.",
 )
-def scaled(entries: list[dict]) -> Verdict:
+def scaled(records: Records) -> Verdict:
     """Judge the gain in throughput and the step that is busiest after the change."""
-    given = answer_to(entries, "s.ensemble.scaled")
+    given = records.answer("s.ensemble.scaled")
     if given is None:
         return unanswered()
-    before, after = (latest(entries, kind="load", option=name) for name in ("ensemble-8", "ensemble-8-scaled"))
-    seen = last_seen(entries, "ensemble.steps.scaled")
+    before, after = (records.latest(kind="load", option=name) for name in ("ensemble-8", "ensemble-8-scaled"))
+    seen = records.seen("ensemble.steps.scaled")
     if before is None or after is None or not seen:
         return failed(_NOT_RUN)
     ratio, busiest = answered_per_s(after) / answered_per_s(before), max(seen["busy"], key=seen["busy"].get)

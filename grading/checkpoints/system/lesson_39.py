@@ -6,10 +6,9 @@ from math import exp, log
 from statistics import median
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number, latest
+from grading.checkpoints.evidence import is_close, is_number
+from labs.records import Records
 from labs.records.format import duration, milliseconds, percent, times
-
-PLAIN_JSON = True
 
 _NOT_RUN = "There is no record of these starts yet: run the cells above, down to the question."
 
@@ -17,13 +16,13 @@ _NOT_RUN = "There is no record of these starts yet: run the cells above, down to
 _MEAN_GAP_S, _IDLE_S, _AIM = 60, 30, 0.01
 
 
-def parts_of(entries: list[dict], option: str) -> dict[str, float] | None:
+def parts_of(records: Records, option: str) -> dict[str, float] | None:
     """Return the median seconds of each part of an option's newest starts, or None."""
-    load, first = (latest(entries, kind=kind, option=option) for kind in ("load_time", "first_prediction"))
+    load, first = (records.latest(kind=kind, option=option) for kind in ("load_time", "first_prediction"))
     if load is None or first is None:
         return None
-    alive_s, ready_s = median(load["details"]["alive_s"]), median(load["samples"])
-    return {"to alive": alive_s, "to ready": ready_s - alive_s, "first answer": median(first["samples"])}
+    alive_s, ready_s = median(load.details["alive_s"]), median(load.samples)
+    return {"to alive": alive_s, "to ready": ready_s - alive_s, "first answer": median(first.samples)}
 
 
 @prediction(
@@ -33,10 +32,10 @@ def parts_of(entries: list[dict], option: str) -> dict[str, float] | None:
     between=(1, 1e6),
     show=times,
 )
-def cold_over_warm(entries: list[dict]) -> float | None:
+def cold_over_warm(records: Records) -> float | None:
     """Return start and first answer over a warm answer, of the ONNX service."""
-    parts, warm = parts_of(entries, "cold-onnx"), latest(entries, kind="latency", option="cold-onnx")
-    return None if parts is None or warm is None else sum(parts.values()) / median(warm["samples"])
+    parts, warm = parts_of(records, "cold-onnx"), records.latest(kind="latency", option="cold-onnx")
+    return None if parts is None or warm is None else sum(parts.values()) / median(warm.samples)
 
 
 @checkpoint(
@@ -44,14 +43,14 @@ def cold_over_warm(entries: list[dict]) -> float | None:
     title="Name the largest part of each start",
     hint="The three parts before the warm answer, in the lines above.",
 )
-def largest(entries: list[dict]) -> Verdict:
+def largest(records: Records) -> Verdict:
     """Judge the largest part of both options; parts within 5 % of each other are as good as equal."""
-    given = answer_to(entries, "s.cold.largest")
+    given = records.answer("s.cold.largest")
     if given is None:
         return unanswered()
     expected = []
     for option in ("cold-torch", "cold-onnx"):
-        parts = parts_of(entries, option)
+        parts = parts_of(records, option)
         if parts is None:
             return failed(_NOT_RUN)
         named = given[option]
@@ -70,15 +69,15 @@ def largest(entries: list[dict]) -> Verdict:
     title="Say how many times as long torch takes to be ready",
     hint='`starts[option]["load_time"].value.value` is the median of an option\'s starts.',
 )
-def runtime(entries: list[dict]) -> Verdict:
+def runtime(records: Records) -> Verdict:
     """Judge the ratio of both medians of the newest starts."""
-    given = answer_to(entries, "s.cold.runtime")
+    given = records.answer("s.cold.runtime")
     if given is None:
         return unanswered()
-    records = [latest(entries, kind="load_time", option=option) for option in ("cold-torch", "cold-onnx")]
-    if None in records:
+    loads = [records.latest(kind="load_time", option=option) for option in ("cold-torch", "cold-onnx")]
+    if None in loads:
         return failed(_NOT_RUN)
-    torch_s, onnx_s = (median(one["samples"]) for one in records)
+    torch_s, onnx_s = (median(one.samples) for one in loads)
     right = torch_s / onnx_s
     if not is_number(given):
         return failed("One number is asked for.", times(right), str(given))
@@ -97,9 +96,9 @@ def runtime(entries: list[dict]) -> Verdict:
     title="Say how many photos meet a cold service, and how long it must stay up",
     hint="exp(-t / 60) is the probability of a gap longer than t. For which t is it 0.01?",
 )
-def share(entries: list[dict]) -> Verdict:
+def share(records: Records) -> Verdict:
     """Judge the share at 30 seconds and the idle time for one in a hundred."""
-    given = answer_to(entries, "s.cold.share")
+    given = records.answer("s.cold.share")
     if given is None:
         return unanswered()
     cold, idle_s = given["cold_share"], given["idle_s_for_one_percent"]

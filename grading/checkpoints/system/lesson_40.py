@@ -3,49 +3,48 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest, measurements
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.runs import answered, answered_per_s
 from labs import stats
+from labs.records import Measurement, Records
 from labs.records.format import milliseconds, percent, rate
-
-PLAIN_JSON = True
 
 _SEARCH = "lesson-40"
 _NOT_RUN = "There is no run of the search in your ledger yet: run the cells above, down to the question."
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")
 
 
-def searched(entries: list[dict]) -> dict[str, list[dict]]:
+def searched(records: Records) -> dict[str, list[Measurement]]:
     """Return the search's runs by option, in the order in which the options were tried."""
-    found: dict[str, list[dict]] = {}
-    for one in measurements(entries, kind="load"):
-        if one["details"].get("search") == _SEARCH:
-            found.setdefault(one["option"], []).append(one)
+    found: dict[str, list[Measurement]] = {}
+    for one in records.measurements(kind="load"):
+        if one.details.get("search") == _SEARCH:
+            found.setdefault(one.option, []).append(one)
     return found
 
 
-def keeps(record: dict) -> bool:
+def keeps(record: Measurement) -> bool:
     """Return whether a run kept the objective that it was made under; a failed request is a slow one."""
-    objective, load = record["details"]["objective"], record["load"]
-    failed_share = len(load["failures"]) / (len(load["failures"]) + len(record["samples"]))
+    objective, load = record.details["objective"], record.load
+    failed_share = len(load.failures) / (len(load.failures) + len(record.samples))
     among_answered = objective["q"] / (1 - failed_share)
     if failed_share > objective["error_rate"] or among_answered > 100:
         return False
-    return stats.percentile(record["samples"], among_answered) <= objective["latency_s"]
+    return stats.percentile(record.samples, among_answered) <= objective["latency_s"]
 
 
-def kept_rps(runs: list[dict]) -> float:
+def kept_rps(runs: list[Measurement]) -> float:
     """Return the highest rate at which an option kept the objective; 0 where it did at none."""
-    rates = [one["load"]["offered_rps"] for one in runs if one["load"]["mode"] == "open" and keeps(one)]
+    rates = [one.load.offered_rps for one in runs if one.load.mode == "open" and keeps(one)]
     return max(rates, default=0.0)
 
 
-def most_rps(runs: list[dict]) -> float:
+def most_rps(runs: list[Measurement]) -> float:
     """Return an option's answers a second in the closed loop."""
-    return answered_per_s(next(one for one in runs if one["load"]["mode"] == "closed"))
+    return answered_per_s(next(one for one in runs if one.load.mode == "closed"))
 
 
-def winner_of(found: dict[str, list[dict]]) -> tuple[str, float]:
+def winner_of(found: dict[str, list[Measurement]]) -> tuple[str, float]:
     """Return the option that keeps the objective at the highest rate, and that rate; 'none' and 0 where none does."""
     kept = {option: kept_rps(runs) for option, runs in found.items()}
     best = max(kept, key=kept.get)
@@ -58,9 +57,9 @@ def winner_of(found: dict[str, list[dict]]) -> tuple[str, float]:
     title="Predict which configuration carries most under the objective",
     choices=_CONFIGURATIONS,
 )
-def guess(entries: list[dict]) -> str | None:
+def guess(records: Records) -> str | None:
     """Return the winner's configuration."""
-    found = searched(entries)
+    found = searched(records)
     return winner_of(found)[0].removeprefix("best-") if found else None
 
 
@@ -70,12 +69,12 @@ def guess(entries: list[dict]) -> str | None:
     title="Name the configuration that carries most under the objective, and its rate",
     hint="The column 'objective kept at', and `kept_rps` of that entry for its decimals.",
 )
-def winner(entries: list[dict]) -> Verdict:
+def winner(records: Records) -> Verdict:
     """Judge the winner and the highest rate at which it kept the objective."""
-    given = answer_to(entries, "s.best.winner")
+    given = records.answer("s.best.winner")
     if given is None:
         return unanswered()
-    found = searched(entries)
+    found = searched(records)
     if not found:
         return failed(_NOT_RUN)
     option, rate_rps = winner_of(found)
@@ -107,12 +106,12 @@ def _pair(given: dict) -> tuple[str, float]:
     title="Say what the objective costs in throughput",
     hint="`kept_rps / most_rps` of `found[0]`; the fastest is the one with the largest `most_rps`.",
 )
-def price(entries: list[dict]) -> Verdict:
+def price(records: Records) -> Verdict:
     """Judge the fastest option of the closed loops, and the first one's share of rate under the objective."""
-    given = answer_to(entries, "s.best.price")
+    given = records.answer("s.best.price")
     if given is None:
         return unanswered()
-    found = searched(entries)
+    found = searched(records)
     if not found:
         return failed(_NOT_RUN)
     fastest = max(found, key=lambda name: most_rps(found[name]))
@@ -139,15 +138,15 @@ def _price(given: dict) -> tuple[str, float]:
     title="Say what the search left out, and whether that could have won",
     hint="A closed loop's throughput is the most that a configuration can carry. Can an objective make it more?",
 )
-def skipped(entries: list[dict]) -> Verdict:
+def skipped(records: Records) -> Verdict:
     """Judge the options without an open-loop run, and that none of them could have won."""
-    given = answer_to(entries, "s.best.skipped")
+    given = records.answer("s.best.skipped")
     if given is None:
         return unanswered()
-    found = searched(entries)
+    found = searched(records)
     if not found:
         return failed(_NOT_RUN)
-    left_out = sorted(option for option, runs in found.items() if all(one["load"]["mode"] == "closed" for one in runs))
+    left_out = sorted(option for option, runs in found.items() if all(one.load.mode == "closed" for one in runs))
     expected, yours = (", ".join(names) or "none" for names in (left_out, sorted(given["options"])))
     if sorted(given["options"]) != left_out:
         return failed("Look into `one.records`: which options have a closed loop and nothing else?", expected, yours)
@@ -164,16 +163,16 @@ def skipped(entries: list[dict]) -> Verdict:
     title="Verify the winner with arrivals that the search has not seen",
     hint="`median_interval(verified.samples, q=95)`; then compare both of its ends with the objective.",
 )
-def verified(entries: list[dict]) -> Verdict:
+def verified(records: Records) -> Verdict:
     """Judge the verifying run's 95th percentile, its interval and the verdict."""
-    given = answer_to(entries, "s.best.verified")
+    given = records.answer("s.best.verified")
     if given is None:
         return unanswered()
-    run, found = latest(entries, kind="load", option="best-verified"), searched(entries)
+    run, found = records.latest(kind="load", option="best-verified"), searched(records)
     if run is None or not found:
         return failed(_NOT_RUN)
-    p95 = stats.median_interval(run["samples"], q=95)
-    limit_s = next(reversed(found.values()))[-1]["details"]["objective"]["latency_s"]
+    p95 = stats.median_interval(run.samples, q=95)
+    limit_s = next(reversed(found.values()))[-1].details["objective"]["latency_s"]
     word = "kept" if p95.high <= limit_s else "broken" if p95.low > limit_s else "cannot tell"
     right = {"p95_s": p95.value, "low": p95.low, "high": p95.high}
     expected, yours = (

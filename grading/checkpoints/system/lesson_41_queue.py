@@ -5,11 +5,10 @@ from __future__ import annotations
 from statistics import mean
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, measurements
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
+from labs.records import Measurement, Records
 from labs.records.format import milliseconds, rate, times
-
-PLAIN_JSON = True
 
 NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
@@ -21,12 +20,12 @@ NOT_RUN = "There is no load record for this yet: run the cells above, down to th
     between=(0.1, 1000),
     show=times,
 )
-def ninety(entries: list[dict]) -> float | None:
+def ninety(records: Records) -> float | None:
     """Return the mean latency of the sweep's last run over that of its second."""
-    runs = newest_sweep(entries, "theory-1")
+    runs = newest_sweep(records, "theory-1")
     if len(runs) < 5:
         return None
-    return mean(runs[4]["samples"]) / mean(runs[1]["samples"])
+    return mean(runs[4].samples) / mean(runs[1].samples)
 
 
 @checkpoint(
@@ -34,12 +33,12 @@ def ninety(entries: list[dict]) -> float | None:
     title="Say how many photos a second one copy could serve",
     hint="Each photo keeps the copy busy for `service_s` seconds. How many such pieces fit into a second?",
 )
-def capacity(entries: list[dict]) -> Verdict:
+def capacity(records: Records) -> Verdict:
     """Judge 1 over the service time of the newest run with one sender."""
-    given = answer_to(entries, "s.theory.capacity")
+    given = records.answer("s.theory.capacity")
     if given is None:
         return unanswered()
-    alone = lone_run(entries)
+    alone = lone_run(records)
     if alone is None:
         return failed(NOT_RUN)
     right = 1 / compute_s(alone)
@@ -59,12 +58,12 @@ def capacity(entries: list[dict]) -> Verdict:
     title="Apply the utilization law to each run of the sweep",
     hint="Answers a second times seconds of compute, both from the same run.",
 )
-def utilization(entries: list[dict]) -> Verdict:
+def utilization(records: Records) -> Verdict:
     """Judge one utilization a run of the newest sweep."""
-    given = answer_to(entries, "s.theory.utilization")
+    given = records.answer("s.theory.utilization")
     if given is None:
         return unanswered()
-    runs = newest_sweep(entries, "theory-1")
+    runs = newest_sweep(records, "theory-1")
     if not runs:
         return failed(NOT_RUN)
     right = [answered_per_s(run) * compute_s(run) for run in runs]
@@ -75,7 +74,7 @@ def utilization(entries: list[dict]) -> Verdict:
         return passed("Busy for this share of the time, whatever the theory says.", expected, yours)
     if all(is_close(value, one * 100, within=0.01) for value, one in zip(given, right, strict=True)):
         return failed("As shares, not in percent: 1 means busy all the time.", expected, yours)
-    latencies = [answered_per_s(run) * mean(run["samples"]) for run in runs]
+    latencies = [answered_per_s(run) * mean(run.samples) for run in runs]
     if all(is_close(value, one, within=0.02) for value, one in zip(given, latencies, strict=True)):
         return failed(
             "With the whole latency this counts photos inside. A copy is busy for compute only.", expected, yours
@@ -89,16 +88,16 @@ def utilization(entries: list[dict]) -> Verdict:
     title="Say how long photos wait by M/M/1 and by M/D/1, and which is nearer to what Triton counted",
     hint="ρ is the rate times `service_s`. M/D/1 is half of M/M/1.",
 )
-def wait(entries: list[dict]) -> Verdict:
+def wait(records: Records) -> Verdict:
     """Judge both formulas at the third run's rate, and the nearer one."""
-    given = answer_to(entries, "s.theory.wait")
+    given = records.answer("s.theory.wait")
     if given is None:
         return unanswered()
-    runs, alone = newest_sweep(entries, "theory-1"), lone_run(entries)
+    runs, alone = newest_sweep(records, "theory-1"), lone_run(records)
     if alone is None or len(runs) < 3:
         return failed(NOT_RUN)
     service_s = compute_s(alone)
-    rho = runs[2]["load"]["offered_rps"] * service_s
+    rho = runs[2].load.offered_rps * service_s
     right = {"M/M/1": rho * service_s / (1 - rho), "M/D/1": rho * service_s / (1 - rho) / 2}
     expected, yours = (", ".join(f"{name} {milliseconds(values[name])}" for name in right) for values in (right, given))
     for name, value in right.items():
@@ -106,7 +105,7 @@ def wait(entries: list[dict]) -> Verdict:
             return failed(f"{name}: this is wait and service together; the wait alone is asked for.", expected, yours)
         if not is_close(given[name], value, within=0.02):
             return failed(f"{name}: put the third run's rate and `service_s` into the formula.", expected, yours)
-    measured_s = runs[2]["load"]["server"]["queue_s"]
+    measured_s = runs[2].load.server.queue_s
     nearer = min(right, key=lambda name: abs(right[name] - measured_s))
     seen = f"counted: {milliseconds(measured_s)}"
     if given["nearer"] != nearer:
@@ -119,16 +118,16 @@ def wait(entries: list[dict]) -> Verdict:
     title="Say with Little's law how many photos were inside at once",
     hint="`run.throughput_rps.value` times the mean seconds in queue and compute together.",
 )
-def little(entries: list[dict]) -> Verdict:
+def little(records: Records) -> Verdict:
     """Judge rate times time inside, for the sweep's last run."""
-    given = answer_to(entries, "s.theory.little")
+    given = records.answer("s.theory.little")
     if given is None:
         return unanswered()
-    runs = newest_sweep(entries, "theory-1")
+    runs = newest_sweep(records, "theory-1")
     if not runs:
         return failed(NOT_RUN)
     last = runs[-1]
-    throughput_rps, queue_s = answered_per_s(last), last["load"]["server"]["queue_s"]
+    throughput_rps, queue_s = answered_per_s(last), last.load.server.queue_s
     right = throughput_rps * (queue_s + compute_s(last))
     expected, yours = f"{right:.2f} photos", f"{given:.2f} photos"
     if is_close(given, right, within=0.02):
@@ -138,13 +137,13 @@ def little(entries: list[dict]) -> Verdict:
     return failed("Rate and seconds of the last run, both as the server counted them.", expected, yours)
 
 
-def lone_run(entries: list[dict]) -> dict | None:
+def lone_run(records: Records) -> Measurement | None:
     """Return the newest run with one sender and one photo a request."""
     return next(
         (
             one
-            for one in reversed(measurements(entries, kind="load", option="theory-1", batch_size=1))
-            if one["load"]["mode"] == "closed" and one["load"]["server"]
+            for one in reversed(records.measurements(kind="load", option="theory-1", batch_size=1))
+            if one.load.mode == "closed" and one.load.server
         ),
         None,
     )

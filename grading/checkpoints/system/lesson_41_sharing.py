@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.system.lesson_41_queue import NOT_RUN, lone_run
 from grading.checkpoints.system.runs import answered_per_s, compute_s, newest_sweep
+from labs.records import Records
 from labs.records.format import milliseconds, times
 from labs.records.load import line_through
-
-PLAIN_JSON = True
 
 _ASSUMPTION = "service time does not depend on the load"
 _ASSUMPTIONS = (_ASSUMPTION, "Poisson arrivals", "the queue has no end", "none")
@@ -17,10 +16,10 @@ _ASSUMPTIONS = (_ASSUMPTION, "Poisson arrivals", "the queue has no end", "none")
 _SAME = 1.05
 
 
-def fitted_line(entries: list[dict]) -> tuple[float, float] | None:
+def fitted_line(records: Records) -> tuple[float, float] | None:
     """Return fixed and per-picture seconds through the newest runs with batches of 1, 4 and 16."""
-    runs = [lone_run(entries), *(latest(entries, kind="load", option="theory-batch", batch_size=n) for n in (4, 16))]
-    return None if None in runs else line_through({run["batch_size"]: compute_s(run) for run in runs})
+    runs = [lone_run(records), *(records.latest(kind="load", option="theory-batch", batch_size=n) for n in (4, 16))]
+    return None if None in runs else line_through({run.batch_size: compute_s(run) for run in runs})
 
 
 @checkpoint(
@@ -28,16 +27,16 @@ def fitted_line(entries: list[dict]) -> tuple[float, float] | None:
     title="Say what batches of 16 would bring, from the straight line",
     hint="Sixteen photos one by one take 16 times the line at 1; together they take the line at 16.",
 )
-def batch(entries: list[dict]) -> Verdict:
+def batch(records: Records) -> Verdict:
     """Judge that the line fits the runs, and the gain that it gives."""
-    given = answer_to(entries, "s.theory.batch")
+    given = records.answer("s.theory.batch")
     if given is None or given.get("gain") is None:
         return unanswered()
-    runs = [lone_run(entries), *(latest(entries, kind="load", option="theory-batch", batch_size=n) for n in (4, 16))]
+    runs = [lone_run(records), *(records.latest(kind="load", option="theory-batch", batch_size=n) for n in (4, 16))]
     if None in runs:
         return failed(NOT_RUN)
 
-    fixed_s, per_picture_s = line_through({run["batch_size"]: compute_s(run) for run in runs})
+    fixed_s, per_picture_s = line_through({run.batch_size: compute_s(run) for run in runs})
 
     def line(size: int) -> float:
         return fixed_s + per_picture_s * size
@@ -61,15 +60,15 @@ def batch(entries: list[dict]) -> Verdict:
     title="Say how large batches should become by themselves, and how large they were",
     hint="b = rate · (fixed + per photo · b): bring b to one side.",
 )
-def batched(entries: list[dict]) -> Verdict:
+def batched(records: Records) -> Verdict:
     """Judge the size that the rate and the line lead to, and the counted mean."""
-    given = answer_to(entries, "s.theory.batched")
+    given = records.answer("s.theory.batched")
     if given is None:
         return unanswered()
-    fitted, runs = fitted_line(entries), newest_sweep(entries, "theory-batched")
+    fitted, runs = fitted_line(records), newest_sweep(records, "theory-batched")
     if fitted is None or not runs:
         return failed(NOT_RUN)
-    rate_rps, batches = runs[-1]["load"]["offered_rps"], runs[-1]["load"]["server"]["batches"]
+    rate_rps, batches = runs[-1].load.offered_rps, runs[-1].load.server.batches
     growth = rate_rps * fitted[1]
     size = rate_rps * fitted[0] / (1 - growth) if growth < 1 else 16.0
     right = {
@@ -94,12 +93,12 @@ def batched(entries: list[dict]) -> Verdict:
     title="Say what two copies were promised and what they reached, and which assumption that breaks",
     hint="`pair.load.server.compute_s` over `service_s`: what would the theory have it be?",
 )
-def fails(entries: list[dict]) -> Verdict:
+def fails(records: Records) -> Verdict:
     """Judge promise, result, growth of the service time, and the assumption."""
-    given = answer_to(entries, "s.theory.fails")
+    given = records.answer("s.theory.fails")
     if given is None:
         return unanswered()
-    alone, pair = lone_run(entries), latest(entries, kind="load", option="theory-2")
+    alone, pair = lone_run(records), records.latest(kind="load", option="theory-2")
     if alone is None or pair is None:
         return failed(NOT_RUN)
     right = {

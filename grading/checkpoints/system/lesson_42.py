@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
+from grading.checkpoints.evidence import is_close
+from labs.records import Records
 from labs.records.format import milliseconds, times
-
-PLAIN_JSON = True
 
 _NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
 
@@ -14,10 +13,10 @@ _NOT_RUN = "There is no load record for this yet: run the cells above, down to t
 _SERVICE_S, _RATE_RPS, _LATENCY_S, _BUSY = 0.005, 150, 0.1, 0.7
 
 
-def stretched(entries: list[dict], kind: str) -> float | None:
+def stretched(records: Records, kind: str) -> float | None:
     """Return Menu's p95 beside Campaign over its p95 alone, from the newest runs; None while one is missing."""
-    runs = [latest(entries, kind="load", option=f"menu-{kind}-{how}") for how in ("crowded", "alone")]
-    return None if None in runs else percentile(runs[0], 95) / percentile(runs[1], 95)
+    runs = [records.latest(kind="load", option=f"menu-{kind}-{how}") for how in ("crowded", "alone")]
+    return None if None in runs else runs[0].percentile(95) / runs[1].percentile(95)
 
 
 @prediction(
@@ -27,9 +26,9 @@ def stretched(entries: list[dict], kind: str) -> float | None:
     between=(0.1, 1e4),
     show=times,
 )
-def neighbour(entries: list[dict]) -> float | None:
+def neighbour(records: Records) -> float | None:
     """Return how many times as long the shared service's p95 became."""
-    return stretched(entries, "shared")
+    return stretched(records, "shared")
 
 
 @checkpoint(
@@ -38,13 +37,13 @@ def neighbour(entries: list[dict]) -> float | None:
     title="Say what a neighbour does to Menu's tail, shared and apart",
     hint="`crowded[kind].percentile(95)` over `alone[kind].percentile(95)`.",
 )
-def isolated(entries: list[dict]) -> Verdict:
+def isolated(records: Records) -> Verdict:
     """Judge both ratios."""
-    given = answer_to(entries, "s.platform.isolated")
+    given = records.answer("s.platform.isolated")
     if given is None:
         return unanswered()
     for kind in ("shared", "own"):
-        right = stretched(entries, kind)
+        right = stretched(records, kind)
         if right is None:
             return failed(_NOT_RUN)
         if is_close(given[kind], right, within=0.02):
@@ -60,17 +59,17 @@ def isolated(entries: list[dict]) -> Verdict:
     title="Say what Menu felt of a crash, in its own service and in the neighbour's",
     hint="`len(run.load.failures)` and `max(run.samples)` of both records in `fell`.",
 )
-def crash(entries: list[dict]) -> Verdict:
+def crash(records: Records) -> Verdict:
     """Judge failures and slowest answers of both runs."""
-    given = answer_to(entries, "s.platform.crash")
+    given = records.answer("s.platform.crash")
     if given is None:
         return unanswered()
     expected = []
     for kind in ("own", "shared"):
-        run = latest(entries, kind="load", option=f"menu-{kind}-crash")
+        run = records.latest(kind="load", option=f"menu-{kind}-crash")
         if run is None:
             return failed(_NOT_RUN)
-        count, slowest_s = len(run["load"]["failures"]), max(run["samples"])
+        count, slowest_s = len(run.load.failures), max(run.samples)
         told = given[kind]
         if told["failed"] != count:
             return failed(f"{kind}: count `run.load.failures`.", f"{count} failed", f"{told['failed']}")
@@ -88,9 +87,9 @@ def crash(entries: list[dict]) -> Verdict:
     title="Turn an objective into copies and a queue by hand",
     hint="150 photos a second at 5 ms keep one copy busy for 75 % of the time. Two?",
 )
-def template(entries: list[dict]) -> Verdict:
+def template(records: Records) -> Verdict:
     """Judge copies and queue."""
-    given = answer_to(entries, "s.platform.template")
+    given = records.answer("s.platform.template")
     if given is None:
         return unanswered()
     copies = next(count for count in range(1, 100) if _RATE_RPS * _SERVICE_S / count <= _BUSY)

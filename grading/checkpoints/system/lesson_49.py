@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, prediction
-from grading.checkpoints.evidence import last_seen
 from grading.checkpoints.leases import judge_release
-
-PLAIN_JSON = True
+from labs.records import Records
 
 
 @prediction(
@@ -15,9 +13,9 @@ PLAIN_JSON = True
     title="Predict how many orphans a sweep finds while you are at work",
     between=(0, 100),
 )
-def orphans(entries: list[dict]) -> float | None:
+def orphans(records: Records) -> float | None:
     """Return how many of the listed resources were orphans."""
-    seen = last_seen(entries, "system.survey")
+    seen = records.seen("system.survey")
     return None if seen is None else seen["orphans"]
 
 
@@ -27,6 +25,6 @@ def orphans(entries: list[dict]) -> float | None:
     title="Give everything back, and say how many hours of the block others can have",
     hint="`datetime.fromisoformat(text)` makes a moment of a text; the difference of two has `total_seconds()`.",
 )
-def hours(entries: list[dict]) -> Verdict:
+def hours(records: Records) -> Verdict:
     """Judge that nothing is left, and the hours given back."""
-    return judge_release(entries, "system", "s.release.hours")
+    return judge_release(records, "system", "s.release.hours")

@@ -1,33 +1,31 @@
-"""What load records say, as plain JSON: the few numbers that several lessons' judges ask for."""
+"""What load records say: the few numbers that several lessons' judges ask for."""
 
 from __future__ import annotations
 
-from grading.checkpoints.evidence import measurements
-from labs.records.load import Load
+from labs.records import Measurement, Records
 from labs.stats import Interval
 
 
-def answered(record: dict) -> Interval:
-    """Return a record's good answers a second, with its interval, as ``Measurement.throughput_rps`` has it."""
-    return Load.from_json(record["load"]).answered_per_s(tuple(record["samples"]))
+def answered(record: Measurement) -> Interval:
+    """Return a record's good answers a second, with its interval."""
+    return record.throughput_rps
 
 
-def answered_per_s(record: dict) -> float:
+def answered_per_s(record: Measurement) -> float:
     """Return a record's good answers a second."""
     return answered(record).value
 
 
-def compute_s(record: dict) -> float:
+def compute_s(record: Measurement) -> float:
     """Return the mean seconds from leaving the server's queue to the answer."""
-    server = record["load"]["server"]
-    return server["input_s"] + server["infer_s"] + server["output_s"]
+    return record.load.server.compute_s
 
 
-def newest_sweep(entries: list[dict], option: str) -> list[dict]:
+def newest_sweep(records: Records, option: str) -> list[Measurement]:
     """Return the open-loop runs of an option's newest sweep, in their order; none while there is no sweep."""
     runs = [
         one
-        for one in measurements(entries, kind="load", option=option)
-        if one["load"]["mode"] == "open" and one["load"]["server"] and "sweep_id" in one["details"]
+        for one in records.measurements(kind="load", option=option)
+        if one.load.mode == "open" and one.load.server and "sweep_id" in one.details
     ]
-    return [one for one in runs if one["details"]["sweep_id"] == runs[-1]["details"]["sweep_id"]]
+    return [one for one in runs if one.details["sweep_id"] == runs[-1].details["sweep_id"]]

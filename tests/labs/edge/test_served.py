@@ -67,7 +67,7 @@ def test_without_the_token_nobody_is_served_and_removing_the_file_ends_it(about:
     record = network_latency(url, about, photo, option="edge-app-network", samples=5)
     assert record.details["photo_bytes"] == len(photo)
     assert record.details["over"] == "loopback"
-    assert record.model.sha256 == about["model"]["sha256"]
+    assert record.model.sha256 == about["runs"]["model"]["sha256"]
     about["path"].unlink()
     about["thread"].join(60)
     assert not about["thread"].is_alive()

@@ -66,7 +66,7 @@ def test_first_prediction_and_last_answer_count(tmp_path) -> None:
     for value in (1.0, 2.0):
         ledger.append(Prediction("m.q", value, "2026-01-02T03:04:05+00:00"))
         ledger.append(Answer("m.a", value, "2026-01-02T03:04:05+00:00"))
-    assert ledger.predictions()["m.q"].value == 1.0
+    assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
     assert ledger.answers()["m.a"].value == 2.0
 
 
