@@ -14,7 +14,8 @@ from dataclasses import dataclass, field, replace
 from grading.checkpoints.plain import fault_of_form
 from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
 from labs.records import Records
-from labs.records.collection import ENTRY_TYPES, is_about
+from labs.records.collection import is_about
+from labs.records.entries import ENTRY_TYPES
 
 #: Records in, verdict out. No torch, no clock, no files.
 Judge = Callable[[Records], Verdict]

@@ -1,18 +1,16 @@
 """Records of measurements: raw samples with their machine, kept in one append-only ledger."""
 
 from labs.records.collection import Lookup, Records
-from labs.records.comparison import Comparison
+from labs.records.entries import Answer, Observation, Prediction
 from labs.records.ledger import Ledger, LedgerError
-from labs.records.observation import Observation
 from labs.records.record import (
+    Comparison,
     DifferentMachinesError,
     Measurement,
     ModelFile,
-    Prediction,
     Threads,
     require_same_machine,
 )
-from labs.records.written import Answer
 
 __all__ = [
     "Answer",

@@ -7,18 +7,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from labs import stats
-from labs.records.comparison import Comparison
-from labs.records.observation import Observation
-from labs.records.record import Measurement, Prediction
-from labs.records.written import Answer
+from labs.records.entries import ENTRY_TYPES, Answer, Entry, Observation, Prediction
+from labs.records.record import Comparison, Measurement
 
 if TYPE_CHECKING:
     from labs.records.options import OptionSummary
-
-Entry = Measurement | Prediction | Answer | Observation
-
-#: Entry classes by the value of their ``type``.
-ENTRY_TYPES: dict[str, type[Entry]] = {one.type: one for one in (Measurement, Prediction, Answer, Observation)}
 
 
 class Lookup:

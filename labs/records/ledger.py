@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labs.records.collection import ENTRY_TYPES, Entry, Lookup, Records
-from labs.records.observation import Observation
+from labs.records.collection import Lookup, Records
+from labs.records.entries import ENTRY_TYPES, Entry, Observation
 from labs.records.record import Measurement
 from labs.records.schema import first_problem
 

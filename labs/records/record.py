@@ -1,4 +1,4 @@
-"""Frozen records: what was measured, on what, with what, and the raw samples.
+"""Frozen records: what was measured, on what, with what, and the raw samples; and options that took turns in one run.
 
 A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
 summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.records.format``).
@@ -7,7 +7,7 @@ summary. Times are seconds, sizes are bytes; milliseconds appear only on screen 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, fields
 from typing import ClassVar
 
@@ -210,29 +210,43 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a student expected, stored before the measurement that answers it."""
+class Comparison:
+    """Records of one side-by-side run."""
 
-    #: Entry type in the ledger.
-    type: ClassVar[str] = "prediction"
+    #: One record an option, in the order given; ``details`` names the run and the number of calls in a turn.
+    records: tuple[Measurement, ...]
 
-    #: Identifier of the question, such as 'm.predict.eager_latency'.
-    question: str
-    #: What was expected: a number in the question's unit, or one of its choices.
-    value: float | str
-    #: UTC, ISO 8601.
-    made_at: str
-    #: Identifier of this entry.
-    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    def __iter__(self) -> Iterator[Measurement]:
+        return iter(self.records)
 
-    def to_json(self) -> dict:
-        """Return the prediction as plain JSON values."""
-        return {"type": self.type, **asdict(self)}
+    @property
+    def options(self) -> tuple[str, ...]:
+        """Names of the options, in the order given."""
+        return tuple(one.option for one in self.records)
 
-    @classmethod
-    def from_json(cls, values: dict) -> Prediction:
-        """Return the prediction that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
+    @property
+    def fastest(self) -> Measurement:
+        """The record with the smallest median; whether the others are really slower, ``ratio`` says."""
+        return min(self.records, key=lambda one: one.percentile(50))
+
+    def record(self, option: str) -> Measurement:
+        """Return an option's record.
+
+        Raises:
+            KeyError: It was not part of this run.
+        """
+        for one in self.records:
+            if one.option == option:
+                return one
+        raise KeyError(f"{option!r} took no part in this run; {', '.join(self.options)} did")
+
+    def ratio(self, option: str, baseline: str) -> stats.Ratio:
+        """Return how many times as long ``option`` takes as ``baseline``, with interval and detectable difference.
+
+        Raises:
+            KeyError: One of the two was not part of this run.
+        """
+        return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
 
 
 def require_same_machine(records: Iterable[Measurement]) -> None:

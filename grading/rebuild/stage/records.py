@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 import labs.records.ledger
 from labs import stats
-from labs.records import Measurement
-from labs.records.observation import Observation
+from labs.records import Measurement, Observation
 from labs.workspace import ledger
 
 # The records in this folder are the grader's own, and each of them was checked when it was taken in.
