@@ -1,6 +1,6 @@
 """Checkpoints: what each lesson asks for, judged from the student's records alone.
 
-Lessons use the verbs ``predict``, ``predicted``, ``answer``, ``check``, ``reconcile``, ``scoreboard`` and ``hand_in``.
+Lessons use the verbs ``predict``, ``predicted``, ``answer``, ``check``, ``reconcile`` and ``scoreboard``.
 Authors of questions use ``prediction``, ``function_question``, ``artefact_question`` and ``checkpoint``, and return
 ``passed``, ``failed``, ``failed_as`` or ``missing``."""
 
@@ -10,7 +10,6 @@ from grading.checkpoints.notebook import (
     NotPredictedYetError,
     answer,
     check,
-    hand_in,
     predict,
     predicted,
     reconcile,
@@ -46,7 +45,6 @@ __all__ = [
     "failed",
     "failed_as",
     "function_question",
-    "hand_in",
     "missing",
     "passed",
     "predict",

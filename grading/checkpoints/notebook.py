@@ -241,21 +241,6 @@ _STANDS = {
 }
 
 
-def hand_in(part: int) -> object:
-    """Return a button that writes a part's zip and shows what the grader will find in it.
-
-    Args:
-        part: 1, 2 or 3.
-    """
-    command = f"python -m grading submit --part {part}"
-    try:
-        # On first use: lessons import this package at their top, and only one of them hands anything in.
-        from grading.submission.button import HandIn
-    except ImportError:
-        return Card(f"Hand in part {part}: run `{command}`", f"Hand in part {part}", sentences=(f"Run `{command}`.",))
-    return HandIn(part)
-
-
 def _is_stub(function: Callable) -> bool:
     """Return whether a function's body is still the stub's dots: it does nothing but return None."""
     try:

@@ -4,7 +4,8 @@ Each depends on a public checkpoint, its prerequisite: nobody earns a hidden poi
 This folder never leaves for students (``provisioning.trovi`` packs by an allow-list that does not name it).
 """
 
+from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import Evidence
-from grading.hidden.registry import HiddenCheckpoint, all_hidden, hidden_rows, possible_points
+from grading.hidden.registry import all_hidden, hidden_rows, possible_points
 
 __all__ = ["Evidence", "HiddenCheckpoint", "all_hidden", "hidden_rows", "possible_points"]

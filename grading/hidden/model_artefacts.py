@@ -13,8 +13,8 @@ from functools import partial
 from grading.artefacts.inspect import Facts
 from grading.checkpoints import Verdict, failed, passed
 from grading.checkpoints.evidence import accuracy, latest
+from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import RECOMMENDATION, Evidence, choice
-from grading.hidden.registry import HiddenCheckpoint
 from labs.records.format import megabytes, percent
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without

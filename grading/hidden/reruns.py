@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, all_checkpoints, failed, passed
 from grading.checkpoints.registry import PARTS
+from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import Evidence
-from grading.hidden.registry import HiddenCheckpoint
 
 #: Questions of parts 2 and 3 whose answer follows from records by computing, beside those that ask for a function.
 #: Names that are read off a table, and choices, are not among them: typing those is no shortcut.

@@ -15,7 +15,7 @@ from grading.rebuild.plugin_name import CASES
 from labs.records import Answer
 from labs.workspace import ledger, workspace_dir
 
-__all__ = ["answer", "check", "hand_in", "predict", "predicted", "reconcile", "scoreboard"]
+__all__ = ["answer", "check", "predict", "predicted", "reconcile", "scoreboard"]
 
 
 def answer(question: str, value: object) -> None:
@@ -49,10 +49,6 @@ def reconcile(question: str) -> None:
 
 
 def scoreboard(part: str = "") -> None:
-    """Do nothing."""
-
-
-def hand_in(part: int) -> None:
     """Do nothing."""
 
 

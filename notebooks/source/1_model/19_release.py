@@ -158,7 +158,7 @@ print(table(survey(testbed, clock.now())))
 # as you like; nothing leaves this machine before you upload the zip.
 
 # %%
-from grading.checkpoints import hand_in
+from grading.submission import hand_in
 
 hand_in(1)
 

@@ -117,7 +117,7 @@ scoreboard("edge")
 # you like; nothing leaves this machine before you upload the zip.
 
 # %%
-from grading.checkpoints import hand_in
+from grading.submission import hand_in
 
 hand_in(2)
 

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from grading.__main__ import app
 from grading.grade import Setup, grade
 from grading.questions import questions_page
-from grading.submission import prepare
+from grading.submission import hand_in, prepare
 from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
@@ -117,20 +117,18 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
 
 def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
     """A notebook that is run from top to bottom must not write a zip."""
-    hand_in = HandIn(1, make=lambda part: prepare(part, workspace=filled))
+    made = HandIn(1, make=lambda part: prepare(part, workspace=filled))
     assert not list(filled.glob("*.zip"))
-    assert "python -m grading submit --part 1" in repr(hand_in)
-    hand_in.button.click()
+    assert "python -m grading submit --part 1" in repr(made)
+    made.button.click()
     assert (filled / "submission-part-1.zip").is_file()
-    assert "public points" in hand_in.said.value
-    assert "has changed since it was measured" in hand_in.said.value
-    assert not hand_in.button.disabled
+    assert "public points" in made.said.value
+    assert "has changed since it was measured" in made.said.value
+    assert not made.button.disabled
 
 
 def test_a_lesson_gets_the_button_by_one_word():
     """``hand_in(1)`` is all that a lesson says."""
-    from grading.checkpoints import hand_in
-
     assert "python -m grading submit --part 1" in repr(hand_in(1))
     assert "text/plain" in hand_in(1)._repr_mimebundle_()
 
@@ -149,10 +147,10 @@ def test_a_button_that_cannot_write_says_why():
     def full(part: int):
         raise OSError("No space left on device <here>")
 
-    hand_in = HandIn(1, make=full)
-    hand_in.button.click()
-    assert "Nothing was written" in hand_in.said.value
-    assert "&lt;here&gt;" in hand_in.said.value
+    made = HandIn(1, make=full)
+    made.button.click()
+    assert "Nothing was written" in made.said.value
+    assert "&lt;here&gt;" in made.said.value
 
 
 def test_questions_for_a_person_have_a_rubric_that_adds_up():
