@@ -56,7 +56,7 @@ from datetime import timedelta
 
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.checkup import checkup, checkup_text
@@ -134,6 +134,7 @@ faults()
 # been taken out of service. Then ask for a lease of an hour, as one would.
 
 # %%
+predicted("start.submit_guess")
 arm("lease-error")
 end = site_clock().now() + timedelta(hours=1)
 practice = lease.Lease("practice", end_date=end)

@@ -51,7 +51,7 @@ from datetime import timedelta
 
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -87,6 +87,7 @@ nodes[0]
 # UTC: from when, and until when. A missing second one means that nobody has booked it after that.
 
 # %%
+predicted("m.reserve.wait_guess")
 nodes[0].next_free_timeslot(minimum_hours=3)
 
 # %% [markdown]

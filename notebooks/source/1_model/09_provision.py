@@ -46,7 +46,7 @@ from datetime import datetime
 
 from chi import context, lease, server
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal import drills
@@ -155,6 +155,7 @@ said = node.execute("hostname; nproc; uname -sm")
 # step's usual minutes on Chameleon:
 
 # %%
+predicted("m.provision.minutes_guess")
 run = lab.prepare("model", rung, testbed=testbed)
 print(run.plan.text())
 

@@ -44,7 +44,7 @@ print(rehearsal.use())
 # %%
 from chi import context, network, server
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -74,6 +74,7 @@ predict("m.release.left_guess", ...)
 # ### The server, by hand
 
 # %%
+predicted("m.release.left_guess")
 context.use_site(rung.site)
 for found in server.list_servers():
     if found.name == name:

@@ -40,7 +40,7 @@ print(rehearsal.use())
 # %%
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -65,6 +65,7 @@ devices = hardware.get_devices(device_type="raspberrypi5")
 [device.device_name for device in devices]
 
 # %%
+predicted("e.reserve.free_guess")
 plan = planner("edge")
 plan
 

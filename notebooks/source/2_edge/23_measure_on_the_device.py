@@ -44,9 +44,8 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import stats
-from labs.bench.compare import blocks_of
 from labs.edge.boards import LANDMARKS, PI_5
 from labs.edge.estimate import ASSUMPTIONS, estimate
 from labs.edge.examine import examine
@@ -168,6 +167,8 @@ for one in LANDMARKS:
 # Now the device. The same code as in part 1 runs over there, and its records come back into your ledger.
 
 # %%
+predicted("e.device.form_guess")
+predicted("e.bring.latency_guess")  # lesson 22
 candidates = [Candidate(option, path.name) for option, path in options.items()]
 measure_there(device, "options", candidates, ledger=ledger())
 
@@ -184,7 +185,7 @@ reconcile("e.device.form_guess")
 reconcile("e.bring.latency_guess")
 
 # %%
-blocks = {record.option: blocks_of(record) for record in race}
+blocks = {record.option: record.blocks for record in race}
 ratios = {name: stats.ratio_of_medians(blocks[name], blocks["edge-fp32"]).interval for name in blocks}
 {name: f"{ratio.value:.3f} [{ratio.low:.3f}, {ratio.high:.3f}]" for name, ratio in ratios.items()}
 

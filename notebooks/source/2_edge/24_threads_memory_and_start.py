@@ -43,9 +43,8 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import stats
-from labs.bench.compare import blocks_of
 from labs.edge.estimate import estimate, estimate_ratio
 from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
@@ -100,10 +99,11 @@ for count in (1, 2, 4):
 # ## Measure
 
 # %%
+predicted("e.threads.gain_guess")
 race = measure_there(device, "compare", candidates, ledger=ledger())
 
 # %%
-blocks = {record.threads.intra_op: blocks_of(record) for record in race}
+blocks = {record.threads.intra_op: record.blocks for record in race}
 gains = {count: stats.ratio_of_medians(blocks[1], blocks[count]).interval for count in counts}
 {count: f"{times(gain.value)} [{times(gain.low)}, {times(gain.high)}]" for count, gain in gains.items()}
 
@@ -152,7 +152,7 @@ held = measure_there(device, "compare", alone, ledger=ledger(), held_cores=1)
 held[0].details["held"]
 
 # %%
-turns = {record.option: blocks_of(record) for record in held}
+turns = {record.option: record.blocks for record in held}
 ratios = {option: stats.ratio_of_medians(turns[option], turns["edge-fp32-held"]).interval for option in turns}
 ratios |= {"the Pi's INT8, a prediction": estimate_ratio(work, threads=1)}
 {option: f"{times(one.value)} [{times(one.low)}, {times(one.high)}]" for option, one in ratios.items()}

@@ -43,7 +43,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
 from labs.edge.sustained import energy_a_picture_j
@@ -120,6 +120,7 @@ check("e.busy.flags")
 # One photo after the other, without a pause. Go and get a coffee, or stay and watch the temperature.
 
 # %%
+predicted("e.busy.slowdown_guess")
 (busy,) = measure_there(device, "sustained", [Candidate("edge-int8-s8s8-busy", file.name)], ledger=ledger())
 endurance(busy)
 

@@ -44,7 +44,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs.edge.examine import AIM_BYTES, MOST_BYTES, MOST_LOSS, examine
 from labs.edge.making import part_1_files
 from labs.records.format import megabytes
@@ -97,6 +97,7 @@ answer("e.choose.file", choice)
 # (As long as you have not chosen, the signed static file is looked at.)
 
 # %%
+predicted("e.choose.flips_guess")
 looked_at = choice if choice in files else "edge-int8-s8s8"
 both = {"budget-float": files["edge-fp32"], "budget-choice": files[looked_at]}
 found = Records()

@@ -37,7 +37,7 @@ print(rehearsal.use())
 # %%
 from chi import container, context
 
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -63,6 +63,7 @@ predict("e.release.left_guess", ...)
 # ## Act
 
 # %%
+predicted("e.release.left_guess")
 context.use_site(rung.site)
 board = container.get_container(name)
 if board is not None:

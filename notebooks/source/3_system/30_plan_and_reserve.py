@@ -40,7 +40,7 @@ print(rehearsal.use())
 # %%
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -73,6 +73,7 @@ nodes[0].name, nodes[0].gpu
 # A later rung of the ladder may run more software and has one GPU only. Its line says what that changes.
 
 # %%
+predicted("s.reserve.wait_guess")
 plan = planner("system")
 plan
 

@@ -43,7 +43,7 @@ from datetime import datetime
 
 from chi import context, server
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal import drills
@@ -74,6 +74,7 @@ predict("s.provision.saved_guess", ...)
 # ## Act
 
 # %%
+predicted("s.provision.saved_guess")
 run = lab.prepare("system", rung, testbed=testbed)
 print(run.plan.text())
 

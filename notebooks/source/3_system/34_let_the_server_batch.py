@@ -39,7 +39,7 @@
 # A laptop or a node with x86-64 Linux, 40 minutes. The machine works for about a minute.
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
@@ -114,6 +114,7 @@ print(change)
 # ## Measure
 
 # %%
+predicted("s.batching.gain_guess")
 batched = load("batched-8", 8)
 before_after(plain, batched)
 

@@ -42,7 +42,7 @@
 # %%
 import numpy as np
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
@@ -97,6 +97,7 @@ runs = {1: load(1)}
 # *each* of them.)
 
 # %%
+predicted("s.copies.four_guess")
 for count in (2, 4):
     model = catalogue.food_classifier(weights, instances=opening.place(count))
     print(triton.change(model.settings), "\n")

@@ -40,7 +40,7 @@
 # A laptop or a node with x86-64 Linux, 30 minutes. The machine works for less than a minute.
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.dataset import load_split
 from labs.load import closed_loop, image_inputs, tensor_inputs
@@ -104,6 +104,7 @@ tensor = ledger().append(closed_loop(ready, concurrency=1, duration_s=1.5, optio
 print({"ready tensor, bytes": tensor.details["body_bytes"], "photo, bytes": len(whole.bodies[0])})
 
 # %%
+predicted("s.ensemble.guess")
 single, steps = watch_steps(
     triton, ensemble.settings, lambda: closed_loop(whole, concurrency=1, duration_s=2.5, option="ensemble-1")
 )

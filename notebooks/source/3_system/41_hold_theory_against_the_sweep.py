@@ -43,7 +43,7 @@
 # %%
 from dataclasses import replace
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
@@ -95,6 +95,7 @@ target = triton_target(triton, model, tensor_inputs(images[:8]))
 # input, model and output is the **service time**.
 
 # %%
+predicted("s.theory.ninety_guess")
 alone = live_load(
     lambda **hooks: closed_loop(target, concurrency=1, duration_s=3, option="theory-1", **hooks), "One sender"
 )

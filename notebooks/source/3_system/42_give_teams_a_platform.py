@@ -42,7 +42,7 @@
 # %%
 from functools import partial
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.load import closed_loop, open_loop
 from labs.load.served import service_target
 from labs.load.together import together
@@ -117,6 +117,7 @@ def measure(title: str, *works):
 # Menu alone on the shared service, and then with Campaign beside it:
 
 # %%
+predicted("s.platform.guess")
 place = target(shared, "both")
 alone = {"shared": measure("Menu alone", menu(place, "menu-shared-alone"))}
 both = menu(place, "menu-shared-crowded"), campaign(place, "campaign-shared")

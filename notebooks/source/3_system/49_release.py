@@ -36,7 +36,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -64,6 +64,7 @@ predict("s.release.orphans_guess", ...)
 # ## Act
 
 # %%
+predicted("s.release.orphans_guess")
 before = survey(testbed, clock.now(), owner=name.removeprefix("serve-system-"))
 ledger().observe("system.survey", {"orphans": sum(one.orphan for one in before), "found": len(before)})
 print(table(before))
