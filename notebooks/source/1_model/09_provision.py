@@ -17,7 +17,7 @@
 #
 # Your block has begun, and so has the clock: of its 170 minutes, every one that goes into set-up is missing at the
 # end, when the best experiment comes to mind. A bare-metal server needs ten minutes just to boot. Then it is as empty
-# as a new laptop: no course, no pictures, no pinned libraries, no Jupyter.
+# as a new laptop: no course, no images, no pinned libraries, no Jupyter.
 #
 # Today you bring it up. First by hand, step by step, so that you know what python-chi does and what it leaves to you.
 # Then with code that does the rest, some of it side by side, and that can be interrupted anywhere.
@@ -147,7 +147,7 @@ said = node.execute("hostname; nproc; uname -sm")
 # %% [markdown]
 # ### The rest, by steps
 #
-# You could go on like this: copy the course, install its libraries, fetch the pictures, check the driver, start
+# You could go on like this: copy the course, install its libraries, fetch the images, check the driver, start
 # Jupyter. By hand that is twenty commands, one after the other, and after the ninth the train enters a tunnel.
 #
 # `prepare` returns the same work as a list of *steps*. Each one looks before it makes anything, asserts the real
