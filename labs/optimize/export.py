@@ -22,7 +22,7 @@ OPSET: int = 18
 #: Names of the model's only input and only output in every file of the course.
 INPUT_NAME, OUTPUT_NAME = "input", "output"
 
-#: What is written into the file itself: how an image becomes its input, and what its outputs mean. ONNX keeps texts only.
+#: What is written into the file itself: how an image becomes its input, and what its outputs mean. ONNX keeps texts.
 PREPROCESSING: dict[str, str] = {
     "image": f"RGB, shorter side to {INPUT_SIZE_PX}, central square, divided by 255, channels first",
     "mean": json.dumps(IMAGENET_MEAN),

@@ -1,23 +1,30 @@
-"""Optimize the graph: which nodes went where, what they moved, and what each level brings."""
+"""Optimize the graph: what each level does to the nodes, where the time goes, and what a comparison says."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import pairwise
+from collections import Counter, defaultdict
+from itertools import permutations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, is_number, side_by_side
-from labs import stats
-from labs.records.format import megabytes, percent, times
+import numpy as np
 
-PLAIN_JSON = True
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    artefact_question,
+    failed_as,
+    function_question,
+    passed,
+    prediction,
+)
+from grading.checkpoints.model.lesson_12 import ROUNDING, difference_from_torch
+from labs.records import Records
+from labs.records.format import times
 
-_LEVELS = ("disabled", "basic", "extended", "all")
+#: The five levels' names as options.
+_OPTIONS = ("onnx-disabled", "onnx-basic", "onnx-extended", "onnx-layout", "onnx-all")
 
-#: What the first Clip of block 2 works on: channels, height, width; and bytes in a float32.
-_CHANNELS, _HEIGHT_PX, _WIDTH_PX, _FLOAT32_BYTES = 96, 112, 112, 4
-
-_NO_RUN = "There is no side-by-side record of the four levels yet: run the comparison's cell."
+_BASELINE = {"kind": "latency", "option": "onnx-disabled"}
+_RACE = {"kind": "latency", "option": "onnx-layout"}
 
 
 @prediction(
@@ -27,166 +34,240 @@ _NO_RUN = "There is no side-by-side record of the four levels yet: run the compa
     between=(0.05, 100),
     show=times,
 )
-def optimized_speedup(entries: list[dict]) -> float | None:
+def optimized_speedup(records: Records) -> float | None:
     """Return how many times shorter the median latency is with all optimizations than with none, side by side."""
-    ratio = level_ratio(entries, "all", "disabled")
-    return None if ratio is None else 1 / ratio.interval.value
+    run = records.comparison("onnx-all", "onnx-disabled")
+    return None if run is None else 1 / run.ratio("onnx-all", "onnx-disabled").interval.value
 
 
-@checkpoint(
-    "m.graph.fewer",
+def _graphs(random: np.random.Generator) -> list[tuple]:
+    names = ["Conv", "BatchNormalization", "Clip", "Add", "Reshape", "com.microsoft:FusedConv"]
+    cases = []
+    for kept, came in ((6, 2), (4, 3), (5, 0), (3, 3)):
+        before = {name: int(random.integers(1, 60)) for name in names[:kept]}
+        after = {name: max(count - int(random.integers(0, 20)), 1) for name, count in list(before.items())[1:]}
+        after[names[1]] = before[names[1]]  # stays the same
+        after |= {f"new:{place}": int(random.integers(1, 30)) for place in range(came)}
+        cases.append((before, after))
+    return [*cases, (cases[0][0], cases[0][0]), (cases[1][1], cases[1][0])]
+
+
+@function_question(
+    "m.graph.changes",
     points=2,
-    title="Count the nodes that each optimization level removes",
-    hint='For `basic`: `nodes["disabled"] - nodes["basic"]`.',
+    title="Say what an optimization did to the operators",
+    hints=(
+        "Go through the names of both dictionaries; `.get(name, 0)` gives 0 for one that a graph lacks.",
+        "`{op: after.get(op, 0) - before.get(op, 0) for op in {*before, *after}}`, without the zeros.",
+    ),
+    cases=_graphs,
+    needs=(_BASELINE,),
+    mistakes=(
+        Mistake(
+            "turned", lambda before, after: changes(after, before), "Turned around: operators that went count negative."
+        ),
+        Mistake(
+            "zeros kept",
+            lambda before, after: {op: after.get(op, 0) - before.get(op, 0) for op in {*before, *after}},
+            "Operators that stayed the same are to be left out.",
+        ),
+        Mistake(
+            "new ones missing",
+            lambda before, after: {op: change for op, change in changes(before, after).items() if op in before},
+            "Operators that are new in `after` are missing.",
+        ),
+        Mistake(
+            "gone ones missing",
+            lambda before, after: {op: change for op, change in changes(before, after).items() if op in after},
+            "Operators of which none is left are missing.",
+        ),
+        Mistake(
+            "Counter",
+            lambda before, after: dict(Counter(after) - Counter(before)),
+            "Subtracting Counters keeps what is above zero only: use `.get`, or `Counter.subtract`.",
+        ),
+    ),
+    right="That is how two graphs are compared before anybody looks at a clock.",
 )
-def fewer(entries: list[dict]) -> Verdict:
-    """Judge the differences between the node counts of neighbouring levels."""
-    given = answer_to(entries, "m.graph.fewer")
-    if given is None:
-        return unanswered()
-    nodes, yours = given["nodes"], given["fewer"]
-    expected = {after: nodes[before] - nodes[after] for before, after in pairwise(_LEVELS)}
-    shown = (_words(expected), _words(yours))
-    if nodes["basic"] >= nodes["disabled"]:
-        return failed("These are not the graphs of food11-unfolded.onnx: run the cells above again.", yours=shown[1])
-    if yours == expected:
-        return passed("One number for each kind of node that went.", *shown)
-    if yours == {level: nodes["disabled"] - nodes[level] for level in expected}:
-        return failed("These count from the start. Each level is asked about by itself.", *shown)
-    if yours == {level: -count for level, count in expected.items()}:
-        return failed("Turned around: how many *fewer* are there?", *shown)
-    if yours == {level: nodes[level] for level in expected}:
-        return failed("These nodes are left. How many went?", *shown)
-    return failed("Subtract each level's number of nodes from that of the level before.", *shown)
+def changes(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
+    """Return the change of each operator whose number changed."""
+    found = {op: after.get(op, 0) - before.get(op, 0) for op in {*before, *after}}
+    return {op: change for op, change in found.items() if change}
 
 
-@checkpoint(
-    "m.graph.gone",
-    points=2,
-    title="Find the level at which three kinds of nodes disappear",
-    hint="Print `counts` and look, for each operator, for the first level that has 0 of it.",
-)
-def gone(entries: list[dict]) -> Verdict:
-    """Judge, for each operator, the first level whose graph holds none of it."""
-    given = answer_to(entries, "m.graph.gone")
-    if given is None:
-        return unanswered()
-    counts, yours = given["counts"], given["gone"]
-    expected = {op: next((level for level in _LEVELS if not counts[level][op]), "never") for op in counts["disabled"]}
-    shown = (_words(expected), _words(yours))
-    for operator, level in expected.items():
-        chosen = yours[operator]
-        if chosen == level:
-            continue
-        if chosen not in (*_LEVELS, "never"):
-            return failed(f"{operator}: name one of the four levels, or 'never'.", *shown)
-        left = 0 if chosen == "never" else counts[chosen][operator]
-        if left:
-            return failed(f"{operator}: {left} are left at this level.", *shown)
-        return failed(f"{operator}: they are gone at a lower level already.", *shown)
-    return passed("Each of them lives on inside a convolution.", *shown)
+def inspect_optimized(path) -> dict:
+    """Return the operators of a file, and how far its logits are from PyTorch's."""
+    import onnx
+
+    nodes = onnx.load(path).graph.node
+    operators = Counter(f"{node.domain}:{node.op_type}".lstrip(":") for node in nodes)
+    return {"operators": dict(operators), "max_abs_diff": difference_from_torch(path)}
 
 
-@checkpoint(
-    "m.graph.traffic",
-    points=2,
-    title="Work out how many bytes a node of its own moves",
-    hint="Values × bytes a value × how often each value passes.",
-)
-def traffic(entries: list[dict]) -> Verdict:
-    """Judge the bytes that one Clip reads and writes."""
-    given = answer_to(entries, "m.graph.traffic")
-    if given is None:
-        return unanswered()
-    if not is_number(given):
-        return failed("A number of bytes is asked for.", yours=repr(given))
-    values = _CHANNELS * _HEIGHT_PX * _WIDTH_PX
-    expected = 2 * values * _FLOAT32_BYTES
-    yours = f"{given:,.0f} bytes"
-    if is_close(given, expected, within=0.001):
-        return passed("More than all weights of the model together.", megabytes(expected), yours)
-    if is_close(given, expected / 2, within=0.001):
-        return failed("Each value is read and written: it passes twice.", yours=yours)
-    if is_close(given, 2 * values, within=0.001) or is_close(given, values, within=0.001):
-        return failed("These are values. How many bytes has a float32?", yours=yours)
-    if any(is_close(given, expected / unit, within=0.02) for unit in (1e3, 1e6, 2**10, 2**20)):
-        return failed("Right but for the unit: give it in bytes.", yours=yours)
-    return failed("Count the values first: channels × height × width.", yours=yours)
+_MERGED = {"com.microsoft:FusedConv": 35, "Conv": 17, "Add": 10, "ReduceMean": 1, "Reshape": 1, "Gemm": 1}
 
 
-@checkpoint(
-    "m.graph.twins",
+@artefact_question(
+    "m.graph.file",
     points=3,
-    title="Say what a comparison of two equal graphs shows, and what it could have seen",
-    hint='`ratio = comparison.ratio("onnx-basic", "onnx-disabled")`, then its `interval` and its effect.',
+    title="Write an optimized file that any machine may load",
+    hints=(
+        "Which level is the last that looks at the graph alone, and not at the processor?",
+        "`optimize_graph(onnx_path, level, offline_path)`, with the last level before the layout changes.",
+    ),
+    inspect=inspect_optimized,
+    mistakes={
+        "layout": "There are `nchwc` operators in it: their layout fits this processor, and perhaps no other.",
+        "not_merged": "No nodes were merged: this level leaves activations as nodes of their own. One more is safe.",
+        "another_model": "The logits are not those of the course's model.",
+    },
+    examples={
+        "good": {"operators": _MERGED, "max_abs_diff": 4e-6},
+        "layout": {"operators": {"com.microsoft.nchwc:Conv": 52, "Gemm": 1}, "max_abs_diff": 4e-6},
+        "not_merged": {"operators": {"Conv": 52, "Clip": 35, "Add": 10}, "max_abs_diff": 4e-6},
+        "another_model": {"operators": _MERGED, "max_abs_diff": 0.3},
+    },
 )
-def twins(entries: list[dict]) -> Verdict:
-    """Judge the interval and the detectable difference against the samples, and the claim against the interval."""
-    given = answer_to(entries, "m.graph.twins")
-    if given is None:
-        return unanswered()
-    ratio = level_ratio(entries, "basic", "disabled")
-    if ratio is None:
-        return failed(_NO_RUN)
-    interval = ratio.interval
-    claim = "cannot tell" if not ratio.is_resolved else f"{'basic' if interval.high < 1 else 'disabled'} is faster"
-    expected = f"{interval.low:.3f} to {interval.high:.3f}, from {percent(ratio.minimum_detectable_effect)} on: {claim}"
-    yours = f"{given['low']:.3f} to {given['high']:.3f}, from {percent(given['smallest'])} on: {given['claim']}"
-    if not all(is_close(given[end], getattr(interval, end), within=0.002) for end in ("low", "high")):
-        return failed("This is not the newest run's interval of basic over disabled.", expected, yours)
-    if not is_close(given["smallest"], ratio.minimum_detectable_effect, within=0.02):
-        if is_close(given["smallest"], 100 * ratio.minimum_detectable_effect, within=0.02):
-            return failed("Give the smallest difference as a fraction: 0.03 for 3 %.", expected, yours)
-        return failed("The smallest difference is `minimum_detectable_effect` of the ratio.", expected, yours)
-    if given["claim"] != claim:
-        return failed("Does the interval hold 1? Then neither may be called faster.", expected, yours)
-    if claim != "cannot tell":
-        return passed("So says the interval, and the graphs say no: one in twenty misses the truth.", expected, yours)
-    return passed("No difference was seen, and you can say how large it would have had to be.", expected, yours)
+def optimized_file(facts: dict, records: Records) -> Verdict:
+    """Judge that activations are merged, no layout of this processor is in it, and that it is the same model."""
+    operators = facts["operators"]
+    if any("nchwc" in name for name in operators):
+        return failed_as("layout", yours=_listed(operators))
+    if not any(name.startswith("com.microsoft:Fused") for name in operators):
+        return failed_as("not_merged", yours=_listed(operators))
+    if not facts["max_abs_diff"] <= ROUNDING:
+        return failed_as("another_model", yours=f"largest difference {facts['max_abs_diff']:.2g}")
+    return passed("Merged as far as any processor goes, and still the same model.", yours=_listed(operators))
 
 
-@checkpoint(
-    "m.graph.steps",
+def _listed(operators: dict[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in operators.items())
+
+
+def _profiles(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for runs, nodes in ((1, ("Conv", "Clip", "Conv")), (3, ("Conv", "Clip", "Gemm", "Conv")), (4, ("Conv", "Add"))):
+        events = [{"cat": "Session", "name": "session_initialization", "dur": int(random.integers(1e4, 1e5))}]
+        for _ in range(runs):
+            took = [int(random.integers(5, 900)) for _ in nodes]
+            events += [
+                {"cat": "Node", "name": f"node_{place}_kernel_time", "dur": dur, "args": {"op_name": operator}}
+                for place, (operator, dur) in enumerate(zip(nodes, took, strict=True))
+            ]
+            events.append({"cat": "Session", "name": "SequentialExecutor::Execute", "dur": sum(took) + 5})
+            events.append({"cat": "Session", "name": "model_run", "dur": sum(took) + 20})
+        cases.append((events,))
+    return cases
+
+
+def _totals(events: list[dict], key) -> dict[str, float]:
+    found: dict[str, float] = defaultdict(float)
+    for event in events:
+        if event["cat"] == "Node":
+            found[key(event)] += event["dur"]
+    return dict(found)
+
+
+def _runs(events: list[dict]) -> int:
+    return sum(event["name"] == "model_run" for event in events)
+
+
+@function_question(
+    "m.graph.time_by_operator",
+    points=3,
+    title="Read a profile: the time of each operator",
+    hints=(
+        "Add up `dur` of the Node events by operator, then divide by the number of runs. Which unit is left?",
+        '`found[event["args"]["op_name"]] += event["dur"] * 1e-6 / runs`, with `runs` the events named "model_run".',
+    ),
+    cases=_profiles,
+    needs=(_BASELINE,),
+    mistakes=(
+        Mistake(
+            "microseconds",
+            lambda events: {op: 1e6 * seconds for op, seconds in time_by_operator(events).items()},
+            "These are microseconds; seconds are asked for.",
+        ),
+        Mistake(
+            "milliseconds",
+            lambda events: {op: 1e3 * seconds for op, seconds in time_by_operator(events).items()},
+            "These are milliseconds; seconds are asked for.",
+        ),
+        Mistake(
+            "all runs",
+            lambda events: {op: total * 1e-6 for op, total in _totals(events, lambda e: e["args"]["op_name"]).items()},
+            "This is the time of all runs together: divide by their number.",
+        ),
+        Mistake(
+            "nodes",
+            lambda events: {
+                name: total * 1e-6 / _runs(events) for name, total in _totals(events, lambda e: e["name"]).items()
+            },
+            "These are single nodes. Add up all that have the same `op_name`.",
+        ),
+        Mistake(
+            "mean of a node",
+            lambda events: {
+                op: total * 1e-6 / sum(e["cat"] == "Node" and e["args"]["op_name"] == op for e in events)
+                for op, total in _totals(events, lambda e: e["args"]["op_name"]).items()
+            },
+            "This is the mean of one node. A run has many nodes of an operator: divide by the runs, not by the nodes.",
+        ),
+    ),
+    right="Whoever wants to make this model faster knows now where to begin.",
+)
+def time_by_operator(events: list[dict]) -> dict[str, float]:
+    """Return the mean seconds of one run by operator."""
+    found: dict[str, float] = defaultdict(float)
+    runs = sum(event["name"] == "model_run" for event in events)
+    for event in events:
+        if event["cat"] == "Node":
+            found[event["args"]["op_name"]] += event["dur"] * 1e-6 / runs
+    return dict(found)
+
+
+def _intervals(random: np.random.Generator) -> list[tuple]:
+    middles, halves = random.uniform(0.9, 1.1, 4), random.uniform(0.01, 0.1, 4)
+    drawn = [(float(middle - half), float(middle + half)) for middle, half in zip(middles, halves, strict=True)]
+    return [*drawn, (0.42, 0.47), (1.31, 1.52), (0.93, 0.99), (1.01, 1.04), (0.97, 1.01), (0.96, 1.0), (1.0, 1.05)]
+
+
+def _own_intervals(records: Records) -> list[tuple]:
+    run = records.comparison(*_OPTIONS)
+    found = [run.ratio(one, other).interval for one, other in permutations(_OPTIONS, 2)]
+    return [(interval.low, interval.high) for interval in found]
+
+
+def _by_the_middle(low: float, high: float) -> str:
+    return "faster" if (low + high) / 2 < 1 else "slower"
+
+
+@function_question(
+    "m.graph.claim",
     points=2,
-    title="Measure what each optimization level saves, and say which saves more",
-    hint='`comparison.ratio("onnx-extended", "onnx-basic").interval.value`; do the two intervals overlap?',
+    title="Say what an interval of a ratio allows to be said",
+    hints=(
+        "Where does 1 lie: above the whole interval, below it, or inside?",
+        '`"faster" if high < 1 else "slower" if low > 1 else "cannot tell"`.',
+    ),
+    cases=_intervals,
+    own=_own_intervals,
+    needs=(_RACE,),
+    mistakes=(
+        Mistake("middle", _by_the_middle, "An interval that holds 1 allows neither: what was measured may be noise."),
+        Mistake(
+            "touching",
+            lambda low, high: "faster" if high <= 1 else "slower" if low >= 1 else "cannot tell",
+            "An interval that ends at 1 still holds it.",
+        ),
+        Mistake(
+            "turned",
+            lambda low, high: "slower" if high < 1 else "faster" if low > 1 else "cannot tell",
+            "Turned around: these are ratios of times, and less time is faster.",
+        ),
+    ),
+    right="And nothing is claimed that lies inside the noise.",
 )
-def steps(entries: list[dict]) -> Verdict:
-    """Judge the two ratios, and the claim which of them is smaller."""
-    given = answer_to(entries, "m.graph.steps")
-    if given is None:
-        return unanswered()
-    ratios = {after: level_ratio(entries, after, before) for before, after in (("basic", "extended"), _LEVELS[2:])}
-    if None in ratios.values():
-        return failed(_NO_RUN)
-    found = {level: ratio.interval for level, ratio in ratios.items()}
-    low, high = sorted(found, key=lambda level: found[level].value)
-    larger = low if found[low].high < found[high].low else "cannot tell"
-    expected, yours = (
-        f"extended × {extended:.3f}, all × {all_:.3f}; larger: {which}"
-        for extended, all_, which in (
-            (found["extended"].value, found["all"].value, larger),
-            (given["extended"], given["all"], given["larger"]),
-        )
-    )
-    for level, interval in found.items():
-        if is_close(given[level], interval.value, within=0.005):
-            continue
-        if is_close(given[level], 1 / interval.value, within=0.005):
-            return failed(f"{level}: turned around. The later level goes first.", expected, yours)
-        if is_close(given[level], level_ratio(entries, level, "disabled").interval.value, within=0.005):
-            return failed(f"{level}: that is all levels so far. Compare with the level before it.", expected, yours)
-        return failed(f"{level}: this is not the newest run's ratio to the level before it.", expected, yours)
-    if given["larger"] != larger:
-        return failed("A smaller ratio saves more; overlapping intervals leave it open.", expected, yours)
-    return passed("Nodes counted and time saved are two things.", expected, yours)
-
-
-def level_ratio(entries: list[dict], option: str, baseline: str) -> stats.Ratio | None:
-    """Return the ratio of two optimization levels' medians from the newest run in which both took turns, or None."""
-    blocks = side_by_side(entries, f"onnx-{option}", f"onnx-{baseline}")
-    return None if blocks is None else stats.ratio_of_medians(*blocks)
-
-
-def _words(values: Mapping[str, object]) -> str:
-    return ", ".join(f"{name}: {value}" for name, value in values.items())
+def claim(low: float, high: float) -> str:
+    """Return 'faster', 'slower' or 'cannot tell'."""
+    return "faster" if high < 1 else "slower" if low > 1 else "cannot tell"

@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Optimize the graph
-#     summary: which nodes vanish or fuse at each level, why, and what it brings
+#     summary: five optimization levels, what each does to the nodes, and where the time goes
 #     part: 1
 #     number: "13"
 #     minutes: 40
@@ -11,57 +11,55 @@
 #     needs: ["12"]
 #     ports: []
 #     machine_minutes: 8
-#     uses: ["memory"]
+#     uses: ["memory", "disk"]
 # ---
 
 # %% [markdown]
 # # Optimize the graph
 #
-# The exported file says *what* is to be computed, node by node, just as the model was written. Nobody has to compute
-# it that way. Before a runtime answers the first photo, it rewrites the graph: it removes nodes, merges neighbours and
-# lays numbers out in memory as the processor likes them. The answers stay the same.
+# The exported file says *what* is to be computed, node by node. Nobody has to compute it that way. Before a runtime
+# answers the first photo, it rewrites the graph: it removes nodes, merges neighbours and lays numbers out in memory as
+# the processor likes them. The answers stay the same.
 #
 # GourmetGram has used the default for a year. "Does it do anything?" the manager asks. Look inside, count, and measure.
 #
 # ## You will do
 #
-# Let ONNX Runtime optimize the model at each of its four levels, find out which nodes went where, and measure the
-# levels side by side.
+# Let ONNX Runtime optimize the model at each of its five levels and write the results down, find out which nodes went
+# where, profile which operators take the time, and measure the levels side by side.
 #
 # ## You will learn
 #
 # - which nodes an optimizer may remove, and why that is allowed;
-# - what a node costs that "does hardly anything";
-# - how to read a comparison that finds no difference.
+# - to read a runtime's profile;
+# - what may be said of a comparison, and what not.
 #
 # ## You need
 #
-# A laptop, 40 minutes, and lesson 12. The machine works for about a minute.
+# A laptop and 40 minutes; the machine works for about one of them. `food11.onnx` from lesson 12 is used where you have
+# made it.
 
 # %%
+import json
+from collections import Counter
+from itertools import pairwise
+from pathlib import Path
+
+import onnx
+import onnxruntime as ort
 import pandas as pd
 
-from grading.checkpoints import answer, check, predict, reconcile
+from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
-from labs.backends import BackendSpec
+from labs.charts import operator_profile, side_by_side
 from labs.dataset import load_split
 from labs.models import load_mobilenet_v2
 from labs.optimize.diff import compare_graphs
+from labs.optimize.drawing import draw_graph, show_graph
 from labs.optimize.export import export_onnx
-
-# %%
-from labs.optimize.graph import node_table, optimize_graph, read_graph
-from labs.optimize.picture import draw_graph, show_graph
-from labs.records.reference import reference_table, source_line
-from labs.widgets.comparison import comparison_table
-from labs.widgets.measure import measure
-from labs.widgets.progress import run_with_progress
+from labs.records.reference import reference_table
+from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir
-
-# %%
-onnx_path = models_dir() / "food11.onnx"
-if not onnx_path.is_file():
-    raise FileNotFoundError("There is no food11.onnx yet: run lesson 12 first, which exports it.")
 
 # %% [markdown]
 # ## Predict
@@ -75,13 +73,24 @@ predict("m.graph.speedup_guess", ...)
 # %% [markdown]
 # ## Act
 #
-# PyTorch's exporter had already folded the BatchNorms away, so half of the work was done before ONNX Runtime saw the
-# file. To see all of it, export once more and keep the BatchNorms.
+# PyTorch's exporter had already folded the BatchNorms away, so a part of the work was done before ONNX Runtime saw the
+# file. To see all of it, export once more and keep them.
 
 # %%
-net = load_mobilenet_v2(assets.model("food11-mini-mobilenetv2"))
+images, labels = load_split(assets.dataset(), "evaluation")
+net = load_mobilenet_v2(assets.model())
+onnx_path = models_dir() / "food11.onnx"
+if not onnx_path.is_file():
+    export_onnx(net, onnx_path)
 plain_path = export_onnx(net, models_dir() / "food11-unfolded.onnx", fold_batch_norm=False)
-read_graph(plain_path).op_counts
+
+
+def operators(path):
+    """Return how many nodes of each operator a file holds, with the domain of those that are not ONNX's own."""
+    return Counter(f"{node.domain}:{node.op_type}".lstrip(":") for node in onnx.load(path).graph.node)
+
+
+operators(plain_path)
 
 # %% [markdown]
 # Here is the whole graph in *Netron*, a viewer that runs on this machine; nothing is sent anywhere. Scroll, zoom, and
@@ -92,205 +101,262 @@ view = show_graph(plain_path)
 view
 
 # %% [markdown]
-# The model is one pattern, seventeen times. Here is one of these *inverted residual blocks*: a convolution makes many
-# channels out of few, a second looks at each by itself, a third makes few again, and the shortcut is added.
+# The model is one pattern, seventeen times: a convolution makes many channels out of few, a second looks at each by
+# itself, a third makes few again, and the shortcut is added.
 
 # %%
 draw_graph(plain_path, contains="features.3")
 
 # %% [markdown]
-# ### Four levels
+# ### Five levels
 #
-# ONNX Runtime has four levels, each with all that the lower ones do:
+# `SessionOptions` says how far a session may go; each level does all that the lower ones do.
 #
-# - `disabled`: the graph as it is (merely constants are stored as such);
-# - `basic`: rewrites that are right on any hardware, such as folding constants and BatchNorms;
-# - `extended`: merges nodes into operators that only ONNX Runtime knows;
-# - `all`: also changes how numbers lie in memory, to fit *this* processor.
+# - `ORT_DISABLE_ALL`: the graph as it is;
+# - `ORT_ENABLE_BASIC`: rewrites within ONNX that are right on any hardware: constants worked out, BatchNorms folded;
+# - `ORT_ENABLE_EXTENDED`: merges nodes into operators that only ONNX Runtime knows (`com.microsoft`);
+# - `ORT_ENABLE_LAYOUT`: also changes how numbers lie in memory, to fit *this* processor;
+# - `ORT_ENABLE_ALL`: the default; merges once more what conversions between float16 and float32 have left behind.
 #
-# Usually the optimized graph lives in memory only. `optimize_graph` writes it down.
+# The result lives in memory only, unless the options name a file:
 
 # %%
-levels = ("disabled", "basic", "extended", "all")
-graphs = {}
-for level in levels:
-    path = optimize_graph(plain_path, level, models_dir() / f"food11-unfolded-{level}.onnx")
-    graphs[level] = read_graph(path)
-nodes = {level: len(graph.nodes) for level, graph in graphs.items()}
-nodes
+options = ort.SessionOptions()
+options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_BASIC
+options.optimized_model_filepath = str(models_dir() / "food11-unfolded-basic.onnx")
+ort.InferenceSession(plain_path, options, providers=["CPUExecutionProvider"])
+operators(options.optimized_model_filepath)
 
 # %% [markdown]
-# How many nodes fewer does each level leave than the level *before* it?
+# That is worth a function, and all five levels a table:
 
-# %% checkpoint="m.graph.fewer"
-fewer = {"basic": ..., "extended": ..., "all": ...}
-answer("m.graph.fewer", {"fewer": fewer, "nodes": nodes})
+# %% shows="labs.optimize.graph:optimize_graph"
+...
 
 # %%
-check("m.graph.fewer")
+levels = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "layout": "ORT_ENABLE_LAYOUT",
+    "all": "ORT_ENABLE_ALL",
+}
+paths = {
+    name: optimize_graph(plain_path, level, models_dir() / f"food11-unfolded-{name}.onnx")
+    for name, level in levels.items()
+}
+counts = {name: operators(path) for name, path in paths.items()}
+pd.DataFrame(counts).fillna(0).astype(int)
 
 # %% [markdown]
-# Those numbers are no accident. Compare them with the operators of the exported graph above: which operator is there
-# exactly that often? `compare_graphs` follows every node and says what became of it. Operators that begin with
-# `com.microsoft` are ONNX Runtime's own.
+# What did each level do to the one before it? Write a function that says so.
+
+
+# %% checkpoint="m.graph.changes"
+def changes(before, after):
+    """Return by how many nodes each operator changed: negative where some went, without those that stayed the same.
+
+    Args:
+        before, after: Dictionaries from operator to number of nodes. An operator that a graph lacks is not in its.
+    """
+    ...
+
+
+# %%
+check("m.graph.changes", changes)
+
+# %%
+{name: changes(counts[lower], counts[name]) for lower, name in pairwise(levels)}
+
+# %% [markdown]
+# The numbers repeat, and that is no accident: nodes went *into* others. `compare_graphs` follows each of them, and says
+# why it was allowed to go:
 
 # %%
 pd.set_option("display.max_colwidth", None)
-compare_graphs(graphs["disabled"], graphs["extended"]).fusion_table()
-
-# %% [markdown]
-# The same block once more, at the level `extended`:
+compare_graphs(paths["disabled"], paths["extended"]).fusion_table()
 
 # %%
-draw_graph(graphs["extended"], contains="features.3")
-
-# %% [markdown]
-# Now follow three operators through the levels: `BatchNormalization`, `Clip` and `Add`. At which level is the last of
-# each gone? (`"never"`, where some are left at the end; that depends on your processor.) `graph.op_counts` is a
-# dictionary from operator to number.
+print(compare_graphs(paths["disabled"], paths["all"]).explain())
 
 # %%
-watched = ("BatchNormalization", "Clip", "Add")
-counts = {level: {op: graph.op_counts.get(op, 0) for op in watched} for level, graph in graphs.items()}
-
-# %% checkpoint="m.graph.gone"
-gone = {"BatchNormalization": ..., "Clip": ..., "Add": ...}
-answer("m.graph.gone", {"gone": gone, "counts": counts})
-
-# %%
-check("m.graph.gone")
+draw_graph(paths["all"], contains="features.3")
 
 # %% [markdown]
-# And why were those allowed to go? Here is the reason for each, in words:
-
-# %%
-print(compare_graphs(graphs["disabled"], graphs["all"]).explain())
-
-# %% [markdown]
-# The last level has added something as well: where the new layout ends, a node that puts the numbers back in the order
-# in which the rest of the graph expects them.
-
-# %%
-node_table(graphs["all"]).tail(8)
-
-# %% [markdown]
-# ### What does a node cost that hardly computes?
+# ### A file optimized in advance
 #
-# `Clip` compares each value with 0 and with 6. That is nothing for a processor. But a node of its own has to *read*
-# every value from memory and *write* it back, where a convolution that clips its own results has them at hand.
+# Rewriting takes time whenever a session opens. Where processes come and go, one can do it once and keep the result.
+# But not every result may travel: a file in this processor's layout (`com.microsoft.nchwc`) may fail on another.
 #
-# Take the first Clip of block 2: its convolution has made 96 channels of 112 × 112 values, each a float32. How many
-# bytes does this one node move for one photo, reading and writing together?
+# Optimize `food11.onnx` as far as possible for a file that *any* machine with ONNX Runtime may load.
 
-# %% checkpoint="m.graph.traffic"
-moved_bytes = ...
-answer("m.graph.traffic", moved_bytes)
+# %% checkpoint="m.graph.file"
+offline_path = models_dir() / "food11-offline.onnx"
+# Write the optimized graph of `onnx_path` to `offline_path`.
+...
 
 # %%
-check("m.graph.traffic")
+check("m.graph.file", offline_path)
 
 # %% [markdown]
-# One small node can move more bytes than all the weights of the model. What that costs in time depends on whether the
-# values still lie in the processor's cache. Only a measurement can tell.
+# Ship the file as exported all the same where you can choose: it is valid ONNX, which OpenVINO and TensorRT read too,
+# and each machine finds its own best layout.
+#
+# ### Where the time goes
+#
+# With `enable_profiling`, ONNX Runtime writes down when each node began and how long it took. It is the only honest
+# answer to "what shall I optimize?".
+
+
+# %%
+def profile(path, level, runs=40):
+    """Return what ONNX Runtime wrote down while it ran a graph some times with one photo."""
+    options = ort.SessionOptions()
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    options.enable_profiling = True
+    options.profile_file_prefix = str(models_dir() / "profile")
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    for _ in range(runs):
+        session.run(None, {"input": images[:1]})
+    written = Path(session.end_profiling())
+    events = json.loads(written.read_text())
+    written.unlink()
+    return events
+
+
+# %%
+predicted("m.graph.speedup_guess")
+profiles = {name: profile(onnx_path, levels[name]) for name in ("disabled", "all")}
+events = profiles["disabled"]
+node = next(event for event in events if event["cat"] == "Node")
+node["name"], node["dur"], node["args"]["op_name"], node["args"]["input_type_shape"]
+
+# %% [markdown]
+# `dur` is in *microseconds*. Events of category `Node` are operators; those of category `Session` enclose them: one
+# `model_run` for each call. How long does one run spend in each operator?
+
+
+# %% checkpoint="m.graph.time_by_operator"
+def time_by_operator(events):
+    """Return the mean seconds of one run that each operator takes, by the operator's name.
+
+    Args:
+        events: A list of dictionaries with "cat", "name" and "dur" (microseconds). Those of category "Node" have
+            ["args"]["op_name"]; a run of the model is an event named "model_run".
+    """
+    ...
+
+
+# %%
+check("m.graph.time_by_operator", time_by_operator)
+
+# %%
+{name: time_by_operator(found) for name, found in profiles.items()}
+
+# %%
+operator_profile(profiles)
+
+# %% [markdown]
+# Convolutions take nearly all of the time, before and after. So merging 35 `Clip` nodes can save their few per cent and
+# no more, and a new layout, which leaves the number of convolutions as it is, can save much: it changes how *each* of
+# them reads its numbers. Counting nodes helps to understand an optimizer; it does not predict what it gains.
+#
+# What does a node cost that hardly computes? Each `Clip` reads every value from memory and writes it back. The profile
+# knows how many bytes that is (`activation_size` and `output_size`); here is the largest:
+
+# %%
+largest = max(
+    (event for event in events if event["cat"] == "Node" and event["args"]["op_name"] == "Clip"),
+    key=lambda event: int(event["args"]["output_size"]),
+)
+moved_bytes = int(largest["args"]["activation_size"]) + int(largest["args"]["output_size"])
+print(f"{largest['name']}: {moved_bytes / 1e6:.1f} MB in {largest['dur']} µs; all weights: 8.9 MB")
+
+# %% [markdown]
+# One small node moves more bytes than all weights of the model have.
 #
 # ## Measure
 #
-# Back to `food11.onnx`, the file that would be shipped. `onnx-disabled` is there since lesson 12, and `onnx-basic` has
-# its turn in the run after this one; now the two others.
+# All five levels of `food11.onnx`, first alone (the two that the reference has), then in turns in one run:
 
 # %%
-images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-specs = {f"onnx-{level}": BackendSpec("onnxruntime", str(onnx_path), {"graph_level": level}) for level in levels}
+sessions = {}
+for name, level in levels.items():
+    options = ort.SessionOptions()
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    sessions[f"onnx-{name}"] = ort.InferenceSession(onnx_path, options, providers=["CPUExecutionProvider"])
+
+# %%
+predicted("m.graph.speedup_guess")
 for option in ("onnx-extended", "onnx-all"):
-    measure(specs[option], images, labels, option=option, ledger=ledger(), batch_sizes=(32,))
-
-# %% [markdown]
-# And all four in one run, in turns:
+    measure(sessions[option], images, labels, option=option, ledger=ledger(), batch_sizes=(32,))
 
 # %%
-backends = {option: spec.build() for option, spec in specs.items()}
-for backend in backends.values():
-    backend.load()
 comparison = run_with_progress(
-    lambda report: bench.compare(backends, images[:1], on_progress=report), "The four levels, side by side"
+    lambda report: bench.compare(sessions, images[:1], on_progress=report), "The five levels, side by side"
 )
-for record in comparison.records:
+for record in comparison:
     ledger().append(record)
+side_by_side(comparison, "onnx-disabled")
 
 # %%
 reconcile("m.graph.speedup_guess")
 
-# %% [markdown]
-# ### A difference that is not there
-#
-# Start with `basic`. In this file the exporter has folded the BatchNorms already. What is left for `basic` to do?
-
-# %%
-basic_path = optimize_graph(onnx_path, "basic", models_dir() / "food11-basic.onnx")
-compare_graphs(onnx_path, basic_path).op_table()
-
-# %% [markdown]
-# Nothing: node by node it is the same graph. The two sessions compute the same thing in the same way, and still no two
-# measured medians are equal. This is where you can try your method: will the interval hold 1?
-#
-# `comparison.ratio(option, baseline)` has an `interval` with `low` and `high`. Its `minimum_detectable_effect` is the
-# smallest difference that this run would have found four times in five: 0.03 means 3 %.
-
-# %% checkpoint="m.graph.twins"
-# basic over disabled: the interval, the smallest difference that this run would have seen, and the claim,
-# which is one of "basic is faster", "disabled is faster" and "cannot tell".
-twins = {"low": ..., "high": ..., "smallest": ..., "claim": ...}
-answer("m.graph.twins", twins)
-
-# %%
-check("m.graph.twins")
-
-# %% [markdown]
-# "Cannot tell" is a result too, and `smallest` says how much it is worth: a larger difference would most likely have
-# shown. It never says that two options are equally fast. That they are, you know from the graph. (Your interval does
-# not hold 1? That happens to one quiet run in twenty, and more often on a busy machine.)
-#
-# ### Which level does the work?
-#
-# Now the two steps that do change something: `extended` over `basic`, and `all` over `extended`. Look at `fewer` again:
-# which of them removed more nodes? Does the time follow?
-
-# %% checkpoint="m.graph.steps"
-# The ratio of each step (the `value` of its interval), and which step saves more: "extended", "all", or "cannot tell"
-# where the two intervals overlap.
-steps = {"extended": ..., "all": ..., "larger": ...}
-answer("m.graph.steps", steps)
-
-# %%
-check("m.graph.steps")
-
-# %% [markdown]
-# Counting nodes helps to understand an optimizer, and does not predict its gain: a removed node saves what it cost, and
-# that may be next to nothing. A new layout removes few nodes, and changes how *every* convolution reads its numbers.
-#
-# ## Checkpoint
-#
-# The levels in one table. Look at the accuracy as well: a rewrite that changes it would be a bug. (`onnx-basic` took
-# part in the common run only: the same graph gives the same answers.)
-
-# %%
-measured = [record for record in ledger().measurements() if record.option in backends]
-print(source_line())
-comparison_table(measured, reference=reference_table(*backends))
-
 # %%
 check("m.graph.speedup_guess")
 
+# %% [markdown]
+# ### What may be said
+#
+# `comparison.ratio("onnx-all", "onnx-disabled")` is the time of the one over the time of the other, with its interval:
+# both had their turn in each round, so what slowed the machine for a while slowed both. An interval below 1 says
+# "faster", one above 1 "slower", and one that holds 1 says nothing: *cannot tell*.
+#
+# Do not compare two options by the intervals of each: whether those overlap is another question. (Two that overlap can
+# still differ clearly, when each round says so.)
+
+
+# %% checkpoint="m.graph.claim"
+def claim(low, high):
+    """Return what an interval of a ratio of times allows to be said: "faster", "slower" or "cannot tell".
+
+    Args:
+        low, high: Ends of the interval of the first option's time over the second's. One that ends at 1 holds it.
+    """
+    ...
+
+
 # %%
-for backend in backends.values():
-    backend.close()
+check("m.graph.claim", claim)
+
+# %%
+for lower, higher in pairwise(sessions):
+    ratio = comparison.ratio(higher, lower)
+    low, high = ratio.interval.low, ratio.interval.high
+    seen = f"would have seen {ratio.minimum_detectable_effect:.1%}"
+    print(f"{higher:<14} over {lower:<14} {low:.3f} to {high:.3f}: {claim(low, high)}; {seen}")
+
+# %% [markdown]
+# Two of these comparisons are tests of your method. In `food11.onnx` the BatchNorms are gone, so `basic` finds nothing
+# to do: it is the same graph as `disabled`. And `all` is the same as `layout`, for there is no float16 in it. No two
+# measured medians are equal, and yet nothing may be claimed. "Cannot tell" is a result too, and the last column says
+# what it is worth: a larger difference would most likely have shown. (An interval does not hold 1 there? That happens
+# to one run in twenty, and more often on a machine that is busy.)
+#
+# ## Checkpoint
+#
+# The levels in one table. Look at the accuracy as well: a rewrite that changes it would be a bug.
+
+# %%
+mine = [record for record in ledger().measurements() if record.option in sessions]
+comparison_table(mine, reference=reference_table(*sessions))
+
+# %%
 view.stop()
 
 # %% [markdown]
 # ## On your own
 #
-# - Optimize on your machine, copy `food11-unfolded-all.onnx` to another kind of processor and load it there. Why does
-#   everybody warn against that, and what should be shipped?
-# - Measure `food11-unfolded.onnx` with optimizations off against `food11.onnx`. What do 52 BatchNorms cost, when nobody
-#   folds them?
-# - Optimizing takes time when a session is made. How much? (`bench.cold_start` measures it.) Where would that matter?
+# - Copy `food11-unfolded-all.onnx` to a machine with another kind of processor and load it there.
+# - What do 52 BatchNorms cost when nobody folds them? Profile `plain_path` without optimizations.
+# - How much does `food11-offline.onnx` save when a session opens? (`bench.cold_start` measures it.)
