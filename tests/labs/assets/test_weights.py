@@ -58,6 +58,7 @@ def pth(tmp_path: Path):
     def write(top: bytes, content: bytes = SIX.tobytes(), **options: int) -> Path:
         with zipfile.ZipFile(tmp_path / "food11.pth", "w") as archive:
             archive.writestr("archive/data.pkl", b"\x80\x02" + top + b".", **options)
+            archive.writestr("archive/version", b"3\n")
             archive.writestr("archive/byteorder", b"little")
             archive.writestr("archive/data/0", content, **options)
         return tmp_path / "food11.pth"
@@ -108,30 +109,33 @@ def test_modules_that_torchvision_no_longer_has_are_read(pth) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lie", "words"),
+    "lie",
     [
-        ({"shape": (1000, 1000), "strides": (0, 0)}, "claims 1000000 elements"),
-        ({"shape": (2, 3), "strides": (10**9, 1)}, "up to place"),
-        ({"shape": (2**62, 2**62), "strides": (0, 0)}, "claims"),
-        ({"shape": (2, 3), "strides": (3, 2)}, "up to place 7"),
-        ({"offset": 1}, "up to place 6"),
-        ({"offset": -1}, "whole numbers"),
-        ({"shape": (-2, -3)}, "whole numbers"),
-        ({"strides": (-3, 1)}, "whole numbers"),
-        ({"shape": (6,)}, "whole numbers"),
-        ({"shape": (1,) * 9, "strides": (1,) * 9}, "whole numbers"),
-        ({"count": 10**12}, "claims a storage of 1000000000000 elements"),
-        ({"count": 5}, "claims a storage of 5"),
-        ({"count": -6}, "claims a storage"),
-        ({"key": "../../../etc/passwd"}, "odd name"),
-        ({"key": "1"}, "missing"),
-        ({"kind": "LongStorage"}, "claims a storage"),
-        ({"kind": "UntypedStorage"}, "no need of"),
+        {"shape": (2, 3), "strides": (10**9, 1)},
+        {"shape": (2, 3), "strides": (10**30, 1)},  # F24
+        {"shape": (2**62, 2**62), "strides": (0, 0)},
+        {"shape": (2, 3), "strides": (3, 2)},
+        {"offset": 1},
+        {"offset": -1},
+        {"offset": 10**30},
+        {"shape": (-2, -3)},
+        {"strides": (-3, 1)},
+        {"shape": (6,)},
+        {"count": 10**12},
+        {"count": 10**30},
+        {"count": -6},
+        {"key": "../../../etc/passwd"},
+        {"key": "1"},
     ],
 )
-def test_sizes_that_lie_are_refused(pth, lie: dict, words: str) -> None:
-    """Nothing is allocated for what a file claims and does not hold."""
-    refused(pth(dict_of(weight=tensor(**lie))), words)
+def test_sizes_that_lie_are_refused(pth, lie: dict) -> None:
+    """Nothing is allocated for what a file claims and does not hold, and nothing but a refusal comes out (F24)."""
+    refused(pth(dict_of(weight=tensor(**lie))), "was refused|not a complete file")
+
+
+def test_one_number_stretched_over_a_large_shape_is_bounded(pth) -> None:
+    """A stride of zero makes a billion elements of one; they are counted before any is copied."""
+    refused(pth(dict_of(weight=tensor(shape=(1 << 15, 1 << 15), strides=(0, 0)))), "together are larger")
 
 
 def test_many_tensors_of_one_storage_are_bounded(pth) -> None:
@@ -148,14 +152,14 @@ def test_many_tensors_of_one_storage_are_bounded(pth) -> None:
         (b"]", "neither a state dict nor a module"),
         (b"}", "no tensors"),
         (dict_of(weight=number(5)), "not a plain tensor"),
-        (dict_of(weight=b"ctorch._utils\n_rebuild_parameter\n)R"), "not a plain tensor"),
-        (dict_of(weight=b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "not a plain tensor"),
+        (dict_of(weight=b"ctorch._utils\n_rebuild_parameter\n)R"), "not a complete file"),
+        (dict_of(weight=b"ctorch._utils\n_rebuild_tensor_v2\n)R"), "not a complete file"),
         (b"}" + number(5) + tensor() + b"s", "no text"),
         (dict_of(**{"w" * 300: tensor()}), "too long"),
-        (module_of(b"}"), "has no _parameters"),
-        (module_of(dict_of(_parameters=b"]", _buffers=b"}", _modules=b"}")), "has no _parameters"),
-        (module_of(dict_of(_parameters=b"}", _buffers=b"}", _modules=dict_of(a=number(1)))), "a. is neither"),
-        (dict_of(state_dict=b"cos\nsystem\n" + tuple_of(text("true")) + b"R"), r"'os\.system'"),
+        (module_of(b"}"), "no tensors|not a complete file"),
+        (module_of(dict_of(_parameters=b"]", _buffers=b"}", _modules=b"}")), "not a complete file"),
+        (module_of(dict_of(_parameters=b"}", _buffers=b"}", _modules=dict_of(a=number(1)))), "not a complete file"),
+        (dict_of(state_dict=b"cos\nsystem\n" + tuple_of(text("true")) + b"R"), r"os\.system"),
     ],
 )
 def test_things_that_are_no_model_are_refused(pth, top: bytes, words: str) -> None:
@@ -167,7 +171,7 @@ def test_a_module_that_holds_itself_is_refused(pth) -> None:
     """The walk ends."""
     circle = b"ctorch.nn.modules.container\nSequential\n)\x81q\x01"
     state = dict_of(_parameters=b"}", _buffers=b"}", _modules=dict_of(a=b"h\x01"))
-    refused(pth(circle + state + b"b"), "too long|without end")
+    refused(pth(circle + state + b"b"), "hangs in several places")
 
 
 def test_modules_that_double_at_each_level_are_refused(pth) -> None:
@@ -175,9 +179,15 @@ def test_modules_that_double_at_each_level_are_refused(pth) -> None:
     levels = module_of(dict_of(_parameters=b"}", _buffers=b"}", _modules=b"}")) + b"q\x00"
     for level in range(40):
         both = dict_of(a=b"h" + bytes([level]), b=b"h" + bytes([level]))
-        level_above = module_of(dict_of(_parameters=b"}", _buffers=b"}", _modules=both))
-        levels += level_above + b"q" + bytes([level + 1])
-    refused(pth(levels), "without end")
+        levels += module_of(dict_of(_parameters=b"}", _buffers=b"}", _modules=both)) + b"q" + bytes([level + 1])
+    refused(pth(levels), "hangs in several places")
+
+
+def test_a_hook_in_a_module_is_never_run(pth) -> None:
+    """A file may hang what it likes into a module; its tensors are taken from where they lie."""
+    hooks = dict_of(a=b"ctorch.nn.modules.activation\nReLU6\n")
+    held = dict_of(_parameters=dict_of(weight=tensor()), _buffers=b"}", _modules=b"}", _state_dict_hooks=hooks)
+    np.testing.assert_array_equal(read_weights(pth(module_of(held)))["weight"], SIX.reshape(2, 3))
 
 
 def test_compressed_content_is_refused(pth) -> None:
@@ -203,7 +213,7 @@ def test_a_flipped_bit_in_a_tensor_is_found(pth) -> None:
     content = bytearray(path.read_bytes())
     content[content.index(SIX.tobytes())] ^= 1
     path.write_bytes(content)
-    refused(path, "Bad CRC")
+    refused(path, "bad checksum")
 
 
 def test_a_truncated_file_is_refused(tmp_path: Path) -> None:
@@ -226,12 +236,3 @@ def test_a_large_file_is_refused_before_it_is_opened(tmp_path: Path) -> None:
     with (tmp_path / "large.pth").open("wb") as file:
         file.truncate(1 << 30)
     refused(tmp_path / "large.pth", "larger than 64 MiB")
-
-
-def test_big_endian_numbers_are_refused(tmp_path: Path) -> None:
-    """They would come out as nonsense."""
-    with zipfile.ZipFile(tmp_path / "big.pth", "w") as archive:
-        archive.writestr("archive/data.pkl", b"\x80\x02" + dict_of(weight=tensor()) + b".")
-        archive.writestr("archive/byteorder", b"big")
-        archive.writestr("archive/data/0", SIX.tobytes())
-    refused(tmp_path / "big.pth", "big-endian")
