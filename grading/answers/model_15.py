@@ -3,29 +3,52 @@
 # %% checkpoint="m.provider.openvino_guess"
 predict("m.provider.openvino_guess", 1.5)
 
-# %% checkpoint="m.provider.really_ran"
-really_ran = {option: max(nodes, key=nodes.get) for option, nodes in used.items()}
-answer("m.provider.really_ran", {"ran": really_ran, "used": used, "requested": requested})
 
-# %% checkpoint="m.provider.witness"
-witness = {"an error when loading": False, "the classes that it names": False, "the profile of a run": True}
-answer("m.provider.witness", witness)
+# %% checkpoint="m.provider.providers_used"
+def providers_used(events):
+    nodes = {(event["args"]["provider"], event["args"]["node_index"]) for event in events if event["cat"] == "Node"}
+    names = [provider for provider, _ in nodes]
+    return {name: names.count(name) for name in sorted(set(names))}
 
-# %% checkpoint="m.provider.precision"
-rounding = {"fp32": 2**-24, "bf16": 2**-8}
-in_fp32 = [option for option, value in apart.items() if value < 1e-5 and option != "onnx-all"]
-answer("m.provider.precision", {"rounding": rounding, "in_fp32": in_fp32, "apart": apart})
+
+# %% checkpoint="m.provider.computed_in_fp32"
+def computed_in_fp32(logits, expected):
+    return bool(np.abs(logits - expected).max() <= 5e-5 * np.abs(expected).max())
+
 
 # %% checkpoint="m.provider.fair"
-if comparison and "openvino" in backends:
-    interval = comparison.ratio("openvino", "onnx-all").interval
-    claim = "OpenVINO is faster" if interval.high < 1 else "OpenVINO is slower" if interval.low > 1 else "cannot tell"
-    fair = {"option": "openvino", "baseline": "onnx-all", "low": interval.low, "high": interval.high, "claim": claim}
-    answer("m.provider.fair", fair)
+if beside:
+    interval = beside.ratio("openvino", "cpu-provider").interval
+    claim = "faster" if interval.high < 1 else "slower" if interval.low > 1 else "cannot tell"
+    answer("m.provider.fair", {"option": "openvino", "baseline": "cpu-provider", "claim": claim})
 
 # %% checkpoint="m.provider.bf16"
-if comparison and "openvino-bf16" in backends:
-    records = [ledger().latest(kind="accuracy", option=option) for option in ("openvino", "openvino-bf16")]
-    changed = sum(a != b for a, b in zip(*(record.details["predicted"] for record in records), strict=True))
-    bf16 = {"ratio": comparison.ratio("openvino-bf16", "openvino").interval.value, "changed": changed}
-    answer("m.provider.bf16", bf16)
+if len(native) > 1:
+    interval = comparison.ratio("openvino-native-bf16", "openvino-native").interval
+    claim = "faster" if interval.high < 1 else "slower" if interval.low > 1 else "cannot tell"
+    named = [ledger().latest(kind="accuracy", option=option).details["predicted"] for option in native]
+    answer("m.provider.bf16", {"claim": claim, "changed": sum(one != other for one, other in zip(*named, strict=True))})
+
+
+# %% checkpoint="m.provider.tensorrt_providers"
+def tensorrt_providers(precision, cache_folder):
+    options = {
+        "trt_fp16_enable": "0" if precision == "fp32" else "1",
+        "trt_int8_enable": "1" if precision == "int8" else "0",
+        "trt_engine_cache_enable": "1",
+        "trt_engine_cache_path": cache_folder,
+    }
+    return [
+        ("TensorrtExecutionProvider", options),
+        ("CUDAExecutionProvider", {"use_tf32": "0"}),
+        "CPUExecutionProvider",
+    ]
+
+
+# %% checkpoint="m.provider.gpu_precision"
+if has_tensorrt:
+    records = ledger().read()
+    floor = records.latest(kind="accuracy", option="tensorrt").value.value - 0.01 - 1e-9
+    kept = [name for name in options if records.latest(kind="accuracy", option=name).value.value >= floor]
+    run = records.comparison(*options)
+    answer("m.provider.gpu_precision", min(kept, key=lambda name: run.record(name).percentile(50)))

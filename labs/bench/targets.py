@@ -272,8 +272,8 @@ def _describe_session(session, known: dict) -> Description:
 def _asked_providers(session, known: dict) -> list[list]:
     """Return providers with their options in the order in which they were asked for.
 
-    Some providers keep their options to themselves (OpenVINO's does), and one that could not be loaded is not listed: what
-    was said of the session in ``settings`` comes first.
+    Some providers keep their options to themselves (OpenVINO's does), and one that could not be loaded is not listed:
+    what was said of the session in ``settings`` comes first.
     """
     said = known.get("settings", {}).get("providers")
     if said:

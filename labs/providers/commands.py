@@ -9,57 +9,50 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from labs.backends import BackendUnavailableError
-from labs.providers.environments import Environment, ensure_provider, environments_dir, folder_of, is_installed
+from labs.providers.environments import ProviderEnvironmentError, environment, environments
+from labs.providers.environments import install as install_environment
 from labs.providers.environments import remove as remove_environment
-from labs.providers.wheels import CPU_PROVIDER, environment_specs, known_providers
 from labs.records.format import megabytes
 
-app = typer.Typer(help="ONNX Runtime's execution providers, each in an environment of its own.", no_args_is_help=True)
+app = typer.Typer(help="ONNX Runtime's execution providers, each wheel in its own environment.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_environments() -> None:
     """Show every environment, what it brings and whether it is installed."""
     table = Table("environment", "providers", "state", box=None)
-    table.add_row("the course's own", CPU_PROVIDER, "in use")
-    for spec in environment_specs().values():
-        if is_installed(spec):
-            state = f"installed, {megabytes(Environment(spec, folder_of(spec)).build_report['size_bytes'])}"
-        else:
-            state = f"not installed, about {megabytes(spec.installed_bytes)}"
-            state += ", with an NVIDIA GPU only" if spec.needs_nvidia_gpu else ""
-        table.add_row(spec.name, ", ".join(spec.providers), state)
+    for one in environments().values():
+        state = f"installed, {megabytes(one.size_bytes)}"
+        if not one.is_installed:
+            state = f"not installed, about {megabytes(one.size_bytes)}"
+            state += ", with an NVIDIA GPU only" if one.needs_nvidia_gpu else ""
+        table.add_row(one.name, ", ".join(name.removesuffix("ExecutionProvider") for name in one.providers), state)
     console = Console()
     console.print(table)
-    console.print(f"\nin {environments_dir()}")
+    console.print(f"\nin {one.folder.parent}")
 
 
 @app.command()
-def install(
-    provider: Annotated[str, typer.Argument(help="OpenVINOExecutionProvider, or short: openvino.")],
-) -> None:
-    """Install the environment of a provider, so that the lesson need not wait for it."""
-    by_short_name = {name.removesuffix("ExecutionProvider").lower(): name for name in known_providers()}
-    name = by_short_name.get(provider.lower(), provider)
-    if name == CPU_PROVIDER:
-        typer.echo("the CPU provider is in the course's own environment")
-        return
+def install(names: Annotated[list[str], typer.Argument(help="Names from `list`, such as openvino.")]) -> None:
+    """Make environments beforehand, so that no lesson need wait for them."""
     try:
-        with Progress(console=Console(stderr=True)) as bar:
-            task = bar.add_task(name, total=1.0)
-            environment = ensure_provider(name, lambda done, line: bar.update(task, completed=done))
-    except (BackendUnavailableError, ValueError) as error:
+        for wanted in [environment(name) for name in names]:
+            with Progress(console=Console(stderr=True)) as bar:
+                task = bar.add_task(wanted.name, total=1.0)
+                install_environment(
+                    wanted, lambda done, text, bar=bar, task=task: bar.update(task, completed=done, description=text)
+                )
+            typer.echo(wanted.folder)
+    except (ProviderEnvironmentError, ValueError) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
-    typer.echo(environment.folder)
 
 
 @app.command()
-def remove(environment: Annotated[str, typer.Argument(help="A name from `list`.")]) -> None:
-    """Delete an environment; the next use installs it again."""
+def remove(name: Annotated[str, typer.Argument(help="A name from `list`.")]) -> None:
+    """Delete an environment; the next use makes it again."""
     try:
-        typer.echo(f"freed {megabytes(remove_environment(environment))}")
+        typer.echo(f"freed {megabytes(remove_environment(name))}")
     except ValueError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None

@@ -1,25 +1,35 @@
-"""One virtual environment for each ONNX Runtime wheel, made on first use and kept in the course's cache.
+"""One environment for each ONNX Runtime wheel, made by uv and kept in the course's cache, in which any script runs.
 
 An environment counts once its marker is written, which is the last thing that happens. A build that was cut short
-leaves no marker and is started afresh; what pip had already downloaded comes from pip's own cache, so little is lost.
+leaves no marker and is started afresh; whatever uv had downloaded whole comes from uv's own cache, so little is lost.
 """
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import json
+import os
+import platform
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Iterator
+import tomllib
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from labs.progress import OnProgress, silent
-from labs.providers.install import EnvironmentBuildError, pip_install
-from labs.providers.wheels import EnvironmentSpec, environment_specs, spec_for
+from labs.workspace import PROJECT_DIR
+
+#: The pinned table.
+TABLE_PATH = Path(__file__).with_name("environments.toml")
 
 #: Written last; an environment without it is half-made.
 MARKER = "complete.json"
@@ -27,15 +37,57 @@ MARKER = "complete.json"
 #: Room that has to stay free on the disk after an installation, in bytes.
 SPARE_BYTES = 500_000_000
 
+_NETWORK_SIGNS = ("dns error", "failed to lookup", "Connection refused", "Network is unreachable", "timed out",
+                  "error sending request", "tcp connect error", "client error (Connect)")  # fmt: skip
+
+#: Variables that would send packages, or imports, somewhere else.
+_MISLEADING = (
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+    "UV_TARGET",
+    "UV_PREFIX",
+    "UV_PYTHON",
+    "UV_PROJECT_ENVIRONMENT",
+)
+
+_UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+class ProviderEnvironmentError(RuntimeError):
+    """An environment cannot be made or used on this machine; the message says why and what to do."""
+
 
 @dataclass(frozen=True)
 class Environment:
-    """An installed environment."""
+    """An environment for one ONNX Runtime wheel, made or not."""
 
-    #: What was installed.
-    spec: EnvironmentSpec
-    #: Its folder.
-    folder: Path
+    #: Short name, such as 'openvino'.
+    name: str
+    #: The wheel of ONNX Runtime in it.
+    wheel: str
+    #: Execution providers of that wheel.
+    providers: tuple[str, ...]
+    #: Pinned requirements, everything included.
+    requirements: tuple[str, ...]
+    #: Whether it is only worth installing beside an NVIDIA GPU.
+    needs_nvidia_gpu: bool = False
+    #: Folders in site-packages that the dynamic loader has to search.
+    library_folders: tuple[str, ...] = ()
+    #: Bytes that are downloaded.
+    download_bytes: int = 0
+    #: Bytes on disk when installed.
+    installed_bytes: int = 0
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, or will be; the name changes with the requirements and with Python's version."""
+        from labs.assets.places import cache_dir
+
+        what = (self.requirements, sys.implementation.cache_tag, platform.system(), platform.machine())
+        return (
+            cache_dir() / "environments" / f"{self.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]}"
+        )
 
     @property
     def python(self) -> Path:
@@ -43,123 +95,228 @@ class Environment:
         return self.folder / "bin" / "python"
 
     @property
-    def library_paths(self) -> tuple[Path, ...]:
-        """Folders that the dynamic loader has to search."""
-        version = sysconfig.get_python_version()
-        site = self.folder / "lib" / f"python{version}" / "site-packages"
-        return tuple(site / name for name in self.spec.library_folders)
+    def is_installed(self) -> bool:
+        """Whether it is complete, and the interpreter that it links to is still there."""
+        return (self.folder / MARKER).is_file() and self.python.exists()
 
     @property
-    def build_report(self) -> dict:
-        """What the marker says: requirements, seconds it took to install, bytes on disk."""
-        return json.loads((self.folder / MARKER).read_text(encoding="utf-8"))
+    def size_bytes(self) -> int:
+        """Bytes on disk as installed; what is expected where it is not."""
+        if not self.is_installed:
+            return self.installed_bytes
+        return json.loads((self.folder / MARKER).read_text(encoding="utf-8"))["size_bytes"]
+
+    @property
+    def commands(self) -> str:
+        """The two commands that make it, as one would type them in any project."""
+        wanted = [one for one in self.requirements if one.partition("==")[0].startswith(("onnxruntime", "tensorrt"))]
+        return f"uv venv {self.folder.name}\nuv pip install --python {self.folder.name} {' '.join(wanted)} …"
+
+    def run(self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None) -> None:
+        """Run a script with this environment's Python, in the script's folder, and print what it prints as it comes.
+
+        The course's own package can be imported there.
+
+        Args:
+            script: The Python file.
+            arguments: What follows it on the command line.
+            variables: Environment variables to set for it.
+
+        Raises:
+            ProviderEnvironmentError: It is not installed.
+            subprocess.CalledProcessError: The script failed; what it said stands above.
+        """
+        if not self.is_installed:
+            raise ProviderEnvironmentError(
+                f"the environment {self.name} is not there yet: python -m labs providers install {self.name}"
+            )
+        script = Path(script).resolve()
+        command = [str(self.python), "-u", str(script), *map(str, arguments)]
+        given = _clean_variables() | {"PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"} | dict(variables or {})
+        if self.library_folders:
+            site = self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+            folders = [*(str(site / name) for name in self.library_folders), given.get("LD_LIBRARY_PATH", "")]
+            given["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))
+        with _printing(command, cwd=script.parent, env=given) as (process, lines):
+            for line in lines:
+                print(line)
+        if process.returncode:
+            raise subprocess.CalledProcessError(process.returncode, command)
 
 
-def environments_dir() -> Path:
-    """Return the folder that holds all environments: ``environments/`` in the course's cache."""
-    from labs.assets.places import cache_dir  # imported late: the workers' environments have no platformdirs
-
-    return cache_dir() / "environments"
-
-
-def folder_of(spec: EnvironmentSpec) -> Path:
-    """Return where this environment is, or will be; its name changes with its requirements."""
-    return environments_dir() / f"{spec.name}-{spec.key}"
-
-
-def is_installed(spec: EnvironmentSpec) -> bool:
-    """Return whether the environment is complete and its interpreter is still there."""
-    environment = Environment(spec, folder_of(spec))
-    # The interpreter is a link to the one that made it, which an upgrade of the system may have taken away.
-    return (environment.folder / MARKER).is_file() and environment.python.exists()
+@functools.lru_cache(maxsize=1)
+def environments() -> dict[str, Environment]:
+    """Return all environments by name, in the table's order."""
+    table = tomllib.loads(TABLE_PATH.read_text(encoding="utf-8"))
+    found: dict[str, Environment] = {}
+    for name, row in table["environments"].items():
+        # An environment that extends another one comes after it in the table.
+        base = found[row.pop("extends")].requirements if "extends" in row else tuple(table["common"]["requirements"])
+        row["requirements"] = (*base, *row["requirements"])
+        found[name] = Environment(
+            name, **{key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        )
+    return found
 
 
-def ensure(spec: EnvironmentSpec, on_progress: OnProgress = silent) -> Environment:
-    """Return the environment, installing it first where that has not happened yet.
-
-    Args:
-        spec: What is wanted.
-        on_progress: Told the fraction done and what is happening.
+def environment(name: str) -> Environment:
+    """Return an environment by name.
 
     Raises:
-        EnvironmentBuildError: No room, no network, or pip failed; the message says which and what to do.
+        ValueError: There is none; the message lists those that there are.
     """
-    environment = Environment(spec, folder_of(spec))
-    if is_installed(spec):
-        return environment
-    environments_dir().mkdir(parents=True, exist_ok=True)
-    waiting = lambda: on_progress(0.0, f"another notebook is installing {spec.name}; waiting for it")  # noqa: E731
-    with _locked(environment.folder.with_name(f".{environment.folder.name}.lock"), waiting):
-        if not is_installed(spec):  # another kernel may have finished it while this one waited
-            _build(environment, on_progress)
-    on_progress(1.0, f"{spec.name} is ready")
-    return environment
+    if name not in environments():
+        raise ValueError(f"no environment {name!r}; there are {', '.join(environments())}")
+    return environments()[name]
 
 
-def ensure_provider(provider: str, on_progress: OnProgress = silent) -> Environment:
-    """Return the environment that runs ``provider`` on this machine, installing it first if need be."""
-    return ensure(spec_for(provider), on_progress)
+def install(name: str | Environment, on_progress: OnProgress = silent) -> Environment:
+    """Return an environment, making it first where that has not happened yet.
+
+    Args:
+        name: 'openvino', 'gpu', 'tensorrt' or 'migraphx'.
+        on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
+
+    Raises:
+        ProviderEnvironmentError: No wheel for this machine, no room, no network, or uv failed; the message says
+            which, and what to do.
+    """
+    wanted = environment(name) if isinstance(name, str) else name
+    if wanted.is_installed:
+        return wanted
+    if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
+        raise ProviderEnvironmentError(
+            f"there is no {wanted.wheel} wheel for {platform.system()} on {platform.machine()}: measure it on an "
+            "x86-64 Linux machine, and stay with the CPU provider on this one"
+        )
+    wanted.folder.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(wanted, on_progress):
+        if not wanted.is_installed:  # another kernel may have finished it while this one waited
+            _make(wanted, on_progress)
+    on_progress(1.0, f"{wanted.name} is ready")
+    return wanted
 
 
 def remove(name: str) -> int:
-    """Delete all environments of this name, old pins included, and return how many bytes that freed.
+    """Delete all environments of this name, those of old pins included, and return how many bytes that freed.
 
     Raises:
-        ValueError: Nothing of this name is installed or known.
+        ValueError: There is no such environment.
     """
-    # Ten hexadecimal digits and no more: 'onnxruntime-gpu' must not take 'onnxruntime-gpu-cuda' along.
-    folders = list(environments_dir().glob(f"{name}-" + "[0-9a-f]" * 10))
-    if not folders and name not in environment_specs():
-        raise ValueError(f"no environment {name!r}; there are {', '.join(environment_specs())}")
     freed = 0
-    for folder in folders:
+    # Ten hexadecimal digits and no more: 'gpu' must not take another name that begins like it along.
+    for folder in environment(name).folder.parent.glob(f"{name}-" + "[0-9a-f]" * 10):
         freed += _size_bytes(folder)
         shutil.rmtree(folder)
     return freed
 
 
-def _build(environment: Environment, on_progress: OnProgress) -> None:
-    spec, folder = environment.spec, environment.folder
-    if folder.exists():
-        on_progress(0.0, f"{spec.name} was left half-made; starting it afresh")
-        shutil.rmtree(folder)
-    _require_room(spec)
+def _make(wanted: Environment, on_progress: OnProgress) -> None:
+    if wanted.folder.exists():
+        on_progress(0.0, f"{wanted.name} was left half-made; starting it afresh")
+        shutil.rmtree(wanted.folder)
+    _require_room(wanted)
     begin_s = time.monotonic()
-    on_progress(0.0, f"making an environment for {spec.name}")
-    # Without its own pip: this interpreter's pip installs into it, which saves seconds and megabytes.
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--without-pip", str(folder)], capture_output=True, text=True, check=False
-    )
-    if made.returncode != 0:
-        raise EnvironmentBuildError(
-            f"cannot make a virtual environment at {folder}: {(made.stderr or made.stdout).strip()[-500:]}\n"
-            "On Debian and Ubuntu, 'apt install python3-venv' brings the missing part."
-        )
-    listed = folder / "requirements.txt"
-    listed.write_text("\n".join(spec.requirements) + "\n", encoding="utf-8")
-    options = () if spec.with_dependencies else ("--no-deps",)
-    pip_install(environment.python, listed, spec.download_bytes, on_progress, name=spec.name, options=options)
+    on_progress(0.0, f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download")
+    _uv(wanted, ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)], on_progress)
+    listed = wanted.folder / "requirements.txt"
+    listed.write_text("\n".join(wanted.requirements) + "\n", encoding="utf-8")
+    # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its libraries.
+    _uv(wanted, ["pip", "install", "--no-deps", "--python", str(wanted.python), "-r", str(listed)], on_progress)
     report = {
-        "name": spec.name,
-        "requirements": list(spec.requirements),
+        "name": wanted.name,
+        "requirements": wanted.requirements,
         "install_s": round(time.monotonic() - begin_s, 1),
-        "size_bytes": _size_bytes(folder),
+        "size_bytes": _size_bytes(wanted.folder),
     }
-    partial = folder / (MARKER + ".partial")
+    partial = wanted.folder / (MARKER + ".partial")
     partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    partial.rename(folder / MARKER)
+    partial.rename(wanted.folder / MARKER)
 
 
-def _require_room(spec: EnvironmentSpec) -> None:
-    """Raise when the disk cannot take the downloads, what is made of them, and a little more."""
-    needed = spec.download_bytes + spec.installed_bytes + SPARE_BYTES
-    free = shutil.disk_usage(environments_dir()).free
-    if free < needed:
-        raise EnvironmentBuildError(
-            f"{spec.name} needs {needed / 1e9:.1f} GB and {environments_dir()} has {free / 1e9:.1f} GB free: make room "
-            "('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on a "
-            "larger disk"
+def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> None:
+    """Run uv and report the share of the downloads that have arrived.
+
+    Raises:
+        ProviderEnvironmentError: uv is missing or failed.
+    """
+    tail: deque[str] = deque(maxlen=40)
+    sizes: dict[str, float] = {}
+    arrived_bytes = 0.0
+    with _printing([_find_uv(), "--no-config", *arguments], env=_clean_variables()) as (process, lines):
+        for line in lines:
+            tail.append(line)
+            if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
+                sizes[begun[1]] = float(begun[2]) * _UNITS[begun[3]]
+            elif done := re.fullmatch(r"\s*Downloaded (\S+)", line):
+                arrived_bytes += sizes.pop(done[1], 0.0)
+            waiting = ", ".join(f"{name} ({size / 1e6:,.0f} MB)" for name, size in sizes.items())
+            text = f"downloading {waiting}" if waiting else line.strip()
+            on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), text)
+    if process.returncode:
+        raise ProviderEnvironmentError(_explained(wanted, list(tail)))
+
+
+def _find_uv() -> str:
+    beside = Path(sys.executable).with_name("uv")
+    found = str(beside) if beside.exists() else shutil.which("uv")
+    if found is None:
+        raise ProviderEnvironmentError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
+    return found
+
+
+def _explained(wanted: Environment, lines: Iterable[str]) -> str:
+    """Return what went wrong, from the end of uv's output."""
+    text = "\n".join(lines)
+    if any(sign.lower() in text.lower() for sign in _NETWORK_SIGNS):
+        return (
+            f"{wanted.name} is not installed yet and the package index cannot be reached: connect this machine to the "
+            "internet for the first use (later uses need no network), or stay with the CPU provider"
         )
+    if "No space left on device" in text:
+        return f"the disk filled up while {wanted.name} was installed: make room, then run this again"
+    return f"uv could not install {wanted.name}:\n{text[-1500:]}"
+
+
+def _require_room(wanted: Environment) -> None:
+    """Raise when the disk cannot take the downloads, what is made of them, and a little more."""
+    needed = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
+    free = shutil.disk_usage(wanted.folder.parent).free
+    if free < needed:
+        raise ProviderEnvironmentError(
+            f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
+            "room ('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on "
+            "a larger disk"
+        )
+
+
+@contextlib.contextmanager
+def _printing(command: list[str], **how: object) -> Iterator[tuple[subprocess.Popen, Iterator[str]]]:
+    """Run a command, give its process and the lines that it prints, and leave none of it behind."""
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        start_new_session=True,  # it and its children are stopped together
+        **how,
+    )
+    try:
+        yield process, (line.rstrip("\n") for line in process.stdout)
+        process.wait()
+    finally:
+        # Also when the notebook is interrupted or progress raises: nothing may go on writing behind our back.
+        if process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        process.stdout.close()
+
+
+def _clean_variables() -> dict[str, str]:
+    return {key: value for key, value in os.environ.items() if key not in _MISLEADING}
 
 
 def _size_bytes(folder: Path) -> int:
@@ -167,17 +324,14 @@ def _size_bytes(folder: Path) -> int:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
-    """Hold a lock that dies with the process, so that two kernels never build the same environment at once."""
+def _locked(wanted: Environment, on_progress: OnProgress) -> Iterator[None]:
+    """Hold a lock that dies with the process, so that two kernels never make the same environment at once."""
     import fcntl
 
-    with path.open("a") as file:
+    with wanted.folder.with_name(f".{wanted.folder.name}.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            on_wait()
+            on_progress(0.0, f"another notebook is installing {wanted.name}; waiting for it")
             fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            fcntl.flock(file, fcntl.LOCK_UN)
+        yield

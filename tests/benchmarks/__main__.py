@@ -13,7 +13,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.records.format import duration
-from tests.benchmarks import grading, harness, part1, serving, triton, workers
+from tests.benchmarks import grading, harness, part1, serving, triton
 from tests.benchmarks.part1_models import fp32_model
 
 app = typer.Typer(add_completion=False, help=__doc__)
@@ -40,12 +40,6 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     if only in ("", "harness"):
         report(0.0, "the harness against a bare loop")
         yield "The harness against a bare loop", harness.table(fp32_model(models), 10 * rounds)
-    if only in ("", "workers"):
-        report(0.0, "a worker against this process")
-        yield (
-            "A call through a worker against the same call in this process",
-            workers.table(fp32_model(models), 5 * rounds),
-        )
     if only in ("", "part1"):
         yield from part1.tables(rounds, report, models)
     if only in ("", "serving"):
@@ -61,11 +55,9 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
 
 @app.command()
 def main(
-    rounds: int = typer.Option(
-        20, help="Rounds of the part 1 race; the harness gets ten times as many, workers five times."
-    ),
+    rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
-        "", help="one table alone: harness, workers, part1, serving, triton, overload; grading, grading-noise."
+        "", help="one table alone: harness, part1, serving, triton, overload; grading, grading-noise."
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

@@ -1,6 +1,6 @@
-"""Environments: installed once, found again, never half-made, and honest about why one cannot be made.
+"""Environments: made once, found again, never half-made, and honest about why one cannot be made.
 
-Everything here is real (venv, pip, wheels) except the packages, which are tiny and made on the spot.
+Everything here is real (uv, environments, wheels) except the packages, which are tiny and made on the spot.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from pathlib import Path
 import pytest
 
 from labs.progress import Cancelled
-from labs.providers import EnvironmentBuildError, EnvironmentSpec, ensure, is_installed, remove
-from labs.providers.environments import MARKER, folder_of
+from labs.providers import Environment, ProviderEnvironmentError, environment, environments, install, remove
+from labs.providers.environments import MARKER
 from labs.workspace import PROJECT_DIR
 
-TINY = EnvironmentSpec("tiny", ("TinyExecutionProvider",), ("tinypkg==1.0",))
+TINY = Environment("gpu", "tinypkg", ("TinyExecutionProvider",), ("tinypkg==1.0",))
 
 
 def make_wheel(folder: Path, version: str) -> None:
@@ -43,16 +43,19 @@ def commands_that_mention(path: Path) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
-def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give pip a folder with two versions of one package and no network, and the course an empty cache."""
+def offline_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give uv a folder with two versions of one package and no network, and the course an empty cache."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     make_wheel(folder, "1.0")
     make_wheel(folder, "2.0")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    monkeypatch.setenv("SERVING_LABS_CACHE", str(tmp_path / "cache"))
-    return folder
+    for name, value in {
+        "UV_NO_INDEX": "1",
+        "UV_FIND_LINKS": str(folder),
+        "UV_CACHE_DIR": str(tmp_path / "uv"),
+        "SERVING_LABS_CACHE": str(tmp_path / "cache"),
+    }.items():
+        monkeypatch.setenv(name, value)
 
 
 def version_in(python: Path) -> str:
@@ -62,106 +65,139 @@ def version_in(python: Path) -> str:
 
 
 def test_first_use_installs_and_the_second_finds_it() -> None:
-    """The package is there, progress rises to 1, the marker tells what was installed, and nothing is done twice."""
+    """The package is there, progress rises to 1, the marker tells its size, and nothing is done twice."""
     seen: list[tuple[float, str]] = []
-    environment = ensure(TINY, lambda done, line: seen.append((done, line)))
-    assert version_in(environment.python) == "1.0"
+    made = install(TINY, lambda done, line: seen.append((done, line)))
+    assert version_in(made.python) == "1.0"
     fractions = [done for done, _ in seen]
     assert fractions == sorted(fractions)
     assert fractions[-1] == 1.0
-    assert environment.build_report["requirements"] == ["tinypkg==1.0"]
-    assert environment.build_report["size_bytes"] > 0
-
+    assert made.size_bytes > 0
     again: list[str] = []
-    assert ensure(TINY, lambda done, line: again.append(line)) == environment
+    assert install(TINY, lambda done, line: again.append(line)) == made
     assert again == []
 
 
 def test_a_changed_pin_is_another_environment() -> None:
     """The old environment stays what it was; the new pin gets a new one; remove() takes both away, and only those."""
-    old, new = ensure(TINY), ensure(replace(TINY, requirements=("tinypkg==2.0",)))
-    other = ensure(replace(TINY, name="tiny-other"))
+    old, new = install(TINY), install(replace(TINY, requirements=("tinypkg==2.0",)))
+    other = install(replace(TINY, name="tensorrt"))
     assert (version_in(old.python), version_in(new.python)) == ("1.0", "2.0")
     assert old.folder != new.folder
-    assert remove("tiny") > 0
+    assert remove("gpu") > 0
     assert not old.folder.exists()
     assert not new.folder.exists()
     assert version_in(other.python) == "1.0"
-    with pytest.raises(ValueError, match="no environment 'tiny'"):
-        remove("tiny")
 
 
 def test_stopping_half_way_leaves_nothing_that_counts() -> None:
-    """A cancelled installation is not taken for a complete one, and the next use makes it whole."""
+    """A cancelled installation is not taken for a complete one, no uv goes on, and the next use makes it whole."""
 
     def cancel(done: float, line: str) -> None:
-        if line.startswith("Installing"):
+        if line.startswith("Resolved"):
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        ensure(TINY, cancel)
-    assert folder_of(TINY).exists()
-    assert not is_installed(TINY)
-    # pip works through a child of its own, which would go on writing if only its parent were stopped.
-    assert commands_that_mention(folder_of(TINY)) == []
+        install(TINY, cancel)
+    assert TINY.folder.exists()
+    assert not TINY.is_installed
+    assert commands_that_mention(TINY.folder) == []
     lines: list[str] = []
-    environment = ensure(TINY, lambda done, line: lines.append(line))
+    assert version_in(install(TINY, lambda done, line: lines.append(line)).python) == "1.0"
     assert any("half-made" in line for line in lines)
-    assert version_in(environment.python) == "1.0"
 
 
 def test_an_environment_whose_interpreter_went_away_is_made_anew() -> None:
     """After the system's Python moved, the marker alone is not believed."""
-    environment = ensure(TINY)
-    environment.python.unlink()
-    assert (environment.folder / MARKER).is_file()
-    assert not is_installed(TINY)
-    assert version_in(ensure(TINY).python) == "1.0"
+    made = install(TINY)
+    made.python.unlink()
+    assert (made.folder / MARKER).is_file()
+    assert not TINY.is_installed
+    assert version_in(install(TINY).python) == "1.0"
 
 
-def test_two_kernels_at_once_build_it_once() -> None:
+def test_two_kernels_at_once_make_it_once() -> None:
     """Three processes that want the same environment at the same moment all get it, and one of them made it."""
     code = (
-        "from labs.providers import EnvironmentSpec, ensure\n"
-        f"spec = EnvironmentSpec('tiny', {TINY.providers!r}, {TINY.requirements!r})\n"
-        "print(ensure(spec, lambda done, line: print(line)).python)"
+        "from labs.providers import Environment, install\n"
+        f"wanted = Environment({TINY.name!r}, {TINY.wheel!r}, {TINY.providers!r}, {TINY.requirements!r})\n"
+        "print(install(wanted, lambda done, line: print(line)).python)"
     )
     command = [sys.executable, "-c", code]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_DIR) for _ in range(3)]
     outputs = [process.communicate()[0] for process in running]
     assert [process.returncode for process in running] == [0, 0, 0]
-    assert sum("making an environment for tiny" in output for output in outputs) == 1
-    assert {output.splitlines()[-1] for output in outputs} == {str(folder_of(TINY) / "bin" / "python")}
-    assert version_in(folder_of(TINY) / "bin" / "python") == "1.0"
+    assert sum("making an environment for tinypkg" in output for output in outputs) == 1
+    assert {output.splitlines()[-1] for output in outputs} == {str(TINY.python)}
 
 
 def test_no_network_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
     """When the index cannot be reached, the message says so and what still works; nothing counts as installed."""
-    monkeypatch.delenv("PIP_NO_INDEX")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port: nobody answers
-    monkeypatch.setenv("PIP_RETRIES", "1")
-    with pytest.raises(EnvironmentBuildError, match=r"cannot be reached(.|\n)*CPU provider"):
-        ensure(replace(TINY, requirements=("package-that-is-only-online==1.0",)))
+    monkeypatch.delenv("UV_NO_INDEX")
+    monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # the discard port: nobody answers
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with pytest.raises(ProviderEnvironmentError, match=r"cannot be reached(.|\n)*CPU provider"):
+        install(replace(TINY, requirements=("package-that-is-only-online==1.0",)))
 
 
 def test_a_pin_that_does_not_exist_is_named() -> None:
-    """pip's own error reaches the reader, and is not mistaken for a missing network."""
-    with pytest.raises(EnvironmentBuildError, match=r"No matching distribution found for tinypkg==9\.9"):
-        ensure(replace(TINY, requirements=("tinypkg==9.9",)))
-    assert not is_installed(replace(TINY, requirements=("tinypkg==9.9",)))
+    """uv's own words reach the reader, and are not mistaken for a missing network."""
+    wrong = replace(TINY, requirements=("tinypkg==9.9",))
+    with pytest.raises(ProviderEnvironmentError, match=r"uv could not install gpu(.|\n)*tinypkg==9\.9"):
+        install(wrong)
+    assert not wrong.is_installed
 
 
 def test_a_full_disk_is_noticed_before_anything_is_written() -> None:
     """An environment larger than the disk is refused with both figures, and its folder is never made."""
     huge = replace(TINY, installed_bytes=10**18)
-    with pytest.raises(EnvironmentBuildError, match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"):
-        ensure(huge)
-    assert not folder_of(huge).exists()
+    with pytest.raises(
+        ProviderEnvironmentError, match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"
+    ):
+        install(huge)
+    assert not huge.folder.exists()
 
 
 def test_settings_of_the_user_do_not_send_packages_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A PIP_TARGET or PIP_USER in the user's shell is no reason to end up with an empty environment."""
-    monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    """A target folder or a foreign environment in the user's shell is no reason to end up with an empty one."""
+    monkeypatch.setenv("UV_TARGET", str(tmp_path / "elsewhere"))
+    monkeypatch.setenv("VIRTUAL_ENV", str(tmp_path / "another"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path), str(PROJECT_DIR)]))
-    assert version_in(ensure(TINY).python) == "1.0"
+    assert version_in(install(TINY).python) == "1.0"
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_script_runs_there_beside_its_own_files(tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
+    """It has the environment's packages and the course's, its own folder, arguments and variables; it is heard."""
+    (tmp_path / "beside.txt").write_text("here")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import os, sys, tinypkg\nfrom labs.progress import silent\n"
+        "print(tinypkg.version, open('beside.txt').read(), sys.argv[1], os.environ['SAID'])\n"
+        "if sys.argv[1] == 'fail': raise SystemExit(3)\n"
+    )
+    made = install(TINY)
+    made.run(script, "word", variables={"SAID": "so"})
+    assert capfd.readouterr().out == "1.0 here word so\n"
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        made.run(script, "fail", variables={"SAID": "so"})
+    assert failure.value.returncode == 3
+
+
+def test_a_script_does_not_run_in_what_is_not_there(tmp_path: Path) -> None:
+    """The message says which command makes the environment."""
+    with pytest.raises(ProviderEnvironmentError, match="python -m labs providers install gpu"):
+        TINY.run(tmp_path / "script.py")
+
+
+def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime() -> None:
+    """No requirement is left open, the providers end with the CPU's, and TensorRT's holds what CUDA's does."""
+    for one in environments().values():
+        assert all("==" in requirement for requirement in one.requirements), one.name
+        assert [r for r in one.requirements if r.startswith("onnxruntime")] == [
+            r for r in one.requirements if r.startswith(f"{one.wheel}==")
+        ]
+        assert one.providers[-1] == "CPUExecutionProvider"
+    assert set(environment("gpu").requirements) < set(environment("tensorrt").requirements)
+    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx"):
+        environment("nosuch")

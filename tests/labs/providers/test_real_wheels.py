@@ -1,134 +1,117 @@
-"""The real wheels, installed and run: OpenVINO works here, and CUDA without a GPU is caught falling back."""
+"""OpenVINO's real wheel, installed and run: what a record says of a session there is what happened."""
 
 from __future__ import annotations
 
+import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from labs.bench import latency
 from labs.machine import fingerprint
-from labs.providers import ProviderFellBackError, ensure_provider, open_backend, provider_report, require_provider
-from labs.providers.precision import FP32_TOLERANCE, relative_difference
+from labs.providers import Environment, install
 
 pytestmark = pytest.mark.slow
 
-OPENVINO, CUDA, TENSORRT = "OpenVINOExecutionProvider", "CUDAExecutionProvider", "TensorrtExecutionProvider"
+#: Opens a model with each list of providers, describes it, and keeps logits and records.
+SCRIPT = """
+import json, sys
+import numpy as np
+import onnxruntime as ort
+from labs import bench
+from labs.machine import fingerprint
 
-needs_gpu = pytest.mark.skipif(not fingerprint().gpus, reason="needs an NVIDIA GPU")
-needs_no_gpu = pytest.mark.skipif(bool(fingerprint().gpus), reason="shows what happens without an NVIDIA GPU")
+found = {}
+for option, (path, providers) in json.load(open("requests.json")).items():
+    wanted = [tuple(one) if isinstance(one, list) else one for one in providers]
+    session = ort.InferenceSession(path, providers=wanted)
+    about = bench.describe(session, settings={"providers": providers})
+    images = np.load("images.npy")
+    np.save(f"{option}.npy", bench.caller(session)(images))
+    made = bench.latency(session, images[:1], option=option, min_samples=20, limit_s=1)
+    found[option] = {"listed": session.get_providers(), "record": made.to_json(), "machine": fingerprint().machine_id}
+json.dump(found, open("found.json", "w"))
+"""
 
 
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory) -> Iterator[Path]:
-    """Install into an empty cache, and give the gigabyte back afterwards."""
+def openvino(precision: str) -> list:
+    """Return the list of providers that lesson 15 writes."""
+    hints = json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": "1"}})
+    return [["OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": hints}], "CPUExecutionProvider"]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory) -> Iterator[Environment]:
+    """Install into an empty cache, and give the room back afterwards."""
     folder = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SERVING_LABS_CACHE", str(folder))
-        yield folder
+        yield install("openvino")
     shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module")
-def cpu_logits(small_model: Path, images: np.ndarray) -> np.ndarray:
-    """Return what the CPU provider of the course's own environment says: the oracle."""
-    with open_backend(small_model) as backend:
-        return backend.predict(images)
+def found(environment: Environment, small_model, quantized_models, images, tmp_path_factory) -> dict[str, dict]:
+    """Return what the script found for each request, its logits under 'logits'."""
+    folder: Path = tmp_path_factory.mktemp("script")
+    np.save(folder / "images.npy", images)
+    refused = [["OpenVINOExecutionProvider", {"device_type": "CPU", "precision": "BF16"}], "CPUExecutionProvider"]
+    requests = {
+        "cpu": [str(small_model), ["CPUExecutionProvider"]],
+        "fp32": [str(small_model), openvino("f32")],
+        "bf16": [str(small_model), openvino("bf16")],
+        "refused": [str(small_model), refused],
+        "qdq": [str(quantized_models["QDQ"]), openvino("f32")],
+        "qoperator": [str(quantized_models["QOperator"]), openvino("f32")],
+    }
+    (folder / "requests.json").write_text(json.dumps(requests))
+    (folder / "script.py").write_text(SCRIPT)
+    environment.run(folder / "script.py")
+    said = json.loads((folder / "found.json").read_text())
+    return {option: {**one, "logits": np.load(folder / f"{option}.npy")} for option, one in said.items()}
 
 
-def test_openvino_really_runs(small_model: Path, images: np.ndarray, cpu_logits: np.ndarray) -> None:
-    """Its nodes are in the profile, its logits are the CPU's to fp32 precision, and the record says OpenVINO."""
-    with open_backend(small_model, provider=OPENVINO, intra_op_threads=1) as backend:
-        report = require_provider(backend)
-        assert report.used[OPENVINO] > 0
-        assert relative_difference(backend.predict(images), cpu_logits) <= FP32_TOLERANCE
-        made = latency(backend, images[:1], option="openvino", min_samples=20, limit_s=1)
-    assert (made.option, made.precision, made.fell_back) == ("openvino", "fp32", False)
-    assert "onnxruntime-openvino" in made.libraries
-    assert "onnxruntime" not in made.libraries
-    assert len(made.samples) >= 20
+def apart(found: dict[str, dict], option: str) -> float:
+    """Return how far an option's logits are from the CPU provider's, relative to the largest."""
+    expected = found["cpu"]["logits"]
+    return float(np.abs(found[option]["logits"] - expected).max() / np.abs(expected).max())
 
 
-def test_bf16_is_recorded_only_where_it_is_computed(
-    small_model: Path, images: np.ndarray, cpu_logits: np.ndarray
-) -> None:
-    """Asked for bf16, the record agrees with the logits: bf16 where the processor has it, fp32 where it does not."""
-    with open_backend(small_model, provider=OPENVINO, precision="bf16") as backend:
-        differs = relative_difference(backend.predict(images), cpu_logits) > FP32_TOLERANCE
-        assert backend.describe().precision == ("bf16" if differs else "fp32")
+def test_openvino_really_runs(found: dict[str, dict]) -> None:
+    """Its nodes are in the profile, its logits are the CPU's to fp32 precision, and the record says both."""
+    record = found["fp32"]["record"]
+    assert record["providers_used"].get("OpenVINOExecutionProvider", 0) > 0
+    assert record["precision"] == "fp32"
+    assert apart(found, "fp32") < 5e-5
+    assert "onnxruntime-openvino" in record["libraries"]
+    assert "onnxruntime" not in record["libraries"]
+    assert record["settings"]["providers"] == openvino("f32")[:1]
+
+
+def test_bf16_is_asked_for_by_name_and_seen_in_the_logits(found: dict[str, dict]) -> None:
+    """The record says bf16, and where the processor has it, the logits are coarser than fp32."""
+    assert found["bf16"]["record"]["precision"] == "bf16"
     if {"amx_bf16", "avx512_bf16"} & set(fingerprint().cpu_flags):
-        assert differs
+        assert apart(found, "bf16") > 5e-5
 
 
-def test_quantized_files_run_where_their_form_allows(quantized_models: dict[str, Path]) -> None:
-    """OpenVINO takes a QDQ file whole; of a QOperator file it leaves the convolutions to the CPU, and both are int8."""
-    with open_backend(quantized_models["QDQ"], provider=OPENVINO) as backend:
-        whole = provider_report(backend)
-    with open_backend(quantized_models["QOperator"], provider=OPENVINO) as backend:
-        shared = provider_report(backend)
-    assert not whole.is_mixed
-    assert shared.used["CPUExecutionProvider"] > 0
-    assert (whole.precision, shared.precision) == ("int8", "int8")
+def test_a_refused_option_is_recorded_as_a_fall_back(found: dict[str, dict]) -> None:
+    """The provider vanishes without an exception; the record's name says who ran."""
+    assert found["refused"]["listed"] == ["CPUExecutionProvider"]
+    assert found["refused"]["record"]["option"] == "refused (fell back to CPU)"
+    assert apart(found, "refused") == 0
 
 
-def test_openvino_with_an_option_it_dislikes_is_caught(small_model: Path) -> None:
-    """A precision that its option does not know makes it vanish in silence; the report has its own words for why."""
-    with open_backend(small_model, provider=OPENVINO, provider_options={"device_type": "GPU"}) as backend:
-        report = provider_report(backend)
-        if report.fell_back:  # a machine with an Intel GPU runs it there
-            assert "not available" in report.reason
-        else:
-            assert report.used[OPENVINO] > 0
+def test_get_providers_is_no_evidence(found: dict[str, dict]) -> None:
+    """Of QOperator's operators OpenVINO knows none: it is listed first, and the convolutions run on the CPU."""
+    assert found["qoperator"]["listed"][0] == "OpenVINOExecutionProvider"
+    assert found["qoperator"]["record"]["providers_used"].get("CPUExecutionProvider", 0) > 0
+    assert set(found["qdq"]["record"]["providers_used"]) == {"OpenVINOExecutionProvider"}
+    assert {found[option]["record"]["precision"] for option in ("qdq", "qoperator")} == {"int8"}
 
 
-@needs_no_gpu
-@pytest.mark.parametrize("provider", [CUDA, TENSORRT])
-def test_gpu_provider_without_gpu_is_listed_and_falls_back(
-    small_model: Path, images: np.ndarray, cpu_logits: np.ndarray, provider: str
-) -> None:
-    """The real GPU wheel lists the provider and loads the model, every node runs on the CPU, and all of it is said."""
-    python = ensure_provider(provider).python
-    code = "import onnxruntime; print(onnxruntime.get_available_providers())"
-    listed = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True).stdout
-    assert provider in listed
-
-    with open_backend(small_model, provider=provider) as backend:
-        info = backend.describe()
-        assert info.provider_requested == provider
-        assert set(info.providers_used) == {"CPUExecutionProvider"}
-        assert info.precision == "fp32"
-        np.testing.assert_allclose(backend.predict(images), cpu_logits, rtol=1e-4, atol=1e-5)
-        with pytest.raises(ProviderFellBackError, match=r"libcu|TensorRT"):
-            require_provider(backend)
-        with pytest.warns(UserWarning, match="ran no node"):
-            made = latency(backend, images[:1], option="onnx-gpu", min_samples=20, limit_s=1)
-    assert made.fell_back
-    assert made.option != "onnx-gpu"
-    assert "CPU" in made.option
-    assert made.libraries["onnxruntime-gpu"]
-
-
-@needs_no_gpu
-def test_tensorrt_prints_to_standard_output_and_harms_nothing(small_model: Path, images: np.ndarray) -> None:
-    """ONNX Runtime announces its fall-back on standard output, the worker's wire; it must land in the messages."""
-    with open_backend(small_model, provider=TENSORRT) as backend:
-        assert "EP Error" in backend.printed()
-        assert backend.predict(images).shape == (2, 11)
-
-
-@needs_gpu
-@pytest.mark.gpu
-@pytest.mark.parametrize("provider", [CUDA, TENSORRT])
-def test_gpu_provider_runs_with_gpu(
-    small_model: Path, images: np.ndarray, cpu_logits: np.ndarray, provider: str
-) -> None:
-    """With a card, the nodes run on the provider, in real fp32."""
-    with open_backend(small_model, provider=provider) as backend:
-        report = require_provider(backend)
-        assert report.used[provider] > 0
-        assert report.precision == "fp32"
-        assert relative_difference(backend.predict(images), cpu_logits) <= FP32_TOLERANCE
+def test_records_of_both_environments_belong_to_one_machine(found: dict[str, dict]) -> None:
+    """The machine's identity is the same in the kernel's environment and in the provider's."""
+    assert {one["machine"] for one in found.values()} == {fingerprint().machine_id}
