@@ -10,7 +10,7 @@ from rich.console import Console
 
 from grading.build import is_stale, write
 from grading.course import guides, sources
-from grading.course_map import course_map
+from grading.course_map import MAP_PATH, course_map
 from grading.questions import QUESTIONS_PATH, questions_page
 from grading.rehearse import rehearse as rehearse_lessons
 from grading.solve import require_whole, write_solved
@@ -27,11 +27,16 @@ Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when 
 
 def build(check: Check = False) -> None:
     """Build every notebook from its source, the page of questions, and the course's map."""
-    left = refresh_notebooks(NOTEBOOKS_DIR, check)
-    left += _refresh(QUESTIONS_PATH, questions_page(), check)
-    left += _refresh(NOTEBOOKS_DIR / "README.md", course_map(), check)
-    for sentence in left:
-        console.print(sentence)
+    left = False
+    # One after the other, the notebooks first: the pages are derived from them.
+    for refresh in (
+        lambda: refresh_notebooks(NOTEBOOKS_DIR, check),
+        lambda: _refresh(MAP_PATH, course_map(), check),
+        lambda: _refresh(QUESTIONS_PATH, questions_page(), check),
+    ):
+        for sentence in refresh():
+            left = True
+            console.print(sentence)
     if check and left:
         console.print("Run: python -m grading build")
         raise typer.Exit(1)

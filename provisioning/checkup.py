@@ -10,7 +10,7 @@ from pathlib import Path
 
 from provisioning import lab
 from provisioning.errors import ProvisioningError
-from provisioning.spec import owner_name
+from provisioning.sites.spec import owner_name
 from provisioning.testbed import Testbed
 
 _PRIVATE_KEY = "OS_KEYPAIR_PRIVATE_KEY"

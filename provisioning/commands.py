@@ -11,17 +11,17 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.booking import calendar_file, reservation_code
-from provisioning.capacity import assign, read_roster, reserve_all, watch, watch_table
 from provisioning.errors import ProvisioningError
-from provisioning.planner import HORIZON, Proposal, Wish, calendars_of, propose, table
-from provisioning.progress import Progress
+from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, propose, table
+from provisioning.planning.booking import calendar_file, reservation_code
+from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
-from provisioning.spec import PARTS, Part, load_spec, owner_name, resource_name
+from provisioning.setup.progress import Progress
+from provisioning.sites.spec import PARTS, Part, load_spec, owner_name, resource_name
 from provisioning.sweep import survey
 from provisioning.sweep import sweep as sweep_site
 from provisioning.sweep import table as sweep_table
-from provisioning.zones import find_zone
 
 app = typer.Typer(no_args_is_help=True)
 classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: make its leases, see who is where.")

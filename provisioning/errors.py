@@ -14,7 +14,7 @@ class ProvisioningError(Exception):
     Attributes:
         likely: see Args.
         way_out: see Args.
-        shown: True when a widget shows the whole message already, so that the cell's error is one line.
+        shown: True when a widget shows the whole message already, so that the cell adds nothing to it.
         transient: True when trying the same step again shortly may succeed without anybody's help.
     """
 

@@ -11,13 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from provisioning import lab
-from provisioning.context import pick_lease
 from provisioning.errors import LeaseMissingError
-from provisioning.graph import Plan
-from provisioning.planner import Block
+from provisioning.planning.blocks import Block
 from provisioning.release import held_by
-from provisioning.spec import Part, load_spec, resource_name
-from provisioning.state import StateFile
+from provisioning.setup.context import pick_lease
+from provisioning.setup.graph import Plan
+from provisioning.setup.state import StateFile
+from provisioning.sites.spec import Part, load_spec, resource_name
 from provisioning.testbed import Testbed
 
 #: Blazar's keys for one named machine: a node, and a device.

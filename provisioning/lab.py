@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from provisioning.context import Settings, pick_lease
 from provisioning.errors import LeaseMissingError, ProvisioningError
+from provisioning.rehearsal.drills import site_clock
+from provisioning.rehearsing import poll_s, rehearsing, ssh_command
 from provisioning.release import release
-from provisioning.runner import Run
-from provisioning.spec import Part, Rung, load_spec, resource_name
-from provisioning.state import StateFile
-from provisioning.steps import steps_for
+from provisioning.setup.context import Settings, pick_lease
+from provisioning.setup.runner import Run
+from provisioning.setup.state import StateFile
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import Part, Rung, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Testbed
 
 #: The course's root folder: what is copied to a machine.
@@ -23,27 +23,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def open_testbed(site: str, project: str | None = None) -> Testbed:
     """Return the site through python-chi: the real one, or the rehearsal where the environment points there."""
-    from provisioning.chameleon import ChameleonTestbed  # imports chi, which takes a second and 150 MB
+    from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
 
     return ChameleonTestbed(site, project)
-
-
-def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether this process talks to the rehearsal testbed."""
-    return "REHEARSAL_PORTS" in environ
-
-
-def poll_s() -> float:
-    """Return the seconds between two looks: rehearsed machines change a hundred times faster."""
-    return 0.5 if rehearsing() else 5.0
-
-
-def ssh_command(environ: Mapping[str, str] = os.environ) -> str:
-    """Return how OpenSSH is called: as it is, or with the rehearsal's own configuration and key."""
-    if not rehearsing(environ):
-        return "ssh"
-    config = Path(environ["REHEARSAL_PORTS"]).with_name("ssh_config")
-    return shlex.join(["ssh", "-F", str(config), "-i", environ["OS_KEYPAIR_PRIVATE_KEY"]])
 
 
 def reserve(testbed: Testbed, part: Part, rung: Rung, start: datetime | None, end: datetime, node: str | None) -> Lease:
@@ -129,8 +111,6 @@ def prepare(
         expose: open Jupyter's port instead of the SSH tunnel.
         state_folder: where the record is kept.
     """
-    from provisioning.rehearsal.drills import site_clock  # which imports this module
-
     spec = load_spec(part)
     rung = rung or spec.ladder[0]
     name = name or resource_name(part)

@@ -6,9 +6,9 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from provisioning.clock import Clock, MachineClock
-from provisioning.context import SPENT
 from provisioning.errors import NotReleasedError, ProvisioningError
-from provisioning.state import StateFile
+from provisioning.setup.context import SPENT
+from provisioning.setup.state import StateFile
 from provisioning.testbed import Testbed
 
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provisioning.context import SPENT
 from provisioning.errors import ProvisioningError
-from provisioning.spec import NAME_PREFIX, PARTS, resource_name
+from provisioning.setup.context import SPENT
+from provisioning.sites.spec import NAME_PREFIX, PARTS, resource_name
 from provisioning.testbed import Lease, Testbed
 
 

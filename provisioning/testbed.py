@@ -1,7 +1,7 @@
 """The seam between this room and a testbed: a protocol and the plain values that cross it.
 
 Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
-python-chi. :mod:`provisioning.chameleon` implements it, for the real sites and for the rehearsal alike; tests do it
+python-chi. `provisioning.chameleon.adapter` implements it, for the real sites and for the rehearsal alike; tests do it
 in memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provisioning import lab
 from provisioning.clock import MachineClock
 from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import place
 from provisioning.rehearsal.faults import FAULTS
+from provisioning.rehearsing import rehearsing
 
 #: What the course's own cells show when the fault strikes.
 SEEN: dict[str, str] = {
@@ -151,11 +151,11 @@ class PlayedClock(MachineClock):
 
 def site_clock() -> MachineClock:
     """Return the clock of the sites: the machine's, or the rehearsal's, whose calendar can be moved."""
-    return PlayedClock() if lab.rehearsing() else MachineClock()
+    return PlayedClock() if rehearsing() else MachineClock()
 
 
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
-    if not lab.rehearsing():
+    if not rehearsing():
         raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
     home = place.folder()
     if place.port(home) is None:

@@ -8,8 +8,8 @@ import tempfile
 import tomllib
 from pathlib import Path
 
+from provisioning.archive import Archive, build_archive, student_files
 from provisioning.trovi import crate
-from provisioning.trovi.archive import Archive, build_archive, student_files
 
 #: What Chameleon gives a user's Jupyter: half a core, 1 GB of memory, 512 MB of storage.
 STORAGE_LIMIT_BYTES = 512 * 2**20

@@ -2,8 +2,8 @@
 
 Every function returns an object that a notebook shows as a live widget; ``.text`` and ``print`` give the same content
 in words and columns, and its methods do what its buttons do, for notebooks that run without anybody at the mouse.
-Nothing is computed here: the planner's state is `provisioning.chooser`, the progress's `provisioning.attempt`, the
-faults' `provisioning.rehearsal.drills`.
+Nothing is computed here: the state of the planner is `provisioning.planning.chooser`, that of the progress
+`provisioning.setup.attempt`, that of the faults `provisioning.rehearsal.drills`.
 """
 
 from provisioning.widgets.countdown import lease_countdown

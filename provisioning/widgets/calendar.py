@@ -8,7 +8,7 @@ from html import escape
 
 import ipywidgets
 
-from provisioning.timetable import Slot, Timetable, mark_of
+from provisioning.planning.timetable import Slot, Timetable, mark_of
 
 _COLUMNS = "78px repeat(24, minmax(0, 1fr))"
 

@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 
 import ipywidgets
 
+from labs.widgets.controls import controls, has_kernel
+from labs.widgets.shown import Shown
+from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.clock import Clock
-from provisioning.lessons import lessons_left_s, lessons_on_machine
-from provisioning.progress import LeaseLeft, lease_left
+from provisioning.planning.lessons import lessons_left_s, lessons_on_machine
+from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
-from provisioning.runner import Run
-from provisioning.spec import Part
+from provisioning.setup.progress import LeaseLeft, lease_left
+from provisioning.setup.runner import Run
+from provisioning.sites.spec import Part
 from provisioning.testbed import Lease
-from provisioning.widgets.clicks import has_kernel
-from provisioning.widgets.shown import Shown
-from provisioning.widgets.theme import STYLE, card, heading
-from provisioning.zones import find_zone
+from provisioning.widgets.cards import card, heading
 
 REDRAW_S = 20.0
 
@@ -69,7 +70,7 @@ class LeaseCountdown(Shown):
         self._clock = clock
         lessons = lessons_on_machine(part)
         lessons_left_s(part, at)  # an unknown number is refused here, not in the browser
-        options = [(f"{each.number} {each.title} ({each.minutes} min)", each.number) for each in lessons]
+        options = [(f"{each.number} {each.title} ({each.machine_minutes} min)", each.number) for each in lessons]
         self.lesson = ipywidgets.Dropdown(
             options=options,
             value=at or (lessons[0].number if lessons else None),
@@ -80,7 +81,7 @@ class LeaseCountdown(Shown):
         self.lesson.observe(lambda _: self.draw(), "value")
         self._head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
         self._left = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        self.live = ipywidgets.VBox([self._head, self.lesson, self._left]).add_class("msl").add_class("msl-card")
+        self.live = controls([self._head, self.lesson, self._left]).add_class("msl").add_class("msl-card")
         self.draw()
         if has_kernel():
             threading.Thread(target=self._tick, name="lease-countdown", daemon=True).start()

@@ -8,12 +8,14 @@ from html import escape
 
 import ipywidgets
 
+from labs.widgets.controls import controls
+from labs.widgets.shown import Shown
+from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import drills
 from provisioning.rehearsal.drills import Drill
-from provisioning.widgets.shown import Shown
-from provisioning.widgets.theme import STYLE, card, heading, note
+from provisioning.widgets.cards import card, heading, note
 
 _TITLE = "Practise what goes wrong"
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
@@ -102,7 +104,7 @@ class Faults(Shown):
             for drill in self.drills
         )
         status = f'<pre class="msl-code">{escape(self.status())}</pre>'
-        return card(_TITLE, f'<table class="msl-table"><tbody>{rows}</tbody></table>{status}', rehearsed=True)
+        return card(_TITLE, f'<table class="msl-table msl-words"><tbody>{rows}</tbody></table>{status}', rehearsed=True)
 
     def _build(self) -> None:
         self._head, self._status = _html(), _html()
@@ -129,7 +131,7 @@ class Faults(Shown):
         }
         self.buttons = {words: self._button(words, act) for words, act in buttons.items()}
         row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
-        self.live = ipywidgets.VBox(
+        self.live = controls(
             [
                 self._head,
                 ipywidgets.Box([self.times, self.buttons["All off"]], layout=row),

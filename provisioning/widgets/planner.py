@@ -7,22 +7,22 @@ from contextlib import contextmanager
 
 from IPython.display import display
 
+from labs.widgets.controls import has_kernel
+from labs.widgets.shown import Shown
+from labs.widgets.theme import STYLE
 from provisioning import lab
-from provisioning.choice import choice_text
-from provisioning.chooser import Chooser
 from provisioning.clock import Clock
 from provisioning.errors import NoCapacityError
-from provisioning.planner import Block
+from provisioning.planning.blocks import Block
+from provisioning.planning.choice import choice_text
+from provisioning.planning.chooser import Chooser
+from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import advance_to, site_clock
-from provisioning.spec import Part, Rung
+from provisioning.sites.spec import Part, Rung
 from provisioning.testbed import Lease, Testbed
 from provisioning.widgets import planner_view as view
-from provisioning.widgets.clicks import has_kernel
 from provisioning.widgets.planner_clicks import PlannerClicks
 from provisioning.widgets.planner_controls import PlannerControls
-from provisioning.widgets.shown import Shown, Still
-from provisioning.widgets.theme import STYLE
-from provisioning.zones import find_zone, keep_zone
 
 
 def planner(
@@ -56,14 +56,14 @@ def reading() -> Iterator[Callable[[str], None]]:
     if not has_kernel():
         yield lambda _site: None
         return
-    handle = display(Still("", ""), display_id=True)
+    handle = display(Shown("", ""), display_id=True)
 
     def telling(site: str) -> None:
         words = f"Reading the calendar of {site}…"
-        handle.update(Still(f'{STYLE}<div class="msl msl-soft" role="status">{words}</div>', words))
+        handle.update(Shown(f'{STYLE}<div class="msl msl-soft" role="status">{words}</div>', words))
 
     yield telling
-    handle.update(Still("", ""))
+    handle.update(Shown("", ""))
 
 
 def _opener(testbed: Testbed | Callable[[str], Testbed] | None) -> Callable[[str], Testbed]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
-from provisioning.spec import Rung
-from provisioning.zones import find_zone, keep_zone
+from provisioning.planning.zones import find_zone, keep_zone
+from provisioning.sites.spec import Rung
 
 if TYPE_CHECKING:
     from provisioning.widgets.planner import Planner

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ipywidgets
 
-from provisioning.chooser import PAGE_DAYS, PAGES, Chooser
+from labs.widgets.controls import controls
+from provisioning.planning.chooser import PAGE_DAYS, PAGES, Chooser
+from provisioning.planning.zones import zone_names
 from provisioning.widgets import planner_view as view
 from provisioning.widgets.calendar import CalendarGrid
-from provisioning.widgets.theme import note
-from provisioning.zones import zone_names
+from provisioning.widgets.cards import note
 
 
 class PlannerControls:
@@ -39,7 +40,7 @@ class PlannerControls:
         self.head, self.ladder, self.week, self.legend = _html(), _html(), _html("auto"), _html()
         self.take, self.code, self.message, self.lease = _html("auto"), _html(), _html(), _html()
         row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
-        self.live = ipywidgets.VBox(
+        self.live = controls(
             [
                 self.head,
                 self.zone,

@@ -6,12 +6,13 @@ import base64
 from datetime import datetime, tzinfo
 from html import escape
 
-from provisioning.choice import LadderLine, ladder, said_block, said_lease, said_rules, said_zone, to_do_before
-from provisioning.chooser import PAGE_DAYS, Chooser
+from labs.widgets.theme import STYLE
 from provisioning.errors import LeaseFailedError
-from provisioning.spec import Rung
+from provisioning.planning.choice import LadderLine, ladder, said_block, said_lease, said_rules, said_zone, to_do_before
+from provisioning.planning.chooser import PAGE_DAYS, Chooser
+from provisioning.sites.spec import Rung
 from provisioning.widgets.calendar import CALENDAR_STYLE, legend, still_calendar
-from provisioning.widgets.theme import STYLE, card, heading, note
+from provisioning.widgets.cards import card, heading, note
 
 #: Copies the code beside the button. The clipboard's own interface exists on pages served over HTTPS or from this
 #: computer; selecting the text and the old command do the same elsewhere.
@@ -56,7 +57,7 @@ def ladder_table(chooser: Chooser) -> str:
     return (
         f'<div class="msl"><p class="msl-sub">{escape(rung.hardware)}.{changes}</p>'
         f"<details{' open' if taken else ''}><summary>Every machine this part runs on, the best first</summary>"
-        '<table class="msl-table"><thead><tr><th scope="col">machine</th><th scope="col">free</th>'
+        '<table class="msl-table msl-words"><thead><tr><th scope="col">machine</th><th scope="col">free</th>'
         f'<th scope="col">what changes for the lesson</th></tr></thead><tbody>{rows}</tbody></table></details></div>'
     )
 
@@ -141,7 +142,7 @@ def _held(chooser: Chooser) -> str:
         return note(str(LeaseFailedError(f"the lease {made.name!r} at {rung.site} is in ERROR")))
     return (
         '<div class="msl" role="status"><p class="msl-heading msl-good">✓ Reserved</p>'
-        f'<table class="msl-table" style="width:auto">{rows}</table>'
+        f'<table class="msl-table msl-words" style="width:auto">{rows}</table>'
         '<p class="msl-sub">One lease for each part: to move it, release this one first.</p></div>'
     )
 

@@ -6,20 +6,21 @@ import threading
 from typing import Any
 
 import ipywidgets
+from IPython import get_ipython
 from IPython.display import display
 
+from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
+from labs.widgets.shown import Shown
+from labs.widgets.theme import STYLE
 from provisioning import lab
-from provisioning.attempt import Attempt, Link
 from provisioning.clock import Clock
 from provisioning.errors import ProvisioningError
-from provisioning.lessons import lessons_left_s
-from provisioning.progress import LeaseLeft
+from provisioning.planning.lessons import lessons_left_s
 from provisioning.rehearsal.drills import site_clock
-from provisioning.runner import Event, Run
+from provisioning.setup.attempt import Attempt, Link
+from provisioning.setup.progress import LeaseLeft
+from provisioning.setup.runner import Event, Run
 from provisioning.widgets import progress_view as view
-from provisioning.widgets.clicks import has_kernel, hear_while_busy, heard_while_busy
-from provisioning.widgets.shown import Shown, Still
-from provisioning.widgets.theme import STYLE
 
 #: Seconds between two redraws while steps run, and while only the lease's time goes on.
 REDRAW_RUNNING_S = 0.5
@@ -89,6 +90,7 @@ class ProvisioningProgress(Shown):
             ProvisioningError: a step failed or was cancelled; its message says what to do. The record keeps the rest.
         """
         if has_kernel():
+            _show_once()
             self._handle = display(self, display_id=True)
         self._going = True
         self._tick()
@@ -132,13 +134,13 @@ class ProvisioningProgress(Shown):
         self.stop.on_click(lambda _: self.cancel())
         hear_while_busy(self.go, self.stop)
         self.buttons = ipywidgets.HBox([self.go, self.stop])
-        self.live = ipywidgets.VBox([self.status, self.buttons]).add_class("msl").add_class("msl-card")
+        self.live = controls([self.status, self.buttons]).add_class("msl").add_class("msl-card")
 
     def draw(self) -> None:
         """Bring the picture and the buttons up to date."""
         if self.live is None:
             if self._handle is not None:
-                self._handle.update(Still(self.html, self.text))
+                self._handle.update(Shown(self.html, self.text))
             return
         state = self.attempt.state
         self.status.value = STYLE + view.steps(self.attempt, self.left, self.rehearsed)
@@ -162,7 +164,7 @@ class ProvisioningProgress(Shown):
         self.draw()
         if self._handle is not None and self.attempt.state == "done" and self.live is not None:
             live, self.live = self.live, None
-            self._handle.update(Still(self.html, self.text))
+            self._handle.update(Shown(self.html, self.text))
             for each in (live, self.buttons, self.status, self.go, self.stop):
                 each.close()
         if not has_kernel():
@@ -185,6 +187,19 @@ class ProvisioningProgress(Shown):
 
         self._ticker = threading.Thread(target=ticking, name="provisioning-clock", daemon=True)
         self._ticker.start()
+
+
+def _show_once() -> None:
+    """Let the widget be the only one that shows its error: a second, red one would stay after a successful Resume.
+
+    The cell still ends in the error, so that no later cell runs.
+    """
+
+    def handle(shell, kind, error, trace, tb_offset=None) -> None:
+        if not error.shown:
+            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
+
+    get_ipython().set_custom_exc((ProvisioningError,), handle)
 
 
 __all__ = ["Link", "ProvisioningProgress", "provisioning_progress"]

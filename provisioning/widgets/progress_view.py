@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from html import escape
 
-from provisioning.attempt import Attempt, Link
-from provisioning.progress import LeaseLeft, Row
-from provisioning.runner import Event
-from provisioning.widgets.theme import STYLE, heading, note
+from labs.widgets.theme import STYLE, progress_bar
+from provisioning.setup.attempt import Attempt, Link
+from provisioning.setup.progress import LeaseLeft, Row
+from provisioning.setup.runner import Event
+from provisioning.widgets.cards import heading, note
 
 _MARKS = {
     "waiting": ("·", "msl-soft", "waiting"),
     "running": ("▸", "msl-strong", "running"),
     "done": ("✓", "msl-good", "done"),
     "failed": ("✗", "msl-bad", "failed"),
+    "cancelled": ("■", "msl-soft", "cancelled"),
     "blocked": ("–", "msl-soft", "not begun"),
 }
 #: Lines of log under a running step.
@@ -77,18 +79,14 @@ def _said(attempt: Attempt) -> str:
 def _bar(attempt: Attempt) -> str:
     if attempt.state == "done":
         return ""
-    percent = f"{attempt.fraction:.0%}"
-    return (
-        f'<div class="msl-bar" role="progressbar" aria-label="{escape(attempt.title)}" aria-valuemin="0" '
-        f'aria-valuemax="100" aria-valuenow="{percent[:-1]}"><div style="width:{percent}"></div></div>'
-    )
+    return progress_bar(attempt.title, attempt.fraction)
 
 
 def _table(attempt: Attempt) -> str:
     critical = set(attempt.run.plan.critical_path)
     rows = "".join(_row(attempt, row, row.name in critical) for row in attempt.progress.rows.values())
     return (
-        '<table class="msl-table msl-steps"><thead><tr><th scope="col">state</th><th scope="col">step</th>'
+        '<table class="msl-table msl-words msl-steps"><thead><tr><th scope="col">state</th><th scope="col">step</th>'
         '<th scope="col" class="msl-number">elapsed</th><th scope="col" class="msl-number">usual</th></tr></thead>'
         f"<tbody>{rows}</tbody></table>"
         '<p class="msl-sub"><span class="msl-path" aria-hidden="true">●</span> on the critical path: a delay there '
@@ -117,6 +115,8 @@ def _detail(row: Row) -> str:
         inside = f'<pre class="msl-code">{escape(tail)}</pre>'
     elif row.state == "failed":
         inside = note(row.error)
+    elif row.state == "cancelled":
+        inside = '<p class="msl-sub">You pressed cancel. Resume goes on here.</p>'
     else:
         return ""
     return f'<tr><td class="msl-detail" colspan="4">{inside}</td></tr>'

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.context import Settings
 from provisioning.errors import NoAddressError, NoKeyError, ServiceBusyError
-from provisioning.runner import Run
-from provisioning.spec import load_spec
-from provisioning.state import StateFile
-from provisioning.steps import steps_for
+from provisioning.setup.context import Settings
+from provisioning.setup.runner import Run
+from provisioning.setup.state import StateFile
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

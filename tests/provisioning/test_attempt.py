@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.attempt import Attempt
 from provisioning.errors import CancelledError, NoAddressError, ServerFailedError
+from provisioning.setup.attempt import Attempt
 
 UP = ("lease", "server", "address", "ssh")
 

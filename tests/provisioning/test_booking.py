@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 import icalendar
 import pytest
 
-from provisioning.booking import calendar_file, reservation_code
-from provisioning.planner import Block, block_end
-from provisioning.spec import load_spec
+from provisioning.planning.blocks import Block, block_end
+from provisioning.planning.booking import calendar_file, reservation_code
+from provisioning.sites.spec import load_spec
 
 START = datetime(2026, 3, 10, 18, tzinfo=UTC)
 MODEL, EDGE = load_spec("model"), load_spec("edge")

@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioning.capacity import RosterError, assign, read_roster, reserve_all, watch, watch_table
 from provisioning.errors import NoCapacityError
-from provisioning.spec import load_spec
+from provisioning.planning.capacity import RosterError, assign, read_roster, reserve_all, watch, watch_table
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.choice import choice_text, ladder
-from provisioning.chooser import PAGES, Chooser
 from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
-from provisioning.spec import PARTS, load_spec
+from provisioning.planning.choice import choice_text, ladder
+from provisioning.planning.chooser import PAGES, Chooser
+from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
 from .conftest import NOON, MemoryTestbed

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.device import FETCH_BYTES, Device
-from provisioning.edge import HereShell, on_the_device
+from provisioning.device import FETCH_BYTES, Device, HereShell, on_the_device
 from provisioning.errors import CommandFailedError
 
 

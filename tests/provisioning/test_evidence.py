@@ -10,8 +10,8 @@ import pytest
 
 from provisioning import evidence
 from provisioning.errors import LeaseMissingError
-from provisioning.planner import Block
-from provisioning.spec import load_spec
+from provisioning.planning.blocks import Block
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
 
 NAME = "serve-model-ada"

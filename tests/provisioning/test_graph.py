@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.graph import Step, plan
-from provisioning.spec import PARTS, load_spec
-from provisioning.steps import steps_for
+from provisioning.setup.graph import Step, plan
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import PARTS, load_spec
 
 
 def step(name: str, expected_s: float, *needs: str) -> Step:

@@ -7,10 +7,10 @@ import time
 
 import pytest
 
-from provisioning import jobs
 from provisioning.clock import MachineClock
-from provisioning.context import StepContext
 from provisioning.errors import CommandFailedError
+from provisioning.setup import jobs
+from provisioning.setup.context import StepContext
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from labs.course import lessons
-from provisioning.lessons import lessons_left_s, lessons_on_machine
+from provisioning.planning.lessons import lessons_left_s, lessons_on_machine
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from provisioning.errors import ServiceBusyError
-from provisioning.planner import Wish, block_end, calendars_of, free_blocks, is_free, propose, table
-from provisioning.spec import PARTS, load_spec
+from provisioning.planning.blocks import Wish, block_end, calendars_of, free_blocks, is_free, propose, table
+from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from provisioning.graph import Step, plan
-from provisioning.progress import Progress, lease_left
-from provisioning.runner import Event
-from provisioning.state import StateFile
+from provisioning.setup.graph import Step, plan
+from provisioning.setup.progress import Progress, lease_left
+from provisioning.setup.runner import Event
+from provisioning.setup.state import StateFile
 
 
 def two_branches():

@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from provisioning import errors
-from provisioning.refusals import explain, is_absent_service, is_missing, status_of, unless_absent, unless_missing
+from provisioning.chameleon.refusals import (
+    explain,
+    is_absent_service,
+    is_missing,
+    status_of,
+    unless_absent,
+    unless_missing,
+)
 
 
 class BlazarClientException(Exception):  # noqa: N818 - the client names it so

@@ -9,7 +9,7 @@ import pytest
 
 from provisioning.errors import NotReleasedError, ServiceBusyError
 from provisioning.release import release
-from provisioning.state import StateFile
+from provisioning.setup.state import StateFile
 from provisioning.sweep import survey, sweep, table
 from provisioning.testbed import Address, Volume
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from provisioning import replies
+from provisioning.chameleon import replies
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from provisioning import errors
-from provisioning.graph import Step
-from provisioning.runner import Run
+from provisioning.setup.graph import Step
+from provisioning.setup.runner import Run
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_leaving_the_loop_stops_what_runs(run_steps, clock):
             break
     assert isinstance(run.failures["endless"], errors.CancelledError)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("step")]
-    assert run.state.step("endless").state == "failed"
+    assert run.state.step("endless").state == "cancelled"
 
 
 def test_cancel_begins_nothing_new(run_steps):

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from provisioning.node import __file__ as node_package
-from provisioning.spec import PARTS, load_spec, owner_name, resource_name
-from provisioning.steps import steps_for
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 
 
 @pytest.mark.parametrize("part", PARTS)

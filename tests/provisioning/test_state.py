@@ -8,7 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from provisioning.state import StateFile, state_folder
+from provisioning.setup.state import StateFile, state_folder
 
 
 def test_facts_are_on_disk_before_update_returns(tmp_path: Path):
@@ -16,7 +16,7 @@ def test_facts_are_on_disk_before_update_returns(tmp_path: Path):
     program = f"""
         import os, signal
         from pathlib import Path
-        from provisioning.state import StateFile
+        from provisioning.setup.state import StateFile
         state = StateFile(Path({str(tmp_path / "s.json")!r}))
         state.update("address", state="running", remember={{"address_id": "a-1"}})
         os.kill(os.getpid(), signal.SIGKILL)

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.spec import load_spec
+from provisioning.planning.timetable import grid_text, mark_of, timetable
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
-from provisioning.timetable import grid_text, mark_of, timetable
 
 MODEL = load_spec("model")
 LIQID = MODEL.ladder[0]

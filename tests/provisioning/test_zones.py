@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.zones import UnknownZoneError, find_zone, is_doubtful, keep_zone, said_of, zone_names
+from provisioning.planning.zones import UnknownZoneError, find_zone, is_doubtful, keep_zone, said_of, zone_names
 
 
 def test_a_choice_is_kept_for_the_next_notebook(tmp_path):

@@ -48,7 +48,7 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile, sc
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
-from provisioning.spec import resource_name
+from provisioning.sites.spec import resource_name
 from provisioning.sweep import survey, table
 
 # %%

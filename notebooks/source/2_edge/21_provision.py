@@ -48,7 +48,7 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal import drills
-from provisioning.spec import resource_name
+from provisioning.sites.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 # %%

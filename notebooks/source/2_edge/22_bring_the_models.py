@@ -52,10 +52,10 @@ from labs.machine import Fingerprint
 from labs.machine.arm import forms_on_arm
 from labs.records.format import megabytes
 from labs.records.targets import target
-from labs.widgets.facts import facts
+from labs.widgets import facts
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
-from provisioning.shells import UPLOAD_PART_BYTES
+from provisioning.chameleon.shells import UPLOAD_PART_BYTES
+from provisioning.device import open_device
 
 # %% [markdown]
 # ## Predict

@@ -59,12 +59,9 @@ from labs.machine import Fingerprint
 from labs.machine.capability import capability_text, for_lesson
 from labs.records.format import milliseconds
 from labs.records.reference import reference_table, source_line
-from labs.widgets.comparison import comparison_table
-from labs.widgets.facts import facts
-from labs.widgets.on_device import measure_there
-from labs.widgets.progress import run_with_progress
+from labs.widgets import comparison_table, facts, measure_there, run_with_progress
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 device = open_device()

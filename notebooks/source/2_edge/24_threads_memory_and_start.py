@@ -52,9 +52,9 @@ from labs.edge.work import count_work
 
 # %%
 from labs.records.format import megabytes, milliseconds, times
-from labs.widgets.on_device import measure_there
+from labs.widgets import measure_there
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 device = open_device()

@@ -44,15 +44,15 @@ print(rehearsal.use())
 
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
+from labs.charts import endurance
 from labs.edge.job import Candidate
 from labs.edge.making import part_1_files
 from labs.edge.sustained import energy_a_picture_j
 from labs.machine.heat import FLAGS
 from labs.records.format import milliseconds
-from labs.widgets.endurance import endurance
-from labs.widgets.on_device import measure_there
+from labs.widgets import measure_there
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 device = open_device()

@@ -47,6 +47,7 @@ print(rehearsal.use())
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+from labs.charts import latency_distribution
 from labs.dataset import iterate
 from labs.edge.client import network_latency
 from labs.edge.job import Candidate
@@ -56,11 +57,9 @@ from labs.records.format import milliseconds
 
 # %%
 from labs.records.targets import target
-from labs.widgets.distribution import latency_distribution
-from labs.widgets.on_device import measure_there
-from labs.widgets.progress import run_with_progress
+from labs.widgets import measure_there, run_with_progress
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 device = open_device()

@@ -50,12 +50,11 @@ from labs.edge.pictures import with_input_size
 from labs.edge.work import count_work
 from labs.machine import Fingerprint
 from labs.records.format import megabytes, milliseconds
+from labs.widgets import comparison_table, measure_there
 
 # %%
-from labs.widgets.comparison import comparison_table
-from labs.widgets.on_device import measure_there
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 device = open_device()

@@ -45,19 +45,18 @@ print(rehearsal.use())
 
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from labs.charts import frontiers
 from labs.edge.examine import AIM_BYTES, MOST_BYTES, MOST_LOSS, examine
 from labs.edge.making import part_1_files
 from labs.records.format import megabytes
 from labs.records.options import summarize
 from labs.records.targets import target, target_table
-from labs.widgets.measure import Records
-from labs.widgets.places import frontiers
+from labs.widgets import Records, run_with_progress
+from labs.widgets import scoreboard as targets_board
 
 # %%
-from labs.widgets.progress import run_with_progress
-from labs.widgets.scoreboard import scoreboard as targets_board
 from labs.workspace import ledger, models_dir
-from provisioning.edge import open_device
+from provisioning.device import open_device
 
 # %%
 files = part_1_files(models_dir())

@@ -42,6 +42,7 @@
 
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
+from labs.charts import queue_compute
 from labs.load import closed_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
@@ -54,8 +55,7 @@ from labs.serve.page.settings import PageSettings
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, ask, start, wait_until_ready
 from labs.serve.settings import Settings
-from labs.widgets.progress import run_with_progress
-from labs.widgets.queue_compute import queue_compute
+from labs.widgets import run_with_progress
 from labs.workspace import ledger
 
 gate = {one.name: one for one in for_lesson("32")}

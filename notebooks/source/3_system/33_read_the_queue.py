@@ -43,6 +43,9 @@
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+
+# %%
+from labs.charts import queue_compute
 from labs.load import image_inputs
 from labs.load.perf_analyzer import Analysis, analyze, write_input_data
 from labs.load.served import triton_target
@@ -50,10 +53,7 @@ from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, environment, opening
 from labs.serve.triton.render import render
-
-# %%
-from labs.widgets.progress import run_with_progress
-from labs.widgets.queue_compute import queue_compute
+from labs.widgets import run_with_progress
 from labs.workspace import ledger, workspace_dir
 
 print(opening.situation(), capability_text(for_lesson("33")), sep="\n")

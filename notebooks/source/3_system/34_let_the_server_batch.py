@@ -41,19 +41,16 @@
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+
+# %%
+from labs.charts import batch_histogram, before_after
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.statistics import statistics_table
-
-# %%
-from labs.widgets.batch_histogram import batch_histogram
-from labs.widgets.before_after import before_after
-from labs.widgets.config_editor import config_editor
-from labs.widgets.live_load import live_load
-from labs.widgets.progress import run_with_progress
+from labs.widgets import config_editor, live_load, run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("34")), sep="\n")

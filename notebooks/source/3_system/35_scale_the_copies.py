@@ -44,17 +44,15 @@ import numpy as np
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+
+# %%
+from labs.charts import before_after, queue_compute
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
-
-# %%
-from labs.widgets.before_after import before_after
-from labs.widgets.live_load import live_load
-from labs.widgets.progress import run_with_progress
-from labs.widgets.queue_compute import queue_compute
+from labs.widgets import live_load, run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("35")), sep="\n")

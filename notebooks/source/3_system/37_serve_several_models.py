@@ -46,6 +46,7 @@ from functools import partial
 import numpy as np
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
+from labs.charts import before_after, queue_compute
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.load.together import together
@@ -56,9 +57,7 @@ from labs.preprocess import load_image, to_input
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
-from labs.widgets.before_after import before_after
-from labs.widgets.progress import run_with_progress
-from labs.widgets.queue_compute import queue_compute
+from labs.widgets import run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("37")), sep="\n")

@@ -42,6 +42,9 @@
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+
+# %%
+from labs.charts import before_after
 from labs.dataset import load_split
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
@@ -51,11 +54,7 @@ from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.render import render
-
-# %%
-from labs.widgets.before_after import before_after
-from labs.widgets.live_load import live_load
-from labs.widgets.progress import run_with_progress
+from labs.widgets import live_load, run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("38")), sep="\n")

@@ -51,7 +51,7 @@ from labs.serve.models import fp32_model
 from labs.serve.on_demand import OnDemand
 from labs.serve.photos import photo
 from labs.serve.settings import Settings
-from labs.widgets.progress import run_with_progress
+from labs.widgets import run_with_progress
 from labs.workspace import ledger
 
 print(capability_text(for_lesson("39")))

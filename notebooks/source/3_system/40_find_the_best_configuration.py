@@ -43,6 +43,9 @@
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+
+# %%
+from labs.charts import latency_curve, latency_distribution
 from labs.dataset import load_split
 from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.configurations import Knobs, candidates
@@ -51,13 +54,7 @@ from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
-
-# %%
-from labs.widgets.config_editor import config_editor
-from labs.widgets.distribution import latency_distribution
-from labs.widgets.latency_curve import latency_curve
-from labs.widgets.live_load import live_load
-from labs.widgets.progress import run_with_progress
+from labs.widgets import config_editor, live_load, run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("40")), sep="\n")

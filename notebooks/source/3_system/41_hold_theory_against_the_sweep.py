@@ -45,6 +45,7 @@ from dataclasses import replace
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
+from labs.charts import batch_histogram, latency_curve, queue_compute
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
 from labs.load.queueing import BatchQueue, Queue, fit_batch_cost
@@ -56,11 +57,7 @@ from labs.serve.triton import catalogue, opening
 
 # %%
 from labs.serve.triton.settings import DynamicBatching
-from labs.widgets.batch_histogram import batch_histogram
-from labs.widgets.latency_curve import latency_curve
-from labs.widgets.live_load import live_load
-from labs.widgets.progress import run_with_progress
-from labs.widgets.queue_compute import queue_compute
+from labs.widgets import live_load, run_with_progress
 from labs.workspace import ledger
 
 print(opening.situation(), capability_text(for_lesson("41")), sep="\n")

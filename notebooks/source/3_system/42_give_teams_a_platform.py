@@ -55,7 +55,7 @@ from labs.serve.platform import Deployment, Platform, halves
 from labs.serve.settings import Settings
 from labs.serve.template import MOST_UTILIZATION, Objective, plan, probe
 from labs.serve.triton.repository import ModelRepository
-from labs.widgets.progress import run_with_progress
+from labs.widgets import run_with_progress
 from labs.workspace import ledger, workspace_dir
 
 print(capability_text(for_lesson("42")))

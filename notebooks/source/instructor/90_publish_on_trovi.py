@@ -31,9 +31,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from provisioning.archive import student_files
 from provisioning.lab import ROOT
 from provisioning.trovi import crate, package
-from provisioning.trovi.archive import student_files
 from provisioning.trovi.client import BASE_URL, TroviClient
 
 # %% [markdown]

@@ -35,11 +35,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
-from provisioning.spec import load_spec
+from provisioning.sites.spec import load_spec
 from provisioning.sweep import survey, sweep, table
-from provisioning.zones import find_zone
 
 # %% [markdown]
 # ## The roster

@@ -1,4 +1,4 @@
-"""What unmodified python-chi does with each fault; whoever guards it (`provisioning.steps`) relies on this."""
+"""What unmodified python-chi does with each fault; whoever guards it (`provisioning.setup.steps`) relies on this."""
 
 from __future__ import annotations
 

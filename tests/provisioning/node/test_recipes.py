@@ -47,7 +47,7 @@ def test_scripts_stop_at_the_first_error_and_say_how_they_are_called(script):
 
 def test_every_script_that_a_step_runs_is_there():
     """Names in the steps and files in the folder agree."""
-    steps = "".join(path.read_text() for path in (NODE.parent / "steps").glob("*.py"))
+    steps = "".join(path.read_text() for path in (NODE.parent / "setup").glob("*.py"))
     named = set(re.findall(r'"(\w+\.sh)"', steps))
     assert named == {path.name for path in SCRIPTS}
 
@@ -166,7 +166,7 @@ def test_health_checks_name_packages_that_are_installed():
 
 def test_the_course_can_be_installed_as_it_is_copied():
     """The scripts install the copied tree; its pyproject must be among what is copied."""
-    from provisioning.trovi.archive import materials_files
+    from provisioning.archive import materials_files
 
     root = NODE.parents[1]
     files = materials_files(root, assets=False)

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from provisioning.trovi.archive import allowed, build_archive, materials_files, student_files
+from provisioning.archive import allowed, build_archive, materials_files, student_files
 from provisioning.trovi.package import build, light_requirements, problems
 
 ROOT = Path(__file__).parents[3]

@@ -18,6 +18,7 @@ from provisioning.trovi.package import STORAGE_LIMIT_BYTES, build
 
 ROOT = Path(__file__).parents[3]
 
+
 def imports_of(notebook: Path) -> list[str]:
     """Return the import statements of a notebook's cells."""
     cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]

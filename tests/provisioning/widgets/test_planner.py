@@ -10,9 +10,9 @@ import pytest
 from icalendar import Calendar
 
 from provisioning.errors import NoCapacityError, ServiceBusyError
-from provisioning.spec import load_spec
+from provisioning.planning.zones import find_zone
+from provisioning.sites.spec import load_spec
 from provisioning.widgets import planner
-from provisioning.zones import find_zone
 
 from ..conftest import NOON
 

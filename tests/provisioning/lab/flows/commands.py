@@ -11,9 +11,9 @@ from typer.testing import CliRunner
 
 from provisioning import lab
 from provisioning.__main__ import app
-from provisioning.edge import open_device
+from provisioning.device import open_device
 from provisioning.rehearsal import drills
-from provisioning.spec import resource_name
+from provisioning.sites.spec import resource_name
 
 user, course = sys.argv[1], Path(sys.argv[2])
 lab.prepare = functools.partial(lab.prepare, materials=course)

@@ -7,10 +7,11 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from provisioning import errors, lab, shells
-from provisioning.edge import open_device
-from provisioning.runner import Run
-from provisioning.spec import load_spec, resource_name
+from provisioning import errors, lab
+from provisioning.chameleon import shells
+from provisioning.device import open_device
+from provisioning.setup.runner import Run
+from provisioning.sites.spec import load_spec, resource_name
 
 user, course = sys.argv[1], Path(sys.argv[2])
 found = {}

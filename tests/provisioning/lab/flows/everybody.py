@@ -14,12 +14,12 @@ from pathlib import Path
 
 import chi
 
-import provisioning.chameleon  # noqa: F401 - before the forks
+import provisioning.chameleon.adapter  # noqa: F401 - before the forks
 from provisioning import lab
 from provisioning.rehearsal import environment, place
 from provisioning.rehearsal.drills import advance_to, site_clock
-from provisioning.runner import Run
-from provisioning.spec import load_spec
+from provisioning.setup.runner import Run
+from provisioning.sites.spec import load_spec
 
 prefix, course, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import chi
 
 from provisioning import errors, lab
-from provisioning.context import StepContext
 from provisioning.rehearsal import place
-from provisioning.runner import Run
-from provisioning.spec import load_spec
+from provisioning.setup.context import StepContext
+from provisioning.setup.runner import Run
+from provisioning.sites.spec import load_spec
 
 user, course = sys.argv[1], Path(sys.argv[2])
 found = {}

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.runner import Run
-from provisioning.spec import load_spec
+from provisioning.setup.runner import Run
+from provisioning.sites.spec import load_spec
 
 user, course = sys.argv[1], Path(sys.argv[2])
 rung = load_spec("model").ladder[0]

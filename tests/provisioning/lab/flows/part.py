@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.spec import load_spec
+from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 spec = load_spec(part)

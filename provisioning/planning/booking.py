@@ -7,8 +7,8 @@ from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Alarm, Calendar, Event
 
-from provisioning.planner import Block
-from provisioning.spec import PartSpec
+from provisioning.planning.blocks import Block
+from provisioning.sites.spec import PartSpec
 
 #: When to read and rehearse, counted back from the block.
 PREPARE_BEFORE = timedelta(days=1)

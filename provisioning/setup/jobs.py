@@ -12,8 +12,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioning.context import StepContext
 from provisioning.errors import CommandFailedError, ServiceBusyError
+from provisioning.setup.context import StepContext
 from provisioning.testbed import Shell
 
 JobState = Literal["running", "ended", "lost"]

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 from provisioning.clock import Clock, MachineClock
 from provisioning.errors import CancelledError, LeaseEndedError, StepTimeoutError
-from provisioning.spec import PartSpec, Rung
-from provisioning.state import StateFile
+from provisioning.setup.state import StateFile
+from provisioning.sites.spec import PartSpec, Rung
 from provisioning.testbed import Lease, Machine, Shell, Testbed
 
 Found = TypeVar("Found")

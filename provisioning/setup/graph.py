@@ -8,7 +8,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from provisioning.context import StepContext
+    from provisioning.setup.context import StepContext
 
 #: Does the step's work and returns the facts that later steps need. It looks before it makes, so that running it
 #: twice leaves one of everything; it raises a ProvisioningError otherwise.

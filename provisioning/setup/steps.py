@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from provisioning.graph import Step, StepBody
-from provisioning.spec import PartSpec, Rung
-from provisioning.steps.finish import container_links, healthy, node_links
-from provisioning.steps.machine import address_bound, container_running, lease_active, server_active, ssh_answers
-from provisioning.steps.setup import (
+from provisioning.setup.finish import container_links, healthy, node_links
+from provisioning.setup.graph import Step, StepBody
+from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
+from provisioning.setup.software import (
     data_copied,
     drivers_ready,
     environment_ready,
@@ -14,6 +13,7 @@ from provisioning.steps.setup import (
     materials_copied,
     services_started,
 )
+from provisioning.sites.spec import PartSpec, Rung
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
 #: environment, data and drivers do not need one another and run side by side.

@@ -10,8 +10,8 @@ from typing import Literal
 
 from provisioning.clock import Clock
 from provisioning.errors import CancelledError, ProvisioningError
-from provisioning.progress import LeaseLeft, Progress, Row, lease_left
-from provisioning.runner import Event, Run
+from provisioning.setup.progress import LeaseLeft, Progress, Row, lease_left
+from provisioning.setup.runner import Event, Run
 
 AttemptState = Literal["waiting", "running", "done", "failed", "stopped"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import tzinfo
 
-from provisioning.chooser import Chooser
-from provisioning.planner import Block
-from provisioning.spec import PartSpec, Rung
+from provisioning.planning.blocks import Block
+from provisioning.planning.chooser import Chooser
+from provisioning.planning.timetable import grid_text
+from provisioning.planning.zones import is_doubtful, said_of
+from provisioning.sites.spec import PartSpec, Rung
 from provisioning.testbed import Lease
-from provisioning.timetable import grid_text
-from provisioning.zones import is_doubtful, said_of
 
 
 @dataclass(frozen=True)

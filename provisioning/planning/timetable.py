@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
-from provisioning.planner import HOUR, block_end, free_resources
-from provisioning.spec import PartSpec, Rung
+from provisioning.planning.blocks import HOUR, block_end, free_resources
+from provisioning.sites.spec import PartSpec, Rung
 from provisioning.testbed import Resource
 
 SlotState = Literal["free", "taken", "past"]

@@ -8,11 +8,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from provisioning.context import StepContext
+from provisioning.archive import build_archive, materials_files
 from provisioning.errors import CommandFailedError
-from provisioning.jobs import follow
-from provisioning.steps.machine import JUPYTER_PORT
-from provisioning.trovi.archive import build_archive, materials_files
+from provisioning.setup.context import StepContext
+from provisioning.setup.jobs import follow
+from provisioning.setup.machine import JUPYTER_PORT
 
 #: Where the course lies on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"

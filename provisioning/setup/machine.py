@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from provisioning.context import StepContext
 from provisioning.errors import (
     CommandFailedError,
     LeaseFailedError,
@@ -17,6 +16,7 @@ from provisioning.errors import (
     ServerFailedError,
     StepTimeoutError,
 )
+from provisioning.setup.context import StepContext
 from provisioning.testbed import Address, ContainerRequest, Lease, Machine, ServerRequest
 
 #: Port of Jupyter in the container and on the node.

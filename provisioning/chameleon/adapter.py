@@ -42,10 +42,10 @@ import chi.ssh
 from chi import clients
 from paramiko.client import AutoAddPolicy
 
-from provisioning import replies
+from provisioning.chameleon import replies
+from provisioning.chameleon.refusals import explain, unless_absent, unless_missing
+from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.errors import NoKeyError, ServiceBusyError
-from provisioning.refusals import explain, unless_absent, unless_missing
-from provisioning.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
     ContainerRequest,

@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal
 
-from provisioning.graph import Plan
-from provisioning.runner import Event
-from provisioning.state import StateFile
+from provisioning.errors import CancelledError
+from provisioning.setup.graph import Plan
+from provisioning.setup.runner import Event
+from provisioning.setup.state import StateFile
 
-RowState = Literal["waiting", "running", "done", "failed", "blocked"]
+RowState = Literal["waiting", "running", "done", "failed", "cancelled", "blocked"]
 
-_MARKS: dict[RowState, str] = {"waiting": " ", "running": ">", "done": "v", "failed": "x", "blocked": "-"}
+_MARKS: dict[RowState, str] = {
+    "waiting": " ",
+    "running": ">",
+    "done": "v",
+    "failed": "x",
+    "cancelled": "o",
+    "blocked": "-",
+}
 TAIL_LINES = 8
 
 
@@ -49,7 +57,7 @@ class Progress:
             record = state.step(row.name)
             row.elapsed_s, row.error = record.elapsed_s, record.error
             # 'running' in the file of a kernel that died is not running now.
-            row.state = record.state if record.state in {"done", "failed"} else "waiting"
+            row.state = record.state if record.state in {"done", "failed", "cancelled"} else "waiting"
 
     def take(self, event: Event) -> Row:
         """Fold one event in; return the row that it changed."""
@@ -57,7 +65,9 @@ class Progress:
         if event.kind == "started":
             row.state, row.error, row.elapsed_s = "running", "", 0.0
             row.tail.clear()
-        elif event.kind in {"done", "failed", "blocked"}:
+        elif event.kind == "failed":
+            row.state = "cancelled" if isinstance(event.error, CancelledError) else "failed"
+        elif event.kind in {"done", "blocked"}:
             row.state = event.kind  # type: ignore[assignment]
         if event.kind in {"line", "retrying"}:
             line = f"again: {event.text}" if event.kind == "retrying" else event.text

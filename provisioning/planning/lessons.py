@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labs.course import Lesson, lessons
-from provisioning.spec import Part, load_spec
+from provisioning.sites.spec import Part, load_spec
 
 _NUMBERS: dict[Part, int] = {"model": 1, "edge": 2, "system": 3}
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
-from provisioning.context import pick_lease
 from provisioning.errors import ProvisioningError
-from provisioning.planner import Block, block_end, is_free
-from provisioning.spec import Part, PartSpec, Rung, owner_name, resource_name
+from provisioning.planning.blocks import Block, block_end, is_free
+from provisioning.setup.context import pick_lease
+from provisioning.sites.spec import Part, PartSpec, Rung, owner_name, resource_name
 from provisioning.testbed import Booking, Lease, LeaseRequest, Resource, Testbed
 
 #: Column of the roster that names a student; the others are ignored.

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import platformdirs
 
-StepState = Literal["waiting", "running", "done", "failed"]
+StepState = Literal["waiting", "running", "done", "failed", "cancelled"]
 FORMAT = 1
 
 

@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
-from provisioning.context import StepContext
 from provisioning.errors import UnhealthyError
-from provisioning.jobs import follow
-from provisioning.steps.machine import JUPYTER_PORT
-from provisioning.steps.setup import script_command
+from provisioning.setup.context import StepContext
+from provisioning.setup.jobs import follow
+from provisioning.setup.machine import JUPYTER_PORT
+from provisioning.setup.software import script_command
 
 
 def healthy(context: StepContext) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from provisioning.errors import ProvisioningError
-from provisioning.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, Rung
 from provisioning.testbed import Booking, Resource
 
 HOUR = timedelta(hours=1)

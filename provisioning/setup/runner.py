@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
-from provisioning.context import Settings, StepContext
 from provisioning.errors import CancelledError, LeaseEndedError, ProvisioningError
-from provisioning.graph import Step, plan
-from provisioning.state import StateFile
+from provisioning.setup.context import Settings, StepContext
+from provisioning.setup.graph import Step, plan
+from provisioning.setup.state import StateFile
 from provisioning.testbed import Testbed
 
 EventKind = Literal["started", "line", "retrying", "done", "failed", "blocked"]
@@ -141,7 +141,8 @@ class Run:
         except ProvisioningError as error:
             error = self._explained(step, error)
             self.failures[step.name] = error
-            self.state.update(step.name, state="failed", error=str(error), elapsed_s=clock.monotonic_s() - began_s)
+            ended = "cancelled" if isinstance(error, CancelledError) else "failed"
+            self.state.update(step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s)
             tell("failed", str(error), error)
         except BaseException as error:
             # A defect of ours must not leave the caller waiting for an event that never comes.

@@ -1,0 +1,47 @@
+"""Cards of this room: the course's own look, with a label that says whether this is the rehearsal or Chameleon."""
+
+from __future__ import annotations
+
+from html import escape
+
+from labs.widgets import theme
+
+
+def badge(rehearsed: bool) -> str:
+    """Return the HTML of the label that says whether this is the rehearsal or Chameleon."""
+    kind, word = ("msl-played", "rehearsal") if rehearsed else ("msl-real", "Chameleon")
+    meaning = "Played on this computer: nothing is booked." if rehearsed else "The real testbed."
+    return f'<span class="msl-badge {kind}" title="{meaning}">{word}</span>'
+
+
+def heading(title: str, rehearsed: bool, subtitle: str = "") -> str:
+    """Return the HTML of a card's head.
+
+    Args:
+        title: plain text; escaped here.
+        rehearsed: decides the label.
+        subtitle: plain text under the title.
+    """
+    return theme.heading(title, subtitle, badge(rehearsed))
+
+
+def card(title: str, body: str, rehearsed: bool, subtitle: str = "") -> str:
+    """Return the HTML of a card around a body of HTML."""
+    return theme.card(title, body, subtitle=subtitle, badge=badge(rehearsed))
+
+
+def note(words: str, kind: str = "msl-bad") -> str:
+    """Return the HTML of a message: what was seen, lines of a log, and what to do, each recognisable."""
+    lines = [line.strip() for line in words.splitlines() if line.strip()]
+    if not lines:
+        return ""
+    log = "\n".join(line[1:].strip() for line in lines if line.startswith("|"))
+    said = [line for line in lines if not line.startswith("|")]
+    parts = [f'<p class="msl-strong">{escape(said[0])}</p>'] if said else []
+    parts += [f'<pre class="msl-code">{escape(log)}</pre>'] if log else []
+    for line in said[1:]:
+        label, colon, rest = line.partition(":")
+        named = colon and label in ("Likely", "Way out")
+        parts.append(f"<p><b>{label}:</b> {escape(rest.strip())}</p>" if named else f"<p>{escape(line)}</p>")
+    role = "alert" if kind == "msl-bad" else "status"
+    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{"".join(parts)}</div></div>'
