@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from grading.checkpoints.verdict import State
+from grading.checkpoints.registry import Checkpoint
+from grading.checkpoints.verdict import State, Verdict
 
 #: JupyterLab's own variables, so that a card is readable in light and dark themes; the second value is for elsewhere.
 _TEXT = "var(--jp-ui-font-color1, #1a1a1a)"
@@ -68,6 +69,29 @@ class Card:
             f'<span aria-hidden="true" style="color:{tone};font-weight:bold">{_SIGNS[self.state]}</span> '
             f"<strong>{escape(self.headline)}</strong>{said}{body}{_pairs(self.rows)}</div>"
         )
+
+
+def verdict_card(
+    checkpoint: Checkpoint, verdict: Verdict, *, tries: int = 1, more: tuple[tuple[str, str], ...] = ()
+) -> Card:
+    """Return what a check shows.
+
+    Args:
+        checkpoint: What was checked.
+        verdict: What came of it.
+        tries: Different answers so far; the stronger hint comes with the second.
+        more: Further names and values.
+    """
+    earned = checkpoint.points if verdict.ok else 0
+    headline = f"{WORDS[verdict.state]} {checkpoint.id} ({earned}/{checkpoint.points})"
+    hint = checkpoint.hint(tries) if verdict.state is State.FAILED else ""
+    return Card(
+        text=headline if verdict.ok else f"{headline}: {verdict.message}",
+        headline=headline,
+        state=verdict.state,
+        sentences=(verdict.message, f"Hint: {hint}" if hint else ""),
+        rows=(("Expected", verdict.expected), ("Yours", verdict.yours), *more),
+    )
 
 
 @dataclass(frozen=True)

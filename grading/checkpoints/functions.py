@@ -7,6 +7,7 @@ with what the reference returns there, so it needs neither the function nor the 
 from __future__ import annotations
 
 import functools
+import inspect
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from labs.records import Records
 
 Cases = Callable[[np.random.Generator], Sequence[tuple]]
 Compare = Callable[[object, object], bool]
+
+#: Characters of a function's source that are kept.
+_MOST_SOURCE = 20_000
 
 #: Characters of a case and of a result on a card.
 _SHOWN = 72
@@ -87,6 +91,15 @@ class Function:
             cases = ()
         return Round(self, tuple(encode(list(case)) for case in cases))
 
+    def tried(self, function: Callable, records: Records) -> Tried:
+        """Call a function on the fixed cases and on those of the student's own records."""
+        outputs, own = call(function, self.public.cases), self.of_own(records)
+        on_own = own.verdict(call(function, own.cases))
+        said = next((one["said"] for one in outputs if "said" in one), "")
+        # What an exception says may be long, and anything; its type is enough to judge by.
+        kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
+        return Tried({"source": _source(function), "outputs": kept, "own": on_own.ok}, on_own, said)
+
     def verdict(self, records: Records) -> Verdict:
         """Judge what was written down when the function was checked."""
         kept = records.answer(self.id)
@@ -97,6 +110,18 @@ class Function:
         if found.ok and kept.get("own") is False:
             return failed("Right on the fixed cases, and not on your own records.")
         return found
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What a function did when it was checked."""
+
+    #: What is written down as the answer.
+    answer: dict
+    #: The verdict on the cases of the student's own records.
+    on_own: Verdict
+    #: What its first exception said; empty without one.
+    said: str
 
 
 @dataclass(frozen=True)
@@ -241,6 +266,8 @@ def close(*, rel: float = 1e-3, abs: float = 1e-9) -> Compare:
         if isinstance(wanted, dict):
             return given.keys() == wanted.keys() and all(compare(given[name], wanted[name]) for name in wanted)
         if _is_number(wanted) and _is_number(given):
+            if wanted != wanted:  # not a number
+                return given != given
             # Equal infinities have no difference.
             return given == wanted or -1 <= (given - wanted) / max(abs, rel * (wanted if wanted > 0 else -wanted)) <= 1
         return given == wanted
@@ -268,6 +295,13 @@ def _fault_of_shape(given: object, wanted: object) -> str:
             return "a dictionary with other keys than are asked for"
         return next((fault for name in wanted if (fault := _fault_of_shape(given[name], wanted[name]))), "")
     return ""
+
+
+def _source(function: Callable) -> str:
+    try:
+        return inspect.getsource(function)[:_MOST_SOURCE]
+    except (OSError, TypeError):
+        return ""
 
 
 def _kind(value: object) -> str:

@@ -6,9 +6,8 @@ import dis
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from grading.calls import call
 from grading.checkpoints.artefacts import SUBJECT, facts_about, paths_in
-from grading.checkpoints.cards import WORDS, Card, Table
+from grading.checkpoints.cards import Card, Table, verdict_card
 from grading.checkpoints.plain import NotAnsweredError, fault_of_form, fitted, plain, shown
 from grading.checkpoints.prediction_box import PredictionBox
 from grading.checkpoints.predictions import reconciled
@@ -16,9 +15,6 @@ from grading.checkpoints.registry import Checkpoint, all_checkpoints
 from grading.checkpoints.verdict import State, Verdict, failed, missing
 from labs.records import Answer, LedgerError, Prediction, Records
 from labs.workspace import ledger
-
-#: Characters of a function's source that are kept.
-_MOST_SOURCE = 20_000
 
 _NOTHING = object()
 
@@ -139,7 +135,7 @@ def check(question: str, made: object = _NOTHING) -> Card:
         verdict = _check_artefact(checkpoint, made)
     else:
         verdict = checkpoint.verdict(ledger().read())
-    return _card(checkpoint, verdict, rows)
+    return verdict_card(checkpoint, verdict, tries=_tries(checkpoint), more=rows)
 
 
 def _check_function(checkpoint: Checkpoint, function: object) -> tuple[Verdict, tuple[tuple[str, str], ...]]:
@@ -150,16 +146,12 @@ def _check_function(checkpoint: Checkpoint, function: object) -> tuple[Verdict, 
         return failed(
             f"Hand over the function itself, without parentheses: `check({checkpoint.id!r}, {asked.name})`."
         ), ()
-    outputs = call(function, asked.public.cases)
-    own = asked.of_own(ledger().read())
-    on_own = own.verdict(call(function, own.cases))
-    said = next((one["said"] for one in outputs if "said" in one), "")
-    kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    _write_changed(checkpoint.id, {"source": _source(function), "outputs": kept, "own": on_own.ok})
+    tried = asked.tried(function, ledger().read())
+    _write_changed(checkpoint.id, tried.answer)
     verdict = checkpoint.verdict(ledger().read())
-    if verdict.state is State.FAILED and not on_own.ok and asked.public.verdict(outputs).ok:
-        verdict = failed(f"On your own records: {on_own.message}", yours=on_own.yours)
-    return verdict, (("Its message", said),) if not verdict.ok and "raises" in verdict.message else ()
+    if verdict.state is State.FAILED and not tried.on_own.ok and asked.public.verdict(tried.answer["outputs"]).ok:
+        verdict = failed(f"On your own records: {tried.on_own.message}", yours=tried.on_own.yours)
+    return verdict, (("Its message", tried.said),) if not verdict.ok and "raises" in verdict.message else ()
 
 
 def _check_artefact(checkpoint: Checkpoint, made: object) -> Verdict:
@@ -175,19 +167,6 @@ def _check_artefact(checkpoint: Checkpoint, made: object) -> Verdict:
         return failed("This cannot be read as what was asked for.", yours=f"{type(error).__name__}: {str(error)[:300]}")
     ledger().observe(SUBJECT + checkpoint.id, facts)
     return checkpoint.verdict(ledger().read())
-
-
-def _card(checkpoint: Checkpoint, verdict: Verdict, rows: tuple[tuple[str, str], ...] = ()) -> Card:
-    earned = checkpoint.points if verdict.ok else 0
-    headline = f"{WORDS[verdict.state]} {checkpoint.id} ({earned}/{checkpoint.points})"
-    hint = checkpoint.hint(_tries(checkpoint)) if verdict.state is State.FAILED else ""
-    return Card(
-        text=headline if verdict.ok else f"{headline}: {verdict.message}",
-        headline=headline,
-        state=verdict.state,
-        sentences=(verdict.message, f"Hint: {hint}" if hint else ""),
-        rows=(("Expected", verdict.expected), ("Yours", verdict.yours), *rows),
-    )
 
 
 def _tries(checkpoint: Checkpoint) -> int:
@@ -253,15 +232,6 @@ def _is_stub(function: Callable) -> bool:
 
 
 _DOES_NOTHING = {"RESUME", "NOP", "LOAD_CONST", "RETURN_CONST", "RETURN_VALUE"}
-
-
-def _source(function: Callable) -> str:
-    import inspect
-
-    try:
-        return inspect.getsource(function)[:_MOST_SOURCE]
-    except (OSError, TypeError):
-        return ""
 
 
 def _write_changed(question: str, value: Mapping) -> None:

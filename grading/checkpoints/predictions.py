@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from grading.checkpoints.registry import REGISTRY, Checkpoint, is_plain_json
-from grading.checkpoints.verdict import State, Verdict, failed, passed
+from grading.checkpoints.verdict import State, Verdict, failed, missing, passed
 from labs.records import Prediction as Made
 from labs.records import Records
 from labs.records.collection import began, is_about
@@ -101,8 +101,10 @@ def prediction(
                     "This prediction came after the measurement it is about, so it predicts nothing. No harm done: "
                     "read on, and predict first next time."
                 )
-            fault = asked.fault(made.value)
-            return failed(fault, yours=str(made.value)) if fault else passed(_IN_TIME, yours=asked.show(made.value))
+            if fault := asked.fault(made.value):
+                return failed(fault, yours=str(made.value))
+            # What was never measured was not predicted either.
+            return passed(_IN_TIME, yours=asked.show(made.value)) if asked.is_measured(records) else missing(_NOTED)
 
         registry.register(
             measured,
@@ -120,6 +122,7 @@ def prediction(
 
 
 _IN_TIME = "Predicted before measuring."
+_NOTED = "Your prediction is noted. It counts as soon as what it is about is measured: run the cells that follow."
 
 
 def _shows(unit: str) -> Callable[[float | str], str]:

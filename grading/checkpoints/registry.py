@@ -277,7 +277,7 @@ class Registry:
 
 
 def place_of(module: str) -> tuple[str, int]:
-    """Return part and lesson number of a module of checkpoints: '….model.lesson_11_samples' → ('model', 11).
+    """Return part and lesson number of a module of checkpoints: '….model.lesson_11_batches' → ('model', 11).
 
     The sittings of one lesson share its number: '….model.lesson_14b_forms' → ('model', 14).
     """
