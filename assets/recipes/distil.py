@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn import functional
+from torchvision.models import mobilenet_v2
 
 from assets.recipes.augment import draw_batch, mix
 from assets.recipes.foods import FOODS
@@ -17,8 +18,8 @@ from assets.recipes.imitation import distillation_loss
 from assets.recipes.pool import Pool
 from assets.recipes.surgery import transplant
 from assets.recipes.training import Average, Checkpoint, Journal, accuracy, cosine, keep_strided_depthwise_float32
-from labs.labels import CLASS_NAMES
-from labs.models import build_mobilenet_v2, save_weights
+from labs.labels import CLASS_NAMES, NUM_CLASSES
+from labs.models import save_weights
 
 #: Share of a label's probability that is spread over all classes.
 LABEL_SMOOTHING = 0.1
@@ -130,7 +131,7 @@ def _start(
     path = work / "transplant.pt"
     if path.is_file():
         state = torch.load(path, weights_only=True)
-        student = build_mobilenet_v2()
+        student = mobilenet_v2(num_classes=NUM_CLASSES)
         student.load_state_dict(state["student"])
         return student.eval(), state["bases"]
     student, bases = transplant(teacher, draw_batch(foods, FIT_PICTURES, 224, generator)[0])

@@ -12,8 +12,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 from torch.nn import functional
+from torchvision.models import mobilenet_v2
 
-from labs.models import build_mobilenet_v2
+from labs.labels import NUM_CLASSES
 
 #: Teacher block whose work each student block takes over. Two stages are one block deeper in the student: their extra
 #: block (None) corrects what the narrower stream lost. One stage is one block shallower: block 14 has no heir, and
@@ -141,7 +142,7 @@ def transplant(teacher: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module, dic
         The student in evaluation mode, and for each student stage end the basis (student width, teacher width)
         that its stream was projected on.
     """
-    student = build_mobilenet_v2().eval()
+    student = mobilenet_v2(num_classes=NUM_CLASSES).eval()
     student.features[0][0].weight.copy_(teacher._conv_stem.weight)
     _copy_norm(student.features[0][1], teacher._bn0)
     for index in range(1, 1 + _IDENTICAL_BLOCKS):

@@ -87,12 +87,13 @@ def install_weights(published: Path, found: Digest, folder: Path, progress: Prog
     """
     import numpy as np
     import torch
+    from torchvision.models import mobilenet_v2
 
     from labs.assets.weights import read_weights
-    from labs.models import build_mobilenet_v2, save_weights
+    from labs.models import save_weights
 
     arrays = read_weights(published)
-    model = build_mobilenet_v2()
+    model = mobilenet_v2(num_classes=NUM_CLASSES)
     shapes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
     if shapes != {name: array.shape for name, array in arrays.items()}:
         odd = sorted(name for name in shapes.keys() | arrays.keys() if shapes.get(name) != _shape(arrays.get(name)))

@@ -18,8 +18,8 @@ _PROBABILITY = Tensor(name="PROBABILITY", data_type="TYPE_FP32", dims=(1,))
 _INPUT = Tensor(name="input", data_type="TYPE_FP32", dims=(3, 224, 224))
 _OUTPUT = Tensor(name="output", data_type="TYPE_FP32", dims=(11,))
 
-#: Parts of ``labs`` that travel with a Python model: they need numpy and Pillow only (and torch, for the classifier).
-_TRAVELLING = ("__init__.py", "labels.py", "preprocess.py", "models.py")
+#: Parts of ``labs`` that travel with a Python model: they need numpy and Pillow only.
+_TRAVELLING = ("__init__.py", "labels.py", "preprocess.py")
 
 
 @dataclass(frozen=True)

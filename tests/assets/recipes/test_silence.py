@@ -1,15 +1,15 @@
 """Dead filters are silenced without changing what the model answers."""
 
 import torch
+from torchvision.models import mobilenet_v2
 
 from assets.recipes.silence import silence_dead_filters
-from labs.models import build_mobilenet_v2
 
 
 def test_only_filters_that_see_nothing_are_silenced() -> None:
     """A channel killed by its batch norm loses its filter; filters that see something, and the logits, stay."""
     torch.manual_seed(0)
-    model, inputs = build_mobilenet_v2().eval(), torch.randn(4, 3, 64, 64)
+    model, inputs = mobilenet_v2(num_classes=11).eval(), torch.randn(4, 3, 64, 64)
     expand, filters = model.features[8].conv[0], model.features[8].conv[1][0]
     with torch.no_grad():
         expand[1].weight[5], expand[1].bias[5] = 0.0, -1.0

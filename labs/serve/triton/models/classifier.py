@@ -62,11 +62,12 @@ def torch_model(path, device, threads):
     """Return a function from a batch of inputs to logits."""
     import torch
     from network import mobilenet_v2
-
-    from labs.models import load_weights
+    from safetensors.torch import load_file
 
     torch.set_num_threads(threads)
-    model = load_weights(mobilenet_v2(len(CLASS_NAMES)), path).to(device)
+    model = mobilenet_v2(len(CLASS_NAMES))
+    model.load_state_dict(load_file(path))
+    model = model.eval().to(device)
 
     def logits(images):
         with torch.inference_mode():

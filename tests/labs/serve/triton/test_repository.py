@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.models import load_mobilenet_v2, load_weights
+from labs.models import load_mobilenet_v2
 from labs.serve.triton import catalogue, environment
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
 from labs.serve.triton.repository import ModelRepository
@@ -37,13 +37,13 @@ def test_the_recipe_that_travels_needs_nothing_of_the_course(tmp_path, weights):
     packages = Path(pytest.__file__).parents[1]
     code = (
         f"import sys; sys.path[:0] = [{str(folder)!r}]; sys.path.append({str(packages)!r})\n"
-        "import labs.preprocess, labs.labels, labs.models\n"
+        "import labs.preprocess, labs.labels\n"
         f"assert labs.__file__.startswith({str(folder)!r})\n"
         "print(sorted(name for name in sys.modules if name.startswith('labs.')))"
     )
     # Without site, the course's editable install is not on the path.
     done = subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "['labs.labels', 'labs.models', 'labs.preprocess']", done.stderr
+    assert done.stdout.strip() == "['labs.labels', 'labs.preprocess']", done.stderr
 
 
 def test_ensembles_come_last(tmp_path):
@@ -102,11 +102,13 @@ def test_statistics_become_seconds_by_batch_size():
 def test_the_classifiers_network_is_torchvisions(weights):
     """The same tensors under the same names, and the same bits out, without the seconds of importing torchvision."""
     import torch
+    from safetensors.torch import load_file
 
     spec = importlib.util.spec_from_file_location("network", catalogue.CODE_DIR / "network.py")
     network = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(network)
-    ours, theirs = load_weights(network.mobilenet_v2(11), weights), load_mobilenet_v2(weights)
+    ours, theirs = network.mobilenet_v2(11).eval(), load_mobilenet_v2(weights)
+    ours.load_state_dict(load_file(weights))
     shapes = [{name: tuple(one.shape) for name, one in model.state_dict().items()} for model in (ours, theirs)]
     assert shapes[0] == shapes[1]
     images = torch.rand(2, 3, 224, 224, generator=torch.Generator().manual_seed(0))
