@@ -6,44 +6,49 @@ predict("m.measure.batch_guess", 2.5)
 # %% checkpoint="m.measure.compile_guess"
 predict("m.measure.compile_guess", 2)
 
-# %% checkpoint="m.measure.percentiles"
-percentiles = {f"p{q}": np.percentile(samples, q) for q in (50, 95, 99)}
-answer("m.measure.percentiles", percentiles)
 
-# %% checkpoint="m.measure.certainty"
-widths = {q: stats.median_interval(samples, q=q).relative_half_width for q in (50, 95, 99)}
-widest = max(widths, key=widths.get)
-samples_beyond = np.sum(samples > np.percentile(samples, widest))
-answer("m.measure.certainty", {"widest": f"p{widest}", "samples_beyond": samples_beyond})
+# %% checkpoint="m.measure.percentile"
+def percentile(samples_s, q):
+    """Return the latency in seconds that `q` of 100 samples stay under (an array of seconds, in the order taken)."""
+    return float(np.percentile(samples_s, q))
+
+
+# %% checkpoint="m.measure.fewest_samples"
+def fewest_samples(q):
+    """Return the smallest n for which all n samples lie under the q-th percentile in at most 2.5 of 100 runs."""
+    # (q / 100) ** n <= 0.025
+    return math.ceil(math.log(0.025) / math.log(q / 100))
+
 
 # %% checkpoint="m.measure.more_samples"
-# four times as narrow: sixteen times the samples
-answer("m.measure.more_samples", 16 * len(samples))
+def samples_needed(have, width, wanted):
+    """Return how many samples give an interval of width `wanted`, when `have` samples gave one of `width`."""
+    return have * (width / wanted) ** 2
 
-# %% checkpoint="m.measure.accuracy_interval"
-points = 100 * (accuracy.value.high - accuracy.value.low) / 2
-answer("m.measure.accuracy_interval", points)
 
 # %% checkpoint="m.measure.batches"
-batch_sizes = (1, 4, 16, 32)
-records = bench.throughput(eager, images, option="torch-eager", batch_sizes=batch_sizes)
-for record in records:
+predicted("m.measure.batch_guess")
+for record in bench.throughput(net, images, option="torch-eager", batch_sizes=(1, 4, 16, 32)):
     ledger().append(record)
 
+
 # %% checkpoint="m.measure.knee"
-fps = {record.batch_size: record.throughput_fps.value for record in records}
-good_enough = min(size for size in fps if fps[size] >= 0.9 * max(fps.values()))
-answer("m.measure.knee", good_enough)
+def knee(batch_sizes, throughputs_fps):
+    """Return the smallest batch size whose throughput is at least 0.9 times the best (two lists of the same length)."""
+    good_enough = 0.9 * max(throughputs_fps)
+    return min(size for size, fps in zip(batch_sizes, throughputs_fps, strict=True) if fps >= good_enough)
 
-# %% checkpoint="m.measure.speedup"
-found = {"low": 0, "high": 0, "claim": "cannot tell"}
-if comparison:
-    interval = comparison.ratio("torch-compiled", "torch-eager").interval
-    faster = "compiled is faster" if interval.high < 1 else "eager is faster"
-    claim = "cannot tell" if 1 in interval else faster
-    found = {"low": interval.low, "high": interval.high, "claim": claim}
-answer("m.measure.speedup", found)
 
-# %% checkpoint="m.measure.gap"
-fastest_s = min(record.percentile(50) for record in (comparison.records if comparison else [latency]))
-answer("m.measure.gap", fastest_s / target("server-cpu").p50_s)
+# %% checkpoint="m.measure.serial_share"
+def serial_share(one_s, many_s, threads):
+    """Return the share of the work that is not parallel, from the times with one thread and with `threads` of them."""
+    # many / one = s + (1 - s) / n
+    return (many_s / one_s - 1 / threads) / (1 - 1 / threads)
+
+
+# %% checkpoint="m.measure.claim"
+def claim(low, high):
+    """Return 'faster', 'slower' or 'cannot tell' for the new option, from the interval of new over old."""
+    if low <= 1 <= high:
+        return "cannot tell"
+    return "faster" if high < 1 else "slower"

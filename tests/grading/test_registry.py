@@ -56,7 +56,7 @@ def test_evidence_of_any_form_fails_the_checkpoint_and_nothing_else(registry, ev
 def test_the_place_in_the_course_comes_from_the_module():
     """Lessons are grouped by it on the scoreboard and on the page of questions."""
     assert place_of("grading.checkpoints.model.lesson_11") == ("model", 11)
-    assert place_of("grading.checkpoints.model.lesson_11_samples") == ("model", 11)
+    assert place_of("grading.checkpoints.model.lesson_11_batches") == ("model", 11)
     assert place_of("grading.checkpoints.model.lesson_14b_forms") == ("model", 14)
     assert place_of("tests.grading.test_registry") == ("", 0)
 

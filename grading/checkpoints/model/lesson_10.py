@@ -159,6 +159,7 @@ def _shapes(random: np.random.Generator) -> list[tuple]:
 
 @function_question(
     "m.meet.parameters",
+    points=1,
     title="Work out a file's size from the shapes of its tensors",
     hints=(
         "A tensor of shape (32, 3, 3, 3) holds 32 × 3 × 3 × 3 numbers. Eight bits are a byte.",

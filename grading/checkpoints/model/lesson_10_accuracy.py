@@ -86,10 +86,8 @@ def hardest_class(labels: np.ndarray, predicted: np.ndarray) -> int:
 
 def _counts(random: np.random.Generator) -> list[tuple]:
     totals = random.integers(200, 4000, 5)
-    return [
-        (round(float(share) * int(total)), int(total))
-        for share, total in zip((0.6, 0.75, 0.82, 0.9, 0.5), totals, strict=True)
-    ]
+    shares = (0.6, 0.75, 0.82, 0.9, 0.5)
+    return [(round(share * int(total)), int(total)) for share, total in zip(shares, totals, strict=True)]
 
 
 def _own_count(records: Records) -> list[tuple]:

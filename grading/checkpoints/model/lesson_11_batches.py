@@ -100,10 +100,10 @@ def _largest(batch_sizes: list, throughputs_fps: list) -> int:
     own=_own_curve,
     needs=(_THROUGHPUT,),
     mistakes=(
-        Mistake("best", _best, "This is the batch with the best throughput; a smaller one may be nearly as good."),
         Mistake(
             "largest", _largest, "Good enough, but not the smallest that is: whoever is in the batch waits for it."
         ),
+        Mistake("best", _best, "This is the batch with the best throughput; a smaller one may be nearly as good."),
         Mistake(
             "throughput",
             lambda batch_sizes, throughputs_fps: 0.9 * max(throughputs_fps),
@@ -140,7 +140,7 @@ def _own_sweep(records: Records) -> list[tuple]:
     "m.measure.serial_share",
     title="Work out which share of the work does not run in parallel",
     hints=(
-        "Of one second, s stays as it is and 1 − s is divided by the number of threads. What is the ratio of the times?",
+        "Of one second, s stays as it is and 1 − s is divided by n threads. What is the ratio of the times?",
         "many / one = s + (1 − s) / n. Solve for s.",
     ),
     cases=_sweeps,

@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Start here
-#     summary: check up on the machine, one measurement, two checkpoints
+#     summary: check up on the machine, one measurement, two questions
 #     part: 0
 #     number: "00"
 #     minutes: 10
@@ -15,24 +15,24 @@
 # %% [markdown]
 # # Start here
 #
-# GourmetGram is a small photo-sharing start-up. People post pictures of what they eat, and a model sorts each picture
-# into one of eleven kinds of food. The model is trained and it is accurate enough. Now it has to be *served*: every
-# upload waits for its answer, the bill for machines arrives monthly, and some day the model should run on a device in
-# a kitchen. You are the engineer who makes that work.
+# GourmetGram is a small photo-sharing start-up. People post photos of what they eat, and a model sorts each of them
+# into one of eleven kinds of food. The model is trained, and it is accurate enough. Now it has to be *served*: every
+# upload waits for its answer, the bill for machines arrives monthly, and some day the model should run on a device in a
+# kitchen. You are the engineer who makes that work.
 #
 # The course has three parts: make the **model** itself fast and small, serve it on an **edge** device, and build the
-# **system** around it that answers many people at once. This first lesson checks your machine and shows how the
-# lessons work.
+# **system** around it that answers many people at once. This first lesson checks your machine and shows how the lessons
+# work.
 #
 # ## You will do
 #
-# Check up on your machine, take one measurement, and pass two checkpoints.
+# Check up on your machine, take one measurement, and answer two questions.
 #
 # ## You will learn
 #
 # - what it means to *rehearse* a lesson and to *run* it;
 # - where your results are kept, and why each one remembers its machine;
-# - how predictions, answers and checkpoints work.
+# - how predictions, functions and checks work.
 #
 # ## You need
 #
@@ -42,17 +42,17 @@
 # ## Two ways through the course
 #
 # **Rehearse.** Every lesson runs on an ordinary laptop, with real tools, a real model and a small set of drawn food
-# pictures. Your figures will be your laptop's, and they are real figures.
+# images. Your figures will be your laptop's, and they are real figures.
 #
-# **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a
-# Raspberry Pi. The notebooks are the same. A lease lasts a few hours, so the wise come rehearsed.
+# **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a Raspberry
+# Pi. The notebooks are the same. A lease lasts a few hours, so rehearse first.
 #
-# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one brings the tools. Should it
-# say `ModuleNotFoundError`, then this notebook runs in another Python than the course's: choose *Kernel → Change
-# Kernel…* and take *Python 3 (ipykernel)* of the JupyterLab that `make lab` has opened.
+# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one imports the tools. If it says
+# `ModuleNotFoundError`, this notebook runs in another Python than the course's: choose *Kernel → Change Kernel…* and
+# take *Python 3 (ipykernel)* of the JupyterLab that `make lab` has opened.
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import check, predict, predicted, reconcile, scoreboard
 from labs import assets, bench
 from labs.machine import capabilities, capability_text, fingerprint, for_lesson
 from labs.version import code_version, library_versions
@@ -61,18 +61,19 @@ from labs.workspace import ledger
 # %% [markdown]
 # ## Predict
 #
-# Before each measurement you will say what you expect. You are not graded on being right. But a number that you had
-# no expectation of teaches you little, and one that surprises you teaches you a lot.
+# Before each measurement you say what you expect. You are not graded on being right. But a number that you had no
+# expectation of teaches you little, and one that surprises you teaches you a lot.
 #
-# So here is the first. The model looks at a photo and names the food. A photo from a phone takes about three
-# megabytes. How many megabytes will the file of the *model* take? Replace the dots with a number and run the cell.
+# Here is the first. The model looks at a photo and names the food. A photo from a phone takes about three megabytes.
+# How many megabytes will the file of the *model* take? Run the cell, type a number into the box and press the button.
+# (Or replace the dots with your number.)
 
 # %% checkpoint="start.size_guess"
 predict("start.size_guess", ...)
 
 # %% [markdown]
-# You may change your mind until the measurement has been taken; after that, the prediction stands. That is why it
-# pays to go slowly: *Run All* would measure first and ask you afterwards.
+# You may change your mind until the measurement has been taken. The cell that measures waits for your prediction, so
+# you cannot run past it by accident.
 #
 # ## Act
 #
@@ -84,10 +85,10 @@ predict("start.size_guess", ...)
 fingerprint().label
 
 # %% [markdown]
-# And these are the libraries that will do the work. They are pinned, because another version is another number.
+# And these libraries will do the work. Their versions are pinned, for another version gives other numbers.
 
 # %%
-library_versions("torch", "onnxruntime", "openvino", "nncf", "jupyterlab") | {"course": code_version()}
+library_versions("torch", "torchvision", "onnx", "onnxruntime", "openvino", "jupyterlab") | {"course": code_version()}
 
 # %% [markdown]
 # What can it do? Below is one line for each thing that a lesson will ask for. A *no* is not a fault: no laptop has it
@@ -97,69 +98,83 @@ library_versions("torch", "onnxruntime", "openvino", "nncf", "jupyterlab") | {"c
 print(capability_text(capabilities()))
 
 # %% [markdown]
-# Each lesson asks this question again for itself, so you need not remember any of it. Lesson 11, for one, needs:
+# Each lesson asks again for itself, so you need not remember any of it. Lesson 11, for one, needs:
 
 # %%
 print(capability_text(for_lesson("11")))
 
 # %% [markdown]
-# ### Fetch the model
+# ### Get the model
 #
-# `labs.assets` hands out models and pictures by name, and checks that each file is the one it should be.
+# `labs.assets` hands out the model and the images, and checks that each file is the one it should be. Where the
+# addresses of the real Food-11 and its published model are set, you get those; everywhere else, the small ones that
+# come with the course.
 
 # %%
-model_path = assets.model("food11-mini-mobilenetv2")
-model_path.name
+model_path = assets.model()
+assets.default_dataset(), assets.default_model(), model_path.name
 
 # %% [markdown]
 # ## Measure
 #
 # Everything that is measured becomes a **record**, and records go into your **ledger**: a file that is only ever
-# appended to. A lesson can be closed and opened again, and nothing is lost.
+# appended to. You can close a lesson and open it again, and nothing is lost.
 
 # %%
-record = ledger().append(bench.size(model_path, option="torch-eager"))
+predicted("start.size_guess")
+record = ledger().append(bench.size(model_path, option="torch-eager", backend="torch", precision="fp32"))
 reconcile("start.size_guess")
 
 # %% [markdown]
-# A record holds more than its number. It knows which file was measured and on which machine, because a number without
-# its machine means nothing. Milliseconds from your laptop say little about a server, so the course never mixes the
-# two without telling you.
+# A record holds more than its number. It knows which file was measured and on which machine: milliseconds from your
+# laptop say little about a server, so the course never mixes the two without telling you.
 
 # %%
-record.model
-
-# %%
-record.machine.label
+record.model, record.machine.label, record.machine.cpu_count
 
 # %% [markdown]
 # ## Checkpoint
 #
-# A lesson's questions look like this one: a cell with dots in it, then a check. Nothing is hidden in the check. It
-# reads your ledger and says what it expected and what it found, as often as you like.
+# A lesson asks three kinds of questions. You have answered the first kind, a **prediction**. The second kind is a
+# **function** that you write; the third, later, a **file** that you make. The check below a function calls it on some
+# cases and on your own records, and shows what it did. Try as often as you like: after the first failing try there is a
+# hint, after the second a stronger one. What was expected is shown once you have passed.
 #
-# How many processors may this notebook use? The record has it under `record.machine`; press **Tab** behind the dot to
-# see what else is there.
+# The first function is a short one. Replace the dots, run the cell, then the check.
 
-# %% checkpoint="start.processors"
-answer("start.processors", ...)
+
+# %% checkpoint="start.megabytes"
+def megabytes(size_bytes):
+    """Return a size in megabytes (MB, a million bytes)."""
+    ...
+
 
 # %%
-check("start.processors")
+check("start.megabytes", megabytes)
 
 # %%
 check("start.size_guess")
+
+# %% [markdown]
+# The scoreboard shows how you stand, in one lesson or a whole part:
 
 # %%
 scoreboard("start")
 
 # %% [markdown]
+# ## When you are stuck
+#
+# - `?` behind a name shows its documentation: try `bench.size?` in a cell of its own.
+# - **A cell raises an error.** Read its last line first; most of ours say what to do.
+# - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables: choose *Run → Run All
+#   Above Selected Cell*. Your ledger has forgotten nothing.
+# - **A measurement takes too long.** Its *Cancel* button stops it, and what was finished is kept.
+#
 # ## On your own
 #
 # - Find your ledger: it is a text file, `workspace/ledger.jsonl`, one line an entry. Open it from the file browser on
 #   the left and find your prediction in it, with the time at which you made it.
-# - Run the checks of this lesson once more. What happens to the ledger? (Checks only read.)
+# - Run the check of your function once more after breaking it on purpose. What does the card say?
 # - To begin the course afresh, with new predictions, close the notebooks and rename the folder `workspace`.
 #
-# Then go on to [01 Meet the testbed](01_meet_the_testbed.ipynb). (On a laptop, part 1's lessons from
-# [10 Meet the model](../1_model/10_meet_the_model.ipynb) on need no testbed.)
+# On a laptop, part 1's lessons from [10 Meet the model](../1_model/10_meet_the_model.ipynb) on need no testbed.
