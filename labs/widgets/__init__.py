@@ -1,28 +1,31 @@
-"""What lessons show: measurement with progress, pictures and tables, each with the same content as text.
+"""What lessons show beside charts: tables, measuring with progress and Cancel, and widgets to turn and press.
 
 Every function returns an object that a notebook shows as HTML or as a live widget; ``.text`` and ``print`` give the
-same content in words and columns.
+same content in words and columns. What needs more than Chameleon's own Jupyter has (charts, a load generator, a
+server's settings) is imported when it is asked for; the look, which provisioning shares, needs none of it.
 """
 
-from labs.widgets.comparison import comparison_table
-from labs.widgets.distribution import latency_distribution
-from labs.widgets.frontier import frontier
-from labs.widgets.measure import measure
-from labs.widgets.progress import Stopped, run_with_progress
-from labs.widgets.quantization import quantization_explorer
-from labs.widgets.quantization_view import Settings, quantized
-from labs.widgets.scoreboard import Points, scoreboard
+from importlib import import_module
 
-__all__ = [
-    "Points",
-    "Settings",
-    "Stopped",
-    "comparison_table",
-    "frontier",
-    "latency_distribution",
-    "measure",
-    "quantization_explorer",
-    "quantized",
-    "run_with_progress",
-    "scoreboard",
-]
+from labs.widgets.measure import Records, measure, measure_there
+from labs.widgets.progress import Stopped, run_with_progress
+from labs.widgets.scoreboard import Points, scoreboard
+from labs.widgets.table import facts
+
+#: Names that are imported when they are asked for, with their modules.
+_LATER = {
+    "comparison_table": "comparison",
+    "config_editor": "settings_editor",
+    "image_grid": "images",
+    "live_load": "load_run",
+    "quantization_explorer": "quantization",
+}
+
+__all__ = ["Points", "Records", "Stopped", "facts", "measure", "measure_there", "run_with_progress", "scoreboard"]
+__all__ += sorted(_LATER)
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATER[name]}"), name)

@@ -1,19 +1,22 @@
-"""Measure an option in a cell: progress, time left, Cancel; and the records as a small table when they are there."""
+"""Measure an option in a cell, here or on a device: progress, time left, Cancel, and the records as a small table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labs.bench import measure_option
-from labs.progress import OnProgress
 from labs.records import Ledger, Measurement
 from labs.records.format import in_unit, rate
 from labs.widgets.progress import run_with_progress
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, Group, html_table, text_table
 from labs.widgets.theme import card
+
+if TYPE_CHECKING:
+    from labs.edge.job import Candidate, Device, Effort
 
 
 def measure(
@@ -24,7 +27,6 @@ def measure(
     option: str,
     ledger: Ledger | None = None,
     batch_sizes: Sequence[int] = (1, 4, 16, 32),
-    dataset: str | None = None,
     **said: object,
 ) -> Records:
     """Measure size, accuracy, latency and throughput of an option, and return the records when all are there.
@@ -33,25 +35,60 @@ def measure(
     it exists: Cancel (or the toolbar's stop button) loses only the one that is being made.
 
     Args:
-        target: A session, a compiled model, a torch module or a function; see ``labs.bench.targets``.
+        target: What is measured: an ONNX Runtime session, a torch module, an OpenVINO compiled model or a callable.
         images: Labelled images, float32 (N, 3, 224, 224).
         labels: Integers (N,), 0 to 10.
         option: Name under which the records are kept, such as 'onnx-all'.
         ledger: Where they are kept; nowhere when None.
         batch_sizes: Batch sizes whose throughput is measured.
-        dataset: Name of the data set and split; the course's evaluation split when None.
-        said: What the target does not show of itself, such as ``model_path``.
+        said: Further words for ``labs.bench.measure_option``: ``dataset``, and what the target does not show of
+            itself, such as ``model_path``.
 
     Raises:
         Stopped: It was cancelled; the message says what stays.
     """
-
-    def work(on_progress: OnProgress) -> list[Measurement]:
-        settings = {"option": option, "ledger": ledger, "batch_sizes": batch_sizes, "dataset": dataset}
-        return measure_option(target, images, labels, on_progress=on_progress, **settings, **said)
-
+    settings = {"option": option, "ledger": ledger, "batch_sizes": batch_sizes, **said}
     kept = "What was finished before is in the ledger." if ledger is not None else "Nothing was kept."
-    return Records(run_with_progress(work, f"Measure {option}", kept=kept))
+    return Records(
+        run_with_progress(
+            lambda report: measure_option(target, images, labels, on_progress=report, **settings),
+            f"Measure {option}",
+            kept=kept,
+        )
+    )
+
+
+def measure_there(
+    device: Device,
+    task: str,
+    candidates: Sequence[Candidate],
+    *,
+    ledger: Ledger | None = None,
+    effort: Effort | None = None,
+    batch_sizes: Sequence[int] = (1, 8),
+    held_cores: int | None = None,
+) -> Records:
+    """Measure on a device and return the records, which are in the ledger then.
+
+    Args:
+        device: Where; ``provisioning.device.open_device`` returns one.
+        task: What, a key of ``labs.edge.job.TASKS``.
+        candidates: The options.
+        ledger: Where the records are kept; nowhere when None.
+        effort: How much; a rehearsed device gets little, a real one more, when None.
+        batch_sizes: Batch sizes whose throughput is measured, for the task 'options'.
+        held_cores: Cores that the measuring is held to over there; all usable ones when None.
+
+    Raises:
+        Stopped: It was cancelled here; the device ends what it has begun, and nothing of it is kept.
+    """
+    from labs.edge.job import REHEARSAL, TASKS, Effort, Job, measure_on
+
+    effort = effort or (REHEARSAL if getattr(device, "rehearsed", False) else Effort())
+    job = Job(task, tuple(candidates), effort, tuple(batch_sizes), held_cores)
+    title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
+    work = lambda report: measure_on(device, job, ledger, on_progress=report)  # noqa: E731 - one call with one argument
+    return Records(run_with_progress(work, title, kept="Nothing of this one was kept."))
 
 
 class Records(list):

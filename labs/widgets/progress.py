@@ -1,10 +1,7 @@
 """Long work in a cell: how far it is, how long it takes yet, and a Cancel button that works while the cell runs.
 
-JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread of its own
-(ipykernel 7 and newer). So the click arrives although the main thread is busy; it sets a flag, and the work stops at
+The click arrives although the main thread is busy (``labs.widgets.controls``); it sets a flag, and the work stops at
 its next report. Where the kernel has no subshells the button is left out and the toolbar's stop button does the same.
-
-Source: JEP 91 (kernel subshells); JupyterLab's setting 'Kernel Comms over subshells'.
 """
 
 from __future__ import annotations
@@ -16,13 +13,13 @@ from html import escape
 from typing import TypeVar
 
 import ipywidgets
-from IPython import get_ipython
 from IPython.display import display
 
 from labs.progress import Cancelled, OnProgress
 from labs.records.format import duration
+from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
 from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE
+from labs.widgets.theme import STYLE, progress_bar
 
 Result = TypeVar("Result")
 
@@ -47,23 +44,6 @@ def time_left_s(elapsed_s: float, fraction: float) -> float | None:
     if fraction < _FORECAST_FROM or elapsed_s < 1:
         return None
     return elapsed_s * (1 - fraction) / fraction
-
-
-def subshells_supported() -> bool:
-    """Return whether this kernel handles a widget's messages while a cell runs."""
-    kernel = getattr(get_ipython(), "kernel", None)
-    return "kernel subshells" in getattr(kernel, "kernel_info", {}).get("supported_features", [])
-
-
-def _let_clicks_choose_their_subshell(button: ipywidgets.Button) -> None:
-    """Have a click handled in the subshell that the browser named, also on ipykernel 7.4.
-
-    That version sends a widget's messages to the shell that last spoke to the widget, which is the one that runs the
-    cell and is busy: the click would arrive when there is nothing left to cancel. Its rule is a method of the comm that
-    older versions do not have; without it the browser's choice stands. tests/browser/test_cancel.py presses the button.
-    """
-    if button.comm is not None:
-        button.comm._reply_subshell_for = None
 
 
 def run_with_progress(
@@ -108,9 +88,9 @@ class Progress:
             layout=ipywidgets.Layout(width="88px", margin="2px 0 0 0"),
         )
         self.button.on_click(lambda _: self.cancel())
-        _let_clicks_choose_their_subshell(self.button)
-        rows = [self.status, self.button] if subshells_supported() else [self.status]
-        self.live = ipywidgets.VBox(rows, layout=ipywidgets.Layout(max_width="860px", padding="2px 0"))
+        hear_while_busy(self.button)
+        rows = [self.status, self.button] if heard_while_busy() else [self.status]
+        self.live = controls(rows, max_width="860px", padding="2px 0")
 
     def cancel(self) -> None:
         """Ask the work to stop at its next report."""
@@ -163,16 +143,13 @@ class Progress:
         elapsed_s = self._told_s - self._begin_s
         left_s = time_left_s(elapsed_s, self.fraction)
         times = f"{duration(elapsed_s)} so far" + (f", about {duration(left_s)} left" if left_s is not None else "")
-        stop = "" if subshells_supported() else " · stop it with ■ in the toolbar"
-        now, before = f"{self.fraction:.1%}", f"{self._drawn_fraction:.1%}"
+        stop = "" if heard_while_busy() else " · stop it with ■ in the toolbar"
+        bar = progress_bar(self.title, self.fraction, text=self.line, drawn=self._drawn_fraction)
         self._drawn_fraction = self.fraction
         self.status.value = (
             f'{STYLE}<div class="msl"><div class="msl-line-of-text"><span class="msl-title">{escape(self.title)}</span>'
             f'<span class="msl-soft msl-push">{escape(times + stop)}</span></div>'
-            f'<div class="msl-bar" role="progressbar" aria-label="{escape(self.title)}" aria-valuemin="0" '
-            f'aria-valuemax="100" aria-valuenow="{self.fraction * 100:.0f}" aria-valuetext="{escape(self.line)}">'
-            f'<div style="width:{now};--msl-from:{before}"></div></div>'
-            f'<div class="msl-soft">{escape(self.line)}</div></div>'
+            f'{bar}<div class="msl-soft">{escape(self.line)}</div></div>'
         )
 
     def _finish(self, sign: str, outcome: str) -> None:

@@ -7,11 +7,33 @@ from collections.abc import Mapping
 import ipywidgets
 import numpy as np
 
-from labs.widgets.quantization_view import Settings, quantized
+from labs.charts.frame import METADATA, VEGA_LITE
+from labs.charts.quantization import Settings, quantized
+from labs.widgets.controls import controls
 from labs.widgets.shown import Shown
 
 #: Activations of a whole batch run to tens of millions of values; this many show the same shape and answer at once.
 _MOST_ACTIVATIONS = 200_000
+
+#: One pixel, sent beside a chart that is soon replaced: JupyterLab makes an image of each chart that comes without one.
+_NO_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
+
+
+def live_chart(height_px: int, width: str = "100%") -> ipywidgets.Output:
+    """Return a place for a chart that changes, of a fixed height: the page does not jump when it is drawn anew."""
+    return ipywidgets.Output(layout=ipywidgets.Layout(height=f"{height_px}px", width=width, overflow="hidden auto"))
+
+
+def draw(place: ipywidgets.Output, spec: dict, words: str) -> None:
+    """Draw a chart into a place that ``live_chart`` made.
+
+    Args:
+        place: Where.
+        spec: Vega-Lite.
+        words: The same in words.
+    """
+    bundle = {VEGA_LITE: spec, "text/plain": words, "image/png": _NO_IMAGE}
+    place.outputs = ({"output_type": "display_data", "data": bundle, "metadata": METADATA},)
 
 
 def quantization_explorer(
@@ -19,7 +41,7 @@ def quantization_explorer(
     activations: Mapping[str, np.ndarray] | None = None,
     settings: Settings | None = None,
 ) -> QuantizationExplorer:
-    """Return sliders for bits, symmetry, channels and clipping beside a picture of the chosen tensor.
+    """Return knobs for bits, symmetry, channels and clipping beside a chart of the chosen tensor.
 
     Args:
         weights: Arrays by name; the first axis counts output channels.
@@ -33,7 +55,7 @@ def quantization_explorer(
 
 
 class QuantizationExplorer(Shown):
-    """The knobs and the picture; ``view`` is the picture as it stands."""
+    """The knobs and the chart; ``view`` is the chart as it stands."""
 
     def __init__(self, weights: dict[str, np.ndarray], activations: dict[str, np.ndarray], settings: Settings) -> None:
         """Build the knobs in the order in which the Tab key visits them: tensor, bits, range, channels, clipping."""
@@ -44,18 +66,18 @@ class QuantizationExplorer(Shown):
         if not self._tensors:
             raise ValueError("no tensor to look at: give at least one array by name")
         wide = ipywidgets.Layout(width="100%")
-        style = {"description_width": "88px"}
+        look = {"layout": wide, "style": {"description_width": "88px"}}
         self.tensor = ipywidgets.Dropdown(
-            options=list(self._tensors), description="Tensor", tooltip="Tensor to quantize", layout=wide, style=style
+            options=list(self._tensors), description="Tensor", tooltip="Tensor to quantize", **look
         )
         self.bits = ipywidgets.IntSlider(
-            settings.bits, 2, 8, description="Bits", tooltip="Width of the integers", layout=wide, style=style
+            settings.bits, 2, 8, description="Bits", tooltip="Width of the integers", **look
         )
-        self.range = ipywidgets.ToggleButtons(
-            options=[("symmetric", True), ("asymmetric", False)],
+        self.range = ipywidgets.RadioButtons(
+            options=[("symmetric around 0", True), ("the tensor's own", False)],
             value=settings.symmetric,
-            tooltips=["Same reach on both sides of 0", "The tensor's own range"],
-            style={"button_width": "128px"},
+            description="Range",
+            **look,
         )
         self.channels = ipywidgets.Checkbox(
             settings.per_channel, description="a scale for each channel", indent=False, layout=wide
@@ -65,20 +87,18 @@ class QuantizationExplorer(Shown):
             value=settings.keep_percent,
             description="Range holds",
             tooltip="Share of the values inside the range; the rest is clipped",
-            layout=wide,
-            style=style,
+            **look,
         )
-        self.picture = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 560px", min_width="320px", margin="0"))
-        knobs = ipywidgets.VBox(
-            [self.tensor, self.bits, self.range, self.channels, self.keep],
-            layout=ipywidgets.Layout(flex="0 0 290px", padding="8px 4px 0 0"),
+        self.chart, self.table = live_chart(480), ipywidgets.HTML(layout=ipywidgets.Layout(width="100%"))
+        self._knobs = (self.tensor, self.bits, self.range, self.channels, self.keep)
+        knobs = ipywidgets.VBox(self._knobs, layout=ipywidgets.Layout(flex="0 0 280px", padding="8px 4px 0 0"))
+        shown = ipywidgets.VBox(
+            [self.chart, self.table], layout=ipywidgets.Layout(flex="1 1 700px", min_width="320px", margin="0")
         )
-        live = ipywidgets.HBox(
-            [knobs, self.picture], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="1180px")
-        )
-        for knob in (self.tensor, self.bits, self.range, self.channels, self.keep):
+        row = ipywidgets.HBox([knobs, shown], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="1180px"))
+        for knob in self._knobs:
             knob.observe(self._turned, names="value")
-        super().__init__("", "", plain="quantization explorer", live=live)
+        super().__init__("", "", plain="quantization explorer", live=controls([row]))
         self._turned()
 
     @property
@@ -99,7 +119,8 @@ class QuantizationExplorer(Shown):
             name, self._tensors[name], self.settings, channels=with_channels, sampled_from=self._sizes[name]
         )
         self.html, self.text = self.view.html, self.view.text
-        self.picture.value = self.view.html
+        self.table.value = self.view.html
+        draw(self.chart, self.view.spec, self.view.sentence)
 
 
 def _sample(values: np.ndarray) -> np.ndarray:

@@ -1,49 +1,53 @@
-"""What every widget returns: one object with a rich picture and the same content as text."""
+"""What every chart and widget is: one object with a rich form for a notebook and the same content as text."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class Shown:
     """Something to look at, with a text equivalent.
 
-    A notebook shows the HTML (or the live widget); a terminal, a screen reader's plain view and ``print`` get the text.
+    A notebook shows the live widget or else the HTML; a terminal, a screen reader's plain view and ``print`` get the
+    text. A subclass that changes while it is looked at gives ``text`` and ``html`` as properties of its present state.
     """
 
     #: The same content in words and columns.
     text: str
-    #: The still picture, which stands in for the live widget wherever widgets do not run.
+    #: The still form, which stands in for the live widget wherever widgets do not run.
     html: str
+    #: An ipywidgets widget that shows the same and answers to mouse and keyboard; None once the still form is left.
+    live: Any = None
+    #: What a notebook stores as text/plain: the text, unless that holds measured numbers, which differ in each run.
+    plain: str | None = None
 
     def __init__(self, html: str, text: str, *, plain: str | None = None, live: object | None = None) -> None:
         """Keep the forms of one thing.
 
         Args:
-            html: Still picture.
+            html: Still form.
             text: Its text equivalent.
-            plain: What a notebook stores as text/plain; ``text`` unless the text holds measured numbers in a cell
-                whose stored output is compared.
-            live: An ipywidgets widget that shows the same and answers to the mouse and the keyboard.
+            plain: What a notebook stores as text/plain; ``text`` when None.
+            live: An ipywidgets widget that shows the same.
         """
-        self.html, self.text, self.live = html, text, live
-        self._plain = text if plain is None else plain
+        self.html, self.text, self.live, self.plain = html, text, live, plain
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """Return the forms that a front-end chooses from."""
         bundle: dict[str, object] = {}
-        # A closed widget has no view any more; its still picture stays.
+        # A closed widget has no view any more; its still form stays.
         view = getattr(self.live, "_repr_mimebundle_", None)
         if view is not None:
             made = view()
             # Some ipywidgets versions return (data, metadata).
             bundle.update(made if isinstance(made, Mapping) else made[0])
         bundle["text/html"] = self.html
-        bundle["text/plain"] = self._plain
+        bundle["text/plain"] = repr(self)
         return bundle
 
     def __repr__(self) -> str:
-        return self._plain
+        return self.text if self.plain is None else self.plain
 
     def __str__(self) -> str:
         return self.text

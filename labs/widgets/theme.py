@@ -1,43 +1,19 @@
-"""How every widget looks: one style sheet, built on JupyterLab's own theme variables, light and dark.
+"""How every widget of the course looks: one style sheet, built on JupyterLab's own theme variables, light and dark.
 
-The colours of data are Okabe and Ito's, which people with any colour vision can tell apart; no widget tells two things
-apart by colour alone. Source: Okabe and Ito, 'Color Universal Design' (2008).
+The colours of data are Okabe and Ito's, darkened or lightened so far that each keeps a contrast of 3 on a light and on
+a dark page (what WCAG 2.2 asks of graphics); no widget tells two things apart by colour alone.
+Source: Okabe and Ito, 'Color Universal Design' (2008).
 """
 
 from __future__ import annotations
 
 from html import escape
 
-#: The series colours in the order in which they are used: CSS variables with a light and a dark value.
-SERIES = tuple(f"var(--msl-series-{index})" for index in range(6))
+#: The series colours in the order in which they are used; the same in both themes.
+SERIES = ("#1b7fbd", "#d55e00", "#00906a", "#b95f93", "#a87900", "#7a70cf")
 
-_LIGHT = {
-    "series-0": "#0072b2",
-    "series-1": "#d55e00",
-    "series-2": "#00835f",
-    "series-3": "#a94f85",
-    "series-4": "#b07b00",
-    "series-5": "#2f8fc4",
-    "good": "#00714f",
-    "bad": "#b54708",
-    "target": "#b54708",
-}
-_DARK = {
-    "series-0": "#56b4e9",
-    "series-1": "#f08a4b",
-    "series-2": "#2fc39a",
-    "series-3": "#dd94bb",
-    "series-4": "#e6b332",
-    "series-5": "#9ad4f5",
-    "good": "#4fd1a5",
-    "bad": "#ffab6b",
-    "target": "#ffab6b",
-}
-
-
-def _variables(values: dict[str, str]) -> str:
-    return "".join(f"--msl-{name}:{value};" for name, value in values.items())
-
+_LIGHT = "--msl-accent:#0072b2;--msl-on-accent:#fff;--msl-good:#00714f;--msl-bad:#b54708;--msl-played:#7a4a9a;"
+_DARK = "--msl-accent:#56b4e9;--msl-on-accent:#10202b;--msl-good:#4fd1a5;--msl-bad:#ffab6b;--msl-played:#c9a3e6;"
 
 # Fallbacks behind each --jp- variable keep the same look on a page without JupyterLab's theme (nbconvert, a browser).
 _SHEET = """
@@ -51,6 +27,7 @@ line-height:1.45;max-width:860px;box-sizing:border-box}
 .msl.msl-card{border:1px solid var(--msl-line);border-radius:10px;background:var(--msl-paper);padding:16px 20px;
 margin:4px 0}
 .msl .msl-title{font-size:15px;font-weight:600;margin:0;letter-spacing:-.005em}
+.msl .msl-heading{font-size:13px;font-weight:600;margin:0 0 4px}
 .msl .msl-sub{color:var(--msl-soft);margin:2px 0 0}
 .msl .msl-foot{color:var(--msl-soft);font-size:12px;margin:12px 0 0;padding-top:10px;
 border-top:1px solid var(--msl-line)}
@@ -69,29 +46,30 @@ text-align:right;vertical-align:baseline;white-space:nowrap;background:none;max-
 .msl table.msl-table tbody tr:hover{background:var(--msl-faint)}
 .msl table.msl-table tr.msl-group th{color:var(--msl-soft);font-weight:500;font-size:12px;padding-top:16px}
 .msl table.msl-table tr.msl-group:hover{background:none}
+.msl table.msl-words th,.msl table.msl-words td{text-align:left;white-space:normal}
+.msl table.msl-words tbody th{font-weight:400}
+.msl table.msl-words tbody tr:hover{background:none}
+.msl table.msl-words .msl-number{text-align:right;white-space:nowrap}
 .msl .msl-best{font-weight:700;color:var(--msl-good)}
 .msl .msl-ci{display:block;color:var(--msl-soft);font-size:11px;font-weight:400}
 .msl .msl-good{color:var(--msl-good);font-weight:600}
 .msl .msl-bad{color:var(--msl-bad);font-weight:600}
 .msl .msl-soft{color:var(--msl-soft)}
+.msl .msl-strong{font-weight:600}
 .msl .msl-badge{display:inline-block;border:1px solid currentColor;border-radius:999px;padding:0 8px;font-size:11px;
 line-height:18px;font-weight:600;white-space:nowrap}
-.msl svg{display:block;width:100%%;height:auto;overflow:visible}
-.msl svg text{fill:var(--msl-ink);font-family:inherit;font-size:12px}
-.msl svg .msl-tick{fill:var(--msl-soft);font-size:11px}
-.msl svg .msl-strong{font-weight:600}
-.msl svg .msl-halo{paint-order:stroke;stroke:var(--msl-paper);stroke-width:4px;stroke-linejoin:round}
-.msl svg .msl-grid{stroke:var(--msl-line);stroke-width:1}
-.msl svg .msl-axis{stroke:var(--msl-soft);stroke-width:1}
-.msl svg .msl-target{stroke:var(--msl-target);stroke-width:1.5;stroke-dasharray:5 4}
-.msl svg text.msl-target-text{fill:var(--msl-target);font-weight:600}
-.msl details{margin-top:12px}
+.msl .msl-badge.msl-played{color:var(--msl-played)}
+.msl .msl-badge.msl-real{color:var(--msl-good)}
+.msl details{margin-top:8px}
 .msl summary{cursor:pointer;color:var(--msl-soft)}
-.msl summary:focus-visible{outline:2px solid var(--jp-brand-color1,#0072b2);outline-offset:3px;border-radius:3px}
+.msl summary:focus-visible,.msl a:focus-visible,.msl button:focus-visible{
+outline:2px solid var(--jp-brand-color1,#0072b2);outline-offset:2px;border-radius:3px}
+.msl a{color:var(--msl-accent);text-decoration:underline}
 .msl .msl-line-of-text{display:flex;align-items:baseline;gap:8px;flex-wrap:wrap}
+.msl .jupyter-button{height:28px;margin:2px;padding:0 10px;border:0;font-size:13px;line-height:28px;cursor:pointer}
 .msl .msl-push{margin-left:auto}
 .msl .msl-bar{height:8px;border-radius:4px;background:var(--msl-faint);overflow:hidden;margin:8px 0 6px}
-.msl .msl-bar>div{height:100%%;border-radius:4px;background:var(--msl-series-0);animation:msl-grow .5s linear}
+.msl .msl-bar>div{height:100%%;border-radius:4px;background:var(--msl-accent);animation:msl-grow .5s linear}
 .msl .msl-board{display:grid;grid-template-columns:repeat(auto-fit,minmax(220px,1fr));gap:14px}
 .msl .msl-tile{border:1px solid var(--msl-line);border-radius:8px;padding:14px 16px;display:flex;flex-direction:column}
 .msl .msl-gauge{margin-top:14px}
@@ -101,19 +79,26 @@ line-height:18px;font-weight:600;white-space:nowrap}
 .msl .msl-scale>i{position:absolute;left:50%%;top:-4px;height:14px;width:2px;margin-left:-1px;background:var(--msl-ink)}
 .msl .msl-limit{text-align:center;color:var(--msl-soft);font-size:11px;font-variant-numeric:tabular-nums}
 .msl .msl-best-here{margin-top:auto;padding-top:14px}
-.msl .msl-facts{display:grid;grid-template-columns:repeat(3,1fr);gap:10px 18px;margin-bottom:14px}
+.msl .msl-facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(96px,1fr));gap:10px 18px;margin:10px 0 6px}
 .msl .msl-fact .msl-soft{font-size:11px}
-.msl .msl-fact .msl-figure{font-size:15px;font-weight:600;white-space:nowrap}
+.msl .msl-fact .msl-figure{font-weight:600}
+.msl pre.msl-code{margin:6px 0 0;padding:8px 10px;border-radius:6px;background:var(--msl-faint);color:var(--msl-ink);
+font-family:var(--jp-code-font-family,ui-monospace,Menlo,monospace);font-size:12px;line-height:1.5;white-space:pre-wrap;
+overflow-wrap:anywhere}
+.msl .msl-note{border-left:3px solid currentColor;padding:2px 0 2px 12px;margin:10px 0 0}
+.msl .msl-note p{margin:0 0 2px;color:var(--msl-ink);font-weight:400}
+.msl .msl-note p.msl-strong{font-weight:600}
+.msl .msl-note pre{font-weight:400;margin:6px 0;max-height:180px;overflow-y:auto}
 @keyframes msl-grow{from{width:var(--msl-from)}}
 @media (prefers-reduced-motion:reduce){.msl .msl-bar>div{animation:none}}
 @media print{.msl.msl-card{break-inside:avoid}}
 """
 
 #: The style element that travels with every widget's HTML, so that one saved output looks right on its own.
-STYLE = "<style>" + (_SHEET % {"light": _variables(_LIGHT), "dark": _variables(_DARK)}).replace("\n", "") + "</style>"
+STYLE = "<style>" + (_SHEET % {"light": _LIGHT, "dark": _DARK}).replace("\n", "") + "</style>"
 
 
-def card(title: str, body: str, *, subtitle: str = "", footer: str = "") -> str:
+def card(title: str, body: str, *, subtitle: str = "", footer: str = "", badge: str = "") -> str:
     """Return the HTML of a card.
 
     Args:
@@ -121,9 +106,42 @@ def card(title: str, body: str, *, subtitle: str = "", footer: str = "") -> str:
         body: HTML.
         subtitle: Plain text under the title.
         footer: Plain text under the body, such as the machine's name.
+        badge: HTML of a label at the right of the title.
     """
-    parts = [f'<p class="msl-title">{escape(title)}</p>']
-    parts += [f'<p class="msl-sub">{escape(subtitle)}</p>'] if subtitle else []
-    parts += [f'<div class="msl-body">{body}</div>']
-    parts += [f'<p class="msl-foot">{escape(footer)}</p>'] if footer else []
-    return f'{STYLE}<section class="msl msl-card" aria-label="{escape(title)}">{"".join(parts)}</section>'
+    foot = f'<p class="msl-foot">{escape(footer)}</p>' if footer else ""
+    inside = f'{heading(title, subtitle, badge)}<div class="msl-body">{body}</div>{foot}'
+    return f'{STYLE}<section class="msl msl-card" aria-label="{escape(title)}">{inside}</section>'
+
+
+def heading(title: str, subtitle: str = "", badge: str = "") -> str:
+    """Return the HTML of a card's head; ``title`` and ``subtitle`` are plain text, ``badge`` is HTML."""
+    sub = f'<p class="msl-sub">{escape(subtitle)}</p>' if subtitle else ""
+    label = f'<span class="msl-push">{badge}</span>' if badge else ""
+    return f'<div class="msl-line-of-text"><p class="msl-title">{escape(title)}</p>{label}</div>{sub}'
+
+
+def progress_bar(title: str, fraction: float, *, text: str = "", drawn: float | None = None) -> str:
+    """Return the HTML of a bar.
+
+    Args:
+        title: What is being done; the bar's name for screen readers.
+        fraction: How much of it is done, 0 to 1.
+        text: Where it stands, in words.
+        drawn: The fraction that was drawn before, from which the bar grows.
+    """
+    spoken = f' aria-valuetext="{escape(text)}"' if text else ""
+    return (
+        f'<div class="msl-bar" role="progressbar" aria-label="{escape(title)}" aria-valuemin="0" aria-valuemax="100" '
+        f'aria-valuenow="{fraction * 100:.0f}"{spoken}><div style="width:{fraction:.1%};'
+        f'--msl-from:{fraction if drawn is None else drawn:.1%}"></div></div>'
+    )
+
+
+def tiles(facts: dict[str, str]) -> str:
+    """Return the HTML of some numbers in a row, each under its name."""
+    cells = "".join(
+        f'<div class="msl-fact"><div class="msl-soft">{escape(name)}</div>'
+        f'<div class="msl-figure">{escape(value)}</div></div>'
+        for name, value in facts.items()
+    )
+    return f'<div class="msl-facts">{cells}</div>'

@@ -1,4 +1,4 @@
-"""Pictures in a grid, each with what it shows and what a model takes it for."""
+"""Images in a grid, each with what it shows and what a model takes it for."""
 
 from __future__ import annotations
 
@@ -16,36 +16,36 @@ from labs.records.format import percent
 from labs.widgets.shown import Shown
 from labs.widgets.theme import card
 
-#: Side of a shown picture in pixels: large enough to judge it, small enough that a dozen do not bloat the notebook.
+#: Side of a shown image in pixels: large enough to judge it, small enough that a dozen do not bloat the notebook.
 _SIDE_PX = 124
 
 
-def picture_grid(
+def image_grid(
     paths: Sequence[str | Path],
     labels: Sequence[int],
     probs: np.ndarray | None = None,
     *,
-    title: str = "Pictures",
+    title: str = "Images",
 ) -> Shown:
-    """Return pictures in a grid, as the model sees them (cropped to a square), with their classes.
+    """Return images in a grid, as the model sees them (cropped to a square), with their classes.
 
     Args:
-        paths: Picture files.
+        paths: Image files.
         labels: True class of each, 0 to 10.
-        probs: A model's probabilities, (N, 11); adds what it takes each picture for, and how sure it is.
+        probs: A model's probabilities, (N, 11); adds what it takes each image for, and how sure it is.
         title: Heading of the card.
 
     Raises:
-        ValueError: There is not one label (and one row of probabilities) for each picture.
+        ValueError: There is not one label (and one row of probabilities) for each image.
     """
     if len(paths) != len(labels) or (probs is not None and len(probs) != len(paths)):
-        raise ValueError("one label, and one row of probabilities, is needed for each picture")
+        raise ValueError("one label, and one row of probabilities, is needed for each image")
     rows = [None] * len(paths) if probs is None else list(np.asarray(probs))
     captions = [_caption(int(label), row) for label, row in zip(labels, rows, strict=True)]
     tiles = "".join(_tile(path, *caption) for path, caption in zip(paths, captions, strict=True))
     html = card(title, f'<div style="display:flex;flex-wrap:wrap;gap:12px">{tiles}</div>')
     lines = [f"{number}. {truth}{': ' if guess else ''}{guess}" for number, (truth, guess, _) in enumerate(captions, 1)]
-    return Shown(html, "\n".join([title, *lines]), plain=f"{title}: {len(paths)} pictures")
+    return Shown(html, "\n".join([title, *lines]), plain=f"{title}: {len(paths)} images")
 
 
 def _caption(label: int, probs: np.ndarray | None) -> tuple[str, str, str]:

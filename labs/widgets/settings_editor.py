@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from labs.serve.triton.render import config_diff, render
 from labs.serve.triton.settings import DynamicBatching, InstanceGroup, ModelSettings
+from labs.widgets.controls import controls
 from labs.widgets.shown import Shown
 from labs.widgets.theme import STYLE, card
 
@@ -18,7 +19,7 @@ OnApply = Callable[[ModelSettings], object]
 
 
 def config_editor(settings: ModelSettings, on_apply: OnApply | None = None) -> ConfigEditor:
-    """Return knobs for a model's copies, batching and threads beside the diff of its ``config.pbtxt``.
+    """Return knobs for a model's instances, batching and threads beside the diff of its ``config.pbtxt``.
 
     Args:
         settings: What is being served.
@@ -41,9 +42,9 @@ class ConfigEditor(Shown):
                 value, lowest, highest, description=words, tooltip=tip, layout=wide, style=style
             )
 
-        self.copies = number(group.count, 1, 64, "Copies", "Copies of the model that work side by side")
-        self.threads = number(settings.intra_op_threads, 1, 256, "Threads in a copy", "Threads within one copy")
-        self.largest = number(settings.max_batch_size, 1, 512, "Largest batch", "Most pictures in one run")
+        self.copies = number(group.count, 1, 64, "Instances", "Instances of the model that work side by side")
+        self.threads = number(settings.intra_op_threads, 1, 256, "Threads in each", "Threads within one instance")
+        self.largest = number(settings.max_batch_size, 1, 512, "Largest batch", "Most images in one run")
         self.batching = ipywidgets.Checkbox(
             batching is not None, description="put requests together (dynamic batching)", indent=False, layout=wide
         )
@@ -60,7 +61,7 @@ class ConfigEditor(Shown):
             description="Reload the model", button_style="primary", tooltip="Apply the diff"
         )
         self.button.on_click(lambda _: self.apply())
-        self.picture = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 420px", min_width="300px", margin="0"))
+        self.view = ipywidgets.HTML(layout=ipywidgets.Layout(flex="1 1 420px", min_width="300px", margin="0"))
         self.outcome = ipywidgets.HTML()
         self._knobs = (
             self.copies, self.threads, self.largest, self.batching, self.delay, self.preferred, self.queue
@@ -69,12 +70,10 @@ class ConfigEditor(Shown):
         column = ipywidgets.VBox(
             [*self._knobs, *pressable], layout=ipywidgets.Layout(flex="0 0 330px", padding="8px 16px 0 0")
         )
-        live = ipywidgets.HBox(
-            [column, self.picture], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="1000px")
-        )
+        row = ipywidgets.HBox([column, self.view], layout=ipywidgets.Layout(flex_flow="row wrap", max_width="1000px"))
         for knob in self._knobs:
             knob.observe(self._turned, names="value")
-        super().__init__("", "", plain=f"settings of {settings.name}", live=live)
+        super().__init__("", "", plain=f"settings of {settings.name}", live=controls([row]))
         self._turned()
 
     @property
@@ -114,7 +113,7 @@ class ConfigEditor(Shown):
         diff = "" if self.error else self.diff
         self.button.disabled = bool(self.error) or not diff
         self.html = card(self.served.name, _body(self.error, diff), subtitle="what a reload would change")
-        self.picture.value = self.html
+        self.view.value = self.html
         state = f"not possible: {self.error}" if self.error else diff or "nothing to change"
         self.text = f"{self.served.name}\n{state}"
 

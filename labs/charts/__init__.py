@@ -1,0 +1,30 @@
+"""Charts of what was measured: each takes records (a whole ledger will do), and returns a chart with tooltips, a
+description for screen readers, and the same content as a table and as text."""
+
+from labs.charts.comparing import accuracy_latency, before_after, frontier_chart, frontiers, side_by_side
+from labs.charts.frame import Chart
+from labs.charts.latency import latency_distribution, latency_percentiles, thread_sweep, throughput_curve
+from labs.charts.load import batch_histogram, endurance, latency_curve, queue_compute
+from labs.charts.model import channel_ranges, operator_profile
+from labs.charts.quantization import Settings, quantized
+
+__all__ = [
+    "Chart",
+    "Settings",
+    "accuracy_latency",
+    "batch_histogram",
+    "before_after",
+    "channel_ranges",
+    "endurance",
+    "frontier_chart",
+    "frontiers",
+    "latency_curve",
+    "latency_distribution",
+    "latency_percentiles",
+    "operator_profile",
+    "quantized",
+    "queue_compute",
+    "side_by_side",
+    "thread_sweep",
+    "throughput_curve",
+]

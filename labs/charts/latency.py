@@ -1,0 +1,322 @@
+"""Latency and throughput of options: where the samples lie, how the tail grows, and what batches and threads bring."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import altair as alt
+import numpy as np
+
+from labs import stats
+from labs.charts.frame import (
+    WIDTH_PX,
+    Chart,
+    axis_scale,
+    colours,
+    data,
+    ink,
+    machines,
+    marks,
+    measured,
+    newest,
+    target_line,
+    tips,
+)
+from labs.records import Measurement
+from labs.records.format import in_unit, milliseconds, percent, rate, times
+from labs.widgets.table import Cell
+from labs.widgets.theme import SERIES
+
+_BINS, _DOTS = 72, 400
+_QUANTILES = (50, 95, 99)
+
+
+def latency_distribution(
+    records: Measurement | Sequence[Measurement],
+    target_s: float | None = None,
+    *,
+    title: str = "Where the latencies lie",
+) -> Chart:
+    """Return all samples as dots and as a histogram, one row a record, with p50, p95 and p99 and the target.
+
+    Args:
+        records: Latency and load records; others among them are passed over.
+        target_s: The latency to stay under, in seconds.
+        title: Heading.
+
+    Raises:
+        ValueError: No latency record among them; a measurement that was cancelled early has none.
+    """
+    records = _latencies(records)
+    # All but the slowest half percent: an outlier is counted at the edge and does not squeeze the rest.
+    low = min(min(one.samples) for one in records)
+    high = max(max(one.percentile(99.5), one.percentile(99)) for one in records)
+    ends = [low, high] if target_s is None else [min(low, target_s), max(high, target_s)]
+    scale = axis_scale([end * 1e3 for end in ends])
+    several = len({one.machine.machine_id for one in records}) > 1
+    rows = [
+        _distribution(one, index, scale, target_s, several, last=index == len(records) - 1)
+        for index, one in enumerate(records)
+    ]
+    header, table = _table(records, target_s)
+    return Chart(
+        alt.vconcat(*rows, spacing=14),
+        title,
+        subtitle="Each dot is one request, the bars count them. Lines: p50 (half of all requests are left of it), "
+        "p95 dashed, p99 dotted.",
+        sentence=_sentence(records, target_s),
+        header=header,
+        rows=table,
+        footer=machines(records),
+    )
+
+
+def latency_percentiles(
+    records: Measurement | Sequence[Measurement],
+    target_s: float | None = None,
+    *,
+    title: str = "How the tail grows",
+) -> Chart:
+    """Return the percentile curve of each record, with the tail stretched so that 99 and 99.9 have room.
+
+    Args:
+        records: Latency and load records; others among them are passed over.
+        target_s: The latency to stay under, in seconds.
+        title: Heading.
+
+    Raises:
+        ValueError: No latency record among them.
+    """
+    records = newest(_latencies(records), "option")
+    names, points = [one.option for one in records], []
+    for one in records:
+        # The last percentile that a sample stands for: with a hundred samples nothing is known of the 99.9th.
+        furthest = 1 - 1 / len(one.samples)
+        for place in np.linspace(0, -np.log10(1 - furthest), 160):
+            share = 1 - 10**-place
+            value = one.percentile(share * 100)
+            points.append(
+                {"option": one.option, "place": place, "ms": value * 1e3,
+                 "of the requests": percent(share), "stay under": milliseconds(value)}
+            )  # fmt: skip
+    labels = {0.0: "0", 0.30103: "50", 1.0: "90", 1.30103: "95", 2.0: "99", 3.0: "99.9", 4.0: "99.99"}
+    names_of = " : ".join(f"abs(datum.value - {at}) < 0.01 ? '{name}'" for at, name in labels.items()) + " : ''"
+    furthest = max(point["place"] for point in points)
+    x = alt.X("place:Q", title="percentile (share of the requests in %)", scale=alt.Scale(domain=[0, furthest]),
+              axis=alt.Axis(values=[at for at in labels if at <= furthest], labelExpr=names_of))  # fmt: skip
+    y = alt.Y("ms:Q", title="latency in ms", scale=axis_scale([point["ms"] for point in points]))
+    lines = alt.Chart(data(points)).mark_line(strokeWidth=2).encode(
+        x=x, y=y, color=colours(names), strokeDash=alt.StrokeDash("option:N", sort=names, legend=None),
+        tooltip=tips("option", "of the requests", "stay under"),
+    )  # fmt: skip
+    drawn = lines if target_s is None else lines + target_line(target_s * 1e3, _target(target_s), axis="y")
+    header, table = _table(records, target_s)
+    return Chart(
+        drawn.properties(width=WIDTH_PX, height=260),
+        title,
+        sentence=_sentence(records, target_s),
+        header=header,
+        rows=table,
+        footer=machines(records),
+    )
+
+
+def throughput_curve(
+    records: Measurement | Sequence[Measurement], *, title: str = "Throughput over batch size"
+) -> Chart:
+    """Return images a second over the batch size, one line an option, each point with its 95 % interval.
+
+    Args:
+        records: Throughput records; others are passed over, the newest for each option and batch size counts.
+        title: Heading.
+
+    Raises:
+        ValueError: There is no throughput record.
+    """
+    found = newest(measured(records, "throughput"), "option", "batch_size")
+    if not found:
+        raise ValueError("no throughput record to draw: measure an option in batches first (bench.throughput)")
+    names = list(dict.fromkeys(one.option for one in found))
+    points = []
+    for one in sorted(found, key=lambda one: one.batch_size):
+        value = one.throughput_fps
+        points.append(
+            {"option": one.option, "batch": one.batch_size, "fps": value.value, "low": value.low, "high": value.high,
+             "throughput": rate(value.value), "95 % interval": f"{value.low:,.0f} – {value.high:,.0f}",
+             "batch size": str(one.batch_size), "time of a batch": milliseconds(one.percentile(50))}
+        )  # fmt: skip
+    sizes = sorted({one.batch_size for one in found})
+    base = alt.Chart(data(points)).encode(
+        x=alt.X("batch:Q", title="batch size (images in one call)", axis=alt.Axis(values=sizes, format="d"),
+                scale=alt.Scale(type="log", base=2, domain=[sizes[0] / 1.15, sizes[-1] * 1.15])),
+        color=colours(names),
+        tooltip=tips("option", "batch size", "throughput", "95 % interval", "time of a batch"),
+    )  # fmt: skip
+    y = alt.Y("fps:Q", title="throughput in images/s", scale=alt.Scale(zero=True))
+    drawn = base.mark_line().encode(y=y) + base.mark_rule().encode(y="low:Q", y2="high:Q")
+    drawn += base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=marks(names))
+    cells = [
+        [Cell(point["option"]), Cell(point["batch size"]), Cell(point["throughput"], point["95 % interval"]),
+         Cell(point["time of a batch"])]
+        for point in sorted(points, key=lambda point: names.index(point["option"]))
+    ]  # fmt: skip
+    return Chart(
+        drawn.properties(width=WIDTH_PX, height=260),
+        title,
+        sentence="; ".join(f"{p['option']} in batches of {p['batch size']}: {p['throughput']}" for p in points) + ".",
+        header=["option", "batch size", "throughput", "time of a batch"],
+        rows=cells,
+        footer=machines(found),
+    )
+
+
+def thread_sweep(records: Measurement | Sequence[Measurement], *, title: str = "What more threads bring") -> Chart:
+    """Return the median latency over the number of threads, beside the ideal: half the time with twice the threads.
+
+    Args:
+        records: Latency records that differ in ``threads.intra_op``; the newest for each number of threads counts.
+        title: Heading.
+
+    Raises:
+        ValueError: There are fewer than two numbers of threads to draw.
+    """
+    found = {(one.backend, one.threads.intra_op): one for one in measured(records, "latency") if one.threads.intra_op}
+    runs = sorted(found.values(), key=lambda one: (one.backend, one.threads.intra_op))
+    if len({one.threads.intra_op for one in runs}) < 2:
+        raise ValueError("a sweep needs latency records with at least two numbers of threads: measure the others too")
+    names, points = list(dict.fromkeys(one.backend for one in runs)), []
+    for one in runs:
+        first = next(run for run in runs if run.backend == one.backend)
+        value, threads = stats.median_interval(one.samples), one.threads.intra_op
+        ideal_s = first.percentile(50) * first.threads.intra_op / threads
+        faster = first.percentile(50) / value.value
+        points.append(
+            {"series": one.backend, "n": threads, "ms": value.value * 1e3, "low": value.low * 1e3,
+             "high": value.high * 1e3, "ideal_ms": ideal_s * 1e3, "threads": str(threads),
+             "median": milliseconds(value.value), "ideal": milliseconds(ideal_s), "faster by": times(faster),
+             "share of the ideal": percent(ideal_s / value.value)}
+        )  # fmt: skip
+    counts = sorted({point["n"] for point in points})
+    values = [point[name] for point in points for name in ("ms", "ideal_ms", "low", "high")]
+    base = alt.Chart(data(points)).encode(
+        x=alt.X("n:Q", title="threads that work on one operator", axis=alt.Axis(values=counts, format="d"),
+                scale=alt.Scale(type="log", base=2, domain=[counts[0] / 1.12, counts[-1] * 1.12])),
+        tooltip=tips("threads", "median", "ideal", "faster by", "share of the ideal"),
+    )  # fmt: skip
+    y = alt.Y("ms:Q", title="median latency in ms", scale=axis_scale(values))
+    drawn = ink("line", base, strokeDash=[4, 4], opacity=0.6).encode(y="ideal_ms:Q", detail="series:N")
+    drawn += base.mark_line().encode(y=y, color=colours(names, "series"))
+    drawn += base.mark_rule().encode(y="low:Q", y2="high:Q", color=colours(names, "series"))
+    drawn += base.mark_point(filled=True, size=70, opacity=1).encode(
+        y=y, color=colours(names, "series"), shape=marks(names, "series")
+    )
+    header = ["threads", "median", "ideal", "faster by", "share of the ideal"]
+    return Chart(
+        drawn.properties(width=WIDTH_PX, height=250),
+        title,
+        subtitle="Dashed: the ideal, in which twice as many threads take half as long.",
+        sentence="; ".join(f"{p['threads']} threads: {p['median']}, ideal {p['ideal']}" for p in points) + ".",
+        header=["backend", *header],
+        rows=[[Cell(point["series"]), *(Cell(point[name]) for name in header)] for point in points],
+        footer=machines(runs),
+    )
+
+
+def _latencies(records: Measurement | Sequence[Measurement]) -> list[Measurement]:
+    found = measured(records, "latency", "load")
+    if not found:
+        raise ValueError("no latency record to draw: measure the option first, or let the measurement run to its end")
+    return found
+
+
+def _distribution(
+    record: Measurement, index: int, scale: alt.Scale, target_s: float | None, name_machine: bool, *, last: bool
+) -> alt.LayerChart:
+    """Return one record's row: bars above the line, dots below it, and the percentiles across both."""
+    low, high = scale.domain
+    edges = (
+        np.geomspace(low, high, _BINS + 1)
+        if scale.to_dict().get("type") == "log"
+        else np.linspace(low, high, _BINS + 1)
+    )
+    samples_ms = np.asarray(record.samples) * 1e3
+    counts, _ = np.histogram(samples_ms, edges)
+    top = max(int(counts.max()), 1)
+    bars = [
+        {"from": left, "to": right, "count": int(count), "base": 0, "requests": f"{count:,}",
+         "between": f"{left:.3g} and {right:.3g} ms"}
+        for left, right, count in zip(edges[:-1], edges[1:], counts, strict=True) if count
+    ]  # fmt: skip
+    # Shaken vertically, so that equal samples do not hide each other; a browser redraws some hundreds easily.
+    shake = np.random.default_rng(0).uniform(-0.42, -0.1, len(samples_ms)) * top
+    step = max(1, len(samples_ms) // _DOTS)
+    dots = [
+        {"ms": float(ms), "place": float(place), "latency": milliseconds(ms / 1e3)}
+        for ms, place in list(zip(samples_ms, shake, strict=True))[::step]
+        if ms <= high
+    ]
+    # Names of close percentiles would overlap: the numbers stand in the heading, the lines differ in dashes.
+    lines = [
+        {"ms": record.percentile(q) * 1e3, "percentile": f"p{q}", "latency": milliseconds(record.percentile(q))}
+        for q in _QUANTILES
+    ]
+    colour = SERIES[index % len(SERIES)]
+    axis = alt.Axis(title="latency in ms") if last else alt.Axis(labels=False, ticks=False, title=None)
+    x = alt.X("ms:Q", scale=scale, axis=axis)
+    y = {"scale": alt.Scale(domain=[-0.45 * top, 1.3 * top]), "axis": None}
+    drawn = alt.Chart(data(bars)).mark_rect(color=colour, opacity=0.45).encode(
+        x=alt.X("from:Q", scale=scale, axis=axis), x2="to:Q", y=alt.Y("count:Q", **y), y2="base:Q",
+        tooltip=tips("requests", "between"),
+    )  # fmt: skip
+    drawn += alt.Chart(data(dots)).mark_circle(color=colour, opacity=0.5, size=11, aria=False).encode(
+        x=x, y=alt.Y("place:Q", **y), tooltip=tips("latency")
+    )  # fmt: skip
+    dash = alt.StrokeDash("percentile:N", sort=None, legend=None, scale=alt.Scale(range=[[1, 0], [6, 3], [2, 2]]))
+    drawn += ink("rule", alt.Chart(data(lines)), strokeWidth=1.6).encode(
+        x=x, strokeDash=dash, tooltip=tips("percentile", "latency")
+    )
+    if target_s is not None:
+        drawn += target_line(target_s * 1e3, _target(target_s) if not index else "")
+    said = " · ".join(f"{line['percentile']} {line['latency']}" for line in lines)
+    if (beyond := samples_ms[samples_ms > high]).size:
+        said += f" · {beyond.size} slower than the axis, up to {milliseconds(beyond.max() / 1e3)}"
+    name = record.option + (f", {record.machine.label}" if name_machine else "")
+    offset = 18 if target_s is not None and not index else 4
+    heading = alt.TitleParams(name, subtitle=said, anchor="start", fontSize=13, subtitleFontSize=12, offset=offset)
+    return drawn.properties(width=WIDTH_PX, height=96, title=heading)
+
+
+def _target(target_s: float) -> str:
+    return f"target: under {milliseconds(target_s)}"
+
+
+def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list[str], list[list[Cell]]]:
+    header = ["option", "p50", "p95", "p99", "slowest", "samples"]
+    header += [f"under {milliseconds(target_s)}"] if target_s is not None else []
+    rows = []
+    for record in records:
+        row = [Cell(record.option)]
+        for q in _QUANTILES:
+            found = percentile_interval(record, q)
+            row.append(Cell(in_unit(found.value, "s"), f"[{in_unit(found.low, 's')}, {in_unit(found.high, 's')}]"))
+        row += [Cell(milliseconds(max(record.samples))), Cell(f"{len(record.samples):,}")]
+        if target_s is not None:
+            row.append(Cell(percent(sum(sample < target_s for sample in record.samples) / len(record.samples))))
+        rows.append(row)
+    return header, rows
+
+
+def percentile_interval(record: Measurement, q: float) -> stats.Interval:
+    """Return a percentile of a record with an interval; in an open loop neighbours wait in the same queue."""
+    if record.load is not None and record.load.mode == "open":
+        return stats.tail_interval([(record.load.offsets_s, record.samples)], q=q)
+    return stats.median_interval(record.samples, q=q)
+
+
+def _sentence(records: Sequence[Measurement], target_s: float | None) -> str:
+    parts = [
+        f"{record.option}: median {milliseconds(record.percentile(50))}, 95th percentile "
+        f"{milliseconds(record.percentile(95))}, 99th percentile {milliseconds(record.percentile(99))}"
+        for record in records
+    ]
+    return "; ".join(parts) + (f". Target: under {milliseconds(target_s)}." if target_s is not None else ".")

@@ -1,0 +1,71 @@
+"""Controls in a notebook: clicks that arrive while a cell runs, keys that stay in the widget, names for screen readers.
+
+JupyterLab (4.4 and newer) sends what a widget's button does to a *subshell* of the kernel, a thread of its own
+(ipykernel 7 and newer), so that Cancel works although the main thread is busy. Without subshells the toolbar's stop
+button does the same. Source: JEP 91 (kernel subshells); JupyterLab's setting 'Kernel Comms over subshells'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ipywidgets
+from IPython import get_ipython
+
+# JupyterLab looks for its shortcuts before the page hears of a key ('a' inserts a cell, 'x' cuts one), except for an
+# element with data-lm-suppress-shortcuts: the focused one itself, since its own selector is tried first.
+# Source: Lumino, packages/commands, `targetDistance`. One listener serves the whole page.
+# ipywidgets name most controls by their label; sliders and groups of radio buttons lack one.
+_SCRIPT = """if (!window.mslControls) {
+  const name = box => box.querySelectorAll('.noUi-handle, .widget-readout, .widget-radio-box').forEach(at => {
+    const label = at.closest('.widget-inline-hbox')?.querySelector('.widget-label');
+    if (!label || at.ariaLabel) return;
+    if (at.matches('.widget-radio-box')) at.setAttribute('role', 'radiogroup');
+    at.setAttribute('aria-label', label.textContent);
+  });
+  document.addEventListener('focusin', event => {
+    const box = event.target.closest('.msl-controls');
+    if (!box) return;
+    name(box);
+    event.target.setAttribute('data-lm-suppress-shortcuts', 'true');
+  }, true);
+  window.mslControls = name;
+}
+const again = tries => {
+  document.querySelectorAll('.msl-controls').forEach(window.mslControls);
+  if (tries) setTimeout(again, 400, tries - 1);
+};
+again(5);"""
+
+
+def has_kernel() -> bool:
+    """Return whether this is a notebook's kernel, and not a plain Python process."""
+    return getattr(get_ipython(), "kernel", None) is not None
+
+
+def heard_while_busy() -> bool:
+    """Return whether this kernel handles a widget's messages while a cell runs."""
+    kernel = getattr(get_ipython(), "kernel", None)
+    return "kernel subshells" in getattr(kernel, "kernel_info", {}).get("supported_features", [])
+
+
+def hear_while_busy(*buttons: ipywidgets.Button) -> None:
+    """Have clicks handled in the subshell that the browser named, also on ipykernel 7.4.
+
+    That version sends a widget's messages to the shell that last spoke to the widget, which is the busy one. Its rule
+    is an attribute of the comm that older versions do not have; without it the browser's choice stands.
+    """
+    for button in buttons:
+        if button.comm is not None:
+            button.comm._reply_subshell_for = None
+
+
+def controls(children: Sequence[ipywidgets.Widget], **layout: object) -> ipywidgets.VBox:
+    """Return a box whose controls keep the keyboard to themselves and have names.
+
+    Args:
+        children: From top to bottom, which is the order of the Tab key.
+        layout: Of the box, as for ``ipywidgets.Layout``.
+    """
+    script = ipywidgets.HTML(f'<img src="data:," alt="" hidden onerror="{_SCRIPT}">', layout={"display": "none"})
+    return ipywidgets.VBox([*children, script], layout=ipywidgets.Layout(**layout)).add_class("msl-controls")
