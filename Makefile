@@ -7,7 +7,7 @@ EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test check notebooks assets bench emulate grade-demo fidelity clean compiler-hint
+.PHONY: help setup lab rehearse test check notebooks assets bench emulate grade-demo fidelity clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -37,6 +37,11 @@ compiler-hint:
 	  echo "Note: no C++ compiler, so torch.compile will be skipped in lesson 11."; \
 	  echo "  Debian, Ubuntu: sudo apt install g++     macOS: xcode-select --install"; }
 
+# What no wheel brings. A test that lacks one is skipped, and this says so before and pytest after the run.
+test-hint:
+	@for tool in chromium docker-compose; do command -v $$tool >/dev/null || \
+	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $$tool)."; done
+
 # With the course's programs on the PATH of JupyterLab's terminals.
 lab: setup ## Open the course in JupyterLab
 	@PATH='$(CURDIR)/$(BIN)':"$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
@@ -45,13 +50,13 @@ rehearse: setup ## Run the course's notebooks solved, top to bottom, and print t
 	@$(BIN)/python -m grading rehearse
 
 # On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
-test: setup ## Run all tests
+test: setup test-hint ## Run all tests
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
 check: setup ## Lint, format, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check
 
-notebooks: setup ## Build the .ipynb twins from their sources
+notebooks: setup ## Build the notebooks from their sources, the page of questions and the course's table
 	@$(BIN)/python -m grading build
 
 assets: setup ## Rebuild the drawings from their sources and compare them with the manifest (needs npm)

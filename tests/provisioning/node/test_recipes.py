@@ -21,7 +21,7 @@ def tool(name: str) -> str:
     """Return a tool's path: beside this Python, or on PATH; skip with the reason otherwise."""
     found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
     if found is None:
-        pytest.skip(f"{name} is not installed; the gate installs it")
+        pytest.skip(f"not looked at: {name} is not installed (Debian, Ubuntu: sudo apt install {name})")
     return found
 
 
