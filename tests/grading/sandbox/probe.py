@@ -33,8 +33,8 @@ def main(*command: str) -> None:
 def seen() -> dict:
     """Return what this process may do, where it is, and what it holds."""
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    # Not the signals that are ignored: whoever started the grader decides on those. Both kinds of walls pass them on, but
-    # `timeout`, which stands before a command only, takes two of them back (SIGTTIN and SIGTTOU).
+    # Not the signals that are ignored: whoever started the grader decides on those. A fork keeps them; `timeout`, which
+    # stands before a command only, handles some of them (SIGTERM, SIGTTOU and others), and they end there as usual.
     names = (*_STATUS, "NoNewPrivs", "Seccomp", "Threads")
     kinds = [name for name in dir(resource) if name.startswith("RLIMIT_")]
     mounts = [line.split(" - ") for line in Path("/proc/self/mountinfo").read_text().splitlines()]
