@@ -15,6 +15,7 @@ from labs.machine import fingerprint
 from labs.records.format import duration
 from tests.benchmarks import grading, harness, part1, serving, triton
 from tests.benchmarks.part1_models import fp32_model
+from tests.labs import coverage
 
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -51,13 +52,17 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     # Some ten minutes, and of no interest to a student: only on request.
     if only in ("grading", "grading-noise"):
         yield from grading.tables(report, noise=only == "grading-noise")
+    # Simulated, so the same on every machine.
+    if only == "coverage":
+        report(0.0, "how often intervals hold the truth")
+        yield from coverage.tables()
 
 
 @app.command()
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
-        "", help="one table alone: harness, part1, serving, triton, overload; grading, grading-noise."
+        "", help="one table alone: harness, part1, serving, triton, overload; grading, grading-noise, coverage."
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

@@ -1,0 +1,191 @@
+"""Simulations of ``labs.stats``: each returns a table of how often its intervals hold the truth."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from labs import stats
+
+_BLOCK = 10
+
+
+def autoregression(
+    rng: np.random.Generator, shape: tuple[int, ...], lag_1: float, *, heavy: bool = False
+) -> np.ndarray:
+    """Return series with this lag-1 autocorrelation along the last axis, of mean 0 and standard deviation 1.
+
+    Args:
+        rng: Source of randomness.
+        shape: Series first, time last.
+        lag_1: 0 to below 1.
+        heavy: Draw what is new at each step from Student's t with three degrees of freedom.
+    """
+    new = rng.standard_t(3, size=shape) / np.sqrt(3) if heavy else rng.standard_normal(shape)
+    series = np.empty(shape)
+    series[..., 0] = new[..., 0]
+    for step in range(1, shape[-1]):
+        series[..., step] = lag_1 * series[..., step - 1] + np.sqrt(1 - lag_1**2) * new[..., step]
+    return series
+
+
+def medians(repetitions: int = 2000) -> pd.DataFrame:
+    """Return the coverage of ``median_interval`` on independent lognormal samples."""
+    rng, rows = np.random.default_rng(1), []
+    for q, truth in ((50, 1.0), (95, float(np.exp(1.6448536)))):
+        for n in (100, 400) if q == 50 else (400,):
+            hits = [truth in stats.median_interval(rng.lognormal(size=n), q=q) for _ in range(repetitions)]
+            rows.append({"samples": n, "percentile": q, "coverage": np.mean(hits)})
+    return pd.DataFrame(rows)
+
+
+def _turns(logs: np.ndarray, rounds: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two options' blocks of a machine's log pace, second rounds in reverse order."""
+    by_turn = logs.reshape(len(logs), rounds, 2, _BLOCK)
+    forwards = (np.arange(rounds) % 2 == 0)[None, :, None]
+    return tuple(np.where(forwards, by_turn[:, :, side], by_turn[:, :, 1 - side]) for side in (0, 1))
+
+
+def _ratio_coverage(a: np.ndarray, b: np.ndarray, truth: float) -> dict[str, float]:
+    """Return coverage and median half-width of the ratio, for log times of shape (repetitions, rounds, block)."""
+    found = [stats.ratio_of_medians(np.exp(x) * truth, np.exp(y)).interval for x, y in zip(a, b, strict=True)]
+    half = float(np.median([(one.high - one.low) / 2 / truth for one in found]))
+    return {"coverage": np.mean([truth in one for one in found]), "half-width": half}
+
+
+def ratios(rounds: int, repetitions: int = 2000, truth: float = 1.1) -> pd.DataFrame:
+    """Return the coverage of ``ratio_of_medians`` for kinds of noise that a machine makes."""
+    rng = np.random.default_rng(rounds)
+    shape, length = (repetitions, rounds, _BLOCK), rounds * _BLOCK
+    heavy = [rng.standard_t(3, size=shape) * 0.05 for _ in "ab"]
+    within = [autoregression(rng, shape, 0.9, heavy=True) * 0.1 for _ in "ab"]
+    alike = [(autoregression(rng, (repetitions, length), 0.9, heavy=True) * 0.1).reshape(shape) for _ in "ab"]
+    shared = _turns(autoregression(rng, (repetitions, 2 * length), 0.9, heavy=True) * 0.15, rounds)
+    drift = np.linspace(0, 0.5, 2 * length) + autoregression(rng, (repetitions, 2 * length), 0.99, heavy=True) * 0.15
+    drifting = _turns(drift, rounds)
+    kinds = {
+        "independent, normal": [rng.standard_normal(shape) * 0.05 for _ in "ab"],
+        "independent, heavy tails": heavy,
+        "lag-1 0.9 within a block": within,
+        "lag-1 0.9 of the machine": [x + y * 0.5 for x, y in zip(shared, heavy, strict=True)],
+        "drift of half, lag-1 0.99": [x + y * 0.5 for x, y in zip(drifting, heavy, strict=True)],
+        "lag-1 0.9 of each option": alike,
+    }
+    return pd.DataFrame(
+        [{"rounds": rounds, "noise": kind, **_ratio_coverage(a, b, truth)} for kind, (a, b) in kinds.items()]
+    )
+
+
+def stalls(repetitions: int = 2000) -> pd.DataFrame:
+    """Return the coverage of ``ratio_of_medians`` where one block in ten stalls."""
+    rng, rows = np.random.default_rng(3), []
+    for rounds in (10, 20, 40):
+        shape = (repetitions, rounds, _BLOCK)
+        a, b = (
+            rng.standard_normal(shape) * 0.03
+            + (rng.random(shape[:2]) < 0.1)[..., None] * rng.exponential(0.5, size=shape)
+            for _ in "ab"
+        )
+        rows.append({"rounds": rounds, "noise": "one block in ten stalls", **_ratio_coverage(a, b, 1.0)})
+    return pd.DataFrame(rows)
+
+
+def paired(repetitions: int = 2000) -> pd.DataFrame:
+    """Return the coverage of ``paired_proportions`` for options that lose and gain some images."""
+    rng, rows = np.random.default_rng(4), []
+    for n in (209, 660):
+        for lost, gained in ((0.05, 0.05), (0.07, 0.01), (0.03, 0.02), (0.15, 0.05)):
+            draws = rng.multinomial(n, [lost, gained, 0.75, 0.25 - lost - gained], size=repetitions)
+            found = [
+                stats.paired_proportions(np.repeat([1, 0, 1, 0], row), np.repeat([0, 1, 1, 0], row)) for row in draws
+            ]
+            hits, split = [lost - gained in one.interval for one in found], lost + gained
+            rows.append(
+                {"images": n, "lost": lost, "gained": gained, "disagree on": split, "coverage": np.mean(hits),
+                 "called different": np.mean([one.is_resolved for one in found])}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def queue(rng: np.random.Generator, runs: int, requests: int, utilization: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return arrivals and latencies of M/D/1 with 10 ms of service that begins empty, each (runs, requests)."""
+    service_s = 0.01
+    gaps_s = rng.exponential(service_s / utilization, size=(runs, requests))
+    waits_s = np.zeros((runs, requests))
+    # Lindley's recursion: what is left of the wait before, after the gap.
+    for step in range(1, requests):
+        waits_s[:, step] = np.maximum(0, waits_s[:, step - 1] + service_s - gaps_s[:, step])
+    return np.cumsum(gaps_s, axis=1), waits_s + service_s
+
+
+def true_latency_s(utilization: float, share: float) -> float:
+    """Return the latency that this share of requests of M/D/1 with 10 ms of service stays under, in seconds.
+
+    Source: Erlang's distribution of the wait in M/D/1 (1909), found by halving.
+    """
+
+    def waits_at_most(services: float) -> float:
+        left = [utilization * (k - services) for k in range(int(services) + 1)]
+        return (1 - utilization) * math.fsum(x**k / math.factorial(k) * math.exp(-x) for k, x in enumerate(left))
+
+    low, high = 0.0, 25.0
+    for _ in range(50):
+        middle = (low + high) / 2
+        low, high = (middle, high) if waits_at_most(middle) < share else (low, middle)
+    return 0.01 * (1 + high)
+
+
+#: (runs, seconds) of a measurement by utilization: one of lesson 40's length, and repeats up to enough.
+PLANS = {0.6: ((1, 6), (3, 6), (5, 6)), 0.8: ((1, 6), (5, 6), (10, 6)), 0.9: ((1, 6), (10, 6), (10, 24))}
+
+
+def tails(utilization: float, repetitions: int = 400) -> pd.DataFrame:
+    """Return the coverage of ``tail_interval``'s p95 of M/D/1, and how many measurements get no interval."""
+    rng, truth, rows = np.random.default_rng(5), true_latency_s(utilization, 0.95), []
+    for runs, seconds in PLANS[utilization]:
+        requests = round(utilization * 100 * seconds)
+        begun_s, took_s = (
+            x.reshape(repetitions, runs, requests) for x in queue(rng, repetitions * runs, requests, utilization)
+        )
+        found = [stats.tail_interval(list(zip(a, b, strict=True))) for a, b in zip(begun_s, took_s, strict=True)]
+        given = [one for one in found if not one.too_short]
+        held = [truth in one for one in given]
+        alone = [truth in stats.median_interval(x.ravel(), q=95) for x in took_s]
+        rows.append(
+            {
+                "utilization": utilization,
+                "measured": f"{runs} x {seconds} s",
+                "no interval": 1 - len(given) / len(found),
+                "coverage": np.mean(held) if held else np.nan,
+                "wrong promises": (len(held) - sum(held)) / len(found),
+                "as if independent": np.mean(alone),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def steady(repetitions: int = 600) -> pd.DataFrame:
+    """Return the coverage of ``steady_interval`` for independent samples and for such with a memory."""
+    from statistics import NormalDist
+
+    rng, rows = np.random.default_rng(6), []
+    for lag_1 in (0.0, 0.9):
+        for q, n in ((50, 200), (95, 500), (95, 1000)):
+            series = autoregression(rng, (repetitions, n), lag_1)
+            truth = NormalDist().inv_cdf(q / 100)
+            hits = [truth in stats.steady_interval(one, q=q) for one in series]
+            rows.append({"lag-1": lag_1, "percentile": q, "samples": n, "coverage": np.mean(hits)})
+    return pd.DataFrame(rows)
+
+
+def tables() -> list[tuple[str, pd.DataFrame]]:
+    """Return every table under its title."""
+    return [
+        ("Percentiles of independent samples", medians()),
+        ("Ratios of interleaved blocks", pd.concat([ratios(rounds) for rounds in (10, 15, 20, 40)] + [stalls()])),
+        ("Accuracy on the same images", paired()),
+        ("p95 of an open loop, M/D/1", pd.concat([tails(utilization) for utilization in PLANS])),
+        ("Percentiles of samples with a memory", steady()),
+    ]

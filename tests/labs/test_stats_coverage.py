@@ -1,0 +1,62 @@
+"""How often intervals hold the truth: of a hundred 95 % intervals, 93 to 97 must.
+
+Each test prints its table (``pytest -s``); ``python -m tests.benchmarks --only coverage`` prints them all.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.labs import coverage
+
+
+def assert_promised(table, repetitions: int, low: float = 0.93, high: float = 0.97) -> None:
+    """Print a table, and fail unless every coverage in it is what 95 % intervals promise, as far as can be told.
+
+    Args:
+        table: With a column 'coverage'.
+        repetitions: How often each row was simulated; two standard errors of that are allowed on both sides.
+        low: Smallest coverage.
+        high: Largest coverage.
+    """
+    print("\n" + table.to_string(index=False))
+    room = 2 * (0.95 * 0.05 / repetitions) ** 0.5
+    wrong = table[~table["coverage"].between(low - room, high + room)]
+    assert wrong.empty, f"outside {low:.0%} to {high:.0%}:\n{wrong.to_string(index=False)}"
+
+
+def test_median_of_independent_samples() -> None:
+    """Order statistics hold a percentile of independent samples, whatever their distribution."""
+    assert_promised(coverage.medians(2000), 2000)
+
+
+@pytest.mark.parametrize("rounds", [10, 15, 20, 40])
+def test_ratio_of_interleaved_blocks(rounds: int) -> None:
+    """The ratio holds with heavy tails, drift, and samples that are alike within the run and from round to round."""
+    assert_promised(coverage.ratios(rounds, 2000), 2000)
+
+
+def test_ratio_with_rare_stalls_promises_too_little_rather_than_too_much() -> None:
+    """Where one block in ten is hit by something else, the interval is wider than it would have to be."""
+    assert_promised(coverage.stalls(2000), 2000, high=1.0)
+
+
+def test_paired_proportions() -> None:
+    """The difference on the same images holds for the course's numbers of images and how alike options answer."""
+    assert_promised(coverage.paired(2000), 2000)
+
+
+@pytest.mark.parametrize("utilization", [0.6, 0.8, 0.9])
+def test_tail_of_an_open_loop(utilization: float) -> None:
+    """A p95 of M/D/1 holds where enough was measured, and where it was not, hardly a run promises anything."""
+    table = coverage.tails(utilization, 400)
+    promised = table["no interval"] < 0.5
+    assert promised.any()
+    assert (table[~promised]["wrong promises"] < 0.03).all()
+    print("\n" + table[~promised].to_string(index=False))
+    assert_promised(table[promised], 400)
+
+
+def test_percentiles_of_samples_with_a_memory() -> None:
+    """A closed loop's percentile holds for independent samples, a little cautiously, and for neighbours alike by 0.9."""
+    assert_promised(coverage.steady(600), 600, high=0.98)
