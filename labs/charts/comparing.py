@@ -174,7 +174,7 @@ def side_by_side(comparison: Comparison, baseline: str, *, title: str = "Side by
     )
     cells = [
         [Cell(row.name), Cell(milliseconds(row.after.value)), Cell(times(row.ratio.value), _between(row.ratio, times)),
-         Cell(_SIGNS[row.verdict], kind=_KINDS.get(row.verdict, "msl-soft"), words=True)]
+         Cell(_SIGNS.get(row.verdict, ""), kind=_KINDS.get(row.verdict, "msl-soft"), words=True)]
         for row in rows
     ]  # fmt: skip
     return Chart(
@@ -222,7 +222,7 @@ class Change:
         A mean that comes without an interval gets no verdict, however far it moved.
         """
         ratio = self.ratio
-        if ratio is None or ratio.confidence <= 0 or ratio.low == ratio.high or not self.better:
+        if ratio is None or ratio.confidence <= 0 or not self.better:
             return ""
         more, less = ("better", "worse") if self.better > 0 else ("worse", "better")
         return stats.verdict(ratio, above=more, below=less)

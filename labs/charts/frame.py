@@ -99,9 +99,9 @@ class Chart(Shown):
         display({"text/html": self.html, "text/plain": ""}, raw=True)
 
 
-def data(rows: Iterable[Mapping]) -> alt.Data:
+def data(rows: Iterable[Mapping]) -> alt.InlineData:
     """Return rows as a chart's data; what is drawn from them is named in the rows' own words."""
-    return alt.Data(values=[dict(row) for row in rows])
+    return alt.InlineData(values=[dict(row) for row in rows])
 
 
 def tips(*fields: str) -> list[alt.Tooltip]:

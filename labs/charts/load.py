@@ -251,7 +251,7 @@ def batch_histogram(statistics: object, *, title: str = "Which batches were made
         text="over:N"
     )
     sentence = (
-        f"{images:,} images in {sum(runs.values()):,} runs: {images / sum(runs.values()):.2f} in a run on average"
+        f"{images:,} images in {sum(runs.values()):,} runs: {images / sum(runs.values()):.2f} in a run on average."
     )
     return Chart(
         drawn.properties(width=min(WIDTH_PX, 84 * max(len(runs), 4)), height=190),

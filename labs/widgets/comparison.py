@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from labs.records import Measurement, Records
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import OptionSummary, best, summarize
 from labs.stats import Interval
@@ -40,6 +41,7 @@ def comparison_table(
         columns: Keys of ``COLUMNS``, in the wanted order.
         title: Heading of the card.
     """
+    records = Records(one for one in records if isinstance(one, Measurement))
     ours = summarize(records, across_machines=True)
     header = ["option", *(COLUMNS[name][0] for name in columns)]
     rows: list[Row | Group] = []
@@ -47,15 +49,29 @@ def comparison_table(
         group = [one for one in ours if one.machine_id == machine_id]
         rows.append(Group(f"Measured on {group[0].machine}"))
         # A machine with one option has no best one.
-        marks = {name: best(group, name) if len(group) > 1 else (set(), set()) for name in columns}
+        here = Records(one for one in records if one.machine.machine_id == machine_id)
+        marks = {name: _marks(here, group, name) if len(group) > 1 else (set(), set()) for name in columns}
         rows += [[Cell(one.option), *(_measured(one, name, marks[name]) for name in columns)] for one in group]
     if reference is not None:
         rows += _published(reference, columns)
-    note = "★ best of its machine; ≈ not to be told from it, since the 95 % intervals (small print) overlap."
+    note = "★ best of its machine; ≈ cannot tell it from the best: the 95 % intervals (small print) overlap, or for "
+    note += "accuracy, the two do not differ on the same images."
     batches = sorted({one.batch_size for one in ours if one.batch_size})
     note += f" Throughput in batches of {' or '.join(map(str, batches))}." if batches else ""
     html = card(title, html_table(header, rows), footer=note)
     return Shown(html, f"{title}\n{text_table(header, rows)}\n{note}")
+
+
+def _marks(records: Records, group: Sequence[OptionSummary], name: str) -> tuple[set[str], set[str]]:
+    """Return the best options in a column, and those that these records cannot tell from them."""
+    leaders, near = best(group, name)
+    if name == "accuracy" and leaders:
+        # Both saw the same images: only those on which they disagree say anything, and intervals may well overlap.
+        leader = next(one.option for one in group if one.option in leaders)
+        others = (one.option for one in group if one.option not in leaders and one.accuracy is not None)
+        pairs = {other: records.paired_accuracy(leader, other) for other in others}
+        near = {other for other, pair in pairs.items() if pair is not None and not pair.is_resolved}
+    return leaders, near
 
 
 def _measured(one: OptionSummary, name: str, marks: tuple[set[str], set[str]]) -> Cell:

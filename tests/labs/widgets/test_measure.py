@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
 
-from labs.backends import BackendSpec
+from labs import widgets
 from labs.records import Ledger
-from labs.widgets.measure import Records, measure
-from labs.widgets.progress import Stopped
+from labs.widgets import Records, Stopped, measure
 
 IMAGES, LABELS = np.zeros((4, 3, 224, 224), np.float32), np.array([3, 3, 3, 0])
 
@@ -22,43 +20,44 @@ def ledger(tmp_path) -> Ledger:
     return Ledger(tmp_path / "ledger.jsonl")
 
 
-def test_records_are_returned_and_kept(told_backend, ledger):
+def test_records_are_returned_and_kept(fake_model, fake_clock, ledger):
     """Size, accuracy, latency and throughput come back, and the ledger holds the very same records."""
-    backend = told_backend(itertools.repeat(0.01))
-    # The suite runs on the real clock, on which a told prediction would take no time at all.
-    backend.time_calls = lambda images, count, clock: [0.01] * (time.sleep(0.01) or count)
-    records = measure(backend, IMAGES, LABELS, option="told", ledger=ledger, batch_sizes=(2,))
+    model = fake_model(itertools.repeat(0.01))
+    records = measure(model, IMAGES, LABELS, option="fake", ledger=ledger, batch_sizes=(2,), clock=fake_clock)
     assert [one.kind for one in records] == ["size", "accuracy", "latency", "throughput"]
     assert [one.record_id for one in ledger] == [one.record_id for one in records]
     assert records[1].value.value == 0.75
 
 
-def test_a_stop_in_mid_run_keeps_what_was_finished(told_backend, ledger):
-    """Interrupted during latency: size and accuracy stay, nothing half-measured is recorded."""
+def test_a_stop_in_mid_run_keeps_what_was_finished(fake_model, fake_clock, ledger):
+    """Interrupted during latency, its warm-up included: size and accuracy stay, nothing half-measured is recorded."""
 
     def durations_s():
-        yield from itertools.repeat(0.01, 30)
+        yield from itertools.repeat(0.01, 3)
         raise KeyboardInterrupt
 
     with pytest.raises(Stopped, match="What was finished before is in the ledger"):
-        measure(told_backend(durations_s()), IMAGES, LABELS, option="told", ledger=ledger)
+        measure(
+            fake_model(durations_s()), IMAGES, LABELS, option="fake", ledger=ledger, batch_sizes=(2,), clock=fake_clock
+        )
     assert [one.kind for one in ledger] == ["size", "accuracy"]
 
 
-def test_a_stop_without_a_ledger_says_that_nothing_was_kept(told_backend):
+def test_a_stop_without_a_ledger_says_that_nothing_was_kept(fake_model):
     """No false comfort: without a ledger the records are gone."""
+
+    def interrupt_at_once():
+        raise KeyboardInterrupt
+        yield 0.0
+
     with pytest.raises(Stopped, match="Nothing was kept"):
-        measure(told_backend(_interrupt_at_once()), IMAGES, LABELS, option="told")
+        measure(fake_model(interrupt_at_once()), IMAGES, LABELS, option="fake")
 
 
-def test_a_described_backend_is_built_loaded_and_closed(told_backend, monkeypatch):
-    """A spec becomes a loaded backend for the measurement and is closed after it, also when it is stopped."""
-    backend, closed = told_backend(_interrupt_at_once()), []
-    monkeypatch.setattr(backend, "close", lambda: closed.append(True), raising=False)
-    monkeypatch.setattr(BackendSpec, "build", lambda self: backend)
-    with pytest.raises(Stopped):
-        measure(BackendSpec("onnxruntime", "model.onnx"), IMAGES, LABELS, option="told")
-    assert closed == [True]
+def test_every_name_of_the_package_can_be_imported():
+    """Those that are imported later, too; and a name that does not exist is an ordinary error."""
+    assert all(callable(getattr(widgets, name)) for name in widgets.__all__)
+    assert not hasattr(widgets, "no_such_widget")
 
 
 def test_stored_text_names_the_records_without_their_values(make_measurement):
@@ -88,6 +87,8 @@ def test_no_records_are_shown_as_none():
     assert "nothing" in Records().text
 
 
-def _interrupt_at_once():
-    raise KeyboardInterrupt
-    yield 0.0
+def test_records_of_several_options_are_told_apart(make_measurement) -> None:
+    """Each under its option's name; a single option needs no heading."""
+    one, two = (make_measurement(option=name) for name in ("edge-fp32", "edge-int8"))
+    assert "[edge-int8]" in Records([one, two]).text
+    assert "[edge-fp32]" not in Records([one]).text

@@ -25,13 +25,13 @@ def shown(monkeypatch) -> list:
         return Handle()
 
     monkeypatch.setattr(module_of_progress, "display", display)
-    monkeypatch.setattr(module_of_progress, "subshells_supported", lambda: True)
+    monkeypatch.setattr(module_of_progress, "heard_while_busy", lambda: True)
     return displayed
 
 
 def press_cancel(shown: list) -> None:
     """Click the button of the widget that is on screen."""
-    _, button = shown[0].live.children
+    _, button, _ = shown[0].live.children
     button.click()
 
 
@@ -98,25 +98,25 @@ def test_another_error_passes_through(shown):
     assert "✗ Count: failed after" in shown[-1].text
 
 
-def test_the_bar_never_runs_backwards_and_speaks(told_clock, shown):
+def test_the_bar_never_runs_backwards_and_speaks(fake_clock, shown):
     """A part that restarts its fraction does not move the bar back, and a screen reader hears the line of text."""
-    bar = Progress("Count", clock=told_clock)
+    bar = Progress("Count", clock=fake_clock)
     with bar:
-        told_clock.now_s += 10
+        fake_clock.now_s += 10
         bar.report(0.5, "half of it")
-        told_clock.now_s += 10
+        fake_clock.now_s += 10
         bar.report(0.25, "<b>an odd name</b>")
         assert 'aria-valuenow="50"' in bar.status.value
         assert 'aria-valuetext="&lt;b&gt;an odd name&lt;/b&gt;"' in bar.status.value
         assert "20 s so far, about 20 s left" in bar.status.value
 
 
-def test_messages_to_the_browser_are_rare(told_clock, shown):
+def test_messages_to_the_browser_are_rare(fake_clock, shown):
     """A thousand reports in one second draw at most three times: drawing must not disturb a measurement."""
-    bar, drawn = Progress("Count", clock=told_clock), set()
+    bar, drawn = Progress("Count", clock=fake_clock), set()
     with bar:
         for step in range(1000):
-            told_clock.now_s += 0.001
+            fake_clock.now_s += 0.001
             bar.report(step / 1000, "counting")
             drawn.add(bar.status.value)
     assert 1 < len(drawn) <= 3

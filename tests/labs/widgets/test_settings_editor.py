@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labs.serve.triton.catalogue import food_classifier_onnx
-from labs.widgets.config_editor import ConfigEditor, config_editor
+from labs.widgets.settings_editor import ConfigEditor, config_editor
 
 
 @pytest.fixture

@@ -1,16 +1,14 @@
-"""Distribution, comparison, frontier and scoreboard say what the records hold, with their machine, and nothing else."""
+"""Comparison and scoreboard say what the records hold, with their machine, and nothing else."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from xml.etree import ElementTree
 
 import pytest
 
 from labs.records import DifferentMachinesError
 from labs.records.reference import reference_table
-from labs.widgets import Points, comparison_table, frontier, latency_distribution, scoreboard
+from labs.widgets import Points, comparison_table, scoreboard
 
 
 @pytest.fixture
@@ -37,48 +35,6 @@ def part_1(measured):
         *measured("all", 0.0027, 0.88, 340, 8.9e6),
         *measured("int8", 0.0018, 0.86, 1200, 2.4e6),
     ]
-
-
-def svg_of(html: str) -> ElementTree.Element:
-    """Return the picture inside a card."""
-    return ElementTree.fromstring(re.search(r"<svg.*?</svg>", html, re.DOTALL)[0])
-
-
-def test_distribution_draws_each_sample_and_marks_the_percentiles(make_measurement):
-    """One dot a sample, a mark for each of p50, p95 and p99, the target as a line, and the machine's name."""
-    record = make_measurement(samples=tuple(0.002 + 0.00001 * step for step in range(100)))
-    shown = latency_distribution(record, target_s=0.0025)
-    picture = svg_of(shown.html)
-    assert len(picture.findall("circle")) == 100
-    written = [text.text for text in picture.findall("text")]
-    assert written.count("p50") == 2  # at the mark, and in the list of numbers
-    assert "target: under 2.50 ms" in written
-    assert "Measured on Test CPU × 2" in shown.html
-    assert "2.50 ms" in shown.text
-    assert "51.0 %" not in shown.text
-    assert "50.0 %" in shown.text  # fifty of the hundred samples are below 2.50 ms
-
-
-def test_distribution_counts_what_lies_beyond_its_edge(make_measurement):
-    """An outlier does not squeeze the picture, and is not hidden either."""
-    shown = latency_distribution(make_measurement(samples=(0.002,) * 999 + (0.5,)))
-    assert "1 slower, up to 500 ms" in shown.html
-    assert "500 ms" in shown.text
-
-
-def test_distribution_without_latency_says_what_to_do(make_measurement):
-    """A cancelled measurement leaves records but no latency: the error names that."""
-    with pytest.raises(ValueError, match="measure the option first"):
-        latency_distribution([make_measurement(kind="accuracy", samples=(1.0,))], target_s=0.003)
-
-
-def test_distribution_of_two_machines_names_both(make_measurement):
-    """Rows of different machines may stand together only with their names."""
-    here = make_measurement()
-    there = replace(here, machine=replace(here.machine, cpu_model="Other CPU"))
-    shown = latency_distribution([here, there])
-    assert "Test CPU × 2; Other CPU × 2" in shown.text
-    assert {"Test CPU × 2", "Other CPU × 2"} <= {text.text for text in svg_of(shown.html).findall("text")}
 
 
 def test_comparison_marks_the_best_and_those_near_it(part_1):
@@ -112,36 +68,6 @@ def test_comparison_shows_a_missing_measurement_as_a_dash(make_measurement):
     assert row.split().count("–") >= 3
 
 
-def test_frontier_fills_the_optimal_and_names_who_beats_the_rest(part_1):
-    """'eager' is beaten by 'all'; the other two are a choice."""
-    shown = frontier(part_1)
-    assert "On the frontier: all, int8." in shown.text
-    assert "beaten by all" in shown.text
-    dots = svg_of(shown.html).findall("circle")
-    assert len(dots) == 6  # three options in two panels
-    hollow = [dot for dot in dots if "fill:var(--msl-paper)" in dot.get("style")]
-    assert [dot.find("title").text.split(":")[0] for dot in hollow] == ["eager", "eager"]
-
-
-def test_frontier_names_what_was_not_measured_in_full(part_1, make_measurement):
-    """An option with only a latency is mentioned and not drawn."""
-    assert "Not measured in full: half" in frontier([*part_1, make_measurement(option="half")]).text
-
-
-def test_frontier_and_scoreboard_refuse_a_mix_of_machines(part_1):
-    """A frontier across machines would choose the machine and not the option."""
-    mixed = [*part_1, replace(part_1[0], machine=replace(part_1[0].machine, cpu_model="Other CPU"))]
-    for widget in (frontier, scoreboard):
-        with pytest.raises(DifferentMachinesError):
-            widget(mixed)
-
-
-def test_frontier_of_nothing_says_what_to_do(make_measurement):
-    """No option in full: the error names the measurements that are needed."""
-    with pytest.raises(ValueError, match="accuracy, latency, throughput and size"):
-        frontier([make_measurement()])
-
-
 def test_scoreboard_tells_met_from_missed_and_names_the_option(part_1):
     """INT8 keeps the CPU server's and the device's limits here; no GPU option was measured."""
     shown = scoreboard(part_1)
@@ -168,3 +94,38 @@ def test_scoreboard_stores_no_measured_number(part_1):
 def test_scoreboard_works_before_anything_was_measured():
     """The course's first cell may show it empty."""
     assert "Nothing measured yet" in scoreboard([]).text
+
+
+def answers(make_measurement, option: str, wrong: set[int]):
+    """Return an accuracy record of a hundred images."""
+    samples = tuple(float(image not in wrong) for image in range(100))
+    details = {"labels": [3] * 100}
+    return make_measurement(option=option, kind="accuracy", samples=samples, details=details)
+
+
+def test_accuracy_is_compared_on_the_same_images(make_measurement):
+    """Ten images lost and none gained is a loss although the two intervals overlap; one for one cannot be told (B3)."""
+    records = [
+        answers(make_measurement, "float", set(range(12))),
+        answers(make_measurement, "worse", set(range(22))),
+        answers(make_measurement, "other", {*range(11), 98, 99}),
+    ]
+    lines = {line.split()[0]: line for line in comparison_table(records).text.splitlines() if line}
+    assert "★" in lines["float"]
+    assert "≈" not in lines["worse"]
+    assert "≈" in lines["other"]
+
+
+def test_accuracy_on_other_images_is_not_compared(make_measurement):
+    """Without the same images there is no pair, and so no claim."""
+    one = answers(make_measurement, "one", {1, 2})
+    other = replace(answers(make_measurement, "other", {1, 2, 3}), details={"labels": [4] * 100})
+    assert "≈ cannot" in comparison_table([one, other]).text
+    assert "97.0 % ≈" not in comparison_table([one, other]).text
+
+
+def test_a_scoreboard_of_two_machines_is_refused(part_1):
+    """Each machine has a scoreboard of its own."""
+    mixed = [*part_1, replace(part_1[0], machine=replace(part_1[0].machine, cpu_model="Other CPU"))]
+    with pytest.raises(DifferentMachinesError):
+        scoreboard(mixed)

@@ -1,4 +1,4 @@
-"""The grid of pictures: all of it is said in words too, and a wrong guess is told from a right one without colour."""
+"""The grid of images: all of it is said in words too, and a wrong guess is told from a right one without colour."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labs.widgets.pictures import picture_grid
+from labs.widgets import image_grid
 
 
 @pytest.fixture
 def paths(tmp_path: Path) -> list[Path]:
-    """Return two small pictures."""
+    """Return two small images."""
     made = [tmp_path / f"{name}.jpg" for name in ("a", "b")]
     for path in made:
         Image.new("RGB", (300, 200), "orange").save(path)
@@ -21,10 +21,10 @@ def paths(tmp_path: Path) -> list[Path]:
 
 
 def test_a_guess_is_said_in_words_with_its_certainty(paths):
-    """Picture 1 is right and picture 2 is wrong, in the text as well as in the HTML."""
+    """Image 1 is right and image 2 is wrong, in the text as well as in the HTML."""
     probs = np.full((2, 11), 0.01)
     probs[:, 3] = 0.9
-    grid = picture_grid(paths, [3, 9], probs, title="Food")
+    grid = image_grid(paths, [3, 9], probs, title="Food")
     assert grid.text == "Food\n1. Egg: ✓ right, 90.0 % sure\n2. Soup: ✗ Egg, 90.0 % sure"
     assert 'alt="Soup. ✗ Egg, 90.0 % sure"' in grid.html
     assert grid.html.count("data:image/jpeg;base64,") == 2
@@ -32,17 +32,17 @@ def test_a_guess_is_said_in_words_with_its_certainty(paths):
 
 def test_without_probabilities_only_the_classes_are_named(paths):
     """Before the model has been asked, nothing may look like an answer."""
-    grid = picture_grid(paths, [0, 10])
-    assert grid.text == "Pictures\n1. Bread\n2. Vegetable/Fruit"
+    grid = image_grid(paths, [0, 10])
+    assert grid.text == "Images\n1. Bread\n2. Vegetable/Fruit"
     assert "sure" not in grid.html
 
 
 def test_stored_text_holds_no_measured_number(paths):
     """text/plain stays the same when the model changes."""
-    assert repr(picture_grid(paths, [0, 1], np.eye(11)[:2], title="Food")) == "Food: 2 pictures"
+    assert repr(image_grid(paths, [0, 1], np.eye(11)[:2], title="Food")) == "Food: 2 images"
 
 
-def test_every_picture_needs_its_label(paths):
+def test_every_image_needs_its_label(paths):
     """One label short would shift all captions."""
     with pytest.raises(ValueError, match="one label"):
-        picture_grid(paths, [1])
+        image_grid(paths, [1])
