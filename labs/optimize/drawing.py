@@ -72,7 +72,7 @@ class GraphView:
 
 
 def show_graph(path: str | Path, *, height_px: int = 600) -> GraphView:
-    """Open a model in Netron on a free loopback port, and return a view that shows it inside the notebook.
+    """Open a model in Netron on this machine, at ``viewer.PORT`` where it is free, and return a view that shows it.
 
     Args:
         path: The ``.onnx`` file.

@@ -18,6 +18,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+#: Where it listens unless something else does: a port that is known in advance can be tunnelled.
+PORT: int = 8081
+
 #: What the page may load and whom it may talk to; a browser enforces it.
 POLICY = "default-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'"
 
@@ -31,12 +34,15 @@ class Viewer:
     """A running viewer; it ends with ``stop`` or with the process."""
 
     def __init__(self, model_path: str | Path) -> None:
-        """Start it on a free port.
+        """Start it on ``PORT``, or on any free port where that is taken.
 
         Args:
             model_path: The file to show; it is read when the page asks for it.
         """
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        try:
+            self._server = ThreadingHTTPServer(("127.0.0.1", PORT), _Handler)
+        except OSError:
+            self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.model_path = Path(model_path)
         #: Its address, reachable from this machine only.
         self.url = f"http://127.0.0.1:{self._server.server_port}"
