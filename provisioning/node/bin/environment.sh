@@ -11,7 +11,7 @@ venv="$own/venv"
 uv_version=0.9.30
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
-  a100) needed_gb=18 ;;
+  a100) needed_gb=32 ;; # 14 of them for TensorRT's environment
   p100) needed_gb=16 ;;
   *) needed_gb=3 ;;
 esac
@@ -55,6 +55,21 @@ if [[ -f $node/torch.txt ]]; then
   uv pip install --python "$venv/bin/python" -r "$node/torch.txt"
 fi
 uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
+if [[ $machine == a100 ]]; then
+  # Lesson 15's builds of ONNX Runtime: gigabytes that are fetched now, before the lease's clock matters to a student. A
+  # failure here stops nothing; the lesson says what is missing and can fetch it then.
+  providers=(openvino)
+  if command -v nvidia-smi > /dev/null 2>&1; then
+    providers+=(tensorrt)
+  elif command -v rocminfo > /dev/null 2>&1; then
+    providers+=(migraphx)
+  fi
+  if SERVING_LABS_CACHE="$HOME/data" "$venv/bin/python" -m labs providers install "${providers[@]}"; then
+    echo "report providers=$(IFS=+ && echo "${providers[*]}")"
+  else
+    echo "report providers=incomplete"
+  fi
+fi
 if [[ $machine == edge ]]; then
   # The container's own Jupyter is running already: give it our environment as a kernel.
   "$venv/bin/python" -m ipykernel install --user --name serving-labs --display-name "Model serving labs"
