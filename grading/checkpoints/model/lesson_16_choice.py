@@ -1,213 +1,429 @@
-"""Choose: the frontier, the finalists, the race, the targets, and the right option under a constraint."""
+"""Choose: the finalists, what may be called beaten, the right option for a target, and the model that is handed in."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import answer_to, is_close, latest, percentile
-from grading.checkpoints.model.lesson_16_evidence import (
-    BASELINE,
-    affordable,
-    beats,
-    blocks,
-    gpu_options,
-    numbers,
-    on_the_frontier,
-    race,
-    what_ran,
+from dataclasses import asdict
+
+import numpy as np
+
+from grading.checkpoints import (
+    Example,
+    Mistake,
+    Verdict,
+    artefact_question,
+    checkpoint,
+    failed,
+    failed_as,
+    function_question,
+    missing,
+    passed,
+    prediction,
 )
-from labs import stats
-from labs.records.format import megabytes, milliseconds, rate, times
-from labs.records.targets import TARGETS, Target
+from labs.records import Measurement, Records
+from labs.records.candidates import candidates, gains, of_machine, same
+from labs.records.format import times
+from labs.records.frontier import dominators
+from labs.records.targets import TARGETS
 
-PLAIN_JSON = True
+#: What every option is compared with.
+BASELINE = "onnx-all"
 
-#: What is missing when the table is empty.
-_NOTHING_MEASURED = "No option has accuracy, latency, throughput and size yet: run the measuring lessons first."
+#: Accuracy that a finalist may lose against it, and room for rounding.
+MAX_LOSS, _EPSILON = 0.01, 1e-9
 
-#: A pick this much behind the best one is as good: the next run might turn them round.
-_AS_GOOD = 0.05
+_MEASURES = ("accuracy", "latency", "throughput", "size")
 
 
 @prediction(
     "m.choose.start_guess",
-    about={"kind": "load_time", "option": "int8-static-qoperator"},
+    about={"kind": "load_time", "option": "int8-static-qdq"},
     title="Predict how many times as long as float32 the INT8 model takes to be ready",
     between=(0.02, 50),
     show=times,
 )
-def start_ratio(entries: list[dict]) -> float | None:
+def start_ratio(records: Records) -> float | None:
     """Return INT8's median time to load over float32's, each in fresh processes."""
-    records = [latest(entries, kind="load_time", option=name) for name in ("int8-static-qoperator", BASELINE)]
-    return None if None in records else percentile(records[0], 50) / percentile(records[1], 50)
-
-
-@checkpoint(
-    "m.choose.beaten",
-    points=2,
-    title="Name an option that nobody needs, and the one that beats it",
-    hint="The frontier's table names one for each option that is not on it. Check all four columns.",
-)
-def beaten(entries: list[dict]) -> Verdict:
-    """Judge that the second option dominates the first."""
-    given = answer_to(entries, "m.choose.beaten")
-    if given is None:
-        return unanswered()
-    found, yours = numbers(entries), f"{given['beaten']} by {given['by']}"
-    if not found:
-        return failed(_NOTHING_MEASURED)
-    if not {given["beaten"], given["by"]} <= set(found):
-        return failed("Name two options that are measured in full.", ", ".join(found), yours)
-    one, other = found[given["by"]], found[given["beaten"]]
-    if beats(one, other):
-        return passed("Whatever one cares about, the second is no worse.", "", yours)
-    if beats(other, one):
-        return failed("Turned around: the first is the one that is beaten.", "", yours)
-    if given["beaten"] in on_the_frontier(found):
-        return failed("This option is on the frontier: in some measure it is the best of its kind.", "", yours)
-    return failed("It is beaten, but by another option: this one is worse in at least one of the four.", "", yours)
+    found = [records.latest(kind="load_time", option=name) for name in ("int8-static-qdq", BASELINE)]
+    return None if None in found else found[0].percentile(50) / found[1].percentile(50)
 
 
 @checkpoint(
     "m.choose.finalists",
     points=2,
-    title="Choose two or three finalists",
-    hint="Options that you made, of different kinds, that lose no more than a point; float32 races anyway.",
+    title="Choose two to four finalists",
+    form=[str],
+    needs=({"kind": "latency", "option": BASELINE},),
+    hints=(
+        "Options of different kinds that lose no more than a point; float32 races anyway.",
+        "From the table: first those with at least float32's accuracy less one point, then filled dots among them.",
+    ),
+    mistakes={
+        "one option twice": "Two of them are the same file opened in the same way: that race would compare noise.",
+        "too dear": "One of them loses more than a point of accuracy.",
+        "all beaten": "All of them are beaten by others. Take at least one from the frontier.",
+    },
 )
-def finalists(entries: list[dict]) -> Verdict:
-    """Judge that two to four affordable options were named, one from the frontier among them."""
-    given = answer_to(entries, "m.choose.finalists")
-    if given is None:
-        return unanswered()
-    found = numbers(entries)
+def finalists(records: Records) -> Verdict:
+    """Judge that two to four affordable, different options were named, one from the frontier among them."""
+    names = [name for name in records.answer("m.choose.finalists") if name != BASELINE]
+    here = _here(records)
+    found, left_out = candidates(here)
     if BASELINE not in found:
-        return failed(_NOTHING_MEASURED)
-    names, yours = [name for name in given if name != BASELINE], ", ".join(given)
-    if not set(names) <= set(found):
-        return failed("A finalist is not among the options that are measured in full.", ", ".join(found), yours)
-    if not 2 <= len(set(names)) <= 4:
-        return failed("Two to four besides float32: the race is short, and so is the manager's time.", "", yours)
-    if len({what_ran(entries, name) for name in names}) < len(set(names)):
-        return failed("Two of them are the same file in the same runtime: that race would compare noise.", "", yours)
-    cheap = affordable(found)
-    if not set(names) <= set(cheap):
-        return failed("One of them loses more than a point of accuracy.", ", ".join(cheap), yours)
-    if not set(names) & set(on_the_frontier(found)):
-        return failed("All of them are beaten by others. Take at least one from the frontier.", "", yours)
-    return passed("A race worth watching.", "", yours)
+        return missing("`onnx-all` is not measured in full: run lesson 14 first.")
+    if any("very same file" in left_out.get(name, "") for name in names) or len(set(names)) < len(names):
+        return failed_as("one option twice")
+    unknown = [name for name in names if name not in found]
+    if unknown:
+        return failed(f"`{unknown[0]}` cannot take part: {left_out.get(unknown[0], 'there is no such option')}.")
+    if not 2 <= len(names) <= 4:
+        return failed("Two to four besides float32: the race is short, and so is the manager's time.")
+    if any(accuracy_lost(here, name) > MAX_LOSS + _EPSILON for name in names):
+        return failed_as("too dear")
+    beaten_by = dominators([one.summary for one in found.values()])
+    if all(beaten_by[name] for name in names):
+        return failed_as("all beaten")
+    return passed("A race worth watching.")
+
+
+def pairs(random: np.random.Generator) -> list[tuple]:
+    """Return what the evidence says about pairs of options: all kinds of verdicts, in any measure."""
+    kinds = {"better": (0.02, 0.4), "worse": (-0.4, -0.02), "unknown": (-0.05, 0.05)}
+    plans = (
+        ("better", "better", "better", "better"),
+        ("unknown", "unknown", "unknown", "unknown"),
+        ("better", "unknown", "unknown", "better"),
+        ("worse", "better", "better", "better"),
+        ("unknown", "better", "worse", "better"),
+        ("unknown", "unknown", "better", "unknown"),
+        ("unknown", "unknown", "unknown", "worse"),
+    )
+    cases = []
+    for plan in plans:
+        made = {}
+        for measure, kind in zip(_MEASURES, random.permutation(plan), strict=True):
+            low, high = kinds[str(kind)]
+            stretch = float(random.uniform(0.7, 1.3))
+            made[measure] = (round(low * stretch, 4), round(high * stretch, 4))
+        cases.append((made,))
+    # Of equal size to the byte; the middle of an interval on the side of "better"; and one measure never compared.
+    cases.append(({"accuracy": (-0.004, 0.006), "latency": (0.1, 0.2), "throughput": (0.05, 0.3), "size": (0.0, 0.0)},))
+    cases.append(({"accuracy": (-0.01, 0.02), "latency": (-0.02, 0.3), "throughput": (-0.1, 0.4), "size": (0.0, 0.0)},))
+    cases.append(({"accuracy": (0.01, 0.03), "latency": (0.1, 0.2), "size": (0.5, 0.5)},))
+    return cases
+
+
+def _dominates(gains: dict, *, middle: bool = False, strict: bool = False, unfinished: bool = False) -> bool:
+    if set(gains) != set(_MEASURES) and not unfinished:
+        return False
+    ends = [((low + high) / 2,) * 2 if middle else (low, high) for low, high in gains.values()]
+    better, worse = [low > 0 for low, _ in ends], [high < 0 for _, high in ends]
+    return all(better) if strict else any(better) and not any(worse)
+
+
+@function_question(
+    "m.choose.dominates",
+    title="Say when one option beats another, by intervals",
+    hints=(
+        "Worse is known where the whole interval lies below 0, better where the whole of it lies above.",
+        "`any(low > 0 …) and not any(high < 0 …)`, and only when all four measures are there.",
+    ),
+    cases=pairs,
+    mistakes=(
+        Mistake(
+            "no gain",
+            lambda gains: len(gains) == len(_MEASURES) and all(high >= 0 for _, high in gains.values()),
+            "Two options that cannot be told apart do not beat each other: somewhere it has to be better.",
+        ),
+        Mistake(
+            "strict",
+            lambda gains: _dominates(gains, strict=True),
+            "It need not be better everywhere: nowhere known to be worse, and somewhere better, will do.",
+        ),
+        Mistake(
+            "middle",
+            lambda gains: _dominates(gains, middle=True),
+            "The middle of an interval that holds 0 says nothing: look at its ends.",
+        ),
+        Mistake(
+            "missing",
+            lambda gains: _dominates(gains, unfinished=True),
+            "A measure in which the two were never compared may hide a loss: without it, the answer is False.",
+        ),
+    ),
+    right="What is inside the noise beats nothing.",
+)
+def dominates(gains: dict) -> bool:
+    """Return whether one option is nowhere known to be worse and somewhere known to be better."""
+    return _dominates(gains)
 
 
 @checkpoint(
-    "m.choose.ratios",
-    points=3,
-    title="State the speed-up in latency and in throughput, with intervals",
-    hint="`one.ratio(option, 'onnx-all').interval`; for the throughput, 1 over each end of `many`'s, and swap them.",
+    "m.choose.frontier",
+    points=2,
+    title="Name the racers that no other racer beats",
+    form=[str],
+    hints=(
+        "The cell above says it for each racer.",
+        "Is your `dominates` right? Then copy the names without `beaten`.",
+    ),
 )
-def ratios(entries: list[dict]) -> Verdict:
-    """Judge both intervals against the newest race."""
-    given = answer_to(entries, "m.choose.ratios")
-    if given is None:
-        return unanswered()
-    runs = race(entries, 1), race(entries, 32)
-    option = given["option"]
-    if not all(option in run for run in runs) or option == BASELINE:
-        return failed("This option did not race against float32, with one photo and with 32.", "", str(option))
-    time, batch = (stats.ratio_of_medians(blocks(run[option]), blocks(run[BASELINE])).interval for run in runs)
-    latency, throughput = given["latency"], given["throughput"]
-    expected = f"latency {time.low:.3f} to {time.high:.3f}, throughput {1 / batch.high:.3f} to {1 / batch.low:.3f}"
-    yours = f"latency {_written(latency)}, throughput {_written(throughput)}"
-    # What is right comes first: narrow intervals make some of the slips below the same numbers.
-    in_time, enough = _same(latency, time.low, time.high), _same(throughput, 1 / batch.high, 1 / batch.low)
-    if in_time and enough:
-        return passed("Two claims that anybody can check.", expected, yours)
-    if not in_time and _same(latency, 1 / time.high, 1 / time.low):
-        return failed("The latency's ratio is turned around: this is float32 over the option.", expected, yours)
-    if not in_time:
-        return failed("The latency's interval is not the newest race's.", expected, yours)
-    if _same(throughput, batch.low, batch.high):
-        return failed("That is the time of a batch. Throughput goes the other way.", expected, yours)
-    if _same(throughput, 1 / batch.low, 1 / batch.high):
-        return failed(
-            "Turning a ratio around also swaps the ends: the lower end comes from the longer time.", "", yours
+def frontier(records: Records) -> Verdict:
+    """Judge the names against the newest race, by the evidence about each pair."""
+    here = _here(records)
+    names = racers(here)
+    if not names:
+        return missing("Run the race first, with your finalists.")
+    given, right = set(records.answer("m.choose.frontier")), {name for name in names if not beaten(here, name, names)}
+    if given - set(names):
+        return failed(f"`{min(given - set(names))}` was not in the race.")
+    if given != right:
+        wrong = min(given ^ right)
+        return failed(f"Look again at `{wrong}`: who raced beside it, and what do the four intervals say?")
+    return passed("Each of these is the best of its kind, as far as this run can see.", ", ".join(sorted(right)))
+
+
+def choices(random: np.random.Generator) -> list[tuple]:
+    """Return options and a target: some keep it, the fastest is not the most accurate, some compute on a GPU."""
+    cases = []
+    for target in (
+        {"p50_s": 0.003, "batch_fps": 1000.0, "size_bytes": None, "on_gpu": False},
+        {"p50_s": 0.001, "batch_fps": 5000.0, "size_bytes": None, "on_gpu": True},
+        {"p50_s": 0.015, "batch_fps": None, "size_bytes": 5_000_000, "on_gpu": False},
+        {"p50_s": 0.0001, "batch_fps": None, "size_bytes": None, "on_gpu": False},
+    ):
+        options = []
+        for number in range(8):
+            good = number < 4  # half of them keep every limit
+            options.append(
+                {
+                    "accuracy": round(float(random.uniform(0.7, 0.9)), 3),
+                    "p50_s": target["p50_s"] * float(random.uniform(0.4, 0.95) if good else random.uniform(0.6, 1.6)),
+                    "batch_fps": (target["batch_fps"] or 300) * float(random.uniform(1.05, 2.0) if good else 0.8),
+                    "size_bytes": int((target["size_bytes"] or 9e6) * (random.uniform(0.4, 0.9) if good else 1.3)),
+                    "on_gpu": target["on_gpu"],
+                }
+            )
+        if target["p50_s"] < 0.001 and not target["on_gpu"]:  # nobody is that fast
+            options = [{**one, "p50_s": 0.002} for one in options]
+        best = max(options[:4], key=lambda one: one["accuracy"])
+        options += [
+            {**best, "p50_s": best["p50_s"] * 0.9},  # as accurate, and faster
+            {**best, "accuracy": best["accuracy"] - 0.05, "p50_s": best["p50_s"] * 0.5},  # faster still
+            {**best, "accuracy": 0.95, "on_gpu": not target["on_gpu"]},
+            {**best, "accuracy": 0.97, "p50_s": target["p50_s"]},
+        ]
+        names = [f"option-{chr(97 + place)}" for place in random.permutation(len(options))]
+        cases.append(([{**one, "option": name} for one, name in zip(options, names, strict=True)], target))
+    return cases
+
+
+def _pick(options: list[dict], target: dict, *, fastest: bool = False, anywhere: bool = False, at: bool = False):
+    def keeps(one: dict) -> bool:
+        return (
+            (anywhere or one["on_gpu"] == target["on_gpu"])
+            and (one["p50_s"] < target["p50_s"] or (at and one["p50_s"] == target["p50_s"]))
+            and (target["batch_fps"] is None or one["batch_fps"] >= target["batch_fps"])
+            and (target["size_bytes"] is None or one["size_bytes"] < target["size_bytes"])
         )
-    return failed("The latency is right. The throughput's interval is not the newest race's.", expected, yours)
+
+    kept = [one for one in options if keeps(one)]
+    key = (lambda one: one["p50_s"]) if fastest else (lambda one: (-one["accuracy"], one["p50_s"]))
+    return min(kept, key=key)["option"] if kept else None
+
+
+@function_question(
+    "m.choose.pick",
+    title="Pick the option for a target by the manager's rule",
+    hints=(
+        "First leave out what breaks a limit, or computes elsewhere; then the most accurate of the rest.",
+        '`min(kept, key=lambda one: (-one["accuracy"], one["p50_s"]))["option"]`, and None when `kept` is empty.',
+    ),
+    cases=choices,
+    mistakes=(
+        Mistake(
+            "fastest",
+            lambda options, target: _pick(options, target, fastest=True),
+            "The fastest is not asked for: of those that keep every limit, the most accurate.",
+        ),
+        Mistake(
+            "anywhere",
+            lambda options, target: _pick(options, target, anywhere=True),
+            "A GPU's figure says nothing about a server without one, and the other way round: compare `on_gpu`.",
+        ),
+        Mistake(
+            "at the limit",
+            lambda options, target: _pick(options, target, at=True),
+            "A latency at the limit is not below it.",
+        ),
+    ),
+    right="A rule that others can check.",
+)
+def pick(options: list[dict], target: dict) -> str | None:
+    """Return the most accurate option that keeps every limit of a target, or None."""
+    return _pick(options, target)
 
 
 @checkpoint(
     "m.choose.targets",
     points=2,
-    title="Say what this machine allows to claim about each target",
-    hint="All limits of one target have to be kept by one and the same option.",
+    title="Name the option that this machine would choose for each target",
+    form={"server-cpu": str, "device": str},
+    needs=({"kind": "latency", "option": BASELINE},),
+    hints=("The cell above prints them.", 'Write the names as they are printed, and "none" for None.'),
 )
-def targets(entries: list[dict]) -> Verdict:
-    """Judge each claim against the measured options of the right kind."""
-    given = answer_to(entries, "m.choose.targets")
-    if given is None:
-        return unanswered()
-    found, on_gpu = numbers(entries), gpu_options(entries)
-    if not found:
-        return failed(_NOTHING_MEASURED)
-    wrong, right = [], {}
-    for target in TARGETS:
-        fitting = {name: row for name, row in found.items() if (name in on_gpu) == (target.name == "server-gpu")}
-        met = any(_keeps(row, target) for row in fitting.values())
-        right[target.name] = "not measured" if not fitting else "met here" if met else "missed here"
-        if given[target.name] not in ("met here", "missed here", "not measured"):
-            return failed("Use one of the three phrases for each target.", "", str(given[target.name]))
-        if given[target.name] != right[target.name]:
-            wrong.append(target.name)
-    shown, yours = (", ".join(f"{name}: {word}" for name, word in one.items()) for one in (right, given))
+def targets(records: Records) -> Verdict:
+    """Judge each choice by the rule, on the measured options."""
+    given, right = records.answer("m.choose.targets"), chosen_for(records)
+    wrong = [name for name in ("server-cpu", "device") if given[name] not in right[name]]
     if wrong:
-        return failed(f"Look again at {' and '.join(wrong)}, with all of its limits.", shown, yours)
-    return passed("And each of them still has to be measured on its own machine.", shown, yours)
+        return failed(f"Look again at {' and '.join(wrong)}, with all of its limits.")
+    return passed("And each of them still has to be measured on its own machine.")
 
 
 @checkpoint(
-    "m.choose.constraints",
-    points=3,
-    title="Pick the right option for three colleagues",
-    hint="First leave out what loses more than a point. Then sort by the one number that the colleague asks for.",
+    "m.choose.gpu_target",
+    gate=("CUDA provider",),
+    title="Name the option for the server with a GPU",
+    form=str,
+    hints=("The cell above prints it.", 'The name as it is printed, and "none" for None.'),
 )
-def constraints(entries: list[dict]) -> Verdict:
-    """Judge each pick: affordable, allowed, and within a few per cent of the best in the number that matters."""
-    given = answer_to(entries, "m.choose.constraints")
-    if given is None:
-        return unanswered()
-    found = numbers(entries)
-    if BASELINE not in found:
-        return failed(_NOTHING_MEASURED)
-    cheap = affordable(found)
-    kiosk = {name: row for name, row in cheap.items() if name.startswith(("onnx", "int8"))}
-    wanted = {
-        "app": (cheap, "size_bytes", megabytes),
-        "archive": (cheap, "batch_fps", rate),
-        "kiosk": (kiosk, "p50_s", milliseconds),
-    }
-    yours = ", ".join(f"{who}: {name}" for who, name in given.items())
-    for who, (allowed, number, write) in wanted.items():
-        pick = given[who]
-        if pick not in found:
-            return failed(f"The pick for {who} is not measured in full.", ", ".join(found), yours)
-        if pick not in cheap:
-            return failed(f"The pick for {who} loses more than one point of accuracy.", ", ".join(cheap), yours)
-        if pick not in allowed:
-            return failed(f"The pick for {who} needs a runtime that is not installed there.", "", yours)
-        best = (max if number == "batch_fps" else min)(allowed, key=lambda name: allowed[name][number])
-        shown = f"{who}: {best} with {write(allowed[best][number])}, yours has {write(allowed[pick][number])}"
-        if not is_close(allowed[pick][number], allowed[best][number], within=_AS_GOOD):
-            return failed(f"There is a clearly better one for {who}.", shown, yours)
-    return passed("Three people, and not necessarily one answer.", "", yours)
+def gpu_target(records: Records) -> Verdict:
+    """Judge the choice by the rule, once an option was measured on a GPU."""
+    found, _ = candidates(_here(records))
+    if not any(one.row["on_gpu"] for one in found.values()):
+        return missing("No option was measured in full on a GPU: lesson 15 does it.")
+    if records.answer("m.choose.gpu_target") not in chosen_for(records)["server-gpu"]:
+        return failed("Look again, with both limits of the target, and only at options that compute on the GPU.")
+    return passed("Measured where it counts.")
 
 
-def _keeps(row: dict[str, float], target: Target) -> bool:
-    in_time = row["p50_s"] < target.p50_s
-    enough = target.batch_fps is None or row["batch_fps"] >= target.batch_fps
-    small = target.size_bytes is None or row["size_bytes"] < target.size_bytes
-    return in_time and enough and small
+def look_into(path: object) -> dict:
+    """Return facts about a model's file: whether it opens, and what it answers to one image and to three."""
+    import onnxruntime as ort
+
+    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    shapes = []
+    for size in (1, 3):
+        try:
+            shapes.append(list(session.run(None, {name: np.zeros((size, 3, 224, 224), np.float32)})[0].shape))
+        except Exception as error:  # a fixed axis refuses the other size; which error, differs by version
+            shapes.append([type(error).__name__])
+    return {"shapes": shapes}
 
 
-def _same(given: dict, low: float, high: float) -> bool:
-    return is_close(given["low"], low, within=0.01) and is_close(given["high"], high, within=0.01)
+def _example(file: str, **changed: object) -> Example:
+    """Return facts about a file with a race of a float32, an INT8 and a beaten option."""
+    records = []
+    for option, right, seconds, size, letter in (
+        (BASELINE, 80, 4.0, 9_000_000, "a"),
+        ("int8", 80, 2.0, 2_000_000, "b"),
+        ("slow", 80, 6.0, 9_500_000, "c"),
+        ("coarse", 60, 1.0, 1_000_000, "d"),
+    ):
+        common = {
+            "option": option,
+            "model": {"name": f"{option}.onnx", "sha256": letter * 64, "size_bytes": size},
+            "settings": {"providers": [["CPUExecutionProvider", {}]]},
+            "backend": "onnxruntime",
+            "provider_requested": "CPUExecutionProvider",
+        }
+        samples, details = [1.0] * right + [0.0] * (100 - right), {"labels": [0] * 100}
+        records.append({**common, "kind": "size", "samples": [float(size)]})
+        records.append({**common, "kind": "accuracy", "samples": samples, "details": details})
+        for kind, batch_size in (("latency", 1), ("throughput", 32)):
+            details = {"comparison_id": f"race {batch_size}", "block_calls": 2}
+            samples = [seconds * (1 + 0.001 * (turn % 5)) for turn in range(40)]
+            records.append({**common, "kind": kind, "batch_size": batch_size, "samples": samples, "details": details})
+    facts = {"shapes": [[1, 11], [3, 11]], "sha256": file * 64, "size_bytes": 2_000_000, **changed}
+    return Example(facts, tuple(records))
 
 
-def _written(given: dict) -> str:
-    return f"{given['low']:.3f} to {given['high']:.3f}"
+@artefact_question(
+    "m.choose.model",
+    points=3,
+    title="Hand in the model that you choose",
+    inspect=look_into,
+    needs=({"kind": "latency", "option": BASELINE},),
+    hints=(
+        "It is the file of a racer, whole and unchanged.",
+        "One of the names of `m.choose.frontier` that loses no more than a point; copy its file with `shutil.copy`.",
+    ),
+    mistakes={
+        "fixed batch": "It does not take three images at once: its batch axis is fixed.",
+        "not raced": "This file was in no race: nobody can check what is said about it.",
+        "beaten": "Another racer beats it. Why not that one?",
+        "too dear": "It loses more than one point of accuracy against the float32 model.",
+    },
+    examples={
+        "good": _example("b"),
+        "fixed batch": _example("b", shapes=[[1, 11], ["InvalidArgument"]]),
+        "not raced": _example("e"),
+        "beaten": _example("c"),
+        "too dear": _example("d"),
+    },
+)
+def model(facts: dict, records: Records) -> Verdict:
+    """Judge that the file predicts, ran in the newest race, is not beaten there, and keeps the accuracy."""
+    here = _here(records)
+    if facts["shapes"][0] != [1, 11]:
+        return failed("It does not answer one image with eleven logits.")
+    if facts["shapes"][1] != [3, 11]:
+        return failed_as("fixed batch")
+    names = [name for name in racers(here) if _raced(here, name).model.sha256 == facts["sha256"]]
+    if not names:
+        return failed_as("not raced")
+    kept = [name for name in names if accuracy_lost(here, name) <= MAX_LOSS + _EPSILON]
+    if not kept:
+        return failed_as("too dear")
+    if all(beaten(here, name, racers(here)) for name in kept):
+        return failed_as("beaten")
+    return passed("A choice with evidence.", ", ".join(kept))
+
+
+def racers(records: Records) -> list[str]:
+    """Return the options of the newest races: that of the lessons' environment, and those in providers' ones."""
+    names: list[str] = []
+    for baseline in (BASELINE, "cpu-provider"):
+        run = records.comparison(baseline, kind="throughput")
+        if run and records.comparison(*run.options):
+            names += [name for name in run.options if name not in names and name != "cpu-provider"]
+    return names
+
+
+def beaten(records: Records, name: str, others: list[str]) -> bool:
+    """Return whether one of the others beats an option by the evidence; an identical one never does."""
+    return any(
+        other != name
+        and not same(_raced(records, other), _raced(records, name))
+        and dominates(gains(records, other, name))
+        for other in others
+    )
+
+
+def accuracy_lost(records: Records, option: str) -> float:
+    """Return by how much less accurate an option is than the float32 model, as a share; 1 where it is not known."""
+    paired = records.paired_accuracy(BASELINE, option)
+    return 1.0 if paired is None else paired.interval.value
+
+
+def chosen_for(records: Records) -> dict[str, set[str]]:
+    """Return, for each target, the names that the rule allows: the one it picks, with its twins; or 'none'."""
+    found, left_out = candidates(_here(records))
+    rows = [one.row for one in found.values()]
+    allowed = {}
+    for target in TARGETS:
+        name = pick(rows, asdict(target) | {"on_gpu": target.name == "server-gpu"})
+        twins = {other for other, why in left_out.items() if name and f"very same file as {name}," in why}
+        allowed[target.name] = {name, *twins} if name else {"none"}
+    return allowed
+
+
+def _raced(records: Records, name: str) -> Measurement:
+    return records.latest(kind="latency", option=name)
+
+
+def _here(records: Records) -> Records:
+    """Return the records of the machine that ran last; part 2 keeps a device's in the same ledger."""
+    newest = records.latest(kind="latency", option=BASELINE)
+    return of_machine(records, newest.machine_id) if newest else records

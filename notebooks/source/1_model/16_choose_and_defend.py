@@ -11,79 +11,80 @@
 #     needs: ["11", "13", "14b", "14c"]
 #     ports: []
 #     machine_minutes: 10
-#     uses: ["memory", "fast INT8", "OpenVINO provider"]
+#     uses: ["memory", "fast INT8", "OpenVINO provider", "CUDA provider"]
 # ---
 
 # %% [markdown]
 # # Choose, and defend it
 #
-# Friday. You have measured more options than the manager has fingers. "Which one?" she asks. "And how do I know?"
+# Friday. You have measured more options than anybody can keep in mind. "Which one?" the manager asks. "And how do I
+# know?"
 #
 # There is no best model. There is a best one *for something*, at a price, with some certainty. Today no model is made
 # faster. You put the evidence in order, run the last race fairly, and write half a page that still holds in a year.
 #
 # ## You will do
 #
-# Lay all options side by side, drop those that nobody needs, race the finalists in one run, and write a recommendation
-# that names its evidence.
+# Lay all options side by side, race the finalists in one run, drop those that nobody needs, hand in the model that you
+# choose, and defend it.
 #
 # ## You will learn
 #
-# - what a *frontier* is, and why it shortens the discussion more than any ranking;
-# - how to state a speed-up so that it can be checked;
+# - what a *frontier* is, and when an option may be called beaten;
+# - how to choose for a target, by a rule that others can check;
 # - what a figure from this machine says about the manager's machines, and what it does not.
 #
 # ## You need
 #
-# A laptop, 45 minutes, and lessons 11 to 14 (15 if you have it). The machine works for about a minute.
+# A laptop or the leased node, 45 minutes, and lessons 11 to 14c (15 if you have it). The machine works for about a
+# minute.
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile, scoreboard
-from labs import assets, bench
-from labs.backends import BackendSpec
-from labs.dataset import load_split
-from labs.machine import fingerprint
-from labs.records.format import times
-from labs.records.options import summarize
+import shutil
+import subprocess
+import sys
+from dataclasses import asdict
 
-# %%
+import numpy as np
+
+from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from labs import assets, bench, providers
+from labs.charts import frontier_chart, side_by_side
+from labs.machine import capability_text, fingerprint, for_lesson
+from labs.records.candidates import candidates, gains, of_machine
 from labs.records.reference import reference_table, source_line
-from labs.records.targets import target_table
-from labs.widgets.comparison import comparison_table
-from labs.widgets.frontier import frontier
-from labs.widgets.measure import measure
-from labs.widgets.progress import run_with_progress
-from labs.widgets.scoreboard import scoreboard as targets_board
-from labs.workspace import ledger, models_dir
+from labs.records.targets import TARGETS, target_table
+from labs.widgets import comparison_table
+from labs.widgets import scoreboard as targets_board
+from labs.workspace import ledger, models_dir, workspace_dir
 
 # %% [markdown]
-# The models are those that you made. What is missing is left out, and said. (Part 2 keeps a device's records in the
-# same ledger; this lesson is about the machine that it runs on.)
+# The options are those in your ledger that were measured on this machine, on its GPU too. A model that was made
+# elsewhere counts here once it was measured here.
 
 # %%
-here = {"machine_id": fingerprint().machine_id}
-made = {"onnx-all": "food11.onnx"}
-forms = ("int8-static-qdq", "int8-static-qoperator", "int8-static-s8s8")
-made |= {name: f"{name}.onnx" for name in (*forms, "int8-budget-05", "int8-budget-01", "int8-pruned")}
-made |= {"openvino-int8": "int8-static-qdq.onnx", "openvino-int8-pruned": "int8-pruned.onnx"}
-measured = {record.option for record in ledger().measurements(**here)}
-specs = {
-    name: BackendSpec("openvino" if name.startswith("openvino") else "onnxruntime", str(models_dir() / file))
-    for name, file in made.items()
-    if (models_dir() / file).is_file() and (name in measured or name == "onnx-all")
-}
+machine = fingerprint().machine_id
+records = of_machine(ledger().read(), machine)
+folders = [models_dir(), assets.model().parent]
+found, left_out = candidates(records, folders)
+if "onnx-all" not in found:
+    raise FileNotFoundError("There is no onnx-all to compare with yet: run lessons 12 to 14 first, which measure it.")
+print(f"{len(found)} options: {', '.join(found)}")
+
+# %% [markdown]
+# And these cannot take part, each for its reason. Two files with the same bytes are *one* option, whatever they are
+# called; a hash tells.
 
 # %%
-if "onnx-all" not in specs:
-    raise FileNotFoundError("There is no food11.onnx to compare with yet: run lesson 12 first, which exports it.")
-print("Not made yet:", ", ".join(name for name in made if name not in specs) or "nothing, all options are there")
+for option, reason in left_out.items():
+    print(f"{option}: {reason}")
 
 # %% [markdown]
 # ## Predict
 #
 # One thing has not been measured: a server that starts anew. How many times as long as the float32 model will the INT8
-# one (`int8-static-qoperator`) take from a fresh process until it is ready to predict? 0.5 means half as long; the
-# file, after all, has about a quarter of the size.
+# one (`int8-static-qdq`) take from a fresh process until it is ready to predict? 0.5 means half as long; the file has
+# about a quarter of the size, after all.
 
 # %% checkpoint="m.choose.start_guess"
 predict("m.choose.start_guess", ...)
@@ -93,49 +94,29 @@ predict("m.choose.start_guess", ...)
 #
 # ### Everything in one table
 #
-# All that your ledger holds about this machine, and below it what others published, with *their* machines and another
-# data set: the order may be compared, the milliseconds may not.
+# Below your options stands what others published, with *their* machines and another data set: the order may be
+# compared, the milliseconds may not.
 
 # %%
 print(source_line())
-comparison_table(ledger().measurements(**here), reference=reference_table())
+shown = [one for one in records.measurements() if one.option in found]
+comparison_table(shown, reference=reference_table())
 
 # %% [markdown]
-# ### The frontier
+# ### A first look at the frontier
 #
 # An option is *beaten* when another is at least as good in accuracy, latency, throughput and size, and better in one.
-# Nobody has a reason to take it. What is left is the **frontier**: there, each gain has a price.
+# Nobody has a reason to take it. What is left is the **frontier**: there, each gain has a price. The figure goes by the
+# numbers as they stand, from different days. It is good enough to choose who may run, and not more.
 
 # %%
-images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-if not any(one.option == "onnx-all" and one.accuracy for one in summarize(ledger().measurements(**here))):
-    with specs["onnx-all"].build() as backend:
-        measure(backend, images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(32,))
-
-# %%
-frontier(ledger().measurements(**here))
-
-# %% checkpoint="m.choose.beaten"
-# An option that is beaten, and one that beats it in all four measures or equals it.
-beaten = ...
-beaten_by = ...
-answer("m.choose.beaten", {"beaten": beaten, "by": beaten_by})
-
-# %%
-check("m.choose.beaten")
+frontier_chart(shown)
 
 # %% [markdown]
-# Look at the intervals before you throw something away for its last digit. Where two differ by less than a run can see,
-# another reason decides, such as which runtimes can read the file.
-#
 # ### The finalists
 #
-# Which options deserve the last race against float32? Two or three, by name. Some may be one and the same file: where
-# the tuner had nothing to give back, a budget's file is the static one. The hashes tell.
-
-# %%
-records = [ledger().latest(kind="latency", option=name) for name in specs]
-{record.option: (record.backend, record.model.sha256[:8]) for record in records if record}
+# Which options deserve the last race against float32? Two to four, by name: of those that lose at most one point of
+# accuracy, those that could win something. If you have a GPU, take its fastest option along.
 
 # %% checkpoint="m.choose.finalists"
 finalists = ...
@@ -149,48 +130,117 @@ check("m.choose.finalists")
 #
 # ### One run for all
 #
-# The figures in the table come from different days. The race is one run, in turns, with as many threads for all; first
-# one photo, then 32. (As long as you have not chosen, the first options race.)
+# The race is one run, in turns, with one image and with 32. Each option is opened again *from its record*: the same
+# file by its hash, with the same settings. What needs another wheel of ONNX Runtime races in that environment, against
+# the float32 model on the CPU provider there. So the script is one file, and each environment runs it.
 
 # %%
-chosen = [name for name in (list(specs) if finalists is ... else finalists) if name in specs and name != "onnx-all"]
-racers = {name: specs[name].build() for name in ["onnx-all", *chosen[:4]]}
-for backend in racers.values():
-    backend.load()
-{name: (backend.describe().threads.intra_op, backend.describe().precision) for name, backend in racers.items()}
+folder = workspace_dir() / "race"
+folder.mkdir(parents=True, exist_ok=True)
 
 # %%
-one, many = (
-    run_with_progress(
-        lambda report, size=size, settings=settings: bench.compare(
-            racers, images[:size], on_progress=report, **settings
-        ),
-        f"The finalists, {size} at a time",
-    )
-    for size, settings in ((1, {"rounds": 20}), (32, {"rounds": 12, "block_calls": 3, "settle_calls": 1}))
-)
-for record in [*one.records, *many.records]:
+# %%writefile {folder}/race.py
+import sys
+from pathlib import Path
+
+from labs import assets, bench
+from labs.dataset import load_split
+from labs.machine import fingerprint
+from labs.records.candidates import candidates, of_machine
+from labs.runtimes import open_model, reopen
+from labs.workspace import ledger, models_dir
+
+baseline, *names = sys.argv[1:]
+images, _ = load_split(assets.dataset(), "evaluation", limit=32)
+found, _ = candidates(of_machine(ledger().read(), fingerprint().machine_id))
+racers = {}
+if baseline == "cpu-provider":  # float32 on the CPU provider of this environment's wheel
+    racers[baseline] = open_model(models_dir() / "food11.onnx")
+for name in names:
+    record = found[name].record
+    here = (models_dir() / record.model.name).is_file()
+    racers[name] = reopen(record, models_dir() if here else Path(assets.model()).parent)
+    print(name, "is", bench.describe(racers[name]).precision, "with", record.threads.intra_op, "threads")
+
+one = bench.compare(racers, images[:1])
+many = bench.compare(racers, images, rounds=12, block_calls=3, settle_calls=1)
+for record in [*one, *many]:
     ledger().append(record)
 
+
 # %%
-for name in racers:
-    if name != "onnx-all":
-        time, batch = one.ratio(name, "onnx-all"), many.ratio(name, "onnx-all")
-        print(f"{name}: one photo takes {times(time.interval.value)}, a batch {times(batch.interval.value)} as long")
+def race(names):
+    """Race options, each in the environment that it needs; return the names that took part, by environment."""
+    places = {"": ["onnx-all"]}
+    for name in names:
+        places.setdefault(found[name].environment, []).append(name)
+    places[""] = list(dict.fromkeys(places[""]))
+    for place, racers in places.items():
+        if place:
+            providers.install(place).run(folder / "race.py", "cpu-provider", *racers)
+        elif len(racers) > 1:
+            done = subprocess.run(
+                [sys.executable, folder / "race.py", "onnx-all", *racers], capture_output=True, text=True
+            )
+            print(done.stdout or done.stderr)
+    return places
+
+
+# %%
+places = race([] if finalists is ... else finalists)
+records = of_machine(ledger().read(), machine)
+
+# %%
+for place, racers in places.items():
+    baseline = "cpu-provider" if place else "onnx-all"
+    for kind in ("latency", "throughput"):
+        run = records.comparison(baseline, *racers, kind=kind)
+        if run:
+            display(side_by_side(run, baseline, title=f"{'One image' if kind == 'latency' else 'Batches of 32'}"))
 
 # %% [markdown]
-# The manager thinks in *photos per second*, so turn the second one around: a batch that takes half as long is twice
-# the throughput. With the interval, please: which end of it becomes the lower one?
-
-# %% checkpoint="m.choose.ratios"
-# For the finalist that you would choose: latency over float32's, and throughput over float32's, with both ends.
-option = ...
-latency = {"low": ..., "high": ...}
-throughput = {"low": ..., "high": ...}
-answer("m.choose.ratios", {"option": option, "latency": latency, "throughput": throughput})
+# ### What may be called beaten
+#
+# `gains(records, one, other)` holds what the evidence says about a pair: accuracy image by image, times by the race,
+# size exactly. Each is an interval of how much *better* the first is. One that holds 0 decides nothing.
 
 # %%
-check("m.choose.ratios")
+for racers in places.values():
+    for name in racers:
+        if name != "onnx-all":
+            print(name, gains(records, name, "onnx-all"))
+
+
+# %% checkpoint="m.choose.dominates"
+def dominates(gains):
+    """Return whether one option beats another: nowhere known to be worse, and somewhere known to be better.
+
+    Args:
+        gains: For "accuracy", "latency", "throughput" and "size" a pair (low, high), the interval of how much better
+            the one is than the other: above 0 it is better, below 0 worse. A measure may be missing, since the two
+            were never compared in it: then nothing is known about the pair as a whole, and the answer is False.
+    """
+    ...
+
+
+# %%
+check("m.choose.dominates", dominates)
+
+# %% [markdown]
+# Use it: which racers does no other racer beat? (The float32 model raced too.)
+
+# %%
+racers = list(dict.fromkeys(name for names in places.values() for name in names))
+for other in racers:
+    by = [name for name in racers if name != other and dominates(gains(records, name, other))]
+    print(f"{other}: {'beaten by ' + ', '.join(by) if by else 'on the frontier'}")
+
+# %% checkpoint="m.choose.frontier"
+# A list of names.
+answer("m.choose.frontier", ...)
+
+# %%
+check("m.choose.frontier")
 
 # %% [markdown]
 # ### A fresh start
@@ -198,90 +248,108 @@ check("m.choose.ratios")
 # Each sample is a new process that imports its runtime, loads the file and predicts once.
 
 # %%
-for name in ("onnx-all", "int8-static-qoperator", "openvino-int8"):
-    if name in specs:
-        for record in bench.cold_start(specs[name], option=name, samples=3):
+predicted("m.choose.start_guess")
+for option in ("onnx-all", "int8-static-qdq"):
+    if option in found:
+        path, settings = models_dir() / found[option].record.model.name, found[option].record.settings
+        for record in bench.cold_start(path, option=option, settings=settings, samples=3):
             ledger().append(record)
 
 # %%
 reconcile("m.choose.start_guess")
 
 # %% [markdown]
-# ### The targets
+# ## For each target, an option
 #
-# Where does this machine stand with the manager's list?
+# The manager's list:
 
 # %%
 target_table()
 
+# %% [markdown]
+# A rule that can be written down can be checked. Here is the manager's: *the most accurate option that keeps every
+# limit*; of equally accurate ones, the one with the shortest latency. Faster than needed is worth nothing to her.
+
+
+# %% checkpoint="m.choose.pick"
+def pick(options, target):
+    """Return the name of the option to take for a target, or None when none keeps all of its limits.
+
+    Args:
+        options: Dictionaries with "option" (its name), "accuracy" (0 to 1), "p50_s", "batch_fps", "size_bytes", and
+            "on_gpu" (whether it computes on a GPU).
+        target: Dictionary with "p50_s" (stay below), "batch_fps" (at least), "size_bytes" (stay below), and "on_gpu"
+            (whether it is meant for one). A limit of None asks for nothing.
+    """
+    ...
+
+
 # %%
-targets_board(ledger().measurements(**here))
+check("m.choose.pick", pick)
+
+# %%
+found, _ = candidates(records, folders)
+options = [one.row for one in found.values()]
+for target in TARGETS:
+    wanted = asdict(target) | {"on_gpu": target.name == "server-gpu"}
+    print(f"{target.title}, for {target.machine}: {pick(options, wanted)}")
 
 # %% [markdown]
-# Careful. Each target names *its* machine, and this is another one. What may you tell the manager about each?
-#
-# - `"met here"`: one option kept every limit of this target on this machine;
-# - `"missed here"`: options of the right kind were measured, and none keeps every limit;
-# - `"not measured"`: nothing of the right kind was measured.
+# Each target names *its* machine. On another one, this is a rehearsal: the rule is the same, the figures are not.
 
 # %% checkpoint="m.choose.targets"
-standing = {"server-cpu": ..., "server-gpu": ..., "device": ...}
-answer("m.choose.targets", standing)
+# The name of the option, or "none".
+answer("m.choose.targets", {"server-cpu": ..., "device": ...})
 
 # %%
 check("m.choose.targets")
 
 # %% [markdown]
+# And for a server with a GPU. (Without one here, this point waits for a machine that has it.)
+
+# %%
+print(capability_text(one for one in for_lesson("16") if one.name == "CUDA provider"))
+
+# %% checkpoint="m.choose.gpu_target"
+answer("m.choose.gpu_target", ...)
+
+# %%
+check("m.choose.gpu_target")
+
+# %%
+targets_board(records)
+
+# %% [markdown]
 # ## Checkpoint
 #
-# ### Under constraints
+# ### The model that you hand in
 #
-# Which option do you give to each of three colleagues? All must lose at most one point of accuracy against `onnx-all`,
-# on the evaluation pictures. Take options that have been measured in full.
+# One of the racers that nobody beats, losing at most one point of accuracy. Copy its file to `chosen.onnx`: that is
+# what part 2 puts on a Raspberry Pi and part 3 behind a server.
+
+# %% checkpoint="m.choose.model"
+# Copy its file with shutil.copy; found[choice].record.model.name is its name in models_dir().
+choice = ...
+chosen_path = ...
 
 # %%
-summaries = {one.option: one for one in summarize(ledger().measurements(**here))}
-summaries["onnx-all"].accuracy
-
-# %% checkpoint="m.choose.constraints"
-picks = {
-    "app": ...,  # "The download must be as small as possible."
-    "archive": ...,  # "Ten million old photos: as many a second as this machine can do, in batches."
-    "kiosk": ...,  # "One photo at a time, as fast as possible, and only ONNX Runtime is installed there."
-}
-answer("m.choose.constraints", picks)
-
-# %%
-check("m.choose.constraints")
+check("m.choose.model", chosen_path)
 
 # %% [markdown]
 # ### The recommendation
 #
-# Now write to the manager. Four things make a recommendation one that can be relied on:
-#
-# 1. the **choice**, one option;
-# 2. the **evidence**: which records it rests on. Every record has a `record_id`; whoever doubts a number can look up
-#    samples, machine and versions. At least accuracy, size and the race, for the choice;
-# 3. **what it costs**: accuracy in points, and anything else that is given up;
-# 4. **what would change your mind**: the measurement that would make you choose otherwise, and where it would have to
-#    be made.
-#
-# Numbers and ids are checked against your ledger. The sentences are read by a person: write them for one.
-
-# %%
-for record in ledger().measurements(**here):
-    if record.option in racers and ("comparison_id" in record.details or record.kind in ("accuracy", "size")):
-        print(record.record_id, record.kind, record.option, f"× {record.batch_size}")
+# Now write to the manager, for a person to read. Four things make it one that can be relied on: the choice; the
+# evidence (how many times as fast as float32, from the race, and how many points of accuracy it loses, both checked
+# against your records); the reason, with what the choice costs; and the measurement that would change your mind, with
+# where it would have to be made.
 
 # %% checkpoint="m.choose.recommendation"
 recommendation = {
-    "choice": ...,  # an option of the race
-    "evidence": [...],  # record ids
-    "times_as_fast": ...,  # float32's median latency over the choice's, from the race
-    "points_lost": ...,  # accuracy against onnx-all, in points
-    "to_the_manager": "...",  # three to six sentences; name the option
-    "what_it_costs": "...",
-    "what_would_change_my_mind": "...",
+    "choice": ...,
+    "times_as_fast": ...,  # float32's latency over the choice's, in the race: above 1 for faster
+    "points_lost": ...,  # of accuracy against float32, in points of a hundred
+    "to_the_manager": ...,  # three to six sentences; name the option
+    "what_would_change_my_mind": ...,
 }
 answer("m.choose.recommendation", recommendation)
 
@@ -292,17 +360,13 @@ check("m.choose.recommendation")
 check("m.choose.start_guess")
 
 # %%
-for backend in racers.values():
-    backend.close()
-
-# %%
 scoreboard("model")
 
 # %% [markdown]
 # ## On your own
 #
 # - Run the race again with other programs at work. Which of your ratios left its interval?
-# - Give each racer `{"intra_op_threads": 1}`, as a server with many requests may. Does the order change?
+# - Open each racer with one thread, as a server with many requests may. Does the order change?
 # - Exchange recommendations with somebody whose machine is another one. Which of your records explains the difference?
 #
 # This is the end of part 1: give your machine back now, in [19 Release](19_release.ipynb). Part 2 takes the winner to a
