@@ -1,96 +1,63 @@
-"""Lesson 10's checkpoints: the stub, plausible mistakes with a message that helps, and the answer."""
+"""Lesson 10's questions, where the contract test of all questions does not look: a real file, and own records."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
-from grading.checkpoints.model.lesson_10 import right_of_100
-
-SIZE_BYTES, PARAMETERS = 9_118_140, 2_237_963
-
-
-@pytest.fixture
-def known(entries):
-    """Return a ledger with the model's size, and accuracy on four pictures: Bread half right, Soup all right."""
-    entries.measured("size", "torch-eager", [SIZE_BYTES])
-    details = {"labels": [0, 0, 9, 9], "predicted": [0, 9, 9, 9]}
-    return entries.measured("accuracy", "torch-eager", [1, 0, 1, 1], details=details)
+from grading.checkpoints.model.lesson_10 import _inspect_half, half_precision, normalize
+from grading.checkpoints.model.lesson_10_accuracy import _own_predictions, half_width_points, hardest_class
+from labs import assets, preprocess, stats
+from labs.records import Records
 
 
-@pytest.mark.parametrize(
-    ("id", "mistake", "says"),
-    [
-        ("m.meet.hardest_class", "Soup", "right most often"),
-        ("m.meet.hardest_class", "bread", "spelled as in the table"),
-        ("m.meet.parameters", 158, "counts tensors"),
-        ("m.meet.parameters", 2.2, "counts tensors"),
-        ("m.meet.parameters", 4 * PARAMETERS, "These are bytes"),
-        ("m.meet.parameters", 3_500_000, "does not fit the file's size"),
-        ("m.meet.parameters", "2 million", "A number is asked for"),
-        ("m.meet.bits", 32, "too large for the device"),
-        ("m.meet.bits", 8, "a wider format does too"),
-        ("m.meet.bits", 2, "Choose 32, 16, 8 or 4"),
-        (
-            "m.meet.complaints",
-            {"spinner": "throughput", "overnight": "latency", "download": "size", "dessert": "accuracy"},
-            "spinner, overnight",
-        ),
-        (
-            "m.meet.complaints",
-            {"spinner": "latency", "overnight": "latency", "download": "size", "dessert": "accuracy"},
-            "needed once",
-        ),
-        ("m.meet.complaints", "latency", "does not have the form"),
-        ("m.meet.one_by_one", {"frames_per_second": 3, "times_short": 333}, "latency in milliseconds"),
-        ("m.meet.one_by_one", {"frames_per_second": 300, "times_short": 3.3}, "not right yet"),
-        ("m.meet.one_by_one", {"frames_per_second": 333.3, "times_short": 0.333}, "Turned around"),
-        ("m.meet.one_by_one", {"frames_per_second": 333.3, "times_short": 5}, "must they be multiplied"),
-        ("m.meet.one_by_one", {"frames_per_second": 333.3}, "does not have the form"),
-    ],
-)
-def test_a_plausible_mistake_earns_nothing_and_is_named(known, judge, id, mistake, says):
-    """The message says what went wrong, not only that it did."""
-    verdict = judge(id, known.answered(id, mistake))
-    assert not verdict.ok
-    assert says in verdict.message
+@pytest.fixture(scope="module")
+def weights() -> dict[str, torch.Tensor]:
+    """Return the tensors of the model's file."""
+    return load_file(assets.model())
 
 
 @pytest.mark.parametrize(
-    ("id", "right"),
+    ("change", "mistake"),
     [
-        ("m.meet.hardest_class", "Bread"),
-        ("m.meet.parameters", PARAMETERS),
-        ("m.meet.bits", 16),
-        (
-            "m.meet.complaints",
-            {"spinner": "latency", "overnight": "throughput", "download": "size", "dessert": "accuracy"},
-        ),
-        ("m.meet.one_by_one", {"frames_per_second": 333.3, "times_short": 3}),
+        (lambda name, tensor: tensor.half() if tensor.is_floating_point() else tensor, ""),
+        (lambda name, tensor: tensor, "float32"),
+        (lambda name, tensor: tensor.bfloat16() if tensor.is_floating_point() else tensor, "bfloat16"),
+        (lambda name, tensor: None if "running" in name else tensor.half(), "incomplete"),
+        (lambda name, tensor: (1.1 * tensor).half() if tensor.is_floating_point() else tensor, "other weights"),
     ],
 )
-def test_the_answer_earns_the_points_and_the_stub_does_not(known, judge, id, right):
-    """Nothing before, everything after."""
-    assert judge(id, known).message.startswith("Not answered yet")
-    assert judge(id, known.answered(id, right)).ok
+def test_a_halved_file_is_told_from_what_looks_like_one(weights, tmp_path, change, mistake) -> None:
+    """The model's own weights, halved, pass; each named mistake is found in a real file."""
+    path = tmp_path / "half.safetensors"
+    made = {name: change(name, tensor) for name, tensor in weights.items()}
+    save_file({name: tensor for name, tensor in made.items() if tensor is not None}, path)
+    facts = {**_inspect_half(path), "size_bytes": path.stat().st_size}
+    verdict = half_precision(facts, Records())
+    assert (verdict.ok, verdict.mistake) == (not mistake, mistake)
 
 
-@pytest.mark.parametrize("id", ["m.meet.hardest_class", "m.meet.parameters", "m.meet.bits"])
-def test_an_answer_without_its_measurement_earns_nothing(entries, judge, id):
-    """An answer copied from a neighbour has no record behind it."""
-    assert "run the cell that measures it" in judge(id, entries.answered(id, 16)).message
+def test_the_reference_prepares_images_as_the_course_does() -> None:
+    """What a student writes in numpy gives what `labs.preprocess` and torchvision give."""
+    path = next(assets.dataset().glob("evaluation/*/*.jpg"))
+    image = preprocess.crop(preprocess.load_image(path))
+    ours = preprocess.to_input(image)
+    np.testing.assert_allclose(normalize(np.asarray(image)), ours, rtol=1e-5, atol=1e-5)
 
 
-def test_classes_that_are_equally_hard_are_both_right(entries, judge):
-    """A tie is nobody's mistake."""
-    details = {"labels": [0, 9], "predicted": [9, 0]}
-    entries.measured("accuracy", "torch-eager", [0, 0], details=details)
-    for name in ("Bread", "Soup"):
-        assert judge("m.meet.hardest_class", entries.answered("m.meet.hardest_class", name)).ok
+def test_classes_that_are_equally_hard_are_not_asked_about(entries) -> None:
+    """Where two classes tie on a student's own images, no answer could be the right one."""
+    entries.measured("accuracy", "torch-eager", [0, 0], details={"labels": [0, 9], "predicted": [9, 0]})
+    assert _own_predictions(Records.from_json(entries)) == []
+    entries.measured("accuracy", "torch-eager", [0, 1], details={"labels": [0, 9], "predicted": [9, 9]})
+    (case,) = _own_predictions(Records.from_json(entries))
+    assert hardest_class(*case) == 0
 
 
-def test_the_accuracy_is_predicted_as_a_count_out_of_100(entries, judge):
-    """850 of 100 is a slip; 30 may turn out wrong, and earns the point."""
-    assert "unit" in judge("m.meet.accuracy_guess", entries.predicted("m.meet.accuracy_guess", 850)).message
-    entries.predicted("m.meet.accuracy_guess", 30).measured("accuracy", "torch-eager", [1, 1, 0, 1])
-    assert judge("m.meet.accuracy_guess", entries).ok
-    assert right_of_100(entries) == 75
+@pytest.mark.parametrize(("right", "total"), [(172, 209), (560, 660), (3030, 3347)])
+def test_wilsons_interval_is_as_good_an_answer(right: int, total: int) -> None:
+    """The formula of the lesson and the course's own interval agree within what the check forgives."""
+    interval = stats.proportion_interval(right, total)
+    assert half_width_points(right, total) == pytest.approx(50 * (interval.high - interval.low), rel=0.03)

@@ -39,12 +39,14 @@
 
 # %%
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch import nn
 from torchvision import transforms
 from torchvision.models import mobilenet_v2
 
@@ -52,7 +54,7 @@ from torchvision.models import mobilenet_v2
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.dataset import iterate
-from labs.labels import CLASS_NAMES
+from labs.labels import CLASS_NAMES, NUM_CLASSES
 from labs.records.targets import target_table
 from labs.widgets import image_grid, run_with_progress
 from labs.workspace import ledger, models_dir
@@ -102,7 +104,7 @@ f"{model_path.name}: {size.value.value / 1e6:.2f} MB"
 # network with random numbers in it, and `load_state_dict` puts the trained ones in their places, by name.
 
 # %%
-net = mobilenet_v2(num_classes=len(CLASS_NAMES))
+net = mobilenet_v2(num_classes=NUM_CLASSES)
 net.load_state_dict(weights)
 net.eval()
 net.features[:2]
@@ -269,7 +271,7 @@ reconcile("m.meet.accuracy_guess")
 # and count the images that change their class.
 
 # %%
-rounded = mobilenet_v2(num_classes=len(CLASS_NAMES))
+rounded = mobilenet_v2(num_classes=NUM_CLASSES)
 if half_path.is_file():
     rounded.load_state_dict(load_file(half_path))
 rounded.eval()
