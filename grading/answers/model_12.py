@@ -5,7 +5,7 @@ predict("m.export.runtime_guess", 2)
 
 # %% checkpoint="m.export.file"
 onnx_path = models_dir() / "food11.onnx"
-torch.onnx.export(
+program = torch.onnx.export(
     net,
     (example,),
     onnx_path,

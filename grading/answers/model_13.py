@@ -19,11 +19,12 @@ optimize_graph(onnx_path, "ORT_ENABLE_EXTENDED", offline_path)
 # %% checkpoint="m.graph.time_by_operator"
 def time_by_operator(events):
     runs = sum(event["name"] == "model_run" for event in events)
-    found = Counter()
+    found = {}
     for event in events:
         if event["cat"] == "Node":
-            found[event["args"]["op_name"]] += event["dur"] * 1e-6 / runs
-    return dict(found)
+            name = event["args"]["op_name"]
+            found[name] = found.get(name, 0) + event["dur"] * 1e-6 / runs
+    return found
 
 
 # %% checkpoint="m.graph.claim"

@@ -38,7 +38,9 @@
 
 # %%
 import json
+import warnings
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -58,6 +60,8 @@ from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from labs.records.reference import reference_table
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir
+
+warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 
 # %% [markdown]
 # ## Predict
@@ -118,8 +122,7 @@ except InvalidArgument as error:
 
 # %% checkpoint="m.export.file"
 onnx_path = models_dir() / "food11.onnx"
-# Export `net` to `onnx_path`: torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False, …)
-...
+program = ...  # torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False, …)
 
 # %%
 check("m.export.file", onnx_path)
@@ -203,8 +206,9 @@ check("m.export.fold", fold)
 
 # %%
 conv, norm = net.features[0][0], net.features[0][1]
-channels = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
-folded = fold(conv.weight.detach().numpy(), np.zeros(32), *(one.detach().numpy() for one in channels), norm.eps)
+numbers = (norm.weight, norm.bias, norm.running_mean, norm.running_var)
+gamma, beta, mean, var = (one.detach().numpy() for one in numbers)
+folded = fold(conv.weight.detach().numpy(), np.zeros(32), gamma, beta, mean, var, norm.eps)
 stored = {one.name: onnx.numpy_helper.to_array(one) for one in model.graph.initializer}
 if folded:
     print("largest difference of a weight:", np.abs(folded[0] - stored["features.0.0.weight"]).max())
@@ -275,8 +279,9 @@ measure(session, images, labels, option="onnx-disabled", ledger=ledger(), batch_
 bench.describe(net, model_path=assets.model())
 if ledger().latest(kind="accuracy", option="torch-eager") is None:
     ledger().append(bench.accuracy(net, images, labels, option="torch-eager"))
+both = {"torch-eager": net, "onnx-disabled": session}
 comparison = run_with_progress(
-    lambda report: bench.compare({"torch-eager": net, "onnx-disabled": session}, images[:1], on_progress=report),
+    lambda report: bench.compare(both, images[:1], on_progress=report),
     "Eager PyTorch and the exported graph, side by side",
 )
 for record in comparison:
@@ -312,14 +317,19 @@ def lost_gained(before, after, labels):
 check("m.export.lost_gained", lost_gained)
 
 # %% [markdown]
-# Every comparison of accuracy in this course is made this way. For the export:
+# Lost and gained are all that a paired test needs, and every comparison of accuracy in this course is made with it:
 
 # %%
-ledger().paired_accuracy("onnx-disabled", "torch-eager")
+paired = ledger().paired_accuracy("onnx-disabled", "torch-eager")
+print(f"{paired.only_second} lost and {paired.only_first} gained of {paired.trials} images.")
+print(
+    f"Accuracy {paired.difference:+.1%} ({paired.interval.low:+.1%} to {paired.interval.high:+.1%}): {paired.verdict}"
+)
 
 # %%
-mine = [one for one in ledger().measurements() if one.option in ("torch-eager", "torch-compiled", "onnx-disabled")]
-comparison_table(mine, reference=reference_table("torch-eager", "onnx-disabled"))
+names = ("torch-eager", "torch-compiled", "onnx-disabled")
+mine = [one for one in ledger().measurements() if one.option in names]
+comparison_table(mine, reference=reference_table(*names))
 
 # %% [markdown]
 # ### Keep it
@@ -328,9 +338,6 @@ comparison_table(mine, reference=reference_table("torch-eager", "onnx-disabled")
 # file; with `fold_batch_norm=False` it keeps the BatchNorms, which lesson 13 wants to see.
 
 # %%
-import warnings
-from pathlib import Path
-
 from torch import nn
 
 from labs.optimize.export import INPUT_NAME, OPSET, OUTPUT_NAME, PREPROCESSING, ExportError

@@ -9,7 +9,7 @@
 #     kind: core
 #     where: [any]
 #     needs: ["12"]
-#     ports: []
+#     ports: [8081]
 #     machine_minutes: 8
 #     uses: ["memory", "disk"]
 # ---
