@@ -1,11 +1,13 @@
-"""One summary an option, each number with the interval behind it: what tables and pictures are drawn from."""
+"""One summary an option, each number with the interval behind it: what tables and charts are drawn from."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from labs import stats
+from labs.records.collection import Records
 from labs.records.record import Measurement, require_same_machine
 from labs.stats import Interval
 
@@ -19,6 +21,9 @@ LARGER_IS_BETTER = {
     "size_bytes": False,
 }
 
+#: The numbers for which options can be told from each other; a run side by side says nothing about tails.
+COMPARABLE = ("accuracy", "p50_s", "batch_fps", "size_bytes")
+
 
 @dataclass(frozen=True)
 class OptionSummary:
@@ -30,15 +35,15 @@ class OptionSummary:
     machine: str
     #: Hash of what makes runs comparable.
     machine_id: str
-    #: Share of pictures that were right, 0 to 1, with its Wilson interval.
+    #: Share of images that were right, 0 to 1, with its Wilson interval.
     accuracy: Interval | None = None
-    #: Median latency of a single picture in seconds.
+    #: Median latency of a single image in seconds.
     p50_s: Interval | None = None
     #: The latency that 95 of 100 requests stay under, in seconds.
     p95_s: Interval | None = None
     #: The latency that 99 of 100 requests stay under, in seconds.
     p99_s: Interval | None = None
-    #: Pictures a second in the largest batch size measured.
+    #: Images a second in the largest batch size measured.
     batch_fps: Interval | None = None
     #: That batch size.
     batch_size: int | None = None
@@ -48,6 +53,19 @@ class OptionSummary:
     provider: str = ""
     #: Precision that was computed in.
     precision: str = ""
+    #: All measurements behind it, oldest first.
+    records: tuple[Measurement, ...] = field(default=(), repr=False, compare=False)
+
+
+class Best(NamedTuple):
+    """The best options by one number, and what may be said of the others; options in none of the sets are worse."""
+
+    #: Those with the best figure.
+    leaders: set[str]
+    #: Those that a comparison could not tell from the best.
+    near: set[str]
+    #: Those that were never compared with it: not on the same images, or not side by side.
+    uncompared: set[str]
 
 
 def summarize(records: Iterable[object], *, across_machines: bool = False) -> list[OptionSummary]:
@@ -67,26 +85,60 @@ def summarize(records: Iterable[object], *, across_machines: bool = False) -> li
     for record in kept:
         key = (record.option, record.machine.machine_id)
         before = found.get(key) or OptionSummary(record.option, record.machine.label, record.machine.machine_id)
-        found[key] = replace(before, **_numbers(record, before))
+        found[key] = replace(before, **_numbers(record, before), records=(*before.records, record))
     return list(found.values())
 
 
-def best(options: Sequence[OptionSummary], number: str) -> tuple[set[str], set[str]]:
-    """Return the names of the best options, and of those that this run cannot tell from them.
+def told_apart(one: OptionSummary, other: OptionSummary, number: str) -> str:
+    """Return whether ``one`` is 'better' or 'worse' than ``other``, 'cannot tell', or 'not compared'.
 
-    The second set holds the options whose interval overlaps with the best one's.
+    Accuracy is compared image by image, times and throughput by the newest run in which both took turns. Intervals of
+    runs of their own decide nothing: they know neither the images that both were shown nor what the machine did
+    between the runs. Figures without any width, such as sizes, are compared as they are.
+
+    Args:
+        one: An option.
+        other: Another, of the same machine.
+        number: A key of ``LARGER_IS_BETTER``.
+    """
+    first, second = getattr(one, number), getattr(other, number)
+    if first is None or second is None:
+        return "not compared"
+    if first.low == first.high and second.low == second.high and 0 not in (first.confidence, second.confidence):
+        gain = (first.value - second.value) * (1 if LARGER_IS_BETTER[number] else -1)
+        return "cannot tell" if gain == 0 else "better" if gain > 0 else "worse"
+    both = Records(one.records + other.records)
+    if number == "accuracy":
+        paired = both.paired_accuracy(one.option, other.option)
+        return "not compared" if paired is None else paired.verdict
+    kind, batch_size = ("latency", 1) if number == "p50_s" else ("throughput", one.batch_size)
+    if number not in COMPARABLE or (number == "batch_fps" and one.batch_size != other.batch_size):
+        return "not compared"
+    run = both.comparison(one.option, other.option, kind=kind, batch_size=batch_size)
+    if run is None:
+        return "not compared"
+    return {"faster": "better", "slower": "worse"}.get(run.ratio(one.option, other.option).verdict, "cannot tell")
+
+
+def best(options: Sequence[OptionSummary], number: str) -> Best:
+    """Return the names of the best options, of those that cannot be told from them, and of those not compared.
 
     Args:
         options: Summaries of one machine.
-        number: A key of ``LARGER_IS_BETTER``.
+        number: A key of ``LARGER_IS_BETTER``; one that is not ``COMPARABLE`` has no best.
     """
-    known = {one.option: getattr(one, number) for one in options if getattr(one, number) is not None}
-    if not known:
-        return set(), set()
-    first = (max if LARGER_IS_BETTER[number] else min)(known.values(), key=lambda interval: interval.value)
-    leaders = {name for name, interval in known.items() if interval.value == first.value}
-    near = {name for name, interval in known.items() if interval.low <= first.high and first.low <= interval.high}
-    return leaders, near - leaders
+    known = [one for one in options if getattr(one, number) is not None]
+    if not known or number not in COMPARABLE:
+        return Best(set(), set(), set())
+    first = (max if LARGER_IS_BETTER[number] else min)(known, key=lambda one: getattr(one, number).value)
+    # A run side by side overrules figures of two runs.
+    for one in known:
+        if one is not first and told_apart(one, first, number) == "better":
+            first = one
+    leaders = {one.option for one in known if getattr(one, number) == getattr(first, number)}
+    said = {one.option: told_apart(one, first, number) for one in known if one.option not in leaders}
+    near, uncompared = ({name for name, word in said.items() if word == w} for w in ("cannot tell", "not compared"))
+    return Best(leaders, near, uncompared)
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:

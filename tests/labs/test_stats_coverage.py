@@ -58,5 +58,5 @@ def test_tail_of_an_open_loop(utilization: float) -> None:
 
 
 def test_percentiles_of_samples_with_a_memory() -> None:
-    """A closed loop's percentile holds for independent samples, a little cautiously, and for neighbours alike by 0.9."""
+    """A closed loop's percentile holds for independent samples, a little cautiously, and for a lag-1 of 0.9."""
     assert_promised(coverage.steady(600), 600, high=0.98)

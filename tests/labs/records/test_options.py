@@ -4,16 +4,45 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from labs.records import Answer, DifferentMachinesError
-from labs.records.options import OptionSummary, best, summarize
+from labs.records.options import Best, OptionSummary, best, summarize, told_apart
 from labs.stats import Interval
 
 
-def with_p50(name: str, low: float, value: float, high: float) -> OptionSummary:
-    """Return a summary of which only the median latency is known."""
-    return OptionSummary(name, "Test CPU × 2", "id", p50_s=Interval(value, low, high))
+@pytest.fixture
+def race(make_measurement):
+    """Return a maker of side-by-side records: each option's time in a call, with a little noise of its own."""
+
+    def made(run: str = "run", kind: str = "latency", batch_size: int = 1, **times_s: float):
+        rng = np.random.default_rng(len(run))
+        details = {"comparison_id": run, "block_calls": 2}
+        return [
+            make_measurement(
+                kind=kind,
+                option=option,
+                batch_size=batch_size,
+                details=details,
+                samples=tuple(time_s * (1 + 0.02 * rng.standard_normal(24))),
+            )
+            for option, time_s in times_s.items()
+        ]
+
+    return made
+
+
+@pytest.fixture
+def seen(make_measurement):
+    """Return a maker of accuracy records on images with the labels 0, 1, 2, …; told which were wrong."""
+
+    def made(option: str, wrong: range, images: int = 660, dataset: str = "evaluation"):
+        right = tuple(float(image not in wrong) for image in range(images))
+        details = {"labels": list(range(images)), "dataset": dataset}
+        return make_measurement(kind="accuracy", option=option, samples=right, details=details)
+
+    return made
 
 
 def test_a_summary_gathers_all_kinds_of_one_option(make_measurement):
@@ -40,7 +69,7 @@ def test_the_newest_record_counts(make_measurement):
 
 
 def test_latency_of_a_batch_is_not_single_sample_latency(make_measurement):
-    """Only a batch of one picture says how long one person waits."""
+    """Only a batch of one image says how long one person waits."""
     (one,) = summarize([make_measurement(batch_size=8)])
     assert one.p50_s is None
 
@@ -59,22 +88,57 @@ def test_records_of_two_machines_are_refused_unless_asked_for(make_measurement):
     assert [one.machine for one in summarize([here, there], across_machines=True)] == ["Test CPU × 2", "Other CPU × 2"]
 
 
-def test_best_is_alone_where_intervals_are_apart():
-    """2 ms ± 0.1 beats 3 ms ± 0.1, and nothing else is near."""
-    assert best([with_p50("a", 1.9, 2, 2.1), with_p50("b", 2.9, 3, 3.1)], "p50_s") == ({"a"}, set())
+def test_accuracy_is_compared_image_by_image(seen):
+    """47 images lost and 7 gained of 660 is a difference, although both accuracies' own intervals overlap."""
+    options = summarize([seen("fp32", range(124)), seen("int8", range(7, 171)), seen("twin", range(2, 124))])
+    one, other, _ = options
+    assert other.accuracy.high > one.accuracy.low
+    assert told_apart(other, one, "accuracy") == "worse"
+    assert best(options, "accuracy") == Best({"twin"}, {"fp32"}, set())
 
 
-def test_best_names_those_it_cannot_be_told_from():
-    """Where intervals overlap, the other one is named as near."""
-    assert best([with_p50("a", 1.9, 2, 2.3), with_p50("b", 2.2, 2.4, 2.6)], "p50_s") == ({"a"}, {"b"})
+def test_accuracy_on_other_images_is_not_compared(seen):
+    """Shares of right answers on two sets of images are no comparison, however far apart."""
+    options = summarize([seen("a", range(10)), seen("b", range(300), images=600)])
+    assert best(options, "accuracy") == Best({"a"}, set(), {"b"})
 
 
-def test_larger_is_better_for_accuracy():
-    """The direction belongs to the number."""
-    low, high = (OptionSummary(n, "m", "i", accuracy=Interval(v, v, v)) for n, v in (("low", 0.5), ("high", 0.9)))
-    assert best([low, high], "accuracy") == ({"high"}, set())
+def test_times_are_compared_side_by_side(race):
+    """The run in which both took turns decides what is slower and what cannot be told from the best."""
+    options = summarize(race(a=0.002, b=0.00201, c=0.003))
+    assert best(options, "p50_s") == Best({"a"}, {"b"}, set())
+
+
+def test_runs_of_their_own_decide_nothing(make_measurement):
+    """Two latencies that were measured one after the other are not compared, whatever their intervals say."""
+    options = summarize([make_measurement(option=name, samples=(time_s,) * 30 + (time_s * 1.01,)) for name, time_s in
+                         (("a", 0.002), ("b", 0.003))])  # fmt: skip
+    assert best([replace(one, p50_s=Interval(one.p50_s.value, 0.0, 1.0)) for one in options], "p50_s") == Best(
+        {"a"}, set(), {"b"}
+    )
+
+
+def test_a_run_side_by_side_overrules_figures_of_two_runs(race, make_measurement):
+    """An option that was measured alone on a quiet machine is not best when it lost the run side by side."""
+    alone = make_measurement(option="b", samples=(0.0015, 0.0016, 0.0017))
+    options = summarize([*race(a=0.002, b=0.003), alone])
+    assert best(options, "p50_s") == Best({"a"}, set(), set())
+
+
+def test_throughput_counts_turns_of_the_same_batch(race):
+    """The direction belongs to the number: less time a batch is more images a second."""
+    options = summarize(race(kind="throughput", batch_size=32, a=0.1, b=0.2))
+    assert best(options, "batch_fps") == Best({"a"}, set(), set())
+
+
+def test_sizes_are_exact_and_tails_have_no_best(make_measurement):
+    """The smaller file is smaller; a p95 has no run side by side to decide by."""
+    records = [make_measurement(kind="size", option=name, samples=(size,)) for name, size in (("a", 2e6), ("b", 9e6))]
+    options = summarize([*records, make_measurement(option="a"), make_measurement(option="b")])
+    assert best(options, "size_bytes") == Best({"a"}, set(), set())
+    assert best(options, "p95_s") == Best(set(), set(), set())
 
 
 def test_nothing_is_best_where_nothing_was_measured():
     """An empty column marks nobody."""
-    assert best([with_p50("a", 1, 1, 1)], "accuracy") == (set(), set())
+    assert best([OptionSummary("a", "m", "i", p50_s=Interval(1, 1, 1))], "accuracy") == Best(set(), set(), set())
