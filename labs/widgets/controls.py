@@ -18,7 +18,7 @@ from IPython import get_ipython
 # ipywidgets name most controls by their label; sliders and groups of radio buttons lack one.
 _SCRIPT = """if (!window.mslControls) {
   const name = box => box.querySelectorAll('.noUi-handle, .widget-readout, .widget-radio-box').forEach(at => {
-    const label = at.closest('.widget-inline-hbox')?.querySelector('.widget-label');
+    const label = at.closest('.widget-inline-hbox, .widget-radio')?.querySelector('.widget-label');
     if (!label || at.ariaLabel) return;
     if (at.matches('.widget-radio-box')) at.setAttribute('role', 'radiogroup');
     at.setAttribute('aria-label', label.textContent);

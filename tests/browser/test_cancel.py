@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import json
 
-#: A measurement that would take minutes: a backend that sleeps, measured by the real suite into the workspace's ledger.
+#: A measurement that would take minutes: a model that sleeps, measured by the real suite into the workspace's ledger.
 SLOW = """
 import time
 import numpy as np
-from labs.backends import Backend, BackendInfo
+from labs import bench
 from labs.widgets import measure
 from labs.workspace import ledger, models_dir
 
-class Slow(Backend):
-    model_path = models_dir() / "slow.onnx"
-    def load(self): self.model_path.write_bytes(b"model")
-    def describe(self): return BackendInfo("onnxruntime", "CPUExecutionProvider", {"CPUExecutionProvider": 1})
-    def predict(self, images):
-        time.sleep(0.01 if len(images) > 1 else 1.0)
-        return np.zeros((len(images), 11), np.float32)
+def slow(images):
+    time.sleep(0.01 if len(images) > 1 else 1.0)
+    return np.zeros((len(images), 11), np.float32)
 
-backend = Slow(); backend.load()
+path = models_dir() / "slow.onnx"
+path.write_bytes(b"model")
+bench.describe(slow, model_path=path, backend="fake", precision="fp32")
 images, labels = np.zeros((64, 3, 224, 224), np.float32), np.zeros(64, int)
 """
-MEASURE = 'measure(backend, images, labels, option="slow", ledger=ledger()); finished = True'
+MEASURE = 'measure(slow, images, labels, option="slow", ledger=ledger(), batch_sizes=(2,)); finished = True'
 AFTER = "print('finished' in globals())"
 
 
@@ -38,7 +36,7 @@ def wait_for_latency(notebook) -> None:
 
 
 def test_cancel_button_stops_a_running_cell(open_cells, workspace):
-    """A click in mid-run ends the cell at the next report, keeps what was finished, and runs no later cell."""
+    """A click while the model warms up ends the cell at the next call (D9), and keeps what was finished."""
     notebook = open_cells(SLOW, MEASURE, AFTER)
     notebook.run_all(wait_s=None)
     wait_for_latency(notebook)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from labs.load import Served, closed_loop, predict_raw
 from labs.load.server_side import Counters
 from labs.records import ModelFile
-from labs.widgets.live_load import live_load
+from labs.widgets import live_load
 from labs.workspace import ledger
 
 answered = []
@@ -49,7 +49,7 @@ live_load(sweep, "A rising load")
 EDITOR = """
 from pathlib import Path
 from labs.serve.triton.catalogue import food_classifier_onnx
-from labs.widgets.config_editor import config_editor
+from labs.widgets import config_editor
 applied = []
 config_editor(food_classifier_onnx(Path("model.onnx")).settings, applied.append)
 """
@@ -62,7 +62,7 @@ def test_a_run_is_watched_and_cancelled(open_cells, workspace):
     page = notebook.page
     page.wait_for_selector("text=swept: 4 senders", timeout=120_000)
     page.wait_for_selector(".msl-facts >> text=throughput")
-    drawn = page.locator(".msl svg[role=img]").last
+    drawn = page.locator(".vega-embed [role=graphics-document]").last
     said = drawn.get_attribute("aria-label")
     for word in ("requests/s", "p95", "in flight", "queue", "compute", "processors"):
         assert word in said, said
@@ -72,7 +72,7 @@ def test_a_run_is_watched_and_cancelled(open_cells, workspace):
     assert "stopped" in shown
     assert "Finished runs are in the ledger." in shown
     assert "Traceback" not in shown
-    assert page.locator(".msl svg[role=img]").count() == 1, "the picture of what was seen stays"
+    assert page.locator(".vega-embed [role=graphics-document]").count() == 1, "the chart of what was seen stays"
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     assert [one["concurrency"] for one in kept] == [1]
 
@@ -84,7 +84,7 @@ def test_settings_are_turned_checked_and_applied_from_the_keyboard(open_cells):
     page = notebook.page
     button = page.locator("button:has-text('Reload the model')")
     assert button.is_disabled()
-    page.fill(".widget-text:has-text('Copies') input", "2")
+    page.fill(".widget-text:has-text('Instances') input", "2")
     page.keyboard.press("Tab")
     page.wait_for_selector("text=+ { count: 2 kind: KIND_CPU }")
     page.check(".widget-checkbox input")

@@ -21,7 +21,7 @@ plan
 """
 RUN = """
 from pathlib import Path
-progress = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+progress = provisioning_progress(lab.prepare("edge", plan.option, materials=Path("course").absolute()))
 progress.run()
 """
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
@@ -81,6 +81,15 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     visited = stops(page, len(STOPS))
     assert [words for words, stop in zip(visited, STOPS, strict=True) if not words.strip("‹› ").startswith(stop)] == []
 
+    # Letters choose in the list; none of them reaches the notebook, where 'a' inserts a cell and 'x' cuts one (D8).
+    page.focus(".msl-card .widget-dropdown select")
+    for key in "axmb":
+        page.keyboard.press(key)
+    page.focus("button:has-text('Read again')")
+    page.keyboard.press("x")
+    assert page.locator(".jp-Cell").count() == 3
+    assert page.locator(".jp-MarkdownCell").count() == 0
+
     # A click in the calendar and the list agree.
     cell = page.locator(".msl-cell.msl-free").nth(30)
     cell.click()
@@ -115,7 +124,8 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_selector("td:has-text('running') + th:has-text('Container starts')", timeout=120_000)
     page.click("button:has-text('Cancel')")
     notebook.wait_idle(120)
-    assert "You pressed cancel" in notebook.output_text(1)
+    assert "■ cancelled" in notebook.output_text(1)
+    assert "failed" not in notebook.output_text(1)
     assert "Traceback" not in notebook.output_text(1)
     assert notebook.output_text(2) == ""
 
@@ -124,6 +134,14 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_selector("a[href*='/lab?token=']", timeout=120_000)
     page.wait_for_selector("text=of the lease left")
     assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
+    # No error is left beside it (D9).
+    assert "cancel" not in notebook.output_text(1).lower()
+    assert (
+        page.locator(
+            ".jp-OutputArea-output[data-mime-type*='stderr'], .jp-OutputArea-output[data-mime-type*='error']"
+        ).count()
+        == 0
+    )
     notebook.run_cell(2)
     assert "NEXT http" in notebook.output_text(2)
     notebook.save()
