@@ -78,15 +78,15 @@ def reserve(
     """Reserve a block of the planner's list."""
     with _plain_errors():
         proposal = _proposal(part, days, zone)  # type: ignore[arg-type]
-        if proposal.rung is None:
+        if proposal.option is None:
             typer.echo(table(proposal))
             raise typer.Exit(1)
-        blocks = proposal.blocks[proposal.rung]
+        blocks = proposal.blocks[proposal.option]
         if not 1 <= number <= len(blocks):
             raise ValueError(f"there is no block {number}; the list has {len(blocks)}")
         block = blocks[number - 1]
-        testbed = lab.open_testbed(block.rung.site)
-        lease = lab.reserve(testbed, proposal.spec.part, block.rung, block.start, block.end, block.resource)
+        testbed = lab.open_testbed(block.option.site)
+        lease = lab.reserve(testbed, proposal.spec.part, block.option, block.start, block.end, block.resource)
         when = block.local(find_zone(zone))
         typer.echo(f"{lease.name} is {lease.status} on {block.resource} at {testbed.site}, {when}")
 
@@ -100,8 +100,8 @@ def up(
     """Bring the part's machine up; run it again to resume."""
     with _plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
-        rung = spec.rung(site) if site else lab.find_rung(lab.open_testbed, spec.part, resource_name(spec.part))
-        run = lab.prepare(spec.part, rung, expose=expose)
+        option = spec.option(site) if site else lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
+        run = lab.prepare(spec.part, option, expose=expose)
         typer.echo(run.plan.text())
         progress = Progress(run.plan, run.state)
         for event in run.events():
@@ -151,7 +151,7 @@ def sweep(
 
 def _sites(parts: tuple[Part, ...]) -> list[str]:
     """Return the sites of the parts. Virtual machines are a site of their own that the rehearsal does not play."""
-    sites = dict.fromkeys(rung.site for part in parts for rung in load_spec(part).ladder)
+    sites = dict.fromkeys(option.site for part in parts for option in load_spec(part).options)
     return [site for site in sites if not (lab.rehearsing() and site.startswith("KVM"))]
 
 
@@ -167,11 +167,11 @@ def reserve_class(
     """Reserve one block for each student of a roster; run it again to fill the gaps."""
     with _plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
-        rung = spec.rung(site) if site else spec.ladder[0]
-        testbed = lab.open_testbed(rung.site)
-        resources = testbed.resources(rung.resource, rung.type)
+        option = spec.option(site) if site else spec.options[0]
+        testbed = lab.open_testbed(option.site)
+        resources = testbed.resources(option.resource, option.type)
         slots = [each.replace(tzinfo=local) for each in slot]
-        seats, without = assign(read_roster(roster), spec, rung, resources, slots)
+        seats, without = assign(read_roster(roster), spec, option, resources, slots)
         outcome = [(seat, "planned") for seat in seats] if dry_run else reserve_all(testbed, spec.part, seats)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<20}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
@@ -189,6 +189,6 @@ def watch_class(
     """Show where each student of a roster is now."""
     with _plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
-        testbed = lab.open_testbed(site or spec.ladder[0].site)
+        testbed = lab.open_testbed(site or spec.options[0].site)
         rows = watch(testbed, spec.part, read_roster(roster))
         typer.echo(watch_table(rows, site_clock().now(), find_zone(zone)))

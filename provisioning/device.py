@@ -261,7 +261,7 @@ def open_device() -> Device:
     if on_the_device() and not lab.rehearsing():
         return Device(HereShell(), "this device", here=True)
     spec, name = load_spec("edge"), resource_name("edge")
-    testbed = lab.open_testbed(spec.ladder[0].site)
+    testbed = lab.open_testbed(spec.options[0].site)
     found = _running(testbed, name)
     if found is None and lab.rehearsing():
         _bring_up(testbed)
@@ -272,7 +272,7 @@ def open_device() -> Device:
             likely="The lease has ended, or lesson 21 has not been run.",
             way_out="Run lesson 21; it resumes where it stopped.",
         )
-    shell = testbed.shell(found, spec.ladder[0].user)
+    shell = testbed.shell(found, spec.options[0].user)
     address = found.addresses[0] if found.addresses else ""
     return Device(shell, name, rehearsed=lab.rehearsing(), address=address, poll_s=0.2 if lab.rehearsing() else 2.0)
 
@@ -283,6 +283,6 @@ def _running(testbed: Testbed, name: str) -> Machine | None:
 
 def _bring_up(testbed: Testbed) -> None:
     spec = load_spec("edge")
-    rung, hours = spec.ladder[0], timedelta(hours=spec.hours)
-    lab.reserve(testbed, "edge", rung, None, site_clock().now() + hours, None)
-    lab.prepare("edge", rung, testbed=testbed).finish()
+    option, hours = spec.options[0], timedelta(hours=spec.hours)
+    lab.reserve(testbed, "edge", option, None, site_clock().now() + hours, None)
+    lab.prepare("edge", option, testbed=testbed).finish()

@@ -88,7 +88,7 @@ class NoCapacityError(ProvisioningError):
     """Nobody can have that resource in that time: others have it."""
 
     likely = "Every matching machine is reserved by others for at least part of the time you asked for."
-    way_out = "Open the planner: it shows the next free blocks and the next machine of the fall-back ladder."
+    way_out = "Open the planner: it shows the next free blocks and the next machine of the list of options."
 
 
 class LeaseMissingError(ProvisioningError):
@@ -109,7 +109,7 @@ class LeaseFailedError(ProvisioningError):
     """The lease is in ERROR. python-chi's own `submit` and `wait` return normally in that state."""
 
     likely = "The site could not set the reservation up; often the node was taken out of service."
-    way_out = "Release this lease and reserve another node by name, or the next machine of the ladder."
+    way_out = "Release this lease and reserve another node by name, or the next site option."
 
 
 class LeaseEndedError(ProvisioningError):

@@ -33,8 +33,8 @@ def of_block(block: Block, now: datetime) -> dict[str, Any]:
     """
     return {
         "rehearsed": lab.rehearsing(),
-        "site": block.rung.site,
-        "type": block.rung.type,
+        "site": block.option.site,
+        "type": block.option.type,
         "node": block.resource,
         "start": block.start.isoformat(),
         "end": block.end.isoformat(),
@@ -158,8 +158,10 @@ def _named(terms: object) -> str:
 
 
 def _type_of(testbed: Testbed, part: Part, node: str) -> str:
-    rungs = [rung for rung in load_spec(part).ladder if rung.site == testbed.site and rung.resource != "flavor"]
-    for rung in rungs:
-        if any(each.name == node for each in testbed.resources(rung.resource, rung.type)):
-            return rung.type
+    options = [
+        option for option in load_spec(part).options if option.site == testbed.site and option.resource != "flavor"
+    ]
+    for option in options:
+        if any(each.name == node for each in testbed.resources(option.resource, option.type)):
+            return option.type
     return ""

@@ -14,7 +14,7 @@ from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.runner import Run
 from provisioning.setup.state import StateFile
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import Part, Rung, load_spec, resource_name
+from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Testbed
 
 #: The course's root folder: what is copied to a machine.
@@ -28,13 +28,15 @@ def open_testbed(site: str, project: str | None = None) -> Testbed:
     return ChameleonTestbed(site, project)
 
 
-def reserve(testbed: Testbed, part: Part, rung: Rung, start: datetime | None, end: datetime, node: str | None) -> Lease:
+def reserve(
+    testbed: Testbed, part: Part, option: SiteOption, start: datetime | None, end: datetime, node: str | None
+) -> Lease:
     """Return the part's lease: the one that is there, else a new one.
 
     Args:
-        testbed: the rung's site.
+        testbed: the option's site.
         part: decides the name.
-        rung: what to reserve.
+        option: what to reserve.
         start: with time zone, or None for now.
         end: with time zone.
         node: one named node or device; None takes any of the type.
@@ -42,12 +44,12 @@ def reserve(testbed: Testbed, part: Part, rung: Rung, start: datetime | None, en
     name = resource_name(part)
     # Duplicate names are allowed at Chameleon, so a second click would make a second lease.
     return pick_lease(testbed.leases(), name) or testbed.reserve(
-        LeaseRequest(name, rung.resource, rung.type, start, end, node)
+        LeaseRequest(name, option.resource, option.type, start, end, node)
     )
 
 
-def find_rung(testbed_for, part: Part, name: str) -> Rung:
-    """Return the rung whose site holds a usable lease of that name.
+def find_option(testbed_for, part: Part, name: str) -> SiteOption:
+    """Return the option whose site holds a usable lease of that name.
 
     Args:
         testbed_for: returns the testbed of a site's name.
@@ -55,7 +57,7 @@ def find_rung(testbed_for, part: Part, name: str) -> Rung:
         name: of the lease.
 
     Raises:
-        LeaseMissingError: no site of the ladder has one; a site that did not answer is named.
+        LeaseMissingError: no site of the options has one; a site that did not answer is named.
     """
     spec = load_spec(part)
     said = []
@@ -67,32 +69,32 @@ def find_rung(testbed_for, part: Part, name: str) -> Rung:
             said.append(f"{site} did not answer ({error.what})")
             continue
         if lease is not None:
-            return _rung_of(lease, [rung for rung in spec.ladder if rung.site == site], testbed)
+            return _option_of(lease, [option for option in spec.options if option.site == site], testbed)
         said.append(site)
     raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(said)}")
 
 
 def sites_of(part: Part) -> list[str]:
-    """Return the sites of a part's ladder; in rehearsal without that of virtual machines, which is not played."""
-    sites = dict.fromkeys(rung.site for rung in load_spec(part).ladder)
+    """Return the sites of a part's options; in rehearsal without that of virtual machines, which is not played."""
+    sites = dict.fromkeys(option.site for option in load_spec(part).options)
     return [site for site in sites if not (rehearsing() and site.startswith("KVM"))]
 
 
-def _rung_of(lease: Lease, rungs: list[Rung], testbed: Testbed) -> Rung:
-    """Return the rung whose type the lease asks for, or whose machine it names; the first when neither is known."""
+def _option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
+    """Return the option whose type the lease asks for, or whose machine it names; the first when neither is known."""
     asked_for = " ".join(each.condition for each in lease.reservations)
-    by_type = [rung for rung in rungs if f'"{rung.type}"' in asked_for]
-    if by_type or len(rungs) == 1:
-        return (by_type or rungs)[0]
-    for rung in rungs:
-        if any(f'"{each.name}"' in asked_for for each in testbed.resources(rung.resource, rung.type)):
-            return rung
-    return rungs[0]
+    by_type = [option for option in options if f'"{option.type}"' in asked_for]
+    if by_type or len(options) == 1:
+        return (by_type or options)[0]
+    for option in options:
+        if any(f'"{each.name}"' in asked_for for each in testbed.resources(option.resource, option.type)):
+            return option
+    return options[0]
 
 
 def prepare(
     part: Part,
-    rung: Rung | None = None,
+    option: SiteOption | None = None,
     *,
     name: str | None = None,
     testbed: Testbed | None = None,
@@ -104,21 +106,21 @@ def prepare(
 
     Args:
         part: of the course.
-        rung: where; the first of the ladder when left out.
+        option: where; the first when left out.
         name: that lease and machine carry; the student's own when left out.
-        testbed: the rung's site; opened through python-chi when left out.
+        testbed: the option's site; opened through python-chi when left out.
         materials: tree to copy to the machine.
         expose: open Jupyter's port instead of the SSH tunnel.
         state_folder: where the record is kept.
     """
     spec = load_spec(part)
-    rung = rung or spec.ladder[0]
+    option = option or spec.options[0]
     name = name or resource_name(part)
     settings = Settings(
-        spec, rung, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
+        spec, option, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
     )
-    testbed = testbed or open_testbed(rung.site)
-    return Run(steps_for(spec, rung), settings, testbed, StateFile.for_name(name, state_folder))
+    testbed = testbed or open_testbed(option.site)
+    return Run(steps_for(spec, option), settings, testbed, StateFile.for_name(name, state_folder))
 
 
 def give_back(

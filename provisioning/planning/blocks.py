@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from provisioning.errors import ProvisioningError
-from provisioning.sites.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource
 
 HOUR = timedelta(hours=1)
@@ -20,14 +20,14 @@ HORIZON = timedelta(days=7)
 class Block:
     """A free block on one named machine."""
 
-    rung: Rung
+    option: SiteOption
     #: Name of the node or device.
     resource: str
     #: Beginning, a full hour, with time zone UTC.
     start: datetime
-    #: End at the rung's end minute, with time zone UTC.
+    #: End at the option's end minute, with time zone UTC.
     end: datetime
-    #: How many other machines of the rung are free in the same block; more means less haste.
+    #: How many other machines of the option are free in the same block; more means less haste.
     others_free: int = 0
 
     def local(self, zone: tzinfo) -> str:
@@ -60,39 +60,44 @@ class Proposal:
 
     spec: PartSpec
     wish: Wish
-    #: Free blocks of each rung in the ladder's order; a rung without a calendar is not in it.
-    blocks: Mapping[Rung, tuple[Block, ...]]
-    #: Rungs whose calendar could not be read, with the reason.
-    unread: Mapping[Rung, str]
+    #: Free blocks of each option in the order of the options; an option without a calendar is not in it.
+    blocks: Mapping[SiteOption, tuple[Block, ...]]
+    #: SiteOptions whose calendar could not be read, with the reason.
+    unread: Mapping[SiteOption, str]
 
     @property
-    def rung(self) -> Rung | None:
-        """The first rung that has a free block; None when all is taken."""
-        return next((rung for rung, found in self.blocks.items() if found), None)
+    def option(self) -> SiteOption | None:
+        """The first option that has a free block; None when all is taken."""
+        return next((option for option, found in self.blocks.items() if found), None)
 
     @property
     def best(self) -> Block | None:
-        """The earliest block of the first rung that has one."""
-        return self.blocks[self.rung][0] if self.rung else None
+        """The earliest block of the first option that has one."""
+        return self.blocks[self.option][0] if self.option else None
 
 
 def propose(
-    spec: PartSpec, calendars: Mapping[Rung, Sequence[Resource]], wish: Wish, unread: Mapping[Rung, str] | None = None
+    spec: PartSpec,
+    calendars: Mapping[SiteOption, Sequence[Resource]],
+    wish: Wish,
+    unread: Mapping[SiteOption, str] | None = None,
 ) -> Proposal:
-    """Return the free blocks of every rung.
+    """Return the free blocks of every option.
 
     Args:
         spec: of the part.
-        calendars: nodes or devices of each rung with their bookings.
+        calendars: nodes or devices of each option with their bookings.
         wish: when the student can work.
-        unread: rungs whose calendar could not be read.
+        unread: options whose calendar could not be read.
     """
-    blocks = {rung: free_blocks(spec, rung, calendars[rung], wish) for rung in spec.ladder if rung in calendars}
+    blocks = {
+        option: free_blocks(spec, option, calendars[option], wish) for option in spec.options if option in calendars
+    }
     return Proposal(spec, wish, blocks, dict(unread or {}))
 
 
-def free_blocks(spec: PartSpec, rung: Rung, resources: Iterable[Resource], wish: Wish) -> tuple[Block, ...]:
-    """Return one block for each full hour at which a machine of the rung is free, the earliest first.
+def free_blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> tuple[Block, ...]:
+    """Return one block for each full hour at which a machine of the option is free, the earliest first.
 
     Where several are free, the one whose next booking is furthest away is named, so that a lease can still be
     extended; equals go by name.
@@ -100,11 +105,11 @@ def free_blocks(spec: PartSpec, rung: Rung, resources: Iterable[Resource], wish:
     usable = list(resources)
     found = []
     for start in _full_hours(wish.earliest, wish.latest):
-        end = block_end(start, spec.hours, rung.end_minute)
+        end = block_end(start, spec.hours, option.end_minute)
         if end > wish.latest or not _in_day(start, end, wish):
             continue
         if free := free_resources(usable, start, end):
-            found.append(Block(rung, free[0].name, start, end, len(free) - 1))
+            found.append(Block(option, free[0].name, start, end, len(free) - 1))
     return tuple(found)
 
 
@@ -150,46 +155,46 @@ def _in_day(start: datetime, end: datetime, wish: Wish) -> bool:
     return begins.date() == ends.date() and begins.time() >= wish.day_begins and ends.time() <= wish.day_ends
 
 
-def calendars_of(spec: PartSpec, testbed_for) -> tuple[dict[Rung, Sequence[Resource]], dict[Rung, str]]:
-    """Return the calendar of each rung, and for those that could not be read, why.
+def calendars_of(spec: PartSpec, testbed_for) -> tuple[dict[SiteOption, Sequence[Resource]], dict[SiteOption, str]]:
+    """Return the calendar of each option, and for those that could not be read, why.
 
     Args:
         spec: of the part.
         testbed_for: returns the testbed of a site's name.
     """
-    calendars: dict[Rung, Sequence[Resource]] = {}
-    unread: dict[Rung, str] = {}
-    for rung in spec.ladder:
-        if rung.resource == "flavor":
-            unread[rung] = "virtual machines have no public calendar: try to reserve one"
+    calendars: dict[SiteOption, Sequence[Resource]] = {}
+    unread: dict[SiteOption, str] = {}
+    for option in spec.options:
+        if option.resource == "flavor":
+            unread[option] = "virtual machines have no public calendar: try to reserve one"
             continue
         try:
-            calendars[rung] = testbed_for(rung.site).resources(rung.resource, rung.type)
+            calendars[option] = testbed_for(option.site).resources(option.resource, option.type)
         except ProvisioningError as error:
             # One site in maintenance must not hide the others.
-            unread[rung] = error.what
+            unread[option] = error.what
     return calendars, unread
 
 
 def table(proposal: Proposal, rows: int = 10) -> str:
-    """Return the proposal as text: the next blocks of the first rung that has any, and a line for each other rung."""
-    spec, wish, rung = proposal.spec, proposal.wish, proposal.rung
+    """Return the proposal as text: the next blocks of the first option that has any, and a line for each other one."""
+    spec, wish, option = proposal.spec, proposal.wish, proposal.option
     lines = [f"{spec.title}: blocks of {spec.hours} h, in your time zone"]
-    if rung is None:
+    if option is None:
         lines.append("Every machine is taken in this time. Look further ahead, or at other hours of the day.")
     else:
-        if rung != spec.ladder[0]:
-            lines.append(f"{spec.ladder[0].name} is taken. Next best: {rung.name}. {rung.changes}")
-        lines.append(f"{rung.name} ({rung.site}, {rung.type}): {rung.hardware}")
-        for number, block in enumerate(proposal.blocks[rung][:rows], start=1):
+        if option != spec.options[0]:
+            lines.append(f"{spec.options[0].name} is taken. Next best: {option.name}. {option.changes}")
+        lines.append(f"{option.name} ({option.site}, {option.type}): {option.hardware}")
+        for number, block in enumerate(proposal.blocks[option][:rows], start=1):
             others = f", {block.others_free} more free" if block.others_free else ", the last one free"
             lines.append(f"{number:>3}  {block.local(wish.zone)}  {block.resource}{others}")
-        if (more := len(proposal.blocks[rung]) - rows) > 0:
+        if (more := len(proposal.blocks[option]) - rows) > 0:
             lines.append(f"     and {more} later blocks")
     lines += [
         f"  or {each.name}: {found[0].local(wish.zone)}" if found else f"  {each.name}: all taken"
         for each, found in proposal.blocks.items()
-        if each != rung
+        if each != option
     ]
     lines += [f"  {each.name}: {why}" for each, why in proposal.unread.items()]
     return "\n".join(lines)

@@ -25,7 +25,7 @@ def reservation_code(block: Block, lease_name: str) -> str:
         lease_name: the student's own.
     """
     start, end = block.start.astimezone(UTC), block.end.astimezone(UTC)
-    if block.rung.is_edge:
+    if block.option.is_edge:
         add = f"l.add_device_reservation(amount=1, device_name={block.resource!r})"
     else:
         add = f"l.add_node_reservation(amount=1, node_name={block.resource!r})"
@@ -35,7 +35,7 @@ def reservation_code(block: Block, lease_name: str) -> str:
             "from datetime import datetime, timezone",
             "from chi import context, lease",
             "",
-            f"context.use_site({block.rung.site!r})",
+            f"context.use_site({block.option.site!r})",
             "l = lease.Lease(",
             f"    {lease_name!r},",
             f"    start_date=datetime({_arguments(start)}, tzinfo=timezone.utc),",
@@ -66,18 +66,18 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
     calendar = Calendar()
     calendar.add("prodid", "-//model serving labs//planner//EN")
     calendar.add("version", "2.0")
-    rung = block.rung
+    option = block.option
     lab = _event(
         f"{lease_name}/{block.start.isoformat()}/lab",
         now,
         block.start,
         block.end,
         spec.title,
-        f"Lease {lease_name} on {block.resource} ({rung.hardware}) at {rung.site}.\n"
+        f"Lease {lease_name} on {block.resource} ({option.hardware}) at {option.site}.\n"
         "Run the provisioning notebook at the very beginning: the machine needs its time to boot.\n"
-        f"{rung.changes}".strip(),
+        f"{option.changes}".strip(),
     )
-    lab.add("location", f"{rung.site} {block.resource}")
+    lab.add("location", f"{option.site} {block.resource}")
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
     reminder.add("description", f"{spec.title} begins")

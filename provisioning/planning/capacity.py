@@ -12,7 +12,7 @@ from pathlib import Path
 from provisioning.errors import ProvisioningError
 from provisioning.planning.blocks import Block, block_end, is_free
 from provisioning.setup.context import pick_lease
-from provisioning.sites.spec import Part, PartSpec, Rung, owner_name, resource_name
+from provisioning.sites.spec import Part, PartSpec, SiteOption, owner_name, resource_name
 from provisioning.testbed import Booking, Lease, LeaseRequest, Resource, Testbed
 
 #: Column of the roster that names a student; the others are ignored.
@@ -36,11 +36,11 @@ class Seat:
 
     def request(self, part: Part) -> LeaseRequest:
         """Return what to reserve."""
-        rung = self.block.rung
+        option = self.block.option
         return LeaseRequest(
             resource_name(part, self.student),
-            rung.resource,
-            rung.type,
+            option.resource,
+            option.type,
             self.block.start,
             self.block.end,
             self.block.resource,
@@ -79,7 +79,7 @@ def read_roster(path: Path) -> tuple[str, ...]:
 def assign(
     students: Sequence[str],
     spec: PartSpec,
-    rung: Rung,
+    option: SiteOption,
     resources: Iterable[Resource],
     slots: Sequence[datetime],
 ) -> tuple[tuple[Seat, ...], tuple[str, ...]]:
@@ -88,7 +88,7 @@ def assign(
     Args:
         students: short names.
         spec: of the part.
-        rung: the kind of machine.
+        option: the kind of machine.
         resources: machines with their bookings.
         slots: beginnings of the blocks, full hours with time zone, that the instructor allows.
 
@@ -100,10 +100,10 @@ def assign(
             raise ValueError(f"{start:%d %b %H:%M %Z} is {utc:%H:%M} UTC, and blocks begin on the hour")
     usable = [resource for resource in resources if resource.reservable]
     seats = [
-        Block(rung, resource.name, start, block_end(start, spec.hours, rung.end_minute))
+        Block(option, resource.name, start, block_end(start, spec.hours, option.end_minute))
         for start in sorted(slots)
         for resource in sorted(usable, key=lambda each: each.name)
-        if is_free(resource.bookings, start, block_end(start, spec.hours, rung.end_minute))
+        if is_free(resource.bookings, start, block_end(start, spec.hours, option.end_minute))
     ]
     seats = _without_overlaps(seats)
     given = tuple(Seat(student, block) for student, block in zip(students, seats, strict=False))

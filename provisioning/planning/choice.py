@@ -1,4 +1,4 @@
-"""The planner in words: the same calendar, ladder, choice and lease that its widget shows."""
+"""The planner in words: the same calendar, options, choice and lease that its widget shows."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from provisioning.planning.blocks import Block
 from provisioning.planning.chooser import Chooser
 from provisioning.planning.timetable import grid_text
 from provisioning.planning.zones import is_doubtful, said_of
-from provisioning.sites.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Lease
 
 
 @dataclass(frozen=True)
-class LadderLine:
-    """One rung as the planner tells it."""
+class OptionLine:
+    """One option as the planner tells it."""
 
-    rung: Rung
+    option: SiteOption
     #: True for the one whose calendar is shown.
     chosen: bool
     #: Free blocks on this page of the calendar; None when the calendar could not be read.
@@ -26,16 +26,16 @@ class LadderLine:
     first: str
 
 
-def ladder(chooser: Chooser) -> tuple[LadderLine, ...]:
-    """Return every rung of the part in order of preference, with what is free there in the week that is shown."""
+def option_lines(chooser: Chooser) -> tuple[OptionLine, ...]:
+    """Return every option of the part in order of preference, with what is free there in the week that is shown."""
     lines = []
-    for rung in chooser.spec.ladder:
-        if rung in chooser.unread:
-            lines.append(LadderLine(rung, False, None, chooser.unread[rung]))
+    for option in chooser.spec.options:
+        if option in chooser.unread:
+            lines.append(OptionLine(option, False, None, chooser.unread[option]))
             continue
-        free = chooser.table(rung).free
+        free = chooser.table(option).free
         first = f"first {free[0].said(chooser.zone)}" if free else "all taken this week"
-        lines.append(LadderLine(rung, rung == chooser.rung, len(free), first))
+        lines.append(OptionLine(option, option == chooser.option, len(free), first))
     return tuple(lines)
 
 
@@ -47,17 +47,17 @@ def said_zone(chooser: Chooser) -> str:
     return said
 
 
-def said_rules(spec: PartSpec, rung: Rung) -> str:
+def said_rules(spec: PartSpec, option: SiteOption) -> str:
     """Return how long a block is and why it begins and ends as it does."""
     return (
-        f"Blocks of {spec.hours} h begin on the hour and end at :{rung.end_minute:02d}, "
+        f"Blocks of {spec.hours} h begin on the hour and end at :{option.end_minute:02d}, "
         "so that the machine is free again when the next block begins."
     )
 
 
 def said_block(block: Block, zone: tzinfo) -> str:
     """Return a block in words."""
-    return f"{block.resource} ({block.rung.name}, {block.rung.site}), {block.local(zone)}"
+    return f"{block.resource} ({block.option.name}, {block.option.site}), {block.local(zone)}"
 
 
 def said_lease(lease: Lease, zone: tzinfo) -> str:
@@ -79,24 +79,24 @@ def choice_text(chooser: Chooser, *, rehearsed: bool) -> str:
         chooser: the planner's state.
         rehearsed: whether the sites are played.
     """
-    spec, rung = chooser.spec, chooser.rung
+    spec, option = chooser.spec, chooser.option
     lines = [
         f"{spec.title}: choose a block" + (" (rehearsal: nothing is booked on Chameleon)" if rehearsed else ""),
         said_zone(chooser),
-        said_rules(spec, rung),
+        said_rules(spec, option),
         "",
-        f"{rung.name} ({rung.site}, {rung.type}): {rung.hardware}",
+        f"{option.name} ({option.site}, {option.type}): {option.hardware}",
     ]
-    lines += [f"What changes for the lesson: {rung.changes}"] if rung.changes else []
+    lines += [f"What changes for the lesson: {option.changes}"] if option.changes else []
     lines += [grid_text(chooser.table(), chooser.zone), ""]
     lines += [
-        f"{'>' if line.chosen else ' '} {line.rung.name} ({line.rung.site}, {line.rung.type}): "
+        f"{'>' if line.chosen else ' '} {line.option.name} ({line.option.site}, {line.option.type}): "
         + (line.first if not line.free else f"{line.free} free blocks, {line.first}")
-        for line in ladder(chooser)
+        for line in option_lines(chooser)
     ]
     lines += ["", "Before it: " + " ".join(to_do_before(spec))]
     block = chooser.block
     lines += [f"Chosen: {said_block(block, chooser.zone)}" if block else "Nothing can be chosen in this week."]
-    if chooser.lease is not None and chooser.lease_rung is not None:
-        lines += [f"Reserved at {chooser.lease_rung.site}: {said_lease(chooser.lease, chooser.zone)}"]
+    if chooser.lease is not None and chooser.lease_option is not None:
+        lines += [f"Reserved at {chooser.lease_option.site}: {said_lease(chooser.lease, chooser.zone)}"]
     return "\n".join(lines)

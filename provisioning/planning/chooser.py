@@ -12,7 +12,7 @@ from provisioning.planning.blocks import Block, calendars_of
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.timetable import Slot, Timetable, timetable
 from provisioning.setup.context import pick_lease
-from provisioning.sites.spec import Part, Rung, load_spec, resource_name
+from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -41,17 +41,17 @@ class Chooser:
         self.zone = zone
         self.name = name or resource_name(part)
         self.page = 0
-        self.rung: Rung = self.spec.ladder[0]
+        self.option: SiteOption = self.spec.options[0]
         self.slot: Slot | None = None
         self.node: str | None = None
         #: The student's usable lease, and where it is; None while there is none.
         self.lease: Lease | None = None
-        self.lease_rung: Rung | None = None
-        #: Rungs whose calendar could not be read, with the reason.
-        self.unread: Mapping[Rung, str] = {}
+        self.lease_option: SiteOption | None = None
+        #: SiteOptions whose calendar could not be read, with the reason.
+        self.unread: Mapping[SiteOption, str] = {}
         self._testbed_for = testbed_for
         self._clock = clock
-        self._calendars: Mapping[Rung, Sequence[Resource]] = {}
+        self._calendars: Mapping[SiteOption, Sequence[Resource]] = {}
 
     def read(self, telling: Callable[[str], None] = lambda _site: None) -> None:
         """Ask every site for its calendar and for a lease that is there already; keep the choice if it is still free.
@@ -68,7 +68,7 @@ class Chooser:
         self._calendars, self.unread = calendars_of(self.spec, asked)
         self.look()
         if first_time:
-            self.choose(self._first_rung())
+            self.choose(self._first_option())
 
     def look(self) -> None:
         """Look for the student's lease and at the clock, without asking for the calendars again."""
@@ -85,32 +85,36 @@ class Chooser:
         return self._clock.now()
 
     @property
-    def rungs(self) -> tuple[Rung, ...]:
-        """Rungs that have a calendar, in the ladder's order."""
+    def options(self) -> tuple[SiteOption, ...]:
+        """Options that have a calendar, in the order of the options."""
         return tuple(self._calendars)
 
-    def table(self, rung: Rung | None = None, days: int = PAGE_DAYS) -> Timetable:
-        """Return the calendar page of a rung; the chosen one's when left out."""
-        now, rung = self.now, rung or self.rung
+    def table(self, option: SiteOption | None = None, days: int = PAGE_DAYS) -> Timetable:
+        """Return the calendar page of an option; the chosen one's when left out."""
+        now, option = self.now, option or self.option
         first = now.astimezone(self.zone).date() + timedelta(days=self.page * PAGE_DAYS)
-        return timetable(self.spec, rung, self._calendars.get(rung, ()), first, days, self.zone, now)
+        return timetable(self.spec, option, self._calendars.get(option, ()), first, days, self.zone, now)
 
-    def choose(self, rung: Rung | None = None, start: datetime | None = None, node: str | None = None) -> Slot | None:
-        """Choose a rung, a beginning and a machine; what is left out becomes the first that is free.
+    def choose(
+        self, option: SiteOption | None = None, start: datetime | None = None, node: str | None = None
+    ) -> Slot | None:
+        """Choose an option, a beginning and a machine; what is left out becomes the first that is free.
 
         Raises:
             NoCapacityError: nothing is free at that beginning, or that machine is not.
         """
-        rung = rung or self.rung
-        free = self.table(rung).free
+        option = option or self.option
+        free = self.table(option).free
         # Left to us, no block that begins while its reservation is still being read and sent.
         soon = self.now + LEAD if start is None else None
         slot = next((each for each in free if each.start == start or (soon is not None and each.start >= soon)), None)
         if start is not None and slot is None:
-            raise NoCapacityError(f"no {rung.type} at {rung.site} is free for the block from {start:%a %d %b %H:%M %Z}")
+            raise NoCapacityError(
+                f"no {option.type} at {option.site} is free for the block from {start:%a %d %b %H:%M %Z}"
+            )
         if node is not None and (slot is None or node not in slot.free):
             raise NoCapacityError(f"{node} is not free for that block")
-        self.rung, self.slot = rung, slot
+        self.option, self.slot = option, slot
         self.node = node or (slot.free[0] if slot else None)
         return slot
 
@@ -124,7 +128,7 @@ class Chooser:
         """The chosen block on the chosen machine; None when nothing is free on this page."""
         if self.slot is None or self.node is None:
             return None
-        return Block(self.rung, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
+        return Block(self.option, self.node, self.slot.start, self.slot.end, len(self.slot.free) - 1)
 
     def reserve(self) -> Lease:
         """Return the student's lease: the one that is there, else a new one of the chosen block.
@@ -138,16 +142,16 @@ class Chooser:
         if self.lease is None:
             block = self.block
             if block is None:
-                raise NoCapacityError(f"nothing is chosen: no {self.rung.type} is free in this week")
+                raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
             if block.start < self.now:
                 raise WrongRequestError(
                     "the beginning of the chosen block has gone by", way_out="Choose a later one in the calendar."
                 )
-            rung = block.rung
-            self.lease = self._testbed_for(rung.site).reserve(
-                LeaseRequest(self.name, rung.resource, rung.type, block.start, block.end, block.resource)
+            option = block.option
+            self.lease = self._testbed_for(option.site).reserve(
+                LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
             )
-            self.lease_rung = rung
+            self.lease_option = option
         if self.lease.status == "ERROR":
             raise LeaseFailedError(f"the lease {self.lease.name!r} is in ERROR")
         return self.lease
@@ -160,13 +164,13 @@ class Chooser:
         """Return an ``.ics`` file of the chosen block, or nothing."""
         return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
 
-    def _first_rung(self) -> Rung:
-        free = (rung for rung in self._calendars if self.table(rung).free)
-        return next(free, next(iter(self._calendars), self.spec.ladder[0]))
+    def _first_option(self) -> SiteOption:
+        free = (option for option in self._calendars if self.table(option).free)
+        return next(free, next(iter(self._calendars), self.spec.options[0]))
 
     def _find_lease(self) -> None:
-        self.lease = self.lease_rung = None
-        for site in dict.fromkeys(rung.site for rung in self._calendars):
+        self.lease = self.lease_option = None
+        for site in dict.fromkeys(option.site for option in self._calendars):
             try:
                 lease = pick_lease(self._testbed_for(site).leases(), self.name)
             except ProvisioningError:
@@ -174,5 +178,5 @@ class Chooser:
                 continue
             if lease is not None:
                 self.lease = lease
-                self.lease_rung = next(rung for rung in self.spec.ladder if rung.site == site)
+                self.lease_option = next(option for option in self.spec.options if option.site == site)
                 return

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Literal
 
 from provisioning.planning.blocks import HOUR, block_end, free_resources
-from provisioning.sites.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Resource
 
 SlotState = Literal["free", "taken", "past"]
@@ -52,9 +52,9 @@ class Day:
 
 @dataclass(frozen=True)
 class Timetable:
-    """Days and hours of one rung."""
+    """Days and hours of one option."""
 
-    rung: Rung
+    option: SiteOption
     days: tuple[Day, ...]
 
     @property
@@ -70,40 +70,42 @@ class Timetable:
 
 def timetable(
     spec: PartSpec,
-    rung: Rung,
+    option: SiteOption,
     resources: Sequence[Resource],
     first: date,
     days: int,
     zone: tzinfo,
     now: datetime,
 ) -> Timetable:
-    """Return the calendar of one rung.
+    """Return the calendar of one option.
 
     Blocks begin at full hours of UTC, as the planner has them, so a zone with a half hour shows them at half past.
 
     Args:
         spec: of the part; its hours are the block's length.
-        rung: the kind of machine; its end minute ends the block.
-        resources: machines of the rung with their bookings.
+        option: the kind of machine; its end minute ends the block.
+        resources: machines of the option with their bookings.
         first: first local day.
         days: how many days.
         zone: the student's.
         now: with time zone; earlier slots are past.
     """
     return Timetable(
-        rung,
-        tuple(_day(spec, rung, resources, first + timedelta(days=number), zone, now) for number in range(days)),
+        option,
+        tuple(_day(spec, option, resources, first + timedelta(days=number), zone, now) for number in range(days)),
     )
 
 
-def _day(spec: PartSpec, rung: Rung, resources: Sequence[Resource], day: date, zone: tzinfo, now: datetime) -> Day:
+def _day(
+    spec: PartSpec, option: SiteOption, resources: Sequence[Resource], day: date, zone: tzinfo, now: datetime
+) -> Day:
     hours: list[list[Slot]] = [[] for _ in range(24)]
     # A local day lasts 23 to 25 hours and begins up to 14 hours off UTC: walk over it in UTC and keep what falls in it.
     moment = datetime(day.year, day.month, day.day, tzinfo=UTC) - timedelta(hours=15)
     for _ in range(54):
         local = moment.astimezone(zone)
         if local.date() == day:
-            end = block_end(moment, spec.hours, rung.end_minute)
+            end = block_end(moment, spec.hours, option.end_minute)
             past = moment < now
             free = () if past else tuple(each.name for each in free_resources(resources, moment, end))
             hours[local.hour].append(Slot(moment, end, free, past))

@@ -54,7 +54,7 @@ class Attempt:
         #: First failure of the last go; None while there is none.
         self.error: ProvisioningError | None = None
         settings = run.settings
-        here = {"part": settings.spec.part, "site": settings.rung.site, "type": settings.rung.type}
+        here = {"part": settings.spec.part, "site": settings.option.site, "type": settings.option.type}
         # A record of another machine says nothing about this one.
         recorded = run.state if run.state.about in ({}, here) else None
         self.progress = Progress(run.plan, recorded)
@@ -67,7 +67,7 @@ class Attempt:
     @property
     def title(self) -> str:
         """What is being brought up, in words."""
-        return f"Bring up {self.run.settings.rung.name}"
+        return f"Bring up {self.run.settings.option.name}"
 
     def go(self, changed: Callable[[Event], None] = lambda _event: None) -> None:
         """Run what is not done yet, to the end or the first failure of each branch.
@@ -141,7 +141,7 @@ class Attempt:
     def text(self) -> str:
         """Return the steps with their state, and the links once they are there, as text."""
         path = " > ".join(self.run.plan.critical_path)
-        lines = [f"{self.title} at {self.run.settings.rung.site}", self.progress.text(), f"Critical path: {path}"]
+        lines = [f"{self.title} at {self.run.settings.option.site}", self.progress.text(), f"Critical path: {path}"]
         lines += [f"{link.purpose}:\n  {link.value}" for link in self.links]
         return "\n".join(lines)
 

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from provisioning.clock import Clock, MachineClock
 from provisioning.errors import CancelledError, LeaseEndedError, StepTimeoutError
 from provisioning.setup.state import StateFile
-from provisioning.sites.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Lease, Machine, Shell, Testbed
 
 Found = TypeVar("Found")
@@ -23,7 +23,7 @@ class Settings:
     """What the caller decides about one provisioning."""
 
     spec: PartSpec
-    rung: Rung
+    option: SiteOption
     #: The one name that every resource carries.
     name: str
     #: Tree that is copied to the machine: the course's root folder.
@@ -126,7 +126,7 @@ class StepContext:
 
     def shell(self) -> Shell:
         """Return a shell on the machine."""
-        return self.testbed.shell(self.machine(), self.settings.rung.user)
+        return self.testbed.shell(self.machine(), self.settings.option.user)
 
     def _check_lease(self) -> None:
         now_s = self.settings.clock.monotonic_s()

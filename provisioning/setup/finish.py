@@ -44,7 +44,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
     """Return the SSH command, the tunnel and the Jupyter link of a server."""
     address = context.facts("address")["address"]
     token = context.facts("services")["token"]
-    user = context.settings.rung.user
+    user = context.settings.option.user
     ssh, exposed = context.settings.ssh, context.settings.expose
     host = address if exposed else "127.0.0.1"
     # Another program on the machine may have had the usual port.

@@ -75,12 +75,12 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
 
 def reservation_of(lease: Lease, context: StepContext) -> str:
-    """Return the reservation of the rung's kind inside the lease.
+    """Return the reservation of the option's kind inside the lease.
 
     Raises:
         LeaseMissingError: the lease holds something else.
     """
-    wanted = RESOURCE_TYPES[context.settings.rung.resource]
+    wanted = RESOURCE_TYPES[context.settings.option.resource]
     for reservation in lease.reservations:
         if reservation.resource_type == wanted:
             return reservation.id
@@ -93,10 +93,10 @@ def reservation_of(lease: Lease, context: StepContext) -> str:
 
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    rung = context.settings.rung
+    option = context.settings.option
     reservation_id = context.facts("lease")["reservation_id"]
-    flavor = f"reservation:{reservation_id}" if rung.resource == "flavor" else "baremetal"
-    request = ServerRequest(context.settings.name, reservation_id, rung.image, flavor)
+    flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
+    request = ServerRequest(context.settings.name, reservation_id, option.image, flavor)
     machine = _up(context, lambda: context.testbed.boot(request))
     return {"machine_id": machine.id}
 
@@ -109,7 +109,7 @@ def container_running(context: StepContext) -> dict[str, Any]:
     request = ContainerRequest(
         name=context.settings.name,
         reservation_id=context.facts("lease")["reservation_id"],
-        image=context.settings.rung.image,
+        image=context.settings.option.image,
         ports=(f"{JUPYTER_PORT}/tcp", f"{SERVICE_PORT}/tcp"),
         environment={"JUPYTER_TOKEN": token},
     )
@@ -202,7 +202,7 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
             f"port {SSH_PORT} of {address} to answer",
         )
     except StepTimeoutError as error:
-        hints = _VIRTUAL_HINTS if context.settings.rung.resource == "flavor" else {}
+        hints = _VIRTUAL_HINTS if context.settings.option.resource == "flavor" else {}
         raise NotReachableError(error.what, **hints) from error
     last: NoKeyError | NotReachableError | None = None
 

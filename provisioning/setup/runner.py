@@ -85,7 +85,7 @@ class Run:
         Leaving the loop early cancels: running steps stop at their next look, and this generator waits for them.
         """
         settings = self.settings
-        self.state.describe(part=settings.spec.part, site=settings.rung.site, type=settings.rung.type)
+        self.state.describe(part=settings.spec.part, site=settings.option.site, type=settings.option.type)
         waiting = [item.step for item in self.plan.schedule]
         done: set[str] = set()
         running: set[str] = set()

@@ -105,7 +105,7 @@ def script_command(context: StepContext, name: str, *arguments: str) -> str:
         f"LABS_STAND_IN={settings.stand_in}",
         # The digest makes it another job when the materials changed; the scripts themselves skip what is done.
         f"LABS_MATERIALS={context.facts('materials').get('sha256', '')[:12]}",
-        *("bash", f"{REMOTE_ROOT}/provisioning/node/bin/{name}", settings.rung.machine, settings.spec.part),
+        *("bash", f"{REMOTE_ROOT}/provisioning/node/bin/{name}", settings.option.machine, settings.spec.part),
         *arguments,
     ]
     return f'cd "$HOME" && {shlex.join(words)}'

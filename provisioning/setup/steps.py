@@ -13,7 +13,7 @@ from provisioning.setup.software import (
     materials_copied,
     services_started,
 )
-from provisioning.sites.spec import PartSpec, Rung
+from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
 #: environment, data and drivers do not need one another and run side by side.
@@ -59,12 +59,12 @@ EDGE_STEPS: tuple[Row, ...] = (
 )
 
 
-def steps_for(spec: PartSpec, rung: Rung) -> tuple[Step, ...]:
-    """Return the steps that bring up this part on this rung, in an order in which they could run one by one."""
-    rows = EDGE_STEPS if rung.is_edge else SYSTEM_STEPS if spec.part == "system" else NODE_STEPS
+def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
+    """Return the steps that bring up this part on this option, in an order in which they could run one by one."""
+    rows = EDGE_STEPS if option.is_edge else SYSTEM_STEPS if spec.part == "system" else NODE_STEPS
     steps = []
     for name, title, needs, body, timeout_s in rows:
         boots = name in {"server", "container"}
-        expected_s = rung.boot_s if boots else spec.expected_s.get(name, 30.0)
-        steps.append(Step(name, title, needs, body, expected_s, rung.boot_timeout_s if boots else timeout_s))
+        expected_s = option.boot_s if boots else spec.expected_s.get(name, 30.0)
+        steps.append(Step(name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s))
     return tuple(steps)

@@ -1,4 +1,4 @@
-"""What each part needs: its block of time, its ladder of machines, and what is installed on them."""
+"""What each part needs: its block of time, the site options where it can run, and what is installed on them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAME_PREFIX = "serve"
 
 
 @dataclass(frozen=True)
-class Rung:
+class SiteOption:
     """One kind of machine on which a part can run."""
 
     #: Words for people.
@@ -46,7 +46,7 @@ class Rung:
     boot_timeout_s: float
     #: Minute of the hour at which a block ends: back-to-back leases race, so the last minutes stay free.
     end_minute: int
-    #: What differs for the lesson from the first rung; empty on the first.
+    #: What differs for the lesson from the first option; empty on the first.
     changes: str
 
     @property
@@ -65,24 +65,24 @@ class PartSpec:
     #: Length of the block, the minutes after the end minute included.
     hours: int
     #: Machines in order of preference.
-    ladder: tuple[Rung, ...]
-    #: Usual seconds of each step on the first rung.
+    options: tuple[SiteOption, ...]
+    #: Usual seconds of each step on the first option.
     expected_s: Mapping[str, float]
     #: What to read before the block.
     read_first: str
     #: What to rehearse before the block.
     rehearse_first: str
 
-    def rung(self, site: str, type_name: str | None = None) -> Rung:
-        """Return the first rung at the site, of the type when one is given.
+    def option(self, site: str, type_name: str | None = None) -> SiteOption:
+        """Return the first option at the site, of the type when one is given.
 
         Raises:
             KeyError: this part never runs there; the message lists where it does.
         """
-        for rung in self.ladder:
-            if rung.site == site and type_name in (None, rung.type):
-                return rung
-        known = ", ".join(f"{r.type} at {r.site}" for r in self.ladder)
+        for option in self.options:
+            if option.site == site and type_name in (None, option.type):
+                return option
+        known = ", ".join(f"{r.type} at {r.site}" for r in self.options)
         raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {known}")
 
 
@@ -102,23 +102,23 @@ def load_spec(part: Part) -> PartSpec:
     table = tomllib.loads(text)
     expected_s = {name: float(value) for name, value in table["expected_s"].items()}
     try:
-        ladder = tuple(_rung(entry, table, expected_s) for entry in table["rung"])
+        options = tuple(_option(entry, table, expected_s) for entry in table["option"])
     except (KeyError, TypeError) as error:
-        raise ValueError(f"sites/{part}.toml: a rung has an unknown or missing field: {error}") from error
+        raise ValueError(f"sites/{part}.toml: an option has an unknown or missing field: {error}") from error
     return PartSpec(
         part=part,
         title=table["title"],
         hours=table["hours"],
-        ladder=ladder,
+        options=options,
         expected_s=expected_s,
         read_first=table["read_first"],
         rehearse_first=table["rehearse_first"],
     )
 
 
-def _rung(entry: dict, table: dict, expected_s: Mapping[str, float]) -> Rung:
+def _option(entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOption:
     boot_s = expected_s.get("container" if entry["resource"] == "device" else "server", 600.0)
-    return Rung(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
+    return SiteOption(**{"boot_s": boot_s, "end_minute": table["end_minute"], **entry})
 
 
 def owner_name(environ: Mapping[str, str] = os.environ) -> str:

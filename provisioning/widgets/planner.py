@@ -18,7 +18,7 @@ from provisioning.planning.choice import choice_text
 from provisioning.planning.chooser import Chooser
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import advance_to, site_clock
-from provisioning.sites.spec import Part, Rung
+from provisioning.sites.spec import Part, SiteOption
 from provisioning.testbed import Lease, Testbed
 from provisioning.widgets import planner_view as view
 from provisioning.widgets.planner_clicks import PlannerClicks
@@ -103,9 +103,9 @@ class Planner(Shown):
         return self.chooser.lease
 
     @property
-    def rung(self) -> Rung:
+    def option(self) -> SiteOption:
         """The kind of machine that is reserved, or else chosen."""
-        return self.chooser.lease_rung or self.chooser.rung
+        return self.chooser.lease_option or self.chooser.option
 
     @property
     def code(self) -> str:
@@ -114,7 +114,7 @@ class Planner(Shown):
 
     @property
     def text(self) -> str:
-        """Calendar, ladder, choice and lease in words and columns."""
+        """Calendar, options, choice and lease in words and columns."""
         return choice_text(self.chooser, rehearsed=self.rehearsed)
 
     @property
@@ -122,18 +122,18 @@ class Planner(Shown):
         """The same as a still picture."""
         return view.still(self.chooser, self.rehearsed)
 
-    def choose(self, rung: Rung | None = None, start=None, node: str | None = None) -> Block | None:
+    def choose(self, option: SiteOption | None = None, start=None, node: str | None = None) -> Block | None:
         """Choose in code what a click chooses; what is left out becomes the first that is free.
 
         Args:
-            rung: kind of machine, from ``load_spec(part).ladder``.
+            option: kind of machine, from ``load_spec(part).options``.
             start: a full hour with time zone.
             node: name of the machine.
 
         Raises:
             NoCapacityError: it is not free.
         """
-        self.chooser.choose(rung, start, node)
+        self.chooser.choose(option, start, node)
         self.draw()
         return self.chosen
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from provisioning.errors import ProvisioningError
 from provisioning.planning.zones import find_zone, keep_zone
-from provisioning.sites.spec import Rung
+from provisioning.sites.spec import SiteOption
 
 if TYPE_CHECKING:
     from provisioning.widgets.planner import Planner
@@ -54,7 +54,7 @@ class PlannerClicks:
         controls = self._planner.controls
         controls.calendar.clicked = lambda slot: self._changed(start=slot.start)
         controls.zone.observe(lambda change: self._zone_chosen(change.new), "value")
-        controls.rung.observe(lambda change: self._rung_chosen(change.new), "value")
+        controls.option.observe(lambda change: self._option_chosen(change.new), "value")
         controls.start.observe(lambda change: self._changed(start=change.new), "value")
         controls.node.observe(lambda change: self._changed(start=controls.start.value, node=change.new), "value")
         controls.earlier.on_click(lambda _: self._turn(-1))
@@ -74,13 +74,13 @@ class PlannerClicks:
                 self._planner.controls.say(str(error))
             self._planner.draw()
 
-    def _rung_chosen(self, rung: Rung) -> None:
+    def _option_chosen(self, option: SiteOption) -> None:
         if self._drawing:
             return
         # The same hours on another machine, where it is free then: they are what suits the student.
         slot = self._planner.chooser.slot
-        kept = slot and any(each.start == slot.start for each in self._planner.chooser.table(rung).free)
-        self._changed(rung=rung, start=slot.start if kept else None)
+        kept = slot and any(each.start == slot.start for each in self._planner.chooser.table(option).free)
+        self._changed(option=option, start=slot.start if kept else None)
 
     def _zone_chosen(self, name: str) -> None:
         self._planner.chooser.zone = find_zone(name)

@@ -30,22 +30,22 @@ class PlannerControls:
             return ipywidgets.Button(description=words, layout={"width": width}, **more)
 
         self.zone = choice("Time zone", options=zone_names(zone), value=zone)
-        self.rung, self.start, self.node = choice("Machine"), choice("Begins"), choice("Node")
+        self.option, self.start, self.node = choice("Machine"), choice("Begins"), choice("Node")
         self.earlier, self.later = button("‹ Earlier", "88px"), button("Later ›", "88px")
         self.calendar = CalendarGrid(PAGE_DAYS)
         self.reserve = button("Reserve", "120px", button_style="primary")
         self.again = button("Read again", "104px", tooltip="Ask every site for its calendar once more")
         self.jump = button("Go to its beginning", "160px")
         self.jump.tooltip = "Rehearsal only: move the played calendar to the beginning of the lease"
-        self.head, self.ladder, self.week, self.legend = _html(), _html(), _html("auto"), _html()
+        self.head, self.options, self.week, self.legend = _html(), _html(), _html("auto"), _html()
         self.take, self.code, self.message, self.lease = _html("auto"), _html(), _html(), _html()
         row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
         self.live = controls(
             [
                 self.head,
                 self.zone,
-                self.rung,
-                self.ladder,
+                self.option,
+                self.options,
                 ipywidgets.Box([self.earlier, self.later, self.week], layout=row),
                 self.calendar.live,
                 self.legend,
@@ -64,11 +64,11 @@ class PlannerControls:
         """Bring every control up to date with the chooser."""
         zone, slot = chooser.zone, chooser.slot
         self.head.value = view.head(chooser, rehearsed)
-        self.ladder.value, self.week.value = view.ladder_table(chooser), view.week(chooser)
+        self.options.value, self.week.value = view.option_table(chooser), view.week(chooser)
         self.legend.value = f'<div class="msl">{view.legend()}</div>'
         table = chooser.table()
         self.calendar.draw(table, slot, zone)
-        _offer(self.rung, view.rung_options(chooser), chooser.rung if chooser.rungs else None)
+        _offer(self.option, view.offered(chooser), chooser.option if chooser.options else None)
         _offer(self.start, [(each.said(zone), each.start) for each in table.free], slot.start if slot else None)
         _offer(self.node, [(name, name) for name in slot.free] if slot else [], chooser.node)
         self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1

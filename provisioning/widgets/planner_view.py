@@ -1,4 +1,4 @@
-"""What the planner's parts look like: HTML of its head, ladder, code, calendar file and lease."""
+"""What the planner's parts look like: HTML of its head, options, code, calendar file and lease."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ from html import escape
 
 from labs.widgets.theme import STYLE
 from provisioning.errors import LeaseFailedError
-from provisioning.planning.choice import LadderLine, ladder, said_block, said_lease, said_rules, said_zone, to_do_before
+from provisioning.planning.choice import (
+    OptionLine,
+    option_lines,
+    said_block,
+    said_lease,
+    said_rules,
+    said_zone,
+    to_do_before,
+)
 from provisioning.planning.chooser import PAGE_DAYS, Chooser
-from provisioning.sites.spec import Rung
+from provisioning.sites.spec import SiteOption
 from provisioning.widgets.calendar import CALENDAR_STYLE, legend, still_calendar
 from provisioning.widgets.cards import card, heading, note
 
@@ -33,40 +41,40 @@ def local(moment: datetime, zone: tzinfo) -> str:
 def head(chooser: Chooser, rehearsed: bool) -> str:
     """Return the HTML of the head: what is planned, by whose clock, by which rules."""
     title = f"{chooser.spec.title}: choose a block"
-    rules = f'<p class="msl-sub">{escape(said_rules(chooser.spec, chooser.rung))}</p>'
+    rules = f'<p class="msl-sub">{escape(said_rules(chooser.spec, chooser.option))}</p>'
     whose = f'<p class="msl-strong" style="margin:8px 0 4px">{escape(said_zone(chooser))}</p>'
     return f'{STYLE}{CALENDAR_STYLE}<div class="msl">{heading(title, rehearsed)}{rules}{whose}</div>'
 
 
-def rung_options(chooser: Chooser) -> list[tuple[str, Rung]]:
+def offered(chooser: Chooser) -> list[tuple[str, SiteOption]]:
     """Return the machines to choose from, each with what is free this week."""
     found = []
-    for line in ladder(chooser):
+    for line in option_lines(chooser):
         if line.free is not None:
             count = f"{line.free} free blocks" if line.free else "all taken this week"
-            found.append((f"{line.rung.name} ({line.rung.site}, {line.rung.type}): {count}", line.rung))
+            found.append((f"{line.option.name} ({line.option.site}, {line.option.type}): {count}", line.option))
     return found
 
 
-def ladder_table(chooser: Chooser) -> str:
-    """Return the HTML of the chosen machine, and of the ladder of machines in order of preference."""
-    rung = chooser.rung
-    changes = f" <b>What changes for the lesson:</b> {escape(rung.changes)}" if rung.changes else ""
-    rows = "".join(map(_ladder_row, ladder(chooser)))
-    taken = not chooser.table(chooser.spec.ladder[0]).free
+def option_table(chooser: Chooser) -> str:
+    """Return the HTML of the chosen machine, and of the site options in order of preference."""
+    option = chooser.option
+    changes = f" <b>What changes for the lesson:</b> {escape(option.changes)}" if option.changes else ""
+    rows = "".join(map(_option_row, option_lines(chooser)))
+    taken = not chooser.table(chooser.spec.options[0]).free
     return (
-        f'<div class="msl"><p class="msl-sub">{escape(rung.hardware)}.{changes}</p>'
+        f'<div class="msl"><p class="msl-sub">{escape(option.hardware)}.{changes}</p>'
         f"<details{' open' if taken else ''}><summary>Every machine this part runs on, the best first</summary>"
         '<table class="msl-table msl-words"><thead><tr><th scope="col">machine</th><th scope="col">free</th>'
         f'<th scope="col">what changes for the lesson</th></tr></thead><tbody>{rows}</tbody></table></details></div>'
     )
 
 
-def _ladder_row(line: LadderLine) -> str:
-    rung = line.rung
-    name = f"<b>{escape(rung.name)}</b>" if line.chosen else escape(rung.name)
-    where = f'<br><span class="msl-soft">{escape(rung.site)}, {escape(rung.type)}</span>'
-    changes = rung.changes or "nothing: it was written for this machine"
+def _option_row(line: OptionLine) -> str:
+    option = line.option
+    name = f"<b>{escape(option.name)}</b>" if line.chosen else escape(option.name)
+    where = f'<br><span class="msl-soft">{escape(option.site)}, {escape(option.type)}</span>'
+    changes = option.changes or "nothing: it was written for this machine"
     return f"<tr><td>{name}{where}</td><td>{escape(line.first)}</td><td>{escape(changes)}</td></tr>"
 
 
@@ -122,16 +130,16 @@ def lease(chooser: Chooser) -> str:
     read, rehearse = to_do_before(chooser.spec)
     before = f"<p class='msl-heading'>Before the block</p><p class='msl-sub'>{escape(read)} {escape(rehearse)}</p>"
     parts = [f'<div class="msl" style="margin-top:10px">{before}']
-    if chooser.lease is not None and chooser.lease_rung is not None:
+    if chooser.lease is not None and chooser.lease_option is not None:
         parts = [_held(chooser), *parts]
     return "".join(parts) + "</div>"
 
 
 def _held(chooser: Chooser) -> str:
-    made, rung, zone = chooser.lease, chooser.lease_rung, chooser.zone
+    made, option, zone = chooser.lease, chooser.lease_option, chooser.zone
     facts = {
         "name": made.name,
-        "where": f"{rung.site}, {rung.name}",
+        "where": f"{option.site}, {option.name}",
         "status": made.status,
         "begins": local(made.start, zone),
         "ends": local(made.end, zone),
@@ -139,7 +147,7 @@ def _held(chooser: Chooser) -> str:
     }
     rows = "".join(f'<tr><th scope="row">{key}</th><td>{escape(value)}</td></tr>' for key, value in facts.items())
     if failed(chooser):
-        return note(str(LeaseFailedError(f"the lease {made.name!r} at {rung.site} is in ERROR")))
+        return note(str(LeaseFailedError(f"the lease {made.name!r} at {option.site} is in ERROR")))
     return (
         '<div class="msl" role="status"><p class="msl-heading msl-good">✓ Reserved</p>'
         f'<table class="msl-table msl-words" style="width:auto">{rows}</table>'
@@ -153,8 +161,8 @@ def still(chooser: Chooser, rehearsed: bool) -> str:
     chosen = f"Chosen: {said_block(block, zone)}" if block else "Nothing can be chosen in this week."
     held = f"<p>{escape(said_lease(chooser.lease, zone))}</p>" if chooser.lease else ""
     body = (
-        f"<p>{escape(said_zone(chooser))} {escape(said_rules(chooser.spec, chooser.rung))}</p>"
-        f"{ladder_table(chooser)}{still_calendar(chooser.table(), chooser.slot, zone)}{legend()}"
+        f"<p>{escape(said_zone(chooser))} {escape(said_rules(chooser.spec, chooser.option))}</p>"
+        f"{option_table(chooser)}{still_calendar(chooser.table(), chooser.slot, zone)}{legend()}"
         f'<p class="msl-strong">{escape(chosen)}</p>{held}<p>{escape(" ".join(to_do_before(chooser.spec)))}</p>'
     )
     subtitle = f"{PAGE_DAYS} days from {chooser.table().days[0].date:%a %d %b %Y}"

@@ -53,7 +53,7 @@ def picture(attempt: Attempt, left: LeaseLeft | None, rehearsed: bool) -> str:
 def steps(attempt: Attempt, left: LeaseLeft | None, rehearsed: bool) -> str:
     """Return the HTML of the steps, and of the links once they are there."""
     settings = attempt.run.settings
-    subtitle = f"{settings.name} at {settings.rung.site}: {_said(attempt)}"
+    subtitle = f"{settings.name} at {settings.option.site}: {_said(attempt)}"
     table = _table(attempt)
     if attempt.state == "done":
         table = f"<details><summary>The steps</summary>{table}</details>"

@@ -252,10 +252,10 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
 
     def make(part: str = "model", only: tuple[str, ...] = (), testbed=None, **settings) -> Run:
         spec = load_spec(part)
-        rung = spec.ladder[0]
-        steps = [s for s in steps_for(spec, rung) if not only or s.name in only]
+        option = spec.options[0]
+        steps = [s for s in steps_for(spec, option) if not only or s.name in only]
         chosen = Settings(
-            spec, rung, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
+            spec, option, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
         )
         return Run(steps, chosen, testbed or memory, StateFile(tmp_path / "state" / f"{part}.json"))
 

@@ -18,8 +18,8 @@ MODEL, EDGE = load_spec("model"), load_spec("edge")
 
 
 def block_of(spec, start=START) -> Block:
-    rung = spec.ladder[0]
-    return Block(rung, "nc-07", start, block_end(start, spec.hours, rung.end_minute))
+    option = spec.options[0]
+    return Block(option, "nc-07", start, block_end(start, spec.hours, option.end_minute))
 
 
 def test_code_is_python_and_says_the_same_block():

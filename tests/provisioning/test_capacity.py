@@ -13,7 +13,7 @@ from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")
-RUNG = MODEL.ladder[0]
+OPTION = MODEL.options[0]
 SLOTS = [datetime(2026, 3, 10, hour, tzinfo=UTC) for hour in (12, 15, 18)]
 
 
@@ -52,7 +52,7 @@ def test_a_roster_that_cannot_be_used(tmp_path, text, message):
 def test_seats_never_share_a_machine_at_a_time():
     """Seven students, two machines, three slots: six seats, one student without."""
     students = tuple(f"s{n}" for n in range(7))
-    seats, without = assign(students, MODEL, RUNG, nodes("b", "a"), SLOTS)
+    seats, without = assign(students, MODEL, OPTION, nodes("b", "a"), SLOTS)
     assert [seat.student for seat in seats] == list(students[:6])
     assert without == ("s6",)
     places = {(seat.block.resource, seat.block.start) for seat in seats}
@@ -64,13 +64,13 @@ def test_seats_never_share_a_machine_at_a_time():
 def test_others_bookings_and_overlapping_slots_are_respected():
     """A booked machine is skipped, and slots an hour apart do not double a machine."""
     booked = dataclasses.replace(nodes("a")[0], bookings=(Booking(SLOTS[0], SLOTS[1]),))
-    seats, _ = assign(("x", "y", "z"), MODEL, RUNG, [booked], [SLOTS[0], SLOTS[1], SLOTS[1] + timedelta(hours=1)])
+    seats, _ = assign(("x", "y", "z"), MODEL, OPTION, [booked], [SLOTS[0], SLOTS[1], SLOTS[1] + timedelta(hours=1)])
     assert [seat.block.start for seat in seats] == [SLOTS[1]]
 
 
 def test_reserving_again_fills_the_gaps_only(memory):
     """A refusal does not stop the others; a second run makes only what is missing."""
-    seats, _ = assign(("ada", "bob", "cyd"), MODEL, RUNG, nodes("a", "b", "c"), SLOTS[:1])
+    seats, _ = assign(("ada", "bob", "cyd"), MODEL, OPTION, nodes("a", "b", "c"), SLOTS[:1])
     refused = iter([False, True])
 
     def refuse(request):

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
-from provisioning.planning.choice import choice_text, ladder
+from provisioning.planning.choice import choice_text, option_lines
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
@@ -18,7 +18,7 @@ from provisioning.testbed import Booking, Resource
 from .conftest import NOON, MemoryTestbed
 
 CHICAGO = ZoneInfo("America/Chicago")
-LIQID, GIGAIO, H100 = load_spec("model").ladder[:3]
+LIQID, GIGAIO, H100 = load_spec("model").options[:3]
 FOREVER = (Booking(NOON - timedelta(days=1), NOON + timedelta(days=60)),)
 
 
@@ -66,7 +66,7 @@ def chooser(sites, clock):
 
 def test_the_first_free_block_of_the_best_machine_is_chosen(chooser):
     """Noon UTC is a full hour; it is 06:00 in Chicago."""
-    assert chooser.block.rung == LIQID
+    assert chooser.block.option == LIQID
     assert chooser.block.resource == "liqid01"
     assert (chooser.block.start, chooser.block.end) == (NOON, NOON + timedelta(hours=2, minutes=50))
 
@@ -80,12 +80,12 @@ def test_a_block_that_is_about_to_begin_is_chosen_only_when_asked_for(sites, clo
     assert chooser.choose(start=NOON).start == NOON
 
 
-def test_the_ladder_is_climbed_when_all_is_taken(sites, clock):
+def test_the_options_is_climbed_when_all_is_taken(sites, clock):
     """The next machine is chosen, and the text says what changes for the lesson."""
     sites.taken = {"compute_liqid"}
     chooser = Chooser("model", sites, CHICAGO, clock)
     chooser.read()
-    assert chooser.rung == GIGAIO
+    assert chooser.option == GIGAIO
     text = choice_text(chooser, rehearsed=False)
     assert f"What changes for the lesson: {GIGAIO.changes}" in text
     assert "all taken this week" in text
@@ -105,12 +105,12 @@ def test_when_everything_is_taken_nothing_is_chosen_and_all_says_so(sites, clock
 
 
 def test_one_site_in_maintenance_hides_no_other(sites, clock):
-    """Its rungs carry the reason."""
+    """Its options carry the reason."""
     sites.broken = {"CHI@TACC"}
     chooser = Chooser("model", sites, CHICAGO, clock)
     chooser.read()
-    assert chooser.rung == GIGAIO
-    assert "maintenance" in next(line.first for line in ladder(chooser) if line.rung == LIQID)
+    assert chooser.option == GIGAIO
+    assert "maintenance" in next(line.first for line in option_lines(chooser) if line.option == LIQID)
 
 
 def test_no_site_at_all_still_gives_a_planner_that_says_why(sites, clock):
@@ -118,7 +118,7 @@ def test_no_site_at_all_still_gives_a_planner_that_says_why(sites, clock):
     sites.broken = {"CHI@TACC", "CHI@UC"}
     chooser = Chooser("model", sites, CHICAGO, clock)
     chooser.read()
-    assert chooser.rungs == ()
+    assert chooser.options == ()
     assert chooser.block is None
     assert choice_text(chooser, rehearsed=False).count("in maintenance") == 3
 
@@ -171,14 +171,14 @@ def test_a_reservation_names_node_and_block(chooser, sites):
         NOON + timedelta(hours=3, minutes=50),
         "gigaio-01",
     )
-    assert (chooser.lease, chooser.lease_rung) == (lease, GIGAIO)
+    assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
     assert f"Reserved at CHI@UC: serve-model-ada is PENDING: Mon 02 Mar 07:00–09:50 CST, id {lease.id}" in choice_text(
         chooser, rehearsed=True
     )
 
 
 def test_a_second_click_makes_no_second_lease_anywhere(chooser, sites):
-    """Not at the same site, and not at another one of the ladder, also in a new kernel."""
+    """Not at the same site, and not at another one of the options, also in a new kernel."""
     first = chooser.reserve()
     again = Chooser("model", sites, CHICAGO, chooser._clock, "serve-model-ada")
     again.read()

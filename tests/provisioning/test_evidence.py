@@ -15,7 +15,7 @@ from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
 
 NAME = "serve-model-ada"
-RUNG = load_spec("model").ladder[0]
+OPTION = load_spec("model").options[0]
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,15 @@ def test_a_lease_is_described_as_the_site_has_it(memory, monkeypatch):
     lease = memory.give_lease(NAME)
     wanted = Reservation("r", "physical:host", '["==", "$node_name", "liqid01"]')
     memory.lease_list = [dataclasses.replace(lease, reservations=(wanted,))]
-    nodes = [Resource("CHI@TACC", "liqid01", RUNG.type)]
-    monkeypatch.setattr(memory, "resources", lambda kind, type_name: nodes if type_name == RUNG.type else [])
+    nodes = [Resource("CHI@TACC", "liqid01", OPTION.type)]
+    monkeypatch.setattr(memory, "resources", lambda kind, type_name: nodes if type_name == OPTION.type else [])
     seen = evidence.of_lease(memory, "model", NAME)
-    assert (seen["node"], seen["type"], seen["status"], seen["of_this_name"]) == ("liqid01", RUNG.type, lease.status, 1)
+    assert (seen["node"], seen["type"], seen["status"], seen["of_this_name"]) == (
+        "liqid01",
+        OPTION.type,
+        lease.status,
+        1,
+    )
     assert (seen["start"], seen["end"]) == (lease.start.isoformat(), lease.end.isoformat())
     assert json.loads(json.dumps(seen)) == seen
 
@@ -84,7 +89,7 @@ def test_the_plan_keeps_what_its_critical_path_follows_from(make_run):
 def test_a_block_says_how_far_away_it_is(clock):
     """Hours from the site's present to its beginning."""
     start = clock.now() + timedelta(hours=5)
-    seen = evidence.of_block(Block(RUNG, "liqid01", start, start + timedelta(hours=2, minutes=50), 3), clock.now())
+    seen = evidence.of_block(Block(OPTION, "liqid01", start, start + timedelta(hours=2, minutes=50), 3), clock.now())
     assert (seen["hours_away"], seen["free"], seen["node"]) == (5.0, 4, "liqid01")
     assert json.loads(json.dumps(seen)) == seen
 

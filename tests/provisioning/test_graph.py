@@ -29,10 +29,10 @@ def test_the_schedule_is_an_order_in_which_steps_can_run():
     """Every step stands after all that it needs."""
     for part in PARTS:
         spec = load_spec(part)
-        for rung in spec.ladder:
+        for option in spec.options:
             seen: set[str] = set()
-            for item in plan(steps_for(spec, rung)).schedule:
-                assert seen.issuperset(item.step.needs), (part, rung.name, item.step.name)
+            for item in plan(steps_for(spec, option)).schedule:
+                assert seen.issuperset(item.step.needs), (part, option.name, item.step.name)
                 seen.add(item.step.name)
 
 
@@ -62,7 +62,7 @@ def test_text_shows_critical_path_and_cost_in_minutes():
 def test_part_three_fetches_containers_beside_the_environment():
     """Pulling images must not wait for Python packages, nor they for it."""
     spec = load_spec("system")
-    steps = {each.name: each for each in steps_for(spec, spec.ladder[0])}
+    steps = {each.name: each for each in steps_for(spec, spec.options[0])}
     assert "environment" not in steps["images"].needs
     assert "images" in steps["services"].needs
-    assert "images" not in {each.name for each in steps_for(load_spec("model"), load_spec("model").ladder[0])}
+    assert "images" not in {each.name for each in steps_for(load_spec("model"), load_spec("model").options[0])}

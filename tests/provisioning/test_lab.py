@@ -1,4 +1,4 @@
-"""A lease is found by its name at whichever site it is, with the rung that fits it."""
+"""A lease is found by its name at whichever site it is, with the option that fits it."""
 
 from __future__ import annotations
 
@@ -32,21 +32,21 @@ def asks(memory, condition: str) -> None:
 
 
 @pytest.mark.parametrize("type_name", ["compute_liqid", "gpu_h100"])
-def test_the_rung_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name):
+def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name):
     """Two kinds of machine are at one site: by type, or by the name of a machine of that type."""
     asks(memory, f'["==", "$node_type", "{type_name}"]')
-    assert lab.find_rung(lambda site: memory, "model", NAME).type == type_name
+    assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
     nodes = {"compute_liqid": "liqid01", "gpu_h100": "hopper-1"}
     monkeypatch.setattr(memory, "resources", lambda kind, name: [Resource("CHI@TACC", nodes[name], name)])
     asks(memory, f'["==", "$node_name", "{nodes[type_name]}"]')
-    assert lab.find_rung(lambda site: memory, "model", NAME).type == type_name
+    assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
 
 
 def test_a_site_in_maintenance_does_not_hide_the_others(memory):
     """The lease at CHI@UC is found although CHI@TACC does not answer."""
     memory.give_lease(NAME)
     busy = Elsewhere(ServiceBusyError("maintenance"))
-    assert lab.find_rung(lambda site: memory if site == "CHI@UC" else busy, "model", NAME).site == "CHI@UC"
+    assert lab.find_option(lambda site: memory if site == "CHI@UC" else busy, "model", NAME).site == "CHI@UC"
 
 
 def test_a_missing_lease_names_the_sites_that_were_asked(monkeypatch):
@@ -59,8 +59,8 @@ def test_a_missing_lease_names_the_sites_that_were_asked(monkeypatch):
 
     monkeypatch.setenv("REHEARSAL_PORTS", "ports.json")
     with pytest.raises(LeaseMissingError, match="CHI@TACC, CHI@UC did not answer"):
-        lab.find_rung(open_site, "model", NAME)
+        lab.find_option(open_site, "model", NAME)
     assert asked == ["CHI@TACC", "CHI@UC"]
     monkeypatch.delenv("REHEARSAL_PORTS")
     with pytest.raises(LeaseMissingError, match="KVM@TACC"):
-        lab.find_rung(open_site, "model", NAME)
+        lab.find_option(open_site, "model", NAME)

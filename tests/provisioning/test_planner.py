@@ -14,7 +14,7 @@ from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")
-LIQID, GIGAIO = MODEL.ladder[:2]
+LIQID, GIGAIO = MODEL.options[:2]
 CHICAGO = ZoneInfo("America/Chicago")
 KOLKATA = ZoneInfo("Asia/Kolkata")
 
@@ -39,12 +39,12 @@ def wish(earliest=NOON, latest=NEXT_NOON, zone=UTC, **changes) -> Wish:
 def test_blocks_begin_on_the_hour_and_end_as_the_course_says(part):
     """Three hours end at :50, two hours on the edge at :55; every hour in between is offered once."""
     spec = load_spec(part)
-    rung = spec.ladder[0]
-    blocks = free_blocks(spec, rung, [node("a")], wish(earliest=at(2, 12, 1)))
+    option = spec.options[0]
+    blocks = free_blocks(spec, option, [node("a")], wish(earliest=at(2, 12, 1)))
     assert blocks[0].start == at(2, 13)
     assert {block.start.minute for block in blocks} == {0}
-    assert {block.end.minute for block in blocks} == {rung.end_minute}
-    assert {block.end - block.start for block in blocks} == {timedelta(hours=spec.hours - 1, minutes=rung.end_minute)}
+    assert {block.end.minute for block in blocks} == {option.end_minute}
+    assert {block.end - block.start for block in blocks} == {timedelta(hours=spec.hours - 1, minutes=option.end_minute)}
     assert blocks[-1].end <= at(3, 12)
     assert len(blocks) == 24 - spec.hours
 
@@ -121,12 +121,12 @@ def test_hours_of_the_day_are_local():
         assert start.date() == end.date()
 
 
-def test_fall_back_to_the_next_rung_says_what_changes():
-    """All A100 nodes at TACC are taken: the next rung is proposed, with its difference for the lesson."""
+def test_fall_back_to_the_next_option_says_what_changes():
+    """All A100 nodes at TACC are taken: the next option is proposed, with its difference for the lesson."""
     taken = node("a", (at(1, 0), at(9, 0)))
     calendars = {LIQID: [taken], GIGAIO: [node("g")]}
-    proposal = propose(MODEL, calendars, wish(), {MODEL.ladder[3]: "no calendar"})
-    assert proposal.rung == GIGAIO
+    proposal = propose(MODEL, calendars, wish(), {MODEL.options[3]: "no calendar"})
+    assert proposal.option == GIGAIO
     assert proposal.best.resource == "g"
     text = table(proposal)
     assert "A100 40 GB at TACC is taken. Next best: A100 80 GB at UC." in text
@@ -135,7 +135,7 @@ def test_fall_back_to_the_next_rung_says_what_changes():
     assert "A whole H100 in a virtual machine: no calendar" in text
 
 
-def test_the_first_rung_wins_even_when_a_later_one_is_earlier():
+def test_the_first_option_wins_even_when_a_later_one_is_earlier():
     """The lesson's own machine comes first; the other is mentioned."""
     busy_today = node("a", (at(2, 0), at(2, 20)))
     proposal = propose(MODEL, {LIQID: [busy_today], GIGAIO: [node("g")]}, wish())
@@ -146,13 +146,13 @@ def test_the_first_rung_wins_even_when_a_later_one_is_earlier():
 def test_nothing_free():
     """Says what to do."""
     proposal = propose(MODEL, {LIQID: []}, wish())
-    assert proposal.rung is None
+    assert proposal.option is None
     assert proposal.best is None
     assert "Look further ahead" in table(proposal)
 
 
 def test_one_site_in_maintenance_does_not_hide_the_others():
-    """Its rung is listed with the reason."""
+    """Its option is listed with the reason."""
 
     class Site:
         def __init__(self, name):
@@ -164,9 +164,9 @@ def test_one_site_in_maintenance_does_not_hide_the_others():
             return [node("a")]
 
     calendars, unread = calendars_of(MODEL, Site)
-    assert set(calendars) == {rung for rung in MODEL.ladder if rung.site == "CHI@TACC"}
+    assert set(calendars) == {option for option in MODEL.options if option.site == "CHI@TACC"}
     assert unread[GIGAIO] == "503"
-    assert all("calendar" in unread[rung] for rung in MODEL.ladder if rung.resource == "flavor")
+    assert all("calendar" in unread[option] for option in MODEL.options if option.resource == "flavor")
 
 
 def test_is_free_of_nothing():

@@ -12,16 +12,16 @@ from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 
 
 @pytest.mark.parametrize("part", PARTS)
-def test_every_rung_is_complete(part):
-    """Each rung names a machine folder that exists, an image, and what changes; the first changes nothing."""
+def test_every_option_is_complete(part):
+    """Each option names a machine folder that exists, an image, and what changes; the first changes nothing."""
     spec = load_spec(part)
-    assert spec.ladder[0].changes == ""
-    for number, rung in enumerate(spec.ladder):
-        folder = Path(node_package).parent / rung.machine
-        assert (folder / "requirements.txt").is_file(), rung.machine
-        assert rung.boot_s < rung.boot_timeout_s
-        assert number == 0 or len(rung.changes) > 20, f"{rung.name} must say what changes for the lesson"
-        assert rung.image.rpartition(":")[2] != "latest"
+    assert spec.options[0].changes == ""
+    for number, option in enumerate(spec.options):
+        folder = Path(node_package).parent / option.machine
+        assert (folder / "requirements.txt").is_file(), option.machine
+        assert option.boot_s < option.boot_timeout_s
+        assert number == 0 or len(option.changes) > 20, f"{option.name} must say what changes for the lesson"
+        assert option.image.rpartition(":")[2] != "latest"
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def test_every_rung_is_complete(part):
 def test_blocks_follow_the_course(part, hours, end_minute, first):
     """Three, two and three hours; :50 on bare metal, :55 on the edge."""
     spec = load_spec(part)
-    assert (spec.hours, spec.ladder[0].end_minute, spec.ladder[0].type) == (hours, end_minute, first)
+    assert (spec.hours, spec.options[0].end_minute, spec.options[0].type) == (hours, end_minute, first)
 
 
-def test_ladder_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
+def test_options_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
     """The order in which machines are tried is the course's."""
-    names = [(rung.site, rung.type) for rung in load_spec("model").ladder]
+    names = [(option.site, option.type) for option in load_spec("model").options]
     assert names == [
         ("CHI@TACC", "compute_liqid"),
         ("CHI@UC", "compute_gigaio"),
@@ -48,15 +48,15 @@ def test_ladder_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
 
 def test_gigaio_gets_more_time_than_python_chi_gives():
     """Boots of half an hour were seen, and python-chi gives up after 20 minutes."""
-    rung = load_spec("model").rung("CHI@UC")
-    boot = next(each for each in steps_for(load_spec("model"), rung) if each.name == "server")
+    option = load_spec("model").option("CHI@UC")
+    boot = next(each for each in steps_for(load_spec("model"), option) if each.name == "server")
     assert boot.timeout_s >= 40 * 60
 
 
 def test_an_unknown_place_lists_the_known_ones():
     """A wrong site is answered with the right ones."""
     with pytest.raises(KeyError, match="compute_liqid at CHI@TACC"):
-        load_spec("model").rung("CHI@Edge")
+        load_spec("model").option("CHI@Edge")
     with pytest.raises(ValueError, match="model, edge, system"):
         load_spec("modle")
 

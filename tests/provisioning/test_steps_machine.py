@@ -189,8 +189,8 @@ def test_a_virtual_machine_that_never_answers_points_to_its_security_groups(memo
     memory.give_lease("serve-model-ada", kind="flavor:instance")
     memory.deaf_looks = 10**9
     run = make_run(only=BOOT)
-    virtual = next(rung for rung in run.settings.spec.ladder if rung.resource == "flavor")
-    run.settings = dataclasses.replace(run.settings, rung=virtual)
+    virtual = next(option for option in run.settings.spec.options if option.resource == "flavor")
+    run.settings = dataclasses.replace(run.settings, option=virtual)
     assert "Edit Security Groups" in failure_of(run).way_out
 
 

@@ -12,7 +12,7 @@ from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 
 MODEL = load_spec("model")
-LIQID = MODEL.ladder[0]
+LIQID = MODEL.options[0]
 CHICAGO = ZoneInfo("America/Chicago")
 
 

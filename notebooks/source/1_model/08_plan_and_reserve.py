@@ -170,7 +170,7 @@ check("m.reserve.end")
 #   would reserve another block than you meant.
 
 # %%
-context.use_site(block.rung.site)
+context.use_site(block.option.site)
 mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
 mine.add_node_reservation(amount=1, node_name=block.resource)
 mine.submit(idempotent=True, wait_for_active=False)
@@ -192,7 +192,7 @@ mine.status
 # knows nothing of the object, and keep the answer as evidence.
 
 # %%
-testbed = lab.open_testbed(block.rung.site)
+testbed = lab.open_testbed(block.option.site)
 ledger().observe("model.lease", evidence.of_lease(testbed, "model"))
 
 # %% [markdown]

@@ -59,8 +59,8 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 
 # %%
 name = resource_name("model")
-rung = lab.find_rung(lab.open_testbed, "model", name)
-testbed = lab.open_testbed(rung.site)
+option = lab.find_option(lab.open_testbed, "model", name)
+testbed = lab.open_testbed(option.site)
 found = evidence.of_lease(testbed, "model")
 found["site"], found["node"], found["status"], found["start"]
 
@@ -86,7 +86,7 @@ if lab.rehearsing():
     drills.advance_to(datetime.fromisoformat(found["start"]))
 
 # %%
-context.use_site(rung.site)
+context.use_site(option.site)
 mine = lease.get_lease(name)
 mine.wait(show=None)
 if mine.status != "ACTIVE":
@@ -103,8 +103,8 @@ if mine.status != "ACTIVE":
 # and NVIDIA's driver on it.
 
 # %%
-node = server.Server(name, reservation_id=mine.node_reservations[0]["id"], image_name=rung.image)
-node = node.submit(idempotent=True, wait_timeout=int(rung.boot_timeout_s)) or node
+node = server.Server(name, reservation_id=mine.node_reservations[0]["id"], image_name=option.image)
+node = node.submit(idempotent=True, wait_timeout=int(option.boot_timeout_s)) or node
 
 # %% [markdown]
 # Two things in that line are there because somebody was bitten.
@@ -156,7 +156,7 @@ said = node.execute("hostname; nproc; uname -sm")
 
 # %%
 predicted("m.provision.minutes_guess")
-run = lab.prepare("model", rung, testbed=testbed)
+run = lab.prepare("model", option, testbed=testbed)
 print(run.plan.text())
 
 # %%
@@ -220,7 +220,7 @@ check("m.provision.rehearsed")
 # cell is that new kernel's: it makes the run afresh, from the file and from what the site says.
 
 # %%
-again = lab.prepare("model", rung, testbed=testbed)
+again = lab.prepare("model", option, testbed=testbed)
 provisioning_progress(again).run()
 
 # %%

@@ -53,8 +53,8 @@ from provisioning.sweep import survey, table
 
 # %%
 name = resource_name("model")
-rung = lab.find_rung(lab.open_testbed, "model", name)
-testbed, clock = lab.open_testbed(rung.site), site_clock()
+option = lab.find_option(lab.open_testbed, "model", name)
+testbed, clock = lab.open_testbed(option.site), site_clock()
 lease_seen = ledger().observe("model.lease_at_release", evidence.of_lease(testbed, "model"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
@@ -75,7 +75,7 @@ predict("m.release.left_guess", ...)
 
 # %%
 predicted("m.release.left_guess")
-context.use_site(rung.site)
+context.use_site(option.site)
 for found in server.list_servers():
     if found.name == name:
         found.delete()

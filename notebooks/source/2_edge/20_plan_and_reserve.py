@@ -86,7 +86,7 @@ reconcile("e.reserve.free_guess")
 # would mean: left alone it is `None`, and python-chi hands the `None` on to the site.
 
 # %%
-context.use_site(block.rung.site)
+context.use_site(block.option.site)
 mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
 mine.add_device_reservation(amount=1, device_name=block.resource)
 mine.submit(idempotent=True, wait_for_active=False)
@@ -102,7 +102,7 @@ mine.status
 # ## Measure
 
 # %%
-testbed = lab.open_testbed(block.rung.site)
+testbed = lab.open_testbed(block.option.site)
 ledger().observe("edge.lease", evidence.of_lease(testbed, "edge"))
 
 # %% [markdown]
@@ -125,6 +125,6 @@ check("e.reserve.free_guess")
 #
 # - What becomes of `add_device_reservation(device_name=block.resource)` without the amount? Try it on a new `Lease`
 #   object in rehearsal.
-# - The ladder in the planner ends with a Raspberry Pi 4. What does it say would change for your 8-bit model, and why?
+# - The last option in the planner is a Raspberry Pi 4. What does it say would change for your 8-bit model, and why?
 #
 # When your block begins: [21 Provision](21_provision.ipynb).

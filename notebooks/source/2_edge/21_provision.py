@@ -53,8 +53,8 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 
 # %%
 name = resource_name("edge")
-rung = lab.find_rung(lab.open_testbed, "edge", name)
-testbed = lab.open_testbed(rung.site)
+option = lab.find_option(lab.open_testbed, "edge", name)
+testbed = lab.open_testbed(option.site)
 found = evidence.of_lease(testbed, "edge")
 found["node"], found["status"], found["start"]
 
@@ -63,7 +63,7 @@ if lab.rehearsing():
     drills.advance_to(datetime.fromisoformat(found["start"]))
 
 # %%
-context.use_site(rung.site)
+context.use_site(option.site)
 mine = lease.get_lease(name)
 mine.wait(show=None)
 if mine.status != "ACTIVE":
@@ -90,7 +90,7 @@ predict("e.provision.id_guess", ...)
 # the first time. The port is Jupyter's.
 
 # %%
-wanted = {"image_ref": rung.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": ["8888/tcp"]}
+wanted = {"image_ref": option.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": ["8888/tcp"]}
 first = container.Container(name, **wanted)
 board = first.submit(idempotent=True, show=None) or first
 board.status
@@ -142,7 +142,7 @@ check("e.provision.object")
 # uploads, because the service refuses large ones.
 
 # %%
-run = lab.prepare("edge", rung, testbed=testbed)
+run = lab.prepare("edge", option, testbed=testbed)
 print(run.plan.text())
 
 # %%
@@ -153,7 +153,7 @@ progress.run()
 # Once more, as a new kernel would:
 
 # %%
-again = lab.prepare("edge", rung, testbed=testbed)
+again = lab.prepare("edge", option, testbed=testbed)
 provisioning_progress(again).run()
 
 # %% [markdown]

@@ -45,8 +45,8 @@ from provisioning.sites.spec import resource_name
 
 # %%
 name = resource_name("edge")
-rung = lab.find_rung(lab.open_testbed, "edge", name)
-testbed, clock = lab.open_testbed(rung.site), site_clock()
+option = lab.find_option(lab.open_testbed, "edge", name)
+testbed, clock = lab.open_testbed(option.site), site_clock()
 lease_seen = ledger().observe("edge.lease_at_release", evidence.of_lease(testbed, "edge"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
@@ -64,7 +64,7 @@ predict("e.release.left_guess", ...)
 
 # %%
 predicted("e.release.left_guess")
-context.use_site(rung.site)
+context.use_site(option.site)
 board = container.get_container(name)
 if board is not None:
     board.delete()

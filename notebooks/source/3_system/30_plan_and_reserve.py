@@ -70,7 +70,7 @@ nodes[0].name, nodes[0].gpu
 # torch's builds only those for CUDA 12.6 still carry 6.0. Each of these would have installed without a word, and
 # failed at its first use. The course pins what fits; `provisioning/node/p100` has the list.
 #
-# A later rung of the ladder may run more software and has one GPU only. Its line says what that changes.
+# A later option may run more software and has one GPU only. Its line says what that changes.
 
 # %%
 predicted("s.reserve.wait_guess")
@@ -87,7 +87,7 @@ ledger().observe("system.block", evidence.of_block(block, site_clock().now()))
 reconcile("s.reserve.wait_guess")
 
 # %%
-context.use_site(block.rung.site)
+context.use_site(block.option.site)
 mine = lease.Lease(plan.lease_name, start_date=block.start, end_date=block.end)
 mine.add_node_reservation(amount=1, node_name=block.resource)
 mine.submit(idempotent=True, wait_for_active=False)
@@ -101,7 +101,7 @@ mine.status
 # ## Measure
 
 # %%
-testbed = lab.open_testbed(block.rung.site)
+testbed = lab.open_testbed(block.option.site)
 ledger().observe("system.lease", evidence.of_lease(testbed, "system"))
 
 # %% [markdown]

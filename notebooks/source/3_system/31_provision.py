@@ -52,8 +52,8 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 
 # %%
 name = resource_name("system")
-rung = lab.find_rung(lab.open_testbed, "system", name)
-testbed = lab.open_testbed(rung.site)
+option = lab.find_option(lab.open_testbed, "system", name)
+testbed = lab.open_testbed(option.site)
 found = evidence.of_lease(testbed, "system")
 found["site"], found["node"], found["status"], found["start"]
 
@@ -75,7 +75,7 @@ predict("s.provision.saved_guess", ...)
 
 # %%
 predicted("s.provision.saved_guess")
-run = lab.prepare("system", rung, testbed=testbed)
+run = lab.prepare("system", option, testbed=testbed)
 print(run.plan.text())
 
 # %%
@@ -103,7 +103,7 @@ progress.run()
 # die now, a new one goes on like this:
 
 # %%
-again = lab.prepare("system", rung, testbed=testbed)
+again = lab.prepare("system", option, testbed=testbed)
 provisioning_progress(again).run()
 
 # %% [markdown]
@@ -118,7 +118,7 @@ seen["held"], seen["checks"]
 # run that would need Docker, and it says so.
 
 # %%
-context.use_site(rung.site)
+context.use_site(option.site)
 node = next(one for one in server.list_servers() if one.name == name)
 print(node.execute("sudo docker ps").stdout)
 

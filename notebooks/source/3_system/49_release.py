@@ -45,8 +45,8 @@ from provisioning.sweep import survey, table
 
 # %%
 name = resource_name("system")
-rung = lab.find_rung(lab.open_testbed, "system", name)
-testbed, clock = lab.open_testbed(rung.site), site_clock()
+option = lab.find_option(lab.open_testbed, "system", name)
+testbed, clock = lab.open_testbed(option.site), site_clock()
 lease_seen = ledger().observe("system.lease_at_release", evidence.of_lease(testbed, "system"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 

@@ -63,11 +63,11 @@ students
 
 # %%
 spec, clock = load_spec("model"), drills.site_clock()
-rung = spec.ladder[0]
-testbed = lab.open_testbed(rung.site)
+option = spec.options[0]
+testbed = lab.open_testbed(option.site)
 first = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
 slots = [first, first + timedelta(hours=spec.hours)]
-seats, without = assign(students, spec, rung, testbed.resources(rung.resource, rung.type), slots)
+seats, without = assign(students, spec, option, testbed.resources(option.resource, option.type), slots)
 
 # %%
 zone = find_zone()
@@ -76,7 +76,7 @@ for seat in seats:
 print(f"without a seat: {', '.join(without) or 'nobody'}")
 
 # %% [markdown]
-# Should somebody be without, add a slot, or do the same with the next machine of the ladder (`spec.ladder[1]`), and
+# Should somebody be without, add a slot, or do the same with the next site option (`spec.options[1]`), and
 # tell those students that their processor is another one.
 #
 # ## Reserve

@@ -36,11 +36,11 @@ print("HELD", len([each for each in lab.open_testbed("CHI@Edge").leases() if eac
 print(plan.go_to_start(), plan.lease.status)
 print(plan.text)""",
     "run": """
-progress = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+progress = provisioning_progress(lab.prepare("edge", plan.option, materials=Path("course").absolute()))
 progress.run()""",
     "text": "print(progress.text)",
     "again": """
-again = provisioning_progress(lab.prepare("edge", plan.rung, materials=Path("course").absolute()))
+again = provisioning_progress(lab.prepare("edge", plan.option, materials=Path("course").absolute()))
 before = again.attempt.state
 again.run()
 testbed = lab.open_testbed("CHI@Edge")

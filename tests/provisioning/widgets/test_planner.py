@@ -16,7 +16,7 @@ from provisioning.widgets import planner
 
 from ..conftest import NOON
 
-LADDER = load_spec("model").ladder
+OPTIONS = load_spec("model").options
 
 
 @pytest.fixture
@@ -172,15 +172,15 @@ def test_when_somebody_was_faster_the_calendar_is_read_again(plan, site):
     assert plan.chosen.resource == "liqid02"
 
 
-def test_when_all_is_taken_the_ladder_opens_and_reserve_is_closed(site, clock):
+def test_when_all_is_taken_the_options_opens_and_reserve_is_closed(site, clock):
     """With what each machine changes for the lesson."""
     site.nodes.clear()
     plan = planner("model", lambda _site: site, clock=clock)
     assert plan.chosen is None
     assert plan.controls.reserve.disabled
-    assert "<details open>" in plan.controls.ladder.value
-    for rung in LADDER[1:]:
-        assert rung.changes in plan.text or rung.changes in plan.controls.ladder.value
+    assert "<details open>" in plan.controls.options.value
+    for option in OPTIONS[1:]:
+        assert option.changes in plan.text or option.changes in plan.controls.options.value
     assert plan.controls.take.value == ""
 
 

@@ -16,14 +16,14 @@ from provisioning.sites.spec import load_spec, resource_name
 user, course = sys.argv[1], Path(sys.argv[2])
 found = {}
 spec, name = load_spec("edge"), resource_name("edge")
-rung = spec.ladder[0]
-testbed = lab.open_testbed(rung.site)
+option = spec.options[0]
+testbed = lab.open_testbed(option.site)
 STEPS = ("lease", "container", "address", "materials", "environment")
 
 
-def attempt(rung, steps=STEPS):
+def attempt(option, steps=STEPS):
     """Run some of the steps; return the first failure's class and text, or 'done', and the steps that ran anew."""
-    run = lab.prepare("edge", rung, testbed=testbed, materials=course)
+    run = lab.prepare("edge", option, testbed=testbed, materials=course)
     chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
     run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.state)
     said = [event.text for event in run.events() if event.kind == "line"]
@@ -33,25 +33,25 @@ def attempt(rung, steps=STEPS):
     return [type(error).__name__, str(error), said]
 
 
-lab.reserve(testbed, "edge", rung, None, datetime.now(UTC) + timedelta(hours=2), None)
+lab.reserve(testbed, "edge", option, None, datetime.now(UTC) + timedelta(hours=2), None)
 
 # An image for another processor: the device cannot run it, and the container ends in Error.
-wrong = dataclasses.replace(rung, image="quay.io/jupyter/minimal-notebook:x86_64-2024-05-27")
+wrong = dataclasses.replace(option, image="quay.io/jupyter/minimal-notebook:x86_64-2024-05-27")
 found["wrong image"] = attempt(wrong)
 found["wrong image, states"] = [machine.status for machine in testbed.machines()]
-found["right image"] = attempt(rung)
+found["right image"] = attempt(option)
 found["right image, states"] = [machine.status for machine in testbed.machines()]
 
 # Run again: python-chi's own object would have no id now; the container is found by its name.
 before = [machine.id for machine in testbed.machines()]
-found["again"] = attempt(rung)
+found["again"] = attempt(option)
 found["again, same container"] = [machine.id for machine in testbed.machines()] == before
 
 # Somebody's sweep takes the floating IP away.
 (address,) = testbed.addresses()
 testbed.delete_address(address.id)
 found["address gone"] = [list(machine.addresses) for machine in testbed.machines()]
-found["address again"] = attempt(rung)
+found["address again"] = attempt(option)
 found["address again, bound"] = [bool(machine.addresses) for machine in testbed.machines()]
 
 # An upload larger than the service takes: halved until it fits, and whole over there.
@@ -75,7 +75,7 @@ try:
     device.fetch("workspace/models/large.onnx")
 except errors.ProvisioningError as error:
     found["fetch from a deleted one"] = [type(error).__name__, str(error)]
-found["brought up again"] = attempt(rung)
+found["brought up again"] = attempt(option)
 
 list(lab.give_back("edge", testbed, name=name))
 alive = [lease for lease in testbed.leases() if lease.status not in ("TERMINATED", "DELETED")]

@@ -37,14 +37,14 @@ PLACES = [
 
 
 def places() -> list[tuple]:
-    """Return a part and a rung for each student."""
+    """Return a part and an option for each student."""
     found = []
     for part, site, type_name, seats in PLACES:
         spec = load_spec(part)
-        rung = next((r for r in spec.ladder if (r.site, r.type) == (site, type_name)), None)
+        option = next((r for r in spec.options if (r.site, r.type) == (site, type_name)), None)
         # No part runs on the plain nodes, but there are enough of them for a class.
-        rung = rung or dataclasses.replace(spec.ladder[0], site=site, type=type_name, changes="")
-        found += [(part, rung)] * seats
+        option = option or dataclasses.replace(spec.options[0], site=site, type=type_name, changes="")
+        found += [(part, option)] * seats
     return found[:count]
 
 
@@ -58,7 +58,7 @@ def end_of_class() -> datetime:
     return min(now + timedelta(hours=3), midnight - timedelta(minutes=1))
 
 
-def student(number: int, part: str, rung, end: datetime, gate, results) -> None:
+def student(number: int, part: str, option, end: datetime, gate, results) -> None:
     """Reserve, bring up, look, release; report what was held and what is left."""
     user = f"{prefix}{number:02d}"
     os.environ.update(environment.variables(place.folder(), user) | {"LABS_OWNER": user})
@@ -66,15 +66,15 @@ def student(number: int, part: str, rung, end: datetime, gate, results) -> None:
     gate.wait()
     began = time.monotonic()
     try:
-        testbed = lab.open_testbed(rung.site)
-        lab.reserve(testbed, part, rung, None, end, None)
-        whole = lab.prepare(part, rung, testbed=testbed, materials=course)
+        testbed = lab.open_testbed(option.site)
+        lab.reserve(testbed, part, option, None, end, None)
+        whole = lab.prepare(part, option, testbed=testbed, materials=course)
         settings = dataclasses.replace(whole.settings, poll_s=0.5)
         steps = [item.step for item in whole.plan.schedule if item.step.name in STEPS]
         run = Run(steps, settings, testbed, whole.state)
         run.finish()
         (machine,) = testbed.machines()
-        said = testbed.shell(machine, rung.user).run(f"echo {user} >> mine; cat mine; pwd").output.split()
+        said = testbed.shell(machine, option.user).run(f"echo {user} >> mine; cat mine; pwd").output.split()
         held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]
         list(lab.give_back(part, testbed))
         left = [len(testbed.machines()), len(testbed.addresses())]

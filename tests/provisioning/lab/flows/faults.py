@@ -28,9 +28,9 @@ def advance(seconds):
     place.ask(place.folder(), "POST", "/clock", {"advance_s": seconds})
 
 
-def attempt(part, testbed, rung, steps, while_booting=None, **timeouts):
+def attempt(part, testbed, option, steps, while_booting=None, **timeouts):
     """Return the class of the first failure and its text, or 'done'; act once when the boot is seen to go on."""
-    run = lab.prepare(part, rung, testbed=testbed, materials=course)
+    run = lab.prepare(part, option, testbed=testbed, materials=course)
     chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
     chosen = [dataclasses.replace(s, timeout_s=timeouts.get(s.name, s.timeout_s)) for s in chosen]
     run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.state)
@@ -44,9 +44,9 @@ def attempt(part, testbed, rung, steps, while_booting=None, **timeouts):
     return [type(error).__name__, str(error)]
 
 
-def reserve(part, testbed, rung, start=None):
+def reserve(part, testbed, option, start=None):
     try:
-        lab.reserve(testbed, part, rung, start, datetime.now(UTC) + timedelta(hours=3), None)
+        lab.reserve(testbed, part, option, start, datetime.now(UTC) + timedelta(hours=3), None)
     except errors.ProvisioningError as error:
         return [type(error).__name__, str(error)]
     return ["done", ""]
@@ -66,8 +66,8 @@ def case(fault, part, steps, at="up", before=None, while_booting=None, then=None
         timeouts: seconds of single steps in the first run.
     """
     spec = load_spec(part)
-    rung = spec.ladder[0]
-    testbed = lab.open_testbed(rung.site)
+    option = spec.options[0]
+    testbed = lab.open_testbed(option.site)
     seen = {}
     if at == "reserve":
         past = None if fault else datetime.now(UTC) - timedelta(hours=1)
@@ -75,26 +75,26 @@ def case(fault, part, steps, at="up", before=None, while_booting=None, then=None
             arm(fault)
         if fault and fault.startswith("token"):
             # A session keeps its token, so the next one must be asked for.
-            chi.use_site(rung.site)
-        seen["reserve"] = reserve(part, testbed, rung, past)
+            chi.use_site(option.site)
+        seen["reserve"] = reserve(part, testbed, option, past)
     if at != "reserve" or seen["reserve"][0] != "done":
-        seen["reserve again"] = reserve(part, testbed, rung)
+        seen["reserve again"] = reserve(part, testbed, option)
     if at == "up":
         arm(fault)
     if before:
         before()
-    seen["first"] = attempt(part, testbed, rung, steps, while_booting, **timeouts)
+    seen["first"] = attempt(part, testbed, option, steps, while_booting, **timeouts)
     if then:
         then()
     if seen["first"][0] == "NotReachableError":
         # It stays deaf: boot again on the same lease, as the message says.
         list(lab.give_back(part, testbed, keep_lease=True))
-    seen["second"] = attempt(part, testbed, rung, steps)
+    seen["second"] = attempt(part, testbed, option, steps)
     if "Lease" in seen["second"][0] or "Lease" in seen["first"][0]:
         # A lease in ERROR, or one that ended: release and reserve anew, as the message says.
         list(lab.give_back(part, testbed))
-        reserve(part, testbed, rung)
-        seen["second"] = attempt(part, testbed, rung, steps)
+        reserve(part, testbed, option)
+        seen["second"] = attempt(part, testbed, option, steps)
     list(lab.give_back(part, testbed))
     alive = [x for x in testbed.leases() if x.status not in ("TERMINATED", "DELETED")]
     seen["left"] = len(testbed.machines()) + len(testbed.addresses()) + len(alive)

@@ -11,10 +11,10 @@ from provisioning.setup.runner import Run
 from provisioning.sites.spec import load_spec
 
 user, course = sys.argv[1], Path(sys.argv[2])
-rung = load_spec("model").ladder[0]
-testbed = lab.open_testbed(rung.site)
-lab.reserve(testbed, "model", rung, None, datetime.now(UTC) + timedelta(hours=3), None)
-whole = lab.prepare("model", rung, testbed=testbed, materials=course)
+option = load_spec("model").options[0]
+testbed = lab.open_testbed(option.site)
+lab.reserve(testbed, "model", option, None, datetime.now(UTC) + timedelta(hours=3), None)
+whole = lab.prepare("model", option, testbed=testbed, materials=course)
 wanted = ("lease", "server", "address", "ssh", "materials", "environment")
 steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.state)

@@ -12,13 +12,13 @@ from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 spec = load_spec(part)
-rung = spec.ladder[0]
-testbed = lab.open_testbed(rung.site)
+option = spec.options[0]
+testbed = lab.open_testbed(option.site)
 end = datetime.now(UTC) + timedelta(hours=3)
 
 
 def go():
-    run = lab.prepare(part, rung, testbed=testbed, materials=course)
+    run = lab.prepare(part, option, testbed=testbed, materials=course)
     run.settings = dataclasses.replace(run.settings, poll_s=0.2)
     began = time.monotonic()
     events = list(run.events())
@@ -26,12 +26,12 @@ def go():
     return run, events, failed, time.monotonic() - began
 
 
-first = lab.reserve(testbed, part, rung, None, end, None)
-second = lab.reserve(testbed, part, rung, None, end, None)
+first = lab.reserve(testbed, part, option, None, end, None)
+second = lab.reserve(testbed, part, option, None, end, None)
 run, events, failed, first_s = go()
 held = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
 machine = run.testbed.machines()[0]
-shell = testbed.shell(machine, rung.user)
+shell = testbed.shell(machine, option.user)
 whole = shell.run("wc -c < serving-labs/assets/model.bin; cat .serving-labs/jupyter-token 2>/dev/null; true").output
 again, _, failed_again, second_s = go()
 held_again = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
