@@ -2,11 +2,11 @@
 
 from labs.providers.environments import (
     Environment,
-    ProviderEnvironmentError,
+    EnvironmentUnavailableError,
     environment,
     environments,
     install,
     remove,
 )
 
-__all__ = ["Environment", "ProviderEnvironmentError", "environment", "environments", "install", "remove"]
+__all__ = ["Environment", "EnvironmentUnavailableError", "environment", "environments", "install", "remove"]

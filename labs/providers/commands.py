@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from labs.providers.environments import ProviderEnvironmentError, environment, environments
+from labs.providers.environments import EnvironmentUnavailableError, environment, environments
 from labs.providers.environments import install as install_environment
 from labs.providers.environments import remove as remove_environment
 from labs.records.format import megabytes
@@ -43,7 +43,7 @@ def install(names: Annotated[list[str], typer.Argument(help="Names from `list`, 
                     wanted, lambda done, text, bar=bar, task=task: bar.update(task, completed=done, description=text)
                 )
             typer.echo(wanted.folder)
-    except (ProviderEnvironmentError, ValueError) as error:
+    except (EnvironmentUnavailableError, ValueError) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
 

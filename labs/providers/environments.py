@@ -1,4 +1,4 @@
-"""One environment for each ONNX Runtime wheel, made by uv and kept in the course's cache, in which any script runs.
+"""Environments for wheels that cannot live with others, made by uv and kept in the course's cache, to run scripts in.
 
 An environment counts once its marker is written, which is the last thing that happens. A build that was cut short
 leaves no marker and is started afresh; whatever uv had downloaded whole comes from uv's own cache, so little is lost.
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labs.progress import OnProgress, silent
+from labs.runtimes import RuntimeUnavailableError
 from labs.workspace import PROJECT_DIR
 
 #: The pinned table.
@@ -54,19 +55,19 @@ _MISLEADING = (
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
 
-class ProviderEnvironmentError(RuntimeError):
+class EnvironmentUnavailableError(RuntimeUnavailableError):
     """An environment cannot be made or used on this machine; the message says why and what to do."""
 
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment for one ONNX Runtime wheel, made or not."""
+    """An environment for one wheel, made or not: of ONNX Runtime here, of Triton in ``labs.serve``."""
 
     #: Short name, such as 'openvino'.
     name: str
-    #: The wheel of ONNX Runtime in it.
+    #: The wheel that it is made for.
     wheel: str
-    #: Execution providers of that wheel.
+    #: Execution providers that the wheel brings.
     providers: tuple[str, ...]
     #: Pinned requirements, everything included.
     requirements: tuple[str, ...]
@@ -123,11 +124,11 @@ class Environment:
             variables: Environment variables to set for it.
 
         Raises:
-            ProviderEnvironmentError: It is not installed.
+            EnvironmentUnavailableError: It is not installed.
             subprocess.CalledProcessError: The script failed; what it said stands above.
         """
         if not self.is_installed:
-            raise ProviderEnvironmentError(
+            raise EnvironmentUnavailableError(
                 f"the environment {self.name} is not there yet: python -m labs providers install {self.name}"
             )
         script = Path(script).resolve()
@@ -178,16 +179,16 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
         on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
 
     Raises:
-        ProviderEnvironmentError: No wheel for this machine, no room, no network, or uv failed; the message says
+        EnvironmentUnavailableError: No wheel for this machine, no room, no network, or uv failed; the message says
             which, and what to do.
     """
     wanted = environment(name) if isinstance(name, str) else name
     if wanted.is_installed:
         return wanted
     if (platform.system(), platform.machine()) != ("Linux", "x86_64"):
-        raise ProviderEnvironmentError(
-            f"there is no {wanted.wheel} wheel for {platform.system()} on {platform.machine()}: measure it on an "
-            "x86-64 Linux machine, and stay with the CPU provider on this one"
+        raise EnvironmentUnavailableError(
+            f"there is no {wanted.wheel} wheel for {platform.system()} on {platform.machine()}: take an x86-64 Linux "
+            "machine for it"
         )
     wanted.folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(wanted, on_progress):
@@ -238,7 +239,7 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     """Run uv and report the share of the downloads that have arrived.
 
     Raises:
-        ProviderEnvironmentError: uv is missing or failed.
+        EnvironmentUnavailableError: uv is missing or failed.
     """
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
@@ -254,14 +255,14 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
             text = f"downloading {waiting}" if waiting else line.strip()
             on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), text)
     if process.returncode:
-        raise ProviderEnvironmentError(_explained(wanted, list(tail)))
+        raise EnvironmentUnavailableError(_explained(wanted, list(tail)))
 
 
 def _find_uv() -> str:
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
     if found is None:
-        raise ProviderEnvironmentError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
+        raise EnvironmentUnavailableError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
     return found
 
 
@@ -271,7 +272,7 @@ def _explained(wanted: Environment, lines: Iterable[str]) -> str:
     if any(sign.lower() in text.lower() for sign in _NETWORK_SIGNS):
         return (
             f"{wanted.name} is not installed yet and the package index cannot be reached: connect this machine to the "
-            "internet for the first use (later uses need no network), or stay with the CPU provider"
+            "internet for the first use; later uses need no network"
         )
     if "No space left on device" in text:
         return f"the disk filled up while {wanted.name} was installed: make room, then run this again"
@@ -283,7 +284,7 @@ def _require_room(wanted: Environment) -> None:
     needed = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
     free = shutil.disk_usage(wanted.folder.parent).free
     if free < needed:
-        raise ProviderEnvironmentError(
+        raise EnvironmentUnavailableError(
             f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
             "room ('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on "
             "a larger disk"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -56,4 +58,6 @@ def target(name: str) -> Target:
 
 def target_table() -> pd.DataFrame:
     """Return the targets as a table of text."""
+    import pandas as pd  # late: the providers' environments read targets without it
+
     return pd.DataFrame([one.rows() for one in TARGETS]).set_index("option")

@@ -16,26 +16,25 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.backends import BackendUnavailableError
 from labs.progress import OnProgress, silent
-from labs.providers.environments import Environment, ensure
-from labs.providers.wheels import EnvironmentSpec
+from labs.providers import Environment, install
+from labs.runtimes import RuntimeUnavailableError
 
 #: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100 throughout.
-SERVER = EnvironmentSpec(
+SERVER = Environment(
     "tritonserver",
+    "nvidia-pytriton",
     providers=(),
     requirements=("nvidia-pytriton==0.7.0", "numpy==1.26.4"),
-    with_dependencies=False,
     download_bytes=73_700_000,
     installed_bytes=225_000_000,
 )
 
-PERF_ANALYZER = EnvironmentSpec(
+PERF_ANALYZER = Environment(
+    "perf-analyzer",
     "perf-analyzer",
     providers=(),
     requirements=("perf-analyzer==2.60.0",),
-    with_dependencies=False,
     download_bytes=7_200_000,
     installed_bytes=20_500_000,
 )
@@ -44,7 +43,7 @@ PERF_ANALYZER = EnvironmentSpec(
 OLDEST_GLIBC = {SERVER.name: (2, 35), PERF_ANALYZER.name: (2, 38)}
 
 
-class TritonUnavailableError(BackendUnavailableError):
+class TritonUnavailableError(RuntimeUnavailableError):
     """Triton's own programs cannot run on this machine; the message says why and what to do."""
 
 
@@ -84,10 +83,10 @@ def tritonserver(on_progress: OnProgress = silent) -> Installation:
 
     Raises:
         TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
-        EnvironmentBuildError: No network or no room; the message says which.
+        EnvironmentUnavailableError: No network or no room; the message says which.
     """
     require_platform(SERVER)
-    packages = _packages(ensure(SERVER, on_progress))
+    packages = _packages(install(SERVER, on_progress))
     return Installation(packages / "pytriton" / "tritonserver", packages / "nvidia_pytriton.libs")
 
 
@@ -99,10 +98,10 @@ def perf_analyzer(on_progress: OnProgress = silent) -> Path:
 
     Raises:
         TritonUnavailableError: Not x86-64 Linux, or its C library is too old.
-        EnvironmentBuildError: No network or no room; the message says which.
+        EnvironmentUnavailableError: No network or no room; the message says which.
     """
     require_platform(PERF_ANALYZER)
-    return _packages(ensure(PERF_ANALYZER, on_progress)) / "perf_analyzer" / "bin" / "perf_analyzer"
+    return _packages(install(PERF_ANALYZER, on_progress)) / "perf_analyzer" / "bin" / "perf_analyzer"
 
 
 def put_on_path() -> Path:
@@ -121,7 +120,7 @@ def put_on_path() -> Path:
 
 
 def require_platform(
-    spec: EnvironmentSpec,
+    spec: Environment,
     *,
     system: str = platform.system(),
     machine: str = platform.machine(),

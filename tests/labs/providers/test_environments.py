@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from labs.progress import Cancelled
-from labs.providers import Environment, ProviderEnvironmentError, environment, environments, install, remove
+from labs.providers import Environment, EnvironmentUnavailableError, environment, environments, install, remove
 from labs.providers.environments import MARKER
 from labs.workspace import PROJECT_DIR
 
@@ -132,18 +132,18 @@ def test_two_kernels_at_once_make_it_once() -> None:
 
 
 def test_no_network_is_said_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the index cannot be reached, the message says so and what still works; nothing counts as installed."""
+    """When the index cannot be reached, the message says so and what to do; nothing counts as installed."""
     monkeypatch.delenv("UV_NO_INDEX")
     monkeypatch.setenv("UV_DEFAULT_INDEX", "http://127.0.0.1:9/simple")  # the discard port: nobody answers
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
-    with pytest.raises(ProviderEnvironmentError, match=r"cannot be reached(.|\n)*CPU provider"):
+    with pytest.raises(EnvironmentUnavailableError, match="cannot be reached"):
         install(replace(TINY, requirements=("package-that-is-only-online==1.0",)))
 
 
 def test_a_pin_that_does_not_exist_is_named() -> None:
     """uv's own words reach the reader, and are not mistaken for a missing network."""
     wrong = replace(TINY, requirements=("tinypkg==9.9",))
-    with pytest.raises(ProviderEnvironmentError, match=r"uv could not install gpu(.|\n)*tinypkg==9\.9"):
+    with pytest.raises(EnvironmentUnavailableError, match=r"uv could not install gpu(.|\n)*tinypkg==9\.9"):
         install(wrong)
     assert not wrong.is_installed
 
@@ -152,7 +152,7 @@ def test_a_full_disk_is_noticed_before_anything_is_written() -> None:
     """An environment larger than the disk is refused with both figures, and its folder is never made."""
     huge = replace(TINY, installed_bytes=10**18)
     with pytest.raises(
-        ProviderEnvironmentError, match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"
+        EnvironmentUnavailableError, match=r"needs 1000000000\.\d GB and .* GB free(.|\n)*SERVING_LABS_CACHE"
     ):
         install(huge)
     assert not huge.folder.exists()
@@ -186,7 +186,7 @@ def test_a_script_runs_there_beside_its_own_files(tmp_path: Path, capfd: pytest.
 
 def test_a_script_does_not_run_in_what_is_not_there(tmp_path: Path) -> None:
     """The message says which command makes the environment."""
-    with pytest.raises(ProviderEnvironmentError, match="python -m labs providers install gpu"):
+    with pytest.raises(EnvironmentUnavailableError, match="python -m labs providers install gpu"):
         TINY.run(tmp_path / "script.py")
 
 
