@@ -84,7 +84,7 @@ def nothing_measured(entry: dict) -> dict | None:
     return entry if entry["type"] != "measurement" else None
 
 
-RACES = frozenset({"m.measure.speedup", "m.measure.gap", "m.graph.twins", "m.graph.steps", "m.choose.ratios"})
+RACES = frozenset({"m.measure.speedup", "m.measure.gap", "m.graph.twins", "m.graph.steps"})
 
 FAKES: dict[str, Fake] = {
     "an edited median": Fake(edited_median, frozenset({"m.measure.percentiles"})),

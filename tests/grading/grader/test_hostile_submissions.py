@@ -195,7 +195,6 @@ def test_records_of_the_wrong_form_are_no_evidence(submission: Path, quick: Setu
         "m.measure.percentiles",
         "m.measure.speedup",
         "m.graph.steps",
-        "m.choose.ratios",
         "m.meet.hardest_class",
     }
     assert not measured & {row.id for row in result.rows if row.points}
