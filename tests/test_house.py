@@ -45,6 +45,7 @@ CIRCLES: list[set[str]] = [
     {"labs.bench", "labs.runtimes"},
     {"labs.charts", "labs.widgets"},
     {"labs.load", "labs.serve"},
+    {"labs.records.collection", "labs.records.options"},
 ]
 
 #: Files above the ceiling, each with its reason. A file of 50 to 400 lines needs none.
