@@ -24,6 +24,7 @@ from labs.charts.frame import (
 )
 from labs.records import Measurement
 from labs.records.format import in_unit, milliseconds, percent, rate, times
+from labs.records.load import latency_interval
 from labs.widgets.table import Cell
 from labs.widgets.theme import SERIES
 
@@ -298,7 +299,8 @@ def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list
         row = [Cell(record.option)]
         for q in _QUANTILES:
             found = percentile_interval(record, q)
-            row.append(Cell(in_unit(found.value, "s"), f"[{in_unit(found.low, 's')}, {in_unit(found.high, 's')}]"))
+            below = f"[{in_unit(found.low, 's')}, {in_unit(found.high, 's')}]" if found.confidence else "run too short"
+            row.append(Cell(in_unit(found.value, "s"), below))
         row += [Cell(milliseconds(max(record.samples))), Cell(f"{len(record.samples):,}")]
         if target_s is not None:
             row.append(Cell(percent(sum(sample < target_s for sample in record.samples) / len(record.samples))))
@@ -307,9 +309,9 @@ def _table(records: Sequence[Measurement], target_s: float | None) -> tuple[list
 
 
 def percentile_interval(record: Measurement, q: float) -> stats.Interval:
-    """Return a percentile of a record with an interval; in an open loop neighbours wait in the same queue."""
-    if record.load is not None and record.load.mode == "open":
-        return stats.tail_interval([(record.load.offsets_s, record.samples)], q=q)
+    """Return a percentile of a record with an interval; under load, neighbours wait in the same queue."""
+    if record.load is not None:
+        return latency_interval(record, q=q)
     return stats.median_interval(record.samples, q=q)
 
 

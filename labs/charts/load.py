@@ -81,7 +81,7 @@ def latency_curve(
         points.append(
             {"option": one.option, "rps": due_rps(one), "ms": found.value * 1e3, "low": found.low * 1e3,
              "high": found.high * 1e3, "due": rate(due_rps(one), "req/s"), what: milliseconds(found.value),
-             "95 % interval": f"{milliseconds(found.low)} – {milliseconds(found.high)}"}
+             "95 % interval": _interval_words(found)}
         )  # fmt: skip
     curves = _curves(theories or {}, runs)
     # A formula runs to infinity near full load; the points and the objective decide how far the axis goes.
@@ -296,6 +296,10 @@ def endurance(record: Measurement, *, title: str = "Under load without a pause")
     )
 
 
+def _interval_words(found: Interval) -> str:
+    return f"{milliseconds(found.low)} – {milliseconds(found.high)}" if found.confidence else "run too short"
+
+
 def _curves(theories: Mapping[str, Theory], runs: Sequence[Measurement]) -> list[dict]:
     """Return each formula's points, as far as it has an answer."""
     last, found = max(map(due_rps, runs)) * 1.06, []
@@ -316,15 +320,16 @@ def _curve_table(
     for one in runs:
         found = latency_of(one, q)
         row = [Cell(one.option), Cell(rate(due_rps(one), "req/s")), Cell(rate(one.throughput_rps.value, "req/s"))]
-        row.append(Cell(milliseconds(found.value), f"{milliseconds(found.low)} – {milliseconds(found.high)}"))
+        row.append(Cell(milliseconds(found.value), _interval_words(found)))
         for theory in theories.values():
             try:
                 row.append(Cell(milliseconds(theory(due_rps(one)))))
             except ValueError:
                 row.append(Cell("no answer", kind="msl-soft"))
         if objective_s:
-            kept = found.value <= objective_s
-            row.append(Cell("✓ kept" if kept else "✗ broken", kind="msl-good" if kept else "msl-bad", words=True))
+            said = stats.verdict(found, objective_s, above="✗ broken", below="✓ kept")
+            kind = {"✓ kept": "msl-good", "✗ broken": "msl-bad"}.get(said, "msl-soft")
+            row.append(Cell(said, kind=kind, words=True))
         rows.append(row)
     return header, rows
 

@@ -19,6 +19,8 @@ from labs.load.target import Target
 from labs.progress import OnProgress, part, silent
 from labs.records import Ledger, Measurement
 from labs.records.format import milliseconds, percent, rate
+from labs.records.load import latency_interval
+from labs.stats import proportion_interval, verdict
 
 #: Rates tried for one candidate at most: each halves what is left, and six leave less than two percent.
 _MOST_RATES = 6
@@ -36,7 +38,7 @@ class Objective:
     error_rate: float = 0.01
 
     def kept_by(self, record: Measurement) -> bool:
-        """Return whether a run kept the promise.
+        """Return whether a run kept the promise as far as was seen: what a search goes by, and no proof.
 
         The percentile is over the requests that were due, failures included: a failed request is a slow one.
         """
@@ -46,6 +48,21 @@ class Objective:
         # The q-th of all is the q/(1 - failed)-th of the answered ones.
         among_answered = self.q / (1 - failed)
         return among_answered <= 100 and record.percentile(among_answered) <= self.latency_s
+
+    def verdict(self, *records: Measurement) -> str:
+        """Return what runs of one load allow to be said of the promise: 'kept', 'broken' or 'cannot tell'.
+
+        'kept' where the whole interval of the percentile lies within the promise, 'broken' where it lies beyond, or
+        where clearly more requests failed than may. Runs that were too short have no interval: 'cannot tell'.
+        """
+        failed = sum(len(one.load.failures) for one in records)
+        due = failed + sum(len(one.samples) for one in records)
+        among_answered = self.q / (1 - failed / due)
+        if failed:
+            failures = verdict(proportion_interval(failed, due), self.error_rate, above="broken", below="kept")
+            if failures != "kept" or among_answered >= 100:
+                return "broken" if among_answered >= 100 else failures
+        return verdict(latency_interval(*records, q=among_answered), self.latency_s, above="broken", below="kept")
 
     def __str__(self) -> str:
         promise = f"{self.q:g} of 100 answers within {milliseconds(self.latency_s)}"
@@ -78,6 +95,8 @@ class Found:
     records: tuple[Measurement, ...]
     #: Whether it was given up because it carries less than the best before it.
     outpaced: bool = False
+    #: What the run at ``kept_rps`` proves: 'kept' or 'cannot tell'; '' where there is no such run.
+    verdict: str = ""
 
 
 def search(
@@ -116,6 +135,50 @@ def search(
     return found
 
 
+def verify(
+    target: Target,
+    objective: Objective,
+    rate_rps: float,
+    *,
+    option: str,
+    seed: int = 40,
+    duration_s: float = 6.0,
+    most_runs: int = 5,
+    on_progress: OnProgress = silent,
+    on_snapshot: OnSnapshot | None = None,
+) -> list[Measurement]:
+    """Return open-loop runs with fresh arrivals, as many as an interval of the objective's percentile takes.
+
+    How many that are depends on how often the server was idle, never on what the runs said of the objective.
+
+    Args:
+        target: The configuration, served.
+        objective: What is to be proven with ``objective.verdict(*runs)``.
+        rate_rps: Requests a second that are due.
+        option: Name under which the records are kept.
+        seed: Run k draws its arrivals from ``seed + k``; take one that no search has used.
+        duration_s: Seconds of each run.
+        most_runs: Runs after which it ends, interval or not.
+        on_progress: Told how far it is; may raise ``Cancelled``.
+        on_snapshot: Told how the current run stands.
+    """
+    runs: list[Measurement] = []
+    while not runs or (len(runs) < most_runs and latency_interval(*runs, q=objective.q).too_short):
+        made = open_loop(
+            target,
+            rate_rps=rate_rps,
+            duration_s=duration_s,
+            seed=seed + len(runs),
+            option=option,
+            details={"objective": asdict(objective), "run": len(runs)},
+            on_progress=part(on_progress, len(runs) / most_runs, (len(runs) + 1) / most_runs),
+            on_snapshot=on_snapshot,
+        )
+        runs.append(made)
+    on_progress(1.0, f"{len(runs)} runs")
+    return runs
+
+
 def best_of(found: Sequence[Found]) -> Found | None:
     """Return the candidate that keeps the objective at the highest rate; None when none keeps it."""
     keeping = [one for one in found if one.kept_rps > 0]
@@ -131,6 +194,7 @@ def found_table(found: Sequence[Found]):
             "option": one.option,
             "closed loop": round(one.most_rps),
             "objective kept at": round(one.kept_rps),
+            "proven by its interval": one.verdict,
             "objective broken at": None if one.broken_rps is None else round(one.broken_rps),
             "given up": "carries less than the best" if one.outpaced else "",
         }
@@ -231,4 +295,6 @@ def _try(candidate: Candidate, runs: _Runs, objective: Objective, best_rps: floa
         if ceiling_rps - kept_rps <= within * ceiling_rps or ceiling_rps < best_rps:
             break
         rate_rps = round((kept_rps + ceiling_rps) / 2, 1)
-    return Found(candidate.option, most_rps, kept_rps, broken_rps, tuple(records), ceiling_rps < best_rps)
+    kept = [one for one in records if one.load.offered_rps == kept_rps]
+    proven = objective.verdict(*kept) if kept else ""
+    return Found(candidate.option, most_rps, kept_rps, broken_rps, tuple(records), ceiling_rps < best_rps, proven)

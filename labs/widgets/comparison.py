@@ -6,9 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
-from labs.records import Measurement, Records
 from labs.records.format import megabytes, milliseconds, percent, rate
-from labs.records.options import OptionSummary, best, summarize
+from labs.records.options import Best, OptionSummary, best, summarize
 from labs.stats import Interval
 from labs.widgets.shown import Shown
 from labs.widgets.table import Cell, Group, Row, html_table, text_table
@@ -41,7 +40,6 @@ def comparison_table(
         columns: Keys of ``COLUMNS``, in the wanted order.
         title: Heading of the card.
     """
-    records = Records(one for one in records if isinstance(one, Measurement))
     ours = summarize(records, across_machines=True)
     header = ["option", *(COLUMNS[name][0] for name in columns)]
     rows: list[Row | Group] = []
@@ -49,42 +47,30 @@ def comparison_table(
         group = [one for one in ours if one.machine_id == machine_id]
         rows.append(Group(f"Measured on {group[0].machine}"))
         # A machine with one option has no best one.
-        here = Records(one for one in records if one.machine.machine_id == machine_id)
-        marks = {name: _marks(here, group, name) if len(group) > 1 else (set(), set()) for name in columns}
+        marks = {name: best(group, name) if len(group) > 1 else Best(set(), set(), set()) for name in columns}
         rows += [[Cell(one.option), *(_measured(one, name, marks[name]) for name in columns)] for one in group]
     if reference is not None:
         rows += _published(reference, columns)
-    note = "★ best of its machine; ≈ cannot tell it from the best: the 95 % intervals (small print) overlap, or for "
-    note += "accuracy, the two do not differ on the same images."
+    note = "★ best of its machine; ≈ cannot tell it from the best, on the same images or side by side in one run"
+    uncompared = any("?" in cell.text for row in rows if not isinstance(row, Group) for cell in row[1:])
+    note += "; ? not compared with the best in that way." if uncompared else "."
     batches = sorted({one.batch_size for one in ours if one.batch_size})
     note += f" Throughput in batches of {' or '.join(map(str, batches))}." if batches else ""
     html = card(title, html_table(header, rows), footer=note)
     return Shown(html, f"{title}\n{text_table(header, rows)}\n{note}")
 
 
-def _marks(records: Records, group: Sequence[OptionSummary], name: str) -> tuple[set[str], set[str]]:
-    """Return the best options in a column, and those that these records cannot tell from them."""
-    leaders, near = best(group, name)
-    if name == "accuracy" and leaders:
-        # Both saw the same images: only those on which they disagree say anything, and intervals may well overlap.
-        leader = next(one.option for one in group if one.option in leaders)
-        others = (one.option for one in group if one.option not in leaders and one.accuracy is not None)
-        pairs = {other: records.paired_accuracy(leader, other) for other in others}
-        near = {other for other, pair in pairs.items() if pair is not None and not pair.is_resolved}
-    return leaders, near
-
-
-def _measured(one: OptionSummary, name: str, marks: tuple[set[str], set[str]]) -> Cell:
+def _measured(one: OptionSummary, name: str, marks: Best) -> Cell:
     interval: Interval | None = getattr(one, name)
     if interval is None:
         return Cell("–", kind="msl-soft")
     written = COLUMNS[name][1]
     low, high = (written(value).rsplit(" ", 1)[0] for value in (interval.low, interval.high))
     below = "" if interval.low == interval.high else f"{low} – {high}"
-    leaders, near = marks
-    if one.option in leaders:
+    if one.option in marks.leaders:
         return Cell(f"{written(interval.value)} ★", below, "msl-best")
-    return Cell(written(interval.value) + (" ≈" if one.option in near else ""), below)
+    sign = " ≈" if one.option in marks.near else " ?" if one.option in marks.uncompared else ""
+    return Cell(written(interval.value) + sign, below)
 
 
 def _published(reference: pd.DataFrame, columns: Sequence[str]) -> list[Row | Group]:

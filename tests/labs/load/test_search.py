@@ -121,3 +121,46 @@ def test_a_grid_has_every_combination() -> None:
     """Two settings with two values each are four configurations."""
     assert grid(copies=(1, 2), threads=(1, 2))[1] == {"copies": 1, "threads": 2}
     assert len(grid(copies=(1, 2), threads=(1, 2))) == 4
+
+
+def test_a_single_short_run_proves_nothing(runs, tmp_path) -> None:
+    """The search goes by what it saw; that a rate was kept once in two seconds is not called proven."""
+    (found,) = search(candidates([], fast=0.010), OBJECTIVE, name="s", ledger=Ledger(tmp_path / "l"))
+    assert found.verdict == "cannot tell"
+
+
+def _open(make_measurement, seed: int, latency_s: float, failed: int = 0):
+    """Return an open-loop run whose requests never meet, with exponential latencies of this mean."""
+    rng = np.random.default_rng(seed)
+    load = Load("open", "x", 60.0, tuple(np.arange(600) / 10), 10.0)
+    load = dataclasses.replace(load, failures=tuple(Failure(1.0, 0.01, 503) for _ in range(failed)))
+    took_s = np.minimum(rng.exponential(latency_s, 600), 0.09)
+    return make_measurement(kind="load", samples=tuple(took_s), load=load)
+
+
+@pytest.mark.parametrize(
+    ("latency_s", "failed", "said"),
+    [(0.010, 0, "kept"), (0.0167, 0, "cannot tell"), (0.025, 0, "broken"), (0.010, 60, "broken")],
+)
+def test_an_objective_is_judged_by_the_interval(make_measurement, latency_s, failed, said) -> None:
+    """Kept where the whole interval is within the promise, broken beyond it, and neither where it holds the promise."""
+    made = [_open(make_measurement, seed, latency_s, failed) for seed in (1, 2)]
+    assert OBJECTIVE.verdict(*made) == said
+
+
+def test_verifying_ends_when_there_is_enough(monkeypatch, make_measurement) -> None:
+    """Runs get fresh arrivals, and are repeated until there is an interval, or until the last one allowed."""
+    seeds = []
+
+    def opened(target, *, seed, **_):
+        seeds.append(seed)
+        return _open(make_measurement, seed, target)
+
+    monkeypatch.setattr(module, "open_loop", opened)
+    made = module.verify(0.010, OBJECTIVE, 10.0, option="v", seed=7)
+    assert OBJECTIVE.verdict(*made) == "kept"
+    assert seeds == [7]
+    seeds.clear()
+    hard = Objective(0.05, q=99.9)
+    assert len(module.verify(0.010, hard, 10.0, option="v", most_runs=2)) == 2
+    assert seeds == [40, 41]

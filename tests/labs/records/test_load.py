@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 
+import numpy as np
 import pytest
 
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
-from labs.records.load import Failure, Load, ServerSide, Usage
+from labs.records.load import Failure, Load, ServerSide, Usage, latency_interval
 
 LOAD = Load(
     "open",
@@ -81,3 +82,42 @@ def test_its_text_is_short(make_measurement) -> None:
     """A cell that ends in a record shows what it is, not ten thousand samples."""
     load = dataclasses.replace(LOAD, offsets_s=tuple(n / 1e4 for n in range(10_000)))
     assert len(repr(make_measurement(kind="load", samples=(0.001,) * 10_000, load=load))) < 2500
+
+
+@pytest.fixture
+def repeats(make_measurement):
+    """Return a maker of open-loop records of a server that takes 10 ms, at 60 % of what it can do."""
+
+    def made(runs: int, rate_rps: float = 60.0):
+        records = []
+        for run in range(runs):
+            begun_s = np.cumsum(np.random.default_rng(run).exponential(1 / rate_rps, 300))
+            took_s, free_s = [], 0.0
+            for at in begun_s:
+                free_s = max(free_s, at) + 0.01
+                took_s.append(free_s - at)
+            load = Load("open", "POST /predict", 6.0, tuple(begun_s), rate_rps)
+            records.append(make_measurement(kind="load", samples=tuple(took_s), load=load))
+        return records
+
+    return made
+
+
+def test_repeats_make_an_interval_that_one_run_has_not(repeats) -> None:
+    """One short open loop says that it is too short for a p95; three with fresh arrivals have an interval."""
+    alone = latency_interval(*repeats(1), q=95)
+    assert "too short" in alone.too_short
+    together = latency_interval(*repeats(3), q=95)
+    assert not together.too_short
+    assert together.low < 0.0383 < together.high
+    with pytest.raises(ValueError, match="different loads"):
+        latency_interval(*repeats(1), *repeats(1, rate_rps=40.0))
+
+
+def test_a_closed_loop_has_blocks(make_measurement) -> None:
+    """A closed loop is never idle; its percentiles come from blocks of the run."""
+    offsets_s = tuple(np.linspace(0, 5, 500))
+    samples = tuple(np.random.default_rng(1).normal(0.02, 0.001, 500))
+    record = make_measurement(kind="load", samples=samples, load=Load("closed", "x", 5.0, offsets_s), concurrency=4)
+    assert 0.021645 in latency_interval(record, q=95)
+    assert "samples" in latency_interval(record, q=99).too_short
