@@ -141,10 +141,10 @@ def _middle(image: Image.Image) -> Image.Image:
 
 
 def to_input(image: Image.Image, out: np.ndarray | None = None) -> np.ndarray:
-    """Return a picture as the model's input, without the batch axis.
+    """Return an image as the model's input, without the batch axis.
 
     Args:
-        image: Picture of any size and mode.
+        image: Image of any size and mode.
         out: float32 array of shape (3, 224, 224) to write into, such as one row of a batch; a new one when None.
 
     Returns:

@@ -6,7 +6,7 @@ predict("m.meet.accuracy_guess", 85)
 
 # %% checkpoint="m.meet.normalize"
 def normalize(pixels):
-    """Return the model's input, float (3, height, width), for bytes of shape (height, width, 3) from 0 to 255."""
+    """Return the model's input, float (3, height, width), for bytes (height, width, 3) from 0 to 255."""
     mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
     return ((pixels / 255 - mean) / std).transpose(2, 0, 1)
 
@@ -49,5 +49,5 @@ def half_width_points(right, total):
 
 # %% checkpoint="m.meet.in_flight"
 def in_flight(latency_s, throughput_fps):
-    """Return how many photos are under way at once, when so many are done in a second and each takes this long."""
+    """Return how many photos are under way at once, from the time that each takes and the rate."""
     return latency_s * throughput_fps

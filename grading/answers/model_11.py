@@ -9,13 +9,13 @@ predict("m.measure.compile_guess", 2)
 
 # %% checkpoint="m.measure.percentile"
 def percentile(samples_s, q):
-    """Return the latency in seconds that `q` of 100 samples stay under (an array of seconds, in the order taken)."""
+    """Return the seconds that `q` of 100 samples stay under (an array, in the order taken)."""
     return float(np.percentile(samples_s, q))
 
 
 # %% checkpoint="m.measure.fewest_samples"
 def fewest_samples(q):
-    """Return the smallest n for which all n samples lie under the q-th percentile in at most 2.5 of 100 runs."""
+    """Return the smallest n whose samples all lie under the q-th percentile in at most 2.5 of 100 runs."""
     # (q / 100) ** n <= 0.025
     return math.ceil(math.log(0.025) / math.log(q / 100))
 
@@ -34,14 +34,14 @@ for record in bench.throughput(net, images, option="torch-eager", batch_sizes=(1
 
 # %% checkpoint="m.measure.knee"
 def knee(batch_sizes, throughputs_fps):
-    """Return the smallest batch size whose throughput is at least 0.9 times the best (two lists of the same length)."""
+    """Return the smallest batch size whose throughput is at least 0.9 times the best (two lists)."""
     good_enough = 0.9 * max(throughputs_fps)
     return min(size for size, fps in zip(batch_sizes, throughputs_fps, strict=True) if fps >= good_enough)
 
 
 # %% checkpoint="m.measure.serial_share"
 def serial_share(one_s, many_s, threads):
-    """Return the share of the work that is not parallel, from the times with one thread and with `threads` of them."""
+    """Return the share that is not parallel, from the times with one thread and with `threads`."""
     # many / one = s + (1 - s) / n
     return (many_s / one_s - 1 / threads) / (1 - 1 / threads)
 

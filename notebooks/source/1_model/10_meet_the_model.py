@@ -93,7 +93,8 @@ image_grid([paths[i] for i in one_each], labels[one_each], title="One image of e
 # %%
 model_path = assets.model()
 weights = load_file(model_path)
-len(weights), [(name, tuple(tensor.shape), tensor.dtype) for name, tensor in list(weights.items())[:4]]
+some = ("features.0.0.weight", "features.0.1.running_mean", "classifier.1.weight")
+len(weights), {name: (tuple(weights[name].shape), weights[name].dtype) for name in some}
 
 # %%
 size = ledger().append(bench.size(model_path, option="torch-eager", backend="torch", precision="fp32"))
@@ -146,7 +147,7 @@ tensor.shape, tensor.dtype, tensor.min().item(), tensor.max().item()
 
 # %% checkpoint="m.meet.normalize"
 def normalize(pixels):
-    """Return the model's input, float (3, height, width), for bytes of shape (height, width, 3) from 0 to 255."""
+    """Return the model's input, float (3, height, width), for bytes (height, width, 3) from 0 to 255."""
     ...
 
 
@@ -198,7 +199,8 @@ check("m.meet.softmax", softmax)
 # %%
 from labs.preprocess import softmax
 
-image_grid([paths[i] for i in one_each], labels[one_each], softmax(logits), title="What the model takes them for")
+probs = softmax(logits)
+image_grid([paths[i] for i in one_each], labels[one_each], probs, title="What the model takes them for")
 
 # %% [markdown]
 # How sure it says it is, and how right it is, are two things. Look for an image that it gets wrong with confidence, if
@@ -350,7 +352,7 @@ target_table()
 
 # %% checkpoint="m.meet.in_flight"
 def in_flight(latency_s, throughput_fps):
-    """Return how many photos are under way at once, when so many are done in a second and each takes this long."""
+    """Return how many photos are under way at once, from the time that each takes and the rate."""
     ...
 
 

@@ -163,7 +163,7 @@ latency_distribution(latency, target("server-cpu").p50_s)
 
 # %% checkpoint="m.measure.percentile"
 def percentile(samples_s, q):
-    """Return the latency in seconds that `q` of 100 samples stay under (an array of seconds, in the order taken)."""
+    """Return the seconds that `q` of 100 samples stay under (an array, in the order taken)."""
     ...
 
 
@@ -199,7 +199,7 @@ pd.DataFrame(rows).T.round(2)
 
 # %% checkpoint="m.measure.fewest_samples"
 def fewest_samples(q):
-    """Return the smallest n for which all n samples lie under the q-th percentile in at most 2.5 of 100 runs."""
+    """Return the smallest n whose samples all lie under the q-th percentile in at most 2.5 of 100 runs."""
     ...
 
 
@@ -247,7 +247,7 @@ throughput_curve(batches) if batches else "Measure some batch sizes first."
 
 # %% checkpoint="m.measure.knee"
 def knee(batch_sizes, throughputs_fps):
-    """Return the smallest batch size whose throughput is at least 0.9 times the best (two lists of the same length)."""
+    """Return the smallest batch size whose throughput is at least 0.9 times the best (two lists)."""
     ...
 
 
@@ -295,7 +295,7 @@ from labs.models import load_mobilenet_v2
 
 net, rows = load_mobilenet_v2(assets.model()), {}
 with torch.inference_mode():
-    for size, calls in ((1, 40), (32, 5)):
+    for size, calls in ((1, 40), (32, 4)):
         batch = torch.rand(size, 3, 224, 224)
         net(batch), net(batch)
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -321,14 +321,13 @@ def run(extra):
 pd.concat({"as it is": run({}), "memory kept": run(keep_everything)})
 
 # %% [markdown]
-# On the machine where this lesson was made (two cores of an AMD EPYC), a batch of 32 claimed 69 MB from the system for
-# each image, a single photo 14 MB. With the memory kept it claimed none, and the batch went from 32 to 100 images a
-# second (medians of 48 images, machine at rest): from 0.65 of the throughput of single photos to 1.3 times it. The
-# environment variables are glibc's, so on macOS both rows should be alike.
+# On the machine where this lesson was made (two cores of an AMD EPYC, at rest), a batch of 32 claimed 69 MB from the
+# system for each image. With the memory kept it claimed none, and went from 32 to 100 images a second: from 0.65 of the
+# throughput of single photos to 1.3 times it. (The setting is glibc's: on macOS both runs are alike.)
 #
-# The last 30 % are what a batch really brings here: one photo already keeps a CPU's few cores busy. A GPU has thousands
-# of lanes that one photo leaves idle, which is why the target for it asks for batches. And a runtime that plans its
-# memory once, as ONNX Runtime does, never meets this trouble: lesson 12.
+# Those 30 % are what a batch really brings here: one photo already keeps a CPU's few cores busy. A GPU has thousands of
+# lanes that one photo leaves idle, which is why the target for it asks for batches. And a runtime that plans its memory
+# once, as ONNX Runtime does, never meets this trouble: lesson 12.
 #
 # ### More threads
 #
@@ -355,7 +354,7 @@ thread_sweep(sweep)
 
 # %% checkpoint="m.measure.serial_share"
 def serial_share(one_s, many_s, threads):
-    """Return the share of the work that is not parallel, from the times with one thread and with `threads` of them."""
+    """Return the share that is not parallel, from the times with one thread and with `threads`."""
     ...
 
 
