@@ -96,15 +96,15 @@ def describe_graph(graph: Graph, name: str = "The graph") -> str:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawing of some nodes; shown as a picture when it ends a notebook cell."""
+    """A drawing of some nodes; shown when it ends a notebook cell."""
 
-    #: The picture.
+    #: The drawing.
     svg: str
     #: The same in words, one line a node.
     text: str
 
     def _repr_html_(self) -> str:
-        # A bare <svg> is text to some front ends; inside an element with a role it is a picture to all of them.
+        # A bare <svg> is text to some front ends; inside an element with a role it is an image to all of them.
         return f'<div role="img" aria-label="{html.escape(self.text)}">{self.svg}</div>'
 
     def __repr__(self) -> str:
