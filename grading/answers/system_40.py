@@ -18,9 +18,9 @@ skipped = {"options": [one.option for one in found if len(one.records) == 1], "c
 answer("s.best.skipped", skipped)
 
 # %% checkpoint="s.best.verified"
-from labs.stats import median_interval
+from labs import stats
 
-p95 = median_interval(verified.samples, q=95)
-word = "kept" if p95.high <= objective.latency_s else "broken" if p95.low > objective.latency_s else "cannot tell"
+p95 = latency_interval(*verified, q=95)
+word = stats.verdict(p95, objective.latency_s, above="broken", below="kept")
 verdict = {"p95_s": p95.value, "low": p95.low, "high": p95.high, "verdict": word}
 answer("s.best.verified", verdict)

@@ -40,7 +40,11 @@ class Queue:
 
     @property
     def utilization(self) -> float:
-        """Share of the time that a server is busy; the queue is stable below 1."""
+        """Offered load of a server: the share of the time that it is busy, as long as this is below 1.
+
+        From 1 on nothing settles, and the number says by how much more arrives than can be served, not how busy a
+        server is: that is never more than all of the time.
+        """
         return self.rate_rps * self.service_s / self.servers
 
     @property
@@ -72,7 +76,11 @@ class Queue:
 
     @property
     def mean_waiting(self) -> float:
-        """Mean number of requests in the queue. Source: Little's law, L = λ W (Little, 1961)."""
+        """Mean number of requests in the queue, where it is stable.
+
+        Source: Little's law, L = λ W (Little, 1961), for what arrives and leaves in the long run. On a run that is
+        cut off while the queue still grows, more arrives than leaves and the law says nothing.
+        """
         return self.rate_rps * self.mean_wait_s
 
     def wait_s(self, q: float) -> float:
@@ -144,12 +152,16 @@ def fit_batch_cost(batch_sizes: Sequence[float], durations_s: Sequence[float]) -
     """
     if len(set(batch_sizes)) < 2 or len(batch_sizes) != len(durations_s):
         raise ValueError("a line needs batches of at least two sizes, each with its duration")
-    from scipy.optimize import nnls
-
     sizes = np.asarray(batch_sizes, float)
     # Divided by the durations, so that a large batch does not outweigh ten small ones.
     weights = 1 / np.asarray(durations_s, float)
-    (fixed_s, per_picture_s), _ = nnls(np.stack([weights, sizes * weights], axis=1), np.ones(len(sizes)))
+    columns = np.stack([weights, sizes * weights], axis=1)
+    fixed_s, per_picture_s = np.linalg.lstsq(columns, np.ones(len(sizes)), rcond=None)[0]
+    if fixed_s < 0 or per_picture_s < 0:
+        # The part that would be below zero is none; the other one alone fits best.
+        alone = columns[:, 1] if fixed_s < 0 else columns[:, 0]
+        best = float(alone.sum() / (alone @ alone))
+        fixed_s, per_picture_s = (0.0, best) if fixed_s < 0 else (best, 0.0)
     return BatchCost(float(fixed_s), float(per_picture_s))
 
 

@@ -35,6 +35,9 @@ def watch_steps(
 def busy(steps: Mapping[str, ServerSide], rate_rps: float, copies: Mapping[str, int] | None = None) -> dict[str, float]:
     """Return how busy each step's copies were, by the utilization law: rate times compute over the number of copies.
 
+    It holds where each request runs alone. Requests of one batch share its compute, which is then counted once for
+    each, and copies that wait for the same processor count the waiting too: a number above 1 says that this happened.
+
     Args:
         steps: What each step counted.
         rate_rps: Requests a second that were answered.

@@ -8,6 +8,7 @@ from grading.checkpoints.system.runs import answered, answered_per_s
 from labs import stats
 from labs.records import Measurement, Records
 from labs.records.format import milliseconds, percent, rate
+from labs.records.load import latency_interval
 
 _SEARCH = "lesson-40"
 _NOT_RUN = "There is no run of the search in your ledger yet: run the cells above, down to the question."
@@ -49,6 +50,13 @@ def winner_of(found: dict[str, list[Measurement]]) -> tuple[str, float]:
     kept = {option: kept_rps(runs) for option, runs in found.items()}
     best = max(kept, key=kept.get)
     return (best, kept[best]) if kept[best] > 0 else ("none", 0.0)
+
+
+def verifying(records: Records) -> list[Measurement]:
+    """Return the runs of the newest verification: from its first run on, all at one rate."""
+    runs = records.measurements(kind="load", option="best-verified")
+    begin = max((place for place, one in enumerate(runs) if not one.details.get("run")), default=0)
+    return runs[begin:]
 
 
 @prediction(
@@ -161,19 +169,19 @@ def skipped(records: Records) -> Verdict:
     "s.best.verified",
     points=2,
     title="Verify the winner with arrivals that the search has not seen",
-    hint="`median_interval(verified.samples, q=95)`; then compare both of its ends with the objective.",
+    hint="`latency_interval(*verified, q=95)`; then compare both of its ends with the objective.",
 )
 def verified(records: Records) -> Verdict:
-    """Judge the verifying run's 95th percentile, its interval and the verdict."""
+    """Judge the verifying runs' 95th percentile, its interval and the verdict."""
     given = records.answer("s.best.verified")
     if given is None:
         return unanswered()
-    run, found = records.latest(kind="load", option="best-verified"), searched(records)
-    if run is None or not found:
+    runs, found = verifying(records), searched(records)
+    if not runs or not found:
         return failed(_NOT_RUN)
-    p95 = stats.median_interval(run.samples, q=95)
+    p95 = latency_interval(*runs, q=95)
     limit_s = next(reversed(found.values()))[-1].details["objective"]["latency_s"]
-    word = "kept" if p95.high <= limit_s else "broken" if p95.low > limit_s else "cannot tell"
+    word = stats.verdict(p95, limit_s, above="broken", below="kept")
     right = {"p95_s": p95.value, "low": p95.low, "high": p95.high}
     expected, yours = (
         f"{milliseconds(values['p95_s'])} [{milliseconds(values['low'])}, {milliseconds(values['high'])}]"
@@ -183,7 +191,7 @@ def verified(records: Records) -> Verdict:
         if is_close(given[name], value * 1e3, within=0.02):
             return failed(f"{name}: in seconds, not in milliseconds.", expected, yours)
         if not is_close(given[name], value, within=0.02):
-            return failed(f"{name} does not follow from the newest verifying run.", expected, yours)
+            return failed(f"{name} does not follow from the newest verifying runs.", expected, yours)
     if given["verdict"] != word:
         return failed(
             "The interval is right. Is all of it within the objective, all beyond, or neither?",
