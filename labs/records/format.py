@@ -46,7 +46,9 @@ def in_unit(value: float, unit: str) -> str:
 
 
 def with_interval(interval: Interval, unit: str) -> str:
-    """Return a value with the interval behind it, such as '2.69 ms [2.66 ms, 2.74 ms]'."""
+    """Return a value with the interval behind it, such as '2.69 ms [2.66 ms, 2.74 ms]'; alone where there is none."""
+    if interval.confidence <= 0:
+        return in_unit(interval.value, unit)
     return f"{in_unit(interval.value, unit)} [{in_unit(interval.low, unit)}, {in_unit(interval.high, unit)}]"
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from labs import stats
 from labs.machine import Fingerprint
-from labs.records.load import Load
+from labs.records.load import Load, latency_interval
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
@@ -144,7 +144,8 @@ class Measurement:
         """The record's headline number with its 95 % interval: median in the kind's unit, or accuracy as a fraction."""
         if self.kind == "accuracy":
             return stats.proportion_interval(round(sum(self.samples)), len(self.samples))
-        return stats.median_interval(self.samples)
+        # Requests that waited in one queue are not independent.
+        return latency_interval(self, q=50) if self.load else stats.median_interval(self.samples)
 
     @property
     def throughput_fps(self) -> stats.Interval:
