@@ -341,7 +341,7 @@ counts = sorted({1, max(1, default_threads // 2), default_threads, 2 * default_t
 sweep = []
 for threads in counts:
     torch.set_num_threads(threads)
-    sweep.append(bench.latency(net, images[:1], option=f"torch-eager-threads-{threads}", min_samples=120, limit_s=3))
+    sweep.append(bench.latency(net, images[:1], option=f"torch-eager-threads-{threads}", min_samples=40, limit_s=3))
     ledger().append(sweep[-1])
 torch.set_num_threads(default_threads)
 thread_sweep(sweep)
