@@ -44,13 +44,14 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
 
     Args:
         folder: Folder of models.
-        calibration_images: Training pictures to calibrate on.
+        calibration_images: Training images to calibrate on.
     """
+    from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
     from labs.models import load_mobilenet_v2
-    from labs.optimize.calibrate import calibrate
     from labs.optimize.export import export_onnx
-    from labs.optimize.forms import FORMS
-    from labs.optimize.quantize import prepare, quantize_dynamic, quantize_static
+    from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
 
     names = [PART_1_FILES[name] for name in ("edge-fp32", "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")]
@@ -59,17 +60,17 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
         return []
     exported = folder / names[0]
     if names[0] in missing:
-        export_onnx(load_mobilenet_v2(assets.model("food11-mini-mobilenetv2")), exported)
+        export_onnx(load_mobilenet_v2(assets.model()), exported)
     prepared = folder / "food11-prepared.onnx"
     if not prepared.is_file():
-        prepare(exported, prepared)
+        quant_pre_process(exported, prepared)
     if names[1] in missing:
-        quantize_dynamic(prepared, folder / names[1])
-    if {names[2], names[3]} & set(missing):
-        pictures, _ = load_split(assets.dataset("food11-mini"), "training", limit=calibration_images)
-        calibration = calibrate(prepared, pictures)
-        for name, form in ((names[2], "qdq-u8s8-channel"), (names[3], "qdq-s8s8-channel")):
-            if name in missing:
-                quantize_static(prepared, folder / name, calibration, FORMS[form])
-                slim_onnx(folder / name, folder / name)
+        # Unsigned weights: ONNX Runtime's CPU has no ConvInteger for signed ones (microsoft/onnxruntime#3130).
+        quantize_dynamic(prepared, folder / names[1], weight_type=QuantType.QUInt8)
+    images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
+    for name, activations in ((names[2], QuantType.QUInt8), (names[3], QuantType.QInt8)):
+        if name in missing:
+            settings = {"activation_type": activations, "weight_type": QuantType.QInt8, "per_channel": True}
+            quantize_static(prepared, folder / name, ImageReader(images), **settings)
+            slim_onnx(folder / name)
     return [folder / name for name in missing]

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 from labs import course
 from labs.machine.arm import FEATURES, has, is_arm
+from labs.machine.emulated import emulator
 from labs.machine.fingerprint import Fingerprint, fingerprint
 from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
 from labs.machine.nvidia_wheels import ELSEWHERE, OLDEST_GLIBC, unfit
-from labs.machine.quantization_form import quantization_form
+from labs.machine.quantization_format import quantization_format
 from labs.machine.surroundings import Surroundings, surroundings
 
 #: Memory that torch, ONNX Runtime and a calibration set want together, in bytes; and room for the providers' wheels.
@@ -56,6 +57,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_room(machine, around),
         _compiler(around),
         *_processor(machine),
+        _emulated(),
         *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
@@ -128,13 +130,13 @@ def _compiler(around: Surroundings) -> Capability:
 
 def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
     flags = set(machine.cpu_flags)
-    form = quantization_form(machine)
+    fits = quantization_format(machine)
     bf16 = [name for flag, name in (("amx_bf16", "AMX"), ("avx512_bf16", "AVX-512 bf16")) if flag in flags]
     return (
         Capability(
             "fast INT8",
-            form.is_fast,
-            f"{form.name} fits this processor. {form.reason.rstrip('.')}",
+            fits.is_fast,
+            f"{fits.name} fits this processor. {fits.reason.rstrip('.')}",
             "quantize for size, believe in speed only when measured beside fp32, and measure where it will serve",
         ),
         Capability(
@@ -145,6 +147,18 @@ def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
             else "the processor has no bf16 instructions",
             "stay with fp32, or quantize",
         ),
+    )
+
+
+def _emulated() -> Capability:
+    found = emulator()
+    return Capability(
+        "another x86-64 processor",
+        found is not None,
+        f"{found} imitates one"
+        if found
+        else "QEMU's qemu-x86_64 is not installed, or this is no x86-64 Linux to install it on",
+        "read the recorded results; or 'apt install qemu-user' (Debian, Ubuntu)",
     )
 
 
@@ -196,7 +210,7 @@ def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
 
 def _without_gpu(name: str) -> str:
     if name.endswith("provider"):
-        return "run its wheel all the same, watch it fall back to the CPU, and read the reference figures of a GPU node"
+        return "ask for it all the same, watch it fall back to the CPU, and read the reference figures of a GPU node"
     return "use the CPU here, and a GPU node for the GPU's figures"
 
 

@@ -1,10 +1,9 @@
 """Keeping a layer in float32 so that it stays in float32.
 
-ONNX Runtime quantizes the weights of a convolution or matrix product by itself, when the file is loaded, wherever it
+ONNX Runtime quantizes the weights of a convolution or matrix product by itself when it opens a file, wherever one
 stands between a Dequantize and a Quantize (its 'WeightBiasQuantization' transformer). That is just where a layer stands
-which was left out of quantization to save accuracy: the file says float32, the machine computes INT8, and the layer's
-precision is lost in silence. Tried with ONNX Runtime 1.32: all 52 convolutions ran as QLinearConv, although one had
-been excluded.
+which ``nodes_to_exclude`` left out: the file says float32, the machine computes INT8, and the layer's precision is lost
+in silence. Tried with ONNX Runtime 1.32: all 52 convolutions ran as QLinearConv, although one had been excluded.
 
 The transformer asks for one scale for the whole input. So the layer is given its own Dequantize with the same scale
 written once a channel: the numbers are the same to the last bit, and the layer is left alone. OpenVINO reads it too.
@@ -13,6 +12,7 @@ written once a channel: the numbers are the same to the last bit, and the layer 
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,13 +21,23 @@ if TYPE_CHECKING:
     import onnx
 
 
-def protect_float(model: onnx.ModelProto, names: Collection[str]) -> int:
-    """Give each named node that reads a dequantized value its own per-channel Dequantize; return how many were given.
+def keep_float(path: str | Path, names: Collection[str]) -> Path:
+    """Rewrite a QDQ file so that the named layers, excluded from quantization, really run in float32; return its path.
 
     Args:
-        model: A quantized model in QDQ or QOperator layout; changed in place.
-        names: Nodes with float weights that must stay as they are.
+        path: What ``quantize_static(…, nodes_to_exclude=names)`` wrote.
+        names: Convolutions and matrix products with float weights.
     """
+    import onnx
+
+    model = onnx.load(path)
+    protect_float(model, names)
+    onnx.save(model, path)
+    return Path(path)
+
+
+def protect_float(model: onnx.ModelProto, names: Collection[str]) -> int:
+    """Give each named node that reads a dequantized value its own per-channel Dequantize; return how many."""
     from onnx import helper, numpy_helper
 
     graph = model.graph

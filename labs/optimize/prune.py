@@ -5,8 +5,8 @@ classifier. A channel of a wide layer can be removed together with its column of
 the remaining columns are refitted by least squares has a closed form, so channels are removed one at a time, cheapest
 first, until the block's output would change by more than a tolerance. What is left runs on any backend.
 
-Tried on the course's model (128 training pictures, tolerance 0.001): 2.24 to 1.70 million weights; in INT8, 1.90 MB for
-2.45 MB, and as many validation pictures right as in float32 (262 of 330; with twice the tolerance 256). On evaluation
+Tried on the course's model (128 training images, tolerance 0.001): 2.24 to 1.70 million weights; in INT8, 1.90 MB for
+2.45 MB, and as many validation images right as in float32 (262 of 330; with twice the tolerance 256). On evaluation
 80.3 %, float32 81.2 %. Most comes out of the last wide layer.
 
 Source: Hassibi and Stork 1993, 'Second order derivatives for network pruning: Optimal Brain Surgeon' (the closed form),
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 #: Kept channels are a multiple of this, which is what vector instructions work on at once.
 MULTIPLE: int = 16
 
-#: Pictures in one forward pass.
+#: Images in one forward pass.
 _BATCH = 16
 
 
@@ -44,7 +44,7 @@ class PrunedLayer:
     #: Channels before and after.
     before: int
     after: int
-    #: Share of the output's energy that is lost on the pictures it was fitted on, 0 to 1.
+    #: Share of the output's energy that is lost on the images it was fitted on, 0 to 1.
     relative_error: float
 
 
@@ -77,7 +77,7 @@ def prune_channels(
 
     Args:
         model: torchvision's MobileNetV2 in evaluation mode; left as it is.
-        images: float32 (N, 3, H, W), training pictures; a few hundred. Labels are not needed.
+        images: float32 (N, 3, H, W), training images; a few hundred. Labels are not needed.
         tolerance: Share of energy that each block's output may lose to its own cut, 0 to 1.
         head_tolerance: The same for the classifier's output; three times ``tolerance`` when None, since no layer comes
             after it whose error could add up.
@@ -144,7 +144,7 @@ class _Moments:
         """
         import torch
 
-        # At most 196 positions a picture: neighbours on a fine map say nearly the same.
+        # At most 196 positions an image: neighbours on a fine map say nearly the same.
         step = max(1, round((wide.shape[2] * wide.shape[3] / 196) ** 0.5))
         rows, goals, outputs = (
             maps[:, :, ::step, ::step].permute(0, 2, 3, 1).flatten(0, 2).double() for maps in (wide, target, output)

@@ -11,7 +11,7 @@ from labs.workspace import models_dir
 #: File names, as part 1's lessons give them: whoever has taken those serves what he made there.
 FP32_NAME, INT8_NAME = "food11.onnx", "int8-static-qdq.onnx"
 
-#: Pictures that the INT8 twin is calibrated with.
+#: Images that the INT8 twin is calibrated with.
 _CALIBRATION_IMAGES = 64
 
 
@@ -36,31 +36,30 @@ def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
 
 
 def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) -> Path:
-    """Return the INT8 model in the form that fits this machine, quantized unless it is there.
+    """Return the INT8 model in the format that fits this machine, quantized unless it is there.
 
     Args:
         folder: Where it is kept; the workspace's models when None.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
+    from onnxruntime.quantization import quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
     from labs.dataset import load_split
-    from labs.machine import fingerprint
-    from labs.optimize.calibrate import calibrate
-    from labs.optimize.forms import best_form_for
-    from labs.optimize.quantize import prepare, quantize_static
+    from labs.machine.quantization_format import quantization_format
+    from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
 
     folder = folder or models_dir()
     path = folder / INT8_NAME
     if not path.is_file():
         fp32 = fp32_model(folder, on_progress=part(on_progress, 0.0, 0.3))
-        on_progress(0.3, "calibrate")
-        prepared = prepare(fp32, folder / "food11.prepared.onnx")
+        on_progress(0.3, "calibrate and quantize")
+        prepared, made = folder / "food11.prepared.onnx", path.with_suffix(".part.onnx")
+        quant_pre_process(fp32, prepared)
         images, _ = load_split(assets.dataset(), "training", limit=_CALIBRATION_IMAGES)
-        found = calibrate(prepared, images)
-        on_progress(0.7, "quantize")
-        made = path.with_suffix(".part.onnx")
-        quantize_static(prepared, made, found, best_form_for(fingerprint()).form)
-        slim_onnx(made, made)
+        quantize_static(prepared, made, ImageReader(images), **quantization_format().settings())
+        slim_onnx(made)
         made.replace(path)
         prepared.unlink()
     on_progress(1.0, f"{path.name} is there")

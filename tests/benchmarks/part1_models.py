@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import functools
 import tempfile
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from labs import assets, bench
 from labs.dataset import load_split
-from labs.machine import fingerprint
 from labs.machine.capability import for_lesson
+from labs.machine.quantization_format import quantization_format
 from labs.models import load_mobilenet_v2
-from labs.optimize.budget import quantize_within_budget
-from labs.optimize.calibrate import calibrate
 from labs.optimize.export import export_onnx
-from labs.optimize.forms import FORMS, best_form_for
+from labs.optimize.keep import keep_float
+from labs.optimize.predict import logits_of, top1
 from labs.optimize.prune import prune_channels
-from labs.optimize.quantize import prepare, quantize_dynamic, quantize_static
+from labs.optimize.reader import ImageReader
+from labs.optimize.sensitivity import layer_sensitivity
 from labs.optimize.slim import slim_onnx
 from labs.progress import OnProgress, part, silent
 from labs.runtimes import open_model
@@ -26,13 +29,14 @@ from labs.runtimes import open_model
 _SHIPPED = "food11-mini-mobilenetv2"
 #: Without basic, which leaves the exported graph as it is (lesson 13).
 _GRAPH_LEVELS = {"disabled": "ORT_DISABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "all": "ORT_ENABLE_ALL"}
-_STATIC_FORMS = {
-    "int8-static-qdq": "qdq-u8s8-channel",
-    "int8-static-qoperator": "qoperator-u8s8-channel",
-    "int8-static-s8s8": "qdq-s8s8-channel",
+_U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
+_STATIC_FORMATS = {
+    "int8-static-qdq": _U8S8,
+    "int8-static-qoperator": {**_U8S8, "quant_format": QuantFormat.QOperator},
+    "int8-static-s8s8": {**_U8S8, "activation_type": QuantType.QInt8},
 }
 #: Options whose files are made here, by the files' names.
-_QUANTIZED = ("int8-dynamic", *_STATIC_FORMS, "int8-budget-05", "int8-budget-01", "int8-pruned")
+_QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS, "int8-pruned")
 
 
 @functools.lru_cache(maxsize=1)
@@ -90,22 +94,32 @@ def _opened(path: str | Path, runtime: str = "onnxruntime", **settings: object) 
 
 def _quantize(folder: Path, on_progress: OnProgress) -> None:
     """Make the quantized files of lessons 14 to 14c, but for the pruned one."""
-    data = assets.dataset("food11-mini")
-    prepared = prepare(fp32_model(folder), folder / "prepared.onnx")
-    training = load_split(data, "training", limit=128)[0]
-    calibration = calibrate(prepared, training, on_progress=part(on_progress, 0.0, 0.4))
-    quantize_dynamic(prepared, folder / "int8-dynamic.onnx")
-    for name, form in _STATIC_FORMS.items():
-        on_progress(0.5, f"quantizing {name}")
-        path = quantize_static(prepared, folder / f"{name}.onnx", calibration, FORMS[form]).path
-        slim_onnx(path, path)
-    form = replace(best_form_for(fingerprint()).form, layout="qoperator")
-    validation, state = load_split(data, "validation"), folder / "tuner.json"
-    for name, budget in (("int8-budget-05", 0.05), ("int8-budget-01", 0.01)):
-        settings = {"max_loss": budget, "state_path": state, "on_progress": part(on_progress, 0.6, 1.0)}
+    data, prepared, ranges = assets.dataset("food11-mini"), folder / "prepared.onnx", folder / "ranges.json"
+    training, (validation, labels) = load_split(data, "training", limit=128)[0], load_split(data, "validation")
+    quant_pre_process(fp32_model(folder), prepared)
+    quantize_dynamic(prepared, folder / "int8-dynamic.onnx", weight_type=QuantType.QUInt8)
+    for name, settings in _STATIC_FORMATS.items():
+        on_progress(0.2, f"quantizing {name}")
         path = folder / f"{name}.onnx"
-        quantize_within_budget(prepared, path, calibration, form, *validation, **settings)
-        slim_onnx(path, path)
+        quantize_static(prepared, path, ImageReader(training), calibration_cache_path=ranges, **settings)
+        slim_onnx(path)
+    start = quantization_format().settings(per_channel=False)
+
+    def write(kept: list[str], path: Path) -> Path:
+        quantize_static(prepared, path, calibration_cache_path=ranges, nodes_to_exclude=kept, **start)
+        return keep_float(path, kept)
+
+    def loss(kept: list[str]) -> float:
+        return target - top1(logits_of(write(kept, folder / "trial.onnx"), validation), labels)
+
+    found = layer_sensitivity(prepared, training[::16], ranges, start, on_progress=part(on_progress, 0.3, 0.7))
+    order, tried, target = found["layer"].tolist()[:12], [], top1(logits_of(prepared, validation), labels)
+    for name, allowed in BUDGETS.items():
+        while (kept := next_trial(tried, order, allowed)) is not None:
+            on_progress(0.8, f"{name}: trying {len(kept)} layers in float32")
+            tried.append({"kept": kept, "loss": loss(kept)})
+        path = write(min(tried, key=lambda trial: trial["loss"])["kept"], folder / f"{name}.onnx")
+        slim_onnx(path)
 
 
 def _prune(folder: Path, on_progress: OnProgress) -> None:
@@ -114,8 +128,14 @@ def _prune(folder: Path, on_progress: OnProgress) -> None:
     net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
     narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))
     on_progress(0.4, "exporting the pruned model")
-    prepared = prepare(export_onnx(narrow.module, folder / "pruned.onnx"), folder / "pruned-prepared.onnx")
-    settings = {"method": "percentile", "percentile": 99.9}
-    ranges = calibrate(prepared, training[::2], on_progress=part(on_progress, 0.5, 0.9), **settings)
-    path = quantize_static(prepared, folder / "int8-pruned.onnx", ranges, FORMS["qdq-u8s8-channel"]).path
-    slim_onnx(path, path)
+    prepared, path = folder / "pruned-prepared.onnx", folder / "int8-pruned.onnx"
+    quant_pre_process(export_onnx(narrow.module, folder / "pruned.onnx"), prepared)
+    quantize_static(
+        prepared,
+        path,
+        ImageReader(training[::4]),
+        calibrate_method=CalibrationMethod.Percentile,
+        extra_options={"CalibPercentile": 99.9, "CalibTensorRangeSymmetric": False},
+        **quantization_format().settings(),
+    )
+    slim_onnx(path)

@@ -1,92 +1,127 @@
-"""Lesson 14's checkpoints: the stub, plausible mistakes with a message that helps, and the answer."""
+"""Lessons 14 to 14c, where the contract test does not look: real files, own records, and what was recorded."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 
-#: Seconds of one photo, by option; each sample a turn of its own.
-SECONDS = {"onnx-all": 0.0027, "int8-dynamic": 0.0135}
+from grading.checkpoints.model import lesson_14, lesson_14b, lesson_14c
+from labs import assets, stats
+from labs.dataset import load_split
+from labs.machine.emulated import recorded_on_epyc_7763
+from labs.models import load_mobilenet_v2
+from labs.optimize.affine import scale_and_zero_point
+from labs.optimize.export import export_onnx
+from labs.optimize.reader import ImageReader
+from labs.records import Records
+
+U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
 
 
-@pytest.fixture
-def known(entries):
-    """Return a ledger with the race of lesson 14."""
-    for option, seconds in SECONDS.items():
+@pytest.fixture(scope="module")
+def float_model(tmp_path_factory):
+    """The course's model as ONNX, by the name that the lessons give it."""
+    path = tmp_path_factory.mktemp("models") / "food11.onnx"
+    return export_onnx(load_mobilenet_v2(assets.model()), path)
+
+
+@pytest.mark.parametrize(
+    ("split", "changed", "mistake"),
+    [
+        ("training", {}, ""),
+        ("training", {"per_channel": False}, "per tensor"),
+        ("training", {"activation_type": QuantType.QInt8}, "signed activations"),
+        ("evaluation", {}, "evaluation images"),
+    ],
+)
+def test_a_file_is_judged_by_what_is_in_it(float_model, split, changed, mistake) -> None:
+    """The answer passes; types, scales and the images that made the ranges are read out of a real file."""
+    path, images = float_model.with_name("made.onnx"), load_split(assets.dataset(), split, limit=128)[0]
+    quantize_static(float_model, path, ImageReader(images), **{**U8S8, **changed})
+    facts = {**lesson_14.inspect_static(path), "size_bytes": path.stat().st_size}
+    verdict = lesson_14.static(facts, Records())
+    assert (verdict.ok, verdict.mistake) == (not mistake, mistake)
+
+
+def test_the_reference_is_the_courses_own_arithmetic() -> None:
+    """What a student writes for numbers is what `labs` does with arrays."""
+    for xmin, xmax, qmin, qmax in ((-0.5, 1.0, 0, 255), (0.3, 2.0, 0, 255), (-2.0, 2.0, -127, 127), (0.0, 0.0, 0, 15)):
+        ours = scale_and_zero_point(xmin, xmax, qmin, qmax)
+        assert lesson_14.scale_and_zero_point(xmin, xmax, qmin, qmax) == pytest.approx([float(one) for one in ours])
+
+
+def test_a_reader_is_tried_out() -> None:
+    """The course's reader passes; one that hands out a whole batch, or nothing, is named."""
+
+    class Whole(CalibrationDataReader):
+        def __init__(self, images):
+            self.feeds = iter([{"input": images}])
+
+        def get_next(self):
+            return next(self.feeds, None)
+
+    class Nothing(Whole):
+        def get_next(self):
+            return None
+
+    found = [lesson_14.reader(lesson_14.inspect_reader(one), Records()) for one in (ImageReader, Whole, Nothing)]
+    assert [(verdict.ok, verdict.mistake) for verdict in found] == [
+        (True, ""),
+        (False, "all at once"),
+        (False, "nothing"),
+    ]
+
+
+def _raced(entries, **medians_s: float) -> Records:
+    for option, median_s in medians_s.items():
+        samples = [median_s * (1 + 0.001 * turn) for turn in range(12)]
         details = {"comparison_id": "a", "block_calls": 2}
-        samples = [seconds * (1 + 0.001 * turn) for turn in range(12)]
-        entries.measured("latency", option, samples, details=details)
-    return entries
+        entries.measured("latency", option.replace("_", "-"), samples, details=details)
+    return Records.from_json(entries)
 
 
-AFFINE = {"scale": 1.5 / 255, "zero_point": 85}
-ROUNDTRIP = {"integer": 141, "back": 56 * 1.5 / 255, "outlier_back": 1.0}
-CHANNELS = {"per_tensor_db": 21.0, "per_channel_db": 40.0}
-SEARCHES = {"searches": 53, "op_counts": {"DynamicQuantizeLinear": 53, "ConvInteger": 52, "Mul": 106}}
+def test_predictions_are_compared_with_the_race(entries) -> None:
+    """Five times as long is 0.2 times as fast; the smallest ratio is the fastest format."""
+    assert lesson_14.dynamic_speedup(Records()) is None
+    records = _raced(
+        entries,
+        onnx_all=0.0027,
+        int8_dynamic=0.0135,
+        int8_static_qdq=0.0019,
+        int8_static_qoperator=0.0016,
+        int8_static_s8s8=0.0036,
+    )
+    assert lesson_14.dynamic_speedup(records) == pytest.approx(0.2)
+    assert lesson_14b.fastest_format(records) == "int8-static-qoperator"
+    ((intervals,),) = lesson_14b._own_intervals(records)
+    assert lesson_14b.slower_than_float(intervals) == ["int8-dynamic", "int8-static-s8s8"]
 
 
-@pytest.mark.parametrize(
-    ("id", "mistake", "says"),
-    [
-        ("m.quantize.affine", {**AFFINE, "scale": 1 / 127}, "symmetric ruler"),
-        ("m.quantize.affine", {**AFFINE, "scale": 1.5 / 256}, "255 gaps"),
-        ("m.quantize.affine", {**AFFINE, "scale": 1 / 255}, "begin at the smallest"),
-        ("m.quantize.affine", {**AFFINE, "scale": 170}, "width of one step"),
-        ("m.quantize.affine", {**AFFINE, "scale": 0.3}, "divided by the number of steps"),
-        ("m.quantize.affine", {**AFFINE, "zero_point": 0}, "nothing negative"),
-        ("m.quantize.affine", {**AFFINE, "zero_point": 128}, "not in the middle"),
-        ("m.quantize.affine", {**AFFINE, "zero_point": 170}, "how many steps"),
-        ("m.quantize.affine", {"scale": 1.5 / 255}, "does not have the form"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "integer": 56}, "zero point has to be added"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "integer": 140}, "round to a whole number"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "back": 0.33}, "forgotten the exact value"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "back": 0.829}, "take the zero point away"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "outlier_back": 1.4}, "no mark above 255"),
-        ("m.quantize.roundtrip", {**ROUNDTRIP, "outlier_back": 0.5}, "last mark"),
-        ("m.quantize.channels", {"per_tensor_db": 40.0, "per_channel_db": 21.0}, "Turned around"),
-        ("m.quantize.channels", {"per_tensor_db": 40.0, "per_channel_db": 40.0}, "same ruler"),
-        ("m.quantize.channels", {"per_tensor_db": 0.001, "per_channel_db": -3}, "between 0 and 80"),
-        ("m.quantize.searches", {**SEARCHES, "searches": 1}, "every layer behind"),
-        ("m.quantize.searches", {**SEARCHES, "searches": 52}, "other nodes"),
-        ("m.quantize.searches", {**SEARCHES, "searches": 7}, "dynamic_ops"),
-    ],
-)
-def test_a_plausible_mistake_earns_nothing_and_is_named(known, judge, id, mistake, says):
-    """The message says what went wrong, not only that it did."""
-    verdict = judge(id, known.answered(id, mistake))
-    assert not verdict.ok
-    assert says in verdict.message
+def test_claims_agree_with_the_courses_paired_test() -> None:
+    """The binomial test of the lesson is the p value of `labs.stats`."""
+    random = np.random.default_rng(0)
+    for lost, gained in random.integers(0, 30, (40, 2)).tolist():
+        before, after = [1] * lost + [0] * gained + [1], [0] * lost + [1] * gained + [1]
+        unlikely = stats.paired_proportions(after, before).p_value < 0.05
+        assert (lesson_14c.claim(lost, gained) != "cannot tell") == unlikely
 
 
-@pytest.mark.parametrize(
-    ("id", "right"),
-    [
-        ("m.quantize.affine", AFFINE),
-        ("m.quantize.roundtrip", ROUNDTRIP),
-        ("m.quantize.channels", CHANNELS),
-        ("m.quantize.searches", SEARCHES),
-    ],
-)
-def test_the_answer_earns_the_points_and_the_stub_does_not(known, judge, id, right):
-    """Nothing before, everything after."""
-    assert judge(id, known).message.startswith("Not answered yet")
-    assert judge(id, known.answered(id, right)).ok
+def test_a_search_ends_within_its_budget_or_out_of_layers() -> None:
+    """Driven to the end, it keeps only layers that helped, each tried once, and goes on where a looser one stopped."""
+    harm = {"a": 0.02, "b": 0.0, "c": 0.015}
+    tried: list[dict] = []
+    for budget, kept in ((0.03, ["a"]), (0.01, ["a", "c"]), (-1.0, ["a", "c"])):
+        while (trial := lesson_14c.next_trial(tried, list(harm), budget)) is not None:
+            tried.append({"kept": trial, "loss": 0.04 - sum(harm[layer] for layer in trial)})
+        assert min(tried, key=lambda one: one["loss"])["kept"] == kept
+    assert len(tried) == 4
 
 
-def test_the_prediction_comes_before_the_race(entries, judge):
-    """In time, it earns its point whatever it says."""
-    id = "m.quantize.dynamic_guess"
-    assert not judge(id, entries).ok
-    assert judge(id, entries.predicted(id, 0.5)).ok
-
-
-def test_a_prediction_after_the_measurement_earns_nothing(known, judge):
-    """What has been seen cannot be predicted any more."""
-    assert not judge("m.quantize.dynamic_guess", known.predicted("m.quantize.dynamic_guess", 0.2)).ok
-
-
-def test_the_prediction_is_compared_with_the_race(entries, known):
-    """Five times as long is 0.2 times as fast; without a race there is nothing to compare with."""
-    from grading.checkpoints.model.lesson_14_dynamic import dynamic_speedup
-
-    assert dynamic_speedup(known) == pytest.approx(0.2)
-    assert dynamic_speedup([]) is None
+def test_the_recorded_run_shows_what_the_lesson_says() -> None:
+    """U8S8 and S8S8 lose images without VNNI; seven-bit weights and U8U8 give the same logits on both."""
+    formats = recorded_on_epyc_7763()["formats"]
+    right = {name: (sum(one["vnni"]), sum(one["epyc_7763"])) for name, one in formats.items()}
+    assert right["int8-static-qdq"] == (177, 168)
+    assert right["int8-static-7bit"] == (183, 183)
+    assert {name for name, one in formats.items() if one["same_logits"]} == {"int8-static-7bit", "int8-static-u8u8"}

@@ -22,8 +22,8 @@ _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 2, "block_calls": 2})
 labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
 # Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
-_weighted_nodes = labs.optimize.sensitivity.weighted_nodes
-labs.optimize.sensitivity.weighted_nodes = lambda path: _weighted_nodes(path)[::10]
+_layers_of = labs.optimize.sensitivity.layers_of
+labs.optimize.sensitivity.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)
 _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(

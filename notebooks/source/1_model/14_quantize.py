@@ -2,15 +2,15 @@
 # jupyter:
 #   lesson:
 #     title: Quantize
-#     summary: scale and zero point by hand, the model's own numbers, and the dynamic way
+#     summary: scale and zero point as functions, one scale for each channel, the dynamic way and the static one
 #     part: 1
 #     number: "14"
-#     minutes: 30
+#     minutes: 40
 #     kind: core
 #     where: [any]
 #     needs: ["12"]
 #     ports: []
-#     machine_minutes: 5
+#     machine_minutes: 4
 #     uses: ["memory", "disk", "fast INT8"]
 # ---
 
@@ -20,40 +20,41 @@
 # "Two megabytes," says the manager, who has read something. "INT8. Four times smaller and four times faster, with no
 # loss. Why do we not have that yet?"
 #
-# The first of the three promises is arithmetic, and it holds. The other two depend: on the processor, on the form of
-# the file, and on a choice that is easy to get wrong. In three sittings you will see the same eight bits answer in half
-# the time, and in twice the time and more; keep the accuracy, and ruin it. This first one is about the bits themselves.
+# The first of the three promises is arithmetic, and it holds. The other two depend on the processor, on how the bytes
+# are written down, and on a choice that is easy to get wrong.
 #
 # ## You will do
 #
-# Quantize five numbers by hand, look at the model's own numbers, and quantize the model in the simplest way there is.
+# Write the arithmetic of quantization, look at the model's own numbers, and quantize the model in the two ways that
+# ONNX Runtime offers: *dynamic* and *static*.
 #
 # ## You will learn
 #
 # - what scale and zero point do, and what rounding and clipping cost;
 # - why one scale for each channel matters so much here;
-# - why *dynamic* quantization is slow for convolutions.
+# - why dynamic quantization is slow for convolutions, and what calibration gives instead.
 #
 # ## You need
 #
-# A laptop, 30 minutes, and lesson 12. The machine works for less than a minute.
+# A laptop, 40 minutes, and lesson 12. The machine works for about a minute.
 
 # %%
-from grading.checkpoints import answer, check, predict, reconcile
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pandas as pd
+from onnx import numpy_helper
+from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
-from labs.backends import BackendSpec
+from labs.charts import channel_ranges, operator_profile, side_by_side
 from labs.dataset import load_split
-from labs.optimize.affine import choose_affine, dequantize, quantize, rounding_error
-from labs.optimize.graph import read_graph
-from labs.optimize.quantize import prepare, quantize_dynamic
-from labs.optimize.tensors import layer_tensors, tensor_statistics
-
-# %%
-from labs.records.format import megabytes
+from labs.optimize.predict import logits_of, signal_to_noise_db
+from labs.optimize.slim import slim_onnx
 from labs.records.reference import reference_table, source_line
-from labs.widgets.comparison import comparison_table
-from labs.widgets.measure import measure
-from labs.widgets.quantization import quantization_explorer
+from labs.widgets import comparison_table, measure, quantization_explorer, run_with_progress
 from labs.workspace import ledger, models_dir
 
 # %%
@@ -65,7 +66,7 @@ if not onnx_path.is_file():
 # ## Predict
 #
 # *Dynamic* quantization stores the weights as bytes, and works out the range of each layer's input anew for every
-# picture. No pictures have to be shown to it beforehand. How many times as fast as float32 will it answer one photo? 2
+# image. No images have to be shown to it beforehand. How many times as fast as float32 will it answer one photo? 2
 # means in half the time, 0.5 in twice the time.
 
 # %% checkpoint="m.quantize.dynamic_guess"
@@ -74,173 +75,273 @@ predict("m.quantize.dynamic_guess", ...)
 # %% [markdown]
 # ## Act
 #
-# ### Five numbers by hand
+# ### The arithmetic
 #
-# An unsigned byte can be 0 to 255, 256 values in all. A tensor holds reals. *Quantizing* lays a ruler of 256 marks
-# over them: the **scale** is the distance between two marks, and the **zero point** is the mark that stands for exactly
-# 0. So $\text{real} = \text{scale} \times (\text{integer} - \text{zero point})$.
+# A byte has 256 values; a tensor holds reals. *Quantizing* lays evenly spaced marks over a range of reals, one for each
+# integer from `qmin` to `qmax`. The **scale** is the distance between two marks, and the **zero point** is the integer
+# that stands for exactly 0:
 #
-# The ruler should reach from the smallest value to the largest: 255 steps between them.
-
-# %%
-values = [-0.5, -0.02, 0.0, 0.33, 1.0]
+# $$\text{real} \approx \text{scale} \times (\text{integer} - \text{zero point})$$
+#
+# 0 must have a mark of its own, because it is everywhere: convolutions pad with it, and ReLU6 turns every negative
+# number into it. So the range is first widened until it holds 0.
 
 # %% checkpoint="m.quantize.affine"
-scale = ...
-zero_point = ...
-answer("m.quantize.affine", {"scale": scale, "zero_point": zero_point})
+def scale_and_zero_point(xmin, xmax, qmin, qmax):
+    """Return (scale, zero_point) that let the integers qmin to qmax cover the reals xmin to xmax.
+
+    The range is widened to hold 0 first. The zero point is a whole number from qmin to qmax. A range of nothing but 0
+    gets scale 1.0, so that nobody divides by 0.
+    """
+    ...
+
 
 # %%
-check("m.quantize.affine")
+check("m.quantize.affine", scale_and_zero_point)
 
 # %% [markdown]
-# Why must 0 have a mark of its own? Because it is everywhere: convolutions pad their edges with it, and ReLU6 turns
-# every negative number into it. An error there would be made again and again.
-#
-# Now send 0.33 through: divide by the scale, add the zero point, round; then back. And a photo comes along that makes
-# a 1.4, which nobody had seen when the ruler was made: what comes back for that?
+# With these two numbers, a tensor goes to integers and back. On the way there it loses something twice: by *rounding*
+# to the nearest mark, and by *clipping* what lies beyond the last one.
 
 # %% checkpoint="m.quantize.roundtrip"
-answer("m.quantize.roundtrip", {"integer": ..., "back": ..., "outlier_back": ...})
+def quantize(x, scale, zero_point, qmin, qmax):
+    """Return the integers, from qmin to qmax, that stand for the reals in the array x: the nearest mark of each."""
+    ...
+
 
 # %%
-check("m.quantize.roundtrip")
-
-# %% [markdown]
-# Rounding costs half a step at most. *Clipping* costs whatever sticks out. A wider ruler clips less and rounds more
-# coarsely; that is the whole trade. The same by the course's own functions:
+check("m.quantize.roundtrip", quantize)
 
 # %%
-ruler = choose_affine(values, bits=8, signed=False)
-dequantize(quantize([0.33, 1.4], ruler), ruler), rounding_error([0.33, 1.4], ruler)
+def dequantize(q, scale, zero_point):
+    return scale * (q - zero_point)
+
 
 # %% [markdown]
+# Five numbers, and a sixth that nobody had seen when the range was chosen:
+
+# %%
+values = np.array([-0.5, -0.02, 0.0, 0.33, 1.0, 1.4])
+scale, zero_point = scale_and_zero_point(-0.5, 1.0, 0, 255)
+integers = quantize(values, scale, zero_point, 0, 255)
+back = dequantize(integers, scale, zero_point)
+pd.DataFrame({"value": values, "integer": integers, "comes back as": back, "lost": np.abs(values - back)})
+
+# %% [markdown]
+# Rounding costs half a step at most; clipping costs whatever sticks out. A wider range clips less and rounds more
+# coarsely. That is the whole trade.
+#
 # ### The model's own numbers
 #
-# First a tidied copy of the exported model, as quantizers want it, and some training pictures to run through it.
+# Quantizers want a tidied model: shapes known, constants folded. `quant_pre_process` writes one. Its weights are stored
+# in it by name:
 
 # %%
-prepared = prepare(onnx_path, models_dir() / "food11-prepared.onnx")
-training_images, _ = load_split(assets.dataset("food11-mini"), "training", limit=128)
-statistics = tensor_statistics(prepared, training_images[:8]).sort_values("channel_spread", ascending=False)
-statistics[["node", "weights", "weight_low", "weight_high", "channel_spread"]].head(6)
+prepared = models_dir() / "food11-prepared.onnx"
+quant_pre_process(onnx_path, prepared)
+graph = onnx.load(prepared).graph
+stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+weights = {node.name: stored[node.input[1]] for node in graph.node if node.op_type in ("Conv", "Gemm")}
+{name: weights[name].shape for name in list(weights)[:3]}
 
 # %% [markdown]
-# `channel_spread` says how many times as far the weights of a layer's widest channel reach as those of its narrowest.
-# (Where it runs into the billions, `e+09` and more, training has switched a channel off: its weights are as good as
-# zero.) Look at such a layer. Lower the bits and watch the marks part. Tick *a scale for each channel* and compare the
-# noise. Then choose an activation and switch to *asymmetric*: after ReLU6 nothing is negative, so half of a symmetric
-# ruler would lie idle.
+# A convolution's weight has the shape (output channels, input channels, height, width). Here is the first layer's: each
+# bar is one output channel, from its smallest to its largest weight.
 
 # %%
-shown = [statistics["node"].iloc[0], "features.0.0/Conv", "features.17.conv.2/Conv", "classifier.1/Gemm"]
-layers = layer_tensors(prepared, training_images[:8], [name for name in shown if name in set(statistics["node"])])
-quantization_explorer(
-    {f"{name} weights": layer.weights for name, layer in layers.items()},
-    {f"{name} activations": layer.activations for name, layer in layers.items()},
-)
+channel_ranges(weights["features.0.0/Conv"])
 
 # %% [markdown]
-# With one scale for the whole tensor, the widest channel dictates the step, and the narrow ones get a handful of marks
-# or none. *Signal to noise* shows the cost, in decibels, where 6 dB are about one bit. How many dB does a scale for
-# each channel gain for the first layer of the table, at 8 bits, symmetric and signed?
-#
-# `rounding_error(weights, choose_affine(weights, signed=True, symmetric=True, axis=…)).snr_db` gives one of the two;
-# `axis=0` is for each channel, `axis=None` for the whole tensor.
-
-# %%
-weights = layers[shown[0]].weights
+# With one scale for the whole tensor, the widest channel sets the step, and the narrow ones get a handful of integers
+# each. How bad is it in the other layers? Write it as one number: how many times as far the widest channel reaches as
+# the typical one. Training has switched some channels off, and their weights are as good as zero. They need no
+# precision, so they must not count.
 
 # %% checkpoint="m.quantize.channels"
-per_tensor_db = ...
-per_channel_db = ...
-answer("m.quantize.channels", {"per_tensor_db": per_tensor_db, "per_channel_db": per_channel_db})
+def channel_spread(weights):
+    """Return the reach of the widest output channel over the median reach of all channels in use.
+
+    weights has the shape (output channels, …). A channel's reach is its largest absolute weight. A channel is in use
+    unless its reach is below a ten-thousandth of the widest one's.
+    """
+    ...
+
 
 # %%
-check("m.quantize.channels")
+check("m.quantize.channels", channel_spread)
+
+# %% [markdown]
+# Weights are quantized *symmetrically*: the same reach on both sides, -127 to 127, so that the zero point is 0. Here is
+# what one scale and many scales cost each layer. Signal to noise is in decibels, where 6 dB are about one bit.
+
+
+# %%
+def round_trip(values):
+    reach = np.abs(values).max()
+    scale, zero_point = scale_and_zero_point(-reach, reach, -127, 127)
+    return dequantize(quantize(values, scale, zero_point, -127, 127), scale, zero_point)
+
+
+def losses(values):
+    one_scale, many_scales = round_trip(values), np.stack([round_trip(channel) for channel in values])
+    return signal_to_noise_db(values, one_scale), signal_to_noise_db(values, many_scales)
+
+
+rows = [(name, len(values), channel_spread(values), *losses(values)) for name, values in weights.items()]
+table = pd.DataFrame(rows, columns=["layer", "channels", "spread", "one scale, dB", "one a channel, dB"])
+table.sort_values("spread", ascending=False).head(6).round(1)
+
+# %% [markdown]
+# One number more a channel is worth one to two bits in these layers. Turn the knobs yourself: fewer bits, a scale for
+# each channel, a range that holds only 99 % of the values. The activations are what leaves three layers for eight
+# training images; after ReLU6 nothing is negative, so half of a symmetric range would lie idle.
+
+# %% shows="labs.optimize.activations:activations_of"
+...
+
+# %%
+training_images, _ = load_split(assets.dataset(), "training", limit=128)
+shown = ["features.0.0/Conv", "features.17.conv.1.0/Conv", "classifier.1/Gemm"]
+clips = {node.input[0]: node.output[0] for node in graph.node if node.op_type == "Clip"}
+outputs = [clips.get(node.output[0], node.output[0]) for node in graph.node if node.name in shown]
+seen = activations_of(prepared, training_images[:8], outputs)
+quantization_explorer({f"{name} weights": weights[name] for name in shown}, seen)
 
 # %% [markdown]
 # ### Dynamic
 #
-# The simplest way: weights become bytes once, and everything else happens while the model runs.
+# The simplest way: weights become bytes once, and the rest happens while the model runs. (`QUInt8`, because ONNX
+# Runtime's CPU provider has no kernel for signed weights here.)
 
 # %%
-dynamic = quantize_dynamic(prepared, models_dir() / "int8-dynamic.onnx")
-dynamic_ops = read_graph(dynamic.path).op_counts
-megabytes(dynamic.size_bytes), dynamic_ops
+dynamic_path = models_dir() / "int8-dynamic.onnx"
+quantize_dynamic(prepared, dynamic_path, weight_type=QuantType.QUInt8)
+dynamic_path.stat().st_size / onnx_path.stat().st_size
 
 # %% [markdown]
-# About a quarter of the size, as promised. But look at the operators. `DynamicQuantizeLinear` goes through all of a
-# layer's input to find the smallest and the largest value, then through it again to quantize it. How often does that
-# happen for a single photo?
+# A quarter of the size, as promised. Now ask both models where their time goes: ONNX Runtime writes a profile when it
+# is told to, as in lesson 13.
 
-# %% checkpoint="m.quantize.searches"
-searches = ...
-answer("m.quantize.searches", {"searches": searches, "op_counts": dynamic_ops})
 
 # %%
-check("m.quantize.searches")
+def profile(path, calls=5):
+    options = ort.SessionOptions()
+    options.enable_profiling = True
+    options.profile_file_prefix = str(path.with_suffix(""))
+    session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    for _ in range(calls):
+        session.run(None, {"input": training_images[:1]})
+    return session.end_profiling()
+
+
+predicted("m.quantize.dynamic_guess")
+operator_profile({"float32": profile(onnx_path), "dynamic INT8": profile(dynamic_path)})
 
 # %% [markdown]
-# In a language model, whose matrices are huge and whose activations are small, that is a bargain. In a convolutional
-# network the activations are the large part. And there is no fused kernel: each product goes back to float32 before the
-# next layer searches it again.
+# `DynamicQuantizeLinear` goes through a layer's input twice: once for the smallest and the largest value, once to
+# quantize. It does so before every layer, for every photo. `ConvInteger` has no fast kernel, and what it returns goes
+# back to float32 (`Cast`, `Mul`, `Add`) before the next layer searches it again. In a language model the matrices are
+# large and the activations small, and that is a bargain. In a convolutional network it is the other way round.
 #
+# ### Static
+#
+# What if the ranges were known before the first photo comes? Run some images through the float model *beforehand*,
+# note the range of every activation, and write it into the file: this is **calibration**. It needs images, and no
+# labels. ONNX Runtime asks for them one by one, until it gets `None`:
+
+# %% checkpoint="m.quantize.reader"
+class ImageReader(CalibrationDataReader):
+    """Hands the quantizer one image after another, as {"input": array of shape (1, 3, 224, 224)}, and then None."""
+
+    def __init__(self, images):
+        ...
+
+    def get_next(self):
+        ...
+
+
+# %%
+check("m.quantize.reader", ImageReader)
+
+# %% [markdown]
+# Which images? Some of each class, as customers send them, and never those of `evaluation`: ranges that were fitted to
+# them make the accuracy on them look better than a customer will ever see, and you would have nothing left to notice
+# it with.
+#
+# Now write the file: layout `QDQ`, unsigned activations, signed weights, one scale a channel. `QuantFormat` and
+# `QuantType` hold the words for it, and `calibrate_method` stays as it is (`MinMax`: the range covers every value
+# seen).
+
+# %% checkpoint="m.quantize.static"
+static_path = models_dir() / "int8-static-qdq.onnx"
+quantize_static(prepared, static_path, ...)
+
+# %%
+check("m.quantize.static", static_path)
+
+# %% [markdown]
+# Long names, notes and constants that are stored twice take room as well. They go without changing one result; here are
+# the bytes that each step saves:
+
+# %%
+slim_onnx(static_path)
+
+# %% [markdown]
 # ## Measure
 #
-# In turns with the float32 model with every graph optimization, on the same number of threads:
+# All three in turns, each on the runtime's own number of threads:
 
 # %%
-images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-files = {"onnx-all": onnx_path, "int8-dynamic": dynamic.path}
-backends = {name: BackendSpec("onnxruntime", str(path)).build() for name, path in files.items()}
-for backend in backends.values():
-    backend.load()
-comparison = bench.compare(backends, images[:1], rounds=10)
+images, labels = load_split(assets.dataset(), "evaluation")
+files = {"onnx-all": onnx_path, "int8-dynamic": dynamic_path, "int8-static-qdq": static_path}
+sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in files.items()}
+comparison = run_with_progress(
+    lambda report: bench.compare(sessions, images[:1], rounds=15, on_progress=report), "Three files side by side"
+)
 for record in comparison.records:
     ledger().append(record)
+side_by_side(comparison, "onnx-all")
 
 # %%
 reconcile("m.quantize.dynamic_guess")
 
-# %%
-comparison.ratio("int8-dynamic", "onnx-all").interval
-
 # %% [markdown]
-# The rest, as for every option so far. (`onnx-all` is measured only if lesson 13 has not done it, and the dynamic form
-# is given few batches; you have seen enough.)
+# The rest, as for every option so far. (`onnx-all` only if lesson 13 has not done it. The dynamic file gets one batch
+# size and few batches; you have seen enough.)
 
 # %%
 if ledger().latest(kind="accuracy", option="onnx-all") is None:
-    measure(backends["onnx-all"], images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(32,))
-measure(backends["int8-dynamic"], images, labels, option="int8-dynamic", ledger=ledger(), batch_sizes=())
-few = {"batch_sizes": (32,), "min_batches": 5}
-for record in bench.throughput(backends["int8-dynamic"], images, option="int8-dynamic", **few):
+    measure(sessions["onnx-all"], images, labels, option="onnx-all", ledger=ledger(), batch_sizes=(32,))
+measure(sessions["int8-static-qdq"], images, labels, option="int8-static-qdq", ledger=ledger(), batch_sizes=(32,))
+
+# %%
+measure(sessions["int8-dynamic"], images, labels, option="int8-dynamic", ledger=ledger(), batch_sizes=())
+few = {"batch_sizes": (32,), "min_batches": 5, "limit_s": 4}
+for record in bench.throughput(sessions["int8-dynamic"], images, option="int8-dynamic", **few):
     ledger().append(record)
 
 # %% [markdown]
 # ## Checkpoint
 #
-# Two promises of three are broken: it is small, but neither fast nor as good.
+# The rows below yours were published for the same architecture on real Food-11 photos. On the manager's EPYC 7763,
+# static INT8 took 7.52 ms where float32 took 8.70: smaller by far, and hardly faster. Why that is so is the next
+# lesson.
 
 # %%
-ours = [record for record in ledger().measurements() if record.option in backends]
 print(source_line())
-comparison_table(ours, reference=reference_table("onnx-extended", "int8-dynamic"))
+comparison_table(
+    [record for record in ledger().measurements() if record.option in files],
+    reference=reference_table("onnx-extended", "int8-dynamic", "int8-budget-05"),
+)
 
 # %%
 check("m.quantize.dynamic_guess")
 
-# %%
-for backend in backends.values():
-    backend.close()
-
 # %% [markdown]
-# The accuracy has a reason that you have met: this file has one scale for each whole tensor. The speed has another.
-# What if the ranges were known before the first customer comes?
+# The dynamic file is small, but neither fast nor as good: it has one scale for each whole weight.
 #
 # ## On your own
 #
-# - Quantize your five numbers to 4 bits. By how much do the steps grow, and by how many dB does the noise?
-# - In the explorer, find the layer whose activations use a symmetric ruler worst. How many of its 256 marks are used?
+# - Quantize your five numbers to 4 bits. By how much do the steps grow, and by how many dB the noise?
+# - Calibrate with eight images of one single class. What happens, and to which classes?
 # - Published tables praise dynamic quantization. Look for one. Which kind of network was it measured on?

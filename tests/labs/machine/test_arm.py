@@ -9,7 +9,7 @@ import pytest
 from labs.machine import Fingerprint
 from labs.machine.arm import forms_on_arm
 from labs.machine.capability import capabilities, for_lesson
-from labs.machine.quantization_form import quantization_form
+from labs.machine.quantization_format import quantization_format
 
 
 def arm(*flags: str, **changes: object) -> Fingerprint:
@@ -58,6 +58,6 @@ def test_signed_with_qdq_comes_first_and_without_dot_product_nothing_is_fast() -
 
 def test_i8mm_is_named_where_it_is_there() -> None:
     """The reason for S8S8 is the instruction that will run."""
-    assert "SMMLA" in quantization_form(SERVER).reason
-    assert "SDOT" in quantization_form(PI_5).reason
-    assert {quantization_form(one).name for one in (PI_5, PI_4, SERVER)} == {"S8S8"}
+    assert "SMMLA" in quantization_format(SERVER).reason
+    assert "SDOT" in quantization_format(PI_5).reason
+    assert {quantization_format(one).name for one in (PI_5, PI_4, SERVER)} == {"S8S8"}

@@ -16,7 +16,7 @@ from labs.machine.capability import (
     for_lesson,
 )
 from labs.machine.nvidia_wheels import OLDEST_GLIBC
-from labs.machine.quantization_form import quantization_form
+from labs.machine.quantization_format import quantization_format
 from labs.machine.surroundings import Surroundings, surroundings
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
@@ -60,16 +60,16 @@ def judged(who: Fingerprint, around: Surroundings = AROUND) -> dict[str, Capabil
         (machine(architecture="arm64"), "S8S8", False, True),
     ],
 )
-def test_quantization_form_fits_the_processor(who: Fingerprint, form: str, reduce_range: bool, is_fast: bool) -> None:
+def test_quantization_format_fits_the_processor(who: Fingerprint, form: str, reduce_range: bool, is_fast: bool) -> None:
     """VNNI wants U8S8, ARM's dot product S8S8; without VNNI, weights keep 7 bits and nobody promises speed."""
-    found = quantization_form(who)
+    found = quantization_format(who)
     assert (found.name, found.reduce_range, found.is_fast) == (form, reduce_range, is_fast)
     assert judged(who)["fast INT8"].available is is_fast
 
 
 def test_tensorrt_wants_signed_on_any_processor() -> None:
     """The provider decides when it has INT8 units of its own."""
-    assert quantization_form(XEON, provider="TensorrtExecutionProvider").name == "S8S8"
+    assert quantization_format(XEON, provider="TensorrtExecutionProvider").name == "S8S8"
 
 
 def test_p100_runs_cuda_and_nothing_newer() -> None:
