@@ -16,6 +16,7 @@ from pathlib import Path
 
 from grading.artefacts.inspect import Facts, inspect_models
 from grading.artefacts.pictures import Pictures, at_hand
+from grading.checkpoints import as_records
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
 from grading.deadline import deadline
@@ -116,7 +117,7 @@ def judge_public(work: _Work) -> None:
 
 def measure(work: _Work) -> None:
     """Measure the models again that the evidence rests on."""
-    wanted = wanted_models(work.examined.kept, work.part)
+    wanted = wanted_models(as_records(work.examined.kept), work.part)
     models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
     if not work.setup.measure or not models:
         return
@@ -147,7 +148,8 @@ def rerun(work: _Work) -> None:
 def judge_hidden(work: _Work) -> None:
     """Judge the hidden checkpoints."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
-    evidence = Evidence(work.examined.kept, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
+    records = as_records(work.examined.kept)
+    evidence = Evidence(records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
     work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
 
 

@@ -37,6 +37,10 @@ def questions_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+#: What is handed over, by kind of question.
+_KINDS = {"prediction": "prediction", "function": "function", "artefact": "file", "answer": "answer"}
+
+
 def _by_hand(part: int) -> list[str]:
     """Return the section on a part's questions that are answered in words, with what points are given for."""
     asked = questions_of(part)
@@ -57,13 +61,13 @@ def _by_hand(part: int) -> list[str]:
 
 def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
     points = sum(one.points for one in checkpoints)
-    rows = [f"| `{one.id}` | {one.title} | {one.points} |" for one in checkpoints]
+    rows = [f"| `{one.id}` | {one.title} | {_KINDS[one.kind]} | {one.points} |" for one in checkpoints]
     return [
         "",
         f"## [{lesson.number} {lesson.title}]({lesson.link}) ({_points(points)})",
         "",
-        "| checkpoint | asks for | points |",
-        "|---|---|---:|",
+        "| checkpoint | asks for | as | points |",
+        "|---|---|---|---:|",
         *rows,
     ]
 

@@ -15,7 +15,7 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.build import build, read_source, text_of
-from grading.checkpoints import all_checkpoints
+from grading.checkpoints import Checkpoint, all_checkpoints
 from labs.course import NOTEBOOKS_DIR, Lesson, LessonError, lessons
 
 #: Where the answers live.
@@ -127,11 +127,12 @@ def require_whole(wanted: Sequence[Lesson]) -> None:
         AnswerKeyError: Something is missing or left over; the message names all ids concerned.
     """
     asked: list[str] = []
-    checked: set[str] = set()
+    checked: dict[str, set[str]] = {}
     for lesson in wanted:
         notebook = build(lesson)
         asked += [cell.metadata.checkpoint for cell in checkpoint_cells(notebook)]
-        checked |= _calls_of("check", notebook)
+        for name, handed in _checks(notebook):
+            checked.setdefault(name, set()).add(handed)
     numbers = {lesson.whole_number for lesson in wanted}
     defined = {one.id for one in all_checkpoints() if not one.hidden and one.lesson in numbers}
     answered = set(AnswerKey.read().answers)
@@ -139,7 +140,10 @@ def require_whole(wanted: Sequence[Lesson]) -> None:
         "stands in two cells": {name for name in asked if asked.count(name) > 1},
         "is defined but its lesson does not ask for it": defined - set(asked),
         "is asked for but not defined": set(asked) - defined,
-        "is asked for but never checked": set(asked) - checked,
+        "is asked for but never checked": set(asked) - set(checked),
+        "is checked without what it asks for, `check(id, …)`": {
+            one.id for one in all_checkpoints() if one.id in checked and not _handed_over(one, checked[one.id])
+        },
         "is asked for but not answered": set(asked) - answered,
         "is answered but no lesson asks for it": answered - set(asked) if len(wanted) == len(lessons()) else set(),
     }
@@ -157,7 +161,7 @@ def has_stub(source: str) -> bool:
     """Return whether code still holds the stub's dots: ``...``, or the text '...'."""
     return any(
         isinstance(node, ast.Constant) and (node.value is ... or node.value == "...")
-        for node in ast.walk(ast.parse(source))
+        for node in ast.walk(_parsed(source))
     )
 
 
@@ -166,15 +170,37 @@ def _is_docstring(source: str) -> bool:
     return len(body) == 1 and isinstance(body[0], ast.Expr) and isinstance(getattr(body[0].value, "value", 0), str)
 
 
-def _calls_of(function: str, notebook: NotebookNode) -> set[str]:
-    """Return the first arguments of all calls of a function in a notebook's code."""
-    return {
-        node.args[0].value
+def _handed_over(checkpoint: Checkpoint, handed: set[str]) -> bool:
+    """Return whether a check is given the function or the file that its question asks for."""
+    if checkpoint.kind == "function":
+        return handed == {checkpoint.asks.name}
+    return handed == {""} if checkpoint.kind != "artefact" else "" not in handed
+
+
+def _checks(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """Return id and second argument, as source, of all calls of ``check`` in a notebook."""
+    calls = [
+        node
         for cell in notebook.cells
         if cell.cell_type == "code"
-        for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") == function
-        and node.args
-        and isinstance(node.args[0], ast.Constant)
-    }
+        for node in ast.walk(_parsed(cell.source))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "check"
+    ]
+    return [
+        (call.args[0].value, ast.unparse(call.args[1]) if len(call.args) > 1 else "")
+        for call in calls
+        if call.args and isinstance(call.args[0], ast.Constant)
+    ]
+
+
+def _parsed(source: str) -> ast.Module:
+    """Return a cell's code; of a cell for another program (``%%writefile``), what it holds if that is Python."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    first, _, rest = source.partition("\n")
+    try:
+        return ast.parse(rest if first.startswith("%%") else TransformerManager().transform_cell(source))
+    except SyntaxError:
+        if first.startswith("%%"):
+            return ast.parse("")
+        raise

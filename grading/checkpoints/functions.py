@@ -138,6 +138,11 @@ class Round:
         """What the reference does."""
         return call(self.question.reference, self.cases)
 
+    @functools.cached_property
+    def mistaken(self) -> list[tuple[Mistake, list[dict]]]:
+        """What each known mistake does."""
+        return [(mistake, call(mistake.function, self.cases)) for mistake in self.question.mistakes]
+
     def verdict(self, outputs: Sequence[Mapping]) -> Verdict:
         """Judge what a function did on these cases.
 
@@ -150,9 +155,8 @@ class Round:
         if not wrong:
             return passed(self.question.right or f"`{self.question.name}` is right on all {len(self.cases)} cases.")
         yours = self._yours(wrong[0], outputs[wrong[0]])
-        for mistake in self.question.mistakes:
-            if self._is(mistake, outputs):
-                return Verdict(State.FAILED, mistake.message, yours=yours, mistake=mistake.name)
+        if mistake := self._known(outputs):
+            return Verdict(State.FAILED, mistake.message, yours=yours, mistake=mistake.name)
         return failed(self._fault(outputs, wrong), yours=yours)
 
     def agrees(self, one: Mapping, other: Mapping) -> bool:
@@ -173,10 +177,16 @@ class Round:
         theirs = call(mistake.function, self.cases)
         return [place for place, one in enumerate(theirs) if not self.agrees(one, self.expected[place])]
 
-    def _is(self, mistake: Mistake, outputs: Sequence[Mapping]) -> bool:
-        theirs = call(mistake.function, self.cases)
-        shows = [place for place, one in enumerate(theirs) if not self.agrees(one, self.expected[place])]
-        return bool(shows) and all(self.agrees(outputs[place], theirs[place]) for place in shows)
+    def _known(self, outputs: Sequence[Mapping]) -> Mistake | None:
+        """Return the known mistake that explains these outcomes: alike wherever it shows; the one alike most often."""
+        best, most = None, 0
+        for mistake, theirs in self.mistaken:
+            alike = [self.agrees(one, other) for one, other in zip(outputs, theirs, strict=True)]
+            shows = [not self.agrees(one, other) for one, other in zip(theirs, self.expected, strict=True)]
+            fits = any(shows) and all(same for same, seen in zip(alike, shows, strict=True) if seen)
+            if fits and sum(alike) > most:
+                best, most = mistake, sum(alike)
+        return best
 
     def _fault(self, outputs: Sequence[Mapping], wrong: Sequence[int]) -> str:
         """Return one sentence on results that are wrong in no known way: what they are comes before what they say."""

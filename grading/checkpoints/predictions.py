@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from grading.checkpoints.registry import REGISTRY, Checkpoint, is_plain_json
+from grading.checkpoints.registry import REGISTRY, Checkpoint
 from grading.checkpoints.verdict import State, Verdict, failed, missing, passed
 from labs.records import Prediction as Made
 from labs.records import Records
@@ -90,9 +90,7 @@ def prediction(
     """
 
     def register(measured: Measured) -> Measured:
-        plain = is_plain_json(measured)
-        reads = (lambda records: measured(records.to_json())) if plain else measured
-        asked = Prediction(about, reads, show or _shows(unit), unit, tuple(choices), between)
+        asked = Prediction(about, measured, show or _shows(unit), unit, tuple(choices), between)
 
         def judge(records: Records) -> Verdict:
             made = records.prediction_in_time(id, about)

@@ -7,7 +7,6 @@ import functools
 import importlib
 import pkgutil
 import re
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -28,9 +27,6 @@ ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
 #: What a judge may stumble over in evidence that somebody wrote by hand.
 STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
-
-#: A module of checkpoints that sets this name to True judges entries as plain JSON (``grading.checkpoints.evidence``).
-_PLAIN = "PLAIN_JSON"
 
 
 class UnknownCheckpointError(KeyError):
@@ -85,8 +81,6 @@ class Checkpoint:
     mistakes: Mapping[str, str] = field(default_factory=dict)
     #: Known to the autograder only.
     hidden: bool = False
-    #: Whether the judge still reads plain JSON.
-    plain_json: bool = False
 
     @property
     def kind(self) -> str:
@@ -111,8 +105,6 @@ class Checkpoint:
         return found if found.ok else replace(found, expected="")
 
     def _judged(self, entries: Records | list[dict]) -> Verdict:
-        if self.plain_json and self.kind == "answer":
-            return self.judge(entries.to_json() if isinstance(entries, Records) else entries)
         records = as_records(entries)
         waiting = self.asks.open(self.id, records)
         if waiting is not None:
@@ -136,11 +128,6 @@ class Checkpoint:
     def hint(self, tries: int) -> str:
         """Return the hint after so many failing tries."""
         return self.hints[min(max(tries, 1), len(self.hints)) - 1] if self.hints else ""
-
-
-def is_plain_json(author: Callable) -> bool:
-    """Return whether a function's module still judges plain JSON."""
-    return bool(getattr(sys.modules.get(author.__module__), _PLAIN, False))
 
 
 def as_records(entries: Records | Iterable[Mapping]) -> Records:
@@ -209,8 +196,7 @@ class Registry:
             fields: Of ``Checkpoint``.
         """
         part, lesson = place_of(author.__module__)
-        plain = is_plain_json(author)
-        self.add(Checkpoint(id, title or id, points, judge, part=part, lesson=lesson, plain_json=plain, **fields))
+        self.add(Checkpoint(id, title or id, points, judge, part=part, lesson=lesson, **fields))
 
     def checkpoint(
         self,

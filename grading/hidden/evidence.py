@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from grading.artefacts.inspect import Facts
 from grading.checkpoints import Verdict
-from grading.checkpoints.evidence import answer_to, latest
+from labs.records import Measurement, Records
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Rerun:
 class Evidence:
     """Everything about one submission that a hidden checkpoint may look at."""
 
-    #: Ledger entries that contradict nothing.
-    entries: list[dict]
+    #: Entries that contradict nothing.
+    records: Records
     #: Submitted models, measured again, by sha256.
     facts: Mapping[str, Facts] = field(default_factory=dict)
     #: Classes of the pictures that they were measured with: evaluation pictures, then views.
@@ -40,20 +40,24 @@ class Evidence:
 RECOMMENDATION = {1: "m.choose.recommendation", 2: "e.choose.recommendation"}
 
 
-def choice(entries: list[dict], part: int) -> str | None:
+def choice(records: Records, part: int) -> str | None:
     """Return the option that the recommendation of a part chooses, or None."""
-    given = answer_to(entries, RECOMMENDATION.get(part, ""))
+    given = records.answer(RECOMMENDATION.get(part, ""))
     chosen = given.get("choice") if isinstance(given, dict) else None
     return chosen if isinstance(chosen, str) else None
 
 
-def wanted_models(entries: list[dict], part: int) -> list[str]:
+def recommended(records: Records, part: int) -> Measurement | None:
+    """Return the newest accuracy record of the option that a part's recommendation chooses, or None."""
+    return records.latest(kind="accuracy", option=choice(records, part)) if part in RECOMMENDATION else None
+
+
+def wanted_models(records: Records, part: int) -> list[str]:
     """Return the sha256s of the models that are worth measuring again, the most important first.
 
     The file of the recommended option, and in part 1 the smallest one that an accuracy record names.
     """
-    named = [entry for entry in entries if entry.get("type") == "measurement" and entry.get("kind") == "accuracy"]
-    record = latest(entries, kind="accuracy", option=choice(entries, part)) if part in RECOMMENDATION else None
-    smallest = min(named, key=lambda entry: entry["model"]["size_bytes"], default=None) if part == 1 else None
-    found = [one["model"]["sha256"] for one in (record, smallest) if one is not None]
+    named = records.measurements(kind="accuracy") if part == 1 else []
+    smallest = min(named, key=lambda one: one.model.size_bytes, default=None)
+    found = [one.model.sha256 for one in (recommended(records, part), smallest) if one is not None]
     return list(dict.fromkeys(found))

@@ -12,9 +12,9 @@ from functools import partial
 
 from grading.artefacts.inspect import Facts
 from grading.checkpoints import Verdict, failed, passed
-from grading.checkpoints.evidence import accuracy, latest
 from grading.hidden.checkpoint import HiddenCheckpoint
-from grading.hidden.evidence import RECOMMENDATION, Evidence, choice
+from grading.hidden.evidence import RECOMMENDATION, Evidence, recommended
+from labs.records import Measurement
 from labs.records.format import megabytes, percent
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
@@ -32,14 +32,14 @@ _HARDER = 0.03
 _SMALL_BYTES = 5_000_000
 
 
-def _measured(evidence: Evidence, part: int) -> tuple[dict, Facts] | str:
+def _measured(evidence: Evidence, part: int) -> tuple[Measurement, Facts] | str:
     """Return the recommended option's accuracy record and the facts of its file, or why they are not there."""
-    record = latest(evidence.entries, kind="accuracy", option=choice(evidence.entries, part))
+    record = recommended(evidence.records, part)
     if record is None:
         return "There is no accuracy record of the option that you recommend."
-    facts = evidence.facts.get(record["model"]["sha256"])
+    facts = evidence.facts.get(record.model.sha256)
     if facts is None:
-        return f"The file of {record['option']} was not handed in, or is not the one that was measured."
+        return f"The file of {record.option} was not handed in, or is not the one that was measured."
     if facts.fault:
         return f"{facts.name} could not be measured again: {facts.fault}."
     return record, facts
@@ -51,8 +51,8 @@ def submitted(evidence: Evidence, part: int) -> Verdict:
     if isinstance(found, str):
         return failed(found)
     record, facts = found
-    if facts.size_bytes != record["model"]["size_bytes"]:
-        shown = (megabytes(record["model"]["size_bytes"]), megabytes(facts.size_bytes))
+    if facts.size_bytes != record.model.size_bytes:
+        shown = (megabytes(record.model.size_bytes), megabytes(facts.size_bytes))
         return failed(f"The record gives {facts.name} another size than it has.", *shown)
     return passed("The file that was measured is the file that was handed in.", yours=facts.name)
 
@@ -63,7 +63,7 @@ def same_classes(evidence: Evidence, part: int) -> Verdict:
     if isinstance(found, str):
         return failed(found)
     record, facts = found
-    claimed = record["details"]["predicted"]
+    claimed = record.details["predicted"]
     count = len(evidence.places)
     if not count or max(evidence.places) >= len(claimed):
         return failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
@@ -85,8 +85,8 @@ def unseen(evidence: Evidence, part: int) -> Verdict:
     if not views:
         return failed("There were no pictures to measure it with.")
     right = sum(one == other for one, other in views) / len(views)
-    claim = accuracy(record)
-    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / len(views) + 1 / len(record["samples"])))
+    claim = record.value.value
+    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / len(views) + 1 / len(record.samples)))
     shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
     if right < claim - noise - _HARDER:
         return failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
@@ -96,7 +96,7 @@ def unseen(evidence: Evidence, part: int) -> Verdict:
 def is_int8(evidence: Evidence) -> Verdict:
     """Judge that one of the measured files holds 8-bit weights and fits the device."""
     sound = [facts for facts in evidence.facts.values() if not facts.fault]
-    named = {entry["model"]["sha256"] for entry in evidence.entries if entry.get("kind") in ("accuracy", "latency")}
+    named = {one.model.sha256 for one in evidence.records.measurements() if one.kind in ("accuracy", "latency")}
     small = [facts for facts in sound if facts.is_int8 and facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
     if small:
         return passed("Its weights are 8-bit integers, and it fits the device.", yours=small[0].name)
@@ -121,6 +121,6 @@ def _of_part(part: int, letter: str) -> tuple[HiddenCheckpoint, ...]:
 
 CHECKPOINTS = (
     *_of_part(1, "m"),
-    HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 2, 1, "m.quantize.forms", is_int8),
+    HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 2, 1, "m.quantize.static", is_int8),
     *_of_part(2, "e"),
 )

@@ -54,7 +54,7 @@ def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
     for one in all_checkpoints():
         if one.hidden or one.lesson not in numbers:
             continue
-        verdict = one.verdict(entries if one.plain_json else records)
+        verdict = one.verdict(records)
         rows.append(
             Row(
                 id=one.id,

@@ -49,17 +49,17 @@ SOURCE = """# %% [markdown]
 # %%
 from grading.checkpoints import answer, check
 
-# %% checkpoint="start.processors"
-answer("start.processors", ...)
+# %% checkpoint="start.megabytes"
+answer("start.megabytes", ...)
 
 # %%
-check("start.processors")
+check("start.megabytes")
 """
 
 ANSWERS = '''"""Answers."""
 
-# %% checkpoint="start.processors"
-answer("start.processors", 2)
+# %% checkpoint="start.megabytes"
+answer("start.megabytes", 2)
 '''
 
 

@@ -56,7 +56,8 @@ class Entries(list):
 
     def measured(self, kind: str, option: str, samples: Sequence[float], **fields: object) -> Entries:
         """Append a measurement; what is not told has a plain value."""
-        self.append(completed(kind=kind, option=option, samples=list(samples), started_at=self._stamp(), **fields))
+        told = {"kind": kind, "option": option, "samples": list(samples), "started_at": self._stamp(), **fields}
+        self.append(completed(**told))
         return self
 
     def answered(self, question: str, value: object) -> Entries:

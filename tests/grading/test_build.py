@@ -34,9 +34,9 @@ def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
 
 def test_a_checkpoint_cell_is_found_by_its_checkpoint(write_lesson):
     """Grafting a student's answer relies on it."""
-    cell = next(cell for cell in build(write_lesson()).cells if cell.id == "start-processors")
-    assert cell.metadata == {"checkpoint": "start.processors"}
-    assert cell.source == 'answer("start.processors", ...)'
+    cell = next(cell for cell in build(write_lesson()).cells if cell.id == "start-megabytes")
+    assert cell.metadata == {"checkpoint": "start.megabytes"}
+    assert cell.source == 'answer("start.megabytes", ...)'
 
 
 def test_inserting_a_cell_changes_no_other_id(write_lesson):
@@ -71,12 +71,12 @@ def test_a_long_first_line_still_makes_a_valid_id(write_lesson):
 
 def test_a_checkpoint_stands_in_one_cell_only(write_lesson):
     """Two cells with one id: which one would be graded?"""
-    source = '# %% checkpoint="start.processors"\n...\n\n# %% checkpoint="start.processors"\n...\n'
+    source = '# %% checkpoint="start.megabytes"\n...\n\n# %% checkpoint="start.megabytes"\n...\n'
     with pytest.raises(LessonError, match="two cells"):
         build(write_lesson(source))
 
 
-@pytest.mark.parametrize("header", ['check="start.processors"', 'name="x"', 'Checkpoint="start.processors"'])
+@pytest.mark.parametrize("header", ['check="start.megabytes"', 'name="x"', 'Checkpoint="start.megabytes"'])
 def test_metadata_that_nothing_reads_is_a_slip_of_the_pen(write_lesson, header):
     """A stub without its checkpoint would never be solved nor graded."""
     with pytest.raises(LessonError, match="known: checkpoint, shows, tags"):

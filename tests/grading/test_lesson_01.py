@@ -22,7 +22,7 @@ def test_the_guess_is_one_of_the_words_and_comes_first(entries, judge):
     """Any of them earns the point in time."""
     question = "start.submit_guess"
     assert "Choose one" in judge(question, entries.predicted(question, "crashes")).message
-    assert judge(question, entries.predicted(question, "raises an error")).ok
+    assert judge(question, entries.predicted(question, "raises an error")).state == "missing evidence"
     entries.clear()
     entries.observed("start.practice", {"outcome": "returns"}).predicted(question, "returns")
     assert "after the measurement" in judge(question, entries).message

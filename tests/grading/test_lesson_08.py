@@ -9,7 +9,7 @@ def test_the_wait_is_predicted_before_the_calendar_is_read(entries, judge):
     """A guess after the planner has shown its blocks predicts nothing."""
     question = "m.reserve.wait_guess"
     assert "No prediction yet" in judge(question, entries).message
-    assert judge(question, entries.predicted(question, 12)).ok
+    assert judge(question, entries.predicted(question, 12)).state == "missing evidence"
     entries.clear()
     entries.observed("model.block", BLOCK).predicted(question, 26)
     assert "after the measurement" in judge(question, entries).message
@@ -50,7 +50,7 @@ def test_what_a_deletion_leaves_is_named_by_the_site(entries, judge):
 
     question = "m.release.left_guess"
     assert not judge(question, entries.predicted(question, "server")).ok
-    assert judge(question, entries.predicted(question, "lease")).ok
+    assert judge(question, entries.predicted(question, "lease")).state == "missing evidence"
     asked = all_checkpoints()[question].asks
     assert asked.measured(entries.records) is None
     entries.observed("model.after_delete", {"held": ["floating IP", "lease"]})

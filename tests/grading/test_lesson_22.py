@@ -67,7 +67,7 @@ def test_the_number_of_parts_is_judged_before_anything_has_travelled(entries, ju
 
 def test_the_latency_is_predicted_before_the_device_is_measured(entries, judge):
     """In seconds, and in time."""
-    assert judge("e.bring.latency_guess", entries.predicted("e.bring.latency_guess", 0.008)).ok
+    assert judge("e.bring.latency_guess", entries.predicted("e.bring.latency_guess", 0.008)).state == "missing evidence"
     assert not judge("e.bring.latency_guess", type(entries)().predicted("e.bring.latency_guess", 8)).ok
     late = type(entries)().measured("latency", "edge-int8-s8s8", [0.007]).predicted("e.bring.latency_guess", 0.007)
     assert "after the measurement" in judge("e.bring.latency_guess", late).message

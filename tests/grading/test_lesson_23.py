@@ -19,7 +19,7 @@ ESTIMATE = {
 def told(entries, machine=LAPTOP):
     """Return a ledger with the estimate, a race, and what each file got right."""
     entries.observed("edge.work", COUNTED).observed("edge.estimate", ESTIMATE)
-    for option, right in (("edge-fp32", 90), ("edge-int8-dynamic", 85), ("edge-int8-s8s8", 89)):
+    for option, right in (("edge-fp32", 90), ("edge-int8-dynamic", 85), ("edge-int8-s8s8", 89), ("int8-one-scale", 70)):
         entries.measured("accuracy", option, [1] * right + [0] * (100 - right), batch_size=32, machine=machine)
     for option, seconds in SECONDS.items():
         samples = [seconds * (1 + 0.01 * (turn % 3)) for turn in range(12)]
@@ -131,6 +131,9 @@ def test_the_form_is_predicted_in_time_and_compared_with_the_race(entries, judge
     """From the four, before any of them ran."""
     from grading.checkpoints.edge.lesson_23 import fastest_form
 
-    assert judge("e.device.form_guess", entries.predicted("e.device.form_guess", "edge-int8-qdq")).ok
+    assert (
+        judge("e.device.form_guess", entries.predicted("e.device.form_guess", "edge-int8-qdq")).state
+        == "missing evidence"
+    )
     assert not judge("e.device.form_guess", type(entries)().predicted("e.device.form_guess", "fp16")).ok
     assert fastest_form(told(type(entries)()).records) == "edge-int8-s8s8"

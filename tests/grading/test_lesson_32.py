@@ -93,4 +93,4 @@ def test_a_prediction_counts_when_it_comes_first(entries, known, judge):
     """Before the measurement it earns its point, right or wrong; after it, nothing."""
     assert not judge("s.http.sixteen_guess", known.predicted("s.http.sixteen_guess", 2)).ok
     fresh = type(entries)().predicted("s.http.sixteen_guess", 2)
-    assert judge("s.http.sixteen_guess", fresh).ok
+    assert judge("s.http.sixteen_guess", fresh).state == "missing evidence"

@@ -93,6 +93,6 @@ def test_an_answer_without_its_run_earns_nothing(entries, judge, id) -> None:
 def test_the_guess_comes_first_and_names_a_step(known, judge) -> None:
     """Before the first run any of the three steps will do; after it, none."""
     early = type(known)().predicted("s.ensemble.guess", "food_label")
-    assert judge("s.ensemble.guess", early).ok
+    assert judge("s.ensemble.guess", early).state == "missing evidence"
     assert "Choose one" in judge("s.ensemble.guess", type(known)().predicted("s.ensemble.guess", "torch")).message
     assert not judge("s.ensemble.guess", known.predicted("s.ensemble.guess", "food_label")).ok

@@ -62,4 +62,4 @@ def test_a_prediction_counts_when_it_comes_first(entries, known, judge):
     """Before the measurement it earns its point, right or wrong; after it, nothing."""
     assert not judge("s.cold.guess", known.predicted("s.cold.guess", 100)).ok
     fresh = type(entries)().predicted("s.cold.guess", 100)
-    assert judge("s.cold.guess", fresh).ok
+    assert judge("s.cold.guess", fresh).state == "missing evidence"

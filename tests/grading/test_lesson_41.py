@@ -110,7 +110,7 @@ def test_the_prediction_is_held_against_the_sweep(known, judge) -> None:
     """Predicted after the first run it is too late; before it, any earnest number will do."""
     assert not judge("s.theory.ninety_guess", known.predicted("s.theory.ninety_guess", 3.0)).ok
     early = type(known)().predicted("s.theory.ninety_guess", 3.0)
-    assert judge("s.theory.ninety_guess", early).ok
+    assert judge("s.theory.ninety_guess", early).state == "missing evidence"
 
 
 @pytest.mark.parametrize(("seconds", "line"), [({1: 0.01, 16: 0.1}, (0.004, 0.006)), ({1: 0.01, 4: 0.2}, (0.0, None))])

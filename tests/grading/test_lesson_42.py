@@ -60,4 +60,4 @@ def test_a_prediction_counts_when_it_comes_first(entries, known, judge):
     """Before the measurement it earns its point, right or wrong; after it, nothing."""
     assert not judge("s.platform.guess", known.predicted("s.platform.guess", 10)).ok
     fresh = type(entries)().predicted("s.platform.guess", 10)
-    assert judge("s.platform.guess", fresh).ok
+    assert judge("s.platform.guess", fresh).state == "missing evidence"

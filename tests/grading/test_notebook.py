@@ -1,85 +1,208 @@
-"""The five verbs in a notebook: what they write into the ledger, and what they leave in the stored output."""
+"""The verbs in a notebook: what they write down, what they show, and what they leave in the stored output."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from grading.checkpoints import UnknownCheckpointError, all_checkpoints, answer, check, predict, reconcile, scoreboard
+from grading.checkpoints import (
+    NotPredictedYetError,
+    UnknownCheckpointError,
+    all_checkpoints,
+    answer,
+    check,
+    predict,
+    predicted,
+    reconcile,
+    scoreboard,
+)
+from grading.checkpoints.cards import Card, marked
 from grading.checkpoints.plain import NotAnsweredError, plain, shown
+from grading.checkpoints.verdict import State
+from labs.records import Records
 from labs.workspace import ledger
+
+GUESS, FUNCTION, WORDS = "start.size_guess", "start.megabytes", "start.statuses"
+
+
+def measured(entries) -> None:
+    """Write the model's size into the ledger."""
+    # Behind every prediction of a test, by its clock too.
+    later = entries.measured("size", "torch-eager", [9e6], started_at="2099-01-01T00:00:00+00:00")
+    for entry in Records.from_json(later):
+        ledger().append(entry)
 
 
 @pytest.mark.parametrize("stub", [..., None, "...", "", {"low": 1.0, "high": ...}, [1, ...]])
 def test_a_stub_writes_nothing_and_does_not_crash(stub):
     """Running an untouched lesson from top to bottom leaves no answers behind."""
-    assert repr(answer("start.processors", stub)) == "start.processors: not answered yet"
+    assert repr(answer(WORDS, stub)) == f"{WORDS}: not answered yet"
     assert list(ledger()) == []
 
 
 def test_an_answer_is_kept_as_plain_json():
-    """numpy's numbers are what students have in hand."""
-    assert repr(answer("start.processors", np.int64(2))) == "start.processors: answer noted"
-    assert ledger().answers()["start.processors"].value == 2
+    """numpy's values are what students have in hand."""
+    assert repr(answer(WORDS, {"first": np.str_("ERROR"), "second": "ACTIVE"})) == f"{WORDS}: answer noted"
+    assert ledger().answer(WORDS) == {"first": "ERROR", "second": "ACTIVE"}
 
 
-def test_a_prediction_is_kept_with_its_time():
-    """Without it, nobody could say whether it came first."""
-    predict("start.size_guess", 9)
-    assert ledger().predictions()["start.size_guess"].made_at.endswith("+00:00")
+@pytest.mark.parametrize("value", [float("nan"), len, object()])
+def test_what_cannot_be_written_down_is_said_on_a_card(value):
+    """An exception would be a page of code that is not the student's (C3)."""
+    assert repr(answer(WORDS, value)).startswith(f"{WORDS}: not written down: ")
+    assert list(ledger()) == []
 
 
-def test_an_answer_to_an_unknown_question_is_refused():
+def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
     """It would vanish: no check would ever read it."""
-    with pytest.raises(UnknownCheckpointError, match=r"start\.processors"):
-        answer("start.processor", 2)
+    with pytest.raises(UnknownCheckpointError, match=r"start\.statuses"):
+        answer("start.status", 2)
 
 
-def test_stored_text_of_a_check_is_fixed():
-    """PASS or FAIL, the points and a sentence; measured numbers only in the HTML."""
-    assert repr(check("start.processors")).startswith("FAIL start.processors (0/1): Not answered yet")
-    answer("start.processors", 3)
-    assert repr(check("start.processors")).startswith("FAIL start.processors (0/1): There is no record")
+def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(entries):
+    """Typed with its unit or a decimal comma; after the measurement the box is closed."""
+    box = predict(GUESS, ...)
+    assert repr(box) == f"{GUESS}: a box for your prediction"
+    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
+    box.field.value = "ten"
+    box.lock()
+    assert "A number is asked for" in box.said.value
+    for typed, kept in (("12,5", 12.5), ("9 MB", 9.0)):
+        box.field.value = typed
+        box.lock()
+        assert predicted(GUESS) == kept
+    assert not box.button.disabled
+    measured(entries)
+    assert predict(GUESS, ...).button.disabled
+    assert "stays as it was" in repr(predict(GUESS, 10))
+    assert repr(check(GUESS)) == f"PASS {GUESS} (1/1)"
 
 
-def test_a_failed_check_shows_its_hint_and_a_passed_one_does_not(monkeypatch):
-    """The hint belongs to the failure."""
-    assert "Hint:" in check("start.processors")._repr_html_()
-    predict("start.size_guess", 9)
-    html = check("start.size_guess")._repr_html_()
-    assert "PASS start.size_guess (1/1)" in html
-    assert "Hint:" not in html
+def test_a_box_of_words_takes_one_of_them():
+    """Nothing is chosen for the student."""
+    box = predict("start.submit_guess", ...)
+    assert box.field.value is None
+    box.lock()
+    assert "Choose one" in box.said.value
+    box.field.value = "returns"
+    box.lock()
+    assert predicted("start.submit_guess") == "returns"
 
 
-def test_answers_are_escaped_where_they_are_shown_back():
-    """An answer is text from anywhere; it must not become markup."""
-    html = answer("m.meet.hardest_class", "<script>alert(1)</script>")._repr_html_()
+@pytest.mark.parametrize("value", ["9 megabytes or so", True, -3, [1]])
+def test_a_prediction_of_another_form_is_not_written_down(value):
+    """It would be the last word before the measurement, and worth nothing."""
+    assert "not written down" in repr(predict(GUESS, value))
+    assert list(ledger()) == []
+
+
+def test_nobody_runs_past_a_prediction():
+    """The measuring cell says in one sentence what comes first, without a traceback (C4)."""
+    with pytest.raises(NotPredictedYetError) as caught:
+        predicted(GUESS)
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("Predict first: ")
+    predict(GUESS, 9)
+    assert predicted(GUESS) == 9
+
+
+def test_right_wrong_open_and_waiting_look_different_and_read_different(entries):
+    """Word, sign and colour change together; the stored text holds no measured number."""
+
+    def wrong(size_bytes):
+        return size_bytes / 2**20
+
+    def right(size_bytes):
+        return size_bytes / 1e6
+
+    cards = {"OPEN": check(FUNCTION), "FAIL": check(FUNCTION, wrong), "WAIT": check(FUNCTION, right)}
+    measured(entries)
+    cards["PASS"] = check(FUNCTION, right)
+    assert {word: repr(card).partition(" ")[0] for word, card in cards.items()} == {word: word for word in cards}
+    heads = [card._repr_html_().partition("<p")[0] for card in cards.values()]
+    for part in ("✓", "✗", "⧗", "○"):
+        assert sum(part in head for head in heads) == 1
+    assert sum("success-color" in head for head in heads) == sum("error-color" in head for head in heads) == 1
+
+
+def test_hints_come_one_after_the_other_and_go_with_the_mistake():
+    """The same function again is no second try."""
+    one, two = all_checkpoints()[FUNCTION].hints
+    tried = [lambda size_bytes: 3.0, lambda size_bytes: 4.0]
+    for function, hint in ((tried[0], one), (tried[0], one), (tried[1], two)):
+        assert f"Hint: {hint}" in check(FUNCTION, function).sentences
+
+
+def test_a_students_own_exception_is_shown_to_the_student_only():
+    """Type and message on the card, the type alone in what is kept and handed in."""
+
+    def broken(size_bytes):
+        raise ZeroDivisionError("my own words")
+
+    card = check(FUNCTION, broken)
+    assert "`megabytes` raises ZeroDivisionError" in repr(card)
+    assert "my own words" in card._repr_html_()
+    assert "my own words" not in str(ledger().answer(FUNCTION)["outputs"])
+
+
+@pytest.mark.parametrize(
+    ("function", "says"),
+    [
+        (9.0, "Hand over the function itself"),
+        (lambda size_bytes: print(end=""), "is its `return` missing"),
+        (lambda size_bytes: [size_bytes / 1e6], "a list where a number is asked for"),
+        (lambda size_bytes: str(size_bytes / 1e6), "a text where a number is asked for"),
+        (lambda: 9.0, "raises TypeError"),
+    ],
+)
+def test_what_a_function_returns_is_checked_before_its_value(function, says):
+    """One sentence each."""
+    assert says in repr(check(FUNCTION, function))
+
+
+def test_what_is_right_on_fixed_cases_and_wrong_on_ones_own_records_fails_everywhere(entries):
+    """The card says where; the scoreboard agrees with it."""
+    measured(entries)
+
+    def peculiar(size_bytes):
+        return 0.0 if size_bytes == 9_000_000 else size_bytes / 1e6
+
+    assert "On your own records" in repr(check(FUNCTION, peculiar))
+    assert repr(check(FUNCTION)).startswith("FAIL ")
+
+
+def test_answers_are_escaped_and_code_is_marked_up():
+    """An answer is text from anywhere; backticks in our own sentences are code (D10)."""
+    html = answer(WORDS, {"first": "<script>alert(1)</script>", "second": "x"})._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html
+    assert "<code" in marked("call `f(<x>)` first")
+    assert "f(&lt;x&gt;)</code>" in marked("call `f(<x>)` first")
+    assert "`" not in Card("t", "h", State.FAILED, ("use `x`",))._repr_html_()
 
 
-def test_reconcile_is_for_predictions():
-    """Asked for anything else, it says what to use instead."""
-    with pytest.raises(ValueError, match="use check"):
-        reconcile("start.processors")
-
-
-def test_reconcile_shows_the_prediction_before_anything_is_measured():
-    """The card names both sides; its stored text holds no number."""
-    predict("start.size_guess", 9)
-    card = reconcile("start.size_guess")
-    assert repr(card) == "start.size_guess: prediction and measurement"
+def test_reconcile_shows_the_prediction_beside_the_measurement(entries):
+    """The card names both sides; its stored text holds no number. Asked for anything else, it says what to use."""
+    predict(GUESS, 9)
+    card = reconcile(GUESS)
+    assert repr(card) == f"{GUESS}: prediction and measurement"
     assert "9 MB" in card._repr_html_()
     assert "not measured yet" in card._repr_html_()
+    with pytest.raises(ValueError, match="use check"):
+        reconcile(FUNCTION)
 
 
-def test_the_scoreboard_counts_points_of_a_part():
-    """One of the start's points after a prediction."""
+def test_the_scoreboard_counts_points_of_a_part_and_says_how_each_stands(entries):
+    """One of the start's points after a prediction and its measurement."""
     asked = [one for one in all_checkpoints() if one.part == "start"]
-    predict("start.size_guess", 9)
+    predict(GUESS, 9)
+    measured(entries)
     board = scoreboard("start")
     assert repr(board) == f"1 of {sum(one.points for one in asked)} points"
-    assert board._repr_html_().count("<tr>") == 1 + len(asked)
+    html = board._repr_html_()
+    assert html.count("<tr>") == 1 + len(asked)
+    assert "✓ right" in html
+    assert "○ open" in html
 
 
 @pytest.mark.parametrize(
@@ -105,20 +228,6 @@ def test_what_is_still_a_stub_is_not_answered(value):
     """Dots anywhere, or nothing at all; an empty text beside real parts is an answer."""
     with pytest.raises(NotAnsweredError):
         plain(value)
-
-
-def test_a_function_in_place_of_its_result_is_named():
-    """`record.percentile` without parentheses is the usual slip."""
-    with pytest.raises(TypeError, match="call it with parentheses"):
-        plain(len)
-
-
-def test_a_number_that_is_none_is_refused():
-    """NaN would pass every comparison by failing it."""
-    with pytest.raises(ValueError, match="not a finite number"):
-        plain(np.nan)
-    with pytest.raises(NotAnsweredError):
-        plain(np.array([None]))
 
 
 def test_answers_are_shown_back_in_a_readable_length():

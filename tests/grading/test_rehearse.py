@@ -34,7 +34,7 @@ def test_lessons_share_one_workspace_that_is_not_the_students(
     lessons = [
         write_lesson(),
         write_lesson(
-            "# %%\nfrom labs.workspace import ledger\nprint(ledger().answers()['start.processors'].value)\n", "01_next"
+            "# %%\nfrom labs.workspace import ledger\nprint(ledger().answers()['start.megabytes'].value)\n", "01_next"
         ),
     ]
     spent = run_all(lessons, lambda lesson: solve(lesson, key), tmp_path / "run", console)
@@ -50,7 +50,7 @@ def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, write_lesson, console)
     run_all([write_lesson()], build, tmp_path / "run", console)
     assert not (tmp_path / "run" / "workspace" / "ledger.jsonl").exists()
     found = scores(tmp_path / "run" / "workspace", lesson_numbers={0})
-    assert [(one.checkpoint.id, one.points) for one in found] == [("start.size_guess", 0), ("start.processors", 0)]
+    assert [(one.checkpoint.id, one.points) for one in found] == [("start.size_guess", 0), ("start.megabytes", 0)]
 
 
 def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, write_lesson, console):
@@ -65,7 +65,7 @@ def test_the_scoreboard_says_why_points_are_missing(tmp_path, console):
     console.print(scoreboard(scores(tmp_path, lesson_numbers={0})))
     text = console.export_text()
     assert "Scoreboard: 0 of 2 points" in text
-    assert "start.processors" in text
+    assert "start.megabytes" in text
     assert "0/1" in text
     assert "Not answered yet" in text
 

@@ -16,13 +16,13 @@ def test_a_stub_is_replaced_and_everything_else_stays(write_lesson, write_answer
     solved, stubs = solve(lesson, AnswerKey.read(write_answers())), build(lesson)
     assert "not to be handed to students" in solved.cells[0].source
     changed = [(a.source, b.source) for a, b in zip(stubs.cells, solved.cells[1:], strict=True) if a.source != b.source]
-    assert changed == [('answer("start.processors", ...)', 'answer("start.processors", 2)')]
+    assert changed == [('answer("start.megabytes", ...)', 'answer("start.megabytes", 2)')]
     assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
 
 
 def test_a_missing_answer_is_named(write_lesson, write_answers):
     """A lesson that cannot be solved cannot be rehearsed."""
-    with pytest.raises(AnswerKeyError, match=r"start\.processors has no answer"):
+    with pytest.raises(AnswerKeyError, match=r"start\.megabytes has no answer"):
         solve(write_lesson(), AnswerKey.read(write_answers('"""None."""\n')))
 
 
@@ -77,8 +77,8 @@ def test_lessons_checkpoints_and_answers_of_the_course_fit_together():
 
 def test_a_checkpoint_that_is_never_checked_is_named(write_lesson):
     """Students would not learn whether they were right."""
-    lesson = write_lesson(write_lesson().source.read_text().replace('check("start.processors")', "pass"))
-    with pytest.raises(AnswerKeyError, match=r"start\.processors is asked for but never checked"):
+    lesson = write_lesson(write_lesson().source.read_text().replace('check("start.megabytes")', "pass"))
+    with pytest.raises(AnswerKeyError, match=r"start\.megabytes is asked for but never checked"):
         require_whole([lesson])
 
 

@@ -86,6 +86,7 @@ def fit(records: Records) -> Verdict:
     points=2,
     title="Say what the device's dot product multiplies, and how many times float32's rate that is",
     hint="SDOT: the S is for signed. Sixteen bytes fit where four float32 numbers do.",
+    needs=({"subject": "edge.files"},),
 )
 def form(records: Records) -> Verdict:
     """Judge the types, and the number of products against a 128-bit vector."""

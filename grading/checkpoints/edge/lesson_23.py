@@ -183,6 +183,7 @@ def loss(records: Records) -> Verdict:
     "e.device.older",
     title="Split an older file's loss: on the Intel, and the more of it on the EPYC",
     hint="Float32 less the Intel is the one, the Intel less the EPYC the other.",
+    needs=({"kind": "accuracy", "option": "int8-one-scale"},),
 )
 def older(records: Records) -> Verdict:
     """Judge the two parts of the published loss."""

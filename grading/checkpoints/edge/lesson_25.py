@@ -74,6 +74,7 @@ def told(records: Records) -> Verdict:
     "e.busy.flags",
     title="Read a Raspberry Pi's throttle flags from one number",
     hint="0xe0008: the last hexadecimal digit holds bits 0 to 3, the fifth from the right bits 16 to 19.",
+    needs=({"subject": "edge.vitals"},),
 )
 def flags(records: Records) -> Verdict:
     """Judge the set bits of 0xe0008."""
@@ -130,6 +131,7 @@ def slowed(records: Records) -> Verdict:
     points=2,
     title="Turn power and rate into joules a photo, and a battery into photos",
     hint="Watts over photos a second are joules a photo; a watt-hour is 3600 joules.",
+    needs=({"kind": "latency", "option": "edge-int8-s8s8-busy"},),
 )
 def energy(records: Records) -> Verdict:
     """Judge joules a photo and photos of a battery."""

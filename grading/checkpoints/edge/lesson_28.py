@@ -104,6 +104,7 @@ def budget(records: Records) -> Verdict:
     points=2,
     title="Say which comparisons across two machines are fair",
     hint="A fair one changes one thing only.",
+    needs=({"kind": "size", "option": "budget-choice"},),
 )
 def fair(records: Records) -> Verdict:
     """Judge the four sentences."""

@@ -29,6 +29,7 @@ def hours_away(records: Records) -> float | None:
     "s.reserve.p100",
     title="Say which software still runs on a P100",
     hint="Compare what each wants at least with 6.0.",
+    needs=({"subject": "system.lease"},),
 )
 def p100(records: Records) -> Verdict:
     """Judge the software by its lowest compute capability."""

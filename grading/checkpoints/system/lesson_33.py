@@ -79,6 +79,7 @@ def share(records: Records) -> Verdict:
     "s.queue.why",
     title="Say what keeps sixteen senders waiting",
     hint="How many copies of the model does the configuration ask for, and what does each do at a moment?",
+    needs=({"kind": "load", "option": "python-16"},),
 )
 def why(records: Records) -> Verdict:
     """Judge the reason that fits a full queue and a constant time in the model."""

@@ -110,6 +110,7 @@ def price(records: Records) -> Verdict:
     "s.batching.worth",
     title="Say at which rates a photo expects company within the delay",
     hint="At 100 photos a second, how many milliseconds lie between two of them on average?",
+    needs=({"kind": "load", "option": "batched-8"},),
 )
 def worth(records: Records) -> Verdict:
     """Judge for each rate whether the mean gap is shorter than the delay."""

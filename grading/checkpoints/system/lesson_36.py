@@ -86,6 +86,7 @@ def fair(records: Records) -> Verdict:
     "s.onnx.bytes",
     title="Say how many times as heavy a request with numbers is",
     hint="3 × 224 × 224 numbers of 4 bytes, against a photo in base64.",
+    needs=({"kind": "load", "option": "way-onnx"},),
 )
 def weight(records: Records) -> Verdict:
     """Judge the ratio of the two requests' sizes."""

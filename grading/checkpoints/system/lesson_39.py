@@ -95,6 +95,7 @@ def runtime(records: Records) -> Verdict:
     points=2,
     title="Say how many photos meet a cold service, and how long it must stay up",
     hint="exp(-t / 60) is the probability of a gap longer than t. For which t is it 0.01?",
+    needs=({"kind": "load_time", "option": "cold-onnx"},),
 )
 def share(records: Records) -> Verdict:
     """Judge the share at 30 seconds and the idle time for one in a hundred."""

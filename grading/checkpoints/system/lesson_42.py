@@ -86,6 +86,7 @@ def crash(records: Records) -> Verdict:
     points=2,
     title="Turn an objective into copies and a queue by hand",
     hint="150 photos a second at 5 ms keep one copy busy for 75 % of the time. Two?",
+    needs=({"kind": "load", "option": "menu-own-crash"},),
 )
 def template(records: Records) -> Verdict:
     """Judge copies and queue."""

@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from grading.checkpoints.evidence import last_seen, moment
+from grading.checkpoints.evidence import moment
 from grading.rebuild.variant import scale_details, stretch
 from labs.machine.fingerprint import Fingerprint, Gpu
 from labs.records.reference import published
@@ -154,7 +154,7 @@ def _p100_seconds(entries: Entries) -> dict[str, float]:
 
 def _pi_seconds(entries: Entries) -> dict[str, float]:
     """Return the middle of the estimate that the ledger holds for a Raspberry Pi 5."""
-    bars = last_seen(entries, "edge.estimate") or {}
+    bars = next((one["seen"] for one in reversed(entries) if one.get("subject") == "edge.estimate"), {})
     return {option: math.sqrt(ends["low_s"] * ends["high_s"]) for option, ends in bars.items()}
 
 

@@ -1,0 +1,98 @@
+"""What holds for every question: its stub, each known mistake, and its own right answer are told apart.
+
+A new lesson is covered as soon as its questions are registered.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from grading.checkpoints import Checkpoint, State, all_checkpoints, check
+from grading.checkpoints.artefacts import SUBJECT
+from grading.checkpoints.functions import Mistake
+from labs.records import Records
+from labs.workspace import ledger
+from tests.grading.questions.beside import answered_by, needed
+
+FUNCTIONS = [one for one in all_checkpoints() if one.kind == "function"]
+ARTEFACTS = [one for one in all_checkpoints() if one.kind == "artefact"]
+MISTAKES = [(one, mistake) for one in FUNCTIONS for mistake in one.asks.mistakes]
+EXAMPLES = [(one, name) for one in ARTEFACTS for name in one.asks.examples]
+
+
+def named(value: object) -> str:
+    """Return how a case is called."""
+    return getattr(value, "id", getattr(value, "name", str(value)))
+
+
+@pytest.mark.parametrize("question", FUNCTIONS, ids=named)
+def test_a_stub_is_open_and_the_reference_earns_every_point(question: Checkpoint):
+    """In the notebook: the dots write nothing down, and the right function passes once its records are there."""
+
+    def stub(*arguments):
+        """Return something."""
+        ...
+
+    assert repr(check(question.id, stub)).startswith(f"OPEN {question.id} (0/")
+    assert list(ledger()) == []
+    if question.needs:
+        assert repr(check(question.id, question.asks.reference)).startswith("WAIT ")
+    for entry in Records.from_json(needed(question)):
+        ledger().append(entry)
+    passed = check(question.id, question.asks.reference)
+    assert repr(passed) == f"PASS {question.id} ({question.points}/{question.points})"
+
+
+@pytest.mark.parametrize(("question", "mistake"), MISTAKES, ids=named)
+def test_a_known_mistake_of_a_function_gets_its_sentence(question: Checkpoint, mistake: Mistake):
+    """On the fixed cases, and on secret ones whatever the seed."""
+    entries = needed(question).answered(question.id, answered_by(question, mistake.function))
+    verdict = question.verdict(entries)
+    assert (verdict.state, verdict.mistake, verdict.message) == (State.FAILED, mistake.name, mistake.message)
+    for seed in range(5):
+        assert question.asks.drawn(np.random.default_rng(seed)).differing(mistake), f"seed {seed} does not show it"
+
+
+@pytest.mark.parametrize("question", FUNCTIONS, ids=named)
+def test_cases_ask_for_more_than_one_result(question: Checkpoint):
+    """Otherwise a function without a thought would pass; and every case can be kept as JSON, whatever the seed."""
+    results = [json.dumps(one.get("value", one.get("raised"))) for one in question.asks.public.expected]
+    assert len(set(results)) > 1
+    for seed in range(10):
+        drawn = question.asks.drawn(np.random.default_rng(seed))
+        assert json.loads(json.dumps(drawn.cases)) == list(drawn.cases)
+        assert drawn.verdict(drawn.expected).ok
+        assert '"other"' not in json.dumps([drawn.cases, drawn.expected])
+
+
+@pytest.mark.parametrize(("question", "name"), EXAMPLES, ids=named)
+def test_facts_about_a_file_are_judged_as_their_author_says(question: Checkpoint, name: str):
+    """The good example earns every point, each other one the sentence of its mistake."""
+    example = question.asks.examples[name]
+    entries = needed(question, *example.records).observed(SUBJECT + question.id, dict(example.facts))
+    verdict = question.verdict(entries)
+    if name == "good":
+        assert verdict.ok, verdict
+    else:
+        assert (verdict.state, verdict.mistake) == (State.FAILED, name)
+        assert verdict.message == question.mistakes[name]
+
+
+@pytest.mark.parametrize("question", ARTEFACTS, ids=named)
+def test_a_file_that_is_not_there_is_said_in_one_sentence(question: Checkpoint, tmp_path):
+    """Nothing is looked into, and nothing is written down."""
+    assert set(question.asks.examples) == {"good", *question.mistakes}
+    assert repr(check(question.id, ...)).startswith("OPEN ")
+    assert "There is no file `absent.bin`" in repr(check(question.id, tmp_path / "absent.bin"))
+    assert list(ledger()) == []
+
+
+@pytest.mark.parametrize("question", [*FUNCTIONS, *ARTEFACTS], ids=named)
+def test_two_hints_and_a_table_of_known_mistakes(question: Checkpoint):
+    """The second hint is another one than the first, and no sentence is empty."""
+    assert len(set(question.hints)) == 2
+    assert question.mistakes
+    assert all(question.mistakes.values())
