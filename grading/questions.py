@@ -19,11 +19,11 @@ def questions_page() -> str:
         "",
         f"{len(public)} checkpoints, {total} points in all. Each is answered in its lesson's notebook and judged by "
         "`check(…)` there,",
-        "as often as you like. A prediction earns its points for being made before the measurement, right or wrong.",
+        "as often as you like. A prediction earns its point once what it is about is measured, right or wrong.",
         "",
-        "Points come on top for what the grader does itself: it measures handed-in models again, and runs answer cells "
-        "again on",
-        "other numbers. So let a cell compute what it answers, from the names that its lesson has ready at that place.",
+        "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
+        "functions on",
+        "cases that nobody has seen. Other cells are run again on other numbers: let them compute what they answer.",
         "",
         "Generated from the checkpoints by `python -m grading questions`.",
     ]

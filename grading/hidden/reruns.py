@@ -85,6 +85,6 @@ CHECKPOINTS = tuple(
         question,
         _judge(question),
     )
-    for part in range(len(PARTS))
+    for part in range(1, len(PARTS))  # the start is not handed in
     for question in computed(part)
 )

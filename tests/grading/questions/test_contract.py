@@ -6,13 +6,16 @@ A new lesson is covered as soon as its questions are registered.
 from __future__ import annotations
 
 import json
+import math
 
 import numpy as np
 import pytest
 
+from grading.calls import call
 from grading.checkpoints import Checkpoint, State, all_checkpoints, check
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.functions import Mistake
+from grading.solve import AnswerKey
 from labs.records import Records
 from labs.workspace import ledger
 from tests.grading.questions.beside import answered_by, needed
@@ -44,6 +47,26 @@ def test_a_stub_is_open_and_the_reference_earns_every_point(question: Checkpoint
         ledger().append(entry)
     passed = check(question.id, question.asks.reference)
     assert repr(passed) == f"PASS {question.id} ({question.points}/{question.points})"
+
+
+@pytest.fixture(scope="module")
+def answered() -> dict[str, object]:
+    """Return the answer key's functions, by question; those of one lesson may call each other."""
+    answers, spaces, found = AnswerKey.read().answers, {}, {}
+    for one in FUNCTIONS:
+        space = spaces.setdefault((one.part, one.lesson), {"np": np, "math": math})
+        exec(answers[one.id], space)
+        found[one.id] = space[one.asks.name]
+    return found
+
+
+@pytest.mark.parametrize("question", FUNCTIONS, ids=named)
+def test_the_answer_key_is_right_on_cases_that_nobody_has_seen(question: Checkpoint, answered: dict[str, object]):
+    """As in the grader, with nothing ready but `np` and `math`, whatever the seed."""
+    for seed in range(5):
+        drawn = question.asks.drawn(np.random.default_rng(seed))
+        verdict = drawn.verdict(call(answered[question.id], drawn.cases))
+        assert verdict.ok, f"seed {seed}: {verdict}"
 
 
 @pytest.mark.parametrize(("question", "mistake"), MISTAKES, ids=named)
