@@ -1,4 +1,4 @@
-"""Choose: the finalists, what may be called beaten, the right option for a target, and the model that is handed in."""
+"""Choose: the finalists, what may be called beaten, and the right option for a target."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from dataclasses import asdict
 import numpy as np
 
 from grading.checkpoints import (
-    Example,
     Mistake,
     Verdict,
-    artefact_question,
     checkpoint,
     failed,
     failed_as,
@@ -29,7 +27,7 @@ from labs.records.targets import TARGETS
 BASELINE = "onnx-all"
 
 #: Accuracy that a finalist may lose against it, and room for rounding.
-MAX_LOSS, _EPSILON = 0.01, 1e-9
+MAX_LOSS, EPSILON = 0.01, 1e-9
 
 _MEASURES = ("accuracy", "latency", "throughput", "size")
 
@@ -66,7 +64,7 @@ def start_ratio(records: Records) -> float | None:
 def finalists(records: Records) -> Verdict:
     """Judge that two to four affordable, different options were named, one from the frontier among them."""
     names = [name for name in records.answer("m.choose.finalists") if name != BASELINE]
-    here = _here(records)
+    here = here_of(records)
     found, left_out = candidates(here)
     if BASELINE not in found:
         return missing("`onnx-all` is not measured in full: run lesson 14 first.")
@@ -77,7 +75,7 @@ def finalists(records: Records) -> Verdict:
         return failed(f"`{unknown[0]}` cannot take part: {left_out.get(unknown[0], 'there is no such option')}.")
     if not 2 <= len(names) <= 4:
         return failed("Two to four besides float32: the race is short, and so is the manager's time.")
-    if any(accuracy_lost(here, name) > MAX_LOSS + _EPSILON for name in names):
+    if any(accuracy_lost(here, name) > MAX_LOSS + EPSILON for name in names):
         return failed_as("too dear")
     beaten_by = dominators([one.summary for one in found.values()])
     if all(beaten_by[name] for name in names):
@@ -169,7 +167,7 @@ def dominates(gains: dict) -> bool:
 )
 def frontier(records: Records) -> Verdict:
     """Judge the names against the newest race, by the evidence about each pair."""
-    here = _here(records)
+    here = here_of(records)
     names = racers(here)
     if not names:
         return missing("Run the race first, with your finalists.")
@@ -289,96 +287,12 @@ def targets(records: Records) -> Verdict:
 )
 def gpu_target(records: Records) -> Verdict:
     """Judge the choice by the rule, once an option was measured on a GPU."""
-    found, _ = candidates(_here(records))
+    found, _ = candidates(here_of(records))
     if not any(one.row["on_gpu"] for one in found.values()):
         return missing("No option was measured in full on a GPU: lesson 15 does it.")
     if records.answer("m.choose.gpu_target") not in chosen_for(records)["server-gpu"]:
         return failed("Look again, with both limits of the target, and only at options that compute on the GPU.")
     return passed("Measured where it counts.")
-
-
-def look_into(path: object) -> dict:
-    """Return facts about a model's file: whether it opens, and what it answers to one image and to three."""
-    import onnxruntime as ort
-
-    session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    shapes = []
-    for size in (1, 3):
-        try:
-            shapes.append(list(session.run(None, {name: np.zeros((size, 3, 224, 224), np.float32)})[0].shape))
-        except Exception as error:  # a fixed axis refuses the other size; which error, differs by version
-            shapes.append([type(error).__name__])
-    return {"shapes": shapes}
-
-
-def _example(file: str, **changed: object) -> Example:
-    """Return facts about a file with a race of a float32, an INT8 and a beaten option."""
-    records = []
-    for option, right, seconds, size, letter in (
-        (BASELINE, 80, 4.0, 9_000_000, "a"),
-        ("int8", 80, 2.0, 2_000_000, "b"),
-        ("slow", 80, 6.0, 9_500_000, "c"),
-        ("coarse", 60, 1.0, 1_000_000, "d"),
-    ):
-        common = {
-            "option": option,
-            "model": {"name": f"{option}.onnx", "sha256": letter * 64, "size_bytes": size},
-            "settings": {"providers": [["CPUExecutionProvider", {}]]},
-            "backend": "onnxruntime",
-            "provider_requested": "CPUExecutionProvider",
-        }
-        samples, details = [1.0] * right + [0.0] * (100 - right), {"labels": [0] * 100}
-        records.append({**common, "kind": "size", "samples": [float(size)]})
-        records.append({**common, "kind": "accuracy", "samples": samples, "details": details})
-        for kind, batch_size in (("latency", 1), ("throughput", 32)):
-            details = {"comparison_id": f"race {batch_size}", "block_calls": 2}
-            samples = [seconds * (1 + 0.001 * (turn % 5)) for turn in range(40)]
-            records.append({**common, "kind": kind, "batch_size": batch_size, "samples": samples, "details": details})
-    facts = {"shapes": [[1, 11], [3, 11]], "sha256": file * 64, "size_bytes": 2_000_000, **changed}
-    return Example(facts, tuple(records))
-
-
-@artefact_question(
-    "m.choose.model",
-    points=3,
-    title="Hand in the model that you choose",
-    inspect=look_into,
-    needs=({"kind": "latency", "option": BASELINE},),
-    hints=(
-        "It is the file of a racer, whole and unchanged.",
-        "One of the names of `m.choose.frontier` that loses no more than a point; copy its file with `shutil.copy`.",
-    ),
-    mistakes={
-        "fixed batch": "It does not take three images at once: its batch axis is fixed.",
-        "not raced": "This file was in no race: nobody can check what is said about it.",
-        "beaten": "Another racer beats it. Why not that one?",
-        "too dear": "It loses more than one point of accuracy against the float32 model.",
-    },
-    examples={
-        "good": _example("b"),
-        "fixed batch": _example("b", shapes=[[1, 11], ["InvalidArgument"]]),
-        "not raced": _example("e"),
-        "beaten": _example("c"),
-        "too dear": _example("d"),
-    },
-)
-def model(facts: dict, records: Records) -> Verdict:
-    """Judge that the file predicts, ran in the newest race, is not beaten there, and keeps the accuracy."""
-    here = _here(records)
-    if facts["shapes"][0] != [1, 11]:
-        return failed("It does not answer one image with eleven logits.")
-    if facts["shapes"][1] != [3, 11]:
-        return failed_as("fixed batch")
-    names = [name for name in racers(here) if _raced(here, name).model.sha256 == facts["sha256"]]
-    if not names:
-        return failed_as("not raced")
-    kept = [name for name in names if accuracy_lost(here, name) <= MAX_LOSS + _EPSILON]
-    if not kept:
-        return failed_as("too dear")
-    if all(beaten(here, name, racers(here)) for name in kept):
-        return failed_as("beaten")
-    return passed("A choice with evidence.", ", ".join(kept))
 
 
 def racers(records: Records) -> list[str]:
@@ -395,7 +309,7 @@ def beaten(records: Records, name: str, others: list[str]) -> bool:
     """Return whether one of the others beats an option by the evidence; an identical one never does."""
     return any(
         other != name
-        and not same(_raced(records, other), _raced(records, name))
+        and not same(raced(records, other), raced(records, name))
         and dominates(gains(records, other, name))
         for other in others
     )
@@ -409,7 +323,7 @@ def accuracy_lost(records: Records, option: str) -> float:
 
 def chosen_for(records: Records) -> dict[str, set[str]]:
     """Return, for each target, the names that the rule allows: the one it picks, with its twins; or 'none'."""
-    found, left_out = candidates(_here(records))
+    found, left_out = candidates(here_of(records))
     rows = [one.row for one in found.values()]
     allowed = {}
     for target in TARGETS:
@@ -419,11 +333,12 @@ def chosen_for(records: Records) -> dict[str, set[str]]:
     return allowed
 
 
-def _raced(records: Records, name: str) -> Measurement:
+def raced(records: Records, name: str) -> Measurement:
+    """Return the newest latency record of an option."""
     return records.latest(kind="latency", option=name)
 
 
-def _here(records: Records) -> Records:
+def here_of(records: Records) -> Records:
     """Return the records of the machine that ran last; part 2 keeps a device's in the same ledger."""
     newest = records.latest(kind="latency", option=BASELINE)
     return of_machine(records, newest.machine_id) if newest else records

@@ -115,7 +115,7 @@ if gate["OpenVINO provider"].available:
 # ## Predict
 #
 # On the same processor, with as many threads and in the same precision (float32): how many times as fast will OpenVINO
-# answer one photo as ONNX Runtime's CPU provider? 2 means in half the time, 0.5 in twice.
+# answer one image as ONNX Runtime's CPU provider? 2 means in half the time, 0.5 in twice.
 
 # %% checkpoint="m.provider.openvino_guess"
 predict("m.provider.openvino_guess", ...)
