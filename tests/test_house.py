@@ -51,7 +51,6 @@ CIRCLES: list[set[str]] = [
 #: Files above the ceiling, each with its reason. A file of 50 to 400 lines needs none.
 LONG_FILES: dict[str, str] = {
     "labs/bench/targets.py": "what each kind of target tells about itself, side by side",
-    "labs/charts/comparing.py": "one family of figures on one frame",
     "labs/stats.py": "every interval of the course with its derivation",
 }
 CEILING_LINES = 400

@@ -1,11 +1,12 @@
 """Charts of what was measured: each takes records (a whole ledger will do), and returns a chart with tooltips, a
 description for screen readers, and the same content as a table and as text."""
 
-from labs.charts.comparing import accuracy_latency, before_after, frontier_chart, frontiers, side_by_side
+from labs.charts.changes import before_after, side_by_side
 from labs.charts.frame import Chart
 from labs.charts.latency import latency_distribution, latency_percentiles, thread_sweep, throughput_curve
 from labs.charts.load import batch_histogram, endurance, latency_curve, queue_compute
 from labs.charts.model import channel_ranges, operator_profile
+from labs.charts.options import accuracy_latency, frontier_chart, frontiers
 from labs.charts.quantization import Settings, quantized
 
 __all__ = [

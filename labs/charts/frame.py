@@ -7,13 +7,14 @@ one chart fits a light and a dark theme.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
 import altair as alt
 from IPython.display import display
 
 from labs.records import Measurement
+from labs.stats import Interval
 from labs.widgets.shown import Shown
 from labs.widgets.table import Group, Row, html_table, text_table
 from labs.widgets.theme import SERIES, STYLE
@@ -109,9 +110,9 @@ def tips(*fields: str) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=field) for field in fields]
 
 
-def colours(names: Sequence[str], field: str = "option", **legend: object) -> alt.Color:
+def colours(names: Sequence[str], field: str = "option", *, legend_at: str = "top") -> alt.Color:
     """Return the colour of each series; ``marks`` gives the same series a shape."""
-    shown = alt.Legend(title=None, orient="top", labelLimit=260, columns=4, **legend) if len(names) > 1 else None
+    shown = alt.Legend(title=None, orient=legend_at, labelLimit=260, columns=4) if len(names) > 1 else None
     return alt.Color(f"{field}:N", scale=_scale(names, SERIES), legend=shown, sort=list(names))
 
 
@@ -169,6 +170,11 @@ def newest(records: Iterable[Measurement], *fields: str) -> list[Measurement]:
 def machines(records: Iterable[Measurement]) -> str:
     """Return where records come from, as a footer says it."""
     return "Measured on " + "; ".join(dict.fromkeys(one.machine.label for one in records))
+
+
+def between(one: Interval, write: Callable[[float], str]) -> str:
+    """Return an interval's ends as they are written, without the unit; nothing where it has no width."""
+    return "" if one.low == one.high else f"{write(one.low).rsplit(' ', 1)[0]} – {write(one.high).rsplit(' ', 1)[0]}"
 
 
 def wrapped(text: str, width: int = 104) -> list[str]:

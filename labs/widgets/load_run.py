@@ -58,7 +58,7 @@ class LiveLoad(Progress):
             clock: Monotonic clock in seconds.
         """
         super().__init__(title, kept=kept, clock=clock)
-        self.chart = live_chart(210)
+        self.chart = live_chart(250)
         self.live.children = (*self.live.children[:1], self.chart, *self.live.children[1:])
         self._seen: list[tuple[float, Snapshot]] = []
 
@@ -118,8 +118,8 @@ def run_chart(seen: Sequence[tuple[float, Snapshot]], *, title: str = "The run s
     if any(one.server for one in shots):
         # Stacked: what lies between the two lines is compute, what lies below is queue.
         served = {
-            "queue": [one.server.queue_s * 1e3 if one.server else 0.0 for one in shots],
-            "compute": [one.server.compute_s * 1e3 if one.server else 0.0 for one in shots],
+            "queue": [one.server.queue_s * 1e3 if one.server else None for one in shots],
+            "compute": [one.server.compute_s * 1e3 if one.server else None for one in shots],
         }
         middle = _panel("mean ms in the server", at, served, stacked=True)
     else:
@@ -147,13 +147,19 @@ def filled(readings: Sequence[Reading | None]) -> list[Reading | None]:
 
 
 def _panel(
-    name: str, at: Sequence[float], columns: dict[str, list[float]], *, top: float | None = None, stacked: bool = False
+    name: str,
+    at: Sequence[float],
+    columns: dict[str, list[float | None]],
+    *,
+    top: float | None = None,
+    stacked: bool = False,
 ) -> alt.Chart:
     """Return one panel: a line, or a filled layer, for each column."""
     rows = [
         {"s": moment, "value": value, "series": series}
         for series, values in columns.items()
         for moment, value in zip(at, values, strict=True)
+        if value is not None
     ]
     names = list(columns)
     scale = alt.Scale(domain=[0, top]) if top else alt.Scale(zero=True)
@@ -163,7 +169,7 @@ def _panel(
     return mark.encode(
         x=alt.X("s:Q", title="seconds", axis=alt.Axis(tickCount=4)),
         y=alt.Y("value:Q", title=None, scale=scale, stack="zero" if stacked else None, axis=alt.Axis(tickCount=3)),
-        color=colours(names, "series"),
+        color=colours(names, "series", legend_at="bottom"),
         order=alt.Order("series:N", sort="descending") if stacked else alt.Undefined,
         **dash,
     ).properties(width=_WIDTH_PX, height=_HEIGHT_PX)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from labs import charts
-from labs.charts.comparing import changes
+from labs.charts.changes import changes
 from labs.charts.load import parts_of
 from labs.records import DifferentMachinesError
 from labs.records.load import Failure
