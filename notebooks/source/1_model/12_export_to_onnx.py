@@ -321,10 +321,9 @@ check("m.export.lost_gained", lost_gained)
 
 # %%
 paired = ledger().paired_accuracy("onnx-disabled", "torch-eager")
+low, high = paired.interval.low, paired.interval.high
 print(f"{paired.only_second} lost and {paired.only_first} gained of {paired.trials} images.")
-print(
-    f"Accuracy {paired.difference:+.1%} ({paired.interval.low:+.1%} to {paired.interval.high:+.1%}): {paired.verdict}"
-)
+print(f"Accuracy changed by {paired.difference:+.1%} ({low:+.1%} to {high:+.1%}): {paired.verdict}.")
 
 # %%
 names = ("torch-eager", "torch-compiled", "onnx-disabled")
