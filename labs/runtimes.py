@@ -71,7 +71,8 @@ def reopen(record: Measurement, folder: str | Path) -> object:
             f"{path} is not there or is not the file that {record.option} was measured with: run its lesson again"
         )
     made = open_model(path, record.backend, record.settings)
-    describe(made, model_path=path)
+    # Some providers do not give back the options that they were opened with, so what the record says of them counts.
+    describe(made, model_path=path, settings=record.settings)
     return made
 
 

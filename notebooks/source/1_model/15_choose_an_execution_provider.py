@@ -414,7 +414,7 @@ print(len(queue), "requests at a time")
 # %%
 ways = {"openvino-native": native["openvino-native"], "openvino-streams": in_streams}
 comparison = run_with_progress(
-    lambda report: bench.compare(ways, images[:32], rounds=12, block_calls=3, settle_calls=1, on_progress=report),
+    lambda report: bench.compare(ways, images[:32], rounds=10, block_calls=2, settle_calls=1, on_progress=report),
     "A batch and streams, side by side",
 )
 side_by_side(comparison, "openvino-native")

@@ -68,7 +68,7 @@ records = of_machine(ledger().read(), machine)
 folders = [models_dir(), assets.model().parent]
 found, left_out = candidates(records, folders)
 if "onnx-all" not in found:
-    raise FileNotFoundError("There is no onnx-all to compare with yet: run lessons 12 to 14 first, which measure it.")
+    raise FileNotFoundError("There is no onnx-all to compare with yet: run lesson 14 first, which measures it.")
 print(f"{len(found)} options: {', '.join(found)}")
 
 # %% [markdown]
@@ -163,7 +163,7 @@ for name in names:
     print(name, "is", bench.describe(racers[name]).precision, "with", record.threads.intra_op, "threads")
 
 one = bench.compare(racers, images[:1])
-many = bench.compare(racers, images, rounds=12, block_calls=3, settle_calls=1)
+many = bench.compare(racers, images, rounds=10, block_calls=2, settle_calls=1)
 for record in [*one, *many]:
     ledger().append(record)
 
@@ -191,24 +191,26 @@ places = race([] if finalists is ... else finalists)
 records = of_machine(ledger().read(), machine)
 
 # %%
+titles = {"latency": "One image", "throughput": "Batches of 32"}
 for place, racers in places.items():
     baseline = "cpu-provider" if place else "onnx-all"
-    for kind in ("latency", "throughput"):
+    for kind, title in titles.items():
         run = records.comparison(baseline, *racers, kind=kind)
         if run:
-            display(side_by_side(run, baseline, title=f"{'One image' if kind == 'latency' else 'Batches of 32'}"))
+            display(side_by_side(run, baseline, title=title))
 
 # %% [markdown]
 # ### What may be called beaten
 #
 # `gains(records, one, other)` holds what the evidence says about a pair: accuracy image by image, times by the race,
-# size exactly. Each is an interval of how much *better* the first is. One that holds 0 decides nothing.
+# size exactly. Each is an interval of how much *better* the first is, as a fraction; one that holds 0 decides nothing.
+# (What raced in another environment has no times beside `onnx-all`, and so no verdict on them.)
 
 # %%
-for racers in places.values():
-    for name in racers:
-        if name != "onnx-all":
-            print(name, gains(records, name, "onnx-all"))
+racers = list(dict.fromkeys(name for names in places.values() for name in names))
+for name in racers[1:]:
+    for measure, (low, high) in gains(records, name, "onnx-all").items():
+        print(f"{name:24} {measure:11} {low:+.3f} to {high:+.3f}")
 
 
 # %% checkpoint="m.choose.dominates"
@@ -230,7 +232,6 @@ check("m.choose.dominates", dominates)
 # Use it: which racers does no other racer beat? (The float32 model raced too.)
 
 # %%
-racers = list(dict.fromkeys(name for names in places.values() for name in names))
 for other in racers:
     by = [name for name in racers if name != other and dominates(gains(records, name, other))]
     print(f"{other}: {'beaten by ' + ', '.join(by) if by else 'on the frontier'}")
