@@ -28,7 +28,7 @@ _TONES = {
 
 #: How a state is written, and its sign. Words of one length keep a column of them straight.
 WORDS = {State.PASSED: "PASS", State.FAILED: "FAIL", State.MISSING_EVIDENCE: "WAIT", State.UNANSWERED: "OPEN"}
-_SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.MISSING_EVIDENCE: "⧗", State.UNANSWERED: "○", None: "✎"}
+_SIGNS = {State.PASSED: "✓", State.FAILED: "✗", State.MISSING_EVIDENCE: "▷", State.UNANSWERED: "○", None: "✎"}
 _SAID = {
     State.PASSED: "right",
     State.FAILED: "not right yet",
@@ -64,7 +64,7 @@ class Card:
         label = f"{self.headline}: {_SAID[self.state]}" if self.state else self.headline
         return (
             f'<div role="group" aria-label="{escape(label, quote=True)}" style="border:1px {frame} {_LINE};'
-            f"border-left:5px {frame} {tone};border-radius:6px;background:{_PAPER};color:{_TEXT};"
+            f"border-left:5px solid {tone};border-radius:6px;background:{_PAPER};color:{_TEXT};"
             f'padding:8px 14px;margin:4px 0;max-width:46em;line-height:1.45">'
             f'<span aria-hidden="true" style="color:{tone};font-weight:bold">{_SIGNS[self.state]}</span> '
             f"<strong>{escape(self.headline)}</strong>{said}{body}{_pairs(self.rows)}</div>"

@@ -215,7 +215,7 @@ def scoreboard(part: str = "") -> Table:
 _STANDS = {
     State.PASSED: "✓ right",
     State.FAILED: "✗ not right yet",
-    State.MISSING_EVIDENCE: "⧗ something has to run first",
+    State.MISSING_EVIDENCE: "▷ something has to run first",
     State.UNANSWERED: "○ open",
 }
 

@@ -36,7 +36,7 @@ def _own(records: Records) -> list[tuple]:
     "start.megabytes",
     points=1,
     title="Write a function that turns bytes into megabytes",
-    hints=("How many bytes is one megabyte? *Mega* is a million.", "`return size_bytes / …` with that number."),
+    hints=("How many bytes is one megabyte? Mega is a million.", "`return size_bytes / …` with that number."),
     cases=_cases,
     own=_own,
     needs=(_SIZE,),
