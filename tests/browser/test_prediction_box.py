@@ -1,0 +1,32 @@
+"""A prediction is made in the browser, with the keyboard alone, and the measuring cell waits for it (C4)."""
+
+from __future__ import annotations
+
+import json
+
+ASK = 'from grading.checkpoints import predict, predicted\npredict("start.size_guess", ...)'
+CHOOSE = 'predict("start.submit_guess", ...)'
+GUARD = 'print("going on with", predicted("start.size_guess"))'
+
+
+def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, workspace, tmp_path):
+    """One sentence before, without a traceback; the number after. Every control has a name."""
+    notebook = open_cells(ASK, CHOOSE, GUARD)
+    notebook.run_cell(0)
+    notebook.run_cell(1)
+    notebook.run_cell(2)
+    assert "Predict first" in notebook.output_text(2)
+    assert "Traceback" not in notebook.output_text(2)
+    page = notebook.page
+    page.get_by_label("My prediction in MB").fill("9,5")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("text=Noted: 9.5 MB")
+    page.get_by_label("returns", exact=True).check()
+    page.get_by_role("button", name="Lock in my prediction").last.click()
+    page.wait_for_selector("text=Noted: returns")
+    page.screenshot(path=tmp_path / "box.png")
+    kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+    assert [(one["type"], one["value"]) for one in kept] == [("prediction", 9.5), ("prediction", "returns")]
+    notebook.run_cell(2)
+    assert "going on with 9.5" in notebook.output_text(2)
