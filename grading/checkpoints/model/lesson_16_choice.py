@@ -296,13 +296,14 @@ def gpu_target(records: Records) -> Verdict:
 
 
 def racers(records: Records) -> list[str]:
-    """Return the options of the newest races: that of the lessons' environment, and those in providers' ones."""
-    names: list[str] = []
-    for baseline in (BASELINE, "cpu-provider"):
-        run = records.comparison(baseline, kind="throughput")
-        if run and records.comparison(*run.options):
-            names += [name for name in run.options if name not in names and name != "cpu-provider"]
-    return names
+    """Return the options of the newest race in the lessons' environment, and of those in providers' ones after it."""
+    runs: dict[str, list[str]] = {}
+    for one in records.measurements(kind="throughput"):
+        if "comparison_id" in one.details:
+            runs.setdefault(one.details["comparison_id"], []).append(one.option)
+    sides = [side for side in runs.values() if {BASELINE, "cpu-provider"} & set(side)]
+    newest = max((place for place, side in enumerate(sides) if BASELINE in side), default=0)
+    return list(dict.fromkeys(name for side in sides[newest:] for name in side if name != "cpu-provider"))
 
 
 def beaten(records: Records, name: str, others: list[str]) -> bool:

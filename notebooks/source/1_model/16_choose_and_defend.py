@@ -150,12 +150,12 @@ from labs.records.candidates import candidates, of_machine
 from labs.runtimes import open_model, reopen
 from labs.workspace import ledger, models_dir
 
-baseline, *names = sys.argv[1:]
+names = sys.argv[1:]
 images, _ = load_split(assets.dataset(), "evaluation", limit=32)
 found, _ = candidates(of_machine(ledger().read(), fingerprint().machine_id))
 racers = {}
-if baseline == "cpu-provider":  # float32 on the CPU provider of this environment's wheel
-    racers[baseline] = open_model(models_dir() / "food11.onnx")
+if names[0] == "cpu-provider":  # float32 on the CPU provider of this environment's wheel
+    racers[names.pop(0)] = open_model(models_dir() / "food11.onnx")
 for name in names:
     record = found[name].record
     here = (models_dir() / record.model.name).is_file()
@@ -173,15 +173,20 @@ def race(names):
     """Race options, each in the environment that it needs; return the names that took part, by environment."""
     places = {"": ["onnx-all"]}
     for name in names:
-        places.setdefault(found[name].environment, []).append(name)
+        place = found[name].environment
+        if place == "gpu" and providers.environment("tensorrt").is_installed:
+            place = "tensorrt"  # it holds the CUDA provider too
+        places.setdefault(place, []).append(name)
     places[""] = list(dict.fromkeys(places[""]))
+    # Unless TF32 itself takes part, none of NVIDIA's libraries may round to it; elsewhere nobody reads this variable.
+    tf32 = any(found[name].record.precision == "tf32" for name in names)
     for place, racers in places.items():
         if place:
-            providers.install(place).run(folder / "race.py", "cpu-provider", *racers)
+            variables = {} if tf32 else {"NVIDIA_TF32_OVERRIDE": "0"}
+            providers.install(place).run(folder / "race.py", "cpu-provider", *racers, variables=variables)
         elif len(racers) > 1:
-            done = subprocess.run(
-                [sys.executable, folder / "race.py", "onnx-all", *racers], capture_output=True, text=True
-            )
+            command = [sys.executable, folder / "race.py", *racers]
+            done = subprocess.run(command, capture_output=True, text=True)
             print(done.stdout or done.stderr)
     return places
 
