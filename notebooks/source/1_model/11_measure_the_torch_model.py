@@ -267,10 +267,15 @@ outputs_mb = {}
 
 def note(name):
     """Return a hook that notes the size of a layer's output in megabytes."""
-    return lambda layer, given, output: outputs_mb.__setitem__(name, output.numel() * output.element_size() / 1e6)
+
+    def hook(layer, given, output):
+        outputs_mb[name] = output.numel() * output.element_size() / 1e6
+
+    return hook
 
 
-hooks = [layer.register_forward_hook(note(name)) for name, layer in net.named_modules() if not list(layer.children())]
+layers = [(name, layer) for name, layer in net.named_modules() if not list(layer.children())]
+hooks = [layer.register_forward_hook(note(name)) for name, layer in layers]
 with torch.inference_mode():
     net(torch.from_numpy(images[:32]))
 for hook in hooks:
@@ -305,7 +310,7 @@ with torch.inference_mode():
         spent_s = time.perf_counter() - begin_s
         faults = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - faults
         images, claimed_mb = calls * size, faults * resource.getpagesize() / 1e6
-        rows[f"batch {size}"] = {"images/s": images / spent_s, "MB from the system, per image": claimed_mb / images}
+        rows[f"batch {size}"] = {"images/s": images / spent_s, "MB claimed per image": claimed_mb / images}
 print(json.dumps(rows))
 """
 keep_everything = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(4 * 10**9)}
@@ -341,8 +346,8 @@ counts = sorted({1, max(1, default_threads // 2), default_threads, 2 * default_t
 sweep = []
 for threads in counts:
     torch.set_num_threads(threads)
-    sweep.append(bench.latency(net, images[:1], option=f"torch-eager-threads-{threads}", min_samples=40, limit_s=3))
-    ledger().append(sweep[-1])
+    option = f"torch-eager-threads-{threads}"
+    sweep.append(ledger().append(bench.latency(net, images[:1], option=option, min_samples=40, limit_s=3)))
 torch.set_num_threads(default_threads)
 thread_sweep(sweep)
 
