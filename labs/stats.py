@@ -379,10 +379,11 @@ def steady_interval(samples: Sequence[float], *, q: float = 95, confidence: floa
             f"too short for an interval of p{q:g}: it takes about {math.ceil(_FEWEST_BEYOND / min(p, 1 - p))} samples"
         )
         return TailInterval(value, value, value, 0.0, words)
-    blocks = np.array_split(samples, _BLOCKS)
+    begins = np.arange(_BLOCKS) * len(samples) // _BLOCKS
+    lengths = np.diff([*begins, len(samples)])
 
     def score(at: float) -> float:
-        t, freedom = _skew_corrected(np.array([np.mean(block <= at) - p for block in blocks]))
+        t, freedom = _skew_corrected(np.add.reduceat((samples <= at).astype(float), begins) / lengths - p)
         return abs(t) - _student((1 + confidence) / 2, freedom)
 
     low, high = _believed(samples, p, 12 / math.sqrt(_BLOCKS), score)

@@ -141,7 +141,7 @@ def true_latency_s(utilization: float, share: float) -> float:
 PLANS = {0.6: ((1, 6), (3, 6), (5, 6)), 0.8: ((1, 6), (5, 6), (10, 6)), 0.9: ((1, 6), (10, 6), (10, 24))}
 
 
-def tails(utilization: float, repetitions: int = 400) -> pd.DataFrame:
+def tails(utilization: float, repetitions: int = 300) -> pd.DataFrame:
     """Return the coverage of ``tail_interval``'s p95 of M/D/1, and how many measurements get no interval."""
     rng, truth, rows = np.random.default_rng(5), true_latency_s(utilization, 0.95), []
     for runs, seconds in PLANS[utilization]:

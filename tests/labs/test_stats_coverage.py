@@ -49,12 +49,12 @@ def test_paired_proportions() -> None:
 @pytest.mark.parametrize("utilization", [0.6, 0.8, 0.9])
 def test_tail_of_an_open_loop(utilization: float) -> None:
     """A p95 of M/D/1 holds where enough was measured, and where it was not, hardly a run promises anything."""
-    table = coverage.tails(utilization, 400)
+    table = coverage.tails(utilization, 300)
     promised = table["no interval"] < 0.5
     assert promised.any()
     assert (table[~promised]["wrong promises"] < 0.03).all()
     print("\n" + table[~promised].to_string(index=False))
-    assert_promised(table[promised], 400)
+    assert_promised(table[promised], 300)
 
 
 def test_percentiles_of_samples_with_a_memory() -> None:
