@@ -109,8 +109,7 @@ def predicted(question: str) -> float | str:
     )
     if made is None:
         raise NotPredictedYetError(
-            f"Predict first: {checkpoint.title}. Fill in the box of {question} above and press its button, "
-            "then run this cell again."
+            f"Predict first: fill in the box above ({checkpoint.title}) and press its button, then run this cell again."
         )
     return made.value
 

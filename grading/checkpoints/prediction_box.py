@@ -52,7 +52,7 @@ class PredictionBox:
             description="Lock in my prediction",
             tooltip=f"Write down my prediction: {self.checkpoint.title}",
             button_style="primary",
-            layout=ipywidgets.Layout(width="auto"),
+            layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
         )
         self.said = ipywidgets.HTML()
         self.button.on_click(lambda _: self.lock())
