@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-import numpy as np
+import onnx
+import onnxruntime as ort
 
 
-def activations_of(path: str | Path, images: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return the values of this name that a model computes for some images, by name."""
-    import onnx
-    import onnxruntime as ort
-
+def activations_of(path, images, names):
+    """Return the values inside a model, such as ReLU6's outputs, that it computes for some images: arrays by name."""
     model = onnx.load(path)
     for name in names:
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+from onnxruntime.quantization import quantize_static
 
 from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, signal_to_noise_db
-from labs.progress import OnProgress, silent
+from labs.progress import silent
 
 
 def layers_of(path):
@@ -24,14 +23,7 @@ def layers_of(path):
     return {node.name: [node.name, *(clips[out] for out in node.output if out in clips)] for node in weighted}
 
 
-def layer_sensitivity(
-    path: str | Path,
-    images: np.ndarray,
-    ranges_path: str | Path,
-    settings: Mapping,
-    *,
-    on_progress: OnProgress = silent,
-) -> pd.DataFrame:
+def layer_sensitivity(path, images, ranges_path, settings, *, on_progress=silent):
     """Return how much each layer's quantization disturbs the logits, the worst layer first.
 
     Each layer is quantized alone, weights and activations, with all others in float32, and the logits are compared with
@@ -48,8 +40,6 @@ def layer_sensitivity(
         One row a layer: ``layer`` (its name) and ``alone_db`` (logits with and without it quantized, in decibels; 20 dB
         is an error of a tenth, 40 dB of a hundredth).
     """
-    from onnxruntime.quantization import quantize_static
-
     layers, reference, rows = layers_of(path), logits_of(path, images), []
     with tempfile.TemporaryDirectory() as folder:
         alone = Path(folder) / "alone.onnx"

@@ -39,6 +39,9 @@
 # A laptop, 40 minutes, and lesson 12. The machine works for about a minute.
 
 # %%
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import onnx
 import onnxruntime as ort
@@ -192,7 +195,7 @@ table = pd.DataFrame(rows, columns=["layer", "channels", "spread", "one scale, d
 table.sort_values("spread", ascending=False).head(6).round(1)
 
 # %% [markdown]
-# One number more a channel is worth one to two bits in these layers. Turn the knobs yourself: fewer bits, a scale for
+# One number more a channel is worth two to three bits in these layers. Turn the knobs yourself: fewer bits, a scale for
 # each channel, a range that holds only 99 % of the values. The activations are what leaves three layers for eight
 # training images; after ReLU6 nothing is negative, so half of a symmetric range would lie idle.
 
@@ -227,7 +230,7 @@ dynamic_path.stat().st_size / onnx_path.stat().st_size
 def profile(path, calls=5):
     options = ort.SessionOptions()
     options.enable_profiling = True
-    options.profile_file_prefix = str(path.with_suffix(""))
+    options.profile_file_prefix = str(Path(tempfile.mkdtemp()) / path.stem)
     session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     for _ in range(calls):
         session.run(None, {"input": training_images[:1]})

@@ -37,7 +37,9 @@
 # A laptop, 40 minutes, and lesson 14b. The machine works for about two minutes.
 
 # %%
+import tempfile
 from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import onnxruntime as ort
@@ -54,11 +56,12 @@ from labs.machine.quantization_format import quantization_format
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.keep import keep_float
-from labs.optimize.predict import logits_of
+from labs.optimize.predict import logits_of, signal_to_noise_db
 from labs.optimize.prune import prune_channels
 from labs.optimize.reader import ImageReader
 from labs.optimize.sensitivity import layers_of
 from labs.optimize.slim import slim_onnx
+from labs.progress import silent
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir
@@ -155,8 +158,8 @@ check("m.quantize.tuner", next_trial)
 
 # %% checkpoint="m.quantize.budget"
 tried, order, budget_files = [], sensitivity["layer"].tolist()[:12], {}
-# For each name and budget of {"int8-budget-05": 0.05, "int8-budget-01": 0.01}: ask `next_trial`, measure with `loss_with`
-# and append to `tried`, until it returns None. Then write the best trial:
+# For each name and budget of {"int8-budget-05": 0.05, "int8-budget-01": 0.01}: ask `next_trial`, measure with
+# `loss_with` and append to `tried`, until it returns None. Then write the best trial:
 # budget_files[name] = quantized_with(kept, models_dir() / f"{name}.onnx")
 ...
 
@@ -166,7 +169,7 @@ check("m.quantize.budget", budget_files)
 # %%
 for path in budget_files.values():
     slim_onnx(path)
-pd.DataFrame([{"in float32": ", ".join(trial["kept"]) or "no layer", "loss": trial["loss"]} for trial in tried]).round(3)
+pd.DataFrame([{"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]} for one in tried]).round(3)
 
 # %% [markdown]
 # What do the two budgets cost, in bytes and in time? Beside them, the float model and the file of lesson 14b with a
