@@ -9,7 +9,7 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form or a rule changes: kept results of an earlier version are made anew.
-VERSION = 2
+VERSION = 3
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
 UNDER_LOAD = " @ "
