@@ -21,6 +21,8 @@ NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "notebooks"
 #: How a lesson's file is named. A lesson that is too long for one sitting goes on as ``14b_…``, ``14c_…``.
 LESSON_NAME = re.compile(r"(\d{2}[a-z]?)_[a-z0-9_]+")
 
+_CHECK = re.compile(r'^\s*check\("([a-z0-9_.]+)"', re.MULTILINE)
+
 #: ``core`` belongs to the course, ``extra`` may be left out, a ``guide`` is for instructors and is no lesson.
 KINDS = ("core", "extra", "guide")
 
@@ -143,9 +145,16 @@ class Lesson:
         return f"{self.notebook.parent.name}/{self.notebook.name}"
 
     def questions(self) -> list[str]:
-        """Return the ids of the questions that its notebook asks, in order."""
-        cells = json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]
-        return [cell["metadata"]["checkpoint"] for cell in cells if "checkpoint" in cell["metadata"]]
+        """Return the ids of the questions that its notebook asks, in order.
+
+        A cell to fill in carries its question's id; where measuring is the answer, there is only the check.
+        """
+        found: dict[str, None] = {}
+        for cell in json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]:
+            asked = [cell["metadata"]["checkpoint"]] if "checkpoint" in cell["metadata"] else []
+            checked = _CHECK.findall("".join(cell["source"])) if cell["cell_type"] == "code" else []
+            found |= dict.fromkeys([*asked, *checked])
+        return list(found)
 
 
 def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
