@@ -34,7 +34,7 @@ HEADER = """# ---
 #     number: "{number}"
 #     minutes: 10
 #     kind: core
-#     where: [any]
+#     where: [{where}]
 #     needs: []
 #     ports: []
 # ---
@@ -70,11 +70,16 @@ def write_lesson(tmp_path: Path) -> Callable[..., Lesson]:
     Front matter is put before a source that has none.
     """
 
-    def write(source: str = SOURCE, name: str = "00_a_lesson", folder: str = "0_start") -> Lesson:
+    def write(source: str = SOURCE, name: str = "00_a_lesson", folder: str = "0_start", where: str = "any") -> Lesson:
         root = tmp_path / "course"
         path = root / "source" / folder / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
-        header = "" if source.startswith("# ---") else HEADER.format(part=folder[0], number=name.partition("_")[0])
+        (root / folder).mkdir(exist_ok=True)
+        header = (
+            ""
+            if source.startswith("# ---")
+            else HEADER.format(part=folder[0], number=name.partition("_")[0], where=where)
+        )
         path.write_text(header + source, encoding="utf-8")
         return next(one for one in [*sources(root), *guides(root)] if one.source == path)
 

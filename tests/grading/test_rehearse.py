@@ -110,7 +110,7 @@ def test_kept_notebooks_are_in_the_folder_that_was_named(tmp_path: Path, console
 
 def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
     """It answers inside, nothing answers afterwards, and the environment is as it was."""
-    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n")
+    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n", where="hub")
     before = dict(os.environ)
     with own_testbed(tmp_path / "testbed", [lesson]):
         home = Path(os.environ["REHEARSAL_HOME"])
@@ -130,6 +130,6 @@ def test_other_lessons_start_none(tmp_path: Path, write_lesson):
 def test_a_testbed_that_does_not_start_is_said(tmp_path: Path, write_lesson, monkeypatch):
     """With the reason that its own process gave."""
     (tmp_path / "testbed").write_text("a file where the folder should be")
-    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n")
+    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n", where="hub")
     with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "testbed", [lesson]):
         pass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
+from grading.checkpoints import Verdict, checkpoint, failed, missing, passed, prediction, unanswered
 from grading.checkpoints.evidence import is_close, is_number
 from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
 from grading.checkpoints.system.runs import answered
@@ -68,6 +68,8 @@ def gain(records: Records) -> Verdict:
     if None in runs:
         return failed(NOT_RUN)
     before, after = (answered(run) for run in runs)
+    if before.low <= 0:
+        return missing("The rate without batches is too uncertain for a ratio: measure both again, for longer.")
     right = {"ratio": after.value / before.value, "low": after.low / before.high, "high": after.high / before.low}
     expected = f"{times(right['ratio'])} [{right['low']:.2f}, {right['high']:.2f}]"
     yours = f"{given['ratio']:.3g} [{given['low']:.3g}, {given['high']:.3g}]"

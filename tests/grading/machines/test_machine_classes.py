@@ -43,7 +43,11 @@ def solved(part: int, key: AnswerKey) -> list[Part]:
         asked = lesson.questions()
         if set(asked) & set(computed(part)):
             kinds = {name: all_checkpoints()[name].kind for name in asked}
-            cells = {name: key.answers[name] for name in asked if kinds[name] in ("answer", "function")}
+            cells = {
+                name: key.answers[name]
+                for name in asked
+                if kinds[name] in ("answer", "function") and name in key.answers
+            }
             found.append(Part(lesson.name, cells))
     return found
 
