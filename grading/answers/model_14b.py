@@ -14,10 +14,12 @@ formats = {
     "int8-static-7bit": {**u8s8, "reduce_range": True},
 }
 
+
 # %% checkpoint="m.quantize.slower"
 def slower_than_float(intervals):
     """Return the sorted names of the formats that are slower than float32 beyond doubt."""
     return sorted(name for name, (low, high) in intervals.items() if low > 1)
+
 
 # %% checkpoint="m.quantize.flips"
 def lost_and_gained(before, after):
@@ -26,11 +28,13 @@ def lost_and_gained(before, after):
     gained = sum(a < b for a, b in zip(before, after, strict=True))
     return int(lost), int(gained)
 
+
 # %% checkpoint="m.quantize.saturates"
 def pair_sum(activations, weights):
     """Return what VPMADDUBSW makes of two activations (0 to 255) and two weights (-128 to 127): one 16-bit integer."""
     total = activations[0] * weights[0] + activations[1] * weights[1]
     return int(min(max(total, -32768), 32767))
+
 
 # %% checkpoint="m.quantize.other_machine"
 reason = "Seven-bit weights never overflow 16 bits, so it computes the same there as here."

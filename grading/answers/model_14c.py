@@ -3,6 +3,7 @@
 # %% checkpoint="m.prune.accuracy_guess"
 predict("m.prune.accuracy_guess", 78)
 
+
 # %% checkpoint="m.quantize.tuner"
 def next_trial(tried, order, budget):
     """Return the list of layers to keep in float32 in the next trial, or None when the search is over."""
@@ -15,6 +16,7 @@ def next_trial(tried, order, budget):
         return None
     return [*best["kept"], left[0]]
 
+
 # %% checkpoint="m.quantize.budget"
 tried, order, budget_files = [], sensitivity["layer"].tolist()[:12], {}
 for name, budget in (("int8-budget-05", 0.05), ("int8-budget-01", 0.01)):
@@ -23,11 +25,13 @@ for name, budget in (("int8-budget-05", 0.05), ("int8-budget-01", 0.01)):
     best = min(tried, key=lambda trial: trial["loss"])
     budget_files[name] = quantized_with(best["kept"], models_dir() / f"{name}.onnx")
 
+
 # %% checkpoint="m.prune.weakest"
 def weakest_channels(weights, count):
     """Return the sorted indices of the count channels whose weights have the smallest Euclidean norm."""
     norms = np.linalg.norm(weights.reshape(len(weights), -1), axis=1)
     return sorted(np.argsort(norms)[:count].tolist())
+
 
 # %% checkpoint="m.prune.file"
 pruned_path = models_dir() / "int8-pruned.onnx"
@@ -39,6 +43,7 @@ quantize_static(
     extra_options=percentile,
     **quantization_format().settings(),
 )
+
 
 # %% checkpoint="m.prune.claim"
 def claim(lost, gained):

@@ -89,6 +89,7 @@ predict("m.quantize.dynamic_guess", ...)
 # 0 must have a mark of its own, because it is everywhere: convolutions pad with it, and ReLU6 turns every negative
 # number into it. So the range is first widened until it holds 0.
 
+
 # %% checkpoint="m.quantize.affine"
 def scale_and_zero_point(xmin, xmax, qmin, qmax):
     """Return (scale, zero_point) that let the integers qmin to qmax cover the reals xmin to xmax.
@@ -106,6 +107,7 @@ check("m.quantize.affine", scale_and_zero_point)
 # With these two numbers, a tensor goes to integers and back. On the way there it loses something twice: by *rounding*
 # to the nearest mark, and by *clipping* what lies beyond the last one.
 
+
 # %% checkpoint="m.quantize.roundtrip"
 def quantize(x, scale, zero_point, qmin, qmax):
     """Return the integers, from qmin to qmax, that stand for the reals in the array x: the nearest mark of each."""
@@ -114,6 +116,7 @@ def quantize(x, scale, zero_point, qmin, qmax):
 
 # %%
 check("m.quantize.roundtrip", quantize)
+
 
 # %%
 def dequantize(q, scale, zero_point):
@@ -159,6 +162,7 @@ channel_ranges(weights["features.0.0/Conv"])
 # each. How bad is it in the other layers? Write it as one number: how many times as far the widest channel reaches as
 # the typical one. Training has switched some channels off, and their weights are as good as zero. They need no
 # precision, so they must not count.
+
 
 # %% checkpoint="m.quantize.channels"
 def channel_spread(weights):
@@ -252,15 +256,14 @@ operator_profile({"float32": profile(onnx_path), "dynamic INT8": profile(dynamic
 # note the range of every activation, and write it into the file: this is **calibration**. It needs images, and no
 # labels. ONNX Runtime asks for them one by one, until it gets `None`:
 
+
 # %% checkpoint="m.quantize.reader"
 class ImageReader(CalibrationDataReader):
     """Hands the quantizer one image after another, as {"input": array of shape (1, 3, 224, 224)}, and then None."""
 
-    def __init__(self, images):
-        ...
+    def __init__(self, images): ...
 
-    def get_next(self):
-        ...
+    def get_next(self): ...
 
 
 # %%

@@ -136,7 +136,7 @@ pd.DataFrame(operators).fillna(0).astype(int)
 
 # %%
 fits = quantization_format()
-print(fits.name, "with seven-bit weights" if fits.reduce_range else "", "\n", fits.reason)
+print(f"{fits.name}{' with seven-bit weights' if fits.reduce_range else ''}: {fits.reason}")
 
 # %% [markdown]
 # Do not believe it yet. All of them in turns, beside the float32 model with every graph optimization:
@@ -160,6 +160,7 @@ reconcile("m.quantize.format_guess")
 
 # %% [markdown]
 # Which of them may be called slower than float32? Those whose *whole* interval lies above 1.
+
 
 # %% checkpoint="m.quantize.slower"
 def slower_than_float(intervals):
@@ -210,6 +211,7 @@ comparison_table([record for record in ledger().measurements() if record.option 
 # same images, so count. How many did the first get right that the second gets wrong, and how many the other way round?
 # `record.samples` of an accuracy record has a 1 for each image that was right and a 0 for each that was wrong.
 
+
 # %% checkpoint="m.quantize.flips"
 def lost_and_gained(before, after):
     """Return (lost, gained): images right before and wrong after, and images wrong before and right after.
@@ -232,6 +234,7 @@ right = {name: ledger().latest(kind="accuracy", option=name).samples for name in
 # Where will the file run? GourmetGram's server has an EPYC 7763. It multiplies bytes with AVX2's VPMADDUBSW: two
 # neighbouring products, of an unsigned activation with a signed weight, are added into **16 bits**, from -32,768 to
 # 32,767, and what does not fit is cut off there. (*VNNI*, which newer processors have, sums in 32 bits at once.)
+
 
 # %% checkpoint="m.quantize.saturates"
 def pair_sum(activations, weights):

@@ -137,6 +137,7 @@ def loss_with(kept):
 # %% [markdown]
 # What is missing is the mind of the search: what to try next, given what was tried so far.
 
+
 # %% checkpoint="m.quantize.tuner"
 def next_trial(tried, order, budget):
     """Return the list of layers to keep in float32 in the next trial, or None when the search is over.
@@ -205,9 +206,10 @@ for name in (*budget_files, fitting):
 pd.DataFrame(rows, columns=["file", "MB", "points", "low", "high", "lost", "gained"]).round(2)
 
 # %% [markdown]
-# A budget kept on a few hundred images is an estimate on others, and the interval says how rough a one. The tighter
-# budget costs bytes and time. And a better format, with a scale for each channel, did more than the whole search:
-# repair comes after choosing well. The older lab's tuner went the same way on real Food-11:
+# A budget kept on a few hundred images is an estimate on others, and the interval says how rough a one: does it stay
+# within five points, and within one? The tighter budget costs bytes and time. And the format with a scale for each
+# channel comes to about the same accuracy with no search and no layer in float32: choose well first, repair afterwards.
+# The older lab's tuner paid more for its tighter budget, on real Food-11:
 
 # %%
 print(source_line())
@@ -219,6 +221,7 @@ reference_table("int8-budget-05", "int8-budget-01")
 # The manager asked for two megabytes. The float file has four bytes for each parameter, so one byte for each makes a
 # quarter of it, and that is still too much. Below that, it takes fewer bits, or fewer parameters. Which channels can
 # go? A first idea: those whose weights are smallest.
+
 
 # %% checkpoint="m.prune.weakest"
 def weakest_channels(weights, count):
@@ -312,6 +315,7 @@ comparison_table([record for record in ledger().measurements() if record.option.
 # Is the small model as good as the float one, or better, or worse? Both saw the same images, and only those on which
 # they differ say anything. If the two were equally good, each of those would be the toss of a coin. So ask how likely a
 # split is that is at least as uneven: a binomial test. Below 0.05, do not believe in the coin any more.
+
 
 # %% checkpoint="m.prune.claim"
 def claim(lost, gained):
