@@ -24,12 +24,14 @@ ort = pytest.importorskip("onnxruntime")
 @pytest.fixture(scope="module")
 def files(tmp_path_factory) -> dict[str, Path]:
     """Return the same random weights as safetensors and as ONNX."""
-    from labs.models import build_mobilenet_v2, save_weights
+    from torchvision.models import mobilenet_v2
+
+    from labs.models import save_weights
     from labs.optimize.export import export_onnx
 
     folder = tmp_path_factory.mktemp("model")
     torch.manual_seed(0)
-    model = build_mobilenet_v2().eval()
+    model = mobilenet_v2(num_classes=11).eval()
     save_weights(model, folder / "model.safetensors")
     export_onnx(model, folder / "model.onnx")
     return {"torch": folder / "model.safetensors", "onnx": folder / "model.onnx"}
