@@ -250,8 +250,8 @@ print(f"{1 - narrow.weights_after / narrow.weights_before:.1%} of the weights ar
 narrow.table()
 
 # %% [markdown]
-# The last wide layer gave up most. Compare both ideas there: the same number of its channels, chosen by the size of
-# what the classifier makes of them, and simply switched off.
+# The last wide layer gave up most. Switch off as many of its channels by the first idea, those of which the classifier
+# makes least. The third figure is the second idea, in the whole network.
 
 # %%
 head = narrow.layers[-1]
@@ -262,7 +262,7 @@ with torch.inference_mode():
     classifier = net.classifier[1]
     cut = features.clone()
     cut[:, weakest_channels(classifier.weight.T.numpy(), head.before - head.after)] = 0
-    logits = {"all channels": classifier(features), "weakest off": classifier(cut), "fitted anew, all layers": small}
+    logits = {"all channels": classifier(features), "weakest off": classifier(cut), "fitted anew": small}
 {name: f"{np.mean(values.argmax(1).numpy() == validation_labels):.1%}" for name, values in logits.items()}
 
 # %% [markdown]
