@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from labs.backends import BackendUnavailableError
+from labs.runtimes import RuntimeUnavailableError
 
 app = typer.Typer(help="Triton Inference Server and perf_analyzer, from NVIDIA's wheels.", no_args_is_help=True)
 
@@ -25,7 +25,7 @@ def install() -> None:
             task = bar.add_task("tritonserver", total=1.0)
             tritonserver(lambda done, line: bar.update(task, completed=done))
         typer.echo(put_on_path())
-    except BackendUnavailableError as error:
+    except RuntimeUnavailableError as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
 
@@ -71,7 +71,7 @@ def serve(
             ports=(port, port + 1, port + 2),
             on_progress=tell,
         )
-    except (BackendUnavailableError, TritonError) as error:
+    except (RuntimeUnavailableError, TritonError) as error:
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
     with triton:
