@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from labs import stats
 from labs.records.entries import ENTRY_TYPES, Answer, Entry, Observation, Prediction
 from labs.records.record import Comparison, Measurement
-
-if TYPE_CHECKING:
-    from labs.records.options import OptionSummary
 
 
 class Lookup:
@@ -67,12 +63,6 @@ class Lookup:
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None
         return stats.paired_proportions(*(record.samples for record in records))
-
-    def summaries(self, *, across_machines: bool = False) -> list[OptionSummary]:
-        """Return one summary an option, in order of first appearance; see ``labs.records.options.summarize``."""
-        from labs.records.options import summarize
-
-        return summarize(self, across_machines=across_machines)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""

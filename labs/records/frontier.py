@@ -1,4 +1,4 @@
-"""The frontier: the options that nobody would give up for another one, because no other is at least as good in all."""
+"""The options that nobody would give up: no other is at least as good in all objectives and proven better in one."""
 
 from __future__ import annotations
 
