@@ -11,8 +11,6 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from labs.records import Measurement
-
 #: The runtimes, by the name that a record gives as its backend.
 RUNTIMES = ("torch", "torch-compiled", "onnxruntime", "openvino")
 
@@ -47,33 +45,6 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
     if runtime == "openvino":
         return _compile(path, given)
     return _load_module(path, given, compiled=given.get("compiled", runtime == "torch-compiled"))
-
-
-def reopen(record: Measurement, folder: str | Path) -> object:
-    """Return the native object that a record was measured with, from a folder that holds its file.
-
-    Args:
-        record: Any measurement of the option.
-        folder: Where the file lies; it must be the very file, by its hash.
-
-    Raises:
-        FileNotFoundError: The folder has no file of this name and content.
-        RuntimeUnavailableError: This environment cannot run it.
-        ValueError: The record does not say how it was opened, as those of earlier versions do not.
-    """
-    from labs.bench.targets import describe, model_file
-
-    if not record.settings:
-        raise ValueError(f"the record of {record.option} does not say how it was opened: measure it again")
-    path = Path(folder) / record.model.name
-    if not path.is_file() or model_file(path).sha256 != record.model.sha256:
-        raise FileNotFoundError(
-            f"{path} is not there or is not the file that {record.option} was measured with: run its lesson again"
-        )
-    made = open_model(path, record.backend, record.settings)
-    # Some providers do not give back the options that they were opened with, so what the record says of them counts.
-    describe(made, model_path=path, settings=record.settings)
-    return made
 
 
 def _open_session(path: Path, given: dict):

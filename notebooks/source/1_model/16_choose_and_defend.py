@@ -147,7 +147,7 @@ from labs import assets, bench
 from labs.dataset import load_split
 from labs.machine import fingerprint
 from labs.records.candidates import candidates, of_machine
-from labs.runtimes import open_model, reopen
+from labs.runtimes import open_model
 from labs.workspace import ledger, models_dir
 
 names = sys.argv[1:]
@@ -159,7 +159,7 @@ if names[0] == "cpu-provider":  # float32 on the CPU provider of this environmen
 for name in names:
     record = found[name].record
     here = (models_dir() / record.model.name).is_file()
-    racers[name] = reopen(record, models_dir() if here else Path(assets.model()).parent)
+    racers[name] = bench.reopen(record, models_dir() if here else Path(assets.model()).parent)
     print(name, "is", bench.describe(racers[name]).precision, "with", record.threads.intra_op, "threads")
 
 one = bench.compare(racers, images[:1])

@@ -15,7 +15,7 @@ import pytest
 from labs import bench
 from labs.machine import fingerprint
 from labs.machine.fingerprint import physical_core_count, usable_cpu_count
-from labs.runtimes import RuntimeUnavailableError, open_model, reopen
+from labs.runtimes import RuntimeUnavailableError, open_model
 
 torch = pytest.importorskip("torch")
 ort = pytest.importorskip("onnxruntime")
@@ -188,13 +188,13 @@ def test_an_option_is_opened_again_from_its_record(files, images, runtime, setti
     path = files["torch" if runtime == "torch" else "onnx"]
     target = open_model(path, runtime, settings)
     record = bench.accuracy(target, images, np.zeros(3, int), option="x", model_path=path)
-    again = reopen(record, path.parent)
+    again = bench.reopen(record, path.parent)
     assert bench.describe(again) == bench.describe(target)
     other = replace(record, model=replace(record.model, sha256="0" * 64))
     with pytest.raises(FileNotFoundError, match="not the file that x was measured with"):
-        reopen(other, path.parent)
+        bench.reopen(other, path.parent)
     with pytest.raises(ValueError, match="does not say how it was opened"):
-        reopen(replace(record, settings={}), path.parent)
+        bench.reopen(replace(record, settings={}), path.parent)
 
 
 #: Prints the sets of processors that this process's threads have while OpenVINO computes on one of them.
