@@ -16,6 +16,7 @@ from labs.assets.addresses import address_of, config_file
 from labs.assets.errors import AssetError
 from labs.assets.manifest import embedded
 from labs.assets.places import cache_dir
+from labs.assets.remote import REMOTE
 
 app = typer.Typer(help="Data sets and models: what there is, fetching, checking.", no_args_is_help=True)
 
@@ -38,7 +39,7 @@ def list_assets() -> None:
         for item in embedded().values():
             size_bytes = sum(record.size_bytes for record in item.files.values())
             table.add_row(item.name, item.kind, "comes with the checkout", f"{size_bytes / 1e6:.1f}")
-        for remote in catalog.REMOTE.values():
+        for remote in REMOTE.values():
             receipt = store.receipt_of(remote)
             if receipt is not None:
                 size_bytes = sum(record.size_bytes for record in receipt.files.values())
@@ -81,7 +82,7 @@ def verify(
 ) -> None:
     """Read every file again and compare it with its recorded hash."""
     with _errors_in_words():
-        here = [*embedded(), *(remote.name for remote in catalog.REMOTE.values() if store.receipt_of(remote))]
+        here = [*embedded(), *(remote.name for remote in REMOTE.values() if store.receipt_of(remote))]
     failed = False
     for name in names or here:
         try:

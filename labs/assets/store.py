@@ -20,12 +20,12 @@ from pathlib import Path
 import filelock
 
 from labs.assets.addresses import Address, address_of, config_file, sha256_variable, url_variable
-from labs.assets.catalog import Remote
 from labs.assets.errors import NotConfiguredError, SpaceError
 from labs.assets.fetch import Expected, Policy, Progress, download
 from labs.assets.food11 import Install, install_dataset, install_onnx, install_weights
 from labs.assets.hashes import Digest, digest
 from labs.assets.places import cache_dir
+from labs.assets.remote import Remote
 from labs.assets.space import full_disk_in_words
 from labs.assets.verify import FileRecord, record_files, verify_files
 
