@@ -12,11 +12,11 @@ from labs import stats
 from labs.charts.frame import WIDTH_PX, Chart, between, data, ink, tips
 from labs.charts.latency import percentile_interval
 from labs.charts.load import level
+from labs.display.table import Cell
+from labs.display.theme import SERIES
 from labs.records import Comparison, Measurement, require_same_machine
 from labs.records.format import milliseconds, percent, rate, times
 from labs.stats import Interval
-from labs.widgets.table import Cell
-from labs.widgets.theme import SERIES
 
 _SIGNS = {"better": "✓ better", "worse": "✗ worse", "cannot tell": "≈ cannot tell"}
 _KINDS = {"better": "msl-good", "worse": "msl-bad"}

@@ -13,11 +13,11 @@ from html import escape
 import altair as alt
 from IPython.display import display
 
+from labs.display.shown import Shown
+from labs.display.table import Group, Row, html_table, text_table
+from labs.display.theme import SERIES, STYLE
 from labs.records import Measurement
 from labs.stats import Interval
-from labs.widgets.shown import Shown
-from labs.widgets.table import Group, Row, html_table, text_table
-from labs.widgets.theme import SERIES, STYLE
 
 #: What JupyterLab 4 draws, and the version behind it.
 VEGA_LITE = "application/vnd.vegalite.v5+json"

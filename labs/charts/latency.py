@@ -22,11 +22,11 @@ from labs.charts.frame import (
     target_line,
     tips,
 )
+from labs.display.table import Cell
+from labs.display.theme import SERIES
 from labs.records import Measurement
 from labs.records.format import in_unit, milliseconds, percent, rate, times
 from labs.records.load import latency_interval
-from labs.widgets.table import Cell
-from labs.widgets.theme import SERIES
 
 _BINS, _DOTS = 72, 400
 _QUANTILES = (50, 95, 99)

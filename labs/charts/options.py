@@ -8,13 +8,13 @@ import altair as alt
 import pandas as pd
 
 from labs.charts.frame import WIDTH_PX, Chart, axis_scale, between, data, ink, tips
+from labs.display.table import Cell, Group
+from labs.display.theme import SERIES
 from labs.records import Measurement
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.frontier import OBJECTIVES, dominators
 from labs.records.options import OptionSummary, summarize
 from labs.stats import Interval
-from labs.widgets.table import Cell, Group
-from labs.widgets.theme import SERIES
 
 #: Heading, how a value is written, factor to the axis's unit, and the axis's words.
 NUMBERS = {
@@ -130,8 +130,8 @@ def accuracy_latency(
     return Chart(
         panel,
         title,
-        subtitle="Dashed: the best figures. Hollow: another option is proven better. Thin lines are 95 % intervals"
-        + ("; diamonds are published results of other machines." if published else "."),
+        subtitle="Dashed: the best figures. Hollow: another option is proven better in one and worse in neither. "
+        "Thin lines are 95 % intervals" + ("; diamonds are published results of other machines." if published else "."),
         sentence=f"On the frontier of the two: {', '.join(winners)}.",
         header=["option", "accuracy", "p50", "frontier"],
         rows=rows,

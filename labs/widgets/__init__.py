@@ -2,15 +2,16 @@
 
 Every function returns an object that a notebook shows as HTML or as a live widget; ``.text`` and ``print`` give the
 same content in words and columns. What needs more than Chameleon's own Jupyter has (charts, a load generator, a
-server's settings) is imported when it is asked for; the look, which provisioning shares, needs none of it.
+server's settings) is imported when it is asked for; the look (``labs.display``), which provisioning shares,
+needs none of it.
 """
 
 from importlib import import_module
 
+from labs.display.table import facts
 from labs.widgets.measure import Records, measure, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.scoreboard import Points, scoreboard
-from labs.widgets.table import facts
 
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {

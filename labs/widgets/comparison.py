@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 
 import pandas as pd
 
+from labs.display.shown import Shown
+from labs.display.table import Cell, Group, Row, html_table, text_table
+from labs.display.theme import card
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import Best, OptionSummary, best, summarize
 from labs.stats import Interval
-from labs.widgets.shown import Shown
-from labs.widgets.table import Cell, Group, Row, html_table, text_table
-from labs.widgets.theme import card
 
 #: Columns by the number they show: heading, and how a value is written.
 COLUMNS = {

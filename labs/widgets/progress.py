@@ -15,11 +15,11 @@ from typing import TypeVar
 import ipywidgets
 from IPython.display import display
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE, progress_bar
 from labs.progress import Cancelled, OnProgress
 from labs.records.format import duration
 from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE, progress_bar
 
 Result = TypeVar("Result")
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from labs.charts.frame import METADATA, VEGA_LITE
 from labs.charts.quantization import Settings, quantized
+from labs.display.shown import Shown
 from labs.widgets.controls import controls
-from labs.widgets.shown import Shown
 
 #: Activations of a whole batch run to tens of millions of values; this many show the same shape and answer at once.
 _MOST_ACTIVATIONS = 200_000

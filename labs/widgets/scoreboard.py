@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from labs.display.shown import Shown
+from labs.display.table import Cell, html_table, text_table
+from labs.display.theme import card
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
 from labs.records.standing import Standing, limits, standings
 from labs.records.targets import TARGETS, Target
-from labs.widgets.shown import Shown
-from labs.widgets.table import Cell, html_table, text_table
-from labs.widgets.theme import card
 
 _NUMBERS = {
     "p50_s": ("median latency", milliseconds),

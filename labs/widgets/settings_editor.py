@@ -8,11 +8,11 @@ from html import escape
 import ipywidgets
 from pydantic import ValidationError
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE, card
 from labs.serve.triton.render import config_diff, render
 from labs.serve.triton.settings import DynamicBatching, InstanceGroup, ModelSettings
 from labs.widgets.controls import controls
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE, card
 
 #: Gives the server new settings and returns what that changed (printed below the button).
 OnApply = Callable[[ModelSettings], object]

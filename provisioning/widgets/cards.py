@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from labs.widgets import theme
+from labs.display import theme
 
 
 def badge(rehearsed: bool) -> str:

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 
 import ipywidgets
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.clock import Clock
 from provisioning.planning.lessons import lessons_left_s, lessons_on_machine

@@ -8,9 +8,9 @@ from html import escape
 
 import ipywidgets
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE
 from labs.widgets.controls import controls
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import drills

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from IPython.display import display
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE
 from labs.widgets.controls import has_kernel
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.clock import Clock
 from provisioning.errors import NoCapacityError

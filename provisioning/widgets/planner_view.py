@@ -6,7 +6,7 @@ import base64
 from datetime import datetime, tzinfo
 from html import escape
 
-from labs.widgets.theme import STYLE
+from labs.display.theme import STYLE
 from provisioning.errors import LeaseFailedError
 from provisioning.planning.choice import (
     OptionLine,

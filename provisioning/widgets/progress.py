@@ -9,9 +9,9 @@ import ipywidgets
 from IPython import get_ipython
 from IPython.display import display
 
+from labs.display.shown import Shown
+from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
-from labs.widgets.shown import Shown
-from labs.widgets.theme import STYLE
 from provisioning import lab
 from provisioning.clock import Clock
 from provisioning.errors import ProvisioningError

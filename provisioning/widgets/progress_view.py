@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
-from labs.widgets.theme import STYLE, progress_bar
+from labs.display.theme import STYLE, progress_bar
 from provisioning.setup.attempt import Attempt, Link
 from provisioning.setup.progress import LeaseLeft, Row
 from provisioning.setup.runner import Event

@@ -8,10 +8,10 @@ import sys
 import ipywidgets
 import numpy as np
 
+from labs.display.theme import SERIES
 from labs.widgets import quantization_explorer
 from labs.widgets.controls import controls
 from labs.widgets.progress import Progress
-from labs.widgets.theme import SERIES
 
 
 def test_live_widgets_sit_in_the_box():
@@ -25,7 +25,7 @@ def test_live_widgets_sit_in_the_box():
 def test_what_provisioning_shares_is_light():
     """The look and the controls bring in neither a chart library nor a model's, which Chameleon's Jupyter lacks."""
     code = (
-        "import sys, labs.widgets.controls, labs.widgets.shown, labs.widgets.theme; "
+        "import sys, labs.widgets.controls, labs.display.shown, labs.display.theme; "
         "print([m for m in ('altair', 'torch', 'onnxruntime', 'scipy', 'pydantic', 'psutil') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree
 
+from labs.display.table import Cell, Group, facts, html_table, text_table
 from labs.edge.estimate import ASSUMPTIONS
-from labs.widgets.table import Cell, Group, facts, html_table, text_table
 
 ROWS = [Group("Here"), [Cell("a<b"), Cell("1.0", "0.9 – 1.1", "msl-best"), Cell("yes", words=True)]]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from labs.widgets.shown import Shown
-from labs.widgets.theme import card
+from labs.display.shown import Shown
+from labs.display.theme import card
 
 
 @dataclass(frozen=True)
