@@ -17,14 +17,14 @@ class SenderError(RuntimeError):
     """The sender's process failed; the message ends with what it printed."""
 
 
-def plan_for(target: Target, *, timeout_s: float, warmup_requests: int, warmup_senders: int, **how: object) -> dict:
+def plan_for(target: Target, *, timeout_s: float, warmup_requests: int, warmup_clients: int, **how: object) -> dict:
     """Return the plan that ``labs.load.sender`` reads.
 
     Args:
         target: What is sent, and where to.
         timeout_s: Seconds after which a request counts as lost.
         warmup_requests: Requests sent and forgotten before the clock starts.
-        warmup_senders: How many of these are in flight at once.
+        warmup_clients: How many of these are in flight at once.
         how: Mode, and concurrency or rate, with duration or number.
     """
     return {
@@ -34,7 +34,7 @@ def plan_for(target: Target, *, timeout_s: float, warmup_requests: int, warmup_s
         "bodies": [base64.b64encode(body).decode() for body in target.bodies],
         "timeout_s": timeout_s,
         "warmup_requests": warmup_requests,
-        "warmup_senders": warmup_senders,
+        "warmup_clients": warmup_clients,
         **how,
     }
 

@@ -1,7 +1,7 @@
 """Closed and open loop: two ways to put load on a server, which answer two different questions.
 
-In a **closed loop** so many senders each wait for their answer before they send the next request. The server sets the
-pace: when it stalls, the senders stop asking, and the stall is seen by a handful of requests. It answers "how much can
+In a **closed loop** so many clients each wait for their answer before they send the next request. The server sets the
+pace: when it stalls, the clients stop asking, and the stall is seen by a handful of requests. It answers "how much can
 it do?".
 
 In an **open loop** requests begin when they are due, as users do who know nothing of each other. A latency is counted
@@ -73,15 +73,15 @@ def closed_loop(
     on_snapshot: OnSnapshot | None = None,
     cancel: threading.Event | None = None,
 ) -> Measurement:
-    """Return the record of a run in which ``concurrency`` senders each wait for their answer.
+    """Return the record of a run in which ``concurrency`` clients each wait for their answer.
 
     Args:
         target: What is sent, and where to.
-        concurrency: Senders.
+        concurrency: Clients that wait for their answers side by side.
         duration_s: Seconds in which requests are begun; 5 when ``requests`` is not given either.
         requests: Requests in all, instead of a duration.
         option: Name under which the record is kept.
-        warmup_requests: Requests sent before the clock starts; two for each sender (four at least) when None.
+        warmup_requests: Requests sent before the clock starts; two for each client (four at least) when None.
         timeout_s: Seconds after which a request counts as lost.
         details: Anything else to keep with the record, as plain JSON.
         on_progress: Told how far it is; may raise ``Cancelled``.
@@ -93,7 +93,7 @@ def closed_loop(
         NothingAnsweredError: Not one request got a good answer.
     """
     if concurrency < 1:
-        raise ValueError(f"concurrency is {concurrency}; it counts senders and starts at 1")
+        raise ValueError(f"concurrency is {concurrency}; it counts clients and starts at 1")
     if duration_s is not None and requests is not None:
         raise ValueError("give a duration or a number of requests, not both")
     if duration_s is None and requests is None:
@@ -102,13 +102,13 @@ def closed_loop(
         target,
         timeout_s=timeout_s,
         warmup_requests=max(4, 2 * concurrency) if warmup_requests is None else warmup_requests,
-        warmup_senders=concurrency,
+        warmup_clients=concurrency,
         mode="closed",
         concurrency=concurrency,
         duration_s=duration_s,
         requests=requests,
     )
-    words = f"{option}: {concurrency} sender{'s' * (concurrency > 1)}"
+    words = f"{option}: {concurrency} client{'s' * (concurrency > 1)}"
     return _run(option, target, plan, words, details or {}, on_progress, on_snapshot, cancel)
 
 
@@ -151,7 +151,7 @@ def open_loop(
         target,
         timeout_s=timeout_s,
         warmup_requests=warmup_requests,
-        warmup_senders=min(4, max(1, warmup_requests)),
+        warmup_clients=min(4, max(1, warmup_requests)),
         mode="open",
         rate_rps=rate_rps,
         duration_s=duration_s,

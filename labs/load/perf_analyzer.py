@@ -9,7 +9,6 @@ Source: https://github.com/triton-inference-server/perf_analyzer, docs/cli.md an
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import json
@@ -17,7 +16,6 @@ import shlex
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -53,7 +51,8 @@ class Analysis:
     concurrency: int = 1
     #: Pictures in one request.
     batch_size: int = 1
-    #: File with the requests' contents, as ``write_input_data`` makes it; zeros or random bytes when None.
+    #: File with the requests' contents, as ``labs.serve.photos.write_input_data`` makes it; zeros or random
+    #: bytes when None.
     input_data: Path | None = None
     #: Shapes of inputs that are free or random, such as ``(("input", (3, 224, 224)),)``.
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
@@ -86,18 +85,6 @@ class Analysis:
     def line(self, address: str) -> str:
         """Return the line to type in a terminal."""
         return shlex.join(["perf_analyzer", *self.arguments(address)])
-
-
-def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
-    """Return a file of pictures for ``--input-data``, as ``food_classifier`` takes them.
-
-    Args:
-        path: Where to write.
-        images: Encoded pictures, sent in turn.
-    """
-    rows = [{"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}} for image in images]
-    path.write_text(json.dumps({"data": rows}), encoding="utf-8")
-    return path
 
 
 def analyze(

@@ -16,7 +16,7 @@ def race(
     targets: Mapping[str, Target],
     *,
     concurrency: int,
-    rounds: int = 3,
+    rounds: int = 5,
     duration_s: float = 1.5,
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
@@ -24,8 +24,9 @@ def race(
 
     Args:
         targets: What takes part, by option name.
-        concurrency: Senders, each of which waits for its answer.
-        rounds: Turns of each; every second round runs in reverse order.
+        concurrency: Clients, each of which waits for its answer.
+        rounds: Turns of each; every second round runs in reverse order. The interval of a ratio has one degree of
+            freedom fewer than there are rounds, and is wide with two or three.
         duration_s: Seconds of a turn.
         on_progress: Told how far it is; may raise ``Cancelled``.
 

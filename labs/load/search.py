@@ -118,7 +118,7 @@ def search(
         objective: What has to be kept.
         name: Name of the search; runs in the ledger under this name are used again.
         ledger: Where runs are kept and looked for.
-        concurrency: Senders of the closed loop that says what is possible.
+        concurrency: Clients of the closed loop that says what is possible.
         duration_s: Seconds of each run.
         within: The search ends when kept and broken rate are this close, as a fraction.
         on_progress: Told how far it is; may raise ``Cancelled``.

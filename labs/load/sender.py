@@ -60,10 +60,10 @@ class Run:
         self.rows.append((due_s, now_s - due_s, sent_s, status))
         self._recent.append((now_s, now_s - due_s))
 
-    async def closed(self, senders: int, duration_s: float | None, requests: int | None) -> None:
-        """Let each sender wait for its answer before it sends the next request."""
+    async def closed(self, clients: int, duration_s: float | None, requests: int | None) -> None:
+        """Let each client wait for its answer before it sends the next request."""
 
-        async def sender() -> None:
+        async def client() -> None:
             while not self.stopped.is_set():
                 if requests is not None and self.begun >= requests:
                     return
@@ -71,7 +71,7 @@ class Run:
                     return
                 await self.request()
 
-        await asyncio.gather(*(sender() for _ in range(senders)))
+        await asyncio.gather(*(client() for _ in range(clients)))
 
     async def open(self, due_s: np.ndarray) -> None:
         """Send each request when it is due, whatever became of the others.
@@ -147,7 +147,7 @@ async def drive(plan: dict) -> dict:
     transport = TRANSPORTS[plan["transport"]](plan["url"], plan["headers"], plan["timeout_s"])
     run = Run(transport, [base64.b64decode(body) for body in plan["bodies"]])
     # The first requests open connections and wake the server; they are not counted.
-    await run.closed(plan["warmup_senders"], None, plan["warmup_requests"])
+    await run.closed(plan["warmup_clients"], None, plan["warmup_requests"])
     warmup = len(run.rows)
     gc.collect()
     gc.freeze()

@@ -25,11 +25,11 @@ def sweep_concurrency(
     on_snapshot: OnSnapshot | None = None,
     cancel: threading.Event | None = None,
 ) -> list[Measurement]:
-    """Return one closed-loop record for each number of senders.
+    """Return one closed-loop record for each number of clients.
 
     Args:
         target: What is sent, and where to.
-        concurrencies: Senders in each run, in this order.
+        concurrencies: Clients in each run, in this order.
         option: Name under which the records are kept.
         duration_s: Seconds of each run.
         ledger: Where each record goes as soon as it is there; nowhere when None.
@@ -101,9 +101,9 @@ def keeps_up(record: Measurement, share: float = 0.95) -> bool:
 
 
 def level_words(record: Measurement) -> str:
-    """Return a record's load level in words: '8 senders' or '120 requests/s due'."""
+    """Return a record's load level in words: '8 clients' or '120 requests/s due'."""
     if record.load.mode == "closed":
-        return f"{record.concurrency} sender{'s' * (record.concurrency > 1)}"
+        return f"{record.concurrency} client{'s' * (record.concurrency > 1)}"
     return f"{rate(record.load.offered_rps, 'requests/s')} due"
 
 

@@ -95,7 +95,7 @@ class Usage:
 class Load:
     """How requests were sent, and everything about them but the latencies of the good ones."""
 
-    #: 'closed': each sender waits for its answer; 'open': requests begin when they are due, answered or not.
+    #: 'closed': each client waits for its answer; 'open': requests begin when they are due, answered or not.
     mode: str
     #: What was asked for, such as 'POST /predict' or 'gRPC food_classifier_onnx'; no address.
     target: str

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
 
 from PIL import Image
 
@@ -27,6 +31,18 @@ def photo(number: int = 0, *, size_bytes: int = 30_000) -> bytes:
         large = small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
     encoded = [_jpeg(large, quality) for quality in range(30, 98, 2)]
     return min(encoded, key=lambda content: abs(len(content) - size_bytes))
+
+
+def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
+    """Return a file of pictures for ``--input-data``, as ``food_classifier`` takes them.
+
+    Args:
+        path: Where to write.
+        images: Encoded pictures, sent in turn.
+    """
+    rows = [{"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}} for image in images]
+    path.write_text(json.dumps({"data": rows}), encoding="utf-8")
+    return path
 
 
 def _jpeg(image: Image.Image, quality: int) -> bytes:

@@ -16,8 +16,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from labs.load.queueing import Queue
 from labs.machine.fingerprint import usable_cpu_count
+from labs.queueing import Queue
 from labs.records.format import milliseconds, percent
 from labs.serve.instance import LocalInstance
 from labs.serve.photos import photo

@@ -25,7 +25,7 @@ import psutil
 import typer
 
 from labs import assets
-from labs.load.perf_analyzer import Analysis, analyze, write_input_data
+from labs.load.perf_analyzer import Analysis, analyze
 from labs.load.served import triton_target
 from labs.load.triton import image_inputs, tensor_inputs
 from labs.machine import fingerprint
@@ -34,6 +34,7 @@ from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.records import Measurement
 from labs.records.format import milliseconds
+from labs.serve.photos import write_input_data
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder, copies
 from labs.serve.triton.repository import ModelRepository, is_ensemble

@@ -60,7 +60,7 @@ def test_a_run_is_watched_and_cancelled(open_cells, workspace):
     notebook = open_cells(LOAD, SWEEP)
     notebook.run_all(wait_s=None)
     page = notebook.page
-    page.wait_for_selector("text=swept: 4 senders", timeout=120_000)
+    page.wait_for_selector("text=swept: 4 clients", timeout=120_000)
     page.wait_for_selector(".msl-facts >> text=throughput")
     drawn = page.locator(".vega-embed [role=graphics-document]").last
     said = drawn.get_attribute("aria-label")

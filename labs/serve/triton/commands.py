@@ -38,9 +38,8 @@ def serve(
 ) -> None:
     """Serve food_classifier, its ONNX twin, the ensemble and the palette until Ctrl+C."""
     from labs import assets
-    from labs.load.perf_analyzer import write_input_data
     from labs.serve.models import fp32_model
-    from labs.serve.photos import photo
+    from labs.serve.photos import photo, write_input_data
     from labs.serve.triton import catalogue
     from labs.serve.triton.control import TritonError
     from labs.serve.triton.environment import put_on_path

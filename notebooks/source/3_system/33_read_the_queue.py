@@ -47,10 +47,10 @@ from labs import assets
 # %%
 from labs.charts import queue_compute
 from labs.load import image_inputs
-from labs.load.perf_analyzer import Analysis, analyze, write_input_data
+from labs.load.perf_analyzer import Analysis, analyze
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
-from labs.serve.photos import photo
+from labs.serve.photos import photo, write_input_data
 from labs.serve.triton import catalogue, environment, opening
 from labs.serve.triton.render import render
 from labs.widgets import run_with_progress

@@ -48,10 +48,10 @@ from labs import assets
 from labs.charts import batch_histogram, latency_curve, queue_compute
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
-from labs.load.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.load.served import triton_target
 from labs.machine import fingerprint
 from labs.machine.capability import capability_text, for_lesson
+from labs.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue, opening
 

@@ -121,7 +121,7 @@ def test_a_sweep_keeps_what_is_finished(told_target, tmp_path) -> None:
 
     def on_progress(fraction: float, text: str) -> None:
         told.append(text)
-        if "4 senders" in text:
+        if "4 clients" in text:
             raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
@@ -129,8 +129,8 @@ def test_a_sweep_keeps_what_is_finished(told_target, tmp_path) -> None:
     kept = ledger.measurements(kind="load")
     assert [one.concurrency for one in kept] == [1, 2]
     assert len({one.details["sweep_id"] for one in kept}) == 1
-    assert [level_words(one) for one in kept] == ["1 sender", "2 senders"]
-    assert told[0].startswith("s: 1 sender, warming up")
+    assert [level_words(one) for one in kept] == ["1 client", "2 clients"]
+    assert told[0].startswith("s: 1 client, warming up")
 
 
 def test_a_rising_sweep_ends_where_it_is_told_to(told_target) -> None:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, parse_csv, parse_export, write_input_data
+from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, parse_csv, parse_export
+from labs.serve.photos import write_input_data
 
 CSV = """Concurrency,Inferences/Second,Client Send,Network+Server Send/Recv,Server Queue,Server Compute Input,\
 Server Compute Infer,Server Compute Output,Client Recv,p50 latency,p90 latency,p95 latency,p99 latency,Avg latency

@@ -9,8 +9,8 @@ import pytest
 
 from labs.load import Cancelled
 from labs.load import search as module
-from labs.load.queueing import Queue, UnstableQueueError
 from labs.load.search import Candidate, Objective, best_of, grid, search
+from labs.queueing import Queue, UnstableQueueError
 from labs.records import Ledger
 from labs.records.load import Failure, Load
 

@@ -17,7 +17,7 @@ from tritonclient.utils import InferenceServerException
 from labs.bench import caller
 from labs.labels import CLASS_NAMES
 from labs.load import closed_loop, image_inputs
-from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze, write_input_data
+from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze
 from labs.load.served import triton_target
 from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
@@ -25,6 +25,7 @@ from labs.runtimes import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.page.settings import PageSettings
+from labs.serve.photos import write_input_data
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import copies
 from labs.serve.triton.control import TritonError

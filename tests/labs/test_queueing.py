@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labs.load.queueing import BatchCost, BatchQueue, Queue, UnstableQueueError, erlang_c, fit_batch_cost
 from labs.load.sender import arrivals
 from labs.load.simulate import simulate
+from labs.queueing import BatchCost, BatchQueue, Queue, UnstableQueueError, erlang_c, fit_batch_cost
 
 
 @pytest.mark.parametrize(
