@@ -24,8 +24,9 @@ def test_a_model_carries_the_courses_own_recipe(tmp_path, weights):
     repository = ModelRepository(tmp_path)
     repository.write([catalogue.food_classifier(weights)])
     folder = tmp_path / "food_classifier" / "1"
-    for name in ("labels.py", "preprocess.py", "models.py"):
+    for name in ("labels.py", "preprocess.py"):
         assert (folder / "labs" / name).read_bytes() == (PROJECT_DIR / "labs" / name).read_bytes()
+    assert (folder / "network.py").read_bytes() == (catalogue.CODE_DIR / "network.py").read_bytes()
     assert (folder / "model.safetensors").stat().st_size == weights.stat().st_size
     assert repository.names() == ["food_classifier"]
 
