@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Build an ensemble
-#     summary: from a photo to a word in one request; which step holds the others up, and what a second instance of it brings
+#     summary: from a photo to a word in one request; which step holds the others up, and what doubling it brings
 #     part: 3
 #     number: "38"
 #     minutes: 30
