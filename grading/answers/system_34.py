@@ -9,8 +9,9 @@ answer("s.batching.mean", mean_batch)
 
 # %% checkpoint="s.batching.gain"
 before, after = plain.throughput_rps, batched.throughput_rps
-low, high = after.low / before.high, after.high / before.low
-claim = "better" if low > 1 else "worse" if high < 1 else "cannot tell"
+low = after.low / before.high
+high = after.high / before.low if before.low > 0 else None  # nothing bounds a ratio to what may be 0
+claim = "better" if low > 1 else "worse" if high is not None and high < 1 else "cannot tell"
 gain = {"ratio": after.value / before.value, "low": low, "high": high, "claim": claim}
 answer("s.batching.gain", gain)
 

@@ -10,7 +10,7 @@ import functools
 import inspect
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -132,6 +132,10 @@ class Round:
     question: Function
     #: Lists of arguments, encoded.
     cases: tuple[list, ...]
+
+    def shuffled(self, random: np.random.Generator) -> Round:
+        """Return the cases in another order: results that are recited one after the other do not fit it."""
+        return replace(self, cases=tuple(self.cases[int(place)] for place in random.permutation(len(self.cases))))
 
     @functools.cached_property
     def expected(self) -> list[dict]:

@@ -20,8 +20,8 @@ _LEAST_DISTINCT = 0.05
 #: Seconds; nobody's clock ticks in steps this coarse, and nobody's reading is a multiple of it time after time.
 _ROUND_S = 1e-5
 
-#: Fewer samples in a latency record than this leave its tail to chance; ``labs.bench`` takes at least as many.
-_LEAST_SAMPLES = 100
+#: Fewer samples in a latency record than this leave even its middle to chance; no lesson takes fewer.
+_LEAST_SAMPLES = 40
 
 #: Records of one length that are compared with each other; a part has some twenty.
 _MOST_ALIKE = 150

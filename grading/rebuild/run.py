@@ -84,7 +84,8 @@ def run_again(
 def drawn(questions: Iterable[str], seed: str) -> dict[str, Round]:
     """Return the secret cases of those questions that ask for a function."""
     asked = {name: all_checkpoints()[name].asks for name in questions}
-    return {name: one.drawn(variant.generator(seed, name)) for name, one in asked.items() if one.kind == "function"}
+    functions = {name: (one, variant.generator(seed, name)) for name, one in asked.items() if one.kind == "function"}
+    return {name: one.drawn(random).shuffled(random) for name, (one, random) in functions.items()}
 
 
 def _changed(entries: list[dict], seed: str, questions: set[str]) -> list[dict]:

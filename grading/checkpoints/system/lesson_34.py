@@ -68,17 +68,24 @@ def gain(records: Records) -> Verdict:
     if None in runs:
         return failed(NOT_RUN)
     before, after = (answered(run) for run in runs)
-    if before.low <= 0:
-        return missing("The rate without batches is too uncertain for a ratio: measure both again, for longer.")
-    right = {"ratio": after.value / before.value, "low": after.low / before.high, "high": after.high / before.low}
-    expected = f"{times(right['ratio'])} [{right['low']:.2f}, {right['high']:.2f}]"
-    yours = f"{given['ratio']:.3g} [{given['low']:.3g}, {given['high']:.3g}]"
+    if before.value <= 0 or before.high <= 0:
+        return missing("Nothing was answered without batches: measure both again.")
+    # A rate that may be 0 bounds no ratio from above.
+    most = after.high / before.low if before.low > 0 else None
+    if (most is None) != (given["high"] is None):
+        told = "may be 0, so nothing bounds the ratio" if most is None else "is not 0, so the ratio is bounded"
+        return failed(f"The rate without batches {told}: look at `high` again, or measure both for longer.")
+    right = {"ratio": after.value / before.value, "low": after.low / before.high, "high": most}
+    expected, yours = (
+        f"{one['ratio']:.3g} [{one['low']:.3g}, {'no limit' if one['high'] is None else format(one['high'], '.3g')}]"
+        for one in (right, given)
+    )
     if is_close(given["ratio"], 1 / right["ratio"], within=0.01) and not is_close(right["ratio"], 1, within=0.02):
         return failed("Turned around: after over before is asked for.", expected, yours)
     for name, what in (("ratio", "the ratio"), ("low", "the lowest that it can be"), ("high", "the highest")):
-        if not is_close(given[name], right[name], within=0.01):
+        if right[name] is not None and not is_close(given[name], right[name], within=0.01):
             return failed(f"This is not {what} of the newest two runs.", expected, yours)
-    claim = "better" if right["low"] > 1 else "worse" if right["high"] < 1 else "cannot tell"
+    claim = "better" if right["low"] > 1 else "worse" if most is not None and most < 1 else "cannot tell"
     if given["claim"] != claim:
         return failed(f"With this interval, is '{given['claim']}' certain? See on which side of 1 it lies.", claim)
     return passed("The claim is no bolder than the interval.", f"{expected}, {claim}", f"{yours}, {given['claim']}")

@@ -146,7 +146,8 @@ check("s.batching.mean")
 # ### What did it buy?
 #
 # Give the ratio of answers a second, after over before, and what may be said about it. The two intervals decide: the
-# ratio can be as low as `after.low / before.high` and as high as `after.high / before.low`.
+# ratio can be as low as `after.low / before.high` and as high as `after.high / before.low`. Where `before.low` is 0,
+# nothing bounds it from above: `high` is None then.
 
 # %% checkpoint="s.batching.gain"
 # The claim is one of "better", "worse" and "cannot tell".
