@@ -185,3 +185,16 @@ def test_a_prediction_counts_when_it_comes_first(
     fresh = type(entries)().predicted(id, 2)
     ran(fresh, option, 60, 0.01)
     assert judge(id, fresh).ok
+
+
+def test_a_rate_that_may_be_zero_bounds_no_ratio(known, judge):
+    """What batching may have brought at most is not known then, and whoever says so is right."""
+    ran(known, "plain-8", 60, 0.1)
+    known[-1]["load"]["offsets_s"] = [0.001 * place for place in range(72)]  # all in one burst, then nothing
+    before, after = (known.records.latest(kind="load", option=name).throughput_rps for name in ("plain-8", "batched-8"))
+    assert before.low == 0
+    ratio, low = after.value / before.value, after.low / before.high
+    right = {"ratio": ratio, "low": low, "high": None, "claim": "better" if low > 1 else "cannot tell"}
+    assert judge("s.batching.gain", known.answered("s.batching.gain", right)).ok
+    verdict = judge("s.batching.gain", known.answered("s.batching.gain", {**right, "high": 9.0}))
+    assert "nothing bounds the ratio" in verdict.message

@@ -35,9 +35,8 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def recommending(option: str, entries: list[dict]) -> list[dict]:
     """Return a ledger whose recommendation names an option, with everything that belongs to it."""
-    about = {one["kind"]: one for one in entries if one.get("option") == option and one.get("batch_size") in (1, 32)}
     right = {
-        name: sum(one["samples"])
+        name: sum(one["samples"]) / len(one["samples"])
         for name in ("edge-fp32", option)
         for one in entries
         if one.get("kind") == "accuracy" and one["option"] == name
@@ -50,7 +49,7 @@ def recommending(option: str, entries: list[dict]) -> list[dict]:
             latency = [one for one in entries if one.get("kind") == "latency" and one["option"] == option][-1]
             given.update(choice=option, p50_s=float(np.median(latency["samples"])))
             given["evidence"] = [one["record_id"] for one in entries if one.get("option") == option]
-            given["points_lost"] = 100 * (right["edge-fp32"] - right[option]) / len(about["accuracy"]["samples"])
+            given["points_lost"] = 100 * (right["edge-fp32"] - right[option])
     return changed
 
 

@@ -16,23 +16,14 @@ from pathlib import Path
 from grading.build import build, text_of
 from grading.solve import write_solved
 from labs.course import lessons
-from tests.grading.machines.made_up import recorded, whole_run
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-MODEL = "int8-static-qdq.onnx"
+from tests.grading.machines.made_up import MODEL, recorded
 
 Entries = list[dict]
 
 
 def entries() -> Entries:
-    """Return the recorded rehearsal, and of another run what that one had not yet: leases; new at each call."""
-    leases = [entry for entry in whole_run(1) if _is_of_leases(entry)]
-    return [*recorded(1), *leases]
-
-
-def _is_of_leases(entry: dict) -> bool:
-    question = str(entry.get("question", ""))
-    return entry["type"] == "observation" or question.startswith(("m.reserve.", "m.provision.", "m.release."))
+    """Return the recorded rehearsal, new at each call."""
+    return recorded(1)
 
 
 def timed(ledger: Entries) -> Iterator[dict]:
@@ -67,9 +58,18 @@ def mistaken(dice: random.Random) -> Entries:
     """Return the evidence of a member who took milliseconds for seconds, now and then."""
     ledger = diligent(dice)
     for entry in ledger:
-        if entry["type"] == "answer" and isinstance(entry["value"], float) and dice.random() < 0.4:
-            entry["value"] *= 1000
+        if entry["type"] == "answer" and dice.random() < 0.4:
+            entry["value"] = _in_thousandths(entry["value"])
     return ledger
+
+
+def _in_thousandths(value: object) -> object:
+    """Return an answer, or what a function returned, with each number that has a fraction a thousand times as large."""
+    if isinstance(value, dict):
+        return {name: _in_thousandths(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_in_thousandths(part) for part in value]
+    return 1000 * value if isinstance(value, float) else value
 
 
 def typed(dice: random.Random) -> Entries:
@@ -99,7 +99,7 @@ def hostile(folder: Path, dice: random.Random) -> None:
         (folder / "ledger.jsonl").unlink(missing_ok=True)
         (folder / "ledger.jsonl").symlink_to("/etc/passwd")
     elif kind == 4:
-        (folder / MODEL).write_bytes(b"\x08\x07" + bytes(200))
+        (folder / MODEL.name).write_bytes(b"\x08\x07" + bytes(200))
     else:
         (folder / "pipe").unlink(missing_ok=True)
         os.mkfifo(folder / "pipe")
@@ -148,7 +148,7 @@ def make_class(folder: Path, size: int, *, only: str = "", seed: int = 20) -> li
             first = ledger
         lines = "".join(json.dumps(entry) + "\n" for entry in ledger)
         (member / "ledger.jsonl").write_text(lines, encoding="utf-8")
-        for path in (*notebooks, FIXTURES / MODEL):
+        for path in (*notebooks, MODEL):
             # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
             os.link(path, member / path.name) if path.parent == solved else shutil.copy(path, member)
         if kind == "hostile":

@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 
 from grading.artefacts.pictures import Pictures
+from grading.checkpoints import all_checkpoints
+from grading.checkpoints.artefacts import SUBJECT
 from grading.grade import Setup
 from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
+from tests.grading.machines.made_up import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -32,8 +35,10 @@ def entries(ledger_text: str) -> list[dict]:
 
 @pytest.fixture(scope="session")
 def recorded(entries: list[dict]) -> set[str]:
-    """Return the checkpoints that the recording answers, or, where measuring is the answer, those that it passes."""
-    return {entry["question"] for entry in entries if "question" in entry} | {"m.measure.batches"}
+    """Return the checkpoints that the recording answers, with a file or by measuring too."""
+    files = {entry["subject"].removeprefix(SUBJECT) for entry in entries if entry["type"] == "observation"}
+    asked = {entry["question"] for entry in entries if "question" in entry} | {"m.measure.batches"}
+    return asked | {one.id for one in all_checkpoints() if one.id in files}
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +50,7 @@ def _reference(tmp_path_factory: pytest.TempPathFactory, ledger_text: str) -> Pa
         except AnswerKeyError:
             continue  # a lesson that is being written; the key's own test says so
     (folder / "ledger.jsonl").write_text(ledger_text)
-    shutil.copy(FIXTURES / "int8-static-qdq.onnx", folder)
+    shutil.copy(MODEL, folder)
     return folder
 
 

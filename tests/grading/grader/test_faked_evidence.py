@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from grading.calls import decode
+from grading.checkpoints import all_checkpoints
+from grading.checkpoints.functions import Function
 from grading.grade import Setup, grade
 from grading.result import Result, spot_checks
 from grading.sandbox import abilities
@@ -37,10 +40,24 @@ def is_latency(entry: dict, *options: str) -> bool:
     return entry.get("kind") == "latency" and (not options or entry["option"] in options)
 
 
-def edited_median(entry: dict) -> dict:
-    """Answer with a median that the samples do not have."""
-    if entry.get("question") == "m.measure.percentiles" and entry["type"] == "answer":
-        entry["value"] = {**entry["value"], "p50": entry["value"]["p50"] / 2}
+def typed_results(entry: dict) -> dict:
+    """Type results of a function into the ledger that it does not have."""
+    if entry.get("question") == "m.measure.percentile" and entry["type"] == "answer":
+        entry["value"]["outputs"] = [{"value": one["value"] / 2} for one in entry["value"]["outputs"]]
+    return entry
+
+
+def a_word_for_it(entry: dict) -> dict:
+    """Say that a function was right on one's own records, and hand in no result of it."""
+    if entry.get("question") in FUNCTIONS_OF_RECORDS:
+        entry["value"] = {"source": "def f(): ...", "outputs": [], "own": True}
+    return entry
+
+
+def copied_ratio(entry: dict) -> dict:
+    """Recommend with another run's ratio."""
+    if entry.get("question") == "m.choose.recommendation":
+        entry["value"] = {**entry["value"], "times_as_fast": 1.2 * entry["value"]["times_as_fast"]}
     return entry
 
 
@@ -53,7 +70,11 @@ def constant_samples(entry: dict) -> dict:
 
 def two_hosts(entry: dict) -> dict:
     """Take the faster option of every race from another machine."""
-    if "comparison_id" in entry.get("details", {}) and entry["option"] not in ("torch-eager", "onnx-all"):
+    if "comparison_id" in entry.get("details", {}) and entry["option"] not in (
+        "torch-eager",
+        "onnx-all",
+        "cpu-provider",
+    ):
         entry["machine"] = {**entry["machine"], "machine_id": "0" * 12}
     return entry
 
@@ -84,20 +105,29 @@ def nothing_measured(entry: dict) -> dict | None:
     return entry if entry["type"] != "measurement" else None
 
 
-RACES = frozenset({"m.measure.speedup", "m.measure.gap", "m.graph.twins", "m.graph.steps"})
+#: Questions that rest on options that took turns.
+RACES = frozenset({"m.graph.claim", "m.provider.fair", "m.choose.frontier", "m.choose.recommendation"})
+
+#: Functions that are called on one's own latencies, too.
+FUNCTIONS_OF_RECORDS = frozenset({"m.measure.percentile", "m.measure.more_samples", "m.measure.claim"})
+
+#: Functions that need no record, and are right whatever else was made up.
+WITHOUT_RECORDS = frozenset({"m.quantize.affine", "m.choose.dominates", "m.choose.pick"})
 
 FAKES: dict[str, Fake] = {
-    "an edited median": Fake(edited_median, frozenset({"m.measure.percentiles"})),
-    "constant samples": Fake(constant_samples, RACES | {"m.measure.percentiles"}, "samples-constant"),
-    "two hosts in one race": Fake(two_hosts, RACES - {"m.graph.twins"}, "run-on-two-machines"),
-    "samples beyond their run": Fake(scaled_samples, frozenset({"m.measure.percentiles"}), "samples-longer-than-run"),
+    "typed results": Fake(typed_results, frozenset({"m.measure.percentile"})),
+    "a word for it": Fake(a_word_for_it, FUNCTIONS_OF_RECORDS),
+    "a copied ratio": Fake(copied_ratio, frozenset({"m.choose.recommendation"})),
+    "constant samples": Fake(constant_samples, RACES | FUNCTIONS_OF_RECORDS, "samples-constant"),
+    "two hosts in one race": Fake(two_hosts, RACES - {"m.graph.claim"}, "run-on-two-machines"),
+    "samples beyond their run": Fake(scaled_samples, frozenset({"m.measure.serial_share"}), "samples-longer-than-run"),
     "a perfect accuracy": Fake(
         perfect_accuracy,
-        frozenset({"m.measure.accuracy_interval", "m.quantize.budget", "m.choose.recommendation"}),
+        frozenset({"m.meet.accuracy_interval", "m.quantize.flips", "m.choose.recommendation"}),
         "accuracy-not-its-classes",
     ),
-    "a small file": Fake(small_file, frozenset({"m.choose.recommendation"}), "size-not-the-files"),
-    "no measurement": Fake(nothing_measured, RACES | {"m.measure.percentiles", "m.choose.recommendation"}),
+    "a small file": Fake(small_file, frozenset({"m.meet.half", "m.choose.finalists"}), "size-not-the-files"),
+    "no measurement": Fake(nothing_measured, RACES | FUNCTIONS_OF_RECORDS),
 }
 
 
@@ -121,7 +151,7 @@ def test_a_fake_earns_nothing_at_what_it_fakes(rewrite, quick: Setup, whole: Res
     assert result.fault == ""
     assert not fake.worthless & earned(result)
     assert earned(result) <= earned(whole)
-    assert {"m.meet.one_by_one", "m.export.fold", "m.quantize.affine"} <= earned(result)
+    assert earned(result) >= WITHOUT_RECORDS
     if fake.rule:
         assert fake.rule in {one.rule for one in result.findings if one.impossible}
         assert name in {one.student for one in spot_checks([result], seed="x", share=0)}
@@ -141,21 +171,29 @@ def test_what_no_rule_can_see_costs_no_point(rewrite, quick: Setup, whole: Resul
     result = grade(rewrite(bent), part=1, setup=quick)
     assert result.findings == ()
     lost = earned(whole) - earned(result)
-    # The answers were those to other times; whoever answers anew from the bent records loses nothing at all.
-    assert lost <= {"m.measure.percentiles", "m.measure.gap", "m.choose.recommendation", "m.choose.targets"}
+    # The choices were those for other times; whoever chooses anew from the bent records loses nothing at all.
+    assert lost <= {"m.choose.targets"}
+
+
+def reciting(function: Function) -> str:
+    """Return the source of a function that gives the results of the fixed cases, one after the other."""
+    results = [decode(one["value"]) for one in function.public.expected]
+    return (
+        f"import numpy as np\nfrom numpy import array, float32, float64, uint8, int64\nnan, inf = np.nan, np.inf\n"
+        f"results = iter({results!r})\ndef {function.name}(*arguments):\n    return next(results)"
+    )
 
 
 @pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
-def test_hard_coded_numbers_earn_no_hidden_point(submission: Path):
-    """The right numbers, typed into the answer cells: right in the ledger, and wrong when they are run again."""
-    entries = [json.loads(line) for line in (submission / "ledger.jsonl").read_text().splitlines()]
-    answers = {entry["question"]: entry["value"] for entry in entries if entry["type"] == "answer"}
+def test_hard_coded_results_earn_no_hidden_point(submission: Path):
+    """Functions that recite the right results: right in the ledger, and wrong on cases that nobody has seen."""
+    functions = {one.id: one.asks for one in all_checkpoints() if one.kind == "function"}
     for path in submission.glob("*.ipynb"):
         notebook = json.loads(path.read_text())
         for cell in notebook["cells"]:
             name = cell["metadata"].get("checkpoint")
-            if name in answers:
-                cell["source"] = f"answer({name!r}, {answers[name]!r})"
+            if name in functions:
+                cell["source"] = reciting(functions[name])
         path.write_text(json.dumps(notebook))
     result = grade(submission, part=1, setup=Setup(measure=False, seed="a test's secret", rerun_s=400))
     assert result.fault == ""

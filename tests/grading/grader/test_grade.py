@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import itertools
 import json
 import random
@@ -18,6 +19,7 @@ from grading.grade import Setup, grade
 from grading.result import Result, Row, gradescope, line
 from grading.sandbox import abilities
 from labs.course import lessons
+from tests.grading.machines.made_up import MODEL
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
@@ -67,14 +69,8 @@ def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(tmp_path: P
 def test_answers_without_measurements_earn_what_needs_none(rewrite, quick: Setup):
     """Numbers copied from a neighbour, with no record to stand on: every measured question is worth nothing."""
     got = earned(grade(rewrite(lambda entry: entry if entry["type"] == "answer" else None), part=1, setup=quick))
-    arithmetic = {
-        *("m.meet.complaints", "m.meet.one_by_one", "m.export.fold", "m.export.tolerance", "m.export.spoiled"),
-        *("m.graph.fewer", "m.graph.gone", "m.graph.traffic", "m.quantize.affine", "m.quantize.roundtrip"),
-        *("m.quantize.channels", "m.quantize.searches", "m.quantize.calibration", "m.quantize.worst_layer"),
-        *("m.provider.providers_used", "m.provider.computed_in_fp32", "m.provider.tensorrt_providers"),
-        *("m.choose.dominates", "m.choose.pick", "m.quantize.tuner"),
-    }
-    assert set(got) <= arithmetic
+    free = {one.id for one in all_checkpoints() if one.kind == "function" and not one.needs}
+    assert set(got) <= free
 
 
 def test_another_ledgers_answers_are_wrong_on_ones_own(rewrite, quick: Setup, entries: list[dict]):
@@ -82,14 +78,14 @@ def test_another_ledgers_answers_are_wrong_on_ones_own(rewrite, quick: Setup, en
 
     def another_run(entry: dict) -> dict:
         if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
-            dice = random.Random(entry["option"])
-            slower = dice.uniform(0.3, 0.9)
+            dice = random.Random(f"another {entry['option']}")
+            slower = dice.uniform(0.05, 0.9)
             entry["samples"] = [sample * slower * dice.uniform(0.9, 1.1) for sample in entry["samples"]]
         return entry
 
     got = earned(grade(rewrite(another_run), part=1, setup=quick))
-    typed = {"m.measure.percentiles", "m.measure.speedup", "m.measure.gap", "m.graph.twins", "m.graph.steps"}
-    typed |= {"m.provider.fair", "m.provider.bf16", "m.choose.recommendation"}
+    # A function is right on any run; it meets cases that nobody has seen. What was read off a run is wrong on another.
+    typed = {"m.choose.recommendation"}
     assert not typed & set(got)
 
 
@@ -101,6 +97,7 @@ PERTURBED: dict[type, Callable[[object], object]] = {
     int: lambda value: value * 3 + next(_STEP),
     float: lambda value: value * 3.7 + 1.3,
     str: lambda value: f"{value} or so",
+    type(None): lambda value: "something",
     list: lambda value: [*map(perturb, value), "another"],
     dict: lambda value: {name: perturb(part) for name, part in value.items()},
 }
@@ -127,7 +124,7 @@ def test_every_answer_that_is_dropped_or_changed_loses_its_points(entries: list[
         if all_checkpoints()[name].verdict(changed).ok:
             soft.add(name)
     # A prediction earns its points for being made in time: another number of the same kind is as good.
-    assert soft <= {one.id for one in all_checkpoints() if one.prediction is not None}
+    assert soft <= {one.id for one in all_checkpoints() if one.kind == "prediction"}
 
 
 @sandboxed
@@ -139,7 +136,7 @@ def test_the_artefact_points_go_with_the_artefact(submission: Path, pictures: Pa
         rows = grade(submission, part=1, setup=setup).rows
         return sum(row.points for row in rows if row.id.startswith("m.artefact"))
 
-    model = submission / "int8-static-qdq.onnx"
+    model = submission / MODEL.name
     content = model.read_bytes()
     assert artefacts() == 9
     model.write_bytes(content + b"\0")
@@ -152,8 +149,10 @@ def test_the_artefact_points_go_with_the_artefact(submission: Path, pictures: Pa
 def test_a_claim_beyond_the_file_is_found_by_running_it(rewrite, pictures: Path):
     """Classes and accuracy that hang together in the record, and not with the file: 100 % right, says the ledger."""
 
+    chosen = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+
     def boast(entry: dict) -> dict:
-        if entry.get("kind") == "accuracy" and entry["option"] in ("int8-static-qdq", "openvino-int8"):
+        if entry.get("kind") == "accuracy" and entry["model"]["sha256"] == chosen:
             entry["details"]["predicted"] = list(entry["details"]["labels"])
             entry["samples"] = [1.0] * len(entry["samples"])
         return entry

@@ -104,7 +104,7 @@ def swollen(folder: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
 
 
-ANSWER = {"type": "answer", "question": "m.meet.bits", "made_at": "2026-01-01T00:00:00+00:00"}
+ANSWER = {"type": "answer", "question": "m.choose.frontier", "made_at": "2026-01-01T00:00:00+00:00"}
 
 
 def answers(*values: object) -> Callable[[Path], None]:
@@ -144,7 +144,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a link and a pipe": linked,
     "a zip bomb": zip_bomb,
     "NaN, 1e999, booleans and depths in lines": append(
-        '{"type": "answer", "question": "m.meet.bits", "value": NaN}',
+        '{"type": "answer", "question": "m.choose.frontier", "value": NaN}',
         '{"type": "measurement", "samples": [1e999]}',
         '{"type": "measurement", "samples": [true, false]}',
         "[" * 50_000,
@@ -192,9 +192,9 @@ def test_records_of_the_wrong_form_are_no_evidence(submission: Path, quick: Setu
     HOSTILE[name](submission)
     result = grade(submission, part=1, setup=quick)
     measured = {
-        "m.measure.percentiles",
-        "m.measure.speedup",
-        "m.graph.steps",
+        "m.measure.percentile",
+        "m.measure.claim",
+        "m.graph.claim",
         "m.meet.hardest_class",
     }
     assert not measured & {row.id for row in result.rows if row.points}

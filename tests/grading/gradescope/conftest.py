@@ -24,6 +24,7 @@ from grading.gradescope.package import Package, build_package
 from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
+from tests.grading.machines.made_up import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -95,7 +96,7 @@ def _solved(tmp_path_factory: pytest.TempPathFactory) -> Path:
         except AnswerKeyError:
             continue  # a lesson that is being written; the key's own test says so
     (folder / "ledger.jsonl").write_bytes(gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()))
-    shutil.copy(FIXTURES / "int8-static-qdq.onnx", folder)
+    shutil.copy(MODEL, folder)
     return folder
 
 

@@ -76,14 +76,14 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callabl
     folder = hand_in("ledger.jsonl", LESSON)
     notebook = nbformat.read(folder / LESSON, as_version=4)
     marker = f"9{os.getpid()}"
-    spoiled = [cell for cell in notebook.cells if cell["id"] == "m-measure-percentiles"]
+    spoiled = [cell for cell in notebook.cells if cell["id"] == "m-measure-percentile"]
     assert len(spoiled) == 1
     spoiled[0].source = CELL.format(root=tree.root, marker=marker)
     nbformat.write(notebook, folder / LESSON)
     assert tree.run() == "result: whole\n"
     found = tree.results
     rows = {test["name"].partition(":")[0]: test for test in found["tests"]}
-    said = rows["m.measure.percentiles.computed"]
+    said = rows["m.measure.percentile.computed"]
     assert said["score"] == 0
     assert "RuntimeError" in said["output"]
     told = str(found)
@@ -91,7 +91,7 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callabl
     assert "COMPUTED" not in told
     assert "A Student" not in told
     # The honest cells beside it keep theirs.
-    assert rows["m.measure.speedup.computed"]["score"] == 1
+    assert rows["m.measure.knee.computed"]["score"] == 1
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert not [line for line in _commands() if marker in line]
 

@@ -38,7 +38,7 @@ def test_every_recorded_line_is_read_and_stays_as_it_was(lines: list[bytes]):
 
 
 @pytest.mark.parametrize("odd", [-1, "0.1", None, True, [], {}])
-@pytest.mark.parametrize("place", [0, 700, -1])
+@pytest.mark.parametrize("place", [0, 300, -1])
 def test_one_odd_sample_anywhere_is_refused_as_the_schema_would(latency: dict, odd: object, place: int):
     """In the middle of a thousand good ones too."""
     latency["samples"][place] = odd

@@ -27,11 +27,15 @@ from labs.records.reference import published
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
-#: Recordings by part; ``fixtures/README.md`` says how each was made.
-RECORDED = {1: "epyc-two-cores", 2: "rehearsal-part-2", 3: "nbval-part-3"}
+#: Recordings by part, in which every public checkpoint is answered and passed that the machine can earn;
+#: ``fixtures/README.md`` says how each was made.
+WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "nbval-part-3"}
 
-#: Recordings in which every public checkpoint of a part is answered and passed.
-WHOLE = {0: "nbval-part-0", 1: "nbval-part-1", 2: "rehearsal-part-2", 3: "nbval-part-3"}
+#: The file that part 1's recommendation chooses.
+MODEL = FIXTURES / "int8-static-qdq.onnx"
+
+#: Parts that are handed in.
+RECORDED = (1, 2, 3)
 
 SAYS = "made up from a recording of another machine and from published figures; measured by nobody"
 
@@ -40,16 +44,7 @@ Entries = list[dict]
 
 def recorded(part: int) -> Entries:
     """Return the recorded entries of a part, new at each call."""
-    return _read(RECORDED[part])
-
-
-def whole_run(part: int) -> Entries:
-    """Return the entries of a part's run in which every public checkpoint is answered and passed."""
-    return _read(WHOLE[part])
-
-
-def _read(name: str) -> Entries:
-    text = gzip.decompress((FIXTURES / f"{name}.jsonl.gz").read_bytes()).decode()
+    text = gzip.decompress((FIXTURES / f"{WHOLE[part]}.jsonl.gz").read_bytes()).decode()
     return [json.loads(line) for line in text.splitlines()]
 
 

@@ -9,7 +9,7 @@ from grading.checkpoints import Checkpoint
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.registry import PARTS
 from tests.grading.entries import Entries
-from tests.grading.machines.made_up import whole_run
+from tests.grading.machines.made_up import recorded as entries_of
 
 #: Answers of a function are as plain as this.
 Answer = dict
@@ -36,6 +36,6 @@ def recorded(checkpoint: Checkpoint) -> list[dict]:
     """Return the measurements and observations of a whole run of a question's part; nothing that answers it."""
     return [
         entry
-        for entry in whole_run(PARTS.index(checkpoint.part))
+        for entry in entries_of(PARTS.index(checkpoint.part))
         if entry["type"] in ("measurement", "observation") and entry.get("subject") != SUBJECT + checkpoint.id
     ]

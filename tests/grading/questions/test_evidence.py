@@ -7,7 +7,7 @@ import pytest
 from grading.checkpoints import State, all_checkpoints
 from grading.checkpoints.registry import PARTS
 from tests.grading.entries import Entries
-from tests.grading.machines.made_up import whole_run
+from tests.grading.machines.made_up import recorded
 from tests.grading.questions.beside import answered_by
 
 PUBLIC = [one for one in all_checkpoints() if not one.hidden]
@@ -28,7 +28,7 @@ def test_an_empty_ledger_passes_nothing_and_says_that_nothing_is_answered():
 
 def without_evidence(part: str) -> Entries:
     """Return the right answers and the predictions of a part, and no measurement or observation."""
-    kept = [entry for entry in whole_run(PARTS.index(part)) if entry["type"] in ("answer", "prediction")]
+    kept = [entry for entry in recorded(PARTS.index(part)) if entry["type"] in ("answer", "prediction")]
     entries = Entries(kept)
     for one in PUBLIC:
         if one.part == part and one.kind == "function":

@@ -9,7 +9,7 @@ import pytest
 
 from grading.rebuild.cells import answer_cells
 
-WANTED = {"m.meet.bits", "m.meet.one_by_one"}
+WANTED = {"m.choose.pick", "m.choose.frontier"}
 
 
 def cell(source: object, **fields: object) -> dict:
@@ -27,17 +27,17 @@ def test_cells_are_known_by_id_or_by_their_checkpoint(tmp_path: Path):
     """Some editors give new ids; sources may be texts or lists of lines."""
     path = write(
         tmp_path / "a.ipynb",
-        cell("answer(1)", id="m-meet-bits"),
-        cell(["a = 2\n", "answer(a)"], id="f00d", metadata={"checkpoint": "m.meet.one_by_one"}),
+        cell("def pick(): ...", id="m-choose-pick"),
+        cell(["a = 2\n", "answer(a)"], id="f00d", metadata={"checkpoint": "m.choose.frontier"}),
         cell("import os", id="mine"),
     )
-    assert answer_cells(path, WANTED) == {"m.meet.bits": "answer(1)", "m.meet.one_by_one": "a = 2\nanswer(a)"}
+    assert answer_cells(path, WANTED) == {"m.choose.pick": "def pick(): ...", "m.choose.frontier": "a = 2\nanswer(a)"}
 
 
 def test_the_first_of_two_cells_counts(tmp_path: Path):
     """A duplicated cell at the end would otherwise overrule what was shown."""
-    path = write(tmp_path / "a.ipynb", cell("first", id="m-meet-bits"), cell("second", id="m-meet-bits"))
-    assert answer_cells(path, WANTED) == {"m.meet.bits": "first"}
+    path = write(tmp_path / "a.ipynb", cell("first", id="m-choose-pick"), cell("second", id="m-choose-pick"))
+    assert answer_cells(path, WANTED) == {"m.choose.pick": "first"}
 
 
 @pytest.mark.parametrize(
@@ -46,13 +46,13 @@ def test_the_first_of_two_cells_counts(tmp_path: Path):
         "",
         "[]",
         "<html>Log in</html>",
-        '{"cells": [{"cell_type": "code", "id": "m-meet-bits", "sour',
+        '{"cells": [{"cell_type": "code", "id": "m-choose-pick", "sour',
         '{"nbformat": 3, "worksheets": [{"cells": []}]}',
         '{"nbformat": 4}',
         '{"cells": {"a": 1}}',
-        '{"cells": [1, null, [], {"cell_type": "code"}, {"cell_type": "code", "id": "m-meet-bits", "source": 3}]}',
-        '{"cells": [{"cell_type": "code", "id": ["m-meet-bits"], "metadata": 3, "source": ["a", 1]}]}',
-        '{"cells": [{"cell_type": "code", "id": "x", "metadata": {"checkpoint": ["m.meet.bits"]}, "source": "a"}]}',
+        '{"cells": [1, null, [], {"cell_type": "code"}, {"cell_type": "code", "id": "m-choose-pick", "source": 3}]}',
+        '{"cells": [{"cell_type": "code", "id": ["m-choose-pick"], "metadata": 3, "source": ["a", 1]}]}',
+        '{"cells": [{"cell_type": "code", "id": "x", "metadata": {"checkpoint": ["m.choose.pick"]}, "source": "a"}]}',
         '{"cells": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"cells": ' * 100_000,
     ],
@@ -76,16 +76,16 @@ def test_outputs_and_kernels_do_not_matter(tmp_path: Path):
     path = write(
         tmp_path / "a.ipynb",
         cell(
-            "answer(1)",
-            id="m-meet-bits",
+            "def pick(): ...",
+            id="m-choose-pick",
             outputs=[{"output_type": "stream", "name": "stdout", "text": "x" * 2_000_000}],
         ),
         cell("1", id="x", outputs=[{"output_type": "display_data", "data": {"application/json": float("nan")}}]),
         metadata={"kernelspec": {"name": "no-such-kernel", "language": "cobol"}},
     )
-    assert answer_cells(path, WANTED) == {"m.meet.bits": "answer(1)"}
+    assert answer_cells(path, WANTED) == {"m.choose.pick": "def pick(): ..."}
 
 
 def test_an_endless_source_is_not_taken(tmp_path: Path):
     """An answer is a few lines."""
-    assert answer_cells(write(tmp_path / "a.ipynb", cell("1\n" * 20_000, id="m-meet-bits")), WANTED) == {}
+    assert answer_cells(write(tmp_path / "a.ipynb", cell("1\n" * 20_000, id="m-choose-pick")), WANTED) == {}

@@ -12,8 +12,8 @@ from grading.intake import Note
 from grading.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
 
 RIGHT = Row("m.measure.knee", "Name the knee", 11, 1, 1, "Right.")
-WRONG = Row("m.measure.gap", "Say the gap", 11, 0, 2, "Turned around.", "3 ×", "0.3 ×", "Divide `a` by `b`.")
-OPEN = Row("m.meet.bits", "Choose a format", 10, 0, 1, "Not answered yet. Replace the dots.", state="unanswered")
+WRONG = Row("m.measure.claim", "Say the gap", 11, 0, 2, "Turned around.", "3 ×", "0.3 ×", "Divide `a` by `b`.")
+OPEN = Row("m.meet.half", "Halve the file", 10, 0, 1, "Not answered yet. Replace the dots.", state="unanswered")
 HIDDEN = Row("m.measure.knee.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True)
 RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
 FLAG = Finding("samples-rounded", False, ("r",), "The samples are round numbers.")
@@ -24,7 +24,7 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     """Expected beside found for a mistake; a line for what is open; hidden rows only when the grades are out."""
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
-    assert text.index("Say the gap") < text.index("Not answered yet (1 point)") < text.index("Choose a format")
+    assert text.index("Say the gap") < text.index("Not answered yet (1 point)") < text.index("Halve the file")
     assert "<dd>3 ×</dd>" in text
     assert "Divide <code>a</code> by <code>b</code>." in text
     assert "Computed, not typed" not in text

@@ -21,6 +21,7 @@ from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
 from labs.course import lessons
+from tests.grading.machines.made_up import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 
@@ -31,7 +32,7 @@ def filled(tmp_path: Path) -> Path:
     folder = tmp_path / "mine"
     (folder / "models").mkdir(parents=True)
     (folder / "ledger.jsonl").write_bytes(gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()))
-    shutil.copy(FIXTURES / "int8-static-qdq.onnx", folder / "models")
+    shutil.copy(MODEL, folder / "models")
     (folder / "models" / "int8-dynamic.onnx").write_bytes(b"changed since")
     (folder / "models" / "private.onnx").write_bytes(b"measured nowhere")
     (folder / "models" / "weights.pth").write_bytes(b"pickle")
@@ -46,7 +47,7 @@ def test_the_zip_holds_the_allow_list_and_its_hashes(filled: Path):
         names = set(archive.namelist())
         manifest = json.loads(archive.read("manifest.json"))
     notebooks = {lesson.notebook.name for lesson in lessons(part=1) if lesson.notebook.is_file()}
-    assert names == {*notebooks, "ledger.jsonl", "int8-static-qdq.onnx", "manifest.json"}
+    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "manifest.json"}
     assert set(manifest["files"]) == names - {"manifest.json"}
     assert manifest["part"] == 1
 
