@@ -1,30 +1,41 @@
-"""The notebooks as students get them: they run from top to bottom, say what is missing, and earn nothing."""
+"""The notebooks as students get them: pressing Shift + Enter alone earns nothing, and says what has to come first."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from grading.build import build
-from grading.rehearse import run_all, scores
+from grading.execute import LessonFailedError, execute
+from grading.rehearse import own_testbed, scores
 from labs.course import lessons
-from labs.records import Answer, Ledger, Measurement, Prediction
+from labs.records import Answer, Ledger, Prediction
+
+#: How an untouched notebook may end before its last cell: at the measurement that waits for a prediction, or where a
+#: file is used that the student has not made yet.
+EXPECTED = ("NotPredictedYetError", "FileNotFoundError")
 
 
 @pytest.mark.timeout(1800)
-def test_untouched_notebooks_run_and_score_nothing(part: int, tmp_path: Path, kernels_run):
-    """Neither a crash at a stub, nor a point for having pressed Shift + Enter."""
+def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
+    part: int, tmp_path: Path, workspace: Path, kernels_run
+):
+    """No crash at a stub before that, and not a point for having pressed Shift + Enter."""
     kernels_run("hasty_startup.py")
     wanted = lessons(part=part)
-    run_all(wanted, build, tmp_path, Console())
-    kept = list(Ledger(tmp_path / "workspace" / "ledger.jsonl"))
+    ended: dict[str, str] = {}
+    with own_testbed(tmp_path / "testbed", wanted):
+        for lesson in wanted:
+            try:
+                execute(build(lesson), folder=lesson.notebook.parent, name=lesson.name)
+            except LessonFailedError as error:
+                raised = re.search(r"raised (\w+)", str(error))
+                ended[lesson.name] = raised[1] if raised else str(error)
+    assert {name: how for name, how in ended.items() if how not in EXPECTED} == {}
+    assert "NotPredictedYetError" in ended.values(), "no lesson of this part guards its measurement"
+    kept = Ledger(workspace / "ledger.jsonl").read()
     assert [one for one in kept if isinstance(one, Answer | Prediction)] == []
-    if part == 1:
-        latencies = [one for one in kept if isinstance(one, Measurement) and one.kind == "latency"]
-        assert latencies, "the lessons' own measurements did not run"
-        shortest = min(len(one.samples) for one in latencies)
-        assert shortest < 100, "the kernels took no notice of hasty_startup.py"
-    found = scores(tmp_path / "workspace", lesson_numbers={lesson.whole_number for lesson in wanted})
+    found = scores(workspace, lesson_numbers={lesson.whole_number for lesson in wanted})
     assert {score.checkpoint.id: score.points for score in found if score.points} == {}

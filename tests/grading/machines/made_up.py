@@ -32,7 +32,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "nbval-part-3"}
 
 #: The file that part 1's recommendation chooses.
-MODEL = FIXTURES / "int8-static-qdq.onnx"
+MODEL = FIXTURES / "chosen.onnx"
 
 #: Parts that are handed in.
 RECORDED = (1, 2, 3)
