@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from grading.checkpoints import Example, Verdict, artefact_question, checkpoint, failed, failed_as, missing, passed
+from grading.checkpoints.evidence import is_close
 from grading.checkpoints.model.lesson_16_choice import (
     BASELINE,
     EPSILON,
@@ -140,11 +141,10 @@ def recommendation(records: Records) -> Verdict:
     if run.record(choice).model.sha256 != records.seen("artefact.m.choose.model").get("sha256"):
         return failed_as("another model")
     baseline = BASELINE if BASELINE in run.options else "cpu-provider"
-    ratio = run.ratio(baseline, choice).interval
-    near = (ratio.low * 0.99, ratio.high * 1.01)  # with room for rounding
-    faster = given["times_as_fast"]
-    if not near[0] <= faster <= near[1]:
-        if near[0] <= 1 / faster <= near[1] if faster else False:
+    ratio, faster = run.ratio(baseline, choice).interval.value, given["times_as_fast"]
+    # The run's own figure, with room for rounding: anywhere in a noisy run's interval, a neighbour's would do as well.
+    if not is_close(faster, ratio, within=0.02):
+        if is_close(faster, 1 / ratio, within=0.02):
             return failed_as("turned around")
         return failed("`times_as_fast` is not the race's ratio of latencies.")
     if here.latest(kind="accuracy", option=choice) is None:
