@@ -85,7 +85,8 @@ def latency_curve(
         )  # fmt: skip
     curves = _curves(theories or {}, runs)
     # A formula runs to infinity near full load; the points and the objective decide how far the axis goes.
-    ends = [point[name] for point in points for name in ("ms", "low", "high")] + [objective_s * 1e3] * bool(objective_s)
+    ends = [point[name] for point in points for name in ("ms", "low", "high")]
+    ends += [] if objective_s is None else [objective_s * 1e3]
     ends += [min(point["ms"] for point in curves)] if curves else []
     x = alt.X(
         "rps:Q", title="requests a second that were due", scale=alt.Scale(domain=[0, max(map(due_rps, runs)) * 1.06])
