@@ -126,3 +126,9 @@ def test_what_a_device_does_not_tell_is_not_drawn(make_measurement) -> None:
     assert "does not tell: temperature; throttle flags" in chart.text
     with pytest.raises(ValueError, match="no windows"):
         charts.endurance(make_measurement())
+
+
+def test_a_curve_needs_no_objective(make_load):
+    """The mean against a theory is drawn without any promise to keep."""
+    chart = charts.latency_curve([make_load(rps=100.0)], q=None, theories={"flat": lambda _: 0.01})
+    assert "objective" not in str(chart.drawing.to_dict() if hasattr(chart, "drawing") else chart.text)
