@@ -110,7 +110,7 @@ def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Call
         archive.writestr("../../escaped.onnx", b"x")
     assert tree.run() == "result: whole\n"
     found = tree.results
-    assert 0 < found["score"] < 120
+    assert 0 < found["score"] < sum(test["max_score"] for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
     assert "cannot be read" in found["extra_data"]["metadata_fault"]
     assert all(name in found["output"] for name in ("bomb.zip", "pipe.onnx", "conftest.py", LESSON))
