@@ -128,10 +128,11 @@ def dequantize(q, scale, zero_point):
 
 # %%
 values = np.array([-0.5, -0.02, 0.0, 0.33, 1.0, 1.4])
-scale, zero_point = scale_and_zero_point(-0.5, 1.0, 0, 255)
-integers = quantize(values, scale, zero_point, 0, 255)
-back = dequantize(integers, scale, zero_point)
-pd.DataFrame({"value": values, "integer": integers, "comes back as": back, "lost": np.abs(values - back)})
+parameters = scale_and_zero_point(-0.5, 1.0, 0, 255)
+integers = quantize(values, *parameters, 0, 255) if parameters else None
+if integers is not None:
+    back = dequantize(integers, *parameters)
+    display(pd.DataFrame({"value": values, "integer": integers, "comes back as": back, "lost": np.abs(values - back)}))
 
 # %% [markdown]
 # Rounding costs half a step at most; clipping costs whatever sticks out. A wider range clips less and rounds more
