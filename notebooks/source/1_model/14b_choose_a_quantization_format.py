@@ -113,6 +113,8 @@ formats = {
 # them.
 
 # %%
+if any(... in settings for settings in formats.values()):
+    raise LookupError("A format still holds the dots: say all five above first.")
 training_images, _ = load_split(assets.dataset(), "training", limit=128)
 ranges_path = models_dir() / "ranges.json"
 ranges_path.unlink(missing_ok=True)
