@@ -92,9 +92,11 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
 
     # A click in the calendar and the list agree.
     cell = page.locator(".msl-cell.msl-free").nth(30)
+    words = cell.get_attribute("title")
     cell.click()
-    page.wait_for_function("at => at.classList.contains('msl-chosen')", arg=cell.element_handle())
-    page.wait_for_function(f"words => ({BEGINS}) === words", arg=cell.get_attribute("title"))
+    # By its words: the calendar is drawn anew for the choice, and the element that was clicked may be gone.
+    page.wait_for_function("words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words)
+    page.wait_for_function(f"words => ({BEGINS}) === words", arg=words)
 
     # What travels: the code in the clipboard, the calendar file as a download.
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
