@@ -37,6 +37,7 @@ MODULES = (
     "prometheus_client",
     "psutil",
     "matplotlib.pyplot",
+    "altair",
     "ipykernel",
     "pandas",
     "ipywidgets",
