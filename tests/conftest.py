@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from labs.workspace import WORKSPACE_VARIABLE
 
-#: Folders whose tests take minutes and mostly wait, for clocks or for a kernel: begun first, the rest fills the gaps.
-_LONG = ("notebooks", "provisioning")
+#: Tests that take minutes and mostly wait, for clocks or for a kernel, in the order in which they begin; the rest fills
+#: the gaps. By folder, or by file.
+_LONG = ("notebooks/test_solved.py", "provisioning", "notebooks")
+
+
+# glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
+# two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Kept memory shows
+# the same results sooner. Read by the C library when a process starts: here, for the suite's workers and its kernels.
+os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
 
 
 # First, because xdist reads the groups in a hook of the same name: what is marked after it has no effect.
@@ -19,15 +29,31 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
     """
-    rooms = {item: item.path.relative_to(Path(__file__).parent).parts for item in items}
-    items.sort(key=lambda item: _LONG.index(rooms[item][0]) if rooms[item][0] in _LONG else len(_LONG))
+    rooms = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
+    items.sort(key=lambda item: _turn(rooms[item]))
+    quick = iter(_quick_files(rooms.values()))
     for item in items:
+        room = rooms[item]
+        group = "provisioning" if room.startswith("provisioning/") else room
+        if "part" in item.fixturenames and (taken := next(quick, None)) is not None:
+            # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
+            # than two tests left: a long test that were alone in its group would keep another one waiting behind it.
+            group = taken
         if item.get_closest_marker("xdist_group") is None:
-            group = "provisioning" if "provisioning" in rooms[item] else "/".join(rooms[item])
             item.add_marker(pytest.mark.xdist_group(group))
         for folder in ("browser", "triton", "emulation"):
-            if folder in rooms[item]:
+            if folder in room.split("/"):
                 item.add_marker(getattr(pytest.mark, folder))
+
+
+def _turn(room: str) -> int:
+    return next((turn for turn, begin in enumerate(_LONG) if room.startswith(begin)), len(_LONG))
+
+
+def _quick_files(rooms: Iterable[str]) -> list[str]:
+    """Return files of some quick tests each, to run on a worker after a long one."""
+    counted = Counter(room for room in rooms if room.startswith("labs/records/"))
+    return [room for room, tests in counted.items() if tests > 3]
 
 
 @pytest.fixture(autouse=True)

@@ -56,6 +56,17 @@ class Notebook:
             self.page.wait_for_timeout(100)
         raise TimeoutError(f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}")
 
+    def settle(self) -> None:
+        """Return when the kernel has heard everything that was pressed so far, and what it answered is drawn.
+
+        An empty request queues up behind the widgets' own messages. It takes two: while one of a widget's messages is
+        on its way, the browser holds back the next.
+        """
+        kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        for _ in range(2):
+            self.page.evaluate(f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => null)")
+        self.wait_idle()
+
     def waiting_cells(self) -> list[int]:
         """Return the numbers of the code cells that run or are queued."""
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()

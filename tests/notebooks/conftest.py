@@ -24,11 +24,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     No part needs what another one has left in the workspace.
     """
     if "part" in metafunc.fixturenames:
-        name = Path(metafunc.module.__file__).stem
-        parts = sorted({lesson.part for lesson in lessons()})
-        metafunc.parametrize(
-            "part", [pytest.param(part, marks=pytest.mark.xdist_group(f"{name}-{part}")) for part in parts]
-        )
+        metafunc.parametrize("part", sorted({lesson.part for lesson in lessons()}))
 
 
 @pytest.fixture(autouse=True)
