@@ -7,7 +7,7 @@ EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test check notebooks assets bench emulate grade-demo fidelity clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate grade-demo fidelity clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -50,8 +50,13 @@ rehearse: setup ## Run the course's notebooks solved, top to bottom, and print t
 	@$(BIN)/python -m grading rehearse
 
 # On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
-test: setup test-hint ## Run all tests
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
+
+test: setup test-hint ## Run the tests of this machine
+	@$(PYTEST) -m 'not machine'
+
+machines: setup ## Run the tests that make other machines' environments or imitate their processors
+	@$(PYTEST) -m machine
 
 check: setup ## Lint, format, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check

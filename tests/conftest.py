@@ -35,15 +35,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         room = rooms[item]
         group = "provisioning" if room.startswith("provisioning/") else room
-        if "part" in item.fixturenames and (taken := next(quick, None)) is not None:
+        if room.startswith("notebooks/") and "part" in item.fixturenames and (taken := next(quick, None)) is not None:
             # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
             # than two tests left: a long test that were alone in its group would keep another one waiting behind it.
             group = taken
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
-        for folder in ("browser", "triton", "emulation"):
+        for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
             if folder in room.split("/"):
-                item.add_marker(getattr(pytest.mark, folder))
+                item.add_marker(marker)
 
 
 def _turn(room: str) -> int:

@@ -100,13 +100,12 @@ class JupyterLab:
         return f"http://127.0.0.1:{self.port}/lab/tree/{path}?token={self.token}&reset"
 
     @contextlib.contextmanager
-    def browser(self, *, width: int = 1280, height: int = 1400, dark: bool = False) -> Iterator[Browser]:
+    def browser(self, *, width: int = 1280, height: int = 1400) -> Iterator[Browser]:
         """Yield a headless Chromium window.
 
         Args:
             width: Of the window, in pixels.
             height: Of the window, in pixels; JupyterLab renders what is on screen.
-            dark: Use JupyterLab's dark theme.
         """
         from playwright.sync_api import sync_playwright
 
@@ -115,7 +114,7 @@ class JupyterLab:
             try:
                 page = window.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
                 page.set_default_timeout(60_000)
-                yield Browser(self, page, dark)
+                yield Browser(self, page)
             finally:
                 window.close()
 
@@ -149,18 +148,15 @@ class JupyterLab:
 class Browser:
     """A window on a JupyterLab."""
 
-    def __init__(self, lab: JupyterLab, page: object, dark: bool) -> None:
+    def __init__(self, lab: JupyterLab, page: object) -> None:
         """Keep the playwright page that shows it."""
-        self.lab, self.page, self._dark = lab, page, dark
+        self.lab, self.page = lab, page
 
     def open(self, path: str) -> Notebook:
         """Return a notebook of the server's folder, opened and with its kernel ready."""
         self.page.goto(self.lab.url(path))
         self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=180_000)
         notebook = Notebook(self.page)
-        if self._dark:
-            notebook.command("apputils:change-theme", theme="JupyterLab Dark")
-            self.page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
         notebook.command("application:toggle-left-area")  # the file browser takes a quarter of the width
         self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
         notebook.wait_idle()

@@ -72,6 +72,11 @@ class Notebook:
         prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
         return [index for index, prompt in enumerate(prompts) if "*" in prompt]
 
+    def use_dark_theme(self) -> None:
+        """Switch JupyterLab to its dark theme."""
+        self.command("apputils:change-theme", theme="JupyterLab Dark")
+        self.page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
+
     def interrupt(self) -> None:
         """Press the toolbar's stop button."""
         self.page.click(".jp-NotebookPanel-toolbar [data-jp-item-name='interrupt'] jp-button")

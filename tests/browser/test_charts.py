@@ -11,7 +11,8 @@ channel_ranges(np.random.default_rng(0).normal(size=(24, 8, 3, 3)))
 
 def test_a_chart_is_drawn_offline_and_described(open_cells):
     """JupyterLab's own Vega draws it, as SVG in the colour of the text; no request leaves for another host."""
-    notebook = open_cells(CELL, dark=True)
+    notebook = open_cells(CELL)
+    notebook.use_dark_theme()
     page, hosts, complaints = notebook.page, set(), []
     page.on("request", lambda request: hosts.add(request.url.split("/")[2].split(":")[0]))
     page.on("console", lambda message: complaints.append(message.text) if "ega" in message.text else None)

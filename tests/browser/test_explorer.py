@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 
 import pytest
+
+from .conftest import opening
+from .notebook import Notebook
 
 EXPLORER = """
 import numpy as np
@@ -14,11 +18,28 @@ quantization_explorer({"features.1.weight": weight}, {"features.1 output": np.ab
 """
 
 
-def test_moving_a_slider_draws_the_tensor_anew(open_cells):
+@pytest.fixture(scope="module")
+def explorer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """Yield a notebook that shows the widget; the tests use it one after the other, as one person would."""
+    with opening(tmp_path_factory.mktemp("explorer")) as open_cells:
+        notebook = open_cells(EXPLORER)
+        notebook.run_all()
+        yield notebook
+
+
+def test_every_control_has_a_name_before_it_is_visited(explorer):
+    """Sliders and groups of choices too, which ipywidgets leave without one (D8)."""
+    page = explorer.page
+    page.wait_for_selector(".noUi-handle[aria-label]")
+    snapshot = page.locator(".msl-controls").aria_snapshot()
+    for role, name in (("combobox", "Tensor"), ("slider", "Bits"), ("slider", "Range holds"), ("radiogroup", "Range"),
+                       ("radio", "symmetric around 0"), ("checkbox", "a scale for each channel")):  # fmt: skip
+        assert f'{role} "{name}"' in snapshot, snapshot
+
+
+def test_moving_a_slider_draws_the_tensor_anew(explorer):
     """One step left on 'Bits' with the arrow key shows 7 bits, fewer integers and more noise."""
-    notebook = open_cells(EXPLORER)
-    notebook.run_all()
-    page = notebook.page
+    page = explorer.page
     page.wait_for_selector("text=int8: -127 … 127")
     page.focus(".widget-slider .noUi-handle >> nth=0")
     page.keyboard.press("ArrowLeft")
@@ -28,23 +49,9 @@ def test_moving_a_slider_draws_the_tensor_anew(open_cells):
     )
 
 
-def test_every_control_has_a_name_before_it_is_visited(open_cells):
-    """Sliders and groups of choices too, which ipywidgets leave without one (D8)."""
-    notebook = open_cells(EXPLORER)
-    notebook.run_all()
-    page = notebook.page
-    page.wait_for_selector(".noUi-handle[aria-label]")
-    snapshot = page.locator(".msl-controls").aria_snapshot()
-    for role, name in (("combobox", "Tensor"), ("slider", "Bits"), ("slider", "Range holds"), ("radiogroup", "Range"),
-                       ("radio", "symmetric around 0"), ("checkbox", "a scale for each channel")):  # fmt: skip
-        assert f'{role} "{name}"' in snapshot, snapshot
-
-
-def test_tab_key_visits_the_knobs_in_reading_order(open_cells):
+def test_tab_key_visits_the_knobs_in_reading_order(explorer):
     """Tensor, bits, range, channels, clipping: top to bottom, nothing skipped."""
-    notebook = open_cells(EXPLORER)
-    notebook.run_all()
-    page = notebook.page
+    page = explorer.page
     page.focus(".widget-dropdown select")
     middles = []
     for _ in range(6):
@@ -57,13 +64,13 @@ def test_tab_key_visits_the_knobs_in_reading_order(open_cells):
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-def test_text_can_be_read_in_both_themes(open_cells, tmp_path, dark):
+def test_text_can_be_read_in_both_themes(explorer, tmp_path, dark):
     """Heads and numbers of the table stand out from the page by the contrast that WCAG AA asks of text (4.5)."""
-    notebook = open_cells(EXPLORER, dark=dark)
-    notebook.run_all()
+    if dark:
+        explorer.use_dark_theme()
     for part in ("thead th", "td"):
-        assert contrast(notebook.page, f".msl-table {part}") >= 4.5, part
-    assert notebook.screenshot(tmp_path / "explorer.png").stat().st_size > 10_000
+        assert contrast(explorer.page, f".msl-table {part}") >= 4.5, part
+    assert explorer.screenshot(tmp_path / "explorer.png").stat().st_size > 10_000
 
 
 def contrast(page, selector: str) -> float:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from labs.course import lessons
+from labs.machine import fingerprint
 
 _HERE = Path(__file__).parent
 
@@ -42,16 +43,19 @@ def one_processor() -> Iterator[None]:
     os.sched_setaffinity(0, {usable[worker % len(usable)]})
     yield
     os.sched_setaffinity(0, usable)
+    # This process may have looked at the machine meanwhile, and taken it for one with a single processor.
+    fingerprint.cache_clear()
 
 
 @pytest.fixture
-def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Return a function that lets every kernel of this test run a file of this folder before its first cell."""
+def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that lets every kernel of this test run files of this folder before its first cell."""
 
-    def use(name: str) -> None:
+    def use(*names: str) -> None:
         startup = tmp_path / "ipython" / "profile_default" / "startup"
         startup.mkdir(parents=True)
-        shutil.copy(_HERE / name, startup / f"00-{name}")
+        for number, name in enumerate(names):
+            shutil.copy(_HERE / name, startup / f"{number:02d}-{name}")
         monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
 
     return use

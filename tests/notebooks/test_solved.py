@@ -67,7 +67,7 @@ def test_solved_notebooks_run_and_earn_every_point(part: int, tmp_path: Path, wo
 
     Lessons of Chameleon's Jupyter also stay small enough for it.
     """
-    kernels_run("brisk_startup.py")
+    kernels_run("brisk_startup.py", *(["fewer_images_startup.py"] if part == 1 else []))
     wanted = lessons(part=part)
     notebooks = write_solved(wanted, tmp_path / "solved")
     reports = {}

@@ -21,7 +21,7 @@ NEWEST, OLDER = "1.2.10", "1.2.6"
 
 
 @pytest.fixture(
-    scope="session", params=["installed", pytest.param(OLDER, marks=pytest.mark.slow)], ids=["newest", OLDER]
+    scope="session", params=["installed", pytest.param(OLDER, marks=pytest.mark.machine)], ids=["newest", OLDER]
 )
 def chi_python(request: pytest.FixtureRequest) -> Path:
     """A Python with python-chi and what Chameleon's Jupyter installs beside it, but without the course itself."""

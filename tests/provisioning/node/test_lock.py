@@ -11,7 +11,7 @@ import pytest
 
 from provisioning.node import lock
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.machine
 
 
 @pytest.fixture(autouse=True)

@@ -18,6 +18,8 @@ from provisioning.trovi.package import STORAGE_LIMIT_BYTES, build
 
 ROOT = Path(__file__).parents[3]
 
+pytestmark = pytest.mark.machine
+
 
 def imports_of(notebook: Path) -> list[str]:
     """Return the import statements of a notebook's cells."""
