@@ -52,10 +52,10 @@ rehearse: setup ## Run the course's notebooks solved, top to bottom, and print t
 # On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
 PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 
-test: setup test-hint ## Run the tests of this machine
+test: setup test-hint ## Run the tests
 	@$(PYTEST) -m 'not machine'
 
-machines: setup ## Run the tests that make other machines' environments or imitate their processors
+machines: setup ## Test the machines: the solved lessons on this one, the others' environments and processors
 	@$(PYTEST) -m machine
 
 check: setup ## Lint, format, spelling, fresh notebook twins

@@ -61,6 +61,7 @@ def ask_for_its_memory(notebook: Path, report: Path) -> None:
     nbformat.write(content, notebook)
 
 
+@pytest.mark.machine
 @pytest.mark.timeout(1800)
 def test_solved_notebooks_run_and_earn_every_point(part: int, tmp_path: Path, workspace: Path, kernels_run):
     """What an instructor promises students: it can be done, on this machine, from top to bottom.
