@@ -1,6 +1,6 @@
 """The rehearsal's own service, which Chameleon does not have: clock, faults, status, journal, reset.
 
-Every path begins with `/_rehearsal` and asks for the rehearsal's secret.
+Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that proves who answers.
 """
 
 import hmac
@@ -17,6 +17,7 @@ from provisioning.rehearsal.clock import iso_stamp, stamp
 from provisioning.rehearsal.faults import FAULTS
 from provisioning.rehearsal.identity import project_of
 from provisioning.rehearsal.lifecycle import container_status, lease_status, server_status
+from provisioning.rehearsal.place import proof
 from provisioning.rehearsal.world import Caller, World
 
 
@@ -27,12 +28,14 @@ async def _know_the_secret(request: Request) -> None:
 
 
 router = APIRouter(prefix="/_rehearsal", dependencies=[Depends(_know_the_secret)])
+#: Asked by those who do not tell the secret yet.
+doorbell = APIRouter(prefix="/_rehearsal")
 
 
-@router.get("/alive")
-async def alive() -> dict[str, Any]:
-    """Say that the rehearsal with this secret answers here, and which process it is."""
-    return {"rehearsal": True, "pid": os.getpid()}
+@doorbell.get("/alive")
+async def alive(request: Request, challenge: str) -> dict[str, Any]:
+    """Prove that the rehearsal with this secret answers here, and say which process it is."""
+    return {"proof": proof(world_of(request).secret, challenge), "pid": os.getpid()}
 
 
 @router.get("/status")

@@ -59,6 +59,7 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.add_exception_handler(RefusalError, _refuse)
     routers = (
         admin.router,
+        admin.doorbell,
         discovery.router,
         identity.router,
         reservation.router,

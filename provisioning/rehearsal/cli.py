@@ -32,7 +32,7 @@ def _plain_errors() -> Iterator[None]:
     """Turn an error that a user can act on into one line and exit code 1."""
     try:
         yield
-    except (place.RehearsalDownError, ValueError, RuntimeError) as error:
+    except (place.RehearsalDownError, PermissionError, ValueError, RuntimeError) as error:
         typer.secho(str(error), err=True, fg="red")
         raise typer.Exit(1) from error
 
@@ -54,6 +54,8 @@ def up(
 def env(user: Annotated[str | None, _USER] = None) -> None:
     """Print the export lines again, for example for another student."""
     with _plain_errors():
+        # The password among them is for the rehearsal only: not for whoever has its port while it is down.
+        _ask("GET", "/status")
         typer.echo(environment.export_lines(user=user))
 
 

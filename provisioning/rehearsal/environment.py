@@ -86,9 +86,9 @@ def activate(home: Path | None = None, user: str | None = None) -> None:
         raise RuntimeError("chi was imported before the rehearsal: restart the kernel and run this cell first")
     os.environ.update(wanted)
     # This process is past its start-up, so the hook that PYTHONPATH gives to new ones is loaded by hand.
-    spec = importlib.util.spec_from_file_location("port22", _STARTUP / "port22.py")
+    spec = importlib.util.spec_from_file_location("sockets", _STARTUP / "sockets.py")
     if spec is None or spec.loader is None:
-        raise RuntimeError(f"the port 22 hook is missing from {_STARTUP}: reinstall the package")
+        raise RuntimeError(f"the hooks for sockets are missing from {_STARTUP}: reinstall the package")
     hook = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(hook)
     hook.install()

@@ -1,15 +1,19 @@
-"""Where the rehearsal keeps its files, and how to reach the one that runs."""
+"""Where the rehearsal keeps its files, and how to reach the one that runs.
+
+Other users of this computer reach its loopback ports too, and a port that the rehearsal had yesterday may be another
+program's today. So whoever listens proves first that it knows the folder's secret, and only then is told it.
+"""
 
 import contextlib
 import fcntl
+import hashlib
+import hmac
 import http.client
 import json
 import os
 import secrets
 import tempfile
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -30,11 +34,28 @@ def folder() -> Path:
     return Path(chosen) if chosen else platformdirs.user_cache_path("model-serving-labs") / "rehearsal"
 
 
+def prepare(home: Path) -> Path:
+    """Return the rehearsal's folder, made if need be, with nothing in it that another user can read.
+
+    Raises:
+        PermissionError: The folder belongs to another user, who could read and change everything in it.
+    """
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if home.stat().st_uid != os.geteuid():
+        raise PermissionError(f"{home} belongs to another user: let ${_HOME} name a folder of your own")
+    # Whatever stood there before: a folder made by hand, or unpacked, is often open to all.
+    home.chmod(0o700)
+    for path in home.iterdir():
+        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
+            path.chmod(path.stat().st_mode & 0o700)
+    return home
+
+
 def secret(home: Path) -> str:
     """Return the rehearsal's secret, made on first use and readable by its owner only."""
     path = home / "secret"
     if not path.exists():
-        home.mkdir(parents=True, exist_ok=True, mode=0o700)
+        prepare(home)
         # Written aside and linked into place: of two processes the slower one keeps the first one's secret, and nobody
         # reads half of it.
         descriptor, draft = tempfile.mkstemp(dir=home)
@@ -44,6 +65,11 @@ def secret(home: Path) -> str:
             os.link(draft, path)
         Path(draft).unlink()
     return path.read_text(encoding="utf-8").strip()
+
+
+def proof(known: str, challenge: str) -> str:
+    """Return what only a process that knows the secret can answer to a challenge."""
+    return hmac.new(known.encode(), f"rehearsal:{challenge}".encode(), hashlib.sha256).hexdigest()
 
 
 def port(home: Path) -> int | None:
@@ -73,8 +99,9 @@ def announce(home: Path, number: int) -> None:
 def is_alive(home: Path) -> bool:
     """Return whether the rehearsal of this folder answers; another one at its old port knows another secret."""
     try:
-        return bool(ask(home, "GET", "/alive", patience_s=5.0)["rehearsal"])
-    except (RehearsalDownError, ValueError, KeyError, TypeError):
+        with _proven(home, patience_s=5.0):
+            return True
+    except RehearsalDownError:
         return False
 
 
@@ -103,16 +130,14 @@ def is_served(home: Path) -> bool:
 @contextlib.contextmanager
 def turn(home: Path) -> Iterator[None]:
     """Let one process at a time start the folder's rehearsal; the others wait for their turn."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (home / "turn").open("w", encoding="utf-8") as file:
+    with (prepare(home) / "turn").open("w", encoding="utf-8") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def _locked(home: Path, kind: int) -> TextIO | None:
     """Return the open lock file once locked, or None when somebody else's lock is in the way."""
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file = (home / "lock").open("w", encoding="utf-8")
+    file = (prepare(home) / "lock").open("w", encoding="utf-8")
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except OSError:
@@ -138,27 +163,52 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
         RehearsalDownError: Nothing answers: start it with `python -m provisioning rehearsal up`.
         ValueError: The service refused; the message is its reason.
     """
+    content = None if body is None else json.dumps(body)
+    headers = {"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"}
+    with _proven(home, patience_s) as connection:
+        status, text = _exchange(connection, method, path, content, headers)
+    if status >= http.HTTPStatus.BAD_REQUEST:
+        raise ValueError(_reason(text))
+    return json.loads(text) if text else None
+
+
+@contextlib.contextmanager
+def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnection]:
+    """Yield a connection to a listener that has proven that it knows the folder's secret.
+
+    The secret itself travels on the same connection, so that nobody takes the port in between.
+
+    Raises:
+        RehearsalDownError: Nothing listens, or it is another program, or another user's.
+    """
     number = port(home)
     if number is None:
         raise RehearsalDownError(_NOBODY)
-    request = urllib.request.Request(
-        f"http://127.0.0.1:{number}/_rehearsal{path}",
-        method=method,
-        data=None if body is None else json.dumps(body).encode(),
-        headers={"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"},
-    )
-    # No proxy stands between a computer and its own loopback, whatever the environment says.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=patience_s) as answer:
-            text = answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            raise ValueError(_reason(error.read())) from error
-    except (OSError, http.client.HTTPException) as error:
-        # The second: another kind of program has the port by now.
-        raise RehearsalDownError(_NOBODY) from error
-    return json.loads(text) if text else None
+    challenge = secrets.token_hex(16)
+    # No proxy stands between a computer and its own loopback, whatever the environment says: http.client knows none.
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", number, timeout=patience_s)) as connection:
+        try:
+            _, text = _exchange(connection, "GET", f"/alive?challenge={challenge}")
+            if not hmac.compare_digest(
+                str(json.loads(text)["proof"]).encode(), proof(secret(home), challenge).encode()
+            ):
+                raise RehearsalDownError(_NOBODY)
+            yield connection
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            raise RehearsalDownError(_NOBODY) from error
+
+
+def _exchange(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: str | None = None,
+    headers: dict[str, str] | None = None,
+) -> tuple[int, bytes]:
+    """Return the status and the body of one answer."""
+    connection.request(method, f"/_rehearsal{path}", body, headers or {})
+    with connection.getresponse() as answer:
+        return answer.status, answer.read()
 
 
 def _reason(text: bytes) -> str:

@@ -1,6 +1,7 @@
 """The rehearsal's process: `python -m provisioning.rehearsal.service`, started by `control.start`."""
 
 import logging
+import os
 import socket
 import sys
 from pathlib import Path
@@ -29,7 +30,9 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
-    path = Path(folder)
+    # Before the first file is made: nothing of the rehearsal is for another user's eyes.
+    os.umask(0o077)
+    path = place.prepare(Path(folder))
     # Held until the process ends: two processes that serve one world would undo each other's work.
     lock = place.lock(path)
     if lock is None:

@@ -1,6 +1,6 @@
 """Python runs this at start-up when its folder is on PYTHONPATH, which only the rehearsal's environment does.
 
-It loads the port 22 hook (see `port22.py` beside it) and then the `sitecustomize` that it hides, if there is one.
+It loads the hooks of `sockets.py` beside it and then the `sitecustomize` that it hides, if there is one.
 """
 
 import importlib.machinery
@@ -11,9 +11,9 @@ import sys
 _HERE = os.path.dirname(os.path.abspath(__file__))  # noqa: PTH100, PTH120 - pathlib would slow every start-up
 
 if os.environ.get("REHEARSAL_PORTS"):
-    import port22
+    import sockets
 
-    port22.install()
+    sockets.install()
 
 _others = [entry for entry in sys.path if os.path.abspath(entry or ".") != _HERE]  # noqa: PTH100
 _hidden = importlib.machinery.PathFinder.find_spec("sitecustomize", _others)

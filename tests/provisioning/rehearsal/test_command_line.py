@@ -1,8 +1,11 @@
 """`python -m provisioning rehearsal`: one rehearsal from up to down, with a real process."""
 
 import http.client
+import http.server
 import json
+import os
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -78,7 +81,7 @@ def test_a_stranger_on_this_computer_is_kept_out(run, tmp_path) -> None:
     import urllib.error
     import urllib.request
 
-    for path in ("alive", "status", "journal", "faults"):
+    for path in ("status", "journal", "faults"):
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(f"http://127.0.0.1:{port}/_rehearsal/{path}")
         assert refused.value.code == 401
@@ -157,6 +160,62 @@ def test_another_program_at_the_old_port_is_not_taken_for_the_rehearsal(tmp_path
         place.announce(tmp_path, other.getsockname()[1])
         assert not place.is_alive(tmp_path)
         thread.join()
+
+
+def test_a_listener_at_the_old_port_is_told_no_secret(tmp_path) -> None:
+    """F2: another user waits at yesterday's port and answers whatever is asked: it learns nothing, nor is it believed."""
+    heard = []
+
+    class Squatter(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            heard.append(f"{self.requestline}\n{self.headers}")
+            body = json.dumps({"rehearsal": True, "proof": "0" * 64, "pid": 1}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = answer  # noqa: N815 - the names that the library calls
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    secret = place.secret(tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Squatter) as squatter:
+        threading.Thread(target=squatter.serve_forever, daemon=True).start()
+        place.announce(tmp_path, squatter.server_port)
+        assert not place.is_alive(tmp_path)
+        with pytest.raises(place.RehearsalDownError):
+            place.ask(tmp_path, "GET", "/status")
+        squatter.shutdown()
+    assert len(heard) == 2
+    assert secret not in "".join(heard)
+
+
+def test_a_folder_that_was_open_to_all_is_closed(run, tmp_path) -> None:
+    """F3: whatever modes stood there before, nothing of the rehearsal can be read by other users."""
+    home = tmp_path / "home"
+    home.mkdir(mode=0o755)
+    home.chmod(0o755)
+    (home / "old.sqlite3").write_text("tokens")
+    (home / "old.sqlite3").chmod(0o644)
+    run("up", "--user", "mary")
+    assert stat.S_IMODE(home.stat().st_mode) == 0o700
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.iterdir() if path.is_file()}
+    assert "world.sqlite3" in modes
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder to another user")
+def test_another_users_folder_is_refused(tmp_path) -> None:
+    """Its owner could read, and change, everything in it."""
+    home = tmp_path / "home"
+    home.mkdir()
+    os.chown(home, 65534, 65534)
+    with pytest.raises(PermissionError, match="belongs to another user"):
+        place.secret(home)
 
 
 def test_one_that_is_busy_for_a_while_is_stopped_all_the_same(run, tmp_path, monkeypatch) -> None:

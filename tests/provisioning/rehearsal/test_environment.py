@@ -73,7 +73,7 @@ def test_activating_sets_the_variables_and_the_hook_in_this_process(home) -> Non
         "import os, socket\n"
         "from provisioning import rehearsal\n"
         "rehearsal.activate()\n"
-        "print(os.environ['OS_AUTH_URL'], hasattr(socket.socket, 'rehearsal_port22'))\n"
+        "print(os.environ['OS_AUTH_URL'], hasattr(socket.socket, 'rehearsal'))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "http://127.0.0.1:35077/tacc:5000/v3 True\n"

@@ -1,4 +1,4 @@
-"""The port 22 hook: the rehearsal's nodes are found, and this computer's own SSH daemon never is."""
+"""The hooks for sockets: the rehearsal's nodes are found; this computer's own SSH daemon and Chameleon never are."""
 
 import json
 import os
@@ -19,8 +19,11 @@ try:
         print(s.recv(100).decode())
 except OSError as error:
     print(type(error).__name__, error)
-with socket.socket() as s:
-    print(s.connect_ex((sys.argv[1] or "127.0.0.1", int(sys.argv[2]))))
+try:
+    with socket.socket() as s:
+        print(s.connect_ex((sys.argv[1] or "127.0.0.1", int(sys.argv[2]))))
+except socket.gaierror as error:
+    print(type(error).__name__, error)
 """
 
 
@@ -73,7 +76,7 @@ def test_every_other_port_is_left_alone(tmp_path, listener) -> None:
 
 def test_without_the_rehearsals_variables_nothing_is_hooked(tmp_path) -> None:
     variables = {name: value for name, value in os.environ.items() if not name.startswith("REHEARSAL")}
-    code = "import socket; print(hasattr(socket.socket, 'rehearsal_port22'))"
+    code = "import socket; print(hasattr(socket.socket, 'rehearsal'))"
     for path in ("", str(STARTUP)):
         done = subprocess.run(
             [sys.executable, "-c", code],
@@ -96,3 +99,16 @@ def test_a_sitecustomize_that_is_hidden_runs_all_the_same(tmp_path) -> None:
         check=True,
     )
     assert done.stdout == "mine\n"
+
+
+@pytest.mark.parametrize("host", ["kvm.tacc.chameleoncloud.org", "CHI.UC.chameleoncloud.org.", "chameleoncloud.org"])
+def test_no_name_of_chameleons_is_looked_up(tmp_path, host) -> None:
+    """A16: the rehearsal's user and password stay on this computer."""
+    said = attempt(tmp_path, {}, host, 5000)
+    assert len(said) == 2
+    assert all(line.startswith("gaierror") and "is not rehearsed" in line for line in said)
+
+
+def test_a_name_that_only_looks_like_one_is_left_alone(tmp_path) -> None:
+    """Ours ends with a dot before it."""
+    assert "is not rehearsed" not in attempt(tmp_path, {}, "notchameleoncloud.org.invalid", 5000)[0]

@@ -1,0 +1,99 @@
+"""What a rehearsing process may connect to: its nodes at port 22, and nothing of Chameleon.
+
+A rehearsed node's floating IP is a loopback address, 127.77.x.y. Only root may listen at port 22, so for everybody
+else the node listens at a high port. When a socket of the process that loads this module connects to port 22 of a
+loopback address, the rehearsal's `ports.json` says where the node really listens, and when it lists no such node the
+connection is refused. So the SSH daemon of this computer can never pass for a rehearsed node, nor can `localhost`, to
+which python-chi connects for a server without a floating IP.
+
+Names below chameleoncloud.org are not looked up: python-chi has the address of KVM@TACC built in, and would sign in
+there with the rehearsal's user and password. Every other address and port is left alone. The module imports the
+standard library only.
+"""
+
+import errno
+import ipaddress
+import json
+import os
+import socket
+from typing import Any
+
+_VARIABLE = "REHEARSAL_PORTS"
+_CHAMELEON = "chameleoncloud.org"
+
+
+def place_of(address: Any) -> Any:
+    """Return where a connection to an address should really go.
+
+    Args:
+        address: What a socket connects to, for example `("127.77.1.10", 22)`.
+
+    Returns:
+        The address itself, unless it is port 22 of a loopback address; then the node's own.
+
+    Raises:
+        ConnectionRefusedError: Port 22 of a loopback address where no rehearsed node answers SSH now.
+        socket.gaierror: A name of Chameleon's.
+    """
+    if not isinstance(address, tuple) or len(address) < 2:
+        return address
+    check_name(address[0])
+    if address[1] != 22:
+        return address
+    host = "127.0.0.1" if address[0] in ("", "localhost") else address[0]
+    try:
+        if not ipaddress.ip_address(host).is_loopback:
+            return address
+    except ValueError:
+        return address
+    try:
+        with open(os.environ[_VARIABLE], encoding="utf-8") as file:  # noqa: PTH123 - loaded at every start-up
+            places = json.load(file)
+    except (KeyError, OSError, ValueError):
+        places = {}
+    if host not in places:
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED, f"no rehearsed node answers SSH at {host} (this computer's own is hidden)"
+        )
+    real_host, real_port = places[host]
+    return (real_host, real_port)
+
+
+def check_name(host: Any) -> None:
+    """Refuse a name of Chameleon's.
+
+    Raises:
+        socket.gaierror: It is one; nothing was asked of any name server.
+    """
+    name = host.decode("ascii", "replace") if isinstance(host, bytes) else str(host or "")
+    name = name.rstrip(".").lower()
+    if name == _CHAMELEON or name.endswith(f".{_CHAMELEON}"):
+        site = "KVM@TACC" if name.startswith("kvm.") else name
+        raise socket.gaierror(
+            socket.EAI_NONAME,
+            f"{site} is not rehearsed, and a rehearsal stays on this computer: choose CHI@TACC, CHI@UC or CHI@Edge",
+        )
+
+
+def install() -> None:
+    """Change the two ways to connect, and the look-up of names, in this process; a second call changes nothing."""
+    kind = socket.socket
+    if getattr(kind, "rehearsal", False):
+        return
+    connect, connect_ex, getaddrinfo = kind.connect, kind.connect_ex, socket.getaddrinfo
+
+    def hooked_connect(self: socket.socket, address: Any) -> None:
+        connect(self, place_of(address))
+
+    def hooked_connect_ex(self: socket.socket, address: Any) -> int:
+        try:
+            return connect_ex(self, place_of(address))
+        except ConnectionRefusedError:
+            return errno.ECONNREFUSED
+
+    def hooked_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        check_name(host)
+        return getaddrinfo(host, *args, **kwargs)
+
+    kind.connect, kind.connect_ex, socket.getaddrinfo = hooked_connect, hooked_connect_ex, hooked_getaddrinfo
+    kind.rehearsal = True
