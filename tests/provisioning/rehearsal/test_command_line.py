@@ -163,7 +163,7 @@ def test_another_program_at_the_old_port_is_not_taken_for_the_rehearsal(tmp_path
 
 
 def test_a_listener_at_the_old_port_is_told_no_secret(tmp_path) -> None:
-    """F2: another user waits at yesterday's port and answers whatever is asked: it learns nothing, nor is it believed."""
+    """F2: another user at yesterday's port answers whatever is asked: it learns nothing, nor is it believed."""
     heard = []
 
     class Squatter(http.server.BaseHTTPRequestHandler):
