@@ -17,6 +17,11 @@ from labs.serve.triton.statistics import ModelStatistics, parse_statistics
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
 LOAD_WITHIN_S = 180.0
 
+#: Triton's APIs that change the server, or write files. They ask for a key.
+RESTRICTED = "model-repository,trace,logging"
+#: The header that holds the key; over gRPC it is called ``triton-grpc-protocol-`` and this.
+KEY_HEADER = "labs-key"
+
 
 class TritonError(RuntimeError):
     """Triton refused, or does not answer; the message holds its reason and what to do."""
@@ -45,15 +50,18 @@ class Change:
 class Triton:
     """A running server and its repository, wherever it runs: from the wheel, or in NVIDIA's container."""
 
-    def __init__(self, http: str, grpc: str, repository: ModelRepository) -> None:
+    def __init__(self, http: str, grpc: str, repository: ModelRepository, *, key: str | None = None) -> None:
         """Name a server; nothing is asked yet.
 
         Args:
             http: Address of its HTTP service, 'host:port'.
             grpc: Address of its gRPC service, 'host:port'.
             repository: The repository that it reads, in explicit model control.
+            key: Of its restricted APIs; None where it has none.
         """
         self.http, self.grpc, self.repository = http, grpc, repository
+        #: What a client of one's own sends to load and unload: ``client.load_model(name, headers=triton.headers)``.
+        self.headers = {KEY_HEADER: key} if key else {}
         #: Changes made so far, the oldest first.
         self.changes: list[Change] = []
 
@@ -161,7 +169,7 @@ class Triton:
 
     def _ask(self, path: str, body: dict | None = None, timeout_s: float = 10.0):
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json"})
+        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json", **self.headers})
         try:
             with urllib.request.urlopen(request, timeout=timeout_s) as answer:
                 content = answer.read()

@@ -18,12 +18,15 @@ CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
 CONTAINER_REPOSITORY = Path("~/models")
 
 
-def open_triton(models: Iterable[ModelFolder], on_progress: OnProgress = silent) -> Triton:
+def open_triton(
+    models: Iterable[ModelFolder], on_progress: OnProgress = silent, *, shared_memory: bool = False
+) -> Triton:
     """Return a ready Triton with these models alone: NVIDIA's container where a node has one, else the wheel's server.
 
     Args:
         models: What it serves.
         on_progress: Told what is happening; may raise ``Cancelled``.
+        shared_memory: As for ``start``; the container's clients always may.
 
     Raises:
         TritonUnavailableError: There is no container, and no wheel for this machine.
@@ -32,7 +35,7 @@ def open_triton(models: Iterable[ModelFolder], on_progress: OnProgress = silent)
     models = list(models)
     container = find_container()
     if container is None:
-        return start(models, on_progress=on_progress)
+        return start(models, shared_memory=shared_memory, on_progress=on_progress)
     container.repository.write(models)
     _unload_others(container, {model.name for model in models})
     load_all(container, models, on_progress)

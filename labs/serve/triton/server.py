@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import signal
 import socket
 import subprocess
@@ -20,7 +21,7 @@ from labs.progress import OnProgress, part, silent
 from labs.serve.triton import supervisor
 from labs.serve.triton.backends import prepared, process_environment
 from labs.serve.triton.catalogue import ModelFolder
-from labs.serve.triton.control import Triton, TritonError
+from labs.serve.triton.control import KEY_HEADER, RESTRICTED, Triton, TritonError
 from labs.serve.triton.environment import Installation, tritonserver
 from labs.serve.triton.repository import ModelRepository
 from labs.workspace import workspace_dir
@@ -33,11 +34,17 @@ class LocalTriton(Triton):
     """A Triton that runs from the wheel, on this machine."""
 
     def __init__(
-        self, process: subprocess.Popen, ports: tuple[int, int, int], host: str, repository: ModelRepository, log: Path
+        self,
+        process: subprocess.Popen,
+        ports: tuple[int, int, int],
+        host: str,
+        repository: ModelRepository,
+        log: Path,
+        key: str,
     ) -> None:
         """Hold a started process; ``start`` makes one."""
         near = "127.0.0.1" if host == "0.0.0.0" else host
-        super().__init__(f"{near}:{ports[0]}", f"{near}:{ports[1]}", repository)
+        super().__init__(f"{near}:{ports[0]}", f"{near}:{ports[1]}", repository, key=key)
         self.process, self.log_path, self.metrics_url = process, log, f"http://{near}:{ports[2]}/metrics"
 
     @property
@@ -98,16 +105,22 @@ def start(
     repository: ModelRepository | None = None,
     host: str = "127.0.0.1",
     ports: tuple[int, int, int] | None = None,
+    shared_memory: bool = False,
     within_s: float = 60.0,
     on_progress: OnProgress = silent,
 ) -> LocalTriton:
     """Return a ready server with these models loaded.
+
+    Loading and unloading ask for a key, ``triton.headers``: a loopback port is open to every user of the machine and
+    to every web page in its browsers, and whoever may load a model may run code as the server's owner.
 
     Args:
         models: What it serves; written to the repository first.
         repository: Where the models lie; a folder in the workspace when None.
         host: Address to listen on; loopback unless the network is really meant.
         ports: For HTTP, gRPC and metrics; free ones when None.
+        shared_memory: Let clients hand over tensors in shared memory without the key, as perf_analyzer has to. Any
+            user of the machine may then name regions of its owner's.
         within_s: Seconds until the server (not yet its models) must answer.
         on_progress: Told what is happening; may raise ``Cancelled``.
 
@@ -121,7 +134,7 @@ def start(
     repository.folder.mkdir(parents=True, exist_ok=True)
     repository.write(models)
     for left in reversed(range(1 if ports else _PORT_ATTEMPTS)):
-        triton = _launch(installation, repository, host, ports or _free_ports(host))
+        triton = _launch(installation, repository, host, ports or _free_ports(host), shared_memory)
         try:
             _wait(triton, within_s, part(on_progress, 0.5, 0.7))
             break
@@ -157,7 +170,7 @@ def reasons_in(log: str) -> list[str]:
 
 
 def _launch(
-    installation: Installation, repository: ModelRepository, host: str, ports: tuple[int, int, int]
+    installation: Installation, repository: ModelRepository, host: str, ports: tuple[int, int, int], shared_memory: bool
 ) -> LocalTriton:
     log = workspace_dir() / "logs" / f"triton-{ports[0]}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -167,6 +180,10 @@ def _launch(
     command += [f"--{name}-port={port}" for name, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
     command += [f"--{name}-address={host}" for name in ("http", "grpc", "metrics")]
     command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=5"]
+    restricted = RESTRICTED if shared_memory else f"{RESTRICTED},shared-memory"
+    command += [f"--http-restricted-api={restricted}:{KEY_HEADER}={supervisor.KEY_PLACE}"]
+    command += [f"--grpc-restricted-protocol={restricted}:{KEY_HEADER}={supervisor.KEY_PLACE}"]
+    key = secrets.token_hex(16)
     # Completing a configuration starts every Python model once more, only to ask it; ours are complete.
     command += ["--disable-auto-complete-config", f"--backend-config=python,shm-region-prefix-name={prefix}"]
     with log.open("wb") as file:
@@ -175,10 +192,10 @@ def _launch(
             stdin=subprocess.PIPE,
             stdout=file,
             stderr=subprocess.STDOUT,
-            env=process_environment(installation),
+            env=process_environment(installation) | {supervisor.KEY_VARIABLE: key},
             start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
         )
-    return LocalTriton(process, ports, host, repository, log)
+    return LocalTriton(process, ports, host, repository, log, key)
 
 
 def _free_ports(host: str) -> tuple[int, int, int]:
