@@ -114,16 +114,34 @@ def up(
 
 
 @app.command()
+def push(part: Annotated[str, _PART]) -> None:
+    """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
+    with _plain_errors():
+        typer.echo(f"sent: {lab.push(load_spec(part).part)}")  # type: ignore[arg-type]
+
+
+@app.command()
+def pull(part: Annotated[str, _PART]) -> None:
+    """Bring home what was measured and made on the part's machine; run it as often as you like."""
+    with _plain_errors():
+        typer.echo(f"home: {lab.pull(load_spec(part).part)}")  # type: ignore[arg-type]
+
+
+@app.command()
 def release(
     part: Annotated[str, _PART],
     site: Annotated[str | None, _SITE] = None,
     keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
+    pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
+    discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
-    """Give everything of a part back: machine, floating IPs, volumes, lease."""
+    """Give everything of a part back: machine, floating IPs, volumes, lease; refuse while results are only there."""
     with _plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
+        if pull_first:
+            typer.echo(f"home: {lab.pull(spec.part)}")
         for name in [site] if site else _sites((spec.part,)):
-            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease):
+            for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
                 typer.echo(line)
 
 

@@ -6,7 +6,6 @@ longer than a request runs as a job that outlives the connection (:mod:`provisio
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import platform
@@ -25,18 +24,14 @@ from provisioning.errors import CommandFailedError, LeaseMissingError, StepTimeo
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import jobs
 from provisioning.setup.software import REMOTE_ROOT
+from provisioning.setup.transfer import PATIENCE_S, digest_there, read_part
 from provisioning.sites.spec import load_spec, resource_name
 from provisioning.testbed import Completed, LineSink, Machine, Shell, Testbed
 
 #: Where models lie under the course's folder.
 MODELS = "workspace/models"
-#: Bytes fetched in one answer: text, a third longer than what it stands for.
-FETCH_BYTES = 192 * 2**10
-#: Seconds for a brief command: a small device that is busy takes its time to start Python.
-PATIENCE_S = 240.0
 
 _PYTHON = '"$HOME/.serving-labs/venv/bin/python"'
-_SHA256 = "(sha256sum {file} 2>/dev/null || shasum -a 256 {file} 2>/dev/null) | cut -d ' ' -f 1"
 
 
 @dataclass(frozen=True)
@@ -116,7 +111,7 @@ class Device:
         return Brought(file.name, digest, len(content), "copied")
 
     def _digest(self, path: str) -> str:
-        return self.shell.run(_SHA256.format(file=shlex.quote(path))).output.strip()
+        return digest_there(self.shell, path)
 
     def write(self, path: str, text: str) -> None:
         """Write a small text to a path under the course's folder."""
@@ -132,15 +127,12 @@ class Device:
         Raises:
             CommandFailedError: it is not there, or it changed on the way.
         """
-        remote = shlex.quote(f"{REMOTE_ROOT}/{path}")
-        size = int(self._sh(f"wc -c < {remote}", f"looking for {path}").strip())
-        parts = []
-        for begin in range(0, size, FETCH_BYTES):
-            # Base64, because the service returns text, and a byte that is none would be replaced.
-            command = f"tail -c +{begin + 1} {remote} | head -c {FETCH_BYTES} | base64"
-            parts.append(base64.b64decode(self._sh(command, f"fetching {path}")))
-        content = b"".join(parts)
-        if hashlib.sha256(content).hexdigest() != self._digest(f"{REMOTE_ROOT}/{path}"):
+        remote = f"{REMOTE_ROOT}/{path}"
+        size = int(self._sh(f"wc -c < {shlex.quote(remote)}", f"looking for {path}").strip())
+        content = b""
+        while len(content) < size and (part := read_part(self.shell, remote, len(content))):
+            content += part
+        if hashlib.sha256(content).hexdigest() != self._digest(remote):
             raise CommandFailedError(f"{path} changed on its way from the device")
         return content
 

@@ -184,6 +184,16 @@ class NotReleasedError(ProvisioningError):
     way_out = "Run the release again in a minute; what stays after that, `python -m provisioning sweep` shows."
 
 
+class NotHomeError(ProvisioningError):
+    """The machine holds results that are nowhere else, and releasing it would delete them."""
+
+    likely = "You measured or wrote something on the machine since the last pull."
+    way_out = (
+        "Pull first: `python -m provisioning pull PART`, or release with --pull. What you really do not want is given "
+        "up with --discard."
+    )
+
+
 class CancelledError(ProvisioningError):
     """The user asked to stop."""
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from provisioning.errors import LeaseMissingError, ProvisioningError
+from labs.workspace import workspace_dir
+from provisioning.errors import LeaseMissingError, NoKeyError, NotHomeError, NotReachableError, ProvisioningError
 from provisioning.rehearsal.drills import site_clock
 from provisioning.rehearsing import poll_s, rehearsing, ssh_command
 from provisioning.release import release
+from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
 from provisioning.setup.runner import Run
 from provisioning.setup.state import StateFile
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Lease, LeaseRequest, Testbed
+from provisioning.testbed import Lease, LeaseRequest, Shell, Testbed
 
 #: The course's root folder: what is copied to a machine.
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,15 +125,122 @@ def prepare(
     return Run(steps_for(spec, option), settings, testbed, StateFile.for_name(name, state_folder))
 
 
+def push(
+    part: Part,
+    testbed: Testbed | None = None,
+    *,
+    name: str | None = None,
+    say: Callable[[str], None] = print,
+    state: StateFile | None = None,
+) -> transfer.Moved:
+    """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
+
+    Raises:
+        LeaseMissingError: there is no running machine of that name.
+        ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
+    """
+    return _travel(transfer.push, part, testbed, name or resource_name(part), say, state)
+
+
+def pull(
+    part: Part,
+    testbed: Testbed | None = None,
+    *,
+    name: str | None = None,
+    say: Callable[[str], None] = print,
+    state: StateFile | None = None,
+) -> transfer.Moved:
+    """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
+
+    Args:
+        part: of the course.
+        testbed: the machine's site; the one that has it when left out.
+        name: of the machine; the student's own when left out.
+        say: called with a line for each thing that travels.
+        state: the record of the provisioning; the usual one when left out.
+
+    Raises:
+        ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
+    """
+    try:
+        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, state)
+    except LeaseMissingError as error:
+        say(f"{error.what}: nothing to bring home")
+        return transfer.Moved()
+
+
+def _travel(how, part, testbed, name, say, state) -> transfer.Moved:
+    sites = [testbed] if testbed is not None else map(open_testbed, sites_of(part))
+    shell = next((found for site in sites if (found := _shell_of(part, site, name)) is not None), None)
+    if shell is None:
+        raise LeaseMissingError(
+            f"there is no running machine {name!r}",
+            likely="It was not brought up yet, or its lease has ended.",
+            way_out="Run the provisioning notebook; it resumes where it stopped.",
+        )
+    state = state or StateFile.for_name(name)
+    moved, same = how(shell, _home(), _known(state), say)
+    if state.about:
+        state.update("work", remember={"known": same})
+    return moved
+
+
+def _shell_of(part: Part, testbed: Testbed, name: str) -> Shell | None:
+    """Return a shell on the running machine of that name, or None where the site has none."""
+    machine = next((each for each in testbed.machines() if each.name == name and each.up), None)
+    option = next((one for one in load_spec(part).options if one.site == testbed.site), load_spec(part).options[0])
+    return testbed.shell(machine, option.user) if machine is not None else None
+
+
+def _home() -> transfer.Home:
+    return transfer.Home(ROOT, workspace_dir())
+
+
+def _known(state: StateFile) -> dict[str, str]:
+    return state.facts("work").get("known", {})
+
+
 def give_back(
     part: Part,
     testbed: Testbed,
     *,
     name: str | None = None,
     keep_lease: bool = False,
+    discard: bool = False,
     state_folder: Path | None = None,
 ) -> Iterator[str]:
-    """Delete everything of the part at the site and yield what happens."""
+    """Delete everything of the part at the site and yield what happens.
+
+    Args:
+        part: of the course.
+        testbed: the site.
+        name: that machine and lease carry; the student's own when left out.
+        keep_lease: leave the lease, to boot again on the same reservation.
+        discard: delete the machine with results that are nowhere else, or without having asked it.
+        state_folder: where the record of the provisioning is kept.
+
+    Raises:
+        NotHomeError: the machine holds results that are nowhere else, or does not answer the question; nothing is
+            deleted then.
+        NotReleasedError: something is still there; it names each thing, and why.
+    """
     name = name or resource_name(part)
     state = StateFile.for_name(name, state_folder)
+    if not discard:
+        _require_home(part, testbed, name, state)
     return release(testbed, name, state, keep_lease=keep_lease, poll_s=poll_s())
+
+
+def _require_home(part: Part, testbed: Testbed, name: str, state: StateFile) -> None:
+    try:
+        shell = _shell_of(part, testbed, name)
+        left = transfer.only_there(shell, _home(), _known(state)) if shell is not None else transfer.Moved()
+    except (NotReachableError, NoKeyError) as error:
+        raise NotHomeError(
+            f"{name} does not answer, so nobody knows what is only there: {error.what}",
+            likely="It is still booting, or the network is in the way.",
+            way_out="Try again in a minute; --discard deletes it without asking it.",
+        ) from error
+    if left.anything:
+        listed = "".join(f"\n  - {path}" for path in left.files)
+        raise NotHomeError(f"{name} holds what is nowhere else: {left}{listed}")

@@ -13,6 +13,7 @@ from provisioning.setup.software import (
     materials_copied,
     services_started,
 )
+from provisioning.setup.transfer import work_brought
 from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
@@ -27,6 +28,7 @@ _BOOT: tuple[Row, ...] = (
     ("materials", "Course is copied", ("ssh",), materials_copied, 600),
     ("environment", "Python environment", ("materials",), environment_ready, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1200),
+    ("work", "Your work arrives", ("materials",), work_brought, 900),
     ("drivers", "Docker and GPU driver", ("materials",), drivers_ready, 1200),
 )
 _FINISH: tuple[Row, ...] = (
@@ -36,14 +38,14 @@ _FINISH: tuple[Row, ...] = (
 
 NODE_STEPS: tuple[Row, ...] = (
     *_BOOT,
-    ("services", "Jupyter", ("environment", "drivers", "data"), services_started, 600),
+    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
     *_FINISH,
 )
 
 SYSTEM_STEPS: tuple[Row, ...] = (
     *_BOOT,
     ("images", "Containers", ("drivers",), images_ready, 1800),
-    ("services", "Jupyter and Triton", ("environment", "images", "data"), services_started, 900),
+    ("services", "Jupyter and Triton", ("environment", "images", "data", "work"), services_started, 900),
     *_FINISH,
 )
 
@@ -54,7 +56,8 @@ EDGE_STEPS: tuple[Row, ...] = (
     ("materials", "Course is copied", ("container",), materials_copied, 900),
     ("environment", "Python environment", ("materials",), environment_ready, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1800),
-    ("health", "Everything answers", ("environment", "data"), healthy, 300),
+    ("work", "Your work arrives", ("materials",), work_brought, 900),
+    ("health", "Everything answers", ("environment", "data", "work"), healthy, 300),
     ("links", "Links", ("health", "address"), container_links, 60),
 )
 

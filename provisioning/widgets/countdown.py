@@ -1,8 +1,12 @@
-"""What is left of the lease, minute by minute, against the lessons that are still to come."""
+"""What is left of the lease, minute by minute, against the lessons that are still to come; and results coming home.
+
+While it is open it pulls every few minutes: a lease that ends in the middle of a run costs minutes, not the afternoon.
+"""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import datetime
 from html import escape
 from zoneinfo import ZoneInfo
@@ -11,12 +15,14 @@ import ipywidgets
 
 from labs.display.shown import Shown
 from labs.display.theme import STYLE
-from labs.widgets.controls import controls, has_kernel
+from labs.widgets.controls import controls, has_kernel, hear_while_busy
 from provisioning import lab
 from provisioning.clock import Clock
+from provisioning.errors import ProvisioningError
 from provisioning.planning.lessons import lessons_left_s, lessons_on_machine
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
+from provisioning.setup import transfer
 from provisioning.setup.progress import LeaseLeft, lease_left
 from provisioning.setup.runner import Run
 from provisioning.sites.spec import Part
@@ -24,6 +30,8 @@ from provisioning.testbed import Lease
 from provisioning.widgets.cards import card, heading
 
 REDRAW_S = 20.0
+#: Seconds between two pulls.
+PULL_S = 180.0
 
 
 def lease_countdown(
@@ -45,11 +53,16 @@ def lease_countdown(
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
         name, end, part = of.settings.name, datetime.fromisoformat(end), of.settings.spec.part
+        testbed, state = of.testbed, of.state
     else:
-        name, end = of.name, of.end
+        name, end, testbed, state = of.name, of.end, None, None
     if part is None:
         raise ValueError("say which part the lease is for: lease_countdown(lease, 'model')")
-    return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone())
+
+    def pull() -> transfer.Moved:
+        return lab.pull(part, testbed, name=name, say=lambda _line: None, state=state)
+
+    return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone(), pull)
 
 
 class LeaseCountdown(Shown):
@@ -62,12 +75,25 @@ class LeaseCountdown(Shown):
         at: number of the lesson that comes next.
         clock: of the sites.
         zone: the student's.
+        pull: brings home what is only on the machine.
     """
 
-    def __init__(self, name: str, end: datetime, part: Part, at: str | None, clock: Clock, zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        name: str,
+        end: datetime,
+        part: Part,
+        at: str | None,
+        clock: Clock,
+        zone: ZoneInfo,
+        pull: Callable[[], transfer.Moved],
+    ) -> None:
         self.name, self.end, self.part, self.zone = name, end, part, zone
         self.rehearsed = lab.rehearsing()
-        self._clock = clock
+        self._clock, self._pull = clock, pull
+        self._pulling = threading.Lock()
+        #: What the last pull brought, in a sentence.
+        self.pulled = "nothing was pulled yet"
         lessons = lessons_on_machine(part)
         lessons_left_s(part, at)  # an unknown number is refused here, not in the browser
         options = [(f"{each.number} {each.title} ({each.machine_minutes} min)", each.number) for each in lessons]
@@ -81,7 +107,12 @@ class LeaseCountdown(Shown):
         self.lesson.observe(lambda _: self.draw(), "value")
         self._head = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
         self._left = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        self.live = controls([self._head, self.lesson, self._left]).add_class("msl").add_class("msl-card")
+        self.pull_button = ipywidgets.Button(description="Pull now", icon="download", tooltip="Bring results home")
+        self.pull_button.on_click(lambda _: self.pull())
+        self._home = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+        shown = [self._head, self.lesson, self._left, self.pull_button, self._home]
+        self.live = controls(shown).add_class("msl").add_class("msl-card")
+        hear_while_busy(self.pull_button)
         self.draw()
         if has_kernel():
             threading.Thread(target=self._tick, name="lease-countdown", daemon=True).start()
@@ -96,12 +127,12 @@ class LeaseCountdown(Shown):
     def text(self) -> str:
         """The countdown in one or two lines."""
         played = " (rehearsal)" if self.rehearsed else ""
-        return f"{self.name}{played}: {self.left.text()}\n{self._until()}, {self._next()}"
+        return f"{self.name}{played}: {self.left.text()}\n{self._until()}, {self._next()}\n{self.pulled}"
 
     @property
     def html(self) -> str:
         """The same as a still picture."""
-        body = f"{self._words()}<p class='msl-sub'>{escape(self._next())}</p>"
+        body = f"{self._words()}<p class='msl-sub'>{escape(self._next())}; {escape(self.pulled)}</p>"
         return card("What is left of the lease", body, self.rehearsed, f"{self.name}, {self._until()}")
 
     def draw(self) -> None:
@@ -109,6 +140,22 @@ class LeaseCountdown(Shown):
         head = heading("What is left of the lease", self.rehearsed, f"{self.name}, {self._until()}")
         self._head.value = f'{STYLE}<div class="msl">{head}</div>'
         self._left.value = f'<div class="msl" role="timer">{self._words()}</div>'
+        self._home.value = f'<div class="msl msl-sub" role="status">{escape(self.pulled)}</div>'
+
+    def pull(self) -> None:
+        """Bring home what is only on the machine, unless that is under way."""
+        if not self._pulling.acquire(blocking=False):
+            return
+        try:
+            moved = self._pull()
+            came = f"{moved} came home" if moved.anything else "nothing new"
+        except ProvisioningError as error:
+            # The lease goes on, and so does the countdown; the next pull may work.
+            came = f"not pulled: {error.what}"
+        finally:
+            self._pulling.release()
+        self.pulled = f"{datetime.now(self.zone):%H:%M}: {came}"
+        self.draw()
 
     def _words(self) -> str:
         left = self.left
@@ -123,6 +170,11 @@ class LeaseCountdown(Shown):
         return f"next lesson: {self.lesson.label}" if self.lesson.value else "no lesson waits for it"
 
     def _tick(self) -> None:
+        waited_s = 0.0
         while self.left.left.total_seconds() > 0:
             threading.Event().wait(REDRAW_S)
+            waited_s += REDRAW_S
+            if waited_s >= PULL_S:
+                waited_s = 0.0
+                self.pull()
             self.draw()

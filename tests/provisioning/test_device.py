@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.device import FETCH_BYTES, Device, HereShell, on_the_device
+from provisioning.device import Device, HereShell, on_the_device
 from provisioning.errors import CommandFailedError
+from provisioning.setup.transfer import FETCH_BYTES
 
 
 @pytest.fixture

@@ -59,6 +59,15 @@ lease_seen = ledger().observe("model.lease_at_release", evidence.of_lease(testbe
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
+# ## Bring it home
+#
+# What you measured and made on the node lies on its disk, and the disk goes with the lease. `pull` brings home what is
+# not here yet: ledger entries by their id, models and notebooks by their hash. Run it as often as you like.
+
+# %%
+print("home:", lab.pull("model", testbed))
+
+# %% [markdown]
 # ## Predict
 #
 # You will delete the server with python-chi's own `delete()`. Its documentation says that this takes the server's

@@ -51,6 +51,15 @@ lease_seen = ledger().observe("edge.lease_at_release", evidence.of_lease(testbed
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
+# ## Bring it home
+#
+# What you measured and made on the Pi lies on its disk, and the disk goes with the lease. `pull` brings home what is
+# not here yet: ledger entries by their id, models and notebooks by their hash. Run it as often as you like.
+
+# %%
+print("home:", lab.pull("edge", testbed))
+
+# %% [markdown]
 # ## Predict
 #
 # You know what was left of the server in lesson 19. What will still count after `container.delete()`? Choose one, as

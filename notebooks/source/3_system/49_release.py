@@ -51,6 +51,15 @@ lease_seen = ledger().observe("system.lease_at_release", evidence.of_lease(testb
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
+# ## Bring it home
+#
+# What you measured and made on the node lies on its disk, and the disk goes with the lease. `pull` brings home what is
+# not here yet: ledger entries by their id, models and notebooks by their hash. Run it as often as you like.
+
+# %%
+print("home:", lab.pull("system", testbed))
+
+# %% [markdown]
 # ## Predict
 #
 # A sweep calls a resource an *orphan* when nothing of the course uses it any more. Your node runs and your lease is

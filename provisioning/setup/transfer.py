@@ -1,0 +1,323 @@
+"""What travels between here and a part's machine: ledgers by entry, models and notebooks by hash.
+
+The machine is deleted when its lease ends, so what was measured there has to come home, and what was predicted and made
+at home has to be there before the first measurement. Both ways can be taken again at any time: what is on the other
+side already stays where it is, and a transfer that breaks off loses nothing, because a file gets its name only when it
+is whole.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import hashlib
+import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from labs.records.ledger import Ledger
+from labs.workspace import workspace_dir
+from provisioning.errors import CommandFailedError
+from provisioning.setup.context import StepContext
+from provisioning.setup.software import REMOTE_ROOT
+from provisioning.testbed import Shell
+
+#: Bytes fetched in one answer: text, a third longer than what it stands for. The container service's limit is not
+#: published.
+FETCH_BYTES = 192 * 2**10
+#: Seconds for a brief command: a small device that is busy takes its time.
+PATIENCE_S = 240.0
+
+_LEDGER = "workspace/ledger.jsonl"
+#: What a student makes, below the course's folder on either side.
+_FOLDERS = ("workspace/models", "notebooks")
+_SUFFIXES = (".onnx", ".pte", ".safetensors", ".ipynb")
+
+_SURVEY = """
+cd "$HOME/{root}" 2>/dev/null || exit 0
+find {folders} -type f \\( {names} \\) 2>/dev/null | while read -r file; do
+  case "$file" in */.*) continue ;; esac
+  echo "$( (sha256sum < "$file" 2>/dev/null || shasum -a 256 < "$file") | cut -d ' ' -f 1) $(wc -c < "$file") $file"
+done
+"""
+
+#: Appended in one go and under the lock that the ledger's own writers take, where the machine has `flock`.
+_APPEND = """
+set -e
+cd "$HOME/{root}/workspace"
+add='if [ -s ledger.jsonl ] && [ -n "$(tail -c 1 ledger.jsonl)" ]; then echo >> ledger.jsonl; fi
+gzip -dc {arrived} >> ledger.jsonl'
+touch ledger.jsonl
+if command -v flock >/dev/null; then flock ledger.jsonl sh -c "$add"; else sh -c "$add"; fi
+rm -f {arrived}
+"""
+
+
+@dataclass
+class Moved:
+    """What a transfer brought, or would bring."""
+
+    #: Ledger entries.
+    entries: int = 0
+    #: Files that arrived, as paths below the course's folder, with their size in bytes.
+    files: dict[str, int] = field(default_factory=dict)
+    #: What differs on both sides: nothing was replaced, and this says where the other one lies.
+    conflicts: list[str] = field(default_factory=list)
+
+    @property
+    def anything(self) -> bool:
+        """Whether there was anything to move."""
+        return bool(self.entries or self.files)
+
+    def __str__(self) -> str:
+        size_mb = sum(self.files.values()) / 1e6
+        parts = [f"{self.entries} ledger entries"] if self.entries else []
+        parts += [f"{len(self.files)} files ({size_mb:.1f} MB)"] if self.files else []
+        said = " and ".join(parts) or "nothing"
+        return "\n".join([said, *(f"  - {line}" for line in self.conflicts)])
+
+
+@dataclass(frozen=True)
+class Home:
+    """Where a student's work lies on the side that outlives the machine."""
+
+    #: The course's root folder, with the notebooks.
+    course: Path
+    #: With the ledger and the models.
+    workspace: Path
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger here."""
+        return Ledger(self.workspace / "ledger.jsonl")
+
+    def path(self, name: str) -> Path:
+        """Return where a name below the course's folder lies here; the workspace may be elsewhere."""
+        first, _, rest = name.partition("/")
+        return self.workspace / rest if first == "workspace" else self.course / name
+
+    def files(self) -> dict[str, tuple[str, int]]:
+        """Return what travels, by name: its sha256 and its size in bytes."""
+        found = {}
+        for folder in _FOLDERS:
+            root = self.path(folder)
+            for path in sorted(root.rglob("*")):
+                name = f"{folder}/{path.relative_to(root).as_posix()}"
+                if path.suffix in _SUFFIXES and path.is_file() and not path.is_symlink() and _travels(name):
+                    with path.open("rb") as file:
+                        found[name] = (hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+        return found
+
+
+#: What a transfer left the same on both sides: name to sha256. The next one sees by it which side has changed a file.
+Same = dict[str, str]
+
+
+def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
+    """Bring predictions, answers, records, models and notebooks to the machine.
+
+    Args:
+        shell: on the machine.
+        home: this side.
+        known: what the last transfer returned; empty before the first.
+        say: called with a line for each thing that travels.
+
+    Returns:
+        What moved, and what is the same on both sides now.
+
+    Raises:
+        CommandFailedError: it broke off; run it again, it goes on.
+    """
+    moved, there, here = Moved(), _files_there(shell), home.files()
+    _run(shell, f"mkdir -p {' '.join(f'{REMOTE_ROOT}/{one}' for one in _FOLDERS)}", "making the folders")
+    for path, (digest, size) in here.items():
+        seen = there.get(path, ("", 0))[0]
+        if seen == digest:
+            continue
+        if seen and seen != known.get(path):
+            moved.conflicts.append(f"{path} was changed over there: it stays; pull brings it beside yours")
+            continue
+        say(f"sending {path}, {size / 1e6:.1f} MB")
+        _send(shell, home.path(path), path, digest)
+        moved.files[path] = size
+        there[path] = (digest, size)
+    known_there = _ledger_there(shell)
+    missing = [line for identity, line in home.ledger.lines().items() if identity not in known_there]
+    if missing:
+        say(f"sending {len(missing)} ledger entries")
+        _send_entries(shell, home, missing)
+        moved.entries = len(missing)
+    return moved, _same(here, there)
+
+
+def work_brought(context: StepContext) -> dict[str, Any]:
+    """Push what was made at home, as a step of the set-up."""
+    home = Home(context.settings.materials, workspace_dir())
+    moved, same = push(context.shell(), home, context.facts(context.step_name).get("known", {}), context.say)
+    context.say(f"sent {moved}")
+    return {"known": same}
+
+
+def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
+    """Bring home what was recorded, made and written on the machine.
+
+    An entry that is here already stays as it is. A file that was changed on both sides arrives beside the one that is
+    here, under a name of its own.
+
+    Args:
+        shell: on the machine.
+        home: this side.
+        known: what the last transfer returned; empty before the first.
+        say: called with a line for each thing that travels.
+
+    Returns:
+        What moved, and what is the same on both sides now.
+
+    Raises:
+        CommandFailedError: it broke off; run it again, it goes on.
+    """
+    moved, there, here = Moved(), _files_there(shell), home.files()
+    adopted = home.ledger.adopt(_ledger_there(shell).values())
+    moved.entries = adopted.entries
+    if adopted.conflicts:
+        moved.conflicts.append(
+            f"{adopted.conflicts} ledger entries differ from yours of the same id: {adopted.kept_in}"
+        )
+    for path, (digest, size) in there.items():
+        target, mine = home.path(path), here.get(path, ("", 0))[0]
+        if not _wanted(path, digest, mine, known):
+            continue
+        if mine and mine != known.get(path):
+            target = target.with_name(f"{target.stem}.from-machine-{digest[:8]}{target.suffix}")
+            if target.exists():
+                continue
+            moved.conflicts.append(f"{path} was changed on both sides: the machine's is {target.name}")
+        say(f"fetching {path}, {size / 1e6:.1f} MB")
+        _fetch(shell, path, size, digest, target)
+        moved.files[path] = size
+        here[path] = (digest, size) if target == home.path(path) else here[path]
+    return moved, _same(here, there)
+
+
+def only_there(shell: Shell, home: Home, known: Same) -> Moved:
+    """Return what would be lost with the machine: entries, and files that are not here under any name."""
+    here = home.files()
+    mine = home.ledger.lines()
+    digests = {digest for digest, _ in here.values()}
+    files = {
+        path: size
+        for path, (digest, size) in _files_there(shell).items()
+        if digest not in digests and _wanted(path, digest, here.get(path, ("", 0))[0], known)
+    }
+    return Moved(sum(identity not in mine for identity in _ledger_there(shell)), files)
+
+
+def _wanted(path: str, digest: str, mine: str, known: Mapping[str, str]) -> bool:
+    """Return whether a file over there has news: it is another one than here, and not the one that was sent."""
+    return digest not in (mine, known.get(path))
+
+
+def _same(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]]) -> dict[str, str]:
+    return {path: digest for path, (digest, _) in here.items() if there.get(path, ("", 0))[0] == digest}
+
+
+def _travels(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")} and not any(
+        part.startswith(".") for part in parts
+    )
+
+
+def _files_there(shell: Shell) -> dict[str, tuple[str, int]]:
+    names = " -o ".join(f"-name '*{suffix}'" for suffix in _SUFFIXES)
+    survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_FOLDERS), names=names)
+    found = {}
+    for line in _run(shell, survey, "looking at what is there").splitlines():
+        digest, size, name = line.split(" ", 2)
+        # What another machine says is not trusted to name a place outside these folders.
+        if ".." not in PurePosixPath(name).parts and name.startswith(_FOLDERS) and _travels(name):
+            found[name] = (digest, int(size))
+    return found
+
+
+def _ledger_there(shell: Shell) -> dict[str, str]:
+    """Return the ledger's lines over there by their identity."""
+    # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
+    remote = f"{REMOTE_ROOT}/{_LEDGER}"
+    packed = _run(shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there")
+    text = gzip.decompress(base64.b64decode(packed)).decode(errors="replace") if packed.strip() else ""
+    return Ledger.lines_of(text)
+
+
+def _send_entries(shell: Shell, home: Home, lines: list[str]) -> None:
+    content = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
+    digest = hashlib.sha256(content).hexdigest()
+    arrived = f"entries-{digest[:12]}.gz"
+    partial = home.workspace / f".{arrived}"
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_bytes(content)
+    try:
+        _send(shell, partial, f"workspace/{arrived}", digest)
+    finally:
+        partial.unlink()
+    _run(shell, _APPEND.format(root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
+
+
+def _send(shell: Shell, source: Path, path: str, digest: str) -> None:
+    target = f"{REMOTE_ROOT}/{path}"
+    _run(shell, f"mkdir -p {shlex.quote(str(PurePosixPath(target).parent))}", f"making the folder of {path}")
+    # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
+    shell.put(source, f"{target}.arriving")
+    seen = digest_there(shell, f"{target}.arriving")
+    if seen != digest:
+        raise CommandFailedError(f"{path} arrived as {seen[:12] or 'nothing'} instead of {digest[:12]}")
+    _run(shell, f"mv {shlex.quote(f'{target}.arriving')} {shlex.quote(target)}", f"moving {path} into place")
+
+
+def digest_there(shell: Shell, path: str) -> str:
+    """Return the sha256 of a file on the machine; empty where it is missing."""
+    name = shlex.quote(path)
+    command = f"(sha256sum {name} 2>/dev/null || shasum -a 256 {name} 2>/dev/null) | cut -d ' ' -f 1"
+    return shell.run(command).output.strip()
+
+
+def _fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:
+    """Fetch a file in parts; one that broke off goes on where it stopped."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Its hash is in the name: the rest of another file's is never added to it.
+    partial = target.with_name(f".{target.name}.{digest[:12]}.partial")
+    with partial.open("ab") as file:
+        while (begin := file.tell()) < size:
+            part = read_part(shell, f"{REMOTE_ROOT}/{path}", begin)
+            if not part:
+                break
+            file.write(part)
+            file.flush()
+    with partial.open("rb") as file:
+        seen = hashlib.file_digest(file, "sha256").hexdigest()
+    if seen != digest:
+        partial.unlink()
+        raise CommandFailedError(f"{path} changed on its way: it is being written over there; pull again")
+    partial.replace(target)
+
+
+def read_part(shell: Shell, path: str, begin: int) -> bytes:
+    """Return the next bytes of a file on the machine, at most ``FETCH_BYTES``.
+
+    Args:
+        shell: on the machine.
+        path: below its home.
+        begin: bytes before them.
+    """
+    # Base64, because the container service returns text, and a byte that is none would be replaced.
+    command = f"tail -c +{begin + 1} {shlex.quote(path)} | head -c {FETCH_BYTES} | base64"
+    return base64.b64decode(_run(shell, command, f"fetching {path}"))
+
+
+def _run(shell: Shell, command: str, doing: str) -> str:
+    done = shell.run(command, timeout_s=PATIENCE_S)
+    if done.exit_code != 0:
+        raise CommandFailedError(f"{doing} ended with {done.exit_code}: {done.output.strip()[-500:]}")
+    return done.output

@@ -1,0 +1,188 @@
+"""A1: what a machine has comes home, what is made at home is there, and a machine with results is not deleted."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from labs.records.entries import Answer, Prediction
+from labs.records.ledger import Ledger
+from provisioning import lab
+from provisioning.errors import CommandFailedError, NotHomeError
+from provisioning.setup.software import REMOTE_ROOT
+from provisioning.setup.state import StateFile
+from provisioning.setup.transfer import FETCH_BYTES, Home, only_there, pull, push
+from provisioning.testbed import Machine
+from tests.provisioning.conftest import FolderShell
+
+WHEN = "2026-11-26T00:00:00+00:00"
+
+
+def quiet(_line: str) -> None:
+    """Say nothing."""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    """The side that outlives the machine."""
+    (tmp_path / "course" / "notebooks" / "1_model").mkdir(parents=True)
+    return Home(tmp_path / "course", tmp_path / "mine")
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> FolderShell:
+    """A machine that is a folder."""
+    (tmp_path / "machine" / REMOTE_ROOT).mkdir(parents=True)
+    return FolderShell(tmp_path / "machine")
+
+
+@pytest.fixture
+def there(shell: FolderShell) -> Home:
+    """The same work as the machine sees it."""
+    return Home(shell.home / REMOTE_ROOT, shell.home / REMOTE_ROOT / "workspace")
+
+
+def write(side: Home, name: str, content: bytes) -> Path:
+    """Write a file on one side."""
+    path = side.path(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def ids(side: Home) -> list[str]:
+    """Return the ids in a side's ledger, in its order."""
+    return [entry.record_id for entry in side.ledger]
+
+
+def test_what_was_made_at_home_is_there_and_what_was_measured_there_comes_home(home, there, shell):
+    """Once each way; then nothing is left to move, in either direction."""
+    guess = home.ledger.append(Prediction("m.a.guess", 2.0, WHEN))
+    write(home, "workspace/models/food11.onnx", b"onnx" * 1000)
+    write(home, "notebooks/1_model/10.ipynb", b"{}")
+    moved, same = push(shell, home, {}, quiet)
+    assert (moved.entries, sorted(moved.files)) == (1, ["notebooks/1_model/10.ipynb", "workspace/models/food11.onnx"])
+    assert ids(there) == [guess.record_id]
+
+    answer = there.ledger.append(Answer("m.a.found", 3, WHEN))
+    write(there, "workspace/models/int8.onnx", os.urandom(FETCH_BYTES * 2 + 5))
+    write(there, "notebooks/1_model/10.ipynb", b'{"run": 1}')
+    left = only_there(shell, home, same)
+    assert (left.entries, sorted(left.files)) == (1, ["notebooks/1_model/10.ipynb", "workspace/models/int8.onnx"])
+    moved, same = pull(shell, home, same, quiet)
+    assert moved.entries == 1
+    assert ids(home) == [guess.record_id, answer.record_id]
+    assert home.path("workspace/models/int8.onnx").read_bytes() == there.path("workspace/models/int8.onnx").read_bytes()
+    # Unchanged here since it was sent, so the one that was worked on takes its place.
+    assert home.path("notebooks/1_model/10.ipynb").read_bytes() == b'{"run": 1}'
+
+    assert not only_there(shell, home, same).anything
+    for again in (pull, push):
+        moved, same = again(shell, home, same, quiet)
+        assert not moved.anything
+        assert moved.conflicts == []
+    assert len(ids(home)) == len(ids(there)) == 2
+
+
+def test_what_both_sides_changed_is_kept_on_both(home, there, shell):
+    """Nothing is replaced: the machine's file arrives beside the one here, once; an entry of the same id too."""
+    write(home, "notebooks/1_model/10.ipynb", b"sent")
+    entry = home.ledger.append(Answer("m.a.found", 3, WHEN))
+    _, same = push(shell, home, {}, quiet)
+    write(home, "notebooks/1_model/10.ipynb", b"mine")
+    write(there, "notebooks/1_model/10.ipynb", b"theirs")
+    other = json.loads(there.ledger.path.read_text()) | {"value": 4}
+    there.ledger.path.write_text(json.dumps(other) + "\n")
+    moved, same = push(shell, home, same, quiet)
+    assert moved.files == {}
+    assert "changed over there" in moved.conflicts[0]
+    for _ in range(2):
+        moved, same = pull(shell, home, same, quiet)
+    assert home.path("notebooks/1_model/10.ipynb").read_bytes() == b"mine"
+    (beside,) = home.path("notebooks/1_model").glob("10.from-machine-*.ipynb")
+    assert beside.read_bytes() == b"theirs"
+    assert home.ledger.answer("m.a.found") == 3
+    assert ids(home) == [entry.record_id]
+    kept = home.ledger.path.with_name("ledger.conflicts.jsonl").read_text().splitlines()
+    assert [json.loads(line)["value"] for line in kept] == [4]
+    assert not only_there(shell, home, same).files
+
+
+def test_a_transfer_that_breaks_off_goes_on_and_leaves_no_half_file(home, there, shell):
+    """The connection ends in the second part: no file has the name yet, and the first part does not travel again."""
+    content = os.urandom(FETCH_BYTES * 2 + 5)
+    write(there, "workspace/models/int8.onnx", content)
+
+    class Breaks(FolderShell):
+        def run(self, command, **how):
+            if f"tail -c +{FETCH_BYTES + 1} " in command:
+                raise CommandFailedError("the line is down")
+            return super().run(command, **how)
+
+    with pytest.raises(CommandFailedError):
+        pull(Breaks(shell.home), home, {}, quiet)
+    assert not home.path("workspace/models/int8.onnx").exists()
+    assert home.files() == {}
+    shell.commands.clear()
+    pull(shell, home, {}, quiet)
+    assert home.path("workspace/models/int8.onnx").read_bytes() == content
+    assert sum("tail -c +" in command for command in shell.commands) == 2
+    assert [path.name for path in home.path("workspace/models").iterdir()] == ["int8.onnx"]
+
+
+def test_a_machine_names_no_place_outside_its_folders(home, shell):
+    """It may be another's by now: what it lists is not believed."""
+
+    class Lies(FolderShell):
+        def run(self, command, **how):
+            done = super().run(command, **how)
+            if "find workspace" not in command:
+                return done
+            names = ("../../.bashrc", "workspace/models/../../../x.onnx", "notebooks/.git/x.ipynb", "/etc/x.onnx")
+            return type(done)(0, "".join(f"{'0' * 64} 3 {name}\n" for name in names))
+
+    moved, _ = pull(Lies(shell.home), home, {}, quiet)
+    assert not moved.anything
+
+
+def test_a_damaged_line_there_is_one_line(home, there, shell):
+    """What can be read comes home."""
+    entry = there.ledger.append(Answer("m.a.found", 3, WHEN))
+    with there.ledger.path.open("a") as file:
+        file.write('{"type": "answer", "que\n\x00\n')
+    moved, _ = pull(shell, home, {}, quiet)
+    assert moved.entries == 1
+    assert ids(home) == [entry.record_id]
+
+
+def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, workspace):
+    """A1: the machine is still there afterwards; pulled or given up by name, it goes."""
+    name = "serve-model-ada"
+    memory.give_lease(name)
+    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+    remote = Ledger(memory.folder_shell.home / REMOTE_ROOT / "workspace" / "ledger.jsonl")
+    remote.append(Answer("m.a.found", 3, WHEN))
+    where = {"name": name, "state_folder": tmp_path / "state"}
+    with pytest.raises(NotHomeError, match="1 ledger entries"):
+        lab.give_back("model", memory, **where)
+    assert len(memory.machine_list) == 1
+    state = StateFile.for_name(name, tmp_path / "state")
+    assert lab.pull("model", memory, name=name, say=quiet, state=state).entries == 1
+    list(lab.give_back("model", memory, **where))
+    assert memory.machine_list == []
+    assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
+
+
+def test_release_refuses_a_machine_that_does_not_answer(memory, tmp_path):
+    """Nobody knows what is on it, unless the student says that it may go."""
+    name = "serve-model-ada"
+    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+    memory.locked_looks = 1
+    where = {"name": name, "state_folder": tmp_path / "state"}
+    with pytest.raises(NotHomeError, match="does not answer"):
+        lab.give_back("model", memory, **where)
+    list(lab.give_back("model", memory, discard=True, **where))
+    assert memory.machine_list == []
