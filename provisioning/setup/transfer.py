@@ -73,10 +73,14 @@ class Moved:
 
     def __str__(self) -> str:
         size_mb = sum(self.files.values()) / 1e6
-        parts = [f"{self.entries} ledger entries"] if self.entries else []
-        parts += [f"{len(self.files)} files ({size_mb:.1f} MB)"] if self.files else []
+        parts = [_counted(self.entries, "ledger entry", "ledger entries")] if self.entries else []
+        parts += [f"{_counted(len(self.files), 'file', 'files')}, {size_mb:.1f} MB"] if self.files else []
         said = " and ".join(parts) or "nothing"
         return "\n".join([said, *(f"  - {line}" for line in self.conflicts)])
+
+
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"
 
 
 @dataclass(frozen=True)
@@ -146,7 +150,7 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
     known_there = _ledger_there(shell)
     missing = [line for identity, line in home.ledger.lines().items() if identity not in known_there]
     if missing:
-        say(f"sending {len(missing)} ledger entries")
+        say(f"sending {_counted(len(missing), 'ledger entry', 'ledger entries')}")
         _send_entries(shell, home, missing)
         moved.entries = len(missing)
     return moved, _same(here, there)

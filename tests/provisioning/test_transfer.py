@@ -166,7 +166,7 @@ def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, 
     remote = Ledger(memory.folder_shell.home / REMOTE_ROOT / "workspace" / "ledger.jsonl")
     remote.append(Answer("m.a.found", 3, WHEN))
     where = {"name": name, "state_folder": tmp_path / "state"}
-    with pytest.raises(NotHomeError, match="1 ledger entries"):
+    with pytest.raises(NotHomeError, match="1 ledger entry"):
         lab.give_back("model", memory, **where)
     assert len(memory.machine_list) == 1
     state = StateFile.for_name(name, tmp_path / "state")
