@@ -186,3 +186,13 @@ def test_release_refuses_a_machine_that_does_not_answer(memory, tmp_path):
         lab.give_back("model", memory, **where)
     list(lab.give_back("model", memory, discard=True, **where))
     assert memory.machine_list == []
+
+
+def test_a_machine_that_the_set_up_never_reached_is_released_unasked(memory, tmp_path):
+    """It never let anybody in, so nothing of the student's is on it; releasing is the way out of that."""
+    name = "serve-model-ada"
+    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+    memory.locked_looks = 1
+    StateFile.for_name(name, tmp_path / "state").describe(part="model", site=memory.site, type="compute_liqid")
+    list(lab.give_back("model", memory, name=name, state_folder=tmp_path / "state"))
+    assert memory.machine_list == []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-NODE_STEPS = set("lease server address ssh materials environment data drivers services health links".split())
+NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
 
 
 @pytest.mark.parametrize(
     ("part", "steps"),
     [
         ("model", NODE_STEPS),
-        ("edge", {"lease", "container", "address", "materials", "environment", "data", "health", "links"}),
+        ("edge", {"lease", "container", "address", "materials", "environment", "data", "work", "health", "links"}),
         pytest.param("system", NODE_STEPS | {"images"}, marks=pytest.mark.slow),
     ],
 )
