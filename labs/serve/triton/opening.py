@@ -12,10 +12,13 @@ from labs.serve.triton.control import Triton
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import load_all, start
 from labs.serve.triton.settings import InstanceGroup
+from labs.workspace import PROJECT_DIR
 
 #: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
 CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
 CONTAINER_REPOSITORY = Path("~/models")
+#: Where its set-up keeps the key of its restricted APIs.
+CONTAINER_KEY = PROJECT_DIR / "provisioning" / "node" / "p100" / ".env"
 
 
 def open_triton(
@@ -45,7 +48,8 @@ def open_triton(
 def find_container() -> Triton | None:
     """Return the node's container, or None where none answers or its repository is not at hand."""
     repository = CONTAINER_REPOSITORY.expanduser()
-    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository))
+    key = CONTAINER_KEY.read_text().strip().partition("=")[2] if CONTAINER_KEY.is_file() else None
+    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=key)
     return container if repository.is_dir() and container.ready() else None
 
 

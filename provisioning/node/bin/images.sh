@@ -6,6 +6,11 @@ set -euo pipefail
 machine=$1
 cd "$HOME/serving-labs/provisioning/node/$machine"
 
+# The key of Triton's restricted APIs, made once; compose reads it from here, and so do the lessons.
+if [[ ! -s .env ]]; then
+  (umask 077 && echo "LABS_TRITON_KEY=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')" > .env)
+fi
+
 if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
   # On a rehearsed machine these say that they were not run, and are written down.
   docker compose pull

@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from labs.serve.triton import catalogue, opening
-from labs.serve.triton.control import TritonError
+from labs.serve.triton.control import KEY_HEADER, TritonError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import start
 from tests.labs.serve.triton.conftest import WITHIN_S
@@ -131,10 +131,12 @@ def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, 
     """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
     network = catalogue.food_classifier_onnx(onnx_path)
     earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), catalogue.food_ensemble()]
-    with start(earlier, repository=ModelRepository(tmp_path), within_s=WITHIN_S) as container:
+    with start(earlier, repository=ModelRepository(tmp_path / "models"), within_s=WITHIN_S) as container:
         monkeypatch.setattr(opening, "CONTAINER_HTTP", container.http)
         monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
-        monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path)
+        monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
+        monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
+        (tmp_path / ".env").write_text(f"LABS_TRITON_KEY={container.headers[KEY_HEADER]}\n")
         assert "in NVIDIA's container" in opening.situation()
         opened = opening.open_triton([catalogue.food_palette()])
         assert opened.http == container.http
