@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import grimp
@@ -283,3 +285,11 @@ def test_no_lesson_can_reach_an_answer(lesson):
 def test_guides_are_fresh():
     """The instructors' notebooks are built like lessons."""
     assert [one.name for one in guides() if is_stale(one)] == []
+
+
+def test_benchmarks_can_be_started():
+    """No other test imports them, so a name that moved would be noticed by whoever wants a number."""
+    command = [sys.executable, "-m", "tests.benchmarks", "--help"]
+    done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "--only" in done.stdout

@@ -29,7 +29,8 @@ from labs.dataset import load_split
 from labs.progress import OnProgress, silent
 from labs.records import Ledger
 from labs.runtimes import open_model
-from tests.grading.classroom.members import FIXTURES, MODEL, make_class
+from tests.grading.classroom.members import make_class
+from tests.grading.machines.made_up import MODEL
 
 SIZES = (50, 200, 500)
 
@@ -146,9 +147,7 @@ def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 4)
 def _one_run(home: Path, images, labels) -> int:
     """Measure once, as a student would, and return how many records the ledger holds then."""
     ledger, names = Ledger(home / "ledger.jsonl"), {"one-thread": 1, "two-threads": 2}
-    sessions = {
-        name: open_model(FIXTURES / MODEL, settings={"intra_op_num_threads": count}) for name, count in names.items()
-    }
+    sessions = {name: open_model(MODEL, settings={"intra_op_num_threads": count}) for name, count in names.items()}
     for name, session in sessions.items():
         ledger.append(bench.size(session, option=name))
         ledger.append(bench.accuracy(session, images, labels, option=name))
