@@ -24,7 +24,7 @@ from provisioning.errors import CommandFailedError, LeaseMissingError, StepTimeo
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import jobs
 from provisioning.setup.software import REMOTE_ROOT
-from provisioning.setup.transfer import PATIENCE_S, digest_there, read_part
+from provisioning.setup.transfer import PATIENCE_S, digest_there, read_part, send
 from provisioning.sites.spec import load_spec, resource_name
 from provisioning.testbed import Completed, LineSink, Machine, Shell, Testbed
 
@@ -94,24 +94,15 @@ class Device:
         Raises:
             CommandFailedError: what arrived is not what was sent.
         """
-        self._sh(f"mkdir -p {shlex.quote(f'{REMOTE_ROOT}/{folder}')}", "making the folder for models")
         return [self._bring(file, folder) for file in files]
 
     def _bring(self, file: Path, folder: str) -> Brought:
         content = file.read_bytes()
-        digest, target = hashlib.sha256(content).hexdigest(), f"{REMOTE_ROOT}/{folder}/{file.name}"
-        if self._digest(target) == digest:
+        digest = hashlib.sha256(content).hexdigest()
+        if digest_there(self.shell, f"{REMOTE_ROOT}/{folder}/{file.name}") == digest:
             return Brought(file.name, digest, len(content), "was there")
-        # Under another name until it is whole: a model that is cut short must not be loaded by anybody.
-        self.shell.put(file, f"{target}.arriving")
-        arrived = self._digest(f"{target}.arriving")
-        if arrived != digest:
-            raise CommandFailedError(f"{file.name} arrived as {arrived[:12] or 'nothing'} instead of {digest[:12]}")
-        self._sh(f"mv {shlex.quote(f'{target}.arriving')} {shlex.quote(target)}", f"moving {file.name} into place")
+        send(self.shell, file, f"{folder}/{file.name}", digest)
         return Brought(file.name, digest, len(content), "copied")
-
-    def _digest(self, path: str) -> str:
-        return digest_there(self.shell, path)
 
     def write(self, path: str, text: str) -> None:
         """Write a small text to a path under the course's folder."""
@@ -132,7 +123,7 @@ class Device:
         content = b""
         while len(content) < size and (part := read_part(self.shell, remote, len(content))):
             content += part
-        if hashlib.sha256(content).hexdigest() != self._digest(remote):
+        if hashlib.sha256(content).hexdigest() != digest_there(self.shell, remote):
             raise CommandFailedError(f"{path} changed on its way from the device")
         return content
 

@@ -189,8 +189,8 @@ class NotHomeError(ProvisioningError):
 
     likely = "You measured or wrote something on the machine since the last pull."
     way_out = (
-        "Pull first: `python -m provisioning pull PART`, or release with --pull. What you really do not want is given "
-        "up with --discard."
+        "Pull first: `lab.pull(PART)` in a notebook, `python -m provisioning pull PART` in a terminal. What you really "
+        "do not want is given up with `discard=True`, or --discard."
     )
 
 

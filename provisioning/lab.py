@@ -241,7 +241,7 @@ def _require_home(part: Part, testbed: Testbed, name: str, state: StateFile) -> 
         raise NotHomeError(
             f"{name} does not answer, so nobody knows what is only there: {error.what}",
             likely="It is still booting, or the network is in the way.",
-            way_out="Try again in a minute; --discard deletes it without asking it.",
+            way_out="Try again in a minute; `discard=True`, or --discard, deletes it without asking it.",
         ) from error
     if left.anything:
         listed = "".join(f"\n  - {path}" for path in left.files)

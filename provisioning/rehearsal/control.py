@@ -47,7 +47,6 @@ def start(
 def _launch(home: Path, words: list[str]) -> None:
     """Start the process and return once it answers."""
     place.secret(home)
-    place.prepare(home)
     log = home / "rehearsal.log"
     command = [sys.executable, "-m", "provisioning.rehearsal.service", str(home), *words]
     with log.open("ab") as output:

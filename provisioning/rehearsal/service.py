@@ -32,7 +32,7 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     logging.getLogger("asyncssh").setLevel(logging.WARNING)
     # Before the first file is made: nothing of the rehearsal is for another user's eyes.
     os.umask(0o077)
-    path = place.prepare(Path(folder))
+    path = Path(folder)
     # Held until the process ends: two processes that serve one world would undo each other's work.
     lock = place.lock(path)
     if lock is None:

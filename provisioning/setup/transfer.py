@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import re
 import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -42,6 +43,9 @@ find {folders} -type f \\( {names} \\) 2>/dev/null | while read -r file; do
   echo "$( (sha256sum < "$file" 2>/dev/null || shasum -a 256 < "$file") | cut -d ' ' -f 1) $(wc -c < "$file") $file"
 done
 """
+
+#: A line of it; some systems' `wc` puts blanks before its number.
+_SURVEYED = re.compile(r"(?P<digest>[0-9a-f]{64}) +(?P<size>\d{1,15}) (?P<name>.+)")
 
 #: Appended in one go and under the lock that the ledger's own writers take, where the machine has `flock`.
 _APPEND = """
@@ -109,7 +113,7 @@ class Home:
             root = self.path(folder)
             for path in sorted(root.rglob("*")):
                 name = f"{folder}/{path.relative_to(root).as_posix()}"
-                if path.suffix in _SUFFIXES and path.is_file() and not path.is_symlink() and _travels(name):
+                if _travels(name) and path.is_file() and not path.is_symlink():
                     with path.open("rb") as file:
                         found[name] = (hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
         return found
@@ -144,7 +148,7 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
             moved.conflicts.append(f"{path} was changed over there: it stays; pull brings it beside yours")
             continue
         say(f"sending {path}, {size / 1e6:.1f} MB")
-        _send(shell, home.path(path), path, digest)
+        send(shell, home.path(path), path, digest)
         moved.files[path] = size
         there[path] = (digest, size)
     known_there = _ledger_there(shell)
@@ -228,9 +232,14 @@ def _same(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, in
 
 
 def _travels(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")} and not any(
-        part.startswith(".") for part in parts
+    """Return whether a name is one of a student's files: the same question is asked of both sides."""
+    path = PurePosixPath(name)
+    return (
+        path.suffix in _SUFFIXES
+        and name.startswith(tuple(f"{folder}/" for folder in _FOLDERS))
+        and path.parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")}
+        # Nothing hidden, and no way up.
+        and not any(part.startswith(".") for part in path.parts)
     )
 
 
@@ -239,10 +248,10 @@ def _files_there(shell: Shell) -> dict[str, tuple[str, int]]:
     survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_FOLDERS), names=names)
     found = {}
     for line in _run(shell, survey, "looking at what is there").splitlines():
-        digest, size, name = line.split(" ", 2)
-        # What another machine says is not trusted to name a place outside these folders.
-        if ".." not in PurePosixPath(name).parts and name.startswith(_FOLDERS) and _travels(name):
-            found[name] = (digest, int(size))
+        # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
+        seen = _SURVEYED.fullmatch(line)
+        if seen and _travels(seen["name"]):
+            found[seen["name"]] = (seen["digest"], int(seen["size"]))
     return found
 
 
@@ -263,13 +272,24 @@ def _send_entries(shell: Shell, home: Home, lines: list[str]) -> None:
     partial.parent.mkdir(parents=True, exist_ok=True)
     partial.write_bytes(content)
     try:
-        _send(shell, partial, f"workspace/{arrived}", digest)
+        send(shell, partial, f"workspace/{arrived}", digest)
     finally:
         partial.unlink()
     _run(shell, _APPEND.format(root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
 
 
-def _send(shell: Shell, source: Path, path: str, digest: str) -> None:
+def send(shell: Shell, source: Path, path: str, digest: str) -> None:
+    """Put a file on the machine, whole or not at all.
+
+    Args:
+        shell: on the machine.
+        source: the file here.
+        path: below the course's folder.
+        digest: sha256 of the file here.
+
+    Raises:
+        CommandFailedError: it did not arrive as it left.
+    """
     target = f"{REMOTE_ROOT}/{path}"
     _run(shell, f"mkdir -p {shlex.quote(str(PurePosixPath(target).parent))}", f"making the folder of {path}")
     # Under another name until it is whole: a model that is cut short must not be loaded by anybody.

@@ -11,7 +11,7 @@ import pytest
 from labs.records.entries import Answer, Prediction
 from labs.records.ledger import Ledger
 from provisioning import lab
-from provisioning.errors import CommandFailedError, NotHomeError
+from provisioning.errors import CommandFailedError, LeaseMissingError, NotHomeError
 from provisioning.setup.software import REMOTE_ROOT
 from provisioning.setup.state import StateFile
 from provisioning.setup.transfer import FETCH_BYTES, Home, only_there, pull, push
@@ -142,10 +142,15 @@ def test_a_machine_names_no_place_outside_its_folders(home, shell):
             if "find workspace" not in command:
                 return done
             names = ("../../.bashrc", "workspace/models/../../../x.onnx", "notebooks/.git/x.ipynb", "/etc/x.onnx")
-            return type(done)(0, "".join(f"{'0' * 64} 3 {name}\n" for name in names))
+            names += ("notebooks/README.md", "notebooks-mine/x.ipynb")
+            lines = [f"{'0' * 64} 3 {name}" for name in names]
+            lines += ["../../../ 3 notebooks/x.ipynb", f"{'0' * 64} many notebooks/x.ipynb", "words"]
+            return type(done)(0, "\n".join(lines))
 
+    readme = write(home, "notebooks/README.md", b"mine")
     moved, _ = pull(Lies(shell.home), home, {}, quiet)
     assert not moved.anything
+    assert readme.read_bytes() == b"mine"
 
 
 def test_a_damaged_line_there_is_one_line(home, there, shell):
@@ -174,6 +179,16 @@ def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, 
     list(lab.give_back("model", memory, **where))
     assert memory.machine_list == []
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
+
+
+def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory, tmp_path):
+    """Pulling from it is no error, since there is nothing to lose; pushing is."""
+    where = {"name": "serve-model-ada", "state": StateFile(tmp_path / "state.json")}
+    said = []
+    assert not lab.pull("model", memory, say=said.append, **where).anything
+    assert "nothing to bring home" in said[0]
+    with pytest.raises(LeaseMissingError):
+        lab.push("model", memory, say=quiet, **where)
 
 
 def test_release_refuses_a_machine_that_does_not_answer(memory, tmp_path):
