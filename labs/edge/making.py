@@ -46,6 +46,12 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
         folder: Folder of models.
         calibration_images: Training images to calibrate on.
     """
+    names = [PART_1_FILES[name] for name in ("edge-fp32", "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")]
+    missing = [name for name in names if not (folder / name).is_file()]
+    if not missing:
+        return []
+
+    # Only now: Chameleon's Jupyter, which has neither torch nor ONNX Runtime, brings the files along.
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -54,10 +60,6 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
     from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
 
-    names = [PART_1_FILES[name] for name in ("edge-fp32", "edge-int8-dynamic", "edge-int8-qdq", "edge-int8-s8s8")]
-    missing = [name for name in names if not (folder / name).is_file()]
-    if not missing:
-        return []
     exported = folder / names[0]
     if names[0] in missing:
         export_onnx(load_mobilenet_v2(assets.model()), exported)
