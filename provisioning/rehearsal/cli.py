@@ -43,10 +43,11 @@ def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
     fault: Annotated[list[str] | None, _FAULT] = None,
     user: Annotated[str | None, _USER] = None,
+    pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
 ) -> None:
     """Start the rehearsal and print the export lines that python-chi needs: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(port=port, speed=speed, faults=fault)
+        home = control.start(port=port, speed=speed, faults=fault, pinned=pinned)
         typer.echo(environment.export_lines(home, user))
 
 

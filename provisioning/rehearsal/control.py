@@ -1,5 +1,6 @@
 """Start and stop the rehearsal's process."""
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,12 @@ _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 
 
 def start(
-    home: Path | None = None, port: int | None = None, speed: float = 120.0, faults: list[str] | None = None
+    home: Path | None = None,
+    port: int | None = None,
+    speed: float = 120.0,
+    faults: list[str] | None = None,
+    *,
+    pinned: bool = False,
 ) -> Path:
     """Start the rehearsal unless it runs already, and return its folder once it answers.
 
@@ -23,6 +29,8 @@ def start(
         port: TCP port; by default the last one used here, else the usual one, else any free one.
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
         faults: Faults to arm, as `parse_fault` spells them; armed in a running rehearsal as well.
+        pinned: Make each machine's own environment from its pins, as on a lease (gigabytes the first time), instead of
+            letting this one stand in; ignored by one that runs already.
 
     Returns:
         The rehearsal's folder.
@@ -40,11 +48,11 @@ def start(
             for fault in faults or []:
                 place.ask(home, "POST", "/faults", {"fault": fault})
         else:
-            _launch(home, [str(port or "any"), str(speed), *(faults or [])])
+            _launch(home, [str(port or "any"), str(speed), *(faults or [])], pinned)
     return home
 
 
-def _launch(home: Path, words: list[str]) -> None:
+def _launch(home: Path, words: list[str], pinned: bool) -> None:
     """Start the process and return once it answers."""
     place.secret(home)
     log = home / "rehearsal.log"
@@ -58,6 +66,7 @@ def _launch(home: Path, words: list[str]) -> None:
             # The rehearsal outlives the terminal and the kernel that started it.
             start_new_session=True,
             cwd=Path(__file__).parents[2],
+            env=os.environ | ({"REHEARSAL_PINNED": "1"} if pinned else {}),
         )
     _CHILDREN[home] = process
     deadline = time.monotonic() + _PATIENCE_S

@@ -15,7 +15,9 @@ from provisioning.rehearsal import shim
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 # What a command needs from this computer to reach package indexes; nothing that holds a token of OpenStack.
-_PASSED_ON = re.compile(r"(PIP_\w+|UV_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ)", re.I)
+_PASSED_ON = re.compile(
+    r"(PIP_\w+|UV_\w+|(https?|no|all)_proxy|SSL_CERT_\w+|REQUESTS_CA_BUNDLE|LANG|TZ|REHEARSAL_PINNED)", re.I
+)
 
 
 class Scratch:
@@ -69,7 +71,9 @@ class Scratch:
         """
         passed = {name: value for name, value in os.environ.items() if _PASSED_ON.fullmatch(name)}
         python = Path(sys.base_prefix) / "bin"
-        return passed | {
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        # uv's cache is this computer's: a machine's packages are fetched once, however often it is made.
+        return {"UV_CACHE_DIR": str(cache / "uv")} | passed | {
             "PATH": f"{self.root / '.shims'}:{self.home / '.local/bin'}:{_SYSTEM_PATH}:{python}",
             "HOME": str(self.home),
             "USER": user,

@@ -8,7 +8,7 @@ root="$HOME/serving-labs"
 node="$root/provisioning/node/$machine"
 own="$HOME/.serving-labs"
 venv="$own/venv"
-uv_version=0.9.30
+uv_version=0.13.9
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
   a100) needed_gb=32 ;; # 14 of them for TensorRT's environment
@@ -16,8 +16,9 @@ case "$machine" in
   *) needed_gb=3 ;;
 esac
 
-if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
-  # In rehearsal the laptop's own environment stands in for several gigabytes of packages; nothing is downloaded.
+if [[ -n ${REHEARSAL_MACHINE:-} && -z ${REHEARSAL_PINNED:-} ]]; then
+  # The short way of a rehearsal: the laptop's own environment stands in for several gigabytes of packages, and nothing
+  # is downloaded. `rehearsal up --pinned` takes the long way, below, which is that of a leased machine.
   mkdir -p "$venv/bin"
   for tool in python jupyter; do
     target=$(printf %q "${LABS_STAND_IN:-python3}")
@@ -52,7 +53,13 @@ fi
 echo "installing the pinned packages of $machine"
 uv pip install --python "$venv/bin/python" -r "$node/requirements.txt"
 if [[ -f $node/torch.txt ]]; then
-  uv pip install --python "$venv/bin/python" -r "$node/torch.txt"
+  torch=$node/torch.txt
+  if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+    # No Pascal GPU in a rehearsal: the same versions from the usual index will do, and that one can always be reached.
+    torch=$own/torch.txt
+    grep -v -- '^--' "$node/torch.txt" > "$torch"
+  fi
+  uv pip install --python "$venv/bin/python" -r "$torch"
 fi
 uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
 if [[ $machine == a100 ]]; then

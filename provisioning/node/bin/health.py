@@ -21,6 +21,8 @@ from pathlib import Path
 HOME = Path.home()
 OWN = HOME / ".serving-labs"
 REHEARSED = bool(os.environ.get("REHEARSAL_MACHINE"))
+#: Whether the machine has packages of its own: a leased one has, and a rehearsed one that was made the long way.
+PINNED = not REHEARSED or bool(os.environ.get("REHEARSAL_PINNED"))
 
 #: What each machine's lessons import.
 PACKAGES = {
@@ -111,7 +113,7 @@ def triton(_machine: str) -> str:
 
 def checks(machine: str, part: str) -> Iterator[tuple[str, Callable[[str], str], bool]]:
     """Yield name, check, and whether a rehearsal can run it."""
-    yield "packages", packages, False
+    yield "packages", packages, PINNED
     yield "processor", processor, True
     yield "memory and disk", memory_and_disk, True
     if (HOME / "serving-labs" / "assets").is_dir():
