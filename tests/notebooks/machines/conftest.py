@@ -1,0 +1,126 @@
+"""The machines of the course, each with exactly the packages that it gets."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from grading.execute import execute
+from grading.solve import write_solved
+from labs.course import Lesson
+from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
+from provisioning.trovi.package import build
+
+#: What Chameleon's image of Jupyter has, whatever the archive asks for.
+_IN_THE_IMAGE = ("ipykernel", "nbformat")
+
+
+def uv(*words: str, folder: Path | None = None) -> str:
+    """Run uv and return what it said; a test that needs it is skipped where no package index answers."""
+    program = shutil.which("uv", path=str(Path(sys.executable).parent)) or shutil.which("uv")
+    if program is None:
+        pytest.skip("uv is not installed")
+    done = subprocess.run([program, *words], cwd=folder, capture_output=True, text=True, check=False)
+    if any(sign in done.stderr for sign in ("dns error", "Failed to fetch", "error sending request")):
+        pytest.skip(f"no package index: {done.stderr[:100]}")
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def install(environment: Path, source: Path) -> None:
+    """Install what an unpacked autograder asks for, as its ``setup.sh`` does."""
+    python = environment / "bin" / "python"
+    pinned = ["--constraint", str(source / "constraints.txt"), "--requirement", str(source / "requirements.txt")]
+    uv("pip", "install", "--quiet", "--python", str(python), *pinned)
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Chameleon's Jupyter: the published archive in its work folder, and what its list of packages asks for."""
+
+    #: The work folder, with the course in it.
+    work: Path
+    #: Its Python.
+    python: Path
+
+    @property
+    def workspace(self) -> Path:
+        """Ledger and models."""
+        return self.work / "workspace"
+
+    def write_solved(self, wanted: list[Lesson], folder: Path) -> None:
+        """Put solved notebooks in the place of the lessons, as a student's own work would stand there."""
+        for lesson, path in zip(wanted, write_solved(wanted, folder), strict=True):
+            shutil.copy(path, self.notebook(lesson))
+
+    def notebook(self, lesson: Lesson) -> Path:
+        """Where a lesson lies here."""
+        return self.work / "notebooks" / lesson.notebook.parent.name / lesson.notebook.name
+
+    def run(self, lesson: Lesson) -> None:
+        """Run a lesson here, in a kernel of its own, from its own folder."""
+        import nbformat
+
+        path = self.notebook(lesson)
+        execute(nbformat.read(path, as_version=4), folder=path.parent, name=f"{lesson.name}, on the hub")
+
+
+def unpack_course(folder: Path, target: Path) -> Path:
+    """Unpack the archive that students get, and return where."""
+    with tarfile.open(build(PROJECT_DIR, folder / "labs.tar.gz").path) as packed:
+        packed.extractall(target, filter="data")
+    return target
+
+
+def environment_of(home: Path, machine: str) -> Path:
+    """Make a node's or a device's environment below its home, by the script that makes it there; return its Python.
+
+    Raises:
+        subprocess.CalledProcessError: It could not be made.
+    """
+    script = home / "serving-labs" / "provisioning" / "node" / "bin" / "environment.sh"
+    own = {"HOME": str(home), "REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1", "UV_CACHE_DIR": _uv_cache()}
+    own["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        ["bash", str(script), machine, "any"], env=os.environ | own, check=True, capture_output=True, text=True
+    )
+    return home / ".serving-labs" / "venv" / "bin" / "python"
+
+
+def _uv_cache() -> str:
+    return uv("cache", "dir").strip()
+
+
+def kernel_of(python: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let notebooks of this test run in another Python, with nothing of this checkout on its path."""
+    kernel = folder / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    start = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    kernel.write_text(json.dumps({"argv": start, "display_name": "its own", "language": "python"}), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))
+    # Its own workspace lies in its course's folder.
+    monkeypatch.delenv(WORKSPACE_VARIABLE, raising=False)
+    monkeypatch.delenv("PYTHONPATH", raising=False)
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
+    """Chameleon's Jupyter, in which this test's kernels start."""
+    work = unpack_course(tmp_path, tmp_path / "hub" / "work")
+    environment = tmp_path / "hub" / "environment"
+    uv("venv", "--quiet", "--python", sys.executable, str(environment))
+    python = environment / "bin" / "python"
+    pinned = ["--constraint", str(PROJECT_DIR / "constraints.txt")]
+    # In the work folder, as Chameleon does it; pinned, so that another release does not break this over night.
+    asked = ["pip", "install", "--quiet", "--python", str(python), "-r", "requirements.txt"]
+    uv(*asked, *_IN_THE_IMAGE, *pinned, folder=work)
+    kernel_of(python, tmp_path / "hub" / "jupyter", monkeypatch)
+    return Hub(work, python)

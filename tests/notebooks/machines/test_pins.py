@@ -1,0 +1,91 @@
+"""What a run through the machines is worth: with one pin less it fails, and the message names the package."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading.execute import LessonFailedError, execute
+from grading.gradescope.package import build_package
+from grading.solve import write_solved
+from labs.course import lesson, lessons
+from tests.grading.gradescope.conftest import unpack
+from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, unpack_course, uv
+
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
+
+
+def without(path: Path, package: str) -> None:
+    """Take a package's pin out of a list; a pin may go on over several lines."""
+    entries = path.read_text(encoding="utf-8").replace("\\\n", "\0").splitlines(keepends=True)
+    kept = [entry for entry in entries if not entry.startswith((f"{package}=", f"{package}>"))]
+    assert len(kept) < len(entries), f"{path.name} has no pin of {package}"
+    path.write_text("".join(kept).replace("\0", "\\\n"), encoding="utf-8")
+
+
+@pytest.mark.parametrize(("machine", "package", "number"), [("a100", "onnxscript", "12"), ("p100", "onnxscript", "32")])
+def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
+    machine: str, package: str, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """(A3) The solved lesson fails in the node's own kernel, or the environment cannot be made at all."""
+    home = tmp_path / "home"
+    course = unpack_course(tmp_path, home / "serving-labs")
+    without(course / "provisioning" / "node" / machine / "requirements.txt", package)
+    wanted = lesson(number)
+    (solved,) = write_solved([wanted], tmp_path / "solved")
+
+    def do_the_lesson() -> None:
+        kernel_of(environment_of(home, machine), tmp_path / "jupyter", monkeypatch)
+        folder = course / "notebooks" / wanted.notebook.parent.name
+        execute(nbformat.read(solved, as_version=4), folder=folder, name=wanted.name)
+
+    with pytest.raises((LessonFailedError, subprocess.CalledProcessError)) as failure:
+        do_the_lesson()
+    assert package in str(failure.value) + str(getattr(failure.value, "stderr", ""))
+
+
+def test_a_device_that_lacks_a_package_measures_nothing(tmp_path: Path):
+    """(A2) The course's measuring code does not start there, or the environment cannot be made at all."""
+    home = tmp_path / "home"
+    course = unpack_course(tmp_path, home / "serving-labs")
+    without(course / "provisioning" / "node" / "edge" / "requirements.txt", "httpx")
+
+    def measure() -> None:
+        python = environment_of(home, "edge")
+        subprocess.run([python, "-c", "import labs.edge.measuring"], check=True, capture_output=True, text=True)
+
+    with pytest.raises(subprocess.CalledProcessError) as failure:
+        measure()
+    assert "httpx" in failure.value.stderr
+
+
+def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp_path: Path):
+    """(A2) Part 2 is driven from there."""
+    wanted = next(one for one in lessons(part=2) if one.number == "25")
+    hub.write_solved([wanted], tmp_path / "solved")
+    uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "altair")
+    with pytest.raises(LessonFailedError, match="altair"):
+        hub.run(wanted)
+
+
+def test_an_autograder_that_lacks_a_package_is_not_built(tmp_path: Path):
+    """Its set-up ends with the imports of what grades: better a red build than a red class."""
+    source = unpack(build_package(tmp_path / "autograder.zip", part=1, seed="any"), tmp_path / "source")
+    without(source / "requirements.txt", "nbval")
+    uv("venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
+    install(tmp_path / "venv", source)
+    (last,) = (
+        line
+        for line in (source / "setup.sh").read_text().splitlines()
+        if line.startswith('"$root/venv') and "import" in line
+    )
+    done = subprocess.run(
+        ["bash", "-c", last], cwd=source, env=os.environ | {"root": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert "nbval" in done.stderr
