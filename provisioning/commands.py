@@ -17,6 +17,7 @@ from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
+from provisioning.setup.attempt import LINKS
 from provisioning.setup.progress import Progress
 from provisioning.sites.spec import PARTS, Part, load_spec, owner_name, resource_name
 from provisioning.sweep import survey
@@ -109,6 +110,10 @@ def up(
             if event.text or event.kind in ("started", "done"):
                 typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
         typer.echo(progress.text())
+        links = run.state.facts("links")
+        for link, purpose in LINKS.items():
+            if link in links:
+                typer.echo(f"{purpose}:\n  {links[link]}")
         if run.failures:
             raise typer.Exit(1)
 

@@ -24,10 +24,13 @@ ROOMS = ("labs", "provisioning", "grading")
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
 LIGHT = tuple(f"labs.{name}" for name in "course records machine stats labels workspace version".split())
 
+#: Where the real Food-11 is configured to be, which the set-up hands to a machine; as light.
+ADDRESSES = tuple(f"labs.assets.{name}" for name in "addresses errors places remote".split())
+
 #: What each room may import from the project; a name allows everything below it.
 MAY_IMPORT = {
     "labs": ("labs",),
-    "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
+    "provisioning": ("provisioning", "labs.display", "labs.widgets", *ADDRESSES, *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again.
     "grading": ("grading", "labs.preprocess", "labs.dataset", "labs.widgets", *LIGHT),
     "notebooks": ("labs", "provisioning", "grading.checkpoints", "grading.submission"),

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from labs.assets.errors import IntegrityError
 from labs.assets.hashes import digest
 from labs.assets.places import cache_dir
-from labs.dataset import IMAGE_SUFFIXES
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +101,8 @@ def _names(root: Path) -> set[str]:
 
 
 def _is_picture(file: str) -> bool:
+    from labs.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
+
     return not file.startswith(".") and os.path.splitext(file)[1].lower() in IMAGE_SUFFIXES  # noqa: PTH122  as above
 
 

@@ -58,7 +58,7 @@ class Analysis:
     shapes: tuple[tuple[str, tuple[int, ...]], ...] = ()
     #: 'http' or 'grpc'.
     protocol: str = "grpc"
-    #: Hand tensors over in shared memory, which only works on the server's own machine.
+    #: Hand tensors over in shared memory, which only works on the server's own machine and outside a container.
     shared_memory: bool = False
     #: Seconds of one measurement window; it takes three.
     window_s: float = 1.0

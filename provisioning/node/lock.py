@@ -1,11 +1,15 @@
-"""Pins the packages of each machine for that machine's platform: ``python -m provisioning.node.lock [--check]``.
+"""Pins what is put on each machine: packages with their hashes, and images by their digests.
 
-Needs ``uv`` and a package index; resolves for a platform that is not this one, so an arm64 set can be made on a laptop.
+``python -m provisioning.node.lock`` resolves the packages for each machine's platform, which need not be this one (an
+arm64 set can be made on a laptop); it needs ``uv`` and a package index. With ``--check`` it changes nothing and says
+which pins no longer fit. With ``--digests`` it asks the images' registries for their digests instead; that needs Docker
+with buildx, and a network.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +19,10 @@ from pathlib import Path
 
 NODE_FOLDER = Path(__file__).parent
 PROJECT = NODE_FOLDER.parents[1] / "pyproject.toml"
-PYTHON_VERSION = "3.11"
+#: What part 3's container is built on: least compute capability, image, digest or "-".
+IMAGES = NODE_FOLDER / "p100" / "images.txt"
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -27,28 +34,36 @@ class Target:
     #: uv's name of the platform. The glibc number is the oldest that the machine's image has.
     platform: str
     #: Extras of the project that belong to it.
-    extras: tuple[str, ...]
+    extras: tuple[str, ...] = ()
+    #: Whether the course itself runs there, with what ``pyproject.toml`` asks for.
+    course: bool = True
+    python: str = "3.11"
 
 
 TARGETS = (
     # Ubuntu 24.04 has glibc 2.39, and perf-analyzer's wheel needs 2.38.
     Target("a100", "x86_64-manylinux_2_39", ("labs",)),
-    Target("p100", "x86_64-manylinux_2_39", ()),
+    Target("p100", "x86_64-manylinux_2_39"),
+    # Inside NVIDIA's Triton: the oldest of its Pythons (24.10 on Ubuntu 22.04). The hashes cover the newer one's wheels.
+    Target("p100/triton", "x86_64-manylinux_2_35", course=False, python="3.10"),
     # The Jupyter image for the device is built on Ubuntu 22.04.
-    Target("edge", "aarch64-manylinux_2_28", ()),
+    Target("edge", "aarch64-manylinux_2_28"),
+    # The hashes cover the wheels of every platform.
+    Target("uv", "x86_64-manylinux_2_28", course=False),
 )
 
 
 def compile_command(target: Target, output: Path) -> list[str]:
     """Return the command that resolves the target into a file; versions already in that file are kept if they fit."""
     extras = [word for extra in target.extras for word in ("--extra", extra)]
-    inputs = [str(PROJECT), str(NODE_FOLDER / target.machine / "requirements.in")]
+    inputs = [str(PROJECT)] if target.course else []
+    inputs.append(str(NODE_FOLDER / target.machine / "requirements.in"))
     uv = shutil.which("uv")
     if uv is None:
         raise FileNotFoundError("uv is not installed: `pip install uv`")
     return [
-        *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", *inputs, *extras),
-        *("--python-version", PYTHON_VERSION, "--python-platform", target.platform, "--output-file", str(output)),
+        *(uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--generate-hashes", *inputs, *extras),
+        *("--python-version", target.python, "--python-platform", target.platform, "--output-file", str(output)),
     ]
 
 
@@ -57,8 +72,21 @@ def pinned_file(target: Target) -> Path:
     return NODE_FOLDER / target.machine / "requirements.txt"
 
 
+def pins(text: str) -> dict[str, set[str]]:
+    """Return the hashes of each pinned package (``name==version``, with a marker where it has one)."""
+    found: dict[str, set[str]] = {}
+    for line in text.replace("\\\n", " ").splitlines():
+        requirement, *hashes = line.split(" --hash=")
+        if requirement.strip() and not requirement.startswith("#"):
+            found[requirement.strip()] = {each.strip() for each in hashes}
+    return found
+
+
 def stale(target: Target) -> str:
-    """Return an empty text when the pinned packages still fit what the project asks for, else what differs."""
+    """Return an empty text when the pinned packages still fit what the project asks for, else what differs.
+
+    A version may gain files, and with them hashes; one that is gone means that a file was replaced or withdrawn.
+    """
     with tempfile.TemporaryDirectory() as folder:
         fresh = Path(folder) / "requirements.txt"
         current = pinned_file(target)
@@ -67,16 +95,58 @@ def stale(target: Target) -> str:
         done = subprocess.run(compile_command(target, fresh), capture_output=True, text=True, check=False)
         if done.returncode != 0:
             return done.stderr.strip()
-        before = set(current.read_text(encoding="utf-8").split()) if current.exists() else set()
-        after = set(fresh.read_text(encoding="utf-8").split())
-    return "" if before == after else f"- {sorted(before - after)} + {sorted(after - before)}"
+        before = pins(current.read_text(encoding="utf-8")) if current.exists() else {}
+        after = pins(fresh.read_text(encoding="utf-8"))
+    if before.keys() != after.keys():
+        return f"- {sorted(before.keys() - after.keys())} + {sorted(after.keys() - before.keys())}"
+    changed = sorted(name for name, hashes in before.items() if not hashes or hashes - after[name])
+    return f"hashes are missing or no longer published: {', '.join(changed)}" if changed else ""
+
+
+def digest_of(image: str) -> str:
+    """Return the digest that the image's registry gives for its tag now.
+
+    Raises:
+        FileNotFoundError: there is no Docker here.
+        ValueError: the registry gave none; the message has Docker's words.
+    """
+    docker = shutil.which("docker")
+    if docker is None:
+        raise FileNotFoundError("digests are looked up by `docker buildx imagetools`, and Docker is not installed")
+    command = [docker, "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", image]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    digest = done.stdout.strip()
+    if done.returncode != 0 or not _DIGEST.fullmatch(digest):
+        raise ValueError(f"no digest for {image}: {(done.stderr or done.stdout).strip() or 'no answer'}")
+    return digest
+
+
+def with_digests(text: str) -> str:
+    """Return the table of images with the digest of each looked up anew; comments stay."""
+    lines = []
+    for line in text.splitlines():
+        if line.strip() and not line.startswith("#"):
+            capability, image, _digest = line.split()
+            line = f"{capability} {image} {digest_of(image)}"
+        lines.append(line)
+    return "\n".join(lines) + "\n"
 
 
 def main() -> int:
     """Pin every target, or with ``--check`` say which pins no longer fit; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a pin no longer fits")
+    parser.add_argument("--digests", action="store_true", help="look up the images' digests and write them down")
     arguments = parser.parse_args()
+    if arguments.digests:
+        try:
+            table = with_digests(IMAGES.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError) as error:
+            print(f"{IMAGES.name} stays as it is: {error}", file=sys.stderr)
+            return 1
+        IMAGES.write_text(table, encoding="utf-8")
+        print(table, end="")
+        return 0
     failed = False
     for target in TARGETS:
         if arguments.check:
@@ -85,7 +155,7 @@ def main() -> int:
             print(f"{target.machine}: {difference or 'fits'}")
         else:
             subprocess.run(compile_command(target, pinned_file(target)), check=True)
-            print(f"{target.machine}: {len(pinned_file(target).read_text(encoding='utf-8').splitlines())} packages")
+            print(f"{target.machine}: {len(pins(pinned_file(target).read_text(encoding='utf-8')))} packages")
     return int(failed)
 
 

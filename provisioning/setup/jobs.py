@@ -85,6 +85,20 @@ def look(shell: Shell, name: str, offset: int) -> Look:
     return Look(words[1], exit_code, text)  # type: ignore[arg-type]
 
 
+def begin(context: StepContext, name: str, command: str) -> str:
+    """Start a command as a job and return at once: it goes on over there, and nobody has to look.
+
+    Args:
+        context: of the step that does it.
+        name: the job's folder, with its log.
+        command: for ``sh``.
+
+    Returns:
+        ``"running"``, or ``"ended"`` when the same command has succeeded before; one that failed begins again.
+    """
+    return start(context.shell(), name, command, _key(command))
+
+
 def follow(context: StepContext, name: str, command: str, *, title: str, again: bool = False) -> str:
     """Run a command as a job to its end, showing its lines as they come; return its whole log.
 
@@ -99,7 +113,7 @@ def follow(context: StepContext, name: str, command: str, *, title: str, again: 
         CommandFailedError: it ended with another exit code than 0; the last lines are in the message.
     """
     shell = context.shell()
-    key = hashlib.sha256(command.encode()).hexdigest()[:16]
+    key = _key(command)
     start(shell, name, command, key, again=again)
     log = ""
     pending = ""
@@ -129,6 +143,10 @@ def follow(context: StepContext, name: str, command: str, *, title: str, again: 
     if ended.exit_code != 0:
         raise CommandFailedError(f"{title} ended with exit code {ended.exit_code}\n{_tail(log)}")
     return log
+
+
+def _key(command: str) -> str:
+    return hashlib.sha256(command.encode()).hexdigest()[:16]
 
 
 def _tail(log: str, lines: int = 15) -> str:

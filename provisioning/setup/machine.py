@@ -104,7 +104,8 @@ def server_active(context: StepContext) -> dict[str, Any]:
 def container_running(context: StepContext) -> dict[str, Any]:
     """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
     token = context.facts(context.step_name).get("token") or secrets.token_hex(16)
-    # Before the request: a container whose token nobody knows would be useless.
+    # Before the request: a container whose token nobody knows would be useless. The image takes it by its environment
+    # only. Members of the project can read that; they can also run any command in the container.
     context.remember(token=token)
     request = ContainerRequest(
         name=context.settings.name,

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shlex
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from labs.assets.addresses import address_of
+from labs.assets.errors import NotConfiguredError
+from labs.assets.places import APP_NAME
+from labs.assets.remote import REMOTE
 from provisioning.archive import build_archive, materials_files
 from provisioning.errors import CommandFailedError
 from provisioning.setup.context import StepContext
-from provisioning.setup.jobs import follow
+from provisioning.setup.jobs import begin, follow
 from provisioning.setup.machine import JUPYTER_PORT
+from provisioning.testbed import Shell
 
 #: Where the course lies on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"
+
+#: First line of a file of addresses that the set-up wrote: one that a student wrote on the machine stays.
+_ADDRESSES_OURS = "# Addresses that were configured where the machine was set up; setting up again writes them anew."
 
 _UNPACK = """
 set -e
@@ -39,7 +48,63 @@ def data_copied(context: StepContext) -> dict[str, Any]:
     facts = _copied(context, "assets", without_assets=False)
     if facts["files"]:
         follow(context, "data", script_command(context, "data.sh"), title="checking data and model")
-    return facts
+    return {**facts, "addresses": _addresses_handed_over(context)}
+
+
+def _addresses_handed_over(context: StepContext) -> list[str]:
+    """Write where the real Food-11 is fetched from, where the student has said so; return the names of what is known.
+
+    The file is the one that :mod:`labs.assets.addresses` reads by itself, so that Jupyter, a terminal and the device's
+    commands all know it. An address may hold a password or a token in its query: it is never a word of a command.
+    """
+    try:
+        found = {name: address for name in REMOTE if (address := address_of(name)) is not None}
+    except NotConfiguredError as error:
+        context.say(f"no address is handed to the machine: {error}")
+        return []
+    if not found:
+        return []
+    shell = context.shell()
+    folder = "Library/Application Support" if shell.run("uname -s").output.strip() == "Darwin" else ".config"
+    path = f"{folder}/{APP_NAME}/assets.toml"
+    first = shell.run(f"head -n 1 {shlex.quote(path)} 2>/dev/null; true").output.strip()
+    if first not in ("", _ADDRESSES_OURS):
+        context.say(f"{path} was written on the machine itself and stays as it is")
+        return []
+    lines = [_ADDRESSES_OURS]
+    for name, address in found.items():
+        # A JSON string is a TOML string.
+        lines += ["", f"[{name}]", f"url = {json.dumps(address.url)}"]
+        lines += [f'sha256 = "{address.sha256}"'] if address.sha256 else []
+        context.say(f"the machine knows {name} at {address.shown}")
+    write_private(shell, path, "\n".join(lines) + "\n")
+    return list(found)
+
+
+def write_private(shell: Shell, path: str, text: str) -> None:
+    """Write a text to a file that only its owner can read, whole or not at all.
+
+    It travels as a file: a command line is seen by everybody who lists processes, and a rehearsal's journal keeps it.
+
+    Args:
+        shell: on the machine.
+        path: below its home; the folder becomes the owner's alone.
+        text: what to write.
+
+    Raises:
+        CommandFailedError: it could not be written.
+    """
+    folder, arriving = str(PurePosixPath(path).parent), f"{path}.arriving"
+    made = shell.run(f"mkdir -p {shlex.quote(folder)} && chmod 700 {shlex.quote(folder)}")
+    if made.exit_code != 0:
+        raise CommandFailedError(f"could not make {folder} on the machine: {made.output.strip()}")
+    with tempfile.TemporaryDirectory() as local:
+        source = Path(local) / PurePosixPath(path).name
+        source.write_text(text, encoding="utf-8")
+        shell.put(source, arriving)
+    moved = shell.run(f"chmod 600 {shlex.quote(arriving)} && mv {shlex.quote(arriving)} {shlex.quote(path)}")
+    if moved.exit_code != 0:
+        raise CommandFailedError(f"could not write {path} on the machine: {moved.output.strip()}")
 
 
 def _copied(context: StepContext, what: str, without_assets: bool) -> dict[str, Any]:
@@ -68,9 +133,23 @@ def environment_ready(context: StepContext) -> dict[str, Any]:
     return _reported(log)
 
 
-def images_ready(context: StepContext) -> dict[str, Any]:
-    """Pull and build the containers of part 3."""
-    return _reported(follow(context, "images", script_command(context, "images.sh"), title="fetching containers"))
+def providers_begun(context: StepContext) -> dict[str, Any]:
+    """Begin to fetch the environments of lesson 15's execution providers, gigabytes that nothing here waits for."""
+    return _begun(context, "providers", "providers.sh", "the execution providers of lesson 15")
+
+
+def containers_begun(context: StepContext) -> dict[str, Any]:
+    """Begin to fetch, build and start part 3's containers, which the first of its lessons do without."""
+    return _begun(context, "containers", "containers.sh", "NVIDIA's Triton")
+
+
+def _begun(context: StepContext, name: str, script: str, what: str) -> dict[str, Any]:
+    state = begin(context, name, script_command(context, script))
+    if state == "running":
+        context.say(f"{what}: on its way while you go on; see ~/.serving-labs/jobs/{name}/log on the machine")
+    else:
+        context.say(f"{what}: there")
+    return {"background": state}
 
 
 def drivers_ready(context: StepContext) -> dict[str, Any]:
@@ -80,16 +159,10 @@ def drivers_ready(context: StepContext) -> dict[str, Any]:
 
 
 def services_started(context: StepContext) -> dict[str, Any]:
-    """Start Jupyter, and in part 3 the containers, bound to loopback unless opening was asked for."""
+    """Start Jupyter, bound to loopback unless opening was asked for."""
     token = context.facts(context.step_name).get("token") or secrets.token_hex(16)
     context.remember(token=token)
-    # The token travels in a file that only the account can read, never on a command line that `ps` shows.
-    shell = context.shell()
-    written = shell.run(
-        f"umask 077 && mkdir -p .serving-labs && printf %s {shlex.quote(token)} > .serving-labs/jupyter-token"
-    )
-    if written.exit_code != 0:
-        raise CommandFailedError(f"could not write the Jupyter token: {written.output.strip()}")
+    write_private(context.shell(), ".serving-labs/jupyter-token", token)
     bind = "0.0.0.0" if context.settings.expose else "127.0.0.1"
     command = script_command(context, "services.sh", bind, str(JUPYTER_PORT))
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.

@@ -6,18 +6,20 @@ from provisioning.setup.finish import container_links, healthy, node_links
 from provisioning.setup.graph import Step, StepBody
 from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
 from provisioning.setup.software import (
+    containers_begun,
     data_copied,
     drivers_ready,
     environment_ready,
-    images_ready,
     materials_copied,
+    providers_begun,
     services_started,
 )
 from provisioning.setup.transfer import work_brought
 from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
-#: environment, data and drivers do not need one another and run side by side.
+#: environment, data and drivers do not need one another and run side by side. Two steps only begin what goes on on the
+#: machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
 _BOOT: tuple[Row, ...] = (
@@ -38,14 +40,15 @@ _FINISH: tuple[Row, ...] = (
 
 NODE_STEPS: tuple[Row, ...] = (
     *_BOOT,
+    ("providers", "Providers, in the background", ("environment",), providers_begun, 120),
     ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
     *_FINISH,
 )
 
 SYSTEM_STEPS: tuple[Row, ...] = (
     *_BOOT,
-    ("images", "Containers", ("drivers",), images_ready, 1800),
-    ("services", "Jupyter and Triton", ("environment", "images", "data", "work"), services_started, 900),
+    ("containers", "Triton, in the background", ("drivers",), containers_begun, 120),
+    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
     *_FINISH,
 )
 

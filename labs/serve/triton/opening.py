@@ -9,6 +9,7 @@ from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
 from labs.serve.triton.catalogue import ModelFolder, copies
 from labs.serve.triton.control import Triton
+from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import load_all, start
 from labs.serve.triton.settings import InstanceGroup
@@ -29,16 +30,27 @@ def open_triton(
     Args:
         models: What it serves.
         on_progress: Told what is happening; may raise ``Cancelled``.
-        shared_memory: As for ``start``; the container's clients always may.
+        shared_memory: As for ``start``; the container keeps its own to itself.
 
     Raises:
-        TritonUnavailableError: There is no container, and no wheel for this machine.
+        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
         TritonError: A model cannot be loaded.
     """
     models = list(models)
     container = find_container()
+    if container is None and CONTAINER_KEY.is_file():
+        # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
+        raise TritonUnavailableError(
+            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
+            "has failed. Its log is ~/.serving-labs/jobs/containers/log; lesson 31's steps, run again, begin it anew"
+        )
     if container is None:
         return start(models, shared_memory=shared_memory, on_progress=on_progress)
+    if shared_memory:
+        raise TritonUnavailableError(
+            "NVIDIA's container shares no memory with this machine: before 25.07, whoever could register some could "
+            "run code in the server. Measure with the tensors on the wire, or on a laptop, where the wheel's server runs"
+        )
     container.repository.write(models)
     _unload_others(container, {model.name for model in models})
     load_all(container, models, on_progress)
@@ -48,9 +60,13 @@ def open_triton(
 def find_container() -> Triton | None:
     """Return the node's container, or None where none answers or its repository is not at hand."""
     repository = CONTAINER_REPOSITORY.expanduser()
-    key = CONTAINER_KEY.read_text().strip().partition("=")[2] if CONTAINER_KEY.is_file() else None
-    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=key)
+    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=_container_key())
     return container if repository.is_dir() and container.ready() else None
+
+
+def _container_key() -> str | None:
+    lines = CONTAINER_KEY.read_text().splitlines() if CONTAINER_KEY.is_file() else []
+    return next((value for name, _, value in (line.partition("=") for line in lines) if name == "LABS_TRITON_KEY"), None)
 
 
 def _unload_others(container: Triton, wanted: set[str]) -> None:

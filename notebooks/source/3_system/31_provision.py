@@ -25,7 +25,7 @@
 #
 # ## You will learn
 #
-# - where the critical path goes when images have to be pulled;
+# - what decides how long a set-up takes, and what can go on without anybody waiting for it;
 # - what running side by side saves, and what it cannot.
 #
 # ## You need
@@ -83,8 +83,9 @@ plan = ledger().observe("system.plan", evidence.of_plan(run.plan))
 reconcile("s.provision.saved_guess")
 
 # %% [markdown]
-# Boot, address and SSH cannot be shortened: nothing else can happen before them. After that three things can begin at
-# once. One of the three has another step behind it, and decides.
+# Boot, address and SSH cannot be shortened: nothing else can happen before them. After the course is copied, four
+# steps begin at once, and Jupyter waits for all four: one of them decides. NVIDIA's image has gigabytes, but the first
+# lessons do without it. So `containers` only begins to fetch it, on the node and in the background, and nothing waits.
 
 # %% checkpoint="s.provision.critical"
 # The names of the steps on the critical path, as a list.
@@ -114,8 +115,8 @@ seen = ledger().observe("system.machine", evidence.of_machine(testbed, "system")
 seen["held"], seen["checks"]
 
 # %% [markdown]
-# And a look into the node, with python-chi. On Chameleon this lists the running containers. In rehearsal nothing is
-# run that would need Docker, and it says so.
+# And a look into the node, with python-chi. On Chameleon this lists the running containers: none while Triton's image
+# is still on its way. In rehearsal nothing is run that would need Docker, and it says so.
 
 # %%
 context.use_site(option.site)

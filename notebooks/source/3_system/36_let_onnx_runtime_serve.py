@@ -255,6 +255,7 @@ triton.stop()
 # - `catalogue.food_classifier_int8(int8_model())` (from `labs.serve.models`) is the quantized twin. How much of part
 #   1's gain arrives at the client? `food_ensemble("food_classifier_int8")` puts it behind the same contract.
 # - Which step is the bottleneck of the ensemble? Ask `triton.statistics(name)` of each, and give that step two copies.
-# - Send the numbers in shared memory: start with `open_triton(models, shared_memory=True)`, then
+# - Send the numbers in shared memory (on a laptop; a node's container has its own): start with
+#   `open_triton(models, shared_memory=True)`, then
 #   `Analysis("food_classifier_onnx", 8, shapes=(("input", (3, 224, 224)),), shared_memory=True)` with `analyze`. What
 #   did the wire cost?

@@ -8,10 +8,9 @@ root="$HOME/serving-labs"
 node="$root/provisioning/node/$machine"
 own="$HOME/.serving-labs"
 venv="$own/venv"
-uv_version=0.13.9
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
-  a100) needed_gb=32 ;; # 14 of them for TensorRT's environment
+  a100) needed_gb=32 ;; # 14 of them for TensorRT's environment (providers.sh)
   p100) needed_gb=16 ;;
   *) needed_gb=3 ;;
 esac
@@ -43,7 +42,7 @@ if ! command -v uv > /dev/null 2>&1 && [[ ! -x $own/uv/bin/uv ]]; then
     sudo apt-get update -qq && sudo apt-get install -y -qq python3-venv
     python3 -m venv "$own/uv"
   fi
-  "$own/uv/bin/pip" install --quiet "uv==$uv_version"
+  "$own/uv/bin/pip" install --quiet --require-hashes -r "$root/provisioning/node/uv/requirements.txt"
 fi
 PATH="$PATH:$own/uv/bin"
 
@@ -51,8 +50,9 @@ if [[ ! -x $venv/bin/python ]]; then
   uv venv --quiet --python 3.11 "$venv"
 fi
 echo "installing the pinned packages of $machine"
-uv pip install --python "$venv/bin/python" -r "$node/requirements.txt"
+uv pip install --python "$venv/bin/python" --require-hashes -r "$node/requirements.txt"
 if [[ -f $node/torch.txt ]]; then
+  # A range without hashes: its index is not PyPI and moves on.
   torch=$node/torch.txt
   if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
     # No Pascal GPU in a rehearsal: the same versions from the usual index will do, and that one can always be reached.
@@ -62,21 +62,6 @@ if [[ -f $node/torch.txt ]]; then
   uv pip install --python "$venv/bin/python" -r "$torch"
 fi
 uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
-if [[ $machine == a100 ]]; then
-  # Lesson 15's builds of ONNX Runtime: gigabytes that are fetched now, before the lease's clock matters to a student. A
-  # failure here stops nothing; the lesson says what is missing and can fetch it then.
-  providers=(openvino)
-  if command -v nvidia-smi > /dev/null 2>&1; then
-    providers+=(tensorrt)
-  elif command -v rocminfo > /dev/null 2>&1; then
-    providers+=(migraphx)
-  fi
-  if SERVING_LABS_CACHE="$HOME/data" "$venv/bin/python" -m labs providers install "${providers[@]}"; then
-    echo "report providers=$(IFS=+ && echo "${providers[*]}")"
-  else
-    echo "report providers=incomplete"
-  fi
-fi
 if [[ $machine == edge ]]; then
   # The container's own Jupyter is running already: give it our environment as a kernel.
   "$venv/bin/python" -m ipykernel install --user --name serving-labs --display-name "Model serving labs"

@@ -4,10 +4,9 @@
 set -euo pipefail
 
 machine=$1
-part=$2
 python="$HOME/.serving-labs/venv/bin/python"
 if [[ ! -x $python ]]; then
   echo 'check {"name": "environment", "outcome": "failed", "detail": "~/.serving-labs/venv is missing"}'
   exit 0
 fi
-exec "$python" "$HOME/serving-labs/provisioning/node/bin/health.py" "$machine" "$part"
+exec "$python" "$HOME/serving-labs/provisioning/node/bin/health.py" "$machine"

@@ -1,11 +1,9 @@
 #!/usr/bin/env bash
-# Starts Jupyter, and for part 3 the containers; leaves what already runs alone.
+# Starts Jupyter; leaves one that runs already alone.
 # Usage: services.sh MACHINE PART BIND PORT
 # BIND is 127.0.0.1 unless opening was asked for; the token is read from ~/.serving-labs/jupyter-token.
 set -euo pipefail
 
-machine=$1
-part=$2
 bind=$3
 port=$4
 root="$HOME/serving-labs"
@@ -16,7 +14,9 @@ token=$(cat "$own/jupyter-token")
 if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_CACHE="$HOME/data"; fi
 
 answers() {
-  curl -fsS --max-time 5 -H "Authorization: token $token" "http://127.0.0.1:$1/api/status" > /dev/null 2>&1
+  # By curl's standard input: its command line would show the token to every user of the machine.
+  printf 'header = "Authorization: token %s"\n' "$token" |
+    curl -fsS --max-time 5 --config - "http://127.0.0.1:$1/api/status" > /dev/null 2>&1
 }
 taken() {
   "$python" -c 'import socket, sys; s = socket.socket(); sys.exit(s.connect_ex(("127.0.0.1", int(sys.argv[1]))) != 0)' "$1"
@@ -65,16 +65,4 @@ echo "report jupyter_port=$port"
 if [[ $bind != 127.0.0.1 && -z ${REHEARSAL_MACHINE:-} ]] && command -v firewall-cmd > /dev/null 2>&1; then
   # Bare metal has no security groups: the host's own firewall decides. Not permanent on purpose.
   sudo firewall-cmd --zone=public --add-port="$port/tcp"
-fi
-
-if [[ $part == system ]]; then
-  cd "$root/provisioning/node/$machine"
-  if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
-    docker compose up --detach --wait triton
-    echo "report containers=rehearsed"
-  else
-    mkdir -p "$HOME/models"
-    LABS_HOME="$HOME" LABS_BIND="$bind" sudo --preserve-env=LABS_HOME,LABS_BIND docker compose up --detach --wait triton
-    echo "report containers=$(sudo docker compose ps --services --status running | tr '\n' ' ')"
-  fi
 fi

@@ -1,8 +1,14 @@
 # NVIDIA's server with the packages that the lessons' Python models import; everything else they bring along.
-# 24.10 is the newest that still supports compute capability 6.0 throughout; 25.03 asks for 7.5.
-FROM nvcr.io/nvidia/tritonserver:24.10-py3
+# containers.sh chooses the base from images.txt by the machine's GPUs and passes it with its digest.
+ARG BASE
+FROM ${BASE}
+ARG BASE
+LABEL org.opencontainers.image.base.name="${BASE}"
 
-# The image's Python is 3.10, and its backend wants numpy below 2. cu126 is the last CUDA with Pascal kernels in torch.
-COPY torch.txt /tmp/torch.txt
-RUN pip install --no-cache-dir "numpy<2" pillow==11.3.0 safetensors==0.5.3 \
+# Newer bases guard the system's Python against pip; this image has no other.
+ENV PIP_BREAK_SYSTEM_PACKAGES=1
+# The backend of 24.10 wants numpy below 2. cu126 is the last CUDA with Pascal kernels in torch; its index is not PyPI,
+# so it has a range and no hashes.
+COPY triton/requirements.txt torch.txt /tmp/
+RUN pip install --no-cache-dir --require-hashes --requirement /tmp/requirements.txt \
     && pip install --no-cache-dir "numpy<2" --requirement /tmp/torch.txt

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from provisioning.node import lock
+
 NODE = Path(__file__).parents[3] / "provisioning" / "node"
 SCRIPTS = sorted(NODE.glob("bin/*.sh"))
-MACHINES = ("a100", "p100", "edge")
 
 
 def tool(name: str) -> str:
@@ -52,20 +53,33 @@ def test_every_script_that_a_step_runs_is_there():
     assert named == {path.name for path in SCRIPTS}
 
 
-@pytest.mark.parametrize("name", ["Dockerfile", "Triton.Dockerfile"])
-def test_dockerfile_passes_hadolint(name: str):
+DOCKERFILES = sorted(NODE.rglob("*Dockerfile"))
+
+
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_dockerfile_passes_hadolint(dockerfile: Path):
     """Every finding, info included."""
-    done = run(tool("hadolint"), str(NODE / "p100" / name))
+    done = run(tool("hadolint"), str(dockerfile))
     assert done.returncode == 0, done.stdout
 
 
-def test_dockerfile_copies_what_is_there():
-    """Each source of a COPY exists under the build context, the course's root."""
-    text = (NODE / "p100" / "Dockerfile").read_text()
+@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
+def test_dockerfile_copies_what_is_there(dockerfile: Path):
+    """Each source of a COPY exists under the build context, which is the file's own folder."""
+    text = dockerfile.read_text()
     sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
     assert sources
     for source in sources:
-        assert (NODE.parents[1] / source).exists(), source
+        assert (dockerfile.parent / source).exists(), source
+
+
+def test_what_is_built_is_started_by_the_set_up():
+    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built (A5)."""
+    services = compose()["services"]
+    assert [path.name for path in DOCKERFILES] == [one["build"]["dockerfile"] for one in services.values()]
+    # Every service, since none is named and none waits for a profile.
+    assert re.search(r"docker compose up --detach --wait$", (NODE / "bin" / "containers.sh").read_text(), re.MULTILINE)
+    assert not [name for name, service in services.items() if "profiles" in service]
 
 
 def compose() -> dict:
@@ -77,9 +91,10 @@ def test_compose_file_is_accepted_by_docker_compose(tmp_path, monkeypatch):
     program, ours = tool("docker-compose"), NODE / "p100" / "compose.yaml"
     keyless = run(program, "-f", str(ours), "config", "--quiet")
     assert keyless.returncode != 0
-    assert "run images.sh" in keyless.stderr
-    monkeypatch.setenv("LABS_TRITON_KEY", "0123")
-    done = run(program, "-f", str(ours), "--profile", "app", "config", "--quiet")
+    assert "run containers.sh" in keyless.stderr
+    for name, value in {"KEY": "0123", "BASE": "x@sha256:0", "RELEASE": "25.07"}.items():
+        monkeypatch.setenv(f"LABS_TRITON_{name}", value)
+    done = run(program, "-f", str(ours), "config", "--quiet")
     assert done.returncode == 0, done.stderr
     (tmp_path / "compose.yaml").write_text(ours.read_text().replace("    ports:", "    prots:"))
     refused = run(program, "-f", str(tmp_path / "compose.yaml"), "config", "--quiet")
@@ -87,12 +102,26 @@ def test_compose_file_is_accepted_by_docker_compose(tmp_path, monkeypatch):
     assert "prots" in refused.stderr
 
 
-def test_services_are_bound_to_loopback_unless_opened():
-    """A port of a container passes the host's firewall: the address in front of it is what protects."""
+def test_services_are_bound_to_loopback():
+    """A port of a container passes the host's firewall: the address in front of it is what protects (F1)."""
     for name, service in compose()["services"].items():
-        # Triton knows no users: opening the machine does not open it (F1).
-        address = "127.0.0.1:" if name == "triton" else "${LABS_BIND:-127.0.0.1}:"
-        assert [port for port in service["ports"] if not port.startswith(address)] == [], name
+        assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == [], name
+
+
+def test_a_container_that_runs_foreign_code_holds_nothing():
+    """A P100 keeps a Triton with published flaws: no root, no way to it, nothing to change, no shared memory (F25)."""
+    for name, service in compose()["services"].items():
+        assert "ipc" not in service, name
+        assert service["shm_size"], name
+        assert service["cap_drop"] == ["ALL"], name
+        assert "no-new-privileges:true" in service["security_opt"], name
+        assert service["read_only"], name
+        assert service["user"].split(":")[0] not in ("0", "root"), name
+        assert all(volume.endswith(":ro") for volume in service["volumes"]), name
+    command = " ".join(compose()["services"]["triton"]["command"])
+    for option in ("http-restricted-api", "grpc-restricted-protocol"):
+        guarded = re.search(rf"--{option}=([a-z,-]+):labs-key=", command)[1].split(",")
+        assert {"model-repository", "shared-memory"} <= set(guarded), option
 
 
 def test_every_container_reads_the_data_volume_that_the_lessons_fill():
@@ -103,21 +132,30 @@ def test_every_container_reads_the_data_volume_that_the_lessons_fill():
         assert "${LABS_HOME:-.}/data:/data:ro" in service["volumes"]
 
 
-def test_images_are_pinned_and_fit_pascal():
-    """No moving tag; Triton below 25.03, which asks for compute capability 7.5."""
-    build = compose()["services"]["triton"]["build"]
-    (image,) = re.findall(r"^FROM (\S+)", (NODE / "p100" / build["dockerfile"]).read_text(), re.MULTILINE)
-    year, month = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image).groups()
-    assert (int(year), int(month)) <= (24, 12)
-    (base,) = re.findall(r"^FROM (\S+)", (NODE / "p100" / "Dockerfile").read_text(), re.MULTILINE)
-    assert re.search(r":\d+\.\d+\.\d+", base)
+def test_images_are_releases_and_fit_their_gpus():
+    """Below compute capability 7.5 nothing from 25.03 on, which asks for it; from 7.5 on 25.07 or newer (F25)."""
+    rows = [line.split() for line in lock.IMAGES.read_text().splitlines() if line and not line.startswith("#")]
+    assert [float(row[0]) for row in rows] == sorted((float(row[0]) for row in rows), reverse=True)
+    for capability, image, digest in rows:
+        year, month = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image).groups()
+        release = int(year), int(month)
+        assert release >= (25, 7) if float(capability) >= 7.5 else release <= (24, 12), image
+        assert re.fullmatch("-|sha256:[0-9a-f]{64}", digest), image
+
+
+def test_the_image_is_built_on_what_the_set_up_chose_and_says_so():
+    """No base is written into the Dockerfile, where it could differ; the label has it with its digest (F25)."""
+    text = (NODE / "p100" / "Triton.Dockerfile").read_text()
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}"]
+    assert re.search(r'^LABEL org\.opencontainers\.image\.base\.name="\$\{BASE\}"', text, re.MULTILINE)
+    assert compose()["services"]["triton"]["build"]["args"]["BASE"].startswith("${LABS_TRITON_BASE:?")
 
 
 def pins(machine: str) -> dict[str, tuple[int, ...]]:
     """Return name and version of each pinned package."""
     found = {}
-    for line in (NODE / machine / "requirements.txt").read_text().splitlines():
-        name, _, version = line.partition(";")[0].strip().partition("==")
+    for requirement in lock.pins((NODE / machine / "requirements.txt").read_text()):
+        name, _, version = requirement.partition(";")[0].strip().partition("==")
         found[name.lower()] = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     return found
 
@@ -148,12 +186,15 @@ def test_the_device_gets_no_torch():
     assert not [name for name in found if name.startswith(("torch", "nvidia", "openvino"))]
 
 
-@pytest.mark.parametrize("machine", MACHINES)
-def test_everything_is_pinned(machine):
-    """One version each."""
-    lines = (NODE / machine / "requirements.txt").read_text().splitlines()
-    assert len(lines) > 20
-    assert all(re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", line) for line in lines)
+@pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
+def test_everything_is_pinned_with_its_hashes(target):
+    """One version each, and the hashes of its files: another file under the same name is refused (F25)."""
+    found = lock.pins(lock.pinned_file(target).read_text())
+    assert len(found) > 20 or not target.course
+    assert all(re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in found)
+    for requirement, hashes in found.items():
+        assert hashes, requirement
+        assert all(re.fullmatch("sha256:[0-9a-f]{64}", each) for each in hashes), requirement
 
 
 def test_health_checks_name_packages_that_are_installed():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -50,7 +51,8 @@ def start(tmp_path: Path):
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        environment = {"HOME": str(tmp_path), "PATH": os.environ["PATH"], "REHEARSAL_MACHINE": "test"}
+        path = f"{tmp_path}/bin:{os.environ['PATH']}"
+        environment = {"HOME": str(tmp_path), "PATH": path, "REHEARSAL_MACHINE": "test"}
         command = ["bash", str(SCRIPT), "a100", "model", "127.0.0.1", str(port)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -66,6 +68,21 @@ def test_a_port_that_was_just_taken_gives_way_to_the_next(start, tmp_path: Path)
     first, second = (tmp_path / "tries").read_text().split()
     assert int(second) > int(first)
     assert f"report jupyter_port={second}" in done.stdout
+
+
+def test_the_token_is_a_word_of_no_command(start, tmp_path: Path):
+    """Whoever lists processes sees what curl and Jupyter were called with (F25)."""
+    for name in ("curl", "seq", "nohup"):
+        program = tmp_path / "bin" / name
+        program.parent.mkdir(exist_ok=True)
+        program.write_text(f'#!/bin/sh\necho "$0 $*" >> {tmp_path}/calls\nexec {shutil.which(name)} "$@"\n')
+        program.chmod(0o755)
+    done = start()
+    assert done.returncode == 0, done.stderr
+    calls = (tmp_path / "calls").read_text()
+    assert "/api/status" in calls
+    assert "ServerApp.port=" in calls
+    assert "secret" not in calls
 
 
 def test_another_failure_is_not_tried_again(start, tmp_path: Path):

@@ -162,10 +162,10 @@ def test_a_log_gives_its_reasons_without_its_noise():
     assert reasons_in(log) == ["failed to read", "config.pbtxt, line:column 3:15: no field x."]
 
 
-def test_the_containers_server_is_the_wheels():
+def test_the_p100s_container_is_the_wheels_server():
     """24.10 is Triton 2.51; both run in explicit model control, and neither completes a configuration by itself."""
     node = PROJECT_DIR / "provisioning" / "node" / "p100"
-    assert re.search(r"tritonserver:24\.10-py3", (node / "Triton.Dockerfile").read_text())
+    assert re.search(r"^6\.0 \S+/tritonserver:24\.10-py3 ", (node / "images.txt").read_text(), re.MULTILINE)
     launcher = (PROJECT_DIR / "labs" / "serve" / "triton" / "server.py").read_text()
     for flag in ("--model-control-mode=explicit", "--exit-on-error=false", "--disable-auto-complete-config"):
         assert flag in (node / "compose.yaml").read_text()

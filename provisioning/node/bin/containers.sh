@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Fetches, builds and starts the containers of part 3. The set-up starts this and does not wait for it.
+# Usage: containers.sh MACHINE PART
+set -euo pipefail
+
+machine=$1
+cd "$HOME/serving-labs/provisioning/node/$machine"
+
+if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+  # On a rehearsed machine these say that they were not run, and are written down.
+  docker compose pull
+  docker compose build
+  docker compose up --detach --wait
+  exit 0
+fi
+
+free_gb=$(df -Pk /var/lib/docker | awk 'NR == 2 { print int($4 / 1048576) }')
+if ((free_gb < 30)); then
+  echo "only $free_gb GB are free under /var/lib/docker, and the Triton image needs about 30 GB unpacked" >&2
+  exit 28
+fi
+
+# The key of Triton's restricted APIs, made once; compose reads it from .env, and so do the lessons.
+umask 077
+if ! grep -qs '^LABS_TRITON_KEY=.' .env; then
+  echo "LABS_TRITON_KEY=$(od -An -tx1 -N16 /dev/urandom | tr -d ' \n')" > .env
+fi
+
+# The newest Triton that supports every GPU of this machine.
+lowest=$(nvidia-smi --query-gpu=compute_cap --format=csv,noheader | sort -n | head -n 1)
+chosen=$(awk -v lowest="$lowest" '!/^#/ && NF && $1 + 0 <= lowest + 0 { print $2, $3; exit }' images.txt)
+if [[ -z $lowest || -z $chosen ]]; then
+  echo "no Triton of images.txt supports compute capability ${lowest:-(nvidia-smi names none)}" >&2
+  exit 69
+fi
+read -r base digest <<< "$chosen"
+wanted=$base
+if [[ $digest == sha256:* ]]; then wanted=$base@$digest; fi
+echo "compute capability $lowest: $wanted"
+sudo docker pull --quiet "$wanted"
+# From here on the base is what was pulled, by its digest; the built image's label names it too.
+pulled=$(sudo docker image inspect --format '{{index .RepoDigests 0}}' "$wanted")
+release=${base##*:}
+{
+  grep '^LABS_TRITON_KEY=' .env
+  echo "LABS_TRITON_BASE=$pulled"
+  echo "LABS_TRITON_RELEASE=${release%-py3}"
+  # So that a compose command typed in a terminal mounts the same folders.
+  echo "LABS_HOME=$HOME"
+} > .env.new
+mv .env.new .env
+umask 022
+
+sudo docker compose build --quiet
+# `compose images` would list what containers use, and there are none yet: ask for what the file names.
+images=$(sudo docker compose config --images | sort -u)
+for image in $images; do
+  if ! sudo docker image inspect "$image" > /dev/null 2>&1; then
+    echo "$image is not there, although the build ended well" >&2
+    exit 70
+  fi
+done
+echo "report images=$(wc -l <<< "$images" | tr -d ' ')"
+echo "report triton_base=$pulled"
+
+mkdir -p "$HOME/models" "$HOME/data"
+sudo docker compose up --detach --wait
+echo "report containers=$(sudo docker compose ps --services --status running | tr '\n' ' ')"

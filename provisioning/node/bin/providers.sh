@@ -1,0 +1,21 @@
+#!/usr/bin/env bash
+# Fetches the environments of the execution providers (lesson 15). The set-up starts this and does not wait for it.
+# Usage: providers.sh MACHINE PART
+set -euo pipefail
+
+venv="$HOME/.serving-labs/venv"
+
+providers=(openvino)
+if command -v nvidia-smi > /dev/null 2>&1; then
+  providers+=(tensorrt)
+elif command -v rocminfo > /dev/null 2>&1; then
+  providers+=(migraphx)
+fi
+if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+  echo "rehearsed, not run: python -m labs providers install ${providers[*]}"
+  exit 0
+fi
+
+# Gigabytes that need not be waited for; what fails here, the lesson says and can fetch itself.
+cd "$HOME/serving-labs"
+SERVING_LABS_CACHE="$HOME/data" "$venv/bin/python" -m labs providers install "${providers[@]}"
