@@ -59,10 +59,24 @@ def test_text_shows_critical_path_and_cost_in_minutes():
     assert "3.1 min" in text
 
 
-def test_part_three_fetches_containers_beside_the_environment():
-    """Pulling images must not wait for Python packages, nor they for it."""
-    spec = load_spec("system")
-    steps = {each.name: each for each in steps_for(spec, spec.options[0])}
-    assert "environment" not in steps["images"].needs
-    assert "images" in steps["services"].needs
-    assert "images" not in {each.name for each in steps_for(load_spec("model"), load_spec("model").options[0])}
+#: What a machine fetches while the student reads on.
+BACKGROUND = {"providers", "containers"}
+
+
+@pytest.mark.parametrize("option", load_spec("model").options, ids=lambda option: option.name)
+def test_part_one_is_ready_six_minutes_after_ssh(option):
+    """By the site file's own seconds, from the first command that runs there to the links (A11)."""
+    made = plan(steps_for(load_spec("model"), option))
+    ends = {item.step.name: item.ends_s for item in made.schedule}
+    assert ends["links"] - ends["ssh"] <= 360
+    assert made.critical_path[-1] == "links"
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_nothing_waits_for_what_is_fetched_in_the_background(part):
+    """Images and execution providers are gigabytes that the first lessons do without (A11)."""
+    steps = {each.name: each for each in steps_for(load_spec(part), load_spec(part).options[0])}
+    begun = BACKGROUND & steps.keys()
+    assert begun == {"model": {"providers"}, "edge": set(), "system": {"containers"}}[part]
+    assert not [name for name, each in steps.items() if begun & set(each.needs)]
+    assert not begun & set(plan(steps.values()).critical_path)

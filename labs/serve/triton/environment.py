@@ -134,7 +134,7 @@ def require_platform(
     if (system, machine) != ("Linux", "x86_64"):
         raise TritonUnavailableError(
             f"NVIDIA builds {spec.name} for x86-64 Linux, and this is {system} on {machine}: take such a "
-            "machine, or run it in NVIDIA's container (provisioning/node/p100/compose.yaml, started by bin/containers.sh)"
+            "machine, or part 3's node, which runs it in NVIDIA's container (provisioning/node/p100/compose.yaml)"
         )
     name, version = libc or platform.libc_ver()
     oldest = OLDEST_GLIBC[spec.name]

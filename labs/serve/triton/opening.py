@@ -49,7 +49,7 @@ def open_triton(
     if shared_memory:
         raise TritonUnavailableError(
             "NVIDIA's container shares no memory with this machine: before 25.07, whoever could register some could "
-            "run code in the server. Measure with the tensors on the wire, or on a laptop, where the wheel's server runs"
+            "run code in the server. Send the tensors over the wire, or measure on a laptop, with the wheel's server"
         )
     container.repository.write(models)
     _unload_others(container, {model.name for model in models})
@@ -66,7 +66,7 @@ def find_container() -> Triton | None:
 
 def _container_key() -> str | None:
     lines = CONTAINER_KEY.read_text().splitlines() if CONTAINER_KEY.is_file() else []
-    return next((value for name, _, value in (line.partition("=") for line in lines) if name == "LABS_TRITON_KEY"), None)
+    return dict(line.split("=", 1) for line in lines if "=" in line).get("LABS_TRITON_KEY")
 
 
 def _unload_others(container: Triton, wanted: set[str]) -> None:

@@ -305,7 +305,10 @@ def test_tritons_key_is_made_once_and_is_a_word_of_no_command(machine: Machine):
 # Packages
 
 #: uv, as far as the script asks it: an environment is a folder with a python.
-UV = RECORD + 'if [ "$1" = venv ]; then for last; do :; done; mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin/python"; fi\n'
+UV = (
+    RECORD
+    + 'if [ "$1" = venv ]; then for last; do :; done; mkdir -p "$last/bin"; cp "$STUB/python" "$last/bin/python"; fi\n'
+)
 
 
 @pytest.fixture
@@ -331,7 +334,9 @@ def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
 def test_uv_itself_comes_by_its_hash(machine: Machine):
     """The installer is the first thing that is fetched (F25)."""
     text = (NODE / "bin" / "environment.sh").read_text()
-    assert re.search(r"uv/bin/pip\" install .*--require-hashes -r \"\$root/provisioning/node/uv/requirements.txt\"", text)
+    assert re.search(
+        r"uv/bin/pip\" install .*--require-hashes -r \"\$root/provisioning/node/uv/requirements.txt\"", text
+    )
     assert "--hash=sha256:" in (NODE / "uv" / "requirements.txt").read_text()
 
 
