@@ -45,7 +45,7 @@ TARGETS = (
     Target("a100", "x86_64-manylinux_2_39", ("labs",)),
     Target("p100", "x86_64-manylinux_2_39"),
     # Inside NVIDIA's Triton: the older of its Pythons, that of 24.10 on Ubuntu 22.04. The hashes cover the newer one's.
-    Target("p100/triton", "x86_64-manylinux_2_35", course=False, python="3.10"),
+    Target("triton", "x86_64-manylinux_2_35", course=False, python="3.10"),
     # The Jupyter image for the device is built on Ubuntu 22.04.
     Target("edge", "aarch64-manylinux_2_28"),
     # The hashes cover the wheels of every platform.

@@ -65,18 +65,20 @@ def test_dockerfile_passes_hadolint(dockerfile: Path):
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
 def test_dockerfile_copies_what_is_there(dockerfile: Path):
-    """Each source of a COPY exists under the build context, which is the file's own folder."""
+    """Each source of a COPY exists under the build context that the compose file gives."""
     text = dockerfile.read_text()
     sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
     assert sources
     for source in sources:
-        assert (dockerfile.parent / source).exists(), source
+        assert (NODE / source).exists(), source
 
 
 def test_what_is_built_is_started_by_the_set_up():
     """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built (A5)."""
     services = compose()["services"]
-    assert [path.name for path in DOCKERFILES] == [one["build"]["dockerfile"] for one in services.values()]
+    built = [one["build"] for one in services.values()]
+    assert [str(path.relative_to(NODE)) for path in DOCKERFILES] == [one["dockerfile"] for one in built]
+    assert {(NODE / "p100" / one["context"]).resolve() for one in built} == {NODE.resolve()}
     # Every service, since none is named and none waits for a profile.
     assert re.search(r"docker compose up --detach --wait$", (NODE / "bin" / "containers.sh").read_text(), re.MULTILINE)
     assert not [name for name, service in services.items() if "profiles" in service]
