@@ -71,9 +71,16 @@ class Triton:
         return f"http://{self.http}"
 
     def ready(self) -> bool:
-        """Return whether the server takes requests."""
+        """Return whether the server and every model takes requests; not while one is being loaded or unloaded."""
+        return self._is("ready")
+
+    def live(self) -> bool:
+        """Return whether the server answers, whatever its models do."""
+        return self._is("live")
+
+    def _is(self, state: str) -> bool:
         try:
-            self._ask("/v2/health/ready", timeout_s=2.0)
+            self._ask(f"/v2/health/{state}", timeout_s=2.0)
         except TritonError:
             return False
         return True

@@ -61,7 +61,7 @@ def find_container() -> Triton | None:
     """Return the node's container, or None where none answers or its repository is not at hand."""
     repository = CONTAINER_REPOSITORY.expanduser()
     container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=_container_key())
-    return container if repository.is_dir() and container.ready() else None
+    return container if repository.is_dir() and container.live() else None
 
 
 def _container_key() -> str | None:

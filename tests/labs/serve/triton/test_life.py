@@ -15,6 +15,7 @@ import pytest
 
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.control import KEY_HEADER, TritonError
+from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import start
 from tests.labs.serve.triton.conftest import WITHIN_S
@@ -136,10 +137,23 @@ def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, 
         monkeypatch.setattr(opening, "CONTAINER_GRPC", container.grpc)
         monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
         monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
-        (tmp_path / ".env").write_text(f"LABS_TRITON_KEY={container.headers[KEY_HEADER]}\n")
+        key = container.headers[KEY_HEADER]
+        (tmp_path / ".env").write_text(f"LABS_TRITON_RELEASE=24.10\nLABS_TRITON_KEY={key}\nLABS_HOME=/home/cc\n")
         assert "in NVIDIA's container" in opening.situation()
         opened = opening.open_triton([catalogue.food_palette()])
         assert opened.http == container.http
         assert [name for name, state in opened.loaded().items() if state == "READY"] == ["food_palette"]
+        # Its memory is its own: registering some was how a client could run code in it (F25).
+        with pytest.raises(TritonUnavailableError, match="shares no memory"):
+            opening.open_triton([catalogue.food_palette()], shared_memory=True)
         opened.stop()
         assert container.alive
+
+
+def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
+    """The wheel's server would take its place in silence, and a lesson would measure the processor (A11)."""
+    monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
+    monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
+    (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")
+    with pytest.raises(TritonUnavailableError, match=r"does not answer.*jobs/containers/log"):
+        opening.open_triton([catalogue.food_palette()])
