@@ -3,13 +3,14 @@
 # Usage: providers.sh MACHINE PART
 set -euo pipefail
 
+machine=$1
 venv="$HOME/.serving-labs/venv"
 
 providers=(openvino)
-if command -v nvidia-smi > /dev/null 2>&1; then
-  providers+=(tensorrt)
-elif command -v rocminfo > /dev/null 2>&1; then
+if [[ $machine == mi100 ]]; then
   providers+=(migraphx)
+elif command -v nvidia-smi > /dev/null 2>&1; then
+  providers+=(tensorrt)
 fi
 if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
   echo "rehearsed, not run: python -m labs providers install ${providers[*]}"

@@ -344,3 +344,5 @@ def test_providers_are_no_part_of_the_environment(with_uv: Machine):
     done = with_uv.run("providers.sh", "a100", "model")
     assert done.returncode == 0, done.stderr
     assert with_uv.calls[-1] == "python -m labs providers install openvino tensorrt"
+    assert with_uv.run("providers.sh", "mi100", "model").returncode == 0
+    assert with_uv.calls[-1] == "python -m labs providers install openvino migraphx"
