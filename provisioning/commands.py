@@ -30,6 +30,7 @@ classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: ma
 _PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 _ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
+_TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
 
 @contextmanager
@@ -42,9 +43,11 @@ def _plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _proposal(part: Part, days: float, zone: str | None) -> Proposal:
+def _proposal(part: Part, days: float, zone: str | None, type_name: str | None) -> Proposal:
     now = site_clock().now()
     spec = load_spec(part)
+    if type_name is not None:
+        spec = spec.only(type_name)
     calendars, unread = calendars_of(spec, lab.open_testbed)
     return propose(spec, calendars, Wish(now, now + timedelta(days=days), find_zone(zone)), unread)
 
@@ -54,12 +57,13 @@ def plan(
     part: Annotated[str, _PART],
     days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
     zone: Annotated[str | None, _ZONE] = None,
+    type_name: Annotated[str | None, _TYPE] = None,
     code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
     ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
 ) -> None:
     """Show the free blocks of a part's machines in your time zone."""
     with _plain_errors():
-        proposal = _proposal(part, days, zone)  # type: ignore[arg-type]
+        proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
         typer.echo(table(proposal))
         name, best = resource_name(proposal.spec.part), proposal.best
         if best and code:
@@ -75,10 +79,11 @@ def reserve(
     number: Annotated[int, typer.Option(help="Which block of `plan`'s list.")] = 1,
     days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
     zone: Annotated[str | None, _ZONE] = None,
+    type_name: Annotated[str | None, _TYPE] = None,
 ) -> None:
     """Reserve a block of the planner's list."""
     with _plain_errors():
-        proposal = _proposal(part, days, zone)  # type: ignore[arg-type]
+        proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
         if proposal.option is None:
             typer.echo(table(proposal))
             raise typer.Exit(1)
@@ -101,7 +106,7 @@ def up(
     """Bring the part's machine up; run it again to resume."""
     with _plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
-        option = spec.option(site) if site else lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
+        option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part), site)
         run = lab.prepare(spec.part, option, expose=expose)
         typer.echo(run.plan.text())
         progress = Progress(run.plan, run.state)
@@ -184,12 +189,14 @@ def reserve_class(
     roster: Annotated[Path, typer.Argument(help="CSV with a column username, netid or email.")],
     slot: Annotated[list[datetime], typer.Option(help="Beginning of a block, a full hour in your zone; repeatable.")],
     site: Annotated[str | None, _SITE] = None,
+    type_name: Annotated[str | None, _TYPE] = None,
     zone: Annotated[str | None, _ZONE] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would get what.")] = False,
 ) -> None:
     """Reserve one block for each student of a roster; run it again to fill the gaps."""
     with _plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
+        spec = spec.only(type_name) if type_name else spec
         option = spec.option(site) if site else spec.options[0]
         testbed = lab.open_testbed(option.site)
         resources = testbed.resources(option.resource, option.type)
@@ -199,7 +206,7 @@ def reserve_class(
         for seat, what in outcome:
             typer.echo(f"{seat.student:<20}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
         if without:
-            typer.secho(f"no seat for {', '.join(without)}: add a --slot or another --site", fg="yellow")
+            typer.secho(f"no seat for {', '.join(without)}: add a --slot, or another --site or --type", fg="yellow")
 
 
 @classes.command("watch")

@@ -50,29 +50,31 @@ def reserve(
     )
 
 
-def find_option(testbed_for, part: Part, name: str) -> SiteOption:
+def find_option(testbed_for, part: Part, name: str, site: str | None = None) -> SiteOption:
     """Return the option whose site holds a usable lease of that name.
 
     Args:
         testbed_for: returns the testbed of a site's name.
         part: of the course.
         name: of the lease.
+        site: the only one to look at; all sites of the options when left out.
 
     Raises:
+        KeyError: the part never runs at that site; the message lists where it does.
         LeaseMissingError: no site of the options has one; a site that did not answer is named.
     """
     spec = load_spec(part)
     said = []
-    for site in sites_of(part):
+    for place in [spec.option(site).site] if site else sites_of(part):
         try:
-            lease = pick_lease((testbed := testbed_for(site)).leases(), name)
+            lease = pick_lease((testbed := testbed_for(place)).leases(), name)
         except ProvisioningError as error:
             # One site in maintenance must not hide a lease at the next one.
-            said.append(f"{site} did not answer ({error.what})")
+            said.append(f"{place} did not answer ({error.what})")
             continue
         if lease is not None:
-            return _option_of(lease, [option for option in spec.options if option.site == site], testbed)
-        said.append(site)
+            return _option_of(lease, [option for option in spec.options if option.site == place], testbed)
+        said.append(place)
     raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(said)}")
 
 

@@ -38,12 +38,12 @@ def pick(options, target):
 
 
 # %% checkpoint="m.choose.targets"
-wanted = {target.name: asdict(target) | {"on_gpu": False} for target in TARGETS}
+wanted = {target.name: asdict(target) | {"on_gpu": False} for target in targets}
 answer("m.choose.targets", {name: pick(options, wanted[name]) or "none" for name in ("server-cpu", "device")})
 
 # %% checkpoint="m.choose.gpu_target"
 if any(one["on_gpu"] for one in options):
-    wanted = next(asdict(target) | {"on_gpu": True} for target in TARGETS if target.name == "server-gpu")
+    wanted = next(asdict(target) | {"on_gpu": True} for target in targets if target.name == "server-gpu")
     answer("m.choose.gpu_target", pick(options, wanted) or "none")
 
 # %% checkpoint="m.choose.model"

@@ -26,7 +26,7 @@ class Terms:
 
 
 TERMS = {
-    "model": Terms(("compute_liqid", "compute_gigaio", "gpu_h100"), 3, 50),
+    "model": Terms(("compute_liqid", "compute_gigaio", "gpu_mi100", "gpu_h100"), 3, 50),
     "edge": Terms(("raspberrypi5", "raspberrypi4-64"), 2, 55),
     "system": Terms(("gpu_p100", "compute_liqid", "compute_gigaio", "gpu_h100"), 3, 50),
 }

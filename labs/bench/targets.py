@@ -344,7 +344,7 @@ def _stated_precision(provider: str, given: Mapping) -> str:
         return {"bf16": "bf16", "f16": "fp16"}.get(hints.get("INFERENCE_PRECISION_HINT"), "")
     if provider == "CUDAExecutionProvider" and str(given.get("use_tf32", "1")) == "1":
         # TF32 is ONNX Runtime's default, and needs Ampere.
-        return "tf32" if any(float(gpu.compute_capability) >= 8 for gpu in fingerprint().gpus) else ""
+        return "tf32" if any(float(gpu.compute_capability) >= 8 for gpu in fingerprint().cuda_gpus) else ""
     return ""
 
 

@@ -64,6 +64,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_triton(machine, around),
         *_nvidia(machine),
         _migraphx(around),
+        _gpu_provider(machine, around),
     )
 
 
@@ -195,16 +196,16 @@ def _triton(machine: Fingerprint, around: Surroundings) -> Iterable[Capability]:
 
 def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
     for name in NEEDED:
-        problem = too_old(name, machine.gpus)
-        if name.startswith("Triton") and not machine.gpus:
-            yield Capability(name, True, "without a GPU, Triton serves on the CPU")
+        problem = too_old(name, machine.cuda_gpus)
+        if name.startswith("Triton") and not machine.cuda_gpus:
+            yield Capability(name, True, "without an NVIDIA GPU, Triton serves on the CPU")
         elif not problem and name.endswith("provider") and machine.architecture != "x86_64":
             problem = f"the pinned GPU wheel is built for x86-64, not for {machine.architecture}"
             yield Capability(
                 name, False, problem, "use the CPU provider here, and an x86-64 GPU node for these figures"
             )
         else:
-            instead = INSTEAD[name] if machine.gpus else _without_gpu(name)
+            instead = INSTEAD[name] if machine.cuda_gpus else _without_gpu(name)
             yield Capability(name, not problem, problem or _cards(machine), instead)
 
 
@@ -215,13 +216,25 @@ def _without_gpu(name: str) -> str:
 
 
 def _cards(machine: Fingerprint) -> str:
-    return ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.gpus)
+    return ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus)
 
 
 def _migraphx(around: Surroundings) -> Capability:
     return Capability(
         "MIGraphX provider",
         around.has_migraphx,
-        "ROCm with MIGraphX is installed" if around.has_migraphx else "there is no AMD GPU with ROCm and MIGraphX",
+        "ROCm 7 with MIGraphX is installed" if around.has_migraphx else "there is no AMD GPU with ROCm 7 and MIGraphX",
         "lease a node with AMD GPUs (MI100), or look at the reference figures",
+    )
+
+
+def _gpu_provider(machine: Fingerprint, around: Surroundings) -> Capability:
+    """Judge whether any provider computes on a GPU here: what a question about "the GPU" needs, whoever made it."""
+    here = [one for one in (*_nvidia(machine), _migraphx(around)) if one.available]
+    name = next((one.name for one in here if one.name in ("CUDA provider", "MIGraphX provider")), "")
+    return Capability(
+        "GPU provider",
+        bool(name),
+        f"the {name} serves it" if name else "neither CUDA's nor MIGraphX's provider finds a GPU",
+        "read the reference figures, or lease a node with a GPU",
     )

@@ -29,13 +29,13 @@ _METADATA_URL = "http://169.254.169.254/openstack/latest/vendor_data.json"
 class Gpu:
     """One GPU as its driver describes it."""
 
-    #: Product name, such as 'NVIDIA A100-PCIE-40GB'.
+    #: Product name, such as 'NVIDIA A100-PCIE-40GB' or 'AMD Instinct MI100'.
     name: str
     #: The driver's identifier of this very card.
     uuid: str
     #: Memory of the card in bytes.
     memory_bytes: int
-    #: CUDA compute capability, such as '8.0'.
+    #: CUDA compute capability, such as '8.0'; empty on a card that knows no CUDA.
     compute_capability: str
     #: Version of the driver.
     driver: str
@@ -84,6 +84,11 @@ class Fingerprint:
         return hashlib.sha256(json.dumps(same).encode()).hexdigest()[:12]
 
     @property
+    def cuda_gpus(self) -> tuple[Gpu, ...]:
+        """The cards that run CUDA; AMD's are not among them."""
+        return tuple(gpu for gpu in self.gpus if gpu.compute_capability)
+
+    @property
     def label(self) -> str:
         """One line that a person recognizes the machine by."""
         parts = [f"{self.cpu_model} × {self.cpu_count}", *(gpu.name for gpu in self.gpus)]
@@ -115,7 +120,7 @@ def fingerprint() -> Fingerprint:
         memory_bytes=_memory_bytes(),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
-        gpus=_gpus(),
+        gpus=(*_nvidia_gpus(), *amd_gpus()),
         testbed=_testbed(),
         emulator=emulator(),
     )
@@ -194,7 +199,7 @@ def _memory_bytes() -> int:
         return 0
 
 
-def _gpus() -> tuple[Gpu, ...]:
+def _nvidia_gpus() -> tuple[Gpu, ...]:
     """Return NVIDIA GPUs through NVML, which neither needs CUDA nor makes a context; none where it is absent."""
     try:
         import pynvml
@@ -222,6 +227,52 @@ def _gpus() -> tuple[Gpu, ...]:
         return tuple(found)
     finally:
         pynvml.nvmlShutdown()
+
+
+#: Names of AMD's cards by the identifier that the kernel gives; the kernel itself names the family only.
+_AMD_CARDS = {0x738C: "AMD Instinct MI100"}
+_AMD = 0x1002
+
+
+def amd_gpus(
+    nodes: Path = Path("/sys/class/kfd/kfd/topology/nodes"), driver: Path = Path("/sys/module/amdgpu/version")
+) -> tuple[Gpu, ...]:
+    """Return AMD GPUs as the kernel's compute driver lists them, which needs no ROCm; none where it is absent.
+
+    Args:
+        nodes: The driver's folder of nodes; processors are nodes too, of no vendor.
+        driver: File with the version of a driver that was installed; the kernel's own has none.
+
+    Source: Linux's ``drivers/gpu/drm/amd/amdkfd/kfd_topology.c``, which writes these files.
+    """
+    version = driver.read_text().strip() if driver.is_file() else f"of the kernel {platform.release()}"
+    found = []
+    for node in sorted(nodes.glob("*/properties"), key=lambda path: int(path.parent.name)):
+        try:
+            told = _properties(node)
+        except PermissionError:
+            continue  # a card that a container was not given
+        if told.get("vendor_id") != _AMD:
+            continue
+        banks = [_properties(bank) for bank in node.parent.glob("mem_banks/*/properties")]
+        number = told.get("gfx_target_version", 0)
+        family = f"gfx{number // 10000}{number // 100 % 100:x}{number % 100:x}"
+        found.append(
+            Gpu(
+                name=_AMD_CARDS.get(told.get("device_id", 0), f"AMD {family}"),
+                uuid=f"GPU-{told.get('unique_id', 0):016x}",
+                memory_bytes=sum(bank.get("size_in_bytes", 0) for bank in banks),
+                compute_capability="",
+                driver=version,
+            )
+        )
+    return tuple(found)
+
+
+def _properties(path: Path) -> dict[str, int]:
+    """Return a file of the compute driver: one name and one whole number a line."""
+    pairs = (line.split() for line in path.read_text().splitlines())
+    return {pair[0]: int(pair[1]) for pair in pairs if len(pair) == 2 and pair[1].isdigit()}
 
 
 def _testbed() -> dict[str, str]:

@@ -7,6 +7,9 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+#: ROCm's libraries that the pinned onnxruntime-migraphx wheel links against (``readelf -d``): ROCm 7, with MIGraphX.
+MIGRAPHX_LIBRARIES = ("libmigraphx_c.so.3", "libamdhip64.so.7")
+
 
 @dataclass(frozen=True)
 class Surroundings:
@@ -18,7 +21,7 @@ class Surroundings:
     cpp_compiler: str
     #: Bytes free where the course's cache lives.
     free_disk_bytes: int
-    #: Whether AMD's compute driver and ROCm with MIGraphX are there.
+    #: Whether AMD's compute driver is there, and of ROCm what the provider's wheel links against.
     has_migraphx: bool
     #: Version of the GNU C library; (0, 0) where the system has another one.
     glibc: tuple[int, int]
@@ -35,6 +38,10 @@ def surroundings() -> Surroundings:
         system=platform.system(),
         cpp_compiler=shutil.which("g++") or shutil.which("clang++") or "",
         free_disk_bytes=shutil.disk_usage(existing).free,
-        has_migraphx=Path("/dev/kfd").exists() and any(Path("/opt").glob("rocm*/lib/libmigraphx*")),
+        has_migraphx=Path("/dev/kfd").exists() and all(map(_rocm_has, MIGRAPHX_LIBRARIES)),
         glibc=tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else (0, 0),
     )
+
+
+def _rocm_has(library: str) -> bool:
+    return any(any(Path("/opt").glob(f"rocm*/{folder}/{library}")) for folder in ("lib", "lib/migraphx/lib"))

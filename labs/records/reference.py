@@ -80,7 +80,10 @@ def source_line() -> str:
     """Return one line that says where the published figures come from and under which conditions."""
     document = _document()
     conditions = document["conditions"]
+    with_results = {row["machine"] for row in document["results"]}
+    without = [name for key, name in document["machines"].items() if key not in with_results]
+    missing = f" No results were published for {', '.join(without)}, only targets." if without else ""
     return (
         f"Published figures: {document['source']['name']} ({document['source']['url']}), {conditions['model']}, "
-        f"{conditions['dataset']}, throughput in batches of {conditions['batch_size']}."
+        f"{conditions['dataset']}, throughput in batches of {conditions['batch_size']}.{missing}"
     )

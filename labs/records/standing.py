@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from labs.records.options import LARGER_IS_BETTER, OptionSummary
-from labs.records.targets import TARGETS, Target
+from labs.records.targets import Target, targets_for
 
 #: Providers, and torch's device, that compute on a GPU.
 GPU_PROVIDERS = frozenset(
@@ -72,9 +72,15 @@ def standing(target: Target, options: Sequence[OptionSummary]) -> Standing:
     return Standing(target, nearest, _keeps(nearest, bounds))
 
 
-def standings(options: Sequence[OptionSummary], targets: Iterable[Target] = TARGETS) -> list[Standing]:
-    """Return where the options stand with each target, in the targets' order."""
-    return [standing(target, options) for target in targets]
+def standings(options: Sequence[OptionSummary], targets: Iterable[Target] | None = None) -> list[Standing]:
+    """Return where the options stand with each target, in the targets' order.
+
+    Args:
+        options: Summaries of one machine.
+        targets: What has to be reached; those of that machine's class when None.
+    """
+    wanted = targets_for(options[0].machine if options else "") if targets is None else targets
+    return [standing(target, options) for target in wanted]
 
 
 def _keeps(one: OptionSummary, bounds: dict[str, float]) -> dict[str, bool]:

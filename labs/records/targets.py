@@ -1,4 +1,4 @@
-"""The manager's three targets, which the whole course works towards."""
+"""The manager's three targets, which the whole course works towards, and what the AMD edition asks of its GPU."""
 
 from __future__ import annotations
 
@@ -43,21 +43,45 @@ TARGETS: tuple[Target, ...] = (
     Target("device", "On device", "Raspberry Pi 5, 4 × Cortex-A76", p50_s=15e-3, size_bytes=5_000_000),
 )
 
+#: Targets of machine classes that have their own, by a word in the machine's name; each replaces the one of its name.
+#: Source: the AMD edition (March 2026) of https://teaching-on-testbeds.github.io/serve-model-chi/
+OF_CLASS: dict[str, tuple[Target, ...]] = {
+    "MI100": (Target("server-gpu", "Server, GPU", "AMD MI100", p50_s=1.5e-3, batch_fps=2500),),
+}
 
-def target(name: str) -> Target:
+
+def targets_for(machine: str) -> tuple[Target, ...]:
+    """Return the three targets by which a machine's options are judged: its class's own where it has one.
+
+    Args:
+        machine: A line that names the machine and its GPUs, such as ``Fingerprint.label``; empty for no machine.
+    """
+    own = {one.name: one for word, targets in OF_CLASS.items() if word in machine for one in targets}
+    return tuple(own.get(one.name, one) for one in TARGETS)
+
+
+def target(name: str, machine: str = "") -> Target:
     """Return a target by name.
 
+    Args:
+        name: 'server-cpu', 'server-gpu' or 'device'.
+        machine: As in ``targets_for``.
+
     Raises:
-        KeyError: There is none; the names are 'server-cpu', 'server-gpu' and 'device'.
+        KeyError: There is none of that name; the message lists them.
     """
-    for one in TARGETS:
+    for one in targets_for(machine):
         if one.name == name:
             return one
     raise KeyError(f"no target {name!r}; there are {', '.join(one.name for one in TARGETS)}")
 
 
-def target_table() -> pd.DataFrame:
-    """Return the targets as a table of text."""
+def target_table(machine: str = "") -> pd.DataFrame:
+    """Return the targets as a table of text.
+
+    Args:
+        machine: As in ``targets_for``.
+    """
     import pandas as pd  # late: the providers' environments read targets without it
 
-    return pd.DataFrame([one.rows() for one in TARGETS]).set_index("option")
+    return pd.DataFrame([one.rows() for one in targets_for(machine)]).set_index("option")

@@ -12,7 +12,7 @@ from labs.display.theme import card
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
 from labs.records.standing import Standing, limits, standings
-from labs.records.targets import TARGETS, Target
+from labs.records.targets import Target
 
 _NUMBERS = {
     "p50_s": ("median latency", milliseconds),
@@ -38,7 +38,7 @@ class Points:
 def scoreboard(
     records: Iterable[object],
     *,
-    targets: Iterable[Target] = TARGETS,
+    targets: Iterable[Target] | None = None,
     points: Sequence[Points] = (),
     title: str = "The manager's targets",
 ) -> Shown:
@@ -46,7 +46,7 @@ def scoreboard(
 
     Args:
         records: Measurements of one machine; a whole ledger will do.
-        targets: What has to be reached.
+        targets: What has to be reached; the targets of the machine's class when None.
         points: Checkpoints, if they are to be shown.
         title: Heading of the card.
 

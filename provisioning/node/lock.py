@@ -44,6 +44,8 @@ TARGETS = (
     # Ubuntu 24.04 has glibc 2.39, and perf-analyzer's wheel needs 2.38.
     Target("a100", "x86_64-manylinux_2_39", ("labs",)),
     Target("p100", "x86_64-manylinux_2_39"),
+    # The lessons' own extra as on the A100; overrides.txt takes PyPI's torch out, since torch.txt brings AMD's builds.
+    Target("mi100", "x86_64-manylinux_2_39", ("labs",)),
     # Inside NVIDIA's Triton: the older of its Pythons, that of 24.10 on Ubuntu 22.04. The hashes cover the newer one's.
     Target("triton", "x86_64-manylinux_2_35", course=False, python="3.10"),
     # The Jupyter image for the device is built on Ubuntu 22.04.
@@ -58,6 +60,9 @@ def compile_command(target: Target, output: Path) -> list[str]:
     extras = [word for extra in target.extras for word in ("--extra", extra)]
     inputs = [str(PROJECT)] if target.course else []
     inputs.append(str(NODE_FOLDER / target.machine / "requirements.in"))
+    overrides = NODE_FOLDER / target.machine / "overrides.txt"
+    if overrides.is_file():
+        extras += ["--overrides", str(overrides)]
     uv = shutil.which("uv")
     if uv is None:
         raise FileNotFoundError("uv is not installed: `pip install uv`")

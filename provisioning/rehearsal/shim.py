@@ -36,6 +36,7 @@ COMMANDS = (
     "poweroff",
     "reboot",
     "rocm-smi",
+    "rocminfo",
     "service",
     "shutdown",
     "snap",

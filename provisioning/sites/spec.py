@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import resources
 from typing import Literal, get_args
@@ -82,8 +82,21 @@ class PartSpec:
         for option in self.options:
             if option.site == site and type_name in (None, option.type):
                 return option
-        known = ", ".join(f"{r.type} at {r.site}" for r in self.options)
-        raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {known}")
+        raise KeyError(f"{self.title} has no machine {type_name or ''} at {site}; it runs on {self._known()}")
+
+    def only(self, type_name: str) -> PartSpec:
+        """Return the part as if it ran on machines of one type only.
+
+        Raises:
+            KeyError: it never runs on that type; the message lists where it does.
+        """
+        kept = tuple(option for option in self.options if option.type == type_name)
+        if not kept:
+            raise KeyError(f"{self.title} has no machine of type {type_name}; it runs on {self._known()}")
+        return replace(self, options=kept)
+
+    def _known(self) -> str:
+        return ", ".join(f"{option.type} at {option.site}" for option in self.options)
 
 
 @cache

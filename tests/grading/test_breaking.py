@@ -24,7 +24,7 @@ PARTS = (0, 1, 2, 3)
 MEASURED = {"m.measure.batches"}
 
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
-ON_GPU = {"CUDA provider", "TensorRT provider"}
+ON_GPU = {"CUDA provider", "TensorRT provider", "GPU provider"}
 
 
 def checkpoints_of(part: int) -> list[Checkpoint]:

@@ -6,6 +6,7 @@ import pytest
 
 from grading.checkpoints.leases import TERMS, critical_path, judge_critical, judge_lease, judge_once, judge_rehearsed
 from grading.checkpoints.leases import judge_release as judge_given_back
+from provisioning.sites.spec import load_spec
 
 Q = "m.reserve.lease"
 
@@ -28,6 +29,20 @@ def test_a_good_lease_that_was_read_earns_the_points(entries, part):
     """Right kind of machine, by name, one block of the part's length."""
     entries.observed(f"{part}.lease", lease(part)).answered(Q, {"status": "PENDING", "minutes": MINUTES[part]})
     assert judge_lease(entries.records, part, Q).ok
+
+
+def test_a_lease_of_the_amd_edition_is_a_lease_of_part_one(entries):
+    """An MI100 is one of the machines that the planner offers (A15); a type that it never offers is none."""
+    seen = lease("model", type="gpu_mi100", node="mi100-02")
+    entries.observed("model.lease", seen).answered(Q, {"status": "PENDING", "minutes": 170})
+    assert judge_lease(entries.records, "model", Q).ok
+
+
+def test_every_machine_that_the_planner_offers_counts():
+    """The terms and the site files name the same node types, so that nobody reserves in vain."""
+    for part, terms in TERMS.items():
+        bare = [option.type for option in load_spec(part).options if option.resource != "flavor"]
+        assert list(terms.types) == list(dict.fromkeys(bare)), part
 
 
 @pytest.mark.parametrize(

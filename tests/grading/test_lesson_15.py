@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 CPU, OPENVINO, CUDA = "CPUExecutionProvider", "OpenVINOExecutionProvider", "CUDAExecutionProvider"
+AMD = "MIGraphXExecutionProvider"
 TENSORRT = "TensorrtExecutionProvider"
 
 
@@ -79,6 +80,16 @@ def test_a_gpu_earns_its_points_by_the_profile(judge, entries) -> None:
     beside(entries, "b", cuda=(1, "fp32", CUDA), cuda_bound=(0.7, "fp32", CUDA))
     assert judge("m.provider.gpu", entries).ok
     beside(entries, "c", cuda=(3, "fp32", CPU), cuda_bound=(3, "fp32", CPU))
+    assert "read what the log says" in judge("m.provider.gpu", entries).message
+
+
+def test_an_amd_gpu_earns_the_same_points_with_migraphx(judge, entries) -> None:
+    """MIGraphX beside its half precision, with nodes on the GPU; a fall-back earns nothing here too (A15)."""
+    beside(entries, "a", migraphx=(1, "fp32", AMD))
+    assert "beside `migraphx-fp16`" in judge("m.provider.gpu", entries).message
+    beside(entries, "b", migraphx=(1, "fp32", AMD), migraphx_fp16=(0.6, "fp16", AMD))
+    assert judge("m.provider.gpu", entries).ok
+    beside(entries, "c", migraphx=(3, "fp32", CPU), migraphx_fp16=(3, "fp16", CPU))
     assert "read what the log says" in judge("m.provider.gpu", entries).message
 
 

@@ -129,6 +129,25 @@ def test_a_gpu_option_takes_part_and_answers_for_the_gpu_only(judge, known) -> N
     assert judge("m.choose.finalists", known.answered("m.choose.finalists", ["cuda", "openvino-int8"])).ok
 
 
+def test_an_option_on_an_mi100_is_held_against_the_targets_of_its_edition(judge, known) -> None:
+    """1.2 ms and 3000 images a second meet the AMD edition's target; on any other machine, "none" is right (A15)."""
+    ran = {"provider_requested": "MIGraphXExecutionProvider", "providers_used": {"MIGraphXExecutionProvider": 56}}
+    file = {"name": "food11.onnx", "sha256": "a" * 64, "size_bytes": 8_920_000}
+    common = {"model": file, "settings": {"providers": [["MIGraphXExecutionProvider", {}]]}, **ran}
+    known.measured("size", "migraphx", [8_920_000], **common)
+    known.measured("accuracy", "migraphx", [1] * 80 + [0] * 20, details={"labels": [0] * 100}, **common)
+    known.measured("latency", "migraphx", [0.0012] * 40, **common)
+    known.measured("throughput", "migraphx", [32 / 3000] * 40, batch_size=32, **common)
+    card = {"name": "AMD Instinct MI100", "uuid": "GPU-1", "memory_bytes": 32 << 30}
+    card |= {"compute_capability": "", "driver": "6.12.12"}
+    amd = type(known)(
+        {**one, "machine": {**one["machine"], "gpus": [card]}} if one["type"] == "measurement" else one for one in known
+    )
+    assert judge("m.choose.gpu_target", known.answered("m.choose.gpu_target", "none")).ok
+    assert judge("m.choose.gpu_target", amd.answered("m.choose.gpu_target", "migraphx")).ok
+    assert not judge("m.choose.gpu_target", amd.answered("m.choose.gpu_target", "none")).ok
+
+
 def test_what_was_never_raced_side_by_side_cannot_be_called_beaten(judge, known) -> None:
     """Without the batches' race, every racer of the single images is open; the question waits for the run."""
     alone = type(known)(

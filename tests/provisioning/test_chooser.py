@@ -18,7 +18,7 @@ from provisioning.testbed import Booking, Resource
 from .conftest import NOON, MemoryTestbed
 
 CHICAGO = ZoneInfo("America/Chicago")
-LIQID, GIGAIO, H100 = load_spec("model").options[:3]
+LIQID, GIGAIO = load_spec("model").options[:2]
 FOREVER = (Booking(NOON - timedelta(days=1), NOON + timedelta(days=60)),)
 
 
@@ -26,7 +26,7 @@ class Sites:
     """Testbeds in memory by name, each with a calendar by node type."""
 
     def __init__(self, home):
-        self.calendars = {"compute_liqid": ["liqid01", "liqid02"], "compute_gigaio": ["gigaio-01"], "gpu_h100": []}
+        self.calendars = {"compute_liqid": ["liqid01", "liqid02"], "compute_gigaio": ["gigaio-01"]}
         self.taken = set()
         self.broken = set()
         self.beds = {}
@@ -42,7 +42,7 @@ class Sites:
 
     def nodes(self, site, type_name):
         booked = FOREVER if type_name in self.taken else ()
-        return [Resource(site, name, type_name, bookings=booked) for name in self.calendars[type_name]]
+        return [Resource(site, name, type_name, bookings=booked) for name in self.calendars.get(type_name, ())]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_no_site_at_all_still_gives_a_planner_that_says_why(sites, clock):
     chooser.read()
     assert chooser.options == ()
     assert chooser.block is None
-    assert choice_text(chooser, rehearsed=False).count("in maintenance") == 3
+    assert choice_text(chooser, rehearsed=False).count("in maintenance") == 4
 
 
 def test_a_node_can_be_chosen_by_name_and_only_a_free_one(chooser):

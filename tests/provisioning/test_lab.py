@@ -31,12 +31,12 @@ def asks(memory, condition: str) -> None:
     memory.lease_list = [dataclasses.replace(lease, reservations=(Reservation("r", "physical:host", condition),))]
 
 
-@pytest.mark.parametrize("type_name", ["compute_liqid", "gpu_h100"])
+@pytest.mark.parametrize("type_name", ["compute_liqid", "gpu_mi100", "gpu_h100"])
 def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name):
-    """Two kinds of machine are at one site: by type, or by the name of a machine of that type."""
+    """Several kinds of machine are at one site: by type, or by the name of a machine of that type."""
     asks(memory, f'["==", "$node_type", "{type_name}"]')
     assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
-    nodes = {"compute_liqid": "liqid01", "gpu_h100": "hopper-1"}
+    nodes = {"compute_liqid": "liqid01", "gpu_mi100": "mi100-1", "gpu_h100": "hopper-1"}
     monkeypatch.setattr(memory, "resources", lambda kind, name: [Resource("CHI@TACC", nodes[name], name)])
     asks(memory, f'["==", "$node_name", "{nodes[type_name]}"]')
     assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
@@ -47,6 +47,14 @@ def test_a_site_in_maintenance_does_not_hide_the_others(memory):
     memory.give_lease(NAME)
     busy = Elsewhere(ServiceBusyError("maintenance"))
     assert lab.find_option(lambda site: memory if site == "CHI@UC" else busy, "model", NAME).site == "CHI@UC"
+
+
+def test_the_option_is_the_leases_own_also_where_the_site_is_named(memory):
+    """`up model --site CHI@TACC` with an MI100's lease must not put an A100's environment on it (A15)."""
+    asks(memory, '["==", "$node_type", "gpu_mi100"]')
+    assert lab.find_option(lambda site: memory, "model", NAME, "CHI@TACC").machine == "mi100"
+    with pytest.raises(KeyError, match="gpu_mi100 at CHI@TACC"):
+        lab.find_option(lambda site: memory, "model", NAME, "CHI@Edge")
 
 
 def test_a_missing_lease_names_the_sites_that_were_asked(monkeypatch):

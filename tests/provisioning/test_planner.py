@@ -125,7 +125,7 @@ def test_fall_back_to_the_next_option_says_what_changes():
     """All A100 nodes at TACC are taken: the next option is proposed, with its difference for the lesson."""
     taken = node("a", (at(1, 0), at(9, 0)))
     calendars = {LIQID: [taken], GIGAIO: [node("g")]}
-    proposal = propose(MODEL, calendars, wish(), {MODEL.options[3]: "no calendar"})
+    proposal = propose(MODEL, calendars, wish(), {MODEL.options[4]: "no calendar"})
     assert proposal.option == GIGAIO
     assert proposal.best.resource == "g"
     text = table(proposal)

@@ -40,10 +40,23 @@ def test_options_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
     assert names == [
         ("CHI@TACC", "compute_liqid"),
         ("CHI@UC", "compute_gigaio"),
+        ("CHI@TACC", "gpu_mi100"),
         ("CHI@TACC", "gpu_h100"),
         ("KVM@TACC", "g1.h100.pci.1"),
         ("KVM@TACC", "g1.h100.vgpu.1g.12gb"),
     ]
+
+
+def test_the_amd_edition_is_an_option_of_part_one_with_an_environment_of_its_own():
+    """Chameleon's ROCm image, its own pins, and the targets that differ; alone, where only it is asked for (A15)."""
+    only = load_spec("model").only("gpu_mi100")
+    (option,) = only.options
+    assert (option.site, option.machine, option.image) == ("CHI@TACC", "mi100", "CC-Ubuntu24.04-ROCm")
+    assert "1.5 ms" in option.changes
+    assert "2500 frames/s" in option.changes
+    assert only.hours == load_spec("model").hours
+    with pytest.raises(KeyError, match="gpu_mi100 at CHI@TACC"):
+        load_spec("model").only("gpu_mi210")
 
 
 def test_gigaio_gets_more_time_than_python_chi_gives():

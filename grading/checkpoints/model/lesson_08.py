@@ -86,7 +86,7 @@ def end(records: Records) -> Verdict:
 @checkpoint(
     "m.reserve.lease",
     points=3,
-    title="Reserve one A100 node by name, from hour to ten to, and read its record",
+    title="Reserve one GPU node by name, from hour to ten to, and read its record",
     hint="Both are in the last record: one word in capitals, and less than 180 minutes from start to end.",
 )
 def lease(records: Records) -> Verdict:

@@ -297,18 +297,21 @@ def tensorrt_providers(precision: str, cache_folder: str) -> list:
 @checkpoint(
     "m.provider.gpu",
     points=2,
-    gate=("CUDA provider",),
+    gate=("GPU provider",),
     evidence_only=True,
-    title="Measure CUDA with TF32 off and on, and with IO binding, each side by side",
+    title="Measure CUDA with TF32 off and on, and with IO binding, or MIGraphX with fp16 off and on, each side by side",
     hints=(
-        "The cells above measure it where there is an NVIDIA GPU.",
-        "Run the three cells that begin with `if gpu:`.",
+        "The cells above measure it where there is an NVIDIA GPU, and below where there is an AMD GPU.",
+        "Run the three cells that begin with `if gpu:`, or on an MI100 the one about MIGraphX.",
     ),
-    mistakes={"fell back": "No node of `cuda` ran on the GPU: read what the log says about missing libraries."},
+    mistakes={"fell back": "No node ran on the GPU: read what the log says about missing libraries."},
 )
 def gpu(records: Records) -> Verdict:
-    """Judge that CUDA ran, in the precision that was asked for, beside its own variants."""
+    """Judge that CUDA ran, in the precision that was asked for, beside its own variants; on an AMD GPU, MIGraphX."""
     record = records.latest(kind="latency", option="cuda")
+    amd = records.latest(kind="latency", option="migraphx")
+    if record is None and amd is not None:
+        return _migraphx(records, amd)
     fallen = records.latest(kind="latency", option="cuda (fell back to CPU)")
     if record is None:
         return failed_as("fell back") if fallen else missing("There is no record of `cuda` yet.")
@@ -377,6 +380,17 @@ def engine_cache(records: Records) -> Verdict:
 def _claim(interval) -> str:
     """Return what the interval of a ratio of times allows to say about its option."""
     return "faster" if interval.high < 1 else "slower" if interval.low > 1 else "cannot tell"
+
+
+def _migraphx(records: Records, record: Measurement) -> Verdict:
+    """Judge that MIGraphX ran beside its own half precision."""
+    if _ran_on_gpu(record, "MIGraphXExecutionProvider") == 0:
+        return failed_as("fell back")
+    run = records.comparison("migraphx", "migraphx-fp16")
+    if run is None:
+        return missing("`migraphx` has to run beside `migraphx-fp16`.")
+    ratio = run.ratio("migraphx-fp16", "migraphx").interval.value
+    return passed("A GPU, with proof.", f"fp16 takes × {ratio:.2f} of the time")
 
 
 def _ran_on_gpu(record: Measurement, provider: str) -> int:

@@ -21,7 +21,7 @@ from labs.records import Measurement, Records
 from labs.records.candidates import candidates, gains, of_machine, same
 from labs.records.format import times
 from labs.records.frontier import dominators
-from labs.records.targets import TARGETS
+from labs.records.targets import targets_for
 
 #: What every option is compared with.
 BASELINE = "onnx-all"
@@ -280,7 +280,7 @@ def targets(records: Records) -> Verdict:
 
 @checkpoint(
     "m.choose.gpu_target",
-    gate=("CUDA provider",),
+    gate=("GPU provider",),
     title="Name the option for the server with a GPU",
     form=str,
     hints=("The cell above prints it.", 'The name as it is printed, and "none" for None.'),
@@ -324,10 +324,11 @@ def accuracy_lost(records: Records, option: str) -> float:
 
 def chosen_for(records: Records) -> dict[str, set[str]]:
     """Return, for each target, the names that the rule allows: the one it picks, with its twins; or 'none'."""
-    found, left_out = candidates(here_of(records))
+    found, left_out = candidates(here := here_of(records))
     rows = [one.row for one in found.values()]
+    newest = here.latest(kind="latency", option=BASELINE)
     allowed = {}
-    for target in TARGETS:
+    for target in targets_for(newest.machine.label if newest else ""):
         name = pick(rows, asdict(target) | {"on_gpu": target.name == "server-gpu"})
         twins = {other for other, why in left_out.items() if name and f"very same file as {name}," in why}
         allowed[target.name] = {name, *twins} if name else {"none"}

@@ -84,12 +84,12 @@ def place(count: int) -> tuple[InstanceGroup, ...]:
     Args:
         count: Copies; on GPUs, on each of them.
     """
-    return copies(count, range(len(fingerprint().gpus)))
+    return copies(count, range(len(fingerprint().cuda_gpus)))
 
 
 def situation() -> str:
     """Return in one sentence where Triton and its models run, for a lesson's first cell."""
-    gpus = fingerprint().gpus
+    gpus = fingerprint().cuda_gpus
     server = "in NVIDIA's container" if find_container() else "from NVIDIA's wheel"
     where = f"on {len(gpus)} × {gpus[0].name}" if gpus else f"on {fingerprint().cpu_count} processors, without a GPU"
     return f"Triton runs {server}, its models {where}."

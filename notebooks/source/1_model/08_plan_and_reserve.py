@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Plan and reserve
-#     summary: the calendar of the A100 nodes in your own time, one lease by name
+#     summary: the calendar of the GPU nodes in your own time, one lease by name
 #     part: 1
 #     number: "08"
 #     minutes: 20
@@ -24,7 +24,7 @@
 #
 # ## You will do
 #
-# Read the calendar of the A100 nodes, choose a block of three hours that suits you, and reserve it with python-chi,
+# Read the calendar of the GPU nodes, choose a block of three hours that suits you, and reserve it with python-chi,
 # the library that speaks to Chameleon.
 #
 # ## You will learn
@@ -60,7 +60,7 @@ from provisioning.widgets import planner
 # %% [markdown]
 # ## Predict
 #
-# You want one A100 node for three hours, at any time of day or night. How many hours from now does the first free
+# You want one node with a GPU for three hours, at any time of day or night. How many hours from now does the first free
 # block begin? A number, please; a fraction is fine.
 
 # %% checkpoint="m.reserve.wait_guess"
@@ -97,8 +97,9 @@ nodes[0].next_free_timeslot(minimum_hours=3)
 # ### The planner
 #
 # `planner` asks all of that and shows it as a week in your own time zone. Should all nodes of the first type be taken
-# when you can work, choose the next *machine* of the list; each one says what it changes for the lesson. Click on a
-# free block and leave it at that: reserving comes below, with the library itself.
+# when you can work, choose the next *machine* of the list; each one says what it changes for the lesson. (An AMD MI100,
+# for one, has targets of its own, and MIGraphX where an A100 has CUDA and TensorRT.) Click on a free block and leave it
+# at that: reserving comes below, with the library itself.
 
 # %%
 plan = planner("model")

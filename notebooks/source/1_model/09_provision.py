@@ -202,8 +202,8 @@ seen["statuses"], seen["addresses"], seen["held"]
 seen["checks"]
 
 # %% [markdown]
-# Read them carefully. A check can say `ok`, or `failed`, or that it was `rehearsed`: this computer has no A100, so a
-# command that needs one has only played its part, and says so. A rehearsal that hid this would teach you to trust it.
+# Read them carefully. A check can say `ok`, or `failed`, or that it was `rehearsed`: your computer has no such GPU, so
+# a command that needs one has only played its part, and says so. A rehearsal that hid this would teach you to trust it.
 
 # %% checkpoint="m.provision.rehearsed"
 # The names of the checks that did not really run here, as a list; an empty one when all did.

@@ -11,7 +11,7 @@
 #     needs: ["11", "13", "14b", "14c"]
 #     ports: []
 #     machine_minutes: 10
-#     uses: ["memory", "fast INT8", "OpenVINO provider", "CUDA provider"]
+#     uses: ["memory", "fast INT8", "OpenVINO provider", "GPU provider"]
 # ---
 
 # %% [markdown]
@@ -53,7 +53,7 @@ from labs.charts import frontier_chart, side_by_side
 from labs.machine import capability_text, fingerprint, for_lesson
 from labs.records.candidates import candidates, gains, of_machine
 from labs.records.reference import reference_table, source_line
-from labs.records.targets import TARGETS, target_table
+from labs.records.targets import target_table, targets_for
 from labs.widgets import comparison_table
 from labs.widgets import scoreboard as targets_board
 from labs.workspace import ledger, models_dir, workspace_dir
@@ -267,10 +267,11 @@ reconcile("m.choose.start_guess")
 # %% [markdown]
 # ## For each target, an option
 #
-# The manager's list:
+# The manager's list. What it asks of the GPU depends on the GPU: an MI100 has limits of its own.
 
 # %%
-target_table()
+targets = targets_for(fingerprint().label)
+target_table(fingerprint().label)
 
 # %% [markdown]
 # A rule that can be written down can be checked. Here is the manager's: *the most accurate option that keeps every
@@ -296,7 +297,7 @@ check("m.choose.pick", pick)
 # %%
 found, _ = candidates(records, folders)
 options = [one.row for one in found.values()]
-for target in TARGETS:
+for target in targets:
     wanted = asdict(target) | {"on_gpu": target.name == "server-gpu"}
     print(f"{target.title}, for {target.machine}: {pick(options, wanted)}")
 
@@ -314,7 +315,7 @@ check("m.choose.targets")
 # And for a server with a GPU. (Without one here, this point waits for a machine that has it.)
 
 # %%
-print(capability_text(one for one in for_lesson("16") if one.name == "CUDA provider"))
+print(capability_text(one for one in for_lesson("16") if one.name == "GPU provider"))
 
 # %% checkpoint="m.choose.gpu_target"
 answer("m.choose.gpu_target", ...)

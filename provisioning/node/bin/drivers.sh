@@ -1,10 +1,50 @@
 #!/usr/bin/env bash
-# Sees that the GPU driver answers, and for part 3 installs Docker and NVIDIA's container toolkit.
+# Sees that the GPU driver answers, NVIDIA's or on an MI100 AMD's; for part 3 installs Docker and NVIDIA's container
+# toolkit.
 # Usage: drivers.sh MACHINE PART
 set -euo pipefail
 
 machine=$1
 part=$2
+
+if [[ $machine == mi100 ]]; then
+  if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
+    # On a rehearsed machine these say that they were not run, and are written down.
+    rocminfo
+    rocm-smi
+    echo "report drivers=rehearsed"
+    exit 0
+  fi
+  if ! command -v rocminfo > /dev/null 2>&1; then
+    echo "rocminfo is missing: the server was booted from an image without ROCm; boot it from CC-Ubuntu24.04-ROCm" >&2
+    exit 69
+  fi
+  # Whoever computes opens /dev/kfd, which belongs to the groups render and video. Membership would count from the next
+  # login on; on a node that one student leases, a rule for the devices does the same at once.
+  if [[ ! -w /dev/kfd ]]; then
+    printf '%s\n' 'KERNEL=="kfd", MODE="0666"' 'SUBSYSTEM=="drm", KERNEL=="render*", MODE="0666"' \
+      | sudo tee /etc/udev/rules.d/70-serving-labs-amdgpu.rules > /dev/null
+    sudo udevadm control --reload
+    sudo udevadm trigger --settle /dev/kfd /dev/dri/render*
+  fi
+  rocminfo > /dev/null
+  rocm-smi --showproductname --showdriverversion
+  # Lesson 15's provider links against these two libraries of ROCm 7; its wheel brings neither. MIGraphX comes from the
+  # repository that the image took ROCm from. Without it the lesson says what is missing and goes on.
+  rocm_has() { compgen -G "/opt/rocm*/lib/$1" > /dev/null || compgen -G "/opt/rocm*/lib/migraphx/lib/$1" > /dev/null; }
+  if ! rocm_has libmigraphx_c.so.3; then
+    export DEBIAN_FRONTEND=noninteractive
+    sudo apt-get -o DPkg::Lock::Timeout=600 -y -qq update || true
+    sudo apt-get -o DPkg::Lock::Timeout=600 -y -qq install migraphx || true
+  fi
+  if rocm_has libmigraphx_c.so.3 && rocm_has libamdhip64.so.7; then
+    echo "report migraphx=present"
+  else
+    echo "report migraphx=missing"
+  fi
+  echo "report drivers=$(cat /sys/module/amdgpu/version 2> /dev/null || uname -r)"
+  exit 0
+fi
 
 if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
   # On a rehearsed machine these say that they were not run, and are written down.

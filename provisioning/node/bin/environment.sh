@@ -11,6 +11,7 @@ venv="$own/venv"
 # What the packages take unpacked, with the download beside it for a while.
 case "$machine" in
   a100) needed_gb=32 ;; # 14 of them for TensorRT's environment (providers.sh)
+  mi100) needed_gb=30 ;; # most of it for PyTorch's build, which brings ROCm's libraries
   p100) needed_gb=16 ;;
   *) needed_gb=3 ;;
 esac

@@ -27,6 +27,7 @@ PINNED = not REHEARSED or bool(os.environ.get("REHEARSAL_PINNED"))
 #: What each machine's lessons import.
 PACKAGES = {
     "a100": ("numpy", "PIL", "onnx", "onnxruntime", "torch", "torchvision"),
+    "mi100": ("numpy", "PIL", "onnx", "onnxruntime", "torch", "torchvision"),
     "p100": ("numpy", "PIL", "fastapi", "onnxruntime", "torch", "tritonclient"),
     "edge": ("numpy", "PIL", "onnx", "onnxruntime"),
 }
@@ -45,6 +46,27 @@ def packages(machine: str) -> str:
 
 def gpu(machine: str) -> str:
     """The GPU is there, new enough, and PyTorch's build has kernels for it."""
+    return amd_gpu() if machine == "mi100" else nvidia_gpu(machine)
+
+
+def amd_gpu() -> str:
+    """Return the cards, once ROCm has listed them and PyTorch's build for ROCm has computed on one."""
+    listed = subprocess.run(["rocminfo"], capture_output=True, text=True, check=False, timeout=60)
+    if listed.returncode != 0:
+        said = (listed.stdout + listed.stderr).strip().splitlines()[-1:]
+        raise ValueError(f"rocminfo failed ({' '.join(said)}): may this account open /dev/kfd?")
+    torch = importlib.import_module("torch")
+    if not torch.version.hip:
+        raise ValueError(f"torch {torch.__version__} is not built for ROCm: torch.txt names the index that has it")
+    total = float(torch.ones(64, device="cuda").sum())  # PyTorch calls AMD's cards by that name too
+    if total != 64.0:
+        raise ValueError(f"the GPU computed {total} instead of 64")
+    kinds = [torch.cuda.get_device_properties(index) for index in range(torch.cuda.device_count())]
+    return f"{len(kinds)} x {kinds[0].name}, {kinds[0].gcnArchName}, torch {torch.__version__}"
+
+
+def nvidia_gpu(machine: str) -> str:
+    """Return the cards after PyTorch's build has computed on one."""
     query = ["nvidia-smi", "--query-gpu=name,compute_cap", "--format=csv,noheader"]
     lines = subprocess.run(query, capture_output=True, text=True, check=True, timeout=60).stdout.strip().splitlines()
     lowest = min(float(line.rsplit(",", 1)[1]) for line in lines)

@@ -95,6 +95,17 @@ def test_a100_runs_all_of_nvidia() -> None:
     )
 
 
+def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
+    """CUDA, TensorRT and Triton's limits do not speak of it; "a GPU" can still be asked for here (A15)."""
+    mi100 = machine("avx2", gpus=(card("AMD Instinct MI100", "", driver="6.12.12"),))
+    bare, whole = judged(mi100), judged(mi100, replace(AROUND, has_migraphx=True))
+    assert "no NVIDIA GPU" in bare["CUDA provider"].reason
+    assert bare["Triton 25.03 and later"].available
+    assert [found["GPU provider"].available for found in (bare, whole)] == [False, True]
+    assert "MIGraphX" in whole["GPU provider"].reason
+    assert "CUDA" in judged(P100)["GPU provider"].reason
+
+
 def test_the_best_card_counts() -> None:
     """Compute capabilities are compared as numbers: 10.0 is more than 7.0, and the best card decides."""
     both = machine("avx2", gpus=(card("Tesla P100", "6.0"), card("NVIDIA B200", "10.0")))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labs.records.reference import published, reference_table, source_line
-from labs.records.targets import TARGETS, target, target_table
+from labs.records.targets import TARGETS, target, target_table, targets_for
 
 
 def test_a_published_row_is_in_the_units_of_records():
@@ -40,11 +40,26 @@ def test_source_is_named_with_its_conditions():
     assert "3347" in source_line()
 
 
+def test_a_machine_without_published_results_is_named_and_gets_no_figures():
+    """The AMD edition published targets only: the table says so, and holds no row that nobody measured (A15)."""
+    assert not [one for one in published() if "MI100" in one.machine]
+    assert "No results were published for AMD MI100, only targets." in source_line()
+
+
 def test_targets_are_the_managers_three():
     """Three milliseconds on the server's processor, one on its GPU, fifteen and five megabytes on the device."""
     assert [one.p50_s for one in TARGETS] == [0.003, 0.001, 0.015]
     assert target("device").size_bytes == 5_000_000
     assert "< 3 ms" in target_table().loc["Server, CPU"].tolist()
+
+
+def test_an_mi100_is_judged_by_the_targets_of_its_edition():
+    """1.5 ms and 2500 frames a second for its GPU; the processor's and the device's stay; an A100 keeps its. (A15)"""
+    amd = {one.name: one for one in targets_for("AMD EPYC 7763 × 128, AMD Instinct MI100, AMD Instinct MI100 (c03-01)")}
+    assert (amd["server-gpu"].p50_s, amd["server-gpu"].batch_fps) == (0.0015, 2500)
+    assert (amd["server-cpu"], amd["device"]) == (target("server-cpu"), target("device"))
+    assert targets_for("AMD EPYC 7763 × 128, NVIDIA A100-PCIE-40GB") == targets_for("") == TARGETS
+    assert "AMD MI100" in target_table("AMD Instinct MI100")["machine"].tolist()
 
 
 def test_an_unknown_target_names_the_known_ones():

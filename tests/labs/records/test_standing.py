@@ -51,6 +51,14 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
     assert standing(target("server-cpu"), options).option is None
 
 
+def test_options_of_an_mi100_stand_against_its_own_targets():
+    """1.2 ms and 3000 a second with MIGraphX meet the AMD edition's target, and would miss the A100's (A15)."""
+    fast = replace(option("migraphx", p50_s=0.0012, batch_fps=3000, gpu=True), provider="MIGraphXExecutionProvider")
+    there = replace(fast, machine="Test CPU × 2, AMD Instinct MI100")
+    assert [one.met for one in standings([there])] == [False, True, False]
+    assert [one.met for one in standings([fast])] == [False, False, False]
+
+
 def test_an_option_without_a_bounded_number_takes_no_part():
     """A device target asks for a size; an option whose size is unknown cannot meet it."""
     assert standing(target("device"), [option("int8", p50_s=0.002)]).option is None

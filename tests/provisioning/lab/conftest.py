@@ -79,7 +79,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     """A rehearsal in which waiting takes no time, and port 22 is reached through the hook even for root."""
     home = tmp_path_factory.mktemp("rehearsal")
     course = tmp_path_factory.mktemp("course")
-    for name in ("bin", "a100", "p100", "edge"):
+    for name in ("bin", "a100", "mi100", "p100", "edge"):
         for path in (ROOT / "provisioning" / "node" / name).iterdir():
             target = course / "provisioning" / "node" / name / path.name
             target.parent.mkdir(parents=True, exist_ok=True)

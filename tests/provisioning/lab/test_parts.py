@@ -42,6 +42,19 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
         assert found["links"]["tunnel"].startswith("ssh -F ")
 
 
+def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):
+    """Its lease is found as what it is, and its set-up asks ROCm's tools, not NVIDIA's (A15)."""
+    found = rehearsal.run("part", "ada-amd", "model", "gpu_mi100")
+    assert found["failed"] == {}
+    assert found["found"] == "gpu_mi100"
+    assert set(found["steps"]) == NODE_STEPS
+    assert found["held"] == found["held again"] == [1, 1, 1]
+    assert "failed" not in found["checks"].values()
+    assert found["left"] == [0, 0, 0]
+    asked = [line["command"] for line in rehearsal.ask("GET", "/journal") if line["event"] == "rehearsed, not run"]
+    assert {"rocminfo", "rocm-smi"} <= set(asked)
+
+
 def test_both_versions_of_python_chi_bring_a_node_up(rehearsal, chi_python):
     """Chameleon's own Jupyter has whichever was current when its image was made."""
     found = rehearsal.run("killed", f"flo-{chi_python.parts[-3][:12]}", python=chi_python)

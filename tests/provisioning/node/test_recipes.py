@@ -181,6 +181,34 @@ def test_a100_runs_with_any_driver_of_cuda_12():
     assert not {"onnxruntime-gpu", "onnxruntime-openvino"} & set(found)
 
 
+def test_mi100_has_what_the_a100_has_without_nvidias_libraries():
+    """The same lessons and versions; torch comes from AMD's index, MIGraphX in an environment of its own (A15)."""
+    found, a100 = pins("mi100"), pins("a100")
+    assert found.items() <= a100.items()
+    assert {"onnxruntime", "onnx", "onnxscript", "scipy", "jupyterlab", "uv"} <= set(found)
+    assert not {"torch", "torchvision", "triton", "onnxruntime-migraphx"} & set(found)
+    # NVML's binding is a file of Python that the fingerprint asks first; it brings no library.
+    assert [name for name in found if name.startswith(("nvidia", "cuda"))] == ["nvidia-ml-py"]
+    torch = (NODE / "mi100" / "torch.txt").read_text()
+    assert "--index-url https://download.pytorch.org/whl/rocm" in torch
+
+
+def test_drivers_of_an_mi100_ask_rocm_and_not_nvidia(tmp_path):
+    """Without ROCm the script says which image has it; NVIDIA's tool is asked for nothing (A15)."""
+    environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    script = str(NODE / "bin" / "drivers.sh")
+    refused = run("bash", script, "mi100", "model", env=environment)
+    assert refused.returncode == 69
+    assert "CC-Ubuntu24.04-ROCm" in refused.stderr
+    for name in ("rocminfo", "rocm-smi"):
+        (tmp_path / name).write_text('#!/bin/sh\necho "asked: $0 $*"\n')
+        (tmp_path / name).chmod(0o755)
+    played = run("bash", script, "mi100", "model", env=environment | {"REHEARSAL_MACHINE": "test"})
+    assert played.returncode == 0
+    assert "report drivers=rehearsed" in played.stdout
+    assert "nvidia" not in (refused.stderr + played.stdout)
+
+
 def test_the_device_gets_no_torch():
     """4 to 16 GB of memory, a processor: the model arrives as ONNX."""
     found = pins("edge")
@@ -206,7 +234,7 @@ def test_health_checks_name_packages_that_are_installed():
     packages = eval(block[: block.index("\n}\n") + 2])
     distribution = {"PIL": "pillow"}
     for machine, names in packages.items():
-        found = set(pins(machine)) | ({"torch", "torchvision"} if machine == "p100" else set())
+        found = set(pins(machine)) | ({"torch", "torchvision"} if machine in ("p100", "mi100") else set())
         for name in names:
             wanted = distribution.get(name, name)
             assert {wanted, f"{wanted}-gpu"} & found, (machine, name)

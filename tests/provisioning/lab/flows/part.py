@@ -1,4 +1,7 @@
-"""A whole part through python-chi: reserve, bring up, bring up again, release. Arguments: user, course, part."""
+"""A whole part through python-chi: reserve, bring up, bring up again, release.
+
+Arguments: user, course, part, and a machine type where it is not the part's first.
+"""
 
 import dataclasses
 import json
@@ -12,6 +15,8 @@ from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 spec = load_spec(part)
+if len(sys.argv) > 4:
+    spec = spec.only(sys.argv[4])
 option = spec.options[0]
 testbed = lab.open_testbed(option.site)
 end = datetime.now(UTC) + timedelta(hours=3)
@@ -28,6 +33,7 @@ def go():
 
 first = lab.reserve(testbed, part, option, None, end, None)
 second = lab.reserve(testbed, part, option, None, end, None)
+found = lab.find_option(lambda site: testbed, part, first.name, option.site)
 run, events, failed, first_s = go()
 held = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
 machine = run.testbed.machines()[0]
@@ -46,6 +52,7 @@ print(
     + json.dumps(
         {
             "one lease": first.id == second.id,
+            "found": found.type,
             "failed": failed | failed_again,
             "steps": [event.step for event in events if event.kind == "done"],
             "held": held,
