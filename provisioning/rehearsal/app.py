@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
 
 from provisioning.rehearsal import (
     admin,
@@ -17,7 +18,11 @@ from provisioning.rehearsal import (
     image,
     keypairs,
     network,
+    networks,
     reservation,
+    routers,
+    security_groups,
+    unrehearsed,
 )
 from provisioning.rehearsal.doors import Doors
 from provisioning.rehearsal.processes import Processes
@@ -57,7 +62,8 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
     app.add_exception_handler(RefusalError, _refuse)
-    routers = (
+    app.add_exception_handler(HTTPException, _not_rehearsed)
+    services = (
         admin.router,
         admin.doorbell,
         discovery.router,
@@ -66,11 +72,15 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
         keypairs.router,
         compute.router,
         network.router,
+        networks.router,
+        routers.router,
+        security_groups.router,
+        unrehearsed.router,
         image.router,
         container.router,
     )
-    for router in routers:
-        app.include_router(router)
+    for service in services:
+        app.include_router(service)
     return app
 
 
@@ -83,6 +93,14 @@ async def _refuse(request: Request, error: Exception) -> Response:
     if error.html is not None and "json" not in request.headers.get("accept", ""):
         return HTMLResponse(error.html, error.status, headers)
     return JSONResponse(error.body, error.status, headers)
+
+
+async def _not_rehearsed(request: Request, error: Exception) -> Response:
+    """Say of a request that nobody takes that it is not rehearsed, instead of the framework's two words."""
+    status = getattr(error, "status_code", 500)
+    if status not in (404, 405):
+        return JSONResponse({"detail": str(error)}, status)
+    return await _refuse(request, unrehearsed.unknown(request, status))
 
 
 async def _tick(world: World, doors: Doors) -> None:

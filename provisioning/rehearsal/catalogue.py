@@ -1,9 +1,13 @@
-"""The catalogue read from `catalogue.toml`: sites, nodes, devices, images, and their stable identifiers."""
+"""The catalogue: sites, nodes, devices, images, and their stable identifiers.
 
+The shipped one is `catalogue.toml`. An instructor's own file in the same form adds to it or replaces parts of it.
+"""
+
+import copy
+import re
 import tomllib
 import uuid
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,7 @@ class Site:
         location: The city, for display.
         network: Name of the network that servers or containers join.
         floating: First three numbers of its floating IPs; they lie in 127.77.0.0/16, so none is a real one.
+        images: Names of its disk images; empty where it has those that all sites have.
     """
 
     where: str
@@ -35,6 +40,7 @@ class Site:
     location: str
     network: str
     floating: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,9 @@ class Catalogue:
 
     def __init__(self, entries: dict[str, Any]) -> None:
         """Build the catalogue from the decoded TOML."""
-        self.sites = {entry["where"]: Site(**entry) for entry in entries["sites"]}
+        self.sites = {
+            entry["where"]: Site(**{**entry, "images": tuple(entry.get("images", ()))}) for entry in entries["sites"]
+        }
         self.images: list[str] = entries["images"]["names"]
         self.parts: dict[str, dict[str, Any]] = entries["parts"]
         self.resources = [
@@ -110,6 +118,10 @@ class Catalogue:
     def at(self, site: str, kind: str) -> list[Resource]:
         """Return a site's hosts (`host`) or devices (`device`)."""
         return [r for r in self.resources if r.site == site and r.kind == kind]
+
+    def images_at(self, site: str) -> list[str]:
+        """Return the names of a site's disk images."""
+        return list(self.sites[site].images) or self.images
 
     def by_id(self, site: str, kind: str, identifier: str) -> Resource | None:
         """Return one resource by Blazar's identifier, or None."""
@@ -143,7 +155,179 @@ def _expand(kind: str, groups: list[dict[str, Any]]) -> list[Resource]:
     return found
 
 
-@cache
-def catalogue() -> Catalogue:
-    """Return the shipped catalogue."""
-    return Catalogue(tomllib.loads(_FILE.read_text(encoding="utf-8")))
+class CatalogueError(ValueError):
+    """A catalogue file cannot be used; the message names the file, the line, and the way out."""
+
+
+def catalogue(own: Path | None = None) -> Catalogue:
+    """Return the shipped catalogue, changed by an own file where one is given.
+
+    Args:
+        own: A file in the form of `catalogue.toml`. A site with the `where` of a shipped one takes its place, with
+            nothing of its hardware kept. Nodes or devices of a site and type that are shipped take their place. A part
+            takes the place of the shipped one. Everything else is added.
+
+    Raises:
+        CatalogueError: The file is missing, is no TOML, or says something that cannot be.
+    """
+    shipped = tomllib.loads(_FILE.read_text(encoding="utf-8"))
+    return Catalogue(_merged(shipped, _OwnFile(own).read(shipped)) if own else shipped)
+
+
+def _merged(shipped: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = copy.deepcopy(shipped)
+    replaced = {site["where"] for site in own.get("sites", ())}
+    merged["sites"] = [site for site in merged["sites"] if site["where"] not in replaced] + own.get("sites", [])
+    for table in ("nodes", "devices"):
+        given = {(group["site"], group["type"]) for group in own.get(table, ())}
+        kept = [
+            group
+            for group in merged[table]
+            if group["site"] not in replaced and (group["site"], group["type"]) not in given
+        ]
+        merged[table] = kept + own.get(table, [])
+    names = [*merged["images"]["names"], *own.get("images", {}).get("names", ())]
+    merged["images"]["names"] = list(dict.fromkeys(names))
+    merged["parts"] |= own.get("parts", {})
+    return merged
+
+
+_CPU = {"vendor": str, "model": str, "sockets": int, "threads": int, "ghz": (int, float)}
+_GPU = {"vendor": str, "model": str, "count": int, "memory_gib": int}
+_SITE = {"where": str, "name": str, "site_class": str, "location": str, "network": str, "floating": str}
+_NODES = {"site": str, "type": str, "names": str, "count": int, "cpu": _CPU, "memory_gib": int, "storage_gb": int}
+_DEVICES = {"site": str, "type": str, "names": str, "count": int, "memory_gib": list, "profiles": list}
+_PART = {"site": str, "type": str, "hours": int}
+_WORDS = {str: "a text", int: "a whole number", list: "a list", (int, float): "a number"}
+
+
+@dataclass
+class _OwnFile:
+    """An instructor's file, read with a message for each mistake.
+
+    Attributes:
+        path: The file.
+        text: What it holds.
+    """
+
+    path: Path
+    text: str = ""
+
+    def read(self, shipped: dict[str, Any]) -> dict[str, Any]:
+        """Return the file's tables, each of them checked."""
+        try:
+            self.text = self.path.read_text(encoding="utf-8")
+            own = tomllib.loads(self.text)
+        except (OSError, UnicodeDecodeError) as error:
+            raise CatalogueError(f"{self.path}: the catalogue cannot be read: {error}") from error
+        except tomllib.TOMLDecodeError as error:
+            raise CatalogueError(f"{self.path}: this is not TOML: {error}") from error
+        for table in own:
+            if table not in ("sites", "nodes", "devices", "images", "parts"):
+                self._refuse(
+                    table, None, f"there is no table {table!r}: sites, nodes, devices, images and parts are known"
+                )
+        sites = self._sites(own.get("sites", []), shipped)
+        for table, fields in (("nodes", _NODES), ("devices", _DEVICES)):
+            seen: set[tuple[str, str]] = set()
+            for number, group in enumerate(self._list(own, table)):
+                self._fields(table, number, group, fields, {"gpu": _GPU} if table == "nodes" else {})
+                self._group(table, number, group, sites)
+                if (key := (group["site"], group["type"])) in seen:
+                    self._refuse(table, number, f"type {key[1]!r} of site {key[0]!r} stands here twice", "type")
+                seen.add(key)
+        self._fields("images", None, own.get("images", {"names": []}), {"names": list}, {})
+        self._parts(own, shipped, set(sites))
+        return own
+
+    def _sites(self, given: Any, shipped: dict[str, Any]) -> dict[str, str]:
+        """Return the class of each site that there will be, after a look at those of the file."""
+        known = {site["where"]: site for site in shipped["sites"]}
+        for number, site in enumerate(self._list({"sites": given}, "sites")):
+            self._fields("sites", number, site, _SITE, {"images": list})
+            if not re.fullmatch(r"[a-z][a-z0-9-]*", site["where"]):
+                self._refuse("sites", number, "it is part of an address: write small letters, digits, hyphens", "where")
+            if site["site_class"] not in ("baremetal", "edge"):
+                self._refuse("sites", number, 'write "baremetal" or "edge"', "site_class")
+            if site["site_class"] == "edge" and site["where"] != "edge":
+                self._refuse("sites", number, 'python-chi knows one edge site: give yours where = "edge"', "site_class")
+            if not re.fullmatch(r"127\.77\.(25[0-5]|2[0-4]\d|1?\d?\d)", site["floating"]):
+                self._refuse("sites", number, 'write "127.77." and a number up to 255, such as "127.77.9"', "floating")
+            for other in known.values():
+                for field_name in ("name", "floating"):
+                    if other["where"] != site["where"] and other[field_name] == site[field_name]:
+                        message = f"site {other['where']!r} has {site[field_name]!r} already: give another one"
+                        self._refuse("sites", number, message, field_name)
+            known[site["where"]] = site
+        return {where: site["site_class"] for where, site in known.items()}
+
+    def _group(self, table: str, number: int, group: dict[str, Any], sites: dict[str, str]) -> None:
+        """Check that a group of machines can stand at its site."""
+        wanted = "edge" if table == "devices" else "baremetal"
+        if group["site"] not in sites:
+            self._refuse(table, number, f"there is no site {group['site']!r}; there are {', '.join(sites)}", "site")
+        if sites[group["site"]] != wanted:
+            self._refuse(table, number, f"site {group['site']!r} is not of class {wanted!r}", "site")
+        if not 1 <= group["count"] <= 500:
+            self._refuse(table, number, "write a number from 1 to 500", "count")
+        try:
+            names = {group["names"].format(rank) for rank in (1, 2)}
+        except (IndexError, KeyError, ValueError):
+            names = set()
+        if len(names) < 2:
+            self._refuse(table, number, 'it makes each name from a number: write for example "mine-{:02d}"', "names")
+        if table == "devices" and len(group["memory_gib"]) != group["count"]:
+            message = f"it lists {len(group['memory_gib'])} devices and count is {group['count']}: one number a device"
+            self._refuse(table, number, message, "memory_gib")
+
+    def _parts(self, own: dict[str, Any], shipped: dict[str, Any], sites: set[str]) -> None:
+        for name, part in own.get("parts", {}).items():
+            table = f"parts.{name}"
+            if name not in shipped["parts"]:
+                self._refuse(table, None, f"there is no part {name!r}: {', '.join(shipped['parts'])} are known")
+            self._fields(table, None, part, _PART, {})
+            if part["site"] not in sites:
+                self._refuse(table, None, f"there is no site {part['site']!r}; there are {', '.join(sites)}", "site")
+
+    def _list(self, own: dict[str, Any], table: str) -> list[Any]:
+        given = own.get(table, [])
+        if not isinstance(given, list):
+            self._refuse(table, None, f"write [[{table}]] with two brackets, once for each")
+        return given
+
+    def _fields(
+        self,
+        table: str,
+        number: int | None,
+        given: Any,
+        needed: dict[str, Any],
+        optional: dict[str, Any],
+        inside: str = "",
+    ) -> None:
+        """Check that a table has the fields that it needs, of the right kind, and no other."""
+        if not isinstance(given, dict):
+            self._refuse(table, number, "this is a table: write fields with names", inside)
+        for name in given:
+            if name not in needed | optional:
+                known = ", ".join(needed | optional)
+                self._refuse(table, number, f"there is no field {inside}{name!r}; there are {known}", name)
+        for name, kind in (needed | optional).items():
+            if name not in given:
+                if name in needed:
+                    self._refuse(table, number, f"the field {inside}{name!r} is missing", inside.rstrip("."))
+            elif isinstance(kind, dict):
+                self._fields(table, number, given[name], kind, {}, f"{name}.")
+            elif not isinstance(given[name], kind) or isinstance(given[name], bool):
+                self._refuse(table, number, f"{inside}{name} must be {_WORDS[kind]}, not {given[name]!r}", name)
+
+    def _refuse(self, table: str, number: int | None, why: str, name: str = "") -> None:
+        """Raise with the line at which the field stands, or else that of its table."""
+        lines = self.text.splitlines()
+        heads = [at for at, line in enumerate(lines, 1) if re.match(rf"\s*\[+\s*{re.escape(table)}\s*\]+", line)]
+        line = heads[number or 0] if len(heads) > (number or 0) else 1
+        following = next((at for at in range(line, len(lines)) if re.match(r"\s*\[", lines[at])), len(lines))
+        within = (at + 1 for at in range(line, following) if re.match(rf"\s*{re.escape(name)}\s*=", lines[at]))
+        line = next(within, line) if name else line
+        where = f"[[{table}]] number {number + 1}" if number is not None else f"[{table}]"
+        said = f", {name}" if name else ""
+        raise CatalogueError(f"{self.path}, line {line}, {where}{said}: {why}")

@@ -16,6 +16,9 @@ from provisioning.rehearsal.faults import FAULTS
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
 _FAULT = typer.Option("--fault", help="Arm a fault: NAME[=SECONDS][:TIMES|:always][@USER]; repeatable.")
+_CATALOGUE = typer.Option(
+    "--catalogue", help="TOML file with sites, nodes and images of your own; `shipped` goes back to ours."
+)
 _USER = typer.Option("--user", help="The student; this computer's user by default.")
 
 
@@ -44,10 +47,11 @@ def up(
     fault: Annotated[list[str] | None, _FAULT] = None,
     user: Annotated[str | None, _USER] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
+    catalogue: Annotated[str | None, _CATALOGUE] = None,
 ) -> None:
     """Start the rehearsal and print the export lines that python-chi needs: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(port=port, speed=speed, faults=fault, pinned=pinned)
+        home = control.start(port=port, speed=speed, faults=fault, pinned=pinned, catalogue=catalogue)
         typer.echo(environment.export_lines(home, user))
 
 

@@ -5,10 +5,11 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from provisioning.rehearsal import refusals, servers
+from provisioning.rehearsal import refusals, security_groups, servers
 from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.lifecycle import SSH_AFTER_ACTIVE_S
 from provisioning.rehearsal.store import Document
+from provisioning.rehearsal.world import Caller, World
 
 router = APIRouter(prefix="/{site}/compute")
 guarded = APIRouter(prefix="/v2.1", dependencies=[Depends(door("compute"))])
@@ -113,7 +114,11 @@ async def act(site: str, server_id: str, request: Request, response: Response) -
         for address in world.store.find("floating_ip", site=site, project_id=server["project_id"]):
             if address["address"] == action["removeFloatingIp"]["address"]:
                 world.store.put("floating_ip", address | {"port_id": None, "fixed_ip": None})
-    elif not {"addSecurityGroup", "removeSecurityGroup"} & set(action):
+    elif "createImage" in action:
+        raise refusals.nova(501, "Snapshots of servers are not rehearsed: on Chameleon, run cc-snapshot on the node.")
+    elif {"addSecurityGroup", "removeSecurityGroup"} & set(action):
+        _change_groups(world, caller_of(request), server, action)
+    else:
         raise refusals.nova(400, f"There is no such action: {', '.join(action)}")
 
 
@@ -130,6 +135,15 @@ async def set_metadata(site: str, server_id: str, key: str, request: Request) ->
     value = (await request.json())["meta"][key]
     world_of(request).store.put("server", server | {"metadata": server["metadata"] | {key: value}})
     return {"meta": {key: value}}
+
+
+def _change_groups(world: World, caller: Caller, server: Document, action: dict[str, Any]) -> None:
+    """Put a server into a security group, or take it out."""
+    name = (action.get("addSecurityGroup") or action.get("removeSecurityGroup"))["name"]
+    if name not in {group["name"] for group in security_groups.groups(world, server["site"], caller)}:
+        raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
+    kept = [one for one in server.get("security_groups", ["default"]) if one != name]
+    world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
 
 
 def _own(request: Request, site: str, server_id: str) -> Document:

@@ -5,6 +5,7 @@ import binascii
 import io
 import shlex
 import tarfile
+import uuid
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
@@ -100,6 +101,25 @@ async def execute(site: str, ref: str, request: Request) -> dict[str, Any]:
         _EXECUTE_LIMIT_S,
     )
     return {"output": outcome.output, "exit_code": outcome.exit_code, "exec_id": None, "proxy_url": None}
+
+
+@_guarded.post("/containers/{ref}/commit", status_code=202)
+async def commit(site: str, ref: str, request: Request) -> dict[str, Any]:
+    """Keep a running container as an image of the project; what stands in its folder is not copied into it."""
+    record, world, query = _running(request, site, ref, "commit"), world_of(request), request.query_params
+    if not query.get("repository"):
+        raise refusals.zun(400, "Invalid input for query parameter repository: ''")
+    snapshot = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "project_id": record["project_id"],
+        "name": f"{query['repository']}:{query.get('tag') or 'latest'}",
+        "container": record["id"],
+        "created_s": world.now(),
+    }
+    world.store.put("snapshot", snapshot)
+    world.note("container snapshot", machine=record["name"], project=record["project"], image=snapshot["name"])
+    return {"uuid": snapshot["id"]}
 
 
 @_guarded.post("/containers/{ref}/put_archive")

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from provisioning.rehearsal import refusals
+from provisioning.rehearsal import refusals, unrehearsed
 from provisioning.rehearsal.access import caller_of, door, whose_token, world_of
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.clock import iso_stamp
@@ -198,6 +198,8 @@ def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
     }
     if world.catalogue.sites[site].site_class == "edge":
         paths["container"] = f"/{site}/container/v1"
+    else:
+        paths |= {kind: f"/{site}/{path}" for kind, path in unrehearsed.SERVICES.items()}
     return [
         {
             "type": kind,

@@ -124,6 +124,10 @@ def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]
     base = {**wish, "id": str(uuid.uuid4()), "resource_ids": []}
     if sort == "virtual:floatingip":
         return base | {"amount": _count(wish.get("amount"), "amount")}
+    if sort == "network":
+        if not wish.get("network_name"):
+            raise refusals.blazar(400, "Missing parameter network_name")
+        return base
     if sort not in _KINDS:
         raise refusals.blazar(400, f"The {sort} resource type is not rehearsed here.")
     kind = _KINDS[sort]

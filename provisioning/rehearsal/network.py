@@ -1,4 +1,4 @@
-"""Neutron: networks, ports and floating IPs."""
+"""Neutron: ports and floating IPs; networks of one's own and security groups have files of their own."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from provisioning.rehearsal import refusals
 from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.clock import iso_stamp
+from provisioning.rehearsal.networks import leads_out, port_body, wanted
 from provisioning.rehearsal.store import Document
 from provisioning.rehearsal.world import World
 
@@ -30,37 +31,11 @@ async def versions(site: str, request: Request) -> dict[str, Any]:
 @_guarded.get("/extensions")
 async def extensions() -> dict[str, Any]:
     """List extensions; clients that ask only want to know whether floating IPs and tags are there."""
-    return {"extensions": [{"alias": a, "name": a} for a in ("router", "standard-attr-tag")]}
-
-
-@_guarded.get("/networks")
-async def list_networks(site: str, request: Request) -> dict[str, Any]:
-    """List the site's shared network and the public one."""
-    return {"networks": _wanted(request, _networks(world_of(request), site))}
-
-
-@_guarded.get("/networks/{network_id}")
-async def show_network(site: str, network_id: str, request: Request) -> dict[str, Any]:
-    """Show a network by its id."""
-    for network in _networks(world_of(request), site):
-        if network["id"] == network_id:
-            return {"network": network}
-    raise refusals.neutron(404, "NetworkNotFound", f"Network {network_id} could not be found.")
-
-
-@_guarded.get("/subnets")
-async def list_subnets(site: str, request: Request) -> dict[str, Any]:
-    """List the shared network's one subnet."""
-    subnet = {
-        "id": stable_id("subnet", site),
-        "name": f"{world_of(request).catalogue.sites[site].network}-subnet",
-        "network_id": stable_id("network", site, world_of(request).catalogue.sites[site].network),
-        "cidr": "10.52.0.0/22",
-        "gateway_ip": "10.52.3.254",
-        "ip_version": 4,
-        "enable_dhcp": True,
+    return {
+        "extensions": [
+            {"alias": a, "name": a} for a in ("router", "standard-attr-tag", "security-group", "extraroute-atomic")
+        ]
     }
-    return {"subnets": _wanted(request, [subnet])}
 
 
 @_guarded.get("/ports")
@@ -68,13 +43,13 @@ async def list_ports(site: str, request: Request) -> dict[str, Any]:
     """List the project's ports, by device for example."""
     world = world_of(request)
     found = world.store.find("port", site=site, project_id=caller_of(request).project_id)
-    return {"ports": _wanted(request, [_port_body(world, port) for port in found])}
+    return {"ports": wanted(request, [port_body(world, port) for port in found])}
 
 
 @_guarded.get("/ports/{port_id}")
 async def show_port(site: str, port_id: str, request: Request) -> dict[str, Any]:
     """Show one of the project's ports."""
-    return {"port": _port_body(world_of(request), _own(request, site, "port", port_id))}
+    return {"port": port_body(world_of(request), _own(request, site, "port", port_id))}
 
 
 @_guarded.get("/floatingips")
@@ -82,7 +57,7 @@ async def list_floating_ips(site: str, request: Request) -> dict[str, Any]:
     """List the project's floating IPs."""
     world = world_of(request)
     found = world.store.find("floating_ip", site=site, project_id=caller_of(request).project_id)
-    return {"floatingips": _wanted(request, [_address_body(world, address) for address in found])}
+    return {"floatingips": wanted(request, [_address_body(world, address) for address in found])}
 
 
 @_guarded.post("/floatingips", status_code=201)
@@ -138,19 +113,19 @@ async def delete_floating_ip(site: str, address_id: str, request: Request) -> No
     world_of(request).store.remove("floating_ip", _own(request, site, "floating_ip", address_id)["id"])
 
 
-@_guarded.get("/routers")
-@_guarded.get("/security-groups")
-async def nothing(request: Request) -> dict[str, Any]:
-    """List what bare metal does without: routers of one's own, and security groups."""
-    return {request.url.path.rsplit("/", 1)[1].replace("-", "_"): []}
-
-
 def _bind(request: Request, site: str, address: Document, port_id: str | None) -> Document:
     """Point a floating IP at a port of the project, and save it."""
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
-        fixed_ip = _own(request, site, "port", port_id)["fixed_ip"]
+        port = _own(request, site, "port", port_id)
+        fixed_ip = port["fixed_ip"]
+        if not leads_out(world, port):
+            outside = stable_id("network", site, "public")
+            message = (
+                f"External network {outside} is not reachable from subnet {port['subnet_id']}: no router leads out."
+            )
+            raise refusals.neutron(404, "ExternalGatewayForFloatingIPNotFound", message)
         if any(a["id"] != address["id"] for a in world.store.find("floating_ip", port_id=port_id)):
             message = f"Cannot associate floating IP {address['address']} with port {port_id}: it has one."
             raise refusals.neutron(409, "FloatingIPPortAlreadyAssociated", message)
@@ -164,52 +139,6 @@ def _own(request: Request, site: str, kind: str, identifier: str) -> Document:
         name = {"port": "Port", "floating_ip": "FloatingIP"}[kind]
         raise refusals.neutron(404, f"{name}NotFound", f"{name} {identifier} could not be found")
     return found
-
-
-def _wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the items that match the query's fields, as every Neutron list does."""
-    wanted = {k: v for k, v in request.query_params.items() if items and k in items[0]}
-    return [item for item in items if all(str(item[k]) == v for k, v in wanted.items())]
-
-
-def _networks(world: World, site: str) -> list[dict[str, Any]]:
-    """Return a site's networks."""
-    return [
-        {
-            "id": stable_id("network", site, name),
-            "name": name,
-            "status": "ACTIVE",
-            "admin_state_up": True,
-            "shared": not external,
-            "router:external": external,
-            "provider:physical_network": "public" if external else "physnet1",
-            "subnets": [] if external else [stable_id("subnet", site)],
-            "mtu": 1500,
-            "port_security_enabled": False,
-            "tenant_id": "chameleon",
-            "project_id": "chameleon",
-        }
-        for name, external in ((world.catalogue.sites[site].network, False), ("public", True))
-    ]
-
-
-def _port_body(world: World, port: Document) -> dict[str, Any]:
-    """Return a port as Neutron shows it."""
-    site = port["site"]
-    return {
-        "id": port["id"],
-        "name": "",
-        "status": "ACTIVE",
-        "admin_state_up": True,
-        "network_id": stable_id("network", site, world.catalogue.sites[site].network),
-        "device_id": port["device_id"],
-        "device_owner": port["owner"],
-        "mac_address": port["mac"],
-        "fixed_ips": [{"subnet_id": stable_id("subnet", site), "ip_address": port["fixed_ip"]}],
-        "security_groups": [],
-        "tenant_id": port["project_id"],
-        "project_id": port["project_id"],
-    }
 
 
 def _address_body(world: World, address: Document) -> dict[str, Any]:

@@ -26,13 +26,14 @@ _TITLES = {
     401: "Unauthorized",
     403: "Forbidden",
     404: "Not Found",
+    405: "Method Not Allowed",
     409: "Conflict",
     413: "Request Entity Too Large",
     500: "Internal Server Error",
     503: "Service Unavailable",
 }
 # Nova names the error object after the exception; its client reads whichever single key is there.
-_NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 409: "conflictingRequest"}
+_NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}
 
 
 def keystone(status: int, message: str) -> RefusalError:

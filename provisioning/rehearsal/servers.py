@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from provisioning.rehearsal import refusals
+from provisioning.rehearsal import networks, refusals
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.clock import iso_stamp
 from provisioning.rehearsal.lifecycle import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, lease_status, server_status
@@ -16,13 +16,24 @@ _SEARCH_S = 60.0
 
 def check(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> None:
     """Refuse with 400 what Nova refuses before it starts anything."""
-    images = {stable_id("image", site, name) for name in world.catalogue.images}
+    images = {stable_id("image", site, name) for name in world.catalogue.images_at(site)}
     if asked.get("imageRef") not in images:
         raise refusals.nova(400, f"Can not find requested image {asked.get('imageRef')!r}")
     if world.catalogue.sites[site].site_class == "edge" or asked.get("flavorRef") != flavor(site)["id"]:
         raise refusals.nova(400, f"Flavor {asked.get('flavorRef')} could not be found.")
+    for network in _own_networks(world, caller, site, asked):
+        if not world.store.find("subnet", network_id=network["id"]):
+            raise refusals.nova(400, f"Network {network['id']} requires a subnet in order to boot instances on.")
     if asked.get("key_name") and public_key_of(world, caller, site, asked["key_name"]) is None:
         raise refusals.nova(400, "Invalid key_name provided.")
+
+
+def _own_networks(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> list[Document]:
+    """Return the project's own networks that a server is to join; the shared one is not among them."""
+    wanted = asked.get("networks")
+    names = [one.get("uuid") for one in wanted] if isinstance(wanted, list) else []
+    mine = world.store.find("network", site=site, project_id=caller.project_id)
+    return [network for network in mine if network["id"] in names]
 
 
 def public_key_of(world: World, caller: Caller, site: str, name: str) -> str | None:
@@ -64,7 +75,10 @@ def place(world: World, caller: Caller, site: str, asked: dict[str, Any], reserv
         return server | {"fate": "ERROR", "why": why, "settled_at_s": now_s + shortened(_SEARCH_S)}
     if world.faults.strike("server-error", caller.user):
         server |= {"fate": "ERROR", "why": "Failed to provision instance: timeout reached while cleaning."}
-    world.add_port(server, "compute:nova")
+    for network in _own_networks(world, caller, site, asked):
+        networks.plug(world, server, "compute:nova", network)
+    if not world.store.find("port", device_id=server["id"]):
+        world.add_port(server, "compute:nova")
     return server
 
 
@@ -100,7 +114,7 @@ def body(world: World, server: Document) -> dict[str, Any]:
         "key_name": server["key_name"],
         "metadata": server["metadata"],
         "addresses": _addresses(world, server),
-        "security_groups": [{"name": "default"}],
+        "security_groups": [{"name": name} for name in server.get("security_groups", ["default"])],
         "locked": False,
         "description": None,
         "tags": [],
@@ -125,15 +139,16 @@ def body(world: World, server: Document) -> dict[str, Any]:
 
 def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]]:
     """Return a server's addresses by network, fixed ones first."""
-    found = []
+    by_network: dict[str, list[dict[str, Any]]] = {}
     for port in world.store.find("port", device_id=server["id"]):
+        found = by_network.setdefault(networks.network_name(world, port), [])
         mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac"]}
         found.append(mac | {"addr": port["fixed_ip"], "OS-EXT-IPS:type": "fixed"})
         found += [
             mac | {"addr": address["address"], "OS-EXT-IPS:type": "floating"}
             for address in world.store.find("floating_ip", port_id=port["id"])
         ]
-    return {world.catalogue.sites[server["site"]].network: found} if found else {}
+    return by_network
 
 
 def flavor(site: str) -> dict[str, Any]:

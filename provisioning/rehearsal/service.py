@@ -8,7 +8,7 @@ from pathlib import Path
 
 import uvicorn
 
-from provisioning.rehearsal import place
+from provisioning.rehearsal import control, place
 from provisioning.rehearsal.app import build
 from provisioning.rehearsal.clock import Clock
 from provisioning.rehearsal.world import World
@@ -38,7 +38,8 @@ def main(folder: str, port: str, speed: str, *faults: str) -> None:
     if lock is None:
         sys.exit(f"another process serves {folder}")
     secret = (path / "secret").read_text(encoding="utf-8").strip()
-    world = World(path, secret, Clock(speed=float(speed)))
+    own = control.own_catalogue(path)
+    world = World(path, secret, Clock(speed=float(speed)), own if own.exists() else None)
     for fault in faults:
         world.faults.arm(fault)
 

@@ -17,6 +17,7 @@ COMMANDS = (
     "apt",
     "apt-get",
     "add-apt-repository",
+    "cc-snapshot",
     "chown",
     "dnf",
     "docker",

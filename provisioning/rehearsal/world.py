@@ -36,13 +36,14 @@ class Caller:
 class World:
     """Store, clock, catalogue and faults under one roof."""
 
-    def __init__(self, folder: Path, secret: str, clock: Clock | None = None) -> None:
+    def __init__(self, folder: Path, secret: str, clock: Clock | None = None, own: Path | None = None) -> None:
         """Open the world kept in a folder.
 
         Args:
             folder: Where the database and the nodes' scratch homes live; made when missing.
             secret: What every student's password is derived from.
             clock: The clock to use; a new one by default. Its offset is restored from the store.
+            own: An own catalogue file, or None for the shipped catalogue alone; see `catalogue`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -51,7 +52,7 @@ class World:
         self.clock = clock or Clock()
         self.clock.offset_s = self.store.setting("offset_s", 0.0)
         self.faults = Faults(self.store)
-        self.catalogue: Catalogue = catalogue()
+        self.catalogue: Catalogue = catalogue(own)
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
@@ -84,11 +85,13 @@ class World:
                 self.release(lease)
 
     def _serve(self, lease: Document) -> None:
-        """Hand out the floating IPs that an active lease reserved."""
+        """Hand out the floating IPs and networks that an active lease reserved."""
         for reservation in lease["reservations"]:
             if reservation["resource_type"] == "virtual:floatingip":
                 for _ in range(int(reservation["amount"])):
                     self.allocate_floating_ip(lease["site"], lease["project_id"], [reservation["id"]])
+            if reservation["resource_type"] == "network":
+                self._make_network(lease, reservation)
         self.store.put("lease", lease | {"served": True})
 
     def release(self, lease: Document) -> None:
@@ -101,8 +104,32 @@ class World:
         for address in self.store.find("floating_ip", site=lease["site"]):
             if address["reservation_id"] in reservations:
                 self.store.remove("floating_ip", address["id"])
+        for network in self.store.find("network", site=lease["site"]):
+            if network["reservation_id"] in reservations:
+                self._remove_network(network)
         self.store.put("lease", lease | {"released": True})
         self.note("lease released", lease=lease["name"], project=lease["project"])
+
+    def _make_network(self, lease: Document, reservation: Document) -> None:
+        """Give a project the network that its lease reserved: empty, its subnet is the student's to make."""
+        network = {
+            "id": str(uuid.uuid4()),
+            "site": lease["site"],
+            "project_id": lease["project_id"],
+            "name": reservation["network_name"],
+            "description": reservation.get("network_description") or "",
+            "port_security": True,
+            "tags": [],
+            "reservation_id": reservation["id"],
+        }
+        self.store.put("network", network)
+
+    def _remove_network(self, network: Document) -> None:
+        """Take a network away with all that is in it."""
+        for kind in ("port", "subnet"):
+            for item in self.store.find(kind, network_id=network["id"]):
+                self.store.remove(kind, item["id"])
+        self.store.remove("network", network["id"])
 
     def remove_machine(self, kind: str, machine: Document) -> None:
         """Delete a server or container and its port. Its floating IP stays allocated, as on Chameleon."""
