@@ -56,7 +56,7 @@ if [[ -f $node/torch.txt ]]; then
   # A range without hashes: its index is not PyPI and moves on.
   torch=$node/torch.txt
   if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
-    # No Pascal GPU in a rehearsal: the same versions from the usual index will do, and that one can always be reached.
+    # Neither Pascal nor MI100 in a rehearsal: the same versions from the usual index will do, and that one can always be reached.
     torch=$own/torch.txt
     grep -v -- '^--' "$node/torch.txt" > "$torch"
   fi

@@ -28,7 +28,10 @@ def without(path: Path, package: str) -> None:
     path.write_text("".join(kept).replace("\0", "\\\n"), encoding="utf-8")
 
 
-@pytest.mark.parametrize(("machine", "package", "number"), [("a100", "onnxscript", "12"), ("p100", "onnxscript", "32")])
+@pytest.mark.parametrize(
+    ("machine", "package", "number"),
+    [("a100", "onnxscript", "12"), ("mi100", "onnxscript", "12"), ("p100", "onnxscript", "32")],
+)
 def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
     machine: str, package: str, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
