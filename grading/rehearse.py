@@ -25,6 +25,7 @@ from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.execute import execute, save
 from grading.solve import AnswerKey, solve
 from labs.course import NOTEBOOKS_DIR, Lesson
+from labs.loopback import ANY_PORT_VARIABLE
 from labs.machine import capabilities
 from labs.records import Ledger
 from labs.records.format import duration
@@ -201,7 +202,8 @@ def _provisioning(*words: str) -> None:
 def _workspace(folder: Path) -> contextlib.AbstractContextManager[None]:
     """Point this process, and the kernels it starts, at a workspace."""
     folder.mkdir(parents=True, exist_ok=True)
-    return _environment({WORKSPACE_VARIABLE: str(folder.resolve())})
+    # The lessons' own ports may be taken by those that the reader has open.
+    return _environment({WORKSPACE_VARIABLE: str(folder.resolve()), ANY_PORT_VARIABLE: "1"})
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
-"""``python -m provisioning plan|reserve|up|release|sweep|class …``: what the notebooks do, from a terminal."""
+"""``python -m provisioning plan|reserve|up|forward|release|sweep|class …``: what the notebooks do, from a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated
@@ -16,13 +16,16 @@ from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, 
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
 from provisioning.planning.zones import find_zone
+from provisioning.reach import Tunnel, key_file
 from provisioning.rehearsal.drills import site_clock
+from provisioning.rehearsing import ssh_command
 from provisioning.setup.attempt import LINKS
 from provisioning.setup.progress import Progress
 from provisioning.sites.spec import PARTS, Part, load_spec, owner_name, resource_name
 from provisioning.sweep import survey
 from provisioning.sweep import sweep as sweep_site
 from provisioning.sweep import table as sweep_table
+from provisioning.testbed import Way
 
 app = typer.Typer(no_args_is_help=True)
 classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: make its leases, see who is where.")
@@ -121,6 +124,31 @@ def up(
                 typer.echo(f"{purpose}:\n  {links[link]}")
         if run.failures:
             raise typer.Exit(1)
+
+
+@app.command()
+def forward(
+    part: Annotated[str, _PART],
+    site: Annotated[str | None, _SITE] = None,
+    address: Annotated[str | None, typer.Option(help="Floating IP of the machine, where no site can be asked.")] = None,
+    key: Annotated[str | None, typer.Option(help="File of the private key, with --address.")] = None,
+) -> None:
+    """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
+    with _plain_errors():
+        spec = load_spec(part)  # type: ignore[arg-type]
+        user = (spec.option(site) if site else spec.options[0]).user
+        way = Way(address, user, key or key_file()) if address else None
+        testbed = lab.open_testbed(site) if site and not address else None
+        reached = lab.forward(spec.part, testbed, say=typer.echo, way=way)
+        typer.echo(repr(reached))
+        if not isinstance(reached, Tunnel):
+            typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
+            return
+        typer.echo(f"The same as a plain line: {reached.plain_line(ssh_command())}")
+        typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
+        with suppress(KeyboardInterrupt):
+            reached.wait()
+        reached.stop()
 
 
 @app.command()

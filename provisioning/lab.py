@@ -8,16 +8,19 @@ from pathlib import Path
 
 from labs.workspace import workspace_dir
 from provisioning.errors import LeaseMissingError, NoKeyError, NotHomeError, NotReachableError, ProvisioningError
+from provisioning.reach import Reached, Tunnel, at_address
 from provisioning.rehearsal.drills import site_clock
 from provisioning.rehearsing import poll_s, rehearsing, ssh_command
 from provisioning.release import release
 from provisioning.setup import transfer
 from provisioning.setup.context import Settings, pick_lease
+from provisioning.setup.finish import token_in
 from provisioning.setup.runner import Run
+from provisioning.setup.software import REMOTE_ROOT
 from provisioning.setup.state import StateFile
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Lease, LeaseRequest, Shell, Testbed
+from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, Way
 
 #: The course's root folder: what is copied to a machine.
 ROOT = Path(__file__).resolve().parents[1]
@@ -171,27 +174,89 @@ def pull(
         return transfer.Moved()
 
 
-def _travel(how, part, testbed, name, say, state) -> transfer.Moved:
-    sites = [testbed] if testbed is not None else map(open_testbed, sites_of(part))
-    shell = next((found for site in sites if (found := _shell_of(part, site, name)) is not None), None)
-    if shell is None:
-        raise LeaseMissingError(
-            f"there is no running machine {name!r}",
-            likely="It was not brought up yet, or its lease has ended.",
-            way_out="Run the provisioning notebook; it resumes where it stopped.",
+def forward(
+    part: Part,
+    testbed: Testbed | None = None,
+    *,
+    name: str | None = None,
+    say: Callable[[str], None] = print,
+    way: Way | None = None,
+) -> Reached:
+    """Bring every port that the part's lessons use from its machine to free ports here; return the table of links.
+
+    What comes back is a :class:`~provisioning.reach.Tunnel`, which stays open until its ``stop``. Only for a container
+    on a device it is no more than the table, since its ports are open at its own address.
+
+    Args:
+        part: of the course.
+        testbed: the machine's site; the one that has it when left out.
+        name: of the machine; the student's own when left out.
+        say: called with a line whenever the tunnel opens or is lost.
+        way: to the machine, for whoever knows its address and has no credentials here; no site is asked then.
+
+    Raises:
+        LeaseMissingError: there is no running machine of that name.
+        NoKeyError: it does not accept the key.
+        NotReachableError: it does not answer.
+    """
+    if way is None:
+        site, machine = _running(part, testbed, name or resource_name(part))
+        way = site.way(machine, _option_at(part, site).user)
+        if way is None:
+            return _at_address(part, site, machine)
+    return Tunnel(way, part, say).start()
+
+
+def _at_address(part: Part, site: Testbed, machine: Machine) -> Reached:
+    if not machine.addresses:
+        raise NotReachableError(
+            f"{machine.name} has no floating IP",
+            likely="It was taken away since the container was made.",
+            way_out="Run the provisioning notebook again: it binds a new one and keeps the container.",
         )
+    token = token_in(site.container_log(machine))
+    known = StateFile.for_name(machine.name).facts("container").get("token", "")
+    return at_address(machine.addresses[0], part, token or known, REMOTE_ROOT)
+
+
+def _travel(how, part, testbed, name, say, state) -> transfer.Moved:
+    site, machine = _running(part, testbed, name)
     state = state or StateFile.for_name(name)
-    moved, same = how(shell, _home(), _known(state), say)
+    moved, same = how(site.shell(machine, _option_at(part, site).user), _home(), _known(state), say)
     if state.about:
         state.update("work", remember={"known": same})
     return moved
 
 
+def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
+    """Return the running machine of that name and its site.
+
+    Raises:
+        LeaseMissingError: no site has it.
+    """
+    for site in [testbed] if testbed is not None else map(open_testbed, sites_of(part)):
+        if (machine := _machine_of(site, name)) is not None:
+            return site, machine
+    raise LeaseMissingError(
+        f"there is no running machine {name!r}",
+        likely="It was not brought up yet, or its lease has ended.",
+        way_out="Run the provisioning notebook; it resumes where it stopped.",
+    )
+
+
+def _machine_of(testbed: Testbed, name: str) -> Machine | None:
+    return next((each for each in testbed.machines() if each.name == name and each.up), None)
+
+
+def _option_at(part: Part, testbed: Testbed) -> SiteOption:
+    options = load_spec(part).options
+    return next((one for one in options if one.site == testbed.site), options[0])
+
+
 def _shell_of(part: Part, testbed: Testbed, name: str) -> Shell | None:
     """Return a shell on the running machine of that name, or None where the site has none."""
-    machine = next((each for each in testbed.machines() if each.name == name and each.up), None)
-    option = next((one for one in load_spec(part).options if one.site == testbed.site), load_spec(part).options[0])
-    return testbed.shell(machine, option.user) if machine is not None else None
+    machine = _machine_of(testbed, name)
+    return testbed.shell(machine, _option_at(part, testbed).user) if machine is not None else None
 
 
 def _home() -> transfer.Home:

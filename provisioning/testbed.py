@@ -182,6 +182,18 @@ class Completed:
     output: str
 
 
+@dataclass(frozen=True)
+class Way:
+    """How SSH reaches a machine."""
+
+    #: Its floating IP.
+    host: str
+    #: Account to sign in with.
+    user: str
+    #: File of the private key; SSH's usual ones when empty.
+    key: str = ""
+
+
 class Shell(Protocol):
     """A way to run commands on a machine and to put files there."""
 
@@ -245,6 +257,9 @@ class Testbed(Protocol):
 
     def shell(self, machine: Machine, user: str) -> Shell:
         """Return a shell on the machine: SSH for servers, the container service's execute for containers."""
+
+    def way(self, machine: Machine, user: str) -> Way | None:
+        """Return how SSH reaches the machine, with the key that ``shell`` uses; None for a container."""
 
     def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:
         """Return every node or device of the type with its bookings."""

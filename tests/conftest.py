@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from labs.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
 
 #: Tests that take minutes and mostly wait, for clocks or for a kernel, in the order in which they begin; the rest fills
@@ -20,6 +21,10 @@ _LONG = ("notebooks/test_solved.py", "provisioning", "notebooks")
 # two thirds of its time in page faults (of a batch of 64 images: 20,000 faults and 58 of 92 ms an image). Keeping it
 # gives the same results sooner. The C library reads this when a process starts: the suite's workers, and its kernels.
 os.environ.update({"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**31), "MALLOC_TOP_PAD_": str(2**26)})
+
+
+# Several workers run lessons at once, and the lessons' known ports are there once.
+os.environ[ANY_PORT_VARIABLE] = "1"
 
 
 # First, because xdist reads the groups in a hook of the same name: what is marked after it has no effect.

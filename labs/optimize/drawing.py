@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import html
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs.loopback import link
 from labs.optimize.graph import Graph, Node, read_graph
 from labs.optimize.viewer import Viewer
 
@@ -48,13 +48,10 @@ class GraphView:
     @property
     def text(self) -> str:
         """What the frame shows and how to reach it when the notebook runs on another machine."""
-        host, port = self.url.split("//")[1].rstrip("/").split(":")
-        lines = [self.summary, f"Interactive view: {self.url}"]
-        prefix = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
-        if prefix:
-            lines.append(f"On this Jupyter server, with jupyter-server-proxy: {prefix}proxy/{port}/")
-        lines.append(f"From another computer: ssh -L {port}:{host}:{port} USER@HOST, then open the same address there.")
-        return "\n".join(lines)
+        return (
+            f"{self.summary}\nInteractive view: {link(self.url)}\nOn a leased machine it comes with the tunnel "
+            "(`python -m provisioning forward model`), whose table says at which address."
+        )
 
     def stop(self) -> None:
         """Stop the viewer's server."""
@@ -63,7 +60,7 @@ class GraphView:
     def _repr_html_(self) -> str:
         title = html.escape(f"Graph of {self.path.name} in Netron")
         return (
-            f'<iframe src="{html.escape(self.url)}" title="{title}" width="100%" height="{self.height_px}" '
+            f'<iframe src="{html.escape(link(self.url))}" title="{title}" width="100%" height="{self.height_px}" '
             f'style="border:1px solid #ccc"></iframe><pre>{html.escape(self.text)}</pre>'
         )
 
@@ -72,7 +69,7 @@ class GraphView:
 
 
 def show_graph(path: str | Path, *, height_px: int = 600) -> GraphView:
-    """Open a model in Netron on this machine, at ``viewer.PORT`` where it is free, and return a view that shows it.
+    """Open a model in Netron on this machine, at a known port (``viewer.PORTS``), and return a view that shows it.
 
     Args:
         path: The ``.onnx`` file.

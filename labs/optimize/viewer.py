@@ -18,8 +18,10 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-#: Where it listens unless something else does: a port that is known in advance can be tunnelled.
-PORT: int = 8081
+from labs.loopback import is_own_host, listen
+
+#: Where it listens, at the first that is free: ports that are known in advance can be tunnelled. Lesson 13 names them.
+PORTS: tuple[int, ...] = (8081, 8082, 8083, 8084)
 
 #: What the page may load and whom it may talk to; a browser enforces it.
 POLICY = "default-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'"
@@ -34,15 +36,18 @@ class Viewer:
     """A running viewer; it ends with ``stop`` or with the process."""
 
     def __init__(self, model_path: str | Path) -> None:
-        """Start it on ``PORT``, or on any free port where that is taken.
+        """Start it on the first of ``PORTS`` that is free.
 
         Args:
             model_path: The file to show; it is read when the page asks for it.
+
+        Raises:
+            PortsTakenError: None is free.
         """
-        try:
-            self._server = ThreadingHTTPServer(("127.0.0.1", PORT), _Handler)
-        except OSError:
-            self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listen(ports=PORTS)
+        self._server.server_name, self._server.server_port = self._server.socket.getsockname()
         self._server.model_path = Path(model_path)
         #: Its address, reachable from this machine only.
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -62,6 +67,9 @@ class _Handler(SimpleHTTPRequestHandler):
 
     def send_head(self) -> io.BufferedIOBase | None:
         """Send the headers, and return what follows them."""
+        if not is_own_host(self.headers.get("Host", "")):
+            self.send_error(421)
+            return None
         path, model = urlsplit(self.path).path, self.server.model_path
         if path in {"/", "/index.html"}:
             return self._send(_page(), "text/html; charset=utf-8")
@@ -99,5 +107,5 @@ def _netron_dir() -> Path:
 def _page() -> bytes:
     """Return Netron's page, told where the model is and nothing else."""
     page = _DATED.sub("", (_netron_dir() / "index.html").read_text(encoding="utf-8"))
-    tags = '<meta name="file" content="/data/model.onnx"><meta name="identifier" content="model.onnx">'
+    tags = '<meta name="file" content="data/model.onnx"><meta name="identifier" content="model.onnx">'
     return page.replace("<title>", f'{tags}<script src="quiet.js"></script>\n<title>', 1).encode()

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 from fastapi import FastAPI, Request
 from starlette.responses import HTMLResponse, Response
 
+from labs.loopback import OwnHosts
 from labs.preprocess import ImageDecodeError, ImageTooLargeError
 from labs.serve import handbook, problems
 from labs.serve.body import picture_as_sent, picture_in_json
@@ -28,6 +29,10 @@ _ABOUT = """One picture of food in, its class out.
 
 `POST /predict` takes base64 in JSON, `POST /predict/raw` the file itself. Whatever goes wrong is told as
 `application/problem+json` (RFC 9457). The `Server-Timing` header says where the time went, in milliseconds."""
+
+
+#: What a browser gets that a foreign page has sent here.
+_WRONG_HOST = "the service answers at this machine's own addresses; SERVING_LABS_HOSTS names more hosts, with commas"
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -52,6 +57,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     about = {"title": "GourmetGram food classifier", "version": code_version(), "description": _ABOUT}
     app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)
     app.add_middleware(CountReplies, metrics=metrics, paths=_PATHS)
+    app.add_middleware(OwnHosts, refusal=ProblemError("wrong-host", _WRONG_HOST).response())
     problems.install(app)
     _add_predictions(app, settings, engine, metrics)
     _add_probes(app, engine, metrics)

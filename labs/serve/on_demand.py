@@ -12,7 +12,8 @@ import threading
 import time
 import urllib.request
 
-from labs.serve.running import Service, listen, start
+from labs.loopback import listen
+from labs.serve.running import Service, start
 from labs.serve.settings import Settings
 
 #: Seconds between two looks at a running service.

@@ -8,9 +8,10 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from labs.loopback import listen
 from labs.machine.fingerprint import usable_cpu_count
 from labs.progress import OnProgress, part, silent
-from labs.serve.running import Service, listen, start, wait_until_ready
+from labs.serve.running import Service, start, wait_until_ready
 from labs.serve.settings import Settings
 
 #: Seconds between two looks at each deployment.

@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 KINDS: dict[str, tuple[int, str]] = {
     "not-json": (400, "The body is not JSON"),
     "too-slow": (408, "The request took too long to arrive"),
+    "wrong-host": (421, "The request is for another host"),
     "too-large": (413, "The body is too large"),
     "too-many-pixels": (413, "The picture has too many pixels"),
     "wrong-media-type": (415, "This media type is not taken here"),
@@ -66,7 +67,7 @@ class ProblemError(Exception):
         status, title = KINDS[self.kind]
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
         # What was not read of the body would be taken for the next request.
-        if status in (408, 413):
+        if status in (408, 413, 421):
             headers["Connection"] = "close"
         return problem_response(f"/problems/{self.kind}", title, status, self.detail, headers)
 

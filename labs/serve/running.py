@@ -12,10 +12,11 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs.loopback import listen
 from labs.progress import OnProgress, silent
 from labs.serve.page.settings import PageSettings
 from labs.serve.settings import PREFIX, Settings
@@ -85,7 +86,7 @@ def start(
     *,
     app: str = "",
     host: str = "127.0.0.1",
-    port: int = 0,
+    port: int | Iterable[int] = 0,
     log_path: Path | None = None,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, object] | None = None,
@@ -97,14 +98,14 @@ def start(
         settings: What it serves, the service's or the page's; handed over as environment variables.
         app: Another app than the course's service, as 'module:name': ``BEFORE``, for one.
         host: Address to listen on; loopback unless the network is really meant.
-        port: Port to listen on; a free one when 0.
+        port: Port to listen on, or several in the order in which they are tried; a free one when 0.
         log_path: File for what it prints; one in the workspace when None.
         environment: More variables for its process.
         options: More options of ``python -m labs.serve``, such as ``{"stop_within_s": 5}``.
         listening: A socket that listens already, instead of host and port; it stays open here.
 
     Raises:
-        OSError: The port is taken.
+        PortsTakenError: The port is taken, or all of them are.
     """
     # The parent listens and the child inherits the socket: the port cannot be lost to somebody else in between, and
     # whoever connects early waits in the socket's own queue instead of being refused.
@@ -132,23 +133,6 @@ def start(
     # Whoever is bound to every address is reached by loopback from here.
     shown = "127.0.0.1" if bound_host == "0.0.0.0" else bound_host
     return Service(f"http://{shown}:{bound_port}", process, log_path)
-
-
-def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:
-    """Return a listening socket; on a free port when ``port`` is 0.
-
-    Raises:
-        OSError: The port is taken.
-    """
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((host, port))
-        listening.listen(2048)
-    except OSError:
-        listening.close()
-        raise
-    return listening
 
 
 def wait_until_ready(

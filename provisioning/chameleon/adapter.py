@@ -56,6 +56,7 @@ from provisioning.testbed import (
     ResourceKind,
     ServerRequest,
     Volume,
+    Way,
 )
 
 #: python-chi keeps the chosen site and its session in module globals.
@@ -255,10 +256,15 @@ class ChameleonTestbed:
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        host = machine.addresses[0] if machine.addresses else ""
-        if not host:
-            raise ServiceBusyError(f"{machine.name} has no floating IP yet")
+        host = _host(machine)
         return SshShell(functools.partial(_connection, host, user), host)
+
+    def way(self, machine: Machine, user: str) -> Way | None:
+        """Return how SSH reaches the machine, with the key that python-chi signs in with."""
+        if machine.kind == "container":
+            return None
+        made = _connection(host := _host(machine), user)  # not opened
+        return Way(host, user, str(made.connect_kwargs.get("key_filename") or ""))
 
     @_call("running a command in the container")
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:
@@ -284,6 +290,12 @@ class ChameleonTestbed:
             devices = chi.hardware.get_devices(device_type=type_name)
             return tuple(replies.device_resource(each, self.site, ids.get(each.uuid), taken) for each in devices)
         return ()
+
+
+def _host(machine: Machine) -> str:
+    if not machine.addresses:
+        raise ServiceBusyError(f"{machine.name} has no floating IP yet")
+    return machine.addresses[0]
 
 
 def _connection(host: str, user: str) -> chi.ssh.Remote:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from labs.course import Lesson, lessons
-from provisioning.sites.spec import Part, load_spec
-
-_NUMBERS: dict[Part, int] = {"model": 1, "edge": 2, "system": 3}
+from provisioning.sites.spec import NUMBERS, Part, load_spec
 
 
 def lessons_on_machine(part: Part, course: list[Lesson] | None = None) -> tuple[Lesson, ...]:
@@ -16,7 +14,7 @@ def lessons_on_machine(part: Part, course: list[Lesson] | None = None) -> tuple[
         course: all lessons; the course's own when None.
     """
     known = lessons() if course is None else course
-    return tuple(each for each in known if each.part == _NUMBERS[part] and each.machine_minutes)
+    return tuple(each for each in known if each.part == NUMBERS[part] and each.machine_minutes)
 
 
 def lessons_left_s(part: Part, at: str | None = None, course: list[Lesson] | None = None) -> float:

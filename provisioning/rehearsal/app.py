@@ -9,6 +9,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
+from labs.loopback import OwnHosts
 from provisioning.rehearsal import (
     admin,
     compute,
@@ -61,6 +62,8 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
 
     app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
+    # A page of a foreign name that resolves to 127.0.0.1 is no client of the rehearsal.
+    app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
     app.add_exception_handler(RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
     services = (

@@ -17,8 +17,12 @@ AttemptState = Literal["waiting", "running", "done", "failed", "stopped"]
 
 #: Links in the order in which they are used, with what each is for.
 LINKS = {
-    "tunnel": "Run this where your browser is, and leave it open",
-    "jupyter": "Then open Jupyter on the machine",
+    "forward": (
+        "Run this in a terminal where your browser is (on Chameleon: in a terminal of its Jupyter), and leave it open: "
+        "it brings every port of the part, and prints the links"
+    ),
+    "jupyter": "Then open the next lesson over there: the part's lessons run on the machine, not here",
+    "tunnel": "The same as a plain line, for those who prefer it",
     "ssh": "A terminal on the machine",
 }
 
@@ -36,7 +40,7 @@ class Link:
     @property
     def is_address(self) -> bool:
         """True for what a browser opens."""
-        return self.value.startswith("http")
+        return self.value.startswith(("http", "/"))
 
 
 class Attempt:

@@ -6,11 +6,11 @@ import json
 import re
 from typing import Any
 
+from provisioning import reach
 from provisioning.errors import UnhealthyError
 from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import follow
-from provisioning.setup.machine import JUPYTER_PORT
-from provisioning.setup.software import script_command
+from provisioning.setup.software import REMOTE_ROOT, script_command
 
 
 def healthy(context: StepContext) -> dict[str, Any]:
@@ -41,18 +41,23 @@ def _round(context: StepContext) -> int:
 
 
 def node_links(context: StepContext) -> dict[str, Any]:
-    """Return the SSH command, the tunnel and the Jupyter link of a server."""
-    address = context.facts("address")["address"]
-    token = context.facts("services")["token"]
-    user = context.settings.option.user
-    ssh, exposed = context.settings.ssh, context.settings.expose
-    host = address if exposed else "127.0.0.1"
+    """Return the ways to a server: the command that brings its ports, the same as a plain line, Jupyter, a terminal."""
+    settings, services = context.settings, context.facts("services")
+    part, token, base = settings.spec.part, services["token"], services.get("base", "/")
+    way = context.testbed.way(context.machine(), settings.option.user)
+    notebook = reach.first_notebook(part)
+    links = {"ssh": reach.ssh_line(way, settings.ssh)}
     # Another program on the machine may have had the usual port.
-    port = context.facts("services").get("jupyter_port", JUPYTER_PORT)
-    links = {"ssh": f"{ssh} {user}@{address}", "jupyter": f"http://{host}:{port}/lab?token={token}"}
-    if not exposed:
-        links["tunnel"] = f"{ssh} -N -L {port}:127.0.0.1:{port} {user}@{address}"
-        context.say("run this where your browser is, and leave it open:  " + links["tunnel"])
+    port = int(services.get("jupyter_port", reach.JUPYTER_PORT))
+    if settings.expose:
+        links["jupyter"] = reach.jupyter_link(f"http://{way.host}:{port}", base, token, notebook)
+    else:
+        links["forward"] = f"python -m provisioning forward {part}"
+        links["tunnel"] = reach.ssh_line(way, settings.ssh, reach.usual_ports(part, port, base))
+        here = reach.usual_ports(part, port, base)[port]
+        address = "" if reach.hub_prefix() else f"http://127.0.0.1:{here}"
+        links["jupyter"] = reach.jupyter_link(address, base, token, notebook)
+        context.say("run this where your browser is, and leave it open:  " + links["forward"])
     # Not the links themselves: a log is copied into a mail sooner than a table, and they hold the token.
     context.say("Jupyter's address, with its token, is among the links")
     return links
@@ -61,8 +66,12 @@ def node_links(context: StepContext) -> dict[str, Any]:
 def container_links(context: StepContext) -> dict[str, Any]:
     """Return the Jupyter link of a container, with the token that its log shows; a container has no SSH."""
     address = context.facts("address")["address"]
-    log = context.testbed.container_log(context.machine())
-    shown = re.search(r"[?&]token=([0-9a-zA-Z]+)", log)
-    token = shown.group(1) if shown else context.facts("container")["token"]
+    token = token_in(context.testbed.container_log(context.machine())) or context.facts("container")["token"]
     context.say("Jupyter's address, with its token, is among the links")
-    return {"jupyter": f"http://{address}:{JUPYTER_PORT}/lab?token={token}"}
+    return {"jupyter": reach.at_address(address, context.settings.spec.part, token, REMOTE_ROOT).rows[0].link}
+
+
+def token_in(log: str) -> str:
+    """Return the token that a Jupyter image has printed, or ''."""
+    shown = re.search(r"[?&]token=([0-9a-zA-Z]+)", log)
+    return shown.group(1) if shown else ""

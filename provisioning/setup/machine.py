@@ -16,14 +16,9 @@ from provisioning.errors import (
     ServerFailedError,
     StepTimeoutError,
 )
+from provisioning.reach import SSH_PORT, ports_of
 from provisioning.setup.context import StepContext
 from provisioning.testbed import Address, ContainerRequest, Lease, Machine, ServerRequest
-
-#: Port of Jupyter in the container and on the node.
-JUPYTER_PORT = 8888
-#: Port of a device's own service (lesson 26): a container's ports are opened when it is made, and never after.
-SERVICE_PORT = 8000
-SSH_PORT = 22
 
 _CONTAINER_HINTS = {
     "likely": "The device could not pull the image, the image is not for arm64, or the device went offline.",
@@ -111,7 +106,8 @@ def container_running(context: StepContext) -> dict[str, Any]:
         name=context.settings.name,
         reservation_id=context.facts("lease")["reservation_id"],
         image=context.settings.option.image,
-        ports=(f"{JUPYTER_PORT}/tcp", f"{SERVICE_PORT}/tcp"),
+        # A container's ports are opened when it is made, and never after: all that any of the part's lessons names.
+        ports=tuple(f"{port}/tcp" for port in ports_of(context.settings.spec.part)),
         environment={"JUPYTER_TOKEN": token},
     )
     machine = _up(context, lambda: context.testbed.launch(request))

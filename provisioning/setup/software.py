@@ -15,9 +15,9 @@ from labs.assets.places import APP_NAME
 from labs.assets.remote import REMOTE
 from provisioning.archive import build_archive, materials_files
 from provisioning.errors import CommandFailedError
+from provisioning.reach import JUPYTER_PORT, jupyter_base
 from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import begin, follow
-from provisioning.setup.machine import JUPYTER_PORT
 from provisioning.testbed import Shell
 
 #: Where the course lies on the machine, under the account's home.
@@ -162,12 +162,15 @@ def services_started(context: StepContext) -> dict[str, Any]:
     """Start Jupyter, bound to loopback unless opening was asked for."""
     token = context.facts(context.step_name).get("token") or secrets.token_hex(16)
     context.remember(token=token)
-    write_private(context.shell(), ".serving-labs/jupyter-token", token)
+    shell = context.shell()
+    write_private(shell, ".serving-labs/jupyter-token", token)
     bind = "0.0.0.0" if context.settings.expose else "127.0.0.1"
+    base = "/" if context.settings.expose else jupyter_base()
+    shell.run(f"printf %s {shlex.quote(base)} > .serving-labs/jupyter-base")
     command = script_command(context, "services.sh", bind, str(JUPYTER_PORT))
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.
     log = follow(context, "services", command, title="starting services", again=True)
-    return {**_reported(log), "bind": bind}
+    return {**_reported(log), "bind": bind, "base": base}
 
 
 def script_command(context: StepContext, name: str, *arguments: str) -> str:

@@ -15,6 +15,8 @@ from provisioning.testbed import ResourceKind
 
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
+#: Their numbers in the lessons.
+NUMBERS: dict[Part, int] = {part: number for number, part in enumerate(PARTS, start=1)}
 
 #: Every resource that the labs make starts with this, so that a sweep can tell the labs' things from others'.
 NAME_PREFIX = "serve"

@@ -21,7 +21,7 @@ from provisioning.setup.runner import Run
 from provisioning.setup.state import StateFile
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import load_spec
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume
+from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume, Way
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -197,6 +197,9 @@ class MemoryTestbed:
         if self.locked_looks >= 0:
             raise NoKeyError("key refused")
         return self.folder_shell
+
+    def way(self, machine, user):
+        return None if machine.kind == "container" else Way(machine.addresses[0], user, "/home/ada/.ssh/chameleon")
 
     def resources(self, kind, type_name):
         return []

@@ -13,6 +13,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
+from labs.loopback import is_own_host
 from labs.preprocess import ImageDecodeError, load_image
 from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES
 from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask
@@ -51,6 +52,11 @@ def create_page(settings: PageSettings | None = None) -> Flask:
             "page.html", settings=settings, samples=names, media=",".join(IMAGE_MEDIA_TYPES), **shown
         )
         return Response(text, status)
+
+    @app.before_request
+    def own_hosts_only() -> None:
+        if not is_own_host(request.headers.get("Host", "")):
+            abort(421, "The page answers at this machine's own addresses only.")
 
     @app.after_request
     def guard(reply: Response) -> Response:

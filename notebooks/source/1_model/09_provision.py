@@ -187,8 +187,12 @@ progress = provisioning_progress(run)
 progress.run()
 
 # %% [markdown]
-# The machine is ready. The links above lead to its Jupyter, which listens on the machine's own loopback address only:
-# the *tunnel* command, run where your browser is, brings it to you, and nobody else can come in.
+# The machine is ready. **The lessons that follow run over there**, in its own Jupyter, which has its libraries and its
+# GPU; this notebook and its kernel stay here. That Jupyter listens on the machine's own loopback address only. The
+# *forward* command, run in a terminal where your browser is, brings it to you, together with every other port that the
+# part's lessons use, and nobody else can come in. On Chameleon, where the key is in the Jupyter that you are looking
+# at, run it in a terminal of that Jupyter: its own proxy shows the ports then. The same as a call:
+# `lab.forward("model")`, whose result shows the links and has a `stop()`.
 #
 # ## Measure
 #
@@ -263,5 +267,6 @@ lease_countdown(again)
 # - Interrupt the kernel in mid-run (the square in the toolbar), then run the cell again. How many servers are there?
 # - `ssh` to your node with the command from the links, and look around.
 #
-# Take the next lesson on the machine, or here in rehearsal. And when you are done, on the same day:
-# [19 Release](19_release.ipynb).
+# The next lesson, 10, is **not** here: the link *open the next lesson over there* opens it in the machine's Jupyter.
+# (In rehearsal this computer plays the machine, and [lesson 10](10_meet_the_model.ipynb) does run here as well.) When
+# you are done over there, come back, on the same day: [19 Release](19_release.ipynb).

@@ -47,6 +47,7 @@ from chi import container, context, lease
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
+from provisioning.reach import ports_of
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
@@ -87,10 +88,11 @@ predict("e.provision.id_guess", ...)
 # ### Start it, by hand
 #
 # The image must be built for arm64, which most images of the world are not. Pulling it onto the device takes minutes
-# the first time. The port is Jupyter's.
+# the first time. Ports are opened now or never: Jupyter's, and the one of a service that a later lesson starts.
 
 # %%
-wanted = {"image_ref": option.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": ["8888/tcp"]}
+opened = [f"{port}/tcp" for port in ports_of("edge")]
+wanted = {"image_ref": option.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": opened}
 first = container.Container(name, **wanted)
 board = first.submit(idempotent=True, show=None) or first
 board.status
@@ -189,5 +191,7 @@ lease_countdown(again)
 #   the steps again. What do the lines of *Course is copied* say?
 # - `container.get_logs(board.id)` shows what the image's own program printed. Where is the Jupyter token in it?
 #
-# On the device, or here in rehearsal, go on with the part's next lesson. When you are done: [29
+# The part's next lesson, 22, runs where the device can be asked: over there, by the link *open the next lesson over
+# there*, whose Jupyter has the kernel *Model serving labs*; or in rehearsal here. `lab.forward("edge")` lists all that
+# the device offers; it has no SSH, so its ports are open at its own address. When you are done: [29
 # Release](29_release.ipynb).

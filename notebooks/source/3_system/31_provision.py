@@ -148,5 +148,6 @@ lease_countdown(again)
 # - In rehearsal, switch on `lease-ends` with `faults()` before a run. What does the run say, and what is left of the
 #   node?
 #
-# On the node, or here in rehearsal, go on with the part's next lesson. When you are done: [49
+# The part's next lesson, 32, runs **on the node**: the link *open the next lesson over there* leads to it, through the
+# ports that the *forward* command brings; in rehearsal it runs here as well. When you are done: [49
 # Release](49_release.ipynb).

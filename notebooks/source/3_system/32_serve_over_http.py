@@ -9,7 +9,7 @@
 #     kind: core
 #     where: [any]
 #     needs: []
-#     ports: [8000]
+#     ports: [8090, 8091, 8092, 8093, 8094, 8095, 8096, 8097]
 #     machine_minutes: 12
 #     uses: ["memory", "fast INT8", "CUDA provider"]
 # ---
@@ -43,9 +43,11 @@
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import queue_compute
+from labs.course import lesson
 from labs.load import closed_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
+from labs.loopback import link
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.contract import picture_text
 from labs.serve.models import fp32_model, int8_model
@@ -91,9 +93,12 @@ settings = {
 
 
 # %%
+ports = lesson("32").ports  # in the lesson's front matter, so that the tunnel knows them
+
+
 def start_service(option: str):
     """Return a service that is ready."""
-    service = start(settings[option], app=BEFORE if option == "http-before" else "")
+    service = start(settings[option], app=BEFORE if option == "http-before" else "", port=ports)
     return run_with_progress(lambda report: wait_until_ready(service, on_progress=report), f"Start {option}")
 
 
@@ -101,8 +106,8 @@ services = {option: start_service(option) for option in settings}
 {option: service.url for option, service in services.items()}
 
 # %% [markdown]
-# Each runs in a process of its own, on a free port that only this machine can reach. All keep one contract: base64 in,
-# class and probability out.
+# Each runs in a process of its own, on the next free one of the lesson's ports, which only this machine can reach. All
+# keep one contract: base64 in, class and probability out.
 
 # %%
 request = {"image": picture_text(photo(40))}
@@ -111,12 +116,13 @@ request = {"image": picture_text(photo(40))}
 # %% [markdown]
 # The first three say the same to many digits. The fourth has decoded, and perhaps computed, more coarsely.
 #
-# The course's services describe themselves: open `/docs` behind one of the addresses (on a node, through your tunnel).
-# And this is what a visitor sees, with `http-onnx` behind it:
+# The course's services describe themselves, and a page shows what a visitor sees, with `http-onnx` behind it. On a
+# leased machine these links lead through your tunnel (`python -m provisioning forward system`, lesson 31).
 
 # %%
-page = wait_until_ready(start(PageSettings(url=services["http-onnx"].url)))
-print("GourmetGram:", page.url)
+page = wait_until_ready(start(PageSettings(url=services["http-onnx"].url), port=ports))
+print("What it says of itself:", link(services["http-onnx"].url + "/docs"))
+print("GourmetGram:", link(page.url))
 
 # %% [markdown]
 # ### Nonsense

@@ -9,7 +9,7 @@
 #     kind: core
 #     where: [node]
 #     needs: ["33"]
-#     ports: []
+#     ports: [8090]
 #     machine_minutes: 10
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
@@ -230,7 +230,8 @@ for way, said_now in (("python", before), ("ensemble", after)):
     print(f"{ways[way].answered_by}: {said_now.label}, {said_now.probability:.4f}")
 
 # %% [markdown]
-# To see it in your browser, type this in a terminal and open the address that it prints:
+# To see it in your browser, type this in a terminal of the same machine. It prints an address; on a leased machine,
+# open the one that the tunnel has made of it (`forward`'s table: port 8090).
 
 # %%
 print(ways["ensemble"].terminal_line())

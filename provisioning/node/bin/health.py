@@ -118,7 +118,9 @@ def jupyter(_machine: str) -> str:
     port = port_file.read_text().strip() if port_file.exists() else "8888"
     token_file = OWN / "jupyter-token"
     token = token_file.read_text().strip() if token_file.exists() else os.environ.get("JUPYTER_TOKEN", "")
-    url = f"http://127.0.0.1:{port}/api/status"
+    base_file = OWN / "jupyter-base"
+    base = base_file.read_text().strip() if base_file.exists() else "/"
+    url = f"http://127.0.0.1:{port}{base}api/status"
     with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as reply:
         if reply.status == 200:
             raise ValueError(f"port {port} answers without a token")

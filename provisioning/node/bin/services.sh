@@ -10,13 +10,19 @@ root="$HOME/serving-labs"
 own="$HOME/.serving-labs"
 python="$own/venv/bin/python"
 token=$(cat "$own/jupyter-token")
+# Where Jupyter lives behind a Hub's proxy, and where a browser finds the lessons' ports (provisioning/reach.py).
+base=$(cat "$own/jupyter-base" 2> /dev/null || echo /)
+case $base in
+  */absolute/*) export SERVING_LABS_LINKS="${base%absolute/*}1{port}/" ;;
+  *) if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_LINKS="http://127.0.0.1:1{port}/"; fi ;;
+esac
 # The lessons' cache is the data volume (data.sh); a rehearsed machine leaves the laptop's own where it is.
 if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_CACHE="$HOME/data"; fi
 
 answers() {
   # By curl's standard input: its command line would show the token to every user of the machine.
   printf 'header = "Authorization: token %s"\n' "$token" |
-    curl -fsS --max-time 5 --config - "http://127.0.0.1:$1/api/status" > /dev/null 2>&1
+    curl -fsS --max-time 5 --config - "http://127.0.0.1:$1${base}api/status" > /dev/null 2>&1
 }
 taken() {
   "$python" -c 'import socket, sys; s = socket.socket(); sys.exit(s.connect_ex(("127.0.0.1", int(sys.argv[1]))) != 0)' "$1"
@@ -25,7 +31,7 @@ taken() {
 starts() {
   # The token goes in by the environment, so that `ps` shows it to nobody.
   JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$1" \
-    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
+    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True --ServerApp.base_url="$base" \
     > "$own/jupyter.log" 2>&1 < /dev/null &
   echo $! > "$own/jupyter.pid"
   for _ in $(seq 120); do

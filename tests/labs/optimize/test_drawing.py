@@ -58,14 +58,15 @@ def test_logging_is_left_alone(exported, monkeypatch) -> None:
 
 
 def test_the_text_says_how_to_reach_it_from_elsewhere(exported, monkeypatch) -> None:
-    """Node counts, a tunnel, and the proxy address where a JupyterHub runs the notebook."""
+    """Node counts, the command that brings its port, and the proxy's address where a JupyterHub runs the notebook."""
     monkeypatch.setenv("JUPYTERHUB_SERVICE_PREFIX", "/user/ada/")
     view = show_graph(exported)
     view.stop()
     port = view.url.rsplit(":", 1)[1]
     assert "Conv" in view.text
     assert f"/user/ada/proxy/{port}/" in view.text
-    assert f"ssh -L {port}:127.0.0.1:{port}" in view.text
+    assert f'src="/user/ada/proxy/{port}/"' in view._repr_html_()
+    assert "python -m provisioning forward model" in view.text
 
 
 def test_a_drawing_shows_each_node_and_the_shortcut(as_written) -> None:

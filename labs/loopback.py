@@ -1,0 +1,126 @@
+"""Listening on loopback: at a port that is known beforehand, for this computer's own names, shown as a link.
+
+A port on loopback is open to every page in the computer's browsers: a page of a foreign name can have that name resolve
+to 127.0.0.1 and is then, to the browser, of one origin with the service (DNS rebinding). The browser still sends the
+foreign name as ``Host``, so whoever serves looks at it. A number needs no name server and cannot be rebound.
+
+On a leased machine a browser reaches the ports that ``python -m provisioning forward`` brings, and no others. They
+stand in the lessons' front matter, so what a student looks at listens at one of those.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import ipaddress
+import os
+import socket
+from collections.abc import Awaitable, Callable, Iterable
+from urllib.parse import urlsplit
+
+#: Set to anything: known ports are not tried, a free one is taken. For whoever runs many lessons at once.
+ANY_PORT_VARIABLE = "SERVING_LABS_ANY_PORT"
+#: More names to answer to, with commas between them.
+HOSTS_VARIABLE = "SERVING_LABS_HOSTS"
+#: Where a browser finds a port of this machine when it runs on another one: 'http://127.0.0.1:1{port}/'.
+LINKS_VARIABLE = "SERVING_LABS_LINKS"
+
+#: Chameleon's Jupyter, whose proxy passes its own name on.
+_HUB = "jupyter.chameleoncloud.org"
+
+
+class PortsTakenError(OSError):
+    """Every port that was meant is taken; the message says by what, most likely, and what to do."""
+
+
+def listen(host: str = "127.0.0.1", ports: int | Iterable[int] = 0) -> socket.socket:
+    """Return a listening socket at the first of some ports that is free; 0 stands for any.
+
+    Args:
+        host: Address to listen on.
+        ports: One port, or several in the order in which they are tried.
+
+    Raises:
+        PortsTakenError: None of them is free.
+        OSError: The address is none of this machine's, or the port is not for everybody.
+    """
+    wanted = [ports] if isinstance(ports, int) else list(ports)
+    for port in [0] if os.environ.get(ANY_PORT_VARIABLE) and len(wanted) > 1 else wanted:
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind((host, port))
+            listening.listen(2048)
+            return listening
+        except OSError as error:
+            listening.close()
+            if error.errno != errno.EADDRINUSE:
+                raise
+    named = f"port {wanted[0]} is" if len(wanted) == 1 else f"ports {', '.join(map(str, wanted))} are all"
+    raise PortsTakenError(
+        f"{named} taken on {host}. Likely: another notebook's kernel still runs its services there. Way out: shut that "
+        f"kernel down (Running Terminals and Kernels, on the left), then run this cell again; or set "
+        f"{ANY_PORT_VARIABLE}=1 for ports that are free, but that no tunnel knows."
+    )
+
+
+def link(url: str) -> str:
+    """Return the address at which a browser opens what this machine serves at a loopback address.
+
+    Args:
+        url: Such as 'http://127.0.0.1:8090/docs'. On a leased machine the link leads to where the tunnel brings
+            that port; on a JupyterHub through Jupyter's own proxy (jupyter-server-proxy), below the Hub's address.
+    """
+    hub = os.environ.get("JUPYTERHUB_SERVICE_PREFIX")
+    pattern = f"{hub}proxy/{{port}}/" if hub else os.environ.get(LINKS_VARIABLE, "")
+    parts = urlsplit(url)
+    return pattern.replace("{port}", str(parts.port)) + parts.path.lstrip("/") if pattern and parts.port else url
+
+
+def is_own_host(header: str) -> bool:
+    """Return whether a request's ``Host`` names this computer: a number, localhost, or a name that was told.
+
+    Args:
+        header: Such as '127.0.0.1:8080'; an empty one, which no browser sends, is let through.
+    """
+    return not header or _is_own(header, os.environ.get(HOSTS_VARIABLE, ""))
+
+
+@functools.lru_cache(maxsize=256)
+def _is_own(header: str, told: str) -> bool:
+    try:
+        name = (urlsplit(f"//{header}").hostname or "").rstrip(".")
+    except ValueError:
+        return False
+    if name in {"localhost", _HUB, *(one.strip().lower() for one in told.split(",") if one.strip())}:
+        return True
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
+
+
+class OwnHosts:
+    """ASGI middleware that answers requests for this computer's own names only.
+
+    Starlette's ``TrustedHostMiddleware`` wants a list, cannot say "any number", and takes '[::1]:80' for the name '['.
+    """
+
+    def __init__(self, app: Callable[..., Awaitable[None]], refusal: Callable[..., Awaitable[None]]) -> None:
+        """Wrap an app.
+
+        Args:
+            app: What answers.
+            refusal: What answers the others, such as a Starlette response.
+        """
+        self._app, self._refusal = app, refusal
+
+    async def __call__(self, scope: dict, receive: Callable, send: Callable) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+            if not is_own_host(host.decode("latin-1")):
+                await self._refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,306 @@
+"""All ports of a part's machine come here with one command, by a real SSH server, and the links work (A6, A7)."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import socket
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import asyncssh
+import pytest
+
+from labs.course import lessons
+from labs.edge.reaching import SERVICE_PORT
+from labs.optimize.viewer import PORTS
+from provisioning import reach
+from provisioning.errors import NoKeyError, NotReachableError
+from provisioning.sites.spec import PARTS
+from provisioning.testbed import Way
+
+TOKEN = "0123abcd"
+
+
+class Node:
+    """A machine with OpenSSH's protocol at its door and its own answer on its loopback; the port 22 is any."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.port = home, 0
+        self.key = asyncssh.generate_private_key("ssh-ed25519")
+        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
+        self.open()
+
+    def _do(self, awaitable):
+        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result(20)
+
+    def open(self) -> None:
+        """Start answering, at the same port as before."""
+        self.guests = guests = set()
+        ours = self.key
+
+        class Door(asyncssh.SSHServer):
+            def connection_made(self, conn):
+                guests.add(conn)
+
+            def public_key_auth_supported(self):
+                return True
+
+            def validate_public_key(self, username, key):
+                return username == "cc" and key == ours.convert_to_public()
+
+            def connection_requested(self, dest_host, dest_port, orig_host, orig_port):
+                return dest_host == "127.0.0.1"
+
+        async def serve(process):
+            child = await asyncio.create_subprocess_shell(
+                process.command, cwd=self.home, stdout=asyncio.subprocess.PIPE
+            )
+            process.stdout.write((await child.communicate())[0].decode())
+            process.exit(0)
+
+        async def listen():
+            return await asyncssh.listen(
+                "127.0.0.1", self.port, server_factory=Door, server_host_keys=[self.host_key], process_factory=serve
+            )
+
+        self.acceptor = self._do(listen())
+        self.port = self.acceptor.get_port()
+
+    def cut(self) -> None:
+        """Lose every connection and answer nobody, as when the network goes."""
+
+        async def close():
+            self.acceptor.close()
+            for guest in self.guests:
+                guest.abort()
+            await asyncio.sleep(0)
+
+        self._do(close())
+
+    def end(self) -> None:
+        self.cut()
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join()
+        self.loop.close()
+
+
+@contextmanager
+def answering(port: int, text: str) -> Iterator[int]:
+    """Serve one text at a port of this computer's loopback, which the node shares; 0 takes a free one."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", port), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port
+        server.shutdown()
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=20) as reply:
+        return reply.read().decode()
+
+
+@pytest.fixture
+def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+    own = tmp_path / "home" / ".serving-labs"
+    own.mkdir(parents=True)
+    made = Node(tmp_path / "home")
+    made.key.write_private_key(tmp_path / "key")
+    (own / "jupyter-token").write_text(TOKEN)
+    (own / "jupyter-base").write_text("/")
+    monkeypatch.setattr(reach, "SSH_PORT", made.port)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def jupyter(node: Node) -> Iterator[int]:
+    with answering(0, "Jupyter") as port:
+        (node.home / ".serving-labs" / "jupyter-port").write_text(str(port))
+        yield port
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def open_tunnel(node: Node, jupyter: int, tmp_path: Path, said: list[str]):
+    """Return a function that opens one to the node."""
+    opened = []
+
+    def open_(part="model", **more):
+        way = Way("127.0.0.1", "cc", str(tmp_path / "key"))
+        opened.append(reach.Tunnel(way, part, said.append, **more))
+        return opened[-1].start()
+
+    yield open_
+    for each in opened:
+        each.stop()
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_every_port_that_a_lesson_of_the_part_names_is_known(part) -> None:
+    """The lessons' front matter is the one place where ports stand."""
+    named = {port for each in lessons() if each.part == reach.NUMBERS[part] for port in each.ports}
+    assert set(reach.ports_of(part)) == named | {reach.JUPYTER_PORT}
+    assert all(1024 < port < reach.OFFSET for port in named)
+
+
+def test_what_lessons_open_by_themselves_is_in_their_front_matter() -> None:
+    """Netron's frame and the device's service listen where the tunnel and the container's open ports lead."""
+    assert set(PORTS) <= set(reach.ports_of("model"))
+    assert SERVICE_PORT in reach.ports_of("edge")
+
+
+def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter, said) -> None:
+    """Jupyter's link opens the next lesson over there, with the token, and each service's link reaches it."""
+    tunnel = open_tunnel()
+    rows = {row.port: row for row in tunnel.rows}
+    assert set(rows) == {jupyter, *PORTS}
+    assert rows[jupyter].link.endswith(f"/lab/tree/notebooks/1_model/10_meet_the_model.ipynb?token={TOKEN}")
+    assert get(f"http://127.0.0.1:{rows[jupyter].local}/") == "Jupyter"
+    with answering(PORTS[0], "Netron"):
+        assert get(rows[PORTS[0]].link) == "Netron"
+    assert TOKEN in repr(tunnel)
+    assert TOKEN not in "".join(said)
+
+
+def test_a_port_at_which_nothing_listens_yet_is_reached_as_soon_as_it_does(open_tunnel) -> None:
+    """A link may be opened before its lesson has started the service; that costs a failed page, not the tunnel."""
+    link = next(row.link for row in open_tunnel().rows if row.port == PORTS[1])
+    for _ in range(3):
+        with pytest.raises((ConnectionError, http.client.HTTPException, urllib.error.URLError)):
+            get(link)
+    with answering(PORTS[1], "late"):
+        assert get(link) == "late"
+
+
+def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
+    """Another program has the usual ports, as `make lab` has 8888: free ones are taken, and the table says which."""
+    with answering(PORTS[0] + reach.OFFSET, "somebody else"):
+        rows = {row.port: row.local for row in open_tunnel().rows}
+    assert rows[PORTS[0]] != PORTS[0] + reach.OFFSET
+    assert reach.JUPYTER_PORT not in rows.values()
+    assert len(set(rows.values())) == len(rows)
+
+
+def test_jupyter_is_never_brought_to_the_port_that_make_lab_uses() -> None:
+    """A6: the old command took local port 8888 and showed the student's own login page."""
+    assert all(reach.JUPYTER_PORT not in reach.usual_ports(part).values() for part in PARTS)
+
+
+def test_a_lost_connection_is_made_again_at_the_same_ports(node, open_tunnel, jupyter, said) -> None:
+    """A laptop sleeps, a network goes: the links that are open in the browser work again."""
+    tunnel = open_tunnel()
+    before = tunnel.rows
+    node.cut()
+    node.open()
+    waited = threading.Event()
+    for _ in range(200):
+        if "the tunnel is open again" in said:
+            break
+        waited.wait(0.1)
+    assert tunnel.rows == before
+    assert get(f"http://127.0.0.1:{before[0].local}/") == "Jupyter"
+
+
+def test_another_machine_at_the_same_address_gets_nothing(node, open_tunnel) -> None:
+    """Addresses go from lease to lease: who answers after a loss must be who answered before it."""
+    tunnel = open_tunnel()
+    node.cut()
+    node.host_key = asyncssh.generate_private_key("ssh-ed25519")
+    node.open()
+    with pytest.raises(NotReachableError, match="another machine answers"):
+        tunnel.wait()
+
+
+def test_a_stopped_tunnel_gives_its_ports_back(open_tunnel) -> None:
+    """Twice is fine."""
+    tunnel = open_tunnel()
+    tunnel.stop()
+    tunnel.stop()
+    for row in tunnel.rows:
+        with socket.socket() as again:
+            again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            again.bind(("127.0.0.1", row.local))
+
+
+def test_a_wrong_key_is_named(node, jupyter, tmp_path) -> None:
+    """The message says which key was tried and what to do."""
+    asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "other")
+    with pytest.raises(NoKeyError, match="other"):
+        reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / "other")), "model").start()
+
+
+def test_a_key_with_a_passphrase_is_said_to_be_one(node, tmp_path) -> None:
+    """The plain line asks for the passphrase; this does not."""
+    node.key.write_private_key(tmp_path / "locked", passphrase="a long one")
+    with pytest.raises(NoKeyError, match="cannot be used"):
+        reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / "locked")), "model").start()
+
+
+def test_a_machine_that_is_not_there_is_said_not_to_answer(tmp_path, monkeypatch) -> None:
+    """Not a traceback out of a library."""
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        monkeypatch.setattr(reach, "SSH_PORT", nobody.getsockname()[1])
+        with pytest.raises(NotReachableError):
+            reach.Tunnel(Way("127.0.0.1", "cc"), "model").start()
+
+
+def test_the_plain_line_has_the_key_the_ports_and_no_token(open_tunnel, tmp_path, jupyter) -> None:
+    """A6: the old line lacked the key."""
+    tunnel = open_tunnel()
+    line = tunnel.plain_line("ssh")
+    assert f"-i {tmp_path / 'key'}" in line
+    assert all(f"-L 127.0.0.1:{row.local}:127.0.0.1:{row.port}" in line for row in tunnel.rows)
+    assert line.endswith(" cc@127.0.0.1")
+    assert TOKEN not in line
+
+
+def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:
+    """The tunnel ends in the Hub's container, and the proxy shows its ports below the user's own path."""
+    hub = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}
+    base = reach.jupyter_base(hub)
+    (node.home / ".serving-labs" / "jupyter-base").write_text(base)
+    tunnel = open_tunnel(environ=hub)
+    rows = {row.port: row for row in tunnel.rows}
+    assert rows[jupyter].local == reach.JUPYTER_PORT + reach.OFFSET
+    assert rows[jupyter].link.startswith(
+        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/1_model/10_"
+    )
+    assert rows[PORTS[0]].link == f"/user/ada/proxy/{rows[PORTS[0]].local}/"
+
+
+def test_on_the_hub_a_jupyter_that_was_started_for_a_laptop_has_no_link(open_tunnel, jupyter) -> None:
+    """Its pages would point to the Hub's root; better none than one that ends in somebody else's page."""
+    rows = {row.port: row for row in open_tunnel(environ={"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}).rows}
+    assert rows[jupyter].link == ""
+    assert "no way" in repr(reach.Reached(rows.values()))
+
+
+def test_a_device_is_reached_at_its_address_and_all_its_ports() -> None:
+    """No SSH there: the ports were opened when the container was made."""
+    reached = reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")
+    links = {row.port: row.link for row in reached.rows}
+    assert links[SERVICE_PORT] == f"http://192.0.2.7:{SERVICE_PORT}/"
+    assert links[reach.JUPYTER_PORT].startswith("http://192.0.2.7:8888/lab/tree/serving-labs/notebooks/2_edge/22_")
