@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 import html
 import importlib.util
+import logging
 import os
 import shlex
 import threading
@@ -43,7 +44,7 @@ _KEEP_ALIVE_S = 15
 _LONGEST_PAUSE_S = 20.0
 
 #: What the machine's own folder says about its Jupyter, a line each.
-_ASK = 'for each in token port base; do cat ".serving-labs/jupyter-$each" 2>/dev/null; echo; done'
+_ASK = 'for each in token port base; do echo "$each=$(cat ".serving-labs/jupyter-$each" 2>/dev/null)"; done'
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,10 @@ class Tunnel(Reached):
         """Hold the connection, and make it again when it is lost, until told to stop."""
         import asyncssh
 
+        # A browser that leaves before its answer has come is no news; asyncio would tell each time.
+        logging.getLogger("asyncio").setLevel(logging.ERROR)
+        if self.way.key and not Path(self.way.key).expanduser().exists():
+            raise NoKeyError(f"there is no key {self.way.key}")
         pause_s = 1.0
         while not self._over.is_set():
             try:
@@ -314,19 +319,20 @@ class Tunnel(Reached):
             task.cancel()
 
     async def _bring(self, connection: asyncssh.SSHClientConnection) -> None:
-        said = str((await connection.run(_ASK)).stdout or "").split("\n")
-        token, port, base = (line.strip() for line in [*said, "", "", ""][:3])
+        said = str((await connection.run(_ASK)).stdout or "")
+        there = dict(line.partition("=")[::2] for line in said.splitlines())
+        token, port, base = (there.get(name, "").strip() for name in ("token", "port", "base"))
         # In rehearsal all machines share one loopback, so that most of them have another port than the usual one.
         jupyter = int(port) if port.isdigit() else JUPYTER_PORT
         held = {row.port: row.local for row in self.rows}
         words = {jupyter if port == JUPYTER_PORT else port: what for port, what in ports_of(self._part).items()}
         rows: list[Row] = []
-        for there, usual in usual_ports(self._part, jupyter, base).items():
-            exact = there in held or (there == jupyter and _named_in(base))
-            first = held.get(there) or usual
+        for number, usual in usual_ports(self._part, jupyter, base).items():
+            exact = number in held or (number == jupyter and _named_in(base))
+            first = held.get(number) or usual
             tried = range(first, first + 1) if exact else range(first, first + 100 * _ATTEMPTS, 100)
-            local = await _forward(connection, there, tried)
-            rows.append(Row(there, local, words[there], self._link(there == jupyter, local, token, base or "/")))
+            local = await _forward(connection, number, tried)
+            rows.append(Row(number, local, words[number], self._link(number == jupyter, local, token, base or "/")))
         self.rows = tuple(rows)
 
     def _link(self, jupyter: bool, local: int, token: str, base: str) -> str:

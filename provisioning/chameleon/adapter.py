@@ -264,7 +264,8 @@ class ChameleonTestbed:
         if machine.kind == "container":
             return None
         made = _connection(host := _host(machine), user)  # not opened
-        return Way(host, user, str(made.connect_kwargs.get("key_filename") or ""))
+        keys = made.connect_kwargs.get("key_filename") or []  # fabric makes a list of the one
+        return Way(host, user, keys if isinstance(keys, str) else next(iter(keys), ""))
 
     @_call("running a command in the container")
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:

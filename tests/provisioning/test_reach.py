@@ -133,7 +133,7 @@ def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
 @pytest.fixture
 def jupyter(node: Node) -> Iterator[int]:
     with answering(0, "Jupyter") as port:
-        (node.home / ".serving-labs" / "jupyter-port").write_text(str(port))
+        (node.home / ".serving-labs" / "jupyter-port").write_text(f"{port}\n")
         yield port
 
 

@@ -10,12 +10,16 @@ root="$HOME/serving-labs"
 own="$HOME/.serving-labs"
 python="$own/venv/bin/python"
 token=$(cat "$own/jupyter-token")
-# Where Jupyter lives behind a Hub's proxy, and where a browser finds the lessons' ports (provisioning/reach.py).
+# Where Jupyter lives behind a Hub's proxy, and where a browser finds the lessons' ports (provisioning/reach.py). The proxy
+# passes the browser's Host on, and Jupyter answers to names that it knows; its cookie must not be the Hub's.
 base=$(cat "$own/jupyter-base" 2> /dev/null || echo /)
-case $base in
-  */absolute/*) export SERVING_LABS_LINKS="${base%absolute/*}1{port}/" ;;
-  *) if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_LINKS="http://127.0.0.1:1{port}/"; fi ;;
-esac
+names=(--ServerApp.local_hostnames=localhost)
+if [[ $base == */absolute/* ]]; then
+  names+=(--ServerApp.local_hostnames=jupyter.chameleoncloud.org --IdentityProvider.cookie_name=serving-labs-machine)
+  export SERVING_LABS_LINKS="${base%absolute/*}1{port}/"
+elif [[ -z ${REHEARSAL_MACHINE:-} ]]; then
+  export SERVING_LABS_LINKS="http://127.0.0.1:1{port}/"
+fi
 # The lessons' cache is the data volume (data.sh); a rehearsed machine leaves the laptop's own where it is.
 if [[ -z ${REHEARSAL_MACHINE:-} ]]; then export SERVING_LABS_CACHE="$HOME/data"; fi
 
@@ -31,7 +35,8 @@ taken() {
 starts() {
   # The token goes in by the environment, so that `ps` shows it to nobody.
   JUPYTER_TOKEN=$token nohup "$own/venv/bin/jupyter" lab --no-browser --ServerApp.ip="$bind" --ServerApp.port="$1" \
-    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True --ServerApp.base_url="$base" \
+    --ServerApp.port_retries=0 --ServerApp.root_dir="$root" --ServerApp.allow_root=True \
+    --ServerApp.base_url="$base" "${names[@]}" \
     > "$own/jupyter.log" 2>&1 < /dev/null &
   echo $! > "$own/jupyter.pid"
   for _ in $(seq 120); do

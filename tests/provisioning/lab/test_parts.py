@@ -6,6 +6,8 @@ import json
 
 import pytest
 
+from provisioning.reach import JUPYTER_PORT, first_notebook, ports_of
+
 NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
 
 
@@ -40,6 +42,16 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
         assert found["checks"]["Jupyter"] == "ok"
         assert "127.0.0.1" in found["links"]["jupyter"]
         assert found["links"]["tunnel"].startswith("ssh -F ")
+        # Through the node's SSH server, with python-chi's key, to the port that the link names (A6).
+        assert found["opened"]["status"] == 200
+        assert " -i " in found["opened"]["line"]
+        assert {int(port) for port in found["reached"]} >= set(ports_of(part)) - {JUPYTER_PORT}
+        assert first_notebook(part) in found["links"]["jupyter"]
+        assert "token" not in found["links"]["tunnel"] + found["links"]["forward"]
+    else:
+        # A container's ports are opened when it is made, or never (A6).
+        assert found["container's ports"] == [sorted(ports_of(part))]
+        assert {int(port) for port in found["reached"]} == set(ports_of(part))
 
 
 def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):

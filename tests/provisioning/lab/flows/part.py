@@ -7,10 +7,15 @@ import dataclasses
 import json
 import sys
 import time
+import urllib.request
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from chi import clients
+
 from provisioning import lab
+from provisioning.reach import Tunnel
+from provisioning.rehearsing import ssh_command
 from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
@@ -44,6 +49,15 @@ held_again = (len(testbed.machines()), len(testbed.addresses()), len(testbed.lea
 sequence = {name: again.state.step(name).attempts for name in again.plan.critical_path}
 links = again.state.facts("links")
 checks = again.state.facts("health").get("checks")
+reached = lab.forward(part, testbed, say=lambda line: None)
+opened = {}
+if isinstance(reached, Tunnel):
+    jupyter, *services = reached.rows
+    here, _, query = jupyter.link.partition("?")
+    opened["status"] = urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
+    opened["line"] = reached.plain_line(ssh_command())
+    reached.stop()
+containers = clients.zun().containers.list() if part == "edge" else []
 released = list(lab.give_back(part, testbed))
 left = (len(testbed.machines()), len(testbed.addresses()), len([x for x in testbed.leases() if x.status == "ACTIVE"]))
 
@@ -60,6 +74,9 @@ print(
             "attempts": sequence,
             "model bytes": int(whole.split()[0]),
             "links": links,
+            "reached": {row.port: [row.local, row.link] for row in reached.rows},
+            "opened": opened,
+            "container's ports": [sorted(each.ports) for each in containers],
             "checks": checks,
             "released": released,
             "left": left,
