@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import subprocess
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ from labs.serve.triton.control import KEY_HEADER
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, running
 from labs.workspace import WORKSPACE_VARIABLE
+
+from ....browser.jupyterlab import chromium
 
 pytestmark = pytest.mark.xdist_group("triton")
 
@@ -82,6 +87,66 @@ def test_another_user_of_the_machine_loads_nothing(palette: LocalTriton, tmp_pat
     said = as_somebody_else(LOAD, palette.url, CODE.format(marker=str(marker)))
     assert said.startswith("403")
     assert KEY_HEADER in said
+    assert not marker.exists()
+    assert palette.loaded() == {"food_palette": "READY"}
+
+
+class Evil(BaseHTTPRequestHandler):
+    """A page of another origin; it is told what its script has found."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.end_headers()
+        self.wfile.write(b"<!doctype html><title>cats</title><p id=said>")
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+#: Each request that a page may send to another origin without asking it first, and what the page sees of the answer.
+POST = """
+async ([url, bodies]) => {
+  const seen = [];
+  for (const [path, body] of bodies) {
+    try {
+      const reply = await fetch(url + path, {method: "POST", mode: "no-cors", body});
+      seen.push([reply.type, reply.status]);
+    } catch (error) { seen.push(["failed", String(error)]); }
+  }
+  return seen;
+}
+"""
+
+
+@pytest.mark.browser
+def test_a_page_of_another_origin_loads_nothing(palette: LocalTriton, tmp_path: Path) -> None:
+    """The review's load request from a page in a real Chromium: it arrives, is refused, and its code never ran (F1)."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    if chromium() is None:
+        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    marker = tmp_path / "ran"
+    code = base64.b64encode(CODE.format(marker=str(marker)).encode()).decode()
+    config = json.dumps({"backend": "python", "max_batch_size": 0})
+    load = json.dumps({"parameters": {"config": config, "file:1/model.py": code}})
+    bodies = [
+        ["/v2/repository/models/evil/load", load],
+        ["/v2/repository/models/food_palette/load", json.dumps({"parameters": {"config": config}})],
+        ["/v2/repository/models/food_palette/unload", "{}"],
+    ]
+    with ThreadingHTTPServer(("127.0.0.1", 0), Evil) as other, sync_api.sync_playwright() as driver:
+        threading.Thread(target=other.serve_forever, daemon=True).start()
+        window = driver.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-gpu"])
+        page = window.new_page()
+        page.goto(f"http://127.0.0.1:{other.server_port}/")
+        statuses: list[int] = []
+        page.on("response", lambda reply: statuses.append(reply.status))
+        seen = page.evaluate(POST, [palette.url, bodies])
+        window.close()
+        other.shutdown()
+    # Opaque: each request was sent and answered, and the page may not read the answer. The browser itself saw 403.
+    assert seen == [["opaque", 0]] * len(bodies)
+    assert statuses == [403] * len(bodies)
     assert not marker.exists()
     assert palette.loaded() == {"food_palette": "READY"}
 
