@@ -134,7 +134,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
 
     # Resume waits on for the same container, and ends in links that need no widget.
     page.click("button:has-text('Resume')")
-    page.wait_for_selector("a[href*='/lab?token=']", timeout=120_000)
+    page.wait_for_selector("a[href*='/lab/tree/']", timeout=120_000)
     page.wait_for_selector("text=of the lease left")
     assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
     # No error is left beside it (D9).
@@ -149,7 +149,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     assert "NEXT http" in notebook.output_text(2)
     notebook.save()
     saved = (tmp_path / "notebooks" / "test.ipynb").read_text()
-    assert "/lab?token=" in saved
+    assert "/lab/tree/" in saved
 
 
 def beginning(code: str) -> str:

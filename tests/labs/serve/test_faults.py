@@ -144,7 +144,7 @@ def test_what_does_not_exist_is_said_in_the_same_form(service):
 
 def test_fifty_megabytes_are_refused_before_they_are_sent(service):
     """An announced length is judged at once; an unannounced one (chunked) as soon as it passes the limit."""
-    head = b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
     assert b"413" in converse(service, head + b"Content-Length: 50000000\r\n\r\n").split(b"\r\n")[0]
     chunk = b"40000\r\n" + b"x" * 0x40000 + b"\r\n"
     before = service.memory_bytes()
@@ -156,7 +156,7 @@ def test_fifty_megabytes_are_refused_before_they_are_sent(service):
 
 def test_who_sends_too_slowly_is_sent_away(service):
     """Headers and bodies that never end get 408 in the one form, and their connection is closed."""
-    for unfinished in (b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 99\r\n\r\n{"):
+    for unfinished in (b"POST /predict HT", b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"):
         head, _, body = converse(service, unfinished).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body)["type"] == "/problems/too-slow"
@@ -165,7 +165,7 @@ def test_who_sends_too_slowly_is_sent_away(service):
 def test_who_leaves_early_is_not_computed_for(service, jpeg):
     """A client that hangs up leaves nothing in flight."""
     body = predict_body(jpeg)
-    head = f"POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n\r\n".encode()
     for _ in range(20):
         converse(service, head + body, within_s=0.001)
         converse(service, head + body[:5000], within_s=0.001)
