@@ -156,8 +156,8 @@ def test_fifty_megabytes_are_refused_before_they_are_sent(service):
 
 def test_who_sends_too_slowly_is_sent_away(service):
     """Headers and bodies that never end get 408 in the one form, and their connection is closed."""
-    body = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
-    for unfinished in (b"POST /predict HT", body):
+    begun = b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 99\r\n\r\n{"
+    for unfinished in (b"POST /predict HT", begun):
         head, _, body = converse(service, unfinished).partition(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 408 ")
         assert json.loads(body)["type"] == "/problems/too-slow"
