@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["12"]
 #     ports: [8081]
-#     machine_minutes: 8
 #     uses: ["memory", "disk"]
 # ---
 

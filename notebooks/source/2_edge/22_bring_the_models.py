@@ -7,10 +7,9 @@
 #     number: "22"
 #     minutes: 20
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["14", "21"]
 #     ports: []
-#     machine_minutes: 10
 # ---
 
 # %% [markdown]

@@ -7,10 +7,9 @@
 #     number: "23"
 #     minutes: 40
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["22"]
 #     ports: []
-#     machine_minutes: 20
 #     uses: ["an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"]
 # ---
 

@@ -7,10 +7,9 @@
 #     number: "24"
 #     minutes: 30
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["23"]
 #     ports: []
-#     machine_minutes: 15
 # ---
 
 # %% [markdown]

@@ -7,7 +7,7 @@
 #     number: "25"
 #     minutes: 25
 #     kind: extra
-#     where: [device]
+#     where: [any]
 #     needs: ["23"]
 #     ports: []
 #     machine_minutes: 15

@@ -7,10 +7,9 @@
 #     number: "28"
 #     minutes: 35
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["22", "23", "27"]
 #     ports: []
-#     machine_minutes: 10
 # ---
 
 # %% [markdown]

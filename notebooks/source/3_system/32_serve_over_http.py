@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: []
 #     ports: [8000]
-#     machine_minutes: 12
 #     uses: ["memory", "fast INT8", "CUDA provider"]
 # ---
 

@@ -7,10 +7,9 @@
 #     number: "40"
 #     minutes: 40
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["34", "35", "36"]
 #     ports: []
-#     machine_minutes: 10
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 
