@@ -104,7 +104,7 @@ class LeaseCountdown(Shown):
         options = [(f"{each.number} {each.title} ({each.machine_minutes} min)", each.number) for each in lessons]
         self.lesson = ipywidgets.Dropdown(
             options=options,
-            value=at or (lessons[0].number if lessons else None),
+            value=at or next((each.number for each in lessons if each.kind == "core"), None),
             description="Next lesson",
             layout=ipywidgets.Layout(width="100%", max_width="560px"),
             style={"description_width": "88px"},

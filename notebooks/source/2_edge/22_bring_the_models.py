@@ -8,7 +8,7 @@
 #     minutes: 20
 #     kind: core
 #     where: [any]
-#     needs: ["14", "21"]
+#     needs: ["14"]
 #     ports: []
 # ---
 
@@ -35,8 +35,8 @@
 #
 # ## You need
 #
-# Lesson 14, and a device from lesson 21. In rehearsal this computer plays the device: everything below really runs, in
-# a container's scratch folder, and every record says so. 20 minutes, half of that after a rehearsal.
+# Lesson 14. At home this computer plays the device: everything below really runs, in
+# a container's scratch folder, and every record says so. 20 minutes.
 
 # %%
 from provisioning import rehearsal

@@ -35,7 +35,7 @@
 #
 # ## You need
 #
-# Lesson 22. 40 minutes, half of that after a rehearsal; a real device works for about five of them.
+# Lesson 22. 40 minutes; a real device works for about five of them.
 
 # %%
 from provisioning import rehearsal

@@ -34,7 +34,7 @@
 #
 # ## You need
 #
-# Lesson 23. 30 minutes, half of that after a rehearsal; the device works for about three of them.
+# Lesson 23. 30 minutes; the device works for about three of them.
 
 # %%
 from provisioning import rehearsal

@@ -33,7 +33,7 @@
 #
 # ## You need
 #
-# Lessons 14 and 23. 30 minutes, half of that after a rehearsal; the device works for about five of them.
+# Lessons 14 and 23. 30 minutes; the device works for about five of them.
 
 # %%
 from provisioning import rehearsal

@@ -1,0 +1,55 @@
+"""Answers of lesson 27b."""
+
+# %% checkpoint="e.lease.ratio_guess"
+predict("e.lease.ratio_guess", 2.6)
+
+# %% checkpoint="e.lease.slowdown_guess"
+predict("e.lease.slowdown_guess", 1.1)
+
+# %% checkpoint="e.lease.script"
+own_script = """
+import json, sys, time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+path, threads, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+options = ort.SessionOptions()
+options.intra_op_num_threads = threads
+session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+name, image = session.get_inputs()[0].name, np.load("image.npy")
+samples_s = []
+for _ in range(20):
+    session.run(None, {name: image})
+for _ in range(calls):
+    begin_s = time.perf_counter()
+    session.run(None, {name: image})
+    samples_s.append(time.perf_counter() - begin_s)
+zone = Path("/sys/class/thermal/thermal_zone0/temp")
+hot_c = int(zone.read_text()) / 1000 if zone.is_file() else None
+print(json.dumps({"samples_s": samples_s, "temperature_c": hot_c}))
+"""
+
+
+# %% checkpoint="e.lease.flags"
+def flags(text):
+    number = int(text.strip().partition("=")[2], 16)
+    return [bit for bit in range(32) if number >> bit & 1]
+
+
+# %% checkpoint="e.lease.slowdown"
+def slowdown(p50_s):
+    count = max(1, round(len(p50_s) / 5))
+    return float(np.median(p50_s[-count:]) / np.median(p50_s[:count]))
+
+
+# %% checkpoint="e.lease.tested"
+def word(option):
+    if "Cortex-A76" not in fingerprint().cpu_model:
+        return "not tested"
+    bar, p50_s = bars[option], comparison.record(option).percentile(50)
+    return "within" if bar["low_s"] <= p50_s <= bar["high_s"] else "outside"
+
+
+answer("e.lease.tested", {option: word(option) for option in ("edge-fp32", "edge-int8-s8s8")})
