@@ -6,30 +6,17 @@ predict("e.lease.ratio_guess", 2.6)
 # %% checkpoint="e.lease.slowdown_guess"
 predict("e.lease.slowdown_guess", 1.1)
 
+
 # %% checkpoint="e.lease.script"
-own_script = """
-import json, sys, time
-from pathlib import Path
-
-import numpy as np
-import onnxruntime as ort
-
-path, threads, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-options = ort.SessionOptions()
-options.intra_op_num_threads = threads
-session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-name, image = session.get_inputs()[0].name, np.load("image.npy")
-samples_s = []
-for _ in range(20):
-    session.run(None, {name: image})
-for _ in range(calls):
-    begin_s = time.perf_counter()
-    session.run(None, {name: image})
-    samples_s.append(time.perf_counter() - begin_s)
-zone = Path("/sys/class/thermal/thermal_zone0/temp")
-hot_c = int(zone.read_text()) / 1000 if zone.is_file() else None
-print(json.dumps({"samples_s": samples_s, "temperature_c": hot_c}))
-"""
+def durations_s(run, calls):
+    for _ in range(20):
+        run()
+    samples_s = []
+    for _ in range(calls):
+        begin_s = time.perf_counter()
+        run()
+        samples_s.append(time.perf_counter() - begin_s)
+    return samples_s
 
 
 # %% checkpoint="e.lease.flags"

@@ -71,12 +71,12 @@ def busy_slowdown(records: Records) -> float | None:
     evidence_only=True,
     title="Measure with a script of your own, and agree with the course's benchmark",
     hints=(
-        "Between `samples_s = []` and the line with `zone`: some calls that are not kept, then a loop.",
-        "`begin_s = time.perf_counter()`, `session.run(None, {name: image})`, the difference appended; `calls` times.",
+        "Twenty times `run()`, then a list to fill in a loop.",
+        "`begin_s = time.perf_counter()`, `run()`, the difference appended; `calls` times, and the list returned.",
     ),
     mistakes={
         "one total": "One duration for all calls: append one for each, or nobody can compute a percentile.",
-        "milliseconds": "These look like milliseconds; the script prints seconds.",
+        "milliseconds": "These look like milliseconds; seconds are asked for.",
         "apart": "The median is not `bench`'s: are the threads the same, and is the warm-up left out?",
     },
 )

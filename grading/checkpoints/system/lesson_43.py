@@ -268,14 +268,13 @@ def second(records: Records) -> Verdict:
 )
 def all_placed(records: Records) -> Verdict:
     """Judge that Triton served each arrangement as named, and that one instance left the second GPU idle."""
-    for which in _MODELS:
-        for arrangement, places in _PLACES.items():
-            record = run_of(records, which, arrangement)
-            if record is None:
-                return missing(f"There is no run of `{which}` with `{arrangement}` yet.")
-            if _served(record) != places:
-                return failed_as("another place")
-    busy = [float(np.mean(one)) for one in run_of(records, "onnx", "one").load.usage.gpu if one]
+    runs = {(which, name): run_of(records, which, name) for which in _MODELS for name in _PLACES}
+    absent = next((pair for pair, record in runs.items() if record is None), None)
+    if absent:
+        return missing(f"There is no run of `{absent[0]}` with `{absent[1]}` yet: it takes a node with two GPUs.")
+    if any(_served(record) != _PLACES[arrangement] for (_, arrangement), record in runs.items()):
+        return failed_as("another place")
+    busy = [float(np.mean(one)) for one in runs["onnx", "one"].load.usage.gpu if one]
     if len(busy) > 1 and busy[1] > busy[0] / 2:
         return failed_as("both busy")
     gain = ratio_of_rates(records, "lease-onnx-one-each", "lease-onnx-one")

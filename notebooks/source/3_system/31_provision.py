@@ -147,5 +147,5 @@ lease_countdown(again)
 # - In rehearsal, switch on `lease-ends` with `faults()` before a run. What does the run say, and what is left of the
 #   node?
 #
-# On the node, or here in rehearsal, go on with the part's next lesson. When you are done: [49
-# Release](49_release.ipynb).
+# Lessons 32 to 42 come before the lease, at home. On the node you run one, in its own Jupyter: [43 Run on two
+# GPUs](43_run_on_two_gpus.ipynb). In rehearsal go on with lesson 32. When you are done: [49 Release](49_release.ipynb).
