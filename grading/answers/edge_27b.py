@@ -33,9 +33,9 @@ def slowdown(p50_s):
 
 # %% checkpoint="e.lease.tested"
 def word(option):
-    if "Cortex-A76" not in fingerprint().cpu_model:
+    if "Cortex-A76" not in machine.cpu_model:
         return "not tested"
-    bar, p50_s = bars[option], comparison.record(option).percentile(50)
+    bar, p50_s = bars[option], race[option].percentile(50)
     return "within" if bar["low_s"] <= p50_s <= bar["high_s"] else "outside"
 
 

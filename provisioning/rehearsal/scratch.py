@@ -73,19 +73,23 @@ class Scratch:
         python = Path(sys.base_prefix) / "bin"
         cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         # uv's cache is this computer's: a machine's packages are fetched once, however often it is made.
-        return {"UV_CACHE_DIR": str(cache / "uv")} | passed | {
-            "PATH": f"{self.root / '.shims'}:{self.home / '.local/bin'}:{_SYSTEM_PATH}:{python}",
-            "HOME": str(self.home),
-            "USER": user,
-            "LOGNAME": user,
-            "HOSTNAME": self.machine,
-            "SHELL": "/bin/bash",
-            "TMPDIR": str(self.root / "tmp"),
-            "PS1": rf"[rehearsed] {user}@{self.machine}:\W\$ ",
-            "REHEARSAL_MACHINE": self.machine,
-            "REHEARSAL_JOURNAL": str(self.journal),
-            **extra,
-        }
+        return (
+            {"UV_CACHE_DIR": str(cache / "uv")}
+            | passed
+            | {
+                "PATH": f"{self.root / '.shims'}:{self.home / '.local/bin'}:{_SYSTEM_PATH}:{python}",
+                "HOME": str(self.home),
+                "USER": user,
+                "LOGNAME": user,
+                "HOSTNAME": self.machine,
+                "SHELL": "/bin/bash",
+                "TMPDIR": str(self.root / "tmp"),
+                "PS1": rf"[rehearsed] {user}@{self.machine}:\W\$ ",
+                "REHEARSAL_MACHINE": self.machine,
+                "REHEARSAL_JOURNAL": str(self.journal),
+                **extra,
+            }
+        )
 
     def localise(self, command: str) -> str:
         """Return a shell command in which the machine's home, spelled out, is the scratch home.

@@ -248,9 +248,9 @@ check("m.provision.minutes_guess")
 # %% [markdown]
 # ### What is left of your lease
 #
-# From here on time counts. The countdown holds what is left against what still needs this machine: one lesson,
-# [15b Run on the server](15b_run_on_the_server.ipynb), and the release. Lessons 10 to 15 come before the lease, at home,
-# and set-up has brought what you made and predicted there. Open the links above and run 15b in the *node's* Jupyter.
+# From here on time counts. The countdown holds what is left against what still needs this machine: one lesson, [15b Run
+# on the server](15b_run_on_the_server.ipynb), and the release. Lessons 10 to 15 come before the lease, at home, and
+# set-up has brought what you made and predicted there. Open the links above and run 15b in the *node's* Jupyter.
 
 # %%
 lease_countdown(again)

@@ -189,6 +189,6 @@ lease_countdown(again)
 #   the steps again. What do the lines of *Course is copied* say?
 # - `container.get_logs(board.id)` shows what the image's own program printed. Where is the Jupyter token in it?
 #
-# Lessons 22 to 27 come before the lease, at home. On the device you run one, in its own Jupyter: [27b Run on the
+# Lessons 22 to 27 come before the lease, at home. On the lease you run one, from here: [27b Run on the
 # Raspberry Pi](27b_run_on_the_pi.ipynb). In rehearsal go on with lesson 22. When you are done: [29
 # Release](29_release.ipynb).

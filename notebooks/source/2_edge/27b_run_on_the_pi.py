@@ -20,9 +20,9 @@
 # All that you know about the Raspberry Pi so far is an estimate. You counted multiplications, looked up what a core can
 # do in a cycle, and drew error bars. Now the board is yours for less than two hours, and it has the last word.
 #
-# This notebook runs twice. **At home** you fill it in and rehearse it, on a processor that is not the Pi's. **On the
-# board**, where set-up has brought it with your ledger and your models, you open it in the board's own Jupyter and run
-# it from top to bottom.
+# This notebook runs twice. **At home** you fill it in and rehearse it, with this computer in the part of the board.
+# **On the lease** you run it from top to bottom where you have provisioned the board, in Chameleon's Jupyter:
+# everything that measures runs on the board, and its records come back with each cell.
 #
 # ## You will do
 #
@@ -31,7 +31,7 @@
 #
 # ## You will learn
 #
-# - what it takes to measure on a machine that has nothing but Python and ONNX Runtime;
+# - what it takes to measure on a machine that has little more than Python and ONNX Runtime;
 # - what a small board does when it gets hot, and how it says so;
 # - whether your estimate was worth its error bars.
 #
@@ -40,52 +40,55 @@
 # Lessons 23 and 27 at home. Then the board of lesson 21: 40 minutes of its lease when this notebook is filled in.
 
 # %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
 import inspect
 import json
-import subprocess
-import sys
 
 import numpy as np
-import onnxruntime as ort
 import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs import assets, bench
-from labs.charts import endurance, side_by_side
-from labs.dataset import load_split
+from labs.charts import endurance
 from labs.edge.bringing import fingerprints_of
-from labs.edge.pictures import load_split_at
-from labs.edge.sustained import sustained
-from labs.machine import capability_text, fingerprint, for_lesson
-from labs.machine.heat import FLAGS, read_heat, run_command
+from labs.edge.job import Candidate
+from labs.machine import Fingerprint, capability_text, for_lesson
+from labs.machine.heat import FLAGS
+from labs.records.format import milliseconds
+from labs.records.targets import target
 
 # %%
-from labs.records.targets import target
-from labs.widgets import comparison_table, run_with_progress
+from labs.widgets import comparison_table, measure_there
 from labs.widgets import scoreboard as targets_board
-from labs.workspace import ledger, models_dir, workspace_dir
+from labs.workspace import ledger, models_dir
+from provisioning.device import open_device
 
-gate = {one.name: one for one in for_lesson("27b")}
-on_the_board = gate["an ARM processor"].available
-print(fingerprint().label, capability_text(gate.values()), sep="\n")
+# %%
+device = open_device()
+vitals = device.ask(["-m", "labs.edge", "vitals"])
+machine = Fingerprint.from_json(vitals["machine"])
+print(device, machine.label, capability_text(for_lesson("27b", machine)), sep="\n")
 
 # %% [markdown]
-# ### What came along
+# ### What comes along
 #
-# These options were measured at home. Which of their files are here, with the very same bytes?
+# These options were measured at home. Each file must be here with the very same bytes, and travels now unless set-up
+# has brought it.
 
 # %%
 known = {one.option: one for one in ledger().measurements(kind="accuracy") if one.option.startswith("edge-")}
-if "edge-int8-s8s8" not in known:
-    raise LookupError("No file of part 2 was measured yet: run lesson 23 at home first, then push.")
-there = [models_dir() / one.model.name for one in known.values() if (models_dir() / one.model.name).is_file()]
-arrived = fingerprints_of(there)
-files = {
-    option: models_dir() / one.model.name
-    for option, one in known.items()
-    if arrived.get(one.model.name, {}).get("sha256") == one.model.sha256
-}
-{option: files[option].name if option in files else "not here: push it again" for option in known}
+if not {"edge-fp32", "edge-int8-s8s8"} <= set(known):
+    raise LookupError("The files of part 2 were not measured yet: run lesson 23 at home first.")
+there = {option: models_dir() / one.model.name for option, one in known.items()}
+made = fingerprints_of({path for path in there.values() if path.is_file()})
+hashes = {option: made.get(path.name, {}).get("sha256") for option, path in there.items()}
+files = {option: path for option, path in there.items() if hashes[option] == known[option].model.sha256}
+for option in known.keys() - files.keys():
+    print(f"{option}: {there[option].name} is not here, or has changed since: run its lesson again")
+[(one.name, one.how, one.sha256[:12]) for one in device.bring(set(files.values()))]
 
 # %% [markdown]
 # ## Predict
@@ -137,41 +140,31 @@ path, threads, calls = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 options = ort.SessionOptions()
 options.intra_op_num_threads = threads
 session = ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-name, image = session.get_inputs()[0].name, np.load("image.npy")
+name, image = session.get_inputs()[0].name, np.zeros((1, 3, 224, 224), np.float32)
 samples_s = durations_s(lambda: session.run(None, {{name: image}}), calls)
 zone = Path("/sys/class/thermal/thermal_zone0/temp")
 hot_c = int(zone.read_text()) / 1000 if zone.is_file() else None
 print(json.dumps({{"samples_s": samples_s, "temperature_c": hot_c}}))
 """
+device.write("workspace/own.py", own_script)
 
 # %% [markdown]
-# It runs in a process of its own, as on any machine: `python own.py int8-static-s8s8.onnx 4 200`. Beside it, `bench`
-# measures the same file with as many threads.
+# Over there it runs as on any machine: `python own.py int8-static-s8s8.onnx 4 200`. Right after it, the course's
+# `bench` measures the same file with as many threads.
 
 # %%
-images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
-threads, folder = fingerprint().cpu_count, workspace_dir() / "board"
-folder.mkdir(parents=True, exist_ok=True)
-np.save(folder / "image.npy", images[:1])
-(folder / "own.py").write_text(own_script)
-
-
-def opened(path):
-    """Return a session on a file, with all of this machine's processors."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
-# %%
-path = files["edge-int8-s8s8"]
-command = [sys.executable, "own.py", str(path), str(threads), "200"]
-done = subprocess.run(command, cwd=folder, capture_output=True, text=True)
-own = json.loads(done.stdout) if not done.returncode else {"samples_s": None}
-beside = ledger().append(bench.latency(opened(path), images[:1], option="edge-int8-s8s8"))
+file, threads = files["edge-int8-s8s8"].name, machine.cpu_count
+arguments = ["workspace/own.py", f"workspace/models/{file}", str(threads), "200"]
+lines = []
+device.python(arguments, name="own-script", on_line=lines.append)
+own = json.loads(lines[-1])
+race = measure_there(
+    device, "compare", [Candidate(option, files[option].name, threads) for option in ("edge-fp32", "edge-int8-s8s8")]
+)
+beside = ledger().append(race[1])
 ledger().observe("edge.own_script", {**own, "record": beside.record_id})
-print(done.stderr or f"own script: median {1e3 * np.median(own['samples_s'] or [0]):.2f} ms")
-print(f"bench:      median {1e3 * beside.percentile(50):.2f} ms")
+print("own script: median", milliseconds(np.median(own["samples_s"] or [0.0])))
+print("bench:      median", milliseconds(beside.percentile(50)))
 
 # %%
 check("e.lease.script")
@@ -185,35 +178,18 @@ check("e.lease.script")
 
 # %%
 predicted("e.lease.ratio_guess")
-sessions = {option: opened(path) for option, path in files.items()}
-for option, session in sessions.items():
-    px = session.get_inputs()[0].shape[2]
-    shown = (images, labels) if px == 224 else load_split_at(assets.dataset("food11-mini"), "evaluation", px)
-    run_with_progress(
-        lambda report, session=session, shown=shown, option=option: bench.measure_option(
-            session,
-            *shown,
-            option=option,
-            ledger=ledger(),
-            dataset="food11-mini/evaluation",
-            batch_sizes=(1, 8),
-            on_progress=report,
-        ),
-        f"Measure {option}",
-    )
+pixels = {option: int(option.rpartition("-")[2][:-2]) if option.endswith("px") else 224 for option in files}
+candidates = [Candidate(option, path.name, threads, pixels[option]) for option, path in files.items()]
+measure_there(device, "options", candidates, ledger=ledger())
 
 # %% [markdown]
 # And those that take 224 pixels once more in turns, so that a board that grows warm grows warm for all of them:
 
 # %%
-alike = {option: session for option, session in sessions.items() if session.get_inputs()[0].shape[2] == 224}
-comparison = run_with_progress(
-    lambda report: bench.compare(alike, images[:1], rounds=15, on_progress=report), "The files side by side"
-)
-for record in comparison:
-    ledger().append(record)
-ledger().observe("edge.lease", {"machine_id": fingerprint().machine_id, "options": list(comparison.options)})
-side_by_side(comparison, "edge-fp32")
+alike = [one for one in candidates if one.input_px == 224]
+race = {record.option: record for record in measure_there(device, "compare", alike, ledger=ledger())}
+ledger().observe("edge.lease", {"machine_id": machine.machine_id, "options": list(race)})
+{option: milliseconds(record.percentile(50)) for option, record in race.items()}
 
 # %%
 reconcile("e.lease.ratio_guess")
@@ -224,12 +200,13 @@ check("e.lease.race")
 # %% [markdown]
 # ### Five minutes without a pause
 #
-# (In a rehearsal, four seconds.) What a Raspberry Pi says about itself: `vcgencmd get_throttled`, or the kernel's file
-# with the same number. Bits 0 to 3 are about now, bits 16 to 19 about any time since it was switched on.
+# (In a rehearsal, four seconds.) A Raspberry Pi says by its throttle flags whether it is held back: `vcgencmd
+# get_throttled`, or the kernel's file with the same number. Bits 0 to 3 are about now, bits 16 to 19 about any time
+# since it was switched on.
 
 # %%
-print(run_command(["vcgencmd", "get_throttled"]) or "no vcgencmd here", FLAGS, sep="\n")
-read_heat()
+print(FLAGS)
+vitals["heat"]
 
 
 # %% checkpoint="e.lease.flags"
@@ -243,18 +220,7 @@ check("e.lease.flags", flags)
 
 # %%
 predicted("e.lease.slowdown_guess")
-busy = run_with_progress(
-    lambda report: sustained(
-        sessions["edge-int8-s8s8"],
-        images[:1],
-        option="edge-lease-busy",
-        duration_s=300.0 if on_the_board else 4.0,
-        window_s=5.0 if on_the_board else 0.5,
-        on_progress=report,
-    ),
-    "Without a pause",
-)
-ledger().append(busy)
+(busy,) = measure_there(device, "sustained", [Candidate("edge-lease-busy", file, threads)], ledger=ledger())
 endurance(busy)
 
 # %% [markdown]
@@ -296,9 +262,9 @@ check("e.lease.busy")
 bars = ledger().read().seen("edge.estimate") or {}
 rows = []
 for option, bar in bars.items():
-    p50_s = comparison.record(option).percentile(50)
+    p50_s = race[option].percentile(50)
     rows.append((option, 1e3 * bar["low_s"], 1e3 * bar["high_s"], 1e3 * p50_s))
-print(fingerprint().cpu_model)
+print(machine.cpu_model)
 pd.DataFrame(rows, columns=["option", "from, ms", "to, ms", "measured, ms"]).round(2)
 
 # %% checkpoint="e.lease.tested"
@@ -314,7 +280,7 @@ check("e.lease.tested")
 # ### The target
 
 # %%
-board = ledger().measurements(machine_id=fingerprint().machine_id)
+board = ledger().measurements(machine_id=machine.machine_id)
 comparison_table([record for record in board if record.option in files])
 
 # %%
@@ -331,9 +297,9 @@ check("e.lease.slowdown_guess")
 #
 # Only while the countdown leaves you time.
 #
-# - Your script with one thread to four: where does Amdahl's law of lesson 24 lose to the board's memory?
+# - Your script with one thread to four: how far is that from what lesson 24 has found at home?
 # - `labs.stats.ratio_of_medians` on the two halves of `busy.samples`: had the board settled by then?
 # - The extras [25](25_keep_it_busy.ipynb) and [26](26_serve_on_the_device.ipynb), on the board.
 #
-# On the board: save this notebook, and **give the board back now**, in [29 Release](29_release.ipynb), which brings
+# On the lease: save this notebook, and **give the board back now**, in [29 Release](29_release.ipynb), which brings
 # everything home. Then choose and defend at home: [28 Choose, and defend it](28_choose_and_defend_on_device.ipynb).
