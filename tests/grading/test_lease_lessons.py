@@ -44,7 +44,7 @@ def raced(entries):
     entries.observed("model.expected", {"p50_s": EXPECTED, "at": "a laptop"})
     for kind in ("latency", "throughput"):
         beside(entries, "race", SERVER, kind, onnx_all=0.0100, int8=0.0095)
-    return entries.observed("model.lease", {"machine_id": machine_id(SERVER), "options": ["onnx-all", "int8"]})
+    return entries.observed("model.server_race", {"machine_id": machine_id(SERVER), "options": ["onnx-all", "int8"]})
 
 
 def test_a_race_on_the_server_counts_by_the_bytes_that_were_measured_at_home(judge, raced):
@@ -104,7 +104,9 @@ def on_the_board(entries):
     for option in ("edge-fp32", "edge-int8-s8s8"):
         entries.measured("accuracy", option, [1] * 80, machine=HOME, model={"sha256": "a" * 64})
     beside(entries, "race", PI, edge_fp32=0.012, edge_int8_s8s8=0.009)
-    return entries.observed("edge.lease", {"machine_id": machine_id(PI), "options": ["edge-fp32", "edge-int8-s8s8"]})
+    return entries.observed(
+        "edge.board_race", {"machine_id": machine_id(PI), "options": ["edge-fp32", "edge-int8-s8s8"]}
+    )
 
 
 @pytest.mark.parametrize(
@@ -125,7 +127,9 @@ def test_the_estimate_is_tested_by_a_cortex_a76_alone(judge, on_the_board, words
 def test_another_processor_tests_nothing(judge, on_the_board):
     """Wherever its figures happen to fall."""
     beside(on_the_board, "laptop", HOME, edge_fp32=0.012, edge_int8_s8s8=0.006)
-    on_the_board.observed("edge.lease", {"machine_id": machine_id(HOME), "options": ["edge-fp32", "edge-int8-s8s8"]})
+    on_the_board.observed(
+        "edge.board_race", {"machine_id": machine_id(HOME), "options": ["edge-fp32", "edge-int8-s8s8"]}
+    )
     given = {"edge-fp32": "within", "edge-int8-s8s8": "within"}
     assert "another processor" in judge("e.lease.tested", on_the_board.answered("e.lease.tested", given)).message
     untested = dict.fromkeys(given, "not tested")

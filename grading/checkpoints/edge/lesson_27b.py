@@ -36,13 +36,13 @@ _TESTED = ("within", "outside", "not tested")
 
 def race_of(records: Records):
     """Return the newest race of the lease notebook, or None before it."""
-    seen = records.seen("edge.lease")
+    seen = records.seen("edge.board_race")
     return None if seen is None else of_machine(records, seen["machine_id"]).comparison(*seen["options"])
 
 
 @prediction(
     "e.lease.ratio_guess",
-    about={"subject": "edge.lease"},
+    about={"subject": "edge.board_race"},
     title="Predict how many times as fast signed INT8 is as float32 on the board",
     between=(0.02, 50),
     show=times,
@@ -253,7 +253,7 @@ def busy(records: Records) -> Verdict:
     points=2,
     title="Hold the estimate against what was measured on the lease",
     form={BASELINE: _TESTED, SIGNED: _TESTED},
-    needs=({"subject": "edge.estimate"}, {"subject": "edge.lease"}),
+    needs=({"subject": "edge.estimate"}, {"subject": "edge.board_race"}),
     hints=(
         "First: is the machine of this race the one that the estimate is about?",
         "A Cortex-A76 tests it; then compare the measured median with both ends.",

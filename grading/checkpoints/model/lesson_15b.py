@@ -28,13 +28,13 @@ _FEWEST_WORDS = 8
 
 def on_the_lease(records: Records) -> Records | None:
     """Return the records of the machine on which the finalists raced last, or None before that."""
-    seen = records.seen("model.lease")
+    seen = records.seen("model.server_race")
     return None if seen is None else of_machine(records, seen["machine_id"])
 
 
 @prediction(
     "m.lease.cpu_guess",
-    about={"subject": "model.lease"},
+    about={"subject": "model.server_race"},
     title="Predict float32's latency on the node's processor",
     unit="ms",
     between=(0.1, 1000),
@@ -139,7 +139,7 @@ def expected_s(here_s: float, float32_here_s: float, float32_there_s: float) -> 
 )
 def race(records: Records) -> Verdict:
     """Judge that options raced beside float32, in one image and in batches, from bytes that are known from before."""
-    seen, there = records.seen("model.lease"), on_the_lease(records)
+    seen, there = records.seen("model.server_race"), on_the_lease(records)
     if seen is None:
         return missing("The finalists have not raced yet.")
     runs = [there.comparison(BASELINE, *seen["options"], kind=kind) for kind in ("latency", "throughput")]
@@ -170,7 +170,7 @@ def factors_off(records: Records) -> dict[str, float]:
     points=2,
     title="Reconcile what was expected with what was measured",
     form={"option": str, "factor": float, "reason": str},
-    needs=({"subject": "model.expected"}, {"subject": "model.lease"}),
+    needs=({"subject": "model.expected"}, {"subject": "model.server_race"}),
     hints=(
         "The table above: the largest number of its last column.",
         "A factor is above 1 whichever of the two is larger. The reason wants a sentence of its own.",
