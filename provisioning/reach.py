@@ -89,8 +89,11 @@ def usual_ports(part: Part, jupyter_port: int = JUPYTER_PORT, base: str = "/") -
 
 
 def first_notebook(part: Part, course: Iterable[Lesson] | None = None) -> str:
-    """Return the path of the notebook with which the work on the machine begins, under the course's folder."""
-    there = [each for each in _lessons_of(part, course) if "hub" not in each.where]
+    """Return the path of the notebook that is run on the machine, under the course's folder; empty where none is.
+
+    A device's lease lesson is run from where the device was provisioned.
+    """
+    there = [each for each in _lessons_of(part, course) if "node" in each.where]
     return f"notebooks/{there[0].link}" if there else ""
 
 

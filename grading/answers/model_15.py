@@ -28,27 +28,3 @@ if len(native) > 1:
     claim = "faster" if interval.high < 1 else "slower" if interval.low > 1 else "cannot tell"
     named = [ledger().latest(kind="accuracy", option=option).details["predicted"] for option in native]
     answer("m.provider.bf16", {"claim": claim, "changed": sum(one != other for one, other in zip(*named, strict=True))})
-
-
-# %% checkpoint="m.provider.tensorrt_providers"
-def tensorrt_providers(precision, cache_folder):
-    options = {
-        "trt_fp16_enable": "0" if precision == "fp32" else "1",
-        "trt_int8_enable": "1" if precision == "int8" else "0",
-        "trt_engine_cache_enable": "1",
-        "trt_engine_cache_path": cache_folder,
-    }
-    return [
-        ("TensorrtExecutionProvider", options),
-        ("CUDAExecutionProvider", {"use_tf32": "0"}),
-        "CPUExecutionProvider",
-    ]
-
-
-# %% checkpoint="m.provider.gpu_precision"
-if has_tensorrt:
-    records = ledger().read()
-    floor = records.latest(kind="accuracy", option="tensorrt").value.value - 0.01 - 1e-9
-    kept = [name for name in options if records.latest(kind="accuracy", option=name).value.value >= floor]
-    run = records.comparison(*options)
-    answer("m.provider.gpu_precision", min(kept, key=lambda name: run.record(name).percentile(50)))

@@ -3,14 +3,6 @@
 # %% checkpoint="m.choose.start_guess"
 predict("m.choose.start_guess", 0.8)
 
-# %% checkpoint="m.choose.finalists"
-least = found["onnx-all"].summary.accuracy.value - 0.01 - 1e-9
-kept = [one for one in found.values() if one.summary.accuracy.value >= least and one.option != "onnx-all"]
-finalists = [one.option for one in sorted(kept, key=lambda one: one.summary.p50_s.value)[:3]]
-smallest = min(kept, key=lambda one: one.summary.size_bytes.value).option
-finalists += [] if smallest in finalists else [smallest]
-answer("m.choose.finalists", finalists)
-
 
 # %% checkpoint="m.choose.dominates"
 def dominates(gains):
@@ -20,8 +12,8 @@ def dominates(gains):
 
 
 # %% checkpoint="m.choose.frontier"
-beaten = {other for other in racers if any(name != other and dominates(gains(records, name, other)) for name in racers)}
-answer("m.choose.frontier", [name for name in racers if name not in beaten])
+beaten = {other for other in raced if any(name != other and dominates(gains(records, name, other)) for name in raced)}
+answer("m.choose.frontier", [name for name in raced if name not in beaten])
 
 
 # %% checkpoint="m.choose.pick"
@@ -47,10 +39,8 @@ if any(one["on_gpu"] for one in options):
     answer("m.choose.gpu_target", pick(options, wanted) or "none")
 
 # %% checkpoint="m.choose.model"
-free = [name for name in places[""] if name not in beaten and name in finalists] or [
-    name for name in racers if name not in beaten and name in finalists
-]
-choice = free[0]
+finalists = ledger().read().answer("m.choose.finalists")
+choice = next(name for name in raced if name in finalists and name not in beaten)
 chosen_path = shutil.copy(models_dir() / found[choice].record.model.name, models_dir() / "chosen.onnx")
 
 # %% checkpoint="m.choose.recommendation"

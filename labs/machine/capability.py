@@ -63,6 +63,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         _openvino(machine, around),
         *_triton(machine, around),
         *_nvidia(machine),
+        _two_gpus(machine),
         _migraphx(around),
         _gpu_provider(machine, around),
     )
@@ -207,6 +208,15 @@ def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
         else:
             instead = INSTEAD[name] if machine.cuda_gpus else _without_gpu(name)
             yield Capability(name, not problem, problem or _cards(machine), instead)
+
+
+def _two_gpus(machine: Fingerprint) -> Capability:
+    return Capability(
+        "two NVIDIA GPUs",
+        len(machine.gpus) >= 2,
+        f"{len(machine.gpus)} are there: {_cards(machine)}" if machine.gpus else "the driver lists no NVIDIA GPU",
+        "place the instances on what is there, and read the published figures of two P100",
+    )
 
 
 def _without_gpu(name: str) -> str:

@@ -19,6 +19,9 @@ from labs.records.standing import GPU_PROVIDERS
 #: The numbers without which an option cannot be weighed against others.
 NUMBERS = {"accuracy": "accuracy", "p50_s": "latency", "batch_fps": "throughput", "size_bytes": "size"}
 
+#: What every option is compared with: the float32 model with every graph optimization.
+BASELINE = "onnx-all"
+
 #: Environments (``labs.providers``) by the provider that needs them; any other option runs in the lessons' own.
 ENVIRONMENTS = {
     "OpenVINOExecutionProvider": "openvino",
@@ -109,6 +112,21 @@ def gains(records: Lookup, one: str, other: str) -> dict[str, tuple[float, float
         smaller = 1 - sizes[0].samples[-1] / sizes[1].samples[-1]
         found["size"] = (smaller, smaller)
     return found
+
+
+def racers(records: Lookup) -> list[str]:
+    """Return the options of the newest race beside float32, and of the races in providers' environments after it.
+
+    A race in the lessons' environment has ``BASELINE`` in it, one in a provider's the option 'cpu-provider', which is
+    the same file there and is left out.
+    """
+    runs: dict[str, list[str]] = {}
+    for one in records.measurements(kind="throughput"):
+        if "comparison_id" in one.details:
+            runs.setdefault(one.details["comparison_id"], []).append(one.option)
+    sides = [side for side in runs.values() if {BASELINE, "cpu-provider"} & set(side)]
+    newest = max((place for place, side in enumerate(sides) if BASELINE in side), default=0)
+    return list(dict.fromkeys(name for side in sides[newest:] for name in side if name != "cpu-provider"))
 
 
 def _opened(records: Lookup, option: str) -> Measurement | None:

@@ -21,7 +21,7 @@ LINKS = {
         "Run this in a terminal where your browser is (on Chameleon: in a terminal of its Jupyter), and leave it open: "
         "it brings every port of the part, and prints the links"
     ),
-    "jupyter": "Then open the next lesson over there: the part's lessons run on the machine, not here",
+    "jupyter": "Then open the machine's own Jupyter, in which the lease lesson runs",
     "tunnel": "The same as a plain line, for those who prefer it",
     "ssh": "A terminal on the machine",
 }

@@ -140,7 +140,8 @@ def lease_left(end: datetime, now: datetime, lessons_left_s: float) -> LeaseLeft
     if short_s > 0:
         return LeaseLeft(
             left,
-            f"The remaining lessons usually take {lessons_left_s / 60:.0f} min, {short_s / 60:.0f} min more than is "
-            "left: extend the lease now in the web page (Leases, Update Lease), or keep the last lesson for later.",
+            f"What is planned usually takes {lessons_left_s / 60:.0f} min, {short_s / 60:.0f} min more than is left: "
+            "extend the lease now in the web page (Leases, Update Lease), or leave the end of the lease lesson out and "
+            "release in time.",
         )
     return LeaseLeft(left, "")

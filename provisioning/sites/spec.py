@@ -6,7 +6,7 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 from typing import Literal, get_args
@@ -74,6 +74,8 @@ class PartSpec:
     read_first: str
     #: What to rehearse before the block.
     rehearse_first: str
+    #: By machine: gigabytes that set-up fetches beside the course's packages, by what they are.
+    fetches_gb: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def option(self, site: str, type_name: str | None = None) -> SiteOption:
         """Return the first option at the site, of the type when one is given.
@@ -128,6 +130,7 @@ def load_spec(part: Part) -> PartSpec:
         expected_s=expected_s,
         read_first=table["read_first"],
         rehearse_first=table["rehearse_first"],
+        fetches_gb=table.get("fetches_gb", {}),
     )
 
 

@@ -19,7 +19,7 @@ from labs.widgets.controls import controls, has_kernel, hear_while_busy
 from provisioning import lab
 from provisioning.clock import Clock
 from provisioning.errors import ProvisioningError
-from provisioning.planning.lessons import lessons_left_s, lessons_on_machine
+from provisioning.planning.lessons import block_of, extras_text, lessons_left_s, lessons_on_machine
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import transfer
@@ -42,7 +42,8 @@ def lease_countdown(
     Args:
         of: the run that used the lease (its step 'lease' is done), or the lease itself.
         part: of the course; needed beside a lease.
-        at: number of the lesson that comes next, such as ``"12"``; the part's first when left out.
+        at: number of the lesson that comes next, such as ``"15b"``; when left out, the part's first, and before a lease
+            that nothing runs on yet, the set-up too.
         clock: of the sites.
 
     Raises:
@@ -53,16 +54,18 @@ def lease_countdown(
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
         name, end, part = of.settings.name, datetime.fromisoformat(end), of.settings.spec.part
-        testbed, state = of.testbed, of.state
+        testbed, state, setup_s = of.testbed, of.state, 0.0
     else:
         name, end, testbed, state = of.name, of.end, None, None
     if part is None:
         raise ValueError("say which part the lease is for: lease_countdown(lease, 'model')")
+    if isinstance(of, Lease):
+        setup_s = block_of(part).setup_s if at is None else 0.0
 
     def pull() -> transfer.Moved:
         return lab.pull(part, testbed, name=name, say=lambda _line: None, state=state)
 
-    return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone(), pull)
+    return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone(), pull, setup_s)
 
 
 class LeaseCountdown(Shown):
@@ -76,6 +79,7 @@ class LeaseCountdown(Shown):
         clock: of the sites.
         zone: the student's.
         pull: brings home what is only on the machine.
+        setup_s: usual seconds of a set-up that is still to come.
     """
 
     def __init__(
@@ -87,10 +91,11 @@ class LeaseCountdown(Shown):
         clock: Clock,
         zone: ZoneInfo,
         pull: Callable[[], transfer.Moved],
+        setup_s: float = 0.0,
     ) -> None:
         self.name, self.end, self.part, self.zone = name, end, part, zone
         self.rehearsed = lab.rehearsing()
-        self._clock, self._pull = clock, pull
+        self._clock, self._pull, self._setup_s = clock, pull, setup_s
         self._pulling = threading.Lock()
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"
@@ -99,7 +104,7 @@ class LeaseCountdown(Shown):
         options = [(f"{each.number} {each.title} ({each.machine_minutes} min)", each.number) for each in lessons]
         self.lesson = ipywidgets.Dropdown(
             options=options,
-            value=at or (lessons[0].number if lessons else None),
+            value=at or next((each.number for each in lessons if each.kind == "core"), None),
             description="Next lesson",
             layout=ipywidgets.Layout(width="100%", max_width="560px"),
             style={"description_width": "88px"},
@@ -119,8 +124,8 @@ class LeaseCountdown(Shown):
 
     @property
     def left(self) -> LeaseLeft:
-        """What is left, with a warning when the lessons from the chosen one on do not fit."""
-        left_s = lessons_left_s(self.part, self.lesson.value)
+        """What is left, with a warning when what is planned from the chosen lesson on does not fit."""
+        left_s = self._setup_s + lessons_left_s(self.part, self.lesson.value)
         return lease_left(self.end, self._clock.now(), left_s)
 
     @property
@@ -161,13 +166,21 @@ class LeaseCountdown(Shown):
         left = self.left
         if left.warning:
             return f'<div class="msl-note msl-bad"><p>{escape(left.text())}</p></div>'
-        return f'<p class="msl-strong">{escape(left.text())}; the remaining lessons fit.</p>'
+        return f'<p class="msl-strong">{escape(left.text())}; what is planned fits.</p>'
 
     def _until(self) -> str:
         return f"ends {self.end.astimezone(self.zone):%a %d %b %H:%M %Z}"
 
     def _next(self) -> str:
-        return f"next lesson: {self.lesson.label}" if self.lesson.value else "no lesson waits for it"
+        """Return what the rest is for, in minutes, and what may be left out of it."""
+        if not self.lesson.value:
+            return "no lesson waits for it"
+        left_s = self._setup_s + lessons_left_s(self.part, self.lesson.value)
+        setup = f"set-up {self._setup_s / 60:.0f} min, " if self._setup_s else ""
+        extras = extras_text(self.part, self.lesson.value)
+        return "; ".join(
+            filter(None, (f"{setup}next lesson: {self.lesson.label}; {left_s / 60:.0f} min are planned", extras))
+        )
 
     def _tick(self) -> None:
         waited_s = 0.0

@@ -15,7 +15,7 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
-from labs.records import Measurement, Records
+from labs.records import Records
 from labs.records.format import times
 
 #: What the questions on OpenVINO run on.
@@ -25,12 +25,7 @@ _OPENVINO = ("OpenVINO provider",)
 #: order gives 1e-6, TF32 and fp16 give 1e-3, bf16 gives 1e-2.
 _FP32_APART = 5e-5
 
-#: Accuracy that a faster precision may cost: one point.
-_MAX_LOSS = 0.01
-
 _CLAIMS = ("faster", "slower", "cannot tell")
-
-_TENSORRT = {"tensorrt": "fp32", "tensorrt-fp16": "fp16", "tensorrt-int8": "int8"}
 
 
 @prediction(
@@ -239,160 +234,6 @@ def bf16(records: Records) -> Verdict:
     return passed("Gain and price of the same change.", f"× {interval.value:.2f} in time, {changed} images")
 
 
-def requests(random: np.random.Generator) -> list[tuple]:
-    """Return the three precisions, each with a folder."""
-    words = random.permutation(["engines", "cache", "food11", "a100", "h100"])
-    return [
-        (precision, f"/data/{word}/{precision}")
-        for precision, word in zip(("fp32", "fp16", "int8"), words, strict=False)
-    ]
-
-
-def _tensorrt(precision: str, cache_folder: str, fp16: str, int8: str, order: tuple[int, ...] = (0, 1, 2)) -> list:
-    options = {
-        "trt_fp16_enable": fp16,
-        "trt_int8_enable": int8,
-        "trt_engine_cache_enable": "1",
-        "trt_engine_cache_path": cache_folder,
-    }
-    found = [
-        ("TensorrtExecutionProvider", options),
-        ("CUDAExecutionProvider", {"use_tf32": "0"}),
-        "CPUExecutionProvider",
-    ]
-    return [found[place] for place in order]
-
-
-@function_question(
-    "m.provider.tensorrt_providers",
-    title="Write the list of providers for TensorRT in three precisions",
-    hints=(
-        "The order is one of preference, and each of the two GPU providers is a pair of its name and a dictionary.",
-        'Always all four of TensorRT\'s options. `"trt_fp16_enable"` is "1" unless the precision is "fp32".',
-    ),
-    cases=requests,
-    mistakes=(
-        Mistake(
-            "int8 alone",
-            lambda precision, cache_folder: _tensorrt(
-                precision, cache_folder, str(int(precision == "fp16")), str(int(precision == "int8"))
-            ),
-            'For "int8", the layers that are not quantized should run in fp16: both switches are "1".',
-        ),
-        Mistake(
-            "order",
-            lambda precision, cache_folder: _tensorrt(
-                precision, cache_folder, str(int(precision != "fp32")), str(int(precision == "int8")), (1, 0, 2)
-            ),
-            "With CUDA first, it takes every node and leaves TensorRT none: the list is an order of preference.",
-        ),
-    ),
-    right="That is the list that a GPU node runs, and you can read it anywhere.",
-)
-def tensorrt_providers(precision: str, cache_folder: str) -> list:
-    """Return TensorRT with options, CUDA with options, and the CPU provider."""
-    return _tensorrt(precision, cache_folder, str(int(precision != "fp32")), str(int(precision == "int8")))
-
-
-@checkpoint(
-    "m.provider.gpu",
-    points=2,
-    gate=("GPU provider",),
-    evidence_only=True,
-    title="Measure CUDA with TF32 off and on, and with IO binding, or MIGraphX with fp16 off and on, each side by side",
-    hints=(
-        "The cells above measure it where there is an NVIDIA GPU, and below where there is an AMD GPU.",
-        "Run the three cells that begin with `if gpu:`, or on an MI100 the one about MIGraphX.",
-    ),
-    mistakes={"fell back": "No node ran on the GPU: read what the log says about missing libraries."},
-)
-def gpu(records: Records) -> Verdict:
-    """Judge that CUDA ran, in the precision that was asked for, beside its own variants; on an AMD GPU, MIGraphX."""
-    record = records.latest(kind="latency", option="cuda")
-    amd = records.latest(kind="latency", option="migraphx")
-    if record is None and amd is not None:
-        return _migraphx(records, amd)
-    fallen = records.latest(kind="latency", option="cuda (fell back to CPU)")
-    if record is None:
-        return failed_as("fell back") if fallen else missing("There is no record of `cuda` yet.")
-    if _ran_on_gpu(record, "CUDAExecutionProvider") == 0:
-        return failed_as("fell back")
-    precise, bound = records.comparison("cuda", "cuda-tf32"), records.comparison("cuda", "cuda-bound")
-    if precise is None or bound is None:
-        return missing("`cuda` has to run beside `cuda-tf32`, and beside `cuda-bound`.")
-    ratios = [run.ratio(name, "cuda").interval.value for run, name in ((precise, "cuda-tf32"), (bound, "cuda-bound"))]
-    return passed("A GPU, with proof.", f"TF32 takes × {ratios[0]:.2f}, IO binding × {ratios[1]:.2f} of the time")
-
-
-@checkpoint(
-    "m.provider.gpu_precision",
-    points=2,
-    gate=("TensorRT provider",),
-    title="Choose TensorRT's precision for at most one point of accuracy",
-    form=tuple(_TENSORRT),
-    needs=tuple({"kind": "accuracy", "option": name} for name in _TENSORRT),
-    hints=(
-        "First the accuracy of each, then the time of those that remain.",
-        "Leave out what loses more than a point against `tensorrt`; of the rest, the fastest side by side.",
-    ),
-    mistakes={
-        "too dear": "This precision loses more than one point of accuracy.",
-        "not the fastest": "Another precision keeps the accuracy and is faster by more than its interval.",
-    },
-)
-def gpu_precision(records: Records) -> Verdict:
-    """Judge that the choice keeps the accuracy and that no other that does is faster."""
-    given = records.answer("m.provider.gpu_precision")
-    run = records.comparison(*_TENSORRT)
-    if run is None:
-        return missing("The three precisions have to run side by side.")
-    if any(_ran_on_gpu(run.record(name), "TensorrtExecutionProvider") == 0 for name in _TENSORRT):
-        return failed("One of the three did not run on TensorRT: measure again.")
-    right = {name: float(np.mean(records.latest(kind="accuracy", option=name).samples)) for name in _TENSORRT}
-    kept = [name for name in _TENSORRT if right[name] >= right["tensorrt"] - _MAX_LOSS - 1e-9]
-    if given not in kept:
-        return failed_as("too dear")
-    if any(run.ratio(given, other).interval.low > 1 for other in kept if other != given):
-        return failed_as("not the fastest")
-    return passed("Accuracy first, then time.", given)
-
-
-@checkpoint(
-    "m.provider.engine_cache",
-    points=1,
-    gate=("TensorRT provider",),
-    evidence_only=True,
-    title="Measure how much sooner TensorRT is ready with an engine in the cache",
-    needs=tuple({"kind": "load_time", "option": name} for name in ("tensorrt-built", "tensorrt-cached")),
-    hints=("Run the cell that starts `gpu.py`.", "The folder of engines must be writable, and the same in both runs."),
-)
-def engine_cache(records: Records) -> Verdict:
-    """Judge that fresh processes were started without and with the cache."""
-    built, cached = (
-        sum(records.latest(kind=kind, option=option).percentile(50) for kind in ("load_time", "first_prediction"))
-        for option in ("tensorrt-built", "tensorrt-cached")
-    )
-    if cached >= built:
-        return failed("A process with the cache took no less time: was the engine kept?")
-    return passed("Build once, start often.", f"{built:.1f} s without the cache, {cached:.1f} s with it")
-
-
 def _claim(interval) -> str:
     """Return what the interval of a ratio of times allows to say about its option."""
     return "faster" if interval.high < 1 else "slower" if interval.low > 1 else "cannot tell"
-
-
-def _migraphx(records: Records, record: Measurement) -> Verdict:
-    """Judge that MIGraphX ran beside its own half precision."""
-    if _ran_on_gpu(record, "MIGraphXExecutionProvider") == 0:
-        return failed_as("fell back")
-    run = records.comparison("migraphx", "migraphx-fp16")
-    if run is None:
-        return missing("`migraphx` has to run beside `migraphx-fp16`.")
-    ratio = run.ratio("migraphx-fp16", "migraphx").interval.value
-    return passed("A GPU, with proof.", f"fp16 takes × {ratio:.2f} of the time")
-
-
-def _ran_on_gpu(record: Measurement, provider: str) -> int:
-    """Return how many nodes of a record ran on a provider, as profiled."""
-    return record.providers_used.get(provider, 0)

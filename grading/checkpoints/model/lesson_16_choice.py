@@ -11,20 +11,15 @@ from grading.checkpoints import (
     Verdict,
     checkpoint,
     failed,
-    failed_as,
     function_question,
     missing,
     passed,
     prediction,
 )
 from labs.records import Measurement, Records
-from labs.records.candidates import candidates, gains, of_machine, same
+from labs.records.candidates import BASELINE, candidates, gains, of_machine, racers, same
 from labs.records.format import times
-from labs.records.frontier import dominators
 from labs.records.targets import targets_for
-
-#: What every option is compared with.
-BASELINE = "onnx-all"
 
 #: Accuracy that a finalist may lose against it, and room for rounding.
 MAX_LOSS, EPSILON = 0.01, 1e-9
@@ -43,44 +38,6 @@ def start_ratio(records: Records) -> float | None:
     """Return INT8's median time to load over float32's, each in fresh processes."""
     found = [records.latest(kind="load_time", option=name) for name in ("int8-static-qdq", BASELINE)]
     return None if None in found else found[0].percentile(50) / found[1].percentile(50)
-
-
-@checkpoint(
-    "m.choose.finalists",
-    points=2,
-    title="Choose two to four finalists",
-    form=[str],
-    needs=({"kind": "latency", "option": BASELINE},),
-    hints=(
-        "Options of different kinds that lose no more than a point; float32 races anyway.",
-        "From the table: first those with at least float32's accuracy less one point, then filled dots among them.",
-    ),
-    mistakes={
-        "one option twice": "Two of them are the same file opened in the same way: that race would compare noise.",
-        "too dear": "One of them loses more than a point of accuracy.",
-        "all beaten": "All of them are beaten by others. Take at least one from the frontier.",
-    },
-)
-def finalists(records: Records) -> Verdict:
-    """Judge that two to four affordable, different options were named, one from the frontier among them."""
-    names = [name for name in records.answer("m.choose.finalists") if name != BASELINE]
-    here = here_of(records)
-    found, left_out = candidates(here)
-    if BASELINE not in found:
-        return missing("`onnx-all` is not measured in full: run lesson 14 first.")
-    if any("very same file" in left_out.get(name, "") for name in names) or len(set(names)) < len(names):
-        return failed_as("one option twice")
-    unknown = [name for name in names if name not in found]
-    if unknown:
-        return failed(f"`{unknown[0]}` cannot take part: {left_out.get(unknown[0], 'there is no such option')}.")
-    if not 2 <= len(names) <= 4:
-        return failed("Two to four besides float32: the race is short, and so is the manager's time.")
-    if any(accuracy_lost(here, name) > MAX_LOSS + EPSILON for name in names):
-        return failed_as("too dear")
-    beaten_by = dominators([one.summary for one in found.values()])
-    if all(beaten_by[name] for name in names):
-        return failed_as("all beaten")
-    return passed("A race worth watching.")
 
 
 def pairs(random: np.random.Generator) -> list[tuple]:
@@ -289,21 +246,10 @@ def gpu_target(records: Records) -> Verdict:
     """Judge the choice by the rule, once an option was measured on a GPU."""
     found, _ = candidates(here_of(records))
     if not any(one.row["on_gpu"] for one in found.values()):
-        return missing("No option was measured in full on a GPU: lesson 15 does it.")
+        return missing("No option was measured in full on a GPU: lesson 15b does it.")
     if records.answer("m.choose.gpu_target") not in chosen_for(records)["server-gpu"]:
         return failed("Look again, with both limits of the target, and only at options that compute on the GPU.")
     return passed("Measured where it counts.")
-
-
-def racers(records: Records) -> list[str]:
-    """Return the options of the newest race in the lessons' environment, and of those in providers' ones after it."""
-    runs: dict[str, list[str]] = {}
-    for one in records.measurements(kind="throughput"):
-        if "comparison_id" in one.details:
-            runs.setdefault(one.details["comparison_id"], []).append(one.option)
-    sides = [side for side in runs.values() if {BASELINE, "cpu-provider"} & set(side)]
-    newest = max((place for place, side in enumerate(sides) if BASELINE in side), default=0)
-    return list(dict.fromkeys(name for side in sides[newest:] for name in side if name != "cpu-provider"))
 
 
 def beaten(records: Records, name: str, others: list[str]) -> bool:
@@ -341,6 +287,6 @@ def raced(records: Records, name: str) -> Measurement:
 
 
 def here_of(records: Records) -> Records:
-    """Return the records of the machine that ran last; part 2 keeps a device's in the same ledger."""
+    """Return the records of the machine that measured float32 last: the leased one, once its results are home."""
     newest = records.latest(kind="latency", option=BASELINE)
     return of_machine(records, newest.machine_id) if newest else records

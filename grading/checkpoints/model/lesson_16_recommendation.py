@@ -7,16 +7,15 @@ import numpy as np
 from grading.checkpoints import Example, Verdict, artefact_question, checkpoint, failed, failed_as, missing, passed
 from grading.checkpoints.evidence import is_close
 from grading.checkpoints.model.lesson_16_choice import (
-    BASELINE,
     EPSILON,
     MAX_LOSS,
     accuracy_lost,
     beaten,
     here_of,
     raced,
-    racers,
 )
 from labs.records import Records
+from labs.records.candidates import BASELINE, racers
 
 #: Fewest words of each text; fewer do not give a reason.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_would_change_my_mind": 8}

@@ -103,10 +103,10 @@ def food_ensemble(model: str = "food_classifier_onnx") -> ModelFolder:
 
 
 def copies(count: int, gpus: Iterable[int] = ()) -> tuple[InstanceGroup, ...]:
-    """Return instance groups: ``count`` copies on the CPU, or on each of some GPUs.
+    """Return an instance group: ``count`` instances on the CPU, or on *each* of some GPUs, as Triton counts them.
 
     Args:
-        count: Copies.
+        count: Instances on the CPU, or on each GPU.
         gpus: GPUs by number; the CPU when empty.
     """
     gpus = tuple(gpus)

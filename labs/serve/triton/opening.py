@@ -79,12 +79,16 @@ def _unload_others(container: Triton, wanted: set[str]) -> None:
 
 
 def place(count: int) -> tuple[InstanceGroup, ...]:
-    """Return instance groups for so many copies: on each GPU of this machine, or on the CPU where it has none.
+    """Return an instance group of so many instances in all: on this machine's first GPU, or on the CPU without one.
+
+    On a node with two GPUs ``place(1)`` renders ``count: 1 kind: KIND_GPU gpus: [ 0 ]``: one instance, and the second
+    GPU idle. Triton counts instances for *each* GPU that is named, so ``gpus: [ 0, 1 ]`` would make two of it;
+    ``catalogue.copies(1, gpus=(0, 1))`` says that.
 
     Args:
-        count: Copies; on GPUs, on each of them.
+        count: Instances in all.
     """
-    return copies(count, range(len(fingerprint().cuda_gpus)))
+    return copies(count, range(len(fingerprint().cuda_gpus))[:1])
 
 
 def situation() -> str:

@@ -49,6 +49,7 @@ from chi import context, lease, server
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
 from provisioning import evidence, lab
+from provisioning.planning.lessons import block_of
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
@@ -152,12 +153,13 @@ said = node.execute("hostname; nproc; uname -sm")
 #
 # `prepare` returns the same work as a list of *steps*. Each one looks before it makes anything, asserts the real
 # status, has a time-out, and writes down what it did in a file that outlives the kernel. Here is the plan, with each
-# step's usual minutes on Chameleon:
+# step's usual minutes on Chameleon; below it stands what the whole block is for, and what is fetched meanwhile:
 
 # %%
 predicted("m.provision.minutes_guess")
 run = lab.prepare("model", option, testbed=testbed)
 print(run.plan.text())
+print(block_of("model", option).text())
 
 # %%
 plan = ledger().observe("model.plan", evidence.of_plan(run.plan))
@@ -250,8 +252,9 @@ check("m.provision.minutes_guess")
 # %% [markdown]
 # ### What is left of your lease
 #
-# From here on time counts. The countdown compares what is left with the minutes of the lessons that are still to
-# come. Those include reading and thinking: whoever has rehearsed needs far fewer, which is the reason to rehearse.
+# From here on time counts. The countdown holds what is left against what still needs this machine: one lesson, [15b Run
+# on the server](15b_run_on_the_server.ipynb), and the release. Lessons 10 to 15 come before the lease, at home, and
+# set-up has brought what you made and predicted there. Open the links above and run 15b in the *node's* Jupyter.
 
 # %%
 lease_countdown(again)
@@ -267,6 +270,6 @@ lease_countdown(again)
 # - Interrupt the kernel in mid-run (the square in the toolbar), then run the cell again. How many servers are there?
 # - `ssh` to your node with the command from the links, and look around.
 #
-# The next lesson, 10, is **not** here: the link *open the next lesson over there* opens it in the machine's Jupyter.
-# (In rehearsal this computer plays the machine, and [lesson 10](10_meet_the_model.ipynb) does run here as well.) When
-# you are done over there, come back, on the same day: [19 Release](19_release.ipynb).
+# The lease lesson is **not** here: the link *the machine's own Jupyter* opens [15b Run on the
+# server](15b_run_on_the_server.ipynb) over there. (In rehearsal this computer plays the machine: go on with lesson 10 and
+# come to 15b in its turn.) When you are done over there, come back, on the same day: [19 Release](19_release.ipynb).

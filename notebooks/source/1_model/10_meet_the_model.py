@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["00"]
 #     ports: []
-#     machine_minutes: 2
 #     uses: ["memory", "disk"]
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["10"]
 #     ports: []
-#     machine_minutes: 4
 #     uses: ["memory", "C++ compiler", "torch.compile on the GPU", "torch's default CUDA build"]
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: []
 #     ports: []
-#     machine_minutes: 8
 #     uses: ["memory", "disk"]
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["12"]
 #     ports: [8081, 8082, 8083, 8084]
-#     machine_minutes: 8
 #     uses: ["memory", "disk"]
 # ---
 

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["12"]
 #     ports: []
-#     machine_minutes: 4
 #     uses: ["memory", "disk", "fast INT8"]
 # ---
 

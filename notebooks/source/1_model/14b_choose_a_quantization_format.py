@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["14"]
 #     ports: []
-#     machine_minutes: 5
 #     uses: ["fast INT8", "another x86-64 processor"]
 # ---
 

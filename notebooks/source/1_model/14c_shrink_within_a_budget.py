@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["14b"]
 #     ports: []
-#     machine_minutes: 5
 #     uses: ["memory", "fast INT8"]
 # ---
 

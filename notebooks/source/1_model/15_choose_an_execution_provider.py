@@ -2,23 +2,19 @@
 # jupyter:
 #   lesson:
 #     title: Choose an execution provider
-#     summary: OpenVINO here, CUDA and TensorRT where there is a GPU, and who really ran the model
+#     summary: OpenVINO beside the CPU provider, and who really ran the model
 #     part: 1
 #     number: "15"
-#     minutes: 45
+#     minutes: 40
 #     kind: core
 #     where: [any]
 #     needs: ["12"]
 #     ports: []
-#     machine_minutes: 20
 #     uses:
 #       - disk
 #       - CPU provider
 #       - OpenVINO provider
 #       - bf16 on the CPU
-#       - CUDA provider
-#       - TensorRT provider
-#       - MIGraphX provider
 # ---
 
 # %% [markdown]
@@ -34,7 +30,7 @@
 # ## You will do
 #
 # Ask for providers in ONNX Runtime's own words, read from a profile which of them ran, tell from the logits in which
-# precision, and measure OpenVINO here, and CUDA and TensorRT where there is an NVIDIA GPU.
+# precision, and measure OpenVINO. (CUDA and TensorRT want a GPU: they wait for lesson 15b, on the leased node.)
 #
 # ## You will learn
 #
@@ -44,7 +40,7 @@
 #
 # ## You need
 #
-# A laptop, 45 minutes, and lesson 12. OpenVINO's build of ONNX Runtime is 120 MB to download and 400 MB on disk; on a
+# A laptop, 40 minutes, and lesson 12. OpenVINO's build of ONNX Runtime is 120 MB to download and 400 MB on disk; on a
 # leased node, set-up has fetched it already. The machine measures for about a minute.
 
 # %%
@@ -420,214 +416,6 @@ comparison = run_with_progress(
 side_by_side(comparison, "openvino-native")
 
 # %% [markdown]
-# ## On a GPU
-#
-# The same list, with other names. TensorRT compiles the graph for the very GPU, in fp32, fp16, or INT8 from a QDQ file
-# whose zero points are all 0; the CUDA provider runs what TensorRT leaves. Compiling takes minutes and starts anew in
-# each process, unless the finished *engine* is kept in a folder.
-#
-# Write the list once, for every precision. You need no GPU for it, and your colleagues with one rely on it.
-
-
-# %% checkpoint="m.provider.tensorrt_providers"
-def tensorrt_providers(precision, cache_folder):
-    """Return a list of providers: TensorRT with options, CUDA with options, and the CPU provider as a bare name.
-
-    A pair is `(name, options)`; the values of options are texts, "1" for yes and "0" for no.
-    TensorRT: "trt_fp16_enable", "trt_int8_enable", "trt_engine_cache_enable" (yes), "trt_engine_cache_path".
-    CUDA: "use_tf32" (no; left alone, it rounds float32 to TF32).
-
-    Args:
-        precision: "fp32"; "fp16"; or "int8", where the layers that are not quantized run in fp16.
-        cache_folder: Folder for finished engines, a text.
-    """
-    ...
-
-
-# %%
-check("m.provider.tensorrt_providers", tensorrt_providers)
-
-# %% [markdown]
-# Where there is an NVIDIA GPU, the same two scripts run in the environment of `onnxruntime-gpu` (with TensorRT 5 GB to
-# download and 9 GB on disk: set-up does it before your lesson). First a file for TensorRT's INT8: weights and
-# activations signed and symmetric, biases left in float32.
-
-# %%
-gpu, has_tensorrt = None, gate["TensorRT provider"].available
-if gate["CUDA provider"].available:
-    name = "tensorrt" if has_tensorrt else "gpu"
-    gpu = run_with_progress(lambda report: providers.install(name, report), "ONNX Runtime with CUDA")
-else:
-    print(f"Not run here: {gate['CUDA provider'].reason}.")
-
-# %%
-if has_tensorrt:
-    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
-
-    class TrainingImages(CalibrationDataReader):
-        """Hand out training images one by one, as in lesson 14."""
-
-        def __init__(self, count):
-            self.images = iter(load_split(assets.dataset(), "training", limit=count)[0])
-
-        def get_next(self):
-            image = next(self.images, None)
-            return None if image is None else {session.get_inputs()[0].name: image[np.newaxis]}
-
-    quantize_static(
-        onnx_path,
-        models_dir() / "int8-tensorrt.onnx",
-        TrainingImages(128),
-        quant_format=QuantFormat.QDQ,
-        per_channel=True,
-        activation_type=QuantType.QInt8,
-        weight_type=QuantType.QInt8,
-        extra_options={"ActivationSymmetric": True, "WeightSymmetric": True, "QuantizeBias": False},
-    )
-
-# %% [markdown]
-# TF32 keeps the range of float32 and 10 of its 23 bits after the point. The CUDA provider has a switch for it. TensorRT
-# has none in ONNX Runtime; for it, the variable `NVIDIA_TF32_OVERRIDE=0`, which all of NVIDIA's libraries obey, says no
-# for the whole process.
-
-# %%
-if gpu:
-    cpu = {"file": "food11.onnx", "providers": ["CPUExecutionProvider"]}
-    cuda = {
-        name: {
-            "file": "food11.onnx",
-            "providers": [("CUDAExecutionProvider", {"use_tf32": tf32}), "CPUExecutionProvider"],
-        }
-        for name, tf32 in (("cuda", "0"), ("cuda-tf32", "1"))
-    }
-    profiles, logits = who_ran(gpu, {"cpu-provider": cpu} | cuda)
-    print({option: providers_used(events) for option, events in profiles.items()})
-    print({option: computed_in_fp32(found, logits["cpu-provider"]) for option, found in logits.items()})
-    race(gpu, {"cpu-provider": cpu} | cuda)
-    display(side_by_side(ledger().comparison("cuda", "cuda-tf32"), "cuda"))
-
-# %% [markdown]
-# Now TensorRT, for batches of 1 to 32 images. Which precision would you serve, if at most one point of accuracy may be
-# lost?
-
-# %%
-if has_tensorrt:
-    shape, name = "3x224x224", session.get_inputs()[0].name
-    ranges = {
-        f"trt_profile_{end}_shapes": f"{name}:{size}x{shape}" for end, size in (("min", 1), ("opt", 8), ("max", 32))
-    }
-    options = {"tensorrt": "fp32", "tensorrt-fp16": "fp16", "tensorrt-int8": "int8"}
-    tensorrt = {}
-    for option, precision in options.items():
-        (first, given), *rest = tensorrt_providers(precision, str(folder / "engines" / precision))
-        file = "int8-tensorrt.onnx" if precision == "int8" else "food11.onnx"
-        tensorrt[option] = {"file": file, "providers": [(first, given | ranges), *rest]}
-    profiles, logits = who_ran(gpu, tensorrt, variables={"NVIDIA_TF32_OVERRIDE": "0"})
-    print({option: providers_used(events) for option, events in profiles.items()})
-    race(gpu, {"cuda": cuda["cuda"]} | tensorrt, variables={"NVIDIA_TF32_OVERRIDE": "0"})
-    display(side_by_side(ledger().comparison(*options), "tensorrt"))
-
-# %% checkpoint="m.provider.gpu_precision"
-# "tensorrt", "tensorrt-fp16" or "tensorrt-int8". (Without TensorRT here, these points wait for a machine that has it.)
-answer("m.provider.gpu_precision", ...)
-
-# %%
-check("m.provider.gpu_precision")
-
-# %% [markdown]
-# ### What a call on a GPU is made of
-#
-# `session.run` copies the image to the GPU and the logits back, each time. With *IO binding* both stay there: in a
-# service whose next step is on the GPU too, that is the time to look at. And a process that starts: with an engine in
-# the cache, and without.
-
-# %%
-# %%writefile {folder}/gpu.py
-import json
-import shutil
-import sys
-from pathlib import Path
-
-import numpy as np
-import onnxruntime as ort
-
-from labs import assets, bench
-from labs.dataset import load_split
-from labs.workspace import ledger
-
-path, device = Path(sys.argv[1]) / "food11.onnx", sys.argv[2]
-requests = json.loads(Path("requests.json").read_text())
-image = load_split(assets.dataset(), "evaluation", limit=1)[0]
-ort.preload_dlls()
-
-wanted = requests["cuda"]["providers"]
-session = ort.InferenceSession(path, providers=[tuple(one) if isinstance(one, list) else one for one in wanted])
-binding = session.io_binding()
-on_gpu = ort.OrtValue.ortvalue_from_numpy(image, device, 0)
-logits = ort.OrtValue.ortvalue_from_shape_and_type((1, 11), np.float32, device, 0)
-binding.bind_ortvalue_input(session.get_inputs()[0].name, on_gpu)
-binding.bind_ortvalue_output(session.get_outputs()[0].name, logits)
-
-
-def bound():
-    session.run_with_iobinding(binding)
-    binding.synchronize_outputs()
-
-
-asked = {"providers": wanted}
-bench.describe(session, settings=asked)
-bench.describe(bound, model_path=path, backend="onnxruntime", precision="fp32", provider=wanted[0][0], settings=asked)
-for record in bench.compare({"cuda": session, "cuda-bound": bound}, image):
-    ledger().append(record)
-bound()
-print(
-    "the same logits:",
-    np.allclose(logits.numpy(), session.run(None, {session.get_inputs()[0].name: image})[0], atol=1e-4),
-)
-
-if "tensorrt-fp16" in requests:
-    engines = Path(requests["tensorrt-fp16"]["providers"][0][1]["trt_engine_cache_path"])
-    shutil.rmtree(engines, ignore_errors=True)
-    for option, samples in (("tensorrt-built", 1), ("tensorrt-cached", 3)):
-        settings = {"providers": requests["tensorrt-fp16"]["providers"]}
-        for record in bench.cold_start(path, option=option, settings=settings, samples=samples):
-            ledger().append(record)
-            if record.kind != "peak_memory":
-                print(f"{option}: {record.kind.replace('_', ' ')} {record.percentile(50):.2f} s")
-
-# %%
-if gpu:
-    (folder / "requests.json").write_text(json.dumps(cuda | (tensorrt if has_tensorrt else {})))
-    gpu.run(folder / "gpu.py", models_dir(), "cuda", variables={"NVIDIA_TF32_OVERRIDE": "0"})
-    display(side_by_side(ledger().comparison("cuda", "cuda-bound"), "cuda"))
-
-# %%
-check("m.provider.gpu")
-
-# %%
-check("m.provider.engine_cache")
-
-# %% [markdown]
-# An AMD GPU has MIGraphX, with a wheel of its own and the same two scripts:
-
-# %%
-if gate["MIGraphX provider"].available:
-    amd = run_with_progress(lambda report: providers.install("migraphx", report), "ONNX Runtime with MIGraphX")
-    cpu = {"file": "food11.onnx", "providers": ["CPUExecutionProvider"]}
-    migraphx = {
-        name: {
-            "file": "food11.onnx",
-            "providers": [("MIGraphXExecutionProvider", {"migraphx_fp16_enable": fp16}), "CPUExecutionProvider"],
-        }
-        for name, fp16 in (("migraphx", "0"), ("migraphx-fp16", "1"))
-    }
-    profiles, logits = who_ran(amd, {"cpu-provider": cpu} | migraphx)
-    print({option: providers_used(events) for option, events in profiles.items()})
-    race(amd, {"cpu-provider": cpu} | migraphx)
-else:
-    print(f"Not run here: {gate['MIGraphX provider'].reason}.")
-
-# %% [markdown]
 # ## Checkpoint
 
 # %%
@@ -635,7 +423,6 @@ check("m.provider.openvino_guess")
 
 # %%
 tried = ["onnx-all", "openvino", "openvino-bf16", *native]
-tried += ["cuda", "cuda-tf32", "tensorrt", "tensorrt-fp16", "tensorrt-int8", "migraphx", "migraphx-fp16"]
 measured = ledger().measurements(machine_id=fingerprint().machine_id)
 measured = [record for record in measured if record.option in tried]
 print(source_line())
@@ -650,4 +437,5 @@ comparison_table(measured, reference=reference_table("onnx-extended", "openvino"
 #
 # - Run `int8-static-qdq.onnx` through OpenVINO. How many nodes does it take, and is it faster than the CPU provider?
 # - Write a function that opens a session and *refuses* when the provider that was asked for runs no node.
-# - With a GPU: which nodes of the INT8 file stay with CUDA when TensorRT has taken its part?
+# - `SessionOptions().add_session_config_entry("session.disable_cpu_ep_fallback", "1")` forbids the silent fall-back.
+#   Ask for CUDA with it: what do you get now, and would the colleague have noticed?

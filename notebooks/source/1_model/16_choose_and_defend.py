@@ -2,16 +2,15 @@
 # jupyter:
 #   lesson:
 #     title: Choose, and defend it
-#     summary: all options on one frontier, a last race, a recommendation to the manager
+#     summary: what raced on one frontier, an option for each target, a recommendation to the manager
 #     part: 1
 #     number: "16"
-#     minutes: 45
+#     minutes: 40
 #     kind: core
 #     where: [any]
-#     needs: ["11", "13", "14b", "14c"]
+#     needs: ["14c", "15b"]
 #     ports: []
-#     machine_minutes: 10
-#     uses: ["memory", "fast INT8", "OpenVINO provider", "GPU provider"]
+#     uses: ["memory", "GPU provider"]
 # ---
 
 # %% [markdown]
@@ -21,58 +20,54 @@
 # know?"
 #
 # There is no best model. There is a best one *for something*, at a price, with some certainty. Today no model is made
-# faster. You put the evidence in order, run the last race fairly, and write half a page that still holds in a year.
+# faster, and no machine is leased. You put the evidence in order, and write half a page that still holds in a year.
 #
 # ## You will do
 #
-# Lay all options side by side, race the finalists in one run, drop those that nobody needs, hand in the model that you
-# choose, and defend it.
+# Lay what raced side by side, drop what nobody needs, choose for each target, hand in the model that you choose, and
+# defend it.
 #
 # ## You will learn
 #
 # - what a *frontier* is, and when an option may be called beaten;
 # - how to choose for a target, by a rule that others can check;
-# - what a figure from this machine says about the manager's machines, and what it does not.
+# - what a figure from one machine says about another, and what it does not.
 #
 # ## You need
 #
-# A laptop or the leased node, 45 minutes, and lessons 11 to 14c (15 if you have it). The machine works for about a
-# minute.
+# Lesson 15b, and 40 minutes at home. What it measured on the leased node came home with *pull* or *release*. Without a
+# lease, its rehearsal on this computer counts.
 
 # %%
 import shutil
-import subprocess
-import sys
 from dataclasses import asdict
 
-import numpy as np
-
 from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
-from labs import assets, bench, providers
+from labs import assets, bench
 from labs.charts import frontier_chart, side_by_side
-from labs.machine import capability_text, fingerprint, for_lesson
-from labs.records.candidates import candidates, gains, of_machine
+from labs.machine import capability_text, for_lesson
+from labs.records.candidates import candidates, gains, of_machine, racers
 from labs.records.reference import reference_table, source_line
 from labs.records.targets import target_table, targets_for
 from labs.widgets import comparison_table
 from labs.widgets import scoreboard as targets_board
-from labs.workspace import ledger, models_dir, workspace_dir
+from labs.workspace import ledger, models_dir
 
 # %% [markdown]
-# The options are those in your ledger that were measured on this machine, on its GPU too. A model that was made
-# elsewhere counts here once it was measured here.
+# One machine decides: the one that measured the float32 model last. After a lease that is the node, and its GPU too.
 
 # %%
-machine = fingerprint().machine_id
-records = of_machine(ledger().read(), machine)
+newest = ledger().latest(kind="latency", option="onnx-all")
+if newest is None:
+    raise LookupError("There is no onnx-all to compare with yet: run lesson 14, then 15b, which races it.")
+records = of_machine(ledger().read(), newest.machine_id)
 folders = [models_dir(), assets.model().parent]
 found, left_out = candidates(records, folders)
-if "onnx-all" not in found:
-    raise FileNotFoundError("There is no onnx-all to compare with yet: run lesson 14 first, which measures it.")
+print(newest.machine.label)
 print(f"{len(found)} options: {', '.join(found)}")
 
 # %% [markdown]
-# And these cannot take part, each for its reason. Two files with the same bytes are *one* option, whatever they are
+# And these cannot be chosen, each for its reason. Two files with the same bytes are *one* option, whatever they are
 # called; a hash tells.
 
 # %%
@@ -103,106 +98,40 @@ shown = [one for one in records.measurements() if one.option in found]
 comparison_table(shown, reference=reference_table())
 
 # %% [markdown]
-# ### A first look at the frontier
+# ### The frontier by the numbers
 #
 # An option is *beaten* when another is at least as good in accuracy, latency, throughput and size, and better in one.
 # Nobody has a reason to take it. What is left is the **frontier**: there, each gain has a price. The figure goes by the
-# numbers as they stand, from different days. It is good enough to choose who may run, and not more.
+# numbers as they stand, and noise has a say in them.
 
 # %%
 frontier_chart(shown)
 
 # %% [markdown]
-# ### The finalists
-#
-# Which options deserve the last race against float32? Two to four, by name: of those that lose at most one point of
-# accuracy, those that could win something. If you have a GPU, take its fastest option along.
-
-# %% checkpoint="m.choose.finalists"
-finalists = ...
-answer("m.choose.finalists", finalists)
-
-# %%
-check("m.choose.finalists")
-
-# %% [markdown]
 # ## Measure
 #
-# ### One run for all
+# ### The race
 #
-# The race is one run, in turns, with one image and with 32. Each option is opened again *from its record*: the same
-# file by its hash, with the same settings. What needs another wheel of ONNX Runtime races in that environment, against
-# the float32 model on the CPU provider there. So the script is one file, and each environment runs it.
+# In lesson 15b the finalists took turns with float32, in the lessons' own environment, and each provider's options in
+# its environment, against float32 on the CPU provider there. What you had chosen and what did not take part:
 
 # %%
-folder = workspace_dir() / "race"
-folder.mkdir(parents=True, exist_ok=True)
-
-# %%
-# %%writefile {folder}/race.py
-import sys
-from pathlib import Path
-
-from labs import assets, bench
-from labs.dataset import load_split
-from labs.machine import fingerprint
-from labs.records.candidates import candidates, of_machine
-from labs.runtimes import open_model
-from labs.workspace import ledger, models_dir
-
-names = sys.argv[1:]
-images, _ = load_split(assets.dataset(), "evaluation", limit=32)
-found, _ = candidates(of_machine(ledger().read(), fingerprint().machine_id))
-racers = {}
-if names[0] == "cpu-provider":  # float32 on the CPU provider of this environment's wheel
-    racers[names.pop(0)] = open_model(models_dir() / "food11.onnx")
-for name in names:
-    record = found[name].record
-    here = (models_dir() / record.model.name).is_file()
-    racers[name] = bench.reopen(record, models_dir() if here else Path(assets.model()).parent)
-    print(name, "is", bench.describe(racers[name]).precision, "with", record.threads.intra_op, "threads")
-
-one = bench.compare(racers, images[:1])
-many = bench.compare(racers, images, rounds=10, block_calls=2, settle_calls=1)
-for record in [*one, *many]:
-    ledger().append(record)
-
-
-# %%
-def race(names):
-    """Race options, each in the environment that it needs; return the names that took part, by environment."""
-    places = {"": ["onnx-all"]}
-    for name in names:
-        place = found[name].environment
-        if place == "gpu" and providers.environment("tensorrt").is_installed:
-            place = "tensorrt"  # it holds the CUDA provider too
-        places.setdefault(place, []).append(name)
-    places[""] = list(dict.fromkeys(places[""]))
-    # Unless TF32 itself takes part, none of NVIDIA's libraries may round to it; elsewhere nobody reads this variable.
-    tf32 = any(found[name].record.precision == "tf32" for name in names)
-    for place, racers in places.items():
-        if place:
-            variables = {} if tf32 else {"NVIDIA_TF32_OVERRIDE": "0"}
-            providers.install(place).run(folder / "race.py", "cpu-provider", *racers, variables=variables)
-        elif len(racers) > 1:
-            command = [sys.executable, folder / "race.py", *racers]
-            done = subprocess.run(command, capture_output=True, text=True)
-            print(done.stdout or done.stderr)
-    return places
-
-
-# %%
-places = race([] if finalists is ... else finalists)
-records = of_machine(ledger().read(), machine)
+raced = racers(records)
+for name in ledger().read().answer("m.choose.finalists") or []:
+    if name not in raced:
+        print(f"{name} did not take part: {left_out.get(name, 'it was in no race on this machine')}.")
+print("In the race:", ", ".join(raced))
 
 # %%
 titles = {"latency": "One image", "throughput": "Batches of 32"}
-for place, racers in places.items():
-    baseline = "cpu-provider" if place else "onnx-all"
-    for kind, title in titles.items():
-        run = records.comparison(baseline, *racers, kind=kind)
-        if run:
-            display(side_by_side(run, baseline, title=title))
+for kind, title in titles.items():
+    runs = {}
+    for baseline in ("onnx-all", "cpu-provider"):
+        for name in raced:
+            run = records.comparison(baseline, name, kind=kind) if name != baseline else None
+            if run:
+                runs[run.records[0].details["comparison_id"]] = side_by_side(run, baseline, title=title)
+    display(*runs.values())
 
 # %% [markdown]
 # ### What may be called beaten
@@ -212,8 +141,7 @@ for place, racers in places.items():
 # (What raced in another environment has no times beside `onnx-all`, and so no verdict on them.)
 
 # %%
-racers = list(dict.fromkeys(name for names in places.values() for name in names))
-for name in racers[1:]:
+for name in raced[1:]:
     for measure, (low, high) in gains(records, name, "onnx-all").items():
         print(f"{name:24} {measure:11} {low:+.3f} to {high:+.3f}")
 
@@ -234,11 +162,11 @@ def dominates(gains):
 check("m.choose.dominates", dominates)
 
 # %% [markdown]
-# Use it: which racers does no other racer beat? (The float32 model raced too.)
+# Use it: which of them does no other beat? (The float32 model raced too.)
 
 # %%
-for other in racers:
-    by = [name for name in racers if name != other and dominates(gains(records, name, other))]
+for other in raced:
+    by = [name for name in raced if name != other and dominates(gains(records, name, other))]
     print(f"{other}: {'beaten by ' + ', '.join(by) if by else 'on the frontier'}")
 
 # %% checkpoint="m.choose.frontier"
@@ -251,14 +179,13 @@ check("m.choose.frontier")
 # %% [markdown]
 # ### A fresh start
 #
-# Each sample is a new process that imports its runtime, loads the file and predicts once.
+# Each sample is a new process that imports its runtime, loads the file and predicts once, on this computer.
 
 # %%
 predicted("m.choose.start_guess")
 for option in ("onnx-all", "int8-static-qdq"):
-    if option in found:
-        path, settings = models_dir() / found[option].record.model.name, found[option].record.settings
-        for record in bench.cold_start(path, option=option, settings=settings, samples=3):
+    if made := ledger().latest(kind="latency", option=option):
+        for record in bench.cold_start(models_dir() / made.model.name, option=option, samples=3):
             ledger().append(record)
 
 # %%
@@ -270,8 +197,8 @@ reconcile("m.choose.start_guess")
 # The manager's list. What it asks of the GPU depends on the GPU: an MI100 has limits of its own.
 
 # %%
-targets = targets_for(fingerprint().label)
-target_table(fingerprint().label)
+targets = targets_for(newest.machine.label)
+target_table(newest.machine.label)
 
 # %% [markdown]
 # A rule that can be written down can be checked. Here is the manager's: *the most accurate option that keeps every
@@ -295,7 +222,6 @@ def pick(options, target):
 check("m.choose.pick", pick)
 
 # %%
-found, _ = candidates(records, folders)
 options = [one.row for one in found.values()]
 for target in targets:
     wanted = asdict(target) | {"on_gpu": target.name == "server-gpu"}
@@ -372,9 +298,8 @@ scoreboard("model")
 # %% [markdown]
 # ## On your own
 #
-# - Run the race again with other programs at work. Which of your ratios left its interval?
-# - Open each racer with one thread, as a server with many requests may. Does the order change?
+# - Compare the race of your rehearsal with the node's: whose ratios agree, and which instruction explains the others?
 # - Exchange recommendations with somebody whose machine is another one. Which of your records explains the difference?
 #
-# This is the end of part 1: give your machine back now, in [19 Release](19_release.ipynb). Part 2 takes the winner to a
-# Raspberry Pi, and part 3 puts it behind a server.
+# This is the end of part 1. The button at the end of [19 Release](19_release.ipynb) hands it in. Part 2 takes the
+# winner to a Raspberry Pi, and part 3 puts it behind a server.

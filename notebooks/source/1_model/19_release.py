@@ -10,6 +10,7 @@
 #     where: [hub]
 #     needs: ["09"]
 #     ports: []
+#     machine_minutes: 5
 # ---
 
 # %% [markdown]

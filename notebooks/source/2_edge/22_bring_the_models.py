@@ -7,10 +7,9 @@
 #     number: "22"
 #     minutes: 20
 #     kind: core
-#     where: [device]
-#     needs: ["14", "21"]
+#     where: [any]
+#     needs: ["14"]
 #     ports: []
-#     machine_minutes: 10
 # ---
 
 # %% [markdown]
@@ -36,8 +35,8 @@
 #
 # ## You need
 #
-# Lesson 14, and a device from lesson 21. In rehearsal this computer plays the device: everything below really runs, in
-# a container's scratch folder, and every record says so. 20 minutes, half of that after a rehearsal.
+# Lesson 14. At home this computer plays the device: everything below really runs, in
+# a container's scratch folder, and every record says so. 20 minutes.
 
 # %%
 from provisioning import rehearsal

@@ -7,10 +7,9 @@
 #     number: "23"
 #     minutes: 40
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["22"]
 #     ports: []
-#     machine_minutes: 20
 #     uses: ["an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"]
 # ---
 
@@ -36,7 +35,7 @@
 #
 # ## You need
 #
-# Lesson 22. 40 minutes, half of that after a rehearsal; a real device works for about five of them.
+# Lesson 22. 40 minutes; a real device works for about five of them.
 
 # %%
 from provisioning import rehearsal

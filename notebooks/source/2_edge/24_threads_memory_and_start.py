@@ -7,10 +7,9 @@
 #     number: "24"
 #     minutes: 30
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["23"]
 #     ports: []
-#     machine_minutes: 15
 # ---
 
 # %% [markdown]
@@ -35,7 +34,7 @@
 #
 # ## You need
 #
-# Lesson 23. 30 minutes, half of that after a rehearsal; the device works for about three of them.
+# Lesson 23. 30 minutes; the device works for about three of them.
 
 # %%
 from provisioning import rehearsal

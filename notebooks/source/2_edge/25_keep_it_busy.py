@@ -7,7 +7,7 @@
 #     number: "25"
 #     minutes: 25
 #     kind: extra
-#     where: [device]
+#     where: [any]
 #     needs: ["23"]
 #     ports: []
 #     machine_minutes: 15
@@ -34,7 +34,7 @@
 #
 # ## You need
 #
-# Lesson 23. 25 minutes, 15 after a rehearsal. A real device is kept busy for five of them, a rehearsal for four
+# Lesson 23. 25 minutes. A real device is kept busy for five of them, a rehearsal for four
 # *seconds*: no laptop in a rehearsal grows as hot as a box in a cupboard, and a virtual machine has no thermometer.
 
 # %%

@@ -7,10 +7,9 @@
 #     number: "27"
 #     minutes: 30
 #     kind: core
-#     where: [device]
+#     where: [any]
 #     needs: ["14", "23"]
 #     ports: []
-#     machine_minutes: 15
 # ---
 
 # %% [markdown]
@@ -34,7 +33,7 @@
 #
 # ## You need
 #
-# Lessons 14 and 23. 30 minutes, half of that after a rehearsal; the device works for about five of them.
+# Lessons 14 and 23. 30 minutes; the device works for about five of them.
 
 # %%
 from provisioning import rehearsal

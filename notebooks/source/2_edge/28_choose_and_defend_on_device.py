@@ -7,10 +7,9 @@
 #     number: "28"
 #     minutes: 35
 #     kind: core
-#     where: [device]
-#     needs: ["22", "23", "27"]
+#     where: [any]
+#     needs: ["22", "27b"]
 #     ports: []
-#     machine_minutes: 10
 # ---
 
 # %% [markdown]
@@ -35,13 +34,9 @@
 #
 # ## You need
 #
-# Lessons 22, 23 and 27; 25 and 26 if you have them. 35 minutes, 15 after a rehearsal. Where your ledger has records of
-# several boards, or of a rehearsal and a board, the one that was measured last counts: do not mix two machines.
-
-# %%
-from provisioning import rehearsal
-
-print(rehearsal.use())
+# Lesson 27b, and 35 minutes at home: what it measured on the board came home with *pull* or *release*. Where your
+# ledger has records of several boards, or of a rehearsal and a board, the one that was measured last counts: do not mix
+# two machines.
 
 # %%
 from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
@@ -56,7 +51,6 @@ from labs.widgets import scoreboard as targets_board
 
 # %%
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
 
 # %%
 files = part_1_files(models_dir())
@@ -64,7 +58,7 @@ edge = [record for record in ledger().measurements() if record.option.startswith
 on_device = [record for record in edge if record.machine_id == edge[-1].machine_id]
 full = [one for one in summarize(on_device) if one.accuracy and one.p50_s and one.size_bytes]
 if not {"edge-fp32", "edge-int8-s8s8"} <= {one.option for one in full}:
-    raise LookupError("Nothing was measured on this device yet: run lesson 23 first, which does that.")
+    raise LookupError("Nothing was measured on this device yet: run lesson 23 first, and 27b on the board.")
 
 # %% [markdown]
 # ## Predict
@@ -193,10 +187,9 @@ check("e.choose.target")
 for record in on_device:
     if record.option == looked_at:
         print(record.record_id, record.kind, f"× {record.batch_size}", record.machine.label)
-
-# %%
-device = open_device()
-print(device, "| rehearsal" if device.rehearsed else "| the real device")
+played = on_device[-1].machine.testbed.get("site") == "rehearsal"
+real = on_device[-1].machine.architecture in ("aarch64", "arm64") and not played
+print("the real device" if real else "a rehearsal")
 
 # %% checkpoint="e.choose.recommendation"
 recommendation = {
@@ -229,4 +222,5 @@ scoreboard("edge")
 #   and what would you measure first?
 # - A year later a colleague finds your recommendation. Can she tell from it alone which file it means?
 #
-# Now give the device back: lesson 29. Somebody is waiting for it.
+# Do you still have the board? Give it back now, in [29 Release the device](29_release.ipynb): somebody is waiting for
+# it.

@@ -10,6 +10,7 @@
 #     where: [hub]
 #     needs: ["21"]
 #     ports: []
+#     machine_minutes: 5
 # ---
 
 # %% [markdown]

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: []
 #     ports: [8090, 8091, 8092, 8093, 8094, 8095, 8096, 8097]
-#     machine_minutes: 12
 #     uses: ["memory", "fast INT8", "CUDA provider"]
 # ---
 

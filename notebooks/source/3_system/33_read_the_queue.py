@@ -7,10 +7,9 @@
 #     number: "33"
 #     minutes: 40
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["32"]
 #     ports: []
-#     machine_minutes: 12
 #     uses: ["memory", "Triton", "perf_analyzer", "CUDA provider"]
 # ---
 

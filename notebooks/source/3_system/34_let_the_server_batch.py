@@ -7,10 +7,9 @@
 #     number: "34"
 #     minutes: 40
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["33"]
 #     ports: []
-#     machine_minutes: 10
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 

@@ -7,10 +7,9 @@
 #     number: "35"
 #     minutes: 35
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["33"]
 #     ports: []
-#     machine_minutes: 8
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 
@@ -91,8 +90,8 @@ def load(copies: int):
 runs = {1: load(1)}
 
 # %% [markdown]
-# Two, and then four. Read each diff: it is one line. (On a node with two GPUs, `opening.place(2)` means two copies on
-# *each* of them.)
+# Two, and then four. Read each diff: it is one line. (With a GPU, all of them are on the first one; lesson 43 spreads
+# them over two.)
 
 # %%
 predicted("s.copies.four_guess")

@@ -7,10 +7,9 @@
 #     number: "36"
 #     minutes: 45
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["33"]
 #     ports: [8090]
-#     machine_minutes: 10
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 

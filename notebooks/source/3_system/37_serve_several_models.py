@@ -7,7 +7,7 @@
 #     number: "37"
 #     minutes: 35
 #     kind: extra
-#     where: [node]
+#     where: [any]
 #     needs: ["36"]
 #     ports: []
 #     machine_minutes: 8

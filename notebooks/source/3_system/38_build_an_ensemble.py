@@ -7,7 +7,7 @@
 #     number: "38"
 #     minutes: 30
 #     kind: extra
-#     where: [node]
+#     where: [any]
 #     needs: ["36"]
 #     ports: []
 #     machine_minutes: 8

@@ -10,7 +10,6 @@
 #     where: [any]
 #     needs: ["32"]
 #     ports: []
-#     machine_minutes: 8
 #     uses: ["memory", "CUDA provider"]
 # ---
 

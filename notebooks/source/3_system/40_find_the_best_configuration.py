@@ -7,10 +7,9 @@
 #     number: "40"
 #     minutes: 40
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["34", "35", "36"]
 #     ports: []
-#     machine_minutes: 10
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 
@@ -70,7 +69,7 @@ print(opening.situation(), capability_text(for_lesson("40")), sep="\n")
 # - `2x1`: two copies with one thread each, which work on two photos at once;
 # - `2x1-batch8`: the same, and each copy takes up to eight waiting photos at a time.
 #
-# (On a node with GPUs, copies are counted on each GPU, and threads matter little.)
+# (On a node with GPUs, all of them are on the first GPU, and threads matter little.)
 #
 # Which carries the most photos a second if 95 of 100 have to be answered within ten times of what a photo takes alone?
 

@@ -7,10 +7,9 @@
 #     number: "41"
 #     minutes: 40
 #     kind: core
-#     where: [node]
+#     where: [any]
 #     needs: ["33"]
 #     ports: []
-#     machine_minutes: 8
 #     uses: ["memory", "Triton", "CUDA provider"]
 # ---
 

@@ -147,18 +147,19 @@ def test_links_and_countdown_come_when_all_is_up(make_run, memory, clock):
         assert "3 h 00 min of the lease left" in form
     assert "3 h 00 min of the lease left" in progress.text
     clock.sleep(2.75 * 3600)
-    progress = provisioning_progress(run, at="15", clock=clock)
+    progress = provisioning_progress(run, at="15b", clock=clock)
     assert "min more than is left" in progress.text
     assert "msl-bad" in progress.html
 
 
 def test_the_countdown_follows_clock_and_next_lesson(memory, clock):
-    """Beside the progress, for the lessons: choose where you are, and see whether the rest fits."""
+    """Beside the progress, for the lease lesson: choose where you are, and see whether the rest fits (A11)."""
     lease = memory.give_lease("serve-model-ada")
-    countdown = lease_countdown(lease, "model", at="16", clock=clock)
-    assert "the remaining lessons fit" in countdown.html
-    assert "ends Mon 02 Mar 09:00 CST, next lesson: 16 Choose" in countdown.text
-    countdown.lesson.value = "10"
+    countdown = lease_countdown(lease, "model", at="19", clock=clock)
+    assert "what is planned fits" in countdown.html
+    assert "ends Mon 02 Mar 09:00 CST, next lesson: 19 Release" in countdown.text
+    countdown.lesson.value = "15b"
+    assert "50 min are planned" in countdown.text
     assert "more than is left" not in countdown.text
     clock.sleep(2.5 * 3600)
     assert "more than is left" in countdown.text
@@ -167,6 +168,16 @@ def test_the_countdown_follows_clock_and_next_lesson(memory, clock):
     clock.sleep(1.5 * 3600)
     assert "The lease has ended." in countdown.text
     assert countdown._repr_mimebundle_()["text/plain"] == countdown.text
+
+
+def test_the_countdown_of_a_lease_counts_the_setup_and_names_the_extras(memory, clock):
+    """Before anything runs on it, set-up is to come; lessons that may be left out are named, not counted (A11)."""
+    countdown = lease_countdown(memory.give_lease("serve-edge-ada"), "edge", clock=clock)
+    assert "set-up 8 min, next lesson: 27b Run on" in countdown.text
+    assert "53 min are planned; may be left out: 25 Keep it busy (15 min), 26 Serve" in countdown.text
+    countdown.lesson.value = "25"
+    assert "68 min are planned; may be left out: 26 Serve" in countdown.text
+    assert "315 min" not in countdown.text
 
 
 def test_a_countdown_of_nothing_is_refused(make_run, memory):

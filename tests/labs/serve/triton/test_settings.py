@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from labs.serve.triton import catalogue
+from labs.machine.fingerprint import Gpu, fingerprint
+from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import copies
 from labs.serve.triton.render import ConfigError, config_diff, parse, render
 from labs.serve.triton.settings import EnsembleSettings, InstanceGroup
@@ -109,3 +111,16 @@ def test_a_diff_shows_what_changed_and_nothing_else():
     assert changed == ["-  { count: 1 kind: KIND_CPU }", "+  { count: 2 kind: KIND_CPU }"]
     assert diff[0] == "--- x/config.pbtxt (served)"
     assert config_diff(render(ONNX), render(ONNX)) == ""
+
+
+@pytest.mark.parametrize(
+    ("gpus", "renders"),
+    [(0, "{ count: 2 kind: KIND_CPU }"), (1, "{ count: 2 kind: KIND_GPU gpus: [ 0 ] }"), (2, "gpus: [ 0 ] }")],
+)
+def test_so_many_instances_are_so_many_whatever_gpus_there_are(gpus: int, renders: str, monkeypatch):
+    """On a node with two GPUs one instance is one, on the first of them, and not one on each (A8)."""
+    cards = (Gpu("Tesla P100", "", 16 * 2**30, "6.0", "560.35"),) * gpus
+    monkeypatch.setattr(opening, "fingerprint", lambda: replace(fingerprint(), gpus=cards))
+    settings = ONNX.but(instances=opening.place(2))
+    assert settings.copies == 2
+    assert renders in render(settings)
