@@ -271,5 +271,6 @@ lease_countdown(again)
 # - `ssh` to your node with the command from the links, and look around.
 #
 # The lease lesson is **not** here: the link *the machine's own Jupyter* opens [15b Run on the
-# server](15b_run_on_the_server.ipynb) over there. (In rehearsal this computer plays the machine: go on with lesson 10 and
-# come to 15b in its turn.) When you are done over there, come back, on the same day: [19 Release](19_release.ipynb).
+# server](15b_run_on_the_server.ipynb) over there. (In rehearsal this computer plays the machine: go on with lesson 10
+# and come to 15b in its turn.) When you are done over there, come back, on the same day: [19
+# Release](19_release.ipynb).

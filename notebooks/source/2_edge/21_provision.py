@@ -192,6 +192,6 @@ lease_countdown(again)
 # - `container.get_logs(board.id)` shows what the image's own program printed. Where is the Jupyter token in it?
 #
 # Lessons 22 to 27 come before the lease, at home. On the lease you run one, from here: [27b Run on the
-# Raspberry Pi](27b_run_on_the_pi.ipynb). `lab.forward("edge")` lists all that the device offers; it has no SSH, so its ports
-# are open at its own address. In rehearsal go on with lesson 22. When you are done: [29
+# Raspberry Pi](27b_run_on_the_pi.ipynb). `lab.forward("edge")` lists all that the device offers; it has no SSH, so its
+# ports are open at its own address. In rehearsal go on with lesson 22. When you are done: [29
 # Release](29_release.ipynb).

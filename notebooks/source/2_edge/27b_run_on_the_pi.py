@@ -188,7 +188,7 @@ measure_there(device, "options", candidates, ledger=ledger())
 # %%
 alike = [one for one in candidates if one.input_px == 224]
 race = {record.option: record for record in measure_there(device, "compare", alike, ledger=ledger())}
-ledger().observe("edge.board_race", {"machine_id": machine.machine_id, "options": list(race)})
+ledger().observe("edge.board_race", {"machine_id": race["edge-fp32"].machine_id, "options": list(race)})
 {option: milliseconds(record.percentile(50)) for option, record in race.items()}
 
 # %%
