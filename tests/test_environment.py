@@ -33,7 +33,7 @@ EXTRAS_OF = {
     "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
     "provisioning": ("", "provisioning"),
     "grading": ("", "grading", "labs", "cluster"),
-    "notebooks": ("", "provisioning", "labs"),
+    "notebooks": ("", "provisioning", "labs", "serving"),
 }
 
 #: Packages that are imported and not declared, by the declared one whose interface they are a part of.

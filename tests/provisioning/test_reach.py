@@ -176,7 +176,7 @@ def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter, sa
     tunnel = open_tunnel()
     rows = {row.port: row for row in tunnel.rows}
     assert set(rows) == {jupyter, *PORTS}
-    assert rows[jupyter].link.endswith(f"/lab/tree/notebooks/1_model/10_meet_the_model.ipynb?token={TOKEN}")
+    assert rows[jupyter].link.endswith(f"/lab/tree/notebooks/1_model/15b_run_on_the_server.ipynb?token={TOKEN}")
     assert get(f"http://127.0.0.1:{rows[jupyter].local}/") == "Jupyter"
     with answering(PORTS[0], "Netron"):
         assert get(rows[PORTS[0]].link) == "Netron"
@@ -286,7 +286,7 @@ def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jup
     rows = {row.port: row for row in tunnel.rows}
     assert rows[jupyter].local == reach.JUPYTER_PORT + reach.OFFSET
     assert rows[jupyter].link.startswith(
-        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/1_model/10_"
+        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/1_model/15b_"
     )
     assert rows[PORTS[0]].link == f"/user/ada/proxy/{rows[PORTS[0]].local}/"
 
@@ -303,4 +303,4 @@ def test_a_device_is_reached_at_its_address_and_all_its_ports() -> None:
     reached = reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")
     links = {row.port: row.link for row in reached.rows}
     assert links[SERVICE_PORT] == f"http://192.0.2.7:{SERVICE_PORT}/"
-    assert links[reach.JUPYTER_PORT].startswith("http://192.0.2.7:8888/lab/tree/serving-labs/notebooks/2_edge/22_")
+    assert links[reach.JUPYTER_PORT].startswith("http://192.0.2.7:8888/lab/tree/serving-labs/?token=")

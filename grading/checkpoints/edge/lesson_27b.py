@@ -250,7 +250,6 @@ def busy(records: Records) -> Verdict:
 
 @checkpoint(
     "e.lease.tested",
-    points=2,
     title="Hold the estimate against what was measured on the lease",
     form={BASELINE: _TESTED, SIGNED: _TESTED},
     needs=({"subject": "edge.estimate"}, {"subject": "edge.board_race"}),

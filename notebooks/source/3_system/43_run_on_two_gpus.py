@@ -17,8 +17,8 @@
 # %% [markdown]
 # # Run on two GPUs
 #
-# GourmetGram has a node with two P100, and somebody has written `count: 1` into a configuration. "One instance," says the
-# note beside it, "so the second GPU is free for the nightly training." That night the training runs out of memory.
+# GourmetGram has a node with two P100, and somebody has written `count: 1` into a configuration. "One instance," says
+# the note beside it, "so the second GPU is free for the nightly training." That night the training runs out of memory.
 #
 # What does Triton do with two GPUs, how many instances does a stanza make, and how many are worth their memory? A
 # laptop cannot say. It can write the stanzas, though, and rehearse every cell with instances on its processors.
@@ -102,8 +102,8 @@ predict("s.lease.four_guess", ...)
 # ```
 #
 # `count` is *for each GPU that is named*, and with `KIND_GPU` and no `gpus` at all, for each GPU that Triton sees. So
-# this stanza makes two instances, and so does `{ count: 1 kind: KIND_GPU }`, which names none. With `KIND_CPU` it is the
-# number in all.
+# this stanza makes two instances, and so does `{ count: 1 kind: KIND_GPU }`, which names none. With `KIND_CPU` it is
+# the number in all.
 #
 # Triton answers with the configuration that it serves, as JSON. Count from that:
 

@@ -131,8 +131,8 @@ def test_run_ends_in_a_still_picture_whose_text_is_the_widgets(found):
     steps, _, _ = shown["text/plain"].partition("of the lease left")
     assert found["text"].printed.startswith(steps.rsplit("\n", 1)[0])
     assert "All done." in steps
-    assert "/notebooks/2_edge/22_bring_the_models.ipynb?token=" in shown["text/plain"]
-    assert "/notebooks/2_edge/22_bring_the_models.ipynb?token=" in shown["text/html"]
+    assert "/lab/tree/serving-labs/?token=" in shown["text/plain"]
+    assert "/lab/tree/serving-labs/?token=" in shown["text/html"]
     assert "Rehearsal: nothing runs on Chameleon." in steps
 
 
