@@ -33,6 +33,8 @@ classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: ma
 _PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 _ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
+_ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
+_KEY = typer.Option("--key", help="File of the private key, with --address.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
 
@@ -130,14 +132,13 @@ def up(
 def forward(
     part: Annotated[str, _PART],
     site: Annotated[str | None, _SITE] = None,
-    address: Annotated[str | None, typer.Option(help="Floating IP of the machine, where no site can be asked.")] = None,
-    key: Annotated[str | None, typer.Option(help="File of the private key, with --address.")] = None,
+    address: Annotated[str | None, _ADDRESS] = None,
+    key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     with _plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
-        user = (spec.option(site) if site else spec.options[0]).user
-        way = Way(address, user, key or key_file()) if address else None
+        way = _way(part, address, key, site)
         testbed = lab.open_testbed(site) if site and not address else None
         reached = lab.forward(spec.part, testbed, say=typer.echo, way=way)
         typer.echo(repr(reached))
@@ -152,17 +153,30 @@ def forward(
 
 
 @app.command()
-def push(part: Annotated[str, _PART]) -> None:
+def push(
+    part: Annotated[str, _PART],
+    address: Annotated[str | None, _ADDRESS] = None,
+    key: Annotated[str | None, _KEY] = None,
+) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
     with _plain_errors():
-        typer.echo(f"sent: {lab.push(load_spec(part).part)}")  # type: ignore[arg-type]
+        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
 
 
 @app.command()
-def pull(part: Annotated[str, _PART]) -> None:
+def pull(
+    part: Annotated[str, _PART],
+    address: Annotated[str | None, _ADDRESS] = None,
+    key: Annotated[str | None, _KEY] = None,
+) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     with _plain_errors():
-        typer.echo(f"home: {lab.pull(load_spec(part).part)}")  # type: ignore[arg-type]
+        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
+
+
+def _way(part: str, address: str | None, key: str | None, site: str | None = None) -> Way | None:
+    spec = load_spec(part)  # type: ignore[arg-type]
+    return Way(address, (spec.option(site) if site else spec.options[0]).user, key or key_file()) if address else None
 
 
 @app.command()

@@ -137,6 +137,7 @@ def push(
     name: str | None = None,
     say: Callable[[str], None] = print,
     state: StateFile | None = None,
+    way: Way | None = None,
 ) -> transfer.Moved:
     """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
 
@@ -144,7 +145,7 @@ def push(
         LeaseMissingError: there is no running machine of that name.
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
-    return _travel(transfer.push, part, testbed, name or resource_name(part), say, state)
+    return _travel(transfer.push, part, testbed, name or resource_name(part), say, state, way)
 
 
 def pull(
@@ -154,6 +155,7 @@ def pull(
     name: str | None = None,
     say: Callable[[str], None] = print,
     state: StateFile | None = None,
+    way: Way | None = None,
 ) -> transfer.Moved:
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
 
@@ -163,12 +165,13 @@ def pull(
         name: of the machine; the student's own when left out.
         say: called with a line for each thing that travels.
         state: the record of the provisioning; the usual one when left out.
+        way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
 
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
     try:
-        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, state)
+        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, state, way)
     except LeaseMissingError as error:
         say(f"{error.what}: nothing to bring home")
         return transfer.Moved()
@@ -219,11 +222,17 @@ def _at_address(part: Part, site: Testbed, machine: Machine) -> Reached:
     return at_address(machine.addresses[0], part, token or known, REMOTE_ROOT)
 
 
-def _travel(how, part, testbed, name, say, state) -> transfer.Moved:
-    site, machine = _running(part, testbed, name)
-    state = state or StateFile.for_name(name)
-    moved, same = how(site.shell(machine, _option_at(part, site).user), _home(), _known(state), say)
-    if state.about:
+def _travel(how, part, testbed, name, say, state, way) -> transfer.Moved:
+    if way is None:
+        site, machine = _running(part, testbed, name)
+        shell, state = site.shell(machine, _option_at(part, site).user), state or StateFile.for_name(name)
+    else:
+        from provisioning.chameleon.shells import shell_at
+
+        # Another computer than the one that has provisioned it, and so with a record of its own.
+        shell, state = shell_at(way), state or StateFile.for_name(f"{name}-at-{way.host}")
+    moved, same = how(shell, _home(), _known(state), say)
+    if state.about or way is not None:
         state.update("work", remember={"known": same})
     return moved
 

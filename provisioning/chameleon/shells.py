@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from provisioning.errors import CommandFailedError, NoKeyError, NotReachableError, ServiceBusyError, StepTimeoutError
-from provisioning.testbed import Completed, LineSink
+from provisioning.testbed import Completed, LineSink, Way
 
 #: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
 #: when it is refused.
@@ -98,6 +98,22 @@ class SshShell:
             if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
                 raise NotReachableError(f"no SSH connection to {self._host}: {error}") from error
             raise
+
+
+def shell_at(way: Way) -> SshShell:
+    """Return a shell at an address, with a key of one's own: for a computer that has no credentials of the site."""
+
+    def connect() -> object:
+        from fabric import Connection
+        from paramiko import AutoAddPolicy
+
+        key = {"key_filename": way.key} if way.key else {}
+        connection = Connection(way.host, user=way.user, connect_timeout=20, connect_kwargs=key)
+        # Addresses go from lease to lease, so an unknown host key is the rule.
+        connection.client.set_missing_host_key_policy(AutoAddPolicy)
+        return connection
+
+    return SshShell(connect, way.host)
 
 
 class ContainerShell:

@@ -47,6 +47,8 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
         assert " -i " in found["opened"]["line"]
         assert {int(port) for port in found["reached"]} >= set(ports_of(part)) - {JUPYTER_PORT}
         assert first_notebook(part) in found["links"]["jupyter"]
+        # What a laptop has made arrives with no more than the address and the key, once (A1).
+        assert found["moved"] == [1, 0, 0]
         assert "token" not in found["links"]["tunnel"] + found["links"]["forward"]
     else:
         # A container's ports are opened when it is made, or never (A6).

@@ -5,6 +5,7 @@ Arguments: user, course, part, and a machine type where it is not the part's fir
 
 import dataclasses
 import json
+import os
 import sys
 import time
 import urllib.request
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from chi import clients
 
+from labs.records import Ledger
 from provisioning import lab
 from provisioning.reach import Tunnel
 from provisioning.rehearsing import ssh_command
@@ -57,6 +59,12 @@ if isinstance(reached, Tunnel):
     opened["status"] = urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
     opened["line"] = reached.plain_line(ssh_command())
     reached.stop()
+way, moved = testbed.way(machine, option.user), []
+if way is not None:  # a laptop that has no more than the address and the key
+    os.environ["SERVING_LABS_WORKSPACE"] = str(course / "laptop")
+    Ledger(course / "laptop" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
+    lab.ROOT = course
+    moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
 containers = clients.zun().containers.list() if part == "edge" else []
 released = list(lab.give_back(part, testbed))
 left = (len(testbed.machines()), len(testbed.addresses()), len([x for x in testbed.leases() if x.status == "ACTIVE"]))
@@ -76,6 +84,7 @@ print(
             "links": links,
             "reached": {row.port: [row.local, row.link] for row in reached.rows},
             "opened": opened,
+            "moved": moved,
             "container's ports": [sorted(each.ports) for each in containers],
             "checks": checks,
             "released": released,
