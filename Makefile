@@ -55,7 +55,7 @@ PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscop
 test: setup test-hint ## Run the tests
 	@$(PYTEST) -m 'not machine'
 
-machines: setup ## Test the machines: the solved lessons on this one, the others' environments and processors
+machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
 	@$(PYTEST) -m machine
 
 check: setup ## Lint, format, spelling, fresh notebook twins

@@ -14,7 +14,7 @@ from labs.workspace import WORKSPACE_VARIABLE
 
 #: Tests that take minutes and mostly wait, for clocks or for a kernel, in the order in which they begin; the rest fills
 #: the gaps. By folder, or by file.
-_LONG = ("notebooks/test_solved.py", "provisioning", "notebooks")
+_LONG = ("notebooks/machines/test_through_the_machines.py", "provisioning", "notebooks")
 
 
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends
@@ -40,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         room = rooms[item]
         group = "provisioning" if room.startswith("provisioning/") else room
-        if room.startswith("notebooks/") and "part" in item.fixturenames and (taken := next(quick, None)) is not None:
+        by_part = {"part", "number"} & set(getattr(item, "fixturenames", ()))
+        if room.startswith("notebooks/") and by_part and (taken := next(quick, None)) is not None:
             # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
             # than two tests left: a long test that were alone in its group would keep another one waiting behind it.
             group = taken

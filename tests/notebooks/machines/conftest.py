@@ -11,7 +11,9 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell
 
 from grading.execute import execute
 from grading.solve import write_solved
@@ -65,12 +67,47 @@ class Hub:
         """Where a lesson lies here."""
         return self.work / "notebooks" / lesson.notebook.parent.name / lesson.notebook.name
 
-    def run(self, lesson: Lesson) -> None:
-        """Run a lesson here, in a kernel of its own, from its own folder."""
-        import nbformat
+    def run(self, lesson: Lesson) -> float:
+        """Run a lesson here, in a kernel of its own, from its own folder; return the memory that it held, in MB."""
+        path, report = self.notebook(lesson), self.work / "memory.txt"
+        notebook = nbformat.read(path, as_version=4)
+        notebook.cells.append(new_code_cell(_MEMORY.format(path=str(report))))
+        execute(notebook, folder=path.parent, name=f"{lesson.name}, on the hub")
+        return float(report.read_text())
 
-        path = self.notebook(lesson)
-        execute(nbformat.read(path, as_version=4), folder=path.parent, name=f"{lesson.name}, on the hub")
+    def python_does(self, line: str) -> None:
+        """Run a line of a student's here, in the rehearsal."""
+        code = f"from provisioning import lab, rehearsal\nrehearsal.use()\n{line}"
+        subprocess.run([str(self.python), "-c", code], cwd=self.work, check=True, capture_output=True, text=True)
+
+
+#: What a kernel held at most. On Linux, ru_maxrss begins with the peak of the process that started this one; the
+#: kernel's own is VmHWM. macOS counts each process for itself.
+_MEMORY = """
+import pathlib, re, resource
+status = pathlib.Path("/proc/self/status")
+own = re.search(r"VmHWM:\\s+(\\d+) kB", status.read_text()) if status.exists() else None
+peak_mb = int(own[1]) / 2**10 if own else resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+pathlib.Path({path!r}).write_text(str(round(peak_mb)))
+"""
+
+
+def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None = None) -> None:
+    """Run a solved lesson; without a course of its own, in this environment and from this checkout.
+
+    Args:
+        folder: Receives the solved notebook.
+        lesson: The lesson.
+        workspace: What it reads and writes.
+        course: The unpacked course whose environment the test's kernels have.
+    """
+    (solved,) = write_solved([lesson], folder)
+    beside = lesson.notebook.parent if course is None else course / "notebooks" / lesson.notebook.parent.name
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WORKSPACE_VARIABLE, str(workspace))
+        if course is None:
+            patch.delenv("JUPYTER_PATH", raising=False)
+        execute(nbformat.read(solved, as_version=4), folder=beside, name=lesson.name)
 
 
 def unpack_course(folder: Path, target: Path) -> Path:
