@@ -59,6 +59,8 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                     # As before a second block: what was made since set-up travels too.
                     hub.python_does(f"lab.push({part!r})")
                     jupyter.run(f"notebooks/{lesson.notebook.parent.name}/{lesson.notebook.name}")
+                # As the countdown does while it is open.
+                hub.python_does(f"lab.pull({part!r})")
             elif {"hub", "device"} & set(lesson.where):
                 held[lesson.number] = hub.run(lesson)
             else:
