@@ -40,7 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         room = rooms[item]
         group = "provisioning" if room.startswith("provisioning/") else room
-        by_part = {"part", "number"} & set(getattr(item, "fixturenames", ()))
+        by_part = {"part", "number", "machine"} & set(getattr(item, "fixturenames", ()))
         if room.startswith("notebooks/") and by_part and (taken := next(quick, None)) is not None:
             # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
             # than two tests left: a long test that were alone in its group would keep another one waiting behind it.

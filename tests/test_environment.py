@@ -38,6 +38,7 @@ EXTRAS_OF = {
 
 #: Packages that are imported and not declared, by the declared one whose interface they are a part of.
 PART_OF = {
+    "fabric": "python-chi",
     "grpcio": "tritonclient",
     "ipython": "ipywidgets",
     "jupyter-client": "nbclient",

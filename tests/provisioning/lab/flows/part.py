@@ -61,8 +61,8 @@ if isinstance(reached, Tunnel):
     reached.stop()
 way, moved = testbed.way(machine, option.user), []
 if way is not None:  # a laptop that has no more than the address and the key
-    os.environ["SERVING_LABS_WORKSPACE"] = str(course / "laptop")
-    Ledger(course / "laptop" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
+    os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
+    Ledger(course / f"laptop-{user}" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
     lab.ROOT = course
     moved = [how(part, way=way, say=lambda line: None).entries for how in (lab.push, lab.push, lab.pull)]
 containers = clients.zun().containers.list() if part == "edge" else []
