@@ -213,8 +213,8 @@ def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
 def _two_gpus(machine: Fingerprint) -> Capability:
     return Capability(
         "two NVIDIA GPUs",
-        len(machine.gpus) >= 2,
-        f"{len(machine.gpus)} are there: {_cards(machine)}" if machine.gpus else "the driver lists no NVIDIA GPU",
+        len(machine.cuda_gpus) >= 2,
+        f"there: {_cards(machine)}" if machine.cuda_gpus else "the driver lists no NVIDIA GPU",
         "place the instances on what is there, and read the published figures of two P100",
     )
 

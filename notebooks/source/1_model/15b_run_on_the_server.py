@@ -537,7 +537,8 @@ Path("nvtop.json").write_text(json.dumps(seen | {"images": 32 * calls}))
 if gpu:
     gpu.run(folder / "nvtop.py", models_dir(), "cuda")
     seen = json.loads((folder / "nvtop.json").read_text())
-    ledger().observe("model.gpu", seen | {"gpu": fingerprint().gpus[0].name, "machine_id": fingerprint().machine_id})
+    card = fingerprint().cuda_gpus[0].name
+    ledger().observe("model.gpu", seen | {"gpu": card, "machine_id": fingerprint().machine_id})
     columns = ["t_s", "busy", "memory_bytes", "power_w"]
     long = pd.DataFrame({name: seen[name] for name in columns}).melt("t_s", var_name="what")
     lines = (

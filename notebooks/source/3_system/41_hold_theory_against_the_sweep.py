@@ -48,7 +48,6 @@ from labs.charts import batch_histogram, latency_curve, queue_compute
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
 from labs.load.served import triton_target
-from labs.machine import fingerprint
 from labs.machine.capability import capability_text, for_lesson
 from labs.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.serve.models import fp32_model
@@ -78,8 +77,7 @@ predict("s.theory.ninety_guess", ...)
 # preprocessed beforehand, so that nothing but the model stands in the queue's way.
 
 # %%
-gpus = range(len(fingerprint().gpus))
-model = catalogue.food_classifier_onnx(fp32_model(), instances=catalogue.copies(1, gpus[:1]))
+model = catalogue.food_classifier_onnx(fp32_model(), instances=opening.place(1))
 triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=16)
 target = triton_target(triton, model, tensor_inputs(images[:8]))

@@ -178,7 +178,7 @@ def serve(which, stanza):
 # On a node with two GPUs, five arrangements. Elsewhere the first two, on what there is.
 
 # %%
-gpus = [number for number, _ in enumerate(fingerprint().gpus)]
+gpus = [number for number, _ in enumerate(fingerprint().cuda_gpus)]
 arrangements = {"one": (1, gpus[:1]), "two": (2, gpus[:1])}
 if gate["two NVIDIA GPUs"].available:
     arrangements |= {"one-each": (1, [0, 1]), "two-each": (2, [0, 1]), "four-each": (4, [0, 1])}

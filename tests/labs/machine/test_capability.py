@@ -103,6 +103,8 @@ def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
     assert bare["Triton 25.03 and later"].available
     assert [found["GPU provider"].available for found in (bare, whole)] == [False, True]
     assert "MIGraphX" in whole["GPU provider"].reason
+    two_of_them = machine("avx2", gpus=mi100.gpus * 2)
+    assert not judged(two_of_them)["two NVIDIA GPUs"].available
     assert "CUDA" in judged(P100)["GPU provider"].reason
 
 
