@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from labs.workspace import workspace_dir
+from provisioning.chameleon.shells import shell_at
 from provisioning.errors import LeaseMissingError, NoKeyError, NotHomeError, NotReachableError, ProvisioningError
 from provisioning.reach import Reached, Tunnel, at_address
 from provisioning.rehearsal.drills import site_clock
@@ -227,8 +228,6 @@ def _travel(how, part, testbed, name, say, state, way) -> transfer.Moved:
         site, machine = _running(part, testbed, name)
         shell, state = site.shell(machine, _option_at(part, site).user), state or StateFile.for_name(name)
     else:
-        from provisioning.chameleon.shells import shell_at
-
         # Another computer than the one that has provisioned it, and so with a record of its own.
         shell, state = shell_at(way), state or StateFile.for_name(f"{name}-at-{way.host}")
     moved, same = how(shell, _home(), _known(state), say)

@@ -38,13 +38,11 @@ import chi.hardware
 import chi.lease
 import chi.network
 import chi.server
-import chi.ssh
 from chi import clients
-from paramiko.client import AutoAddPolicy
 
 from provisioning.chameleon import replies
 from provisioning.chameleon.refusals import explain, unless_absent, unless_missing
-from provisioning.chameleon.shells import ContainerShell, SshShell
+from provisioning.chameleon.shells import ContainerShell, SshShell, shell_at
 from provisioning.errors import NoKeyError, ServiceBusyError
 from provisioning.testbed import (
     Address,
@@ -256,16 +254,15 @@ class ChameleonTestbed:
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        host = _host(machine)
-        return SshShell(functools.partial(_connection, host, user), host)
+        return shell_at(self.way(machine, user))
 
     def way(self, machine: Machine, user: str) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""
         if machine.kind == "container":
             return None
-        made = _connection(host := _host(machine), user)  # not opened
-        keys = made.connect_kwargs.get("key_filename") or []  # fabric makes a list of the one
-        return Way(host, user, keys if isinstance(keys, str) else next(iter(keys), ""))
+        if not machine.addresses:
+            raise ServiceBusyError(f"{machine.name} has no floating IP yet")
+        return Way(machine.addresses[0], user, chi.context.get("keypair_private_key") or "")
 
     @_call("running a command in the container")
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:
@@ -291,20 +288,6 @@ class ChameleonTestbed:
             devices = chi.hardware.get_devices(device_type=type_name)
             return tuple(replies.device_resource(each, self.site, ids.get(each.uuid), taken) for each in devices)
         return ()
-
-
-def _host(machine: Machine) -> str:
-    if not machine.addresses:
-        raise ServiceBusyError(f"{machine.name} has no floating IP yet")
-    return machine.addresses[0]
-
-
-def _connection(host: str, user: str) -> chi.ssh.Remote:
-    connection = chi.ssh.Remote(ip=host, user=user, connect_timeout=20)
-    # Addresses go from lease to lease, so an unknown host key is the rule. python-chi accepts it with a warning each
-    # time; accept it without.
-    connection.client.set_missing_host_key_policy(AutoAddPolicy)
-    return connection
 
 
 def _utc(moment: datetime) -> str:

@@ -101,7 +101,7 @@ class SshShell:
 
 
 def shell_at(way: Way) -> SshShell:
-    """Return a shell at an address, with a key of one's own: for a computer that has no credentials of the site."""
+    """Return a shell on a server."""
 
     def connect() -> object:
         from fabric import Connection
@@ -109,7 +109,7 @@ def shell_at(way: Way) -> SshShell:
 
         key = {"key_filename": way.key} if way.key else {}
         connection = Connection(way.host, user=way.user, connect_timeout=20, connect_kwargs=key)
-        # Addresses go from lease to lease, so an unknown host key is the rule.
+        # Addresses go from lease to lease, so an unknown host key is the rule: accept it, without python-chi's warning.
         connection.client.set_missing_host_key_policy(AutoAddPolicy)
         return connection
 
