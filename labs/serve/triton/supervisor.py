@@ -79,8 +79,17 @@ def _wipe(pid: int, key: bytes) -> None:
 
 
 def _listens(process: Path) -> bool:
-    """Return whether a process holds a socket; Triton opens its first after it has read its options."""
-    return any(str(one.readlink()).startswith("socket:") for one in (process / "fd").iterdir())
+    """Return whether a process holds a socket; Triton opens its first after it has read its options.
+
+    Raises:
+        OSError: The process has ended.
+    """
+    for one in (process / "fd").iterdir():
+        # A file that it has closed since it was listed says nothing, and must not end the watch: the key would stay.
+        with contextlib.suppress(OSError):
+            if str(one.readlink()).startswith("socket:"):
+                return True
+    return False
 
 
 def _stop(child: subprocess.Popen) -> int:

@@ -21,6 +21,7 @@ from labs.serve.triton import catalogue
 from labs.serve.triton.control import KEY_HEADER
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, running
+from labs.serve.triton.supervisor import _listens
 from labs.workspace import WORKSPACE_VARIABLE
 
 from ....browser.jupyterlab import chromium
@@ -157,6 +158,18 @@ def test_the_key_stands_in_no_command_line(palette: LocalTriton) -> None:
     assert f"{KEY_HEADER}=" in lines
     assert palette.headers[KEY_HEADER] not in lines
     assert palette.headers[KEY_HEADER] not in palette.log(1_000_000)
+
+
+def test_a_file_that_is_closed_meanwhile_does_not_end_the_watch_for_the_first_socket(tmp_path: Path) -> None:
+    """Else the key would stay in the command line of a server that happened to close a file at that moment (F1)."""
+    files = tmp_path / "fd"
+    files.mkdir()
+    (files / "3").touch()  # no link, and so one that cannot be read
+    assert not _listens(tmp_path)
+    (files / "4").symlink_to("socket:[4711]")
+    assert _listens(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        _listens(tmp_path / "ended")
 
 
 @pytest.mark.parametrize(
