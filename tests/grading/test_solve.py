@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from grading.build import build
@@ -73,6 +76,14 @@ def test_lessons_checkpoints_and_answers_of_the_course_fit_together():
     """Every checkpoint is asked for once, checked, and answered; nothing is left over."""
     require_whole(lessons())
     assert {one.lesson for one in all_checkpoints()} <= {lesson.whole_number for lesson in lessons()}
+
+
+def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
+    """Found here in a second, and not by the run of the lesson many minutes later."""
+    solved = write_solved(lessons(), tmp_path)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise"]
+    done = subprocess.run([*ruff, *solved], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_a_checkpoint_that_is_never_checked_is_named(write_lesson):

@@ -47,6 +47,7 @@ print(rehearsal.use())
 # %%
 import inspect
 import json
+import time
 
 import numpy as np
 import pandas as pd

@@ -48,6 +48,7 @@ from labs.charts import batch_histogram, latency_curve, queue_compute
 from labs.dataset import load_split
 from labs.load import closed_loop, sweep_rate, tensor_inputs
 from labs.load.served import triton_target
+from labs.machine import fingerprint
 from labs.machine.capability import capability_text, for_lesson
 from labs.queueing import BatchQueue, Queue, fit_batch_cost
 from labs.serve.models import fp32_model
@@ -274,7 +275,8 @@ check("s.theory.batched")
 # twice the capacity. Says the theory.
 
 # %%
-two = catalogue.copies(1, gpus[:2]) if len(gpus) > 1 else catalogue.copies(2, gpus)
+gpus = range(len(fingerprint().cuda_gpus))
+two = catalogue.copies(1, gpus[:2]) if len(gpus) > 1 else opening.place(2)
 twice = catalogue.food_classifier_onnx(fp32_model(), instances=two)
 print(triton.change(twice.settings))
 both = triton_target(triton, twice, tensor_inputs(images[:8]))
