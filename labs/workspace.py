@@ -26,6 +26,13 @@ def models_dir() -> Path:
     return folder
 
 
+def programs_dir() -> Path:
+    """Return the folder for programs and configurations written in the lessons; it is created on first use."""
+    folder = workspace_dir() / "programs"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def ledger() -> Ledger:
     """Return the student's ledger."""
     return Ledger(workspace_dir() / "ledger.jsonl")
