@@ -13,6 +13,10 @@ class Limits:
     files: int = 400
     #: Models that are kept, the first ones by name.
     models: int = 24
+    #: Programs that are kept, the first ones by name.
+    programs: int = 80
+    #: One program or configuration.
+    program_bytes: int = 128 << 10
     #: One notebook.
     notebook_bytes: int = 8 << 20
     #: The ledger; a full part has about 2 MB.

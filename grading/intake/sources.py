@@ -87,7 +87,7 @@ class Folder:
                     raise RefusedError(f"More than {self.limits.files} files: the rest was not looked at.")
                 name = f"{prefix}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
-                    if name.count("/") < 4 and not entry.name.startswith("."):
+                    if name.count("/") < 6 and not entry.name.startswith("."):
                         folders.append(f"{name}/")
                 else:
                     yield name

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, wanted_names
+from grading.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, placed, wanted_names
 from grading.intake.evidence import Ledger, read_ledger
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.sources import RefusedError, Source, open_source
@@ -35,7 +35,7 @@ class Taken:
 
     #: What it is.
     kind: Kind
-    #: Its name without folders.
+    #: Its name; only a program has folders in it.
     name: str
     #: Our own copy.
     path: Path
@@ -115,14 +115,16 @@ def _names(source: Source, found: Intake) -> Iterator[str]:
 
 
 def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limits: Limits) -> None:
-    short = name.rpartition("/")[2]
+    short = placed(name)
     try:
         if short in found.files:
             raise RefusedError("A file of this name was taken already, from another folder: only the first one counts.")
-        if kind == Kind.MODEL and len(found.of(Kind.MODEL)) >= limits.models:
-            raise RefusedError(f"More than {limits.models} models: this one was left.")
+        most_of = {Kind.MODEL: limits.models, Kind.PROGRAM: limits.programs}.get(kind)
+        if most_of is not None and len(found.of(kind)) >= most_of:
+            raise RefusedError(f"More than {most_of} {kind}s: this one was left.")
         used = sum(one.size_bytes for one in found.files.values())
         most = min(cap_bytes(kind, limits), limits.total_bytes - used)
+        (into / short).parent.mkdir(parents=True, exist_ok=True)
         with source.open(name) as file:
             size_bytes, sha256 = _copy(file, into / short, most)
     except RefusedError as error:

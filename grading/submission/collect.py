@@ -1,4 +1,4 @@
-"""Finding what belongs to a part: its notebooks, the ledger, and the models that the ledger speaks of."""
+"""Finding what belongs to a part: its notebooks, programs, the ledger, and the models that the ledger speaks of."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
 
     Args:
         lessons: Lessons of the part.
-        workspace: Folder with the ledger, and with the models in ``models/``.
+        workspace: Folder with the ledger, with models in ``models/`` and programs in ``programs/``.
     """
     found = Collection(lessons)
     for lesson in lessons:
@@ -40,6 +40,7 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
             found.files[lesson.notebook.name] = lesson.notebook
         else:
             found.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
+    _programs(found, workspace)
     ledger = workspace / LEDGER_NAME
     if not ledger.is_file():
         found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
@@ -47,6 +48,15 @@ def collect(lessons: list[Lesson], workspace: Path) -> Collection:
     found.files[LEDGER_NAME] = ledger
     _models(found, read_ledger(ledger).entries, workspace / "models")
     return found
+
+
+def _programs(found: Collection, workspace: Path) -> None:
+    """Add what the student wrote: programs and configurations."""
+    for path in sorted((workspace / "programs").rglob("*")):
+        name = path.relative_to(workspace).as_posix()
+        regular = path.is_file() and not path.is_symlink()
+        if regular and kind_of(name, set()) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
+            found.files[name] = path
 
 
 def _models(found: Collection, entries: list[dict], folder: Path) -> None:

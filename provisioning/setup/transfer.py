@@ -1,4 +1,4 @@
-"""What travels between here and a part's machine: ledgers by entry, models and notebooks by hash.
+"""What travels between here and a part's machine: ledgers by entry; models, programs and notebooks by hash.
 
 The machine is deleted when its lease ends, so what was measured there has to come home, and what was predicted and made
 at home has to be there before the first measurement. Both ways can be taken again at any time: what is on the other
@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import itertools
 import re
 import shlex
 from collections.abc import Callable, Mapping
@@ -32,9 +33,13 @@ FETCH_BYTES = 192 * 2**10
 PATIENCE_S = 240.0
 
 _LEDGER = "workspace/ledger.jsonl"
-#: What a student makes, below the course's folder on either side.
-_FOLDERS = ("workspace/models", "notebooks")
-_SUFFIXES = (".onnx", ".pte", ".safetensors", ".ipynb")
+#: What a student makes, by folder below the course's on either side.
+_NAMES = {
+    "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
+    "workspace/programs": ("*.py", "*.pbtxt", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
+    "notebooks": ("*.ipynb",),
+}
+_FOLDERS = tuple(_NAMES)
 
 _SURVEY = """
 cd "$HOME/{root}" 2>/dev/null || exit 0
@@ -124,7 +129,7 @@ Same = dict[str, str]
 
 
 def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
-    """Bring predictions, answers, records, models and notebooks to the machine.
+    """Bring predictions, answers, records, models, programs and notebooks to the machine.
 
     Args:
         shell: on the machine.
@@ -234,9 +239,9 @@ def _same(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, in
 def _travels(name: str) -> bool:
     """Return whether a name is one of a student's files: the same question is asked of both sides."""
     path = PurePosixPath(name)
+    wanted = [patterns for folder, patterns in _NAMES.items() if name.startswith(f"{folder}/")]
     return (
-        path.suffix in _SUFFIXES
-        and name.startswith(tuple(f"{folder}/" for folder in _FOLDERS))
+        any(path.match(pattern) for pattern in itertools.chain(*wanted))
         and path.parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")}
         # Nothing hidden, and no way up.
         and not any(part.startswith(".") for part in path.parts)
@@ -244,7 +249,7 @@ def _travels(name: str) -> bool:
 
 
 def _files_there(shell: Shell) -> dict[str, tuple[str, int]]:
-    names = " -o ".join(f"-name '*{suffix}'" for suffix in _SUFFIXES)
+    names = " -o ".join(f"-name '{pattern}'" for pattern in itertools.chain(*_NAMES.values()))
     survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_FOLDERS), names=names)
     found = {}
     for line in _run(shell, survey, "looking at what is there").splitlines():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.intake import DEFAULT_LIMITS, Intake, take_in
+from grading.intake import DEFAULT_LIMITS, Intake, Kind, take_in
 from labs.course import Lesson
 
 
@@ -83,6 +83,38 @@ def test_nothing_else_is_taken(take, folder: Path, name: str):
     assert "was left" in said(found)
 
 
+def test_programs_keep_their_folders(take, folder: Path):
+    """Two models' configurations have one name; and a workspace that was zipped by hand is read like a hand-in."""
+    for name in ("a/config.pbtxt", "b/config.pbtxt", "b/1/model.py", "serving/Dockerfile"):
+        path = folder / "workspace" / "programs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(name)
+    found = take(folder)
+    programs = [
+        f"programs/{name}" for name in ("a/config.pbtxt", "b/1/model.py", "b/config.pbtxt", "serving/Dockerfile")
+    ]
+    assert [one.name for one in found.of(Kind.PROGRAM)] == programs
+    assert found.files["programs/b/config.pbtxt"].path.read_text() == "b/config.pbtxt"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "programs/run.sh",
+        "programs/.hidden/app.py",
+        "programs/a b/app.py",
+        "programs/Dockerfile/app.py",
+        "programs/a.b/app.py",
+        "notebooks/programs/app.py",
+    ],
+)
+def test_a_program_has_a_plain_path_and_a_known_kind(take, folder: Path, name: str):
+    """What is no program that a lesson asks for stays out."""
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("raise SystemExit")
+    assert not take(folder).of(Kind.PROGRAM)
+
+
 def test_links_pipes_and_folders_are_not_opened(take, folder: Path, tmp_path: Path):
     """A link would lead the grader to its own files, and a pipe would keep it waiting for ever."""
     secret = tmp_path / "secret.onnx"
@@ -121,6 +153,11 @@ def test_caps_hold_for_one_file_for_all_and_for_their_number(take, folder: Path)
     for number in range(30):
         (folder / f"m{number}.onnx").write_bytes(b"x")
     assert "More than 2 models" in said(take(folder, replace(DEFAULT_LIMITS, models=2)))
+    (folder / "programs").mkdir()
+    for number in range(3):
+        (folder / "programs" / f"p{number}.py").write_text("pass")
+    assert "More than 2 programs" in said(take(folder, replace(DEFAULT_LIMITS, programs=2)))
+    assert "programs/p0.py: Larger than" in said(take(folder, replace(DEFAULT_LIMITS, program_bytes=3)))
     assert "More than 5 files" in said(take(folder, replace(DEFAULT_LIMITS, files=5)))
 
 

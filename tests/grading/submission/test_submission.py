@@ -37,17 +37,20 @@ def filled(tmp_path: Path) -> Path:
     (folder / "models" / "private.onnx").write_bytes(b"measured nowhere")
     (folder / "models" / "weights.pth").write_bytes(b"pickle")
     (folder / ".token").write_text("secret")
+    (folder / "programs" / "serving" / "__pycache__").mkdir(parents=True)
+    (folder / "programs" / "serving" / "app.py").write_text("app = FastAPI()\n")
+    (folder / "programs" / "serving" / "__pycache__" / "app.pyc").write_bytes(b"compiled")
     return folder
 
 
 def test_the_zip_holds_the_allow_list_and_its_hashes(filled: Path):
-    """Notebooks, ledger, the models that records name; a manifest over them; nothing else of the workspace."""
+    """Notebooks, programs, ledger, the models that records name; a manifest over them; nothing else in there."""
     made = prepare(1, workspace=filled)
     with zipfile.ZipFile(made.path) as archive:
         names = set(archive.namelist())
         manifest = json.loads(archive.read("manifest.json"))
     notebooks = {lesson.notebook.name for lesson in lessons(part=1) if lesson.notebook.is_file()}
-    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "manifest.json"}
+    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py", "manifest.json"}
     assert set(manifest["files"]) == names - {"manifest.json"}
     assert manifest["part"] == 1
 
