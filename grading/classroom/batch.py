@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
 from grading.classroom.roster import Handed
-from grading.classroom.unit import Task
+from grading.classroom.unit import Done, Task, failed
 from grading.grade import Setup
 from grading.result import Result, page, write_json, write_text
 
@@ -40,9 +41,11 @@ def grade_class(
     others = {one.path.resolve().parent for one in submissions}
     setup = replace(setup or Setup(), hide=(*(setup.hide if setup else ()), out.resolve(), *sorted(others)))
     known = {one.student: one for one in submissions}
-    tasks = [Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions]
+    tasks = [
+        Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions if not one.beside
+    ]
     found: dict[str, Result] = {}
-    for task, done in engine(tasks):
+    for task, done in itertools.chain(_twice(submissions, part, setup), engine(tasks)):
         one = known[task.student]
         if done.result is None:
             result = _kept(out, one)
@@ -53,6 +56,16 @@ def grade_class(
         found[task.student] = result
         on_done(result, done.result is None)
     return [found[one.student] for one in submissions]
+
+
+def _twice(submissions: Sequence[Handed], part: int, setup: Setup) -> Iterator[tuple[Task, Done]]:
+    """Yield the row of each student of whom there are several submissions: an error, and no points for either."""
+    for one in submissions:
+        if one.beside:
+            names = " and ".join([one.path.name, *one.beside])
+            why = f"handed in {len(one.beside) + 1} times, as {names}: leave the one that counts, and grade again"
+            task = Task(one.student, one.path.resolve(), part, setup)
+            yield task, failed(task, why)
 
 
 def _place(out: Path, one: Handed) -> Path:

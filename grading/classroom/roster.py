@@ -16,6 +16,8 @@ class Handed:
     student: str
     #: Folder or zip. It is only read, and a link is not followed.
     path: Path
+    #: Names of other entries that belong to the same student; nobody can say which of them counts.
+    beside: tuple[str, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -35,13 +37,12 @@ def handed_in(folder: Path) -> list[Handed]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: name the folder that holds one folder or zip for each student")
-    found = [
-        Handed(entry.name[: -len(".zip")] if entry.name.lower().endswith(".zip") else entry.name, entry)
-        for entry in sorted(folder.iterdir())
-        if not entry.name.startswith(".")
-        and not entry.is_symlink()
-        and (entry.is_dir() or (entry.is_file() and entry.name.lower().endswith(".zip")))
-    ]
+    found: dict[str, list[Path]] = {}
+    for entry in sorted(folder.iterdir()):
+        is_zip = entry.name.lower().endswith(".zip")
+        if entry.name.startswith(".") or entry.is_symlink() or not (entry.is_dir() or (entry.is_file() and is_zip)):
+            continue
+        found.setdefault(entry.name[: -len(".zip")] if is_zip else entry.name, []).append(entry)
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
-    return found
+    return [Handed(student, one, tuple(other.name for other in more)) for student, (one, *more) in found.items()]

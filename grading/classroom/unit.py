@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import tempfile
@@ -12,8 +13,9 @@ from grading.artefacts.inspect import stay_warm
 from grading.artefacts.pictures import sha256_of
 from grading.grade import Setup, grade
 from grading.intake.take import copy_in
-from grading.result import VERSION, Result
+from grading.result import Result
 from labs.course import lessons
+from labs.workspace import PROJECT_DIR
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class Done:
 
     #: The result; None when the kept one is still good.
     result: Result | None
-    #: What the result depends on: submission, part, setup, version of the rules.
+    #: What the result depends on: submission, part, setup, source of the rules.
     key: str
 
 
@@ -68,8 +70,19 @@ def key_of(task: Task, digest: str) -> str:
     pictures = task.setup.pictures
     shown = sha256_of(pictures) if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None, hide=())), "pictures": shown}
-    said = json.dumps([digest, task.student, task.part, setup, VERSION], default=str, sort_keys=True)
+    said = json.dumps([digest, task.student, task.part, setup, rules_sha256()], default=str, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()
+
+
+@functools.cache
+def rules_sha256() -> str:
+    """Return a sha256 over the source of what decides about a result: questions, points, records, statistics."""
+    patterns = ("grading/**/*.py", "labs/records/*.py", "labs/records/*.json", "labs/stats.py")
+    files = sorted(path for pattern in patterns for path in PROJECT_DIR.glob(pattern))
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(PROJECT_DIR).as_posix()}\0".encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 def _digest(task: Task) -> str:

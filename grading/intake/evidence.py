@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
+from labs.records.entries import ENTRY_TYPES
 from labs.records.schema import first_problem
 
 #: RefusedError lines that are named one by one; the rest is only counted.
@@ -72,9 +74,24 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
         raise StrictJsonError(f"{where}: {message}")
+    _have_a_meaning(entry)
     if entry["type"] == "measurement" and entry["machine"].get("emulator"):
         raise StrictJsonError("an emulated processor's times say nothing about a real one")
     return entry
+
+
+def _have_a_meaning(entry: dict) -> None:
+    """Raise for what has an entry's form and is none: the 30th of February, or a part that no typed record holds."""
+    stamp = entry.get("started_at") or entry["made_at"]
+    try:
+        # A pattern's digits are anybody's; a date's are ours.
+        datetime.fromisoformat(stamp.encode("ascii").decode())
+    except ValueError:
+        raise StrictJsonError(f"{stamp!r} is no date and time") from None
+    try:
+        ENTRY_TYPES[entry["type"]].from_json(entry)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StrictJsonError(f"no {entry['type']} that the course reads: {error}") from None
 
 
 def _in_short(value: object) -> object:

@@ -3,12 +3,11 @@
 from grading.result.gradescope import fallback, gradescope
 from grading.result.page import page
 from grading.result.public import Row, public_rows
-from grading.result.result import VERSION, Result
+from grading.result.result import Result
 from grading.result.table import SpotCheck, line, spot_checks
 from grading.result.write import write_json, write_text
 
 __all__ = [
-    "VERSION",
     "Result",
     "Row",
     "SpotCheck",

@@ -8,7 +8,7 @@ from grading.consistency import Finding
 from grading.intake import Note
 from grading.result.public import Row
 
-#: Raised when a result's form or a rule changes: kept results of an earlier version are made anew.
+#: Raised when a result's form changes.
 VERSION = 3
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.

@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from grading.classroom import unit
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import dask, processes
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed, handed_in
-from grading.classroom.unit import Done, Task, work
+from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
 from grading.result import Result, spot_checks
 from grading.sandbox import abilities
@@ -204,3 +205,30 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
 def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):
     (tmp_path / "ada.zip").write_bytes(b"")
     assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
+
+
+def test_two_submissions_of_one_name_are_an_error_row(tmp_path: Path):
+    """(F19) Nobody can say which of them counts, and neither earns points in silence."""
+    for name in ("ada", "bob"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+    (tmp_path / "in" / "ada.zip").write_bytes(b"")
+    found = handed_in(tmp_path / "in")
+    assert [(one.student, one.beside) for one in found] == [("ada", ("ada.zip",)), ("bob", ())]
+    ada, bob = grade_class(found, tmp_path / "out", part=1, engine=in_turn, setup=EVIDENCE)
+    assert (ada.points, bob.fault) == (0, "")
+    assert "ada and ada.zip" in ada.fault
+
+
+def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """(F20) What a checkpoint is worth stands in the source, and its hash in the key."""
+    project = tmp_path / "project"
+    (project / "grading").mkdir(parents=True)
+    rule = project / "grading" / "lesson.py"
+    monkeypatch.setattr(unit, "PROJECT_DIR", project)
+    seen = set()
+    for points in (1, 2):
+        rule.write_text(f"POINTS = {points}")
+        unit.rules_sha256.cache_clear()
+        seen.add(key_of(Task("ada", tmp_path, 1, EVIDENCE), "digest"))
+    unit.rules_sha256.cache_clear()
+    assert len(seen) == 2

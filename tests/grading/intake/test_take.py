@@ -228,6 +228,22 @@ def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path
     assert "Neither a folder nor a whole zip" in said(found)
 
 
+def test_a_damaged_member_is_one_file_lost(take, tmp_path: Path):
+    """(F16) Whatever a zip was packed with: the others are read."""
+    path = tmp_path / "lzma.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("model.onnx", os.urandom(4000))
+        archive.writestr("ledger.jsonl", json.dumps(ANSWER))
+    with zipfile.ZipFile(path) as archive:
+        begin = archive.getinfo("model.onnx").header_offset + len("model.onnx") + 30
+    content = bytearray(path.read_bytes())
+    content[begin + 4] = 0xFF  # of the packer's own settings
+    path.write_bytes(content)
+    found = take(path)
+    assert "model.onnx: Damaged in the zip" in said(found)
+    assert found.ledger.entries == [ANSWER]
+
+
 def test_damage_on_the_way_shows_in_the_manifest(take, folder: Path):
     """A plain sha256 guards against accident, and a foreign manifest is no reason to fail."""
     (folder / "manifest.json").write_text(
