@@ -39,8 +39,8 @@ compiler-hint:
 
 # What no wheel brings. A test that lacks one is skipped, and this says so before and pytest after the run.
 test-hint:
-	@for tool in chromium docker-compose; do command -v $$tool >/dev/null || \
-	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $$tool)."; done
+	@for tool in chromium docker-compose bwrap; do command -v $$tool >/dev/null || \
+	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $${tool/bwrap/bubblewrap})."; done
 
 # With the course's programs on the PATH of JupyterLab's terminals.
 lab: setup ## Open the course in JupyterLab

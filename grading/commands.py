@@ -42,7 +42,7 @@ def grade(
 
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(fallback(possible_points(part)), out / "results.json")
-    setup = Setup(pictures=pictures, seed=seed, rerun=rerun, hide=(out,))
+    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     result = judge(submission, part=part, student=student, setup=setup)
     write_json(result.to_json(), out / "result.json")
     write_text(page(result), out / "page.html")

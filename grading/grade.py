@@ -53,8 +53,6 @@ class Setup:
     rerun_s: float = 150.0
     #: Seed of the changed records that answer cells are run on.
     seed: str = PUBLIC_SEED
-    #: Folders that nothing in the sandbox may see, beyond the grader's own secrets.
-    hide: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -127,7 +125,7 @@ def measure(work: _Work) -> None:
         Pictures.draw(PUBLIC_SEED).save(path)
     work.pictures = at_hand(path)
     ordered = [models[sha256] for sha256 in wanted if sha256 in models]
-    work.facts = {one.sha256: one for one in inspect_models(ordered, path, hide=_secrets(work)).values()}
+    work.facts = {one.sha256: one for one in inspect_models(ordered, path).values()}
 
 
 def rerun(work: _Work) -> None:
@@ -141,7 +139,6 @@ def rerun(work: _Work) -> None:
             wanted=passed,
             seed=work.setup.seed,
             wall_s=work.setup.rerun_s,
-            hide=_secrets(work),
         )
 
 
@@ -159,15 +156,6 @@ STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure
 
 #: Those that read a submission in this process; the others start children with limits of their own.
 _IN_PROCESS = (take, agree, judge_public, judge_hidden)
-
-
-def _secrets(work: _Work) -> tuple[Path, ...]:
-    """Return the folders that nothing in the sandbox may see."""
-    room = Path(__file__).parent
-    submission = work.submission if work.submission.is_dir() else work.submission.parent
-    own = [room / "answers", room / "checkpoints", room / "hidden", submission]
-    # What is public in a part's folder of pictures is the caller's business; a temporary one is ours.
-    return (*own, *work.setup.hide, *([work.setup.pictures.parent] if work.setup.pictures else []))
 
 
 def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:

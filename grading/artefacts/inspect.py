@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import shutil
 import sys
@@ -16,7 +15,6 @@ from grading.artefacts.pictures import at_hand
 from grading.intake import StrictJsonError, loads
 from grading.intake.take import Taken
 from grading.sandbox import Limits, Sandbox
-from grading.sandbox.warm import Warm
 from labs.workspace import PROJECT_DIR
 
 #: For one model: it loads and predicts a hundred pictures in about a second of a whole processor.
@@ -57,38 +55,24 @@ class Facts:
         return self.weight_bytes > 0 and 2 * self.int8_bytes >= self.weight_bytes
 
 
-def inspect_models(
-    files: Sequence[Taken], pictures: Path, *, hide: Sequence[Path] = (), limits: Limits | None = None
-) -> dict[str, Facts]:
+def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | None = None) -> dict[str, Facts]:
     """Return facts about models by file name, whatever the files do.
 
     Args:
         files: Models that were taken in.
         pictures: File of ``Pictures.save``.
-        hide: Folders that the child must not see.
         limits: Of the child; generous for honest models when None.
     """
     found: dict[str, Facts] = {}
     waiting = list(files)
     # A model that kills or hangs the child is named, and the rest gets a child of its own.
     while waiting:
-        told = _ask(waiting, pictures, hide, limits or _limits(len(waiting)))
+        told = _ask(waiting, pictures, limits or _limits(len(waiting)))
         done = {one.name: one for one in waiting if one.name in told}
         for one in waiting if not done else done.values():
             found[one.name] = _facts(one, told.get(one.name, {"fault": "it could not be looked at within the limits"}))
         waiting = [one for one in waiting if one.name not in found]
     return found
-
-
-def stay_warm() -> None:
-    """Keep a process from now on that has imported what the children of this one need: it pays from the second on."""
-    global _warm
-    if _warm is None:
-        _warm = Warm(_CHILD, _path())
-        atexit.register(_warm.close)
-
-
-_warm: Warm | None = None
 
 
 def _limits(models: int) -> Limits:
@@ -98,19 +82,17 @@ def _limits(models: int) -> Limits:
     )
 
 
-def _ask(files: Sequence[Taken], pictures: Path, hide: Sequence[Path], limits: Limits) -> dict[str, dict]:
+def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, dict]:
     """Return what the child said, by file name; a file that it began and never ended is faulty."""
-    with Sandbox(hide=hide) as sandbox:
+    with Sandbox() as sandbox:
         # Their classes stay outside: a model that takes the child over finds no answers beside it.
         np.save(sandbox.folder / "pixels.npy", at_hand(pictures).pixels)
         for one in files:
             shutil.copyfile(one.path, sandbox.folder / one.name)
         arguments = ["pixels.npy", *(one.name for one in files)]
-        outcome = _warm.call(sandbox, arguments, limits) if _warm else None
-        if outcome is None:
-            # Without Python's site module, whose hooks would cost each submission some of its time.
-            command = [sys.executable, "-S", "-m", _CHILD, *arguments]
-            outcome = sandbox.run(command, limits=limits, variables={"PYTHONPATH": _path()})
+        # Without Python's site module, whose hooks would cost each submission some of its time.
+        command = [sys.executable, "-S", "-m", _CHILD, *arguments]
+        outcome = sandbox.run(command, limits=limits, variables={"PYTHONPATH": _path()})
     told: dict[str, dict] = {}
     for line in outcome.output.splitlines():
         try:

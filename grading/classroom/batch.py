@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
@@ -37,9 +36,7 @@ def grade_class(
         on_done: Told of each result, and whether it was kept from an earlier run.
     """
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    # Neither results nor what others handed in may be seen by anybody's cells.
-    others = {one.path.resolve().parent for one in submissions}
-    setup = replace(setup or Setup(), hide=(*(setup.hide if setup else ()), out.resolve(), *sorted(others)))
+    setup = setup or Setup()
     known = {one.student: one for one in submissions}
     tasks = [
         Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions if not one.beside

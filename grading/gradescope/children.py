@@ -3,7 +3,7 @@
 A grader that is ended leaves sandboxes behind, in sessions of their own. So this process adopts every orphan below it,
 and ends what it finds in its own tree.
 
-Source: prctl(2), PR_SET_CHILD_SUBREAPER; proc_pid_stat(5).
+Source: prctl(2), PR_SET_CHILD_SUBREAPER.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ import signal
 import subprocess
 import time
 from collections.abc import Sequence
-from pathlib import Path
+
+from grading.sandbox.processes import below
 
 _PR_SET_CHILD_SUBREAPER = 36
 
@@ -56,21 +57,3 @@ def end_all() -> None:
         if not left:
             return
         time.sleep(0.02)
-
-
-def below(root: int) -> set[int]:
-    """Return the processes that come from one, itself not included."""
-    parents = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                # The name in parentheses may hold anything, spaces and parentheses too.
-                parents[int(entry.name)] = int(
-                    (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
-                )
-    found: set[int] = set()
-    wave = {root}
-    while wave:
-        wave = {process for process, parent in parents.items() if parent in wave} - found
-        found |= wave
-    return found

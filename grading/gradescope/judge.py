@@ -28,13 +28,7 @@ def judge(places: Places, *, whole: bool) -> dict:
     """
     assignment = Assignment.load(places)
     handed = metadata.read(places.metadata)
-    setup = Setup(
-        pictures=places.secret / "pictures.npz",
-        measure=whole,
-        rerun=whole,
-        seed=assignment.seed,
-        hide=(places.results.parent,),
-    )
+    setup = Setup(pictures=places.secret / "pictures.npz", measure=whole, rerun=whole, seed=assignment.seed)
     result = grade(places.submission, part=assignment.part, student=handed.id, setup=setup)
     if not whole:
         result = replace(result, fault="; ".join(filter(None, [ONLY_EVIDENCE, result.fault])))

@@ -66,7 +66,8 @@ class Places:
         folder = self.results.parent
         folder.mkdir(parents=True, exist_ok=True)
         before = folder.stat().st_mode & 0o7777
-        for path in (folder, self.secret, self.submission, self.source / "grading" / "hidden"):
+        rooms = [self.source / "grading" / name for name in ("hidden", "checkpoints")]
+        for path in (folder, self.secret, self.submission, *rooms):
             _allow(path, 0o700)
         _allow(self.metadata, 0o600)
         try:

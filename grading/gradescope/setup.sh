@@ -5,10 +5,10 @@ set -euo pipefail
 root=${GRADESCOPE_ROOT:-/autograder}
 source_dir=$root/source
 
-# setpriv, prlimit, unshare and timeout build the sandbox.
+# bubblewrap, where the container allows it, setpriv, prlimit and timeout build the sandbox.
 apt-get update
 DEBIAN_FRONTEND=noninteractive apt-get install --yes --no-install-recommends \
-  ca-certificates coreutils python3 python3-venv util-linux
+  bubblewrap ca-certificates coreutils python3 python3-venv util-linux
 
 # The pins are for Python 3.11, and no Ubuntu that Gradescope offers has exactly that: uv brings it. Not below /root,
 # where users of the sandbox could not reach it.
@@ -23,7 +23,8 @@ export UV_PYTHON_INSTALL_DIR=$root/python UV_NO_CACHE=1
 rm -rf "$root/tools"
 
 chmod 755 "$root" "$source_dir"
-chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/hidden"
+# Where bubblewrap is forbidden, modes keep questions and secrets from student code.
+chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/hidden" "$source_dir/grading/checkpoints"
 
 # Better a red build than a red class.
 cd "$source_dir"

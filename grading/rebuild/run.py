@@ -54,7 +54,6 @@ def run_again(
     wanted: set[str],
     seed: str,
     wall_s: float,
-    hide: Sequence[Path] = (),
 ) -> dict[str, Rerun]:
     """Return what answer cells did on changed records, by checkpoint id.
 
@@ -65,14 +64,13 @@ def run_again(
         wanted: Public checkpoints that were passed; others are not run for.
         seed: Draws the changed records.
         wall_s: Seconds for everything.
-        hide: Folders that must not be seen.
     """
     questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
     if not abilities().apart:
         why = "this grader could not keep it apart from other files, so it was not run"
         return {name: Rerun(fault=why) for name in questions}
     parts = _parts(intake, lessons, questions)
-    reruns = run_on(_changed(entries, seed, questions), drawn(questions, seed), parts, wall_s=wall_s, hide=hide)
+    reruns = run_on(_changed(entries, seed, questions), drawn(questions, seed), parts, wall_s=wall_s)
     for name in questions - set(reruns):
         cell = any(name in part.cells for part in parts)
         reruns[name] = Rerun(
@@ -113,7 +111,6 @@ def run_on(
     parts: Sequence[Part],
     *,
     wall_s: float,
-    hide: Sequence[Path] = (),
 ) -> dict[str, Rerun]:
     """Return what each answer cell of some lessons did on these records.
 
@@ -122,7 +119,6 @@ def run_on(
         rounds: Cases on which functions are called, by question.
         parts: The lessons' cells.
         wall_s: Seconds for everything.
-        hide: Folders that must not be seen.
     """
     until_s = time.monotonic() + wall_s
     reruns: dict[str, Rerun] = {}
@@ -131,7 +127,7 @@ def run_on(
         waiting = [part for part in group if not set(part.cells) & set(reruns)]
         left_s = until_s - time.monotonic()
         if waiting and left_s > 5:
-            reruns |= _run(waiting, records, rounds, min(left_s, wall_s / 2), hide)
+            reruns |= _run(waiting, records, rounds, min(left_s, wall_s / 2))
     return reruns
 
 
@@ -154,11 +150,9 @@ def _computes(name: str) -> bool:
     return name in all_checkpoints() and all_checkpoints()[name].kind in ("answer", "function")
 
 
-def _run(
-    parts: Sequence[Part], records: list[dict], rounds: Mapping[str, Round], wall_s: float, hide: Sequence[Path]
-) -> dict[str, Rerun]:
+def _run(parts: Sequence[Part], records: list[dict], rounds: Mapping[str, Round], wall_s: float) -> dict[str, Rerun]:
     """Run some lessons in one kernel; return the cells of those that came to their end, or all when one ran alone."""
-    with Sandbox(hide=hide) as sandbox:
+    with Sandbox() as sandbox:
         text, order = skeleton(parts, {name: one.question.name for name, one in rounds.items()})
         (sandbox.folder / "ledger.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
         (sandbox.folder / CASES).write_text(json.dumps({name: one.cases for name, one in rounds.items()}))

@@ -1,8 +1,8 @@
 """Running what others wrote, or what reads what others wrote, within limits.
 
-``run`` starts a command behind as many walls as the host allows: a time limit, namespaces without network, a user of
-its own, resource limits, no way back to privileges, an empty environment. ``abilities`` says which of them are missing
-here."""
+``run`` starts a command behind as many walls as the host allows: a time limit, bubblewrap's view of the few files that
+are named for it, a user of its own, resource limits, no way back to privileges, an empty environment. ``abilities``
+says which of them are missing here."""
 
 from grading.sandbox.abilities import Abilities, abilities
 from grading.sandbox.limits import Limits

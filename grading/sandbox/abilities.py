@@ -21,55 +21,38 @@ FIRST_USER, USERS = 210_000, 40_000
 #: What a command is put behind so that it can open no network socket.
 WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))
 
-#: Namespaces, the most wanted combination first.
-_NAMESPACES = (
-    ("--net", "--ipc", "--pid", "--mount", "--fork", "--kill-child", "--mount-proc"),
-    ("--net", "--pid", "--fork", "--kill-child"),
-    ("--pid", "--fork", "--kill-child"),
-    ("--net",),
-)
-
 
 @dataclass(frozen=True)
 class Abilities:
     """The walls that can be built here."""
 
-    #: Arguments of unshare(1) that work; none when namespaces are forbidden.
-    unshare: tuple[str, ...]
+    #: Whether bubblewrap works: a command sees the files that are named for it and nothing else, no network, and no
+    #: processes but its own.
+    bubblewrap: bool
     #: Whether commands can run as a user of their own.
     own_user: bool
-    #: Folders that a foreign user cannot pass on its way to Python or to the course, and what has to be shown below.
-    blocked: tuple[tuple[Path, tuple[Path, ...]], ...]
+    #: Whether such a user can reach Python and the course where they lie.
+    in_reach: bool = True
     #: Whether the kernel refuses network sockets to a process that asks for it.
     filters: bool = False
 
     @property
     def network(self) -> bool:
-        """Whether the network can be taken away, by a namespace or by a filter."""
-        return "--net" in self.unshare or self.filters
-
-    @property
-    def processes(self) -> bool:
-        """Whether a command sees no process but its own, and all of them end with it."""
-        return "--pid" in self.unshare
-
-    @property
-    def mounts(self) -> bool:
-        """Whether folders can be hidden from a command."""
-        return "--mount" in self.unshare
+        """Whether the network can be taken away."""
+        return self.bubblewrap or self.filters
 
     @property
     def apart(self) -> bool:
         """Whether a command can be kept from the grader's own processes and files: else, no student code is run."""
-        return (self.own_user and (self.mounts or not self.blocked)) or (self.mounts and self.processes)
+        return self.bubblewrap or (self.own_user and self.in_reach)
 
     def missing(self) -> list[str]:
         """Return, in words, what could not be done here."""
         told = {
-            "neither network namespace nor filter: sandboxed code can reach the network": self.network,
-            "no process namespace: processes are cleaned up by their user instead": self.processes,
-            "no user of its own (the grader is not root): files are kept apart by mounts only": self.own_user,
-            "no mount namespace: the course's folders can be read by sandboxed code": self.mounts,
+            "no bubblewrap (Debian, Ubuntu: apt install bubblewrap; many containers forbid it): sandboxed code can "
+            "read what every user of this machine can read": self.bubblewrap,
+            "neither bubblewrap nor a filter: sandboxed code can reach the network": self.network,
+            "no user of its own (the grader is not root): processes are not counted by sandbox": self.own_user,
         }
         return [words for words, there in told.items() if not there]
 
@@ -77,16 +60,12 @@ class Abilities:
 @functools.lru_cache(maxsize=1)
 def abilities() -> Abilities:
     """Return what works here, tried once a process."""
-    root = os.geteuid() == 0
     tools = all(shutil.which(tool) for tool in ("timeout", "prlimit", "setpriv", "env"))
-    own_user = root and tools and _works("setpriv", *privileges(FIRST_USER), "true")
-    user_namespace = () if root else ("--user", "--map-root-user")
-    unshare: tuple[str, ...] = ()
-    if shutil.which("unshare"):
-        tries = ((*user_namespace, *some) for some in _NAMESPACES)
-        unshare = next((some for some in tries if _works("unshare", *some, "true")), ())
+    own_user = os.geteuid() == 0 and tools and _works("setpriv", *privileges(FIRST_USER), "true")
+    walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    bubblewrap = shutil.which("bwrap") is not None and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
-    return Abilities(unshare, own_user, _blocked() if own_user else (), filters)
+    return Abilities(bubblewrap, own_user, _in_reach(), filters)
 
 
 def privileges(user: int | None) -> list[str]:
@@ -106,13 +85,7 @@ def _works(*command: str) -> bool:
         return False
 
 
-def _blocked() -> tuple[tuple[Path, tuple[Path, ...]], ...]:
-    """Return the folders closed to other users above what a sandbox needs, with what it needs of each."""
+def _in_reach() -> bool:
     needed = {Path(sys.base_prefix).resolve(), Path(sys.prefix).resolve(), PROJECT_DIR.resolve()}
-    found: dict[Path, list[Path]] = {}
-    for path in sorted(needed):
-        for folder in (*reversed(path.parents), path):
-            if not folder.stat().st_mode & stat.S_IXOTH:
-                found.setdefault(folder, []).append(path)
-                break
-    return tuple((folder, tuple(paths)) for folder, paths in found.items())
+    folders = {folder for path in needed for folder in (path, *path.parents)}
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in folders)

@@ -15,8 +15,12 @@ class Limits:
     cpu_s: int = 60
     #: Address space of each process in bytes. ONNX Runtime reserves more than it uses.
     memory_bytes: int = 1 << 30
+    #: Memory of all its processes together, in bytes.
+    together_bytes: int = 2 << 30
     #: Largest file that may be written, in bytes.
     file_bytes: int = 32 << 20
+    #: All files in its folder together, in bytes.
+    folder_bytes: int = 256 << 20
     #: Processes and threads at once.
     processes: int = 96
     #: Open files of each process.
@@ -34,17 +38,6 @@ class Limits:
             f"--nofile={self.open_files}",
             "--core=0",
         ]
-
-    def resources(self) -> dict[str, tuple[int, int]]:
-        """Return the same limits, soft and hard, by the names of Python's ``resource``."""
-        same = {
-            "RLIMIT_AS": self.memory_bytes,
-            "RLIMIT_FSIZE": self.file_bytes,
-            "RLIMIT_NPROC": self.processes,
-            "RLIMIT_NOFILE": self.open_files,
-            "RLIMIT_CORE": 0,
-        }
-        return {"RLIMIT_CPU": (self.cpu_s, self.cpu_s + 2), **{name: (most, most) for name, most in same.items()}}
 
 
 #: What a command gets unless its caller knows better.

@@ -1,4 +1,7 @@
-"""One command in the sandbox: ``timeout → unshare → mounts → prlimit → setpriv → env -i → command``."""
+"""One command in the sandbox: ``timeout → bubblewrap → prlimit → setpriv → env -i → command``.
+
+Where the host has no bubblewrap (a container that forbids namespaces), the other limits stand alone.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +21,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.sandbox import mounts
+from grading.sandbox import shown
 from grading.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
 from grading.sandbox.limits import DEFAULT_LIMITS, Limits
+from grading.sandbox.processes import below, owner, processes_of
 from labs.workspace import PROJECT_DIR
+
+#: Where every user may write, and a command could leave something for the next one.
+OPEN_TO_ALL = (Path("/tmp"), Path("/var/tmp"), Path("/dev/shm"))
+
+#: Seconds between two looks at what a command uses; a short one is never looked at.
+LOOK_S = 0.5
 
 #: Seconds that the outer watch waits beyond timeout(1), which may itself have been stopped.
 GRACE_S = 5
@@ -50,15 +60,13 @@ class Outcome:
 class Sandbox:
     """A folder that a command may write to, and the walls around it; use it as a context."""
 
-    def __init__(self, *, hide: Sequence[Path] = (), can: Abilities | None = None) -> None:
+    def __init__(self, can: Abilities | None = None) -> None:
         """Prepare a sandbox.
 
         Args:
-            hide: Folders that must not be seen inside: answers, hidden pictures, results, other submissions.
             can: What the host allows; found out when None.
         """
         self.can = can or abilities()
-        self.hide = tuple(path.resolve() for path in hide)
         self.user = FIRST_USER + random.SystemRandom().randrange(USERS) if self.can.own_user else None
 
     def __enter__(self) -> Sandbox:
@@ -71,8 +79,8 @@ class Sandbox:
 
     def __exit__(self, *exception: object) -> None:
         self.kill_leftovers()
-        shutil.rmtree(self.temporary, ignore_errors=True)
-        if self.user is not None and not self.can.mounts:
+        remove(self.temporary)
+        if self.user is not None and not self.can.bubblewrap:
             self._sweep()
 
     def run(
@@ -99,49 +107,62 @@ class Sandbox:
             start_new_session=True,
         )
         kept = [Reader(stream, limits.output_bytes) for stream in (process.stdout, process.stderr)]
-        late = threading.Event()
-
-        def end() -> None:
-            late.set()
-            _kill_group(process)
-
-        # A timer, and a wait that sleeps until the process has ended. A wait with a limit would look every 50 ms, which
-        # costs a class of hundreds some of its time.
-        watch = threading.Timer(limits.wall_s + GRACE_S, end)
-        watch.start()
+        ended = threading.Event()
+        late = threading.Timer(limits.wall_s + GRACE_S, lambda: (ended.set(), _kill_group(process)))
+        late.start()
+        greedy = threading.Thread(target=self._watch, args=(process, limits, ended), daemon=True)
+        greedy.start()
         try:
+            # It sleeps until the process has ended. A wait with a limit would look every 50 ms.
             process.wait()
         finally:
             # Whatever happened, and also when the command ended by itself and left something running.
-            watch.cancel()
+            late.cancel()
+            was_late = ended.is_set()
+            ended.set()
             _kill_group(process)
             self.kill_leftovers()
             process.wait()
         output, errors = (reader.text() for reader in kept)
         wall_s = time.monotonic() - begin_s
-        ended = late.is_set() or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
-        return Outcome(process.returncode, ended, output, errors, wall_s)
+        timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
+        return Outcome(process.returncode, timed_out, output, errors, wall_s)
+
+    def _watch(self, process: subprocess.Popen[bytes], limits: Limits, ended: threading.Event) -> None:
+        """End a command whose processes hold too much memory together, or whose folder has grown too large."""
+        while not ended.wait(LOOK_S):
+            if self._memory_bytes(process.pid) > limits.together_bytes or size_bytes(self.folder) > limits.folder_bytes:
+                _kill_group(process)
+                self.kill_leftovers()
+                return
+
+    def _memory_bytes(self, root: int) -> int:
+        mine = below(root) if self.user is None else processes_of(self.user)
+        held = 0
+        for number in mine:
+            with contextlib.suppress(OSError, IndexError):
+                held += int(Path(f"/proc/{number}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return held
 
     def _line(self, command: Sequence[str], limits: Limits, variables: dict[str, str]) -> list[str]:
         if not shutil.which("timeout") or not shutil.which("prlimit"):
             raise SandboxError("timeout and prlimit (Debian: coreutils, util-linux) are needed to limit a command")
         inner = ["prlimit", *limits.prlimit(), "--"]
-        if shutil.which("setpriv"):
+        # Of an ordinary user, bubblewrap has left nothing to give up.
+        if shutil.which("setpriv") and (self.user is not None or not self.can.bubblewrap):
             inner += ["setpriv", *privileges(self.user)]
         stated = {**self.variables(self.folder), **variables}
         inner += ["env", "-i", *(f"{name}={value}" for name, value in stated.items())]
         # Python has to be within reach for this; where it is not, nothing of a submission is run anyway.
-        if self.can.filters and "--net" not in self.can.unshare and (self.can.mounts or not self.can.blocked):
+        if not self.can.bubblewrap and self.can.filters and self.can.in_reach:
             inner += WITHOUT_NETWORK
         inner += command
+        if self.can.bubblewrap:
+            inner = ["bwrap", *shown.arguments(self.folder), "--", *inner]
         # Where memory runs out all the same, the kernel takes this process first and not the grader.
         first_to_go = "echo 900 2>/dev/null >/proc/self/oom_score_adj"
-        view = mounts.script(self.can, self.temporary, self.folder, self.hide)
-        script = f"{view}{first_to_go}; exec {shlex.join(inner)}"
-        line = ["timeout", "--kill-after=1", str(limits.wall_s)]
-        if self.can.unshare:
-            line += ["unshare", *self.can.unshare]
-        return [*line, "sh", "-c", script]
+        script = f"{first_to_go}; exec {shlex.join(inner)}"
+        return ["timeout", "--kill-after=1", str(limits.wall_s), "sh", "-c", script]
 
     @staticmethod
     def variables(home: Path) -> dict[str, str]:
@@ -170,29 +191,17 @@ class Sandbox:
 
     def _sweep(self) -> None:
         """Remove what the sandbox's user has left where everybody may write."""
-        for folder in mounts.OPEN_TO_ALL:
+        for folder in OPEN_TO_ALL:
             for path in folder.iterdir() if folder.is_dir() else ():
-                if _owner(path) != self.user:
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path, ignore_errors=True)
-                else:
-                    path.unlink(missing_ok=True)
+                if owner(path) == self.user:
+                    remove(path)
 
     def kill_leftovers(self) -> None:
-        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile.
-
-        Also where a process namespace ends with its first process: that one may have left the group that is killed,
-        and the kernel forgets whom a process wanted to die with when it becomes another user.
-        """
+        """Kill all processes of the sandbox's user, until none is left; a daemon may be forking meanwhile."""
         if self.user is None:
             return
         for _ in range(50):
-            left = [
-                int(entry.name)
-                for entry in Path("/proc").iterdir()
-                if entry.name.isdigit() and _owner(entry) == self.user
-            ]
+            left = processes_of(self.user)
             if not left:
                 return
             for process in left:
@@ -208,7 +217,21 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 
 def unprivileged(can: Abilities) -> Abilities:
     """Return the abilities of a host without namespaces, such as most containers: what tests try the rest with."""
-    return replace(can, unshare=())
+    return replace(can, bubblewrap=False)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, however deep it is nested and whatever modes it was given."""
+    # Python's own way stops at a thousand folders in each other. A link's target is nobody's to change.
+    commands = [["rm", "-rf"]] if path.is_symlink() else [["chmod", "-R", "u+rwX"], ["rm", "-rf"]]
+    for command in commands:
+        subprocess.run([*command, "--", str(path)], capture_output=True, check=False)
+
+
+def size_bytes(folder: Path) -> int:
+    """Return the bytes that a folder takes on the disk."""
+    done = subprocess.run(["du", "-s", "--block-size=1", str(folder)], capture_output=True, text=True, check=False)
+    return int(done.stdout.split()[0]) if done.stdout else 0
 
 
 class Reader:
@@ -234,10 +257,3 @@ def _inside(folder: Path) -> Iterator[Path]:
     yield folder
     for root, folders, files in os.walk(folder):
         yield from (Path(root) / name for name in (*folders, *files))
-
-
-def _owner(path: Path) -> int:
-    try:
-        return path.lstat().st_uid
-    except OSError:
-        return -1

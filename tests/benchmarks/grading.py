@@ -14,9 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pandas as pd
-import psutil
 
-from grading.artefacts.inspect import stay_warm
 from grading.artefacts.pictures import Pictures
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import processes
@@ -88,8 +86,7 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
 
 def _processor_s(submissions: list[Path], setup: Setup) -> float:
     """Return the processor time of one submission in seconds, children included: it tells a slow grader from a machine
-    that is busy with something else. As in a class, models are measured by forks of a process that is there already."""
-    stay_warm()
+    that is busy with something else."""
     grade(submissions[0], part=1, setup=setup)
     begin_s = _spent_s()
     for path in submissions:
@@ -99,10 +96,7 @@ def _processor_s(submissions: list[Path], setup: Setup) -> float:
 
 def _spent_s() -> float:
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    # What lives on has not been counted yet, nor what it has waited for: the forks that measured the models.
-    living = [child.cpu_times() for child in psutil.Process().children()]
-    forked = sum(one.user + one.system + one.children_user + one.children_system for one in living)
-    return forked + sum(one.ru_utime + one.ru_stime for one in used)
+    return sum(one.ru_utime + one.ru_stime for one in used)
 
 
 def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 4) -> pd.DataFrame:

@@ -21,14 +21,6 @@ MODEL = Path(__file__).parents[1] / "fixtures" / "int8-static-qdq.onnx"
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
 
-@pytest.fixture(autouse=True)
-def _children_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start a child for each model, whether or not an earlier test has left a process that forks."""
-    from grading.artefacts import inspect
-
-    monkeypatch.setattr(inspect, "_warm", None)
-
-
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a small file of pictures."""

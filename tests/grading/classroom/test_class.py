@@ -22,7 +22,6 @@ from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
 from grading.result import Result, spot_checks
-from grading.sandbox import abilities
 from tests.grading.classroom.members import make_class
 
 EVIDENCE = Setup(measure=False, rerun=False)
@@ -95,26 +94,6 @@ def test_a_fault_of_the_graders_is_not_kept(tmp_path: Path, monkeypatch: pytest.
         patched.setattr(unit, "grade", lambda *args, **settings: stumbled)
         assert grade_class(found, out, part=1, engine=in_turn, setup=EVIDENCE)[0].fault
     assert not grade_class(found, out, part=1, engine=in_turn, setup=EVIDENCE)[0].fault
-
-
-@pytest.mark.skipif(not abilities().mounts, reason="folders cannot be hidden here")
-def test_nobodys_cells_see_what_others_handed_in(tmp_path: Path):
-    """Nor the results: what a cell reads, its error would show."""
-    from grading.sandbox import Limits, Sandbox
-
-    (tmp_path / "in" / "ada").mkdir(parents=True)
-    seen: list[Setup] = []
-
-    def look(tasks: Sequence[Task]):
-        for task in tasks:
-            seen.append(task.setup)
-            yield task, Done(Result(student=task.student, part=1, digest=""), "")
-
-    grade_class(handed_in(tmp_path / "in"), tmp_path / "out", part=1, engine=look)
-    with Sandbox(hide=seen[0].hide) as sandbox:
-        for place in ("in", "out"):
-            said = sandbox.run(["/bin/sh", "-c", f"ls {tmp_path / place}; echo end"], limits=Limits(wall_s=10))
-            assert said.output == "end\n"
 
 
 def test_names_are_text_wherever_they_are_shown(tmp_path: Path):

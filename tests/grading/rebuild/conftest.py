@@ -41,7 +41,7 @@ def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> C
     # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
     monkeypatch.setattr(run, "CELL_S", 6)
 
-    def go(cells: dict[str, str], *, wall_s: float = 300, hide: tuple[Path, ...] = ()) -> dict[str, Rerun]:
+    def go(cells: dict[str, str], *, wall_s: float = 300) -> dict[str, Rerun]:
         cells = {**cells, HONEST: key.answers[HONEST]}
         intake = Intake()
         for lesson in lessons(part=3):
@@ -54,9 +54,7 @@ def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> C
             path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             intake.files[path.name] = Taken(Kind.NOTEBOOK, path.name, path, path.stat().st_size, digest)
-        return run.run_again(
-            intake, entries, lessons(part=3), wanted=set(cells), seed="a test's secret", wall_s=wall_s, hide=hide
-        )
+        return run.run_again(intake, entries, lessons(part=3), wanted=set(cells), seed="a test's secret", wall_s=wall_s)
 
     return go
 
