@@ -160,11 +160,12 @@ def checkpoint_cells(notebook: NotebookNode) -> list[NotebookNode]:
 
 
 def has_stub(source: str) -> bool:
-    """Return whether code still holds the stub's dots: ``...``, or the text '...'."""
-    return any(
-        isinstance(node, ast.Constant) and (node.value is ... or node.value == "...")
-        for node in ast.walk(_parsed(source))
-    )
+    """Return whether code still holds the stub's dots: ``...``, or a text with a line of nothing but them."""
+    return any(isinstance(node, ast.Constant) and _is_dots(node.value) for node in ast.walk(_parsed(source)))
+
+
+def _is_dots(value: object) -> bool:
+    return value is ... or (isinstance(value, str) and "..." in map(str.strip, value.splitlines()))
 
 
 def _is_docstring(source: str) -> bool:

@@ -3,22 +3,30 @@
 # %% checkpoint="s.batching.gain_guess"
 predict("s.batching.gain_guess", 1.2)
 
+# %% checkpoint="s.batching.alone_guess"
+predict("s.batching.alone_guess", 3)
+
+# %% checkpoint="s.batching.config"
+batching = """
+dynamic_batching {
+  preferred_batch_size: [ 4, 8 ]
+  max_queue_delay_microseconds: 5000
+}
+"""
+config_path.write_text(f"{PLAIN}{batching}")
+
+
 # %% checkpoint="s.batching.mean"
-mean_batch = batched.load.server.requests / batched.load.server.executions
-answer("s.batching.mean", mean_batch)
+def mean_batch(before, after):
+    counts = [
+        {one["batch_size"]: one["compute_infer"]["count"] for one in reading["model_stats"][0]["batch_stats"]}
+        for reading in (before, after)
+    ]
+    runs = {size: count - counts[0].get(size, 0) for size, count in counts[1].items()}
+    executions = sum(runs.values())
+    return sum(size * count for size, count in runs.items()) / executions if executions else 0
 
-# %% checkpoint="s.batching.gain"
-before, after = plain.throughput_rps, batched.throughput_rps
-low = after.low / before.high
-high = after.high / before.low if before.low > 0 else None  # nothing bounds a ratio to what may be 0
-claim = "better" if low > 1 else "worse" if high is not None and high < 1 else "cannot tell"
-gain = {"ratio": after.value / before.value, "low": low, "high": high, "claim": claim}
-answer("s.batching.gain", gain)
 
-# %% checkpoint="s.batching.price"
-price_s = waiting.percentile(50) - patient.percentile(50)
-answer("s.batching.price", price_s)
-
-# %% checkpoint="s.batching.worth"
-company = {rate: 1 / rate < 0.005 for rate in (20, 100, 500)}
-answer("s.batching.worth", {str(rate): found for rate, found in company.items()})
+# %% checkpoint="s.batching.company"
+def company(rate_rps, delay_us):
+    return 1 - math.exp(-rate_rps * delay_us * 1e-6)

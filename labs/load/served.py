@@ -20,6 +20,9 @@ from labs.serve.triton.control import Triton
 #: Files that a model's folder may keep its network in.
 _NETWORKS = ("model.onnx", "model.safetensors")
 
+#: What a record keeps of a configuration.
+_SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", "dynamic_batching", "parameters")
+
 
 def service_target(
     service: Service, settings: Settings, images: Sequence[bytes], *, raw: bool = True, precision: str = "fp32"
@@ -48,7 +51,7 @@ def service_target(
 
 def triton_target(
     triton: Triton,
-    folder: ModelFolder,
+    model: ModelFolder | str,
     requests: Sequence[Inputs],
     *,
     transport: str = "grpc",
@@ -59,13 +62,15 @@ def triton_target(
 
     Args:
         triton: The server.
-        folder: The model, with the settings that are being served.
+        model: The model's name; or a model of the course's catalogue, with the settings that are being served.
         requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
         transport: 'grpc' or 'http'.
         precision: Precision that the model computes in.
         network: File of the network; needed for an ensemble, which has none of its own.
     """
-    settings = folder.settings
+    if isinstance(model, str):
+        return _target(triton, model, requests, transport, _served(triton, model, network, precision))
+    settings, folder = model.settings, model
     network = network or next((path for name, path in folder.files.items() if name in _NETWORKS), None)
     if network is None:
         raise ValueError(f"{folder.name} holds no network of its own: name the file that its steps run (network=…)")
@@ -78,10 +83,33 @@ def triton_target(
         threads=Threads(getattr(settings, "intra_op_threads", 0), 1),
         settings=settings.model_dump(mode="json", exclude={"inputs", "outputs"}),
     )
+    return _target(triton, folder.name, requests, transport, served)
+
+
+def _target(triton: Triton, name: str, requests: Sequence[Inputs], transport: str, served: Served) -> Target:
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
     if transport == "http":
-        return triton_http(triton.url, folder.name, requests, served, pids=pids)
-    return triton_grpc(triton.grpc, folder.name, requests, served, http_url=triton.url, pids=pids)
+        return triton_http(triton.url, name, requests, served, pids=pids)
+    return triton_grpc(triton.grpc, name, requests, served, http_url=triton.url, pids=pids)
+
+
+def _served(triton: Triton, name: str, network: Path | None, precision: str) -> Served:
+    """Return what a Triton says that it serves under a name, with the network's file from its repository."""
+    config = triton.config(name)
+    version = triton.repository.folder / name / "1"
+    network = network or next((version / one for one in _NETWORKS if (version / one).is_file()), None)
+    if network is None:
+        raise ValueError(f"{version} holds none of {', '.join(_NETWORKS)}: name the network's file (network=…)")
+    on_gpu = any(group["kind"] == "KIND_GPU" for group in config.get("instance_group", ()))
+    threads = config.get("parameters", {}).get("intra_op_thread_count", {}).get("string_value", "1")
+    return Served(
+        model=model_file(network),
+        backend=f"triton-{config.get('backend') or config['platform']}",
+        provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
+        precision=precision,
+        threads=Threads(int(threads), 1),
+        settings={key: config[key] for key in _SETTINGS if key in config},
+    )
 
 
 def _versions(*names: str) -> dict[str, str]:

@@ -41,6 +41,7 @@ def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
         images: Encoded pictures, sent in turn.
     """
     rows = [{"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}} for image in images]
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps({"data": rows}), encoding="utf-8")
     return path
 

@@ -56,6 +56,8 @@ def test_an_answer_file_with_a_fault_is_refused(write_answers, text, why):
         ("x = ...", True),
         ('f("a", {"b": ...})', True),
         ('x = "..."', True),
+        ('x = """\ndef f():\n    ...\n"""', True),
+        ('x = "and so on ..."', False),
         ("x = 1  # ...", False),
         ("x = '. . .'", False),
     ],

@@ -1,24 +1,33 @@
-"""Let the server batch: what it made of the queue, what that brought, and who paid for the delay."""
+"""Dynamic batching: a stanza that the real Triton loads, what it made of the queue, and who pays for the delay."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, missing, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_close, is_number
-from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
-from grading.checkpoints.system.runs import answered
+import math
+
+import numpy as np
+
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    artefact_question,
+    failed_as,
+    function_question,
+    passed,
+    prediction,
+)
+from grading.checkpoints.system.lesson_33 import GOOD, ratio_of_rates
 from labs.records import Records
-from labs.records.format import milliseconds, times
+from labs.records.format import times
 
-#: Seconds that a photo may wait for company, in the question about rates.
-DELAY_S = 0.005
+#: What the lesson asks for.
+SIZES, DELAY_US = [4, 8], 5000
 
-#: The rates in that question, in photos a second, as they are written down.
-_RATES = ("20", "100", "500")
+_BATCHED = {"kind": "load", "option": "batched-8"}
 
 
 @prediction(
     "s.batching.gain_guess",
-    about={"kind": "load", "option": "batched-8"},
+    about=_BATCHED,
     title="Predict how many times as many answers dynamic batching gives",
     between=(0.05, 100),
     show=times,
@@ -28,110 +37,186 @@ def gain_guess(records: Records) -> float | None:
     return ratio_of_rates(records, "batched-8", "plain-8")
 
 
-@checkpoint(
+@prediction(
+    "s.batching.alone_guess",
+    about={"kind": "load", "option": "alone-delay-50"},
+    title="Predict how many times as long one client alone waits with a delay of 50 ms",
+    between=(0.05, 1000),
+    show=times,
+)
+def alone(records: Records) -> float | None:
+    """Return the median latency with the delay over that without."""
+    runs = [records.latest(kind="load", option=f"alone-delay-{ms}") for ms in (50, 0)]
+    return None if None in runs else runs[0].percentile(50) / runs[1].percentile(50)
+
+
+def inspect_batching(folder) -> dict:
+    """Return what the real Triton says of a model's folder, and which batches it makes of eight clients' requests."""
+    from labs.serve.triton.trial import tried
+
+    return tried(folder)
+
+
+_STANZA = {"preferred_batch_size": SIZES, "max_queue_delay_microseconds": DELAY_US}
+_GOOD = {**GOOD, "dynamic_batching": _STANZA, "batch_sizes": {"4": 8, "8": 2}}
+
+
+@artefact_question(
+    "s.batching.config",
+    points=3,
+    title="Write a dynamic_batching stanza",
+    inspect=inspect_batching,
+    hints=(
+        "Two fields within braces; a list stands in brackets; the delay is in microseconds.",
+        "`dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: … }`: 5 ms are 5000 of them.",
+    ),
+    mistakes={
+        "not loaded": "Triton does not load this configuration; its reason stands below.",
+        "no stanza": "Triton serves it without dynamic batching: is the stanza in the file?",
+        "another delay": "The delay that Triton serves is not 5 milliseconds: it counts in microseconds.",
+        "other sizes": "The preferred sizes that Triton serves are not 4 and 8.",
+        "wrong answers": "Requests in a batch get no answer, or another's: mend `execute` of lesson 33.",
+    },
+    examples={
+        "good": _GOOD,
+        "not loaded": {"loaded": False, "reason": "config.pbtxt, line:column 13:3"},
+        "no stanza": {**GOOD, "batch_sizes": {"1": 48}},
+        "another delay": {**_GOOD, "dynamic_batching": {**_STANZA, "max_queue_delay_microseconds": 5}},
+        "other sizes": {**_GOOD, "dynamic_batching": {**_STANZA, "preferred_batch_size": [16]}},
+        "wrong answers": {**_GOOD, "burst": 12},
+    },
+)
+def batching_config(facts: dict, records: Records) -> Verdict:
+    """Judge the stanza that Triton serves, that batches come of it, and that each request still gets its own answer."""
+    if not facts["loaded"]:
+        return failed_as("not loaded", yours=facts["reason"])
+    stanza = facts.get("dynamic_batching")
+    if not stanza:
+        return failed_as("no stanza")
+    delay_us = int(stanza["max_queue_delay_microseconds"])
+    if delay_us != DELAY_US:
+        return failed_as("another delay", yours=f"{delay_us} microseconds")
+    if sorted(stanza["preferred_batch_size"]) != SIZES:
+        return failed_as("other sizes", yours=f"{stanza['preferred_batch_size']}")
+    if facts["burst"] < facts["sent"] * (facts["asked"] - 1) // facts["asked"]:
+        return failed_as("wrong answers", yours=f"{facts['burst']} of {facts['sent']} right")
+    made = ", ".join(f"{count} × {size}" for size, count in facts["batch_sizes"].items())
+    return passed(f"Triton made these batches of {facts['sent']} requests: {made}.")
+
+
+def _reading(runs: dict[int, int]) -> dict:
+    rows = [
+        {"batch_size": size, "compute_infer": {"count": count, "ns": count * 10**7}} for size, count in runs.items()
+    ]
+    images = sum(size * count for size, count in runs.items())
+    entry = {"name": "food_classifier", "inference_count": images, "execution_count": sum(runs.values())}
+    return {"model_stats": [{**entry, "batch_stats": rows}]}
+
+
+def _readings(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for earlier, sizes in (((), (1, 3, 4)), ((1, 2), (1, 2, 8)), ((4,), (4, 5, 7, 16))):
+        before = {size: int(random.integers(5, 40)) for size in earlier}
+        after = {size: before.get(size, 0) + int(random.integers(1, 60)) for size in sizes}
+        cases.append((_reading(before), _reading(after)))
+    still = _reading({1: 4, 8: 3})
+    return [*cases, (still, still)]
+
+
+def _own_readings(records: Records) -> list[tuple]:
+    made = records.latest(**_BATCHED).load.server.batches
+    return [(_reading({}), _reading({int(size): count for size, count in made.items()}))]
+
+
+def _runs(reading: dict) -> dict[int, int]:
+    return {one["batch_size"]: one["compute_infer"]["count"] for one in reading["model_stats"][0]["batch_stats"]}
+
+
+def _images(runs: dict[int, int]) -> int:
+    return sum(size * count for size, count in runs.items())
+
+
+def _mean(before: dict, after: dict) -> float:
+    first, last = _runs(before), _runs(after)
+    executions = sum(last.values()) - sum(first.values())
+    return (_images(last) - _images(first)) / executions if executions else 0.0
+
+
+@function_question(
     "s.batching.mean",
-    title="Say how many photos were in a run on average",
-    hint="Each request here carries one photo. How many requests were finished, and how often did the model run?",
-)
-def mean_batch(records: Records) -> Verdict:
-    """Judge requests over executions of the newest batched run."""
-    given = records.answer("s.batching.mean")
-    if given is None:
-        return unanswered()
-    run = records.latest(kind="load", option="batched-8")
-    if run is None or not run.load.server:
-        return failed(NOT_RUN)
-    server = run.load.server
-    right = server.requests / server.executions
-    if is_close(given, right, within=0.01):
-        return passed("More than one: the queue was used.", f"{right:.2f}", f"{given:.2f}")
-    if is_close(given, 1 / right, within=0.01):
-        return failed("Turned around: these are runs for a photo.", f"{right:.2f}", f"{given:.2f}")
-    sizes = {int(size): count for size, count in server.batches.items()}
-    if sizes and is_close(given, sum(sizes) / len(sizes), within=0.01):
-        return failed("Sizes that were made often count more often.", f"{right:.2f}", f"{given:.2f}")
-    return failed("Requests over executions, both from `batched.load.server`.", f"{right:.2f}", f"{given:.2f}")
-
-
-@checkpoint(
-    "s.batching.gain",
     points=2,
-    title="Say what dynamic batching brought, and how sure that is",
-    hint="`throughput_rps` of both records has value, low and high. Is 1 between your low and high?",
+    title="Say how many images an execution held on average",
+    hints=(
+        "Executions of a size are its later count minus its earlier one; a size may be missing in the earlier reading.",
+        "Images are the sum of size × executions; divide by the sum of executions.",
+    ),
+    cases=_readings,
+    own=_own_readings,
+    needs=(_BATCHED,),
+    mistakes=(
+        Mistake(
+            "since loading",
+            lambda before, after: _images(_runs(after)) / sum(_runs(after).values()),
+            "This is the mean since the model was loaded: take away what was counted before.",
+        ),
+        Mistake(
+            "mean of sizes",
+            lambda before, after: sum(_runs(after)) / len(_runs(after)),
+            "Sizes that were made often count more often.",
+        ),
+        Mistake(
+            "turned",
+            lambda before, after: 1 / _mean(before, after) if _mean(before, after) else 0.0,
+            "Turned around: these are executions for an image.",
+        ),
+    ),
+    right="Above 1 the queue was used.",
 )
-def gain(records: Records) -> Verdict:
-    """Judge ratio, interval and claim against the newest runs."""
-    given = records.answer("s.batching.gain")
-    if given is None:
-        return unanswered()
-    runs = [records.latest(kind="load", option=option) for option in ("plain-8", "batched-8")]
-    if None in runs:
-        return failed(NOT_RUN)
-    before, after = (answered(run) for run in runs)
-    if before.value <= 0 or before.high <= 0:
-        return missing("Nothing was answered without batches: measure both again.")
-    # A rate that may be 0 bounds no ratio from above.
-    most = after.high / before.low if before.low > 0 else None
-    if (most is None) != (given["high"] is None):
-        told = "may be 0, so nothing bounds the ratio" if most is None else "is not 0, so the ratio is bounded"
-        return failed(f"The rate without batches {told}: look at `high` again, or measure both for longer.")
-    right = {"ratio": after.value / before.value, "low": after.low / before.high, "high": most}
-    expected, yours = (
-        f"{one['ratio']:.3g} [{one['low']:.3g}, {'no limit' if one['high'] is None else format(one['high'], '.3g')}]"
-        for one in (right, given)
-    )
-    if is_close(given["ratio"], 1 / right["ratio"], within=0.01) and not is_close(right["ratio"], 1, within=0.02):
-        return failed("Turned around: after over before is asked for.", expected, yours)
-    for name, what in (("ratio", "the ratio"), ("low", "the lowest that it can be"), ("high", "the highest")):
-        if right[name] is not None and not is_close(given[name], right[name], within=0.01):
-            return failed(f"This is not {what} of the newest two runs.", expected, yours)
-    claim = "better" if right["low"] > 1 else "worse" if most is not None and most < 1 else "cannot tell"
-    if given["claim"] != claim:
-        return failed(f"With this interval, is '{given['claim']}' certain? See on which side of 1 it lies.", claim)
-    return passed("The claim is no bolder than the interval.", f"{expected}, {claim}", f"{yours}, {given['claim']}")
+def mean_batch(before: dict, after: dict) -> float:
+    """Return the mean number of images in an execution between two readings."""
+    return _mean(before, after)
 
 
-@checkpoint(
-    "s.batching.price",
-    title="Say what a delay costs a lonely sender",
-    hint="The medians of the two runs with one sender; seconds, not milliseconds.",
+def _arrivals(random: np.random.Generator) -> list[tuple]:
+    rates = [float(one) for one in random.uniform(5, 3000, 4)]
+    delays = [int(one) for one in random.integers(50, 60_000, 4)]
+    return [*zip(rates, delays, strict=True), (100, 5000), (20, 50_000), (500, 100), (100, 0)]
+
+
+@function_question(
+    "s.batching.company",
+    points=2,
+    title="Say how probable company within the delay is",
+    hints=(
+        "Somebody comes unless nobody comes.",
+        "`1 - math.exp(-rate_rps * delay_us * 1e-6)`.",
+    ),
+    cases=_arrivals,
+    needs=(_BATCHED,),
+    mistakes=(
+        Mistake(
+            "expected number",
+            lambda rate_rps, delay_us: rate_rps * delay_us * 1e-6,
+            "This is how many are expected in that time, and it may exceed 1; a probability is asked for.",
+        ),
+        Mistake(
+            "nobody",
+            lambda rate_rps, delay_us: math.exp(-rate_rps * delay_us * 1e-6),
+            "This is the probability that nobody comes.",
+        ),
+        Mistake(
+            "milliseconds",
+            lambda rate_rps, delay_us: 1 - math.exp(-rate_rps * delay_us * 1e-3),
+            "The delay is in microseconds: a million of them make a second.",
+        ),
+        Mistake(
+            "mean gap",
+            lambda rate_rps, delay_us: float(1 / rate_rps < delay_us * 1e-6),
+            "This compares the mean gap with the delay. Gaps vary: some are shorter on the quietest server.",
+        ),
+    ),
+    right="On a quiet server the delay is paid and hardly used.",
 )
-def price(records: Records) -> Verdict:
-    """Judge the difference of the two medians."""
-    given = records.answer("s.batching.price")
-    if given is None:
-        return unanswered()
-    runs = [records.latest(kind="load", option=option) for option in ("alone-delay-0", "alone-delay-50")]
-    if None in runs:
-        return failed(NOT_RUN)
-    right = runs[1].percentile(50) - runs[0].percentile(50)
-    expected, yours = milliseconds(right), f"{given:.4g} s"
-    if is_close(given, right, within=0.02):
-        return passed("The whole delay: nobody came.", expected, milliseconds(given))
-    if is_close(given, right * 1000, within=0.02):
-        return failed("Seconds are asked for; these are milliseconds.", expected, yours)
-    if is_close(given, -right, within=0.02):
-        return failed("Turned around: by how much did it grow?", expected, yours)
-    return failed("Subtract the median without the delay from the median with it.", expected, yours)
-
-
-@checkpoint(
-    "s.batching.worth",
-    title="Say at which rates a photo expects company within the delay",
-    hint="At 100 photos a second, how many milliseconds lie between two of them on average?",
-    needs=({"kind": "load", "option": "batched-8"},),
-)
-def worth(records: Records) -> Verdict:
-    """Judge for each rate whether the mean gap is shorter than the delay."""
-    given = records.answer("s.batching.worth")
-    if given is None:
-        return unanswered()
-    for rate in _RATES:
-        found, gap_s = given[rate], 1 / float(rate)
-        if is_number(found) or found is not (gap_s < DELAY_S):
-            return failed(
-                f"At {rate} photos a second: how far apart are two of them, and how long may one wait?",
-                f"{milliseconds(gap_s)} apart, {milliseconds(DELAY_S)} of delay",
-                str(found),
-            )
-    return passed("On a quiet server the delay is paid and hardly used.", yours=str(given))
+def company(rate_rps: float, delay_us: float) -> float:
+    """Return the probability that another request arrives within the delay."""
+    return 1 - math.exp(-rate_rps * delay_us * 1e-6)

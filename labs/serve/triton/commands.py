@@ -32,11 +32,16 @@ def install() -> None:
 
 @app.command()
 def serve(
-    repository: Annotated[Path | None, typer.Option(help="Model repository; a folder in the workspace else.")] = None,
+    repository: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="Serve this model repository, and write nothing.")
+    ] = None,
     port: Annotated[int, typer.Option(help="HTTP port; gRPC and metrics take the next two.")] = 8000,
     host: Annotated[str, typer.Option(help="Address; 0.0.0.0 opens the server to the network.")] = "127.0.0.1",
 ) -> None:
-    """Serve food_classifier, its ONNX twin, the ensemble and the palette until Ctrl+C."""
+    """Serve the course's models (food_classifier, its ONNX twin, the ensemble, the palette) until Ctrl+C.
+
+    With --repository, serve what lies there instead, as it lies there.
+    """
     from labs import assets
     from labs.serve.models import fp32_model
     from labs.serve.photos import photo, write_input_data
@@ -46,6 +51,7 @@ def serve(
     from labs.serve.triton.opening import place
     from labs.serve.triton.repository import ModelRepository
     from labs.serve.triton.server import start
+    from labs.workspace import workspace_dir
 
     said: list[str] = []
 
@@ -56,16 +62,20 @@ def serve(
             said.append(step)
             typer.echo(step, err=True)
 
-    models = [
-        catalogue.food_classifier(assets.model(), instances=place(1)),
-        catalogue.food_classifier_onnx(fp32_model(on_progress=tell), instances=place(1)),
-        *(catalogue.food_preprocess(), catalogue.food_label(), catalogue.food_palette(), catalogue.food_ensemble()),
-    ]
+    foreign = ModelRepository(repository) if repository else None
+    models = []
+    if foreign is None:
+        models = [
+            catalogue.food_classifier(assets.model(), instances=place(1)),
+            catalogue.food_classifier_onnx(fp32_model(on_progress=tell), instances=place(1)),
+            *(catalogue.food_preprocess(), catalogue.food_label(), catalogue.food_palette(), catalogue.food_ensemble()),
+        ]
     try:
         put_on_path()
         triton = start(
             models,
-            repository=ModelRepository(repository) if repository else None,
+            repository=foreign,
+            load=foreign.names() if foreign else (),
             host=host,
             ports=(port, port + 1, port + 2),
             on_progress=tell,
@@ -74,8 +84,9 @@ def serve(
         typer.secho(str(error), err=True, fg=typer.colors.RED)
         raise typer.Exit(1) from None
     with triton:
-        data = write_input_data(triton.repository.folder.parent / "input.json", [photo(number) for number in range(8)])
-        typer.echo(f"Triton is ready: HTTP {triton.http}, gRPC {triton.grpc}. In another terminal, for example:")
+        data = write_input_data(workspace_dir() / "triton" / "input.json", [photo(number) for number in range(8)])
+        typer.echo(f"Triton is ready: HTTP {triton.http}, gRPC {triton.grpc}. It serves {', '.join(triton.loaded())}.")
+        typer.echo("In another terminal, for example:")
         typer.echo(
             f"  perf_analyzer -u {triton.http} -m food_classifier --input-data {data} -b 1 --concurrency-range 8"
         )

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from labs import assets
 from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
-from labs.serve.triton.catalogue import ModelFolder, copies
+from labs.serve.triton.catalogue import ModelFolder, copies, food_classifier
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.server import load_all, start
+from labs.serve.triton.server import LocalTriton, load_all, start
 from labs.serve.triton.settings import InstanceGroup
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, programs_dir
 
 #: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
 CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
@@ -53,8 +54,34 @@ def open_triton(
         )
     container.repository.write(models)
     _unload_others(container, {model.name for model in models})
-    load_all(container, models, on_progress)
+    load_all(container, [model.name for model in models], on_progress)
     return container
+
+
+def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
+    """Return the wheel's Triton on a model repository as it lies there: it is read, and never written.
+
+    Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with Triton's own client.
+
+    Args:
+        repository: A folder with one folder a model.
+        on_progress: Told what is happening; may raise ``Cancelled``.
+
+    Raises:
+        TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
+    """
+    return start(repository=ModelRepository(repository), on_progress=on_progress)
+
+
+def lesson_repository() -> Path:
+    """Return the model repository that lessons 33 to 36 write, ``programs/repository`` in the workspace.
+
+    Where lesson 33 was left out, the course's own ``food_classifier`` stands in it.
+    """
+    repository = ModelRepository(programs_dir() / "repository")
+    if not (repository.folder / "food_classifier").exists():
+        repository.write([food_classifier(assets.model())])
+    return repository.folder
 
 
 def find_container() -> Triton | None:

@@ -13,6 +13,9 @@ from labs.serve.triton.settings import EnsembleSettings, Settings
 #: The only version that the course serves of a model.
 VERSION = "1"
 
+#: File that marks a model's folder as one that was written here, and that may be written anew.
+MARK = ".written-by-the-course"
+
 
 class ModelRepository:
     """A folder with one folder a model, as Triton reads it."""
@@ -22,20 +25,30 @@ class ModelRepository:
         self.folder = Path(folder)
 
     def write(self, models: Iterable[ModelFolder]) -> None:
-        """Write models, each in place of what had its name.
+        """Write models, each in place of what was written here under its name before.
 
         Raises:
             FileNotFoundError: A model's file is missing; the lesson that makes it has not been run.
+            FileExistsError: Somebody else made a folder of that name; nothing is written then.
         """
+        models = list(models)
         for model in models:
             missing = [path for path in model.files.values() if not path.is_file()]
             if missing:
                 raise FileNotFoundError(f"{model.name} needs {missing[0]}: run the lesson that makes it first")
             target = self.folder / model.name
+            if target.exists() and not (target / MARK).is_file():
+                raise FileExistsError(
+                    f"{target} was not made by the course, and stays as it is: name another repository, or serve "
+                    f"this one as it lies there (labs triton serve --repository {self.folder})"
+                )
+        for model in models:
+            target = self.folder / model.name
             if target.exists():
                 shutil.rmtree(target)
             # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
             (target / VERSION).mkdir(parents=True)
+            (target / MARK).touch()
             for place, source in model.files.items():
                 (target / VERSION / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target / VERSION / place)

@@ -103,6 +103,7 @@ def start(
     models: Iterable[ModelFolder] = (),
     *,
     repository: ModelRepository | None = None,
+    load: Iterable[str] = (),
     host: str = "127.0.0.1",
     ports: tuple[int, int, int] | None = None,
     shared_memory: bool = False,
@@ -116,7 +117,8 @@ def start(
 
     Args:
         models: What it serves; written to the repository first.
-        repository: Where the models lie; a folder in the workspace when None.
+        repository: Where the models lie; a folder in the workspace when None. Without ``models`` it is only read.
+        load: Names of models that lie there already, and are loaded too.
         host: Address to listen on; loopback unless the network is really meant.
         ports: For HTTP, gRPC and metrics; free ones when None.
         shared_memory: Let clients hand over tensors in shared memory without the key, as perf_analyzer has to. Any
@@ -129,6 +131,7 @@ def start(
         TritonError: A port is taken, the server ended by itself, or a model cannot be loaded.
     """
     models = list(models)
+    names = list(dict.fromkeys([*(model.name for model in models), *load]))
     installation = tritonserver(part(on_progress, 0.0, 0.5))
     repository = repository or ModelRepository(workspace_dir() / "triton" / "models")
     repository.folder.mkdir(parents=True, exist_ok=True)
@@ -142,7 +145,7 @@ def start(
             if not left or "taken" not in str(error):
                 raise
     try:
-        load_all(triton, models, part(on_progress, 0.7, 1.0))
+        load_all(triton, names, part(on_progress, 0.7, 1.0))
     except BaseException:
         triton.stop()
         raise
@@ -226,10 +229,9 @@ def _wait(triton: LocalTriton, within_s: float, on_progress: OnProgress) -> None
         raise
 
 
-def load_all(triton: Triton, models: list[ModelFolder], on_progress: OnProgress) -> None:
+def load_all(triton: Triton, names: list[str], on_progress: OnProgress) -> None:
     """Load the models side by side, then the ensembles that are made of them."""
-    ordered = triton.repository.names()
-    wanted = [model.name for model in sorted(models, key=lambda one: ordered.index(one.name))]
+    wanted = sorted(names, key=triton.repository.names().index)
     alone = [name for name in wanted if 'platform: "ensemble"' not in triton.repository.config(name)]
     with ThreadPoolExecutor(max_workers=4) as pool:
         for index, _ in enumerate(pool.map(triton.load, alone), start=1):

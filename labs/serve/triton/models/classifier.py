@@ -24,7 +24,7 @@ class TritonPythonModel:
     def initialize(self, args):
         """Load the weights that lie beside this file."""
         config = json.loads(args["model_config"])
-        threads = int(config["parameters"]["intra_op_thread_count"]["string_value"])
+        threads = int(config.get("parameters", {}).get("intra_op_thread_count", {}).get("string_value", "1"))
         folder = Path(args["model_repository"]) / args["model_version"]
         device = f"cuda:{args['model_instance_device_id']}" if args["model_instance_kind"] == "GPU" else "cpu"
         self._logits = torch_model(folder / "model.safetensors", device, threads)
