@@ -13,7 +13,7 @@ dynamic_batching {
   max_queue_delay_microseconds: 5000
 }
 """
-config_path.write_text(f"{PLAIN}{batching}")
+config_path.write_text(PLAIN + batching)
 
 
 # %% checkpoint="s.batching.mean"

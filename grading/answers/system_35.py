@@ -1,22 +1,28 @@
 """Answers of lesson 35."""
 
-# %% checkpoint="s.copies.four_guess"
-predict("s.copies.four_guess", 2)
+# %% checkpoint="s.instances.four_guess"
+predict("s.instances.four_guess", 1.5)
 
-# %% checkpoint="s.copies.scaling"
-one_rps = runs[1].throughput_rps.value
-scaling = {str(count): runs[count].throughput_rps.value / one_rps for count in (2, 4)}
-answer("s.copies.scaling", scaling)
+# %% checkpoint="s.instances.config"
+two = "instance_group [ { count: 2 kind: KIND_CPU } ]\n"
+config_path.write_text(MODEL + two)
 
-# %% checkpoint="s.copies.slower"
-slower = runs[4].load.server.infer_s / runs[1].load.server.infer_s
-answer("s.copies.slower", slower)
 
-# %% checkpoint="s.copies.bottleneck"
-full = "the processors" if busy[4] >= 0.85 else "something else"
-bottleneck = {"busy": {"1": busy[1], "4": busy[4]}, "full": full}
-answer("s.copies.bottleneck", bottleneck)
+# %% checkpoint="s.instances.busy"
+def busy(rate_rps, compute_s, instances):
+    share = rate_rps * compute_s / instances
+    if share > 1.05:
+        raise ValueError(f"{share:.2f} is more than all of the time")
+    return share
 
-# %% checkpoint="s.copies.memory"
-copy_bytes = (runs[4].details["memory_bytes"] - runs[1].details["memory_bytes"]) / 3
-answer("s.copies.memory", copy_bytes)
+
+# %% checkpoint="s.instances.bottleneck"
+def bottleneck(instances_busy, processors_busy):
+    if processors_busy >= 0.85:
+        return "processors"
+    return "instances" if instances_busy >= 0.85 else "neither"
+
+
+# %% checkpoint="s.instances.gpus"
+paths["one"].write_text("instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]\n")
+paths["each"].write_text("instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0, 1 ] } ]\n")

@@ -1,128 +1,152 @@
-"""Let ONNX Runtime serve: agreement first, a fair pair, what numbers weigh, and two copies."""
+"""The ONNX Runtime backend: a configuration that the real Triton serves, and what may be compared."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_close
-from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
+import numpy as np
+
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    artefact_question,
+    failed_as,
+    function_question,
+    passed,
+    prediction,
+)
+from grading.checkpoints.system.lesson_33 import GOOD, ratio_of_rates
 from labs.records import Records
 from labs.records.format import times
 
-#: Probabilities of the same network on the same photo differ by rounding, not by more than this.
-TOLERANCE = 2e-3
-
-_PHOTOS, _NUMBERS = ("way-python", "way-ensemble"), ("way-onnx", "way-onnx-2")
+_ONNX = {"kind": "load", "option": "way-onnx"}
 
 
 @prediction(
     "s.onnx.gain_guess",
-    about={"kind": "load", "option": "way-ensemble"},
-    title="Predict how many times as many answers the ensemble gives as the Python model",
+    about=_ONNX,
+    title="Predict how many times as many answers the ONNX model gives as the Python model",
     between=(0.05, 100),
     show=times,
 )
 def gain_guess(records: Records) -> float | None:
-    """Return answers a second of the ensemble over those of the Python model."""
-    return ratio_of_rates(records, "way-ensemble", "way-python")
+    """Return answers a second of the ONNX model over those of the Python model."""
+    return ratio_of_rates(records, "way-onnx", "way-python")
 
 
-@checkpoint(
-    "s.onnx.agree",
-    points=2,
-    title="See that three ways give the same probabilities",
-    hint="For each photo, the largest of its three probabilities minus the smallest; then the largest of these.",
+@prediction(
+    "s.onnx.two_guess",
+    about={"kind": "load", "option": "way-onnx-2"},
+    title="Predict what a second instance of the ONNX model brings",
+    between=(0.05, 100),
+    show=times,
 )
-def agree(records: Records) -> Verdict:
-    """Judge that the ways agree, and that the difference named is the largest there is."""
-    given = records.answer("s.onnx.agree")
-    if given is None:
-        return unanswered()
-    rows = list(zip(*given["probs"].values(), strict=True))
-    right = max(max(row) - min(row) for row in rows)
-    expected, yours = f"{right:.1e}", f"{given['difference']:.1e}"
-    if len(given["probs"]) < 3 or len(rows) < 4:
-        return failed("Three ways and at least four photos are compared here.")
-    if right > TOLERANCE or len({tuple(names) for names in given["labels"].values()}) > 1:
-        return failed("The three do not agree: they do not serve the same model. Start the lesson afresh.", yours=yours)
-    if abs(given["difference"] - right) <= 1e-9 + 0.01 * right:
-        return passed("Rounding, and nothing else.", expected, yours)
-    if given["difference"] < 0:
-        return failed("A difference that counts has no sign.", expected, yours)
-    return failed("There is a photo on which two ways differ by another amount.", expected, yours)
+def two_guess(records: Records) -> float | None:
+    """Return answers a second of two instances over those of one."""
+    return ratio_of_rates(records, "way-onnx-2", "way-onnx")
 
 
-@checkpoint(
+def inspect_onnx(folder) -> dict:
+    """Return what the real Triton says of a folder with an ONNX model, and what the model answers."""
+    from labs.serve.triton.trial import tried
+
+    return tried(folder)
+
+
+_GOOD = {**GOOD, "backend": "onnxruntime", "batch_sizes": {"1": 48}}
+
+
+@artefact_question(
+    "s.onnx.model",
+    points=3,
+    title="Write the configuration of an ONNX model",
+    inspect=inspect_onnx,
+    hints=(
+        'As in lesson 33, with `backend: "onnxruntime"`, one input and one output of TYPE_FP32.',
+        '`input [ { name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]`; the batch is not in `dims`.',
+    ),
+    mistakes={
+        "not loaded": "Triton does not load this folder; its reason stands below.",
+        "other backend": "Another backend than ONNX Runtime serves it.",
+        "one at a time": "Triton takes one image in a request: `max_batch_size` is to be 16.",
+        "no answers": "It loads and gives no answer to an image of 3 × 224 × 224 numbers: look at `dims`.",
+        "other classes": "Its classes are not those of the course's model: is `model.onnx` lesson 12's file?",
+        "another number": "It loads, and Triton runs another number of instances than one.",
+    },
+    examples={
+        "good": _GOOD,
+        "not loaded": {
+            "loaded": False,
+            "reason": "config.pbtxt names input 'image', and the ONNX file's inputs are: input",
+        },
+        "other backend": {**_GOOD, "backend": "python"},
+        "one at a time": {**_GOOD, "max_batch_size": 1, "rows": 0},
+        "no answers": {**_GOOD, "right": 0, "rows": 0, "burst": 0, "said": "unexpected shape for input 'input'"},
+        "other classes": {**_GOOD, "right": 1, "rows": 1, "burst": 8},
+        "another number": {**_GOOD, "instances": 2},
+    },
+)
+def onnx_folder(facts: dict, records: Records) -> Verdict:
+    """Judge that ONNX Runtime serves the course's model, in batches, with one instance."""
+    if not facts["loaded"]:
+        return failed_as("not loaded", yours=facts["reason"])
+    if facts["backend"] != "onnxruntime":
+        return failed_as("other backend", yours=facts["backend"])
+    if facts["max_batch_size"] != 16:
+        return failed_as("one at a time", yours=f"max_batch_size {facts['max_batch_size']}")
+    if not facts["right"] and facts["said"]:
+        return failed_as("no answers", yours=facts["said"])
+    if min(facts["right"], facts["rows"]) < facts["asked"] - 1:
+        return failed_as("other classes", yours=f"{facts['right']} of {facts['asked']} as torch says")
+    if facts["instances"] != 1:
+        return failed_as("another number", yours=f"{facts['instances']} processes")
+    return passed("An ONNX file, fifteen words of configuration, and no code.")
+
+
+def _times(random: np.random.Generator) -> list[tuple]:
+    decode = random.uniform(1e-3, 8e-3, 5)
+    onnx, torch = random.uniform(2e-3, 2e-2, 5), random.uniform(1e-2, 5e-2, 5)
+    return [(float(a + c), float(b), float(c)) for a, b, c in zip(torch, onnx, decode, strict=True)]
+
+
+def _own_times(records: Records) -> list[tuple]:
+    python, onnx = (records.latest(kind="load", option=name) for name in ("way-python", "way-onnx"))
+    return [(python.load.server.compute_s, onnx.load.server.compute_s, onnx.details["decode_s"])]
+
+
+@function_question(
     "s.onnx.fair",
     points=2,
-    title="Choose the pair that answers the manager's question",
-    hint="Users send photos. Which two runs did the same work for the same request?",
+    title="Compare the Python model and the ONNX model for the same job",
+    hints=(
+        "What does a photo cost with ONNX Runtime, from the photo to the answer?",
+        "`python_s / (onnx_s + decode_s)`: `python_s` holds its decoding already.",
+    ),
+    cases=_times,
+    own=_own_times,
+    needs=(_ONNX,),
+    mistakes=(
+        Mistake(
+            "decoded by nobody",
+            lambda python_s, onnx_s, decode_s: python_s / onnx_s,
+            "Two jobs are compared here: users send photos, and somebody has to decode them for ONNX Runtime too.",
+        ),
+        Mistake(
+            "decoded twice",
+            lambda python_s, onnx_s, decode_s: (python_s + decode_s) / (onnx_s + decode_s),
+            "The Python model's time holds its decoding already.",
+        ),
+        Mistake(
+            "turned",
+            lambda python_s, onnx_s, decode_s: (onnx_s + decode_s) / python_s,
+            "Turned around: half the time is twice as many images.",
+        ),
+        Mistake(
+            "network alone",
+            lambda python_s, onnx_s, decode_s: (python_s - decode_s) / onnx_s,
+            "This compares the two networks. Users wait for the whole job.",
+        ),
+    ),
+    right="The part that nobody made faster is what limits the gain.",
 )
-def fair(records: Records) -> Verdict:
-    """Judge that both sides get photos and differ in the network's runtime, and their ratio."""
-    given = records.answer("s.onnx.fair")
-    if given is None:
-        return unanswered()
-    pair = given["option"], given["baseline"]
-    yours = f"{pair[0]} over {pair[1]}: {given['ratio']:.3g}"
-    if set(pair) & set(_NUMBERS):
-        return failed(
-            "That run got numbers. Somebody decoded its photos before the clock ran, and in the other run the server "
-            "did: two jobs were compared.",
-            yours=yours,
-        )
-    if pair == _PHOTOS:
-        return failed("Turned around: what is gained by moving is the new over the old.", yours=yours)
-    if pair != _PHOTOS[::-1]:
-        return failed("Name two runs of this lesson that got photos.", yours=yours)
-    right = ratio_of_rates(records, *pair)
-    if right is None:
-        return failed(NOT_RUN)
-    if not is_close(given["ratio"], right, within=0.02):
-        return failed("This is not the ratio of the newest two runs.", times(right), yours)
-    return passed("The same request, the same reply, another runtime.", times(right), yours)
-
-
-@checkpoint(
-    "s.onnx.bytes",
-    title="Say how many times as heavy a request with numbers is",
-    hint="3 × 224 × 224 numbers of 4 bytes, against a photo in base64.",
-    needs=({"kind": "load", "option": "way-onnx"},),
-)
-def weight(records: Records) -> Verdict:
-    """Judge the ratio of the two requests' sizes."""
-    given = records.answer("s.onnx.bytes")
-    if given is None:
-        return unanswered()
-    sizes = given["sizes"]
-    right = sizes["way-onnx"] / sizes["way-python"]
-    if not 3 * 224 * 224 * 4 < sizes["way-onnx"] < 3 * 224 * 224 * 4 + 4096:
-        return failed("A request with numbers carries 602,112 bytes and a little more.", yours=str(sizes["way-onnx"]))
-    if is_close(given["heavier"], right, within=0.01):
-        return passed("A JPEG knows how to be small.", times(right), times(given["heavier"]))
-    if is_close(given["heavier"], 1 / right, within=0.01):
-        return failed("Turned around: the heavy one over the light one.", times(right), times(given["heavier"]))
-    return failed("Divide the lengths of the two bodies.", times(right), f"{given['heavier']:.4g}")
-
-
-@checkpoint(
-    "s.onnx.scaled",
-    title="Say what a second copy brought, and how soon it was there",
-    hint="`triton.changes[-1].ready_after_s` is in seconds.",
-)
-def scaled(records: Records) -> Verdict:
-    """Judge the ratio of the two runs, and the seconds that the change took."""
-    given = records.answer("s.onnx.scaled")
-    if given is None:
-        return unanswered()
-    right = ratio_of_rates(records, "way-onnx-2", "way-onnx")
-    if right is None:
-        return failed(NOT_RUN)
-    expected = f"{times(right)}, {given['change_s']:.2f} s"
-    yours = f"{given['ratio']:.3g}, {given['ready_after_s']:.3g} s"
-    if is_close(given["ratio"], 1 / right, within=0.01) and not is_close(right, 1, within=0.02):
-        return failed("Turned around: two copies over one.", expected, yours)
-    if not is_close(given["ratio"], right, within=0.02):
-        return failed("This is not the ratio of the newest two runs.", expected, yours)
-    if not is_close(given["ready_after_s"], given["change_s"], within=0.02):
-        return failed("The change itself says how long it took.", expected, yours)
-    return passed("A change that takes seconds is a change that one dares to try.", expected, yours)
+def fair_gain(python_s: float, onnx_s: float, decode_s: float) -> float:
+    """Return the gain for the same job: decode, and run the network."""
+    return python_s / (onnx_s + decode_s)

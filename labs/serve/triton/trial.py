@@ -89,8 +89,9 @@ def instances_of(pid: int, model: str) -> int:
 
 def _served(triton: Triton, model: str) -> dict:
     config = triton.config(model)
-    kept = ("backend", "max_batch_size", "instance_group", "dynamic_batching")
-    return {name: config[name] for name in kept if name in config} | {"instances": instances_of(triton.pid, model)}
+    groups = [{name: one[name] for name in ("kind", "count", "gpus")} for one in config["instance_group"]]
+    kept = {name: config[name] for name in ("backend", "max_batch_size", "dynamic_batching") if name in config}
+    return {**kept, "instance_group": groups, "instances": instances_of(triton.pid, model)}
 
 
 def _asked(triton: Triton, model: str, hide: bool) -> dict:

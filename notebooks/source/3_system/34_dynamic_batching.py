@@ -132,7 +132,7 @@ plain = load("plain-8", 8)
 
 # %% checkpoint="s.batching.config"
 batching = ...  # the stanza, as text
-config_path.write_text(f"{PLAIN}{batching}")
+config_path.write_text(PLAIN + batching)
 
 # %%
 check("s.batching.config", repository / "food_classifier")
