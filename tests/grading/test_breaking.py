@@ -32,6 +32,11 @@ NEWER = {
     *("m.lease.cpu_guess", "m.lease.expected", "m.lease.race", "m.lease.energy", "m.lease.surprise"),
     *("e.lease.ratio_guess", "e.lease.slowdown_guess", "e.lease.script", "e.lease.race"),
     *("e.lease.flags", "e.lease.slowdown", "e.lease.tested"),
+    # Lessons 33 to 36, re-recorded after joining.
+    *("s.queue.batch_guess", "s.queue.model", "s.queue.line", "s.queue.share", "s.queue.stable", "s.queue.little"),
+    *("s.batching.alone_guess", "s.batching.config", "s.batching.mean", "s.batching.company"),
+    *("s.instances.four_guess", "s.instances.config", "s.instances.busy", "s.instances.bottleneck"),
+    *("s.instances.gpus", "s.onnx.two_guess", "s.onnx.model", "s.onnx.fair"),
 }
 
 

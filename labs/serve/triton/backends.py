@@ -20,10 +20,14 @@ from labs.serve.triton.environment import Installation, python_library_folder
 #: Triton takes a folder that holds a model.py as a backend of the folder's name.
 _ONNX_RUNTIME = CODE_DIR / "onnxruntime_backend.py"
 
+#: The stub reads no environment variable of Python's. Without this line it would write bytecode beside each model.py,
+#: in a repository that may be anybody's.
+_NO_BYTECODE = "import sys; sys.dont_write_bytecode = True\n"
+
 
 def prepared(installation: Installation) -> Path:
     """Return a folder with ``backends/`` and ``interpreter/`` for this installation and the running Python."""
-    what = f"{installation.folder} {sys.prefix} {sys.version}".encode() + _ONNX_RUNTIME.read_bytes()
+    what = f"{installation.folder} {sys.prefix} {sys.version} {_NO_BYTECODE}".encode() + _ONNX_RUNTIME.read_bytes()
     folder = cache_dir() / "triton" / hashlib.sha256(what).hexdigest()[:12]
     if folder.is_dir():
         return folder
@@ -49,7 +53,6 @@ def process_environment(installation: Installation) -> dict[str, str]:
         "PATH": f"{prepared(installation) / 'interpreter' / 'bin'}:{kept.get('PATH', '')}",
         # A thread count of the notebook's must not reach the models: their configuration says how many.
         "OMP_NUM_THREADS": "1",
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
@@ -75,7 +78,7 @@ def _write_interpreter(folder: Path, installation: Installation) -> None:
     site = folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
     site.mkdir(parents=True)
     places = [installation.packages, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
-    (site / "course.pth").write_text("".join(f"{place}\n" for place in places), encoding="utf-8")
+    (site / "course.pth").write_text(_NO_BYTECODE + "".join(f"{place}\n" for place in places), encoding="utf-8")
     base = Path(getattr(sys, "_base_executable", None) or sys.executable)
     (folder / "bin").mkdir()
     for name in ("python", "python3"):

@@ -129,23 +129,6 @@ def parse_statistics(entry: dict) -> ModelStatistics:
     )
 
 
-def statistics_table(statistics: ModelStatistics):
-    """Return a pandas table by batch size: executions, their share, and mean seconds of one execution."""
-    import pandas as pd
-
-    total = sum(one.executions for one in statistics.batches) or 1
-    rows = [
-        {
-            "batch_size": one.batch_size,
-            "executions": one.executions,
-            "share": one.executions / total,
-            "mean_infer_s": one.mean_infer_s,
-        }
-        for one in statistics.batches
-    ]
-    return pd.DataFrame(rows, columns=["batch_size", "executions", "share", "mean_infer_s"]).set_index("batch_size")
-
-
 def _seconds(entry: dict, key: str) -> float:
     return int(entry.get(key, {}).get("ns", 0)) * _NS
 

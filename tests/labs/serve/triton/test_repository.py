@@ -15,7 +15,7 @@ from labs.serve.triton import catalogue, environment
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import reasons_in
-from labs.serve.triton.statistics import parse_statistics, statistics_table
+from labs.serve.triton.statistics import parse_statistics
 from labs.workspace import PROJECT_DIR
 
 
@@ -63,6 +63,18 @@ def test_a_model_without_its_file_is_not_written(tmp_path):
         ModelRepository(tmp_path).config("x")
 
 
+def test_what_others_made_stays_as_it_is(tmp_path, weights):
+    """A model of the same name that the course did not write is neither deleted nor overwritten (D11)."""
+    theirs = tmp_path / "food_classifier" / "1" / "model.py"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("theirs")
+    with pytest.raises(FileExistsError, match="was not made by the course, and stays as it is"):
+        ModelRepository(tmp_path).write([catalogue.food_palette(), catalogue.food_classifier(weights)])
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
+    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
+    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
+
+
 def _entry(requests: int, runs: dict[int, int]) -> dict:
     batches = [
         {
@@ -97,7 +109,6 @@ def test_statistics_become_seconds_by_batch_size():
     assert found.mean_compute_s == pytest.approx(2.0015e-3)
     assert [one.batch_size for one in found.batches] == [1, 4]
     assert found.batches[1].mean_infer_s == pytest.approx(8e-3)
-    assert statistics_table(found)["share"].tolist() == [0.5, 0.5]
 
 
 def test_the_classifiers_network_is_torchvisions(weights):

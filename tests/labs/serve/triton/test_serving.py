@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import subprocess
 import threading
 import time
@@ -12,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
+import tritonclient.http as httpclient
 from tritonclient.utils import InferenceServerException
 
 from labs.bench import caller
 from labs.labels import CLASS_NAMES
 from labs.load import closed_loop, image_inputs
-from labs.load.perf_analyzer import Analysis, PerfAnalyzerError, analyze
+from labs.load.perf_analyzer import perf_analyzer_record
 from labs.load.served import triton_target
 from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
@@ -30,24 +30,13 @@ from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import copies
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
+from labs.serve.triton.trial import instances_of
 from tests.labs.serve.triton.clients import classify, logits
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
 
 pytestmark = pytest.mark.xdist_group("triton")
-
-
-def count_copies(triton, model: str) -> int:
-    """Return how many processes a model has: each copy's is started with the copy's name, such as 'food_label_0_1'.
-
-    All processes together would not do: a copy that an earlier change has replaced may end at any time.
-    """
-    words: list[str] = []
-    for one in psutil.Process(triton.pid).children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            words += one.cmdline()
-    return sum(word.startswith(f"{model}_0_") for word in words)
 
 
 def comes_true(asked: Callable[[], bool], within_s: float = 60.0) -> bool:
@@ -181,13 +170,13 @@ def test_a_change_is_served_within_seconds_and_keeps_the_old_figures(triton, fol
     """Two copies instead of one: the diff says so, a second process is there, and the statistics of before are kept."""
     settings = folders["food_classifier_onnx"].settings
     classify(triton, "food_classifier_ensemble", pictures)
-    assert comes_true(lambda: count_copies(triton, "food_classifier_onnx") == 1)
+    assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 1)
     change = triton.change(settings.but(instances=copies(2), intra_op_threads=2))
     assert "+  { count: 2 kind: KIND_CPU }" in change.diff.splitlines()
     assert change.before.requests > 0
     assert change.after.requests == 0
     # The old copy ends when it has answered what it held.
-    assert comes_true(lambda: count_copies(triton, "food_classifier_onnx") == 2)
+    assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 2)
     assert triton.config("food_classifier_onnx")["instance_group"][0]["count"] == 2
     assert triton.changes[-1] is change
     assert triton.change(settings).diff
@@ -263,21 +252,29 @@ def test_lines_are_typed_as_the_field_types_them(triton, pictures, tmp_path):
         assert "infer/sec" in done.stdout
 
 
-def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, folders, pictures, tmp_path):
+def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pictures, tmp_path):
     """Raw latencies, a throughput that they fit, and the queue apart from the model; ready for the ledger."""
     from labs.workspace import ledger
 
-    folder = folders["food_classifier"]
-    target = triton_target(triton, folder, image_inputs(pictures))
-    asked = Analysis(folder.name, 4, input_data=write_input_data(tmp_path / "input.json", pictures), window_s=0.4)
-    record = ledger().append(analyze(triton, target, asked, option="triton-python"))
+    write_input_data(tmp_path / "input.json", pictures)
+    line = (
+        f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b 1 "
+        "--concurrency-range 4 -p 400 -s 999 -f report.csv --profile-export-file requests.json"
+    )
+    client = httpclient.InferenceServerClient(triton.http)
+    before = client.get_inference_statistics("food_classifier")
+    command = [str(perf_analyzer()), *line.split()[1:]]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout[-1500:]
+    after = client.get_inference_statistics("food_classifier")
+    target = triton_target(triton, "food_classifier", image_inputs(pictures))
+    made = perf_analyzer_record(target, tmp_path / "requests.json", before, after, option="python", concurrency=4)
+    record = ledger().append(made)
     assert record.concurrency == 4
+    assert record.backend == "triton-python"
+    assert record.details["settings"]["dynamic_batching"]["max_queue_delay_microseconds"] == 20_000
     assert record.load.server.infer_s > 0
-    assert record.load.server.executions > 0
     assert sum(map(int, record.load.server.batches)) > 0
     # Little's law: as many are under way as arrive a second, times the seconds that each takes.
     in_flight = len(record.samples) / record.load.duration_s * np.mean(record.samples)
     assert 2 < in_flight < 6
-    assert record.details["line"].startswith("perf_analyzer -u HOST:PORT -m food_classifier -b 1 --concurrency-range 4")
-    with pytest.raises(PerfAnalyzerError, match="nonsense"):
-        analyze(triton, target, Analysis("nonsense", window_s=0.3), option="x")
