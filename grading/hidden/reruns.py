@@ -33,13 +33,6 @@ COMPUTED = {
     3: (
         "s.http.share",
         "s.http.bounded",
-        "s.queue.share",
-        "s.queue.little",
-        "s.batching.mean",
-        "s.batching.gain",
-        "s.copies.scaling",
-        "s.copies.bottleneck",
-        "s.onnx.fair",
         "s.several.slower",
         "s.several.shares",
         "s.ensemble.sum",

@@ -74,19 +74,9 @@ def inspect_model(folder) -> dict:
 
 #: Facts of a model that does everything right; examples of mistakes change a few of them.
 GOOD = {
-    "loaded": True,
-    "reason": "",
-    "backend": "python",
-    "max_batch_size": 16,
+    **{"loaded": True, "reason": "", "backend": "python", "max_batch_size": 16, "instances": 1},
     "instance_group": [{"kind": "KIND_CPU", "count": 1, "gpus": []}],
-    "instances": 1,
-    "asked": 6,
-    "right": 6,
-    "rows": 6,
-    "sent": 48,
-    "burst": 48,
-    "batch_sizes": {"8": 6},
-    "said": "",
+    **{"asked": 6, "right": 6, "rows": 6, "sent": 48, "burst": 48, "batch_sizes": {"8": 6}, "said": ""},
 }
 
 

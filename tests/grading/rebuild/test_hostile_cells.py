@@ -9,7 +9,7 @@ import pytest
 
 from grading.sandbox import abilities
 
-SPOILED, HONEST = "s.queue.share", "s.theory.utilization"
+SPOILED, HONEST = "s.several.slower", "s.theory.utilization"
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
@@ -20,10 +20,10 @@ TYPED = f'answer("{SPOILED}", {{"queue_s": 0.0126, "share": 0.5}})'
 KILLERS = {
     "s.http.share": "while True: pass",
     "s.http.bounded": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "s.queue.share": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
-    "s.batching.mean": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "s.copies.scaling": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "s.onnx.fair": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
+    "s.several.slower": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
+    "s.ensemble.sum": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "s.ensemble.scaled": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "s.cold.runtime": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
 }
 
 
@@ -52,21 +52,21 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
         "s.http.bounded": OWN_RECORDS.format(results=results / "results.json"),
         SPOILED: TYPED,
         # An answer that equals everything, and a checkpoint that likes everything.
-        "s.queue.little": ALWAYS_EQUAL,
+        "s.several.shares": ALWAYS_EQUAL,
         # Memory, disk, network, a daemon, a hook that rewrites later cells.
-        "s.batching.gain": GREED.format(marker=marker),
-        "s.copies.scaling": HOOK,
-        "s.copies.bottleneck": "raise SystemExit('enough')",
+        "s.best.verified": GREED.format(marker=marker),
+        "s.ensemble.scaled": HOOK,
+        "s.theory.wait": "raise SystemExit('enough')",
         # Answers and hidden checkpoints: what a cell can read, it can print into its error.
-        "s.onnx.fair": PEEK,
+        "s.cold.runtime": PEEK,
     }
     found = rerun(cells)
     assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
     if abilities().bubblewrap:
-        assert found["s.onnx.fair"].fault == "it raises LookupError"
-    assert found["s.batching.gain"].fault != "it raises RuntimeError"
+        assert found["s.cold.runtime"].fault == "it raises LookupError"
+    assert found["s.best.verified"].fault != "it raises RuntimeError"
 
 
 #: Answers, hidden checkpoints, the questions with their right functions, the history and the tests (F4, F11).
@@ -103,13 +103,13 @@ try:
     import grading.checkpoints.registry as registry
     registry.Checkpoint.verdict = lambda self, entries: passed("fine")
 except ImportError: pass
-answer("s.queue.little", Equal(1e9))
+answer("s.several.shares", Equal(1e9))
 """
 
 GREED = """
 import os, socket, subprocess
 subprocess.Popen(["setsid", "sleep", "{marker}"])
-answer("s.batching.gain", 3)
+answer("s.best.verified", 3)
 try:
     socket.create_connection(("1.1.1.1", 53), 1)
     raise RuntimeError("reached the network")
@@ -127,7 +127,7 @@ class Pass(ast.NodeTransformer):
     def visit_Assert(self, node): return None
 get_ipython().ast_transformers.append(Pass())
 get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
-answer("s.copies.scaling", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
+answer("s.ensemble.scaled", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
 """
 
 
