@@ -33,9 +33,17 @@ class TritonPythonModel:
     def initialize(self, args):
         folder = Path(args["model_repository"]) / args["model_version"]
         self.names = json.loads((folder / "classes.json").read_text())
+        on_gpu = args["model_instance_kind"] == "GPU"
+        self.device = f"cuda:{args['model_instance_device_id']}" if on_gpu else "cpu"
         torch.set_num_threads(1)
         self.net = mobilenet_v2(len(self.names)).eval()
         self.net.load_state_dict(load_file(folder / "model.safetensors"))
+        self.net.to(self.device)
+
+    def probabilities(self, inputs):
+        batch = torch.from_numpy(np.stack(inputs)).to(self.device)
+        with torch.inference_mode():
+            return torch.softmax(self.net(batch), dim=1).cpu().numpy()
 
     def execute(self, requests):
         inputs, places, responses = [], [], [None] * len(requests)
@@ -50,8 +58,7 @@ class TritonPythonModel:
             places.append((number, len(inputs), len(inputs) + len(images)))
             inputs += images
         if inputs:
-            with torch.inference_mode():
-                probs = torch.softmax(self.net(torch.from_numpy(np.stack(inputs))), dim=1).numpy()
+            probs = self.probabilities(inputs)
             for number, begin, end in places:
                 rows = probs[begin:end]
                 labels = np.array([[self.names[best].encode()] for best in rows.argmax(axis=1)], dtype=object)

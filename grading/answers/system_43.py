@@ -35,7 +35,7 @@ answer("s.lease.second", {"claim": claim, "reason": reason})
 # %% checkpoint="s.lease.choice"
 if gate["two NVIDIA GPUs"].available:
     chosen = {}
-    for which in models:
+    for which in NAMES:
         rates = {name: runs[which, name].throughput_rps.value for name in arrangements}
         enough = [name for name in rates if rates[name] >= 0.95 * max(rates.values())]
         size = {name: count * max(1, len(on)) for name, (count, on) in arrangements.items()}

@@ -38,13 +38,7 @@ def open_triton(
         TritonError: A model cannot be loaded.
     """
     models = list(models)
-    container = find_container()
-    if container is None and CONTAINER_KEY.is_file():
-        # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
-        raise TritonUnavailableError(
-            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
-            "has failed. Its log is ~/.serving-labs/jobs/containers/log; lesson 31's steps, run again, begin it anew"
-        )
+    container = _container_if_meant()
     if container is None:
         return start(models, shared_memory=shared_memory, on_progress=on_progress)
     if shared_memory:
@@ -73,6 +67,28 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
     return start(repository=ModelRepository(repository), on_progress=on_progress)
 
 
+def open_repository(repository: Path, on_progress: OnProgress = silent) -> Triton:
+    """Return a Triton on a repository: NVIDIA's container where a node has one, else the wheel's. Nothing is loaded.
+
+    The container reads a repository of its own, which gets a copy of the models: configurations are edited there, in
+    ``triton.repository.folder``.
+
+    Args:
+        repository: A folder with one folder a model.
+        on_progress: Told what is happening; may raise ``Cancelled``.
+
+    Raises:
+        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
+        FileExistsError: The container's repository holds somebody else's model of that name.
+    """
+    container = _container_if_meant()
+    if container is None:
+        return serve(repository, on_progress)
+    container.repository.copy(ModelRepository(repository))
+    _unload_others(container, set())
+    return container
+
+
 def lesson_repository() -> Path:
     """Return the model repository that lessons 33 to 36 write, ``programs/repository`` in the workspace.
 
@@ -89,6 +105,17 @@ def find_container() -> Triton | None:
     repository = CONTAINER_REPOSITORY.expanduser()
     container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=_container_key())
     return container if repository.is_dir() and container.live() else None
+
+
+def _container_if_meant() -> Triton | None:
+    container = find_container()
+    if container is None and CONTAINER_KEY.is_file():
+        # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
+        raise TritonUnavailableError(
+            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
+            "has failed. Its log is ~/.serving-labs/jobs/containers/log; lesson 31's steps, run again, begin it anew"
+        )
+    return container
 
 
 def _container_key() -> str | None:

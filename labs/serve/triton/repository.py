@@ -36,23 +36,42 @@ class ModelRepository:
             missing = [path for path in model.files.values() if not path.is_file()]
             if missing:
                 raise FileNotFoundError(f"{model.name} needs {missing[0]}: run the lesson that makes it first")
-            target = self.folder / model.name
-            if target.exists() and not (target / MARK).is_file():
-                raise FileExistsError(
-                    f"{target} was not made by the course, and stays as it is: name another repository, or serve "
-                    f"this one as it lies there (labs triton serve --repository {self.folder})"
-                )
+            self._require_own(model.name)
         for model in models:
-            target = self.folder / model.name
-            if target.exists():
-                shutil.rmtree(target)
+            target = self._emptied(model.name)
             # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
-            (target / VERSION).mkdir(parents=True)
-            (target / MARK).touch()
+            (target / VERSION).mkdir()
             for place, source in model.files.items():
                 (target / VERSION / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target / VERSION / place)
             self.write_config(model.name, render(model.settings))
+
+    def copy(self, other: ModelRepository) -> None:
+        """Copy another repository's models, each in place of what was written here under its name before.
+
+        Raises:
+            FileExistsError: Somebody else made a folder of that name here; nothing is copied then.
+        """
+        for name in other.names():
+            self._require_own(name)
+        for name in other.names():
+            shutil.copytree(other.folder / name, self._emptied(name), dirs_exist_ok=True)
+
+    def _require_own(self, name: str) -> None:
+        target = self.folder / name
+        if target.exists() and not (target / MARK).is_file():
+            raise FileExistsError(
+                f"{target} was not made by the course, and stays as it is: name another repository, or serve this one "
+                f"as it lies there (labs triton serve --repository {self.folder})"
+            )
+
+    def _emptied(self, name: str) -> Path:
+        target = self.folder / name
+        if target.exists():
+            shutil.rmtree(target)
+        target.mkdir(parents=True)
+        (target / MARK).touch()
+        return target
 
     def names(self) -> list[str]:
         """Return the models' names, ensembles last: they need the others."""

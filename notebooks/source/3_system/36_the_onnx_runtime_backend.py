@@ -80,10 +80,23 @@ predict("s.onnx.two_guess", ...)
 # %% [markdown]
 # ## Act
 #
-# The file is part 1's; the backend looks for it under the name `model.onnx`:
+# The Python model is lesson 33's with one instance (the course's, where you have left that out). The ONNX file is part
+# 1's; the backend looks for it under the name `model.onnx`:
 
 # %%
 repository = opening.lesson_repository()
+PYTHON = """
+name: "food_classifier"
+backend: "python"
+max_batch_size: 16
+input [ { name: "INPUT_IMAGE" data_type: TYPE_STRING dims: [ 1 ] } ]
+output [
+  { name: "FOOD_LABEL" data_type: TYPE_STRING dims: [ 1 ] },
+  { name: "PROBABILITY" data_type: TYPE_FP32 dims: [ 1 ] }
+]
+instance_group [ { count: 1 kind: KIND_CPU } ]
+"""
+(repository / "food_classifier" / "config.pbtxt").write_text(PYTHON)
 folder = repository / "food_classifier_onnx"
 (folder / "1").mkdir(parents=True, exist_ok=True)
 shutil.copy(fp32_model(), folder / "1" / "model.onnx")

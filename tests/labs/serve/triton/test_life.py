@@ -146,6 +146,13 @@ def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, 
         # Its memory is its own: registering some was how a client could run code in it (F25).
         with pytest.raises(TritonUnavailableError, match="shares no memory"):
             opening.open_triton([catalogue.food_palette()], shared_memory=True)
+        # A repository that a student wrote is copied into the container's own, and loaded by the student.
+        written = ModelRepository(tmp_path / "written")
+        written.write([catalogue.food_classifier_onnx(onnx_path, name="my_model")])
+        opened = opening.open_repository(written.folder)
+        assert opened.http == container.http
+        assert [name for name, state in opened.loaded().items() if state == "READY"] == []
+        opened.load("my_model")
         opened.stop()
         assert container.alive
 
