@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -144,8 +143,7 @@ def test_their_repository_is_served_and_left_as_it_is(tmp_path, pictures, weight
             typed = [str(perf_analyzer()), *f"{line} {few}".split()[1:]]
             done = subprocess.run(typed, capture_output=True, text=True, timeout=300, check=False)
         finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(60)
+            server.terminate()
     assert label in CLASS_NAMES
     assert re.search(r"throughput: [\d.]+ infer/sec", done.stdout), done.stdout[-1500:]
     assert tree(folder) == before
