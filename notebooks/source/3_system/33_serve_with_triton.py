@@ -398,9 +398,8 @@ check("s.queue.little", little)
 
 # %%
 for record in runs:
-    table = reports[record.option]
-    print(record.concurrency, "clients:",
-          little(table["Inferences/Second"], table["Avg latency"] * 1e-6, record.concurrency))  # fmt: skip
+    rate_rps, latency_us = (float(reports[record.option][name]) for name in ("Inferences/Second", "Avg latency"))
+    print(record.concurrency, "clients:", little(rate_rps, latency_us * 1e-6, record.concurrency))
 
 # %% [markdown]
 # Where it does not hold, do not explain the number: measure again, with a longer `-p`. Where it holds, it also tells

@@ -38,7 +38,6 @@
 # A laptop with x86-64 Linux, 30 minutes. The machine works for about two of them.
 
 # %%
-import json
 import math
 import time
 
@@ -145,7 +144,7 @@ check("s.batching.config", repository / "food_classifier")
 begin_s = time.perf_counter()
 client.load_model("food_classifier", headers=triton.headers)
 print(f"ready after {time.perf_counter() - begin_s:.1f} s")
-json.dumps(client.get_model_config("food_classifier").get("dynamic_batching"))
+client.get_model_config("food_classifier").get("dynamic_batching")
 
 # %% [markdown]
 # ## Measure
