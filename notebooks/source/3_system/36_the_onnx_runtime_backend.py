@@ -204,7 +204,8 @@ for option, size in sizes.items():
 #
 # ### A second instance
 #
-# One number in the text, and Triton loads it while the first goes on serving:
+# One number in the text. Where nothing but the instances changes, Triton does not load the model anew: it adds one to
+# the one that goes on serving, and its counters go on too.
 
 # %%
 predicted("s.onnx.two_guess")
