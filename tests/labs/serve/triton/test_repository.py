@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from labs.models import load_mobilenet_v2
-from labs.serve.triton import catalogue, environment
+from labs.serve.triton import catalogue, environment, opening
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import reasons_in
 from labs.serve.triton.statistics import parse_statistics
-from labs.workspace import PROJECT_DIR
+from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 
 
 def test_a_model_carries_the_courses_own_recipe(tmp_path, weights):
@@ -73,6 +73,19 @@ def test_what_others_made_stays_as_it_is(tmp_path, weights):
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
     ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
     ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
+
+
+def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monkeypatch):
+    """On a leased machine the student's model.py is there and the weights are not; at home it may all be missing."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path))
+    folder = tmp_path / "programs" / "repository" / "food_classifier" / "1"
+    folder.mkdir(parents=True)
+    (folder / "model.py").write_text("theirs")
+    opening.lesson_repository()
+    assert (folder / "model.safetensors").read_bytes() == weights.read_bytes()
+    assert (folder / "model.py").read_text() == "theirs"
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "fresh"))
+    assert ModelRepository(opening.lesson_repository()).names() == ["food_classifier"]
 
 
 def _entry(requests: int, runs: dict[int, int]) -> dict:
