@@ -72,7 +72,7 @@ class TritonPythonModel:
 
 # %% checkpoint="s.queue.line"
 def perf_analyzer_line(address, clients, images):
-    measured = f"-b {images} --concurrency-range {clients} -p 2000 -s 999"
+    measured = f"-b {images} --concurrency-range {clients} -p 5000 -s 999"
     files = "--input-data input.json -f report.csv --verbose-csv --profile-export-file requests.json"
     return f"perf_analyzer -u {address} -i grpc -m food_classifier {measured} {files}"
 

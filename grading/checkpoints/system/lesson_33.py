@@ -134,7 +134,7 @@ def _lines(random: np.random.Generator) -> list[tuple]:
 def _line(address: str, clients: int, images: int, *, protocol: str = " -i grpc", stability: str = " -s 999") -> str:
     return (
         f"perf_analyzer -u {address}{protocol} -m food_classifier --input-data input.json -b {images} "
-        f"--concurrency-range {clients} -p 2000{stability} -f report.csv --verbose-csv "
+        f"--concurrency-range {clients} -p 5000{stability} -f report.csv --verbose-csv "
         "--profile-export-file requests.json"
     )
 

@@ -228,7 +228,7 @@ answer.as_numpy("FOOD_LABEL"), answer.as_numpy("PROBABILITY")
 # | `--input-data input.json` | images that it sends in turn |
 # | `-b 1` | images in a request |
 # | `--concurrency-range 8` | requests in flight |
-# | `-p 2000` | one *window* of measuring, in milliseconds |
+# | `-p 5000` | one *window* of measuring, in milliseconds |
 # | `-s 999` | stability: it stops when of three windows the best is at most so many percent above the worst |
 # | `-f report.csv --verbose-csv` | averages and percentiles, as a table |
 # | `--profile-export-file requests.json` | when each single request began and ended |

@@ -259,7 +259,8 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
     write_input_data(tmp_path / "input.json", pictures)
     line = (
         f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b 1 "
-        "--concurrency-range 4 -p 400 -s 999 -f report.csv --profile-export-file requests.json"
+        "--concurrency-range 4 --measurement-mode count_windows --measurement-request-count 20 -s 999 "
+        "--profile-export-file requests.json"
     )
     client = httpclient.InferenceServerClient(triton.http)
     before = client.get_inference_statistics("food_classifier")
