@@ -104,7 +104,7 @@ def analyze(triton: LocalTriton, name: str, concurrency: int, images: int, conte
             done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
             if done.returncode == 0:
                 return pd.read_csv(table).iloc[-1].to_dict()
-    raise RuntimeError(done.stdout[-1500:])
+    raise RuntimeError(done.stdout[-1500:] + done.stderr[-500:])
 
 
 def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int = 5) -> pd.DataFrame:
@@ -119,9 +119,9 @@ def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int
         # Requests of eight pictures, as a service in front of Triton would gather them; run two at a time in the
         # backend.
         before_s, served_before = processor_s(triton), triton.statistics(folder.name).inferences
-        found = analyze(triton, folder.name, cores + 1, 8, _TENSORS)
+        served = analyze(triton, folder.name, cores + 1, 8, _TENSORS)
         cost_s = (processor_s(triton) - before_s) / (triton.statistics(folder.name).inferences - served_before)
-        rows.append((rate_alone, found["Inferences/Second"], cost_alone_s * 1e3, cost_s * 1e3))
+        rows.append((rate_alone, served["Inferences/Second"], cost_alone_s * 1e3, cost_s * 1e3))
     found = pd.DataFrame(rows, columns=["bare, pictures/s", "Triton, pictures/s", "bare, cpu ms", "Triton, cpu ms"])
     found["rates"] = found["Triton, pictures/s"] / found["bare, pictures/s"]
     found["costs"] = found["bare, cpu ms"] / found["Triton, cpu ms"]
@@ -201,7 +201,7 @@ def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], 
         catalogue.food_label(),
         catalogue.food_ensemble(),
     ]
-    with running(made, repository=ModelRepository(folder / "models")) as triton:
+    with running(made, repository=ModelRepository(folder / "models"), shared_memory=True) as triton:
         yield triton, {one.name: one for one in made}, model
 
 
