@@ -20,14 +20,18 @@ from labs.serve.triton.environment import Installation, python_library_folder
 #: Triton takes a folder that holds a model.py as a backend of the folder's name.
 _ONNX_RUNTIME = CODE_DIR / "onnxruntime_backend.py"
 
-#: The stub reads no environment variable of Python's. Without this line it would write bytecode beside each model.py,
-#: in a repository that may be anybody's.
-_NO_BYTECODE = "import sys; sys.dont_write_bytecode = True\n"
+#: The stub reads no environment variable of Python's, and would write bytecode beside each model.py, in anybody's
+#: repository. A line of a .pth file is run when Python starts: packages alone keep their bytecode.
+_NO_BYTECODE_IN_MODELS = (
+    "import importlib.machinery as m; m.SourceFileLoader.set_data = lambda self, path, data, "
+    "write=m.SourceFileLoader.set_data, **how: write(self, path, data, **how) if 'site-packages' in path else None\n"
+)
 
 
 def prepared(installation: Installation) -> Path:
     """Return a folder with ``backends/`` and ``interpreter/`` for this installation and the running Python."""
-    what = f"{installation.folder} {sys.prefix} {sys.version} {_NO_BYTECODE}".encode() + _ONNX_RUNTIME.read_bytes()
+    named = f"{installation.folder} {sys.prefix} {sys.version} {_NO_BYTECODE_IN_MODELS}"
+    what = named.encode() + _ONNX_RUNTIME.read_bytes()
     folder = cache_dir() / "triton" / hashlib.sha256(what).hexdigest()[:12]
     if folder.is_dir():
         return folder
@@ -78,7 +82,8 @@ def _write_interpreter(folder: Path, installation: Installation) -> None:
     site = folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
     site.mkdir(parents=True)
     places = [installation.packages, *dict.fromkeys(sysconfig.get_path(name) for name in ("purelib", "platlib"))]
-    (site / "course.pth").write_text(_NO_BYTECODE + "".join(f"{place}\n" for place in places), encoding="utf-8")
+    lines = _NO_BYTECODE_IN_MODELS + "".join(f"{place}\n" for place in places)
+    (site / "course.pth").write_text(lines, encoding="utf-8")
     base = Path(getattr(sys, "_base_executable", None) or sys.executable)
     (folder / "bin").mkdir()
     for name in ("python", "python3"):
