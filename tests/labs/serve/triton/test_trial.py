@@ -1,0 +1,50 @@
+"""What the trial of a student's folder finds out, with the course's own model and two spoilt ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from labs.serve.triton import catalogue
+from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.trial import tried
+from labs.workspace import WORKSPACE_VARIABLE
+
+pytestmark = pytest.mark.xdist_group("triton")
+
+
+@pytest.fixture
+def folder(tmp_path, weights, monkeypatch):
+    """Return the folder of a model that does everything right."""
+    monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "workspace"))
+    ModelRepository(tmp_path / "models").write([catalogue.food_classifier(weights)])
+    return tmp_path / "models" / "food_classifier"
+
+
+def test_a_good_model_answers_alone_in_rows_and_in_a_crowd(folder):
+    """Every answer is its own request's, a bad one is refused alone, and the folder stays as it is."""
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    facts = tried(folder, together=True)
+    assert (facts["loaded"], facts["backend"], facts["instances"]) == (True, "python", 1)
+    assert facts["right"] == facts["rows"] == facts["asked"]
+    assert (facts["burst"], facts["refused"]) == (facts["sent"], True)
+    assert max(map(int, facts["batch_sizes"])) > 1
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_model_that_answers_the_first_request_only_is_found_out(folder):
+    """Alone it is right; several requests in one `execute` get no answer, and Triton says why."""
+    code = folder / "1" / "model.py"
+    code.write_text(code.read_text().replace("return answers", "return answers[:1]"))
+    facts = tried(folder, together=True)
+    assert facts["right"] == facts["asked"]
+    assert facts["burst"] < facts["sent"]
+    assert "do not match the number of InferenceRequest" in facts["said"]
+
+
+def test_a_configuration_that_is_none_is_explained(folder):
+    """Line and column, as Triton's own grammar finds them."""
+    config = folder / "config.pbtxt"
+    config.write_text(config.read_text().replace("max_batch_size", "max_batch_sise"))
+    facts = tried(folder)
+    assert facts["loaded"] is False
+    assert "max_batch_sise" in facts["reason"]
