@@ -8,6 +8,7 @@ from labs.charts.load import batch_histogram, endurance, latency_curve, queue_co
 from labs.charts.model import channel_ranges, operator_profile
 from labs.charts.options import accuracy_latency, frontier_chart, frontiers
 from labs.charts.quantization import Settings, quantized
+from labs.charts.series import over_time
 
 __all__ = [
     "Chart",
@@ -23,6 +24,7 @@ __all__ = [
     "latency_distribution",
     "latency_percentiles",
     "operator_profile",
+    "over_time",
     "quantized",
     "queue_compute",
     "side_by_side",

@@ -15,8 +15,10 @@ class EmulationUnavailableError(RuntimeError):
 class Apt:
     """apt with a state of its own: this computer's package lists and status stay as they are."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, foreign: Sequence[str] = ("arm64",)) -> None:
+        """Name its folder, and the architectures beside this computer's own whose packages are fetched."""
         self._state = folder / "apt"
+        self._foreign = tuple(foreign)
         self._updated = False
 
     def fetch(self, packages: Sequence[str], architecture: str) -> list[Path]:
@@ -28,6 +30,13 @@ class Apt:
         where = ["-o", f"Dir::Cache::archives={archives}"]
         self._call([*where, "install", "--no-install-recommends", "--download-only", "--yes", *names])
         return sorted(archives.glob("*.deb"))
+
+    def download(self, packages: Sequence[str], folder: Path) -> list[Path]:
+        """Return the .deb files of packages for this computer, without what they need, in a folder of their own."""
+        self._update()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._call(["download", *packages], folder)
+        return sorted(folder.glob("*.deb"))
 
     def native(self) -> str:
         """Return this computer's architecture by Debian's name.
@@ -51,7 +60,7 @@ class Apt:
         self._call(["update", "--error-on=any"])
         self._updated = True
 
-    def _call(self, words: Sequence[str]) -> None:
+    def _call(self, words: Sequence[str], folder: Path | None = None) -> None:
         native = self.native()
         settings = {
             "APT::Architecture": native,
@@ -64,8 +73,10 @@ class Apt:
             "APT::Sandbox::User": "root",
         }
         options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-        options += [word for arch in (native, "arm64") for word in ("-o", f"APT::Architectures::={arch}")]
-        done = subprocess.run(["apt-get", "-qq", *options, *words], capture_output=True, text=True, check=False)
+        options += [word for arch in (native, *self._foreign) for word in ("-o", f"APT::Architectures::={arch}")]
+        done = subprocess.run(
+            ["apt-get", "-qq", *options, *words], cwd=folder, capture_output=True, text=True, check=False
+        )
         if done.returncode != 0:
             said = (done.stderr.strip() or done.stdout.strip()).splitlines()[:3]
             raise EmulationUnavailableError(f"apt-get {words[0]} failed (no network, or no arm64 packages): {said}")

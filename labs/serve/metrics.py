@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from labs.serve.contract import PredictReply
 from labs.serve.engine import Engine, Outcome
 
 #: Media type of the text below. Source: Prometheus, 'Exposition formats', text format 0.0.4.
@@ -22,6 +25,14 @@ class Metrics:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         self.requests = Counter("serving_requests", "Replies sent.", ["path", "status"], registry=registry)
+        self.seconds = Histogram(
+            "serving_request_seconds",
+            "From a request's head to its reply's.",
+            ["path"],
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        self._classes = Counter("serving_predictions", "Classes that were answered.", ["class_name"], registry=registry)
         stages = Histogram(
             "serving_stage_seconds", "Where a picture's time went.", ["stage"], buckets=_BUCKETS_S, registry=registry
         )
@@ -40,6 +51,8 @@ class Metrics:
         self._stages["prepare"].observe(outcome.prepare_s)
         self._stages["model"].observe(outcome.model_s)
         self._batch.observe(outcome.batch_size)
+        if isinstance(outcome.result, PredictReply):
+            self._classes.labels(outcome.result.prediction).inc()
 
     def text(self) -> bytes:
         """Return everything as Prometheus reads it."""
@@ -65,10 +78,12 @@ class CountReplies:
             await self._app(scope, receive, send)
             return
         path = scope["path"] if scope["path"] in self._paths else "other"
+        begin_s = time.perf_counter()
 
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._metrics.requests.labels(path, message["status"]).inc()
+                self._metrics.seconds.labels(path).observe(time.perf_counter() - begin_s)
             await send(message)
 
         await self._app(scope, receive, counted)

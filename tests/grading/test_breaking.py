@@ -37,6 +37,9 @@ NEWER = {
     *("s.batching.alone_guess", "s.batching.config", "s.batching.mean", "s.batching.company"),
     *("s.instances.four_guess", "s.instances.config", "s.instances.busy", "s.instances.bottleneck"),
     *("s.instances.gpus", "s.onnx.two_guess", "s.onnx.model", "s.onnx.fair"),
+    # Lessons 44, 44b and 45: re-recorded after joining.
+    *("s.observe.p95_guess", "s.observe.config", "s.observe.rate", "s.observe.errors", "s.observe.p95"),
+    *("s.observe.saturation", "s.observe.points", "s.observe.page"),
 }
 
 

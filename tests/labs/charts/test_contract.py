@@ -48,6 +48,7 @@ def everything(part_1, make_measurement, make_load, busy, on_the_pi):
         "latency_distribution": charts.latency_distribution(part_1, 0.003),
         "latency_percentiles": charts.latency_percentiles(part_1, 0.003),
         "operator_profile": charts.operator_profile(PROFILE),
+        "over_time": charts.over_time({"rate, 1/s": {"a": [(5.0, 1.5), (6.0, 2.0)]}}, events={"released": 5.5}),
         "quantized": charts.quantized("w", WEIGHT),
         "queue_compute": charts.queue_compute([make_load()]),
         "side_by_side": charts.side_by_side(Comparison(tuple(raced)), "all"),

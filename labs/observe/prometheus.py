@@ -1,0 +1,222 @@
+"""Prometheus and promtool: found on this machine or unpacked from Debian's packages without root, and started."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.loopback import listen
+from labs.progress import OnProgress, silent
+from labs.workspace import workspace_dir
+
+#: Debian's and Ubuntu's packages: the two programs, and what the server's own page is drawn with.
+PACKAGES = ("prometheus", "promtool")
+_PAGE_PACKAGES = (
+    *("libjs-bootstrap4", "libjs-d3", "libjs-eonasdan-bootstrap-datetimepicker", "libjs-jquery", "libjs-moment"),
+    *("libjs-jquery-hotkeys", "libjs-moment-timezone", "libjs-mustache", "libjs-popper.js", "libjs-rickshaw"),
+    "fonts-glyphicons-halflings",
+)
+
+#: Pages of this machine's own addresses may read what is asked of it; Prometheus lets every page otherwise.
+_ORIGINS = r"https?://(127\.0\.0\.1|localhost)(:\d+)?"
+
+
+class PrometheusUnavailableError(RuntimeError):
+    """Prometheus is not here and cannot be fetched, or does not start; the message says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Programs:
+    """The two programs."""
+
+    #: The server.
+    prometheus: Path
+    #: Checks configurations and rules, and makes blocks of recorded series.
+    promtool: Path
+    #: Files of the server's page where they lie in another place than it thinks; None otherwise.
+    page: Path | None = None
+
+    def check(self, config: str | Path) -> str:
+        """Return what ``promtool check config`` complains about; an empty text when nothing."""
+        done = subprocess.run([self.promtool, "check", "config", config], capture_output=True, text=True, check=False)
+        return "" if done.returncode == 0 else (done.stderr + done.stdout).strip()
+
+
+def programs(on_progress: OnProgress = silent) -> Programs:
+    """Return Prometheus' programs: this machine's own, or those that were unpacked into the course's cache.
+
+    Args:
+        on_progress: Told what is fetched (35 MB, once); may raise ``Cancelled``.
+
+    Raises:
+        PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
+    """
+    from labs.assets.places import cache_dir
+
+    own = [shutil.which(name) for name in PACKAGES]
+    if all(own):
+        return Programs(*map(Path, own))
+    root = cache_dir() / "prometheus"
+    if not root.is_dir():
+        _unpack(root, on_progress)
+    on_progress(1.0, "Prometheus is there")
+    return Programs(*(root / "usr" / "bin" / name for name in PACKAGES), root / "usr" / "share" / "prometheus" / "web")
+
+
+@dataclass(frozen=True)
+class Prometheus:
+    """A running server."""
+
+    #: Where it answers, such as 'http://127.0.0.1:9090'.
+    url: str
+    #: The command line that it was started with.
+    command: tuple[str, ...]
+    #: The process that keeps it.
+    process: subprocess.Popen
+    #: What it prints goes here.
+    log_path: Path
+
+    def get(self, path: str, **parameters: object) -> object:
+        """Return the data of one call of its HTTP API.
+
+        Args:
+            path: Such as 'query' or 'targets', below ``/api/v1/``.
+            parameters: Of the call, such as ``query="up"``.
+
+        Raises:
+            ValueError: It refuses the call; the message is its own.
+        """
+        query = urllib.parse.urlencode({name: str(value) for name, value in parameters.items()})
+        try:
+            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as reply:
+                return json.load(reply)["data"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ValueError(json.load(error)["error"]) from None
+
+    def reload(self) -> None:
+        """Have it read its configuration again, as SIGHUP does."""
+        self.process.send_signal(signal.SIGHUP)
+
+    def stop(self) -> None:
+        """End it; again is fine."""
+        self.process.stdin.close()
+        self.process.wait(10)
+
+    def __enter__(self) -> Prometheus:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def start(
+    config: str | Path,
+    *,
+    data: Path | None = None,
+    ports: int | Iterable[int] = 0,
+    within_s: float = 30.0,
+    on_progress: OnProgress = silent,
+) -> Prometheus:
+    """Return a ready server on loopback, which ends with this process.
+
+    Args:
+        config: Its ``prometheus.yml``.
+        data: Folder of its series; one in the workspace when None.
+        ports: Ports in the order in which they are tried; a free one when 0.
+        within_s: Seconds until it must be ready.
+        on_progress: Told what is happening; may raise ``Cancelled``.
+
+    Raises:
+        PrometheusUnavailableError: It is not here, or it ended; the message holds what it said.
+        PortsTakenError: All ports are taken.
+    """
+    found = programs(on_progress)
+    with listen("127.0.0.1", ports) as free:
+        port = free.getsockname()[1]
+    log_path = workspace_dir() / "logs" / f"prometheus-{port}.log"
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        *(str(found.prometheus), f"--config.file={Path(config).resolve()}"),
+        f"--web.listen-address=127.0.0.1:{port}",
+        f"--storage.tsdb.path={(data or workspace_dir() / 'prometheus').resolve()}",
+        f"--web.cors.origin={_ORIGINS}",
+        *([f"--web.local-assets={found.page}/"] if found.page else []),
+    ]
+    with log_path.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "labs.observe.tethered", *command],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
+        )
+    server = Prometheus(f"http://127.0.0.1:{port}", tuple(command), process, log_path)
+    try:
+        _wait(server, within_s, on_progress)
+    except BaseException:  # also a cancelled wait must leave no process behind
+        server.stop()
+        raise
+    return server
+
+
+@contextlib.contextmanager
+def briefly(config: str | Path, data: Path | None = None) -> Iterator[Prometheus]:
+    """Yield a server with a folder of its own, for a check; both are gone afterwards."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        start(config, data=data or Path(folder)) as one,
+    ):
+        yield one
+
+
+def _wait(server: Prometheus, within_s: float, on_progress: OnProgress) -> None:
+    begin_s = time.monotonic()
+    while (spent_s := time.monotonic() - begin_s) < within_s:
+        if server.process.poll() is not None:
+            said = server.log_path.read_text(errors="replace").strip().splitlines()[-3:]
+            raise PrometheusUnavailableError("Prometheus ended: " + "\n".join(said))
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.url}/-/ready", timeout=2):
+            on_progress(1.0, f"Prometheus is ready at {server.url}")
+            return
+        on_progress(min(0.99, spent_s / 5), f"waiting for Prometheus: {spent_s:.1f} s")
+        time.sleep(0.05)
+    raise PrometheusUnavailableError(f"Prometheus was not ready within {within_s:g} s")
+
+
+def _unpack(root: Path, on_progress: OnProgress) -> None:
+    """Fetch the packages, unpack them beside the place where they belong, and move them there when all is whole."""
+    from labs.edge.debian import Apt, EmulationUnavailableError
+
+    on_progress(0.1, "fetching Prometheus' packages (35 MB)")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True) as folder:
+        fetched, made = Path(folder) / "fetched", Path(folder) / "made"
+        try:
+            apt = Apt(fetched, foreign=())
+            archives = apt.download(PACKAGES, fetched)
+            on_progress(0.6, "fetching what its page is drawn with")
+            with contextlib.suppress(EmulationUnavailableError):  # it serves without its page, too
+                archives = apt.download(_PAGE_PACKAGES, fetched)
+        except EmulationUnavailableError as error:
+            raise PrometheusUnavailableError(
+                f"Prometheus is not installed, and its packages cannot be fetched: {error}. With root: 'sudo apt "
+                "install prometheus'; on macOS: 'brew install prometheus'; then run this cell again."
+            ) from None
+        for archive in archives:
+            on_progress(0.8, f"unpacking {archive.name}")
+            subprocess.run(["dpkg-deb", "-x", archive, made], check=True)
+        with contextlib.suppress(OSError):  # another notebook was faster
+            made.rename(root)
