@@ -40,6 +40,7 @@ NEWER = {
     # Lessons 44, 44b and 45: re-recorded after joining.
     *("s.observe.p95_guess", "s.observe.config", "s.observe.rate", "s.observe.errors", "s.observe.p95"),
     *("s.observe.saturation", "s.observe.points", "s.observe.page"),
+    *("s.incident.alarm_guess", "s.incident.evidence", "s.incident.rollback", "s.incident.postmortem"),
 }
 
 

@@ -198,13 +198,13 @@ for clients in (4, 16, 40):
     words = f"{clients} clients"
     runs[clients] = run_with_progress(
         lambda say, n=clients: closed_loop(
-            target, concurrency=n, duration_s=6, option=f"observe-{n}", warmup_requests=4, on_progress=say
+            target, concurrency=n, duration_s=5, option=f"observe-{n}", warmup_requests=4, on_progress=say
         ),
         words,
     )
     ledger().append(runs[clients])
     print(words, f"p95 {runs[clients].percentile(95) * 1e3:.0f} ms,", len(runs[clients].load.failures), "rejected")
-at_s = {clients: events[f"{clients} clients"] + 6 for clients in runs}
+at_s = {clients: events[f"{clients} clients"] + 5 for clients in runs}
 
 # %%
 if triton:
@@ -214,7 +214,7 @@ if triton:
         lambda say: closed_loop(
             triton_target(triton, model, tensor_inputs(tensors)),
             concurrency=4,
-            duration_s=6,
+            duration_s=5,
             option="observe-triton",
             on_progress=say,
         ),
