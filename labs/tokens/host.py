@@ -1,0 +1,28 @@
+"""``python -m labs.tokens.host APP.PY FD``: serves the ``app`` in a file on a socket that was inherited."""
+
+from __future__ import annotations
+
+import importlib.util
+import socket
+import sys
+
+import uvicorn
+from starlette.responses import PlainTextResponse
+
+from labs.loopback import OwnHosts
+from labs.serve.ending import stop_at_end_of_input
+
+
+def main(path: str, fd: int) -> None:
+    """Serve until told to stop, or until whoever started it is gone."""
+    stop_at_end_of_input()
+    found = importlib.util.spec_from_file_location("app", path)
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    app = OwnHosts(module.app, PlainTextResponse("this machine's own addresses only", status_code=421))
+    config = uvicorn.Config(app, access_log=False, timeout_graceful_shutdown=2)
+    uvicorn.Server(config).run([socket.socket(fileno=fd)])
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))

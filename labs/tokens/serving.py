@@ -1,0 +1,83 @@
+"""A student's app as a child process: with the real engine in its environment, or without a model, for a check."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from labs.loopback import listen
+from labs.progress import OnProgress, part, silent
+from labs.providers import install
+from labs.serve.running import Service, ServiceError
+from labs.workspace import PROJECT_DIR, workspace_dir
+
+
+def start(
+    app: str | Path,
+    *,
+    model: bool = True,
+    ports: int | Iterable[int] = 0,
+    within_s: float = 180.0,
+    on_progress: OnProgress = silent,
+) -> Service:
+    """Return a student's app as a ready service on loopback, which ends with this process.
+
+    Args:
+        app: The file that makes ``app``.
+        model: Whether its engine has a model; without one it yields words at a known pace.
+        ports: In the order in which they are tried; a free one when 0.
+        within_s: Seconds until it must answer; the model loads meanwhile.
+        on_progress: Told what is happening; may raise ``Cancelled``.
+
+    Raises:
+        EnvironmentUnavailableError: There is no environment for the model on this machine.
+        ServiceError: It ended, or never answered; the message holds the end of its log.
+    """
+    python = install("genai", part(on_progress, 0.0, 0.6)).python if model else sys.executable
+    misleading = ("PYTHONHOME", "VIRTUAL_ENV")
+    variables = {name: value for name, value in os.environ.items() if name not in misleading}
+    variables |= {"PYTHONPATH": str(PROJECT_DIR), "LABS_TOKENS_ENGINE": "genai" if model else "paced"}
+    with listen("127.0.0.1", ports) as listening:
+        port = listening.getsockname()[1]
+        log_path = workspace_dir() / "logs" / f"tokens-{port}.log"
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        with log_path.open("wb") as log:
+            process = subprocess.Popen(
+                [str(python), "-m", "labs.tokens.host", str(Path(app).resolve()), str(listening.fileno())],
+                stdin=subprocess.PIPE,  # when this process ends, however it ends, the child reads its end
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=variables,
+                pass_fds=[listening.fileno()],
+                start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
+            )
+    service = Service(f"http://127.0.0.1:{port}", process, log_path)
+    begin_s = time.monotonic()
+    try:
+        while (spent_s := time.monotonic() - begin_s) < within_s:
+            if not service.alive:
+                raise ServiceError(f"the app ended:\n{service.log(1500)}")
+            with contextlib.suppress(OSError), urllib.request.urlopen(service.url + "/openapi.json", timeout=2):
+                return service
+            part(on_progress, 0.6, 1.0)(min(0.99, spent_s / 30), f"loading the model: {spent_s:.0f} s")
+            time.sleep(0.05)
+        raise ServiceError(f"the app did not answer within {within_s:g} s:\n{service.log(1500)}")
+    except BaseException:  # also a cancelled wait must leave no process behind
+        service.stop(2)
+        raise
+
+
+@contextlib.contextmanager
+def running(app: str | Path, **how: object) -> Iterator[Service]:
+    """Yield a ready service, and stop it at the end; arguments as for ``start``."""
+    service = start(app, **how)
+    try:
+        yield service
+    finally:
+        service.stop(5)

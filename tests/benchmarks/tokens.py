@@ -1,0 +1,66 @@
+"""A language model on this machine: tokens a second of 1 to 16 prompts, and what a cached prefix brings."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from statistics import median
+
+import pandas as pd
+
+from grading.solve import AnswerKey
+from labs.progress import OnProgress
+from labs.tokens import serving
+from labs.tokens.measure import generate, tokens_per_s
+
+#: What the table is held to: sixteen prompts over one, and a first token without the prefix over one with it.
+BARS = {"16 prompts": 4.0, "prefix hit": 8.0}
+
+_MENU = "Today there are soup, bread, rice, noodles, fish, salad and fruit, each fresh and warm from the kitchen. " * 22
+
+
+def tables(rounds: int, report: OnProgress) -> Iterable[tuple[str, pd.DataFrame]]:
+    """Return both tables, measured through the lesson's own app."""
+    space: dict[str, str] = {}
+    exec(AnswerKey.read().answers["s.tokens.app"], space)
+    with tempfile.TemporaryDirectory() as folder:
+        app = Path(folder) / "app.py"
+        app.write_text(space["app_text"])
+        report(0.0, "a language model: start")
+        with serving.running(app, on_progress=report) as service:
+            generate(service.url, ["warm up"], max_tokens=4, option="warm-up")
+            few = max(3, rounds // 5)
+            yield "Tokens a second by prompts at once", _batches(service.url, few, report)
+            yield "First token, with and without a cached prefix", _prefix(service.url, few, report)
+
+
+def _batches(url: str, rounds: int, report: OnProgress) -> pd.DataFrame:
+    found: dict[int, list[float]] = {count: [] for count in (1, 2, 4, 8, 16)}
+    for turn in range(rounds):
+        for count, rates in found.items():
+            report(0.0, f"{count} prompts: round {turn + 1}")
+            prompts = [f"Round {turn}: write about soup number {number}." for number in range(count)]
+            rates.append(tokens_per_s(generate(url, prompts, max_tokens=48, option=f"tokens-{count}")))
+    alone, bar = median(found[1]), f"≥ {BARS['16 prompts']:g} ×"
+    rows = [
+        (count, round(median(rates), 1), f"{median(rates) / alone:.2f} ×", bar if count == 16 else "")
+        for count, rates in found.items()
+    ]
+    return pd.DataFrame(rows, columns=["prompts", "tokens/s", "against one", "bar"])
+
+
+def _prefix(url: str, rounds: int, report: OnProgress) -> pd.DataFrame:
+    seconds: dict[str, list[float]] = {"miss": [], "hit": []}
+    for turn in range(rounds):
+        for option, found in seconds.items():
+            report(0.0, f"prefix {option}: round {turn + 1}")
+            prompt = f"The menu of day {turn}. {_MENU} Question {option}?"
+            run = generate(url, [prompt], max_tokens=4, option=f"tokens-prefix-{option}")
+            found.append(run.details["arrived_s"][0][0])
+    gain = median(seconds["miss"]) / median(seconds["hit"])
+    rows = [
+        ("without", f"{median(seconds['miss']) * 1e3:,.0f}", "1 ×", ""),
+        ("with", f"{median(seconds['hit']) * 1e3:,.0f}", f"{gain:.1f} × faster", f"≥ {BARS['prefix hit']:g} ×"),
+    ]
+    return pd.DataFrame(rows, columns=["cached prefix", "first token, ms", "so", "bar"])
