@@ -41,6 +41,8 @@ NEWER = {
     *("s.observe.p95_guess", "s.observe.config", "s.observe.rate", "s.observe.errors", "s.observe.p95"),
     *("s.observe.saturation", "s.observe.points", "s.observe.page"),
     *("s.incident.alarm_guess", "s.incident.evidence", "s.incident.rollback", "s.incident.postmortem"),
+    *("s.tokens.batch_guess", "s.tokens.app", "s.tokens.token", "s.tokens.times", "s.tokens.kv_cache"),
+    *("s.tokens.prefix_guess", "s.tokens.order"),
 }
 
 

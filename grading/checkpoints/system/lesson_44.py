@@ -48,10 +48,12 @@ def inspect_config(path) -> dict:
         return {"complaint": complaint[-600:], "targets": [], "triton_expected": expected}
     targets: list[dict] = []
     with briefly(path) as server:
-        until_s = time.monotonic() + 20  # Prometheus looks for targets every 5 s
-        while time.monotonic() < until_s and not (targets and all(one["health"] != "unknown" for one in targets)):
-            time.sleep(0.25)
+        begin_s = time.monotonic()  # Prometheus looks for its targets every 5 s
+        while (spent_s := time.monotonic() - begin_s) < (20 if targets else 8):
             targets = server.get("targets")["activeTargets"]
+            if spent_s > 5 and targets and all(one["health"] != "unknown" for one in targets):
+                break
+            time.sleep(0.25)
     found = []
     for one in targets:
         try:
