@@ -28,6 +28,8 @@ EXTRAS_OF = {
     "assets/recipes": ("", "labs", "recipes"),
     "labs/serve": ("", "labs", "serving"),
     "labs/load": ("", "labs", "serving"),
+    "labs/observe": ("", "labs", "serving"),
+    "labs/tokens": ("", "labs", "serving"),
     "labs/widgets": ("", "labs", "serving"),
     "labs": ("", "labs"),
     "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
@@ -48,8 +50,8 @@ PART_OF = {
     "werkzeug": "flask",
 }
 
-#: Modules that another process gives to its own code, and one that is used where somebody has installed it.
-NOT_PACKAGES = {"triton_python_backend_utils", "uvloop"}
+#: Modules that another process or environment gives to its own code, and one that is used where it is installed.
+NOT_PACKAGES = {"openvino_genai", "triton_python_backend_utils", "uvloop"}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:

@@ -202,8 +202,8 @@ for clients in (4, 16, 40):
         ),
         words,
     )
-    ledger().append(runs[clients])
     print(words, f"p95 {runs[clients].percentile(95) * 1e3:.0f} ms,", len(runs[clients].load.failures), "rejected")
+ledger().append(runs[16])
 at_s = {clients: events[f"{clients} clients"] + 5 for clients in runs}
 
 # %%
