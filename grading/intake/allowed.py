@@ -35,7 +35,7 @@ _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20
 _PROGRAMS = "programs/"
 _PROGRAM_NAME = re.compile(
     r"programs/((?!Dockerfile/)[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"
-    r"([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|yaml|yml|json|txt)|Dockerfile)"
+    r"([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)|Dockerfile)"
 )
 
 #: Folders in which files may lie; Gradescope keeps a zip's folders, and a student may have zipped the workspace itself.

@@ -36,7 +36,7 @@ _LEDGER = "workspace/ledger.jsonl"
 #: What a student makes, by folder below the course's on either side.
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
-    "workspace/programs": ("*.py", "*.pbtxt", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
+    "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
     "notebooks": ("*.ipynb",),
 }
 _FOLDERS = tuple(_NAMES)
