@@ -40,6 +40,7 @@
 
 # %%
 import time
+from datetime import datetime
 
 import httpx
 
@@ -191,20 +192,20 @@ ask("up")
 # %%
 predicted("s.observe.p95_guess")
 images = [photo(number) for number in range(8)]
-target, events, runs = service_target(service, settings, images), {}, {}
-began_s = time.time() - 2
+target, events, runs, at_s = service_target(service, settings, images), {}, {}, {}
+began_s = time.time()
 for clients in (4, 16, 40):
-    events[f"{clients} clients"] = time.time()
     words = f"{clients} clients"
     runs[clients] = run_with_progress(
         lambda say, n=clients: closed_loop(
-            target, concurrency=n, duration_s=5, option=f"observe-{n}", warmup_requests=4, on_progress=say
+            target, concurrency=n, duration_s=6, option=f"observe-{n}", warmup_requests=4, on_progress=say
         ),
         words,
     )
+    events[words] = datetime.fromisoformat(runs[clients].started_at).timestamp()
+    at_s[clients] = events[words] + 6
     print(words, f"p95 {runs[clients].percentile(95) * 1e3:.0f} ms,", len(runs[clients].load.failures), "rejected")
 ledger().append(runs[16])
-at_s = {clients: events[f"{clients} clients"] + 5 for clients in runs}
 
 # %%
 if triton:
