@@ -205,7 +205,7 @@ for clients in (4, 16, 40):
     events[words] = datetime.fromisoformat(runs[clients].started_at).timestamp()
     at_s[clients] = events[words] + 6
     print(words, f"p95 {runs[clients].percentile(95) * 1e3:.0f} ms,", len(runs[clients].load.failures), "rejected")
-ledger().append(runs[16])
+record = ledger().append(runs[16])
 
 # %%
 if triton:
