@@ -26,9 +26,9 @@ def open_model(path: str | Path, runtime: str = "onnxruntime", settings: Mapping
         path: The model's file: ``.onnx``, or ``.safetensors`` for torch.
         runtime: One of ``RUNTIMES``.
         settings: For 'onnxruntime': ``providers`` (names, or pairs of name and options; the CPU stands behind them),
-            ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``. For 'openvino': ``device`` and
-            its properties, such as ``INFERENCE_PRECISION_HINT``. For torch: ``device``, ``compiled``,
-            ``num_threads``. What is not said is left to the runtime.
+            ``graph_optimization_level`` ('ORT_ENABLE_ALL'), ``intra_op_num_threads``, ``session_config`` (entries by
+            name). For 'openvino': ``device`` and its properties, such as ``INFERENCE_PRECISION_HINT``. For torch:
+            ``device``, ``compiled``, ``num_threads``. What is not said is left to the runtime.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -71,6 +71,8 @@ def _open_session(path: Path, given: dict):
     for name in ("intra_op_num_threads", "inter_op_num_threads"):
         if given.get(name):
             setattr(options, name, given[name])
+    for name, value in given.get("session_config", {}).items():
+        options.add_session_config_entry(name, value)
     return ort.InferenceSession(str(path), options, providers=wanted)
 
 

@@ -43,7 +43,7 @@ def service_target(
         precision=precision,
         threads=Threads(settings.intra_op_threads, 1),
         libraries=_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),
-        settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.copies},
+        settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.instance_count},
     )
     make = predict_raw if raw else predict
     return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))

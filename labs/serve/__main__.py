@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 
 import typer
 import uvicorn
 
+from labs.loopback import listen
+from labs.serve.connections import BoundedProtocol
 from labs.serve.ending import stop_at_end_of_input
-from labs.serve.patience import ImpatientProtocol
-
-#: The app that is served unless another one is named.
-APP = "labs.serve.app:create_app"
+from labs.serve.settings import Settings
 
 
 def main(
     port: int = typer.Option(8080, help="Port to listen on; 0 takes a free one."),
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 opens the service to the network."),
-    app: str = typer.Option(APP, help="module:name of an app, or of a function that makes one."),
+    app: str = typer.Option(Settings.APP, help="module:name of an app; a name that begins with 'create_' makes one."),
     fd: int = typer.Option(-1, help="A listening socket that was inherited, instead of host and port."),
     ends_with_input: bool = typer.Option(False, help="Stop when standard input ends: whoever started it is gone."),
     headers_within_s: float = typer.Option(10.0, help="Seconds that a client may take to send a request's headers."),
@@ -28,21 +28,31 @@ def main(
     """Serve until told to stop; requests that are being answered are finished first."""
     if cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {int(one) for one in cpus.split(",")})
-    ImpatientProtocol.headers_within_s = headers_within_s
+    BoundedProtocol.headers_within_s = headers_within_s
+    allow_open_files(2 * BoundedProtocol.most_connections)
+    listening = socket.socket(fileno=fd) if fd >= 0 else listen(host, port)
     config = uvicorn.Config(
         app,
-        factory=app == APP,
-        host=host,
-        port=port,
-        http=ImpatientProtocol,
+        factory=app.partition(":")[2].startswith("create_"),
+        http=BoundedProtocol,
         access_log=False,  # a line for each of hundreds of requests a second; /metrics counts them
         server_header=False,
         timeout_graceful_shutdown=round(stop_within_s),
     )
     if ends_with_input:
         stop_at_end_of_input()
-    sockets = [socket.socket(fileno=fd)] if fd >= 0 else None
-    uvicorn.Server(config).run(sockets)
+    typer.echo(f"http://{host}:{listening.getsockname()[1]}")
+    uvicorn.Server(config).run([listening])
+
+
+def allow_open_files(count: int) -> None:
+    """Raise the number of files and connections that this process may have open, as far as the system lets it."""
+    with contextlib.suppress(ImportError, ValueError, OSError):
+        import resource
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if soft != resource.RLIM_INFINITY and soft < count:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (min(count, hard) if hard > 0 else count, hard))
 
 
 if __name__ == "__main__":

@@ -8,14 +8,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.openapi.docs import get_swagger_ui_html
+from fastapi.staticfiles import StaticFiles
 from starlette.responses import HTMLResponse, Response
 
 from labs.loopback import OwnHosts
-from labs.preprocess import ImageDecodeError, ImageTooLargeError
-from labs.serve import handbook, problems
-from labs.serve.body import picture_as_sent, picture_in_json
+from labs.preprocess import ImageDecodeError, ImageTooLargeError, TooManyScansError
+from labs.serve import problems
+from labs.serve.body import image_in_json, read_body, require_image_type
 from labs.serve.contract import IMAGE_MEDIA_TYPES, PredictReply, PredictRequest
 from labs.serve.engine import Engine, Outcome, OverloadedError
 from labs.serve.metrics import MEDIA_TYPE, CountReplies, Metrics
@@ -25,7 +29,7 @@ from labs.version import code_version
 
 _PATHS = frozenset(("/predict", "/predict/raw", "/healthz", "/readyz", "/metrics"))
 
-_ABOUT = """One picture of food in, its class out.
+_ABOUT = """One image of food in, its class out.
 
 `POST /predict` takes base64 in JSON, `POST /predict/raw` the file itself. Whatever goes wrong is told as
 `application/problem+json` (RFC 9457). The `Server-Timing` header says where the time went, in milliseconds."""
@@ -55,12 +59,14 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         await engine.stop()
 
     about = {"title": "GourmetGram food classifier", "version": code_version(), "description": _ABOUT}
-    app = FastAPI(**about, lifespan=lifespan, docs_url=None, redoc_url=None)
+    # The relative server is where the description came from, whatever proxy stands in between.
+    app = FastAPI(**about, lifespan=lifespan, servers=[{"url": "."}], docs_url=None, redoc_url=None)
     app.add_middleware(CountReplies, metrics=metrics, paths=_PATHS)
     app.add_middleware(OwnHosts, refusal=ProblemError("wrong-host", _WRONG_HOST).response())
     problems.install(app)
     _add_predictions(app, settings, engine, metrics)
     _add_probes(app, engine, metrics)
+    _add_docs(app)
     return app
 
 
@@ -70,15 +76,19 @@ def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: 
     # The body is read by hand: the framework would read any number of bytes, for any time, before looking at them.
     @app.post("/predict", **about, openapi_extra=_body("application/json", PredictRequest.model_json_schema()))
     async def predict(request: Request) -> Response:
-        """Return what the picture in `image` shows."""
-        return await answer(request, await picture_in_json(request, settings))
+        """Return what the image in `image` shows."""
+        return await answer(request, image_in_json(await body_of(request)))
 
     binary = {"type": "string", "format": "binary"}
 
     @app.post("/predict/raw", **about, openapi_extra=_body(IMAGE_MEDIA_TYPES, binary))
     async def predict_raw(request: Request) -> Response:
-        """Return what the picture that is the body shows."""
-        return await answer(request, await picture_as_sent(request, settings))
+        """Return what the image that is the body shows."""
+        require_image_type(request)
+        return await answer(request, await body_of(request))
+
+    async def body_of(request: Request) -> bytes:
+        return await read_body(request, settings.max_body_bytes, settings.body_timeout_s)
 
     async def answer(request: Request, content: bytes) -> Response:
         if not engine.ready:
@@ -86,7 +96,7 @@ def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: 
         try:
             future = engine.hand_over(content)
         except OverloadedError as error:
-            detail = f"{engine.in_flight} requests wait already; send more slowly, or start more copies of the service"
+            detail = f"{engine.in_flight} requests wait already; send more slowly, or start another service too"
             raise ProblemError("overloaded", detail, retry_after_s=error.retry_after_s) from None
         outcome = await _unless_gone(request, future)
         metrics.observe(outcome)
@@ -95,8 +105,10 @@ def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: 
             return Response(body, media_type="application/json", headers={"Server-Timing": _timing(outcome)})
         if isinstance(outcome.result, ImageTooLargeError):
             raise ProblemError("too-many-pixels", str(outcome.result))
+        if isinstance(outcome.result, TooManyScansError):
+            raise ProblemError("too-many-scans", str(outcome.result))
         if isinstance(outcome.result, ImageDecodeError):
-            raise ProblemError("not-a-picture", str(outcome.result))
+            raise ProblemError("not-an-image", str(outcome.result))
         raise outcome.result
 
 
@@ -120,10 +132,25 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
         """Return the counters, as Prometheus reads them."""
         return Response(metrics.text(), media_type=MEDIA_TYPE)
 
+
+def _add_docs(app: FastAPI) -> None:
+    """Serve Swagger UI at /docs, with its files out of a package: FastAPI's own page takes them from another host.
+
+    Its addresses are relative, so that it also works behind Jupyter's proxy.
+    """
+    if (package := find_spec("fastapi_offline")) is None:
+        return  # a device serves, and nobody reads there
+    app.mount("/docs/files", StaticFiles(directory=Path(package.origin).with_name("static")))
+
     @app.get("/docs", include_in_schema=False)
-    async def docs(request: Request) -> HTMLResponse:
-        """Return what the service says about itself, as a page."""
-        return HTMLResponse(handbook.page(app.openapi(), str(request.base_url)))
+    async def docs() -> HTMLResponse:
+        return get_swagger_ui_html(
+            openapi_url="openapi.json",
+            title=app.title,
+            swagger_js_url="docs/files/swagger-ui-bundle.js",
+            swagger_css_url="docs/files/swagger-ui.css",
+            swagger_favicon_url="docs/files/favicon.png",
+        )
 
 
 def not_ready(engine: Engine) -> ProblemError:
@@ -133,7 +160,7 @@ def not_ready(engine: Engine) -> ProblemError:
 
 
 async def _unless_gone(request: Request, future: asyncio.Future[Outcome]) -> Outcome:
-    """Return the outcome, unless the client leaves first: then the picture is passed over in the queue."""
+    """Return the outcome, unless the client leaves first: then the image is passed over in the queue."""
     gone = asyncio.ensure_future(request.receive())
     try:
         await asyncio.wait((future, gone), return_when=asyncio.FIRST_COMPLETED)

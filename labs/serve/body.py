@@ -10,27 +10,29 @@ from starlette.requests import ClientDisconnect
 
 from labs.serve.contract import IMAGE_MEDIA_TYPES, NotBase64Error, PredictRequest, picture_bytes
 from labs.serve.problems import ProblemError
-from labs.serve.settings import Settings
 
 #: Bodies up to so many times the limit are read before they are refused.
 _HEARD_OUT = 2
 
 
-async def read_body(request: Request, settings: Settings) -> bytes:
+async def read_body(request: Request, limit: int, within_s: float) -> bytes:
     """Return the body.
 
+    Args:
+        request: Whose.
+        limit: Most bytes of it.
+        within_s: Seconds within which it has to arrive.
+
     Raises:
-        ProblemError: It is larger than ``max_body_bytes`` (said before it was read, where its length is announced), or
-            did not arrive within ``body_timeout_s``.
+        ProblemError: It is larger (said before it was read, where its length is announced), or too slow.
     """
-    limit = settings.max_body_bytes
-    too_large = ProblemError("too-large", f"{limit / 1e6:g} MB are the limit; send a smaller picture")
+    too_large = ProblemError("too-large", f"{limit / 1e6:g} MB are the limit; send a smaller image")
     announced = request.headers.get("content-length", "")
     if announced.isdigit() and int(announced) > limit and not _is_worth_hearing_out(request, int(announced), limit):
         raise too_large
     pieces, size = [], 0
     try:
-        async with asyncio.timeout(settings.body_timeout_s):
+        async with asyncio.timeout(within_s):
             async for piece in request.stream():
                 size += len(piece)
                 if size > _HEARD_OUT * limit:
@@ -41,7 +43,7 @@ async def read_body(request: Request, settings: Settings) -> bytes:
             raise too_large
     except TimeoutError:
         raise ProblemError(
-            "too-slow", f"{size} bytes came within {settings.body_timeout_s:g} s, and then the service stopped waiting"
+            "too-slow", f"{size} bytes came within {within_s:g} s, and then the service stopped waiting"
         ) from None
     except ClientDisconnect:
         raise ProblemError("too-slow", "the connection ended before the body did") from None
@@ -57,13 +59,12 @@ def _is_worth_hearing_out(request: Request, announced: int, limit: int) -> bool:
     return announced <= _HEARD_OUT * limit and "expect" not in request.headers
 
 
-async def picture_in_json(request: Request, settings: Settings) -> bytes:
-    """Return the picture's file out of ``{"image": "<base64>"}``.
+def image_in_json(body: bytes) -> bytes:
+    """Return the image's file out of ``{"image": "<base64>"}``.
 
     Raises:
         ProblemError: The body does not keep the contract.
     """
-    body = await read_body(request, settings)
     try:
         return picture_bytes(PredictRequest.model_validate_json(body).image)
     except NotBase64Error as error:
@@ -76,17 +77,13 @@ async def picture_in_json(request: Request, settings: Settings) -> bytes:
         raise ProblemError("wrong-form", f'{where}: {first["msg"]}; send {{"image": "<base64>"}}') from error
 
 
-async def picture_as_sent(request: Request, settings: Settings) -> bytes:
-    """Return the picture's file that is the body itself.
+def require_image_type(request: Request) -> None:
+    """Let a request pass whose body may be an image's file.
 
     Raises:
-        ProblemError: The media type says that it is something else, or the body is empty.
+        ProblemError: The media type says that it is something else.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     # Many clients do not say what they send, or say only that it is bytes; the decoder will find out.
     if media_type not in ("", "application/octet-stream", *IMAGE_MEDIA_TYPES):
         raise ProblemError("wrong-media-type", f"{media_type} is not taken; send {', '.join(IMAGE_MEDIA_TYPES)}")
-    body = await read_body(request, settings)
-    if not body:
-        raise ProblemError("not-a-picture", "the body is empty; send the bytes of a JPEG, PNG or WebP file")
-    return body

@@ -1,7 +1,8 @@
-"""The part that computes: a bounded queue, and copies of the model that take pictures from it.
+"""The part that computes: a bounded queue, and instances of the model, each a thread that takes images from it.
 
-Each copy has a thread here that feeds it, while the event loop stays free to read requests. The queue has an end on
-purpose: under overload a queue without one only makes everybody wait longer, until nobody is left who wants the answer.
+Threads are enough, since decoding, scaling and the model all let go of Python's lock while they compute; and an image
+never leaves the process. The queue has an end on purpose: under overload a queue without one only makes everybody wait
+longer, until nobody is left who wants the answer.
 """
 
 from __future__ import annotations
@@ -10,20 +11,25 @@ import asyncio
 import logging
 import math
 import queue
+import sys
 import threading
 import time
 from dataclasses import dataclass, field
 
+from labs.bench.targets import Call, caller
 from labs.serve.contract import PredictReply
-from labs.serve.instance import Computed, Instance, make_instance
+from labs.serve.instance import Computed, Instance
 from labs.serve.settings import Settings
 
 _log = logging.getLogger("labs.serve")
 
-#: The outcome of a picture that nobody waits for any more.
+#: The outcome of an image that nobody waits for any more.
 _GONE = ConnectionError("the client is gone")
 
-#: Weight of the newest batch in the running mean of the time that a picture takes.
+#: Seconds after which a thread lets another one have Python's lock; its own 5 ms are a model's whole time.
+_SWITCH_S = 0.0005
+
+#: Weight of the newest batch in the running mean of the time that an image takes.
 _NEWEST = 0.05
 
 
@@ -38,23 +44,23 @@ class OverloadedError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one picture, and where its time went."""
+    """What became of one image, and where its time went."""
 
     #: The reply, or the reason why there is none.
     result: PredictReply | Exception
-    #: Seconds from handing over to the moment a copy of the model took it.
+    #: Seconds from handing over to the moment an instance took it.
     queue_s: float
     #: Seconds for decoding and preparing it.
     prepare_s: float
     #: Seconds in the model, for the whole batch.
     model_s: float
-    #: Pictures in that batch.
+    #: Images in that batch.
     batch_size: int
 
 
 @dataclass(slots=True, eq=False)
 class _Work:
-    """A picture on its way through the queue."""
+    """An image on its way through the queue."""
 
     content: bytes
     future: asyncio.Future
@@ -62,31 +68,34 @@ class _Work:
 
 
 class Engine:
-    """Copies of one model behind one queue; used from one event loop."""
+    """Instances of one model behind one queue; used from one event loop."""
 
     def __init__(self, settings: Settings) -> None:
         """Describe the engine; nothing is loaded before ``start``."""
         self._settings = settings
+        self._instances = [Instance(settings) for _ in range(settings.instance_count)]
         self._queue: queue.SimpleQueue[_Work | None] = queue.SimpleQueue()
-        self._limit = settings.queue_limit + settings.copies * settings.max_batch_size
+        self._limit = settings.queue_limit + settings.instance_count * settings.max_batch_size
         self._threads: list[threading.Thread] = []
+        self._alone: Call | None = None
         self._loaded = 0
-        self._picture_s = 0.01
-        #: Pictures handed over and not answered yet.
+        self._image_s = 0.01
+        #: Images handed over and not answered yet.
         self.in_flight = 0
         #: Why the model could not be loaded, or None.
         self.failure: str | None = None
 
     @property
     def ready(self) -> bool:
-        """Whether every copy has loaded and answered a first picture."""
-        return self._loaded == self._settings.copies
+        """Whether every instance has loaded and answered a first image."""
+        return self._loaded == len(self._instances)
 
     def start(self) -> None:
-        """Begin to load the copies, and return at once; ``ready`` tells when they are."""
+        """Begin to load the instances, and return at once; ``ready`` tells when they are."""
+        sys.setswitchinterval(_SWITCH_S)
         self._loop = asyncio.get_running_loop()
-        for number in range(self._settings.copies):
-            thread = threading.Thread(target=self._run, name=f"model-{number}", daemon=True)
+        for number, instance in enumerate(self._instances):
+            thread = threading.Thread(target=self._run, args=(instance,), name=f"model-{number}", daemon=True)
             thread.start()
             self._threads.append(thread)
 
@@ -98,35 +107,46 @@ class Engine:
             await asyncio.to_thread(thread.join)
 
     def hand_over(self, content: bytes) -> asyncio.Future[Outcome]:
-        """Return a future for one picture's outcome; cancel it and the picture is passed over.
+        """Return a future for one image's outcome; cancel it and the image is passed over.
 
         Raises:
             OverloadedError: As many wait as may.
         """
         if self.in_flight >= self._limit:
-            wait_s = self.in_flight * self._picture_s / self._settings.copies
+            wait_s = self.in_flight * self._image_s / len(self._instances)
             raise OverloadedError(max(1, math.ceil(wait_s)))
-        future = self._loop.create_future()
+        work = _Work(content, self._loop.create_future())
         self.in_flight += 1
-        self._queue.put(_Work(content, future))
-        return future
+        if self._settings.on_event_loop:
+            self._deliver([work], self._serve(self._instances[0], [work]))
+        else:
+            self._queue.put(work)
+        return work.future
 
-    def _run(self) -> None:
-        """Load one copy, then serve until told to end: a thread's whole life."""
+    def _run(self, instance: Instance) -> None:
+        """Load one instance, then serve until told to end: a thread's whole life."""
         try:
-            instance = make_instance(self._settings)
             instance.load()
+            if instance is self._instances[0]:
+                self._alone = self._open_alone()
             self._loop.call_soon_threadsafe(self._count_loaded)
             while batch := self._next_batch():
                 outcomes = self._serve(instance, batch)
                 self._loop.call_soon_threadsafe(self._deliver, batch, outcomes)
-            instance.close()
         except Exception as error:  # whatever a runtime throws: the service has to say it and not to fade in silence
-            _log.exception("a copy of the model could not be loaded")
+            _log.exception("an instance of the model could not be loaded")
             self.failure = f"{type(error).__name__}: {error}"
 
+    def _open_alone(self) -> Call | None:
+        """Return the same model with more threads, for an image that is the only one; None where it gets no more.
+
+        One at a time calls it: whoever takes it knows of one image in flight, its own, until that one is delivered.
+        """
+        threads = self._settings.threads_when_alone
+        return caller(self._settings.open_model(threads)) if threads > self._settings.intra_op_threads else None
+
     def _next_batch(self) -> list[_Work]:
-        """Return the next pictures, waiting for the first; none when it is time to end."""
+        """Return the next images, waiting for the first; none when it is time to end."""
         first = self._queue.get()
         if first is None:
             return []
@@ -143,23 +163,24 @@ class Engine:
         return batch
 
     def _share(self) -> int:
-        """Return how many pictures a copy takes at most, with the one that it has.
+        """Return how many images an instance takes at most, with the one that it has.
 
-        Who does not wait for a batch to fill takes a fair part of what is there: three pictures in one copy and none in
-        the other that is free would take longer than two and one.
+        Who does not wait for a batch to fill takes a fair part of what is there: three images in one instance and none
+        in the other that is free would take longer than two and one.
         """
         most = self._settings.max_batch_size
         if self._settings.max_batch_delay_s > 0:
             return most
-        return min(most, math.ceil((self._queue.qsize() + 1) / self._settings.copies))
+        return min(most, math.ceil((self._queue.qsize() + 1) / len(self._instances)))
 
     def _serve(self, instance: Instance, batch: list[_Work]) -> list[Outcome]:
-        """Return the outcome of each picture of a batch; who is gone is passed over."""
+        """Return the outcome of each image of a batch; who is gone is passed over."""
         taken_s = time.perf_counter()
         wanted = [work for work in batch if not work.future.cancelled()]
         if wanted:
-            made = _computed(instance, [work.content for work in wanted])
-            self._picture_s += _NEWEST * ((time.perf_counter() - taken_s) / len(wanted) - self._picture_s)
+            call = self._alone if self.in_flight == 1 else None
+            made = _computed(instance, [work.content for work in wanted], call)
+            self._image_s += _NEWEST * ((time.perf_counter() - taken_s) / len(wanted) - self._image_s)
             results = dict(zip(map(id, wanted), made.results, strict=True))
             times = (made.prepare_s, made.model_s, len(wanted))
         else:
@@ -176,9 +197,9 @@ class Engine:
                 work.future.set_result(outcome)
 
 
-def _computed(instance: Instance, contents: list[bytes]) -> Computed:
-    """Return what a copy makes of a batch; whatever it throws concerns this batch, and its clients get to know."""
+def _computed(instance: Instance, contents: list[bytes], call: Call | None) -> Computed:
+    """Return what an instance makes of a batch; whatever it throws concerns this batch, and its clients get to know."""
     try:
-        return instance.serve(contents)
+        return instance.serve(contents, call)
     except Exception as error:
         return Computed([error] * len(contents), 0.0, 0.0)

@@ -33,7 +33,7 @@ class Deployment:
         # Nobody is let in before the model is loaded: after a crash, who comes too early waits at the door.
         changes: dict = {"wait_for_model": True}
         if self.cpus and self.settings.instances is None:
-            changes["instances"] = min(self.settings.copies, len(self.cpus))
+            changes["instances"] = min(self.settings.instance_count, len(self.cpus))
         return self.settings.model_copy(update=changes)
 
 

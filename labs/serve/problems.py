@@ -21,13 +21,15 @@ MEDIA_TYPE = "application/problem+json"
 KINDS: dict[str, tuple[int, str]] = {
     "not-json": (400, "The body is not JSON"),
     "too-slow": (408, "The request took too long to arrive"),
+    "head-too-large": (431, "The request's headers are too large"),
+    "too-many-scans": (422, "The JPEG is stored in too many scans"),
     "wrong-host": (421, "The request is for another host"),
     "too-large": (413, "The body is too large"),
-    "too-many-pixels": (413, "The picture has too many pixels"),
+    "too-many-pixels": (413, "The image has too many pixels"),
     "wrong-media-type": (415, "This media type is not taken here"),
     "wrong-form": (422, "The body does not have the form that the contract asks for"),
     "not-base64": (422, "The image is not base64"),
-    "not-a-picture": (422, "The bytes are not a picture"),
+    "not-an-image": (422, "The bytes are not an image"),
     "overloaded": (503, "More requests are waiting than the service takes"),
     "not-ready": (503, "The model is not loaded"),
 }
@@ -61,15 +63,15 @@ class ProblemError(Exception):
         """
         super().__init__(detail)
         self.kind, self.detail, self.retry_after_s = kind, detail, retry_after_s
+        self.status, self.title = KINDS[kind]
 
     def response(self) -> Response:
         """Return the reply."""
-        status, title = KINDS[self.kind]
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
         # What was not read of the body would be taken for the next request.
-        if status in (408, 413, 421):
+        if self.status in (408, 413, 421, 431):
             headers["Connection"] = "close"
-        return problem_response(f"/problems/{self.kind}", title, status, self.detail, headers)
+        return problem_response(f"/problems/{self.kind}", self.title, self.status, self.detail, headers)
 
 
 def problem_response(type_: str, title: str, status: int, detail: str, headers: dict | None = None) -> Response:

@@ -114,8 +114,8 @@ def start(
         bound_host, bound_port = ours.getsockname()
         log_path = log_path or workspace_dir() / "logs" / f"service-{bound_port}.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", settings.MODULE, "--fd", str(ours.fileno())]
-        for name, value in {**({"app": app} if app else {}), **(options or {})}.items():
+        command = [sys.executable, "-m", "labs.serve", "--app", app or settings.APP, "--fd", str(ours.fileno())]
+        for name, value in (options or {}).items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         # Ours decide, not those of whoever started the notebook.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}

@@ -15,12 +15,15 @@ from labs.runtimes import open_model
 #: ``LABS_QUEUE_LIMIT`` sets ``queue_limit``, and so on.
 PREFIX = "LABS_"
 
-#: How far a probability may move when a JPEG is decoded in a reduced size. Found on 165 evaluation pictures at 512 and
-#: at 1024 pixels: 0.055 at most, 0.01 on average, and another class for one picture in a hundred.
+#: How far a probability may move when a JPEG is decoded in a reduced size. Found on 165 evaluation images at 512 and
+#: at 1024 pixels: 0.055 at most, 0.01 on average, and another class for one image in a hundred.
 FAST_DECODE_TOLERANCE = 0.08
 
-#: More copies of the model than this bring nothing on a CPU: its memory bandwidth is shared.
+#: More instances than this bring nothing on a CPU: its memory bandwidth is shared.
 _MOST_INSTANCES = 16
+
+#: A session's threads stop to wait busily when a prediction is over: the next image's decoder needs the processor.
+_SPINNING = {"session.force_spinning_stop": "1"}
 
 
 class Settings(BaseModel):
@@ -28,8 +31,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: What ``python -m`` runs to serve it.
-    MODULE: ClassVar[str] = "labs.serve"
+    #: What ``python -m labs.serve`` serves.
+    APP: ClassVar[str] = "labs.serve.app:create_app"
 
     #: File of the model; the shipped weights when None.
     model: Path | None = None
@@ -37,23 +40,25 @@ class Settings(BaseModel):
     backend: Literal["torch", "onnxruntime", "openvino"] | None = None
     #: 'cpu' or 'cuda'.
     device: Literal["cpu", "cuda"] = "cpu"
-    #: Copies of the model that work side by side, each on a thread of its own; by processors or one a GPU when None.
+    #: Instances of the model, each a thread that decodes and predicts; by processors, or one on a GPU, when None.
     instances: Annotated[int, Field(ge=1)] | None = None
-    #: 'process' gives each copy a process of its own, 'thread' a thread of the service's; on a CPU a process when None.
-    isolation: Literal["process", "thread"] | None = None
-    #: Threads within one copy. One picture is small: two copies with one thread each beat one copy with two.
+    #: Threads of one instance's session. One image is small: two instances of one thread beat one of two.
     intra_op_threads: Annotated[int, Field(ge=1)] = 1
-    #: Most pictures that one copy takes at once, of those that wait already: the way to it and back is paid once.
+    #: Threads of the session that an image gets which is the only one; all processors when None, where that helps.
+    alone_threads: Annotated[int, Field(ge=1)] | None = None
+    #: Most images that one instance takes at once, of those that wait already.
     max_batch_size: Annotated[int, Field(ge=1, le=256)] = 4
-    #: Seconds that a batch which is not full waits for more pictures.
+    #: Seconds that a batch which is not full waits for more images.
     max_batch_delay_s: Annotated[float, Field(ge=0, le=1)] = 0.0
+    #: Decode and predict on the event loop itself, one image after the other, to see what that costs.
+    on_event_loop: bool = False
     #: Decode large JPEGs in a reduced size. Probabilities then differ by up to ``FAST_DECODE_TOLERANCE``.
     fast_decode: bool = False
     #: Requests that may wait; beyond it the service answers 503 at once, so that nobody waits for nothing.
     queue_limit: Annotated[int, Field(ge=0)] = 64
     #: Most bytes of a request's body.
     max_body_bytes: Annotated[int, Field(ge=1)] = 10_000_000
-    #: Most pixels of a picture; a phone's photo has 12 to 24 million.
+    #: Most pixels of an image; a phone's photo has 12 to 24 million.
     max_pixels: Annotated[int, Field(ge=1)] = 25_000_000
     #: Seconds within which a whole body has to arrive.
     body_timeout_s: Annotated[float, Field(gt=0)] = 10.0
@@ -91,14 +96,21 @@ class Settings(BaseModel):
         return self.backend or ("torch" if self.model is None or self.model.suffix != ".onnx" else "onnxruntime")
 
     @property
-    def copies(self) -> int:
-        """Copies of the model that work side by side."""
-        return self.instances or (1 if self.device == "cuda" else min(_MOST_INSTANCES, usable_cpu_count()))
+    def instance_count(self) -> int:
+        """Instances of the model that work side by side."""
+        if self.on_event_loop or self.device == "cuda":
+            return 1 if self.on_event_loop else self.instances or 1
+        return self.instances or min(_MOST_INSTANCES, usable_cpu_count())
 
     @property
-    def own_processes(self) -> bool:
-        """Whether each copy has a process of its own. On a GPU each would hold a context, some 300 MB of its memory."""
-        return self.isolation == "process" or (self.isolation is None and self.device == "cpu")
+    def threads_when_alone(self) -> int:
+        """Threads for an image that is the only one.
+
+        On a GPU there is nothing to win, and torch knows one number of threads for a whole process.
+        """
+        if self.device != "cpu" or self.kind == "torch":
+            return self.intra_op_threads
+        return self.alone_threads or max(usable_cpu_count(), self.intra_op_threads)
 
     @property
     def model_path(self) -> Path:
@@ -112,23 +124,26 @@ class Settings(BaseModel):
             return self.device if self.kind == "torch" else "CPU"
         return "CUDAExecutionProvider" if self.device == "cuda" else "CPUExecutionProvider"
 
-    def open_model(self) -> object:
+    def open_model(self, threads: int | None = None) -> object:
         """Return the native object that predicts: a session, a compiled model, or a torch module.
+
+        Args:
+            threads: That it may use; ``intra_op_threads`` when None.
 
         Raises:
             RuntimeUnavailableError: This environment or machine cannot run it.
         """
-        threads = self.intra_op_threads
+        threads = threads or self.intra_op_threads
         settings = {
             "torch": {"device": self.device, "num_threads": threads},
-            "onnxruntime": {"providers": [self.provider], "intra_op_num_threads": threads},
+            "onnxruntime": {"providers": [self.provider], "intra_op_num_threads": threads, "session_config": _SPINNING},
             "openvino": {
                 "PERFORMANCE_HINT": "LATENCY",
                 # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
                 "INFERENCE_PRECISION_HINT": "f32",
                 "INFERENCE_NUM_THREADS": threads,
-                # Left alone, it ties its threads to the first processors: two copies of one thread each, in two
-                # processes, would share one of them while the others idle.
+                # Left alone, it ties its threads to the first processors: two instances of one thread each would
+                # share one of them while the others idle.
                 "ENABLE_CPU_PINNING": threads >= usable_cpu_count(),
             },
         }[self.kind]

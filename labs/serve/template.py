@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from labs.machine.fingerprint import usable_cpu_count
 from labs.queueing import Queue
 from labs.records.format import milliseconds, percent
-from labs.serve.instance import LocalInstance
+from labs.serve.instance import Instance
 from labs.serve.photos import photo
 from labs.serve.settings import Settings
 from labs.serve.triton import catalogue
@@ -145,7 +145,7 @@ def probe(model: Path, *, pictures: int = 40) -> Probe:
         model: The ``.onnx`` file.
         pictures: How many are timed.
     """
-    copy = LocalInstance(Settings(model=model, instances=1))
+    copy = Instance(Settings(model=model, instances=1))
     copy.load()
     content, took_s = photo(0), []
     for _ in range(pictures + 5):

@@ -1,29 +1,43 @@
-"""The Flask app: ``create_page(settings)`` makes one."""
+"""The page: ``create_page(settings)`` makes the app that ``python -m labs.serve`` serves, with that server's limits."""
 
 from __future__ import annotations
 
 import base64
 import functools
 import io
+from collections.abc import AsyncIterator
+from pathlib import Path
 
-from flask import Flask, Response, abort, render_template, request
+from fastapi import FastAPI, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import HTMLResponse, PlainTextResponse, Response
+from fastapi.staticfiles import StaticFiles
+from fastapi.templating import Jinja2Templates
 from PIL import Image
-from werkzeug.exceptions import RequestEntityTooLarge
+from starlette.datastructures import FormData, UploadFile
+from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
 
 from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
-from labs.loopback import is_own_host
+from labs.loopback import OwnHosts
 from labs.preprocess import ImageDecodeError, load_image
+from labs.serve.body import read_body
 from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES
 from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask
 from labs.serve.page.settings import PageSettings
+from labs.serve.problems import ProblemError
 
 #: Longer side of the preview, in pixels.
 _PREVIEW_PX = 640
 
-#: Nothing but the page's own files and the preview: a picture's name or content can start nothing in the browser.
+#: Nothing but the page's own files and the preview: an image's name or content can start nothing in the browser.
 _POLICY = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; form-action 'self'"
+_HEADERS = {"Content-Security-Policy": _POLICY, "X-Content-Type-Options": "nosniff"}
+
+_WRONG_HOST = "The page answers at this machine's own addresses only."
+
+_HERE = Path(__file__).parent
 
 
 @functools.cache
@@ -36,76 +50,88 @@ def samples() -> tuple[tuple[str, bytes], ...]:
     return tuple((CLASS_NAMES[label], content) for label, content in sorted(first.items()))
 
 
-def create_page(settings: PageSettings | None = None) -> Flask:
+def create_page(settings: PageSettings | None = None) -> FastAPI:
     """Return the page.
 
     Args:
         settings: Which server answers behind it; from the environment when None.
     """
     settings = settings or PageSettings.from_environment()
-    app = Flask(__name__)
-    app.config["MAX_CONTENT_LENGTH"] = settings.max_upload_bytes
+    app = FastAPI(openapi_url=None)
+    app.add_middleware(OwnHosts, refusal=PlainTextResponse(_WRONG_HOST, 421))
+    app.mount("/static", StaticFiles(directory=_HERE / "static"))
+    templates = Jinja2Templates(_HERE / "templates")
 
-    def page(status: int = 200, **shown: object) -> Response:
+    def page(request: Request, status: int = 200, **shown: object) -> HTMLResponse:
         names = [name for name, _ in samples()]
-        text = render_template(
-            "page.html", settings=settings, samples=names, media=",".join(IMAGE_MEDIA_TYPES), **shown
-        )
-        return Response(text, status)
-
-    @app.before_request
-    def own_hosts_only() -> None:
-        if not is_own_host(request.headers.get("Host", "")):
-            abort(421, "The page answers at this machine's own addresses only.")
-
-    @app.after_request
-    def guard(reply: Response) -> Response:
-        reply.headers["Content-Security-Policy"] = _POLICY
-        reply.headers["X-Content-Type-Options"] = "nosniff"
-        return reply
+        shown |= {"settings": settings, "samples": names, "media": ",".join(IMAGE_MEDIA_TYPES)}
+        return templates.TemplateResponse(request, "page.html", shown, status, headers=dict(_HEADERS))
 
     @app.get("/")
-    def start() -> Response:
-        """Show the empty page."""
-        return page()
+    def start(request: Request) -> HTMLResponse:
+        return page(request)
 
     @app.post("/")
-    def classify() -> Response:
-        """Show what the uploaded picture or the chosen sample shows."""
-        upload, chosen = request.files.get("picture"), request.form.get("sample", "")
-        label = None
-        if chosen.isdigit() and int(chosen) < len(samples()):
-            label, content = samples()[int(chosen)]
-        elif upload is not None and upload.filename:
-            content = upload.read()
-        else:
-            return page(400, error="Choose a picture first, or click one of the samples.")
+    async def classify(request: Request) -> HTMLResponse:
+        try:
+            label, content = await _chosen(request, settings)
+        except ProblemError as error:
+            return page(request, error.status, error=f"{error.title}: {error.detail}.")
+        if not content:
+            return page(request, 400, error="Choose a picture first, or click one of the samples.")
+        return await run_in_threadpool(answered, request, label, content)
+
+    def answered(request: Request, label: str | None, content: bytes) -> HTMLResponse:
         try:
             answer = ask(content, settings)
         except NoAnswerError as error:
-            return page(error.status, error=str(error), preview=preview(content))
-        return page(answer=answer, preview=preview(content), label=label)
+            return page(request, error.status, error=str(error), preview=preview(content))
+        return page(request, answer=answer, preview=preview(content), label=label)
 
-    @app.get("/samples/<int:number>.jpg")
+    @app.get("/samples/{number}.jpg")
     def sample(number: int) -> Response:
-        """Return a sample picture."""
-        if number >= len(samples()):
-            abort(404)
-        return Response(samples()[number][1], mimetype="image/jpeg", headers={"Cache-Control": "max-age=3600"})
+        if not 0 <= number < len(samples()):
+            raise HTTPException(404)
+        return Response(samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
     @app.get("/readyz")
     def readyz() -> dict[str, str]:
-        """Return that the page is there; the server behind it has its own."""
+        # The server behind the page has its own.
         return {"status": "ready"}
 
-    @app.errorhandler(RequestEntityTooLarge)
-    def too_large(_: RequestEntityTooLarge) -> Response:
-        limit = settings.max_upload_bytes / 1e6
-        return page(
-            413, error=f"This file is too large: {limit:g} MB are the limit. A smaller copy shows the same food."
-        )
-
     return app
+
+
+async def _chosen(request: Request, settings: PageSettings) -> tuple[str | None, bytes]:
+    """Return the class and the content of the sample that was chosen, or None and the upload's content.
+
+    Raises:
+        ProblemError: The form is too large or too slow.
+    """
+    # The framework would read a form of any size, for any time.
+    body = await read_body(request, settings.max_upload_bytes, settings.timeout_s)
+    form = await _form(request, body)
+    chosen, upload = form.get("sample", ""), form.get("picture")
+    if isinstance(chosen, str) and chosen.isascii() and chosen.isdecimal() and int(chosen[:9]) < len(samples()):
+        label, content = samples()[int(chosen[:9])]
+        return label, content
+    return None, await upload.read() if isinstance(upload, UploadFile) else b""
+
+
+async def _form(request: Request, body: bytes) -> FormData:
+    """Return a form's fields; none where the body is no form."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield body
+        yield b""
+
+    media_type = request.headers.get("content-type", "")
+    try:
+        if media_type.startswith("multipart/form-data"):
+            return await MultiPartParser(request.headers, pieces(), max_files=1, max_fields=4).parse()
+        return await FormParser(request.headers, pieces()).parse()
+    except (MultiPartException, ValueError, KeyError):
+        return FormData()
 
 
 def preview(content: bytes) -> str:

@@ -18,7 +18,7 @@ from labs.serve.page.settings import PageSettings
 
 #: What a visitor is told for a problem's type; the service's own details are for those who write clients.
 _IN_PLAIN_WORDS = {
-    "/problems/not-a-picture": "This file cannot be read as a picture. Try another one: JPEG, PNG or WebP.",
+    "/problems/not-an-image": "This file cannot be read as a picture. Try another one: JPEG, PNG or WebP.",
     "/problems/too-many-pixels": "This picture has too many pixels. A smaller copy shows the same food.",
     "/problems/too-large": "This picture is too large a file. A smaller copy shows the same food.",
     "/problems/overloaded": "Too many people are asking at this moment. Try again in a few seconds.",
@@ -96,7 +96,7 @@ def _looked_at(content: bytes) -> Image.Image:
     except ImageTooLargeError as error:
         raise NoAnswerError(_IN_PLAIN_WORDS["/problems/too-many-pixels"], 413) from error
     except ImageDecodeError as error:
-        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/not-a-picture"], 422) from error
+        raise NoAnswerError(_IN_PLAIN_WORDS["/problems/not-an-image"], 422) from error
 
 
 def _triton_python(content: bytes, settings: PageSettings) -> tuple[str, float]:

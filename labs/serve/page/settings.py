@@ -19,8 +19,8 @@ class PageSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    #: What ``python -m`` runs to serve it.
-    MODULE: ClassVar[str] = "labs.serve.page"
+    #: What ``python -m labs.serve`` serves.
+    APP: ClassVar[str] = "labs.serve.page.app:create_page"
 
     #: 'fastapi' is the course's service. The others are Triton models: 'triton-python' takes the picture as base64 and
     #: returns the class, 'triton-onnx' takes the model's input and returns logits.
@@ -51,7 +51,7 @@ class PageSettings(BaseModel):
     def terminal_line(self) -> str:
         """Return the line that serves the page with these settings, in a terminal that knows nothing of this Python."""
         given = [f"{name}={shlex.quote(value)}" for name, value in self.to_environment().items()]
-        return " ".join((*given, shlex.quote(sys.executable), "-m", self.MODULE))
+        return " ".join((*given, shlex.quote(sys.executable), "-m", "labs.serve", "--app", self.APP))
 
     @property
     def triton_model(self) -> str:

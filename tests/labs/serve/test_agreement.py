@@ -42,7 +42,7 @@ def expected(pictures) -> np.ndarray:
     [
         pytest.param({"model": None, "instances": 1}, id="torch"),
         pytest.param({"max_batch_size": 4, "max_batch_delay_s": 0.02, "instances": 1}, id="onnxruntime, batched"),
-        pytest.param({"isolation": "thread"}, id="onnxruntime, in threads"),
+        pytest.param({"on_event_loop": True}, id="onnxruntime, on the event loop"),
         pytest.param({"backend": "openvino", "instances": 1}, id="openvino"),
         pytest.param({"app": BEFORE}, id="the tutorial's"),
     ],
