@@ -31,8 +31,6 @@ COMPUTED = {
         "e.smaller.bargain",
     ),
     3: (
-        "s.http.share",
-        "s.http.bounded",
         "s.several.slower",
         "s.several.shares",
         "s.ensemble.sum",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,32 +47,46 @@ class Instance:
             self._call(self._rows[:size])
 
     def serve(self, contents: list[bytes], call: Call | None = None) -> Computed:
-        """Return what each file shows; one that is broken does not touch the others.
+        """Return what each file shows.
 
         Args:
             contents: Encoded images, ``max_batch_size`` at most.
             call: What predicts in place of this instance's own model.
         """
-        begin_s, results, filled = time.perf_counter(), [], 0
-        for content in contents:
-            try:
-                to_input(self._decode(content), out=self._rows[filled])
-            except ImageDecodeError as error:
-                results.append(error)
-            except Exception as error:  # a decoder's own bug must not end the instance
-                results.append(InstanceError(f"{type(error).__name__}: {error}"))
-            else:
-                results.append(filled)
-                filled += 1
-        prepared_s = time.perf_counter()
-        try:
-            logits = (call or self._call)(self._rows[:filled]) if filled else ()
-            results = [reply_from(logits[one]) if isinstance(one, int) else one for one in results]
-        except Exception as error:  # whatever a runtime throws, it concerns this batch only
-            failed = InstanceError(f"{type(error).__name__}: {error}")
-            results = [failed if isinstance(one, int) else one for one in results]
-        return Computed(results, prepared_s - begin_s, time.perf_counter() - prepared_s)
+        return serve_batch(contents, self._decode, self._rows, call or self._call)
 
     def _decode(self, content: bytes) -> Image.Image:
         draft_px = INPUT_SIZE_PX if self._settings.fast_decode else None
         return load_image(content, formats=IMAGE_FORMATS, max_pixels=self._settings.max_pixels, draft_px=draft_px)
+
+
+def serve_batch(
+    contents: list[bytes], decode: Callable[[bytes], Image.Image], rows: np.ndarray, call: Call
+) -> Computed:
+    """Return what each file shows; one that is broken does not touch the others.
+
+    Args:
+        contents: Encoded images.
+        decode: Makes an image of each.
+        rows: Room for their inputs, float32 (at least as many, 3, 224, 224).
+        call: Returns the logits of some rows.
+    """
+    begin_s, results, filled = time.perf_counter(), [], 0
+    for content in contents:
+        try:
+            to_input(decode(content), out=rows[filled])
+        except ImageDecodeError as error:
+            results.append(error)
+        except Exception as error:  # a decoder's own bug must not end the instance
+            results.append(InstanceError(f"{type(error).__name__}: {error}"))
+        else:
+            results.append(filled)
+            filled += 1
+    prepared_s = time.perf_counter()
+    try:
+        logits = call(rows[:filled]) if filled else ()
+        results = [reply_from(logits[one]) if isinstance(one, int) else one for one in results]
+    except Exception as error:  # whatever a runtime throws, it concerns this batch only
+        failed = InstanceError(f"{type(error).__name__}: {error}")
+        results = [failed if isinstance(one, int) else one for one in results]
+    return Computed(results, prepared_s - begin_s, time.perf_counter() - prepared_s)

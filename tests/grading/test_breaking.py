@@ -43,6 +43,9 @@ NEWER = {
     *("s.incident.alarm_guess", "s.incident.evidence", "s.incident.rollback", "s.incident.postmortem"),
     *("s.tokens.batch_guess", "s.tokens.app", "s.tokens.token", "s.tokens.times", "s.tokens.kv_cache"),
     *("s.tokens.prefix_guess", "s.tokens.order"),
+    # Lesson 32, re-recorded after joining.
+    *("s.http.sixteen_guess", "s.http.idea_guess", "s.http.app", "s.http.dockerfile", "s.http.compose"),
+    *("s.http.client", "s.http.share", "s.http.leave_out", "s.http.bounded"),
 }
 
 

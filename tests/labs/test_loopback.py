@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx
 import onnx
 import pytest
+from fastapi import FastAPI
 
 from labs.loopback import ANY_PORT_VARIABLE, HOSTS_VARIABLE, LINKS_VARIABLE, PortsTakenError, is_own_host, link, listen
 from labs.optimize.viewer import Viewer
@@ -95,19 +96,20 @@ def test_foreign_names_are_not(host, monkeypatch) -> None:
     assert is_own_host("evil.example:8080")
 
 
-def service_status(host: str) -> int:
-    async def ask() -> int:
-        app = create_app(Settings(model=Path("missing.onnx")))
-        transport = httpx.ASGITransport(app)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
-            reply = await client.post("/predict", json={"image": ""}, headers={"Host": host})
-            return reply.status_code
+async def status_of(app: FastAPI, path: str, host: str, **sent: object) -> int:
+    transport = httpx.ASGITransport(app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8080") as client:
+        return (await client.post(path, headers={"Host": host}, **sent)).status_code
 
-    return asyncio.run(ask())
+
+def service_status(host: str) -> int:
+    return asyncio.run(
+        status_of(create_app(Settings(model=Path("missing.onnx"))), "/predict", host, json={"image": ""})
+    )
 
 
 def page_status(host: str) -> int:
-    return create_page().test_client().post("/", data={"sample": "0"}, headers={"Host": host}).status_code
+    return asyncio.run(status_of(create_page(), "/", host, data={"sample": "0"}))
 
 
 def viewer_status(host: str, folder: Path) -> int:

@@ -1,20 +1,22 @@
-"""Serve over HTTP: the crowd, the status of an error, the model's share, and the same model in another service."""
+"""Serve over HTTP: the crowd, the model's share, the ideas that make a service fast, and how long a queue may be."""
 
 from __future__ import annotations
 
-from statistics import mean, median
+from statistics import median
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_close
+import numpy as np
+
+from grading.checkpoints import Mistake, Verdict, checkpoint, failed_as, function_question, missing, passed, prediction
 from grading.checkpoints.system.runs import answered_per_s
 from labs import stats
 from labs.records import Measurement, Records
-from labs.records.format import milliseconds, percent, times
+from labs.records.format import times
 
-_NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
+#: The services of the ablation: each lacks one idea of 'http-all'.
+WITHOUT = ("http-fp32", "http-full-decode", "http-on-loop", "http-default-threads", "http-alone-1", "http-no-batch")
 
-#: What the two services answer to a file name where base64 belongs. They are the course's own, and always do.
-_STATUS = {"http-before": 200, "http-onnx": 422}
+#: Fewest words of a reason.
+_FEWEST_WORDS = 6
 
 
 def newest_race(records: Records, concurrency: int, *options: str) -> dict[str, list[Measurement]] | None:
@@ -37,122 +39,157 @@ def rate_ratio(race: dict[str, list[Measurement]], option: str, baseline: str) -
 @prediction(
     "s.http.sixteen_guess",
     about={"kind": "load", "option": "http-before"},
-    title="Predict how many times as many answers sixteen senders get from the tutorial's service as one",
+    title="Predict how many times as many answers sixteen clients get from the tutorial's service as one",
     between=(0.05, 100),
     show=times,
 )
 def sixteen(records: Records) -> float | None:
-    """Return the tutorial's answers a second with sixteen senders over those with one."""
-    races = [newest_race(records, senders, "http-before") for senders in (16, 1)]
+    """Return the tutorial's answers a second with sixteen clients over those with one."""
+    races = [newest_race(records, clients, "http-before") for clients in (16, 1)]
     if None in races:
         return None
     many, one = (median(answered_per_s(run) for run in race["http-before"]) for race in races)
     return many / one
 
 
-@checkpoint(
-    "s.http.status",
-    title="Say what the monitoring makes of an error",
-    hint="The replies above begin with their status. Everything from 400 on is an error to a machine.",
+@prediction(
+    "s.http.idea_guess",
+    about={"kind": "load", "option": "http-all"},
+    title="Predict which idea sixteen clients would miss most",
+    choices=WITHOUT,
 )
-def status(records: Records) -> Verdict:
-    """Judge both statuses, and what follows from them."""
-    given = records.answer("s.http.status")
-    if given is None:
-        return unanswered()
-    expected = ", ".join(f"{option} {code}" for option, code in _STATUS.items())
-    for option, code in _STATUS.items():
-        if given["status"][option] != code:
-            return failed(f"{option}: read the status in its reply again.", expected, str(given["status"][option]))
-    if given["success"]["http-before"] is not True:
-        return failed("http-before: its sentence says error, its status says all is well. Which one is counted?")
-    if given["success"]["http-onnx"] is not False:
-        return failed("http-onnx: a status from 400 on is no success.")
-    return passed("At 200, the dashboard stays green while nobody gets an answer.", expected)
+def most_missed(records: Records) -> str | None:
+    """Return the option that gave sixteen clients the fewest answers a second."""
+    race = newest_race(records, 16, *WITHOUT)
+    return race and min(WITHOUT, key=lambda option: median(answered_per_s(run) for run in race[option]))
 
 
-@checkpoint(
+def _headers(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for order in ((0, 1, 2), (2, 0, 1), (1, 2, 0), (0, 2, 1)):
+        queue_ms, prepare_ms, model_ms = random.uniform(0.02, 3), random.uniform(0.5, 4), random.uniform(1, 9)
+        parts = [f"queue;dur={queue_ms:.2f}", f"prepare;dur={prepare_ms:.2f}", f"model;dur={model_ms:.2f}"]
+        latency_s = (queue_ms + prepare_ms + model_ms) / 1e3 + float(random.uniform(4e-4, 6e-3))
+        cases.append((", ".join(parts[place] for place in order), latency_s))
+    return cases
+
+
+def _milliseconds(header: str) -> dict[str, float]:
+    return {name: float(value) for name, _, value in (part.strip().partition(";dur=") for part in header.split(","))}
+
+
+@function_question(
     "s.http.share",
-    title="Say which share of one sender's latency is the model",
-    hint="Mean seconds in the model over mean seconds of latency, both of the run with one sender.",
+    title="Read the model's share of a request out of Server-Timing",
+    points=1,
+    hints=(
+        "Split at the commas, and each part at `;dur=`. The order of the parts is not fixed.",
+        "The header counts milliseconds, the latency is in seconds: `float(parts['model']) / 1000 / latency_s`.",
+    ),
+    cases=_headers,
+    mistakes=(
+        Mistake(
+            "milliseconds",
+            lambda header, latency_s: _milliseconds(header)["model"] / latency_s,
+            "Server-Timing counts milliseconds, and `latency_s` seconds.",
+        ),
+        Mistake(
+            "of the server's time",
+            lambda header, latency_s: _milliseconds(header)["model"] / sum(_milliseconds(header).values()),
+            "This is the share of what the service accounts for. The way there and back belongs to the latency too.",
+        ),
+        Mistake(
+            "the rest",
+            lambda header, latency_s: 1 - _milliseconds(header)["model"] / 1e3 / latency_s,
+            "This is the share of everything but the model.",
+        ),
+        Mistake(
+            "the last part",
+            lambda header, latency_s: float(header.rpartition("=")[2]) / 1e3 / latency_s,
+            "The model's is not always the last part: look for its name.",
+        ),
+    ),
+    right="The rest is decoding, scaling, waiting and HTTP.",
 )
-def share(records: Records) -> Verdict:
-    """Judge model over latency, of any round of the newest race with one sender."""
-    given = records.answer("s.http.share")
-    if given is None:
-        return unanswered()
-    race = newest_race(records, 1, "http-onnx")
-    if race is None or not race["http-onnx"][0].load.server:
-        return failed(_NOT_RUN)
-    run = race["http-onnx"][0]
-    infer_s, latency_s = run.load.server.infer_s, mean(run.samples)
-    right = infer_s / latency_s
-    expected, yours = percent(right), f"{given:.3f}"
-    if is_close(given, right, within=0.03):
-        return passed("The rest is decoding, scaling, and HTTP.", expected, percent(given))
-    if is_close(given, 1 - right, within=0.03):
-        return failed("This is the share of everything but the model.", expected, yours)
-    if is_close(given, infer_s, within=0.03):
-        return failed("These are seconds; which share of the latency are they?", expected, yours)
-    if is_close(given, right * 100, within=0.03):
-        return failed("A share between 0 and 1 is asked for, not percent.", expected, yours)
-    return failed("Divide `server.infer_s` by the mean latency of the same run.", expected, yours)
+def model_share(header: str, latency_s: float) -> float:
+    """Return the model's share of a latency."""
+    return _milliseconds(header)["model"] / 1e3 / latency_s
 
 
 @checkpoint(
-    "s.http.ratio",
-    points=2,
-    title="Say what another service makes of the same model, with its interval",
-    hint="`faster.interval` has `low` and `high`. On which side of 1 do both lie?",
+    "s.http.leave_out",
+    title="Leave one idea out, for a reason",
+    form={"option": WITHOUT, "reason": str},
+    hints=(
+        "Without which idea is the ratio of answers a second nearest to 1, or its interval around 1?",
+        "The column `× answers/s`: the largest number, or an interval that holds 1. What does `× p50` say of "
+        "the same row?",
+    ),
+    mistakes={
+        "dear": (
+            "Without this idea sixteen clients get clearly fewer answers, and another idea costs less to leave out."
+        ),
+        "no reason": "The reason says too little: which figure of the table do you mean?",
+    },
 )
-def ratio(records: Records) -> Verdict:
-    """Judge the interval of the newest race with sixteen senders, and the claim that it allows."""
-    given = records.answer("s.http.ratio")
-    if given is None:
-        return unanswered()
-    race = newest_race(records, 16, "http-onnx", "http-before")
+def leave_out(records: Records) -> Verdict:
+    """Judge that the idea is one whose lack does not show, or shows least; a person reads the reason."""
+    given, race = records.answer("s.http.leave_out"), newest_race(records, 16, "http-all", *WITHOUT)
     if race is None:
-        return failed(_NOT_RUN)
-    interval = rate_ratio(race, "http-onnx", "http-before").interval
-    claim = "cannot tell" if 1 in interval else f"http-{'onnx' if interval.low > 1 else 'before'} is faster"
-    expected = f"{interval.low:.3f} to {interval.high:.3f}: {claim}"
-    yours = f"{given['low']:.3f} to {given['high']:.3f}: {given['claim']}"
-    ends = (given["low"], given["high"])
-    if all(is_close(1 / one, end, within=0.01) for one, end in zip(ends, (interval.high, interval.low), strict=True)):
-        return failed("Turned around: http-onnx over http-before is asked for.", expected, yours)
-    if not all(is_close(one, end, within=0.01) for one, end in zip(ends, (interval.low, interval.high), strict=True)):
-        return failed("This is not the interval of answers a second in the newest race of sixteen.", expected, yours)
-    if given["claim"] != claim:
-        return failed("The interval is right. On which side of 1 does it lie, or does it hold 1?", expected, yours)
-    return passed("Same file, same processors, same senders: what is left is the service.", expected, yours)
+        return missing("There is no race of all services with sixteen clients yet: run the cells above.")
+    ratios = {option: rate_ratio(race, option, "http-all").interval for option in WITHOUT}
+    chosen = ratios[given["option"]]
+    if chosen.high < 1 and chosen.value < max(one.value for one in ratios.values()):
+        return failed_as("dear")
+    if len(given["reason"].split()) < _FEWEST_WORDS:
+        return failed_as("no reason")
+    return passed(
+        "A service with one idea fewer. A person reads the reason.", f"{given['option']}: {times(chosen.value)}"
+    )
 
 
-@checkpoint(
+def _objectives(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for turns, instances in ((20.5, 2), (12.4, 4), (7.6, 1), (0.5, 2), (1.4, 3), (33.7, 8)):
+        image_s = float(random.uniform(0.004, 0.02))
+        cases.append((image_s * (turns + float(random.uniform(-0.3, 0.3))), image_s, instances))
+    return cases
+
+
+@function_question(
     "s.http.bounded",
-    points=2,
-    title="Say what a queue with an end does to those inside and to those refused",
-    hint="`made.load.error_rate` and `made.percentile(95)`, for each of the two records in `drowned`.",
+    title="Say how many images may wait for an answer in time",
+    hints=(
+        "In turns of `image_s`: every turn finishes one image on each instance. How many whole turns fit into"
+        " `within_s`?",
+        "The first of these turns belongs to the images that have just begun; each further one finishes "
+        "`instances` images.",
+    ),
+    cases=_objectives,
+    mistakes=(
+        Mistake(
+            "those being computed",
+            lambda within_s, image_s, instances: int(within_s / image_s) * instances,
+            "The instances are busy at first: their images take the first turn, and do not wait.",
+        ),
+        Mistake(
+            "one instance",
+            lambda within_s, image_s, instances: max(0, int(within_s / image_s) - 1),
+            "The instances work side by side: each turn finishes one image on every one of them.",
+        ),
+        Mistake(
+            "a part of a turn",
+            lambda within_s, image_s, instances: max(0, int((within_s / image_s - 1) * instances)),
+            "An image that is begun and not finished within the time comes too late: only whole turns count.",
+        ),
+        Mistake(
+            "negative",
+            lambda within_s, image_s, instances: (int(within_s / image_s) - 1) * instances,
+            "Fewer than none cannot wait: where not even one turn fits, the answer is 0.",
+        ),
+    ),
+    right="Whoever would come later than that is refused at once, and the answers that are given come in time.",
 )
-def bounded(records: Records) -> Verdict:
-    """Judge the refused share and both tails, from the newest runs with sixty-four senders."""
-    given = records.answer("s.http.bounded")
-    if given is None:
-        return unanswered()
-    found = {one.option: one for one in records.measurements(kind="load", concurrency=64)}
-    if not {"http-bounded", "http-before"} <= set(found):
-        return failed(_NOT_RUN)
-    run = found["http-bounded"]
-    refused = len(run.load.failures) / (len(run.load.failures) + len(run.samples))
-    tail_s, before_s = run.percentile(95), found["http-before"].percentile(95)
-    expected = f"refused {percent(refused)}, p95 {milliseconds(tail_s)} and {milliseconds(before_s)}"
-    if not is_close(given["refused"], refused, within=0.02):
-        wrong = "A share between 0 and 1 is asked for." if given["refused"] > 1 else "Refused over all that were sent."
-        return failed(wrong, expected, f"{given['refused']:.3f}")
-    for name, right in (("p95_s", tail_s), ("before_p95_s", before_s)):
-        if is_close(given[name], right * 1000, within=0.02):
-            return failed(f"{name}: in seconds, please.", expected, f"{given[name]:.3g}")
-        if not is_close(given[name], right, within=0.02):
-            return failed(f"{name}: the 95th percentile of that record's samples.", expected, f"{given[name]:.3g}")
-    if given["phone"] != "it knows at once":
-        return failed("A 503 is an answer too, and the fastest one there is.", "it knows at once", str(given["phone"]))
-    return passed("The answers that are given are worth having, and nobody waits for nothing.", expected)
+def most_waiting(within_s: float, image_s: float, instances: int) -> int:
+    """Return how many images may wait."""
+    return max(0, int(within_s / image_s + 1e-9) - 1) * instances

@@ -1,4 +1,4 @@
-"""Part 3: what lessons 32 to 42 have ready, from the load records and from what was seen of the server's steps."""
+"""Part 3: what lessons 33 to 42 have ready, from the load records and from what was seen of the server's steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from statistics import mean
 from types import SimpleNamespace
 
 from grading.rebuild.stage.records import measured, newest, seen
-from labs import stats
 from labs.records import Measurement
 from labs.records.load import latency_interval, line_through
 
@@ -25,37 +24,6 @@ def _loads(**options: str) -> dict[str, object]:
 def _around(run: Measurement | None) -> dict[str, object]:
     """Return what two lessons take out of one run: the server's part, and the mean latency."""
     return {"server": run.load.server, "latency_s": mean(run.samples)} if run else {}
-
-
-def over_http() -> dict[str, object]:
-    """Lesson 32: the races of one and of sixteen senders, and the two that were drowned."""
-    alone, crowd = _race(1, "http-onnx"), _race(16, "http-onnx", "http-before")
-    run = alone["http-onnx"][0] if alone else None
-    drowned = {option: _load(option, concurrency=64) for option in ("http-before", "http-bounded")}
-    return {
-        "alone": [one for rounds in alone.values() for one in rounds],
-        "crowd": [one for rounds in crowd.values() for one in rounds],
-        "faster": _rate_ratio(crowd, "http-onnx", "http-before") if crowd else None,
-        "drowned": drowned,
-        "run": run,
-        **_around(run),
-    }
-
-
-def _race(concurrency: int, *options: str) -> dict[str, list[Measurement]]:
-    """Return the rounds of each option from the newest race that all of these took part in; nothing without one."""
-    races: dict[str, dict[str, list[Measurement]]] = {}
-    for one in measured(kind="load", concurrency=concurrency):
-        if "race_id" in one.details:
-            races.setdefault(one.details["race_id"], {}).setdefault(one.option, []).append(one)
-    fitting = [race for race in races.values() if set(options) <= set(race)]
-    if not fitting:
-        return {}
-    return {option: sorted(runs, key=lambda one: one.details["round"]) for option, runs in fitting[-1].items()}
-
-
-def _rate_ratio(race: dict[str, list[Measurement]], option: str, baseline: str) -> stats.Ratio:
-    return stats.ratio_of_medians(*([[one.throughput_rps.value] for one in race[name]] for name in (option, baseline)))
 
 
 def queueing() -> dict[str, object]:
@@ -176,7 +144,6 @@ def on_a_platform() -> dict[str, object]:
 _HOW = ("alone", "crowded", "crash")
 
 STAGES = {
-    32: over_http,
     33: queueing,
     34: batching,
     35: copying,

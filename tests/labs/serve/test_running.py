@@ -25,7 +25,6 @@ def test_it_listens_on_loopback_and_leaves_nothing(serve):
     assert service.url.startswith("http://127.0.0.1:")
     assert service.ready_after_s > 0
     assert ask(service.url + "/readyz").json == {"status": "ready"}
-    assert service.url + "/predict" in ask(service.url + "/docs").body.decode()
     port = int(service.url.rpartition(":")[2])
     service.stop()
     assert not service.alive
@@ -90,38 +89,6 @@ def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
     with pytest.raises(Cancelled):
         wait_until_ready(service, on_progress=cancel)
     assert not service.alive
-
-
-def test_a_copy_that_crashes_is_replaced(serve, jpeg):
-    """Killing a copy's process costs the request that it worked on, at most, and nothing else."""
-    service = serve(instances=1)
-    (copy,) = psutil.Process(service.pid).children()
-    copy.kill()
-    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 500
-    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 200
-    assert ask(service.url + "/healthz").status == 200
-    (replaced,) = psutil.Process(service.pid).children()
-    assert replaced.pid != copy.pid
-    service.stop()
-    assert not _exists(replaced.pid)
-
-
-def test_a_copy_that_cannot_be_started_again_hangs_nobody(serve, onnx_path, tmp_path, jpeg):
-    """Without its file no new copy can load: each request is told so, nothing stays in flight, and once it is back all
-    is well."""
-    model, elsewhere = tmp_path / "food11.onnx", tmp_path / "elsewhere.onnx"
-    model.write_bytes(onnx_path.read_bytes())
-    service = serve(model=model, instances=1)
-    model.rename(elsewhere)
-    (copy,) = psutil.Process(service.pid).children()
-    copy.kill()
-    for _ in range(2):
-        reply = ask(service.url + "/predict/raw", jpeg, "image/jpeg")
-        assert (reply.status, reply.headers["content-type"]) == (500, "application/problem+json")
-    assert b"serving_in_flight 0.0" in ask(service.url + "/metrics").body
-    assert "none can be started" in service.log(20_000)
-    elsewhere.rename(model)
-    assert ask(service.url + "/predict/raw", jpeg, "image/jpeg").status == 200
 
 
 def test_it_ends_when_its_parent_dies(onnx_path, tmp_path):
