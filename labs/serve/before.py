@@ -30,7 +30,7 @@ preprocess = transforms.Compose(
 
 
 class ImageRequest(BaseModel):
-    """A picture as base64 text."""
+    """An image as base64 text."""
 
     #: The text.
     image: str

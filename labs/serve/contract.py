@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from labs.labels import CLASS_NAMES
 from labs.preprocess import softmax
 
-#: A whole picture of one pixel, for the documentation's examples: it can be sent as it stands.
+#: A whole image of one pixel, for the documentation's examples: it can be sent as it stands.
 TINY_PNG_BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mM4EaUBAAM4AUuENdDFAAAAAElFTkSuQmCC"
 
 #: Formats that are decoded, by Pillow's names; fewer decoders are fewer ways in.
@@ -31,7 +31,7 @@ class NotBase64Error(ValueError):
 
 
 class PredictRequest(BaseModel):
-    """One picture, as base64 text."""
+    """One image, as base64 text."""
 
     # Strict: a number or a list where text belongs is a mistake of the client's, not something to convert.
     model_config = ConfigDict(strict=True, extra="forbid", json_schema_extra={"examples": [{"image": TINY_PNG_BASE64}]})
@@ -40,7 +40,7 @@ class PredictRequest(BaseModel):
 
 
 class PredictReply(BaseModel):
-    """What the picture shows."""
+    """What the image shows."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"prediction": "Soup", "probability": 0.93}]})
 
@@ -76,7 +76,7 @@ def picture_text(content: bytes) -> str:
 
 
 def reply_from(logits: np.ndarray) -> PredictReply:
-    """Return the reply to one picture.
+    """Return the reply to one image.
 
     Args:
         logits: The model's outputs for it, shape (11,).

@@ -1,4 +1,4 @@
-"""Pictures to send: shipped drawings, brought to the size that people upload."""
+"""Images to send: shipped drawings, brought to the size that people upload."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from PIL import Image
 from labs import assets
 from labs.dataset import iterate
 
-#: Side in pixels: the published Food-11's pictures are about this large, and so is what a web page uploads.
+#: Side in pixels: the published Food-11's images are about this large, and so is what a web page uploads.
 SIDE_PX = 512
 
 
@@ -23,22 +23,22 @@ def photo(number: int = 0, *, size_bytes: int = 30_000) -> bytes:
     """Return a JPEG of 512 × 512 pixels whose size is as near to ``size_bytes`` as its quality setting gets it.
 
     Args:
-        number: Which evaluation picture; they are taken in the data set's order.
+        number: Which evaluation image; they are taken in the data set's order.
         size_bytes: Wanted size. 30 KB is what the course's figures are measured with.
     """
-    pictures = list(iterate(assets.dataset(), "evaluation"))
-    with Image.open(pictures[number % len(pictures)][0]) as small:
+    images = list(iterate(assets.dataset(), "evaluation"))
+    with Image.open(images[number % len(images)][0]) as small:
         large = small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
     encoded = [_jpeg(large, quality) for quality in range(30, 98, 2)]
     return min(encoded, key=lambda content: abs(len(content) - size_bytes))
 
 
 def write_input_data(path: Path, images: Sequence[bytes]) -> Path:
-    """Return a file of pictures for ``--input-data``, as ``food_classifier`` takes them.
+    """Return a file of images for ``--input-data``, as ``food_classifier`` takes them.
 
     Args:
         path: Where to write.
-        images: Encoded pictures, sent in turn.
+        images: Encoded images, sent in turn.
     """
     rows = [{"INPUT_IMAGE": {"content": [base64.b64encode(image).decode()], "shape": [1]}} for image in images]
     path.parent.mkdir(parents=True, exist_ok=True)

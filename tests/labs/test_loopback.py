@@ -103,9 +103,8 @@ async def status_of(app: FastAPI, path: str, host: str, **sent: object) -> int:
 
 
 def service_status(host: str) -> int:
-    return asyncio.run(
-        status_of(create_app(Settings(model=Path("missing.onnx"))), "/predict", host, json={"image": ""})
-    )
+    app = create_app(Settings(model=Path("missing.onnx")))
+    return asyncio.run(status_of(app, "/predict", host, json={"image": ""}))
 
 
 def page_status(host: str) -> int:

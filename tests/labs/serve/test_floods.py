@@ -47,20 +47,22 @@ def connections(service: Service, count: int, begin: bytes = b"") -> Iterator[li
         yield opened
 
 
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
 @pytest.mark.parametrize(
-    "endless",
+    ("begin", "again"),
     [
-        pytest.param(b"a: b\r\n" * 10_000, id="short headers"),
-        pytest.param(b"a: " + b"b" * 60_000, id="one long header"),
-        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"a: b\r\n" * 10_000, id="trailers"),
-        pytest.param(b"Transfer-Encoding: chunked\r\n\r\n" + b"1;" + b"x" * 50 + b"\r\na\r\n", id="chunk extensions"),
+        pytest.param(b"", b"a: b\r\n", id="short headers"),
+        pytest.param(b"a: ", b"b" * 64, id="one long header"),
+        pytest.param(CHUNKED + b"0\r\n", b"a: b\r\n", id="trailers"),
+        pytest.param(CHUNKED, b"1;" + b"x" * 50 + b"\r\na\r\n", id="chunk extensions"),
     ],
 )
-def test_f22_endless_heads_cost_a_bounded_amount_of_memory(service, endless):
+def test_f22_endless_heads_cost_a_bounded_amount_of_memory(service, begin, again):
     """Ten megabytes of headers, trailers or chunks' own words: refused with 431, memory stays, others are answered."""
-    before = service.memory_bytes()
-    size = max(1, 10_000_000 // len(endless))
-    answer = converse(service, HEAD + endless, *[endless if b"chunked" not in endless else endless[-60_000:]] * size)
+    before, piece = service.memory_bytes(), again * (60_000 // len(again))
+    answer = converse(service, HEAD + begin, *[piece] * 160)
     # The server closes while we still send, and the system may then drop what it had sent us: no answer or this one.
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431")
     assert service.memory_bytes() - before < 20_000_000
