@@ -66,7 +66,7 @@ RHYTHM = (
 
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
-LONG_LESSONS = {"32": "it is split when part 3 is written anew"}
+LONG_LESSONS: dict[str, str] = {}
 
 #: One word for each thing, the field's own: what is not to be written, and what is. Looked for in lessons' texts.
 WORDS = {

@@ -6,6 +6,7 @@ import asyncio
 import io
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -112,7 +113,9 @@ def posted(settings: PageSettings, **sent: object) -> httpx.Response:
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post("/", **sent)
 
-    return asyncio.run(post())
+    # On a thread of its own: the browser's driver has a running loop on this one.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(post())).result()
 
 
 def test_a_server_that_is_not_there_is_said(jpeg):
