@@ -16,7 +16,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from labs.bench.targets import Call, caller
+from labs.bench.targets import Call
 from labs.serve.contract import PredictReply
 from labs.serve.instance import Computed, Instance
 from labs.serve.settings import Settings
@@ -128,7 +128,7 @@ class Engine:
         try:
             instance.load()
             if instance is self._instances[0]:
-                self._alone = self._open_alone()
+                self._alone = self._open_alone(instance)
             self._loop.call_soon_threadsafe(self._count_loaded)
             while batch := self._next_batch():
                 outcomes = self._serve(instance, batch)
@@ -137,13 +137,13 @@ class Engine:
             _log.exception("an instance of the model could not be loaded")
             self.failure = f"{type(error).__name__}: {error}"
 
-    def _open_alone(self) -> Call | None:
+    def _open_alone(self, instance: Instance) -> Call | None:
         """Return the same model with more threads, for an image that is the only one; None where it gets no more.
 
         One at a time calls it: whoever takes it knows of one image in flight, its own, until that one is delivered.
         """
         threads = self._settings.threads_when_alone
-        return caller(self._settings.open_model(threads)) if threads > self._settings.intra_op_threads else None
+        return instance.open(threads) if threads > self._settings.intra_op_threads else None
 
     def _next_batch(self) -> list[_Work]:
         """Return the next images, waiting for the first; none when it is time to end."""

@@ -41,10 +41,18 @@ class Instance:
         self._call: Call | None = None
 
     def load(self) -> None:
-        """Load, and predict once in each size: that allocates, and on a GPU chooses kernels; not on a client's time."""
-        self._call = caller(self._settings.open_model())
+        """Load the instance's own model."""
+        self._call = self.open(self._settings.intra_op_threads)
+
+    def open(self, threads: int) -> Call:
+        """Return the model with so many threads, after a prediction in each size.
+
+        That allocates, and on a GPU chooses kernels; not on a client's time.
+        """
+        call = caller(self._settings.open_model(threads))
         for size in {1, self._settings.max_batch_size}:
-            self._call(self._rows[:size])
+            call(self._rows[:size])
+        return call
 
     def serve(self, contents: list[bytes], call: Call | None = None) -> Computed:
         """Return what each file shows.

@@ -124,16 +124,15 @@ class Settings(BaseModel):
             return self.device if self.kind == "torch" else "CPU"
         return "CUDAExecutionProvider" if self.device == "cuda" else "CPUExecutionProvider"
 
-    def open_model(self, threads: int | None = None) -> object:
+    def open_model(self, threads: int) -> object:
         """Return the native object that predicts: a session, a compiled model, or a torch module.
 
         Args:
-            threads: That it may use; ``intra_op_threads`` when None.
+            threads: That it may use.
 
         Raises:
             RuntimeUnavailableError: This environment or machine cannot run it.
         """
-        threads = threads or self.intra_op_threads
         settings = {
             "torch": {"device": self.device, "num_threads": threads},
             "onnxruntime": {"providers": [self.provider], "intra_op_num_threads": threads, "session_config": _SPINNING},

@@ -60,7 +60,7 @@ def test_the_app_is_started_and_asked(app: Path):
         ("s.http.dockerfile", "Dockerfile", ":3.11-slim", "", "no tag"),
         ("s.http.compose", "compose.yaml", "127.0.0.1:8000:8000", "8000:8000", "open port"),
         ("s.http.compose", "compose.yaml", ":ro", "", "writable"),
-        ("s.http.client", "client.py", "or attempt == tries - 1", "", "silent"),
+        ("s.http.client", "client.py", "    reply.raise_for_status()\n", "", "silent"),
         ("s.http.client", "client.py", 'float(reply.headers.get("Retry-After", 1))', "0", "at once"),
     ],
 )

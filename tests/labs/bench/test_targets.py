@@ -213,7 +213,7 @@ def watch():
             with suppress(ProcessLookupError):
                 seen.add(frozenset(os.sched_getaffinity(int(thread))))
 
-call = caller(Settings(model=Path(sys.argv[1]), backend="openvino").open_model())
+call = caller(Settings(model=Path(sys.argv[1]), backend="openvino").open_model(1))
 watcher = threading.Thread(target=watch)
 watcher.start()
 for _ in range(20):
