@@ -128,7 +128,7 @@ class Incident:
 
     def _roll_out(self, components: Sequence[str], on_progress: OnProgress) -> None:
         """Replace one replica after the other."""
-        settings = Settings(model=self._model, instances=1, isolation="thread", queue_limit=8)
+        settings = Settings(model=self._model, instances=1, queue_limit=8)
         for number, port in enumerate(self._ports):
             if number in self._replicas:
                 self._replicas[number].stop(5)
