@@ -5,6 +5,9 @@ it needs) are unpacked into a folder, the pinned packages' aarch64 wheels into a
 a Cortex-A76. What it proves: the packages exist for that processor, import, and compute the same labels. What it cannot
 say is how long anything takes on a real one, so none of its times enters the ledger (``labs.records.ledger``).
 
+ExecuTorch is not imitated. Its Python bindings link against libtorch; importing torch takes minutes under QEMU, PyPI's
+ARM wheels of torch are CUDA builds from 2.11 on, and with 2.10 the bindings of 1.5.1 load and refuse every tensor.
+
 The interpreter is Debian's own Python 3, whatever this release carries; the packages are those versions that the
 device's lock file pins, built for that Python.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -69,8 +70,9 @@ def served_on(
     Raises:
         DeviceNotReachedError: It did not start, or the device has no address at which it could be asked.
     """
-    # Asked from the same computer, its port is a free one, and open to nobody else.
-    near = device.rehearsed or device.here
+    # A rehearsed device's floating IP is of this computer's loopback range. Where the system answers to it, the service
+    # listens there, at its usual port; else, as on the device itself, at a free port that nobody else can reach.
+    near = device.here or (device.rehearsed and not _is_loopback(device.address))
     if not near and not device.address:
         raise DeviceNotReachedError(
             "the device has no floating IP, so nothing on it can be asked from here. Likely: it was taken away since "
@@ -78,7 +80,8 @@ def served_on(
             "open the device anew."
         )
     stop(device, sleep=sleep)
-    where = ("127.0.0.1", "0") if near else ("0.0.0.0", str(SERVICE_PORT))
+    everywhere = device.address if device.rehearsed else "0.0.0.0"
+    where = ("127.0.0.1", "0") if near else (everywhere, str(SERVICE_PORT))
     words = ["-m", "labs.edge", "serve", f"workspace/models/{file}", "--about", _ABOUT, "--threads", str(threads)]
     device.start([*words, "--host", where[0], "--port", where[1]], name="service")
     try:
@@ -87,6 +90,17 @@ def served_on(
         yield Reached(f"http://{host}:{about['port']}", about)
     finally:
         stop(device, sleep=sleep)
+
+
+def _is_loopback(address: str) -> bool:
+    """Return whether an address is this computer's own alone, and its port is free: macOS knows 127.0.0.1 only."""
+    if not address.startswith("127."):
+        return False
+    try:
+        with socket.create_server((address, SERVICE_PORT)):
+            return True
+    except OSError:
+        return False
 
 
 def stop(device: Host, *, within_s: float = 40.0, sleep: Callable[[float], None] = time.sleep) -> None:

@@ -61,6 +61,7 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
+        _executorch(machine, around),
         *_triton(machine, around),
         *_nvidia(machine),
         _two_gpus(machine),
@@ -185,6 +186,16 @@ def _openvino(machine: Fingerprint, around: Surroundings) -> Capability:
         fits,
         "x86-64 Linux has a wheel for it" if fits else f"no wheel for {around.system} on {machine.architecture}",
         "run OpenVINO itself, which has more builds than ONNX Runtime's provider",
+    )
+
+
+def _executorch(machine: Fingerprint, around: Surroundings) -> Capability:
+    fits = around.system == "Linux" and machine.architecture == "x86_64"
+    return Capability(
+        "ExecuTorch",
+        fits,
+        "x86-64 Linux has a wheel for it" if fits else f"no environment for {around.system} on {machine.architecture}",
+        "'pip install executorch torch' in an environment of your own, or read the published figures",
     )
 
 

@@ -61,18 +61,20 @@ class EnvironmentUnavailableError(RuntimeUnavailableError):
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment for one wheel, made or not: of ONNX Runtime and of OpenVINO GenAI here, of Triton elsewhere."""
+    """An environment for one wheel, made or not: of ONNX Runtime, OpenVINO GenAI, ExecuTorch here, of Triton elsewhere."""
 
     #: Short name, such as 'openvino'.
     name: str
     #: The wheel that it is made for.
     wheel: str
-    #: Execution providers that the wheel brings.
+    #: Execution providers, or ExecuTorch's backends, that the wheel brings.
     providers: tuple[str, ...]
     #: Pinned requirements, everything included.
     requirements: tuple[str, ...]
     #: Whether it is only worth installing beside an NVIDIA GPU.
     needs_nvidia_gpu: bool = False
+    #: Whether its scripts also see the packages of the environment that makes it, torch above all.
+    borrows_course: bool = False
     #: Folders in site-packages that the dynamic loader has to search.
     library_folders: tuple[str, ...] = ()
     #: Bytes that are downloaded.
@@ -110,7 +112,7 @@ class Environment:
     @property
     def commands(self) -> str:
         """The two commands that make it, as one would type them in any project."""
-        wanted = [one for one in self.requirements if one.startswith((f"{self.wheel}==", "tensorrt"))]
+        wanted = [one for one in self.requirements if one.startswith((f"{self.wheel}==", "tensorrt", "torchao"))]
         return f"uv venv {self.folder.name}\nuv pip install --python {self.folder.name} {' '.join(wanted)} …"
 
     def run(self, script: str | Path, *arguments: object, variables: Mapping[str, str] | None = None) -> None:
@@ -133,7 +135,9 @@ class Environment:
             )
         script = Path(script).resolve()
         command = [str(self.python), "-u", str(script), *map(str, arguments)]
-        given = _clean_variables() | {"PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"} | dict(variables or {})
+        paths = [str(PROJECT_DIR), *([sysconfig.get_path("purelib")] if self.borrows_course else [])]
+        given = _clean_variables() | {"PYTHONPATH": os.pathsep.join(paths), "PYTHONNOUSERSITE": "1"}
+        given |= dict(variables or {})
         if self.library_folders:
             site = self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
             folders = [*(str(site / name) for name in self.library_folders), given.get("LD_LIBRARY_PATH", "")]
@@ -152,7 +156,10 @@ def environments() -> dict[str, Environment]:
     found: dict[str, Environment] = {}
     for name, row in table["environments"].items():
         # An environment that extends another one comes after it in the table.
-        base = found[row.pop("extends")].requirements if "extends" in row else tuple(table["common"]["requirements"])
+        if "extends" in row:
+            base = found[row.pop("extends")].requirements
+        else:
+            base = () if row.get("borrows_course") else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
         found[name] = Environment(
             name, **{key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
@@ -175,7 +182,7 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
     """Return an environment, making it first where that has not happened yet.
 
     Args:
-        name: 'openvino', 'gpu', 'tensorrt', 'migraphx' or 'genai'.
+        name: 'openvino', 'gpu', 'tensorrt', 'migraphx', 'genai' or 'executorch'.
         on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
 
     Raises:

@@ -1,0 +1,74 @@
+"""What is inside an ExecuTorch file, and which classes it names: found out by loading and running it.
+
+``python labs/edge/pte.py FILE.pte FACTS.json`` runs in the environment 'executorch' (:mod:`labs.providers`), where both
+torch and the runtime are.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+#: What stands in each ``.pte`` behind its first four bytes.
+IDENTIFIER = b"ET12"
+
+#: Validation images that the file is asked about.
+IMAGES = 44
+
+
+def pte_facts(path: str | Path) -> dict:
+    """Return facts about a ``.pte`` file, from this process or any other: it is loaded in ExecuTorch's environment.
+
+    Args:
+        path: The file.
+
+    Returns:
+        ``delegates``: calls by backend; ``operators``: names of those that no delegate runs; ``images``; ``agree``: how
+        many of them get the class that the float32 model in torch gives; ``max_abs_diff`` between both logits.
+
+    Raises:
+        ValueError: It is no ExecuTorch file.
+        EnvironmentUnavailableError: ExecuTorch cannot be had on this machine.
+        subprocess.CalledProcessError: ExecuTorch refuses the file.
+    """
+    from labs import providers
+
+    if Path(path).read_bytes()[4:8] != IDENTIFIER:
+        raise ValueError(f"{Path(path).name} is no ExecuTorch program")
+    with tempfile.TemporaryDirectory() as folder:
+        found = Path(folder) / "facts.json"
+        variables = {"PYTHONWARNINGS": "ignore"}
+        providers.install("executorch").run(__file__, Path(path).resolve(), found, variables=variables)
+        return json.loads(found.read_text(encoding="utf-8"))
+
+
+def _look(path: Path) -> dict:
+    import numpy as np
+    import torch
+    from executorch.exir._serialize._program import deserialize_pte_binary
+    from executorch.runtime import Runtime
+
+    from labs import assets
+    from labs.dataset import load_split
+    from labs.models import load_mobilenet_v2
+
+    plan = deserialize_pte_binary(path.read_bytes()).program.execution_plan[0]
+    delegates = [one.id for one in plan.delegates]
+    images, _ = load_split(assets.dataset("food11-mini"), "validation", limit=IMAGES)
+    method = Runtime.get().load_program(path).load_method("forward")
+    made = np.concatenate([method.execute([torch.from_numpy(one[np.newaxis])])[0].numpy() for one in images])
+    with torch.inference_mode():
+        expected = load_mobilenet_v2(assets.model())(torch.from_numpy(images)).numpy()
+    return {
+        "delegates": {name: delegates.count(name) for name in sorted(set(delegates))},
+        "operators": sorted(f"{one.name}.{one.overload}".rstrip(".") for one in plan.operators),
+        "images": len(images),
+        "agree": int((made.argmax(1) == expected.argmax(1)).sum()),
+        "max_abs_diff": float(np.abs(made - expected).max()),
+    }
+
+
+if __name__ == "__main__":
+    Path(sys.argv[2]).write_text(json.dumps(_look(Path(sys.argv[1]))), encoding="utf-8")
