@@ -7,18 +7,6 @@ predict("e.lease.ratio_guess", 2.6)
 predict("e.lease.slowdown_guess", 1.1)
 
 
-# %% checkpoint="e.lease.script"
-def durations_s(run, calls):
-    for _ in range(20):
-        run()
-    samples_s = []
-    for _ in range(calls):
-        begin_s = time.perf_counter()
-        run()
-        samples_s.append(time.perf_counter() - begin_s)
-    return samples_s
-
-
 # %% checkpoint="e.lease.flags"
 def flags(text):
     number = int(text.strip().partition("=")[2], 16)
@@ -29,6 +17,14 @@ def flags(text):
 def slowdown(p50_s):
     count = max(1, round(len(p50_s) / 5))
     return float(np.median(p50_s[-count:]) / np.median(p50_s[:count]))
+
+
+# %% checkpoint="e.lease.energy"
+def joules_an_image(windows):
+    known = [one["power_w"] for one in windows if one["power_w"] is not None]
+    if not known:
+        return None
+    return float(np.mean(known)) * windows[-1]["t_s"] / sum(one["calls"] for one in windows)
 
 
 # %% checkpoint="e.lease.tested"

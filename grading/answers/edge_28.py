@@ -8,30 +8,25 @@ fitting = [one for one in full if one.option in files and one.size_bytes.value <
 choice = max(fitting, key=lambda one: (one.accuracy.value, -one.size_bytes.value)).option
 answer("e.choose.file", choice)
 
+
 # %% checkpoint="e.choose.budget"
-pictures = len(ledger().latest(kind="accuracy", option="budget-choice").samples)
-lost = 100 * (right["budget-float"] - right["budget-choice"]) / pictures
-kept = size <= MOST_BYTES and lost <= 100 * MOST_LOSS
-answer("e.choose.budget", {"bytes_left": MOST_BYTES - size, "points_lost": lost, "kept": kept})
+def budget(size_bytes, float_right, choice_right, most_bytes, most_points):
+    left = most_bytes - size_bytes
+    lost = 100 * (sum(float_right) - sum(choice_right)) / len(float_right)
+    return {"bytes_left": left, "points_lost": lost, "kept": left >= 0 and lost <= most_points + 1e-9}
+
 
 # %% checkpoint="e.choose.fair"
 fair = {"accuracy": True, "latency": False, "size": True, "ratio": True}
 answer("e.choose.fair", fair)
 
-# %% checkpoint="e.choose.target"
+# %% checkpoint="e.choose.recommendation"
+from labs.records.format import milliseconds
+
 timed = ledger().latest(kind="latency", option=choice, batch_size=1)
 weighed = ledger().latest(kind="size", option=choice).samples[0]
 rehearsed = timed.machine.testbed.get("site") == "rehearsal" or timed.machine.architecture not in ("aarch64", "arm64")
 where = "rehearsal" if rehearsed else "device"
-limits = {
-    "latency_kept": timed.value.value < target("device").p50_s,
-    "size_kept": weighed < target("device").size_bytes,
-}
-answer("e.choose.target", {**limits, "where": where})
-
-# %% checkpoint="e.choose.recommendation"
-from labs.records.format import milliseconds
-
 ids = [record.record_id for record in on_device if record.option == choice]
 floats = ledger().latest(kind="accuracy", option="edge-fp32").value.value
 mine = ledger().latest(kind="accuracy", option=choice).value.value

@@ -11,25 +11,9 @@ from grading.checkpoints.registry import PARTS
 from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import Evidence
 
-#: Questions of parts 2 and 3 whose answer follows from records by computing, beside those that ask for a function.
+#: Questions of part 3 whose answer follows from records by computing, beside those that ask for a function.
 #: Names that are read off a table, and choices, are not among them: typing those is no shortcut.
 COMPUTED = {
-    2: (
-        "e.bring.parts",
-        "e.device.work",
-        "e.device.floor",
-        "e.device.ratio",
-        "e.device.loss",
-        "e.threads.gain",
-        "e.threads.amdahl",
-        "e.threads.memory",
-        "e.threads.start",
-        "e.busy.slowdown",
-        "e.serve.parts",
-        "e.serve.network",
-        "e.serve.break_even",
-        "e.smaller.bargain",
-    ),
     3: (
         "s.several.slower",
         "s.several.shares",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, prediction
-from grading.checkpoints.leases import judge_lease
+from grading.checkpoints import Verdict, checkpoint, failed, missing, passed, prediction
+from grading.checkpoints.leases import TERMS, lease_fault
 from labs.records import Records
 
 
@@ -22,9 +22,18 @@ def free(records: Records) -> float | None:
 @checkpoint(
     "e.reserve.lease",
     points=2,
-    title="Reserve one device by name, from hour to five to, and read its record",
-    hint="Both are in the last record: one word in capitals, and less than 120 minutes from start to end.",
+    evidence_only=True,
+    title="Reserve one device by name, from hour to five to",
+    hints=(
+        "The three calls of the table, in this order; `block` has the device's name and both ends.",
+        "`mine = lease.Lease(…)`, then `mine.add_device_reservation(amount=1, device_name=…)` and `mine.submit(…)`.",
+    ),
 )
 def lease(records: Records) -> Verdict:
     """Judge the lease as the site has it."""
-    return judge_lease(records, "edge", "e.reserve.lease")
+    seen = records.seen("edge.lease")
+    if seen is None:
+        return missing("No lease of yours was seen yet: run the cell that reads it from the site.")
+    if fault := lease_fault(seen, TERMS["edge"]):
+        return failed(fault, yours=f"{seen['node'] or 'any device'}, {seen['start']} to {seen['end']}")
+    return passed("One device by its name, from a full hour, with time left for the next one.", yours=seen["node"])

@@ -1,12 +1,24 @@
-"""Provision a device: which object knows the container, and one of everything after two runs."""
+"""Provision a device: a container, a script in it, which object knows it, and one of everything after two runs."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
+import json
+from pathlib import Path
+
+from grading.checkpoints import (
+    Verdict,
+    artefact_question,
+    checkpoint,
+    failed_as,
+    missing,
+    passed,
+    prediction,
+)
 from grading.checkpoints.leases import judge_once
 from labs.records import Records
 
-_OBJECTS = ("first", "second", "returned")
+#: Ports of Jupyter, and of the service of lesson 26.
+_PORTS = {8888, 8000}
 
 
 @prediction(
@@ -25,28 +37,60 @@ def knows(records: Records) -> str | None:
 
 
 @checkpoint(
-    "e.provision.object",
-    title="Name the objects by which the container can still be used",
-    hint="An object without an id cannot name its container to the site.",
+    "e.provision.container",
+    points=2,
+    evidence_only=True,
+    title="Start a container for ARM on the reserved device, with both ports open",
+    hints=(
+        "Four arguments, and three of them stand in the cell above.",
+        "`container.Container(name, image_ref=option.image, exposed_ports=opened, reservation_id=reservation)`.",
+    ),
+    mistakes={
+        "not_running": "The site has it, and it does not run: is the reservation yours and active, the image for ARM?",
+        "image": "This image is not the one that was chosen for the device.",
+        "ports": "A port is missing, and none can be added to a container that runs: delete it and make another one.",
+    },
 )
-def usable(records: Records) -> Verdict:
-    """Judge the objects whose id is the container's."""
-    given = records.answer("e.provision.object")
-    if given is None:
-        return unanswered()
-    seen = records.seen("edge.objects")
+def started(records: Records) -> Verdict:
+    """Judge the container as the site has it."""
+    seen = records.seen("edge.container")
     if seen is None:
-        return failed("The objects were not compared yet: run the cell that submits the second one.")
-    expected = {name for name in _OBJECTS if seen[name]}
-    yours = {given} if isinstance(given, str) else set(given)
-    shown = (", ".join(sorted(expected)), ", ".join(sorted(map(str, yours))))
-    if yours - set(_OBJECTS):
-        return failed("Choose out of the three names in the question.", *shown)
-    if yours - expected:
-        return failed("One of these has no id, so it cannot name its container.", *shown)
-    if expected - yours:
-        return failed("One more knows the id.", *shown)
-    return passed("Use what `submit` returned.", *shown)
+        return missing("No container of yours was seen yet: run the cells above.")
+    if seen["status"] != "Running":
+        return failed_as("not_running", yours=seen["status"])
+    if "aarch64" not in seen["image"]:
+        return failed_as("image", yours=seen["image"])
+    if not set(seen["ports"]) >= _PORTS:
+        return failed_as("ports", yours=", ".join(map(str, seen["ports"])) or "none")
+    return passed("It runs, and it can be reached.", yours=seen["image"])
+
+
+def inspect_about(path) -> dict:
+    """Return what the script has written, and whether it ran in this very home."""
+    about = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {"architecture": about["architecture"], "cores": about["cores"], "here": about["home"] == str(Path.home())}
+
+
+_ABOUT = {"architecture": "aarch64", "cores": 4, "here": False}
+
+
+@artefact_question(
+    "e.provision.round_trip",
+    points=2,
+    title="Run a script on the device, and bring home what it wrote",
+    hints=(
+        "The second argument of `upload` is a folder over there, that of `download` one on this side, as texts.",
+        '`board.upload(str(folder / "about.py"), "/tmp")`, `board.execute("python3 /tmp/about.py")`, and back.',
+    ),
+    inspect=inspect_about,
+    mistakes={"here": "This was written on this side: let `board.execute` run the script."},
+    examples={"good": _ABOUT, "here": {**_ABOUT, "here": True}},
+)
+def round_trip(facts: dict, records: Records) -> Verdict:
+    """Judge that the file came from the container."""
+    if facts["here"]:
+        return failed_as("here")
+    return passed("Three calls, and a measurement can be made anywhere.", yours=f"{facts['cores']} cores")
 
 
 @checkpoint(

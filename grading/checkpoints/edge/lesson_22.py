@@ -1,16 +1,13 @@
-"""Bring the models: parts, hashes, and what the device's core multiplies."""
+"""Bring the models: hashes, and what the device's core multiplies."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import DEVICE_BYTES, on_arm
+import numpy as np
+
+from grading.checkpoints import Mistake, function_question, prediction
+from grading.checkpoints.edge.device import DEVICE_BYTES
 from labs.records import Records
-from labs.records.format import megabytes, milliseconds
-
-#: What the course sends in one request, in bytes.
-PART_BYTES = 4 * 2**20
-
-_NOTHING_BROUGHT = "No file is noted as brought yet: run the cells that bring the models and compare their hashes."
+from labs.records.format import milliseconds
 
 
 @prediction(
@@ -26,83 +23,108 @@ def device_latency(records: Records) -> float | None:
     return None if record is None else record.percentile(50)
 
 
-@checkpoint(
-    "e.bring.parts",
-    title="Work out into how many parts the largest file falls",
-    hint="Divide, and round up: what is left over travels as well.",
-)
-def parts(records: Records) -> Verdict:
-    """Judge the number of parts against the largest file's size."""
-    given = records.answer("e.bring.parts")
-    if given is None:
-        return unanswered()
-    seen = records.seen("edge.largest")
-    if seen is None:
-        return failed("The largest file has not been looked at: run the cell above.")
-    size = seen["bytes"]
-    expected = -(-size // PART_BYTES)
-    shown, yours = f"{megabytes(size)} in parts of {megabytes(PART_BYTES)}: {expected}", f"{given:g}"
-    if given == expected:
-        return passed("So many requests, each of which may be refused and sent again.", shown, yours)
-    if given == size // PART_BYTES:
-        return failed("The rest that is left over needs a part of its own.", shown, yours)
-    if given == size / PART_BYTES:
-        return failed("A number of parts is whole: round up.", shown, yours)
-    return failed("Divide the largest file's bytes by the bytes of a part.", shown, yours)
+def _files(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for most in (5_000_000, 3_000_000):
+        found = {}
+        for place, size in enumerate([2_453_079, most, most - 1, 8_918_674, 2_368_348]):
+            digest = f"{int(random.integers(16**8)):08x}"
+            found[f"{'dbaec'[place]}.onnx"] = {"here": digest, "there": digest, "size_bytes": size}
+        found["d.onnx"]["there"] = "0" * 8
+        cases.append((found, most))
+    return [*cases, ({}, 5_000_000)]
 
 
-@checkpoint(
+def _own_files(records: Records) -> list[tuple]:
+    seen = records.seen("edge.files")
+    return [(seen["files"], DEVICE_BYTES)] if seen else []
+
+
+@function_question(
     "e.bring.fit",
     points=2,
-    title="Name the files that arrived whole, and those that keep the device's size limit",
-    hint="`arrived[name]['here'] == arrived[name]['there']`; the limit is in bytes.",
-)
-def fit(records: Records) -> Verdict:
-    """Judge both lists against the hashes and sizes that were noted."""
-    given = records.answer("e.bring.fit")
-    if given is None:
-        return unanswered()
-    seen = records.seen("edge.files")
-    if seen is None:
-        return failed(_NOTHING_BROUGHT)
-    files = seen["files"]
-    whole = {name for name, file in files.items() if file["here"] == file["there"]}
-    fits = {name for name in whole if files[name]["size_bytes"] < DEVICE_BYTES}
-    expected = f"whole: {', '.join(sorted(whole))}; fit: {', '.join(sorted(fits))}"
-    yours = f"whole: {', '.join(sorted(given['whole']))}; fit: {', '.join(sorted(given['fit']))}"
-    if set(given["whole"]) - set(files):
-        return failed("Use the files' names as they stand in the list.", expected, yours)
-    if set(given["whole"]) != whole:
-        return failed("Compare the two hashes of each file, and of every file.", expected, yours)
-    if set(given["fit"]) - fits:
-        return failed("One of them is larger than 5 MB.", expected, yours)
-    if set(given["fit"]) != fits:
-        return failed("More of them keep the limit of 5 MB.", expected, yours)
-    return passed("The same bytes as on the server: now a comparison means something.", expected, yours)
-
-
-@checkpoint(
-    "e.bring.form",
-    points=2,
-    title="Say what the device's dot product multiplies, and how many times float32's rate that is",
-    hint="SDOT: the S is for signed. Sixteen bytes fit where four float32 numbers do.",
+    title="Name the files that arrived whole and keep the size limit",
+    hints=(
+        "Two conditions for each file: the two hashes, and its size.",
+        '`sorted(name for name, one in files.items() if one["here"] == one["there"] and …)`.',
+    ),
+    cases=_files,
+    own=_own_files,
     needs=({"subject": "edge.files"},),
+    mistakes=(
+        Mistake(
+            "not compared",
+            lambda files, most: sorted(name for name, one in files.items() if one["size_bytes"] < most),
+            "One of these did not arrive as it was sent: compare the two hashes.",
+        ),
+        Mistake(
+            "no limit",
+            lambda files, most: sorted(name for name, one in files.items() if one["here"] == one["there"]),
+            "One of these is larger than the box allows.",
+        ),
+        Mistake(
+            "exactly",
+            lambda files, most: sorted(
+                name for name, one in files.items() if one["here"] == one["there"] and one["size_bytes"] <= most
+            ),
+            "A file of exactly the limit is too large.",
+        ),
+    ),
+    right="The same bytes as on the server: now a comparison means something.",
 )
-def form(records: Records) -> Verdict:
-    """Judge the types, and the number of products against a 128-bit vector."""
-    given = records.answer("e.bring.form")
-    if given is None:
-        return unanswered()
-    yours = f"{given['activations']} × {given['weights']}, {given['products']} products, {given['times']} ×"
-    if (given["activations"], given["weights"]) == ("unsigned", "signed"):
-        return failed("That is the server's VNNI. The table's first row is about the Pi.", "", yours)
-    if (given["activations"], given["weights"]) != ("signed", "signed"):
-        return failed("Read the first row of the table: which two types need no conversion?", "", yours)
-    if given["products"] == 4:
-        return failed("Four is what float32 gets, or what each of SDOT's four sums takes up.", "16", yours)
-    if given["products"] != 16:
-        return failed("A 128-bit vector holds this many bytes, and each takes part in one product.", "16", yours)
-    if given["times"] != 4:
-        return failed("Divide the products of the two instructions.", "16 / 4 = 4", yours)
-    played = "" if on_arm(records.seen("edge.files")) else " Here, an x86 processor plays the device."
-    return passed(f"Four times the rate, on paper.{played}", "", yours)
+def fit(files: dict, most_bytes: int) -> list[str]:
+    """Return the names of the files that are whole and small enough."""
+    whole = {name: one for name, one in files.items() if one["here"] == one["there"]}
+    return sorted(name for name, one in whole.items() if one["size_bytes"] < most_bytes)
+
+
+def _registers(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for low, high in ((-128, 128), (-4, 5), (100, 128)):
+        activations, weights = (random.integers(low, high, 16).astype(np.int8) for _ in range(2))
+        cases.append((random.integers(-1000, 1000, 4).astype(np.int32), activations, weights))
+    return cases
+
+
+def _dots(activations, weights, kind=np.int32) -> np.ndarray:
+    return (activations.astype(kind) * weights.astype(kind)).reshape(4, 4).sum(1).astype(np.int32)
+
+
+def _wrapped(sums, activations, weights) -> np.ndarray:
+    return sums + (activations * weights).reshape(4, 4).sum(1, dtype=np.int32)
+
+
+@function_question(
+    "e.bring.sdot",
+    points=2,
+    title="Compute what one SDOT instruction does",
+    hints=(
+        "Products of two bytes do not fit into a byte: widen both first. Which four belong to which sum?",
+        "`products = activations.astype(np.int32) * weights`, then `products.reshape(4, 4).sum(1)` added to the sums.",
+    ),
+    cases=_registers,
+    needs=({"subject": "edge.files"},),
+    mistakes=(
+        Mistake("not widened", _wrapped, "Products of two int8 overflow int8: widen to int32 before multiplying."),
+        Mistake("no sums", lambda sums, a, w: _dots(a, w), "The products are added to the sums that were there."),
+        Mistake(
+            "unsigned",
+            lambda sums, a, w: sums + _dots(a.view(np.uint8), w),
+            "These are unsigned activations, which is VNNI: the S of SDOT is for signed.",
+        ),
+        Mistake(
+            "every fourth",
+            lambda sums, a, w: sums + (a.astype(np.int32) * w).reshape(4, 4).sum(0),
+            "Four *neighbours* belong to one sum: sum over the last axis.",
+        ),
+        Mistake(
+            "one sum",
+            lambda sums, a, w: sums + int((a.astype(np.int32) * w).sum()),
+            "These are all 16 products in one sum; each of the four takes four of them.",
+        ),
+    ),
+    right="Sixteen products in an instruction: four times float32's rate, on paper.",
+)
+def sdot(sums, activations, weights) -> np.ndarray:
+    """Return the four sums after one SDOT."""
+    return sums + _dots(activations, weights)

@@ -1,157 +1,193 @@
-"""Keep it busy: what a machine tells of its heat, its flags, the slow-down, and energy."""
+"""Give it fewer pixels: pixels against channels, and what each is good for."""
 
 from __future__ import annotations
 
-from statistics import median
+import numpy as np
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import NOT_MEASURED, rehearsed
-from grading.checkpoints.evidence import is_close
-from labs.records import Measurement, Records
-from labs.records.format import times
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    artefact_question,
+    checkpoint,
+    failed,
+    failed_as,
+    function_question,
+    passed,
+    prediction,
+    unanswered,
+)
+from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost, right_of, size_of
+from labs.records import Records
+from labs.records.format import megabytes, milliseconds
 
-BUSY = "edge-int8-s8s8-busy"
+INT8 = "edge-int8-s8s8"
 
-#: The bits of 0xe0008, and the question's power, rate and battery.
-_BITS, _WATTS, _PHOTOS_A_SECOND, _BATTERY_WH = {3, 17, 18, 19}, 7.0, 120.0, 15.0
+#: Static INT8 options of the lesson; the pruned one only where part 1 has made it.
+OPTIONS = (INT8, "edge-int8-pruned", "edge-int8-192px", "edge-int8-160px", "edge-int8-128px")
 
-#: The bits that say that the processor is slowed down at this moment: capped, throttled, soft limit.
-_HELD_BACK_NOW = 0b1110
+#: Points that a pick may lose against float32.
+MOST_POINTS = 1.0
 
-
-def busy_record(records: Records) -> Measurement | None:
-    """Return the newest record of load without a pause."""
-    return records.latest(kind="latency", option=BUSY)
+#: A pick this much behind the best one is as good: the next run might turn them round.
+_AS_GOOD = 0.08
 
 
-def slowdown(record: Measurement) -> float:
-    """Return the last fifth of the windows' medians over the first fifth."""
-    seconds = [window["p50_s"] for window in record.details["windows"]]
-    count = max(1, round(len(seconds) * 0.2))
-    return median(seconds[-count:]) / median(seconds[:count])
+def median_s(records: Records, option: str) -> float | None:
+    """Return the median latency of an option's newest single-photo record in seconds, or None."""
+    record = records.latest(kind="latency", option=option, batch_size=1)
+    return None if record is None else record.percentile(50)
 
 
 @prediction(
-    "e.busy.slowdown_guess",
-    about={"kind": "latency", "option": BUSY},
-    title="Predict how many times as long a photo takes on a busy device",
-    between=(0.2, 50),
-    show=times,
+    "e.smaller.loss_guess",
+    about={"kind": "accuracy", "option": "edge-int8-160px"},
+    title="Predict the points lost at 160 pixels without new training",
+    between=(-20, 100),
+    show=lambda value: f"{value:.2f} points",
 )
-def measured_slowdown(records: Records) -> float | None:
-    """Return the measured slow-down."""
-    record = busy_record(records)
-    return None if record is None else slowdown(record)
+def loss_at_160(records: Records) -> float | None:
+    """Return the points that the model loses at 160 pixels against float32 at 224."""
+    return points_lost(records, "edge-int8-160px")
 
 
-@checkpoint(
-    "e.busy.told",
-    title="Say what this device does not tell about itself",
-    hint="`None` in `vitals['heat']` means not told; `vitals['power']['covers']` is empty without a meter.",
-)
-def told(records: Records) -> Verdict:
-    """Judge the list and the meter against what the device said."""
-    given, seen = records.answer("e.busy.told"), records.seen("edge.vitals")
-    if given is None:
-        return unanswered()
-    if seen is None:
-        return failed("The device has not been asked yet: run the cells above.")
-    silent, power = set(seen["unreadable"]), bool(seen["power"]["covers"])
-    expected = f"{', '.join(sorted(silent)) or 'tells all three'}; power: {power}"
-    yours = f"{', '.join(sorted(given['not_told'])) or 'tells all three'}; power: {given['power']}"
-    if set(given["not_told"]) - {"temperature", "frequency", "throttle flags"}:
-        return failed("Use the three words of the question.", expected, yours)
-    if set(given["not_told"]) < silent:
-        return failed("Something else is None as well, and None is not 0.", expected, yours)
-    if set(given["not_told"]) != silent:
-        return failed("One of these is told: look for the values that are not None.", expected, yours)
-    if given["power"] is not power:
-        return failed("The list is right. Power is only read where `covers` names what it covers.", expected, yours)
-    return passed("About the rest nothing may be claimed.", expected, yours)
+def inspect_small(path) -> dict:
+    """Return the side that a file takes, and how often it names the full-size file's class where that is beside it."""
+    from pathlib import Path
+
+    import onnxruntime as ort
+
+    from labs import assets
+    from labs.edge.pictures import load_split_at
+
+    session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
+    given = session.get_inputs()[0]
+    facts = {"side": given.shape[2:], "batch": given.shape[0], "agree": 0.0}
+    full = Path(path).with_name("int8-static-s8s8.onnx")
+    facts["same_bytes"] = Path(path).read_bytes() == full.read_bytes() if full.is_file() else False
+    if given.shape[2:] == [160, 160]:
+        root = assets.dataset("food11-mini")
+        classes = []
+        for one, side in ((session, 160), (ort.InferenceSession(full, providers=["CPUExecutionProvider"]), 224)):
+            images, _ = load_split_at(root, "validation", side, limit=33)
+            name = one.get_inputs()[0].name
+            classes.append([int(one.run(None, {name: image[np.newaxis]})[0].argmax()) for image in images])
+        facts["agree"] = float(np.mean(np.array(classes[0]) == classes[1]))
+    return facts
 
 
-@checkpoint(
-    "e.busy.flags",
-    title="Read a Raspberry Pi's throttle flags from one number",
-    hint="0xe0008: the last hexadecimal digit holds bits 0 to 3, the fifth from the right bits 16 to 19.",
-    needs=({"subject": "edge.vitals"},),
-)
-def flags(records: Records) -> Verdict:
-    """Judge the set bits of 0xe0008."""
-    given = records.answer("e.busy.flags")
-    if given is None:
-        return unanswered()
-    expected, yours = "3, 17, 18, 19", ", ".join(f"{bit:g}" for bit in sorted(given))
-    if set(given) == _BITS:
-        return passed("Its soft limit is reached now, and it was capped and throttled before.", expected, yours)
-    if set(given) <= {0, 1, 2, 3} and given:
-        return failed("The digit e stands further left: what happened since it was switched on.", expected, yours)
-    if set(given) == {0, 17, 18, 19} or (2 in given and 3 not in given):
-        return failed("The last digit is 8, and 8 is 1000 in binary: which bit is that?", expected, yours)
-    if {16, 17, 18} <= set(given) and 19 not in given:
-        return failed("e is 1110 in binary: its lowest bit is 0.", expected, yours)
-    return failed("Write the number in binary and count from the right, from 0.", expected, yours)
+_SMALL = {"side": [160, 160], "batch": "batch", "agree": 0.85, "same_bytes": False}
 
 
-@checkpoint(
-    "e.busy.slowdown",
+@artefact_question(
+    "e.smaller.file",
     points=2,
-    title="State the slow-down, and whether the flags say that the device was held back",
-    hint="A fifth of the windows at each end, their medians, last over first; then the last window's throttle_bits.",
+    title="Let the model take 160 × 160 pixels, with nothing changed but its input",
+    hints=(
+        "`model.graph.input[0].type.tensor_type.shape.dim` has four entries: batch, channels, height, width.",
+        '`for one in dim[2:]: one.dim_value = 160`, then `model.graph.ClearField("value_info")` and `onnx.save`.',
+    ),
+    inspect=inspect_small,
+    mistakes={
+        "same": "This is the file as it was: save the changed model.",
+        "side": "Its input is not 160 × 160: height and width are the last two of the four entries.",
+        "batch": "The batch axis is fixed now: leave the first entry as it was.",
+        "other": "It takes 160 pixels and names other classes: was the quantized file changed, and nothing else?",
+    },
+    examples={
+        "good": _SMALL,
+        "same": {**_SMALL, "side": [224, 224], "same_bytes": True},
+        "side": {**_SMALL, "side": [160, 224]},
+        "batch": {**_SMALL, "batch": 160},
+        "other": {**_SMALL, "agree": 0.1},
+    },
 )
-def slowed(records: Records) -> Verdict:
-    """Judge the ratio against the windows, and the claim against the last window's flags."""
-    given, record = records.answer("e.busy.slowdown"), busy_record(records)
+def small_file(facts: dict, records: Records) -> Verdict:
+    """Judge the input, and that it is still the model."""
+    if facts["same_bytes"]:
+        return failed_as("same")
+    if facts["side"] != [160, 160]:
+        return failed_as("side", yours=" × ".join(map(str, facts["side"])))
+    if facts["batch"] == 160:
+        return failed_as("batch")
+    if facts["agree"] < 0.5:
+        return failed_as("other")
+    return passed("Half the arithmetic, and not a byte of the download.")
+
+
+@checkpoint(
+    "e.smaller.picks",
+    points=2,
+    title="Pick for the download and for the queue, within one point of accuracy",
+    hint="First strike out what loses more than a point; then look at sizes, and at medians.",
+)
+def picks(records: Records) -> Verdict:
+    """Judge both picks against the options that are within a point; near ties are as good."""
+    given = records.answer("e.smaller.picks")
     if given is None:
         return unanswered()
-    if record is None:
+    lost = {name: points_lost(records, name) for name in OPTIONS}
+    fair = [name for name, points in lost.items() if points is not None and points <= MOST_POINTS + 1e-9]
+    if not records.measurements(option=BASELINE) or not fair:
         return failed(NOT_MEASURED)
-    ratio, bits = slowdown(record), record.details["windows"][-1]["throttle_bits"]
-    claim = "cannot tell" if bits is None else "held back" if bits & _HELD_BACK_NOW else "not held back"
-    expected, yours = f"{ratio:.3f}, {claim}", f"{given['ratio']:g}, {given['claim']}"
-    if not is_close(given["ratio"], ratio, within=0.02):
-        turned = is_close(given["ratio"], 1 / ratio, within=0.02)
-        return failed(
-            "Turned around: last over first." if turned else "Not the ratio of the two fifths.", expected, yours
-        )
-    if given["claim"] not in ("held back", "not held back", "cannot tell"):
-        return failed("Choose one of the three claims.", expected, yours)
-    if given["claim"] != claim:
-        if bits is None:
-            return failed(
-                "The ratio is right. Without flags nothing can be claimed: it may have other reasons.", expected, yours
-            )
-        return failed("The ratio is right. Read the last window's flags about now: bits 1 to 3.", expected, yours)
-    remark = " A rehearsal of seconds says nothing about a box in a cupboard." if rehearsed(record) else ""
-    return passed(f"So much for the first second.{remark}", expected, yours)
+    yours = f"download: {given['download']}, queue: {given['queue']}"
+    for wish, name in given.items():
+        if name not in OPTIONS:
+            return failed(f"{wish}: name a static INT8 option of this lesson.", ", ".join(fair), yours)
+        if name not in fair:
+            return failed(f"{wish}: that one loses more than a point, or was not measured.", ", ".join(fair), yours)
+    sizes, medians = ({name: of(records, name) for name in fair} for of in (size_of, median_s))
+    if None in sizes.values() or None in medians.values():
+        return failed(NOT_MEASURED)
+    if sizes[given["download"]] > (1 + 0.01) * min(sizes.values()):
+        shown = ", ".join(f"{name} {megabytes(size)}" for name, size in sizes.items())
+        return failed("download: another one within the point has fewer bytes.", shown, yours)
+    if medians[given["queue"]] > (1 + _AS_GOOD) * min(medians.values()):
+        shown = ", ".join(f"{name} {milliseconds(value)}" for name, value in medians.items())
+        return failed("queue: another one within the point answers faster.", shown, yours)
+    return passed("Two wishes, and perhaps two files.", "", yours)
 
 
-@checkpoint(
-    "e.busy.energy",
+def _pairs(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for lost, ratio in ((30, 2.2), (4, 1.1), (-3, 0.8)):
+        before = [int(one) for one in random.permutation([1] * 500 + [0] * 160)]
+        after = [int(one) for one in random.permutation([1] * (500 - lost) + [0] * (160 + lost))]
+        slow_s = [float(one) for one in random.uniform(0.004, 0.006, 9)] + [0.2]
+        fast_s = [float(one) / ratio for one in random.uniform(0.004, 0.006, 9)] + [0.3]
+        cases.append((before, after, slow_s, fast_s))
+    return cases
+
+
+def _own_pair(records: Records) -> list[tuple]:
+    right = [right_of(records, name) for name in (INT8, "edge-int8-128px")]
+    timed = [records.latest(kind="latency", option=name, batch_size=1) for name in (INT8, "edge-int8-128px")]
+    return [] if None in (*right, *timed) else [(*map(list, right), *(list(one.samples) for one in timed))]
+
+
+def _bargain(before, after, before_s, after_s, *, scale=100.0, middle=np.median, turned=False) -> tuple[float, float]:
+    ratio = float(middle(before_s) / middle(after_s))
+    return scale * (sum(before) - sum(after)) / len(before), 1 / ratio if turned else ratio
+
+
+@function_question(
+    "e.smaller.bargain",
     points=2,
-    title="Turn power and rate into joules a photo, and a battery into photos",
-    hint="Watts over photos a second are joules a photo; a watt-hour is 3600 joules.",
-    needs=({"kind": "latency", "option": "edge-int8-s8s8-busy"},),
+    title="State what fewer pixels cost and what they bring",
+    hints=(
+        "Points are hundredths of the accuracy; the other result is a ratio of two medians above 1 where it pays.",
+        "`100 * (sum(before) - sum(after)) / len(before)` and `np.median(before_s) / np.median(after_s)`.",
+    ),
+    cases=_pairs,
+    own=_own_pair,
+    needs=({"kind": "latency", "option": "edge-int8-128px"},),
+    mistakes=(
+        Mistake("fraction", lambda *given: _bargain(*given, scale=1.0), "That is a fraction; a point is a hundredth."),
+        Mistake("gain", lambda *given: _bargain(*given, scale=-100.0), "A loss is positive where the result is worse."),
+        Mistake("slower", lambda *given: _bargain(*given, turned=True), "The points are right. Above 1 means faster."),
+        Mistake("mean", lambda *given: _bargain(*given, middle=np.mean), "One slow call moves a mean: take medians."),
+    ),
+    right="A price with its goods: now somebody can decide.",
 )
-def energy(records: Records) -> Verdict:
-    """Judge joules a photo and photos of a battery."""
-    given = records.answer("e.busy.energy")
-    if given is None:
-        return unanswered()
-    joules = _WATTS / _PHOTOS_A_SECOND
-    photos = 3600 * _BATTERY_WH / joules
-    expected, yours = (
-        f"{joules:.4f} J, {photos:,.0f} photos",
-        f"{given['joules_a_photo']:g} J, {given['photos']:g} photos",
-    )
-    if not is_close(given["joules_a_photo"], joules, within=0.02):
-        if is_close(given["joules_a_photo"], 1 / joules, within=0.02):
-            return failed("Turned around: those are photos a joule.", expected, yours)
-        if is_close(given["joules_a_photo"], _WATTS * _PHOTOS_A_SECOND, within=0.02):
-            return failed("Divide: the joules of a second are shared by its photos.", expected, yours)
-        return failed("Watts are joules a second; share them among the photos of a second.", expected, yours)
-    if is_close(given["photos"], photos / 3600, within=0.02):
-        return failed("The joules are right. A watt-hour is 3600 joules.", expected, yours)
-    if not is_close(given["photos"], photos, within=0.02):
-        return failed("The joules are right. How many of them are in 15 Wh?", expected, yours)
-    return passed("Nearly a million, if the battery fed nothing else.", expected, yours)
+def bargain(before_right, after_right, before_s, after_s) -> tuple[float, float]:
+    """Return points lost, and times as fast."""
+    return _bargain(before_right, after_right, before_s, after_s)

@@ -1,132 +1,135 @@
-"""Make it smaller: pixels against channels, and what each is good for."""
+"""Delegate to XNNPACK: a quantized .pte that runs, and what two runtimes' INT8 files are to each other."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost, size_of
-from grading.checkpoints.evidence import is_close
+from grading.checkpoints import Verdict, artefact_question, checkpoint, failed_as, missing, passed, prediction
+from grading.checkpoints.edge.device import DEVICE_BYTES
 from labs.records import Records
-from labs.records.format import megabytes, milliseconds, times
+from labs.records.format import megabytes, times
 
-INT8 = "edge-int8-s8s8"
+ORT, PTE, FLOAT = "ort-int8", "xnnpack-int8", "xnnpack-fp32"
+_RACE = {"kind": "latency", "option": PTE}
+_CLAIMS = ("ExecuTorch is faster", "ONNX Runtime is faster", "cannot tell")
 
-#: Static INT8 options of the lesson; the pruned one only where part 1 has made it.
-OPTIONS = (INT8, "edge-int8-pruned", "edge-int8-192px", "edge-int8-160px", "edge-int8-128px")
+#: Logits of a float32 export differ from torch's by less; INT8 moves them by more than 0.1.
+_ROUNDING = 1e-2
 
-#: Points that a pick may lose against float32.
-MOST_POINTS = 1.0
-
-#: Share of the MACs at 160 pixels. All layers but the last see (160 / 224)² of the pixels.
-_SHARE = (160 / 224) ** 2
-
-#: A pick this much behind the best one is as good: the next run might turn them round.
-_AS_GOOD = 0.08
-
-
-def median_s(records: Records, option: str) -> float | None:
-    """Return the median latency of an option's newest single-photo record in seconds, or None."""
-    record = records.latest(kind="latency", option=option, batch_size=1)
-    return None if record is None else record.percentile(50)
+#: Shares of the classes that are torch's. Measured: 0.93 with a scale a channel, 0.84 with one a tensor, 0.11 without
+#: calibration.
+_CALIBRATED, _AGREES = 0.5, 0.87
 
 
 @prediction(
-    "e.smaller.loss_guess",
-    about={"kind": "accuracy", "option": "edge-int8-160px"},
-    title="Predict the points lost at 160 pixels without new training",
-    between=(-20, 100),
-    show=lambda value: f"{value:.2f} points",
+    "e.xnnpack.gain_guess",
+    about=_RACE,
+    title="Predict how many times as fast INT8 is as float32 in ExecuTorch",
+    between=(0.02, 50),
+    show=times,
+    gate=("ExecuTorch",),
 )
-def loss_at_160(records: Records) -> float | None:
-    """Return the points that the model loses at 160 pixels against float32 at 224."""
-    return points_lost(records, "edge-int8-160px")
+def gain(records: Records) -> float | None:
+    """Return float32's time over INT8's, side by side."""
+    run = records.comparison(PTE, FLOAT)
+    return None if run is None else 1 / run.ratio(PTE, FLOAT).interval.value
 
 
-@checkpoint(
-    "e.smaller.pixels",
-    title="Say what fewer pixels make smaller, and what not",
-    hint="`works[160].macs / works[224].macs`; the sizes of the files are printed above.",
+def inspect_pte(path) -> dict:
+    """Return what is inside the file and which classes it names, from ExecuTorch's own environment."""
+    from labs.edge.pte import pte_facts
+
+    return pte_facts(path)
+
+
+_GOOD = {
+    "delegates": {"XnnpackBackend": 1},
+    "operators": [],
+    "images": 44,
+    "agree": 42,
+    "max_abs_diff": 1.6,
+    "size_bytes": 2_485_292,
+}
+
+
+@artefact_question(
+    "e.xnnpack.file",
+    points=4,
+    title="Export an INT8 file for ExecuTorch, quantized by PT2E and delegated to XNNPACK",
+    hints=(
+        "Between `torch.export.export` and `to_edge_transform_and_lower` stand the four calls of the table.",
+        "What is lowered is `torch.export.export(converted, example)`, with the same partitioner as before.",
+    ),
+    inspect=inspect_pte,
+    gate=("ExecuTorch",),
+    mistakes={
+        "not_delegated": "No part of it is handed to XNNPACK: name the partitioner where the graph is lowered.",
+        "not_quantized": "These are float32's logits: lower what `convert_pt2e` returned, exported once more.",
+        "outside": "Quantized, but much of it runs outside of XNNPACK: partition the converted graph.",
+        "uncalibrated": "It names other classes than the model: were the observers shown training images?",
+        "a_scale_a_tensor": "Many classes have changed: is there a scale for each channel of the weights?",
+        "too_large": "It is larger than the box allows.",
+    },
+    examples={
+        "good": _GOOD,
+        "not_delegated": {**_GOOD, "delegates": {}, "operators": ["aten::convolution.out"]},
+        "not_quantized": {**_GOOD, "agree": 44, "max_abs_diff": 2e-5, "size_bytes": 8_926_636},
+        "outside": {**_GOOD, "delegates": {"XnnpackBackend": 30}, "operators": ["aten::convolution.out"]},
+        "uncalibrated": {**_GOOD, "agree": 4},
+        "a_scale_a_tensor": {**_GOOD, "agree": 37},
+        "too_large": {**_GOOD, "size_bytes": 8_926_636},
+    },
 )
-def pixels(records: Records) -> Verdict:
-    """Judge the share of the work, and that the file keeps its size."""
-    given = records.answer("e.smaller.pixels")
-    if given is None:
-        return unanswered()
-    expected = f"{_SHARE:.2f} of the MACs, the file × 1"
-    yours = f"{given['macs_share']:g} of the MACs, the file × {given['file_factor']:g}"
-    if is_close(given["macs_share"], 160 / 224, within=0.02):
-        return failed("That is the share of one side; a picture has two.", expected, yours)
-    if is_close(given["macs_share"], 1 / _SHARE, within=0.03):
-        return failed("Turned around: a share is below 1 here.", expected, yours)
-    if not is_close(given["macs_share"], _SHARE, within=0.03):
-        return failed("Divide the MACs at 160 pixels by those at 224.", expected, yours)
-    if not is_close(given["file_factor"], 1, within=0.005):
-        return failed(
-            "The work is right. The weights do not know how large the picture is: look at the files.", expected, yours
-        )
-    return passed("Half the arithmetic, and not a byte of the download.", expected, yours)
-
-
-@checkpoint(
-    "e.smaller.picks",
-    points=2,
-    title="Pick for the download and for the queue, within one point of accuracy",
-    hint="First strike out what loses more than a point; then look at sizes, and at medians.",
-)
-def picks(records: Records) -> Verdict:
-    """Judge both picks against the options that are within a point; near ties are as good."""
-    given = records.answer("e.smaller.picks")
-    if given is None:
-        return unanswered()
-    lost = {name: points_lost(records, name) for name in OPTIONS}
-    fair = [name for name, points in lost.items() if points is not None and points <= MOST_POINTS + 1e-9]
-    if not records.measurements(option=BASELINE) or not fair:
-        return failed(NOT_MEASURED)
-    yours = f"download: {given['download']}, queue: {given['queue']}"
-    for wish, name in given.items():
-        if name not in OPTIONS:
-            return failed(f"{wish}: name a static INT8 option of this lesson.", ", ".join(fair), yours)
-        if name not in fair:
-            return failed(f"{wish}: that one loses more than a point, or was not measured.", ", ".join(fair), yours)
-    sizes, medians = ({name: of(records, name) for name in fair} for of in (size_of, median_s))
-    if None in sizes.values() or None in medians.values():
-        return failed(NOT_MEASURED)
-    if sizes[given["download"]] > (1 + 0.01) * min(sizes.values()):
-        shown = ", ".join(f"{name} {megabytes(size)}" for name, size in sizes.items())
-        return failed("download: another one within the point has fewer bytes.", shown, yours)
-    if medians[given["queue"]] > (1 + _AS_GOOD) * min(medians.values()):
-        shown = ", ".join(f"{name} {milliseconds(value)}" for name, value in medians.items())
-        return failed("queue: another one within the point answers faster.", shown, yours)
-    return passed("Two wishes, and perhaps two files.", "", yours)
-
-
-@checkpoint(
-    "e.smaller.bargain",
-    points=2,
-    title="State what 128 pixels cost and what they bring",
-    hint="Points between the two accuracy records; the larger median over the smaller one.",
-)
-def bargain(records: Records) -> Verdict:
-    """Judge points and speed-up against the records."""
-    given = records.answer("e.smaller.bargain")
-    if given is None:
-        return unanswered()
-    points = points_lost(records, "edge-int8-128px", INT8)
-    medians = [median_s(records, name) for name in (INT8, "edge-int8-128px")]
-    if points is None or None in medians:
-        return failed(NOT_MEASURED)
-    ratio = medians[0] / medians[1]
-    expected, yours = (
-        f"{points:.2f} points, {times(ratio)}",
-        f"{given['points']:g} points, {given['times_as_fast']:g} ×",
+def pte_file(facts: dict, records: Records) -> Verdict:
+    """Judge that XNNPACK runs it, that it is quantized, that it is still the model, and that it fits the box."""
+    share = facts["agree"] / facts["images"]
+    if "XnnpackBackend" not in facts["delegates"]:
+        return failed_as("not_delegated")
+    if facts["max_abs_diff"] < _ROUNDING:
+        return failed_as("not_quantized")
+    if any("conv" in name for name in facts["operators"]):
+        return failed_as("outside", yours=", ".join(facts["operators"])[:200])
+    if share < _CALIBRATED:
+        return failed_as("uncalibrated", yours=f"{facts['agree']} of {facts['images']} classes")
+    if share < _AGREES:
+        return failed_as("a_scale_a_tensor", yours=f"{facts['agree']} of {facts['images']} classes")
+    if facts["size_bytes"] >= DEVICE_BYTES:
+        return failed_as("too_large", yours=megabytes(facts["size_bytes"]))
+    return passed(
+        "The same model in a quarter of the bytes, in XNNPACK's hands.",
+        yours=f"{megabytes(facts['size_bytes'])}, {facts['agree']} of {facts['images']} classes",
     )
-    if abs(given["points"] - points) > 0.06:
-        if abs(100 * given["points"] - points) <= 0.06:
-            return failed("That is a fraction; a point is a hundredth.", expected, yours)
-        if abs(given["points"] + points) <= 0.06:
-            return failed("A loss is positive where the small pictures are worse.", expected, yours)
-        return failed("Compare with static INT8 at 224 pixels, not with float32.", expected, yours)
-    if not is_close(given["times_as_fast"], ratio, within=0.03):
-        if is_close(given["times_as_fast"], 1 / ratio, within=0.03):
-            return failed("The points are right. Above 1 means faster.", expected, yours)
-        return failed("The points are right. Divide the two newest medians.", expected, yours)
-    return passed("A price with its goods: now somebody can decide.", expected, yours)
+
+
+@checkpoint(
+    "e.xnnpack.claim",
+    points=2,
+    title="Say which runtime's INT8 file is faster here, and what the `.pte` costs",
+    form={"claim": _CLAIMS, "changed": int},
+    needs=(_RACE, {"kind": "accuracy", "option": PTE}, {"kind": "accuracy", "option": FLOAT}),
+    gate=("ExecuTorch",),
+    hints=(
+        "The interval of `race.ratio(…)` holds 1, or it does not; the records of the accuracy keep what was predicted.",
+        '`details["predicted"]` of both accuracy records, compared image by image.',
+    ),
+    mistakes={
+        "turned": "Turned around: a ratio below 1 says that the first option takes less time.",
+        "noise": "The interval of the ratio holds 1: neither may be claimed.",
+        "no_claim": "The interval does not hold 1: something can be said.",
+        "accuracy": "That is how many more are wrong. Images that changed both ways count too.",
+        "same": "The claim is right. Compare the two lists of predicted classes, image by image.",
+    },
+)
+def claim(records: Records) -> Verdict:
+    """Judge the claim by the interval of the newest race, and the count by both lists of classes."""
+    given, run = records.answer("e.xnnpack.claim"), records.comparison(PTE, ORT)
+    if run is None:
+        return missing("The two INT8 files have not raced yet.")
+    interval = run.ratio(PTE, ORT).interval
+    right = _CLAIMS[0] if interval.high < 1 else _CLAIMS[1] if interval.low > 1 else _CLAIMS[2]
+    if given["claim"] != right:
+        return failed_as("noise" if right == _CLAIMS[2] else "no_claim" if given["claim"] == _CLAIMS[2] else "turned")
+    made = [records.latest(kind="accuracy", option=option) for option in (FLOAT, PTE)]
+    changed = sum(one != other for one, other in zip(*(each.details["predicted"] for each in made), strict=True))
+    if given["changed"] != changed:
+        more = abs(sum(made[0].samples) - sum(made[1].samples))
+        return failed_as("accuracy" if given["changed"] == more else "same")
+    return passed("One machine, one process, and the files side by side.", f"{right}, {changed} images")

@@ -18,7 +18,6 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.edge.device import BASELINE, on_arm, on_the_estimated_core
-from grading.checkpoints.edge.lesson_25 import slowdown as measured_slowdown
 from labs.records import Measurement, Records
 from labs.records.candidates import of_machine
 from labs.records.format import milliseconds, times
@@ -31,7 +30,15 @@ _FEWEST_SAMPLES, _FACTOR = 100, 2.0
 #: Seconds of load without a pause that show what heat does.
 _LONG_S = 240.0
 
+#: Arm's ExecuTorch course: median of its INT8 MobileNetV2 with XNNPACK on a Raspberry Pi 5; and what may differ.
+_PUBLISHED_S, _BAR_FACTOR = 0.00398, 1.25
+
 _TESTED = ("within", "outside", "not tested")
+
+
+def measured_slowdown(record: Measurement) -> float:
+    """Return the last fifth of the windows' medians over the first fifth."""
+    return _fifths([window["p50_s"] for window in record.details["windows"]])
 
 
 def race_of(records: Records):
@@ -69,10 +76,10 @@ def busy_slowdown(records: Records) -> float | None:
 @checkpoint(
     "e.lease.script",
     evidence_only=True,
-    title="Measure with a script of your own, and agree with the course's benchmark",
+    title="Measure with your script on the device, and agree with the course's benchmark",
     hints=(
-        "Twenty times `run()`, then a list to fill in a loop.",
-        "`begin_s = time.perf_counter()`, `run()`, the difference appended; `calls` times, and the list returned.",
+        "The cell above runs it; what it prints last is what counts.",
+        "Does the script use the threads that it is told, and leave its 20 warm-up calls out?",
     ),
     mistakes={
         "one total": "One duration for all calls: append one for each, or nobody can compute a percentile.",
@@ -246,6 +253,83 @@ def busy(records: Records) -> Verdict:
     if seen[-1]["temperature_c"] is None and seen[-1]["throttle_bits"] is None:
         return failed_as("silent")
     return passed("Now you know its fifth minute.", f"× {measured_slowdown(found[-1]):.3f}")
+
+
+def loads(random: np.random.Generator) -> list[tuple]:
+    """Return runs under load: with power in each window, in some, and in none."""
+    cases = []
+    for count, told in ((6, 1.0), (9, 0.5), (4, 0.0)):
+        ends = np.cumsum(random.uniform(4.9, 5.3, count))
+        power = [float(random.uniform(3, 8)) if place < told * count else None for place in range(count)]
+        rows = zip(ends, random.integers(400, 1400, count), power, strict=True)
+        cases.append(([{"t_s": float(end), "calls": int(calls), "power_w": watts} for end, calls, watts in rows],))
+    return cases
+
+
+def _joules(seen: list, *, seconds=None, images=None) -> float | None:
+    known = [one["power_w"] for one in seen if one["power_w"] is not None]
+    if not known:
+        return None
+    return mean(known) * (seconds or seen[-1]["t_s"]) / (images or sum(one["calls"] for one in seen))
+
+
+def _zero_for_none(seen: list) -> float:
+    watts = mean(one["power_w"] or 0.0 for one in seen)
+    return watts * seen[-1]["t_s"] / sum(one["calls"] for one in seen)
+
+
+@function_question(
+    "e.lease.energy",
+    title="Turn power, time and images into joules an image",
+    hints=(
+        "Watts are joules a second: mean power times all seconds, shared by all images.",
+        "Leave the windows without power out of the mean, and return None where there is none at all.",
+    ),
+    cases=loads,
+    mistakes=(
+        Mistake("zero", _zero_for_none, "None is not 0 W: leave those windows out of the mean."),
+        Mistake(
+            "watts",
+            lambda seen: _joules(seen, seconds=1.0, images=1),
+            "That is the mean power: multiply it by the seconds and divide by the images.",
+        ),
+        Mistake("all", lambda seen: _joules(seen, images=1), "Those are the joules of the whole run."),
+        Mistake(
+            "sum of ends",
+            lambda seen: _joules(seen, seconds=sum(one["t_s"] for one in seen)),
+            "`t_s` is counted from the start: the last one is the whole time.",
+        ),
+    ),
+    right="With the idle board in it, which somebody pays for too.",
+)
+def joules_an_image(windows: list) -> float | None:
+    """Return the joules of one image, or None."""
+    return _joules(windows)
+
+
+@checkpoint(
+    "e.lease.bar",
+    points=2,
+    gate=("an ARM processor",),
+    evidence_only=True,
+    title="Hold the board to the published 4.0 ms, with ExecuTorch",
+    hints=("The cell above measures it, on the board.", "Was the board held back, or busy with something else?"),
+    mistakes={
+        "another_board": "This was measured on another core: the bar is a Cortex-A76's.",
+        "missed": "Slower than was published: look at the throttle flags, and at what else runs on the board.",
+    },
+)
+def bar(records: Records) -> Verdict:
+    """Judge the median of the `.pte` on a Cortex-A76 against the published one, with a quarter for another board."""
+    seen = records.seen("edge.pte_on_board")
+    if seen is None or len(seen["samples_s"]) < _FEWEST_SAMPLES:
+        return missing("The `.pte` of lesson 27 has not run on a board yet.")
+    if "Cortex-A76" not in seen["machine"]["cpu_model"] or seen["machine"].get("emulator"):
+        return failed_as("another_board", yours=seen["machine"]["cpu_model"])
+    p50_s = median(seen["samples_s"])
+    if p50_s > _BAR_FACTOR * _PUBLISHED_S:
+        return failed_as("missed", yours=milliseconds(p50_s))
+    return passed("What was published holds on your board.", f"{milliseconds(_PUBLISHED_S)}", milliseconds(p50_s))
 
 
 @checkpoint(

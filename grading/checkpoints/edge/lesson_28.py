@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.edge.device import NOT_MEASURED, points_lost, size_of
+import numpy as np
+
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    checkpoint,
+    failed,
+    function_question,
+    passed,
+    prediction,
+    unanswered,
+)
+from grading.checkpoints.edge.device import NOT_MEASURED, right_of, size_of
 from labs.records import Measurement, Records
-from labs.records.format import megabytes
 
 #: The examined files.
 FLOAT, CHOICE = "budget-float", "budget-choice"
 
 #: The course's bars: bytes, and points of accuracy.
-MOST_BYTES, AIM_BYTES, MOST_POINTS = 2_500_000, 2_000_000, 1.0
+MOST_BYTES, MOST_POINTS = 2_500_000, 1.0
 
 _NOT_EXAMINED = "No file has been examined yet: run the cell that does it."
 
@@ -47,7 +57,7 @@ def flips(records: Records) -> float | None:
 @checkpoint(
     "e.choose.file",
     title="Choose a file that was measured on the device, and let it be examined",
-    hint="One of the options that lesson 23 or 27 measured there; its hash is compared.",
+    hint="One of the options that lesson 23 or 27b measured there; its hash is compared.",
 )
 def file(records: Records) -> Verdict:
     """Judge that the examined bytes are those of the chosen option on the device."""
@@ -60,43 +70,60 @@ def file(records: Records) -> Verdict:
     if examined is None:
         return failed(_NOT_EXAMINED, "", str(given))
     hashes = [record.model.sha256[:12] for record in (there, examined)]
+    if (own := _own_file(records)) and not budget(*own[0])["kept"]:
+        return failed("Honest, but this file breaks a bar of the course: choose one that keeps both.")
     if hashes[0] != hashes[1]:
         return failed("The examined file has another hash than the one on the device: bring it again.", *hashes)
     return passed("The same bytes here and there.", *hashes)
 
 
-@checkpoint(
+def _files(random: np.random.Generator) -> list[tuple]:
+    cases = []
+    for size, lost in ((2_453_079, 4), (2_500_000, 10), (2_500_001, 3), (2_368_348, 31), (1_980_000, -2)):
+        right = [int(one) for one in random.permutation([1] * 820 + [0] * 180)]
+        worse = [int(one) for one in random.permutation([1] * (820 - lost) + [0] * (180 + lost))]
+        cases.append((size, right, worse, MOST_BYTES, MOST_POINTS))
+    return cases
+
+
+def _own_file(records: Records) -> list[tuple]:
+    size, right = size_of(records, CHOICE), [right_of(records, option) for option in (FLOAT, CHOICE)]
+    return [] if size is None or None in right else [(size, *map(list, right), MOST_BYTES, MOST_POINTS)]
+
+
+def _budget(size_bytes, float_right, choice_right, most_bytes, most_points, *, scale=100.0, sign=1, both=True) -> dict:
+    left = most_bytes - size_bytes
+    lost = scale * (sum(float_right) - sum(choice_right)) / len(float_right)
+    small, good = left >= 0, 100 / scale * lost <= most_points + 1e-9
+    return {"bytes_left": sign * left, "points_lost": lost, "kept": (small and good) if both else (small or good)}
+
+
+@function_question(
     "e.choose.budget",
     points=3,
-    title="Hold the file against the course's bars, by its own bytes and labels",
-    hint="2 500 000 less the size; right pictures of float less the choice's, over all pictures, times 100.",
+    title="Hold a file against the course's bars, by its own bytes and labels",
+    hints=(
+        "Three results: what is left of the bytes, the difference of two accuracies in points, and whether both hold.",
+        "`lost = 100 * (sum(float_right) - sum(choice_right)) / len(float_right)`; a file of exactly a bar keeps it.",
+    ),
+    cases=_files,
+    own=_own_file,
+    needs=({"kind": "size", "option": CHOICE},),
+    mistakes=(
+        Mistake("fraction", lambda *given: _budget(*given, scale=1.0), "That is a fraction; a point is a hundredth."),
+        Mistake("turned", lambda *given: _budget(*given, sign=-1), "Turned around: what is left is positive below it."),
+        Mistake("either", lambda *given: _budget(*given, both=False), "*Both* bars have to be kept."),
+        Mistake(
+            "pictures",
+            lambda *given: _budget(*given) | {"points_lost": float(sum(given[1]) - sum(given[2]))},
+            "Those are images: divide by all of them, and count in hundredths.",
+        ),
+    ),
+    right="By its own bytes and labels, and not by a table about it.",
 )
-def budget(records: Records) -> Verdict:
-    """Judge size, loss and verdict against what the examined file said of itself."""
-    given = records.answer("e.choose.budget")
-    if given is None:
-        return unanswered()
-    size, lost = size_of(records, CHOICE), points_lost(records, CHOICE, FLOAT)
-    if size is None or lost is None:
-        return failed(_NOT_EXAMINED)
-    left, kept = MOST_BYTES - size, size <= MOST_BYTES and lost <= MOST_POINTS + 1e-9
-    expected = f"{left:,.0f} bytes left, {lost:.2f} points lost, kept: {kept}"
-    yours = f"{given['bytes_left']:,.0f} bytes left, {given['points_lost']:g} points lost, kept: {given['kept']}"
-    if abs(given["bytes_left"] + left) < 1:
-        return failed("Turned around: what is left is positive below the bar.", expected, yours)
-    if abs(given["bytes_left"] - left) >= 1:
-        return failed("Bytes, exactly: the bar less the file's size.", expected, yours)
-    if abs(given["points_lost"] - lost) > 0.06:
-        fraction = abs(100 * given["points_lost"] - lost) <= 0.06
-        return failed(
-            "That is a fraction; a point is a hundredth." if fraction else "Compare the two records.", expected, yours
-        )
-    if given["kept"] is not kept:
-        return failed("The numbers are right. Are *both* bars kept?", expected, yours)
-    if not kept:
-        return failed("Honest, but this file breaks a bar: choose one that keeps both.", expected, yours)
-    aim = " It even reaches the aim of 2.0 MB." if size <= AIM_BYTES else ""
-    return passed(f"By its own bytes and labels.{aim}", f"{megabytes(size)}; {expected}", yours)
+def budget(size_bytes, float_right, choice_right, most_bytes, most_points) -> dict:
+    """Return bytes left, points lost, and whether both bars are kept."""
+    return _budget(size_bytes, float_right, choice_right, most_bytes, most_points)
 
 
 @checkpoint(

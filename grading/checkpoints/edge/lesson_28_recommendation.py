@@ -1,49 +1,19 @@
-"""Choose and defend, the decision: the target, and the recommendation with its evidence and its where."""
+"""Choose and defend, the decision: the recommendation with its evidence and its where."""
 
 from __future__ import annotations
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
-from grading.checkpoints.edge.device import DEVICE_BYTES, DEVICE_S, points_lost, where_of
+from grading.checkpoints.edge.device import points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
 from grading.checkpoints.evidence import is_close
 from labs.records import Records
-from labs.records.format import megabytes, milliseconds
+from labs.records.format import milliseconds
 
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my_mind": 8}
 
 #: Kinds of record from the device that a choice has to rest on.
 _NEEDED = ("accuracy", "size", "latency")
-
-
-@checkpoint(
-    "e.choose.target",
-    points=2,
-    title="Say which limits of the device's target are kept, and where that was measured",
-    hint="Both limits are 'below'; the record's machine says where.",
-)
-def target(records: Records) -> Verdict:
-    """Judge both limits against the choice's records, and where they were made."""
-    given, choice = records.answer("e.choose.target"), records.answer("e.choose.file")
-    if given is None:
-        return unanswered()
-    found = measured(records, choice) if choice else "Choose a file first."
-    if isinstance(found, str):
-        return failed(found)
-    record, size, _ = found
-    median_s = record.percentile(50)
-    right = {"latency_kept": median_s < DEVICE_S, "size_kept": size < DEVICE_BYTES, "where": where_of(record)}
-    expected = f"{milliseconds(median_s)} and {megabytes(size)}: {', '.join(map(str, right.values()))}"
-    yours = ", ".join(str(given[name]) for name in right)
-    if given["where"] not in ("device", "rehearsal"):
-        return failed('`where` is "device" or "rehearsal".', expected, yours)
-    if given["where"] != right["where"]:
-        return failed("Look at the record's machine: who made this figure?", expected, yours)
-    wrong = [name for name in ("latency_kept", "size_kept") if given[name] is not right[name]]
-    if wrong:
-        return failed(f"{wrong[0]}: compare the newest record with the limit.", expected, yours)
-    remark = " A rehearsal proves nothing about the Pi." if right["where"] == "rehearsal" else ""
-    return passed(f"That is what the records say.{remark}", expected, yours)
 
 
 @checkpoint(

@@ -22,7 +22,8 @@
 #
 # ## You will do
 #
-# Start a container on your device, run a command in it, walk into the trap, and let the course's steps do the rest.
+# Write the calls that start a container on your device, run a script in it and bring its answer back; walk into the
+# trap, and let the course's steps do the rest.
 #
 # ## You will learn
 #
@@ -45,7 +46,7 @@ from datetime import datetime
 from chi import container, context, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger
+from labs.workspace import ledger, programs_dir
 from provisioning import evidence, lab
 from provisioning.reach import ports_of
 from provisioning.rehearsal import drills
@@ -85,21 +86,37 @@ predict("e.provision.id_guess", ...)
 # %% [markdown]
 # ## Act
 #
-# ### Start it, by hand
+# ### Start it
 #
 # The image must be built for arm64, which most images of the world are not. Pulling it onto the device takes minutes
 # the first time. Ports are opened now or never: Jupyter's, and the one of a service that a later lesson starts.
 
 # %%
 opened = [f"{port}/tcp" for port in ports_of("edge")]
-wanted = {"image_ref": option.image, "reservation_id": mine.device_reservations[0]["id"], "exposed_ports": opened}
-first = container.Container(name, **wanted)
-board = first.submit(idempotent=True, show=None) or first
-board.status
+reservation = mine.device_reservations[0]["id"]
+option.image, opened, reservation
 
 # %% [markdown]
-# `submit` has returned, so: is it `Running`? With an image for another processor it would say `Error` here, in the
-# same calm way.
+# Make the object, `container.Container(name, image_ref=…, exposed_ports=…, reservation_id=…)`, and submit it:
+# `submit(idempotent=True, show=None)` waits until the container runs, and finds one of this name that runs already.
+
+# %% checkpoint="e.provision.container"
+first = ...
+first.submit(idempotent=True, show=None)
+
+# %%
+board = container.get_container(name)
+if board is None:
+    raise LookupError("There is no container of yours on this device: write the calls above.")
+there = board.zun_container
+ledger().observe("edge.container", {"status": there.status, "image": there.image, "ports": sorted(there.ports)})
+
+# %%
+check("e.provision.container")
+
+# %% [markdown]
+# `submit` returns normally on an error too: with an image for another processor it would say `Error` here, in the same
+# calm way. So a program looks.
 
 # %%
 if board.status != "Running":
@@ -108,17 +125,46 @@ board.execute("uname -m")
 
 # %% [markdown]
 # `execute` returns what the command printed, and its exit code as text. A service runs it in the container for you;
-# no shell reads your line, so a pipe or a `&&` needs `sh -c '…'` around it.
+# no shell reads your line, so a pipe, a `&&` or `$HOME` needs `sh -c '…'` around it.
 #
+# ### A script there, its answer here
+#
+# Three calls are all that you have on a device, and all that you need: `upload(file, folder_there)`,
+# `execute(command)`, `download(file_there, folder)`. Here is a script that writes down where it runs:
+
+# %%
+folder = programs_dir() / "device"
+folder.mkdir(exist_ok=True)
+
+# %%
+# %%writefile {folder}/about.py
+import json
+import os
+import platform
+from pathlib import Path
+
+about = {"architecture": platform.machine(), "cores": os.cpu_count(), "home": str(Path.home())}
+Path(__file__).with_name("about.json").write_text(json.dumps(about))
+
+# %% [markdown]
+# Upload it to the container's `/tmp`, run it there with `python3`, and download `/tmp/about.json` into `folder`.
+
+# %% checkpoint="e.provision.round_trip"
+...
+
+# %%
+check("e.provision.round_trip", folder / "about.json")
+
+# %% [markdown]
 # ### The trap
 #
 # This is what a notebook does that is run a second time: a new object, the same name.
 
 # %%
 predicted("e.provision.id_guess")
-second = container.Container(name, **wanted)
+second = container.Container(name, image_ref=option.image, exposed_ports=opened, reservation_id=reservation)
 returned = second.submit(idempotent=True, show=None)
-ids = {"first": board.id or "", "second": second.id or "", "returned": returned.id or ""}
+ids = {"first": first.id or board.id, "second": second.id or "", "returned": returned.id or ""}
 ledger().observe("edge.objects", ids)
 
 # %%
@@ -126,18 +172,9 @@ reconcile("e.provision.id_guess")
 
 # %% [markdown]
 # The second object found the container, told you so, and kept nothing: `second.status` would now raise an
-# `AttributeError` about `NoneType`, three cells away from its cause. What you need is what `submit` *returned*. That
-# is why the cell above says `first.submit(…) or first`, which is right the first time and every time after it.
-
-# %% checkpoint="e.provision.object"
-# The objects by which the container can be used now, as a list of names out of: first, second, returned.
-usable = ...
-answer("e.provision.object", usable)
-
-# %%
-check("e.provision.object")
-
-# %% [markdown]
+# `AttributeError` about `NoneType`, three cells away from its cause. What you need is what `submit` *returned*, or what
+# `container.get_container(name)` finds, as above.
+#
 # ### The rest, by steps
 #
 # No server, no SSH: the plan for a device is shorter. And since there is no `scp` either, the course travels in small
@@ -191,7 +228,7 @@ lease_countdown(again)
 #   the steps again. What do the lines of *Course is copied* say?
 # - `container.get_logs(board.id)` shows what the image's own program printed. Where is the Jupyter token in it?
 #
-# Lessons 22 to 27 come before the lease, at home. On the lease you run one, from here: [27b Run on the
+# Lessons 22, 23 and 27 come before the lease, at home. On the lease you run one, from here: [27b Run on the
 # Raspberry Pi](27b_run_on_the_pi.ipynb). `lab.forward("edge")` lists all that the device offers; it has no SSH, so its
 # ports are open at its own address. In rehearsal go on with lesson 22. When you are done: [29
 # Release](29_release.ipynb).

@@ -2,10 +2,10 @@
 # jupyter:
 #   lesson:
 #     title: Bring the models
-#     summary: part 1's files travel in parts and prove their hashes; what an ARM core multiplies
+#     summary: files travel in parts and prove their hashes; what an ARM core multiplies
 #     part: 2
 #     number: "22"
-#     minutes: 20
+#     minutes: 10
 #     kind: core
 #     where: [any]
 #     needs: ["14"]
@@ -19,13 +19,13 @@
 # Pi 5 without a fan, and it should know a soup from a salad on the spot, also when the canteen's network is down. The
 # manager's third target is about this box: an answer in **15 ms**, from a file of at most **5 MB**.
 #
-# You have made the files already, in part 1. Today they travel, and nothing else does: what was measured on the server
-# and what will be measured on the device must be the same bytes, or the comparison is one between two models.
+# You have made the files already, in part 1. Today they travel: what was measured on the server and what will be
+# measured on the device must be the same bytes, or the comparison is one between two models.
 #
 # ## You will do
 #
-# Meet the device, carry the models there, prove by their hashes that they arrived whole, and find out which form of
-# INT8 suits its processor.
+# Send a model to the device with python-chi, see where that ends, prove by hashes that the files arrived whole, and
+# compute what one instruction of its processor does.
 #
 # ## You will learn
 #
@@ -35,8 +35,8 @@
 #
 # ## You need
 #
-# Lesson 14. At home this computer plays the device: everything below really runs, in
-# a container's scratch folder, and every record says so. 20 minutes.
+# Lesson 14. At home this computer plays the device: everything below really runs, in a container's scratch folder, and
+# every record says so. 10 minutes.
 
 # %%
 from provisioning import rehearsal
@@ -44,23 +44,26 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict
-from labs.edge.bringing import comparison_of_hashes, fingerprints_of, measured_before
+import hashlib
+
+import numpy as np
+import pandas as pd
+from chi import container, context
+
+from grading.checkpoints import check, predict
 from labs.edge.making import part_1_files
 from labs.machine import Fingerprint
 from labs.machine.arm import forms_on_arm
-from labs.records.format import megabytes
 from labs.records.targets import target
 from labs.widgets import facts
 from labs.workspace import ledger, models_dir
-from provisioning.chameleon.shells import UPLOAD_PART_BYTES
 from provisioning.device import open_device
 
 # %% [markdown]
 # ## Predict
 #
 # Before you have seen anything of the device: how many milliseconds will one photo take there, with the static INT8
-# file and all four cores? Write seconds. Lesson 23 will tell.
+# file and all four cores? Lesson 23 will tell.
 
 # %% checkpoint="e.bring.latency_guess"
 predict("e.bring.latency_guess", ...)
@@ -70,18 +73,14 @@ predict("e.bring.latency_guess", ...)
 #
 # ### The device
 #
-# `open_device` looks for your container by its name. (In rehearsal it brings one up where there is none.)
+# `open_device` finds the container of lesson 21 by its name. (In rehearsal it brings one up where there is none.) The
+# device says who it is, and every record from there will carry that.
 
 # %%
 device = open_device()
-print(device)
-
-# %% [markdown]
-# It can be asked who it is. A number without its machine is worth nothing, so every record from there will carry this.
-
-# %%
 vitals = device.ask(["-m", "labs.edge", "vitals"])
-{name: vitals["machine"][name] for name in ("cpu_model", "architecture", "cpu_count", "cpu_flags", "testbed")}
+print(device)
+{name: vitals["machine"][name] for name in ("cpu_model", "architecture", "cpu_count", "testbed")}
 
 # %% [markdown]
 # Not an ARM processor, and `testbed` says `rehearsal`? Then this is your own computer in another folder. It can show
@@ -90,76 +89,76 @@ vitals = device.ask(["-m", "labs.edge", "vitals"])
 # ### The files
 #
 # These are part 1's, under the names by which the device's records will be kept. (What is missing is made now, in the
-# very way of lessons 12 and 14.)
+# very way of lessons 12 and 14.) A name proves nothing: `int8-dynamic.onnx` may be last week's. Each record of part 1
+# carries the hash of the file that it measured. Under which options does your ledger know these very bytes?
 
 # %%
 files = part_1_files(models_dir())
-made = fingerprints_of(files.values())
-{option: (path.name, megabytes(path.stat().st_size), made[path.name]["sha256"][:12]) for option, path in files.items()}
+made = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files.values()}
+known = {record.model.sha256: record.option for record in ledger().measurements(kind="accuracy") if record.model}
+rows = [
+    (option, path.name, path.stat().st_size, made[path.name][:12], known.get(made[path.name], "not measured"))
+    for option, path in files.items()
+]
+pd.DataFrame(rows, columns=["option", "file", "bytes", "sha256", "measured in part 1 as"])
 
 # %% [markdown]
-# A name proves nothing: `int8-dynamic.onnx` may be last week's. But each record of part 1 carries the hash of the file
-# that it measured. Under which options does your ledger know these very bytes?
-
-# %%
-measured_before(ledger().measurements(), made)
-
-# %% [markdown]
-# An empty list means that part 1 has not measured this file, or has measured another one of this name. Its figures may
-# then not be set beside the device's.
-#
 # ### The way there
 #
-# A container on a device has no SSH. The container service can do two things for you: run a command, and unpack an
-# archive that comes in the body of a request. Such a body may not be large. So a file travels in parts, each of at most
+# python-chi's `upload` packs a file or a folder into an archive and sends it in the body of one request. Such a body
+# may not be large; how large is published nowhere. Try it with all models at once:
 
 # %%
-UPLOAD_PART_BYTES
+if device.here:
+    print("This kernel runs on the device: nothing has to travel.")
+else:
+    context.use_site("CHI@Edge")
+    board = container.get_container(device.name)
+    try:
+        board.upload(str(models_dir()), "/tmp")
+        print("it arrived")
+    except Exception as refusal:
+        print(type(refusal).__name__, refusal)
 
 # %% [markdown]
-# bytes, which are joined over there. Into how many parts does the largest file fall?
-
-# %%
-largest = max(path.stat().st_size for path in files.values())
-ledger().observe("edge.largest", {"bytes": largest})
-
-# %% checkpoint="e.bring.parts"
-parts = ...
-answer("e.bring.parts", parts)
-
-# %%
-check("e.bring.parts")
-
-# %% [markdown]
-# Off they go. Run the cell twice: what is there already does not travel again.
+# So a file travels in parts, which are joined over there, and the hash of the whole is computed *over there*.
+# `device.bring` does that. Run the cell twice: what is there already does not travel again.
 
 # %%
 brought = device.bring(files.values())
-[(one.name, megabytes(one.size_bytes), one.sha256[:12], one.how) for one in brought]
+[(one.name, one.sha256[:12], one.how) for one in brought]
 
 # %% [markdown]
 # ## Measure
 #
-# The hashes in that list were computed *over there*. Put them beside the ones from here: a file that lost one byte on
-# its way, or that somebody quantized anew last night, would show another one, though its size might be the same.
+# A file that lost one byte on its way, or that somebody quantized anew last night, shows another hash, though its size
+# may be the same.
 
 # %%
-arrived = comparison_of_hashes(made, brought)
+arrived = {one.name: {"here": made[one.name], "there": one.sha256, "size_bytes": one.size_bytes} for one in brought}
 ledger().observe("edge.files", {"files": arrived, "machine": vitals["machine"]})
-arrived
+print(target("device"))
 
 # %% [markdown]
-# Which of them may go on: whole, and within the target's 5 MB?
+# Which of them may go on: whole, and below the target's 5 MB?
 
-# %%
-target("device")
 
 # %% checkpoint="e.bring.fit"
-# Two lists of file names: those whose two hashes agree, and those of them that keep the size limit.
-answer("e.bring.fit", {"whole": [...], "fit": [...]})
+def fit(files, most_bytes):
+    """Return the names of the files that arrived whole and are smaller than a limit, in alphabetical order.
+
+    Args:
+        files: A dictionary from the name to {"here": sha256, "there": sha256, "size_bytes": size}.
+        most_bytes: A file of exactly this size is too large.
+    """
+    ...
+
 
 # %%
-check("e.bring.fit")
+check("e.bring.fit", fit)
+
+# %%
+fit(arrived, target("device").size_bytes)
 
 # %% [markdown]
 # ## Checkpoint
@@ -171,27 +170,38 @@ check("e.bring.fit")
 
 # %%
 pi_5 = Fingerprint("Cortex-A76", "aarch64", ("asimd", "asimddp", "asimdhp"), 4, 8 * 2**30, "Linux", "3.11")
-known = [(one.form, one.verdict, one.because) for one in forms_on_arm(pi_5)]
-facts("INT8 on an ARM core with a dot product", ("form", "it is", "because"), known)
+known_forms = [(one.form, one.verdict, one.because) for one in forms_on_arm(pi_5)]
+facts("INT8 on an ARM core with a dot product", ("form", "it is", "because"), known_forms)
 
 # %% [markdown]
-# The VNNI instruction of a server multiplies *unsigned* activations by *signed* weights. What does the Pi's dot product
-# want, and how many 8-bit products does one such instruction make, where a float32 one makes four?
+# The instruction behind the first row is SDOT, *signed dot product*. A register of 128 bits holds 16 bytes, or four
+# 32-bit sums. SDOT takes two registers of 16 *signed* bytes and one of four sums. To the first sum it adds the products
+# of the first four bytes of each, to the second sum those of the next four, and so on. That is 16 products in one
+# instruction, where float32 gets 4. Write it with numpy:
 
-# %% checkpoint="e.bring.form"
-# `activations` and `weights`: "signed" or "unsigned". `products` of one instruction. `times` float32's rate.
-form = {"activations": ..., "weights": ..., "products": ..., "times": ...}
-answer("e.bring.form", form)
+
+# %% checkpoint="e.bring.sdot"
+def sdot(sums, activations, weights):
+    """Return the four sums after one SDOT, as int32.
+
+    Args:
+        sums: int32 array of shape (4,).
+        activations, weights: int8 arrays of shape (16,).
+    """
+    ...
+
 
 # %%
-check("e.bring.form")
+check("e.bring.sdot", sdot)
+
+# %% [markdown]
+# The server's VNNI multiplies *unsigned* activations by signed weights; this core wants both signed. So on paper S8S8,
+# which lost on the server, is the form to beat here, at four times float32's rate. Lesson 23 measures.
 
 # %%
 check("e.bring.latency_guess")
 
 # %% [markdown]
-# So on paper, S8S8 is the form to beat, and the one that lost on the server. Paper is patient. Lesson 23 measures.
-#
 # ## On your own
 #
 # - Spoil a copy: change one byte of a file on this side, bring it again, and see what the device says. Then bring the

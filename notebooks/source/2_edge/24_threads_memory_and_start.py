@@ -6,7 +6,7 @@
 #     part: 2
 #     number: "24"
 #     minutes: 30
-#     kind: core
+#     kind: extra
 #     where: [any]
 #     needs: ["23"]
 #     ports: []
@@ -19,7 +19,7 @@
 # the technician. "And what happens at six in the morning, when it is switched on and the first pupil stands there with
 # a tray?"
 #
-# A latency measured with all cores, on an idle machine, warm, is one point of a picture. Today you draw the rest of it.
+# A latency measured with all cores, on an idle machine, warm, is one point of a image. Today you draw the rest of it.
 #
 # ## You will do
 #
@@ -42,7 +42,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, predicted, reconcile
+from grading.checkpoints import check, predict, predicted, reconcile
 from labs import stats
 from labs.edge.estimate import estimate, estimate_ratio
 from labs.edge.job import Candidate
@@ -111,32 +111,32 @@ ledger().observe("edge.threads", {"cores": cores, "counts": counts})
 reconcile("e.threads.gain_guess")
 
 # %% [markdown]
-# State the gain of all cores over one, with its interval; and say which number of threads you would *never* choose:
-# the slowest one of those that use more than one thread.
-
-# %% checkpoint="e.threads.gain"
-answer("e.threads.gain", {"low": ..., "high": ..., "never": ...})
-
-# %%
-check("e.threads.gain")
-
-# %% [markdown]
 # ### What limits it
 #
 # Suppose that a share $p$ of the work can be divided among $n$ cores, and the rest runs on one. Then the whole takes
 # $(1 - p) + p / n$ of its former time, and the gain is $S = 1 / ((1 - p) + p / n)$. That is Amdahl's law. You know $S$
 # and $n$. Solve for $p$; and what could *infinitely many* cores gain at most?
 
+
 # %% checkpoint="e.threads.amdahl"
-gain, n = gains[cores].value, cores
-answer("e.threads.amdahl", {"gain": gain, "cores": n, "parallel_share": ..., "most_gain": ...})
+def amdahl(gain, n):
+    """Return the share of the work that runs in parallel, and the gain that infinitely many cores would reach.
+
+    Args:
+        gain: How many times as fast n cores are as one; less than n.
+        n: Number of cores, 2 or more.
+    """
+    ...
+
 
 # %%
-check("e.threads.amdahl")
+check("e.threads.amdahl", amdahl)
+
+# %%
+if cores > 1:
+    print(amdahl(gains[cores].value, cores))
 
 # %% [markdown]
-# (On a device with a single core there is nothing to divide: `parallel_share` 0 and `most_gain` 1 are right there.)
-#
 # ### Held to one core
 #
 # What can a laptop say about a small machine? Not its milliseconds. But it can be *held*: to one core, from the class
@@ -164,9 +164,16 @@ ratios |= {"the Pi's INT8, a prediction": estimate_ratio(work, threads=1)}
 #
 # ### Memory and the first photo
 #
+# The INT8 file is 6.5 MB smaller than the float32 one. What share of its process's peak memory is the file itself?
+
+# %% checkpoint="e.threads.peak_guess"
+predict("e.threads.peak_guess", ...)
+
+# %% [markdown]
 # Each sample is a fresh process: it imports ONNX Runtime, loads the file, and predicts once.
 
 # %%
+predicted("e.threads.peak_guess")
 pair = [Candidate(option, path.name) for option, path in chosen.items()]
 measure_there(device, "cold", pair, ledger=ledger())
 
@@ -175,15 +182,8 @@ peaks = {option: ledger().latest(kind="peak_memory", option=option).value.value 
 sizes = {option: path.stat().st_size for option, path in chosen.items()}
 {option: (megabytes(sizes[option]), megabytes(peaks[option])) for option in chosen}
 
-# %% [markdown]
-# The INT8 file is 6.5 MB smaller. How many MB less does its process take at its peak? And which share of the INT8
-# process's peak is the file itself?
-
-# %% checkpoint="e.threads.memory"
-answer("e.threads.memory", {"saved_mb": ..., "file_share": ...})
-
 # %%
-check("e.threads.memory")
+reconcile("e.threads.peak_guess")
 
 # %% [markdown]
 # ## Checkpoint
@@ -199,11 +199,8 @@ parts = {
 warm = race[counts.index(cores)].value.value
 {**{kind: milliseconds(seconds) for kind, seconds in parts.items()}, "warm": milliseconds(warm)}
 
-# %% checkpoint="e.threads.start"
-answer("e.threads.start", {"cold_s": ..., "warm_s": warm, "times": ...})
-
 # %%
-check("e.threads.start")
+check("e.threads.peak_guess")
 
 # %%
 check("e.threads.gain_guess")

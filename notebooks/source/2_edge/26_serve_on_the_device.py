@@ -45,7 +45,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, predicted, reconcile
+from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import latency_distribution
 from labs.dataset import iterate
@@ -85,8 +85,8 @@ predict("e.serve.overhead_guess", ...)
 # cut and scaled (`labs.preprocess`) before the model sees it. A service does this and more: it reads a request, hands
 # the photo to a worker, and writes a reply.
 #
-# The service is the course's own, the one that part 3 is about, with one copy of the model and a *token*: on a device
-# with a public address a port is open to whoever finds it.
+# The service is the course's own, the one that part 3 is about, with one instance of the model and a *token*: on a
+# device with a public address a port is open to whoever finds it.
 
 # %%
 predicted("e.serve.overhead_guess")
@@ -120,7 +120,7 @@ ledger().append(far)
 # %% [markdown]
 # ## Measure
 #
-# All of them in one picture, with the target's 15 ms:
+# All of them in one image, with the target's 15 ms:
 
 # %%
 latency_distribution([app, service, far], target("device").p50_s)
@@ -134,42 +134,54 @@ inside = service.details["server_timing_s"]
 {name: milliseconds(seconds) for name, seconds in inside.items()}, milliseconds(service.value.value)
 
 # %% [markdown]
-# Take the service's median apart, in seconds. `rest` is what none of its own three parts explains.
+# What share of the whole do the service's own parts not explain?
+
 
 # %% checkpoint="e.serve.parts"
-answer("e.serve.parts", {"prepare": ..., "model": ..., "rest": ...})
+def rest_share(whole_s, inside_s):
+    """Return the share (0 to 1) of the whole time that the service's own parts leave unexplained.
+
+    Args:
+        whole_s: What the client has waited, in seconds.
+        inside_s: A dictionary from "queue", "prepare" and "model" to seconds.
+    """
+    ...
+
 
 # %%
-check("e.serve.parts")
+check("e.serve.parts", rest_share)
+
+# %%
+rest_share(service.value.value, inside)
 
 # %% [markdown]
-# And the network? The same service, the same photo, asked from two places: what does the way cost, by the medians?
-
-# %% checkpoint="e.serve.network"
-# Seconds; and True if this was measured over a real network between two machines, else False.
-answer("e.serve.network", {"seconds": ..., "real": ...})
+# And the network? The same service, the same photo, asked from two places. In rehearsal both ends are one computer, so
+# the difference is noise, of either sign.
 
 # %%
-check("e.serve.network")
+far.details["over"], milliseconds(far.value.value - service.value.value)
 
 # %% [markdown]
 # ## Checkpoint
 #
 # ### When does the server win?
 #
-# The third programmer's server keeps its target: its model takes 3 ms. Preparing the photo it does in no time, let us
-# say in its favour. Then the photo still has to travel. Up to which time for the way there and back is the server
-# faster than the app on this device, by the app's median?
+# The third programmer's server keeps its target: its model takes 3 ms, and in its favour, preparing the photo takes no
+# time there. Then the photo still has to travel. Up to which time for the way there and back is the server faster than
+# the app on this device?
 
-# %%
-server_s = target("server-cpu").p50_s
-milliseconds(app.value.value), milliseconds(server_s)
 
 # %% checkpoint="e.serve.break_even"
-answer("e.serve.break_even", ...)
+def break_even_s(device_s, server_s):
+    """Return the seconds that the way there and back may take until the device is faster; 0 where it always is."""
+    ...
+
 
 # %%
-check("e.serve.break_even")
+check("e.serve.break_even", break_even_s)
+
+# %%
+break_even_s(app.value.value, target("server-cpu").p50_s)
 
 # %% [markdown]
 # A wired campus network takes less than a millisecond, a mobile one some tens, and a network that is down takes for
