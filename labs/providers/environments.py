@@ -61,7 +61,7 @@ class EnvironmentUnavailableError(RuntimeUnavailableError):
 
 @dataclass(frozen=True)
 class Environment:
-    """An environment for one wheel, made or not: of ONNX Runtime, OpenVINO GenAI, ExecuTorch here, of Triton elsewhere."""
+    """An environment for one wheel, made or not: ONNX Runtime, OpenVINO GenAI, ExecuTorch here, Triton elsewhere."""
 
     #: Short name, such as 'openvino'.
     name: str

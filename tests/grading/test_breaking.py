@@ -46,6 +46,13 @@ NEWER = {
     # Lesson 32, re-recorded after joining.
     *("s.http.sixteen_guess", "s.http.idea_guess", "s.http.app", "s.http.dockerfile", "s.http.compose"),
     *("s.http.client", "s.http.share", "s.http.leave_out", "s.http.bounded"),
+    # Part 2 in the field's own calls: re-recorded after joining.
+    *("e.reserve.lease", "e.provision.container", "e.provision.round_trip", "e.lease.energy"),
+    *("e.bring.fit", "e.bring.sdot"),
+    *("e.device.script", "e.device.macs", "e.device.floor", "e.device.tested", "e.device.older"),
+    *("e.threads.peak_guess", "e.threads.amdahl", "e.smaller.file", "e.smaller.bargain"),
+    *("e.serve.parts", "e.serve.break_even", "e.choose.budget"),
+    *("e.xnnpack.gain_guess", "e.xnnpack.file", "e.xnnpack.claim"),
 }
 
 

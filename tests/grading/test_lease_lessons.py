@@ -170,6 +170,18 @@ def test_five_minutes_of_load_count_on_a_board_that_tells_its_heat(judge, entrie
         assert (verdict.ok, says in verdict.message) == (not says, True), verdict.message
 
 
+@pytest.mark.parametrize(
+    ("machine", "p50_s", "says"),
+    [(PI, 0.0041, ""), (PI, 0.0060, "Slower than"), (HOME, 0.0030, "another core")],
+)
+def test_the_published_bar_is_a_cortex_a76s(judge, entries, machine, p50_s, says):
+    """A laptop that is faster has not held it; a board may be a quarter slower."""
+    assert judge("e.lease.bar", entries).state == "missing evidence"
+    entries.observed("edge.pte_on_board", {"samples_s": [p50_s] * 200, "machine": machine})
+    verdict = judge("e.lease.bar", entries)
+    assert (verdict.ok, says in verdict.message) == (not says, True), verdict.message
+
+
 PLACES = {"one": (1, [0]), "two": (2, [0]), "one-each": (1, [0, 1]), "two-each": (2, [0, 1]), "four-each": (4, [0, 1])}
 RATES = {
     "onnx": {"one": 600, "two": 610, "one-each": 1180, "two-each": 1200, "four-each": 1190},
@@ -260,5 +272,5 @@ def test_what_is_no_stanza_makes_nothing(text):
 def test_every_gated_point_of_the_lease_waits_for_its_machine():
     """A laptop is never told that it answered wrongly what it cannot measure."""
     gated = {one.id: one for one in all_checkpoints() if one.gate and ".lease." in one.id}
-    assert len(gated) == 8
+    assert len(gated) == 9
     assert {one.verdict(Records()).state for one in gated.values()} <= {State.UNANSWERED, State.MISSING_EVIDENCE}

@@ -25,9 +25,7 @@ def told(entries, machine=PLAYED, *, examined="aa", size=SIZE, right=808):
     return entries.answered("e.choose.file", CHOICE)
 
 
-BUDGET = {"bytes_left": 2_500_000 - SIZE, "points_lost": 0.4, "kept": True}
 FAIR = {"accuracy": True, "latency": False, "size": True, "ratio": True}
-TARGET = {"latency_kept": True, "size_kept": True, "where": "rehearsal"}
 WORDS = (
     f"I recommend {CHOICE}: it was rehearsed on a laptop, where it kept both limits by a wide margin and lost less "
     "than half a point on the very same pictures. For the Pi there is an estimate only, and it lies below fifteen ms."
@@ -47,18 +45,10 @@ RECOMMENDATION = {
 @pytest.mark.parametrize(
     ("id", "mistake", "says"),
     [
-        ("e.choose.budget", {**BUDGET, "bytes_left": -47_215}, "Turned around"),
-        ("e.choose.budget", {**BUDGET, "bytes_left": 0.05}, "Bytes, exactly"),
-        ("e.choose.budget", {**BUDGET, "points_lost": 0.004}, "a hundredth"),
-        ("e.choose.budget", {**BUDGET, "points_lost": 4.0}, "Compare the two"),
-        ("e.choose.budget", {**BUDGET, "kept": False}, "both"),
         ("e.choose.fair", {**FAIR, "latency": True}, "precision both differ"),
         ("e.choose.fair", {**FAIR, "ratio": False}, "two ratios"),
         ("e.choose.file", "edge-int8-dynamic", "not measured on the device"),
         ("e.choose.file", "edge-fp32", "another hash"),
-        ("e.choose.target", {**TARGET, "where": "device"}, "who made this figure"),
-        ("e.choose.target", {**TARGET, "where": "here"}, '"device" or "rehearsal"'),
-        ("e.choose.target", {**TARGET, "size_kept": False}, "size_kept"),
         ("e.choose.recommendation", {**RECOMMENDATION, "choice": "int8-static-qdq"}, "not measured on the device"),
         ("e.choose.recommendation", {**RECOMMENDATION, "evidence": ["x"]}, "copy it whole"),
         ("e.choose.recommendation", {**RECOMMENDATION, "evidence": [f"size {CHOICE}"]}, "missing: accuracy, latency"),
@@ -84,9 +74,7 @@ def test_a_plausible_mistake_earns_nothing_and_is_named(entries, judge, id, mist
 @pytest.mark.parametrize(
     ("id", "right"),
     [
-        ("e.choose.budget", BUDGET),
         ("e.choose.fair", FAIR),
-        ("e.choose.target", TARGET),
         ("e.choose.recommendation", RECOMMENDATION),
     ],
 )
@@ -105,10 +93,9 @@ def test_the_file_is_the_one_that_was_measured(entries, judge):
 
 
 @pytest.mark.parametrize(("size", "right"), [(2_600_000, 808), (8_918_386, 808), (SIZE, 777)])
-def test_a_file_that_breaks_a_bar_earns_nothing_however_honest(entries, judge, size, right):
+def test_a_file_that_breaks_a_bar_earns_nothing(entries, judge, size, right):
     """The bar is the product's, not the student's: too many bytes, or 3.5 points as the older files lost."""
-    honest = {"bytes_left": 2_500_000 - size, "points_lost": (812 - right) / 10, "kept": False}
-    verdict = judge("e.choose.budget", told(entries, size=size, right=right).answered("e.choose.budget", honest))
+    verdict = judge("e.choose.file", told(entries, size=size, right=right))
     assert not verdict.ok
     assert "breaks a bar" in verdict.message
 
@@ -118,8 +105,6 @@ def test_on_a_real_device_the_same_answers_say_so(entries, judge):
     known = told(entries, PI)
     there = {**RECOMMENDATION, "where": "device", "to_the_manager": WORDS.replace("rehearsed", "measured")}
     assert judge("e.choose.recommendation", known.answered("e.choose.recommendation", there)).ok
-    assert judge("e.choose.target", known.answered("e.choose.target", {**TARGET, "where": "device"})).ok
-    assert not judge("e.choose.target", known.answered("e.choose.target", TARGET)).ok
 
 
 def test_flips_are_predicted_before_the_file_is_examined_and_counted_on_equal_bytes(entries, judge):

@@ -9,19 +9,21 @@ from grading.checkpoints import all_checkpoints
 IDS = {"first": "0f1e", "second": "", "returned": "0f1e"}
 
 
-def test_the_object_that_submit_returned_is_usable(entries, judge):
-    """The second one, which found the container, knows no id."""
-    question = "e.provision.object"
-    assert "Not answered yet" in judge(question, entries).message
-    assert "not compared yet" in judge(question, entries.answered(question, ["first"])).message
-    entries.observed("edge.objects", IDS)
-    for given, says in [
-        (["first", "second", "returned"], "has no id"),
-        ("returned", "One more"),
-        (["board"], "three names"),
-    ]:
-        assert says in judge(question, entries.answered(question, given)).message
-    assert judge(question, entries.answered(question, ["returned", "first"])).ok
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        ({"status": "Error"}, "does not run"),
+        ({"image": "python:3.11"}, "not the one that was chosen"),
+        ({"ports": [8888]}, "A port is missing"),
+        ({}, ""),
+    ],
+)
+def test_the_container_is_the_one_that_the_site_has(entries, judge, seen, says):
+    """Running, for ARM, with both ports; nothing that the cell says counts."""
+    assert judge("e.provision.container", entries).state == "missing evidence"
+    good = {"status": "Running", "image": "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27", "ports": [8000, 8888]}
+    verdict = judge("e.provision.container", entries.observed("edge.container", good | seen))
+    assert (verdict.ok, says in verdict.message) == (not says, True)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 
 from labs import assets, bench
 from labs.dataset import iterate
-from labs.edge.examine import examine
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
 from labs.edge.pictures import load_split_at, to_input_at, with_input_size
@@ -54,17 +53,3 @@ def test_a_device_measures_a_small_input_in_every_way(tiny_model: Path, tmp_path
     assert {record.option for record in made} == {"edge-small"}
     cold = [*measure(Job("cold", (one,), effort), models=tmp_path)]
     assert [record.kind for record in cold] == ["load_time", "first_prediction", "peak_memory"]
-
-
-def test_examining_reads_the_bytes_and_not_a_table_about_them(tiny_model: Path, monkeypatch) -> None:
-    """Hash, size and every label are the file's own."""
-    import hashlib
-
-    from labs.edge import examine as module
-
-    few = lambda root, split: load_split_at(root, split, 224, limit=11)  # noqa: E731 - eleven pictures are enough
-    monkeypatch.setattr(module, "load_split", few)
-    size, accuracy = examine(tiny_model, option="budget-choice")
-    assert size.samples == (float(tiny_model.stat().st_size),)
-    assert size.model.sha256 == accuracy.model.sha256 == hashlib.sha256(tiny_model.read_bytes()).hexdigest()
-    assert len(accuracy.details["predicted"]) == 11

@@ -196,10 +196,10 @@ def test_every_environment_is_pinned_whole_and_holds_one_build_of_onnx_runtime()
         assert all("==" in requirement for requirement in one.requirements), one.name
         if one.name == "genai":  # OpenVINO by itself
             continue
-        assert [r for r in one.requirements if r.startswith("onnxruntime")] == [
-            r for r in one.requirements if r.startswith(f"{one.wheel}==")
-        ]
-        assert one.providers[-1] == "CPUExecutionProvider"
+        runtimes = [r for r in one.requirements if r.startswith(("onnxruntime", "executorch"))]
+        assert [r.partition("==")[0] for r in runtimes] == [one.wheel]
+        assert one.borrows_course or one.providers[-1] == "CPUExecutionProvider"
+    assert not any(one.startswith("torch==") for one in environment("executorch").requirements), "it takes the course's"
     assert set(environment("gpu").requirements) < set(environment("tensorrt").requirements)
-    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx"):
+    with pytest.raises(ValueError, match="openvino, gpu, tensorrt, migraphx, genai, executorch"):
         environment("nosuch")

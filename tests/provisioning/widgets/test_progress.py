@@ -174,9 +174,10 @@ def test_the_countdown_of_a_lease_counts_the_setup_and_names_the_extras(memory, 
     """Before anything runs on it, set-up is to come; lessons that may be left out are named, not counted (A11)."""
     countdown = lease_countdown(memory.give_lease("serve-edge-ada"), "edge", clock=clock)
     assert "set-up 8 min, next lesson: 27b Run on" in countdown.text
-    assert "53 min are planned; may be left out: 25 Keep it busy (15 min), 26 Serve" in countdown.text
-    countdown.lesson.value = "25"
-    assert "68 min are planned; may be left out: 26 Serve" in countdown.text
+    assert "53 min are planned; may be left out: 26 Serve" in countdown.text
+    countdown.lesson.value = "26"
+    assert "63 min are planned" in countdown.text
+    assert "may be left out" not in countdown.text
     assert "315 min" not in countdown.text
 
 
