@@ -1,29 +1,27 @@
-"""Queueing theory for a model server: what the wait should be, from the rate of requests and the time that one takes.
+"""Queueing theory for a model server, and a simulation that needs none of its assumptions.
 
 The notation in one place: requests arrive at ``rate_rps`` (λ), one takes ``service_s`` (1/μ), ``servers`` (c) work side
-by side, and the utilization is ρ = λ / (c μ). ``variability`` is the squared coefficient of variation of the service
-time: 0 where every request takes the same (M/D/c), 1 where times are exponential (M/M/c).
-
-Everything here assumes Poisson arrivals, a service time that does not depend on the load, and a queue without an end.
-A server on a shared machine breaks the second assumption; lesson 41 shows where.
+by side, and the utilization is ρ = λ / (c μ). The formulas assume Poisson arrivals, a service time that does not depend
+on the load, and ρ < 1. Lesson 41 shows these bodies and tests each assumption on a real server.
 """
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 
 class UnstableQueueError(ValueError):
-    """More arrives than can be served: the queue grows without end and has no mean wait."""
+    """As much arrives as can be served, or more: the queue grows without end and has no mean wait."""
 
 
 @dataclass(frozen=True)
 class Queue:
-    """One queue in front of some equal servers."""
+    """One queue in front of some equal servers; refused where it would never settle."""
 
     #: Requests a second that arrive, on average.
     rate_rps: float
@@ -31,31 +29,34 @@ class Queue:
     service_s: float
     #: Servers (instances of the model) that take from the one queue.
     servers: int = 1
-    #: Squared coefficient of variation of the service time: 0 constant, 1 exponential.
+    #: Squared coefficient of variation of the service time: 0 constant (M/D/c), 1 exponential (M/M/c).
     variability: float = 0.0
 
     def __post_init__(self) -> None:
         if self.rate_rps <= 0 or self.service_s <= 0 or self.servers < 1 or self.variability < 0:
             raise ValueError("rate and service time must be above zero, servers at least one, variability at least 0")
+        if self.utilization >= 1:
+            raise UnstableQueueError(
+                f"{self.rate_rps:.0f} requests/s arrive and {self.servers / self.service_s:.0f} can be served "
+                f"(utilization {self.utilization:.2f}): the queue grows for as long as this lasts; ask for less."
+            )
 
     @property
     def utilization(self) -> float:
-        """Offered load of a server: the share of the time that it is busy, as long as this is below 1.
-
-        From 1 on nothing settles, and the number says by how much more arrives than can be served, not how busy a
-        server is: that is never more than all of the time.
-        """
+        """Share of the time that a server is busy, below 1."""
         return self.rate_rps * self.service_s / self.servers
 
     @property
-    def capacity_rps(self) -> float:
-        """Requests a second at which it would be busy all the time."""
-        return self.servers / self.service_s
-
-    @property
     def wait_probability(self) -> float:
-        """Probability that a request finds all servers busy, for exponential service (exact for one server)."""
-        return erlang_c(self.servers, self._stable().rate_rps * self.service_s)
+        """Probability that a request finds all servers busy, for exponential service (exact for one server).
+
+        Source: Erlang's C formula through the recursion of his B formula (Cooper, 'Introduction to Queueing Theory',
+        2nd ed., equations 3.5 and 4.10), which does not overflow.
+        """
+        offered, blocked = self.rate_rps * self.service_s, 1.0
+        for index in range(1, self.servers + 1):
+            blocked = offered * blocked / (index + offered * blocked)
+        return blocked / (1 - self.utilization * (1 - blocked))
 
     @property
     def mean_wait_s(self) -> float:
@@ -66,22 +67,8 @@ class Queue:
 
         Source: Lee and Longton (1959); Allen, 'Probability, Statistics and Queueing Theory' (2nd ed.), section 5.3.
         """
-        exponential = self.wait_probability / (self.capacity_rps - self.rate_rps)
-        return exponential * (1 + self.variability) / 2
-
-    @property
-    def mean_latency_s(self) -> float:
-        """Mean seconds from arrival to answer."""
-        return self.mean_wait_s + self.service_s
-
-    @property
-    def mean_waiting(self) -> float:
-        """Mean number of requests in the queue, where it is stable.
-
-        Source: Little's law, L = λ W (Little, 1961), for what arrives and leaves in the long run. On a run that is
-        cut off while the queue still grows, more arrives than leaves and the law says nothing.
-        """
-        return self.rate_rps * self.mean_wait_s
+        exponential_s = self.wait_probability / (self.servers / self.service_s - self.rate_rps)
+        return exponential_s * (1 + self.variability) / 2
 
     def wait_s(self, q: float) -> float:
         """Return the ``q``-th percentile of the wait in seconds, 0 to below 100.
@@ -93,121 +80,48 @@ class Queue:
             return 0.0
         return self.mean_wait_s / waits * math.log(waits / (1 - q / 100))
 
-    def at(self, rate_rps: float) -> Queue:
-        """Return the same servers at another rate."""
-        return replace(self, rate_rps=rate_rps)
 
-    def _stable(self) -> Queue:
-        if self.utilization >= 1:
-            raise UnstableQueueError(
-                f"{self.rate_rps:.0f} requests/s arrive and {self.capacity_rps:.0f} can be served (utilization "
-                f"{self.utilization:.2f}): the queue grows for as long as this lasts. Ask for a lower rate."
-            )
-        return self
+def simulate(
+    arrivals_s: np.ndarray,
+    service_s: Callable[[int], float],
+    *,
+    servers: int = 1,
+    max_batch_size: int = 1,
+    delay_s: float = 0.0,
+) -> tuple[np.ndarray, list[int]]:
+    """Return the latency of each request, from its arrival to the end of its batch, and the sizes of the batches.
 
-
-def erlang_c(servers: int, offered: float) -> float:
-    """Return the probability that an arrival has to wait in M/M/c.
+    A free server takes what is waiting, up to a full batch. Unless the batch is full, the oldest request waits up to
+    ``delay_s`` for company first.
 
     Args:
-        servers: c, at least 1.
-        offered: λ/μ in Erlang, below ``servers``.
+        arrivals_s: Times of arrival in seconds, rising.
+        service_s: Seconds that a batch of a given size takes; called once a batch, so it may draw at random.
+        servers: Instances that take from the one queue.
+        max_batch_size: Most requests in a batch.
+        delay_s: Seconds that a request may wait for company.
 
-    Source: Erlang's C formula through the recursion of his B formula (Cooper, 'Introduction to Queueing Theory',
-    2nd ed., equations 3.5 and 4.10), which does not overflow.
+    Returns:
+        float64 (N,) in seconds, and one size for each batch.
+
+    Source: Triton's model configuration, 'Dynamic Batcher', whose rule this follows.
     """
-    blocked = 1.0
-    for index in range(1, servers + 1):
-        blocked = offered * blocked / (index + offered * blocked)
-    return blocked / (1 - offered / servers * (1 - blocked))
-
-
-@dataclass(frozen=True)
-class BatchCost:
-    """What a batch costs: a fixed part that all its requests share, and a part for each."""
-
-    #: Seconds for a batch of any size.
-    fixed_s: float
-    #: Seconds more for each picture in it.
-    per_picture_s: float
-
-    def service_s(self, batch_size: float) -> float:
-        """Return the seconds that a batch takes."""
-        return self.fixed_s + self.per_picture_s * batch_size
-
-    def capacity_rps(self, max_batch_size: int, servers: int = 1) -> float:
-        """Return the pictures a second at which full batches run all the time."""
-        return servers * max_batch_size / self.service_s(max_batch_size)
-
-
-def fit_batch_cost(batch_sizes: Sequence[float], durations_s: Sequence[float]) -> BatchCost:
-    """Return the straight line through measured batches (least squares, no part below zero).
-
-    Args:
-        batch_sizes: At least two different sizes.
-        durations_s: Seconds that a batch of each took.
-
-    Raises:
-        ValueError: There are not two different sizes.
-    """
-    if len(set(batch_sizes)) < 2 or len(batch_sizes) != len(durations_s):
-        raise ValueError("a line needs batches of at least two sizes, each with its duration")
-    sizes = np.asarray(batch_sizes, float)
-    # Divided by the durations, so that a large batch does not outweigh ten small ones.
-    weights = 1 / np.asarray(durations_s, float)
-    columns = np.stack([weights, sizes * weights], axis=1)
-    fixed_s, per_picture_s = np.linalg.lstsq(columns, np.ones(len(sizes)), rcond=None)[0]
-    if fixed_s < 0 or per_picture_s < 0:
-        # The part that would be below zero is none; the other one alone fits best.
-        alone = columns[:, 1] if fixed_s < 0 else columns[:, 0]
-        best = float(alone.sum() / (alone @ alone))
-        fixed_s, per_picture_s = (0.0, best) if fixed_s < 0 else (best, 0.0)
-    return BatchCost(float(fixed_s), float(per_picture_s))
-
-
-@dataclass(frozen=True)
-class BatchQueue:
-    """One server that takes all waiting requests at once, up to a largest batch, whenever it becomes free."""
-
-    #: Requests a second that arrive.
-    rate_rps: float
-    #: What its batches cost.
-    cost: BatchCost
-    #: Largest batch.
-    max_batch_size: int
-
-    @property
-    def mean_batch(self) -> float:
-        """Requests in a batch while it is busy: those that came during the batch before, b = λ s(b), at least 1."""
-        growth = self.rate_rps * self.cost.per_picture_s
-        if growth >= 1:
-            return float(self.max_batch_size)
-        return float(np.clip(self.rate_rps * self.cost.fixed_s / (1 - growth), 1, self.max_batch_size))
-
-    @property
-    def utilization(self) -> float:
-        """Share of the time that it is busy. Close to 1 long before it is full: the batches grow instead."""
-        return min(1.0, self.rate_rps * self.cost.service_s(self.mean_batch) / self.mean_batch)
-
-    @property
-    def mean_latency_s(self) -> float:
-        """Mean seconds from arrival to answer, approximately.
-
-        A request that finds the server busy waits for what is left of the batch (half of it on average, since batches
-        of one size take one time) and then shares the next: ρ s(b) / 2 + s(b). The approximation takes every batch for
-        a mean one; ``labs.load.simulate`` needs no such thing, and the tests hold one against the other.
-
-        Raises:
-            UnstableQueueError: Full batches cannot keep up.
-        """
-        capacity_rps = self.cost.capacity_rps(self.max_batch_size)
-        if self.rate_rps >= capacity_rps:
-            raise UnstableQueueError(
-                f"{self.rate_rps:.0f} requests/s arrive and full batches serve {capacity_rps:.0f}: ask for fewer."
-            )
-        service_s = self.cost.service_s(self.mean_batch)
-        return service_s * (1 + self.utilization / 2)
-
-    def at(self, rate_rps: float) -> BatchQueue:
-        """Return the same server at another rate."""
-        return replace(self, rate_rps=rate_rps)
+    arrivals_s = np.asarray(arrivals_s, float)
+    ended_s, sizes = np.empty(len(arrivals_s)), []
+    free_s = [0.0] * servers
+    first = 0
+    while first < len(arrivals_s):
+        oldest_s = arrivals_s[first]
+        ready_s = max(heapq.heappop(free_s), oldest_s)
+        full = first + max_batch_size - 1
+        if delay_s > 0 and max_batch_size > 1:
+            # It goes when it is full or when the oldest has waited long enough, whichever comes first.
+            full_s = arrivals_s[full] if full < len(arrivals_s) else np.inf
+            ready_s = max(ready_s, min(full_s, oldest_s + delay_s))
+        last = min(int(np.searchsorted(arrivals_s, ready_s, side="right")), full + 1)
+        sizes.append(last - first)
+        end_s = ready_s + service_s(last - first)
+        ended_s[first:last] = end_s
+        heapq.heappush(free_s, end_s)
+        first = last
+    return ended_s - arrivals_s, sizes

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from labs.load.server_side import Counters
 from labs.records import ModelFile, Threads
@@ -60,10 +60,6 @@ class Target:
     def __post_init__(self) -> None:
         if not self.bodies:
             raise ValueError("a target needs at least one body to send")
-
-    def with_pids(self, *pids: int) -> Target:
-        """Return the same target with the server's processes named."""
-        return replace(self, pids=tuple(pids))
 
 
 def predict(url: str, images: Sequence[bytes], served: Served, **more: object) -> Target:

@@ -172,23 +172,3 @@ def latency_interval(*records: Measurement, q: float = 95) -> TailInterval:
     if records[0].load.mode == "open":
         return tail_interval(runs, q=q)
     return steady_interval(np.concatenate([latencies for _, latencies in runs]), q=q)
-
-
-def line_through(seconds: dict[int, float]) -> tuple[float, float]:
-    """Return the fixed and the per-image seconds of the line through batches, with neither below zero.
-
-    Each batch counts the same, whatever it takes: the squares of relative errors are smallest.
-
-    Args:
-        seconds: What a batch took, by its size.
-    """
-    ones = sum(1 / took**2 for took in seconds.values())
-    sizes = sum(size / took**2 for size, took in seconds.items())
-    squares = sum(size**2 / took**2 for size, took in seconds.items())
-    right = (sum(1 / took for took in seconds.values()), sum(size / took for size, took in seconds.items()))
-    determinant = ones * squares - sizes**2
-    fixed_s = (right[0] * squares - right[1] * sizes) / determinant
-    per_image_s = (right[1] * ones - right[0] * sizes) / determinant
-    if fixed_s < 0:
-        return 0.0, right[1] / squares
-    return (fixed_s, per_image_s) if per_image_s >= 0 else (right[0] / ones, 0.0)

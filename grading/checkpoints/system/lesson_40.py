@@ -1,201 +1,396 @@
-"""Find the best configuration under an objective: the winner, its price, what was left out, and the proof."""
+"""Search for the best configuration: objective, cost, choice and search as functions, the proof, and other servers."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_close
-from grading.checkpoints.system.runs import answered, answered_per_s
+import math
+from statistics import median
+
+import numpy as np
+
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    checkpoint,
+    close,
+    failed_as,
+    function_question,
+    missing,
+    passed,
+    prediction,
+)
 from labs import stats
 from labs.records import Measurement, Records
-from labs.records.format import milliseconds, percent, rate
+from labs.records.format import milliseconds
 from labs.records.load import latency_interval
 
-_SEARCH = "lesson-40"
-_NOT_RUN = "There is no run of the search in your ledger yet: run the cells above, down to the question."
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")
+_SERVERS = ("tutorial app", "course service", "LitServe", "Triton", "Ray Serve")
+_SEARCHED = {"kind": "load", "option": "best-1x1"}
+_ALONE = {"kind": "load", "option": "best-alone"}
+_VERIFIED = {"kind": "load", "option": "best-verified"}
+#: Words of a reason below which it says too little.
+_FEWEST_WORDS = 6
+#: Part of its upper end that the search's interval may be wide.
+_WITHIN = 0.15
 
 
-def searched(records: Records) -> dict[str, list[Measurement]]:
-    """Return the search's runs by option, in the order in which the options were tried."""
-    found: dict[str, list[Measurement]] = {}
-    for one in records.measurements(kind="load"):
-        if one.details.get("search") == _SEARCH:
-            found.setdefault(one.option, []).append(one)
+def look(record: Measurement) -> dict:
+    """Return what ``meets`` asks about a run."""
+    return {"latencies_s": np.array(record.samples), "failed": len(record.load.failures)}
+
+
+def searched(records: Records) -> list[dict]:
+    """Return what the newest search found about each configuration, from its own records."""
+    found = []
+    for option in _CONFIGURATIONS:
+        runs = [one for one in records.measurements(kind="load", option=f"best-{option}") if "objective" in one.details]
+        begin = max((place for place, one in enumerate(runs) if one.load.mode == "closed"), default=None)
+        if begin is None:
+            continue
+        kept = [
+            one.load.offered_rps for one in runs[begin + 1 :] if meets(look(one), one.details["objective"])
+        ]  # fmt: skip
+        price = runs[begin].details["price_per_hour"]
+        found.append({"option": option, "kept_rps": max(kept, default=0.0), "price_per_hour": price})
     return found
-
-
-def keeps(record: Measurement) -> bool:
-    """Return whether a run kept the objective that it was made under; a failed request is a slow one."""
-    objective, load = record.details["objective"], record.load
-    failed_share = len(load.failures) / (len(load.failures) + len(record.samples))
-    among_answered = objective["q"] / (1 - failed_share)
-    if failed_share > objective["error_rate"] or among_answered > 100:
-        return False
-    return stats.percentile(record.samples, among_answered) <= objective["latency_s"]
-
-
-def kept_rps(runs: list[Measurement]) -> float:
-    """Return the highest rate at which an option kept the objective; 0 where it did at none."""
-    rates = [one.load.offered_rps for one in runs if one.load.mode == "open" and keeps(one)]
-    return max(rates, default=0.0)
-
-
-def most_rps(runs: list[Measurement]) -> float:
-    """Return an option's answers a second in the closed loop."""
-    return answered_per_s(next(one for one in runs if one.load.mode == "closed"))
-
-
-def winner_of(found: dict[str, list[Measurement]]) -> tuple[str, float]:
-    """Return the option that keeps the objective at the highest rate, and that rate; 'none' and 0 where none does."""
-    kept = {option: kept_rps(runs) for option, runs in found.items()}
-    best = max(kept, key=kept.get)
-    return (best, kept[best]) if kept[best] > 0 else ("none", 0.0)
-
-
-def verifying(records: Records) -> list[Measurement]:
-    """Return the runs of the newest verification: from its first run on, all at one rate."""
-    runs = records.measurements(kind="load", option="best-verified")
-    begin = max((place for place, one in enumerate(runs) if not one.details.get("run")), default=0)
-    return runs[begin:]
 
 
 @prediction(
     "s.best.guess",
-    about={"kind": "load", "option": "best-2x1"},
-    title="Predict which configuration carries most under the objective",
-    choices=_CONFIGURATIONS,
+    about=_SEARCHED,
+    title="Predict which configuration is cheapest under the objective",
+    choices=(*_CONFIGURATIONS, "none"),
 )
 def guess(records: Records) -> str | None:
-    """Return the winner's configuration."""
+    """Return the configuration that the newest search would choose."""
     found = searched(records)
-    return winner_of(found)[0].removeprefix("best-") if found else None
+    return (best(found) or "none") if found else None
 
 
-@checkpoint(
-    "s.best.winner",
-    points=2,
-    title="Name the configuration that carries most under the objective, and its rate",
-    hint="The column 'objective kept at', and `kept_rps` of that entry for its decimals.",
+def _kept_runs(random: np.random.Generator) -> list[tuple]:
+    made = []
+    # Of 400: the share that is late, the failed ones, and how late the late ones are.
+    for late, failed, far, error_rate in (
+        (0.02, 0, 3.0, 0.01),
+        (0.08, 0, 1.2, 0.01),
+        (0.04, 8, 1.5, 0.05),
+        (0.00, 12, 1.0, 0.01),
+        (0.02, 2, 9.0, 0.01),
+        (0.03, 3, 40.0, 0.01),
+        (0.00, 60, 1.0, 0.5),
+    ):
+        limit_s = float(random.uniform(0.02, 0.2))
+        latencies_s = random.uniform(0.1, 0.95, 400 - failed) * limit_s
+        slow = random.permutation(len(latencies_s))[: round(late * len(latencies_s))]
+        latencies_s[slow] = limit_s * far * random.uniform(1.01, 1.2, len(slow))
+        objective = {"latency_s": limit_s, "q": 95, "error_rate": error_rate}
+        made.append(({"latencies_s": latencies_s, "failed": failed}, objective))
+    # One that 95 of 100 answered requests keep, and 95 of 100 requests do not.
+    latencies_s = np.concatenate([np.full(191, 0.01), np.full(9, 0.09)])
+    made.append(({"latencies_s": latencies_s, "failed": 2}, {"latency_s": 0.05, "q": 95, "error_rate": 0.02}))
+    return made
+
+
+def _own_runs(records: Records) -> list[tuple]:
+    runs = [one for one in records.measurements(kind="load") if one.option.startswith("best-")]
+    objectives = [one.details["objective"] for one in runs if "objective" in one.details]
+    return [(look(one), objectives[-1]) for one in runs[-4:]]
+
+
+def _share_within(record: dict, objective: dict) -> float:
+    return float(np.mean(np.asarray(record["latencies_s"]) <= objective["latency_s"]))
+
+
+@function_question(
+    "s.best.meets",
+    points=3,
+    title="Write whether a run kept the objective, failures counted",
+    hints=(
+        "Two conditions: so many of *all* requests within the limit, and not too many failed.",
+        "`(latencies_s <= limit).sum() >= q / 100 * due` and `failed <= error_rate * due`; due: answered and failed.",
+    ),
+    cases=_kept_runs,
+    own=_own_runs,
+    needs=(_ALONE,),
+    mistakes=(
+        Mistake(
+            "failures forgotten",
+            lambda record, objective: _share_within(record, objective) >= objective["q"] / 100,
+            "This looks at the answered requests only. A server that rejects what it cannot answer would keep every "
+            "objective.",
+        ),
+        Mistake(
+            "percentile of the answered",
+            lambda record, objective: (
+                _share_within(record, objective) >= objective["q"] / 100
+                and record["failed"] <= objective["error_rate"] * (len(record["latencies_s"]) + record["failed"])
+            ),
+            "The share within the limit is of all requests that were due: a failed one is a slow one.",
+        ),
+        Mistake(
+            "error rate not asked",
+            lambda record, objective: bool(
+                (np.asarray(record["latencies_s"]) <= objective["latency_s"]).sum()
+                >= objective["q"] / 100 * (len(record["latencies_s"]) + record["failed"])
+            ),
+            "How many failed is not compared with `error_rate`.",
+        ),
+        Mistake(
+            "mean",
+            lambda record, objective: float(np.mean(record["latencies_s"])) <= objective["latency_s"],
+            "The mean is no percentile: half of the users may be far above it.",
+        ),
+        Mistake(
+            "slowest",
+            lambda record, objective: float(np.max(record["latencies_s"])) <= objective["latency_s"],
+            "This asks for every request. The objective is for `q` of 100.",
+        ),
+    ),
 )
-def winner(records: Records) -> Verdict:
-    """Judge the winner and the highest rate at which it kept the objective."""
-    given = records.answer("s.best.winner")
-    if given is None:
-        return unanswered()
-    found = searched(records)
-    if not found:
-        return failed(_NOT_RUN)
-    option, rate_rps = winner_of(found)
-    expected, yours = (f"{name} at {rate(at, 'photos/s')}" for name, at in ((option, rate_rps), _pair(given)))
-    if given["option"] == option and is_close(given["rate_rps"], rate_rps, within=0.01):
-        return passed("The most photos a second that the promise allows.", expected, yours)
-    if given["option"] == option and is_close(given["rate_rps"], most_rps(found[option]), within=0.02):
-        return failed("This is its throughput in the closed loop, where no promise was kept.", expected, yours)
-    if given["option"] == option:
-        return failed(
-            "The right configuration; give the highest rate at which it *kept* the objective.", expected, yours
-        )
-    if given["option"] not in found:
-        return failed("Name an option as the table does, such as 'best-1x1'.", expected, yours)
-    if given["option"] == max(found, key=lambda name: most_rps(found[name])):
-        return failed(
-            "It is the fastest in the closed loop. Who keeps the objective at a higher rate?", expected, yours
-        )
-    return failed("Another configuration kept the objective at a higher rate.", expected, yours)
+def meets(record: dict, objective: dict) -> bool:
+    """Return whether a run kept the objective."""
+    latencies_s, failed = np.asarray(record["latencies_s"]), record["failed"]
+    due = len(latencies_s) + failed
+    within = (latencies_s <= objective["latency_s"]).sum()
+    return bool(within >= objective["q"] / 100 * due and failed <= objective["error_rate"] * due)
 
 
-def _pair(given: dict) -> tuple[str, float]:
-    return str(given["option"]), given["rate_rps"]
+def _rates(random: np.random.Generator) -> list[tuple]:
+    made = [(0.0, 1.2), (100.0, 0.36)]
+    return made + [(float(random.uniform(5, 900)), float(random.uniform(0.05, 4))) for _ in range(4)]
 
 
-@checkpoint(
-    "s.best.price",
-    points=2,
-    title="Say what the objective costs in throughput",
-    hint="`kept_rps / most_rps` of `found[0]`; the fastest is the one with the largest `most_rps`.",
+@function_question(
+    "s.best.cost",
+    title="Write what a million images cost",
+    hints=(
+        "How many seconds does a million take at this rate, and what does a second cost?",
+        "`price_per_hour / 3600 / images_per_s * 1e6`, and infinity at a rate of 0.",
+    ),
+    cases=_rates,
+    needs=(_ALONE,),
+    mistakes=(
+        Mistake(
+            "per second",
+            lambda images_per_s, price_per_hour: price_per_hour / images_per_s * 1e6 if images_per_s > 0 else math.inf,
+            "The price is for an hour, the rate for a second: 3,600 of these are an hour.",
+        ),
+        Mistake(
+            "no zero",
+            lambda images_per_s, price_per_hour: price_per_hour / 3600 / images_per_s * 1e6,
+            "Where no image is answered, a million cost infinitely much: return `float('inf')`.",
+        ),
+        Mistake(
+            "zero is free",
+            lambda images_per_s, price_per_hour: (
+                price_per_hour / 3600 / images_per_s * 1e6 if images_per_s > 0 else 0.0
+            ),
+            "A configuration that answers nothing is not for free: return `float('inf')`.",
+        ),
+        Mistake(
+            "one image",
+            lambda images_per_s, price_per_hour: price_per_hour / 3600 / images_per_s if images_per_s > 0 else math.inf,
+            "This is the cost of one image.",
+        ),
+    ),
 )
-def price(records: Records) -> Verdict:
-    """Judge the fastest option of the closed loops, and the first one's share of rate under the objective."""
-    given = records.answer("s.best.price")
-    if given is None:
-        return unanswered()
+def cost_per_million(images_per_s: float, price_per_hour: float) -> float:
+    """Return what a million images cost."""
+    return price_per_hour / 3600 / images_per_s * 1e6 if images_per_s > 0 else math.inf
+
+
+def _results(random: np.random.Generator) -> list[tuple]:
+    made = []
+    # Rate and price of the cheapest per image, of the fastest, of the one with the lowest price that answers little.
+    for scale in (1.0, 2.5, 0.6):
+        factor = scale * float(random.uniform(0.9, 1.1))
+        rows = [
+            {"option": "small", "kept_rps": 100 * factor, "price_per_hour": 0.05},
+            {"option": "large", "kept_rps": 170 * factor, "price_per_hour": 0.10},
+            {"option": "slow", "kept_rps": 20 * factor, "price_per_hour": 0.04},
+            {"option": "broken", "kept_rps": 0.0, "price_per_hour": 0.03},
+            {"option": "idle", "kept_rps": 30 * factor, "price_per_hour": 0.20},
+        ]
+        made.append(([rows[int(place)] for place in random.permutation(len(rows))],))
+    made.append(([{**rows[1], "kept_rps": 230 * factor}, rows[0], rows[4]],))
+    made.append(([{**row, "kept_rps": 0.0} for row in rows],))
+    return made
+
+
+def _own_results(records: Records) -> list[tuple]:
     found = searched(records)
-    if not found:
-        return failed(_NOT_RUN)
-    fastest = max(found, key=lambda name: most_rps(found[name]))
-    first = next(iter(found.values()))
-    share = kept_rps(first) / most_rps(first)
-    expected, yours = (f"{name}, {percent(value)}" for name, value in ((fastest, share), tuple(_price(given))))
-    if given["fastest"] != fastest:
-        return failed("Compare the closed loops: another option answered more in a second.", expected, yours)
-    if share and is_close(given["share"], 1 / share, within=0.01) and not is_close(share, 1, within=0.02):
-        return failed("Turned around: the rate under the objective over the throughput.", expected, yours)
-    if share and is_close(given["share"], 1 - share, within=0.01) and not is_close(share, 0.5, within=0.02):
-        return failed("This is the part that is given up; the part that stays is asked for.", expected, yours)
-    if abs(given["share"] - share) > 0.01:
-        return failed("Take both numbers from the first entry of `found`.", expected, yours)
-    return passed("The rest is the room that keeps waits short.", expected, yours)
+    return [(found,)] if found else []
 
 
-def _price(given: dict) -> tuple[str, float]:
-    return str(given["fastest"]), given["share"]
+def _leading(results: list[dict], key, *, among_kept: bool = True) -> str | None:
+    rows = [one for one in results if one["kept_rps"] > 0 or not among_kept]
+    return min(rows, key=key)["option"] if rows else None
 
 
-@checkpoint(
-    "s.best.skipped",
-    title="Say what the search left out, and whether that could have won",
-    hint="A closed loop's throughput is the most that a configuration can carry. Can an objective make it more?",
+@function_question(
+    "s.best.best",
+    title="Write the choice: the cheapest that keeps the objective",
+    hints=(
+        "First leave out those that kept the objective at no rate; nothing may be left.",
+        "`min(kept, key=lambda one: one['price_per_hour'] / one['kept_rps'])['option']`",
+    ),
+    cases=_results,
+    own=_own_results,
+    needs=(_ALONE,),
+    mistakes=(
+        Mistake(
+            "fastest",
+            lambda results: _leading(results, lambda one: -one["kept_rps"]),
+            "This is the highest rate. Two cores that answer less than twice as much cost more for an image.",
+        ),
+        Mistake(
+            "lowest price",
+            lambda results: _leading(results, lambda one: one["price_per_hour"]),
+            "This is the lowest price for an hour. How many images are answered in it?",
+        ),
+        Mistake(
+            "broken too",
+            lambda results: _leading(results, lambda one: one["price_per_hour"], among_kept=False),
+            "It chooses a configuration that kept the objective at no rate.",
+        ),
+        Mistake(
+            "dearest",
+            lambda results: _leading(results, lambda one: -one["price_per_hour"] / one["kept_rps"]),
+            "This is the dearest for an image: turned around.",
+        ),
+        Mistake(
+            "not None",
+            lambda results: best(results) or results[0]["option"],
+            "Where no configuration keeps the objective there is no best one: return None.",
+        ),
+    ),
 )
-def skipped(records: Records) -> Verdict:
-    """Judge the options without an open-loop run, and that none of them could have won."""
-    given = records.answer("s.best.skipped")
-    if given is None:
-        return unanswered()
-    found = searched(records)
-    if not found:
-        return failed(_NOT_RUN)
-    left_out = sorted(option for option, runs in found.items() if all(one.load.mode == "closed" for one in runs))
-    expected, yours = (", ".join(names) or "none" for names in (left_out, sorted(given["options"])))
-    if sorted(given["options"]) != left_out:
-        return failed("Look into `one.records`: which options have a closed loop and nothing else?", expected, yours)
-    if given["could_win"] is not False:
-        return failed("What can a configuration carry at most? And what did the winner carry?", expected, yours)
-    for option in left_out:
-        expected += f"; {option} carries at most {rate(answered(found[option][0]).high, 'photos/s')}"
-    return passed("Whoever carries less at full throttle cannot carry more under a promise.", expected, yours)
+def best(results: list[dict]) -> str | None:
+    """Return the option that costs least for a million images under the objective."""
+    return _leading(results, lambda one: one["price_per_hour"] / one["kept_rps"])
+
+
+def _trials(random: np.random.Generator) -> list[tuple]:
+    limit = float(random.uniform(80, 400))
+    shares = [
+        [],
+        [(0.5, True)],
+        [(0.5, False)],
+        [(0.5, True), (0.75, False)],
+        [(0.5, True), (0.75, True), (0.88, False)],
+        [(0.5, False), (0.25, True), (0.4, True)],
+        [(0.5, True), (0.75, True), (0.88, True)],
+        [(0.5, False), (0.25, False), (0.125, False)],
+    ]
+    return [([(share * limit, kept) for share, kept in one], limit) for one in shares]
+
+
+def _ends(trials: list, limit_rps: float) -> tuple[float, float]:
+    kept = [rate for rate, was_kept in trials if was_kept]
+    broken = [rate for rate, was_kept in trials if not was_kept]
+    return max(kept, default=0.0), min(broken, default=limit_rps)
+
+
+def _halved(low: float, high: float) -> float | None:
+    return None if high - low <= _WITHIN * high else (low + high) / 2
+
+
+@function_question(
+    "s.best.next",
+    points=3,
+    title="Write the search's next rate, by halving the interval",
+    hints=(
+        "Two ends: the highest rate that was kept (0 without one), and the lowest broken (`limit_rps` without one).",
+        "None where `broken - kept <= 0.15 * broken`, else `(kept + broken) / 2`.",
+    ),
+    cases=_trials,
+    needs=(_ALONE,),
+    mistakes=(
+        Mistake(
+            "never ends",
+            lambda trials, limit_rps: sum(_ends(trials, limit_rps)) / 2,
+            "The rates are right. It never ends: return None once the interval is at most 15 % of its upper end.",
+        ),
+        Mistake(
+            "last trial only",
+            lambda trials, limit_rps: (
+                _halved(0.0, limit_rps)
+                if not trials
+                else _halved(trials[-1][0], limit_rps)
+                if trials[-1][1]
+                else _halved(0.0, trials[-1][0])
+            ),
+            "It looks at the last trial only. An earlier one may be the other end of the interval.",
+        ),
+        Mistake(
+            "of the limit",
+            lambda trials, limit_rps: (
+                None
+                if _ends(trials, limit_rps)[1] - _ends(trials, limit_rps)[0] <= _WITHIN * limit_rps
+                else sum(_ends(trials, limit_rps)) / 2
+            ),
+            "15 % of the interval's own upper end, not of `limit_rps`.",
+        ),
+        Mistake(
+            "steps down",
+            lambda trials, limit_rps: _halved(0.0, _ends(trials, limit_rps)[1]),
+            "It always halves down from the broken rate. Begin at the highest rate that was kept.",
+        ),
+    ),
+    compare=close(rel=1e-3),
+)
+def next_rate(trials: list, limit_rps: float) -> float | None:
+    """Return the next rate to try."""
+    return _halved(*_ends(trials, limit_rps))
 
 
 @checkpoint(
     "s.best.verified",
     points=2,
     title="Verify the winner with arrivals that the search has not seen",
-    hint="`latency_interval(*verified, q=95)`; then compare both of its ends with the objective.",
+    form={"claim": ("kept", "broken", "cannot tell"), "reason": str},
+    needs=(_SEARCHED, _VERIFIED),
+    hints=(
+        "Where does the printed interval lie: within the promised time, beyond it, or on both sides?",
+        "No interval at all means 'cannot tell'. And what does a search do with luck?",
+    ),
+    mistakes={
+        "value only": "This goes by p95 itself. Its interval decides: all of it within, all beyond, or neither.",
+        "another": "Compare both ends of the printed interval with the promised time.",
+        "no reason": "The reason says too little: whom does a search choose, and how long were its runs?",
+    },
 )
 def verified(records: Records) -> Verdict:
-    """Judge the verifying runs' 95th percentile, its interval and the verdict."""
-    given = records.answer("s.best.verified")
-    if given is None:
-        return unanswered()
-    runs, found = verifying(records), searched(records)
-    if not runs or not found:
-        return failed(_NOT_RUN)
-    p95 = latency_interval(*runs, q=95)
-    limit_s = next(reversed(found.values()))[-1].details["objective"]["latency_s"]
-    word = stats.verdict(p95, limit_s, above="broken", below="kept")
-    right = {"p95_s": p95.value, "low": p95.low, "high": p95.high}
-    expected, yours = (
-        f"{milliseconds(values['p95_s'])} [{milliseconds(values['low'])}, {milliseconds(values['high'])}]"
-        for values in (right, given)
-    )
-    for name, value in right.items():
-        if is_close(given[name], value * 1e3, within=0.02):
-            return failed(f"{name}: in seconds, not in milliseconds.", expected, yours)
-        if not is_close(given[name], value, within=0.02):
-            return failed(f"{name} does not follow from the newest verifying runs.", expected, yours)
-    if given["verdict"] != word:
-        return failed(
-            "The interval is right. Is all of it within the objective, all beyond, or neither?",
-            f"objective: {milliseconds(limit_s)}",
-            str(given["verdict"]),
+    """Judge the claim by the interval of the newest verifying runs; a person reads the reason."""
+    given, runs = records.answer("s.best.verified"), records.measurements(**_VERIFIED)
+    begin = max((place for place, one in enumerate(runs) if not one.details.get("run")), default=0)
+    objective = runs[begin].details.get("objective")
+    if objective is None:
+        return missing("The run `best-verified` holds no objective: run the cell of this lesson that verifies.")
+    p95, limit_s = latency_interval(*runs[begin:], q=objective["q"]), objective["latency_s"]
+    if given["claim"] != stats.verdict(p95, limit_s, above="broken", below="kept"):
+        return failed_as(
+            "value only" if given["claim"] == ("kept" if p95.value <= limit_s else "broken") else "another"
         )
-    return passed("Proved with fresh arrivals, whatever the verdict.", f"{expected}: {word}", yours)
+    if len(given["reason"].split()) < _FEWEST_WORDS:
+        return failed_as("no reason")
+    interval = f"{milliseconds(p95.low)} to {milliseconds(p95.high)}" if p95.confidence else p95.too_short
+    return passed("A person reads the reason.", f"{interval}; promised {milliseconds(limit_s)}")
+
+
+@prediction(
+    "s.servers.guess",
+    about={"kind": "load", "option": "course service"},
+    title="Predict which server answers most under one contract",
+    choices=_SERVERS,
+)
+def fastest_server(records: Records) -> str | None:
+    """Return the server with the highest median of answers a second in the newest race."""
+    newest = records.latest(kind="load", option="course service")
+    if newest is None:
+        return None
+    rates: dict[str, list[float]] = {}
+    for one in records.measurements(kind="load"):
+        if one.details.get("race_id") == newest.details["race_id"]:
+            rates.setdefault(one.option, []).append(one.throughput_rps.value)
+    return max(rates, key=lambda option: median(rates[option]))

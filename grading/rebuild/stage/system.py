@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import exp, log
 from statistics import mean
 from types import SimpleNamespace
 
 from grading.rebuild.stage.records import measured, newest, seen
 from labs.records import Measurement
-from labs.records.load import latency_interval, line_through
+from labs.records.load import latency_interval
 
 
 def _load(option: str, **wanted: object) -> Measurement | None:
@@ -86,53 +85,18 @@ def cold() -> dict[str, object]:
 
 def verifying() -> dict[str, object]:
     """Lesson 40: the winner's runs with fresh arrivals, and what users are promised."""
-    limits = [one.details["objective"] for one in measured(kind="load") if "objective" in one.details]
-    objective = SimpleNamespace(**limits[-1]) if limits else None
     runs = measured(kind="load", option="best-verified")
     begin = max((place for place, one in enumerate(runs) if not one.details.get("run")), default=0)
-    return {
-        **_loads(alone="best-alone"),
-        "verified": runs[begin:],
-        "objective": objective,
-        "latency_interval": latency_interval,
-    }
-
-
-@dataclass(frozen=True)
-class _BatchCost:
-    """The line through batches, as lesson 41 fits it."""
-
-    fixed_s: float
-    per_picture_s: float
-
-    def service_s(self, size: int) -> float:
-        """Return the seconds of a batch."""
-        return self.fixed_s + size * self.per_picture_s
+    objective = runs[begin].details.get("objective") if runs else None
+    p95 = latency_interval(*runs[begin:], q=95) if runs else None
+    return {"verified": runs[begin:], "objective": objective, "p95": p95, "stats": stats}
 
 
 def theorizing() -> dict[str, object]:
-    """Lesson 41: the lone sender, the sweeps, the batches and the pair."""
+    """Lesson 41: how much longer the service time is beside a second instance."""
     closed = [one for one in measured(kind="load", option="theory-1", batch_size=1) if one.load.mode == "closed"]
-    alone = closed[-1] if closed else None
-    batches = [alone, *(_load("theory-batch", batch_size=size) for size in (4, 16))]
-    cost = None
-    if None not in batches:
-        cost = _BatchCost(*line_through({one.batch_size: one.load.server.compute_s for one in batches}))
-    return {
-        "alone": alone,
-        "service_s": alone.load.server.compute_s if alone else None,
-        "runs": _sweep("theory-1"),
-        "batches": batches,
-        "cost": cost,
-        "batched": _sweep("theory-batched"),
-        "pair": _load("theory-2"),
-    }
-
-
-def _sweep(option: str) -> list[Measurement]:
-    """Return the runs of an option's newest sweep, in their order."""
-    runs = [one for one in measured(kind="load", option=option) if "sweep_id" in one.details]
-    return [one for one in runs if one.details["sweep_id"] == runs[-1].details["sweep_id"]]
+    pair = _load("theory-2")
+    return {"growth": pair.load.server.compute_s / closed[-1].load.server.compute_s} if closed and pair else {}
 
 
 def on_a_platform() -> dict[str, object]:

@@ -1,15 +1,12 @@
-"""What an ensemble's steps did, and candidates made of knobs, without a server."""
+"""What an ensemble's steps did, without a server."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from labs.load.configurations import Knobs, candidates
 from labs.load.steps import busy, steps_table, watch_steps
 from labs.records.load import ServerSide
-from labs.serve.triton.catalogue import food_classifier_onnx, food_ensemble
+from labs.serve.triton.catalogue import food_ensemble
 
 STEP = ServerSide(100, 100, queue_s=0.001, input_s=0.001, infer_s=0.003, output_s=0.001)
 
@@ -38,34 +35,3 @@ def test_steps_are_read_before_and_after(monkeypatch) -> None:
     assert result == "done"
     assert list(seen) == ["food_preprocess", "food_classifier_onnx"]
     assert (seen["food_preprocess"].requests, seen["food_preprocess"].infer_s) == (5, pytest.approx(0.2))
-
-
-def test_knobs_become_settings_and_names() -> None:
-    """Each knob reaches its setting, and a name says what was turned."""
-    knobs = Knobs(copies=2, max_batch=8, delay_us=2000)
-    settings = knobs.turned(food_classifier_onnx(Path("model.onnx")).settings)
-    assert knobs.name == "2x1-batch8-2000us"
-    assert (settings.copies, settings.max_batch_size) == (2, 8)
-    assert settings.dynamic_batching.max_queue_delay_us == 2000
-    assert Knobs(threads=2, delay_us=9).name == "1x2"
-    assert Knobs().turned(settings).dynamic_batching is None
-
-
-def test_serving_a_candidate_changes_the_server(tmp_path) -> None:
-    """Nothing is reloaded before a candidate's turn; then the server gets exactly its settings."""
-    import numpy as np
-
-    model = tmp_path / "model.onnx"
-    model.write_bytes(b"network")
-    changed = []
-    triton = type(
-        "Triton", (), {"url": "http://127.0.0.1:1", "grpc": "127.0.0.1:2", "change": lambda self, s: changed.append(s)}
-    )()
-    requests = [{"input": np.zeros((1, 3, 2, 2), np.float32)}]
-    both = candidates(triton, food_classifier_onnx(model), requests, [Knobs(), Knobs(copies=2)], prefix="best")
-    assert [one.option for one in both] == ["best-1x1", "best-2x1"]
-    assert changed == []
-    target = both[1].serve()
-    assert changed[0].copies == 2
-    assert target.served.settings["instances"][0]["count"] == 2
-    assert target.served.model.size_bytes == 7
