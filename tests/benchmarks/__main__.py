@@ -13,6 +13,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.records.format import duration
+from labs.serve import servers
 from tests.benchmarks import grading, harness, part1, serving, tokens, triton
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
@@ -45,6 +46,9 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield from part1.tables(rounds, report, models)
     if only in ("", "serving"):
         yield from serving.tables(rounds, report)
+    if only in ("", "servers"):
+        records = servers.compare(rounds=max(3, rounds // 4), on_progress=report)
+        yield "Servers under one contract, 16 clients, all taking turns", servers.servers_table(records)
     if only in ("", "triton"):
         yield from triton.tables(report=report)
     if only in ("", "overload"):
@@ -64,7 +68,9 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
-        "", help="one table alone: harness, part1, serving, triton, overload, tokens; grading, grading-noise, coverage."
+        "",
+        help="one table alone: harness, part1, serving, servers, triton, overload, tokens; "
+        "grading, grading-noise, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

@@ -338,4 +338,4 @@ triton.stop()
 #
 # On the node: save this notebook, and **release the machine now**, in [49 Release the system](49_release.ipynb), which
 # brings everything home. What you would promise with this node, you defend at home: with the search of lesson
-# [40](40_find_the_best_configuration.ipynb), on these records.
+# [40](40_search_for_the_best_configuration.ipynb), on these records.

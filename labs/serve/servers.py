@@ -1,0 +1,160 @@
+"""Servers of several makers under one contract, side by side: a JPEG as base64 text in, class and probability out.
+
+All serve the same float32 file with about as many workers as there are processors, each with one thread; the tutorial's
+app alone is left as tutorials write it. They are up at the same time and take turns under load, so that idle ones cost
+memory and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import statistics
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from labs.bench.targets import model_file
+from labs.load import image_inputs, predict
+from labs.load.race import latency_ratio, of, race, rate_ratio
+from labs.load.served import service_target, triton_target
+from labs.load.target import Served, Target
+from labs.loopback import listen
+from labs.machine.fingerprint import usable_cpu_count
+from labs.progress import OnProgress, part, silent
+from labs.providers.environments import environment, install
+from labs.records import Measurement, Threads
+from labs.records.format import milliseconds
+from labs.serve.models import fp32_model
+from labs.serve.photos import photo
+from labs.serve.running import BEFORE, Service, running, wait_until_ready
+from labs.serve.settings import Settings
+from labs.serve.triton import catalogue, server
+from labs.workspace import PROJECT_DIR
+
+#: What the others are compared with.
+BASELINE = "tutorial app"
+
+#: Starts a server for a model's file and photos, and returns what load is sent to; the stack ends it.
+Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
+
+
+def compare(
+    *, rounds: int = 5, concurrency: int = 16, duration_s: float = 1.5, on_progress: OnProgress = silent
+) -> list[Measurement]:
+    """Return one record for each server and round; they take turns, every second round in reverse order.
+
+    Args:
+        rounds: Turns of each server.
+        concurrency: Clients, each of which waits for its answer.
+        duration_s: Seconds of a turn.
+        on_progress: Told what is under way; may raise ``Cancelled``.
+
+    Raises:
+        RuntimeUnavailableError: LitServe's environment or Triton cannot be had on this machine; the message says why.
+    """
+    with serving(part(on_progress, 0.0, 0.4)) as targets:
+        return race(
+            targets,
+            concurrency=concurrency,
+            rounds=rounds,
+            duration_s=duration_s,
+            on_progress=part(on_progress, 0.4, 1.0),
+        )
+
+
+@contextlib.contextmanager
+def serving(on_progress: OnProgress = silent) -> Iterator[dict[str, Target]]:
+    """Yield what load is sent to, by server; all of them run, and end with the block."""
+    model, photos = fp32_model(), [photo(number) for number in range(8)]
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="servers-")))
+        targets = {}
+        for index, (name, begin) in enumerate(SERVERS.items()):
+            on_progress(index / len(SERVERS), f"start {name}")
+            targets[name] = begin(stack, folder, model, photos)
+        yield targets
+
+
+def servers_table(records: Sequence[Measurement]):
+    """Return a race of servers as a pandas table, one row a server, with ratios to the tutorial's app."""
+    import pandas as pd
+
+    rows = []
+    for name in dict.fromkeys(one.option for one in records):
+        runs = of(records, name)
+        row = {
+            "server": name,
+            "answers/s": round(statistics.median(run.throughput_rps.value for run in runs)),
+            "p50": milliseconds(statistics.median(sample for run in runs for sample in run.samples)),
+            "failed": sum(len(run.load.failures) for run in runs),
+        }
+        if name != BASELINE:
+            for what, ratio in (("answers/s", rate_ratio), ("p50", latency_ratio)):
+                found = ratio(records, name, BASELINE).interval
+                row[f"× {what}"] = f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
+        rows.append(row)
+    return pd.DataFrame(rows).fillna("")
+
+
+def _tutorial(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+    return _ours(stack, folder, model, photos, app=BEFORE)
+
+
+def _ours(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes], app: str = "") -> Target:
+    settings = Settings(model=model)
+    log_path = folder / f"{app.partition(':')[0] or 'service'}.log"
+    service = stack.enter_context(running(settings, app=app, log_path=log_path))
+    return service_target(service, settings, photos, raw=False)
+
+
+def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+    made, workers = install("litserve"), usable_cpu_count()
+    with listen("127.0.0.1", 0) as free:
+        port = free.getsockname()[1]
+    with (folder / "litserve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(made.python), "-m", "labs.serve.litserve_app", str(model), str(port), str(workers)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, "PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"},
+            cwd=folder,
+            start_new_session=True,
+        )
+    service = Service(f"http://127.0.0.1:{port}", process, folder / "litserve.log")
+    stack.callback(_end_group, service)
+    wait_until_ready(service, path="/health")
+    libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
+    served = Served(
+        model_file(model), "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
+        settings={"workers_per_device": workers},
+    )  # fmt: skip
+    return predict(service.url, photos, served, pids=(process.pid,))
+
+
+def _end_group(service: Service) -> None:
+    """End a server whose workers are processes of its own."""
+    service.stop(10)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(service.pid, signal.SIGKILL)
+
+
+def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+    instances = catalogue.copies(usable_cpu_count())
+    network = catalogue.food_classifier_onnx(model, instances=instances)
+    ensemble = catalogue.food_ensemble()
+    models = [catalogue.food_preprocess(instances=instances), network, catalogue.food_label(), ensemble]
+    triton = stack.enter_context(server.start(models, repository=server.ModelRepository(folder / "models")))
+    return triton_target(triton, ensemble, image_inputs(photos), network=model, transport="http")
+
+
+#: Servers by the name under which their records are kept, in the order of the first round.
+SERVERS: dict[str, Start] = {
+    BASELINE: _tutorial,
+    "course service": _ours,
+    "LitServe": _litserve,
+    "Triton": _triton,
+}
