@@ -10,7 +10,7 @@
 #     where: [any]
 #     needs: ["34", "35", "36"]
 #     ports: []
-#     uses: ["memory", "Triton", "CUDA provider"]
+#     uses: ["memory", "Triton"]
 # ---
 
 # %% [markdown]
@@ -35,27 +35,28 @@
 # A laptop or a node with x86-64 Linux, 25 minutes. The machine works for about two of them.
 
 # %%
+import shutil
+
 import numpy as np
 import pandas as pd
-import tritonclient.grpc as grpcclient
+import tritonclient.http as httpclient
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, stats
-from labs.bench.targets import model_file
 from labs.charts import latency_curve
 from labs.dataset import load_split
-from labs.load import Served, closed_loop, open_loop, tensor_inputs, triton_grpc
-from labs.machine import capability_text, fingerprint, for_lesson
-from labs.records import Threads
+from labs.load import closed_loop, open_loop, tensor_inputs
+from labs.load.served import triton_target
+from labs.machine import capability_text, for_lesson
 from labs.records.load import latency_interval
 
 # %%
 from labs.serve.models import fp32_model
-from labs.serve.triton import catalogue, opening
+from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger
+from labs.workspace import ledger, programs_dir
 
-print(opening.situation(), capability_text(for_lesson("40")), sep="\n")
+print(capability_text(for_lesson("40")))
 
 # %% [markdown]
 # ## Predict
@@ -148,50 +149,39 @@ check("s.best.next", next_rate)
 # %% [markdown]
 # ### The server
 #
-# Each configuration is a text that Triton reads. (On a node with a GPU, all instances are on the first one.)
+# Each configuration is a text that Triton reads, and each is loaded while the one before goes on serving.
+
 
 # %%
-gpus = [number for number, _ in enumerate(fingerprint().cuda_gpus)][:1]
-
-
 def configuration(instances, threads, max_batch):
     """Return a complete config.pbtxt."""
-    where = f"kind: KIND_GPU gpus: {gpus}" if gpus else "kind: KIND_CPU"
     return f"""
         name: "food_classifier_onnx"
         backend: "onnxruntime"
         max_batch_size: {max_batch}
         input [ {{ name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] }} ]
         output [ {{ name: "output" data_type: TYPE_FP32 dims: [ 11 ] }} ]
-        instance_group [ {{ count: {instances} {where} }} ]
+        instance_group [ {{ count: {instances} kind: KIND_CPU }} ]
         parameters [ {{ key: "intra_op_thread_count" value: {{ string_value: "{threads}" }} }} ]
         {"dynamic_batching { }" if max_batch > 1 else ""}
     """
 
 
 # %%
-onnx_path = fp32_model()
-model = catalogue.food_classifier_onnx(onnx_path, instances=opening.place(1), max_batch_size=1)
-triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
-client = grpcclient.InferenceServerClient(triton.grpc)
-key = {f"triton-grpc-protocol-{name}": value for name, value in triton.headers.items()}
+folder = programs_dir() / "search" / "food_classifier_onnx"
+(folder / "1").mkdir(parents=True, exist_ok=True)
+shutil.copy(fp32_model(), folder / "1" / "model.onnx")
+triton = run_with_progress(lambda report: opening.serve(folder.parent, report), "Start Triton")
+client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=8)
 
 
 # %%
 def serve(option):
     """Let Triton load a configuration, and return what load is sent to."""
-    instances, threads, max_batch = CONFIGURATIONS[option]
-    triton.repository.write_config(model.name, configuration(instances, threads, max_batch))
-    client.load_model(model.name, headers=key)
-    served = Served(
-        model_file(onnx_path),
-        "triton-onnxruntime",
-        provider="CUDAExecutionProvider" if gpus else "CPUExecutionProvider",
-        threads=Threads(threads, 1),
-        settings=client.get_model_config(model.name, as_json=True)["config"],
-    )
-    return triton_grpc(triton.grpc, model.name, tensor_inputs(images[:8]), served, http_url=triton.url)
+    (folder / "config.pbtxt").write_text(configuration(*CONFIGURATIONS[option]))
+    client.load_model(folder.name, headers=triton.headers)
+    return triton_target(triton, folder.name, tensor_inputs(images[:8]))
 
 
 # %% [markdown]
@@ -215,7 +205,7 @@ def look(run):
 def search(option, cheapest, **hooks):
     """Return what was found about one configuration; every run goes into the ledger."""
     instances, threads, _ = CONFIGURATIONS[option]
-    price = PRICE_PER_CORE_HOUR * (1 if gpus else instances * threads)
+    price = PRICE_PER_CORE_HOUR * instances * threads
     keep = {"objective": objective, "price_per_hour": price}
     common = {"option": f"best-{option}", "details": keep, **hooks}
     target, trials, runs = serve(option), [], []

@@ -11,7 +11,7 @@
 #     needs: ["33"]
 #     ports: []
 #     machine_minutes: 5
-#     uses: ["memory", "Triton", "CUDA provider"]
+#     uses: ["memory", "Triton"]
 # ---
 
 # %% [markdown]
@@ -42,10 +42,11 @@
 # A laptop or a node with x86-64 Linux, 40 minutes. The machine works for about a minute.
 
 # %%
-import math
+import shutil
 
 import numpy as np
 import pandas as pd
+import tritonclient.http as httpclient
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
@@ -54,15 +55,15 @@ from labs.dataset import load_split
 from labs.load import closed_loop, open_loop, sweep_rate, tensor_inputs
 from labs.load.sender import arrivals
 from labs.load.served import triton_target
-from labs.machine.capability import capability_text, for_lesson
+from labs.machine import capability_text, for_lesson
 
 # %%
 from labs.serve.models import fp32_model
-from labs.serve.triton import catalogue, opening
+from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger
+from labs.workspace import ledger, programs_dir
 
-print(opening.situation(), capability_text(for_lesson("41")), sep="\n")
+print(capability_text(for_lesson("41")))
 
 # %% [markdown]
 # ## Predict
@@ -113,13 +114,34 @@ check("s.theory.wait", mean_wait_s)
 # never a queue, and what Triton counted for input, model and output is the service time.
 
 # %%
-model = catalogue.food_classifier_onnx(fp32_model(), instances=opening.place(1))
-triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
+CONFIG = """
+name: "food_classifier_onnx"
+backend: "onnxruntime"
+max_batch_size: 16
+input [ { name: "input" data_type: TYPE_FP32 dims: [ 3, 224, 224 ] } ]
+output [ { name: "output" data_type: TYPE_FP32 dims: [ 11 ] } ]
+instance_group [ { count: 1 kind: KIND_CPU } ]
+"""
+folder = programs_dir() / "theory" / "food_classifier_onnx"
+(folder / "1").mkdir(parents=True, exist_ok=True)
+shutil.copy(fp32_model(), folder / "1" / "model.onnx")
+
+# %%
+triton = run_with_progress(lambda report: opening.serve(folder.parent, report), "Start Triton")
+client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 images, _ = load_split(assets.dataset("food11-mini"), "evaluation", limit=16)
-target = triton_target(triton, model, tensor_inputs(images[:8]))
+
+
+def serve(config, batch_size=1):
+    """Let Triton load a configuration, and return what load is sent to."""
+    (folder / "config.pbtxt").write_text(config)
+    client.load_model(folder.name, headers=triton.headers)
+    return triton_target(triton, folder.name, tensor_inputs(images, batch_size=batch_size))
+
 
 # %%
 predicted("s.theory.ninety_guess")
+target = serve(CONFIG)
 alone = live_load(
     lambda **hooks: closed_loop(target, concurrency=1, duration_s=3, option="theory-1", **hooks), "One client"
 )
@@ -290,8 +312,8 @@ check("s.theory.overload")
 # %%
 batches = [alone]
 for size in (4, 16):
-    batch = triton_target(triton, model, tensor_inputs(images, batch_size=size))
-    batches.append(ledger().append(closed_loop(batch, concurrency=1, duration_s=1.5, option="theory-batch")))
+    batch = closed_loop(serve(CONFIG, size), concurrency=1, duration_s=1.5, option="theory-batch")
+    batches.append(ledger().append(batch))
 sizes, seconds = [run.batch_size for run in batches], np.array([run.load.server.compute_s for run in batches])
 per_image_s, fixed_s = (max(0.0, float(part)) for part in np.polyfit(sizes, seconds, 1, w=1 / seconds))
 print(f"{fixed_s * 1e3:.2f} ms for any batch, and {per_image_s * 1e3:.2f} ms for each image in it")
@@ -324,8 +346,7 @@ check("s.theory.batch", mean_batch)
 # instance, batch by batch. The second rate below is all that the instance could carry one by one.
 
 # %%
-batching = model.settings.but(dynamic_batching={"max_queue_delay_us": 0})
-triton.change(batching)
+target = serve(CONFIG + "dynamic_batching { }")
 rates_rps = [round(share * capacity_rps, 1) for share in (0.7, 1.0)]
 batched = live_load(
     lambda **hooks: sweep_rate(target, rates_rps, duration_s=3, option="theory-batched", ledger=ledger(), **hooks),
@@ -359,15 +380,10 @@ pd.DataFrame(
 #
 # ### Two instances
 #
-# For the campaign, a second instance (on the second GPU, where there is one). M/D/2: the same queue, two servers, and
-# so twice the capacity, says the theory.
+# For the campaign, a second instance. M/D/2: the same queue, two servers, and so twice the capacity, says the theory.
 
 # %%
-from labs.machine import fingerprint
-
-gpus = range(len(fingerprint().cuda_gpus))
-two = catalogue.copies(1, gpus[:2]) if len(gpus) > 1 else opening.place(2)
-triton.change(model.settings.but(instances=two))
+target = serve(CONFIG.replace("count: 1", "count: 2"))
 pair = live_load(
     lambda **hooks: closed_loop(target, concurrency=4, duration_s=3, option="theory-2", **hooks),
     "Two instances, four clients",
