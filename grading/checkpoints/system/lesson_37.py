@@ -1,16 +1,43 @@
-"""Serve several models: what the neighbour costs, whether sharing used the machine better, and who gives way."""
+"""Serve several models and cache answers: versions, what a neighbour costs, and what a share of hits is worth."""
 
 from __future__ import annotations
 
-from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_close, is_number
-from grading.checkpoints.system.lesson_33 import NOT_RUN, ratio_of_rates
+from pathlib import Path
+from statistics import mean
+
+import numpy as np
+
+from grading.checkpoints import (
+    Mistake,
+    Verdict,
+    artefact_question,
+    checkpoint,
+    failed_as,
+    function_question,
+    passed,
+    prediction,
+)
 from labs.records import Records
 from labs.records.format import times
+from labs.stats import quotient
 
-_PAGE = ("show an error", "retry until it works", "leave them out")
+_BOTH = {"kind": "load", "option": "classifier-both"}
+_CACHED = {"kind": "load", "option": "cache-1"}
+_NEW = {"kind": "load", "option": "cache-0"}
+_CLAIMS = ("put to use", "in each other's way", "cannot tell")
+#: Words of a reason below which it says too little.
+_FEWEST_WORDS = 6
+#: Images that each version is asked about; requests with one photo, and with another, that a cache is asked.
+_IMAGES, _AGAIN = 6, 4
 
 
+@prediction(
+    "s.several.slower_guess",
+    about=_BOTH,
+    title="Predict how many times as long the classifier takes beside another model",
+    between=(0.05, 100),
+    show=times,
+)
 def slowdown(records: Records) -> float | None:
     """Return the classifier's median beside the palette over its median alone; None while a run is missing."""
     runs = [records.latest(kind="load", option=f"classifier-{how}") for how in ("both", "alone")]
@@ -18,106 +45,230 @@ def slowdown(records: Records) -> float | None:
 
 
 @prediction(
-    "s.several.slower_guess",
-    about={"kind": "load", "option": "classifier-both"},
-    title="Predict how many times as long the classifier takes beside another model",
-    between=(0.05, 100),
+    "s.several.cached_guess",
+    about=_CACHED,
+    title="Predict how many times as many answers come from the cache",
+    between=(0.05, 1000),
     show=times,
 )
-def slower_guess(records: Records) -> float | None:
-    """Return the ratio of the classifier's medians."""
-    return slowdown(records)
+def cached_gain(records: Records) -> float | None:
+    """Return answers a second from the cache over those that were computed."""
+    runs = [records.latest(**one) for one in (_CACHED, _NEW)]
+    return None if None in runs else mean(runs[1].samples) / mean(runs[0].samples)
 
 
-@checkpoint(
-    "s.several.slower",
-    title="Say how much longer the classifier takes beside the palette",
-    hint="`percentile(50)` of both of the classifier's records.",
+def inspect_versions(folder) -> dict:
+    """Return which versions the real Triton serves of a folder, and how near each is to its own file."""
+    from labs.serve.triton import repository_trial as trial
+
+    folder = Path(folder)
+    _, tensors = trial.photos(_IMAGES)
+    try:
+        with trial.copied(folder.parent, folder.name) as triton:
+            served = sorted(trial.counted(triton, folder.name))
+            said = {
+                version: trial.ask(triton, folder.name, "input", tensors, version=version)["output"]
+                for version in served
+            }
+    except trial.RefusedError as error:
+        return {"loaded": False, "reason": str(error)}
+    right = trial.expected_classes(tensors)
+    classes = {version: [trial.CLASS_NAMES[index] for index in rows.argmax(axis=1)] for version, rows in said.items()}
+    return {
+        "loaded": True,
+        "reason": "",
+        "served": served,
+        "asked": _IMAGES,
+        "right": {
+            version: sum(one == other for one, other in zip(named, right, strict=True))
+            for version, named in classes.items()
+        },
+        "apart": float(np.abs(said["1"] - said["2"]).max()) if {"1", "2"} <= set(said) else 0.0,
+    }
+
+
+_VERSIONS = {"loaded": True, "reason": "", "served": ["1", "2"], "asked": 6, "right": {"1": 6, "2": 6}, "apart": 0.4}
+
+
+@artefact_question(
+    "s.several.versions",
+    points=3,
+    title="Serve two named versions of one model",
+    inspect=inspect_versions,
+    hints=(
+        "Lesson 36's text, and the stanza `version_policy` with `specific`.",
+        "`version_policy: { specific { versions: [ 1, 2 ] } }`",
+    ),
+    mistakes={
+        "not loaded": "Triton does not load this folder; its reason stands below.",
+        "latest only": "Triton serves the latest version alone, which is its default: name both.",
+        "other versions": "Triton serves other versions than 1 and 2.",
+        "same file": "Both versions give the same numbers: is version 2 the INT8 file?",
+        "other classes": "A version's classes are not those of the course's model.",
+    },
+    examples={
+        "good": _VERSIONS,
+        "not loaded": {
+            "loaded": False,
+            "reason": "config.pbtxt, line:column 9:1: Message type has no field 'versions'",
+        },
+        "latest only": {**_VERSIONS, "served": ["2"], "right": {"2": 6}, "apart": 0.0},
+        "other versions": {**_VERSIONS, "served": ["1"], "right": {"1": 6}, "apart": 0.0},
+        "same file": {**_VERSIONS, "apart": 0.0},
+        "other classes": {**_VERSIONS, "right": {"1": 6, "2": 1}},
+    },
 )
-def slower(records: Records) -> Verdict:
-    """Judge the ratio of the medians of the newest runs."""
-    given = records.answer("s.several.slower")
-    if given is None:
-        return unanswered()
-    right = slowdown(records)
-    if right is None:
-        return failed(NOT_RUN)
-    if is_close(given, right, within=0.01):
-        return passed("Nobody sent the classifier anything more.", times(right), times(given))
-    if is_close(given, 1 / right, within=0.01):
-        return failed("Turned around: beside the palette over alone.", times(right), times(given))
-    return failed("The classifier's median beside the palette, over its median alone.", times(right), times(given))
+def versions(facts: dict, records: Records) -> Verdict:
+    """Judge that both versions are served, each from a file of its own."""
+    if not facts["loaded"]:
+        return failed_as("not loaded", yours=facts["reason"])
+    if facts["served"] == ["2"]:
+        return failed_as("latest only")
+    if facts["served"] != ["1", "2"]:
+        return failed_as("other versions", yours=", ".join(facts["served"]))
+    if facts["apart"] == 0:
+        return failed_as("same file")
+    # INT8 may lose an image or two of six.
+    if facts["right"]["1"] < facts["asked"] or facts["right"]["2"] < facts["asked"] - 2:
+        return failed_as("other classes", yours=str(facts["right"]))
+    return passed("Who names no version gets the highest that is served.")
 
 
 @checkpoint(
     "s.several.shares",
     points=2,
     title="Say whether sharing used the machine better or divided it",
-    hint="Each model's answers a second beside the other, over its own alone; then add.",
+    form={"claim": _CLAIMS, "reason": str},
+    needs=(_BOTH, {"kind": "load", "option": "palette-both"}),
+    hints=(
+        "Does the interval of the sum hold 1?",
+        "Above 1 altogether: put to use. Below: in each other's way. Otherwise this run cannot tell.",
+    ),
+    mistakes={
+        "claim": "Look at both ends of the printed interval of the sum: where is 1?",
+        "no reason": "The reason says too little: which parts of the machine do the two share, and which not?",
+    },
 )
 def shares(records: Records) -> Verdict:
-    """Judge both shares and their sum."""
+    """Judge the claim by the interval of the sum of both shares; a person reads the reason."""
     given = records.answer("s.several.shares")
-    if given is None:
-        return unanswered()
-    right = {name: ratio_of_rates(records, f"{name}-both", f"{name}-alone") for name in ("classifier", "palette")}
-    if None in right.values():
-        return failed(NOT_RUN)
-    expected = ", ".join(f"{name} {share:.2f}" for name, share in right.items())
-    yours = ", ".join(f"{name} {share:.3g}" for name, share in given.items())
-    for name, share in right.items():
-        if is_close(given[name], 1 / share, within=0.01) and not is_close(share, 1, within=0.02):
-            return failed(f"{name}: turned around; beside the other over alone.", expected, yours)
-        if not is_close(given[name], share, within=0.02):
-            return failed(f"{name}: not the ratio of its newest two runs.", expected, yours)
-    if not is_close(given["sum"], sum(right.values()), within=0.02):
-        return failed("The sum is not the sum of the two shares.", f"{sum(right.values()):.2f}", yours)
-    words = "Something idle was put to use." if sum(right.values()) > 1.1 else "The machine was divided."
-    return passed(words, f"{expected}, sum {sum(right.values()):.2f}", yours)
+    pairs = [
+        [records.latest(kind="load", option=f"{name}-{how}").throughput_rps for how in ("both", "alone")]
+        for name in ("classifier", "palette")
+    ]
+    parts = [quotient(*pair) for pair in pairs]
+    low, high = sum(one.low for one in parts), sum(one.high for one in parts)
+    if given["claim"] != (_CLAIMS[0] if low > 1 else _CLAIMS[1] if high < 1 else _CLAIMS[2]):
+        return failed_as("claim")
+    if len(given["reason"].split()) < _FEWEST_WORDS:
+        return failed_as("no reason")
+    return passed("A person reads the reason.", f"together {low:.2f} to {high:.2f}")
 
 
-@checkpoint(
-    "s.several.during",
-    title="Count what the classifier's senders noticed of models that come and go",
-    hint="`len(record.load.failures)`",
+def inspect_cache(folder) -> dict:
+    """Return what the real Triton counts when a folder's model is asked about one photo again and again."""
+    from labs.serve.triton import repository_trial as trial
+
+    folder = Path(folder)
+    texts, _ = trial.photos(2)
+    try:
+        with trial.copied(folder.parent, folder.name) as triton:
+            said = [trial.ask(triton, folder.name, "INPUT_IMAGE", texts[:1]) for _ in range(_AGAIN)]
+            other = trial.ask(triton, folder.name, "INPUT_IMAGE", texts[1:])
+            counted = trial.counted(triton, folder.name)["1"]["inference_stats"]
+    except trial.RefusedError as error:
+        return {"loaded": False, "reason": str(error)}
+    same = all(np.array_equal(one["COLOURS"], said[0]["COLOURS"]) for one in said)
+    return {
+        "loaded": True,
+        "reason": "",
+        "hits": int(counted["cache_hit"]["count"]),
+        "misses": int(counted["cache_miss"]["count"]),
+        "same": bool(same),
+        "told_apart": not np.array_equal(other["COLOURS"], said[0]["COLOURS"]),
+    }
+
+
+_HITS = {"loaded": True, "reason": "", "hits": _AGAIN - 1, "misses": 2, "same": True, "told_apart": True}
+
+
+@artefact_question(
+    "s.several.cache",
+    points=2,
+    title="Let Triton answer from its cache what it has answered before",
+    inspect=inspect_cache,
+    hints=("One stanza more: `response_cache`.", "`PALETTE_CONFIG + 'response_cache { enable: true }'`"),
+    mistakes={
+        "not loaded": "Triton does not load this folder; its reason stands below.",
+        "no cache": "Triton computed every answer: its configuration does not ask for the cache.",
+        "other answers": "The same photo got other colours, or two photos the same: is this the palette's model?",
+    },
+    examples={
+        "good": _HITS,
+        "not loaded": {"loaded": False, "reason": "config.pbtxt, line:column 12:1: no field named 'cache'"},
+        "no cache": {**_HITS, "hits": 0, "misses": 0},
+        "other answers": {**_HITS, "told_apart": False},
+    },
 )
-def during(records: Records) -> Verdict:
-    """Judge the number of failures in the newest run during which the palette came and went."""
-    given = records.answer("s.several.during")
-    if given is None:
-        return unanswered()
-    run = records.latest(kind="load", option="classifier-during")
-    if run is None:
-        return failed(NOT_RUN)
-    right = len(run.load.failures)
-    if is_number(given) and given == right:
-        return passed("The server goes on, whoever moves in or out.", str(right), str(given))
-    return failed("Count the failures of the run `during`.", str(right), str(given))
+def cache(facts: dict, records: Records) -> Verdict:
+    """Judge that a photo that was asked for before is answered from the cache."""
+    if not facts["loaded"]:
+        return failed_as("not loaded", yours=facts["reason"])
+    if facts["hits"] < _AGAIN - 1:
+        return failed_as("no cache", yours=f"{facts['hits']} hits of {_AGAIN - 1}")
+    if not facts["same"] or not facts["told_apart"]:
+        return failed_as("other answers")
+    return passed(f"{facts['hits']} of {_AGAIN + 1} requests were answered without running the model.")
 
 
-@checkpoint(
-    "s.several.refused",
-    title="Say what a refused request gets, and what a page makes of it",
-    hint="Colours are a nicety, and the server has just said that it is too busy.",
+def _mixes(random: np.random.Generator) -> list[tuple]:
+    made = []
+    for share in (0.0, 1.0, 0.5, 0.9, float(random.uniform(0.1, 0.4))):
+        hit_s = float(random.uniform(2e-4, 1e-3))
+        made.append((share, hit_s, hit_s * float(random.uniform(5, 40))))
+    return made
+
+
+def _own_mixes(records: Records) -> list[tuple]:
+    hit_s, miss_s = (mean(records.latest(**one).samples) for one in (_CACHED, _NEW))
+    return [(0.5, hit_s, miss_s)]
+
+
+@function_question(
+    "s.several.rate",
+    points=2,
+    title="Write what a share of hits is worth",
+    hints=(
+        "What does a request take on average? One over that is the rate.",
+        "`1 / (hit_share * hit_s + (1 - hit_share) * miss_s)`",
+    ),
+    cases=_mixes,
+    own=_own_mixes,
+    needs=(_CACHED, _NEW),
+    mistakes=(
+        Mistake(
+            "rates averaged",
+            lambda hit_share, hit_s, miss_s: hit_share / hit_s + (1 - hit_share) / miss_s,
+            "This averages rates. The client spends most of its time on the slow answers: average times.",
+        ),
+        Mistake(
+            "turned around",
+            lambda hit_share, hit_s, miss_s: 1 / ((1 - hit_share) * hit_s + hit_share * miss_s),
+            "Hits and misses are turned around.",
+        ),
+        Mistake(
+            "seconds",
+            lambda hit_share, hit_s, miss_s: hit_share * hit_s + (1 - hit_share) * miss_s,
+            "These are the seconds of an answer; answers a second are asked for.",
+        ),
+        Mistake(
+            "hits are free",
+            lambda hit_share, hit_s, miss_s: 1 / max((1 - hit_share) * miss_s, hit_s),
+            "A hit takes its time too.",
+        ),
+    ),
+    right="A cache pays where nearly everything repeats.",
 )
-def refused(records: Records) -> Verdict:
-    """Judge the status against the newest run, and the page's manners."""
-    given = records.answer("s.several.refused")
-    if given is None:
-        return unanswered()
-    run = records.latest(kind="load", option="palette-crowd")
-    if run is None:
-        return failed(NOT_RUN)
-    seen = {one.status for one in run.load.failures}
-    expected = ", ".join(map(str, sorted(seen))) or "no request was refused"
-    if not seen:
-        return failed("Nothing was refused: run the crowd again, with the palette's short queue.", expected)
-    if given["status"] not in seen:
-        return failed("No failure of the newest run has this status.", expected, str(given["status"]))
-    if given["page"] not in _PAGE:
-        return failed("Choose one of the three, word for word.", ", ".join(_PAGE), str(given["page"]))
-    if given["page"] == "retry until it works":
-        return failed("Everybody who is refused comes again at once: what becomes of the load?", yours=given["page"])
-    if given["page"] == "show an error":
-        return failed("The photo itself is fine, and its class too. Does the user miss anything?", yours=given["page"])
-    return passed("What is optional may be missing.", expected, f"{given['status']}, {given['page']}")
+def answers_per_s(hit_share: float, hit_s: float, miss_s: float) -> float:
+    """Return the answers a second that one client gets."""
+    return 1 / (hit_share * hit_s + (1 - hit_share) * miss_s)

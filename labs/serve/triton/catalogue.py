@@ -113,10 +113,19 @@ def copies(count: int, gpus: Iterable[int] = ()) -> tuple[InstanceGroup, ...]:
     return (InstanceGroup(count=count, kind="KIND_GPU" if gpus else "KIND_CPU", gpus=gpus),)
 
 
+def python_files(code: str) -> dict[str, Path]:
+    """Return the files of one of the course's Python models by their place in its version folder.
+
+    Args:
+        code: Its source in ``labs/serve/triton/models``, such as 'palette.py'.
+    """
+    files = {f"labs/{part}": PROJECT_DIR / "labs" / part for part in _TRAVELLING}
+    return files | {"model.py": CODE_DIR / code, "pictures.py": CODE_DIR / "pictures.py"}
+
+
 def _python(name, inputs, outputs, code: str, changes: dict, weights: Path | None = None) -> ModelFolder:
     settings = ModelSettings(name=name, backend="python", inputs=inputs, outputs=outputs).but(**changes)
-    files = {f"labs/{part}": PROJECT_DIR / "labs" / part for part in _TRAVELLING}
-    files |= {"model.py": CODE_DIR / code, "pictures.py": CODE_DIR / "pictures.py"}
+    files = python_files(code)
     if weights:
         files |= {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
     return ModelFolder(settings, files)

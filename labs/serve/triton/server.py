@@ -26,6 +26,9 @@ from labs.serve.triton.environment import Installation, tritonserver
 from labs.serve.triton.repository import ModelRepository
 from labs.workspace import workspace_dir
 
+#: Answers that the local response cache keeps, in bytes; a photo's class with its request's hash takes well under 1 kB.
+CACHE_BYTES = 16 * 2**20
+
 #: Times that free ports are looked for again after somebody else took one between the look and the start.
 _PORT_ATTEMPTS = 3
 
@@ -183,6 +186,8 @@ def _launch(
     command += [f"--{name}-port={port}" for name, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
     command += [f"--{name}-address={host}" for name in ("http", "grpc", "metrics")]
     command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=5"]
+    # For models whose configuration asks for it: response_cache { enable: true }.
+    command += [f"--cache-directory={installation.folder / 'caches'}", f"--cache-config=local,size={CACHE_BYTES}"]
     restricted = RESTRICTED if shared_memory else f"{RESTRICTED},shared-memory"
     command += [f"--http-restricted-api={restricted}:{KEY_HEADER}={supervisor.KEY_PLACE}"]
     command += [f"--grpc-restricted-protocol={restricted}:{KEY_HEADER}={supervisor.KEY_PLACE}"]

@@ -334,6 +334,9 @@ reconcile("s.servers.guess")
 # %%
 check("s.best.guess")
 
+# %%
+check("s.servers.guess")
+
 # %% [markdown]
 # ## On your own
 #
