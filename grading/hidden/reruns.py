@@ -15,15 +15,7 @@ from grading.hidden.evidence import Evidence
 #: Names that are read off a table, and choices, are not among them: typing those is no shortcut.
 COMPUTED = {
     3: (
-        "s.several.slower",
-        "s.several.shares",
-        "s.ensemble.sum",
-        "s.ensemble.scaled",
         "s.cold.runtime",
-        "s.best.verified",
-        "s.theory.utilization",
-        "s.theory.wait",
-        "s.theory.batched",
         "s.platform.isolated",
     ),
 }

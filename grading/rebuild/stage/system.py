@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from math import exp, log
 from statistics import mean
-from types import SimpleNamespace
 
-from grading.rebuild.stage.records import measured, newest, seen
+from grading.rebuild.stage.records import measured, newest
 from labs.records import Measurement
-from labs.records.load import latency_interval
 
 
 def _load(option: str, **wanted: object) -> Measurement | None:
@@ -52,22 +50,6 @@ def moving() -> dict[str, object]:
     return {"runs": runs, "rates_rps": {name: run.throughput_rps.value for name, run in runs.items()}}
 
 
-def sharing() -> dict[str, object]:
-    """Lesson 37: the classifier and the palette, alone and beside each other."""
-    pairs = {f"{name}_{how}": f"{name}-{how}" for name in ("classifier", "palette") for how in ("alone", "both")}
-    return _loads(**pairs, during="classifier-during", palette_crowd="palette-crowd")
-
-
-def in_steps() -> dict[str, object]:
-    """Lesson 38: what a request weighs, the steps of one sender, and the busiest of eight."""
-    steps = {
-        name: SimpleNamespace(queue_s=0.0, compute_s=seconds) for name, seconds in seen("ensemble.steps.1").items()
-    }
-    records = _loads(tensor="ensemble-tensor", single="ensemble-1", before="ensemble-8", after="ensemble-8-scaled")
-    shares = seen("ensemble.steps.8").get("busy", {})
-    return {**records, "steps": steps, "shares": shares, "scaled": seen("ensemble.steps.scaled").get("busy", {})}
-
-
 def cold() -> dict[str, object]:
     """Lesson 39: the starts of both runtimes, part by part."""
     kinds, starts, parts = ("load_time", "first_prediction", "latency"), {}, {}
@@ -83,22 +65,6 @@ def cold() -> dict[str, object]:
     return {"starts": starts, "parts": parts, "exp": exp, "log": log}
 
 
-def verifying() -> dict[str, object]:
-    """Lesson 40: the winner's runs with fresh arrivals, and what users are promised."""
-    runs = measured(kind="load", option="best-verified")
-    begin = max((place for place, one in enumerate(runs) if not one.details.get("run")), default=0)
-    objective = runs[begin].details.get("objective") if runs else None
-    p95 = latency_interval(*runs[begin:], q=95) if runs else None
-    return {"verified": runs[begin:], "objective": objective, "p95": p95, "stats": stats}
-
-
-def theorizing() -> dict[str, object]:
-    """Lesson 41: how much longer the service time is beside a second instance."""
-    closed = [one for one in measured(kind="load", option="theory-1", batch_size=1) if one.load.mode == "closed"]
-    pair = _load("theory-2")
-    return {"growth": pair.load.server.compute_s / closed[-1].load.server.compute_s} if closed and pair else {}
-
-
 def on_a_platform() -> dict[str, object]:
     """Lesson 42: Menu's runs, shared and apart, alone, crowded and through a crash."""
     found = {how: {kind: _load(f"menu-{kind}-{how}") for kind in ("shared", "own")} for how in _HOW}
@@ -112,10 +78,6 @@ STAGES = {
     34: batching,
     35: copying,
     36: moving,
-    37: sharing,
-    38: in_steps,
     39: cold,
-    40: verifying,
-    41: theorizing,
     42: on_a_platform,
 }

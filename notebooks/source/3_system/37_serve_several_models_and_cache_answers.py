@@ -218,11 +218,12 @@ check("s.several.shares")
 
 # %%
 def come_and_go(on_progress):
-    """Unload the palette and load it anew, twice."""
-    for turn in range(2):
-        on_progress(turn / 2, "the palette goes and comes")
-        client.unload_model("food_palette", headers=triton.headers)
-        client.load_model("food_palette", headers=triton.headers)
+    """Unload the palette and load it anew, twice; in a thread of its own, and so with a client of its own."""
+    with httpclient.InferenceServerClient(triton.http, network_timeout=180) as own:
+        for turn in range(2):
+            on_progress(turn / 2, "the palette goes and comes")
+            own.unload_model("food_palette", headers=triton.headers)
+            own.load_model("food_palette", headers=triton.headers)
 
 
 # %%

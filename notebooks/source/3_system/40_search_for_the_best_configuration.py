@@ -202,13 +202,13 @@ def look(run):
     return {"latencies_s": np.array(run.samples), "failed": len(run.load.failures)}
 
 
-def search(option, cheapest, **hooks):
+def search(option, target, cheapest, **hooks):
     """Return what was found about one configuration; every run goes into the ledger."""
     instances, threads, _ = CONFIGURATIONS[option]
     price = PRICE_PER_CORE_HOUR * instances * threads
     keep = {"objective": objective, "price_per_hour": price}
     common = {"option": f"best-{option}", "details": keep, **hooks}
-    target, trials, runs = serve(option), [], []
+    trials, runs = [], []
     full = ledger().append(closed_loop(target, concurrency=16, duration_s=1.5, **common))
     limit_rps = full.throughput_rps.value
     # Even at all that it can answer it would cost more than the cheapest so far: no rate needs to be tried.
@@ -225,8 +225,8 @@ if next_rate([], 100.0) is None or meets(look(alone), objective) is None:
 found = []
 for option in CONFIGURATIONS:
     cheapest = min((cost_per_million(one["kept_rps"], one["price_per_hour"]) for one in found), default=float("inf"))
-    one = live_load(lambda option=option, cheapest=cheapest, **hooks: search(option, cheapest, **hooks), option)
-    found.append(one)
+    what = (option, serve(option), cheapest)
+    found.append(live_load(lambda what=what, **hooks: search(*what, **hooks), option))
 
 # %%
 latency_curve(

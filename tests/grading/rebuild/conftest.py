@@ -20,7 +20,7 @@ from labs.course import lessons
 RECORDED = Path(__file__).parents[1] / "fixtures" / "nbval-part-3.jsonl.gz"
 
 #: The honest answer, in the last lesson.
-HONEST = "s.theory.utilization"
+HONEST = "s.theory.batch"
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from grading.sandbox import abilities
 
-SPOILED, HONEST = "s.several.slower", "s.theory.utilization"
+SPOILED, HONEST = "s.several.rate", "s.theory.batch"
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
@@ -18,12 +18,12 @@ TYPED = f'answer("{SPOILED}", {{"queue_s": 0.0126, "share": 0.5}})'
 
 #: Each ends the kernel, pytest, or patience; some in each lesson.
 KILLERS = {
-    "s.http.share": "while True: pass",
-    "s.http.bounded": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "s.several.slower": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
-    "s.ensemble.sum": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "s.ensemble.scaled": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "s.cold.runtime": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
+    "s.best.meets": "while True: pass",
+    "s.best.cost": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "s.several.rate": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
+    "s.ensemble.busy": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "s.ensemble.most": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+    "s.best.next": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
 }
 
 
@@ -47,26 +47,26 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
     marker = f"9{os.getpid()}"
     cells = {
         # An input, an exit, a skip: nbval's own ways round a cell.
-        "s.http.share": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
+        "s.best.meets": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
         # Its own records, on which typed numbers are right, and another's results.
-        "s.http.bounded": OWN_RECORDS.format(results=results / "results.json"),
+        "s.best.cost": OWN_RECORDS.format(results=results / "results.json"),
         SPOILED: TYPED,
         # An answer that equals everything, and a checkpoint that likes everything.
-        "s.several.shares": ALWAYS_EQUAL,
+        "s.ensemble.busy": ALWAYS_EQUAL,
         # Memory, disk, network, a daemon, a hook that rewrites later cells.
-        "s.best.verified": GREED.format(marker=marker),
-        "s.ensemble.scaled": HOOK,
-        "s.theory.wait": "raise SystemExit('enough')",
+        "s.best.best": GREED.format(marker=marker),
+        "s.ensemble.most": HOOK,
+        "s.theory.applies": "raise SystemExit('enough')",
         # Answers and hidden checkpoints: what a cell can read, it can print into its error.
-        "s.cold.runtime": PEEK,
+        "s.best.next": PEEK,
     }
     found = rerun(cells)
     assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
     if abilities().bubblewrap:
-        assert found["s.cold.runtime"].fault == "it raises LookupError"
-    assert found["s.best.verified"].fault != "it raises RuntimeError"
+        assert found["s.best.next"].fault == "it raises LookupError"
+    assert found["s.best.best"].fault != "it raises RuntimeError"
 
 
 #: Answers, hidden checkpoints, the questions with their right functions, the history and the tests (F4, F11).
@@ -90,7 +90,7 @@ Path("ledger.jsonl").write_text("".join(json.dumps(line) + chr(10) for line in l
 for target in ("{results}", "../results.json"):
     try: Path(target).write_text('{{"score": 1000}}')
     except OSError as error: print(error)
-answer("s.http.bounded", 16 * 100)
+answer("s.best.cost", 16 * 100)
 """
 
 ALWAYS_EQUAL = """
@@ -103,13 +103,13 @@ try:
     import grading.checkpoints.registry as registry
     registry.Checkpoint.verdict = lambda self, entries: passed("fine")
 except ImportError: pass
-answer("s.several.shares", Equal(1e9))
+answer("s.ensemble.busy", Equal(1e9))
 """
 
 GREED = """
 import os, socket, subprocess
 subprocess.Popen(["setsid", "sleep", "{marker}"])
-answer("s.best.verified", 3)
+answer("s.best.best", 3)
 try:
     socket.create_connection(("1.1.1.1", 53), 1)
     raise RuntimeError("reached the network")
@@ -127,7 +127,7 @@ class Pass(ast.NodeTransformer):
     def visit_Assert(self, node): return None
 get_ipython().ast_transformers.append(Pass())
 get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
-answer("s.ensemble.scaled", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
+answer("s.ensemble.most", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
 """
 
 
