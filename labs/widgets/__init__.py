@@ -16,7 +16,6 @@ from labs.widgets.scoreboard import Points, scoreboard
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
     "comparison_table": "comparison",
-    "config_editor": "settings_editor",
     "image_grid": "images",
     "live_load": "load_run",
     "quantization_explorer": "quantization",

@@ -1,4 +1,4 @@
-"""Part 3's live widgets in the browser: a sweep that is watched and cancelled, and settings turned and applied."""
+"""Part 3's live widget in the browser: runs that are watched and cancelled."""
 
 from __future__ import annotations
 
@@ -46,13 +46,6 @@ def sweep(**hooks):
         ledger().append(closed_loop(target, concurrency=senders, duration_s=seconds, option="swept", **hooks))
 live_load(sweep, "A rising load")
 """
-EDITOR = """
-from pathlib import Path
-from labs.serve.triton.catalogue import food_classifier_onnx
-from labs.widgets import config_editor
-applied = []
-config_editor(food_classifier_onnx(Path("model.onnx")).settings, applied.append)
-"""
 
 
 def test_a_run_is_watched_and_cancelled(open_cells, workspace):
@@ -75,29 +68,3 @@ def test_a_run_is_watched_and_cancelled(open_cells, workspace):
     assert page.locator(".vega-embed [role=graphics-document]").count() == 1, "the chart of what was seen stays"
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     assert [one["concurrency"] for one in kept] == [1]
-
-
-def test_settings_are_turned_checked_and_applied_from_the_keyboard(open_cells):
-    """The diff follows each turn, what cannot be is explained and cannot be applied; Enter applies the rest."""
-    notebook = open_cells(EDITOR, "print(applied[0].copies, applied[0].dynamic_batching.preferred_batch_sizes)")
-    notebook.run_cell(0)
-    page = notebook.page
-    button = page.locator("button:has-text('Reload the model')")
-    assert button.is_disabled()
-    page.fill(".widget-text:has-text('Instances') input", "2")
-    page.keyboard.press("Tab")
-    page.wait_for_selector("text=+ { count: 2 kind: KIND_CPU }")
-    page.check(".widget-checkbox input")
-    page.fill(".widget-text:has-text('Preferred sizes') input", "32")
-    page.keyboard.press("Tab")
-    page.wait_for_selector("[role=alert]:has-text('can never be reached')")
-    assert button.is_disabled()
-    page.fill(".widget-text:has-text('Preferred sizes') input", "4, 8")
-    page.keyboard.press("Tab")
-    page.wait_for_selector("text=preferred_batch_size: [ 4, 8 ]")
-    button.focus()
-    page.keyboard.press("Enter")
-    page.wait_for_selector("text=✓ applied")
-    page.wait_for_selector("text=Nothing to change")
-    notebook.run_cell(1)
-    assert "2 (4, 8)" in notebook.output_text(1)

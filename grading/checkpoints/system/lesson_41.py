@@ -18,7 +18,7 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
-from grading.checkpoints.system.runs import compute_s, newest_sweep
+from grading.checkpoints.system.runs import compute_s
 from labs.records import Measurement, Records
 from labs.records.format import times
 
@@ -47,7 +47,13 @@ _FEWEST_WORDS = 6
 def ninety(records: Records) -> float | None:
     """Return the mean latency of the sweep's last run over that of its second."""
     runs = newest_sweep(records, "theory-1")
-    return mean(runs[4].samples) / mean(runs[1].samples) if len(runs) >= 5 else None
+    return mean(runs[4].samples) / mean(runs[1].samples) if runs else None
+
+
+def newest_sweep(records: Records, option: str, rates: int = 5) -> list[Measurement]:
+    """Return the newest runs of an open loop, as many as the lesson's sweep has rates; none while one is missing."""
+    runs = [one for one in records.measurements(kind="load", option=option) if one.load.mode == "open"]
+    return runs[-rates:] if len(runs) >= rates else []
 
 
 def lone_run(records: Records) -> Measurement | None:
@@ -316,7 +322,7 @@ def _own_batches(records: Records) -> list[tuple]:
     per_image_s, fixed_s = np.maximum(np.polyfit([1, 4, 16], seconds, 1, w=1 / seconds), 0)
     return [
         (run.load.offered_rps, float(fixed_s), float(per_image_s), 16)
-        for run in newest_sweep(records, "theory-batched")
+        for run in newest_sweep(records, "theory-batched", 2)
     ]
 
 

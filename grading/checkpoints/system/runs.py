@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.records import Measurement, Records
+from labs.records import Measurement
 from labs.stats import Interval
 
 
@@ -19,13 +19,3 @@ def answered_per_s(record: Measurement) -> float:
 def compute_s(record: Measurement) -> float:
     """Return the mean seconds from leaving the server's queue to the answer."""
     return record.load.server.compute_s
-
-
-def newest_sweep(records: Records, option: str) -> list[Measurement]:
-    """Return the open-loop runs of an option's newest sweep, in their order; none while there is no sweep."""
-    runs = [
-        one
-        for one in records.measurements(kind="load", option=option)
-        if one.load.mode == "open" and one.load.server and "sweep_id" in one.details
-    ]
-    return [one for one in runs if one.details["sweep_id"] == runs[-1].details["sweep_id"]]

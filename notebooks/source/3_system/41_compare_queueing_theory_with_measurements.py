@@ -52,7 +52,7 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import latency_curve, queue_compute
 from labs.dataset import load_split
-from labs.load import closed_loop, open_loop, sweep_rate, tensor_inputs
+from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.sender import arrivals
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
@@ -158,17 +158,16 @@ print(f"service time {service_s * 1e3:.2f} ms, so one instance has a capacity of
 #
 # Five rates below the capacity, and twice the capacity:
 
+
 # %%
-rates_rps = [round(share * capacity_rps, 1) for share in (0.3, 0.5, 0.7, 0.8, 0.9)]
-runs = live_load(
-    lambda **hooks: sweep_rate(target, rates_rps, duration_s=4, option="theory-1", ledger=ledger(), **hooks),
-    "A rising rate",
-)
-overload = live_load(
-    lambda **hooks: open_loop(target, rate_rps=2 * capacity_rps, duration_s=3, option="theory-over", **hooks),
-    "More than it can serve",
-)
-ledger().append(overload)
+def load(option, share, duration_s=4.0, seed=0):
+    """Return the record of an open loop at a share of the capacity, kept in the ledger."""
+    how = {"rate_rps": round(share * capacity_rps, 1), "duration_s": duration_s, "seed": seed, "option": option}
+    return ledger().append(live_load(lambda **hooks: open_loop(target, **how, **hooks), f"{share:.0%} of the capacity"))
+
+
+runs = [load("theory-1", share, seed=seed) for seed, share in enumerate((0.3, 0.5, 0.7, 0.8, 0.9))]
+overload = load("theory-over", 2.0, duration_s=3)
 queue_compute([*runs, overload])
 
 # %%
@@ -347,11 +346,7 @@ check("s.theory.batch", mean_batch)
 
 # %%
 target = serve(CONFIG + "dynamic_batching { }")
-rates_rps = [round(share * capacity_rps, 1) for share in (0.7, 1.0)]
-batched = live_load(
-    lambda **hooks: sweep_rate(target, rates_rps, duration_s=3, option="theory-batched", ledger=ledger(), **hooks),
-    "With batches",
-)
+batched = [load("theory-batched", share, duration_s=3) for share in (0.7, 1.0)]
 
 # %%
 from labs.queueing import simulate

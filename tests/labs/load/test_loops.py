@@ -16,12 +16,9 @@ from labs.load import (
     closed_loop,
     open_loop,
     predict_raw,
-    sweep_concurrency,
-    sweep_rate,
 )
 from labs.load.sender import arrivals
 from labs.load.server_side import Counters
-from labs.load.sweep import keeps_up, level_words
 from labs.records import Ledger
 from tests.labs.load.conftest import SERVED, ToldServer
 
@@ -76,7 +73,6 @@ def test_an_open_loop_keeps_its_appointments(told_target) -> None:
     lag = np.subtract(made.load.sent_offsets_s, made.load.offsets_s)
     assert lag.min() >= -1e-5
     assert all(np.asarray(made.samples) >= lag + 0.002 - 1e-5)
-    assert keeps_up(made) == (made.throughput_rps.value >= 0.95 * len(made.samples))
 
 
 def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
@@ -112,34 +108,6 @@ def test_a_run_can_be_stopped(told_target, way) -> None:
     with pytest.raises(Cancelled):
         closed_loop(told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress, cancel=cancel)
     assert {child.pid for child in psutil.Process().children()} <= before
-
-
-def test_a_sweep_keeps_what_is_finished(told_target, tmp_path) -> None:
-    """Stopping a sweep loses the run that is going on; those before are in the ledger, under one sweep's id."""
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    told: list[str] = []
-
-    def on_progress(fraction: float, text: str) -> None:
-        told.append(text)
-        if "4 clients" in text:
-            raise Cancelled("enough")
-
-    with pytest.raises(Cancelled):
-        sweep_concurrency(told_target, [1, 2, 4], option="s", duration_s=0.3, ledger=ledger, on_progress=on_progress)
-    kept = ledger.measurements(kind="load")
-    assert [one.concurrency for one in kept] == [1, 2]
-    assert len({one.details["sweep_id"] for one in kept}) == 1
-    assert [level_words(one) for one in kept] == ["1 client", "2 clients"]
-    assert told[0].startswith("s: 1 client, warming up")
-
-
-def test_a_rising_sweep_ends_where_it_is_told_to(told_target) -> None:
-    """Rates above the one that could not be kept need not be tried."""
-    made = sweep_rate(
-        told_target, [20, 30, 40], option="r", duration_s=0.4, stop_when=lambda record: record.load.offered_rps >= 30
-    )
-    assert [one.load.offered_rps for one in made] == [20, 30]
-    assert [level_words(one) for one in made] == ["20 requests/s due", "30 requests/s due"]
 
 
 def test_snapshots_say_how_it_stands(told_target) -> None:
