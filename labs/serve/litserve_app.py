@@ -1,4 +1,4 @@
-"""The course's contract behind LitServe; ``labs.serve.servers`` runs it as a module, in an environment of its own."""
+"""The course's contract behind LitServe; ``labs.load.servers`` runs it as a module, in an environment of its own."""
 
 import base64
 import sys

@@ -11,7 +11,6 @@ from grading.checkpoints import (
     Verdict,
     checkpoint,
     close,
-    failed,
     failed_as,
     function_question,
     missing,
@@ -121,11 +120,6 @@ def _unchecked_wait(rate_rps: float, service_s: float, variability: float) -> fl
             "M/M/1",
             lambda rate_rps, service_s, variability: mean_wait_s(rate_rps, service_s, 1.0),
             "This is M/M/1 whatever the service time does. Constant service halves the wait.",
-        ),
-        Mistake(
-            "M/D/1",
-            lambda rate_rps, service_s, variability: mean_wait_s(rate_rps, service_s, 0.0),
-            "This is M/D/1 whatever the service time does: use `variability`.",
         ),
         Mistake(
             "one service short",
@@ -397,8 +391,6 @@ def fails(records: Records) -> Verdict:
     """Judge by the growth of the service time; a person reads the reason."""
     given = records.answer("s.theory.fails")
     alone, pair = lone_run(records), records.latest(**_PAIR)
-    if alone is None:
-        return failed("Measure one client first.")
     growth = compute_s(pair) / compute_s(alone)
     if given["assumption"] != (_LOAD if growth > _SAME else "none"):
         return failed_as("another")

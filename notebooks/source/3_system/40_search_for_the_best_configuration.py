@@ -311,7 +311,7 @@ predict("s.servers.guess", ...)
 
 # %%
 predicted("s.servers.guess")
-from labs.serve.servers import compare, servers_table
+from labs.load.servers import compare, servers_table
 
 records = run_with_progress(lambda report: compare(rounds=4, on_progress=report), "Servers, all taking turns")
 for record in records:

@@ -408,6 +408,7 @@ triton.stop()
 # This is what you wrote, for several servers and for percentiles; `labs.queueing` keeps it beside the simulation.
 
 # %%
+import math
 from dataclasses import dataclass
 
 from labs.queueing import UnstableQueueError

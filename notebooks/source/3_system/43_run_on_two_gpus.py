@@ -334,7 +334,7 @@ triton.stop()
 # - Start `nvtop` in a terminal, then `perf_analyzer` as in lesson 33 with `--concurrency-range 1:32:4`: at which
 #   concurrency does each arrangement stop growing?
 # - Two groups in one stanza: two instances on GPU 0 and one on GPU 1. Does Triton give the first more requests?
-# - The extras [37](37_serve_several_models.ipynb) and [38](38_build_an_ensemble.ipynb), on the node.
+# - The extras [37](37_serve_several_models_and_cache_answers.ipynb) and [38](38_build_an_ensemble.ipynb), on the node.
 #
 # On the node: save this notebook, and **release the machine now**, in [49 Release the system](49_release.ipynb), which
 # brings everything home. What you would promise with this node, you defend at home: with the search of lesson
