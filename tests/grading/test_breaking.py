@@ -53,6 +53,12 @@ NEWER = {
     *("e.threads.peak_guess", "e.threads.amdahl", "e.smaller.file", "e.smaller.bargain"),
     *("e.serve.parts", "e.serve.break_even", "e.choose.budget"),
     *("e.xnnpack.gain_guess", "e.xnnpack.file", "e.xnnpack.claim"),
+    # Lessons 37, 38, 40 and 41, re-recorded after joining.
+    *("s.several.slower_guess", "s.several.cached_guess", "s.several.versions", "s.several.shares", "s.several.cache"),
+    *("s.several.rate", "s.ensemble.guess", "s.ensemble.scaled_guess", "s.ensemble.preprocess"),
+    *("s.ensemble.scheduling", "s.ensemble.busy", "s.ensemble.most", "s.best.guess", "s.best.meets", "s.best.cost"),
+    *("s.best.best", "s.best.next", "s.best.verified", "s.servers.guess", "s.theory.ninety_guess", "s.theory.wait"),
+    *("s.theory.applies", "s.theory.inside", "s.theory.overload", "s.theory.batch", "s.theory.fails"),
 }
 
 
