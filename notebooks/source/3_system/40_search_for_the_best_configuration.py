@@ -304,7 +304,7 @@ triton.stop()
 # probability out), one model file, one machine, and turns: A, B, C, C, B, A, so that a machine that slows down slows
 # all of them. Under sixteen clients: the tutorial's app of lesson 32, the course's service, LitServe (in an
 # environment of its own, 25 MB the first time), and Triton with an ensemble around its ONNX model. Which one answers
-# most? (Ray Serve takes part where lesson 42 has made its environment.)
+# most?
 
 # %% checkpoint="s.servers.guess"
 predict("s.servers.guess", ...)
