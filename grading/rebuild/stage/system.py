@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, log
 from statistics import mean
 
-from grading.rebuild.stage.records import measured, newest
+from grading.rebuild.stage.records import newest
 from labs.records import Measurement
 
 
