@@ -37,12 +37,10 @@ COMPUTED = {
         "s.several.shares",
         "s.ensemble.sum",
         "s.ensemble.scaled",
-        "s.cold.runtime",
         "s.best.verified",
         "s.theory.utilization",
         "s.theory.wait",
         "s.theory.batched",
-        "s.platform.isolated",
     ),
 }
 

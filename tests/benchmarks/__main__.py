@@ -13,7 +13,7 @@ import typer
 
 from labs.machine import fingerprint
 from labs.records.format import duration
-from tests.benchmarks import grading, harness, part1, serving, tokens, triton
+from tests.benchmarks import grading, harness, part1, ray, serving, tokens, triton
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
 
@@ -47,6 +47,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield from serving.tables(rounds, report)
     if only in ("", "triton"):
         yield from triton.tables(report=report)
+    if only in ("", "ray"):
+        yield "A replica of two is killed under load", ray.table(report)
     if only in ("", "overload"):
         yield "A minute at ten times what the service can answer", serving.overload(report=report)
     if only in ("", "tokens"):
@@ -64,7 +66,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
 def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
-        "", help="one table alone: harness, part1, serving, triton, overload, tokens; grading, grading-noise, coverage."
+        "",
+        help="one table alone: harness, part1, ray, serving, triton, overload, tokens; grading, grading-noise, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

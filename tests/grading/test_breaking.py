@@ -43,6 +43,10 @@ NEWER = {
     *("s.incident.alarm_guess", "s.incident.evidence", "s.incident.rollback", "s.incident.postmortem"),
     *("s.tokens.batch_guess", "s.tokens.app", "s.tokens.token", "s.tokens.times", "s.tokens.kv_cache"),
     *("s.tokens.prefix_guess", "s.tokens.order"),
+    # Lessons 39 and 42, re-recorded after joining.
+    *("s.ray.cold_guess", "s.ray.app", "s.ray.config", "s.ray.replicas", "s.ray.scaled", "s.ray.cold_share"),
+    *("s.teams.guess", "s.teams.config", "s.teams.retry", "s.teams.recovered", "s.teams.router", "s.teams.canary"),
+    *("s.teams.rolled_back", "s.teams.node"),
 }
 
 

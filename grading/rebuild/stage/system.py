@@ -1,9 +1,8 @@
-"""Part 3: what lessons 32 to 42 have ready, from the load records and from what was seen of the server's steps."""
+"""Part 3: what lessons 32 to 41 have ready, from the load records and from what was seen of the server's steps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp, log
 from statistics import mean
 from types import SimpleNamespace
 
@@ -101,21 +100,6 @@ def in_steps() -> dict[str, object]:
     return {**records, "steps": steps, "shares": shares, "scaled": seen("ensemble.steps.scaled").get("busy", {})}
 
 
-def cold() -> dict[str, object]:
-    """Lesson 39: the starts of both runtimes, part by part."""
-    kinds, starts, parts = ("load_time", "first_prediction", "latency"), {}, {}
-    for option in ("cold-torch", "cold-onnx"):
-        records = {kind: newest(kind=kind, option=option) for kind in kinds}
-        if None in records.values():
-            continue
-        starts[option] = records
-        alive_s = sorted(records["load_time"].details["alive_s"])[1]
-        ready_s, first_s, warm_s = (records[kind].value.value for kind in kinds)
-        parts[option] = {"to alive": alive_s, "to ready": ready_s - alive_s, "first answer": first_s}
-        parts[option]["warm answer"] = warm_s
-    return {"starts": starts, "parts": parts, "exp": exp, "log": log}
-
-
 def verifying() -> dict[str, object]:
     """Lesson 40: the winner's runs with fresh arrivals, and what users are promised."""
     limits = [one.details["objective"] for one in measured(kind="load") if "objective" in one.details]
@@ -167,14 +151,6 @@ def _sweep(option: str) -> list[Measurement]:
     return [one for one in runs if one.details["sweep_id"] == runs[-1].details["sweep_id"]]
 
 
-def on_a_platform() -> dict[str, object]:
-    """Lesson 42: Menu's runs, shared and apart, alone, crowded and through a crash."""
-    found = {how: {kind: _load(f"menu-{kind}-{how}") for kind in ("shared", "own")} for how in _HOW}
-    return {"alone": found["alone"], "crowded": found["crowded"], "fell": found["crash"], "MOST_UTILIZATION": 0.7}
-
-
-_HOW = ("alone", "crowded", "crash")
-
 STAGES = {
     32: over_http,
     33: queueing,
@@ -183,8 +159,6 @@ STAGES = {
     36: moving,
     37: sharing,
     38: in_steps,
-    39: cold,
     40: verifying,
     41: theorizing,
-    42: on_a_platform,
 }
