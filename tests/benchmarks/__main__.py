@@ -67,7 +67,7 @@ def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
         "",
-        help="one table alone: harness, part1, ray, serving, triton, overload, tokens; grading, grading-noise, coverage.",
+        help="one table: harness, part1, ray, serving, triton, overload, tokens; grading, grading-noise, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

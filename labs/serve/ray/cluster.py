@@ -32,7 +32,7 @@ from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 ENVIRONMENT = "ray"
 
 #: Ports of Serve's HTTP proxy and of Ray's dashboard, in the order in which they are tried.
-HTTP_PORTS, DASHBOARD_PORTS = (8093, 8094), (8265, 8266)
+HTTP_PORTS, DASHBOARD_PORTS = (8110, 8111), (8265, 8266)
 
 #: Bytes of shared memory for Ray's object store on each node: an image's tensor has 0.6 MB.
 OBJECT_STORE_BYTES = 100_000_000

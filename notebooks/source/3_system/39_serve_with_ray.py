@@ -9,7 +9,7 @@
 #     kind: core
 #     where: [any]
 #     needs: ["32"]
-#     ports: [8093, 8265]
+#     ports: [8110, 8111, 8265, 8266]
 #     uses: ["memory"]
 # ---
 
@@ -135,7 +135,7 @@ app_path = folder / "app.py"
 #
 # ```yaml
 # proxy_location: HeadOnly
-# http_options: {host: 127.0.0.1, port: 8093}
+# http_options: {host: 127.0.0.1, port: 8110}
 # applications:
 #   - name: numbers
 #     route_prefix: /numbers

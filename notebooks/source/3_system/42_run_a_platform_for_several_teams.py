@@ -9,7 +9,7 @@
 #     kind: extra
 #     where: [any]
 #     needs: ["39"]
-#     ports: [8093, 8265]
+#     ports: [8110, 8111, 8265, 8266]
 #     uses: ["memory"]
 # ---
 
