@@ -68,7 +68,7 @@ def recovery(cluster: RayCluster, retry: object) -> tuple[RetriedLoad, float]:
     def kill(on_progress: OnProgress) -> None:
         killed = cluster.kill_replica("menu", "Food", after_s=KILLED_AFTER_S)
         begin_s = time.monotonic()
-        while killed in [one["pid"] for one in cluster.replicas("menu", "Food")]:
+        while killed in [one.get("pid") for one in cluster.replicas("menu", "Food")]:
             time.sleep(0.1)
         cluster.wait_for_replicas("menu", "Food", 2)
         back_s.append(time.monotonic() - begin_s)
@@ -97,7 +97,7 @@ def table(report: OnProgress = silent) -> pd.DataFrame:
                         "failed at first": told["failed_at_first"],
                         "lost": told["lost"],
                         "most tries": told["most_tries"],
-                        "slowest": duration(told["slowest_s"]),
+                        "slowest": f"{told['slowest_s']:.2f} s",
                         "two replicas again after": duration(back_s),
                         "bar: nothing lost": "" if retry is never else "yes" if not told["lost"] else "no",
                     }
