@@ -1,8 +1,4 @@
-"""Answers that have to be computed: the student's cell is run again, and must be right there too.
-
-A function meets cases that a secret seed draws. Another cell meets the student's own records with other numbers: what
-was typed in, or copied from a neighbour, is right on one ledger only.
-"""
+"""Functions, called again on cases that a secret seed draws: what was written for the public ones alone fails there."""
 
 from __future__ import annotations
 
@@ -11,20 +7,10 @@ from grading.checkpoints.registry import PARTS
 from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import Evidence
 
-#: Questions of part 3 whose answer follows from records by computing, beside those that ask for a function.
-#: Names that are read off a table, and choices, are not among them: typing those is no shortcut.
-COMPUTED = {
-    3: (
-        "s.cold.runtime",
-        "s.platform.isolated",
-    ),
-}
-
 
 def computed(part: int) -> tuple[str, ...]:
-    """Return the questions of a part whose cells are run again: all that ask for a function, and the listed ones."""
-    functions = [one.id for one in all_checkpoints() if one.kind == "function" and one.part == PARTS[part]]
-    return (*functions, *COMPUTED.get(part, ()))
+    """Return the questions of a part whose cells are run again: all that ask for a function."""
+    return tuple(one.id for one in all_checkpoints() if one.kind == "function" and one.part == PARTS[part])
 
 
 def _judge(question: str):

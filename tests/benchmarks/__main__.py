@@ -14,7 +14,7 @@ import typer
 from labs.load import servers
 from labs.machine import fingerprint
 from labs.records.format import duration
-from tests.benchmarks import grading, harness, part1, serving, tokens, triton
+from tests.benchmarks import grading, harness, part1, ray, serving, tokens, triton
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
 
@@ -51,6 +51,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         yield "Servers under one contract, 16 clients, all taking turns", servers.servers_table(records)
     if only in ("", "triton"):
         yield from triton.tables(report=report)
+    if only in ("", "ray"):
+        yield "A replica of two is killed under load", ray.table(report)
     if only in ("", "overload"):
         yield "A minute at ten times what the service can answer", serving.overload(report=report)
     if only in ("", "tokens"):
@@ -69,7 +71,7 @@ def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
         "",
-        help="one table alone: harness, part1, serving, servers, triton, overload, tokens; "
+        help="one table alone: harness, part1, ray, serving, servers, triton, overload, tokens; "
         "grading, grading-noise, coverage.",
     ),
     models: Annotated[

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import exp, log
 from statistics import mean
 
 from grading.rebuild.stage.records import newest
@@ -50,34 +49,10 @@ def moving() -> dict[str, object]:
     return {"runs": runs, "rates_rps": {name: run.throughput_rps.value for name, run in runs.items()}}
 
 
-def cold() -> dict[str, object]:
-    """Lesson 39: the starts of both runtimes, part by part."""
-    kinds, starts, parts = ("load_time", "first_prediction", "latency"), {}, {}
-    for option in ("cold-torch", "cold-onnx"):
-        records = {kind: newest(kind=kind, option=option) for kind in kinds}
-        if None in records.values():
-            continue
-        starts[option] = records
-        alive_s = sorted(records["load_time"].details["alive_s"])[1]
-        ready_s, first_s, warm_s = (records[kind].value.value for kind in kinds)
-        parts[option] = {"to alive": alive_s, "to ready": ready_s - alive_s, "first answer": first_s}
-        parts[option]["warm answer"] = warm_s
-    return {"starts": starts, "parts": parts, "exp": exp, "log": log}
-
-
-def on_a_platform() -> dict[str, object]:
-    """Lesson 42: Menu's runs, shared and apart, alone, crowded and through a crash."""
-    found = {how: {kind: _load(f"menu-{kind}-{how}") for kind in ("shared", "own")} for how in _HOW}
-    return {"alone": found["alone"], "crowded": found["crowded"], "fell": found["crash"], "MOST_UTILIZATION": 0.7}
-
-
-_HOW = ("alone", "crowded", "crash")
 
 STAGES = {
     33: queueing,
     34: batching,
     35: copying,
     36: moving,
-    39: cold,
-    42: on_a_platform,
 }

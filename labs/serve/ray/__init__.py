@@ -1,0 +1,6 @@
+"""The real Ray Serve on this machine: a cluster on loopback, what runs in it, and an application looked into."""
+
+from labs.serve.ray.cluster import ENVIRONMENT, RayCluster, RayError, start_ray
+from labs.serve.ray.watch import ReplicaWatch
+
+__all__ = ["ENVIRONMENT", "RayCluster", "RayError", "ReplicaWatch", "start_ray"]

@@ -1,0 +1,366 @@
+"""A Ray cluster as a child of the notebook: started by Ray's own commands, asked, and gone with its kernel.
+
+Every port is on loopback (``loopback/sitecustomize.py``), and Ray's own token is asked for on each: whoever may submit
+an application runs code as the cluster's owner.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from labs.loopback import listen
+from labs.progress import OnProgress, part, silent
+from labs.providers import install
+from labs.providers.environments import Environment
+from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
+
+#: The environment's name in the table of environments.
+ENVIRONMENT = "ray"
+
+#: Ports of Serve's HTTP proxy and of Ray's dashboard, in the order in which they are tried.
+HTTP_PORTS, DASHBOARD_PORTS = (8110, 8111), (8265, 8266)
+
+#: Bytes of shared memory for Ray's object store on each node: an image's tensor has 0.6 MB.
+OBJECT_STORE_BYTES = 100_000_000
+
+#: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas ask for parts of them.
+CPUS = 4
+
+_KEEP, _LOOPBACK = Path(__file__).with_name("keep.py"), Path(__file__).with_name("loopback")
+
+#: Clusters that run, so that what has to look into an application need not start one.
+_OPEN: list[RayCluster] = []
+
+
+class RayError(RuntimeError):
+    """Ray did not do what it was asked for; the message ends with what it said."""
+
+
+class RayCluster:
+    """A head node, more nodes where they were added, and Ray Serve on them."""
+
+    def __init__(self, made_by: Environment, on_progress: OnProgress = silent) -> None:
+        """Start the head node and Serve; ``start_ray`` makes the environment first."""
+        self._environment, self._nodes = made_by, []
+        self._deployed: dict[str, bytes] = {}
+        # Ray's sockets lie below it, and a socket's path may have 107 characters: the workspace's may be longer.
+        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
+        (self.folder / "token").write_text(secrets.token_hex(32))
+        (self.folder / "token").chmod(0o600)
+        self.port, self.dashboard_port = _free(HTTP_PORTS), _free(DASHBOARD_PORTS)
+        self.address = f"127.0.0.1:{_free()}"
+        try:
+            on_progress(0.0, "ray start --head")
+            self._start_node(
+                f"ray start --head --port={self.address.partition(':')[2]} --num-cpus={CPUS} "
+                f"--dashboard-host=127.0.0.1 --dashboard-port={self.dashboard_port} --ray-client-server-port={_free()} "
+                f"--temp-dir={self.folder}",
+                on_progress,
+            )
+            self._start_serve(on_progress)
+        except BaseException:
+            self.stop()
+            raise
+        _OPEN.append(self)
+        on_progress(1.0, f"Ray Serve listens at {self.url}")
+
+    @property
+    def url(self) -> str:
+        """Address of Serve's HTTP proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Address of Ray's dashboard; it asks for ``token``."""
+        return f"http://127.0.0.1:{self.dashboard_port}"
+
+    @property
+    def token(self) -> str:
+        """What Ray's ports ask for."""
+        return (self.folder / "token").read_text()
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Environment variables under which Ray's commands reach this cluster, and nothing else does."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHON"))}
+        return kept | {
+            "PATH": f"{self._environment.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PYTHONPATH": os.pathsep.join(map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))),
+            "PYTHONNOUSERSITE": "1",
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
+            "RAY_USAGE_STATS_ENABLED": "0",
+            "RAY_ADDRESS": self.address,
+            "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
+            # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores none would ever be.
+            "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
+            "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+            # Else each node starts a Python for every processor before anybody has asked for one.
+            "RAY_prestart_worker_first_driver": "0",
+            "RAY_enable_worker_prestart": "0",
+        }
+
+    def shell(self, command: str, *, shown: bool = True, within_s: float = 600) -> str:
+        """Return what one of Ray's commands says, and print it.
+
+        Args:
+            command: Such as 'serve deploy food.yaml'; it runs in ``workspace/programs/ray``.
+            shown: Whether it is printed.
+            within_s: Seconds that it may take.
+
+        Raises:
+            RayError: It failed; the message holds the end of what it said.
+        """
+        folder = programs_dir() / "ray"
+        folder.mkdir(exist_ok=True)
+        done = subprocess.run(
+            shlex.split(command),
+            cwd=folder,
+            env=self.variables,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=within_s,
+            check=False,
+        )
+        said = done.stdout + ("" if done.returncode == 0 and done.stdout else done.stderr)
+        if done.returncode:
+            raise RayError(f"{command} ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
+        if shown:
+            print(said.strip())
+        return said
+
+    def python(self, script: Path, *arguments: object, within_s: float = 600) -> str:
+        """Return what a Python script prints that runs in Ray's environment, connected to this cluster."""
+        words = [str(self._environment.python), str(script), *map(str, arguments)]
+        return self.shell(shlex.join(words), shown=False, within_s=within_s)
+
+    def applications(self) -> dict[str, dict]:
+        """Return what Serve says of each application: status, route and deployments with their replicas."""
+        return self._serve()["applications"]
+
+    def replicas(self, application: str, deployment: str) -> list[dict]:
+        """Return a deployment's replicas, each with ``replica_id``, ``state``, ``pid`` and ``node_id``."""
+        found = self.applications().get(application, {}).get("deployments", {}).get(deployment, {})
+        return found.get("replicas", [])
+
+    def wait(self, on_progress: OnProgress = silent, *, within_s: float = 600) -> None:
+        """Return when each application runs and every deployment has the replicas that it is meant to have.
+
+        Raises:
+            RayError: An application failed, or the time is over; the message says what Serve says.
+        """
+        begin_s = time.monotonic()
+        while True:
+            found = self.applications()
+            told = {name: one["status"] for name, one in found.items()}
+            if failed := [one for one in found.values() if one["status"] in ("DEPLOY_FAILED", "UNHEALTHY")]:
+                raise RayError(f"{failed[0]['name']}: {failed[0]['message'][-2000:]}")
+            healthy = all(
+                one["status"] == "HEALTHY" for app in found.values() for one in app.get("deployments", {}).values()
+            )
+            if found and set(told.values()) == {"RUNNING"} and healthy:
+                return
+            spent_s = time.monotonic() - begin_s
+            if spent_s > within_s:
+                raise RayError(f"not ready after {within_s:g} s: {told}")
+            on_progress(min(0.99, spent_s / 30), ", ".join(f"{name} {status}" for name, status in told.items()))
+            time.sleep(0.3)
+
+    def deploy(self, config: Path, on_progress: OnProgress = silent) -> None:
+        """Do ``serve deploy`` and wait until what the file asks for runs."""
+        on_progress(0.0, f"serve deploy {config.name}")
+        self._deployed = {path.name: path.read_bytes() for path in config.parent.glob("*.py")}
+        self.shell(f"serve deploy {shlex.quote(str(config))}", shown=False)
+        self.wait(on_progress)
+
+    def route_of(self, program: Path) -> str | None:
+        """Return where the application of a Python file answers, or None where the file is not what was deployed."""
+        if self._deployed.get(program.name) != program.read_bytes():
+            return None
+        for one in self.applications().values():
+            if one["deployed_app_config"]["import_path"].partition(":")[0] == program.stem:
+                return one["route_prefix"].rstrip("/")
+        return None
+
+    def wait_for_replicas(self, application: str, deployment: str, count: int, *, within_s: float = 300) -> None:
+        """Return when a deployment has so many replicas, none of them starting or stopping.
+
+        Raises:
+            RayError: The time is over.
+        """
+        deadline_s = time.monotonic() + within_s
+        while [one["state"] for one in self.replicas(application, deployment)] != ["RUNNING"] * count:
+            if time.monotonic() > deadline_s:
+                raise RayError(f"{deployment} has not got {count} replicas within {within_s:g} s")
+            time.sleep(0.2)
+
+    def kill_replica(self, application: str, deployment: str, *, after_s: float = 0.0) -> int:
+        """End a running replica by a signal that no process can catch; return its process id."""
+        time.sleep(after_s)
+        running = [one for one in self.replicas(application, deployment) if one["state"] == "RUNNING"]
+        if not running:
+            raise RayError(f"{application} has no running replica of {deployment}")
+        os.kill(running[0]["pid"], signal.SIGKILL)
+        return running[0]["pid"]
+
+    def add_node(self, *, cpus: float = 2, on_progress: OnProgress = silent) -> None:
+        """Start one more node on this machine: ``ray start --address``."""
+        on_progress(0.0, "ray start --address")
+        self._start_node(f"ray start --address={self.address} --num-cpus={cpus}", on_progress)
+
+    def kill_node(self, *, after_s: float = 0.0) -> None:
+        """End the node that was added last, with all its processes, as a machine that loses its power does."""
+        time.sleep(after_s)
+        if len(self._nodes) < 2:
+            raise RayError("only the head node is left, and it is not meant to be killed")
+        _end(self._nodes.pop(), signal.SIGKILL)
+
+    def listening(self) -> set[str]:
+        """Return the addresses at which processes of this cluster listen."""
+        found = set()
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+        return found
+
+    def memory_bytes(self) -> int:
+        """Return the memory that the cluster holds, each shared page counted once among its sharers."""
+        held = 0
+        for process in self._processes():
+            with contextlib.suppress(psutil.Error):
+                held += process.memory_full_info().pss
+        return held
+
+    def stop(self) -> None:
+        """End every process of the cluster; again is fine."""
+        if self in _OPEN:
+            _OPEN.remove(self)
+        while self._nodes:
+            _end(self._nodes.pop(), signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> RayCluster:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _processes(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.Error):
+            return [one for node in self._nodes for one in psutil.Process(node.pid).children(recursive=True)]
+        return []
+
+    def _start_serve(self, on_progress: OnProgress) -> None:
+        """Deploy no application at all: that starts Serve, at the address that the file names."""
+        config = self.folder / "serve.json"
+        http = {"host": "127.0.0.1", "port": self.port}
+        config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
+        on_progress(0.7, "serve deploy, without an application yet")
+        try:
+            self.shell(f"serve deploy {config}", shown=False)
+        except RayError as error:  # Ray waits for a minute, and a busy machine with two cores may need another one
+            if "proxies not available" not in str(error):
+                raise
+        deadline_s = time.monotonic() + 300
+        while [one["status"] for one in self._serve()["proxies"].values()] != ["HEALTHY"]:
+            if time.monotonic() > deadline_s:
+                raise RayError("Serve's HTTP proxy is not ready after 300 s")
+            time.sleep(0.2)
+
+    def _serve(self) -> dict:
+        """Return all that Serve says of itself."""
+        request = urllib.request.Request(
+            f"{self.dashboard_url}/api/serve/applications/", headers={"Authorization": f"Bearer {self.token}"}
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def _start_node(self, command: str, on_progress: OnProgress) -> None:
+        """Start a node and return once Ray says that it runs."""
+        words = shlex.split(command)[1:]
+        words += [f"--object-store-memory={OBJECT_STORE_BYTES}", f"--dashboard-agent-listen-port={_free()}"]
+        words += ["--include-log-monitor=false", "--disable-usage-stats", "--block"]
+        log = workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log"
+        log.parent.mkdir(parents=True, exist_ok=True)
+        variables = {name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"}
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [str(self._environment.python), str(_KEEP), str(self.folder) if not self._nodes else "", *words],
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=variables,
+                start_new_session=True,  # an interrupt of the cell is not an interrupt of the cluster
+            )
+        self._nodes.append(process)
+        begin_s = time.monotonic()
+        while "Ray runtime started" not in log.read_text(errors="replace"):
+            if process.poll() is not None:
+                raise RayError(f"{command} ended with status {process.returncode}:\n{log.read_text()[-2000:]}")
+            on_progress(min(0.69, (time.monotonic() - begin_s) / 40), command.partition(" --num")[0])
+            time.sleep(0.1)
+
+
+def start_ray(on_progress: OnProgress = silent) -> RayCluster:
+    """Return a cluster of one node with Ray Serve, making Ray's environment first where that has not happened yet.
+
+    Args:
+        on_progress: Told the fraction done and what is happening; may raise ``Cancelled``.
+
+    Raises:
+        EnvironmentUnavailableError: Ray cannot be installed here; the message says why.
+        RayError: It did not start.
+    """
+    return RayCluster(install(ENVIRONMENT, part(on_progress, 0.0, 0.4)), part(on_progress, 0.4, 1.0))
+
+
+@contextlib.contextmanager
+def open_cluster() -> Iterator[RayCluster]:
+    """Yield the cluster that is open in this process, or a new one that is stopped afterwards."""
+    if _OPEN:
+        yield _OPEN[-1]
+    else:
+        with start_ray() as cluster:
+            yield cluster
+
+
+def _free(ports: tuple[int, ...] = (0,)) -> int:
+    """Return the first of some ports that nobody listens on; any where none is named."""
+    with listen(ports=ports) as one:
+        return one.getsockname()[1]
+
+
+def _end(node: subprocess.Popen, how: signal.Signals) -> None:
+    """End a node's processes: asked first (SIGTERM), or all of them at once."""
+    try:
+        children = psutil.Process(node.pid).children(recursive=True)
+    except psutil.NoSuchProcess:
+        children = []
+    node.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
+        node.send_signal(how)
+    if how == signal.SIGTERM:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            node.wait(15)
+    for child in [*children]:
+        with contextlib.suppress(psutil.Error):
+            child.kill()
+    with contextlib.suppress(ProcessLookupError):
+        node.kill()
+    node.wait()
+    psutil.wait_procs(children, 5)

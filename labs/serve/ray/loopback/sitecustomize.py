@@ -1,0 +1,52 @@
+"""Keeps every port of Ray on loopback; Python runs this at its start where this folder is on ``PYTHONPATH``.
+
+Ray takes a machine's outward address for its node, also where 127.0.0.1 was asked for, and then binds its ports to all
+interfaces (its own switch for loopback, meant for macOS and Windows, forbids a second node). Each replica of Ray Serve
+opens one more port, on all interfaces whatever the node's address is. Both are one function each, changed here as soon
+as Ray has defined it; `tests/labs/serve/test_ray.py` looks at what listens.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
+
+ADDRESS = "127.0.0.1"
+
+
+def _node_address(module: ModuleType) -> None:
+    """A node has one address: this one."""
+    module.get_node_ip_address = lambda address=None: ADDRESS
+
+
+def _grpc_ports(module: ModuleType) -> None:
+    """What asks for all interfaces gets this one."""
+    original = module.add_port_to_grpc_server
+    module.add_port_to_grpc_server = lambda server, address: original(server, address.replace("[::]", ADDRESS))
+
+
+_CHANGES = {"ray._private.services": _node_address, "ray._common.tls_utils": _grpc_ports}
+
+
+class _Loopback:
+    """Finds Ray's two modules as Python would, and changes them once they have run."""
+
+    @staticmethod
+    def find_spec(name: str, path: object, target: object = None) -> ModuleSpec | None:
+        """Return the module's own spec with a step added."""
+        if name not in _CHANGES:
+            return None
+        spec = PathFinder.find_spec(name, path, target)
+        if spec is not None and spec.loader is not None:
+            run = spec.loader.exec_module
+
+            def run_and_change(module: ModuleType) -> None:
+                run(module)
+                _CHANGES[name](module)
+
+            spec.loader.exec_module = run_and_change
+        return spec
+
+
+sys.meta_path.insert(0, _Loopback)

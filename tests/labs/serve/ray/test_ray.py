@@ -1,0 +1,63 @@
+"""The real Ray on this machine: where it listens, who may ask, what a lost replica costs, and that nothing is left."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+
+import httpx
+import psutil
+import pytest
+
+from labs.serve.photos import photo
+from labs.serve.ray import RayCluster, start_ray
+from labs.serve.ray.examine import facts_about_config
+from labs.workspace import WORKSPACE_VARIABLE, programs_dir
+from tests.benchmarks.ray import policy, recovery, two_replicas
+
+# Ray's environment has 490 MB, and a cluster takes half a minute of two processors.
+pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
+    """Return a cluster that serves two replicas at ``/menu``: one for all tests of this file."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(WORKSPACE_VARIABLE, str(tmp_path_factory.mktemp("workspace")))
+        config = two_replicas()
+        with start_ray() as cluster:
+            cluster.deploy(config)
+            yield cluster
+            processes = [one for node in cluster._nodes for one in psutil.Process(node.pid).children(recursive=True)]
+        assert psutil.wait_procs(processes, 20)[1] == []
+
+
+def test_every_port_is_on_loopback_also_those_of_a_second_node(cluster: RayCluster):
+    """Nobody in the network reaches a cluster, which runs whatever it is sent."""
+    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    cluster.add_node(cpus=1)
+    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    cluster.kill_node()
+
+
+def test_nobody_without_the_token_is_answered(cluster: RayCluster):
+    """The dashboard takes applications, which is code: it answers 401; predictions are for everybody here."""
+    with pytest.raises(urllib.error.HTTPError, match="401"):
+        urllib.request.urlopen(f"{cluster.dashboard_url}/api/serve/applications/", timeout=30)
+    assert cluster.applications()["menu"]["status"] == "RUNNING"
+    answer = httpx.post(f"{cluster.url}/menu/predict/raw", content=photo(0), timeout=60)
+    assert (answer.status_code, list(answer.json())) == (200, ["class"])
+
+
+def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):
+    """The issue's bar, with the policy of lesson 42's answer."""
+    found, _ = recovery(cluster, policy())
+    assert found.lost == 0
+
+
+def test_ray_reads_a_configuration_with_its_own_schema(cluster: RayCluster):
+    """A file that says nothing of an address listens on all of them, and the facts say so."""
+    facts = facts_about_config(programs_dir() / "ray" / "menu.json")
+    assert facts["host"] == "0.0.0.0"
+    assert facts["applications"][0]["deployments"]["Food"]["max_replicas"] == 2
