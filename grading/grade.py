@@ -51,7 +51,7 @@ class Setup:
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
-    #: Seed of the changed records that answer cells are run on.
+    #: Draws the cases on which functions are called.
     seed: str = PUBLIC_SEED
 
 
@@ -129,12 +129,11 @@ def measure(work: _Work) -> None:
 
 
 def rerun(work: _Work) -> None:
-    """Run answer cells again on changed records."""
+    """Call functions again, on secret cases."""
     if work.setup.rerun and any(row.points for row in work.public):
         passed = {row.id for row in work.public if row.points}
         work.reruns = run_again(
             work.intake,
-            work.examined.kept,
             work.lessons,
             wanted=passed,
             seed=work.setup.seed,

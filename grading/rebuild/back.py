@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
-from grading.intake import StrictJsonError, loads, read_ledger
-from grading.intake.limits import Limits
+from grading.intake import StrictJsonError, loads
 from grading.intake.sources import RefusedError, open_regular
-from grading.rebuild.plugin_name import TOLD
+from grading.rebuild.plugin_name import RESULTS, TOLD
 
-#: A ledger with the changed records and a few answers, and a line a cell.
-_BACK = Limits(ledger_bytes=64 << 20, ledger_lines=6_000)
-_TOLD_BYTES = 1 << 20
+#: Results of a part's functions, a line each, and a line a cell.
+_BACK_BYTES = 4 << 20
 
 #: Said of a cell that hangs, or that ends the kernel or the run.
 DISTURBED = "it did not come to its end"
@@ -24,27 +24,30 @@ DISTURBED = "it did not come to its end"
 _DISTURBANCE = re.compile(r"time.?out|[Kk]ernel|plugin exception", re.IGNORECASE)
 
 
-def answers_back(folder: Path, own: Path) -> dict[str, dict]:
-    """Return the newest answer to each question that the cells wrote; their records are thrown away."""
-    copy = own / "ledger-back.jsonl"
-    if not _fetch(folder / "ledger.jsonl", copy, _BACK.ledger_bytes):
-        return {}
-    entries = read_ledger(copy, _BACK).entries
-    return {entry["question"]: entry for entry in entries if entry["type"] == "answer"}
+def results_back(folder: Path, own: Path) -> dict[str, object]:
+    """Return what each function did, by question; the newest where a cell wrote several."""
+    found: dict[str, object] = {}
+    for values in _lines(folder / RESULTS, own / "results-back.jsonl"):
+        if isinstance(values, dict) and isinstance(values.get("question"), str):
+            found[values["question"]] = values.get("outputs")
+    return found
 
 
 def told_back(folder: Path, own: Path) -> dict[int, tuple[bool, str]]:
     """Return by its place whether a cell went through, and if not, why in words of the grader's own."""
-    copy = own / "told-back.jsonl"
     told: dict[int, tuple[bool, str]] = {}
-    if _fetch(folder / TOLD, copy, _TOLD_BYTES):
-        for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
-            try:
-                values = loads(line)
-                told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, _why(str(values["said"])))
-            except (StrictJsonError, KeyError, TypeError, ValueError):
-                continue
+    for values in _lines(folder / TOLD, own / "told-back.jsonl"):
+        with contextlib.suppress(KeyError, TypeError, ValueError):
+            told[int(str(values["cell"]).rpartition(" ")[2])] = (values["ok"] is True, _why(str(values["said"])))
     return told
+
+
+def _lines(source: Path, copy: Path) -> Iterator[object]:
+    """Yield the JSON lines of a file that sandboxed code wrote; what is none is left out."""
+    if _fetch(source, copy, _BACK_BYTES):
+        for line in copy.read_text(encoding="utf-8", errors="replace").splitlines()[:2_000]:
+            with contextlib.suppress(StrictJsonError):
+                yield loads(line)
 
 
 def _why(said: str) -> str:

@@ -6,13 +6,13 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-#: Stands before each lesson's cells: what the lesson would have ready.
+#: Stands before each lesson's cells: what any lesson has imported.
 _SETUP = """\
 import math
 from grading.rebuild.stage.verbs import *
 from grading.rebuild.stage import names
 
-globals().update(names({lesson}))"""
+globals().update(names())"""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, 
     """
     sources: list[tuple[str, str]] = []
     for part in parts:
-        sources.append(("", _SETUP.format(lesson=int(part.lesson[:2]))))
+        sources.append(("", _SETUP))
         for name, source in part.cells.items():
             called = f"\n\ncheck({name!r}, {functions[name]})" if name in functions else ""
             sources.append((name, source + called))

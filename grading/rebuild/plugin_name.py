@@ -8,3 +8,6 @@ TOLD = "told.jsonl"
 
 #: Cases on which functions are called, by question; drawn outside.
 CASES = "cases.json"
+
+#: Where the functions' results are written, a line each.
+RESULTS = "results.jsonl"

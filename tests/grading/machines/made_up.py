@@ -21,7 +21,6 @@ from pathlib import Path
 from statistics import geometric_mean, median
 
 from grading.checkpoints.evidence import moment
-from grading.rebuild.variant import scale_details, stretch
 from labs.machine.fingerprint import Fingerprint, Gpu
 from labs.records.reference import published
 
@@ -40,6 +39,12 @@ RECORDED = (1, 2, 3)
 SAYS = "made up from a recording of another machine and from published figures; measured by nobody"
 
 Entries = list[dict]
+
+#: What of a load record's server is seconds.
+_SERVER_S = ("queue_s", "input_s", "infer_s", "output_s")
+
+#: What of a record's details is seconds or bytes, and changes with the samples.
+_DETAILS = ("server_timing_s", "alive_s", "memory_bytes", "body_bytes")
 
 
 def recorded(part: int) -> Entries:
@@ -224,3 +229,44 @@ MACHINES = {
     "Raspberry Pi 5": Machine(2, _PI, _pi_seconds, _on_device),
     "P100": Machine(3, _XEON_P100, _p100_seconds),
 }
+
+
+def stretch(record: dict, factor: float) -> None:
+    """Multiply every moment and every span of a load run by one factor, so that it still obeys Little's law."""
+    load = record["load"]
+    record["samples"] = [sample * factor for sample in record["samples"]]
+    for name in ("offsets_s", "sent_offsets_s"):
+        load[name] = [moment * factor for moment in load.get(name, ())]
+    for failure in load.get("failures", ()):
+        failure["offset_s"] *= factor
+        failure["latency_s"] *= factor
+    load["duration_s"] *= factor
+    if load.get("offered_rps"):
+        load["offered_rps"] /= factor
+    for name in _SERVER_S if load.get("server") else ():
+        load["server"][name] *= factor
+    scale_details(record["details"], factor)
+
+
+def scale_details(details: dict, factor: float, *, growth: float = 0.0) -> None:
+    """Multiply what a record's details hold in seconds and bytes.
+
+    Args:
+        details: Of a record; changed in place.
+        factor: For everything.
+        growth: How much more the last look at a machine under load is changed than the first one.
+    """
+    for name in _DETAILS:
+        if name in details:
+            details[name] = _scaled(details[name], factor)
+    windows = details.get("windows") or []
+    for place, window in enumerate(windows):
+        window["p50_s"] *= factor * (1 + growth * place / len(windows))
+
+
+def _scaled(value: object, factor: float) -> object:
+    if isinstance(value, dict):
+        return {name: _scaled(part, factor) for name, part in value.items()}
+    if isinstance(value, list):
+        return [_scaled(part, factor) for part in value]
+    return value * factor if type(value) in (int, float) else value

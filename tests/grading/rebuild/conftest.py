@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 from collections.abc import Callable
@@ -17,16 +16,8 @@ from grading.rebuild import run
 from grading.solve import AnswerKey
 from labs.course import lessons
 
-RECORDED = Path(__file__).parents[1] / "fixtures" / "nbval-part-3.jsonl.gz"
-
 #: The honest answer, in the last lesson.
 HONEST = "s.theory.batch"
-
-
-@pytest.fixture(scope="session")
-def entries() -> list[dict]:
-    """Return the recorded entries."""
-    return [json.loads(line) for line in gzip.decompress(RECORDED.read_bytes()).decode().splitlines()]
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +27,7 @@ def key() -> AnswerKey:
 
 
 @pytest.fixture
-def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> Callable[..., dict[str, Rerun]]:
+def rerun(tmp_path: Path, key: AnswerKey, monkeypatch) -> Callable[..., dict[str, Rerun]]:
     """Return a function that runs a part again whose cells are given, beside an honest cell of another lesson."""
     # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
     monkeypatch.setattr(run, "CELL_S", 6)
@@ -54,7 +45,7 @@ def rerun(tmp_path: Path, entries: list[dict], key: AnswerKey, monkeypatch) -> C
             path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             intake.files[path.name] = Taken(Kind.NOTEBOOK, path.name, path, path.stat().st_size, digest)
-        return run.run_again(intake, entries, lessons(part=3), wanted=set(cells), seed="a test's secret", wall_s=wall_s)
+        return run.run_again(intake, lessons(part=3), wanted=set(cells), seed="a test's secret", wall_s=wall_s)
 
     return go
 

@@ -7,8 +7,7 @@ import pytest
 
 from grading.checkpoints.functions import Function, Mistake, close
 from grading.rebuild.notebook import Part
-from grading.rebuild.run import run_on
-from grading.rebuild.variant import generator
+from grading.rebuild.run import generator, run_on
 from grading.sandbox import abilities
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
@@ -55,7 +54,7 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
     """The honest one is right on secret cases; a mistake keeps its name; what a cell says never comes out."""
     rounds = {f"t.{name}.slowest": QUESTION.drawn(generator("a secret", name)) for name in CELLS}
     parts = [Part(f"1{place}_{name}", {f"t.{name}.slowest": CELLS[name]}) for place, name in enumerate(CELLS)]
-    found = run_on([], rounds, parts, wall_s=200)
+    found = run_on(rounds, parts, wall_s=200)
     came = {name: found[f"t.{name}.slowest"] for name in CELLS}
     assert came["honest"].verdict is not None, came["honest"].fault
     assert {name for name, one in came.items() if not one.fault and one.verdict.ok} == {"honest"}
