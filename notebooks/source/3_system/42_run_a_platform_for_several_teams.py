@@ -188,7 +188,8 @@ both = menu("menu", "menu-own-crowded"), campaign("campaign", "campaign-own")
 crowded["own"] = measure("Menu and Campaign, each its own", *both)
 for kind in ("shared", "own"):
     before_s, after_s = (run.percentile(95) for run in (alone[kind], crowded[kind]))
-    print(f"{kind:6} Menu's p95: alone {before_s:.3f} s, beside Campaign {after_s:.3f} s, × {after_s / before_s:.1f}")
+    times = f"alone {before_s:.3f} s, beside Campaign {after_s:.3f} s, × {after_s / before_s:.1f}"
+    print(f"{kind:6} Menu's p95: {times}; {len(crowded[kind].load.failures)} of its requests failed")
 rejected = ledger().latest(kind="load", option="campaign-own").load
 print(f"Campaign: {rejected.error_rate:.0%} of the requests were rejected")
 

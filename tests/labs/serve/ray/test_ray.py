@@ -13,7 +13,7 @@ import pytest
 from labs.serve.photos import photo
 from labs.serve.ray import RayCluster, start_ray
 from labs.serve.ray.examine import facts_about_config
-from labs.workspace import WORKSPACE_VARIABLE, programs_dir
+from labs.workspace import WORKSPACE_VARIABLE
 from tests.benchmarks.ray import policy, recovery, two_replicas
 
 # Ray's environment has 490 MB, and a cluster takes half a minute of two processors.
@@ -58,6 +58,6 @@ def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: R
 
 def test_ray_reads_a_configuration_with_its_own_schema(cluster: RayCluster):
     """A file that says nothing of an address listens on all of them, and the facts say so."""
-    facts = facts_about_config(programs_dir() / "ray" / "menu.json")
+    facts = facts_about_config(two_replicas())
     assert facts["host"] == "0.0.0.0"
     assert facts["applications"][0]["deployments"]["Food"]["max_replicas"] == 2
