@@ -14,7 +14,6 @@ from labs.load.triton import Inputs, triton_grpc, triton_http
 from labs.records import Threads
 from labs.serve.running import Service
 from labs.serve.settings import Settings
-from labs.serve.triton.catalogue import ModelFolder
 from labs.serve.triton.control import Triton
 
 #: Files that a model's folder may keep its network in.
@@ -51,7 +50,7 @@ def service_target(
 
 def triton_target(
     triton: Triton,
-    model: ModelFolder | str,
+    name: str,
     requests: Sequence[Inputs],
     *,
     transport: str = "grpc",
@@ -62,31 +61,13 @@ def triton_target(
 
     Args:
         triton: The server.
-        model: The model's name; or a model of the course's catalogue, with the settings that are being served.
+        name: The model's name.
         requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
         transport: 'grpc' or 'http'.
         precision: Precision that the model computes in.
         network: File of the network; needed for an ensemble, which has none of its own.
     """
-    if isinstance(model, str):
-        return _target(triton, model, requests, transport, _served(triton, model, network, precision))
-    settings, folder = model.settings, model
-    network = network or next((path for name, path in folder.files.items() if name in _NETWORKS), None)
-    if network is None:
-        raise ValueError(f"{folder.name} holds no network of its own: name the file that its steps run (network=…)")
-    on_gpu = any(group.kind == "KIND_GPU" for group in getattr(settings, "instances", ()))
-    served = Served(
-        model=model_file(network),
-        backend=f"triton-{getattr(settings, 'backend', 'ensemble')}",
-        provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
-        precision=precision,
-        threads=Threads(getattr(settings, "intra_op_threads", 0), 1),
-        settings=settings.model_dump(mode="json", exclude={"inputs", "outputs"}),
-    )
-    return _target(triton, folder.name, requests, transport, served)
-
-
-def _target(triton: Triton, name: str, requests: Sequence[Inputs], transport: str, served: Served) -> Target:
+    served = _served(triton, name, network, precision)
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
     if transport == "http":
         return triton_http(triton.url, name, requests, served, pids=pids)

@@ -143,12 +143,12 @@ def _end_group(service: Service) -> None:
 
 
 def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    instances = catalogue.copies(usable_cpu_count())
-    network = catalogue.food_classifier_onnx(model, instances=instances)
+    instances = catalogue.instances(usable_cpu_count())
+    network = catalogue.food_classifier_onnx(model, instances)
     ensemble = catalogue.food_ensemble()
-    models = [catalogue.food_preprocess(instances=instances), network, catalogue.food_label(), ensemble]
+    models = [catalogue.food_preprocess(instances), network, catalogue.food_label(), ensemble]
     triton = stack.enter_context(server.start(models, repository=server.ModelRepository(folder / "models")))
-    return triton_target(triton, ensemble, image_inputs(photos), network=model, transport="http")
+    return triton_target(triton, ensemble.name, image_inputs(photos), network=model, transport="http")
 
 
 #: Servers by the name under which their records are kept, in the order of the first round.

@@ -10,6 +10,7 @@ included.
 from __future__ import annotations
 
 import contextlib
+import re
 import resource
 import statistics
 import subprocess
@@ -18,6 +19,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +35,9 @@ from labs.optimize.export import export_onnx
 from labs.records.format import milliseconds
 from labs.serve.photos import write_input_data
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import ModelFolder, copies
+from labs.serve.triton.catalogue import ModelFolder, instances
 from labs.serve.triton.environment import perf_analyzer
-from labs.serve.triton.repository import ModelRepository, is_ensemble
+from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, running
 
 #: What the issue asks of the ONNX path: its throughput at saturation over bare ONNX Runtime's, with equal threads.
@@ -44,11 +46,14 @@ BAR = 0.92
 #: What it asks of a change: seconds until the model is ready again.
 CHANGE_WITHIN_S = 2.0
 
+_ONNX = "food_classifier_onnx"
 #: Tensors of zeros, handed over in shared memory.
 _TENSORS = "--input-data zero --shape input:3,224,224 --shared-memory system"
 #: Windows of 0.7 s, three of them, however alike they are; and windows of so many requests, for a slower model.
 _SECONDS, _REQUESTS = "-p 700 -s 999", "-s 999 --measurement-mode count_windows --measurement-request-count {}"
-_BATCHING = {"max_queue_delay_us": 500, "preferred_batch_sizes": (4, 8)}
+_BATCHING = "dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 500 }"
+#: How many images the backend runs at once.
+_TWO_AT_ONCE = 'parameters { key: "run_batch_size" value { string_value: "2" } }'
 
 
 def bare(model: Path, sessions: int, threads: int, batch_size: int, seconds: float = 2.0) -> tuple[float, float]:
@@ -149,40 +154,49 @@ def rows(triton: LocalTriton, folders: dict[str, ModelFolder], input_data: Path)
     """Yield the table's lines: the Python model, batches, dynamic batching, instances, ensemble, ONNX."""
 
     def run(name: str, what: str, concurrency: int, images: int = 1) -> dict:
-        contents = _TENSORS if name == "food_classifier_onnx" else f"--input-data {input_data}"
+        contents = _TENSORS if name == _ONNX else f"--input-data {input_data}"
         return row(analyze(triton, name, concurrency, images, contents), what, concurrency, images)
 
-    def settle(name: str, **changes: object) -> float:
-        folders[name] = ModelFolder(folders[name].settings.but(**changes), folders[name].files)
-        return triton.change(folders[name].settings).ready_after_s
+    def settle(make: Callable[..., ModelFolder], file: Path, *stanzas: str) -> float:
+        return changed(triton, make(file, *stanzas))
+
+    python, onnx = catalogue.food_classifier, catalogue.food_classifier_onnx
+    weights, network = folders["food_classifier"].files["model.safetensors"], folders[_ONNX].files["model.onnx"]
 
     for concurrency in (1, 8, 16):
         yield run("food_classifier", "Python backend, torch", concurrency)
-    yield run("food_classifier", "requests of 16 pictures", 1, 16)
-    settle("food_classifier", dynamic_batching=_BATCHING)
+    yield run("food_classifier", "requests of 16 images", 1, 16)
+    settle(python, weights, _BATCHING)
     yield run("food_classifier", "dynamic batching", 8)
     for count in (2, 4):
-        settle("food_classifier", instances=copies(count))
-        yield run("food_classifier", f"dynamic batching, {count} copies", 8)
-    settle("food_classifier", instances=copies(1), dynamic_batching=None)
+        settle(python, weights, instances(count), _BATCHING)
+        yield run("food_classifier", f"dynamic batching, {count} instances", 8)
+    settle(python, weights)
     yield run("food_classifier_ensemble", "ensemble with ONNX Runtime", 8)
     for count in (1, 2, 4):
-        took_s = settle("food_classifier_onnx", instances=copies(count), dynamic_batching=_BATCHING)
-        yield run("food_classifier_onnx", f"ONNX backend, {count} copies (ready after {took_s:.1f} s)", 8)
+        took_s = settle(onnx, network, instances(count), _BATCHING)
+        yield run(_ONNX, f"ONNX backend, {count} instances (ready after {took_s:.1f} s)", 8)
+
+
+def changed(triton: LocalTriton, folder: ModelFolder) -> float:
+    """Return the seconds from a changed configuration to a ready model."""
+    triton.repository.write_config(folder.name, folder.config)
+    return triton.load(folder.name)
 
 
 def change_table(triton: LocalTriton, folders: dict[str, ModelFolder]) -> pd.DataFrame:
     """Return what a change of each model's configuration takes until it is ready again, the median of three changes."""
     found = []
     for name, folder in folders.items():
-        if is_ensemble(folder.settings):
+        if not folder.files:  # an ensemble
             continue
-        more = {"instances": copies(folder.settings.copies + 1)}
-        for what, changes in (("another copy", more), ("largest batch", {"max_batch_size": 8})):
+        more = re.sub(r"count: (\d+)", lambda found: f"count: {int(found[1]) + 1}", folder.config)
+        fewer = folder.config.replace("max_batch_size: 16", "max_batch_size: 8")
+        for what, config in (("another instance", more), ("largest batch", fewer)):
             took_s = []
             for _ in range(3):
-                took_s.append(triton.change(folder.settings.but(**changes)).ready_after_s)
-                triton.change(folder.settings)
+                took_s.append(changed(triton, replace(folder, config=config)))
+                changed(triton, folder)
             met = "met" if max(took_s) <= CHANGE_WITHIN_S else "missed"
             seconds = {"median, s": f"{statistics.median(took_s):.2f}", "longest, s": f"{max(took_s):.2f}"}
             found.append({"model": name, "change": what, **seconds, "bar": f"{CHANGE_WITHIN_S:g} s: {met}"})
@@ -196,8 +210,8 @@ def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], 
     model = export_onnx(load_mobilenet_v2(weights), folder / "food11.onnx")
     made = [
         catalogue.food_classifier(weights),
-        catalogue.food_classifier_onnx(model, instances=copies(usable_cpu_count()), parameters={"run_batch_size": "2"}),
-        catalogue.food_preprocess(instances=copies(2)),
+        catalogue.food_classifier_onnx(model, instances(usable_cpu_count()), _TWO_AT_ONCE),
+        catalogue.food_preprocess(instances(2)),
         catalogue.food_label(),
         catalogue.food_ensemble(),
     ]
@@ -218,7 +232,7 @@ def tables(
                 report(0.1, "bare ONNX Runtime against Triton")
                 yield (
                     "Triton's ONNX path against bare ONNX Runtime, equal threads",
-                    bar_table(triton, folders["food_classifier_onnx"], model),
+                    bar_table(triton, folders[_ONNX], model),
                 )
             if only in ("", "change"):
                 report(0.2, "from a change to ready")

@@ -1,4 +1,4 @@
-"""The course's models, as settings and as the files that make up their folders."""
+"""The course's models: the text of their configurations, and the files that make up their folders."""
 
 from __future__ import annotations
 
@@ -6,17 +6,47 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.serve.triton.settings import EnsembleSettings, InstanceGroup, ModelSettings, Settings, Step, Tensor
 from labs.workspace import PROJECT_DIR
 
 #: Where the files are that run inside Triton.
 CODE_DIR = Path(__file__).parent / "models"
 
-_IMAGE = Tensor(name="INPUT_IMAGE", data_type="TYPE_STRING", dims=(1,))
-_LABEL = Tensor(name="FOOD_LABEL", data_type="TYPE_STRING", dims=(1,))
-_PROBABILITY = Tensor(name="PROBABILITY", data_type="TYPE_FP32", dims=(1,))
-_INPUT = Tensor(name="input", data_type="TYPE_FP32", dims=(3, 224, 224))
-_OUTPUT = Tensor(name="output", data_type="TYPE_FP32", dims=(11,))
+_IMAGE = 'input [ { name: "INPUT_IMAGE" data_type: TYPE_STRING dims: [ 1 ] } ]'
+_LABEL = """output [
+  { name: "FOOD_LABEL" data_type: TYPE_STRING dims: [ 1 ] },
+  { name: "PROBABILITY" data_type: TYPE_FP32 dims: [ 1 ] }
+]"""
+_COLOURS = """output [
+  { name: "COLOURS" data_type: TYPE_STRING dims: [ 3 ] },
+  { name: "SHARES" data_type: TYPE_FP32 dims: [ 3 ] }
+]"""
+_NUMBERS = '{} [ {{ name: "{}" data_type: TYPE_FP32 dims: [ {} ] }} ]'
+_INPUT, _OUTPUT = _NUMBERS.format("input", "input", "3, 224, 224"), _NUMBERS.format("output", "output", "11")
+
+#: How the ONNX Runtime backend and our Python models learn their number of threads.
+_ONE_THREAD = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
+
+_STEPS = """ensemble_scheduling {{
+  step {{
+    model_name: "food_preprocess"
+    model_version: -1
+    input_map {{ key: "INPUT_IMAGE" value: "INPUT_IMAGE" }}
+    output_map {{ key: "input" value: "pixels" }}
+  }}
+  step {{
+    model_name: "{}"
+    model_version: -1
+    input_map {{ key: "input" value: "pixels" }}
+    output_map {{ key: "output" value: "logits" }}
+  }}
+  step {{
+    model_name: "food_label"
+    model_version: -1
+    input_map {{ key: "output" value: "logits" }}
+    output_map {{ key: "FOOD_LABEL" value: "FOOD_LABEL" }}
+    output_map {{ key: "PROBABILITY" value: "PROBABILITY" }}
+  }}
+}}"""
 
 #: Parts of ``labs`` that travel with a Python model: they need numpy and Pillow only.
 _TRAVELLING = ("__init__.py", "labels.py", "preprocess.py")
@@ -24,61 +54,65 @@ _TRAVELLING = ("__init__.py", "labels.py", "preprocess.py")
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """A model: its settings, and the files beside its configuration."""
+    """A model: its configuration, and the files beside it."""
 
-    #: What Triton is told.
-    settings: Settings
+    #: The model's name, which is its folder's.
+    name: str
+    #: The text of its ``config.pbtxt``.
+    config: str
     #: Source by place in the version folder; an ensemble has none.
     files: dict[str, Path]
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self.settings.name
+
+def instances(count: int = 1, gpus: Iterable[int] = ()) -> str:
+    """Return an ``instance_group`` stanza: ``count`` instances on the CPU, or on *each* of some GPUs.
+
+    Args:
+        count: Instances on the CPU, or on each GPU.
+        gpus: GPUs by number; the CPU when empty.
+    """
+    numbers = ", ".join(map(str, gpus))
+    where = f"KIND_GPU gpus: [ {numbers} ]" if numbers else "KIND_CPU"
+    return f"instance_group [ {{ count: {count} kind: {where} }} ]"
 
 
-def food_classifier(weights: Path, **changes: object) -> ModelFolder:
-    """Return the classifier in Python: pictures in, class names out, the network in torch.
+def food_classifier(weights: Path, *stanzas: str) -> ModelFolder:
+    """Return the classifier in Python: images in, class names out, the network in torch.
 
     Args:
         weights: The ``.safetensors`` file.
-        changes: Settings that differ from the simplest (one copy, no batching across requests).
+        stanzas: More of its configuration; one instance on the CPU unless one of them says otherwise.
     """
-    return _python("food_classifier", (_IMAGE,), (_LABEL, _PROBABILITY), "classifier.py", changes, weights)
+    files = {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
+    return _python("food_classifier", (_IMAGE, _LABEL), stanzas, python_files("classifier.py") | files)
 
 
-def food_classifier_onnx(model: Path, *, name: str = "food_classifier_onnx", **changes: object) -> ModelFolder:
+def food_classifier_onnx(model: Path, *stanzas: str, name: str = "food_classifier_onnx") -> ModelFolder:
     """Return the classifier as an ONNX model, which takes ready inputs and returns logits.
 
     Args:
         model: The ``.onnx`` file.
+        stanzas: More of its configuration, as for ``food_classifier``.
         name: Name of the model; a quantized twin has another.
-        changes: Settings that differ from the simplest.
     """
-    settings = ModelSettings(name=name, backend="onnxruntime", inputs=(_INPUT,), outputs=(_OUTPUT,)).but(**changes)
-    return ModelFolder(settings, {"model.onnx": model})
+    return ModelFolder(name, _config(name, "onnxruntime", (_INPUT, _OUTPUT), stanzas), {"model.onnx": model})
 
 
-def food_classifier_int8(model: Path, **changes: object) -> ModelFolder:
-    """Return the quantized twin: the same tensors under the name ``food_classifier_int8``."""
-    return food_classifier_onnx(model, name="food_classifier_int8", **changes)
-
-
-def food_preprocess(**changes: object) -> ModelFolder:
+def food_preprocess(*stanzas: str) -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
-    return _python("food_preprocess", (_IMAGE,), (_INPUT,), "preprocess.py", changes)
+    made = _INPUT.replace("input [", "output [")
+    return _python("food_preprocess", (_IMAGE, made), stanzas, python_files("preprocess.py"))
 
 
-def food_label(**changes: object) -> ModelFolder:
+def food_label(*stanzas: str) -> ModelFolder:
     """Return the ensemble's last step: from logits to class name and probability."""
-    return _python("food_label", (_OUTPUT,), (_LABEL, _PROBABILITY), "label.py", changes)
+    given = _OUTPUT.replace("output [", "input [")
+    return _python("food_label", (given, _LABEL), stanzas, python_files("label.py"))
 
 
-def food_palette(**changes: object) -> ModelFolder:
-    """Return another model beside the classifier: a picture's main colours."""
-    colours = Tensor(name="COLOURS", data_type="TYPE_STRING", dims=(3,))
-    shares = Tensor(name="SHARES", data_type="TYPE_FP32", dims=(3,))
-    return _python("food_palette", (_IMAGE,), (colours, shares), "palette.py", changes)
+def food_palette(*stanzas: str) -> ModelFolder:
+    """Return another model beside the classifier: an image's main colours."""
+    return _python("food_palette", (_IMAGE, _COLOURS), stanzas, python_files("palette.py"))
 
 
 def food_ensemble(model: str = "food_classifier_onnx") -> ModelFolder:
@@ -87,30 +121,9 @@ def food_ensemble(model: str = "food_classifier_onnx") -> ModelFolder:
     Args:
         model: The model between the two Python steps.
     """
-    steps = (
-        Step(model="food_preprocess", inputs={"INPUT_IMAGE": "INPUT_IMAGE"}, outputs={"input": "pixels"}),
-        Step(model=model, inputs={"input": "pixels"}, outputs={"output": "logits"}),
-        Step(
-            model="food_label",
-            inputs={"output": "logits"},
-            outputs={"FOOD_LABEL": "FOOD_LABEL", "PROBABILITY": "PROBABILITY"},
-        ),
-    )
-    settings = EnsembleSettings(
-        name="food_classifier_ensemble", inputs=(_IMAGE,), outputs=(_LABEL, _PROBABILITY), steps=steps
-    )
-    return ModelFolder(settings, {})
-
-
-def copies(count: int, gpus: Iterable[int] = ()) -> tuple[InstanceGroup, ...]:
-    """Return an instance group: ``count`` instances on the CPU, or on *each* of some GPUs, as Triton counts them.
-
-    Args:
-        count: Instances on the CPU, or on each GPU.
-        gpus: GPUs by number; the CPU when empty.
-    """
-    gpus = tuple(gpus)
-    return (InstanceGroup(count=count, kind="KIND_GPU" if gpus else "KIND_CPU", gpus=gpus),)
+    name = "food_classifier_ensemble"
+    head = (f'name: "{name}"', 'platform: "ensemble"', "max_batch_size: 16")
+    return ModelFolder(name, _text(*head, _IMAGE, _LABEL, _STEPS.format(model)), {})
 
 
 def python_files(code: str) -> dict[str, Path]:
@@ -123,9 +136,16 @@ def python_files(code: str) -> dict[str, Path]:
     return files | {"model.py": CODE_DIR / code, "pictures.py": CODE_DIR / "pictures.py"}
 
 
-def _python(name, inputs, outputs, code: str, changes: dict, weights: Path | None = None) -> ModelFolder:
-    settings = ModelSettings(name=name, backend="python", inputs=inputs, outputs=outputs).but(**changes)
-    files = python_files(code)
-    if weights:
-        files |= {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
-    return ModelFolder(settings, files)
+def _python(name: str, tensors: Iterable[str], stanzas: Iterable[str], files: dict[str, Path]) -> ModelFolder:
+    return ModelFolder(name, _config(name, "python", tensors, stanzas), files)
+
+
+def _config(name: str, backend: str, tensors: Iterable[str], stanzas: Iterable[str]) -> str:
+    stanzas = list(stanzas)
+    if not any(one.startswith("instance_group") for one in stanzas):
+        stanzas.insert(0, instances())
+    return _text(f'name: "{name}"', f'backend: "{backend}"', "max_batch_size: 16", *tensors, *stanzas, _ONE_THREAD)
+
+
+def _text(*lines: str) -> str:
+    return "\n".join(lines) + "\n"

@@ -43,12 +43,12 @@ def serve(
     With --repository, serve what lies there instead, as it lies there.
     """
     from labs import assets
+    from labs.machine import fingerprint
     from labs.serve.models import fp32_model
     from labs.serve.photos import photo, write_input_data
     from labs.serve.triton import catalogue
     from labs.serve.triton.control import TritonError
     from labs.serve.triton.environment import put_on_path
-    from labs.serve.triton.opening import place
     from labs.serve.triton.repository import ModelRepository
     from labs.serve.triton.server import start
     from labs.workspace import workspace_dir
@@ -65,9 +65,11 @@ def serve(
     foreign = ModelRepository(repository) if repository else None
     models = []
     if foreign is None:
+        # One instance: on the first GPU, or on the CPU without one.
+        one = catalogue.instances(1, range(len(fingerprint().cuda_gpus))[:1])
         models = [
-            catalogue.food_classifier(assets.model(), instances=place(1)),
-            catalogue.food_classifier_onnx(fp32_model(on_progress=tell), instances=place(1)),
+            catalogue.food_classifier(assets.model(), one),
+            catalogue.food_classifier_onnx(fp32_model(on_progress=tell), one),
             *(catalogue.food_preprocess(), catalogue.food_label(), catalogue.food_palette(), catalogue.food_ensemble()),
         ]
     try:

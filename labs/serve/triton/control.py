@@ -1,4 +1,4 @@
-"""Talking to a running Triton over HTTP: is it ready, load, unload or change a model, read its statistics."""
+"""Talking to a running Triton over HTTP: is it ready, load or unload a model, read its statistics."""
 
 from __future__ import annotations
 
@@ -7,11 +7,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from labs.serve.triton.render import render
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.settings import Settings
 from labs.serve.triton.statistics import ModelStatistics, parse_statistics
 
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
@@ -25,26 +22,6 @@ KEY_HEADER = "labs-key"
 
 class TritonError(RuntimeError):
     """Triton refused, or does not answer; the message holds its reason and what to do."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """A configuration that was changed while the server ran."""
-
-    #: The model.
-    name: str
-    #: What changed, as a unified diff; empty when nothing did.
-    diff: str
-    #: Seconds from the order to the model's being ready again.
-    ready_after_s: float
-    #: The model's statistics until then.
-    before: ModelStatistics
-    #: Its statistics right after.
-    after: ModelStatistics
-
-    def __str__(self) -> str:
-        head = self.diff or f"{self.name}: nothing changed"
-        return f"{head}\n\n{self.name} was ready again after {self.ready_after_s:.1f} s"
 
 
 class Triton:
@@ -62,8 +39,6 @@ class Triton:
         self.http, self.grpc, self.repository = http, grpc, repository
         #: What a client of one's own sends to load and unload: ``client.load_model(name, headers=triton.headers)``.
         self.headers = {KEY_HEADER: key} if key else {}
-        #: Changes made so far, the oldest first.
-        self.changes: list[Change] = []
 
     @property
     def url(self) -> str:
@@ -111,32 +86,6 @@ class Triton:
                 return
             sleep(0.05)
         raise TritonError(f"{name} is still loaded after {within_s:g} s; is a request of its own keeping it busy?")
-
-    def change(self, settings: Settings) -> Change:
-        """Write new settings of a loaded model, let the server read them, and return what that changed.
-
-        The old configuration goes on serving until the new one is ready. Where the new one cannot be loaded, the old
-        one is put back on disk as well, so that disk and server say the same.
-
-        Args:
-            settings: The new settings, complete.
-
-        Raises:
-            TritonError: The server refuses them.
-            FileNotFoundError: The repository has no such model.
-        """
-        name = settings.name
-        old, diff, before = self.repository.config(name), self.repository.diff(settings), self.statistics(name)
-        self.repository.write_config(name, render(settings))
-        begin_s = time.monotonic()
-        try:
-            self.load(name)
-        except TritonError:
-            self.repository.write_config(name, old)
-            raise
-        done = Change(name, diff, time.monotonic() - begin_s, before, self.statistics(name))
-        self.changes.append(done)
-        return done
 
     def statistics(self, name: str) -> ModelStatistics:
         """Return a model's statistics since it was loaded.

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from pathlib import Path
 
 from labs import assets
 from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
-from labs.serve.triton.catalogue import ModelFolder, copies, food_classifier
+from labs.serve.triton.catalogue import food_classifier
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.server import LocalTriton, load_all, start
-from labs.serve.triton.settings import InstanceGroup
+from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import PROJECT_DIR, programs_dir
 
 #: Where provisioning/node/p100/compose.yaml puts NVIDIA's container: HTTP, gRPC, and its repository on the host.
@@ -22,35 +20,6 @@ CONTAINER_HTTP, CONTAINER_GRPC = "127.0.0.1:8000", "127.0.0.1:8001"
 CONTAINER_REPOSITORY = Path("~/models")
 #: Where its set-up keeps the key of its restricted APIs.
 CONTAINER_KEY = PROJECT_DIR / "provisioning" / "node" / "p100" / ".env"
-
-
-def open_triton(
-    models: Iterable[ModelFolder], on_progress: OnProgress = silent, *, shared_memory: bool = False
-) -> Triton:
-    """Return a ready Triton with these models alone: NVIDIA's container where a node has one, else the wheel's server.
-
-    Args:
-        models: What it serves.
-        on_progress: Told what is happening; may raise ``Cancelled``.
-        shared_memory: As for ``start``; the container keeps its own to itself.
-
-    Raises:
-        TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
-        TritonError: A model cannot be loaded.
-    """
-    models = list(models)
-    container = _container_if_meant()
-    if container is None:
-        return start(models, shared_memory=shared_memory, on_progress=on_progress)
-    if shared_memory:
-        raise TritonUnavailableError(
-            "NVIDIA's container shares no memory with this machine: before 25.07, whoever could register some could "
-            "run code in the server. Send the tensors over the wire, or measure on a laptop, with the wheel's server"
-        )
-    container.repository.write(models)
-    _unload_others(container, {model.name for model in models})
-    load_all(container, [model.name for model in models], on_progress)
-    return container
 
 
 def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
@@ -86,7 +55,7 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
     if container is None:
         return serve(repository, on_progress)
     container.repository.copy(ModelRepository(repository))
-    _unload_others(container, set())
+    _unload_all(container)
     return container
 
 
@@ -128,26 +97,13 @@ def _container_key() -> str | None:
     return dict(line.split("=", 1) for line in lines if "=" in line).get("LABS_TRITON_KEY")
 
 
-def _unload_others(container: Triton, wanted: set[str]) -> None:
+def _unload_all(container: Triton) -> None:
     """Unload what an earlier lesson left loaded: it holds memory, and is in the way of this one's."""
     found = container.loaded()
     # Ensembles before the models that they are made of.
     for name in reversed(container.repository.names()):
-        if found.get(name) == "READY" and name not in wanted:
+        if found.get(name) == "READY":
             container.unload(name)
-
-
-def place(count: int) -> tuple[InstanceGroup, ...]:
-    """Return an instance group of so many instances in all: on this machine's first GPU, or on the CPU without one.
-
-    On a node with two GPUs ``place(1)`` renders ``count: 1 kind: KIND_GPU gpus: [ 0 ]``: one instance, and the second
-    GPU idle. Triton counts instances for *each* GPU that is named, so ``gpus: [ 0, 1 ]`` would make two of it;
-    ``catalogue.copies(1, gpus=(0, 1))`` says that.
-
-    Args:
-        count: Instances in all.
-    """
-    return copies(count, range(len(fingerprint().cuda_gpus))[:1])
 
 
 def situation() -> str:

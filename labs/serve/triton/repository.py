@@ -7,8 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from labs.serve.triton.catalogue import ModelFolder
-from labs.serve.triton.render import config_diff, render
-from labs.serve.triton.settings import EnsembleSettings, Settings
 
 #: The only version that the course serves of a model.
 VERSION = "1"
@@ -44,7 +42,7 @@ class ModelRepository:
             for place, source in model.files.items():
                 (target / VERSION / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target / VERSION / place)
-            self.write_config(model.name, render(model.settings))
+            self.write_config(model.name, model.config)
 
     def copy(self, other: ModelRepository) -> None:
         """Copy another repository's models, each in place of what was written here under its name before.
@@ -89,18 +87,9 @@ class ModelRepository:
             raise FileNotFoundError(f"no model {name!r} in {self.folder}; it has {', '.join(self.names()) or 'none'}")
         return path.read_text(encoding="utf-8")
 
-    def diff(self, settings: Settings) -> str:
-        """Return what writing these settings would change in the model's configuration."""
-        return config_diff(self.config(settings.name), render(settings), f"{settings.name}/config.pbtxt")
-
     def write_config(self, name: str, text: str) -> None:
         """Replace a configuration in one step: a server that reads at this moment sees the old or the new one."""
         path = self.folder / name / "config.pbtxt"
         partial = path.with_suffix(".partial")
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
-
-
-def is_ensemble(settings: Settings) -> bool:
-    """Return whether these settings are an ensemble's."""
-    return isinstance(settings, EnsembleSettings)

@@ -15,8 +15,8 @@ from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.preprocess import load_batch
+from labs.serve.triton.config import ConfigError
 from labs.serve.triton.control import TritonError
-from labs.serve.triton.render import ConfigError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 

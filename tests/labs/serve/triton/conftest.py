@@ -19,6 +19,10 @@ from labs.workspace import WORKSPACE_VARIABLE
 WITHIN_S = 180.0
 
 
+#: Requests that come together run together.
+BATCHING = "dynamic_batching { max_queue_delay_microseconds: 20000 }"
+
+
 @pytest.fixture(scope="session")
 def weights() -> Path:
     """Return the shipped weights."""
@@ -36,8 +40,8 @@ def pictures() -> list[bytes]:
 def folders(weights: Path, onnx_path: Path) -> dict[str, ModelFolder]:
     """Return the repository's models by name."""
     made = [
-        catalogue.food_classifier(weights, dynamic_batching={"max_queue_delay_us": 20_000}),
-        catalogue.food_classifier_onnx(onnx_path, dynamic_batching={"max_queue_delay_us": 20_000}),
+        catalogue.food_classifier(weights, BATCHING),
+        catalogue.food_classifier_onnx(onnx_path, BATCHING),
         catalogue.food_preprocess(),
         catalogue.food_label(),
         catalogue.food_palette(),

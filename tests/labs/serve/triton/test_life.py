@@ -128,7 +128,7 @@ def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
     assert gone(list(set(psutil.Process().children(recursive=True)) - children))
 
 
-def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, onnx_path, monkeypatch):
+def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(tmp_path, onnx_path, monkeypatch):
     """What an earlier lesson left loaded goes, its ensemble first; the container goes on when the lesson is over."""
     network = catalogue.food_classifier_onnx(onnx_path)
     earlier = [catalogue.food_preprocess(), network, catalogue.food_label(), catalogue.food_ensemble()]
@@ -140,12 +140,6 @@ def test_a_nodes_container_serves_the_lessons_models_and_nothing_else(tmp_path, 
         key = container.headers[KEY_HEADER]
         (tmp_path / ".env").write_text(f"LABS_TRITON_RELEASE=24.10\nLABS_TRITON_KEY={key}\nLABS_HOME=/home/cc\n")
         assert "in NVIDIA's container" in opening.situation()
-        opened = opening.open_triton([catalogue.food_palette()])
-        assert opened.http == container.http
-        assert [name for name, state in opened.loaded().items() if state == "READY"] == ["food_palette"]
-        # Its memory is its own: registering some was how a client could run code in it (F25).
-        with pytest.raises(TritonUnavailableError, match="shares no memory"):
-            opening.open_triton([catalogue.food_palette()], shared_memory=True)
         # A repository that a student wrote is copied into the container's own, and loaded by the student.
         written = ModelRepository(tmp_path / "written")
         written.write([catalogue.food_classifier_onnx(onnx_path, name="my_model")])
@@ -163,4 +157,4 @@ def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
     (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")
     with pytest.raises(TritonUnavailableError, match=r"does not answer.*jobs/containers/log"):
-        opening.open_triton([catalogue.food_palette()])
+        opening.open_repository(tmp_path)

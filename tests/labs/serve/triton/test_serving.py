@@ -27,7 +27,7 @@ from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.page.settings import PageSettings
 from labs.serve.photos import write_input_data
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import copies
+from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
 from labs.serve.triton.trial import instances_of
@@ -92,7 +92,7 @@ def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, server):
 def test_the_int8_twin_says_what_its_file_says(triton, tmp_path, onnx_path, inputs, expected):
     """Loaded beside its float32 twin while the server runs; it gives what ONNX Runtime by itself makes of the file."""
     path = int8_model(tmp_path)
-    triton.repository.write([catalogue.food_classifier_int8(path)])
+    triton.repository.write([catalogue.food_classifier_onnx(path, name="food_classifier_int8")])
     triton.load("food_classifier_int8")
     served = logits(triton, "food_classifier_int8", inputs)
     alone = caller(open_model(path))
@@ -104,10 +104,10 @@ def test_the_int8_twin_says_what_its_file_says(triton, tmp_path, onnx_path, inpu
 
 def test_a_batch_that_is_run_a_few_at_a_time_gives_the_same(triton, folders, inputs):
     """run_batch_size cuts six pictures into runs of four and two: the answers are the same, in their order."""
-    settings, whole = folders["food_classifier_onnx"].settings, logits(triton, "food_classifier_onnx", inputs)
-    triton.change(settings.but(parameters={"run_batch_size": "4"}))
+    config, whole = folders["food_classifier_onnx"].config, logits(triton, "food_classifier_onnx", inputs)
+    change(triton, f'{config}parameters {{ key: "run_batch_size" value {{ string_value: "4" }} }}')
     assert np.abs(logits(triton, "food_classifier_onnx", inputs) - whole).max() < 1e-3
-    triton.change(settings)
+    change(triton, config)
 
 
 def test_requests_that_were_put_together_get_their_own_answers(triton, pictures, expected):
@@ -166,27 +166,31 @@ def test_it_listens_on_loopback_only(triton):
     assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}
 
 
-def test_a_change_is_served_within_seconds_and_keeps_the_old_figures(triton, folders, pictures):
-    """Two copies instead of one: the diff says so, a second process is there, and the statistics of before are kept."""
-    settings = folders["food_classifier_onnx"].settings
+def change(triton, config: str, name: str = "food_classifier_onnx") -> None:
+    """Let the server read a model's new configuration."""
+    triton.repository.write_config(name, config)
+    triton.load(name)
+
+
+def test_a_change_is_served_and_begins_the_counters_anew(triton, folders, pictures):
+    """Two instances instead of one: a second process is there, and nothing is counted yet."""
+    config = folders["food_classifier_onnx"].config
     classify(triton, "food_classifier_ensemble", pictures)
     assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 1)
-    change = triton.change(settings.but(instances=copies(2), intra_op_threads=2))
-    assert "+  { count: 2 kind: KIND_CPU }" in change.diff.splitlines()
-    assert change.before.requests > 0
-    assert change.after.requests == 0
-    # The old copy ends when it has answered what it held.
+    assert triton.statistics("food_classifier_onnx").requests > 0
+    change(triton, config.replace(instances(1), instances(2)))
+    assert triton.statistics("food_classifier_onnx").requests == 0
+    # The old instance ends when it has answered what it held.
     assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 2)
     assert triton.config("food_classifier_onnx")["instance_group"][0]["count"] == 2
-    assert triton.changes[-1] is change
-    assert triton.change(settings).diff
+    change(triton, config)
 
 
 def test_a_change_under_load_loses_no_request(triton, folders, pictures):
     """Four senders go on while the model is loaded anew: the old one answers until the new one is ready."""
     folder = folders["food_classifier_onnx"]
     contents = [{"input": to_input(load_image(pictures[0]))[None]}]
-    target = triton_target(triton, folder, contents)
+    target = triton_target(triton, folder.name, contents)
     begun, found = threading.Event(), []
     loaded = threading.Thread(
         target=lambda: found.append(
@@ -195,11 +199,11 @@ def test_a_change_under_load_loses_no_request(triton, folders, pictures):
     )
     loaded.start()
     assert begun.wait(60)
-    triton.change(folder.settings.but(max_batch_size=8))
+    change(triton, folder.config.replace("max_batch_size: 16", "max_batch_size: 8"))
     loaded.join()
     assert not found[0].load.failures
     assert len(found[0].samples) > 4
-    triton.change(folder.settings)
+    change(triton, folder.config)
 
 
 def test_a_broken_configuration_is_explained_and_the_old_one_serves_on(triton, pictures):
@@ -216,14 +220,12 @@ def test_a_broken_configuration_is_explained_and_the_old_one_serves_on(triton, p
         triton.repository.write_config("food_label", good)
 
 
-def test_settings_that_the_server_refuses_are_taken_back_from_disk(triton, folders, pictures):
-    """An input that the ONNX file does not have: refused with the file's own names, and disk and server agree again."""
-    settings = folders["food_classifier_onnx"].settings
-    wrong = settings.but(inputs=(settings.inputs[0].but(name="pixels"),))
-    before = triton.repository.config(settings.name)
+def test_a_tensor_that_the_file_does_not_have_is_named(triton, folders, pictures):
+    """Refused with the file's own names; the old configuration serves on."""
+    config = folders["food_classifier_onnx"].config
     with pytest.raises(TritonError, match=r"names input 'pixels'.*inputs are: input"):
-        triton.change(wrong)
-    assert triton.repository.config(settings.name) == before
+        change(triton, config.replace('name: "input"', 'name: "pixels"'))
+    triton.repository.write_config("food_classifier_onnx", config)
     assert classify(triton, "food_classifier_ensemble", pictures[:1])[0]
 
 
