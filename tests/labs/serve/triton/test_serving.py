@@ -172,17 +172,18 @@ def change(triton, config: str, name: str = "food_classifier_onnx") -> None:
     triton.load(name)
 
 
-def test_a_change_is_served_and_begins_the_counters_anew(triton, folders, pictures):
-    """Two instances instead of one: a second process is there, and nothing is counted yet."""
+def test_more_instances_are_added_and_any_other_change_begins_the_counters_anew(triton, folders, pictures):
+    """Two instead of one: a second process beside the first, which goes on. Another largest batch: nothing counted yet."""
     config = folders["food_classifier_onnx"].config
     classify(triton, "food_classifier_ensemble", pictures)
     assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 1)
     assert triton.statistics("food_classifier_onnx").requests > 0
     change(triton, config.replace(instances(1), instances(2)))
-    assert triton.statistics("food_classifier_onnx").requests == 0
-    # The old instance ends when it has answered what it held.
+    assert triton.statistics("food_classifier_onnx").requests > 0
     assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 2)
     assert triton.config("food_classifier_onnx")["instance_group"][0]["count"] == 2
+    change(triton, config.replace("max_batch_size: 16", "max_batch_size: 8"))
+    assert triton.statistics("food_classifier_onnx").requests == 0
     change(triton, config)
 
 
