@@ -173,7 +173,7 @@ def change(triton, config: str, name: str = "food_classifier_onnx") -> None:
 
 
 def test_more_instances_are_added_and_any_other_change_begins_the_counters_anew(triton, folders, pictures):
-    """Two instead of one: a second process beside the first, which goes on. Another largest batch: nothing counted yet."""
+    """A second process beside the first, which goes on; with another largest batch, nothing is counted yet."""
     config = folders["food_classifier_onnx"].config
     classify(triton, "food_classifier_ensemble", pictures)
     assert comes_true(lambda: instances_of(triton.pid, "food_classifier_onnx") == 1)
