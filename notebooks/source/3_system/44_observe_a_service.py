@@ -62,8 +62,9 @@ from labs.serve.photos import photo
 from labs.serve.running import start, wait_until_ready
 from labs.serve.settings import Settings
 from labs.serve.triton import catalogue, opening
+from labs.serve.triton.repository import ModelRepository
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import ledger, programs_dir, workspace_dir
 
 gate = {one.name: one for one in for_lesson("44")}
 print(capability_text(gate.values()))
@@ -92,8 +93,10 @@ settings = Settings(model=onnx_path, queue_limit=8)
 service = run_with_progress(lambda report: wait_until_ready(start(settings), on_progress=report), "Start the service")
 triton, triton_metrics = None, "none on this machine"
 if gate["Triton"].available:
-    model = catalogue.food_classifier_onnx(onnx_path)
-    triton = run_with_progress(lambda report: opening.open_triton([model], report), "Start Triton")
+    repository = ModelRepository(workspace_dir() / "observe" / "repository")
+    repository.write([catalogue.food_classifier_onnx(onnx_path)])
+    triton = run_with_progress(lambda report: opening.open_repository(repository.folder, report), "Start Triton")
+    triton.load("food_classifier_onnx")
     triton_metrics = getattr(triton, "metrics_url", "http://127.0.0.1:8002/metrics")
 print(service.url + "/metrics", triton_metrics, sep="\n")
 
@@ -213,7 +216,7 @@ if triton:
     tensors = load_split(assets.dataset(), "evaluation", limit=4)[0]
     run_with_progress(
         lambda say: closed_loop(
-            triton_target(triton, model, tensor_inputs(tensors)),
+            triton_target(triton, "food_classifier_onnx", tensor_inputs(tensors)),
             concurrency=4,
             duration_s=5,
             option="observe-triton",
