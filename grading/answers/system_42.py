@@ -61,7 +61,7 @@ class Router:
 
 
 def build(args):
-    return Router.bind(Stable.bind(args["model"]), Canary.bind(args["model"], 0.2))
+    return Router.bind(Stable.bind(args["model"]), Canary.bind(args["model"], 0.4))
 ''')
 
 

@@ -194,7 +194,7 @@ _ROUTER = {"versions": {"stable": 43, "canary": 17}, "statuses": {"200": _ASKED}
     title="Write a router that sends a share of the requests to a canary",
     hints=(
         "`Router.__init__(self, stable, canary)` keeps two handles, `reconfigure(self, config)` keeps the share.",
-        "`random.random() < self.share` chooses; `Router.bind(Stable.bind(model), Canary.bind(model, 0.2))` binds.",
+        "`random.random() < self.share` chooses; `Router.bind(Stable.bind(model), Canary.bind(model, 0.4))` binds.",
     ),
     inspect=inspect_router,
     mistakes={
@@ -294,7 +294,7 @@ def canary_verdict(stable: dict, canary: dict) -> str:
         "Write `canary_verdict` first, then run the cells from `release(0.3)` on.",
     ),
     mistakes={
-        "not judged": "The canary's verdict was another one than 'roll back', though it is slow.",
+        "not judged": "The verdict does not follow from the figures of the two versions.",
         "still asked": "The canary still gets requests.",
         "restarted": "Processes were started anew: only `user_config` may differ between the two files.",
     },
@@ -302,7 +302,7 @@ def canary_verdict(stable: dict, canary: dict) -> str:
 def rolled_back(records: Records) -> Verdict:
     """Judge the decision, the requests afterwards and the processes."""
     seen = records.seen("ray.canary")
-    if seen["verdict"] != "roll back":
+    if seen["verdict"] != _verdict(seen["before"]["stable"], seen["before"]["canary"]):
         return failed_as("not judged", yours=str(seen["verdict"]))
     if seen["after"]["canary"]["requests"]:
         return failed_as("still asked")

@@ -43,7 +43,7 @@ CPUS = 4
 _KEEP, _LOOPBACK = Path(__file__).with_name("keep.py"), Path(__file__).with_name("loopback")
 
 #: Clusters that run, so that what has to look into an application need not start one.
-_OPEN: list[RayCluster] = []
+OPEN: list[RayCluster] = []
 
 
 class RayError(RuntimeError):
@@ -75,7 +75,7 @@ class RayCluster:
         except BaseException:
             self.stop()
             raise
-        _OPEN.append(self)
+        OPEN.append(self)
         on_progress(1.0, f"Ray Serve listens at {self.url}")
 
     @property
@@ -248,8 +248,8 @@ class RayCluster:
 
     def stop(self) -> None:
         """End every process of the cluster; again is fine."""
-        if self in _OPEN:
-            _OPEN.remove(self)
+        if self in OPEN:
+            OPEN.remove(self)
         while self._nodes:
             _end(self._nodes.pop(), signal.SIGTERM)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -332,8 +332,8 @@ def start_ray(on_progress: OnProgress = silent) -> RayCluster:
 @contextlib.contextmanager
 def open_cluster() -> Iterator[RayCluster]:
     """Yield the cluster that is open in this process, or a new one that is stopped afterwards."""
-    if _OPEN:
-        yield _OPEN[-1]
+    if OPEN:
+        yield OPEN[-1]
     else:
         with start_ray() as cluster:
             yield cluster

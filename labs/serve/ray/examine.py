@@ -7,6 +7,7 @@ with Ray's schema, and each prints what it found as one line of JSON.
 
 from __future__ import annotations
 
+import ast
 import json
 import sys
 from collections import Counter
@@ -23,6 +24,10 @@ def facts_about_application(path: Path) -> dict:
 
     Args:
         path: Defines ``build(args)``, which returns a bound application for ``{"model": …}``.
+
+    Raises:
+        LookupError: There is no such function in it.
+        SyntaxError: It is no Python.
     """
     import httpx
 
@@ -30,7 +35,10 @@ def facts_about_application(path: Path) -> dict:
     from labs.serve.photos import photo
     from labs.serve.ray.cluster import open_cluster
 
-    path, model, images = Path(path), fp32_model(), [photo(number) for number in range(8)]
+    path = Path(path)
+    if "build" not in {one.name for one in ast.parse(path.read_text()).body if isinstance(one, ast.FunctionDef)}:
+        raise LookupError(f"{path.name} defines no function `build`")
+    model, images = fp32_model(), [photo(number) for number in range(8)]
     with open_cluster() as cluster:
         facts = json.loads(cluster.python(Path(__file__), path.resolve(), model).strip().splitlines()[-1])
         route = cluster.route_of(path)
@@ -57,9 +65,16 @@ def facts_about_application(path: Path) -> dict:
 
 
 def facts_about_config(path: Path) -> dict:
-    """Return what Ray's own schema makes of a Serve config file, with its defaults where it says nothing."""
+    """Return what Ray's own schema makes of a Serve config file, with its defaults where it says nothing.
+
+    Raises:
+        LookupError: It names no applications.
+        RayError: The schema refuses it; the message ends with what it says.
+    """
     from labs.serve.ray.cluster import open_cluster
 
+    if "applications" not in Path(path).read_text():
+        raise LookupError(f"{Path(path).name} names no applications")
     with open_cluster() as cluster:
         return json.loads(cluster.python(Path(__file__), Path(path).resolve()).strip().splitlines()[-1])
 
@@ -77,13 +92,13 @@ def facts_about_router(path: Path) -> dict:
 
     from labs.serve.models import fp32_model
     from labs.serve.photos import photo
-    from labs.serve.ray.cluster import open_cluster
+    from labs.serve.ray.cluster import OPEN, open_cluster
 
-    images = [photo(number) for number in range(4)]
+    path, images = Path(path), [photo(number) for number in range(4)]
+    route = OPEN[-1].route_of(path) if OPEN else None
+    if route is None:
+        raise LookupError(f"{path.name} is not what runs in an open cluster: deploy it, then check")
     with open_cluster() as cluster, httpx.Client(timeout=60) as client:
-        route = cluster.route_of(Path(path))
-        if route is None:
-            raise LookupError(f"{path} is not what runs in this cluster: deploy it, then check")
         answers = [client.post(f"{cluster.url}{route}/predict/raw", content=images[place % 4]) for place in range(60)]
     told = [one.json() if one.status_code == 200 else {} for one in answers]
     return {

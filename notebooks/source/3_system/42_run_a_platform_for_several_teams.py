@@ -249,7 +249,7 @@ check("s.teams.recovered")
 # is a deployment like any other: it holds two handles, and `reconfigure` is called with the file's `user_config`,
 # at the start and whenever that changes, *without a restart*.
 #
-# Write `canary.py`: `Stable` and `Canary`, two deployments of the class below (the canary with `delay_s=0.2`: its
+# Write `canary.py`: `Stable` and `Canary`, two deployments of the class below (the canary with `delay_s=0.4`: its
 # fault, of which nobody knows yet), and `Router` with `POST /predict/raw`, which sends a share of the requests
 # (`user_config: {share: …}`) to the canary and answers `{"class": …, "version": "stable"}`, or `"canary"`.
 # `serve.deployment(name="Stable")(Version)` makes a deployment of a class.
