@@ -194,3 +194,12 @@ def test_the_p100s_container_is_the_wheels_server():
     for flag in ("--model-control-mode=explicit", "--exit-on-error=false", "--disable-auto-complete-config"):
         assert flag in (node / "compose.yaml").read_text()
         assert flag in launcher
+
+
+def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
+    """Triton would load it, and let every request wait."""
+    code = tmp_path / "food_classifier" / "1" / "model.py"
+    code.parent.mkdir(parents=True)
+    code.write_text("class TritonPythonModel:\n    def execute(self, requests):\n        ...\n")
+    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still holds the dots"):
+        opening.serve(tmp_path)
