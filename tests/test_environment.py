@@ -53,7 +53,7 @@ PART_OF = {
 }
 
 #: Modules that another process or environment gives to its own code, and one that is used where it is installed.
-NOT_PACKAGES = {"litserve", "openvino_genai", "ray", "triton_python_backend_utils", "uvloop"}
+NOT_PACKAGES = {"litserve", "openvino_genai", "ray", "triton_python_backend_utils", "uvloop", "yaml"}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:

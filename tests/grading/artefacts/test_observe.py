@@ -63,7 +63,7 @@ def test_a_configuration_is_judged_by_what_prometheus_scraped_with_it(tmp_path):
     """The service is up, and a target where nobody listens is named."""
     config = 'global: {{scrape_interval: 1s}}\nscrape_configs: [{{job_name: a, static_configs: [{{targets: ["{}"]}}]}}]'
     question = all_checkpoints()["s.observe.config"]
-    with running(Settings(instances=1, isolation="thread")) as service:
+    with running(Settings(instances=1)) as service:
         facts = question.asks.inspect(written(tmp_path, config.format(service.url.removeprefix("http://"))))
     assert [(one["serves"], one["health"]) for one in facts["targets"]] == [("service", "up")]
     assert verdict("s.observe.config", written(tmp_path, config.format("127.0.0.1:9"))).mistake == "down"

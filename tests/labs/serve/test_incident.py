@@ -38,7 +38,7 @@ def after_photos(model, spoiled, fault: str, rolled_out: tuple[str, ...], count:
         replica.ROLLED_OUT: " ".join(rolled_out),
         replica.MODEL: str(spoiled),
     }
-    settings = Settings(model=model, instances=1, isolation="thread", queue_limit=2)
+    settings = Settings(model=model, instances=1, queue_limit=2)
     answered = 0
     with running(settings, app="labs.observe.replica:app", environment=variables) as service:
         with httpx.Client(base_url=service.url, timeout=10) as client, contextlib.suppress(httpx.HTTPError):
