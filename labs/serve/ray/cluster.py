@@ -109,6 +109,8 @@ class RayCluster:
             # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores none would ever be.
             "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
             "RAY_SERVE_PROXY_HEALTH_CHECK_TIMEOUT_S": "60",
+            # Ray runs replicas at niceness 15: beside load from the same processors they would get next to no time.
+            "RAY_worker_niceness": "0",
             # Else each node starts a Python for every processor before anybody has asked for one.
             "RAY_prestart_worker_first_driver": "0",
             "RAY_enable_worker_prestart": "0",
