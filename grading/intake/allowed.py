@@ -31,7 +31,7 @@ MANIFEST_NAME = "manifest.json"
 #: Models carry plain names: no hidden files, no folders, no tricks with dots or other alphabets.
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)")
 
-#: Below a folder of this name; a path of plain names, each with a letter or a digit first.
+#: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a lesson asks for.
 _PROGRAMS = "programs/"
 _PROGRAM_NAME = re.compile(
     r"programs/((?!Dockerfile/)[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"

@@ -16,7 +16,7 @@ import pytest
 
 from grading.gradescope.package import build_package
 from grading.rehearse import own_testbed, scores
-from labs.course import Lesson, lesson, lessons
+from labs.course import lesson, lessons
 from labs.edge.making import part_1_files
 from provisioning.sites.spec import PARTS
 from tests.grading.gradescope.conftest import planted, unpack
@@ -64,8 +64,6 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                     jupyter.run(f"notebooks/{one.notebook.parent.name}/{one.notebook.name}")
                 # As the countdown does while it is open.
                 hub.python_does(f"lab.pull({part!r})")
-                if part == "model":
-                    _on_the_amd_node(hub, tmp_path, one)
             elif {"hub", "device"} & set(one.where):
                 held[one.number] = hub.run(one)
             else:
@@ -82,16 +80,6 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     (tmp_path / "graded").mkdir()
     lost = _lost_points(packed, number, tmp_path / "graded")
     assert {name: why for name, why in lost.items() if name not in elsewhere | OF_ALL_IMAGES} == {}
-
-
-def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
-    """(A15) Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
-    home = tmp_path / "mi100"
-    course = unpack_course(tmp_path, home / "serving-labs")
-    shutil.copytree(hub.workspace, course / "workspace", dirs_exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        kernel_of(environment_of(home, "mi100"), tmp_path / "mi100-jupyter", patch)
-        run_here(tmp_path / "solved-mi100", lease_lesson, course / "workspace", course=course)
 
 
 #: Lessons that run anywhere, by the node on which they are tried, with how briefly they measure. Those left out need
