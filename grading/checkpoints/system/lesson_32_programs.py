@@ -29,8 +29,10 @@ def inspect_app(path) -> dict:
             stdout=log,
             stderr=log,
         )
+        port = listening.getsockname()[1]
+        listening.close()  # held here, too, it would let requests wait for an app that has ended
         try:
-            return _asked(app, f"http://127.0.0.1:{listening.getsockname()[1]}", log)
+            return _asked(app, f"http://127.0.0.1:{port}", log)
         finally:
             app.kill()
             app.wait()
