@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import socket
 
 import typer
@@ -22,12 +21,9 @@ def main(
     fd: int = typer.Option(-1, help="A listening socket that was inherited, instead of host and port."),
     ends_with_input: bool = typer.Option(False, help="Stop when standard input ends: whoever started it is gone."),
     headers_within_s: float = typer.Option(10.0, help="Seconds that a client may take to send a request's headers."),
-    cpus: str = typer.Option("", help="Processors that it may use, such as 0,1; all when empty (Linux)."),
     stop_within_s: float = typer.Option(30.0, help="Seconds that running requests get when it is stopped."),
 ) -> None:
     """Serve until told to stop; requests that are being answered are finished first."""
-    if cpus and hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {int(one) for one in cpus.split(",")})
     BoundedProtocol.headers_within_s = headers_within_s
     allow_open_files(2 * BoundedProtocol.most_connections)
     listening = socket.socket(fileno=fd) if fd >= 0 else listen(host, port)

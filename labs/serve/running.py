@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -90,7 +89,6 @@ def start(
     log_path: Path | None = None,
     environment: Mapping[str, str] | None = None,
     options: Mapping[str, object] | None = None,
-    listening: socket.socket | None = None,
 ) -> Service:
     """Start a server and return at once, whether or not it is ready.
 
@@ -102,15 +100,13 @@ def start(
         log_path: File for what it prints; one in the workspace when None.
         environment: More variables for its process.
         options: More options of ``python -m labs.serve``, such as ``{"stop_within_s": 5}``.
-        listening: A socket that listens already, instead of host and port; it stays open here.
 
     Raises:
         PortsTakenError: The port is taken, or all of them are.
     """
     # The parent listens and the child inherits the socket: the port cannot be lost to somebody else in between, and
     # whoever connects early waits in the socket's own queue instead of being refused.
-    with contextlib.ExitStack() as stack:
-        ours = listening or stack.enter_context(listen(host, port))
+    with listen(host, port) as ours:
         bound_host, bound_port = ours.getsockname()
         log_path = log_path or workspace_dir() / "logs" / f"service-{bound_port}.log"
         log_path.parent.mkdir(parents=True, exist_ok=True)

@@ -17,6 +17,7 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.labels import CLASS_NAMES
 from labs.records import Records
 from labs.records.format import times
 from labs.stats import quotient
@@ -59,7 +60,7 @@ def cached_gain(records: Records) -> float | None:
 
 def inspect_versions(folder) -> dict:
     """Return which versions the real Triton serves of a folder, and how near each is to its own file."""
-    from labs.serve.triton import repository_trial as trial
+    from labs.serve.triton import trial
 
     folder = Path(folder)
     _, tensors = trial.photos(_IMAGES)
@@ -73,7 +74,7 @@ def inspect_versions(folder) -> dict:
     except trial.RefusedError as error:
         return {"loaded": False, "reason": str(error)}
     right = trial.expected_classes(tensors)
-    classes = {version: [trial.CLASS_NAMES[index] for index in rows.argmax(axis=1)] for version, rows in said.items()}
+    classes = {version: [CLASS_NAMES[index] for index in rows.argmax(axis=1)] for version, rows in said.items()}
     return {
         "loaded": True,
         "reason": "",
@@ -167,7 +168,7 @@ def shares(records: Records) -> Verdict:
 
 def inspect_cache(folder) -> dict:
     """Return what the real Triton counts when a folder's model is asked about one photo again and again."""
-    from labs.serve.triton import repository_trial as trial
+    from labs.serve.triton import trial
 
     folder = Path(folder)
     texts, _ = trial.photos(2)

@@ -56,7 +56,7 @@ def scaled(records: Records) -> float | None:
 
 def inspect_preprocess(folder) -> dict:
     """Return what the real Triton says of the first step's folder, and how far its numbers are from the course's."""
-    from labs.serve.triton import repository_trial as trial
+    from labs.serve.triton import trial
 
     folder = Path(folder)
     texts, tensors = trial.photos(_IMAGES)
@@ -144,7 +144,7 @@ def preprocess(facts: dict, records: Records) -> Verdict:
 
 def inspect_ensemble(folder) -> dict:
     """Return what the real Triton says of an ensemble in its repository, and which classes it gives."""
-    from labs.serve.triton import repository_trial as trial
+    from labs.serve.triton import trial
 
     folder = Path(folder)
     texts, tensors = trial.photos(_IMAGES)
