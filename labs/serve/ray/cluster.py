@@ -42,6 +42,9 @@ CPUS = 4
 
 _KEEP, _LOOPBACK = Path(__file__).with_name("keep.py"), Path(__file__).with_name("loopback")
 
+#: Free ports that were found for a cluster of this process.
+_HANDED_OUT: set[int] = set()
+
 #: Clusters that run, so that what has to look into an application need not start one.
 OPEN: list[RayCluster] = []
 
@@ -342,9 +345,14 @@ def open_cluster() -> Iterator[RayCluster]:
 
 
 def _free(ports: tuple[int, ...] = (0,)) -> int:
-    """Return the first of some ports that nobody listens on; any where none is named."""
-    with listen(ports=ports) as one:
-        return one.getsockname()[1]
+    """Return the first of some ports that nobody listens on; any where none is named, and no such one twice."""
+    while True:
+        with listen(ports=ports) as one:
+            port = one.getsockname()[1]
+        # Nobody listens there until Ray does, so the system may well offer it again.
+        if port in ports or port not in _HANDED_OUT:
+            _HANDED_OUT.add(port)
+            return port
 
 
 def _end(node: subprocess.Popen, how: signal.Signals) -> None:

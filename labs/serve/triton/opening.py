@@ -33,7 +33,7 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
 
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
-        LookupError: A ``model.py`` is not written yet.
+        LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     _require_written(repository)
     return start(repository=ModelRepository(repository), on_progress=on_progress)
@@ -52,7 +52,7 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
     Raises:
         TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
         FileExistsError: The container's repository holds somebody else's model of that name.
-        LookupError: A ``model.py`` is not written yet.
+        LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     _require_written(repository)
     container = _container_if_meant()
@@ -65,7 +65,7 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
 
 def _require_written(repository: Path) -> None:
     """Raise where a model is still as its lesson left it: Triton would load it, and never answer a request."""
-    for path in sorted(repository.glob("*/*/model.py")):
+    for path in sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")]):
         if "..." in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
             raise LookupError(
                 f"{path.relative_to(repository)} still holds the dots: write it first; the check in its lesson says "

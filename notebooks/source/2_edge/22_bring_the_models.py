@@ -5,7 +5,7 @@
 #     summary: files travel in parts and prove their hashes; what an ARM core multiplies
 #     part: 2
 #     number: "22"
-#     minutes: 20
+#     minutes: 10
 #     kind: core
 #     where: [any]
 #     needs: ["14"]

@@ -5,7 +5,7 @@
 #     summary: a measuring script of your own, an estimate with error bars, and four files side by side
 #     part: 2
 #     number: "23"
-#     minutes: 40
+#     minutes: 25
 #     kind: core
 #     where: [any]
 #     needs: ["22"]

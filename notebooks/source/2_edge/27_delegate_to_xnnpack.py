@@ -5,7 +5,7 @@
 #     summary: "a second runtime: torch.export, PT2E, a .pte file, and its race against ONNX Runtime"
 #     part: 2
 #     number: "27"
-#     minutes: 30
+#     minutes: 20
 #     kind: core
 #     where: [any]
 #     needs: ["23"]

@@ -5,7 +5,7 @@
 #     summary: the file against the budget, two frontiers, a recommendation
 #     part: 2
 #     number: "28"
-#     minutes: 35
+#     minutes: 15
 #     kind: core
 #     where: [any]
 #     needs: ["22", "27b"]

@@ -5,7 +5,7 @@
 #     summary: a FastAPI route with schema and errors, a container, a client; what makes a service fast, idea by idea
 #     part: 3
 #     number: "32"
-#     minutes: 50
+#     minutes: 45
 #     kind: core
 #     where: [any]
 #     needs: []

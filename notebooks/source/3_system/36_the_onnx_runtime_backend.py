@@ -108,7 +108,10 @@ shutil.copy(fp32_model(), folder / "1" / "model.onnx")
 # instance on the CPU.
 
 # %% checkpoint="s.onnx.model"
-onnx_config = ...  # the text of config.pbtxt
+# The text of config.pbtxt.
+onnx_config = """
+...
+"""
 (folder / "config.pbtxt").write_text(onnx_config)
 
 # %%

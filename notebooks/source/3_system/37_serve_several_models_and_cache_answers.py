@@ -99,7 +99,10 @@ for version, path in {"1": fp32_model(), "2": int8_model()}.items():
 # to 16.
 
 # %% checkpoint="s.several.versions"
-classifier_config = ...  # name: "food_classifier_onnx", backend, inputs and outputs as in lesson 36
+# name: "food_classifier_onnx"; backend, inputs and outputs as in lesson 36.
+classifier_config = """
+...
+"""
 (classifier / "config.pbtxt").write_text(classifier_config)
 
 # %%

@@ -191,7 +191,10 @@ instance_group [ { count: 1 kind: KIND_CPU } ]
 # %% checkpoint="s.ensemble.scheduling"
 ensemble = repository / "food_classifier_ensemble"
 (ensemble / "1").mkdir(parents=True, exist_ok=True)
-ensemble_config = ...  # name: "food_classifier_ensemble", platform, max_batch_size: 16, input, output, three steps
+# name: "food_classifier_ensemble"; platform, max_batch_size: 16, input, output, three steps.
+ensemble_config = """
+...
+"""
 (ensemble / "config.pbtxt").write_text(ensemble_config)
 
 # %%
