@@ -187,7 +187,14 @@ class RayCluster:
             time.sleep(0.3)
 
     def deploy(self, config: Path, on_progress: OnProgress = silent) -> None:
-        """Do ``serve deploy`` and wait until what the file asks for runs."""
+        """Do ``serve deploy`` and wait until what the file asks for runs.
+
+        Raises:
+            FileNotFoundError: The file is not written yet; Ray would take its name for a module's.
+            RayError: Ray refuses it, or what it asks for does not run.
+        """
+        if not config.is_file():
+            raise FileNotFoundError(f"{config} is not there: write it first; the check in its lesson says what it lacks")
         on_progress(0.0, f"serve deploy {config.name}")
         self._deployed = {path.name: path.read_bytes() for path in config.parent.glob("*.py")}
         self.shell(f"serve deploy {shlex.quote(str(config))}", shown=False)
