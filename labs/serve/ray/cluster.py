@@ -194,7 +194,7 @@ class RayCluster:
             RayError: Ray refuses it, or what it asks for does not run.
         """
         if not config.is_file():
-            raise FileNotFoundError(f"{config} is not there: write it first; the check in its lesson says what it lacks")
+            raise FileNotFoundError(f"{config} is not there: write it first; its check says what it lacks")
         on_progress(0.0, f"serve deploy {config.name}")
         self._deployed = {path.name: path.read_bytes() for path in config.parent.glob("*.py")}
         self.shell(f"serve deploy {shlex.quote(str(config))}", shown=False)
