@@ -1,13 +1,14 @@
 """Servers of several makers under one contract, side by side: a JPEG as base64 text in, class and probability out.
 
 All serve the same float32 file with about as many workers as there are processors, each with one thread; the tutorial's
-app alone is left as tutorials write it. They are up at the same time and take turns under load, so that idle ones cost
-memory and nothing else.
+app alone is left as tutorials write it. They are up at the same time and take turns under load. Idle ones cost memory;
+Ray's own processes, which look after the cluster, cost all turns alike a part of a processor too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import statistics
@@ -29,6 +30,7 @@ from labs.records import Measurement, Threads
 from labs.records.format import milliseconds
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
+from labs.serve.ray import start_ray
 from labs.serve.running import BEFORE, Service, running, wait_until_ready
 from labs.serve.settings import Settings
 from labs.serve.triton import catalogue, server
@@ -53,7 +55,8 @@ def compare(
         on_progress: Told what is under way; may raise ``Cancelled``.
 
     Raises:
-        RuntimeUnavailableError: LitServe's environment or Triton cannot be had on this machine; the message says why.
+        RuntimeUnavailableError: Triton, or LitServe's or Ray's environment, cannot be had on this machine; the message
+            says why.
     """
     with serving(part(on_progress, 0.0, 0.4)) as targets:
         return race(
@@ -135,6 +138,30 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     return predict(service.url, photos, served, pids=(process.pid,))
 
 
+def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+    replicas = usable_cpu_count()
+    cluster = stack.enter_context(start_ray())
+    limits = {"num_replicas": replicas, "max_ongoing_requests": 16}
+    deployment = {"name": "FoodClassifier", "ray_actor_options": {"num_cpus": 0}, **limits}
+    application = {
+        "name": "food",
+        "route_prefix": "/",
+        "import_path": "labs.serve.ray_app:build",
+        "args": {"model": str(model)},
+        "deployments": [deployment],
+    }
+    http = {"host": "127.0.0.1", "port": cluster.port}
+    config = folder / "ray.yaml"  # JSON is YAML
+    config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}))
+    cluster.deploy(config)
+    libraries = dict(one.split("==") for one in environment("ray").requirements if one.startswith("ray=="))
+    served = Served(
+        model_file(model), "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
+        settings=limits,
+    )  # fmt: skip
+    return predict(cluster.url, photos, served, pids=cluster.pids)
+
+
 def _end_group(service: Service) -> None:
     """End a server whose workers are processes of its own."""
     service.stop(10)
@@ -156,5 +183,6 @@ SERVERS: dict[str, Start] = {
     BASELINE: _tutorial,
     "course service": _ours,
     "LitServe": _litserve,
+    "Ray Serve": _ray,
     "Triton": _triton,
 }

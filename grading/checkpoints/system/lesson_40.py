@@ -24,7 +24,7 @@ from labs.records.format import milliseconds
 from labs.records.load import latency_interval
 
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")
-_SERVERS = ("tutorial app", "course service", "LitServe", "Triton")
+_SERVERS = ("tutorial app", "course service", "LitServe", "Ray Serve", "Triton")
 _SEARCHED = {"kind": "load", "option": "best-1x1"}
 _ALONE = {"kind": "load", "option": "best-alone"}
 _VERIFIED = {"kind": "load", "option": "best-verified"}

@@ -97,6 +97,11 @@ class RayCluster:
         return (self.folder / "token").read_text()
 
     @property
+    def pids(self) -> tuple[int, ...]:
+        """Processes that keep a node each; all others of the cluster are their children."""
+        return tuple(one.pid for one in self._nodes)
+
+    @property
     def variables(self) -> dict[str, str]:
         """Environment variables under which Ray's commands reach this cluster, and nothing else does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHON"))}

@@ -303,8 +303,8 @@ triton.stop()
 # Would another server have done better? A fair comparison takes one contract (a JPEG as base64 text in, class and
 # probability out), one model file, one machine, and turns: A, B, C, C, B, A, so that a machine that slows down slows
 # all of them. Under sixteen clients: the tutorial's app of lesson 32, the course's service, LitServe (in an
-# environment of its own, 55 MB the first time), and Triton with an ensemble around its ONNX model. Which one answers
-# most?
+# environment of its own, 55 MB the first time), Ray Serve with a replica for each processor (lesson 39's environment),
+# and Triton with an ensemble around its ONNX model. Which one answers most?
 
 # %% checkpoint="s.servers.guess"
 predict("s.servers.guess", ...)
