@@ -159,7 +159,11 @@ def _pi_seconds(entries: Entries) -> dict[str, float]:
 
 
 def _on_device(entries: Entries) -> float:
-    """Let the device be real: four cores, a heat that it tells of, and as many samples as a device takes."""
+    """Let the device be real: four cores, a heat that it tells of, and as many samples as a device takes.
+
+    What was timed at home, lesson 27's race, is left out: nothing is published about it on the device.
+    """
+    entries[:] = [one for one in entries if one["type"] != "measurement" or one["option"].startswith("edge-")]
     told = {"temperature_c": 84.0, "frequency_hz": 2.4e9, "max_frequency_hz": 2.4e9, "throttle_bits": 0x80008}
     for entry in entries:
         seen = entry.get("seen", {})
