@@ -124,17 +124,19 @@ class RayCluster:
             "RAY_enable_worker_prestart": "0",
         }
 
-    def shell(self, command: str, *, shown: bool = True, within_s: float = 600) -> str:
-        """Return what one of Ray's commands says, and print it.
+    def shell(self, command: str) -> None:
+        """Do one of Ray's commands and print what it says, as a terminal does.
 
         Args:
-            command: Such as 'serve deploy food.yaml'; it runs in ``workspace/programs/ray``.
-            shown: Whether it is printed.
-            within_s: Seconds that it may take.
+            command: Such as 'serve status'; it runs in ``workspace/programs/ray``.
 
         Raises:
             RayError: It failed; the message holds the end of what it said.
         """
+        print(self._do(command).strip())
+
+    def _do(self, command: str, *, within_s: float = 600) -> str:
+        """Return what one of Ray's commands says."""
         folder = programs_dir() / "ray"
         folder.mkdir(exist_ok=True)
         done = subprocess.run(
@@ -150,14 +152,12 @@ class RayCluster:
         said = done.stdout + ("" if done.returncode == 0 and done.stdout else done.stderr)
         if done.returncode:
             raise RayError(f"{command} ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
-        if shown:
-            print(said.strip())
         return said
 
     def python(self, script: Path, *arguments: object, within_s: float = 600) -> str:
         """Return what a Python script prints that runs in Ray's environment, connected to this cluster."""
         words = [str(self._environment.python), str(script), *map(str, arguments)]
-        return self.shell(shlex.join(words), shown=False, within_s=within_s)
+        return self._do(shlex.join(words), within_s=within_s)
 
     def applications(self) -> dict[str, dict]:
         """Return what Serve says of each application: status, route and deployments with their replicas."""
@@ -202,7 +202,7 @@ class RayCluster:
             raise FileNotFoundError(f"{config} is not there: write it first; its check says what it lacks")
         on_progress(0.0, f"serve deploy {config.name}")
         self._deployed = {path.name: path.read_bytes() for path in config.parent.glob("*.py")}
-        self.shell(f"serve deploy {shlex.quote(str(config))}", shown=False)
+        self._do(f"serve deploy {shlex.quote(str(config))}")
         self.wait(on_progress)
 
     def route_of(self, program: Path) -> str | None:
@@ -289,7 +289,7 @@ class RayCluster:
         config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
         on_progress(0.7, "serve deploy, without an application yet")
         try:
-            self.shell(f"serve deploy {config}", shown=False)
+            self._do(f"serve deploy {config}")
         except RayError as error:  # Ray waits for a minute, and a busy machine with two cores may need another one
             if "proxies not available" not in str(error):
                 raise
