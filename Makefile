@@ -42,9 +42,8 @@ test-hint:
 	@for tool in chromium docker-compose bwrap; do command -v $$tool >/dev/null || \
 	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $${tool/bwrap/bubblewrap})."; done
 
-# With the course's programs on the PATH of JupyterLab's terminals.
-lab: setup ## Open the course in JupyterLab
-	@PATH='$(CURDIR)/$(BIN)':"$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
+lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000"
+	@$(BIN)/msl lab $(ARGS)
 
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse

@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.grade import Setup, grade
+from grading.hidden import all_hidden
 from grading.questions import questions_page
 from grading.submission import hand_in, prepare
 from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
+from grading.submission.graders_own import GRADERS_OWN
 from labs.course import lessons
 from tests.grading.machines.made_up import MODEL
 
@@ -164,3 +166,11 @@ def test_questions_for_a_person_have_a_rubric_that_adds_up():
         assert sum(int(line.partition(":")[0]) for line in one.rubric) == one.points
         if one.part in {lesson.part for lesson in lessons()}:
             assert one.text in page
+
+
+def test_the_graders_own_points_are_the_graders():
+    """The plain figures that students see are those of the hidden checkpoints (C5)."""
+    for part, own in GRADERS_OWN.items():
+        hidden = [one for one in all_hidden() if one.part == part]
+        assert own.again == sum(one.points for one in hidden if one.is_rerun)
+        assert own.files == sum(one.points for one in hidden if not one.is_rerun)
