@@ -21,6 +21,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
             shutil.copy(PROJECT_DIR / name, tmp_path / name)
     assert not (tmp_path / "grading" / "hidden").exists()
     assert not (tmp_path / "grading" / "answers").exists()
+    (tmp_path / "mine").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -28,7 +29,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == str(tmp_path / "grading" / "submission" / "button.py")
-    assert any("is ready to be handed in" in line for line in lines)
+    assert any("is written, and not complete" in line for line in lines)
     with zipfile.ZipFile(tmp_path / "mine" / "submission-part-1.zip") as archive:
         assert "11_measure_the_torch_model.ipynb" in archive.namelist()
 
