@@ -45,7 +45,7 @@ def test_jupyterlab_opens_the_front_page(course, tmp_path: Path):
     shown = page.locator("#msl-course")
     assert shown.locator("[data-open]").count() > 30
     text = shown.text_content()
-    assert "Next: 00 Start here" in text
+    assert "Begin: 00 Start here" in text
     assert re.search(r"\d+ hidden points that only the grader gives", text)
     page.screenshot(path=str(tmp_path / "front.png"))
 
