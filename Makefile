@@ -1,10 +1,13 @@
 # Model serving labs. `make help` lists what there is; every target sets up what it needs first.
 SHELL := /bin/bash
-PYTHON ?= python3.11
+# The first of these that the machine has; the oldest is what the course is tested with most.
+PYTHONS := python3.11 python3.12 python3.13 python3
+PYTHON ?= $(firstword $(foreach one,$(PYTHONS),$(if $(shell command -v $(one)),$(one))))
 VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
+SETUP_KB ?= 3000000
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab rehearse test machines check notebooks assets bench emulate grade-demo fidelity clean compiler-hint test-hint
@@ -16,19 +19,24 @@ help: ## Show this list
 setup: $(STAMP) compiler-hint ## Make the environment in .venv (a few minutes the first time, nothing after that)
 
 $(STAMP): pyproject.toml constraints.txt
-	@command -v $(PYTHON) >/dev/null || { echo "Python 3.11 is missing. Get it with one of:"; \
-	  echo "  Debian, Ubuntu:  sudo apt install python3.11 python3.11-venv"; \
-	  echo "  macOS:           brew install python@3.11"; \
+	@test -w . || { echo "$(CURDIR) cannot be written: copy the course to a folder of your own and run make there."; exit 1; }
+	@test -n "$(PYTHON)" && command -v $(PYTHON) >/dev/null || { echo "Python 3.11, 3.12 or 3.13 is missing. Get one with:"; \
+	  echo "  Debian, Ubuntu:  sudo apt install python3 python3-venv"; \
+	  echo "  macOS:           brew install python@3.13"; \
 	  echo "  anywhere:        conda env create -f environment.yml   (then work in that environment)"; \
-	  echo "or name another 3.11: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || { \
-	  echo "$(PYTHON) is not Python 3.11, which the pinned packages need; see 'make help'."; exit 1; }
+	  echo "or name another: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11, 2) <= sys.version_info[:3] < (3, 14))' || { \
+	  echo "$(PYTHON) is $$($(PYTHON) --version 2>&1), and the pinned packages need 3.11.2 to 3.13: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
-	  echo "$(PYTHON) cannot make environments: sudo apt install python3.11-venv"; exit 1; }
-	@echo "Setting up $(VENV): about 2 GB of packages, a few minutes the first time."
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --upgrade pip
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[$(EXTRAS)]'
+	  echo "$(PYTHON) cannot make environments: sudo apt install $(notdir $(PYTHON))-venv"; exit 1; }
+	@test "$$(df -Pk . | awk 'NR == 2 {print $$4}')" -ge $(SETUP_KB) || { \
+	  echo "Less than 3 GB are free here, and set-up takes about 2 GB: make room, or copy the course to a larger disk."; exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB of packages, a few minutes the first time; some GB more"
+	@echo "where pip's torch brings NVIDIA's libraries along. Interrupted anywhere, the same command goes on."
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --upgrade pip && \
+	  PYTHONWARNINGS=ignore $(BIN)/python -m pip install --constraint constraints.txt --editable '.[$(EXTRAS)]' || { \
+	  echo "Set-up stopped; pip's last lines say at what. Offline: connect. A full disk: make room. Then run make again: it goes on."; exit 1; }
 	@touch $@
 	@echo "Done."
 
@@ -42,9 +50,8 @@ test-hint:
 	@for tool in chromium docker-compose bwrap; do command -v $$tool >/dev/null || \
 	  echo "Note: $$tool is not installed, so the tests that need it are skipped (Debian, Ubuntu: sudo apt install $${tool/bwrap/bubblewrap})."; done
 
-# With the course's programs on the PATH of JupyterLab's terminals.
-lab: setup ## Open the course in JupyterLab
-	@PATH='$(CURDIR)/$(BIN)':"$$PATH" $(BIN)/jupyter lab --ServerApp.root_dir='$(CURDIR)' --LabApp.default_url=/lab/tree/notebooks/0_start/00_start_here.ipynb
+lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000"
+	@$(BIN)/msl lab $(ARGS)
 
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse

@@ -22,7 +22,11 @@ def submit(
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
     from grading.submission.commands import submit as hand_in
 
-    hand_in(part, console, target=out, workspace=workspace)
+    try:
+        hand_in(part, console, target=out, workspace=workspace)
+    except (OSError, ValueError) as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
 
 
 def grade(

@@ -14,7 +14,7 @@ from provisioning import lab
 from provisioning.errors import ProvisioningError
 from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, propose, table
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.planning.capacity import assign, holders, read_roster, reserve_all, watch, watch_table
 from provisioning.planning.zones import find_zone
 from provisioning.reach import Tunnel, key_file
 from provisioning.rehearsal.drills import site_clock
@@ -243,7 +243,13 @@ def reserve_class(
         testbed = lab.open_testbed(option.site)
         resources = testbed.resources(option.resource, option.type)
         slots = [each.replace(tzinfo=local) for each in slot]
-        seats, without = assign(read_roster(roster), spec, option, resources, slots)
+        students = read_roster(roster)
+        kept = holders(testbed, spec.part, students)
+        waiting = tuple(student for student in students if student not in kept)
+        seats, without = assign(waiting, spec, option, resources, slots)
+        for student, lease in kept.items():
+            start, end = lease.start.astimezone(local), lease.end.astimezone(local)
+            typer.echo(f"{student:<20}{lease.name:<19} {f'{start:%a %d %b %H:%M}–{end:%H:%M}':<36}there already")
         outcome = [(seat, "planned") for seat in seats] if dry_run else reserve_all(testbed, spec.part, seats)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<20}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import subprocess
 import sys
 import tomllib
 from importlib.metadata import packages_distributions, requires
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from labs.providers import environments
@@ -27,6 +29,7 @@ ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 
 #: The extras that a folder's code is installed with, the longest name first; '' is the package's own dependencies.
 EXTRAS_OF = {
+    "front": ("", "labs", "provisioning"),
     "assets/recipes": ("", "labs", "recipes"),
     "labs/serve": ("", "labs", "serving"),
     "labs/load": ("", "labs", "serving"),
@@ -46,9 +49,12 @@ PART_OF = {
     "grpcio": "tritonclient",
     "ipython": "ipywidgets",
     "jupyter-client": "nbclient",
+    "jupyter-server": "jupyterlab",
+    "packaging": "jupyterlab",
     "paramiko": "python-chi",
     "protobuf": "onnx",
     "starlette": "fastapi",
+    "tornado": "jupyterlab",
     "werkzeug": "flask",
 }
 
@@ -98,8 +104,24 @@ def test_conda_environment_installs_what_make_does() -> None:
     assert f"--editable .[{extras}]" in pip
     assert "--constraint constraints.txt" in pip
     python = next(entry for entry in conda["dependencies"] if str(entry).startswith("python="))
-    assert python.removeprefix("python=") == re.search(r"^PYTHON \?= python(\S+)$", makefile, re.M).group(1)
-    assert PROJECT["requires-python"] == ">=3.11,<3.12"
+    tried = re.search(r"^PYTHONS := (.+)$", makefile, re.M).group(1).split()
+    assert python.replace("=", "") == tried[0]
+    wanted = SpecifierSet(PROJECT["requires-python"])
+    assert all(wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3")
+
+
+#: What Debian 12 has, Ubuntu 24.04 and Debian 13; the oldest could not have the versions that were pinned (D1).
+@pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13"])
+def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp_path: Path) -> None:
+    """One set of versions for all of them; asked of the resolver, so without a network it is skipped."""
+    extras = re.search(r"^EXTRAS := (\S+)$", (ROOT / "Makefile").read_text(), re.M).group(1).split(",")
+    line = [Path(sys.executable).with_name("uv"), "pip", "compile", "pyproject.toml", "--constraint", "constraints.txt"]
+    line += [word for extra in extras for word in ("--extra", extra)]
+    line += ["--python-version", version, "--quiet", "--output-file", tmp_path / "found.txt"]
+    done = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
+    if "No solution" not in done.stderr and done.returncode:
+        pytest.skip(f"no package index can be reached: {done.stderr[-200:]}")
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_owners_packages_are_declared_where_they_are_used() -> None:
@@ -114,7 +136,7 @@ def test_the_owners_packages_are_declared_where_they_are_used() -> None:
 def _imported() -> set[tuple[str, str]]:
     """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
     owners, found = packages_distributions(), set()
-    ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
+    ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "front", "labs", "provisioning", "grading"}
     sources = [path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")]
     for path in sources:
         name = path.relative_to(ROOT).as_posix()

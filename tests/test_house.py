@@ -19,7 +19,7 @@ from grading.questions import QUESTIONS_PATH, questions_page
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
-ROOMS = ("labs", "provisioning", "grading")
+ROOMS = ("front", "labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
 LIGHT = tuple(f"labs.{name}" for name in "course loopback records machine stats labels workspace version".split())
@@ -34,6 +34,16 @@ MAY_IMPORT = {
     # Images as numpy and Pillow see them, for measuring a submitted model again.
     "grading": ("grading", "labs.preprocess", "labs.dataset", "labs.widgets", *LIGHT),
     "notebooks": ("labs", "provisioning", "grading.checkpoints", "grading.submission"),
+    # The door leads to every room that students use; no room leads back to it.
+    "front": (
+        "front",
+        "provisioning",
+        "grading.checkpoints",
+        "grading.result",
+        "grading.submission",
+        "labs.display",
+        *LIGHT,
+    ),
 }
 
 #: Inside labs, data flows asset → bench or load → record → drawing, and nothing flows back.
@@ -140,6 +150,8 @@ def test_rooms_import_in_their_directions_only():
         ("labs", "import grading.checkpoints"),
         ("grading", "from labs import bench"),
         ("provisioning", "from labs.bench import latency"),
+        ("provisioning", "from front.standing import standing"),
+        ("front", "from grading.hidden import possible_points"),
     ],
 )
 def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):

@@ -64,10 +64,8 @@ class HandIn:
 def shown(found: Prepared) -> str:
     """Return what is said about a zip, as HTML."""
     open_rows = [row for row in found.preview.rows if row.points < row.possible]
-    size_mb = found.path.stat().st_size / 1e6
     parts = [
-        f"<p><strong>{found.preview.earned} of {found.preview.possible} public points.</strong> "
-        f"<code>{escape(str(found.path))}</code> ({size_mb:.1f} MB) is ready to be handed in.</p>",
+        f"<p><strong>{escape(found.points_text)}</strong></p><p>{escape(found.state_text)}</p>",
         _table(open_rows),
         _list("Missing, or left out", found.said),
         _list("What does not fit together in your evidence", [str(one) for one in found.preview.findings]),

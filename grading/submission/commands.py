@@ -27,8 +27,8 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
     _list(console, "What does not fit together in your evidence", [str(one) for one in found.preview.findings])
     asked = [f"{one.text} ({one.points} points)" for one in found.questions]
     _list(console, "To be answered by hand, where you hand in the zip", asked)
-    size_mb = found.path.stat().st_size / 1e6
-    console.print(f"\n[bold]{escape(str(found.path))}[/] ({size_mb:.1f} MB) is ready to be handed in.")
+    console.print(f"\n{found.points_text}", markup=False, highlight=False)
+    console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(f"sha256 {found.sha256}", style="dim")
     return found
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from grading.submission.by_hand import Question, questions_of
 from grading.submission.collect import collect
+from grading.submission.graders_own import GRADERS_OWN, GradersOwn
 from grading.submission.pack import pack
 from grading.submission.preview import Preview, preview
 from labs.course import lessons
@@ -27,6 +28,30 @@ class Prepared:
     said: tuple[str, ...]
     #: Questions that a person will read the answers to.
     questions: tuple[Question, ...]
+    #: Sentences about files that are missing: of what is said, what costs points.
+    missing: tuple[str, ...] = ()
+    #: Points that only the grader gives.
+    own: GradersOwn = field(default_factory=GradersOwn)
+
+    @property
+    def points_text(self) -> str:
+        """Points of the public checks, and what comes on top."""
+        public = f"{self.preview.earned} of {self.preview.possible} public points"
+        if not self.own.points:
+            return f"{public}."
+        kinds = ((self.own.files, "for your model files, measured again"), (self.own.again, "for cells run again"))
+        named = ", ".join(f"{points} {kind}" for points, kind in kinds if points)
+        return f"{public}. The grader gives up to {self.own.points} more that nothing here can foresee: {named}."
+
+    @property
+    def state_text(self) -> str:
+        """Whether it can be handed in as it is, and what it would cost."""
+        size_mb = self.path.stat().st_size / 1e6
+        if not self.missing:
+            return f"{self.path} ({size_mb:.1f} MB) is ready to be handed in."
+        count = f"{len(self.missing)} {'file is' if len(self.missing) == 1 else 'files are'} missing"
+        cost = f" The grader's {self.own.files} points for model files depend on them." if self.own.files else ""
+        return f"{self.path} ({size_mb:.1f} MB) is written, and not complete: {count}.{cost}"
 
 
 def prepare(part: int, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
@@ -38,11 +63,14 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
         workspace: Folder with ledger and models; the student's own when None.
 
     Raises:
-        ValueError: There is no such part.
+        ValueError: There is no such part, or no folder of that name.
     """
     wanted = lessons(part=part)
     if not wanted:
         raise ValueError(f"there is no part {part}; the parts are {sorted({one.part for one in lessons()})}")
+    if workspace is not None and not workspace.is_dir():
+        # A slip in the path would else collect nothing, make the folder, and look like a success.
+        raise ValueError(f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them")
     workspace = workspace or workspace_dir()
     target = target or workspace / f"submission-part-{part}.zip"
     collection = collect(wanted, workspace)
@@ -51,4 +79,7 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     # The collector names what is not there with its folder; the intake would say the same with less.
     gone = {line.partition(" ")[0] for line in collection.missing}
     left = [f"{note.about}: {note.message}" for note in found.notes if note.about not in gone]
-    return Prepared(target, sha256, found, (*collection.missing, *left), tuple(questions_of(part)))
+    said = (*collection.missing, *left)
+    return Prepared(
+        target, sha256, found, said, tuple(questions_of(part)), tuple(collection.missing), GRADERS_OWN[part]
+    )

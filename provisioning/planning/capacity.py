@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -54,9 +55,24 @@ def read_roster(path: Path) -> tuple[str, ...]:
         path: CSV with a header; a byte-order mark, as spreadsheets write it, is fine.
 
     Raises:
-        RosterError: no known column, an empty name, or two students with the same short name.
+        RosterError: no such file, one that is not UTF-8, no known column, an empty name, or two students with the same
+            short name.
     """
-    with path.open(encoding="utf-8-sig", newline="") as stream:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RosterError(
+            f"{path} cannot be read: {error.strerror}",
+            likely="A slip in its path.",
+            way_out="Name the file that your course's page gave you.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RosterError(
+            f"{path.name} is not UTF-8",
+            likely="A spreadsheet saved it in Windows' own encoding.",
+            way_out="Save it again as 'CSV UTF-8'.",
+        ) from error
+    with io.StringIO(text, newline="") as stream:
         reader = csv.DictReader(stream)
         columns = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
         column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
@@ -74,6 +90,21 @@ def read_roster(path: Path) -> tuple[str, ...]:
     if not students:
         raise RosterError(f"{path.name} names no student")
     return tuple(students)
+
+
+def holders(testbed: Testbed, part: Part, students: Iterable[str]) -> dict[str, Lease]:
+    """Return the students that have a usable lease of the part already, with it.
+
+    Only the others need a seat: the blocks of these are booked, and by nobody else than them.
+
+    Args:
+        testbed: the site.
+        part: of the course.
+        students: short names.
+    """
+    leases = list(testbed.leases())
+    found = ((student, pick_lease(leases, resource_name(part, student))) for student in students)
+    return {student: lease for student, lease in found if lease is not None}
 
 
 def assign(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from provisioning.errors import NoCapacityError
-from provisioning.planning.capacity import RosterError, assign, read_roster, reserve_all, watch, watch_table
+from provisioning.planning.capacity import RosterError, assign, holders, read_roster, reserve_all, watch, watch_table
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Booking, Resource
 
@@ -47,6 +47,14 @@ def test_a_roster_that_cannot_be_used(tmp_path, text, message):
     """Each says what is wrong and where."""
     with pytest.raises(RosterError, match=message):
         read_roster(roster(tmp_path, text))
+
+
+def test_a_roster_that_is_not_there_or_not_utf8_is_a_sentence(tmp_path):
+    """A missing file was a traceback, and Windows' encoding a codec's error (E3)."""
+    with pytest.raises(RosterError, match="cannot be read: No such file"):
+        read_roster(tmp_path / "none.csv")
+    with pytest.raises(RosterError, match=r"not UTF-8[\s\S]*CSV UTF-8"):
+        read_roster(roster(tmp_path, "username\nJosé\n", "cp1252"))
 
 
 def test_seats_never_share_a_machine_at_a_time():
@@ -90,6 +98,25 @@ def test_reserving_again_fills_the_gaps_only(memory):
         "serve-model-bob",
         "serve-model-cyd",
     ]
+
+
+def test_a_second_run_keeps_leases_and_seats_the_late_names(memory):
+    """Own leases counted as strangers', so 159 of 200 got 'no seat', and late names at the roster's end none (E1)."""
+    first, _ = assign(("ada", "bob"), MODEL, OPTION, nodes("a", "b", "c", "d"), SLOTS[:1])
+    reserve_all(memory, "model", first)
+    late = ("ada", "bob", "cyd", "dan")
+    kept = holders(memory, "model", late)
+    assert {student: lease.start for student, lease in kept.items()} == {"ada": SLOTS[0], "bob": SLOTS[0]}
+    booked = [
+        Resource(
+            "CHI@TACC", seat.block.resource, "compute_liqid", bookings=(Booking(seat.block.start, seat.block.end),)
+        )
+        for seat in first
+    ]
+    waiting = [student for student in late if student not in kept]
+    seats, without = assign(waiting, MODEL, OPTION, [*booked, *nodes("c", "d")], SLOTS[:1])
+    assert [(seat.student, seat.block.resource) for seat in seats] == [("cyd", "c"), ("dan", "d")]
+    assert without == ()
 
 
 def test_who_is_where(memory, clock):

@@ -21,6 +21,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
             shutil.copy(PROJECT_DIR / name, tmp_path / name)
     assert not (tmp_path / "grading" / "hidden").exists()
     assert not (tmp_path / "grading" / "answers").exists()
+    (tmp_path / "mine").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", ALONE], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
@@ -28,9 +29,22 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines[0] == str(tmp_path / "grading" / "submission" / "button.py")
-    assert any("is ready to be handed in" in line for line in lines)
+    assert any("is written, and not complete" in line for line in lines)
     with zipfile.ZipFile(tmp_path / "mine" / "submission-part-1.zip") as archive:
         assert "11_measure_the_torch_model.ipynb" in archive.namelist()
+
+
+def test_what_students_get_starts_with_the_readmes_commands(tmp_path: Path):
+    """The archive said `make lab` and had neither Makefile nor constraints.txt (D2)."""
+    files = set(student_files(PROJECT_DIR))
+    assert {"Makefile", "constraints.txt", "pyproject.toml", "front/command.py", "front/server.py"} <= files
+    assert "front/labextensions/msl-course/static/course.js" in files
+    for name in ("Makefile", "constraints.txt"):
+        shutil.copy(PROJECT_DIR / name, tmp_path / name)
+    shutil.copy(PROJECT_DIR / "pyproject.toml", tmp_path / "pyproject.toml")
+    planned = subprocess.run(["make", "--dry-run", "lab"], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert planned.returncode == 0, planned.stderr
+    assert "--constraint constraints.txt" in planned.stdout
 
 
 #: The checkout is installed editable here, and would lend what the archive lacks.

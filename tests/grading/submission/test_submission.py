@@ -15,11 +15,13 @@ from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.grade import Setup, grade
+from grading.hidden import all_hidden
 from grading.questions import questions_page
 from grading.submission import hand_in, prepare
 from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
+from grading.submission.graders_own import GRADERS_OWN
 from labs.course import lessons
 from tests.grading.machines.made_up import MODEL
 
@@ -96,7 +98,7 @@ def test_the_same_work_gives_the_same_zip(filled: Path, tmp_path: Path):
 
 def test_an_empty_workspace_is_said_and_no_error(tmp_path: Path):
     """The first thing that a student may try."""
-    made = prepare(1, workspace=tmp_path / "nothing")
+    made = prepare(1, workspace=tmp_path)
     assert made.preview.earned == 0
     assert any("no ledger" in line for line in made.said)
     with pytest.raises(ValueError, match="there is no part 9"):
@@ -111,7 +113,7 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
     assert "public points" in text
     assert "has changed since it was measured" in text
     assert "To be answered by hand" in text
-    assert "is ready to be handed in" in text
+    assert "is written, and not complete" in text
     done = CliRunner().invoke(
         app, ["submit", "--part", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")]
     )
@@ -127,6 +129,7 @@ def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
     made.button.click()
     assert (filled / "submission-part-1.zip").is_file()
     assert "public points" in made.said.value
+    assert "not complete" in made.said.value
     assert "has changed since it was measured" in made.said.value
     assert not made.button.disabled
 
@@ -164,3 +167,31 @@ def test_questions_for_a_person_have_a_rubric_that_adds_up():
         assert sum(int(line.partition(":")[0]) for line in one.rubric) == one.points
         if one.part in {lesson.part for lesson in lessons()}:
             assert one.text in page
+
+
+def test_the_graders_own_points_are_the_graders():
+    """The plain figures that students see are those of the hidden checkpoints (C5)."""
+    for part, own in GRADERS_OWN.items():
+        hidden = [one for one in all_hidden() if one.part == part]
+        assert own.again == sum(one.points for one in hidden if one.is_rerun)
+        assert own.files == sum(one.points for one in hidden if not one.is_rerun)
+
+
+def test_a_hand_in_with_missing_files_says_what_they_cost(filled: Path):
+    """'119 of 119 … ready' with seven model files missing, and a grade of 119 of 128 (C5)."""
+    made = prepare(1, workspace=filled)
+    assert len(made.missing) >= 2
+    assert "is ready" not in made.state_text
+    assert f"{len(made.missing)} files are missing" in made.state_text
+    assert "9 points for model files depend on them" in made.state_text
+    assert "up to 43 more" in made.points_text
+
+
+def test_a_slip_in_a_path_or_part_is_an_error_and_makes_nothing(tmp_path: Path):
+    """`--workspace TYPO` made the folder and exited 0, `--part 4` printed a traceback (C5)."""
+    for slip in (["--part", "1", "--workspace", str(tmp_path / "TYPO")], ["--part", "4"]):
+        done = CliRunner().invoke(app, ["submit", *slip])
+        assert done.exit_code == 1
+        assert "there is no" in done.output
+        assert "Traceback" not in done.output
+    assert not (tmp_path / "TYPO").exists()

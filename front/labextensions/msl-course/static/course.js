@@ -1,0 +1,107 @@
+// The front page as a tab of JupyterLab. Written by hand, as the file that a bundler would make of it (a module
+// federation container): it needs one class of JupyterLab's own and no build.
+(() => {
+  "use strict";
+  const NAME = "msl-course";
+  const EVERY_MS = 3000;
+  let shared;
+
+  async function fromJupyterLab(name) {
+    // JupyterLab shares its libraries by name and version; there is one version of each.
+    const versions = Object.values(shared[name]);
+    return (await versions[0].get())();
+  }
+
+  function baseUrl() {
+    const config = document.getElementById("jupyter-config-data");
+    return config ? JSON.parse(config.textContent).baseUrl : "/";
+  }
+
+  function show(node, answer) {
+    // What a reader has opened, and where the keyboard is, stays.
+    const openParts = new Map([...node.querySelectorAll("details")].map((one) => [one.dataset.part, one.open]));
+    const focused = node.contains(document.activeElement) ? document.activeElement.dataset.open : null;
+    const top = node.scrollTop;
+    node.innerHTML = answer.html;
+    for (const one of node.querySelectorAll("details")) {
+      if (openParts.has(one.dataset.part)) one.open = openParts.get(one.dataset.part);
+    }
+    node.scrollTop = top;
+    if (focused) node.querySelector(`[data-open="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  function say(node, words) {
+    const said = document.createElement("p");
+    said.setAttribute("role", "alert");
+    said.textContent = words;
+    node.replaceChildren(said);
+  }
+
+  async function activate(app) {
+    const { Widget } = await fromJupyterLab("@lumino/widgets");
+
+    function makePage() {
+      const page = new Widget();
+      page.id = NAME;
+      page.title.label = "Course";
+      page.title.caption = "The course: lessons, points, the next step";
+      page.title.closable = true;
+      const node = page.node;
+      node.tabIndex = 0;
+      node.setAttribute("role", "region");
+      node.setAttribute("aria-label", "Course");
+      node.style.cssText = "overflow:auto;padding:12px 16px;background:var(--jp-layout-color1)";
+      node.addEventListener("click", (event) => {
+        const link = event.target.closest("a[data-open]");
+        if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        app.commands.execute("docmanager:open", { path: link.dataset.open });
+      });
+      let stamp = "";
+      async function look() {
+        if (page.isDisposed) return;
+        try {
+          // Nobody looks at a hidden tab: it is drawn when it comes back.
+          if (stamp === "" || page.isVisible) {
+            const answer = await fetch(`${baseUrl()}msl/course?stamp=${stamp}`, { credentials: "same-origin" });
+            if (answer.status === 200) {
+              const found = await answer.json();
+              stamp = found.stamp;
+              show(node, found);
+            } else if (answer.status !== 204 && stamp === "") {
+              say(node, `The course's page did not come (${answer.status}). Run msl doctor in a terminal.`);
+            }
+          }
+        } catch (error) {
+          if (stamp === "") say(node, `The course's page did not come: ${error.message}. Is JupyterLab still running?`);
+        }
+        setTimeout(look, EVERY_MS);
+      }
+      look();
+      return page;
+    }
+
+    let page = null;
+    app.commands.addCommand("msl:course", {
+      label: "Course: lessons, points, the next step",
+      execute: () => {
+        if (page === null || page.isDisposed) page = makePage();
+        if (!page.isAttached) app.shell.add(page, "main");
+        app.shell.activateById(page.id);
+      },
+    });
+    app.restored.then(() => {
+      // Whoever asks for a lesson by its address gets the lesson.
+      if (!location.pathname.includes("/tree/")) app.commands.execute("msl:course");
+    });
+  }
+
+  const plugin = { id: `${NAME}:page`, description: "The course's front page.", autoStart: true, activate };
+  window._JUPYTERLAB = window._JUPYTERLAB || {};
+  window._JUPYTERLAB[NAME] = {
+    init: (scope) => {
+      shared = scope;
+    },
+    get: async () => () => ({ __esModule: true, default: plugin }),
+  };
+})();

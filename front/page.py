@@ -1,0 +1,153 @@
+"""The front page: the course map with points, the next step, leases and hand-in, as HTML and as text.
+
+Links carry the notebook's path in ``data-open``; whoever shows the page opens it. In a browser without JupyterLab the
+``href`` does the same.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from front.standing import PART_TITLES, PROVISIONED, LeaseLeft, Standing, Step, notebook_path
+from labs.display.shown import Shown
+from labs.display.table import Cell, Group, text_table
+from labs.display.theme import card, progress_bar, tiles
+from labs.workspace import PROJECT_DIR
+
+#: A mark beside each word, so that nothing is told by colour alone.
+_MARKS = {"done": "✓", "begun": "◐", "open": "○"}
+
+_TITLE = "Model serving labs"
+
+
+def front_page(found: Standing) -> Shown:
+    """Return the page for a standing."""
+    parts = [part for part in PART_TITLES if found.of_part(part)]
+    body = _top(found) + "".join(_section(found, part) for part in parts)
+    unread = f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them." if found.unread else ""
+    return Shown(card(_TITLE, body, subtitle=_summary(found), footer=unread), text_of(found))
+
+
+def text_of(found: Standing) -> str:
+    """Return the page in words and columns, which ``msl status`` prints."""
+    lines = [f"{_TITLE}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
+    header = ["lesson", "", "points", "of them predictions", "minutes", "on the lease", "where"]
+    rows: list = []
+    for part in PART_TITLES:
+        rows.append(Group(_part_line(found, part)))
+        rows += [_row_of_cells(one) for one in found.of_part(part)]
+    lines += ["", text_table(header, rows)]
+    if found.unread:
+        lines += ["", f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them."]
+    return "\n".join(lines)
+
+
+def _row_of_cells(step: Step) -> list[Cell]:
+    """Return a lesson's row; names, states and places are read from the left."""
+    return [Cell(text, words=place in (0, 1, 6)) for place, text in enumerate(_columns(step))]
+
+
+def next_text(found: Standing) -> str:
+    """Return one sentence on the next step."""
+    step = found.next
+    if step is None:
+        return "Every lesson of the core is done: hand in what is not handed in yet (`msl submit PART`)."
+    asked = f"; first open question: {step.left[0].title} (`{step.left[0].id}`)" if step.begun and step.left else ""
+    lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
+    return f"Next: {step.lesson.number} {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
+
+
+def _columns(step: Step) -> list[str]:
+    lesson = step.lesson
+    name = f"{lesson.number} {lesson.title}" + (" (extra)" if lesson.kind == "extra" else "")
+    points, lease = f"{step.earned}/{step.possible}", str(lesson.machine_minutes or "")
+    return [name, step.word, points, str(step.predictions or ""), str(lesson.minutes), lease, step.where]
+
+
+def _summary(found: Standing) -> str:
+    done = sum(one.done for one in found.steps)
+    return f"{done} of {len(found.steps)} lessons done, {found.earned} of {found.possible} points"
+
+
+def _part_line(found: Standing, part: int) -> str:
+    steps = found.of_part(part)
+    earned, possible = sum(one.earned for one in steps), sum(one.possible for one in steps)
+    own = found.graders_own(part).points
+    more = f", and {own} hidden points that only the grader gives" if own else ""
+    return f"{PART_TITLES[part]}: {earned} of {possible} points{more}"
+
+
+def _top(found: Standing) -> str:
+    step, resumed = found.next, found.resumed
+    share = found.earned / found.possible if found.possible else 0.0
+    bar = progress_bar("Points of the course", share, text=_summary(found))
+    facts = {"points": f"{found.earned} of {found.possible}"}
+    if step is not None:
+        facts |= {"next lesson": step.lesson.number, "its minutes": str(step.lesson.minutes), "runs on": step.where}
+    go = ""
+    if resumed is not None:
+        word = "Continue" if resumed.begun else "Begin"
+        go = f'<p class="msl-strong">{word}: {_link(resumed)}</p>'
+    # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
+    more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
+    return f"{bar}{tiles(facts)}{go}{more}{''.join(map(_lease, found.leases))}"
+
+
+def _lease(one: LeaseLeft) -> str:
+    return f'<p class="msl-note msl-good" role="status">{escape(one.text)}</p>'
+
+
+def _section(found: Standing, part: int) -> str:
+    steps = found.of_part(part)
+    current = found.next.lesson.part if found.next else None
+    rows = "".join(_row(one, one is found.next) for one in steps)
+    head = "".join(
+        f'<th scope="col"{kind}>{name}</th>'
+        for name, kind in (
+            ("lesson", ""), ("state", ' class="msl-text"'), ("points", ""), ("predictions", ""), ("minutes", ""),
+            ("on the lease", ""), ("where", ' class="msl-text"'),
+        )
+    )  # fmt: skip
+    table = f'<table class="msl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    opened = " open" if part == current or any(one.begun and not one.done for one in steps) else ""
+    return (
+        f'<details data-part="{part}"{opened}><summary>{escape(_part_line(found, part))}</summary>{table}{_ends(part)}'
+        "</details>"
+    )
+
+
+def _row(step: Step, is_next: bool) -> str:
+    _, word, points, predictions, minutes, lease, where = _columns(step)
+    extra = " (extra)" if step.lesson.kind == "extra" else ""
+    kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
+    now = ' aria-current="step"' if is_next else ""
+    state = f'<span class="{kind}"><span aria-hidden="true">{_MARKS[word]}</span> {word}</span>'
+    cells = "".join(f"<td>{escape(text)}</td>" for text in (points, predictions, minutes, lease))
+    title = f'<th scope="row"{now} style="white-space:normal">{_link(step)}{extra}</th>'
+    return f'<tr>{title}<td class="msl-text">{state}</td>{cells}<td class="msl-text">{escape(where)}</td></tr>'
+
+
+def _ends(part: int) -> str:
+    """Return what ends a part: bringing results home, and handing in."""
+    if part not in PROVISIONED:
+        return ""
+    return _paragraph(
+        f"Bring results home from the leased machine: `msl pull {part}`. Look at what the grader will say, and write "
+        f"the zip: `msl submit {part}`, or the button at the end of the part's last lesson."
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="msl-sub">{_code(text)}</p>'
+
+
+def _code(text: str) -> str:
+    """Return plain text as HTML, with what stands between backticks as code."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))
+
+
+def _link(step: Step) -> str:
+    path = notebook_path(step.lesson, PROJECT_DIR)
+    name = f"{step.lesson.number} {step.lesson.title}"
+    return f'<a href="/lab/tree/{escape(path)}" data-open="{escape(path)}">{escape(name)}</a>'

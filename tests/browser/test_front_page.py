@@ -1,0 +1,89 @@
+"""The front page in JupyterLab: the first thing that is seen, up to date while one works, by mouse and keyboard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from front.lab import LABEXTENSIONS
+from labs.records import Answer, Ledger
+from labs.workspace import PROJECT_DIR
+
+from .jupyterlab import JupyterLab, chromium
+
+
+class Course(JupyterLab):
+    """The course's own JupyterLab, with the options that ``msl lab`` gives it."""
+
+    def _command(self) -> list[str]:
+        own = (
+            "--ServerApp.jpserver_extensions=front.server=True",
+            f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
+        )
+        return [*super()._command(), *own, "--LabApp.default_url=/lab"]
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    """Yield a page that shows JupyterLab as it opens, and the ledger that it looks at."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
+    if chromium() is None:
+        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    workspace: Path = tmp_path_factory.mktemp("front") / "workspace"
+    with Course(PROJECT_DIR, workspace=workspace) as lab, lab.browser(width=1280, height=1000) as browser:
+        browser.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
+        browser.page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
+        yield browser.page, Ledger(workspace / "ledger.jsonl")
+
+
+def test_jupyterlab_opens_the_front_page(course, tmp_path: Path):
+    """The first tab names every lesson, the points with what is hidden, and what comes next."""
+    page, _ = course
+    shown = page.locator("#msl-course")
+    assert shown.locator("[data-open]").count() > 30
+    text = shown.text_content()
+    assert "Begin: 00 Start here" in text
+    assert re.search(r"\d+ hidden points that only the grader gives", text)
+    page.screenshot(path=str(tmp_path / "front.png"))
+
+
+def test_it_has_names_for_whoever_cannot_see_it(course):
+    """Regions, tables and rows are what they are called, and the next step is marked as the current one."""
+    page, _ = course
+    said = page.locator("#msl-course").aria_snapshot()
+    assert 'progressbar "Points of the course"' in said
+    assert 'columnheader "minutes"' in said
+    assert 'rowheader "00 Start here"' in said
+    assert page.locator("#msl-course [aria-current=step]").count() == 1
+
+
+def test_it_fits_at_two_hundred_percent(course):
+    """At half the width nothing is cut off: what is too wide scrolls inside the card."""
+    page, _ = course
+    page.set_viewport_size({"width": 640, "height": 500})
+    try:
+        widths = page.evaluate("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])"
+                               "(document.querySelector('#msl-course'))")  # fmt: skip
+        assert widths[0] <= widths[1] + 1
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 1000})
+
+
+def test_it_follows_the_ledger(course):
+    """An answer that a lesson writes is on the page soon after, and what the reader had opened stays open."""
+    page, ledger = course
+    page.locator("#msl-course details[data-part='3'] summary").click()
+    ledger.append(Answer("start.megabytes", {"source": "", "outputs": []}, "2026-01-01T00:00:00+00:00"))
+    page.wait_for_selector("#msl-course :text('begun')")
+    assert page.locator("#msl-course details[data-part='3']").get_attribute("open") is not None
+
+
+def test_a_lesson_opens_by_keyboard(course):
+    """Enter on a lesson's link opens its notebook beside the page."""
+    page, _ = course
+    page.locator("#msl-course table [data-open$='00_start_here.ipynb']").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=120_000)
