@@ -22,7 +22,6 @@ ALLOWED = (
     "environment.yml",
     "trovi.json",
     "requirements.txt",
-    "front/**",
     "labs/**",
     "provisioning/**",
     "notebooks/**",
@@ -32,7 +31,7 @@ ALLOWED = (
     "grading/checkpoints/**",
     # `python -m grading submit`: collecting, and looking at one's work as the grader will.
     *(f"grading/{name}.py" for name in "calls commands".split()),
-    *(f"grading/{name}/**" for name in "submission intake consistency result".split()),
+    *(f"grading/{name}/**" for name in "submission intake consistency result front".split()),
 )
 
 #: Taken out again even where the list above allows their folder. The first three would give the answers away.

@@ -29,7 +29,7 @@ ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 
 #: The extras that a folder's code is installed with, the longest name first; '' is the package's own dependencies.
 EXTRAS_OF = {
-    "front": ("", "labs", "provisioning"),
+    "grading/front": ("", "labs", "provisioning"),
     "assets/recipes": ("", "labs", "recipes"),
     "labs/serve": ("", "labs", "serving"),
     "labs/load": ("", "labs", "serving"),
@@ -136,7 +136,7 @@ def test_the_owners_packages_are_declared_where_they_are_used() -> None:
 def _imported() -> set[tuple[str, str]]:
     """Return every outside package that is imported, with the key of ``EXTRAS_OF`` for the folder that imports it."""
     owners, found = packages_distributions(), set()
-    ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "front", "labs", "provisioning", "grading"}
+    ours = {*sys.stdlib_module_names, *NOT_PACKAGES, "labs", "provisioning", "grading"}
     sources = [path for folder in EXTRAS_OF if "/" not in folder for path in (ROOT / folder).rglob("*.py")]
     for path in sources:
         name = path.relative_to(ROOT).as_posix()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from front.lab import LABEXTENSIONS
+from grading.front.lab import LABEXTENSIONS
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 
@@ -20,7 +20,7 @@ class Course(JupyterLab):
 
     def _command(self) -> list[str]:
         own = (
-            "--ServerApp.jpserver_extensions=front.server=True",
+            "--ServerApp.jpserver_extensions=grading.front.server=True",
             f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
         )
         return [*super()._command(), *own, "--LabApp.default_url=/lab"]

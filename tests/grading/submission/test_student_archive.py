@@ -37,8 +37,14 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
 def test_what_students_get_starts_with_the_readmes_commands(tmp_path: Path):
     """The archive said `make lab` and had neither Makefile nor constraints.txt (D2)."""
     files = set(student_files(PROJECT_DIR))
-    assert {"Makefile", "constraints.txt", "pyproject.toml", "front/command.py", "front/server.py"} <= files
-    assert "front/labextensions/msl-course/static/course.js" in files
+    assert {
+        "Makefile",
+        "constraints.txt",
+        "pyproject.toml",
+        "grading/front/command.py",
+        "grading/front/server.py",
+    } <= files
+    assert "grading/front/labextensions/msl-course/static/course.js" in files
     for name in ("Makefile", "constraints.txt"):
         shutil.copy(PROJECT_DIR / name, tmp_path / name)
     shutil.copy(PROJECT_DIR / "pyproject.toml", tmp_path / "pyproject.toml")

@@ -10,8 +10,8 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import IOLoop
 
-from front.page import front_page
-from front.standing import stamp, standing
+from grading.front.page import front_page
+from grading.front.standing import stamp, standing
 
 #: One thread: judging a full ledger takes a tenth of a second, in which kernels and other pages must not wait.
 _JUDGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="msl-course")
@@ -32,7 +32,7 @@ class CourseHandler(APIHandler):
 
 
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
-    return [{"module": "front.server"}]
+    return [{"module": "grading.front.server"}]
 
 
 def _load_jupyter_server_extension(server_app: object) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from front.page import front_page, next_text
-from front.standing import stamp, standing
 from grading.checkpoints import scoreboard
+from grading.front.page import front_page, next_text
+from grading.front.standing import stamp, standing
 from labs.course import lessons
 from labs.records import Answer, Ledger
 from provisioning.setup.state import StateFile

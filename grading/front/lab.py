@@ -73,7 +73,7 @@ def command(
     options = {
         "ServerApp.root_dir": PROJECT_DIR,
         "ServerApp.port_retries": 0,
-        "ServerApp.jpserver_extensions": "front.server=True",
+        "ServerApp.jpserver_extensions": "grading.front.server=True",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
         "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
     }

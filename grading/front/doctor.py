@@ -12,7 +12,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from front.lab import FIRST_PORT, is_free, unwritable
+from grading.front.lab import FIRST_PORT, is_free, unwritable
 from labs.course import LessonError, lessons
 from labs.records import Ledger
 from labs.workspace import PROJECT_DIR, workspace_dir

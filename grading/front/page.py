@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from front.standing import PART_TITLES, PROVISIONED, LeaseLeft, Standing, Step, notebook_path
+from grading.front.standing import PART_TITLES, PROVISIONED, LeaseLeft, Standing, Step, notebook_path
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, text_table
 from labs.display.theme import card, progress_bar, tiles

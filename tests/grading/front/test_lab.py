@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from front.lab import LabError, command, is_headless, ssh_line
+from grading.front.lab import LabError, command, is_headless, ssh_line
 from labs.course import lesson
 
 WITH_SCREEN = {"DISPLAY": ":0"}

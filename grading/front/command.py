@@ -48,7 +48,7 @@ _PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="1, 2 o
 @contextmanager
 def _in_sentences() -> Iterator[None]:
     """Turn what a person can act on into its text and exit code 1."""
-    from front.lab import LabError
+    from grading.front.lab import LabError
     from provisioning.errors import ProvisioningError
 
     try:
@@ -80,8 +80,8 @@ def main(
 @app.command()
 def status() -> None:
     """Show all lessons with points, minutes and where they run; the front page in words."""
-    from front.page import front_page
-    from front.standing import standing
+    from grading.front.page import front_page
+    from grading.front.standing import standing
 
     with _in_sentences():
         typer.echo(front_page(standing()).text)
@@ -90,8 +90,8 @@ def status() -> None:
 @app.command("next")
 def next_() -> None:
     """Say what comes next."""
-    from front.page import next_text
-    from front.standing import standing
+    from grading.front.page import next_text
+    from grading.front.standing import standing
 
     with _in_sentences():
         found = standing()
@@ -107,7 +107,7 @@ _HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 @app.command(context_settings=_HANDED_ON)
 def lab(context: typer.Context) -> None:
     """Open the course in JupyterLab: `msl lab`, `msl lab 11`, `msl lab --port 9000`; options are JupyterLab's own."""
-    from front.lab import start
+    from grading.front.lab import start
     from labs.course import lesson
 
     with _in_sentences():
@@ -119,8 +119,8 @@ def lab(context: typer.Context) -> None:
 @app.command(context_settings=_HANDED_ON)
 def resume(context: typer.Context) -> None:
     """Open the lesson that you worked in last, in JupyterLab; the next one where that is done."""
-    from front.lab import start
-    from front.standing import standing
+    from grading.front.lab import start
+    from grading.front.standing import standing
 
     with _in_sentences():
         step = standing().resumed
@@ -134,7 +134,7 @@ def check(
     number: Annotated[str, typer.Argument(help="A lesson's number, such as 11.", autocompletion=_numbers)],
 ) -> None:
     """Judge a lesson's questions from your ledger, as its own checks do, and say what is left."""
-    from front.standing import standing
+    from grading.front.standing import standing
 
     with _in_sentences():
         step = standing().step(number)
@@ -156,7 +156,7 @@ def pull(
     key: Annotated[str | None, typer.Option(help="File of the private key, with --address.")] = None,
 ) -> None:
     """Bring home what was measured and made on a part's machine; run it as often as you like."""
-    from front.standing import PROVISIONED
+    from grading.front.standing import PROVISIONED
     from provisioning.commands import pull as bring_home
 
     bring_home(PROVISIONED[part], address=address, key=key)
@@ -180,7 +180,7 @@ def submit(
 @app.command()
 def doctor() -> None:
     """Look for what is wrong with the course on this computer; each finding is a sentence with the way out."""
-    from front.doctor import findings
+    from grading.front.doctor import findings
 
     with _in_sentences():
         found = findings()
@@ -200,7 +200,7 @@ def _add_lease() -> None:
     @lease.callback()
     def left(context: typer.Context) -> None:
         """Say what is left of your leases, as far as this computer knows; the sub-commands ask Chameleon."""
-        from front.standing import standing
+        from grading.front.standing import standing
 
         if context.invoked_subcommand is None:
             known = standing().leases
