@@ -9,7 +9,7 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form changes.
-VERSION = 3
+VERSION = 4
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
 UNDER_LOAD = " @ "

@@ -75,19 +75,15 @@ def spot_checks(
 def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
     reasons += [one.message for one in result.findings]
+    # Where the public prerequisite is there, and what rests on it is not, somebody claimed more than the files hold.
     earned = {row.id for row in result.rows if row.points == row.possible}
-    typed = [
-        row.id
-        for row in result.rows
-        if row.hidden
-        and row.id.endswith(".computed")
-        and row.id not in earned
-        and row.id.removesuffix(".computed") in earned
-    ]
+    unmet = [row.id for row in result.rows if row.hidden and row.id not in earned and row.needs in earned]
+    typed = [one.removesuffix(".computed") for one in unmet if one.endswith(".computed")]
+    claimed = [one for one in unmet if not one.endswith(".computed")]
     if typed:
-        reasons.append(
-            f"right in the ledger, and not when run again: {', '.join(one.removesuffix('.computed') for one in typed)}"
-        )
+        reasons.append(f"right in the ledger, and not when run again: {', '.join(typed)}")
+    if claimed:
+        reasons.append(f"recorded, and not when measured again: {', '.join(claimed)}")
     return reasons
 
 
