@@ -41,7 +41,7 @@ RULES: tuple[Rule, ...] = (
 class Examined:
     """A ledger after the examination."""
 
-    #: Entries whose records contradict nothing; answers and predictions all stay.
+    #: Entries that contradict nothing; answers and predictions all stay.
     kept: list[dict]
     #: Records that cannot be true.
     contradictions: tuple[Finding, ...]
@@ -64,7 +64,8 @@ def examine(entries: list[dict]) -> Examined:
     found: list[Finding] = []
     for rule in RULES:
         found += rule(records)
+    found += files.files_were_measured(entries)
     contradictions = tuple(one for one in found if one.impossible)
     aside = {record for one in contradictions for record in one.records}
-    kept = [entry for entry in entries if entry.get("type") != "measurement" or entry.get("record_id") not in aside]
+    kept = [entry for entry in entries if entry.get("record_id") not in aside]
     return Examined(kept, contradictions, tuple(one for one in found if not one.impossible))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from grading.checkpoints.artefacts import SUBJECT
 from grading.consistency.finding import Finding, flag, impossible, named
 
 #: Share of pictures on which one file may give other classes in another run: rounding differs between threads.
@@ -68,3 +69,11 @@ def int8_is_not_far_above_float(records: list[dict]) -> Iterator[Finding]:
         if one["precision"] == "int8" and sum(one["samples"]) > best.get(count, count) + _ABOVE_FLOAT * count:
             message = f"The {named(one)} is right on {sum(one['samples']):.0f} pictures, the best float file on "
             yield flag("int8-above-float", message + f"{best[count]:.0f}.", one)
+
+
+def files_were_measured(entries: list[dict]) -> Iterator[Finding]:
+    """Yield what was seen of files in a ledger that measured nothing: the grader has only its word for them."""
+    seen = [one for one in entries if one["type"] == "observation" and one["subject"].startswith(SUBJECT)]
+    if seen and all(one["type"] != "measurement" for one in entries):
+        message = f"The ledger describes files of {len(seen)} questions and holds no measurement at all."
+        yield impossible("files-never-measured", message, *seen)
