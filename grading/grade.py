@@ -176,6 +176,8 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         for record in records
         if record["kind"] in ("latency", "load")
     }
+    runs = [record["details"].get("comparison_id") for record in records]
+    ids = [one for one in (*(record["record_id"] for record in records), *runs) if isinstance(one, str)]
     return Result(
         student=student,
         part=work.part,
@@ -185,6 +187,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         findings=work.examined.all,
         machines=tuple(dict.fromkeys(f"{machine_class(one)}: {one['machine']['cpu_model']}" for one in records)),
         samples=samples,
+        ids=tuple(dict.fromkeys(ids)),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),
