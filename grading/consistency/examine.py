@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     machines.one_machine_a_run,
     machines.one_machine_a_part,
     machines.class_fits_the_part,
+    machines.leased_node_is_whole,
     machines.fingerprint_adds_up,
     loads.load_hangs_together,
     loads.server_agrees,
