@@ -55,6 +55,7 @@ def write_report(
         out / "similar.csv",
         ("first", "second", "correlation", "shared", "distance", "ids", "records"),
     )
+    _csv(question_statistics(results), out / "questions.csv")
     path = out / "report.html"
     write_text(_page(submissions, results, pairs, checks), path)
     return path
