@@ -11,7 +11,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from grading.artefacts.inspect import Facts, inspect_models
@@ -142,11 +142,23 @@ def rerun(work: _Work) -> None:
 
 
 def judge_hidden(work: _Work) -> None:
-    """Judge the hidden checkpoints."""
+    """Judge the hidden checkpoints, and functions by what they did when they were called again."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
     records = as_records(work.examined.kept)
     evidence = Evidence(records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
     work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
+    work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
+
+
+def _as_called(row: Row, rerun: Rerun | None) -> Row:
+    """Return the row of a function as calling it again leaves it: results that it does not have were typed.
+
+    A cell that breaks for another reason keeps its public points: it may lean on a cell that is not run again.
+    """
+    if rerun is None or not (rerun.is_absent or (rerun.verdict is not None and not rerun.verdict.ok)):
+        return row
+    why = "The function was not found" if rerun.is_absent else "Called again on other cases, the function is wrong"
+    return replace(row, points=0, message=f"{why}: the results in the ledger are not its own, and count for nothing.")
 
 
 #: What happens to a submission, in this order.
@@ -164,6 +176,8 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         for record in records
         if record["kind"] in ("latency", "load")
     }
+    runs = [record["details"].get("comparison_id") for record in records]
+    ids = [one for one in (*(record["record_id"] for record in records), *runs) if isinstance(one, str)]
     return Result(
         student=student,
         part=work.part,
@@ -173,6 +187,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         findings=work.examined.all,
         machines=tuple(dict.fromkeys(f"{machine_class(one)}: {one['machine']['cpu_model']}" for one in records)),
         samples=samples,
+        ids=tuple(dict.fromkeys(ids)),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),

@@ -73,12 +73,21 @@ def read(path: Path) -> dict:
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:
-    total = integers = 0
-    for tensor in model.graph.initializer:
-        size = len(tensor.raw_data) or 4 * (len(tensor.float_data) + len(tensor.int32_data))
-        total += size
-        integers += size if tensor.data_type in _INT8 else 0
+    """Return the bytes of all tensors, wherever they stand, and of the 8-bit ones that a node takes."""
+    messages = list(_messages(model))
+    total = sum(_size(one) for one in messages if isinstance(one, onnx.TensorProto))
+    total += sum(4 * len(one.floats) for one in messages if isinstance(one, onnx.AttributeProto))
+    taken = {name for one in messages if isinstance(one, onnx.NodeProto) for name in one.input}
+    held = [(one.name, one) for one in model.graph.initializer]
+    constants = [node for node in model.graph.node if node.op_type == "Constant"]
+    held += [(node.output[0], part.t) for node in constants for part in node.attribute if part.HasField("t")]
+    integers = sum(_size(one) for name, one in held if name in taken and one.data_type in _INT8)
     return {"weight_bytes": total, "int8_bytes": integers}
+
+
+def _size(tensor: onnx.TensorProto) -> int:
+    """Return a tensor's bytes; where they are no raw bytes, those of the lists that hold its numbers."""
+    return len(tensor.raw_data) or tensor.ByteSize()
 
 
 def _messages(message: Message) -> Iterator[Message]:

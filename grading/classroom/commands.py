@@ -31,6 +31,7 @@ def grade_folder(
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
 ) -> None:
     """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
     from grading.classroom.report import write_report
     from grading.classroom.roster import handed_in
@@ -52,11 +53,13 @@ def grade_folder(
         results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
     pairs = similar_pairs(results)
     checks = spot_checks(results, seed=seed, alike=said_of(pairs))
+    sheets = write_sheets(found, results, seed, out)
     report = write_report(found, results, pairs, checks, out)
     for name, value in summary(results).items():
         console.print(f"{name:24} {value}", markup=False, highlight=False)
     console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
     console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
+    console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
 
 

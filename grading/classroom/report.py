@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+from statistics import correlation
 
 from grading.classroom.figures import bars, histogram
 from grading.classroom.roster import Handed
 from grading.classroom.similarity import Pair
-from grading.result import Result, SpotCheck, line, write_text
+from grading.result import Result, Row, SpotCheck, line, write_text
 from grading.result.page import STYLE
 
 _MORE_STYLE = """
@@ -29,7 +31,7 @@ def write_report(
     checks: Sequence[SpotCheck],
     out: Path,
 ) -> Path:
-    """Write ``class.csv``, ``checks.csv``, ``similar.csv`` and ``report.html``, and return the report's path.
+    """Write ``report.html`` and, beside it, the tables of class, checks, questions and pairs; return the report's path.
 
     Args:
         submissions: Who handed in, in the order of the results.
@@ -48,7 +50,12 @@ def write_report(
         ],
         out / "checks.csv",
     )
-    _csv([_pair(pair) for pair in pairs], out / "similar.csv", ("first", "second", "correlation", "shared", "records"))
+    _csv(
+        [_pair(pair) for pair in pairs],
+        out / "similar.csv",
+        ("first", "second", "correlation", "shared", "distance", "ids", "records"),
+    )
+    _csv(question_statistics(results), out / "questions.csv")
     path = out / "report.html"
     write_text(_page(submissions, results, pairs, checks), path)
     return path
@@ -116,6 +123,8 @@ def _pair(pair: Pair) -> dict[str, object]:
         "second": pair.second,
         "correlation": round(pair.correlation, 3),
         "shared": round(pair.shared, 3),
+        "distance": round(pair.distance, 3),
+        "ids": pair.ids,
         "records": "; ".join(pair.records),
     }
 
@@ -129,11 +138,21 @@ def _pairs(pairs: Sequence[Pair]) -> str:
             escape(one.second),
             f"{one.correlation:.2f}",
             f"{one.shared * 100:.0f} %",
+            f"{one.distance:.2f}",
+            str(one.ids),
             escape(", ".join(one.records[:3])) + (f" and {len(one.records) - 3} more" if len(one.records) > 3 else ""),
         )
         for one in pairs[:200]
     ]
-    head = ("First", "Second", "Correlation of log samples", "Equal samples", "Records")
+    head = (
+        "First",
+        "Second",
+        "Correlation of log samples",
+        "Equal samples",
+        "Distance (0.5 by chance)",
+        "Equal ids",
+        "Records",
+    )
     left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
     return _table(head, rows) + left
 
@@ -145,6 +164,40 @@ def _shares(results: Sequence[Result]) -> list[tuple[str, float]]:
         for row in result.rows:
             earned.setdefault(row.id, []).append(row.points == row.possible)
     return [(one, sum(passes) / len(results)) for one, passes in earned.items()]
+
+
+def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
+    """Return each question in plain values: how many tried, how many passed, and what most of the others were told.
+
+    ``discrimination`` is the correlation, -1 to 1, of passing it with the points in all other questions: near 0, it
+    says nothing about who knows the matter; below 0, look at the question. Empty where all did the same.
+    Source: item-rest correlation, Crocker and Algina, Introduction to Classical and Modern Test Theory, 1986.
+    """
+    asked: dict[str, list[tuple[Result, Row]]] = {}
+    for result in results:
+        for row in result.rows:
+            asked.setdefault(row.id, []).append((result, row))
+    found = []
+    for name, answers in asked.items():
+        tried = [row for _, row in answers if not row.is_open]
+        passes = [float(row.points == row.possible) for _, row in answers]
+        rest = [float(result.points - row.points) for result, row in answers]
+        wrong = Counter(row.message for row in tried if row.points < row.possible)
+        said, count = wrong.most_common(1)[0] if wrong else ("", 0)
+        varies = len(set(passes)) > 1 and len(set(rest)) > 1
+        found.append(
+            {
+                "question": name,
+                "title": answers[0][1].title,
+                "tried": len(tried),
+                "passed": int(sum(passes)),
+                "wrong": sum(wrong.values()),
+                "discrimination": round(correlation(passes, rest), 2) if varies else "",
+                "most common mistake": said,
+                "of so many": count,
+            }
+        )
+    return found
 
 
 def _machines(results: Sequence[Result]) -> str:

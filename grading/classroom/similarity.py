@@ -2,7 +2,11 @@
 
 Two runs never repeat each other's noise: the logarithms of their samples, in the order in which they were taken, hardly
 correlate. A copy does, also when it was scaled (a factor is a constant in the logarithm) and slightly jittered. A copy
-that was shuffled shows by the samples themselves: a clock that counts nanoseconds repeats hardly a number.
+that was shuffled shows by the samples themselves: a clock that counts nanoseconds repeats hardly a number. Where noise
+was put on them too, or they were drawn again, each still lies beside the sample that it came from. An independent one
+falls anywhere between its two neighbours of another run, as the upper quarter shows, where neighbours are far apart.
+
+Ids of records and of side-by-side runs are random, so two students never share one by chance.
 
 Under load it is not the samples that have to differ but the noise on them: every queue fills up in the same shape. So
 the logarithms are compared after their running median was taken off.
@@ -37,6 +41,14 @@ _FEWEST = 60
 #: Share of equal samples from which a pair is shown, whatever their order.
 _SHARED = 0.3
 
+#: Between its two neighbours of another run, a sample lies half a half-gap from the nearer one on average. A pair is
+#: shown when the mean over all its records is lower by this much, and by so many standard errors: for chance alone, one
+#: in a thousand million pairs is.
+_NEARER, _ERRORS = 0.08, 6.0
+
+#: A gap in which the clock ticks less often than this says nothing about where a sample falls.
+_TICKS = 20
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -51,6 +63,10 @@ class Pair:
     correlation: float
     #: The highest share of equal samples among them, 0 to 1.
     shared: float
+    #: Mean distance of sorted samples from the other's nearest, in half gaps: 0 for copies, 0.5 by chance.
+    distance: float = 0.5
+    #: Ids of records and runs that both ledgers hold.
+    ids: int = 0
 
 
 def similar_pairs(results: Sequence[Result]) -> list[Pair]:
@@ -68,10 +84,15 @@ def similar_pairs(results: Sequence[Result]) -> list[Pair]:
             found[pair].append((record, correlation, shared.pop(pair, 0.0)))
         for pair, share in shared.items():
             found[pair].append((record, 0.0, share))
-    pairs = [
-        Pair(*names, tuple(name for name, _, _ in rows), max(r for _, r, _ in rows), max(s for _, _, s in rows))
-        for names, rows in found.items()
-    ]
+    near, ids = _near(results), _same_ids(results)
+    pairs = []
+    for names in {**found, **near, **ids}:
+        rows = found.get(names, [("", 0.0, 0.0)])
+        records = tuple(name for name, _, _ in rows if name)
+        if names in near:
+            records = tuple(sorted({*records, *near[names][1]}))
+        highest = (max(r for _, r, _ in rows), max(s for _, _, s in rows))
+        pairs.append(Pair(*names, records, *highest, near.get(names, (0.5, ()))[0], ids.get(names, 0)))
     return sorted(pairs, key=lambda one: (-len(one.records), -one.correlation, one.first, one.second))
 
 
@@ -82,7 +103,10 @@ def said_of(pairs: Sequence[Pair]) -> dict[str, list[str]]:
         for one, other in ((pair.first, pair.second), (pair.second, pair.first)):
             count = len(pair.records)
             records = "1 record looks" if count == 1 else f"{count} records look"
-            said[one].append(f"{records} like the same measurement as {other}'s")
+            if count:
+                said[one].append(f"{records} like the same measurement as {other}'s")
+            if pair.ids:
+                said[one].append(f"{pair.ids} ids of records or runs are {other}'s too")
     return dict(said)
 
 
@@ -140,6 +164,59 @@ def _shared(runs: Iterable[tuple[str, np.ndarray]]) -> Iterator[tuple[tuple[str,
         share = count / min(counts[name] for name in pair)
         if share >= _SHARED:
             yield pair, share
+
+
+def _same_ids(results: Sequence[Result]) -> dict[tuple[str, str], int]:
+    """Return how many ids of records and runs two students share, for pairs that share one."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for result in results:
+        for one in result.ids:
+            holders[one].append(result.student)
+    return dict(Counter(_names(*pair) for students in holders.values() for pair in combinations(students, 2)))
+
+
+def _near(results: Sequence[Result]) -> dict[tuple[str, str], tuple[float, tuple[str, ...]]]:
+    """Return pairs whose sorted samples lie nearer to each other than chance puts them, with distance and records."""
+    count = len(results)
+    # As they are, which finds what was drawn again; and with one mean, which finds what was scaled.
+    sums, numbers = np.zeros((2, count, count)), np.zeros((2, count, count))
+    for record in {record for result in results for record in result.samples}:
+        holders = [(place, one.samples[record]) for place, one in enumerate(results) if record in one.samples]
+        holders = [(place, np.sort(np.log(v))) for place, v in holders if len(v) >= _FEWEST and min(v) > 0]
+        for way in (0, 1):
+            rows = [(place, logs - way * logs.mean()) for place, logs in holders]
+            _measure_gaps(rows, sums[way], numbers[way])
+    sums, numbers = (table + table.transpose(0, 2, 1) for table in (sums, numbers))
+    mean = np.divide(sums, numbers, out=np.full_like(sums, 0.5), where=numbers > 0)
+    # A place between 0 and 1 by chance has a variance of 1/12.
+    least = np.maximum(_NEARER, _ERRORS / np.sqrt(12 * np.maximum(numbers, 1)))
+    found = {}
+    for one, other in zip(*np.nonzero(np.triu((0.5 - mean > least).any(0), 1)), strict=True):
+        first, second = results[one], results[other]
+        both = tuple(sorted(set(first.samples) & set(second.samples)))
+        found[_names(first.student, second.student)] = (float(mean[:, one, other].min()), both)
+    return found
+
+
+def _measure_gaps(rows: list[tuple[int, np.ndarray]], sums: np.ndarray, numbers: np.ndarray) -> None:
+    """Add, for each two rows, where the upper quarter of one falls between its neighbours in the other."""
+    if len(rows) < 2:
+        return
+    asked = np.concatenate([logs[-len(logs) // 4 :] for _, logs in rows])
+    owners = np.concatenate([np.full(len(logs[-len(logs) // 4 :]), place) for place, logs in rows])
+    for place, logs in rows:
+        steps = np.diff(logs)
+        if not (steps > 1e-12).any():
+            continue
+        after = np.searchsorted(logs, asked)
+        inside = (after > 0) & (after < len(logs)) & (owners != place)
+        after, values = after[inside], asked[inside]
+        gaps, low = steps[after - 1], logs[after - 1]
+        wide = gaps > _TICKS * steps[steps > 1e-12].min()
+        nearest = np.minimum(values - low, low + gaps - values)[wide] / (gaps[wide] / 2)
+        whose = owners[inside][wide]
+        sums[place] += np.bincount(whose, nearest, len(sums))
+        numbers[place] += np.bincount(whose, minlength=len(sums))
 
 
 def _names(first: str, second: str) -> tuple[str, str]:

@@ -25,9 +25,11 @@ RULES: tuple[Rule, ...] = (
     files.size_is_the_files,
     files.hash_means_one_file,
     files.accuracy_adds_up,
+    files.int8_is_not_far_above_float,
     machines.one_machine_a_run,
     machines.one_machine_a_part,
     machines.class_fits_the_part,
+    machines.leased_node_is_whole,
     machines.fingerprint_adds_up,
     loads.load_hangs_together,
     loads.server_agrees,
@@ -40,7 +42,7 @@ RULES: tuple[Rule, ...] = (
 class Examined:
     """A ledger after the examination."""
 
-    #: Entries whose records contradict nothing; answers and predictions all stay.
+    #: Entries that contradict nothing; answers and predictions all stay.
     kept: list[dict]
     #: Records that cannot be true.
     contradictions: tuple[Finding, ...]
@@ -63,7 +65,8 @@ def examine(entries: list[dict]) -> Examined:
     found: list[Finding] = []
     for rule in RULES:
         found += rule(records)
+    found += files.files_were_measured(entries)
     contradictions = tuple(one for one in found if one.impossible)
     aside = {record for one in contradictions for record in one.records}
-    kept = [entry for entry in entries if entry.get("type") != "measurement" or entry.get("record_id") not in aside]
+    kept = [entry for entry in entries if entry.get("record_id") not in aside]
     return Examined(kept, contradictions, tuple(one for one in found if not one.impossible))

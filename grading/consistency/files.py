@@ -1,13 +1,20 @@
-"""Files: sizes are the files' own, a hash means one file, and an accuracy is what its pictures add up to."""
+"""Files: sizes are the files' own, a hash means one file, and an accuracy is what its pictures add up to.
+
+Rounding makes no model much better than the one that was rounded.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from grading.checkpoints.artefacts import SUBJECT
 from grading.consistency.finding import Finding, flag, impossible, named
 
 #: Share of pictures on which one file may give other classes in another run: rounding differs between threads.
 _SAME_FILE_DIFFERS = 0.05
+
+#: Share of the pictures by which rounding may better a model. In the recordings it is 2 of 660 at most.
+_ABOVE_FLOAT = 0.03
 
 
 def size_is_the_files(records: list[dict]) -> Iterator[Finding]:
@@ -48,3 +55,25 @@ def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
         if differ > _SAME_FILE_DIFFERS * len(predicted):
             message = f"The {named(record)}: the same file gave {differ} pictures another class before."
             yield flag("accuracy-of-another-file", message, record)
+
+
+def int8_is_not_far_above_float(records: list[dict]) -> Iterator[Finding]:
+    """Yield INT8 files that are right on far more pictures than every float file on the same ones."""
+    found = [one for one in records if one["kind"] == "accuracy"]
+    best: dict[int, float] = {}
+    for one in found:
+        if one["precision"] != "int8":
+            best[len(one["samples"])] = max(sum(one["samples"]), best.get(len(one["samples"]), 0.0))
+    for one in found:
+        count = len(one["samples"])
+        if one["precision"] == "int8" and sum(one["samples"]) > best.get(count, count) + _ABOVE_FLOAT * count:
+            message = f"The {named(one)} is right on {sum(one['samples']):.0f} pictures, the best float file on "
+            yield flag("int8-above-float", message + f"{best[count]:.0f}.", one)
+
+
+def files_were_measured(entries: list[dict]) -> Iterator[Finding]:
+    """Yield what was seen of files in a ledger that measured nothing: the grader has only its word for them."""
+    seen = [one for one in entries if one["type"] == "observation" and one["subject"].startswith(SUBJECT)]
+    if seen and all(one["type"] != "measurement" for one in entries):
+        message = f"The ledger describes files of {len(seen)} questions and holds no measurement at all."
+        yield impossible("files-never-measured", message, *seen)

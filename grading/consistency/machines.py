@@ -77,6 +77,30 @@ def one_machine_a_part(records: list[dict]) -> Iterator[Finding]:
         yield flag("several-machines", message, *machines.values())
 
 
+def leased_node_is_whole(records: list[dict]) -> Iterator[Finding]:
+    """Yield machines that call themselves a node of the testbed and lack its name, or have another node's processor.
+
+    A GPU's name is typed in a moment. A lease's node has its name from the metadata service; whoever types that too is
+    found by no rule.
+    """
+    told: set[str] = set()
+    for record in records:
+        machine, found = record["machine"], machine_class(record)
+        if found not in _HOSTS or machine["machine_id"] in told:
+            continue
+        told.add(machine["machine_id"])
+        if not machine["testbed"].get("site") or not machine["testbed"].get("node"):
+            message = f"The {named(record)} comes from a machine with {found}, and no metadata service named its node."
+            yield flag("node-unnamed", message, record)
+        if _HOSTS[found] not in machine["cpu_model"]:
+            message = f"The {named(record)}: {found} beside {machine['cpu_model']}, which no node of that class has."
+            yield flag("node-of-another-class", message, record)
+
+
+#: A word that the processor's name has on the nodes of these classes, as the course's site options describe them.
+_HOSTS = {"A100": "EPYC", "P100": "Xeon"}
+
+
 def fingerprint_adds_up(records: list[dict]) -> Iterator[Finding]:
     """Yield machines whose short name does not follow from their description, or that mix two architectures."""
     seen: set[str] = set()

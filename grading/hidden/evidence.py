@@ -18,6 +18,8 @@ class Rerun:
     verdict: Verdict | None = None
     #: What went wrong in the cell, in words of the grader's own; empty when nothing did.
     fault: str = ""
+    #: Whether what was handed in holds no such function.
+    is_absent: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,21 @@ from labs.records.format import megabytes, percent
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
 _AGREE = 0.85
 
+#: Of the pictures that the record calls right, those that the file gets wrong, less those the other way round: more
+#: were edited. Rounding spoils a class as often as it mends one. At one picture in thirty, fewer than four honest
+#: records in 10,000 fail of 40 pictures (at one in ten, one in a hundred); of records raised by 8 points, which have 53
+#: of the some 130 pictures edited that are hard, one in a hundred passes, and of those raised by 10 one in a thousand.
+_MOST_LOST = 4
+
 #: Standard errors by which accuracy on other pictures may fall short of the claim: one honest model in a thousand
 #: would.
 _SIGMAS = 3.1
 
-#: Views are cropped more closely than the pictures that the claim was measured on.
-_HARDER = 0.03
+#: Views are harder than the pictures that the claim was measured on: 72 % right in the place of 81 %.
+_HARDER = 0.10
+
+#: A file that is right on less than this share of its claim knows the public pictures and nothing else.
+_KNOWS_MORE = 0.5
 
 #: What the device target allows.
 _SMALL_BYTES = 5_000_000
@@ -40,9 +49,25 @@ def _measured(evidence: Evidence, part: int) -> tuple[Measurement, Facts] | str:
     facts = evidence.facts.get(record.model.sha256)
     if facts is None:
         return f"The file of {record.option} was not handed in, or is not the one that was measured."
+    return _unfit(evidence, record, facts) or (record, facts)
+
+
+def _unfit(evidence: Evidence, record: Measurement, facts: Facts) -> str:
+    """Return why a file is no model that its record could be about; an empty text when it may be one."""
     if facts.fault:
         return f"{facts.name} could not be measured again: {facts.fault}."
-    return record, facts
+    right = _right_on_views(evidence, facts)
+    if right is not None and right < _KNOWS_MORE * record.value.value:
+        shown = f"{percent(right)} right there, {percent(record.value.value)} in its record"
+        return f"{facts.name} knows the public pictures, and not what is on others: {shown}."
+    return ""
+
+
+def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
+    """Return the share of views that a file gets right, or None where there are none."""
+    count = len(evidence.places)
+    views = list(zip(facts.predicted[count:], evidence.labels[count:], strict=True))
+    return sum(one == other for one, other in views) / len(views) if views else None
 
 
 def submitted(evidence: Evidence, part: int) -> Verdict:
@@ -67,9 +92,11 @@ def same_classes(evidence: Evidence, part: int) -> Verdict:
     count = len(evidence.places)
     if not count or max(evidence.places) >= len(claimed):
         return failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
-    same = sum(claimed[place] == label for place, label in zip(evidence.places, facts.predicted[:count], strict=True))
+    seen = list(zip(evidence.places, facts.predicted[:count], evidence.labels[:count], strict=True))
+    same = sum(claimed[place] == found for place, found, _ in seen)
+    lost = sum((claimed[place] == label) - (found == label) for place, found, label in seen)
     shown = (f"{_AGREE:.0%} or more", f"{same} of {count}")
-    if same < _AGREE * count:
+    if same < _AGREE * count or lost > _MOST_LOST:
         return failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
     return passed("Run again, the file gives the classes that its record holds.", *shown)
 
@@ -80,13 +107,11 @@ def unseen(evidence: Evidence, part: int) -> Verdict:
     if isinstance(found, str):
         return failed(found)
     record, facts = found
-    count = len(evidence.places)
-    views = list(zip(facts.predicted[count:], evidence.labels[count:], strict=True))
-    if not views:
+    right = _right_on_views(evidence, facts)
+    if right is None:
         return failed("There were no pictures to measure it with.")
-    right = sum(one == other for one, other in views) / len(views)
-    claim = record.value.value
-    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / len(views) + 1 / len(record.samples)))
+    claim, views = record.value.value, len(evidence.labels) - len(evidence.places)
+    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / views + 1 / len(record.samples)))
     shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
     if right < claim - noise - _HARDER:
         return failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
@@ -95,12 +120,15 @@ def unseen(evidence: Evidence, part: int) -> Verdict:
 
 def is_int8(evidence: Evidence) -> Verdict:
     """Judge that one of the measured files holds 8-bit weights and fits the device."""
-    sound = [facts for facts in evidence.facts.values() if not facts.fault]
-    named = {one.model.sha256 for one in evidence.records.measurements() if one.kind in ("accuracy", "latency")}
-    small = [facts for facts in sound if facts.is_int8 and facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
-    if small:
-        return passed("Its weights are 8-bit integers, and it fits the device.", yours=small[0].name)
-    if any(facts.is_int8 for facts in sound):
+    named = {one.model.sha256: one for one in evidence.records.measurements(kind="accuracy")}
+    integers = [facts for facts in evidence.facts.values() if not facts.fault and facts.is_int8]
+    small = [facts for facts in integers if facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
+    faults = {facts.name: _unfit(evidence, named[facts.sha256], facts) for facts in small}
+    if fit := [name for name, fault in faults.items() if not fault]:
+        return passed("Its weights are 8-bit integers, and it fits the device.", yours=fit[0])
+    if faults:
+        return failed(next(iter(faults.values())))
+    if integers:
         return failed("There is an INT8 file, and no record of yours measured it.")
     return failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
 

@@ -38,9 +38,8 @@ def hidden_rows(
             continue
         verdict = one.verdict(evidence, passed)
         earned = one.points if verdict.ok else 0
-        rows.append(
-            Row(one.id, one.title, 0, earned, one.points, verdict.message, verdict.expected, verdict.yours, hidden=True)
-        )
+        said = (verdict.message, verdict.expected, verdict.yours)
+        rows.append(Row(one.id, one.title, 0, earned, one.points, *said, hidden=True, needs=one.needs))
     return rows
 
 

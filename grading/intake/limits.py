@@ -19,8 +19,8 @@ class Limits:
     program_bytes: int = 128 << 10
     #: One notebook.
     notebook_bytes: int = 8 << 20
-    #: The ledger; a full part has about 2 MB.
-    ledger_bytes: int = 32 << 20
+    #: The ledger; a recorded part has 0.7 MB. Of nested empty lists, this much takes some 260 MB of memory.
+    ledger_bytes: int = 8 << 20
     #: One model.
     model_bytes: int = 24 << 20
     #: The manifest.

@@ -69,10 +69,10 @@ def run_again(
     parts = _parts(intake, lessons, questions)
     reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
     for name in questions - set(reruns):
-        cell = any(name in part.cells for part in parts)
-        reruns[name] = Rerun(
-            fault="there was no time left for it" if cell else "its cell was not found in the notebook"
-        )
+        if any(name in part.cells for part in parts):
+            reruns[name] = Rerun(fault="there was no time left for it")
+        else:
+            reruns[name] = Rerun(fault="its cell was not found in the notebook", is_absent=True)
     return {name: reruns[name] for name in questions}
 
 
@@ -156,7 +156,7 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], wall_s: float) -> d
         for name, place in zip(part.cells, places, strict=True):
             ok, said = told.get(place, (False, DISTURBED))
             if not ok or name not in results:
-                found[name] = Rerun(fault="there is no such function" if ok else said)
+                found[name] = Rerun(fault="there is no such function" if ok else said, is_absent=ok)
             else:
                 found[name] = Rerun(_judged(rounds[name], results[name]))
     return found

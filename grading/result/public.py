@@ -34,6 +34,8 @@ class Row:
     state: str = ""
     #: Known to the grader only; shown after the grades are out.
     hidden: bool = False
+    #: The public checkpoint that it rests on; empty for public ones.
+    needs: str = ""
 
     @property
     def is_open(self) -> bool:

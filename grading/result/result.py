@@ -9,7 +9,7 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form changes.
-VERSION = 3
+VERSION = 4
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
 UNDER_LOAD = " @ "
@@ -41,6 +41,8 @@ class Result:
     machines: tuple[str, ...] = ()
     #: Samples of latency and load records, by ``sampled_as``, at most 200 each: what similarity is computed from.
     samples: dict[str, list[float]] = field(default_factory=dict)
+    #: Ids of the records and of their side-by-side runs; random, and so nobody else's.
+    ids: tuple[str, ...] = ()
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
@@ -78,6 +80,6 @@ class Result:
         kept["rows"] = tuple(Row(**row) for row in kept["rows"])
         kept["notes"] = tuple(Note(**note) for note in kept["notes"])
         kept["findings"] = tuple(Finding(**{**one, "records": tuple(one["records"])}) for one in kept["findings"])
-        for name in ("machines", "limits"):
-            kept[name] = tuple(kept[name])
+        for name in ("machines", "limits", "ids"):
+            kept[name] = tuple(kept.get(name, ()))
         return cls(**kept)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from grading.checkpoints import State
 from grading.result.result import Result
 
 #: Share of unremarkable submissions that are drawn for a look: who is looked at must not be foreseeable.
@@ -75,19 +76,15 @@ def spot_checks(
 def _reasons(result: Result) -> list[str]:
     reasons = [f"the grader had a fault: {result.fault}"] if result.fault else []
     reasons += [one.message for one in result.findings]
-    earned = {row.id for row in result.rows if row.points == row.possible}
-    typed = [
-        row.id
-        for row in result.rows
-        if row.hidden
-        and row.id.endswith(".computed")
-        and row.id not in earned
-        and row.id.removesuffix(".computed") in earned
-    ]
+    # What rests on a prerequisite that the ledger passes, and is not met itself, claims more than the files hold.
+    passed = {row.id for row in result.rows if row.state == State.PASSED}
+    unmet = [row.id for row in result.rows if row.hidden and not row.points and row.needs in passed]
+    typed = [one.removesuffix(".computed") for one in unmet if one.endswith(".computed")]
+    claimed = [one for one in unmet if not one.endswith(".computed")]
     if typed:
-        reasons.append(
-            f"right in the ledger, and not when run again: {', '.join(one.removesuffix('.computed') for one in typed)}"
-        )
+        reasons.append(f"right in the ledger, and not when run again: {', '.join(typed)}")
+    if claimed:
+        reasons.append(f"recorded, and not when measured again: {', '.join(claimed)}")
     return reasons
 
 

@@ -86,7 +86,8 @@ def test_an_honest_model_is_measured(pictures: Path):
     assert found.is_int8
     assert found.ops["QuantizeLinear"] > 10
     assert len(found.predicted) == 16
-    assert np.mean(np.array(found.predicted) == drawn.labels) > 0.5
+    # Hard pictures and views: far more than one in eleven, and fewer than of all pictures.
+    assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3
 
 
 def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(tmp_path: Path, pictures: Path):

@@ -17,11 +17,11 @@ import pytest
 from grading.classroom import unit
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import dask, processes
-from grading.classroom.report import write_report
+from grading.classroom.report import question_statistics, write_report
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
-from grading.result import Result, spot_checks
+from grading.result import Result, Row, spot_checks
 from tests.grading.classroom.members import make_class
 
 EVIDENCE = Setup(measure=False, rerun=False)
@@ -77,6 +77,8 @@ def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
     page = report.read_text()
     with (tmp_path / "class.csv").open() as file:
         rows = list(csv.DictReader(file))
+    with (tmp_path / "questions.csv").open() as file:
+        assert {row["question"] for row in csv.DictReader(file)} >= {row.id for row in results[0].rows}
     for one, row in zip(found, rows, strict=True):
         assert row["student"] == one.student
         assert f'href="pages/{one.slug}.html"' in page
@@ -211,3 +213,19 @@ def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pyt
         seen.add(key_of(Task("ada", tmp_path, 1, EVIDENCE), "digest"))
     unit.rules_sha256.cache_clear()
     assert len(seen) == 2
+
+
+def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it_says():
+    """Passed by those who pass the rest: near 1. An unanswered one was not tried."""
+
+    def member(name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds.") -> Result:
+        first = Row("q.one", "One", 1, int(right), 1, "Right." if right else message, state="" if right else state)
+        return Result(name, 1, "", rows=(first, Row("q.two", "Two", 1, 3 * right, 3, "")))
+
+    members = [member("a", True), member("b", True), member("c", False), member("d", False, "unanswered")]
+    one, two = question_statistics([*members, member("e", False), member("f", False, message="Think again.")])
+    assert (one["tried"], one["passed"], one["wrong"]) == (5, 2, 3)
+    assert (one["most common mistake"], one["of so many"]) == ("Seconds, not milliseconds.", 2)
+    assert one["discrimination"] == pytest.approx(1)
+    assert two["tried"] == 6
+    assert question_statistics(members[:2])[0]["discrimination"] == ""

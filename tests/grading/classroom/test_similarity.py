@@ -58,3 +58,54 @@ def test_constant_and_few_samples_are_nobodys_copy():
     constant = [_result(name, [0.002] * 200) for name in "ab"]
     few = [_result(name, [0.001, 0.002, 0.003]) for name in "ab"]
     assert similar_pairs(constant) == similar_pairs(few) == []
+
+
+def _ledger(student: str, dice: random.Random, records: int = 12) -> Result:
+    """Return an honest student's runs on the same kind of machine: the same options, another hour's noise."""
+    samples = {}
+    for record in range(records):
+        middle_s = 0.002 * (1 + record) * dice.lognormvariate(0, 0.01)
+        run = [middle_s * dice.lognormvariate(0, 0.03) * (1.5 if dice.random() < 0.02 else 1) for _ in range(200)]
+        # A clock of whole nanoseconds.
+        samples[f"option {record} × 1"] = [round(one * 1e9) / 1e9 for one in run]
+    return Result(student=student, part=1, digest="", samples=samples)
+
+
+def _redrawn(result: Result, student: str, draw) -> Result:
+    samples = {name: draw(values) for name, values in result.samples.items()}
+    return Result(student=student, part=1, digest="", samples=samples)
+
+
+def _blocks(values: list[float], draw) -> list[float]:
+    """Return blocks of ten samples in the order that ``draw`` gives them, all of them once or some again."""
+    starts = range(0, len(values), 10)
+    return [one for start in draw(starts, k=len(starts)) for one in values[start : start + 10]]
+
+
+def _noisy(values: list[float], dice: random.Random) -> list[float]:
+    return [one * dice.gauss(1, 1e-4) for one in values]
+
+
+def test_f7_f8_a_neighbours_ledger_is_found_in_every_seed_and_two_hundred_honest_ones_make_no_pair():
+    """Shuffled in blocks with noise of 1e-4, drawn again in blocks, both scaled or not; on one kind of machine."""
+    honest = [_ledger(f"honest {number}", random.Random(number)) for number in range(200)]
+    assert similar_pairs(honest) == []
+    for seed in range(8):
+        dice = random.Random(f"copy {seed}")
+        victim = honest[seed]
+
+        shuffled = _redrawn(victim, "f7", lambda values, dice=dice: _noisy(_blocks(values, dice.sample), dice))
+        scaled = _redrawn(shuffled, "f7 scaled", lambda values: [0.8 * one for one in values])
+        again = _redrawn(victim, "f8", lambda values, dice=dice: _blocks(values, dice.choices))
+        noisy = _redrawn(again, "f8 noise", lambda values, dice=dice: _noisy(values, dice))
+        for copy in (shuffled, scaled, again, noisy):
+            found = similar_pairs([*honest[:20], copy])
+            assert [(pair.first, pair.second) for pair in found] == [(copy.student, victim.student)], copy.student
+
+
+def test_ids_that_two_ledgers_share_are_told():
+    """They are random: whatever was done to the samples, somebody has the other's records."""
+    ada, bob = (Result(student=name, part=1, digest="", ids=("a", "b", name)) for name in ("ada", "bob"))
+    (pair,) = similar_pairs([ada, bob])
+    assert (pair.ids, pair.records) == (2, ())
+    assert said_of([pair])["ada"] == ["2 ids of records or runs are bob's too"]

@@ -185,8 +185,8 @@ def reciting(function: Function) -> str:
 
 
 @pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
-def test_hard_coded_results_earn_no_hidden_point(submission: Path):
-    """Functions that recite the right results: right in the ledger, and wrong on cases that nobody has seen."""
+def test_hard_coded_results_earn_no_point(submission: Path):
+    """(F12) Functions that recite the right results: right in the ledger, and wrong on cases that nobody has seen."""
     functions = {one.id: one.asks for one in all_checkpoints() if one.kind == "function"}
     for path in submission.glob("*.ipynb"):
         notebook = json.loads(path.read_text())
@@ -198,5 +198,24 @@ def test_hard_coded_results_earn_no_hidden_point(submission: Path):
     result = grade(submission, part=1, setup=Setup(measure=False, seed="a test's secret", rerun_s=400))
     assert result.fault == ""
     assert {row.id: row.message for row in result.rows if row.hidden and row.points} == {}
+    assert {row.id: row.message for row in result.rows if row.id in functions and row.points} == {}
     (looked_at,) = spot_checks([result], seed="x", share=0)
     assert any("not when run again" in reason for reason in looked_at.reasons)
+
+
+def unmeasured(entry: dict) -> dict | None:
+    """Keep everything but the measurements: answers, predictions, and what was seen, all of it typed."""
+    return entry if entry["type"] != "measurement" else None
+
+
+@pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+def test_f12_typed_answers_and_observations_earn_next_to_nothing(rewrite):
+    """No notebook, no measurement: what is left are the leases, of which a ledger has nothing but what was seen."""
+    folder = rewrite(unmeasured)
+    for path in folder.glob("*.ipynb"):
+        path.unlink()
+    result = grade(folder, part=1, student="f12", setup=Setup(measure=False, seed="a test's secret"))
+    assert {row.lesson for row in result.rows if row.points} <= {8, 9, 19}
+    assert result.points <= 0.12 * result.possible
+    assert {one.rule for one in result.findings} == {"files-never-measured"}
+    assert [one.student for one in spot_checks([result], seed="x", share=0)] == ["f12"]

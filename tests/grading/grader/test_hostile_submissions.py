@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from grading.grade import Setup, grade
+from grading.intake.limits import DEFAULT_LIMITS
 from grading.result import gradescope, page
 
 NOTEBOOK = "11_measure_the_torch_model.ipynb"
@@ -209,3 +212,29 @@ def test_the_page_of_a_hostile_student_is_plain_text(submission: Path, quick: Se
     assert "<img" not in text
     assert "<b>bold" not in text
     assert "<i>me" not in text
+
+
+#: Grades the folder that it is told of by evidence alone, and prints the most memory that this took, in MB.
+MEASURED = """
+import resource, sys
+from pathlib import Path
+from grading.grade import Setup, grade
+result = grade(Path(sys.argv[1]), part=1, setup=Setup(measure=False, rerun=False))
+assert not result.fault, result.fault
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+"""
+
+
+def test_f18_a_ledger_of_nested_lists_stays_below_400_mb(tmp_path: Path):
+    """As long as the intake takes one at all, of what costs most memory a byte; a longer one is left out in words."""
+    filling = "[" + ",".join(["[" + ",".join(["[]"] * 4900) + "]"] * 80) + "]"
+    entry = '{"type": "answer", "question": "m.x%d", "value": %s, "made_at": "2026-01-01T00:00:00+00:00", '
+    entry += '"record_id": "%032x"}\n'
+    lines = [entry % (number, filling, number) for number in range(DEFAULT_LIMITS.ledger_bytes // len(filling))]
+    text = "".join(lines)[: DEFAULT_LIMITS.ledger_bytes]
+    (tmp_path / "ledger.jsonl").write_text(text)
+    done = subprocess.run([sys.executable, "-c", MEASURED, tmp_path], capture_output=True, text=True, check=True)
+    assert float(done.stdout) < 400
+    (tmp_path / "ledger.jsonl").write_text(" " * (64 << 20))
+    result = grade(tmp_path, part=1, setup=Setup(measure=False, rerun=False))
+    assert any(note.about == "ledger.jsonl" and "Larger than" in note.message for note in result.notes)

@@ -17,6 +17,7 @@ from grading.rebuild.run import drawn, run_on
 from grading.sandbox import abilities
 from grading.solve import AnswerKey
 from labs.course import lessons
+from labs.machine import Fingerprint
 from tests.grading.machines.made_up import MACHINES, RECORDED, SAYS, made_up, recorded
 
 
@@ -70,6 +71,19 @@ def test_a_made_up_ledger_says_so_and_agrees_with_itself(name: str):
     assert {machine_class(record) for record in records} == {name}
     assert all("made up" in record["machine"]["testbed"]["node"] for record in records)
     assert [str(one) for one in examine(entries).all] == []
+
+
+@pytest.mark.parametrize(("gpu", "part"), [("NVIDIA A100-PCIE-40GB", 1), ("Tesla P100-PCIE-16GB", 3)])
+def test_f10_a_laptops_ledger_under_a_leased_gpus_name_is_for_a_person(gpu: str, part: int):
+    """No metadata service named its node; where that was typed too, its processor is not that of such a node."""
+    entries = recorded(part)
+    card = {"name": gpu, "uuid": "GPU-1", "memory_bytes": 40 << 30, "compute_capability": "8.0", "driver": "550"}
+    for entry in entries:
+        if entry["type"] == "measurement":
+            entry["machine"] |= {"gpus": [card], "testbed": {}, "cpu_model": "Intel(R) Core(TM) i7-1185G7"}
+            entry["machine"]["machine_id"] = Fingerprint.from_json(entry["machine"]).machine_id
+    assert {"node-unnamed", "node-of-another-class"} <= {one.rule for one in examine(entries).flags}
+    assert not examine(entries).contradictions
 
 
 def test_published_figures_are_what_the_made_up_ones_come_to():

@@ -139,3 +139,17 @@ def _command_lines() -> str:
         except OSError:
             continue
     return "\n".join(line for line in lines if "sleep" in line)
+
+
+def test_f5_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):
+    """Neither its text, nor the name of a class of its own, through which a file could be read out letter by letter."""
+    cells = {
+        "s.several.rate": "raise ValueError('a secret')",
+        "s.best.meets": "raise type('a secret', (Exception,), {})('a secret')",
+        "s.ensemble.busy": "import sys; print('a secret'); print('a secret', file=sys.stderr); 1 / 0",
+    }
+    found = rerun(cells)
+    assert found["s.several.rate"].fault == "it raises ValueError"
+    assert found["s.best.meets"].fault == "it raises an exception"
+    assert found["s.ensemble.busy"].fault == "it raises ZeroDivisionError"
+    assert "secret" not in str({name: found[name] for name in cells})

@@ -11,10 +11,13 @@ from grading.consistency import Finding
 from grading.intake import Note
 from grading.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
 
-RIGHT = Row("m.measure.knee", "Name the knee", 11, 1, 1, "Right.")
+KNEE = "m.measure.knee"
+RIGHT = Row(KNEE, "Name the knee", 11, 1, 1, "Right.", state="passed")
 WRONG = Row("m.measure.claim", "Say the gap", 11, 0, 2, "Turned around.", "3 ×", "0.3 ×", "Divide `a` by `b`.")
 OPEN = Row("m.meet.half", "Halve the file", 10, 0, 1, "Not answered yet. Replace the dots.", state="unanswered")
-HIDDEN = Row("m.measure.knee.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True)
+HIDDEN = Row(
+    f"{KNEE}.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True, needs=KNEE
+)
 RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
 FLAG = Finding("samples-rounded", False, ("r",), "The samples are round numbers.")
 ASIDE = Finding("samples-constant", True, ("r",), "No clock reads the same again and again.")

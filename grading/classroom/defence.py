@@ -1,0 +1,138 @@
+"""Defend your numbers: a short sheet for each student, drawn by a seed from the student's own records.
+
+Whoever measured knows what becomes of a run when something in it changes; whoever took a neighbour's ledger has to
+read it first. A sheet serves as a written question, or for two minutes of talk; the one for staff has the expected
+answers. It costs and earns no point here: what an answer is worth a person says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import numpy as np
+
+from grading.classroom.roster import Handed
+from grading.result import Result, write_text
+from grading.result.page import STYLE
+from grading.result.result import UNDER_LOAD
+from labs import stats
+
+#: Samples below which a percentile says too little to be asked about.
+_FEWEST = 40
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to ask."""
+
+    #: For the student.
+    question: str
+    #: For whoever asks.
+    expected: str
+
+
+def items(result: Result, seed: str) -> list[Item]:
+    """Return what to ask a student: a counterfactual, an outlier, a claim; fewer where the records are too few.
+
+    Args:
+        result: With the samples of its records, in seconds.
+        seed: Of the instructor; the same seed, student and submission give the same sheet.
+    """
+    digest = hashlib.sha256(f"{seed}\0{result.student}\0{result.digest}\0defence".encode()).digest()
+    random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    known = {
+        name: np.asarray(samples, float)
+        for name, samples in sorted(result.samples.items())
+        if UNDER_LOAD not in name and len(samples) >= _FEWEST and min(samples) > 0
+    }
+    if not known:
+        return []
+    names = list(known)
+    first, second = (names[random.integers(len(names))] for _ in range(2))
+    found = [_counterfactual(first, known[first], random), _outlier(second, known[second])]
+    if len(names) > 1:
+        one, other = random.choice(names, 2, replace=False)
+        found.append(_claim(one, known[one], other, known[other]))
+    return found
+
+
+def _counterfactual(name: str, samples_s: np.ndarray, random: np.random.Generator) -> Item:
+    share, factor = random.choice((0.02, 0.04, 0.1)), int(random.choice((3, 5, 10)))
+    changed = np.sort(samples_s)
+    count = max(1, round(share * len(changed)))
+    changed[-count:] *= factor
+    pairs = [
+        (label, float(of(samples_s)), float(of(changed)))
+        for label, of in (("median", np.median), ("95th percentile", _p95), ("mean", np.mean))
+    ]
+    said = "; ".join(f"{label} {_ms(before)} → {_ms(after)}" for label, before, after in pairs)
+    return Item(
+        f"In your record {name} ({len(samples_s)} samples), let the slowest {count} take {factor} times as long. "
+        "What becomes of median, 95th percentile and mean? Which of them would you have put into a service level "
+        "objective, and why?",
+        f"{said}. A median does not see the slowest samples; the percentile does once they are more than 5 %; the mean "
+        "always.",
+    )
+
+
+def _outlier(name: str, samples_s: np.ndarray) -> Item:
+    place, middle_s = int(samples_s.argmax()), float(np.median(samples_s))
+    rest = np.delete(samples_s, place)
+    return Item(
+        f"Sample {place + 1} of your record {name} took {_ms(samples_s[place])}, {samples_s[place] / middle_s:.2g} "
+        "times the median. Name two causes on the machine that you measured on, say how you would tell them apart, and "
+        "how far the mean moves without it.",
+        f"Mean {_ms(samples_s.mean())} → {_ms(rest.mean())}, median {_ms(middle_s)} → {_ms(float(np.median(rest)))}. "
+        "Causes that can be told apart: another process (slow samples of all options at the same time), a first "
+        "call that was not warmed up (among the first), a clock frequency that changed (all later ones are slower).",
+    )
+
+
+def _claim(one: str, a_s: np.ndarray, other: str, b_s: np.ndarray) -> Item:
+    found = stats.quotient(stats.median_interval(a_s.tolist()), stats.median_interval(b_s.tolist()))
+    verdict = "includes 1: no difference is shown" if found.low <= 1 <= found.high else "excludes 1"
+    return Item(
+        f"How many times as long as {other} does {one} take, by medians? Give an interval, say what it was computed "
+        "from, and name one reason for which it may be too narrow.",
+        f"{found.value:.3g} times, between {found.low:.3g} and {found.high:.3g} (of the medians' own 95 % intervals; "
+        f"it {verdict}). Too narrow where neighbouring samples depend on each other, or the two did not take turns.",
+    )
+
+
+def _p95(samples_s: np.ndarray) -> float:
+    return float(np.percentile(samples_s, 95))
+
+
+def _ms(seconds: float) -> str:
+    return f"{seconds * 1e3:.4g} ms"
+
+
+def sheet(result: Result, seed: str, *, answers: bool) -> str:
+    """Return a student's sheet as HTML, with the expected answers for staff or without."""
+    rows = "".join(
+        f"<li><p>{escape(one.question)}</p>"
+        + (f'<p class="soft"><strong>Expected:</strong> {escape(one.expected)}</p>' if answers else "")
+        + "</li>"
+        for one in items(result, seed)
+    )
+    who = escape(result.student) or "Your submission"
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width,initial-scale=1">'
+        f"<title>Part {result.part}: defend your numbers</title><style>{STYLE}</style></head><body><main>"
+        f'<h1>Part {result.part}: defend your numbers</h1><p class="soft">{who}. From the first 200 samples of each '
+        f"record.</p><ol>{rows or '<li>No record has enough samples to ask about.</li>'}</ol></main></body></html>\n"
+    )
+
+
+def write_sheets(submissions: Sequence[Handed], results: Sequence[Result], seed: str, out: Path) -> Path:
+    """Write two sheets a student, to hand out and ``…-answers`` for staff, and return their folder."""
+    folder = out / "defence"
+    for one, result in zip(submissions, results, strict=True):
+        write_text(sheet(result, seed, answers=False), folder / f"{one.slug}.html")
+        write_text(sheet(result, seed, answers=True), folder / f"{one.slug}-answers.html")
+    return folder
