@@ -28,7 +28,7 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 
 #: Recordings by part, in which every public checkpoint is answered and passed that the machine can earn;
 #: ``fixtures/README.md`` says how each was made.
-WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "nbval-part-3"}
+WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "two-cores-part-3"}
 
 #: The file that part 1's recommendation chooses.
 MODEL = FIXTURES / "chosen.onnx"
