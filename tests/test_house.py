@@ -77,6 +77,8 @@ RHYTHM = (
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
 LONG_LESSONS: dict[str, str] = {}
+#: What the core lessons of a part may take together at home, in minutes.
+CORE_AT_HOME_MINUTES = {2: 70, 3: 240}
 
 #: One word for each thing, the field's own: what is not to be written, and what is. Looked for in lessons' texts.
 WORDS = {
@@ -271,6 +273,13 @@ def test_a_lesson_keeps_the_rhythm(lesson):
 def test_a_lesson_fits_into_a_sitting(lesson):
     """Three quarters of an hour for a newcomer, or it goes on under the same number."""
     assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.number in LONG_LESSONS)
+
+
+@pytest.mark.parametrize("part", CORE_AT_HOME_MINUTES)
+def test_the_core_of_a_part_fits_into_its_evenings(part: int):
+    """What has to be done at home, the lease and what surrounds it not counted."""
+    core = [one for one in lessons(part=part) if one.kind == "core" and "any" in one.where]
+    assert sum(one.minutes for one in core) <= CORE_AT_HOME_MINUTES[part]
 
 
 @pytest.mark.parametrize(

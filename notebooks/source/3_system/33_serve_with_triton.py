@@ -5,7 +5,7 @@
 #     summary: model.py and config.pbtxt, tritonclient, perf_analyzer and its report; waiting told from working
 #     part: 3
 #     number: "33"
-#     minutes: 40
+#     minutes: 35
 #     kind: core
 #     where: [any]
 #     needs: ["32"]
@@ -35,7 +35,7 @@
 #
 # ## You need
 #
-# A laptop with x86-64 Linux, 40 minutes. The machine works for two of them. The first time, Triton (74 MB) and
+# A laptop with x86-64 Linux, 35 minutes. The machine works for two of them. The first time, Triton (74 MB) and
 # perf_analyzer (7 MB) are fetched.
 
 # %%

@@ -5,7 +5,7 @@
 #     summary: "a dynamic_batching stanza loaded while the server runs: which batches, what they bring, who pays"
 #     part: 3
 #     number: "34"
-#     minutes: 30
+#     minutes: 20
 #     kind: core
 #     where: [any]
 #     needs: ["33"]
@@ -35,7 +35,7 @@
 #
 # ## You need
 #
-# A laptop with x86-64 Linux, 30 minutes. The machine works for about two of them.
+# A laptop with x86-64 Linux, 20 minutes. The machine works for about two of them.
 
 # %%
 import math

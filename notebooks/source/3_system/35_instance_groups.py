@@ -5,7 +5,7 @@
 #     summary: one, two and four instances; where the bottleneck went, what an instance costs, and stanzas for two GPUs
 #     part: 3
 #     number: "35"
-#     minutes: 25
+#     minutes: 20
 #     kind: core
 #     where: [any]
 #     needs: ["33"]
@@ -35,7 +35,7 @@
 #
 # ## You need
 #
-# A laptop with x86-64 Linux and 4 GB of free memory, 25 minutes. The machine works for about a minute.
+# A laptop with x86-64 Linux and 4 GB of free memory, 20 minutes. The machine works for about a minute.
 
 # %%
 from dataclasses import replace

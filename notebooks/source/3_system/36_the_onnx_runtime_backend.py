@@ -5,7 +5,7 @@
 #     summary: a repository with an ONNX file and no code, a fair comparison, and the page moved to it
 #     part: 3
 #     number: "36"
-#     minutes: 25
+#     minutes: 20
 #     kind: core
 #     where: [any]
 #     needs: ["33"]
@@ -35,7 +35,7 @@
 #
 # ## You need
 #
-# A laptop with x86-64 Linux, 25 minutes. The machine works for about a minute.
+# A laptop with x86-64 Linux, 20 minutes. The machine works for about a minute.
 
 # %%
 import shutil

@@ -38,10 +38,12 @@
 # A laptop or a node with x86-64 Linux, 40 minutes, and lesson 39. The machine works for three minutes.
 
 # %%
+import time
 from functools import partial
 
 import httpx
 import numpy as np
+import pandas as pd
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs.bench.targets import model_file
@@ -49,6 +51,7 @@ from labs.load import open_loop
 from labs.load.retry import retried_load
 from labs.load.target import Served, predict_raw
 from labs.load.together import together
+from labs.observe import prometheus
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray
@@ -393,7 +396,39 @@ check("s.teams.node")
 
 # %%
 cluster.shell("serve status")
+
+# %% [markdown]
+# Nobody types that all night. Ray's processes publish figures for Prometheus (lesson 44), and a file names the places,
+# which change as nodes come and go. Prometheus reads such a file by itself:
+
+# %%
+prometheus_path = folder / "prometheus.yml"
+prometheus_path.write_text(f"""
+global: {{scrape_interval: 1s}}
+scrape_configs:
+  - job_name: ray
+    file_sd_configs:
+      - files: [{cluster.folder}/prom_metrics_service_discovery.json]
+        refresh_interval: 1s
+""")
+PROMQL = {
+    "healthy replicas": "ray_serve_deployment_replica_healthy",
+    "requests": "ray_serve_deployment_request_counter_total",
+    "errors": "ray_serve_deployment_error_counter_total",
+}
+run_with_progress(prometheus.programs, "Prometheus")
+with prometheus.briefly(prometheus_path) as server:
+    deadline_s = time.monotonic() + 60  # Ray writes its figures down every ten seconds
+    while not server.get("query", query=PROMQL["healthy replicas"])["result"] and time.monotonic() < deadline_s:
+        time.sleep(1)
+    columns = {name: server.get("query", query=f"sum by (deployment) ({one})") for name, one in PROMQL.items()}
 cluster.stop()
+pd.DataFrame(
+    {
+        name: {one["metric"]["deployment"]: float(one["value"][1]) for one in found["result"]}
+        for name, found in columns.items()
+    }
+).fillna(0)
 
 # %% [markdown]
 # ## To Kubernetes

@@ -5,7 +5,7 @@
 #     summary: Prometheus scrapes the service and Triton; PromQL for rate, errors, p95 and saturation; a dashboard
 #     part: 3
 #     number: "44"
-#     minutes: 30
+#     minutes: 35
 #     kind: core
 #     where: [any]
 #     needs: ["32"]
@@ -34,7 +34,7 @@
 #
 # ## You need
 #
-# A laptop or a node, 30 minutes; the machine works for about one and a half of them. The first time, Prometheus (35 MB)
+# A laptop or a node, 35 minutes; the machine works for about a minute and a half. The first time, Prometheus (35 MB)
 # is unpacked from Debian's or Ubuntu's packages into the course's cache, without root. On macOS: `brew install
 # prometheus`.
 
