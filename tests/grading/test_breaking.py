@@ -16,16 +16,9 @@ from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
 from grading.solve import AnswerKeyError, require_whole
 from labs.course import Lesson, lessons
-from tests.grading.machines.made_up import recorded
+from tests.grading.machines.made_up import DONE, recorded
 
 PARTS = (0, 1, 2, 3)
-
-#: Earned by what was done, measured or seen, and by no answer.
-DONE = {
-    *("m.measure.batches", "s.lease.rehearsed", "e.reserve.lease", "e.provision.container"),
-    *("e.lease.script", "e.lease.race"),
-    *("s.ray.scaled", "s.teams.recovered", "s.teams.rolled_back", "s.teams.node"),
-}
 
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
 ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs", "an ARM processor"}

@@ -30,6 +30,13 @@ FIXTURES = Path(__file__).parents[1] / "fixtures"
 #: ``fixtures/README.md`` says how each was made.
 WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "two-cores-part-3"}
 
+#: Earned by what was done, measured or seen, and by no answer.
+DONE = {
+    *("m.measure.batches", "s.lease.rehearsed", "e.reserve.lease", "e.provision.container"),
+    *("e.lease.script", "e.lease.race"),
+    *("s.ray.scaled", "s.teams.recovered", "s.teams.rolled_back", "s.teams.node"),
+}
+
 #: The file that part 1's recommendation chooses.
 MODEL = FIXTURES / "chosen.onnx"
 

@@ -9,6 +9,7 @@ from grading.checkpoints import Checkpoint
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.registry import PARTS
 from tests.grading.entries import Entries
+from tests.grading.machines.made_up import DONE
 from tests.grading.machines.made_up import recorded as entries_of
 
 #: Answers of a function are as plain as this.
@@ -34,6 +35,8 @@ def answered_by(checkpoint: Checkpoint, function: Callable) -> Answer:
 
 def recorded(checkpoint: Checkpoint) -> list[dict]:
     """Return the measurements and observations of a whole run of a question's part; nothing that answers it."""
+    if checkpoint.id in DONE:
+        return []
     return [
         entry
         for entry in entries_of(PARTS.index(checkpoint.part))
