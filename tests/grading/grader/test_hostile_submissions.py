@@ -215,7 +215,7 @@ def test_the_page_of_a_hostile_student_is_plain_text(submission: Path, quick: Se
 
 
 #: Grades the folder that it is told of by evidence alone, and prints the most memory that this took, in MB.
-#: Prints the MB that judging held at most. (``ru_maxrss`` begins with the peak of whoever started the process.)
+#: (``ru_maxrss`` begins with the peak of whoever started the process.)
 MEASURED = """
 import sys
 from pathlib import Path
