@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from labs.course import NOTEBOOKS_DIR, Lesson, lessons
+from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson, lessons
 
 #: The page whose table is generated; the rest of it is written by hand.
 MAP_PATH = NOTEBOOKS_DIR / "README.md"
 
 _BEGIN, _END = "<!-- map: python -m grading build -->", "<!-- end of map -->"
-
-_PARTS = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
-
-#: Where a lesson runs, in words; a laptop rehearses all of them.
-_PLACES = {"hub": "Chameleon's Jupyter", "node": "server", "device": "edge device", "any": "any"}
 
 
 def course_map(page: str | None = None, course: list[Lesson] | None = None) -> str:
@@ -40,14 +35,14 @@ def _table(course: list[Lesson]) -> list[str]:
     for one in course:
         if one.part != part:
             part = one.part
-            lines.append(f"| **{_PARTS.get(part, f'Part {part}')}** | | | | | |")
+            lines.append(f"| **{PART_TITLES.get(part, f'Part {part}')}** | | | | | |")
         lines.append(_row(one))
     return lines
 
 
 def _row(one: Lesson) -> str:
     extra = " (extra)" if one.kind == "extra" else ""
-    where = ", ".join(_PLACES[place] for place in one.where)
+    where = ", ".join(PLACES[place] for place in one.where)
     cells = [
         f"[{one.number} {one.title}]({one.link}){extra}",
         one.summary,

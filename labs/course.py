@@ -27,8 +27,11 @@ _CHECK = re.compile(r'^\s*check\("([a-z0-9_.]+)"', re.MULTILINE)
 KINDS = ("core", "extra", "guide")
 
 #: Chameleon's Jupyter, a leased server, an edge device, or any machine with the course's environment. A laptop
-#: rehearses all of them.
-PLACES = ("hub", "node", "device", "any")
+#: rehearses all of them. Each with its words for people.
+PLACES = {"hub": "Chameleon's Jupyter", "node": "server", "device": "edge device", "any": "any machine"}
+
+#: Parts as people call them.
+PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
 
 #: What front matter may say, with the type of each value; all but the last two must be there.
 KEYS: dict[str, type] = {

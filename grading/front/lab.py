@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labs.course import Lesson
+from labs.loopback import listen
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 #: JupyterLab's own port, and how many beside it are tried.
@@ -91,13 +92,10 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
 
 def is_free(port: int) -> bool:
     """Return whether nobody listens at a port of this computer's loopback address."""
-    with socket.socket() as probe:
-        # A server that has just ended leaves its port to the next one.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
+    try:
+        listen(ports=port).close()
+    except OSError:
+        return False
     return True
 
 

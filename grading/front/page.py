@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from html import escape
 
-from grading.front.standing import PART_TITLES, PROVISIONED, LeaseLeft, Standing, Step, notebook_path
+from grading.front.standing import PROVISIONED, LeaseLeft, Standing, Step
+from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, text_table
 from labs.display.theme import card, progress_bar, tiles
@@ -148,6 +149,6 @@ def _code(text: str) -> str:
 
 
 def _link(step: Step) -> str:
-    path = notebook_path(step.lesson, PROJECT_DIR)
+    path = step.lesson.notebook.relative_to(PROJECT_DIR).as_posix()
     name = f"{step.lesson.number} {step.lesson.title}"
     return f'<a href="/lab/tree/{escape(path)}" data-open="{escape(path)}">{escape(name)}</a>'

@@ -11,12 +11,11 @@ import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from pathlib import Path
 
 from grading.checkpoints import State, all_checkpoints
 from grading.result.public import Row, public_rows
 from grading.submission.graders_own import GRADERS_OWN, GradersOwn
-from labs.course import Lesson, lessons
+from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction
 from labs.workspace import ledger, workspace_dir
 from provisioning.clock import Clock
@@ -24,14 +23,8 @@ from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.state import StateFile
 from provisioning.sites.spec import NUMBERS, Part, resource_name
 
-#: Parts as people call them.
-PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
-
 #: The part of provisioning that belongs to a part of the course.
 PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()}
-
-#: Where a lesson runs for real, in words; a laptop rehearses all of them.
-PLACE_WORDS = {"hub": "Chameleon's Jupyter", "node": "server", "device": "edge device", "any": "any machine"}
 
 
 @dataclass(frozen=True)
@@ -83,7 +76,7 @@ class Step:
     @property
     def where(self) -> str:
         """Where it runs for real, in words."""
-        return ", ".join(PLACE_WORDS[place] for place in self.lesson.where)
+        return ", ".join(PLACES[place] for place in self.lesson.where)
 
 
 @dataclass(frozen=True)
@@ -221,8 +214,3 @@ def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
         if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
             found.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
     return tuple(found)
-
-
-def notebook_path(lesson: Lesson, root: Path) -> str:
-    """Return where JupyterLab finds a lesson, from the folder that it serves, with slashes."""
-    return lesson.notebook.relative_to(root).as_posix()
