@@ -66,7 +66,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
     quantized = {name: folder / f"{name}.onnx" for name in _QUANTIZED}
     if not all(path.is_file() for path in quantized.values()):
         _quantize(folder, part(on_progress, 0.1, 0.6))
-        _prune(folder, part(on_progress, 0.6, 1.0))
+        pruned_int8_model(folder, part(on_progress, 0.6, 1.0))
     found = {"torch-eager": _opened(torch_path, "torch")}
     if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
         found["torch-compiled"] = _opened(torch_path, "torch-compiled")
@@ -122,8 +122,8 @@ def _quantize(folder: Path, on_progress: OnProgress) -> None:
         slim_onnx(path)
 
 
-def _prune(folder: Path, on_progress: OnProgress) -> None:
-    """Make the pruned, then quantized file of lesson 14c."""
+def pruned_int8_model(folder: Path, on_progress: OnProgress = silent) -> Path:
+    """Make the pruned, then quantized file of lesson 14c in a folder, and return its path."""
     data = assets.dataset("food11-mini")
     net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
     narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))
@@ -139,3 +139,4 @@ def _prune(folder: Path, on_progress: OnProgress) -> None:
         **quantization_format().settings(),
     )
     slim_onnx(path)
+    return path
