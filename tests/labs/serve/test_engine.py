@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 
+import numpy as np
 import pytest
 
 from labs.serve import engine as engines
 from labs.serve.contract import PredictReply
 from labs.serve.engine import Engine
-from labs.serve.instance import Computed
+from labs.serve.instance import Computed, batches_pay, one_by_one
 from labs.serve.settings import Settings
 
 
@@ -56,3 +58,16 @@ def test_an_instance_leaves_the_other_its_part(monkeypatch):
     """Two instances and four images: none takes more than two, although it might take four."""
     sizes = asyncio.run(batch_sizes(monkeypatch, 4, instances=2, max_batch_size=4))
     assert max(sizes) <= 2
+
+
+@pytest.mark.parametrize(("seconds_of", "pays"), [(lambda n: 0.002 * n**2, False), (lambda n: 0.01, True)])
+def test_a_batch_is_run_as_one_where_that_is_quicker(seconds_of, pays):
+    """On a CPU four images may overflow the caches; where a call has a price of its own, a batch pays."""
+
+    def call(rows):
+        time.sleep(seconds_of(len(rows)))
+        return rows.sum(axis=(1, 2, 3))[:, None]
+
+    rows = np.random.default_rng(0).normal(size=(4, 3, 8, 8)).astype(np.float32)
+    assert batches_pay(call, rows) == pays
+    assert np.array_equal(one_by_one(call)(rows), call(rows))
