@@ -139,16 +139,20 @@ def test_another_processor_tests_nothing(judge, on_the_board):
 @pytest.mark.parametrize(
     ("samples_s", "says"),
     [
+        ([[0.010] * 200, [0.010] * 200], ""),
+        ([[0.010] * 200, [0.05] * 200], ""),
+        ([[0.011] * 30 + [0.05] * 170] * 2, ""),
         ([0.010] * 200, ""),
         ([], "no samples"),
-        ([2.0], "One duration"),
-        ([0.01] * 20, "A hundred calls"),
-        ([10.0] * 200, "milliseconds"),
-        ([0.05] * 200, "not `bench`'s"),
+        ([[], []], "no samples"),
+        ([[2.0], [2.0]], "One duration"),
+        ([[0.01] * 20] * 2, "A hundred calls"),
+        ([[10.0] * 200] * 2, "milliseconds"),
+        ([[0.05] * 200, [0.04] * 200], "not `bench`'s"),
     ],
 )
 def test_a_script_of_ones_own_has_to_agree_with_the_benchmark(judge, entries, samples_s, says):
-    """Within a factor of two, by medians; the usual slips are named."""
+    """Within a factor of two by the fastest tenth, before or after; a busy minute costs nobody the point."""
     entries.measured("latency", "edge-int8-s8s8", [0.011] * 100, record_id="f" * 32)
     entries.observed("edge.own_script", {"samples_s": samples_s, "record": "f" * 32})
     verdict = judge("e.lease.script", entries)
