@@ -194,7 +194,7 @@ def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
 
 
 def _reserves(lesson: Lesson) -> bool:
-    # Part 2's lessons run anywhere, and ask a device all the same.
+    # Part 2's lessons run on a laptop, and ask a device all the same.
     text = lesson.notebook.read_text(encoding="utf-8") if lesson.notebook.exists() else ""
     return bool({"hub", "device"} & set(lesson.where)) or "rehearsal.use()" in text
 

@@ -26,9 +26,9 @@ _CHECK = re.compile(r'^\s*check\("([a-z0-9_.]+)"', re.MULTILINE)
 #: ``core`` belongs to the course, ``extra`` may be left out, a ``guide`` is for instructors and is no lesson.
 KINDS = ("core", "extra", "guide")
 
-#: Chameleon's Jupyter, a leased server, an edge device, or any machine with the course's environment. A laptop
-#: rehearses all of them. Each with its words for people.
-PLACES = {"hub": "Chameleon's Jupyter", "node": "server", "device": "edge device", "any": "any machine"}
+#: Your own machine, Chameleon's Jupyter, a leased server, an edge device; each with its words for people. A laptop
+#: rehearses all of them. A lesson names the places under whose pins it is run in the tests, and no others.
+PLACES = {"laptop": "laptop", "hub": "Chameleon's Jupyter", "node": "server", "device": "edge device"}
 
 #: Parts as people call them.
 PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}

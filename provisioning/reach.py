@@ -93,7 +93,7 @@ def first_notebook(part: Part, course: Iterable[Lesson] | None = None) -> str:
 
     A device's lease lesson is run from where the device was provisioned.
     """
-    there = [each for each in _lessons_of(part, course) if "node" in each.where]
+    there = [each for each in _lessons_of(part, course) if each.where == ("node",)]
     return f"notebooks/{there[0].link}" if there else ""
 
 

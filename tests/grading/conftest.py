@@ -70,7 +70,9 @@ def write_lesson(tmp_path: Path) -> Callable[..., Lesson]:
     Front matter is put before a source that has none.
     """
 
-    def write(source: str = SOURCE, name: str = "00_a_lesson", folder: str = "0_start", where: str = "any") -> Lesson:
+    def write(
+        source: str = SOURCE, name: str = "00_a_lesson", folder: str = "0_start", where: str = "laptop"
+    ) -> Lesson:
         root = tmp_path / "course"
         path = root / "source" / folder / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -109,7 +109,7 @@ def test_a_twin_is_stale_until_it_is_built_again(write_lesson):
         (('number: "00"', 'number: "01"'), "is not the file name's"),
         (("part: 0", "part: 1"), "part 1 is not 0_start"),
         (("kind: core", "kind: main"), "it may be core, extra"),
-        (("where: [any]", "where: [moon]"), "where may hold hub, node"),
+        (("where: [laptop]", "where: [moon]"), "where may hold laptop, hub"),
         (("#   lesson:", "#   lessons:"), "holds no 'lesson:'"),
         (("# ---\n# jupyter", "# jupyter"), "begins with no front matter"),
     ],

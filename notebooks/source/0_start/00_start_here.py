@@ -7,7 +7,7 @@
 #     number: "00"
 #     minutes: 10
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: []
 #     ports: []
 # ---

@@ -7,7 +7,7 @@
 #     number: "10"
 #     minutes: 35
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["00"]
 #     ports: []
 #     uses: ["memory", "disk"]

@@ -7,7 +7,7 @@
 #     number: "11"
 #     minutes: 45
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["10"]
 #     ports: []
 #     uses: ["memory", "C++ compiler", "torch.compile on the GPU", "torch's default CUDA build"]

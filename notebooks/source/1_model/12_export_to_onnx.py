@@ -7,7 +7,7 @@
 #     number: "12"
 #     minutes: 40
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: []
 #     ports: []
 #     uses: ["memory", "disk"]

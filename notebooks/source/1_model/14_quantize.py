@@ -7,7 +7,7 @@
 #     number: "14"
 #     minutes: 40
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["12"]
 #     ports: []
 #     uses: ["memory", "disk", "fast INT8"]

@@ -7,7 +7,7 @@
 #     number: "14b"
 #     minutes: 35
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["14"]
 #     ports: []
 #     uses: ["fast INT8", "another x86-64 processor"]

@@ -7,7 +7,7 @@
 #     number: "14c"
 #     minutes: 40
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["14b"]
 #     ports: []
 #     uses: ["memory", "fast INT8"]

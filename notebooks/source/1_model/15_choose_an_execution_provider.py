@@ -7,7 +7,7 @@
 #     number: "15"
 #     minutes: 40
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["12"]
 #     ports: []
 #     uses:

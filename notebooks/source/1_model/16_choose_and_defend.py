@@ -7,7 +7,7 @@
 #     number: "16"
 #     minutes: 40
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["14c", "15b"]
 #     ports: []
 #     uses: ["memory", "GPU provider"]

@@ -7,7 +7,7 @@
 #     number: "22"
 #     minutes: 10
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["14"]
 #     ports: []
 # ---

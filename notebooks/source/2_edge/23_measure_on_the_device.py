@@ -7,7 +7,7 @@
 #     number: "23"
 #     minutes: 25
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["22"]
 #     ports: []
 #     uses: ["an ARM processor", "NEON", "dot product", "i8mm", "fast INT8"]

@@ -7,7 +7,7 @@
 #     number: "24"
 #     minutes: 30
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["23"]
 #     ports: []
 # ---

@@ -7,7 +7,7 @@
 #     number: "25"
 #     minutes: 25
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["14", "23"]
 #     ports: []
 # ---

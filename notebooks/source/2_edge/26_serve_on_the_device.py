@@ -7,7 +7,7 @@
 #     number: "26"
 #     minutes: 25
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["23"]
 #     ports: [8000]
 #     machine_minutes: 10

@@ -7,7 +7,7 @@
 #     number: "27"
 #     minutes: 20
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["23"]
 #     ports: []
 #     uses: ["ExecuTorch", "an ARM processor"]

@@ -7,7 +7,7 @@
 #     number: "28"
 #     minutes: 15
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["22", "27b"]
 #     ports: []
 # ---

@@ -7,7 +7,7 @@
 #     number: "32"
 #     minutes: 45
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: []
 #     ports: [8090, 8091, 8092, 8093, 8094, 8095, 8096, 8097, 8098, 8099]
 #     uses: ["memory", "fast INT8"]

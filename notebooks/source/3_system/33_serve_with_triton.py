@@ -7,7 +7,7 @@
 #     number: "33"
 #     minutes: 35
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["32"]
 #     ports: []
 #     uses: ["memory", "Triton", "perf_analyzer"]

@@ -7,7 +7,7 @@
 #     number: "35"
 #     minutes: 20
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["33"]
 #     ports: []
 #     uses: ["memory", "Triton"]

@@ -7,7 +7,7 @@
 #     number: "36"
 #     minutes: 20
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["33"]
 #     ports: [8090]
 #     uses: ["memory", "Triton"]

@@ -7,7 +7,7 @@
 #     number: "37"
 #     minutes: 35
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["36"]
 #     ports: []
 #     machine_minutes: 8

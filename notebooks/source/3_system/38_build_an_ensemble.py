@@ -7,7 +7,7 @@
 #     number: "38"
 #     minutes: 35
 #     kind: extra
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["36"]
 #     ports: []
 #     machine_minutes: 8

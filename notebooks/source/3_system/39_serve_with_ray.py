@@ -7,7 +7,7 @@
 #     number: "39"
 #     minutes: 30
 #     kind: core
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["32"]
 #     ports: [8110, 8111, 8265, 8266]
 #     uses: ["memory"]

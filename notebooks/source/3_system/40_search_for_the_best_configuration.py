@@ -7,7 +7,7 @@
 #     number: "40"
 #     minutes: 35
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["34", "35", "36"]
 #     ports: []
 #     uses: ["memory", "Triton"]

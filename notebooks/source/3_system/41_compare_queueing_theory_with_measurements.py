@@ -7,7 +7,7 @@
 #     number: "41"
 #     minutes: 40
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["33"]
 #     ports: []
 #     machine_minutes: 5

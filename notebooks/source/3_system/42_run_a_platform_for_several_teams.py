@@ -7,7 +7,7 @@
 #     number: "42"
 #     minutes: 40
 #     kind: extra
-#     where: [any]
+#     where: [laptop, node]
 #     needs: ["39"]
 #     ports: [8110, 8111, 8265, 8266]
 #     uses: ["memory"]

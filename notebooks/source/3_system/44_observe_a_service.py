@@ -7,7 +7,7 @@
 #     number: "44"
 #     minutes: 35
 #     kind: core
-#     where: [any]
+#     where: [laptop]
 #     needs: ["32"]
 #     ports: [9090, 9091, 9092, 9093]
 #     uses: ["memory", "Triton"]

@@ -7,7 +7,7 @@
 #     number: 44b
 #     minutes: 30
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["44"]
 #     ports: [9090, 9091, 9092, 9093]
 #     uses: ["memory"]

@@ -7,7 +7,7 @@
 #     number: "45"
 #     minutes: 40
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["32"]
 #     ports: [8098, 8099]
 #     uses: ["memory", "disk"]

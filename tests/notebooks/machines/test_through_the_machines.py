@@ -16,7 +16,7 @@ import pytest
 
 from grading.gradescope.package import build_package
 from grading.rehearse import own_testbed, scores
-from labs.course import lesson, lessons
+from labs.course import Lesson, lessons
 from labs.edge.making import part_1_files
 from provisioning.sites.spec import PARTS
 from tests.grading.gradescope.conftest import planted, unpack
@@ -57,13 +57,15 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     held = {}
     with own_testbed(tmp_path / "testbed", wanted):
         for one in wanted:
-            if "node" in one.where:
+            if one.where == ("node",):
                 with _node(hub, part, tmp_path / "testbed", STARTUP[number]) as jupyter:
                     # As before a second block: what was made since set-up travels too.
                     hub.python_does(f"lab.push({part!r})")
                     jupyter.run(f"notebooks/{one.notebook.parent.name}/{one.notebook.name}")
                 # As the countdown does while it is open.
                 hub.python_does(f"lab.pull({part!r})")
+                if part == "model":
+                    _on_the_amd_node(hub, tmp_path, one)
             elif {"hub", "device"} & set(one.where):
                 held[one.number] = hub.run(one)
             else:
@@ -82,25 +84,33 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     assert {name: why for name, why in lost.items() if name not in elsewhere | OF_ALL_IMAGES} == {}
 
 
-#: Lessons that run anywhere, by the node on which they are tried, with how briefly they measure. Those left out need
-#: no package that none of these needs, and would cost the gate ten minutes; at home all of them run, above.
-ON_A_NODE = {
-    "a100": (("10", "11", "12", "13", "14"), STARTUP[1]),
-    "p100": (("32", "33", "36", "38", "39", "42"), ("hasty_startup.py",)),
-}
+def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
+    """(A15) Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
+    home = tmp_path / "mi100"
+    course = unpack_course(tmp_path, home / "serving-labs")
+    shutil.copytree(hub.workspace, course / "workspace", dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        kernel_of(environment_of(home, "mi100"), tmp_path / "mi100-jupyter", patch)
+        run_here(tmp_path / "solved-mi100", lease_lesson, course / "workspace", course=course)
 
 
-@pytest.mark.parametrize("machine", ON_A_NODE)
-def test_lessons_that_run_anywhere_run_under_a_nodes_pins(
+#: Node of a part, and how briefly its kernels measure.
+NODES = {"a100": (1, ("hasty_startup.py",)), "p100": (3, ("hasty_startup.py",))}
+
+
+@pytest.mark.parametrize("machine", NODES)
+def test_lessons_for_laptop_and_node_run_under_the_nodes_pins_too(
     machine: str, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
 ):
-    """(A3, A4) Solved, in order, in one workspace: no cell fails."""
-    numbers, startup = ON_A_NODE[machine]
+    """(A3, A4) Each that names both in its front matter, solved, in order, in one workspace: no cell fails."""
+    number, startup = NODES[machine]
+    both = [one for one in lessons(part=number) if {"laptop", "node"} <= set(one.where)]
+    assert both
     kernels_run(*startup)
     home = tmp_path / "home"
     course = unpack_course(tmp_path, home / "serving-labs")
     kernel_of(environment_of(home, machine), tmp_path / "jupyter", monkeypatch)
-    for wanted in (lesson(number) for number in numbers):
+    for wanted in both:
         run_here(tmp_path / "solved", wanted, course / "workspace", course=course)
 
 
