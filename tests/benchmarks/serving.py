@@ -21,6 +21,7 @@ from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running
 from labs.serve.settings import Settings
+from labs.stats import Interval, ratio_of_medians
 from tests.benchmarks.part1_models import fp32_model, pruned_int8_model
 
 BASELINE = "tutorial app, fp32"
@@ -87,29 +88,40 @@ def tables(rounds: int = 20, report: OnProgress = silent) -> Iterator[tuple[str,
             yield f"Serving a JPEG of 30 KB as base64, {clients}, all taking turns", _table(records, list(targets))
 
 
+def _cores(run: Measurement) -> float:
+    """Return how many processors the server kept busy on average."""
+    return statistics.fmean(run.load.usage.server_cores or [0.0])
+
+
+def _costs_s(runs: list[Measurement]) -> list[float]:
+    """Return processor seconds a request, run by run: the server's alone, whatever else the machine did meanwhile."""
+    return [_cores(run) / run.throughput_rps.value for run in runs]
+
+
 def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
     rows = []
     for option in options:
         runs = of(records, option)
         samples = [sample for run in runs for sample in run.samples]
-        busy = [sum(run.load.usage.server_cores) / max(1, len(run.load.usage.server_cores)) for run in runs]
         row = {
             "option": option,
             "requests/s": f"{statistics.median(run.throughput_rps.value for run in runs):.0f}",
             "p50": milliseconds(statistics.median(samples)),
             "p99": milliseconds(statistics.quantiles(samples, n=100)[98]),
             "failed": sum(len(run.load.failures) for run in runs),
-            "server cores": f"{statistics.median(busy):.2f}",
+            "server cores": f"{statistics.median(map(_cores, runs)):.2f}",
             # Holds on a busy machine too, which deals out its processors by the thread.
-            "CPU a request": milliseconds(
-                statistics.median(cores / run.throughput_rps.value for cores, run in zip(busy, runs, strict=True))
-            ),
+            "CPU a request": milliseconds(statistics.median(_costs_s(runs))),
         }
         if option != options[0]:
             faster = rate_ratio(records, option, options[0]).interval
             shorter = latency_ratio(records, option, options[0]).interval
-            row["× requests/s"] = f"{faster.value:.2f} ({faster.low:.2f} to {faster.high:.2f})"
-            row["× p50"] = f"{shorter.value:.2f} ({shorter.low:.2f} to {shorter.high:.2f})"
+            spared = ratio_of_medians(
+                *([[cost_s] for cost_s in _costs_s(of(records, name))] for name in (options[0], option))
+            )
+            row["× for equal CPU"] = _with_interval(spared.interval)
+            row["× requests/s"] = _with_interval(faster)
+            row["× p50"] = _with_interval(shorter)
             precision = runs[0].precision
             if runs[0].concurrency == 1:
                 row["bar"] = f"p50 ≤ {ALONE_P50_BARS[precision]} ×: " + _verdict(
@@ -121,6 +133,10 @@ def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
                     row["bar"] += f"; p50 ≤ {BEST_P50_BAR} ×: " + _verdict(shorter.value <= BEST_P50_BAR)
         rows.append(row)
     return pd.DataFrame(rows).fillna("")
+
+
+def _with_interval(found: Interval) -> str:
+    return f"{found.value:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
 def _verdict(met: bool) -> str:
