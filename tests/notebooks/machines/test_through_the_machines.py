@@ -95,7 +95,7 @@ def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
 
 
 #: Node of a part, and how briefly its kernels measure.
-NODES = {"a100": (1, ("hasty_startup.py",)), "p100": (3, ("hasty_startup.py",))}
+NODES = {"a100": (1, STARTUP[1]), "p100": (3, ("hasty_startup.py",))}
 
 
 @pytest.mark.parametrize("machine", NODES)
