@@ -23,6 +23,7 @@ ALLOWED = (
     *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
     *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess progress stats workspace".split()),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
+    "assets/reference/*.json",
     "LICENSE",
     "constraints.txt",
 )

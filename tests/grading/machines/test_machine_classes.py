@@ -86,6 +86,41 @@ def test_f10_a_laptops_ledger_under_a_leased_gpus_name_is_for_a_person(gpu: str,
     assert not examine(entries).contradictions
 
 
+def test_f10_a_laptops_ledger_with_the_whole_node_typed_still_has_the_laptops_classes():
+    """GPU, node, processor, threads and features are those of an A100's node: 8-bit sums tell the processor."""
+    entries, node = recorded(1), MACHINES["A100"].fingerprint.to_json()
+    for entry in entries:
+        if entry["type"] == "measurement":
+            entry["machine"] = node
+    examined = examine(entries)
+    assert {one.rule for one in examined.flags} == {"classes-of-another-processor"}
+    assert examined.contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("cpu_count", 8), ("cpu_flags", ["avx", "avx2", "avx512f", "fma", "sse4_2"])]
+)
+def test_a_node_is_built_like_its_class(field: str, value: object):
+    """Eight threads, or features of a later processor, are no EPYC 7763's."""
+    entries = made_up(MACHINES["A100"])
+    for entry in entries:
+        if entry["type"] == "measurement":
+            entry["machine"] = {**entry["machine"], field: value}
+            entry["machine"]["machine_id"] = Fingerprint.from_json(entry["machine"]).machine_id
+    assert {one.rule for one in examine(entries).flags} == {"node-of-another-build"}
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_times_far_outside_the_published_band_are_for_a_person(name: str):
+    """Twice or half as fast is no matter; five times, in all options, is another machine's."""
+    for factor, flagged in ((0.5, False), (2.0, False), (0.2, True), (5.0, True)):
+        entries = made_up(MACHINES[name])
+        for entry in entries:
+            if entry.get("kind") in ("latency", "load"):
+                entry["samples"] = [factor * one for one in entry["samples"]]
+        assert ("times-of-another-class" in {one.rule for one in examine(entries).flags}) == flagged, factor
+
+
 def test_published_figures_are_what_the_made_up_ones_come_to():
     """An A100's TensorRT answers in 0.63 ms, and a P100 keeps eight senders waiting for 152 ms."""
     for machine, option, wanted_s in (("A100", "tensorrt", 0.00063), ("P100", "python-8", 0.152)):
