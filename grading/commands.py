@@ -79,9 +79,10 @@ def register(app: typer.Typer) -> None:
         for command in (authoring.build, authoring.questions, authoring.solve, authoring.rehearse):
             app.command()(command)
     if find_spec("grading.classroom"):
-        from grading.classroom.commands import grade_folder
+        from grading.classroom.commands import grade_folder, hand_back
 
         app.command("class")(grade_folder)
+        app.command("feedback")(hand_back)
     if find_spec("grading.gradescope"):
         from grading.gradescope.commands import gradescope
 

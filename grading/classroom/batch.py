@@ -11,7 +11,7 @@ from grading.classroom.engines import Engine
 from grading.classroom.roster import Handed
 from grading.classroom.unit import Done, Task, failed
 from grading.grade import Setup
-from grading.result import Result, page, write_json, write_text
+from grading.result import Result, write_json
 
 
 def grade_class(
@@ -29,7 +29,7 @@ def grade_class(
 
     Args:
         submissions: Who handed in what.
-        out: Receives ``results/`` (one JSON a student) and ``pages/`` (what each student may read).
+        out: Receives ``results/``, one JSON a student.
         part: Part of the course.
         engine: Where the work runs.
         setup: How to grade.
@@ -49,10 +49,26 @@ def grade_class(
         else:
             result = done.result
             write_json({"key": done.key, "result": result.to_json()}, _place(out, one))
-            write_text(page(result), out / "pages" / f"{one.slug}.html")
         found[task.student] = result
         on_done(result, done.result is None)
     return [found[one.student] for one in submissions]
+
+
+def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
+    """Return the results of an earlier run, in the order of the submissions.
+
+    Raises:
+        FileNotFoundError: Somebody has none yet.
+    """
+    found = []
+    for one in submissions:
+        try:
+            found.append(_kept(out, one))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise FileNotFoundError(
+                f"{out} holds no result of {one.student}: run `python -m grading class` first"
+            ) from None
+    return found
 
 
 def _twice(submissions: Sequence[Handed], part: int, setup: Setup) -> Iterator[tuple[Task, Done]]:

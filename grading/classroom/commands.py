@@ -33,6 +33,7 @@ def grade_folder(
     """Grade a class; run it again to go on after a stop, or when more was handed in."""
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
+    from grading.classroom.feedback import write_feedback
     from grading.classroom.report import write_report
     from grading.classroom.roster import handed_in
     from grading.classroom.similarity import said_of, similar_pairs
@@ -54,13 +55,34 @@ def grade_folder(
     pairs = similar_pairs(results)
     checks = spot_checks(results, seed=seed, alike=said_of(pairs))
     sheets = write_sheets(found, results, seed, out)
+    feedback = write_feedback(found, results, out)
     report = write_report(found, results, pairs, checks, out)
     for name, value in summary(results).items():
         console.print(f"{name:24} {value}", markup=False, highlight=False)
     console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
     console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
     console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{'to hand back':24} {feedback}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def hand_back(
+    submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
+    out: Annotated[Path, typer.Option(help="Where `class` put its results.")],
+    hidden: Annotated[bool, typer.Option(help="Show and count hidden rows, too: after the grades.")] = False,
+) -> None:
+    """Write students' pages and feedback.zip, with the points by name and e-mail, from the results that are there."""
+    from grading.classroom.batch import kept_results
+    from grading.classroom.feedback import write_feedback
+    from grading.classroom.roster import handed_in
+
+    try:
+        found = handed_in(submissions)
+        path = write_feedback(found, kept_results(found, out), out, hidden=hidden)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+    rows = "with hidden rows" if hidden else "public rows alone"
+    console.print(f"{path}: {len(found)} pages, {rows}", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:

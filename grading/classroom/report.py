@@ -40,22 +40,22 @@ def write_report(
         checks: Submissions that a person should look at.
         out: Folder of ``grade_class``.
     """
-    _csv([line(result) for result in results], out / "class.csv")
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
-    _csv(
-        [
-            {"student": result.student} | {one: earned.get(one, "") for one in ids}
-            for result, earned in zip(results, points, strict=True)
-        ],
-        out / "checks.csv",
-    )
-    _csv(
-        [_pair(pair) for pair in pairs],
-        out / "similar.csv",
-        ("first", "second", "correlation", "shared", "distance", "ids", "records"),
-    )
-    _csv(question_statistics(results), out / "questions.csv")
+    pair_columns = ("first", "second", "correlation", "shared", "distance", "ids", "records")
+    tables = {
+        "class": as_csv([_of_class(one, result) for one, result in zip(submissions, results, strict=True)]),
+        "checks": as_csv(
+            [
+                {"student": result.student} | {one: earned.get(one, "") for one in ids}
+                for result, earned in zip(results, points, strict=True)
+            ]
+        ),
+        "similar": as_csv([_pair(pair) for pair in pairs], pair_columns),
+        "questions": as_csv(question_statistics(results)),
+    }
+    for name, text in tables.items():
+        write_text(text, out / f"{name}.csv")
     path = out / "report.html"
     write_text(_page(submissions, results, pairs, checks), path)
     return path
@@ -115,6 +115,11 @@ def _looks(checks: Sequence[SpotCheck]) -> str:
 
 def _rest(count: int) -> str:
     return f"<br>and {count} more" if count > 0 else ""
+
+
+def _of_class(one: Handed, result: Result) -> dict[str, object]:
+    emails = ", ".join(filter(None, (person.email for person in one.people)))
+    return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
 
 
 def _pair(pair: Pair) -> dict[str, object]:
@@ -230,13 +235,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _csv(rows: list[dict[str, object]], path: Path, head: Sequence[str] = ()) -> None:
-    """Write a table; a cell that a spreadsheet would run as a formula is written as text."""
+def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
+    """Return a table as text; a cell that a spreadsheet would run as a formula is written as text.
+
+    Args:
+        rows: Each with the same names.
+        head: Names of the columns where there is no row.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
-    write_text(text.getvalue(), path)
+    return text.getvalue()
 
 
 def _plain(value: object) -> object:
