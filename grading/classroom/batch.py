@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
@@ -68,6 +70,22 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
             raise FileNotFoundError(
                 f"{out} holds no result of {one.student}: run `python -m grading class` first"
             ) from None
+    return found
+
+
+def earlier_results(out: Path) -> list[Result]:
+    """Return what an earlier class left in its folder, each student with the folder's name; damaged ones left out.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    found = []
+    for path in sorted((out / "results").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
+            found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
+    if not found:
+        raise FileNotFoundError(f"{out} holds no results: name the folder that an earlier `class` wrote")
     return found
 
 

@@ -25,12 +25,16 @@ def grade_folder(
     out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
     pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
-    seed: Annotated[str, typer.Option(help="Draws changed records and the random looks; keep it secret.")] = "public",
-    rerun: Annotated[bool, typer.Option(help="Run answer cells again in the sandbox: the slow step.")] = True,
+    seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
+    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
     workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
+    earlier: Annotated[
+        list[Path] | None, typer.Option(help="What `class` wrote in another year, to compare with; may be repeated.")
+    ] = None,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
 ) -> None:
     """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    from grading.classroom.batch import earlier_results
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
     from grading.classroom.feedback import write_feedback
@@ -43,6 +47,7 @@ def grade_folder(
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     try:
         found = handed_in(submissions)
+        before = [result for folder in earlier or () for result in earlier_results(folder)]
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
     if scheduler:
@@ -52,7 +57,7 @@ def grade_folder(
             results = _with_progress(found, out, part, dask(client), setup)
     else:
         results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
-    pairs = similar_pairs(results)
+    pairs = similar_pairs(results, before)
     checks = spot_checks(results, seed=seed, alike=said_of(pairs))
     sheets = write_sheets(found, results, seed, out)
     feedback = write_feedback(found, results, out)
