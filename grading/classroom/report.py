@@ -10,18 +10,19 @@ from html import escape
 from pathlib import Path
 from statistics import correlation
 
-from grading.classroom.figures import bars, histogram
 from grading.classroom.roster import Handed
 from grading.classroom.similarity import Pair
 from grading.result import Result, Row, SpotCheck, line, write_text
 from grading.result.page import STYLE
 
 _MORE_STYLE = """
-main{max-width:70rem}svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui}
-svg .soft{fill:var(--soft)}svg rect{fill:var(--good)}svg rect.wash{fill:var(--wash)}svg line{stroke:var(--line)}
+main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
 nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
 """
+
+#: Steps of points, in the table of how many submissions have how many.
+_BINS = 20
 
 
 def write_report(
@@ -68,10 +69,10 @@ def _page(
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
     sections = (
-        ("points", "Points", histogram([result.points for result in results], possible)),
+        ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
         ("alike", f"Pairs that are too alike ({len(pairs)})", _pairs(pairs)),
-        ("checks", "Share of the class that passes each check", bars(_shares(results))),
+        ("checks", "Share of the class that passes each check", _meters(_shares(results))),
         ("machines", "Machines", _machines(results)),
         ("students", "Students", _students(submissions, results)),
     )
@@ -101,6 +102,30 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     )
     could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
     return f'<div class="facts">{said}</div>{could_not}'
+
+
+def _distribution(points: Sequence[int], possible: int) -> str:
+    """Return how many submissions have how many points, as bars with their numbers; steps that nobody has, left out."""
+    if not points or possible <= 0:
+        return "<p>No submission.</p>"
+    counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
+    most = max(counts.values())
+    rows = [
+        (f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}", _meter(count / most), str(count))
+        for step, count in sorted(counts.items())
+    ]
+    return _table(("Points", "", "Submissions"), rows)
+
+
+def _meters(shares: Sequence[tuple[str, float]]) -> str:
+    """Return shares between 0 and 1 as bars with their numbers."""
+    rows = [(escape(name), _meter(share), f"{share * 100:.0f} %") for name, share in shares]
+    return _table(("Check", "", "Pass"), rows) if rows else "<p>No checks.</p>"
+
+
+def _meter(share: float) -> str:
+    # The number beside it says the same to whoever does not see it.
+    return f'<meter value="{share:.3f}" aria-hidden="true"></meter>'
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
