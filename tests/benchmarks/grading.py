@@ -149,7 +149,7 @@ def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 4)
     """
     results, records, long, drawn = [], 0, 0, 0
     # On a machine that never settles, each record would wait its ten seconds for that.
-    warm_up.__kwdefaults__.update(limit_s=1.0)
+    warm_up.__kwdefaults__.update(limit_s=0.25)
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation", limit=44)
     with tempfile.TemporaryDirectory(prefix="noise-") as folder, _busy(jobs):
         for number in range(runs):
