@@ -151,7 +151,7 @@ def classes_are_the_processors(records: list[dict]) -> Iterator[Finding]:
 
     Source: ``assets/reference/epyc-7763-emulated.json``; whose pictures are every third one.
     """
-    formats = _reference("epyc-7763-emulated.json")["formats"]
+    formats = dict(_reference("epyc-7763-emulated.json")["formats"])
     for record in records:
         asked = formats.get(record["option"])
         with_epyc = _known_classes().get(machine_class(record), {}).get("processor") == "EPYC"
@@ -162,6 +162,7 @@ def classes_are_the_processors(records: list[dict]) -> Iterator[Finding]:
             continue
         other, own = (sum(a != b for a, b in zip(right, asked[name], strict=True)) for name in ("vnni", "epyc_7763"))
         if own - other > _SURELY:
+            del formats[record["option"]]  # told once
             message = f"The {named(record)} has the classes that a processor with VNNI gives ({other} of {len(right)} "
             yield flag("classes-of-another-processor", message + f"differ), and not an EPYC 7763's ({own}).", record)
 

@@ -126,9 +126,9 @@ def predictions_keep_no_step(entries: list[dict]) -> Iterator[Finding]:
             ahead_s.append((began(first) - moment(made.made_at)).total_seconds())
     if len(ahead_s) >= _IN_STEP and max(ahead_s) <= _STEP * min(ahead_s):
         message = (
-            f"{len(ahead_s)} predictions all came {min(ahead_s):.3g} to {max(ahead_s):.3g} s before what they are "
+            f"{len(ahead_s)} predictions all came some {min(ahead_s):.3g} s before what they are about was measured; "
         )
-        yield flag("predictions-in-step", message + "about was measured; read and typed, they would not.")
+        yield flag("predictions-in-step", message + "read and typed, they would not.")
 
 
 def _in_turn(records: list[dict]) -> Iterator[dict]:
