@@ -6,6 +6,9 @@ published figures (``made_up.py``), since no such machine was at hand.
 
 from __future__ import annotations
 
+import json
+import tomllib
+
 import pytest
 
 from grading.checkpoints import all_checkpoints
@@ -18,6 +21,7 @@ from grading.sandbox import abilities
 from grading.solve import AnswerKey
 from labs.course import lessons
 from labs.machine import Fingerprint
+from labs.workspace import PROJECT_DIR
 from tests.grading.machines.made_up import MACHINES, RECORDED, SAYS, made_up, recorded
 
 
@@ -108,6 +112,20 @@ def test_a_node_is_built_like_its_class(field: str, value: object):
             entry["machine"] = {**entry["machine"], field: value}
             entry["machine"]["machine_id"] = Fingerprint.from_json(entry["machine"]).machine_id
     assert {one.rule for one in examine(entries).flags} == {"node-of-another-build"}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "node_type"), [("A100", "compute_liqid"), ("MI100", "gpu_mi100"), ("P100", "gpu_p100")]
+)
+def test_the_nodes_of_the_catalogue_are_built_like_their_class(gpu: str, node_type: str):
+    """What the rehearsal plays and what the grader expects are one description of the same hardware."""
+    known = json.loads((PROJECT_DIR / "assets/reference/machines.json").read_text())["classes"][gpu]
+    catalogue = tomllib.loads((PROJECT_DIR / "provisioning/rehearsal/catalogue.toml").read_text())
+    nodes = [one for one in catalogue["nodes"] if one["type"] == node_type and one["gpu"]["model"] == gpu]
+    assert nodes
+    for one in nodes:
+        assert known["processor"] in one["cpu"]["model"]
+        assert known["threads"][0] <= one["cpu"]["threads"] <= known["threads"][1]
 
 
 @pytest.mark.parametrize("name", MACHINES)
