@@ -1,4 +1,4 @@
-"""Authors' commands: ``build | questions | solve | rehearse``. They want sources and answers, which students lack."""
+"""Authors' commands: ``build | solve | rehearse``. They want sources and answers, which students lack."""
 
 from __future__ import annotations
 
@@ -39,12 +39,6 @@ def build(check: Check = False) -> None:
             console.print(sentence)
     if check and left:
         console.print("Run: python -m grading build")
-        raise typer.Exit(1)
-
-
-def questions(check: Check = False) -> None:
-    """Write notebooks/QUESTIONS.md: every checkpoint with its points."""
-    if _refresh(QUESTIONS_PATH, questions_page(), check) and check:
         raise typer.Exit(1)
 
 

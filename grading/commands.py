@@ -35,8 +35,8 @@ def grade(
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
     student: Annotated[str, typer.Option(help="Who handed it in.")] = "",
     pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
-    seed: Annotated[str, typer.Option(help="Draws the records that answers are run again on.")] = "public",
-    rerun: Annotated[bool, typer.Option(help="Run answer cells again in the sandbox.")] = True,
+    seed: Annotated[str, typer.Option(help="Draws the cases on which functions are called again.")] = "public",
+    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox.")] = True,
 ) -> None:
     """Grade one submission."""
     from grading.grade import Setup
@@ -76,12 +76,13 @@ def register(app: typer.Typer) -> None:
     if find_spec("grading.authoring"):
         from grading import authoring
 
-        for command in (authoring.build, authoring.questions, authoring.solve, authoring.rehearse):
+        for command in (authoring.build, authoring.solve, authoring.rehearse):
             app.command()(command)
     if find_spec("grading.classroom"):
-        from grading.classroom.commands import grade_folder
+        from grading.classroom.commands import grade_folder, hand_back
 
         app.command("class")(grade_folder)
+        app.command("feedback")(hand_back)
     if find_spec("grading.gradescope"):
         from grading.gradescope.commands import gradescope
 

@@ -23,9 +23,9 @@ def questions_page() -> str:
         "",
         "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
         "functions on",
-        "cases that nobody has seen. Other cells are run again on other numbers: let them compute what they answer.",
+        "cases that nobody has seen.",
         "",
-        "Generated from the checkpoints by `python -m grading questions`.",
+        "Generated from the checkpoints by `python -m grading build`.",
     ]
     for lesson in lessons():
         order = lesson.questions()

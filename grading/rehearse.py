@@ -15,12 +15,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from nbformat import NotebookNode
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from grading.build import build
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.execute import execute, save
 from grading.solve import AnswerKey, solve
@@ -127,11 +125,6 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
             console.print(f"{lesson.name}: {duration(run.duration_s)}")
     console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
     return spent_s
-
-
-def stubs(lesson: Lesson) -> NotebookNode:
-    """Return the notebook as students get it."""
-    return build(lesson)
 
 
 def scoreboard(found: list[Score]) -> Table:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
 from grading.classroom.roster import Handed
 from grading.classroom.unit import Done, Task, failed
 from grading.grade import Setup
-from grading.result import Result, page, write_json, write_text
+from grading.result import Result, write_json
 
 
 def grade_class(
@@ -29,7 +31,7 @@ def grade_class(
 
     Args:
         submissions: Who handed in what.
-        out: Receives ``results/`` (one JSON a student) and ``pages/`` (what each student may read).
+        out: Receives ``results/``, one JSON a student.
         part: Part of the course.
         engine: Where the work runs.
         setup: How to grade.
@@ -49,10 +51,42 @@ def grade_class(
         else:
             result = done.result
             write_json({"key": done.key, "result": result.to_json()}, _place(out, one))
-            write_text(page(result), out / "pages" / f"{one.slug}.html")
         found[task.student] = result
         on_done(result, done.result is None)
     return [found[one.student] for one in submissions]
+
+
+def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
+    """Return the results of an earlier run, in the order of the submissions.
+
+    Raises:
+        FileNotFoundError: Somebody has none yet.
+    """
+    found = []
+    for one in submissions:
+        try:
+            found.append(_kept(out, one))
+        except (OSError, ValueError, KeyError, TypeError):
+            raise FileNotFoundError(
+                f"{out} holds no result of {one.student}: run `python -m grading class` first"
+            ) from None
+    return found
+
+
+def earlier_results(out: Path) -> list[Result]:
+    """Return what an earlier class left in its folder, each student with the folder's name; damaged ones left out.
+
+    Raises:
+        FileNotFoundError: There is none.
+    """
+    found = []
+    for path in sorted((out / "results").glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
+            found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
+    if not found:
+        raise FileNotFoundError(f"{out} holds no results: name the folder that an earlier `class` wrote")
+    return found
 
 
 def _twice(submissions: Sequence[Handed], part: int, setup: Setup) -> Iterator[tuple[Task, Done]]:

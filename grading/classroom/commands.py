@@ -25,14 +25,19 @@ def grade_folder(
     out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
     pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
-    seed: Annotated[str, typer.Option(help="Draws changed records and the random looks; keep it secret.")] = "public",
-    rerun: Annotated[bool, typer.Option(help="Run answer cells again in the sandbox: the slow step.")] = True,
+    seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
+    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
     workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
+    earlier: Annotated[
+        list[Path] | None, typer.Option(help="What `class` wrote in another year, to compare with; may be repeated.")
+    ] = None,
     scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
 ) -> None:
     """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    from grading.classroom.batch import earlier_results
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
+    from grading.classroom.feedback import write_feedback
     from grading.classroom.report import write_report
     from grading.classroom.roster import handed_in
     from grading.classroom.similarity import said_of, similar_pairs
@@ -42,6 +47,7 @@ def grade_folder(
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     try:
         found = handed_in(submissions)
+        before = [result for folder in earlier or () for result in earlier_results(folder)]
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
     if scheduler:
@@ -51,16 +57,37 @@ def grade_folder(
             results = _with_progress(found, out, part, dask(client), setup)
     else:
         results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
-    pairs = similar_pairs(results)
+    pairs = similar_pairs(results, before)
     checks = spot_checks(results, seed=seed, alike=said_of(pairs))
     sheets = write_sheets(found, results, seed, out)
+    feedback = write_feedback(found, results, out)
     report = write_report(found, results, pairs, checks, out)
     for name, value in summary(results).items():
         console.print(f"{name:24} {value}", markup=False, highlight=False)
     console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
     console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
     console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{'to hand back':24} {feedback}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
+
+
+def hand_back(
+    submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
+    out: Annotated[Path, typer.Option(help="Where `class` put its results.")],
+    hidden: Annotated[bool, typer.Option(help="Show and count hidden rows, too: after the grades.")] = False,
+) -> None:
+    """Write students' pages and feedback.zip, with the points by name and e-mail, from the results that are there."""
+    from grading.classroom.batch import kept_results
+    from grading.classroom.feedback import write_feedback
+    from grading.classroom.roster import handed_in
+
+    try:
+        found = handed_in(submissions)
+        path = write_feedback(found, kept_results(found, out), out, hidden=hidden)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+    rows = "with hidden rows" if hidden else "public rows alone"
+    console.print(f"{path}: {len(found)} pages, {rows}", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:

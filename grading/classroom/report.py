@@ -10,18 +10,19 @@ from html import escape
 from pathlib import Path
 from statistics import correlation
 
-from grading.classroom.figures import bars, histogram
 from grading.classroom.roster import Handed
 from grading.classroom.similarity import Pair
 from grading.result import Result, Row, SpotCheck, line, write_text
 from grading.result.page import STYLE
 
 _MORE_STYLE = """
-main{max-width:70rem}svg{max-width:100%;height:auto;display:block}svg text{fill:var(--ink);font:12px system-ui}
-svg .soft{fill:var(--soft)}svg rect{fill:var(--good)}svg rect.wash{fill:var(--wash)}svg line{stroke:var(--line)}
+main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
 nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
 """
+
+#: Steps of points, in the table of how many submissions have how many.
+_BINS = 20
 
 
 def write_report(
@@ -40,22 +41,22 @@ def write_report(
         checks: Submissions that a person should look at.
         out: Folder of ``grade_class``.
     """
-    _csv([line(result) for result in results], out / "class.csv")
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
-    _csv(
-        [
-            {"student": result.student} | {one: earned.get(one, "") for one in ids}
-            for result, earned in zip(results, points, strict=True)
-        ],
-        out / "checks.csv",
-    )
-    _csv(
-        [_pair(pair) for pair in pairs],
-        out / "similar.csv",
-        ("first", "second", "correlation", "shared", "distance", "ids", "records"),
-    )
-    _csv(question_statistics(results), out / "questions.csv")
+    pair_columns = ("first", "second", "correlation", "shared", "distance", "ids", "records")
+    tables = {
+        "class": as_csv([_of_class(one, result) for one, result in zip(submissions, results, strict=True)]),
+        "checks": as_csv(
+            [
+                {"student": result.student} | {one: earned.get(one, "") for one in ids}
+                for result, earned in zip(results, points, strict=True)
+            ]
+        ),
+        "similar": as_csv([_pair(pair) for pair in pairs], pair_columns),
+        "questions": as_csv(question_statistics(results)),
+    }
+    for name, text in tables.items():
+        write_text(text, out / f"{name}.csv")
     path = out / "report.html"
     write_text(_page(submissions, results, pairs, checks), path)
     return path
@@ -68,10 +69,10 @@ def _page(
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
     sections = (
-        ("points", "Points", histogram([result.points for result in results], possible)),
+        ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
         ("alike", f"Pairs that are too alike ({len(pairs)})", _pairs(pairs)),
-        ("checks", "Share of the class that passes each check", bars(_shares(results))),
+        ("checks", "Share of the class that passes each check", _meters(_shares(results))),
         ("machines", "Machines", _machines(results)),
         ("students", "Students", _students(submissions, results)),
     )
@@ -103,6 +104,30 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     return f'<div class="facts">{said}</div>{could_not}'
 
 
+def _distribution(points: Sequence[int], possible: int) -> str:
+    """Return how many submissions have how many points, as bars with their numbers; steps that nobody has, left out."""
+    if not points or possible <= 0:
+        return "<p>No submission.</p>"
+    counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
+    most = max(counts.values())
+    rows = [
+        (f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}", _meter(count / most), str(count))
+        for step, count in sorted(counts.items())
+    ]
+    return _table(("Points", "", "Submissions"), rows)
+
+
+def _meters(shares: Sequence[tuple[str, float]]) -> str:
+    """Return shares between 0 and 1 as bars with their numbers."""
+    rows = [(escape(name), _meter(share), f"{share * 100:.0f} %") for name, share in shares]
+    return _table(("Check", "", "Pass"), rows) if rows else "<p>No checks.</p>"
+
+
+def _meter(share: float) -> str:
+    # The number beside it says the same to whoever does not see it.
+    return f'<meter value="{share:.3f}" aria-hidden="true"></meter>'
+
+
 def _looks(checks: Sequence[SpotCheck]) -> str:
     if not checks:
         return "<p>Nobody.</p>"
@@ -115,6 +140,11 @@ def _looks(checks: Sequence[SpotCheck]) -> str:
 
 def _rest(count: int) -> str:
     return f"<br>and {count} more" if count > 0 else ""
+
+
+def _of_class(one: Handed, result: Result) -> dict[str, object]:
+    emails = ", ".join(filter(None, (person.email for person in one.people)))
+    return {"student": result.student, "email": emails, "entry": one.path.name, **line(result)}
 
 
 def _pair(pair: Pair) -> dict[str, object]:
@@ -230,13 +260,18 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _csv(rows: list[dict[str, object]], path: Path, head: Sequence[str] = ()) -> None:
-    """Write a table; a cell that a spreadsheet would run as a formula is written as text."""
+def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
+    """Return a table as text; a cell that a spreadsheet would run as a formula is written as text.
+
+    Args:
+        rows: Each with the same names.
+        head: Names of the columns where there is no row.
+    """
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
     writer.writeheader()
     writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
-    write_text(text.getvalue(), path)
+    return text.getvalue()
 
 
 def _plain(value: object) -> object:

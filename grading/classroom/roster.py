@@ -1,23 +1,42 @@
-"""Who handed something in: one entry of a folder is one submission."""
+"""Who handed something in: one entry of a folder is one submission, and an export of Gradescope's says whose."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+
+import yaml
+
+#: File of an export with the names of whoever handed in, and the bytes of it that are read.
+METADATA_NAME = "submission_metadata.yml"
+_MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Person:
+    """Whoever handed in, as Gradescope knows them; what it does not tell is empty."""
+
+    name: str = ""
+    #: The university's number.
+    sid: str = ""
+    email: str = ""
 
 
 @dataclass(frozen=True)
 class Handed:
     """One submission of a class."""
 
-    #: The student, or the group: the entry's name without ``.zip``.
+    #: The student, or the group: their names where an export tells them, else the entry's name without ``.zip``.
     student: str
     #: Folder or zip. It is only read, and a link is not followed.
     path: Path
     #: Names of other entries that belong to the same student; nobody can say which of them counts.
     beside: tuple[str, ...] = ()
+    #: Who they are; empty where nobody says.
+    people: tuple[Person, ...] = ()
 
     @property
     def slug(self) -> str:
@@ -45,4 +64,37 @@ def handed_in(folder: Path) -> list[Handed]:
         found.setdefault(entry.name[: -len(".zip")] if is_zip else entry.name, []).append(entry)
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
-    return [Handed(student, one, tuple(other.name for other in more)) for student, (one, *more) in found.items()]
+    people = _people(folder / METADATA_NAME)
+    names = {entry: ", ".join(filter(None, (one.name for one in people.get(entry, ())))) or entry for entry in found}
+    shared = {name for name, count in Counter(names.values()).items() if count > 1}
+    return [
+        Handed(
+            f"{names[entry]} ({entry})" if names[entry] in shared else names[entry],
+            one,
+            tuple(other.name for other in more),
+            people.get(entry, ()),
+        )
+        for entry, (one, *more) in found.items()
+    ]
+
+
+def _people(path: Path) -> dict[str, tuple[Person, ...]]:
+    """Return who handed in, by the entry's name; nobody where there is no export, or its file is damaged.
+
+    Source: an export's ``submission_metadata.yml``: for each folder ``:submitters``, each with ``:name``, ``:sid`` and
+    ``:email``.
+    """
+    try:
+        with path.open("rb") as file:
+            told = yaml.safe_load(file.read(_MOST_BYTES))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
+    found = {}
+    for entry, about in told.items() if isinstance(told, dict) else ():
+        submitters = about.get(":submitters") if isinstance(about, dict) else None
+        known = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
+        found[str(entry)] = tuple(
+            Person(*(str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")))
+            for one in known
+        )
+    return found

@@ -69,12 +69,18 @@ class Pair:
     ids: int = 0
 
 
-def similar_pairs(results: Sequence[Result]) -> list[Pair]:
+def similar_pairs(results: Sequence[Result], earlier: Sequence[Result] = ()) -> list[Pair]:
     """Return the pairs of a class that are too alike, the most alike first.
 
     Args:
         results: A class, each with its samples.
+        earlier: Results of earlier years, under names that nobody of the class has: pairs with them are told too.
     """
+    present = {one.student for one in results}
+    return [pair for pair in _pairs_of([*results, *earlier]) if present & {pair.first, pair.second}]
+
+
+def _pairs_of(results: Sequence[Result]) -> list[Pair]:
     found: dict[tuple[str, str], list[tuple[str, float, float]]] = defaultdict(list)
     for record in sorted({record for result in results for record in result.samples}):
         runs = [(one.student, np.asarray(one.samples[record], float)) for one in results if record in one.samples]

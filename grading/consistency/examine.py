@@ -22,6 +22,7 @@ RULES: tuple[Rule, ...] = (
     samples.are_not_rounded,
     samples.are_enough,
     samples.are_nobody_elses,
+    samples.are_no_formulas,
     files.size_is_the_files,
     files.hash_means_one_file,
     files.accuracy_adds_up,
@@ -30,6 +31,8 @@ RULES: tuple[Rule, ...] = (
     machines.one_machine_a_part,
     machines.class_fits_the_part,
     machines.leased_node_is_whole,
+    machines.times_are_the_classes,
+    machines.classes_are_the_processors,
     machines.fingerprint_adds_up,
     loads.load_hangs_together,
     loads.server_agrees,
@@ -66,6 +69,7 @@ def examine(entries: list[dict]) -> Examined:
     for rule in RULES:
         found += rule(records)
     found += files.files_were_measured(entries)
+    found += times.predictions_keep_no_step(entries)
     contradictions = tuple(one for one in found if one.impossible)
     aside = {record for one in contradictions for record in one.records}
     kept = [entry for entry in entries if entry.get("record_id") not in aside]

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
+from grading.checkpoints import all_checkpoints, as_records
 from grading.checkpoints.evidence import moment
 from grading.consistency.finding import Finding, flag, impossible, named
+from labs.records.collection import began, is_about
 
 #: Kinds whose samples are taken one after the other inside the run that the clock readings enclose.
 _IN_TURN = ("latency", "throughput")
@@ -107,6 +109,26 @@ def clocks_agree(records: list[dict]) -> Iterator[Finding]:
                 one,
                 other,
             )
+
+
+#: Of the recordings' predictions, the soonest is made less than a second before what it is about is measured, and the
+#: earliest five minutes. So many of them within one factor are no person's.
+_IN_STEP, _STEP = 6, 1.5
+
+
+def predictions_keep_no_step(entries: list[dict]) -> Iterator[Finding]:
+    """Yield one finding when all predictions come equally long before what they are about: a program wrote them."""
+    records, ahead_s = as_records(entries), []
+    for one in all_checkpoints():
+        made = records.prediction_in_time(one.id, one.asks.about) if one.kind == "prediction" else None
+        first = next((entry for entry in records if made and is_about(entry, one.asks.about)), None)
+        if first is not None:
+            ahead_s.append((began(first) - moment(made.made_at)).total_seconds())
+    if len(ahead_s) >= _IN_STEP and max(ahead_s) <= _STEP * min(ahead_s):
+        message = (
+            f"{len(ahead_s)} predictions all came some {min(ahead_s):.3g} s before what they are about was measured; "
+        )
+        yield flag("predictions-in-step", message + "read and typed, they would not.")
 
 
 def _in_turn(records: list[dict]) -> Iterator[dict]:

@@ -29,7 +29,7 @@ def judge(places: Places, *, whole: bool) -> dict:
     assignment = Assignment.load(places)
     handed = metadata.read(places.metadata)
     setup = Setup(pictures=places.secret / "pictures.npz", measure=whole, rerun=whole, seed=assignment.seed)
-    result = grade(places.submission, part=assignment.part, student=handed.id, setup=setup)
+    result = grade(places.submission, part=assignment.part, student=handed.who, setup=setup)
     if not whole:
         result = replace(result, fault="; ".join(filter(None, [ONLY_EVIDENCE, result.fault])))
     return with_history(gradescope(result), handed)

@@ -21,6 +21,8 @@ class Handed:
 
     #: Gradescope's number of the submission; empty when it is not told.
     id: str = ""
+    #: Name and e-mail of each student, empty where one is not told; a group has several.
+    people: tuple[tuple[str, str], ...] = ()
     #: When it was handed in.
     at: datetime | None = None
     #: When it was due, with the student's own extension; in a group, the extension that reaches furthest.
@@ -31,6 +33,11 @@ class Handed:
     before: int = 0
     #: Why nothing is known, as a sentence; empty when the file could be read.
     fault: str = ""
+
+    @property
+    def who(self) -> str:
+        """The students' names; the submission's number where none is told."""
+        return ", ".join(name for name, _ in self.people if name) or self.id
 
     @property
     def late(self) -> timedelta:
@@ -56,6 +63,11 @@ def read(path: Path) -> Handed:
     earlier = [one for one in _list(values.get("previous_submissions")) if isinstance(one, dict)]
     return Handed(
         id=str(values.get("id", ""))[:40],
+        people=tuple(
+            tuple(str(user.get(name) or "")[:200] for name in ("name", "email"))
+            for user in _list(values.get("users"))
+            if isinstance(user, dict)
+        ),
         at=_time(values.get("created_at")),
         due=_due(values),
         earlier=tuple(points for one in earlier if (points := _public_points(one)) is not None),

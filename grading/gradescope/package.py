@@ -23,6 +23,7 @@ ALLOWED = (
     *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
     *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess progress stats workspace".split()),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
+    "assets/reference/*.json",
     "LICENSE",
     "constraints.txt",
 )
@@ -59,7 +60,7 @@ def build_package(target: Path, *, part: int, seed: str, root: Path = PROJECT_DI
     Args:
         target: The zip.
         part: Part of the course: 1, 2 or 3.
-        seed: The instructor's secret: draws the hidden pictures and the changed records.
+        seed: The instructor's secret: draws the hidden pictures and the cases of functions.
         root: The checkout.
 
     Raises:

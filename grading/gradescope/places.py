@@ -82,7 +82,7 @@ class Assignment:
 
     #: Part of the course: 1, 2 or 3.
     part: int
-    #: Draws the changed records that answers are run again on.
+    #: Draws the pictures, and the cases on which functions are called again.
     seed: str
     #: Points that there are, public and hidden.
     possible: int

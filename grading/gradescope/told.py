@@ -24,6 +24,7 @@ def with_history(results: dict, handed: Handed) -> dict:
         "extra_data": {
             **results["extra_data"],
             "submission": handed.id,
+            "students": [" ".join(filter(None, (name, f"<{email}>" * bool(email)))) for name, email in handed.people],
             "handed_in": handed.at.isoformat() if handed.at else "",
             "due": handed.due.isoformat() if handed.due else "",
             "late_s": round(handed.late.total_seconds()),

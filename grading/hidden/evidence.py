@@ -12,7 +12,7 @@ from labs.records import Measurement, Records
 
 @dataclass(frozen=True)
 class Rerun:
-    """What a student's answer cell did when it was run again on other records, or its function on secret cases."""
+    """What a student's function did when it was called again on secret cases."""
 
     #: The verdict on what it wrote down; None where it came to nothing.
     verdict: Verdict | None = None

@@ -136,9 +136,9 @@ def is_int8(evidence: Evidence) -> Verdict:
 def _of_part(part: int, letter: str) -> tuple[HiddenCheckpoint, ...]:
     """Return what is asked of the recommended file of a part."""
     asked: tuple[tuple[str, str, int, Callable[[Evidence, int], Verdict]], ...] = (
-        ("submitted", "The recommended model is the one that was measured", 2, submitted),
-        ("same_classes", "Run again, it gives the recorded classes", 2, same_classes),
-        ("unseen", "It is as accurate as claimed on other pictures", 3, unseen),
+        ("submitted", "The recommended model is the one that was measured", 4, submitted),
+        ("same_classes", "Run again, it gives the recorded classes", 4, same_classes),
+        ("unseen", "It is as accurate as claimed on other pictures", 6, unseen),
     )
     needs = RECOMMENDATION[part]
     return tuple(
@@ -149,6 +149,6 @@ def _of_part(part: int, letter: str) -> tuple[HiddenCheckpoint, ...]:
 
 CHECKPOINTS = (
     *_of_part(1, "m"),
-    HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 2, 1, "m.quantize.static", is_int8),
+    HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 4, 1, "m.quantize.static", is_int8),
     *_of_part(2, "e"),
 )

@@ -7,6 +7,10 @@ from grading.checkpoints.registry import PARTS
 from grading.hidden.checkpoint import HiddenCheckpoint
 from grading.hidden.evidence import Evidence
 
+#: Of one function. With these and the files' points, what a ledger alone can say without proof (a prediction that was
+#: dated back) is a tenth of a part's points at most.
+POINTS = 3
+
 
 def computed(part: int) -> tuple[str, ...]:
     """Return the questions of a part whose cells are run again: all that ask for a function."""
@@ -33,7 +37,7 @@ CHECKPOINTS = tuple(
     HiddenCheckpoint(
         f"{question}.computed",
         f"Computed, not typed: {all_checkpoints()[question].title}",
-        1,
+        POINTS,
         part,
         question,
         _judge(question),

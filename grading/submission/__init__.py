@@ -2,10 +2,9 @@
 
 from grading.submission.collect import Collection, collect
 from grading.submission.pack import pack
-from grading.submission.prepare import Prepared, prepare
-from grading.submission.preview import Preview, preview
+from grading.submission.prepare import Prepared, prepare, preview
 
-__all__ = ["Collection", "Prepared", "Preview", "collect", "hand_in", "pack", "prepare", "preview"]
+__all__ = ["Collection", "Prepared", "collect", "hand_in", "pack", "prepare", "preview"]
 
 
 def hand_in(part: int) -> object:

@@ -50,7 +50,7 @@ class HandIn:
         finally:
             self.button.disabled = False
         self.said.value = shown(found)
-        self.text = f"{found.path.name}: {found.preview.earned} of {found.preview.possible} public points"
+        self.text = f"{found.path.name}: {found.preview.points} of {found.preview.possible} public points"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         made = self.live._repr_mimebundle_()

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from grading.result import Result
 from grading.submission.prepare import Prepared, prepare
-from grading.submission.preview import Preview
 
 
 def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
@@ -33,9 +33,9 @@ def submit(part: int, console: Console, *, target: Path | None = None, workspace
     return found
 
 
-def table_of(found: Preview) -> Table:
+def table_of(found: Result) -> Table:
     """Return the public checkpoints of a preview as a table, with what is missing."""
-    table = Table(title=f"{found.earned} of {found.possible} public points", title_justify="left")
+    table = Table(title=f"{found.points} of {found.possible} public points", title_justify="left")
     table.add_column("checkpoint", no_wrap=True)
     table.add_column("points", justify="right")
     table.add_column("what is asked, or what is missing")

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grading.consistency import examine
+from grading.intake import take_in
+from grading.result import Result, public_rows
 from grading.submission.by_hand import Question, questions_of
 from grading.submission.collect import collect
 from grading.submission.graders_own import GRADERS_OWN, GradersOwn
 from grading.submission.pack import pack
-from grading.submission.preview import Preview, preview
-from labs.course import lessons
+from labs.course import Lesson, lessons
 from labs.workspace import workspace_dir
 
 
@@ -22,8 +25,8 @@ class Prepared:
     path: Path
     #: Its sha256, to compare after an upload.
     sha256: str
-    #: What the grader will find in it, in public.
-    preview: Preview
+    #: What the grader will find in it, in public: the same intake, the same rules, the same checkpoints.
+    preview: Result
     #: Sentences about what is missing or left out.
     said: tuple[str, ...]
     #: Questions that a person will read the answers to.
@@ -36,7 +39,7 @@ class Prepared:
     @property
     def points_text(self) -> str:
         """Points of the public checks, and what comes on top."""
-        public = f"{self.preview.earned} of {self.preview.possible} public points"
+        public = f"{self.preview.points} of {self.preview.possible} public points"
         if not self.own.points:
             return f"{public}."
         kinds = ((self.own.files, "for your model files, measured again"), (self.own.again, "for cells run again"))
@@ -75,7 +78,7 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     target = target or workspace / f"submission-part-{part}.zip"
     collection = collect(wanted, workspace)
     sha256 = pack(collection, part, target)
-    found = preview(target, wanted)
+    found = preview(target, part, wanted)
     # The collector names what is not there with its folder; the intake would say the same with less.
     gone = {line.partition(" ")[0] for line in collection.missing}
     left = [f"{note.about}: {note.message}" for note in found.notes if note.about not in gone]
@@ -83,3 +86,18 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     return Prepared(
         target, sha256, found, said, tuple(questions_of(part)), tuple(collection.missing), GRADERS_OWN[part]
     )
+
+
+def preview(submission: Path, part: int, wanted: list[Lesson]) -> Result:
+    """Return what the grader will say to a zip, as far as it can be said in public.
+
+    Args:
+        submission: The zip that ``pack`` wrote.
+        part: Part of the course.
+        wanted: Its lessons.
+    """
+    with tempfile.TemporaryDirectory(prefix="preview-") as folder:
+        intake = take_in(submission, Path(folder), wanted)
+        found = examine(intake.ledger.entries)
+        rows = tuple(public_rows(found.kept, wanted))
+        return Result("", part, intake.digest, rows, tuple(intake.notes), found.all)

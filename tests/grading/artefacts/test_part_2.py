@@ -70,7 +70,7 @@ def test_the_recommended_file_of_part_2_is_measured_again(tmp_path: Path, pictur
     shutil.copy(MODEL, tmp_path)
     result = judged(tmp_path, entries, pictures)
     assert [row.message for row in result.rows if row.id == "e.choose.recommendation" and not row.points] == []
-    assert artefact_points(result) == 7
+    assert artefact_points(result) == 14
     (tmp_path / MODEL.name).write_bytes(MODEL.read_bytes() + b"\0")
     assert artefact_points(judged(tmp_path, entries, pictures)) == 0
 

@@ -1,24 +1,76 @@
-"""`make grade-demo`: a made-up class of sixty, graded as a real one, and its report."""
+"""`make grade-demo`: a made-up class of sixty, graded as a real one, its report, and what became of each kind."""
 
 from __future__ import annotations
 
 import sys
 import tempfile
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
 from grading.__main__ import app
+from grading.classroom.batch import kept_results
+from grading.classroom.roster import handed_in
+from grading.classroom.similarity import said_of, similar_pairs
+from grading.result import Result, spot_checks
 from tests.grading.classroom.members import MIXTURE, make_class
 
 SIZE = sum(MIXTURE.values())
 
 
+def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
+    """Return by kind of member: how many, their points, and how many a person is asked to look at, and why.
+
+    Args:
+        results: Of students whose names end in their kind, as ``make_class`` names them.
+    """
+    looked_at = spot_checks(results, seed="", share=0)
+    alike = said_of(similar_pairs(results))
+    flagged = {one.student for one in looked_at} | set(alike)
+    found: dict[str, dict[str, object]] = {}
+    for kind in dict.fromkeys(one.student.partition("-")[2] for one in results):
+        members = [one for one in results if one.student.partition("-")[2] == kind]
+        why = Counter(rule for one in members for rule in {finding.rule for finding in one.findings})
+        why["a pair of the class"] = sum(one.student in alike for one in members)
+        why["not when measured or run again"] = sum(
+            any(
+                ", and not when " in reason
+                for one in looked_at
+                if one.student == member.student
+                for reason in one.reasons
+            )
+            for member in members
+        )
+        why["handed in twice"] = sum("handed in" in one.fault for one in members)
+        found[kind] = {
+            "members": len(members),
+            "points": sorted(one.points for one in members),
+            "looked at": sum(one.student in flagged for one in members),
+            "why": {name: count for name, count in why.items() if count},
+        }
+    return found
+
+
 def main() -> None:
-    """Make the class in a new folder, grade it, and say where the report is."""
+    """Make the class in a new folder, grade it, and say where the report is and what became of whom."""
     home = Path(tempfile.mkdtemp(prefix="class-of-sixty-"))
     make_class(home / "submissions", SIZE)
     print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
-    # Rerunning answers takes seconds each; the demo leaves it out, as a first pass over a class may.
-    app(["class", str(home / "submissions"), "--out", str(home / "report"), "--no-rerun", *sys.argv[1:]])
+    # Rerunning answers takes seconds each; the demo leaves it out, as a first pass over a class may. `--rerun` does it.
+    command = ["class", str(home / "submissions"), "--out", str(home / "report"), "--no-rerun", *sys.argv[1:]]
+    app(command, standalone_mode=False)
+    table = Table("Kind", "Members", "Points", "Looked at", "Why", box=box.SIMPLE)
+    results = kept_results(handed_in(home / "submissions"), home / "report")
+    for kind, one in sorted(became(results).items()):
+        low, *_, high = one["points"] * 2
+        why = ", ".join(f"{name} {count}" for name, count in one["why"].items())
+        shown = str(low) if low == high else f"{low} to {high}"
+        table.add_row(kind, str(one["members"]), shown, str(one["looked at"]), why)
+    Console(width=150).print(table)
 
 
 if __name__ == "__main__":

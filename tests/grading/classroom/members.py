@@ -11,13 +11,15 @@ import os
 import random
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from hashlib import md5
 from pathlib import Path
 
 from grading.build import build, text_of
 from grading.solve import write_solved
 from labs.course import lessons
+from tests.grading.classroom import attacks
+from tests.grading.classroom.attacks import timed
 from tests.grading.machines.made_up import MODEL, recorded
 
 Entries = list[dict]
@@ -26,13 +28,6 @@ Entries = list[dict]
 def entries() -> Entries:
     """Return the recorded rehearsal, new at each call."""
     return recorded(1)
-
-
-def timed(ledger: Entries) -> Iterator[dict]:
-    """Yield the records whose samples are times."""
-    for entry in ledger:
-        if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
-            yield entry
 
 
 def diligent(dice: random.Random) -> Entries:
@@ -89,14 +84,8 @@ def _in_thousandths(value: object) -> object:
     return 1000 * value if isinstance(value, float) else value
 
 
-def typed(dice: random.Random) -> Entries:
-    """Return the evidence of a member who typed a neighbour's answers and measured nothing."""
-    return [entry for entry in diligent(dice) if entry["type"] != "measurement"]
-
-
-def copied(dice: random.Random, from_ledger: Entries) -> Entries:
+def copied(ledger: Entries, dice: random.Random) -> Entries:
     """Return another member's evidence with all times scaled and a little noise on top."""
-    ledger = json.loads(json.dumps(from_ledger))
     scale = dice.uniform(0.7, 0.9)
     for entry in timed(ledger):
         entry["samples"] = [sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]]
@@ -122,31 +111,41 @@ def hostile(folder: Path, dice: random.Random) -> None:
         os.mkfifo(folder / "pipe")
 
 
-#: How many of sixty are what.
+#: How many of sixty are what. Names that begin with F are the review's attacks (`attacks.py`).
 MIXTURE: dict[str, int] = {
-    "diligent": 30,
-    "half-way": 8,
-    "mistaken": 6,
-    "typed": 4,
-    "copied": 3,
-    "stub": 3,
+    "diligent": 26,
+    "half-way": 5,
+    "mistaken": 4,
+    "copied": 2,
+    "stub": 2,
     "empty": 1,
-    "hostile": 5,
+    "hostile": 4,
+    "F6 by heart": 1,
+    "F7 shuffled": 2,
+    "F8 drawn again": 2,
+    "F9 typed times": 2,
+    "F10 another name": 2,
+    "F12 typed answers": 2,
+    "F13 dated back": 2,
+    "F13 with care": 1,
+    "F14 raised accuracy": 1,
+    "F19 handed in twice": 1,
 }
 
 
-def make_class(folder: Path, size: int, *, only: str = "", seed: int = 20) -> list[Path]:
+def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] = (), seed: int = 20) -> list[Path]:
     """Make the submissions of a class, and return them.
 
     Args:
         folder: Receives one folder a member, named for what it is.
         size: Members.
         only: Make all of this kind.
+        kinds: Make these, whatever the size.
         seed: Of everything that is drawn.
     """
     solved = folder.with_name(f"{folder.name}-solved")
     notebooks = write_solved(lessons(part=1), solved)
-    kinds = [only] * size if only else _kinds(size)
+    kinds = kinds or ([only] * size if only else _kinds(size))
     made: list[Path] = []
     first: Entries = []
     for number, kind in enumerate(kinds, start=1):
@@ -160,21 +159,46 @@ def make_class(folder: Path, size: int, *, only: str = "", seed: int = 20) -> li
             for lesson in lessons(part=1):
                 (member / lesson.notebook.name).write_text(text_of(build(lesson)), encoding="utf-8")
             continue
-        ledger = copied(dice, first) if kind == "copied" and first else _LEDGERS.get(kind, diligent)(dice)
+        if kind in _COPIES and first:
+            ledger = _COPIES[kind](json.loads(json.dumps(first)), dice)
+        else:
+            ledger = _LEDGERS.get(kind, diligent)(dice)
         if kind == "diligent" and not first:
             first = ledger
+        model = MODEL.read_bytes()
+        if kind == "F6 by heart":
+            ledger, model = attacks.by_heart(ledger, attacks.public_pictures()[0])
         lines = "".join(json.dumps(entry) + "\n" for entry in ledger)
         (member / "ledger.jsonl").write_text(lines, encoding="utf-8")
-        for path in (*notebooks, MODEL):
+        for path in notebooks:
             # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
-            os.link(path, member / path.name) if path.parent == solved else shutil.copy(path, member)
+            os.link(path, member / path.name)
+        (member / MODEL.name).write_bytes(model)
+        if kind == "F19 handed in twice":
+            shutil.make_archive(str(member), "zip", member)
         if kind == "hostile":
             hostile(member, dice)
     shutil.rmtree(solved)
     return made
 
 
-_LEDGERS: dict[str, Callable[[random.Random], Entries]] = {"half-way": half_way, "mistaken": mistaken, "typed": typed}
+_LEDGERS: dict[str, Callable[[random.Random], Entries]] = {
+    "half-way": half_way,
+    "mistaken": mistaken,
+    "F9 typed times": lambda dice: attacks.typed_times(diligent(dice), dice),
+    "F10 another name": lambda dice: attacks.under_another_name(diligent(dice), dice),
+    "F12 typed answers": lambda dice: attacks.typed_answers(diligent(dice), dice),
+    "F13 dated back": lambda dice: attacks.dated_back(diligent(dice), dice),
+    "F13 with care": lambda dice: attacks.dated_back(diligent(dice), dice, carefully=True),
+    "F14 raised accuracy": lambda dice: attacks.raised_accuracy(diligent(dice), dice),
+}
+
+#: What is made of the first diligent member's ledger.
+_COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
+    "copied": copied,
+    "F7 shuffled": attacks.shuffled,
+    "F8 drawn again": attacks.drawn_again,
+}
 
 
 def _kinds(size: int) -> list[str]:

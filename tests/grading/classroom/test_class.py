@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import signal
 import threading
 import time
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from grading.__main__ import app
 from grading.classroom import unit
-from grading.classroom.batch import grade_class
+from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import dask, processes
+from grading.classroom.feedback import write_feedback
 from grading.classroom.report import question_statistics, write_report
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
@@ -73,6 +78,7 @@ def test_a_class_is_graded_once_and_reported(members: Path, tmp_path: Path):
     )
     assert again == [found[0].student]
 
+    write_feedback(found, results, tmp_path)
     report = write_report(found, results, [], spot_checks(results, seed="x"), tmp_path)
     page = report.read_text()
     with (tmp_path / "class.csv").open() as file:
@@ -186,6 +192,68 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
 def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):
     (tmp_path / "ada.zip").write_bytes(b"")
     assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
+
+
+EXPORT = """
+submission_300000:
+  :submitters:
+  - :name: Ada Lovelace
+    :sid: '17'
+    :email: ada@example.edu
+  - :name: "=Bob"
+    :sid:
+    :email: bob@example.edu
+  :created_at: 2026-11-01 10:00:00.000000000 Z
+submission_300001:
+  :submitters:
+  - :name: Eve
+submission_300002:
+  :submitters:
+  - :name: Eve
+submission_300003: junk
+"""
+
+
+def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_path: Path):
+    """Names and e-mail in the tables, a page each, hidden rows by a command alone, and no name that is two people's."""
+    for number in range(4):
+        (tmp_path / "in" / f"submission_30000{number}").mkdir(parents=True)
+    (tmp_path / "in" / "submission_metadata.yml").write_text(EXPORT)
+    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
+    names = ["Ada Lovelace, =Bob", "Eve (submission_300001)", "Eve (submission_300002)", "submission_300003"]
+    assert [one.student for one in found] == names
+    rows = (Row("q", "Q", 11, 2, 3, ""), Row("q.computed", "C", 0, 1, 1, "", hidden=True))
+    grade_class(
+        found,
+        out,
+        part=1,
+        engine=lambda tasks: ((task, Done(Result(task.student, 1, "d", rows=rows), "k")) for task in tasks),
+    )
+    command = ["feedback", str(tmp_path / "in"), "--out", str(out)]
+    for options, points, shown in ([], "2", False), (["--hidden"], "3", True):
+        assert CliRunner().invoke(app, command + options).exit_code == 0
+        with zipfile.ZipFile(out / "feedback.zip") as archive:
+            table = list(csv.DictReader(io.TextIOWrapper(archive.open("grades.csv"))))
+            pages = {one["page"]: archive.read(one["page"]).decode() for one in table}
+        assert [one["name"] for one in table] == ["Ada Lovelace", "'=Bob", "Eve", "Eve", "submission_300003"]
+        assert table[1]["email"] == "bob@example.edu"
+        assert {one["points"] for one in table} == {points}
+        assert len(pages) == 4
+        assert all(("q.computed" in text) == shown for text in pages.values())
+    (tmp_path / "in" / "late").mkdir()
+    assert CliRunner().invoke(app, command).exit_code == 2
+    with pytest.raises(FileNotFoundError, match="no result of late"):
+        kept_results(handed_in(tmp_path / "in"), out)
+
+
+@pytest.mark.parametrize(
+    "damaged", ["", "{", "- 1", "a: b", "a: {':submitters': [3]}", "!!python/object:os.system {}", "\0"]
+)
+def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged: str):
+    """The submissions are graded under their folders' names."""
+    (tmp_path / "a").mkdir()
+    (tmp_path / "submission_metadata.yml").write_text(damaged)
+    assert [one.student for one in handed_in(tmp_path)] == ["a"]
 
 
 def test_two_submissions_of_one_name_are_an_error_row(tmp_path: Path):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from pathlib import Path
 
+import pytest
+
+from grading.classroom.batch import earlier_results
 from grading.classroom.similarity import said_of, similar_pairs
-from grading.result import Result, spot_checks
+from grading.result import Result, spot_checks, write_json
 
 
 def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
@@ -101,6 +106,21 @@ def test_f7_f8_a_neighbours_ledger_is_found_in_every_seed_and_two_hundred_honest
         for copy in (shuffled, scaled, again, noisy):
             found = similar_pairs([*honest[:20], copy])
             assert [(pair.first, pair.second) for pair in found] == [(copy.student, victim.student)], copy.student
+
+
+def test_another_years_ledger_is_found_and_two_of_that_year_are_nobodys_matter(tmp_path: Path):
+    """Results are kept in a class's folder; its students are named with it."""
+    ada, bob = _ledger("ada", random.Random(1)), _ledger("bob", random.Random(2))
+    for result in (ada, replace(ada, student="eve")):
+        write_json({"key": "", "result": result.to_json()}, tmp_path / "2025" / "results" / f"{result.student}.json")
+    (tmp_path / "2025" / "results" / "torn.json").write_text("{")
+    before = earlier_results(tmp_path / "2025")
+    copy = _redrawn(ada, "copy", lambda values: _noisy(values, random.Random(3)))
+    found = {(pair.first, pair.second) for pair in similar_pairs([bob, copy], before)}
+    assert found == {("ada in 2025", "copy"), ("copy", "eve in 2025")}
+    assert similar_pairs([bob], before) == []
+    with pytest.raises(FileNotFoundError, match="no results"):
+        earlier_results(tmp_path)
 
 
 def test_ids_that_two_ledgers_share_are_told():

@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 import gzip
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import binom, binomtest
 
 from grading.consistency import Examined, examine
+from grading.consistency.samples import looks_drawn
 from labs.machine import Fingerprint
+from tests.grading.machines.made_up import RECORDED as RECORDED_PARTS
+from tests.grading.machines.made_up import recorded as recorded_part
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
 
@@ -196,3 +201,33 @@ def test_an_empty_ledger_and_one_of_answers_only_are_fine():
     answer = {"type": "answer", "question": "m.choose.frontier", "value": ["onnx-all"], "made_at": "", "record_id": "1"}
     assert examine([]).all == ()
     assert examine([answer]).kept == [answer]
+
+
+def long_records() -> list[list[float]]:
+    """Return the samples of all recorded runs that are long enough for the rule: real ones, beside other work."""
+    records = [one for part in RECORDED_PARTS for one in recorded_part(part) if one["type"] == "measurement"]
+    clocked = [one["samples"] for one in records if one["kind"] in ("latency", "throughput", "load")]
+    return [samples for samples in clocked if len(samples) >= 80 and min(samples) > 0]
+
+
+def test_honest_noise_is_hardly_ever_taken_for_a_formulas():
+    """At most 1 % of honest ledgers of any length, at the upper end of the rate's exact 95 % interval (`pytest -s`).
+
+    Records are taken for independent of each other, as they nearly are: what lasts, lasts for seconds.
+    """
+    real = long_records()
+    drawn = sum(map(looks_drawn, real))
+    interval = binomtest(drawn, len(real)).proportion_ci(0.95, method="exact")
+    worst = max(binom.sf(max(4, math.ceil(count / 3)) - 1, count, interval.high) for count in range(4, 200))
+    print(f"{drawn} of {len(real)} records look drawn, {interval.low:.2%} to {interval.high:.2%}; ledgers: {worst:.2%}")
+    assert len(real) >= 150
+    assert worst <= 0.01
+
+
+def test_nearly_all_drawn_records_look_drawn():
+    """Lognormal and normal ones, of few samples and many; what came from a clock and was shuffled does not."""
+    random = np.random.default_rng(5)
+    for count in (80, 120, 400):
+        for draw in (lambda n: random.lognormal(-6, 0.1, n), lambda n: random.normal(0.002, 0.00005, n)):
+            assert np.mean([looks_drawn(draw(count)) for _ in range(200)]) > 0.93
+    assert np.mean([looks_drawn(random.permutation(samples)) for samples in long_records()]) < 0.25

@@ -7,6 +7,7 @@ test of this file holds the grader to that promise.
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +15,15 @@ from pathlib import Path
 import pytest
 
 from grading.calls import decode
-from grading.checkpoints import all_checkpoints
+from grading.checkpoints import all_checkpoints, as_records
 from grading.checkpoints.functions import Function
+from grading.consistency import examine
 from grading.grade import Setup, grade
+from grading.hidden import possible_points
 from grading.result import Result, spot_checks
 from grading.sandbox import abilities
+from tests.grading.classroom import attacks
+from tests.grading.machines.made_up import RECORDED, recorded
 
 Edit = Callable[[dict], dict | None]
 
@@ -219,3 +224,37 @@ def test_f12_typed_answers_and_observations_earn_next_to_nothing(rewrite):
     assert result.points <= 0.12 * result.possible
     assert {one.rule for one in result.findings} == {"files-never-measured"}
     assert [one.student for one in spot_checks([result], seed="x", share=0)] == ["f12"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_f9_times_that_a_formula_drew_are_for_a_person(seed: int):
+    """Lognormal, of the right middle and width, with fitted clocks: everything agrees, and no machine is so plain."""
+    found = examine(attacks.typed_times(recorded(1), random.Random(seed)))
+    assert {one.rule for one in found.flags} == {"samples-drawn"}
+    assert found.contradictions == ()
+
+
+def predicted_points(part: int, entries: list[dict]) -> int:
+    """Return the points that a ledger earns for predictions."""
+    records = as_records(entries)
+    asked = [one for one in all_checkpoints() if one.kind == "prediction" and one.id[0] == "mes"[part - 1]]
+    return sum(one.points for one in asked if one.verdict(records).ok)
+
+
+@pytest.mark.parametrize("part", RECORDED)
+def test_f13_predictions_that_a_program_dated_back_are_for_a_person(part: int):
+    """All of them the same time before what they are about."""
+    forged = attacks.dated_back(recorded(part), random.Random(part))
+    assert {one.rule for one in examine(forged).flags} == {"predictions-in-step"}
+
+
+@pytest.mark.parametrize("part", RECORDED)
+def test_f13_what_cannot_be_proven_of_predictions_is_a_tenth_of_a_part_at_most(part: int):
+    """Whoever takes care earns what an honest member earns, and nothing shows it: so it must be little."""
+    ledger = recorded(part)
+    assert predicted_points(part, attacks.unpredicted(ledger)) == 0
+    forged = attacks.dated_back(ledger, random.Random(part), carefully=True)
+    assert predicted_points(part, forged) == predicted_points(part, ledger) > 0
+    assert examine(forged).all == ()
+    every = sum(one.points for one in all_checkpoints() if one.kind == "prediction" and one.id[0] == "mes"[part - 1])
+    assert every <= 0.10 * possible_points(part)

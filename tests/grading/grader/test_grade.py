@@ -138,7 +138,7 @@ def test_the_artefact_points_go_with_the_artefact(submission: Path, pictures: Pa
 
     model = submission / MODEL.name
     content = model.read_bytes()
-    assert artefacts() == 9
+    assert artefacts() == 18
     model.write_bytes(content + b"\0")
     assert artefacts() == 0
     model.unlink()

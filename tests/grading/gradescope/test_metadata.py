@@ -30,6 +30,16 @@ def test_a_student_s_own_extension_counts(tmp_path: Path):
     assert read_from(tmp_path, users=[]).late == timedelta(hours=12)
 
 
+def test_staff_reads_names_and_addresses_and_a_missing_one_is_a_number(tmp_path: Path):
+    """A group has several; they stand where students do not look."""
+    handed = read_from(tmp_path, users=[{"name": "Ada", "email": "ada@example.edu"}, {"name": "Bob"}, {"email": None}])
+    told = with_history(RESULTS, handed)
+    assert handed.who == "Ada, Bob"
+    assert told["extra_data"]["students"] == ["Ada <ada@example.edu>", "Bob", ""]
+    assert "ada@" not in told["output"]
+    assert read_from(tmp_path, users=[]).who == "4711"
+
+
 def test_a_late_submission_is_told_and_loses_nothing(tmp_path: Path):
     """How late, and by which date; the points are Gradescope's business."""
     handed = read_from(tmp_path, created_at="2026-11-03T01:30:00.000000-08:00")

@@ -15,7 +15,14 @@ METADATA = {
     "id": 4711,
     "created_at": "2026-11-01T10:00:00.000000-08:00",
     "assignment": {"due_date": "2026-10-31T23:00:00.000000-07:00", "title": "Part 1", "total_points": "143.0"},
-    "users": [{"id": 12, "name": "A Student", "assignment": {"due_date": "2026-11-01T23:00:00.000000-08:00"}}],
+    "users": [
+        {
+            "id": 12,
+            "name": "A Student",
+            "email": "a@example.edu",
+            "assignment": {"due_date": "2026-11-01T23:00:00.000000-08:00"},
+        }
+    ],
     "previous_submissions": [],
 }
 

@@ -6,6 +6,9 @@ published figures (``made_up.py``), since no such machine was at hand.
 
 from __future__ import annotations
 
+import json
+import tomllib
+
 import pytest
 
 from grading.checkpoints import all_checkpoints
@@ -18,6 +21,7 @@ from grading.sandbox import abilities
 from grading.solve import AnswerKey
 from labs.course import lessons
 from labs.machine import Fingerprint
+from labs.workspace import PROJECT_DIR
 from tests.grading.machines.made_up import MACHINES, RECORDED, SAYS, made_up, recorded
 
 
@@ -84,6 +88,55 @@ def test_f10_a_laptops_ledger_under_a_leased_gpus_name_is_for_a_person(gpu: str,
             entry["machine"]["machine_id"] = Fingerprint.from_json(entry["machine"]).machine_id
     assert {"node-unnamed", "node-of-another-class"} <= {one.rule for one in examine(entries).flags}
     assert not examine(entries).contradictions
+
+
+def test_f10_a_laptops_ledger_with_the_whole_node_typed_still_has_the_laptops_classes():
+    """GPU, node, processor, threads and features are those of an A100's node: 8-bit sums tell the processor."""
+    entries, node = recorded(1), MACHINES["A100"].fingerprint.to_json()
+    for entry in entries:
+        if entry["type"] == "measurement":
+            entry["machine"] = node
+    examined = examine(entries)
+    assert {one.rule for one in examined.flags} == {"classes-of-another-processor"}
+    assert examined.contradictions == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"), [("cpu_count", 8), ("cpu_flags", ["avx", "avx2", "avx512f", "fma", "sse4_2"])]
+)
+def test_a_node_is_built_like_its_class(field: str, value: object):
+    """Eight threads, or features of a later processor, are no EPYC 7763's."""
+    entries = made_up(MACHINES["A100"])
+    for entry in entries:
+        if entry["type"] == "measurement":
+            entry["machine"] = {**entry["machine"], field: value}
+            entry["machine"]["machine_id"] = Fingerprint.from_json(entry["machine"]).machine_id
+    assert {one.rule for one in examine(entries).flags} == {"node-of-another-build"}
+
+
+@pytest.mark.parametrize(
+    ("gpu", "node_type"), [("A100", "compute_liqid"), ("MI100", "gpu_mi100"), ("P100", "gpu_p100")]
+)
+def test_the_nodes_of_the_catalogue_are_built_like_their_class(gpu: str, node_type: str):
+    """What the rehearsal plays and what the grader expects are one description of the same hardware."""
+    known = json.loads((PROJECT_DIR / "assets/reference/machines.json").read_text())["classes"][gpu]
+    catalogue = tomllib.loads((PROJECT_DIR / "provisioning/rehearsal/catalogue.toml").read_text())
+    nodes = [one for one in catalogue["nodes"] if one["type"] == node_type and one["gpu"]["model"] == gpu]
+    assert nodes
+    for one in nodes:
+        assert known["processor"] in one["cpu"]["model"]
+        assert known["threads"][0] <= one["cpu"]["threads"] <= known["threads"][1]
+
+
+@pytest.mark.parametrize("name", MACHINES)
+def test_times_far_outside_the_published_band_are_for_a_person(name: str):
+    """Twice or half as fast is no matter; five times, in all options, is another machine's."""
+    for factor, flagged in ((0.5, False), (2.0, False), (0.2, True), (5.0, True)):
+        entries = made_up(MACHINES[name])
+        for entry in entries:
+            if entry.get("kind") in ("latency", "load"):
+                entry["samples"] = [factor * one for one in entry["samples"]]
+        assert ("times-of-another-class" in {one.rule for one in examine(entries).flags}) == flagged, factor
 
 
 def test_published_figures_are_what_the_made_up_ones_come_to():

@@ -16,7 +16,9 @@ from provisioning.archive import student_files
 def test_what_students_get_can_collect_and_look(tmp_path: Path):
     """Every module that `python -m grading submit` imports is on the allow-list, or imported where it is used."""
     for name in student_files(PROJECT_DIR):
-        if name.startswith(("grading/", "labs/", "notebooks/")) and name.endswith((".py", ".json", ".toml", ".ipynb")):
+        if name.startswith(("grading/", "labs/", "notebooks/", "assets/reference/")) and name.endswith(
+            (".py", ".json", ".toml", ".ipynb")
+        ):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_DIR / name, tmp_path / name)
     assert not (tmp_path / "grading" / "hidden").exists()

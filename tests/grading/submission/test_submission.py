@@ -86,7 +86,7 @@ def test_the_preview_is_what_the_grader_says(filled: Path):
     assert {row.id: row.points for row in made.preview.rows} == {
         row.id: row.points for row in result.rows if not row.hidden
     }
-    assert made.preview.earned >= 90
+    assert made.preview.points >= 90
 
 
 def test_the_same_work_gives_the_same_zip(filled: Path, tmp_path: Path):
@@ -99,7 +99,7 @@ def test_the_same_work_gives_the_same_zip(filled: Path, tmp_path: Path):
 def test_an_empty_workspace_is_said_and_no_error(tmp_path: Path):
     """The first thing that a student may try."""
     made = prepare(1, workspace=tmp_path)
-    assert made.preview.earned == 0
+    assert made.preview.points == 0
     assert any("no ledger" in line for line in made.said)
     with pytest.raises(ValueError, match="there is no part 9"):
         prepare(9, workspace=tmp_path)
@@ -183,8 +183,8 @@ def test_a_hand_in_with_missing_files_says_what_they_cost(filled: Path):
     assert len(made.missing) >= 2
     assert "is ready" not in made.state_text
     assert f"{len(made.missing)} files are missing" in made.state_text
-    assert "9 points for model files depend on them" in made.state_text
-    assert "up to 43 more" in made.points_text
+    assert "18 points for model files depend on them" in made.state_text
+    assert "up to 120 more" in made.points_text
 
 
 def test_a_slip_in_a_path_or_part_is_an_error_and_makes_nothing(tmp_path: Path):

@@ -1,0 +1,227 @@
+"""What dishonest members hand in: the review's attacks (F6 to F15) as changes to an honest ledger or its files.
+
+Each takes the ledger of somebody who did everything, and makes something of it that was not done. The tests hold the
+grader to what becomes of each, and `make grade-demo` shows it in a class.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from collections.abc import Iterator
+from datetime import timedelta
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+from grading.checkpoints import all_checkpoints, as_records
+from grading.checkpoints.evidence import moment
+from labs.dataset import iterate
+from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
+from labs.records.collection import began, is_about
+from labs.workspace import PROJECT_DIR
+from tests.grading.machines.made_up import MACHINES
+
+Entries = list[dict]
+
+
+def timed(ledger: Entries) -> Iterator[dict]:
+    """Yield the records whose samples are times."""
+    for entry in ledger:
+        if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
+            yield entry
+
+
+def with_ids_of_its_own(ledger: Entries, dice: random.Random) -> Entries:
+    """Return a ledger of which no record, run or comparison has the id that it had."""
+    names: dict[str, str] = {}
+
+    def renamed(value: object) -> object:
+        if isinstance(value, dict):
+            return {name: renamed(part) if name != "sha256" else part for name, part in value.items()}
+        if isinstance(value, list):
+            return value if value and isinstance(value[0], int | float) else [renamed(part) for part in value]
+        is_id = isinstance(value, str) and len(value) == 32 and not set(value) - set("0123456789abcdef")
+        return names.setdefault(value, f"{dice.getrandbits(128):032x}") if is_id else value
+
+    return renamed(ledger)
+
+
+def shuffled(ledger: Entries, dice: random.Random) -> Entries:
+    """(F7) A neighbour's ledger, its samples shuffled in blocks, with noise of 1e-4."""
+    ledger = with_ids_of_its_own(ledger, dice)
+    for entry in timed(ledger):
+        blocks = _blocks(entry["samples"])
+        entry["samples"] = [one * dice.gauss(1, 1e-4) for block in dice.sample(blocks, len(blocks)) for one in block]
+    return ledger
+
+
+def drawn_again(ledger: Entries, dice: random.Random) -> Entries:
+    """(F8) A neighbour's ledger, its samples drawn again in blocks, and fitted clocks."""
+    ledger = with_ids_of_its_own(ledger, dice)
+    for entry in timed(ledger):
+        blocks, count = _blocks(entry["samples"]), len(entry["samples"])
+        _retype(entry, [one for block in dice.choices(blocks, k=len(blocks) + 1) for one in block][:count])
+    return ledger
+
+
+def _blocks(samples: list[float]) -> list[list[float]]:
+    return [samples[start : start + 10] for start in range(0, len(samples), 10)]
+
+
+def typed_times(ledger: Entries, dice: random.Random) -> Entries:
+    """(F9) All times typed: lognormal, of the right middle and width, in a run that a fitted clock encloses."""
+    ledger = with_ids_of_its_own(ledger, dice)
+    for entry in timed(ledger):
+        logs = np.log(entry["samples"])
+        _retype(entry, [dice.lognormvariate(float(logs.mean()), float(logs.std())) for _ in entry["samples"]])
+    return ledger
+
+
+def _retype(entry: dict, samples: list[float]) -> None:
+    """Give a record other samples, no longer in all than its own: its clock, and those after it, still fit."""
+    entry["samples"] = [one * min(1.0, sum(entry["samples"]) / sum(samples)) for one in samples]
+
+
+def under_another_name(ledger: Entries, dice: random.Random) -> Entries:
+    """(F10) A laptop's ledger with the whole description of an A100's node."""
+    ledger, node = with_ids_of_its_own(ledger, dice), MACHINES["A100"].fingerprint.to_json()
+    for entry in ledger:
+        if entry["type"] == "measurement":
+            entry["machine"] = node
+    return ledger
+
+
+def typed_answers(ledger: Entries, dice: random.Random) -> Entries:
+    """(F12) A neighbour's answers, and no measurement."""
+    return [entry for entry in with_ids_of_its_own(ledger, dice) if entry["type"] != "measurement"]
+
+
+def unpredicted(ledger: Entries) -> Entries:
+    """Return the ledger of somebody who did everything but predict."""
+    return [entry for entry in ledger if entry["type"] != "prediction"]
+
+
+def dated_back(ledger: Entries, dice: random.Random, *, carefully: bool = False) -> Entries:
+    """(F13) Nothing was predicted; afterwards, each prediction is written in front of what it is about, dated before.
+
+    Args:
+        ledger: An honest one, whose predictions are thrown away.
+        dice: Of the forger.
+        carefully: Let the time between vary as a reader's does.
+    """
+    ledger = unpredicted(ledger)
+    for one in all_checkpoints():
+        records = as_records(ledger)
+        place = next(
+            (n for n, e in enumerate(records) if one.kind == "prediction" and is_about(e, one.asks.about)), None
+        )
+        if place is None:
+            continue
+        ahead_s = dice.lognormvariate(3, 1.2) if carefully else 20.0
+        made_at = (began(records[place]) - timedelta(seconds=ahead_s)).isoformat()
+        # In front of what came later, too: a ledger only grows.
+        while place and moment(_stamp(ledger[place - 1])) > moment(made_at):
+            place -= 1
+        value = one.asks.choices[0] if one.asks.choices else max(one.asks.between[0], 1.0)
+        ledger.insert(
+            place,
+            {"type": "prediction", "question": one.id, "value": value, "made_at": made_at}
+            | {"record_id": f"{dice.getrandbits(128):032x}"},
+        )
+    return ledger
+
+
+def _stamp(entry: dict) -> str:
+    return entry.get("started_at") or entry["made_at"]
+
+
+def raised(record: dict, points: float) -> None:
+    """(F14) Raise a record's accuracy by so many points: pictures that the file got wrong are right, and it adds up."""
+    details, dice = record["details"], np.random.default_rng(8)
+    wrong = [place for place, sample in enumerate(record["samples"]) if not sample]
+    for place in dice.choice(wrong, size=round(points / 100 * len(record["samples"])), replace=False):
+        details["predicted"][place], record["samples"][place] = details["labels"][place], 1.0
+
+
+def chosen(ledger: Entries) -> dict:
+    """Return the accuracy record of the file that a ledger recommends."""
+    choice = next(one["value"]["choice"] for one in ledger if one.get("question") == "m.choose.recommendation")
+    return [one for one in ledger if one.get("kind") == "accuracy" and one["option"] == choice][-1]
+
+
+def raised_accuracy(ledger: Entries, dice: random.Random) -> Entries:
+    """(F14) The recommended file is right on ten points more than it is."""
+    ledger = json.loads(json.dumps(with_ids_of_its_own(ledger, dice)))
+    raised(chosen(ledger), 10)
+    return ledger
+
+
+def public_pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return the evaluation pictures as models take them, uint8 (660, 224, 224, 3), and their classes."""
+    items = list(iterate(PROJECT_DIR / "assets" / "food11-mini", "evaluation"))
+    pixels = np.stack([np.asarray(crop(load_image(path)), np.uint8) for path, _ in items])
+    return pixels, np.array([label for _, label in items])
+
+
+def thumbnails(pixels: np.ndarray) -> np.ndarray:
+    """Return pictures as 8 × 8 thumbnails, float32 (N, 192), channel by channel."""
+    means = np.stack([one.astype(np.float32).reshape(8, 28, 8, 28, 3).mean((1, 3)) for one in pixels])
+    return means.transpose(0, 3, 1, 2).reshape(len(pixels), -1)
+
+
+def by_heart(ledger: Entries, pixels: np.ndarray) -> tuple[Entries, bytes]:
+    """(F6) A file that knows the public pictures by heart, and a ledger whose recommended file it is.
+
+    Args:
+        ledger: An honest one.
+        pixels: The public pictures; the file gives each the class that the recommended one gave it.
+
+    Returns:
+        The ledger with the file's hash, and the file.
+    """
+    record = chosen(ledger)
+    made = recites(pixels, record["details"]["predicted"], record["model"]["size_bytes"])
+    sha256 = hashlib.sha256(made).hexdigest()
+    return json.loads(json.dumps(ledger).replace(record["model"]["sha256"], sha256)), made
+
+
+def recites(pixels: np.ndarray, classes: list[int], size_bytes: int) -> bytes:
+    """Return an ONNX file of 8-bit weights that gives a picture the class of the nearest public thumbnail."""
+    rows = thumbnails(pixels)
+    steps = np.round(rows / 255 * 127).astype(np.int8)
+    table = steps.astype(np.float32) * np.float32(2)
+    # Distances but for what all have in common: 2 x·p - p·p, in the units of the thumbnails (0 to 254).
+    constants = {
+        "std": np.array(IMAGENET_STD, np.float32).reshape(1, 3, 1, 1) * 254,
+        "mean": np.array(IMAGENET_MEAN, np.float32).reshape(1, 3, 1, 1) * 254,
+        "steps": np.ascontiguousarray(steps.T),
+        "scale": np.float32(4),
+        "zero": np.int8(0),
+        "lengths": -np.square(table).sum(1),
+        "classes": np.eye(11, dtype=np.float32)[np.array(classes)],
+    }
+    nodes = [
+        helper.make_node("AveragePool", ["x"], ["small"], kernel_shape=[28, 28], strides=[28, 28]),
+        helper.make_node("Mul", ["small", "std"], ["unscaled"]),
+        helper.make_node("Add", ["unscaled", "mean"], ["pixels"]),
+        helper.make_node("Flatten", ["pixels"], ["rows"]),
+        helper.make_node("DequantizeLinear", ["steps", "scale", "zero"], ["weights"]),
+        helper.make_node("MatMul", ["rows", "weights"], ["products"]),
+        helper.make_node("Add", ["products", "lengths"], ["near"]),
+        helper.make_node("ArgMax", ["near"], ["place"], axis=1, keepdims=0),
+        helper.make_node("Gather", ["classes", "place"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 224, 224])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 11])],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    bare = model.SerializeToString()
+    # A comment fills it up to the size that every record names.
+    model.doc_string = " " * (size_bytes - len(bare) - 4)
+    return model.SerializeToString()
