@@ -33,7 +33,7 @@ def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
         beaten_by = next((other for other in designs if _beats(other, one)), None)
         frontier = "no" if beaten_by else "yes"
         breaks = _broken(one, customer, most)
-        wait, usd, accuracy = _wait(one["wait_s"]), f"${one['usd_per_day']:,.3g}", percent(one["accuracy"])
+        wait, usd, accuracy = _wait(one["wait_s"]), _dollars(one["usd_per_day"]), percent(one["accuracy"])
         points.append(
             {"design": one["design"], "pixels": f"{one['pixels']:g}", "x": float(one["wait_s"]),
              "y": float(one["usd_per_day"]), "wait": wait, "a day": usd, "accuracy": accuracy,
@@ -47,7 +47,7 @@ def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
         _panel(points, customer.may_wait_s),
         f"Designs for {customer.title.partition(':')[0]}",
         subtitle="Filled: no other design is as good in wait, cost and accuracy and better in one. Numbers are pixels.",
-        sentence=f"{len(kept)} of {len(designs)} designs keep both limits: {', '.join(kept) or 'none'}.",
+        sentence=f"{len(kept)} of {len(designs)} designs keep both limits: {'; '.join(kept) or 'none'}.",
         header=["design", "wait", "a day", "accuracy", "frontier", "limits"],
         rows=rows,
         table_open=True,
@@ -63,6 +63,10 @@ def _name(one: Mapping) -> str:
 
 def _wait(seconds: float) -> str:
     return milliseconds(seconds) if seconds < 1 else f"{seconds:.1f} s" if seconds < 10 else duration(seconds)
+
+
+def _dollars(usd: float) -> str:
+    return f"${usd:,.2f}" if usd >= 0.1 else f"${usd:.3f}"
 
 
 def _beats(one: Mapping, other: Mapping) -> bool:

@@ -94,7 +94,7 @@ CUSTOMERS: tuple[Customer, ...] = (
     Customer(
         "guide",
         "Table Talk, a guide to 400 restaurants: guests post what they eat",
-        _day(h0=2_000, h2=0, h8=6_000, h12=30_000, h14=8_000, h18=60_000, h22=8_000),
+        _day(h0=700, h2=0, h8=2_000, h12=10_000, h14=3_000, h18=20_000, h22=3_000),
         asked_share=1.0,
         photo_mb=0.8,
         upload_mbit_s=10.0,
