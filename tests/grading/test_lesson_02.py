@@ -114,7 +114,7 @@ WORDS = "because guests are in the photo too and nobody has asked them whether i
     ],
 )
 def test_either_choice_passes_with_its_figure_and_both_sides(changed: dict, says: str, entries, judge):
-    """A person reads the reasons; the figure is the records'."""
+    """The figure is the records', and no check can judge a reason: it asks for one on each side."""
     one = customer("canteens")
     right = over_link_s(one.photo_mb, FIBRE_MBIT_S, one.round_trip_s, 1, 0.020)
     given = {"choice": "device", "cloud_s": right, "for_device": WORDS, "against_device": WORDS} | changed

@@ -310,7 +310,7 @@ def _before(records: Records, subject: str) -> Records:
     mistakes={"fresh connection": "That is a new connection for each photo: this one is kept open, one round trip."},
 )
 def reason(records: Records) -> Verdict:
-    """Judge the figure by the records and that both sides have a reason; which choice, and why, a person reads."""
+    """Judge the figure by the records and that both sides have a reason; either choice passes."""
     given, one, rates = records.answer("start.serving.reason"), customer("canteens"), rates_of(records)
     if PIXELS[0] not in rates:
         return missing("The full size is not measured yet: run the cell that measures, then this check again.")
@@ -325,4 +325,4 @@ def reason(records: Records) -> Verdict:
     for name in ("for_device", "against_device"):
         if len(given[name].split()) < _FEWEST_WORDS:
             return failed(f"`{name}` says too little to be a reason: {_FEWEST_WORDS} words or more.")
-    return passed("Both sides are there. A person reads whether they hold.")
+    return passed("Both sides are there. Show them to somebody who would decide otherwise.")
