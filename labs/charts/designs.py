@@ -6,13 +6,10 @@ from collections.abc import Mapping, Sequence
 
 import altair as alt
 
-from labs.charts.frame import WIDTH_PX, Chart, axis_scale, colours, data, ink, marks, target_line, tips
+from labs.charts.frame import WIDTH_PX, Chart, axis_scale, colours, data, marks, target_line, tips
 from labs.display.table import Cell
 from labs.records.customers import Customer
 from labs.records.format import duration, milliseconds, percent
-
-#: Written below the names of places where two designs lie close together.
-_DY = (-10, 14)
 
 
 def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
@@ -29,7 +26,7 @@ def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
         raise ValueError("there is no design to draw: give at least one")
     most = max(designs, key=lambda one: one["pixels"])["accuracy"]
     points, rows = [], []
-    for number, one in enumerate(designs):
+    for one in designs:
         beaten_by = next((other for other in designs if _beats(other, one)), None)
         frontier = "no" if beaten_by else "yes"
         breaks = _broken(one, customer, most)
@@ -37,7 +34,7 @@ def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
         points.append(
             {"design": one["design"], "pixels": f"{one['pixels']:g}", "x": float(one["wait_s"]),
              "y": float(one["usd_per_day"]), "wait": wait, "a day": usd, "accuracy": accuracy,
-             "on the frontier": frontier, "limits": breaks or "kept", "below": number % 2}
+             "right": float(one["accuracy"]), "on the frontier": frontier, "limits": breaks or "kept"}
         )  # fmt: skip
         standing = Cell(f"beaten by {_name(beaten_by)}", kind="msl-soft", words=True) if beaten_by else _ON_IT
         limits = Cell(breaks, kind="msl-bad", words=True) if breaks else Cell("kept", kind="msl-good", words=True)
@@ -46,7 +43,7 @@ def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:
     return Chart(
         _panel(points, customer.may_wait_s),
         f"Designs for {customer.title.partition(':')[0]}",
-        subtitle="Filled: no other design is as good in wait, cost and accuracy and better in one. Numbers are pixels.",
+        subtitle="Filled: beaten by no other in wait, cost and accuracy. The larger, the more accurate.",
         sentence=f"{len(kept)} of {len(designs)} designs keep both limits: {'; '.join(kept) or 'none'}.",
         header=["design", "wait", "a day", "accuracy", "frontier", "limits"],
         rows=rows,
@@ -86,18 +83,17 @@ def _broken(one: Mapping, customer: Customer, most: float) -> str:
 
 def _panel(points: Sequence[dict], may_wait_s: float) -> alt.LayerChart:
     names = list(dict.fromkeys(point["design"] for point in points))
-    scales = [axis_scale([*(point["x"] for point in points), may_wait_s]), axis_scale([p["y"] for p in points])]
-    base = alt.Chart(data(points)).encode(
-        x=alt.X("x:Q", title="seconds until the answer is there (fewer is better)", scale=scales[0]),
-        y=alt.Y("y:Q", title="dollars a day (fewer is better)", scale=scales[1]),
+    x_scale, y_scale = axis_scale([*(point["x"] for point in points), may_wait_s]), axis_scale([p["y"] for p in points])
+    axis = alt.Axis(tickCount=5)
+    # The largest first, so that a smaller mark at the same place lies on top and can be pointed at.
+    base = alt.Chart(data(sorted(points, key=lambda point: -point["right"]))).encode(
+        x=alt.X("x:Q", title="seconds until the answer is there (fewer is better)", scale=x_scale, axis=axis),
+        y=alt.Y("y:Q", title="dollars a day (fewer is better)", scale=y_scale, axis=axis),
         color=colours(names, "design"),
         shape=marks(names, "design"),
+        size=alt.Size("right:Q", scale=alt.Scale(range=[50, 350], zero=False), legend=None),
         tooltip=tips("design", "pixels", "wait", "a day", "accuracy", "on the frontier", "limits"),
     )
     best, beaten = (base.transform_filter(f"datum['on the frontier'] == '{word}'") for word in ("yes", "no"))
-    drawn = beaten.mark_point(size=80, strokeWidth=2) + best.mark_point(size=110, filled=True, opacity=1)
-    plain = alt.Chart(data(points)).encode(x=alt.X("x:Q", scale=scales[0]), y=alt.Y("y:Q", scale=scales[1]))
-    for below, dy in enumerate(_DY):
-        label = ink("text", plain.transform_filter(f"datum.below == {below}"), align="left", dx=8, dy=dy)
-        drawn += label.encode(text="pixels:N")
+    drawn = beaten.mark_point(strokeWidth=1.5) + best.mark_point(filled=True, opacity=0.6)
     return (drawn + target_line(may_wait_s, "may wait")).properties(width=WIDTH_PX, height=260)
