@@ -13,7 +13,7 @@ from labs.records.customers import Customer
 from labs.widgets.controls import controls
 from labs.widgets.quantization import draw, live_chart
 
-#: Where the knobs may stand.
+#: Where the knobs may stand, beside the customers' own figures.
 _UPLINKS_MBIT_S = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 _PHOTOS_TIMES = (0.1, 0.3, 1, 3, 10)
 _LOSSES = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 1.0)
@@ -38,16 +38,18 @@ class DesignExplorer(Shown):
         self._designs = designs
         wide = ipywidgets.Layout(width="100%")
         look = {"layout": wide, "style": {"description_width": "72px"}}
+        uplinks = sorted({*_UPLINKS_MBIT_S, *(one.upload_mbit_s for one in customers)})
+        losses = sorted({*_LOSSES, *(one.may_lose for one in customers)})
         names = [(one.title.partition(",")[0], one) for one in customers]
         self.customer = ipywidgets.Dropdown(options=names, description="Customer", tooltip="Whose designs", **look)
         self.uplink = ipywidgets.SelectionSlider(
-            options=[(f"{one:g} Mbit/s", one) for one in _UPLINKS_MBIT_S], description="Uplink", **look
+            options=[(f"{one:g} Mbit/s", one) for one in uplinks], description="Uplink", **look
         )
         self.photos = ipywidgets.SelectionSlider(
             options=[(f"{one:g} ×", one) for one in _PHOTOS_TIMES], value=1, description="Photos", **look
         )
         self.loss = ipywidgets.SelectionSlider(
-            options=[(f"{100 * one:g} points", one) for one in _LOSSES], description="May lose", **look
+            options=[(f"{100 * one:g} points", one) for one in losses], description="May lose", **look
         )
         self.chart, self.table = live_chart(400), ipywidgets.HTML(layout=wide)
         self._set(customers[0])

@@ -72,7 +72,8 @@ def test_batches_wait_longer_the_less_often_they_run_and_starts_cost(entries):
     ("changed", "says"),
     [
         ({"design": "cloud"}, "look at `publisher`"),
-        ({"pixels": 224}, "look at `publisher`"),
+        ({"pixels": 112}, "loses more accuracy"),
+        ({"pixels": 224}, "The most accurate was taken first"),
         ({"customer": "somebody"}, "One row for each customer"),
         ({"wait_s": 1.0}, "not those of your records"),
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labs.charts import design_frontier
@@ -40,6 +42,13 @@ def test_knobs_stand_at_the_customers_own_figures(explorer):
     explorer.customer.value = customer("guide")
     assert (explorer.uplink.value, explorer.photos.value) == (10.0, 1)
     assert "Table Talk" in explorer.text
+
+
+def test_a_figure_between_two_steps_is_a_step_of_its_own():
+    """A customer of one's own is shown as it is."""
+    own = replace(customer("canteens"), upload_mbit_s=3.5, may_lose=0.033)
+    made = design_explorer([own], designs)
+    assert (made.uplink.value, made.loss.value) == (3.5, 0.033)
 
 
 def test_each_knob_draws_anew(explorer):
