@@ -62,7 +62,7 @@ class Customer:
             "customer": self.title,
             "photos a day": f"{sum(self.photos_per_h):,}",
             "in the busiest hour": f"{max(self.photos_per_h):,}",
-            "asked for": f"{self.asked_share:.0%}",
+            "asked for": f"{100 * self.asked_share:g} %",
             "a photo": f"{self.photo_mb:g} MB",
             "uplink": f"{self.upload_mbit_s:g} Mbit/s",
             "round trip": f"{1e3 * self.round_trip_s:g} ms",
