@@ -2,6 +2,7 @@
 description for screen readers, and the same content as a table and as text."""
 
 from labs.charts.changes import before_after, side_by_side
+from labs.charts.designs import design_frontier
 from labs.charts.frame import Chart
 from labs.charts.latency import latency_distribution, latency_percentiles, thread_sweep, throughput_curve
 from labs.charts.load import batch_histogram, endurance, latency_curve, queue_compute
@@ -17,6 +18,7 @@ __all__ = [
     "batch_histogram",
     "before_after",
     "channel_ranges",
+    "design_frontier",
     "endurance",
     "frontier_chart",
     "frontiers",

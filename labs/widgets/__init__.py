@@ -16,6 +16,7 @@ from labs.widgets.scoreboard import Points, scoreboard
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
     "comparison_table": "comparison",
+    "design_explorer": "designs",
     "image_grid": "images",
     "live_load": "load_run",
     "quantization_explorer": "quantization",

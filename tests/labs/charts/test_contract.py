@@ -13,6 +13,7 @@ import pytest
 from labs import charts
 from labs.charts.frame import VEGA_LITE
 from labs.records import Comparison, Threads
+from labs.records.customers import customer
 
 PROFILE = [
     {"cat": "Session", "name": "model_run", "ts": 0, "dur": 10},
@@ -20,6 +21,10 @@ PROFILE = [
     {"cat": "Session", "name": "model_run", "ts": 20, "dur": 10},
     {"cat": "Node", "name": "a_kernel_time", "ts": 21, "dur": 3000, "args": {"op_name": "Conv"}},
     {"cat": "Node", "name": "b_kernel_time", "ts": 25, "dur": 1000, "args": {"op_name": "Clip"}},
+]
+DESIGNS = [
+    {"design": "cloud", "pixels": 224, "wait_s": 2.5, "usd_per_day": 2.4, "accuracy": 0.8},
+    {"design": "device", "pixels": 160, "wait_s": 0.08, "usd_per_day": 4.8, "accuracy": 0.75},
 ]
 WEIGHT = np.random.default_rng(0).normal(size=(8, 4, 3, 3)) * np.geomspace(1, 20, 8).reshape(-1, 1, 1, 1)
 
@@ -41,6 +46,7 @@ def everything(part_1, make_measurement, make_load, busy, on_the_pi):
         "batch_histogram": charts.batch_histogram(make_load()),
         "before_after": charts.before_after(make_load("plain"), make_load("batched", scale=0.5)),
         "channel_ranges": charts.channel_ranges(WEIGHT),
+        "design_frontier": charts.design_frontier(DESIGNS, customer("canteens")),
         "endurance": charts.endurance(busy),
         "frontier_chart": charts.frontier_chart(part_1),
         "frontiers": charts.frontiers(on_the_pi),
