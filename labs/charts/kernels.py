@@ -55,8 +55,8 @@ def access_map(panels: Mapping[str, Touched], *, title: str = "Which numbers are
         side = WIDTH_PX / len(panels) / 1.25
         strips.append((ground + drawn).properties(width=side, height=side * min(1.0, matrix.shape[0] / width)))
         rows.append((name, len(touches), len(first), sectors(touches)))
-    header = ["matrix", "accesses", "different numbers", "blocks of 32 bytes"]
-    said = "; ".join(f"{name}: {count} accesses to {blocks} blocks of 32 bytes" for name, count, _, blocks in rows)
+    header = ["matrix", "accesses", "different numbers", "sectors of 32 bytes"]
+    said = "; ".join(f"{name}: {count} accesses, sectors of 32 bytes: {places}" for name, count, _, places in rows)
     return Chart(
         alt.hconcat(*strips).resolve_scale(color="independent"),
         title,

@@ -142,7 +142,11 @@ def watch(function, *more):
     fetched[function.__name__] = [one.fetched() for one in seen]
     if not seen[1].log:
         return "Nothing was read yet: write the function first."
-    return access_map({name: (one, one.log[:60]) for name, one in zip("abc", seen, strict=True)})
+    panels = {}
+    for name, one in zip("abc", seen, strict=True):
+        first_read = next((place for place, touch in enumerate(one.log) if not touch.is_write), 0)
+        panels[name] = one, one.log[first_read : first_read + 60]  # setting c to 0 comes before
+    return access_map(panels)
 
 
 fetched = {}
@@ -306,7 +310,7 @@ def watch_warp(kernel, blocks, threads):
     panels = {}
     for name, one in zip("abc", seen, strict=True):
         first = next(iter(instructions(one.log).values()), [])
-        panels[f"{name}: {sectors(first)} sectors"] = (one, first)
+        panels[f"{name}, {sectors(first)} sectors"] = one, first
     return access_map(panels, title="What a warp touches with its first access")
 
 
@@ -354,11 +358,14 @@ watch_warp(multiply_shared, (4, 4), (8, 8))
 
 
 # %%
+TALL = 2 * TILE
+
+
 def multiply_several(a, b, c):
-    tile_a = cuda.shared.array((2 * TILE, TILE), float32)
+    tile_a = cuda.shared.array((TALL, TILE), float32)
     tile_b = cuda.shared.array((TILE, TILE), float32)
     column = cuda.blockIdx.x * TILE + cuda.threadIdx.x
-    row = cuda.blockIdx.y * 2 * TILE + cuda.threadIdx.y
+    row = cuda.blockIdx.y * TALL + cuda.threadIdx.y
     x, y = cuda.threadIdx.x, cuda.threadIdx.y
     upper, lower = float32(0), float32(0)
     for k0 in range(0, a.shape[1], TILE):
@@ -484,11 +491,10 @@ compute = {
 }
 
 
-def describe(targets, backend, threads):
-    """Say what runs: the kernels' source is the file that a record names."""
+def describe(targets, backend, threads, path=kernels_path):
+    """Say what runs, for the records; the file that they name is the kernels' source, unless there is a model."""
     for one in targets:
-        said = {"settings": {"size": SIZE, "threads": threads}, "model_path": kernels_path, "precision": "fp32"}
-        bench.describe(one, backend=backend, **said)
+        bench.describe(one, backend=backend, model_path=path, precision="fp32", settings={"threads": threads})
 
 
 for option, one in compute.items():
@@ -675,7 +681,7 @@ convolve = {"conv-NCHW": lambda: layer(image), "conv-NHWC": lambda: pixelwise(im
 if torch.backends.mkldnn.is_available():
     blockwise, image_blocked = torch.utils.mkldnn.to_mkldnn(layer), image.to_mkldnn()
     convolve["conv-blocked"] = lambda: blockwise(image_blocked)
-describe(convolve.values(), "torch", 1)
+describe(convolve.values(), "torch", 1, assets.model())
 with torch.inference_mode():
     in_layouts = run_with_progress(
         lambda report: bench.compare(convolve, rounds=10, on_progress=report), "One convolution, three layouts"
