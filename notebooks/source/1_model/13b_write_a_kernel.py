@@ -59,6 +59,7 @@ import pandas as pd
 import torch
 from numba import cuda, float32, njit, prange
 from threadpoolctl import threadpool_limits
+from torch.utils import mkldnn
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
@@ -679,7 +680,7 @@ pixelwise = copy.deepcopy(layer).to(memory_format=torch.channels_last)
 image_nhwc = image.to(memory_format=torch.channels_last)
 convolve = {"conv-NCHW": lambda: layer(image), "conv-NHWC": lambda: pixelwise(image_nhwc)}
 if torch.backends.mkldnn.is_available():
-    blockwise, image_blocked = torch.utils.mkldnn.to_mkldnn(layer), image.to_mkldnn()
+    blockwise, image_blocked = mkldnn.to_mkldnn(layer), image.to_mkldnn()
     convolve["conv-blocked"] = lambda: blockwise(image_blocked)
 describe(convolve.values(), "torch", 1, assets.model())
 with torch.inference_mode():
