@@ -104,7 +104,9 @@ def roofline(
     ]  # fmt: skip
     groups = list(dict.fromkeys(one["group"] for one in drawn_points))
     x = alt.X("intensity:Q", title="operations per byte", scale=alt.Scale(type="log", domain=[low, high], nice=False))
-    y = alt.Y("gflops:Q", title="GFLOP/s", scale=alt.Scale(type="log"))
+    rates = [one["gflops"] for one in (*drawn_points, *roof)]
+    heights = alt.Scale(type="log", domain=[min(rates) / 1.5, max(rates) * 1.5], nice=False)
+    y = alt.Y("gflops:Q", title="GFLOP/s", scale=heights)
     line = ink("line", alt.Chart(data(roof)), strokeWidth=2).encode(x=x, y=y, tooltip=tips("bound by"))
     dots = alt.Chart(data(drawn_points)).mark_point(filled=True, size=55, opacity=0.75).encode(
         x=x, y=y, color=colours(groups, "group"), shape=marks(groups, "group"),

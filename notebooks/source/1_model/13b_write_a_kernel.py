@@ -311,7 +311,7 @@ def watch_warp(kernel, blocks, threads):
     panels = {}
     for name, one in zip("abc", seen, strict=True):
         first = next(iter(instructions(one.log).values()), [])
-        panels[f"{name}, {sectors(first)} sectors"] = one, first
+        panels[f"{name} (sectors: {sectors(first)})"] = one, first
     return access_map(panels, title="What a warp touches with its first access")
 
 
