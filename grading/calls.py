@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
+from labs.traced import Traced
+
 #: Marks a value that JSON has no form for: {"$": "array", …}. The functions' own dictionaries never use this key.
 MARK = "$"
 
@@ -23,12 +25,17 @@ _DEEPEST = 12
 def encode(value: object, depth: int = 0) -> object:
     """Return a value as JSON knows it; arrays, infinities and what cannot be kept are marked.
 
+    Of a traced matrix, what was done to it goes along.
+
     Args:
         value: Anything a function takes or returns. A tuple becomes a list.
         depth: Lists around it.
     """
     if value is None or isinstance(value, bool | str):
         return value
+    if isinstance(value, Traced):
+        seen = {"reads": value.reads(), "fetched": value.fetched()}
+        return {MARK: "traced", "values": encode(value.values.tolist(), depth), **seen}
     if isinstance(value, np.ndarray):
         return {MARK: "array", "dtype": str(value.dtype), "values": encode(value.tolist(), depth)}
     if hasattr(value, "tolist"):  # numpy's scalars, pandas' series, torch's tensors
@@ -53,7 +60,7 @@ def decode(value: object, *, arrays: bool = True) -> object:
 
     Args:
         value: Plain JSON.
-        arrays: Whether arrays become arrays again, or lists.
+        arrays: Whether arrays become arrays again (traced ones with an empty log), or lists.
     """
     if isinstance(value, list):
         return [decode(part, arrays=arrays) for part in value]
@@ -63,6 +70,8 @@ def decode(value: object, *, arrays: bool = True) -> object:
     if kind == "array":
         values = decode(value["values"], arrays=arrays)
         return np.array(values, dtype=value["dtype"]) if arrays else values
+    if kind == "traced" and arrays:
+        return Traced(decode(value["values"]))
     if kind == "float":
         return float(value["text"])
     return {name: decode(part, arrays=arrays) for name, part in value.items()}
@@ -70,6 +79,8 @@ def decode(value: object, *, arrays: bool = True) -> object:
 
 def call(function: Callable, cases: Sequence[object]) -> list[dict]:
     """Return what a function did on each case: ``{"value": …}``, or ``{"raised": type, "said": text}``.
+
+    A kernel that returns its traced result is worth all of its matrices: what it read of the others counts as well.
 
     Args:
         function: Called with fresh arguments each time, so that it may change them.
@@ -79,7 +90,10 @@ def call(function: Callable, cases: Sequence[object]) -> list[dict]:
     left = _MOST_CHARACTERS
     for case in cases:
         try:
-            kept = encode(function(*decode(case)))
+            arguments = decode(case)
+            value = function(*arguments)
+            matrices = [one for one in arguments if isinstance(one, Traced)]
+            kept = encode(matrices if any(value is one for one in matrices) else value)
             left -= len(json.dumps(kept))
             done.append({"value": kept if left > 0 else {MARK: "other", "type": "result that is too large"}})
         except Exception as error:  # whatever a student's function raises is its result

@@ -22,7 +22,9 @@ from labs.workspace import PROJECT_DIR
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(f"labs.{name}" for name in "course loopback records machine stats labels workspace version".split())
+LIGHT = tuple(
+    f"labs.{name}" for name in "course loopback records machine stats labels traced workspace version".split()
+)
 
 #: Where the real Food-11 is configured to be, which the set-up hands to a machine; as light.
 ADDRESSES = tuple(f"labs.assets.{name}" for name in "addresses errors places remote".split())

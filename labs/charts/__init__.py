@@ -4,6 +4,7 @@ description for screen readers, and the same content as a table and as text."""
 from labs.charts.changes import before_after, side_by_side
 from labs.charts.designs import design_frontier
 from labs.charts.frame import Chart
+from labs.charts.kernels import access_map, roofline
 from labs.charts.latency import latency_distribution, latency_percentiles, thread_sweep, throughput_curve
 from labs.charts.load import batch_histogram, endurance, latency_curve, queue_compute
 from labs.charts.model import channel_ranges, operator_profile
@@ -14,6 +15,7 @@ from labs.charts.series import over_time
 __all__ = [
     "Chart",
     "Settings",
+    "access_map",
     "accuracy_latency",
     "batch_histogram",
     "before_after",
@@ -29,6 +31,7 @@ __all__ = [
     "over_time",
     "quantized",
     "queue_compute",
+    "roofline",
     "side_by_side",
     "thread_sweep",
     "throughput_curve",

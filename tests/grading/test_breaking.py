@@ -23,9 +23,13 @@ PARTS = (0, 1, 2, 3)
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
 ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs", "an ARM processor"}
 
-#: Questions of lesson 15b, which is newer than the recording of its part: they go with the next recording, and
-#: nothing may be added here. `tests/grading/test_lease_lessons.py` judges told records of them.
-NEWER = {"m.lease.cpu_guess", "m.lease.expected", "m.lease.race", "m.lease.energy", "m.lease.surprise"}
+#: Questions of lessons 13b and 15b, which are newer than the recording of their part: they go with the next recording.
+#: `tests/grading/test_lesson_13b.py` and `test_lease_lessons.py` judge what these lessons ask for.
+NEWER = {
+    *("m.lease.cpu_guess", "m.lease.expected", "m.lease.race", "m.lease.energy", "m.lease.surprise"),
+    *("m.kernel.order_guess", "m.kernel.layout_guess", "m.kernel.rows", "m.kernel.tiles", "m.kernel.transactions"),
+    *("m.kernel.shared", "m.kernel.offset", "m.kernel.work", "m.kernel.bound"),
+}
 
 
 def checkpoints_of(part: int) -> list[Checkpoint]:

@@ -12,6 +12,7 @@ LIGHT = [
     "labs.machine",
     "labs.stats",
     "labs.labels",
+    "labs.traced",
     "labs.preprocess",
     "labs.bench",
     "labs.runtimes",

@@ -7,7 +7,7 @@
 #     number: "02"
 #     minutes: 40
 #     kind: extra
-#     where: [any]
+#     where: [laptop]
 #     needs: ["00"]
 #     ports: []
 #     uses: ["memory"]

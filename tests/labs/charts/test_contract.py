@@ -14,6 +14,7 @@ from labs import charts
 from labs.charts.frame import VEGA_LITE
 from labs.records import Comparison, Threads
 from labs.records.customers import customer
+from labs.traced import traced
 
 PROFILE = [
     {"cat": "Session", "name": "model_run", "ts": 0, "dur": 10},
@@ -41,7 +42,11 @@ def everything(part_1, make_measurement, make_load, busy, on_the_pi):
     ]
     sweep = [make_measurement(threads=Threads(n, 1), samples=(0.01 / n,) * 9) for n in (1, 2)]
     open_runs = [make_load(rps=rps) for rps in (50.0, 100.0)]
+    (seen,) = traced(np.ones((4, 8)))
+    seen[1] * 2
+    layer = {"name": "conv 1", "group": "NCHW", "operations": 2e6, "bytes": 1e5, "seconds": 1e-4}
     return {
+        "access_map": charts.access_map({"a": (seen, seen.log)}),
         "accuracy_latency": charts.accuracy_latency(part_1),
         "batch_histogram": charts.batch_histogram(make_load()),
         "before_after": charts.before_after(make_load("plain"), make_load("batched", scale=0.5)),
@@ -57,6 +62,7 @@ def everything(part_1, make_measurement, make_load, busy, on_the_pi):
         "over_time": charts.over_time({"rate, 1/s": {"a": [(5.0, 1.5), (6.0, 2.0)]}}, events={"released": 5.5}),
         "quantized": charts.quantized("w", WEIGHT),
         "queue_compute": charts.queue_compute([make_load()]),
+        "roofline": charts.roofline([layer], 1e11, 2e10),
         "side_by_side": charts.side_by_side(Comparison(tuple(raced)), "all"),
         "thread_sweep": charts.thread_sweep(sweep),
         "throughput_curve": charts.throughput_curve(part_1),

@@ -1,0 +1,171 @@
+"""Matrices that write down who reads and writes what: for kernels of one's own, run as plain Python.
+
+A traced matrix takes the place of a numpy array, on the processor or in numba's CUDA simulator. It counts what a small
+cache would fetch, and how many memory transactions the warps of a GPU would need. These are counts of a model that is
+stated here, not of this machine: its own counters need Linux' perf, and most virtual machines have none.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+#: The model's cache: for each matrix 16 lines of 4 numbers. A real one has 64 bytes a line, and hundreds of lines; tiny
+#: matrices need a tiny cache to miss it.
+LINE_NUMBERS, CACHE_LINES = 4, 16
+
+#: Threads that a GPU runs in step, and what it moves at least: 32 bytes, a sector.
+#: Source: NVIDIA, CUDA C++ Best Practices Guide, "Coalesced Access to Global Memory".
+WARP_THREADS, SECTOR_BYTES = 32, 32
+
+#: What numpy may compute with traced numbers. Its own product of matrices would be somebody else's kernel.
+_ALLOWED = (np.add, np.subtract, np.multiply, np.negative)
+
+
+class Touch(NamedTuple):
+    """One number, read or written once."""
+
+    #: Place of the number in its matrix, counted row by row.
+    place: int
+    #: Whether it was written.
+    is_write: bool
+    #: In the simulator: block, and number of the thread in it; None elsewhere.
+    block: tuple[int, int, int] | None = None
+    thread: int = 0
+    #: In the simulator: line of the kernel, and how often this thread had come by before.
+    line: int = 0
+    turn: int = 0
+
+
+class Traced(NDArrayOperatorsMixin):
+    """A matrix of float32 that notes each access; parts of it (``c[i]``, ``b[k, 2:6]``) note theirs in the same log."""
+
+    def __init__(self, values: np.ndarray | Sequence, _places: np.ndarray | None = None, _log: list | None = None):
+        """Wrap numbers.
+
+        Args:
+            values: Two-dimensional; converted to float32.
+        """
+        self._values = values if _log is not None else np.array(values, dtype=np.float32)
+        self._places = np.arange(self._values.size).reshape(self._values.shape) if _places is None else _places
+        self.log: list[Touch] = [] if _log is None else _log
+        self._turns: dict[tuple, int] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns."""
+        return self._values.shape
+
+    @property
+    def size(self) -> int:
+        """How many numbers it holds."""
+        return self._values.size
+
+    @property
+    def values(self) -> np.ndarray:
+        """The numbers themselves; looking at them here is not noted."""
+        return self._values
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: object) -> object:
+        found = self._values[place]
+        if isinstance(found, np.ndarray):
+            return Traced(found, self._places[place], self.log)
+        self._note(self._places[place], False)
+        return found
+
+    def __setitem__(self, place: object, value: object) -> None:
+        if isinstance(value, Traced):
+            if value.log is self.log and np.shares_memory(value._values, self._values[place]):
+                return  # `c[i] += …` has written already, and now puts the row back where it is
+            value = value._read()
+        self._values[place] = value
+        for one in np.ravel(self._places[place]):
+            self._note(one, True)
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: object, out: tuple = (), **how: object) -> object:
+        if ufunc not in _ALLOWED or method != "__call__":
+            raise TypeError(f"a kernel multiplies and adds for itself; {ufunc.__name__} is numpy's own")
+        result = ufunc(*(one._read() if isinstance(one, Traced) else one for one in inputs), **how)
+        if not out:
+            return result
+        out[0]._values[...] = result
+        for place in out[0]._places.ravel():
+            out[0]._note(place, True)
+        return out[0]
+
+    def __array__(self, *how: object, **more: object) -> np.ndarray:
+        raise TypeError("a kernel reads numbers, not a whole matrix: numpy's own functions are none of yours")
+
+    def reads(self) -> int:
+        """Return how often one of its numbers was read."""
+        return sum(not one.is_write for one in self.log)
+
+    def fetched(self) -> int:
+        """Return how many lines the model's cache had to fetch: fully associative, the line unused longest leaves."""
+        held: dict[int, None] = {}
+        count = 0
+        for one in self.log:
+            line = one.place // LINE_NUMBERS
+            if line in held:
+                del held[line]
+            else:
+                count += 1
+                if len(held) == CACHE_LINES:
+                    del held[next(iter(held))]
+            held[line] = None
+        return count
+
+    def _read(self) -> np.ndarray:
+        for place in self._places.ravel():
+            self._note(place, False)
+        return self._values
+
+    def _note(self, place: int, is_write: bool) -> None:
+        thread = threading.current_thread()
+        block = getattr(thread, "blockIdx", None)
+        if block is None:
+            self.log.append(Touch(int(place), is_write))
+            return
+        # In the simulator each CUDA thread is a thread of Python's; the kernel is whoever called from another file.
+        frame = sys._getframe(1)
+        while frame.f_code.co_filename == __file__:
+            frame = frame.f_back
+        key = (tuple(block), thread.thread_id, frame.f_lineno, is_write)
+        turn = self._turns[key] = self._turns.get(key, 0) + 1
+        self.log.append(Touch(int(place), is_write, key[0], thread.thread_id, frame.f_lineno, turn))
+
+
+def traced(*matrices: np.ndarray) -> list[Traced]:
+    """Return each matrix traced, with a log of its own."""
+    return [Traced(one) for one in matrices]
+
+
+def instructions(log: Iterable[Touch]) -> dict[tuple, list[Touch]]:
+    """Return what each warp touched with one instruction, in the order in which the log met them.
+
+    Args:
+        log: Of a matrix that a kernel in the simulator had.
+    """
+    found: dict[tuple, list[Touch]] = {}
+    for one in log:
+        key = (one.block, one.thread // WARP_THREADS, one.line, one.turn, one.is_write)
+        found.setdefault(key, []).append(one)
+    return found
+
+
+def sectors(touched: Iterable[Touch], number_bytes: int = 4) -> int:
+    """Return how many memory transactions one instruction of a warp needs: the sectors that hold what it touches."""
+    return len({one.place * number_bytes // SECTOR_BYTES for one in touched})
+
+
+def transactions(log: Iterable[Touch]) -> int:
+    """Return how many memory transactions all warps of a run in the simulator need together."""
+    return sum(map(sectors, instructions(log).values()))
