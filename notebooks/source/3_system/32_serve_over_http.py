@@ -304,9 +304,9 @@ model_share(header, latency_s)
 # | an image that is alone gets all processors | `alone_threads=` | `http-alone-1` |
 # | *micro-batches*: an instance takes up to four images that wait already | `max_batch_size=4` | `http-no-batch` |
 #
-# `http-all` has all of them. Whether the model gets those images as one batch or singly is tried when the service starts:
-# a CPU's caches hold the activations of one or two (lesson 11). This is what an instance does with the images that it has
-# taken from the queue:
+# `http-all` has all of them. Whether the model gets those images as one batch or singly is tried when the service
+# starts: a CPU's caches hold the activations of one or two (lesson 11). This is what an instance does with the images
+# that it has taken from the queue:
 
 # %%
 import time
