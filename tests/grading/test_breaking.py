@@ -23,9 +23,11 @@ PARTS = (0, 1, 2, 3)
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
 ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs", "an ARM processor"}
 
-#: Questions of lesson 15b, which is newer than the recording of its part: they go with the next recording, and
-#: nothing may be added here. `tests/grading/test_lease_lessons.py` judges told records of them.
-NEWER = {"m.lease.cpu_guess", "m.lease.expected", "m.lease.race", "m.lease.energy", "m.lease.surprise"}
+#: Questions of lessons 14d and 15b, which are newer than the recording of their part: they go with the next recording.
+#: `tests/grading/test_lesson_14d.py` and `tests/grading/test_lease_lessons.py` judge real files and told records.
+_TRAIN = "bits_guess zeros_guess fake straight seeds bits_file distil narrow_file"
+_LEASE = "cpu_guess expected race energy surprise"
+NEWER = {f"m.train.{name}" for name in _TRAIN.split()} | {f"m.lease.{name}" for name in _LEASE.split()}
 
 
 def checkpoints_of(part: int) -> list[Checkpoint]:
