@@ -199,7 +199,7 @@ def rights(module):
     return (through(module, eval_maps).argmax(1).numpy() == labels).astype(int)
 
 
-{"float32": rights(tail).mean().round(3), "four bits": rights(in_four_bits(tail)).mean().round(3)}
+print(f"{rights(tail).mean():.1%} right in float32, {rights(in_four_bits(tail)).mean():.1%} in four bits")
 
 # %% [markdown]
 # That is what converting costs. Now one round of training, from the labels, with fake quantization and without; the
@@ -343,7 +343,7 @@ print(f"yours {yours:.4f}, torch {from_teacher(half, slice(8)):.4f}")
 weights = {}
 for name, module in {"all": tail, "half": student}.items():
     weights[name] = sum(weight.numel() for weight in module.parameters())
-print(f"{weights}; right without training: {rights(student).mean():.3f}")
+print(f"{weights}; right without training: {rights(student).mean():.1%}")
 
 # %%
 taught = trained(lambda: copy.deepcopy(student), from_teacher, "From the teacher's answers")
@@ -366,14 +366,14 @@ np.round(gain_over_seeds(shares["with"], shares["without"]), 1)
 sparse = copy.deepcopy(tail)
 layers = [(layer, "weight") for layer in sparse.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
 prune.global_unstructured(layers, prune.L1Unstructured, amount=1 - weights["half"] / weights["all"])
-print(f"right without training: {rights(sparse).mean():.3f}")
+print(f"right without training: {rights(sparse).mean():.1%}")
 run_with_progress(
     lambda report: fit(sparse, maps, from_teacher, seed=SEEDS[0], epochs=EPOCHS, on_progress=report), "With zeros"
 )
 for layer, name in layers:
     prune.remove(layer, name)
 zeros_path = export_onnx(nn.Sequential(trunk, sparse).eval(), models_dir() / "zeros.onnx")
-print(f"right: {rights(sparse).mean():.3f} with zeros, {rights(taught[0]).mean():.3f} with half of the channels")
+print(f"right: {rights(sparse).mean():.1%} with zeros, {rights(taught[0]).mean():.1%} with half of the channels")
 
 # %% [markdown]
 # And the narrow one: write the whole network, with its end trained by the teacher, to a file.
