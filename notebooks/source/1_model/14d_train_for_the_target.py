@@ -103,8 +103,8 @@ tail = fuse(nn.Sequential(*net.features[15:], nn.AdaptiveAvgPool2d(1), nn.Flatte
 
 
 def through(layers, images, report=silent):
-    """Return what layers make of images or maps, worked out in batches."""
-    made, batches = [], torch.as_tensor(images).split(32)
+    """Return what layers make of images or maps, in small batches: large ones wait for memory."""
+    made, batches = [], torch.as_tensor(images).split(8)
     with torch.no_grad():
         for batch in batches:
             made.append(layers(batch))
