@@ -23,12 +23,15 @@ PARTS = (0, 1, 2, 3)
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
 ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs", "an ARM processor"}
 
-#: Questions of lessons 13b and 15b, which are newer than the recording of their part: they go with the next recording.
-#: `tests/grading/test_lesson_13b.py` and `test_lease_lessons.py` judge what these lessons ask for.
+#: Questions of lessons 13b, 14d and 15b, which are newer than the recording of their part: they go with the next
+#: recording. `test_lesson_13b.py`, `test_lesson_14d.py` and `test_lease_lessons.py` judge what these lessons ask for.
 NEWER = {
-    *("m.lease.cpu_guess", "m.lease.expected", "m.lease.race", "m.lease.energy", "m.lease.surprise"),
-    *("m.kernel.order_guess", "m.kernel.layout_guess", "m.kernel.rows", "m.kernel.tiles", "m.kernel.transactions"),
-    *("m.kernel.shared", "m.kernel.offset", "m.kernel.work", "m.kernel.bound"),
+    *(f"m.lease.{name}" for name in "cpu_guess expected race energy surprise".split()),
+    *(
+        f"m.kernel.{name}"
+        for name in "order_guess layout_guess rows tiles transactions shared offset work bound".split()
+    ),
+    *(f"m.train.{name}" for name in "bits_guess zeros_guess fake straight seeds bits_file distil narrow_file".split()),
 }
 
 
