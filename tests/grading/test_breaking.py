@@ -25,14 +25,12 @@ ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA G
 
 #: Questions of lessons 13b, 14d and 15b, which are newer than the recording of their part: they go with the next
 #: recording. `test_lesson_13b.py`, `test_lesson_14d.py` and `test_lease_lessons.py` judge what these lessons ask for.
-NEWER = {
-    *(f"m.lease.{name}" for name in "cpu_guess expected race energy surprise".split()),
-    *(
-        f"m.kernel.{name}"
-        for name in "order_guess layout_guess rows tiles transactions shared offset work bound".split()
-    ),
-    *(f"m.train.{name}" for name in "bits_guess zeros_guess fake straight seeds bits_file distil narrow_file".split()),
+_NEWER = {
+    "lease": "cpu_guess expected race energy surprise",
+    "kernel": "order_guess layout_guess rows tiles transactions shared offset work bound",
+    "train": "bits_guess zeros_guess fake straight seeds bits_file distil narrow_file",
 }
+NEWER = {f"m.{lesson}.{name}" for lesson, names in _NEWER.items() for name in names.split()}
 
 
 def checkpoints_of(part: int) -> list[Checkpoint]:
