@@ -216,6 +216,9 @@ class Testbed(Protocol):
     def reserve(self, request: LeaseRequest) -> Lease:
         """Return the new lease, which may still be PENDING."""
 
+    def extend_lease(self, lease_id: str, end: datetime) -> Lease:
+        """Return the lease with another end; the site refuses where somebody comes next."""
+
     def delete_lease(self, lease_id: str) -> None:
         """Ask for the lease's deletion; a missing one is fine."""
 
