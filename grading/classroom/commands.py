@@ -33,6 +33,7 @@ def grade_folder(
     """Grade a class; run it again to go on after a stop, or when more was handed in."""
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
+    from grading.classroom.feedback import write_mails
     from grading.classroom.report import write_report
     from grading.classroom.roster import handed_in
     from grading.classroom.similarity import said_of, similar_pairs
@@ -42,7 +43,7 @@ def grade_folder(
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     try:
         found = handed_in(submissions)
-    except FileNotFoundError as error:
+    except (FileNotFoundError, ValueError) as error:
         raise typer.BadParameter(str(error)) from None
     if scheduler:
         from distributed import Client
@@ -55,11 +56,13 @@ def grade_folder(
     checks = spot_checks(results, seed=seed, alike=said_of(pairs))
     sheets = write_sheets(found, results, seed, out)
     report = write_report(found, results, pairs, checks, out)
+    mails = write_mails(found, results, out)
     for name, value in summary(results).items():
         console.print(f"{name:24} {value}", markup=False, highlight=False)
     console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
     console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
     console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"{'mails with feedback':24} {mails}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
 
 

@@ -40,7 +40,10 @@ def write_report(
         checks: Submissions that a person should look at.
         out: Folder of ``grade_class``.
     """
-    _csv([line(result) for result in results], out / "class.csv")
+    _csv(
+        [line(result) | {"attempts": one.attempts or ""} for one, result in zip(submissions, results, strict=True)],
+        out / "class.csv",
+    )
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
     _csv(
@@ -184,6 +187,8 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
         rest = [float(result.points - row.points) for result, row in answers]
         wrong = Counter(row.message for row in tried if row.points < row.possible)
         said, count = wrong.most_common(1)[0] if wrong else ("", 0)
+        # A question that is passed after many answers is guessed at, or asked in words that mislead.
+        tries = [result.answers[name] for result, row in answers if not row.is_open and name in result.answers]
         varies = len(set(passes)) > 1 and len(set(rest)) > 1
         found.append(
             {
@@ -192,6 +197,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
                 "tried": len(tried),
                 "passed": int(sum(passes)),
                 "wrong": sum(wrong.values()),
+                "answers each": round(sum(tries) / len(tries), 1) if tries else "",
                 "discrimination": round(correlation(passes, rest), 2) if varies else "",
                 "most common mistake": said,
                 "of so many": count,
