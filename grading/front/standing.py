@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -16,8 +16,7 @@ from grading.checkpoints import State, all_checkpoints
 from grading.result.public import Row, public_rows
 from grading.submission.graders_own import GRADERS_OWN, GradersOwn
 from labs.course import PLACES, Lesson, lessons
-from labs.records import Answer, Prediction
-from labs.records.entries import Entry
+from labs.records import Answer, Prediction, Records
 from labs.workspace import ledger, workspace_dir
 from provisioning.clock import Clock
 from provisioning.rehearsal.drills import site_clock
@@ -170,7 +169,7 @@ def standing(clock: Clock | None = None) -> Standing:
     return replace(standing_of(records), leases=_leases(clock or site_clock()), unread=unread)
 
 
-def standing_of(records: Sequence[Entry]) -> Standing:
+def standing_of(records: Records) -> Standing:
     """Return how far the entries of a ledger have come; of leases they say nothing.
 
     Args:
