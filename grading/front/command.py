@@ -178,6 +178,15 @@ def submit(
 
 
 @app.command()
+def update() -> None:
+    """Bring the course's next version; what you changed, measured and answered is kept."""
+    from grading.front.update import update as bring
+
+    with _in_sentences():
+        bring(typer.echo)
+
+
+@app.command()
 def doctor() -> None:
     """Look for what is wrong with the course on this computer; each finding is a sentence with the way out."""
     from grading.front.doctor import findings
