@@ -6,6 +6,7 @@ The mails are files that a mail program opens and sends; nothing is sent from he
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
@@ -41,7 +42,7 @@ def mail(one: Handed, result: Result) -> EmailMessage | None:
     """
     try:
         addresses = [Address(addr_spec=text) for text in one.emails]
-    except (ValueError, IndexError):  # what the export calls an address may be anything
+    except (ValueError, IndexError, MessageError):  # what the export calls an address may be anything
         return None
     if not addresses:
         return None

@@ -262,7 +262,8 @@ look();
 _PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>%(title)s</title>
 <meta name="viewport" content="width=device-width,initial-scale=1">
 <style>:root{color-scheme:light dark}body{margin:1rem;background:Canvas;color:CanvasText}.msl{max-width:none!important}
-</style></head><body><main><h1 style="font:600 18px system-ui">%(title)s</h1><p id="said" role="status"></p>
+.unseen{position:absolute;left:-99rem}
+</style></head><body><main><h1 class="unseen">%(title)s</h1><p id="said" role="status"></p>
 <div id="class">%(html)s</div></main><script nonce="%(nonce)s">%(script)s</script></body></html>
 """
 

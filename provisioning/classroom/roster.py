@@ -186,7 +186,7 @@ def _student(name: str, more: dict[str, str]) -> Student:
     return Student(
         name,
         # What is no address, or two lines of one, must not get into a mail's header.
-        email if re.fullmatch(r"[^@\s]+@[^@\s]+", email) else "",
+        email if re.fullmatch(r'[^@\s,;:<>()"]+@[^@\s,;:<>()"]+', email) else "",
         int(blocks),
         read_times(more.get("prefers", "")),
         read_times(more.get("cannot", "")),

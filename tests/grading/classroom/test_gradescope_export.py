@@ -108,5 +108,5 @@ def test_feedback_goes_to_those_whose_address_is_known(export: Path, tmp_path: P
     (attached,) = message.iter_attachments()
     assert "2 of 2 points" in attached.get_content()
     assert write_mails(found, [Result(one.student, 1, "", fault="ours") for one in found], tmp_path / "other") == 0
-    for odd in ("nobody", "a@b\r\nBcc: c@d", ""):
+    for odd in ("nobody", "a@b\r\nBcc: c@d", "", "(x)@y", "a@b,c@d", "josé@uni.edu"):
         assert mail(Handed("x", export, emails=(odd,)), results[0]) is None

@@ -24,6 +24,13 @@ def test_a_spreadsheets_roster_is_read(tmp_path):
     ]
 
 
+@pytest.mark.parametrize("odd", ["nobody", "a@b c@d", '"a@b,c@d"', "<a@b>", '"x@y\nBcc: z@w"'])
+def test_what_is_no_address_gets_into_no_mail(tmp_path, odd):
+    """A cell may hold anything; two addresses, or lines, would send one student's hours to another."""
+    (student,) = read_roster(roster(tmp_path, f"username,email\nada,{odd}\n"))
+    assert student.email == ""
+
+
 def test_a_name_is_the_same_in_the_roster_and_on_the_hub():
     """The Hub calls ada@uni.edu ada_uni_edu, the roster gave 'ada', and the lesson found no lease (E2)."""
     assert short_name("Ada@uni.edu") == short_name("ada_uni_edu") == "ada-uni-edu"
