@@ -152,6 +152,8 @@ class Booking:
 
     start: datetime
     end: datetime
+    #: Lease that it belongs to, which may be a stranger's; empty where the service does not say.
+    lease_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

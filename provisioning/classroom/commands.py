@@ -25,6 +25,7 @@ _ROSTER = typer.Argument(
     help="CSV with a column username, email or netid; blocks, prefers, cannot where you have them."
 )
 _TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
+_PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
 
 
@@ -41,6 +42,7 @@ def plan_class(
     zone: Annotated[str | None, ZONE] = None,
     unit_rate: Annotated[float, typer.Option(help="Service units of one machine an hour: your project's page.")] = 1.0,
     unit_cost: Annotated[float, typer.Option(help="What one service unit costs, to say it in money too.")] = 0.0,
+    placeholder: Annotated[str, _PLACEHOLDER] = "",
     out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv, calendars and mails.")] = None,
 ) -> None:
     """Say who runs when, whether it works out, and what it costs; exit 1 when somebody is without a block."""
@@ -48,7 +50,7 @@ def plan_class(
         spec, local, now = load_spec(part), find_zone(zone), site_clock().now()  # type: ignore[arg-type]
         wish = _wish(begin, until, day or [], hours, local, now)
         students = read_roster(roster)
-        plan = _plan(spec, students, wish, blocks, type_name or [])
+        plan = _plan(spec, students, wish, blocks, type_name or [], placeholder)
         typer.echo(papers.plan_text(plan, unit_rate, unit_cost))
         if out:
             written = papers.write_all(plan, students, out, now, unit_rate)
@@ -71,7 +73,9 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
     return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
 
 
-def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int, types: list[str]) -> Plan:
+def _plan(
+    spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int, types: list[str], placeholder: str
+) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
     use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
@@ -82,6 +86,8 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int
             "no machine can be planned: "
             + "; ".join(f"{each.name}: {why}" for each, why in unread.items() if each in use)
         )
+    if placeholder:
+        calendars = leases.without_placeholders(lab.open_testbed, calendars, placeholder)
     readable = [option for option in spec.options if option in calendars]
     return make_plan(
         students,
@@ -99,13 +105,19 @@ def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int
 def reserve_class(
     part: Annotated[str, PART],
     plan: Annotated[Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")],
+    placeholder: Annotated[str, _PLACEHOLDER] = "",
     zone: Annotated[str | None, ZONE] = None,
 ) -> None:
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
     with plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
         seats = papers.read_plan(plan, spec)
-        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now())
+        now = site_clock().now()
+        if placeholder:
+            open_seats = leases.to_make(lab.open_testbed, spec.part, seats, now)
+            for line in leases.release_placeholders(lab.open_testbed, open_seats, placeholder):
+                typer.echo(line)
+        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
         counts = {what.split(":")[0]: 0 for _, what in outcome}

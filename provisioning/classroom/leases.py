@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from provisioning.classroom.plan import Seat, machine_of
@@ -12,7 +12,7 @@ from provisioning.planning.blocks import block_end, free_resources
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
 from provisioning.sweep import Leftover, survey
-from provisioning.testbed import Lease, LeaseRequest, Testbed
+from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 
 #: Returns the testbed of a site's name.
 TestbedFor = Callable[[str], Testbed]
@@ -47,6 +47,70 @@ def leases_at(testbed_for: TestbedFor, options: Iterable[SiteOption], part: Part
     return found
 
 
+def without_placeholders(
+    testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], name: str
+) -> dict[SiteOption, list[Resource]]:
+    """Return calendars in which the class's placeholder leases take up no time: the class is to have it.
+
+    Args:
+        testbed_for: returns the testbed of a site's name.
+        calendars: machines of each option with their bookings.
+        name: that the placeholder leases carry.
+    """
+    free = {}
+    for option, resources in calendars.items():
+        ours = _placeholders(testbed_for(option.site), name)
+        free[option] = [
+            replace(each, bookings=tuple(booking for booking in each.bookings if booking.lease_id not in ours))
+            for each in resources
+        ]
+    return free
+
+
+def release_placeholders(testbed_for: TestbedFor, seats: Iterable[Seat], name: str) -> list[str]:
+    """Delete the placeholder leases that hold a seat's machine at its time; return what was deleted, one line each.
+
+    The seats' leases are to be made at once after that: what is given back here, others may take.
+
+    Args:
+        testbed_for: returns the testbed of a site's name.
+        seats: whose leases are still to be made.
+        name: that the placeholder leases carry.
+    """
+    wanted: dict[SiteOption, list[Seat]] = {}
+    for seat in seats:
+        wanted.setdefault(seat.block.option, []).append(seat)
+    deleted = []
+    for option, here in wanted.items():
+        testbed = testbed_for(option.site)
+        ours = _placeholders(testbed, name)
+        bookings = (
+            {each.name: each.bookings for each in testbed.resources(option.resource, option.type)} if ours else {}
+        )
+        in_the_way = {
+            booking.lease_id
+            for seat in here
+            for booking in bookings.get(seat.block.resource, ())
+            if booking.lease_id in ours and booking.start < seat.block.end and seat.block.start < booking.end
+        }
+        for lease_id in sorted(in_the_way, key=lambda each: ours[each].start):
+            testbed.delete_lease(lease_id)
+            lease = ours[lease_id]
+            deleted.append(
+                f"placeholder {name} of {lease.start:%a %d %b %H:%M} to {lease.end:%a %d %b %H:%M} UTC given back"
+            )
+    return deleted
+
+
+def _placeholders(testbed: Testbed, name: str) -> dict[str, Lease]:
+    return {lease.id: lease for lease in testbed.leases() if lease.name == name and usable(lease)}
+
+
+def to_make(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[Seat]:
+    """Return the seats whose leases ``reserve_all`` would make; arguments as there."""
+    return [seat for seat, what in _looked_up(testbed_for, part, seats, now) if not what]
+
+
 def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
     """Make each seat's lease, unless the student has it; return each seat with what happened.
 
@@ -59,6 +123,14 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
         seats: of a plan.
         now: with time zone.
     """
+    return [
+        (seat, what or _reserve(testbed_for(seat.block.option.site), part, seat))
+        for seat, what in _looked_up(testbed_for, part, seats, now)
+    ]
+
+
+def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
+    """Return each seat with why no lease is to be made for it; empty where one is."""
     sites = dict.fromkeys(seat.block.option.site for seat in seats)
     there = {site: [each for each in testbed_for(site).leases() if usable(each)] for site in sites}
     # Leases at exactly their seat's time first: what is left over then stands for a seat that was moved.
@@ -82,7 +154,7 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
         elif seat.block.start <= now:
             outcome.append((seat, "not made: its time has come already"))
         else:
-            outcome.append((seat, _reserve(testbed_for(seat.block.option.site), part, seat)))
+            outcome.append((seat, ""))
     return outcome
 
 

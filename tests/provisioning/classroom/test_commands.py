@@ -9,7 +9,10 @@ import pytest
 from typer.testing import CliRunner
 
 from provisioning.__main__ import app
+from provisioning.lab import open_testbed
+from provisioning.planning.blocks import is_free
 from provisioning.rehearsal import control, drills, environment
+from provisioning.testbed import LeaseRequest
 
 ZONE = "America/Chicago"
 # python-chi and its clients warn of their own use of traitlets and more when they are first imported.
@@ -86,6 +89,34 @@ def test_extending_until_somebody_comes_next_is_a_sentence(run, tmp_path):
     assert "extending the lease at CHI@TACC" in run("extend", "model", student, "--hours", "400", code=1)
 
 
+def test_a_placeholder_holds_machines_until_the_class_takes_them(run, tmp_path):
+    """For others it is a booking; for the class it is time, and only what is in the way of a lease is given back."""
+    testbed, roster, out = open_testbed("CHI@TACC"), tmp_path / "roster.csv", tmp_path / "plan"
+    now = drills.site_clock().now().replace(minute=0, second=0, microsecond=0)
+    half, length = timedelta(hours=6), timedelta(hours=12)
+    nodes = testbed.resources("node", "compute_liqid")
+    begins = [now + timedelta(hours=hour) for hour in range(24, 24 * 12)]
+    begin, node = next((at, one.name) for at in begins for one in nodes if is_free(one.bookings, at, at + length))
+    for start in (begin, begin + half):
+        testbed.reserve(LeaseRequest("our-class", "node", "compute_liqid", start, start + half, node))
+    roster.write_text("username\n" + "".join(f"p{number}\n" for number in range(40)))
+    hours = ("--from", f"{begin:%Y-%m-%dT%H:%M:%S}", "--until", f"{begin + half:%Y-%m-%dT%H:%M:%S}")
+    words = ("plan", "model", roster, *hours, "--type", "compute_liqid", "--zone", "UTC", "--out", out)
+    run(*words, code=1)
+    assert f",{node}," not in (out / "plan.csv").read_text()
+    run(*words, "--placeholder", "our-class", code=1)
+    header, *lines = (out / "plan.csv").read_text().splitlines()
+    (out / "plan.csv").write_text("\n".join([header, *(line for line in lines if f",{node}," in line)]) + "\n")
+
+    said = run("reserve", "model", out / "plan.csv", "--placeholder", "our-class")
+    assert said.count("given back") == 1
+    assert said.endswith("2 reserved\n")
+    assert [one.start for one in testbed.leases() if one.name == "our-class"] == [begin + half]
+    again = run("reserve", "model", out / "plan.csv", "--placeholder", "our-class")
+    assert "given back" not in again
+    assert again.endswith("2 there already\n")
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -116,6 +147,4 @@ def test_a_shortfall_is_an_exit_code_and_names_the_next_option(run, tmp_path):
 
 
 def _leases():
-    from provisioning.lab import open_testbed
-
     return [lease for lease in open_testbed("CHI@TACC").leases() if lease.name.startswith("serve-model-")]
