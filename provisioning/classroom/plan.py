@@ -143,14 +143,15 @@ def make_plan(
         gone = {place for place in taken if place is not None}
         free = [block for place, block in enumerate(free) if place not in gone]
         # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
-        for student in (each for each, place in zip(waiting, taken, strict=True) if place is None):
-            used = [seat.block for found in seats.values() for seat in found]
-            every = [block for option in order for block in _every(spec, option, calendars[option], wish, used)]
+        late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
+        used = [seat.block for found in seats.values() for seat in found] if late else []
+        every = [block for option in order if late for block in _every(spec, option, calendars[option], wish, used)]
+        for student in late:
             costs = _costs(student, every, seats[student.name], order, wish)
             if np.isfinite(costs).any():
                 block = every[int(np.argmin(costs))]
                 seats[student.name].append(_seat(student, number, block, wish))
-                free = [each for each in free if not _meet(each, block)]
+                free, every = ([one for one in known if not _meet(one, block)] for known in (free, every))
             else:
                 without[student.name].append(number)
     spare = {
