@@ -132,7 +132,14 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
 def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
     """Return each seat with why no lease is to be made for it; empty where one is."""
     sites = dict.fromkeys(seat.block.option.site for seat in seats)
-    there = {site: [each for each in testbed_for(site).leases() if usable(each)] for site in sites}
+    there: dict[str, list[Lease]] = {site: [] for site in sites}
+    silent = {}
+    for site in sites:
+        try:
+            there[site] = [each for each in testbed_for(site).leases() if each.status != "ERROR"]
+        except ProvisioningError as error:
+            # One site in maintenance must not keep the others' students from their leases.
+            silent[site] = error.what
     # Leases at exactly their seat's time first: what is left over then stands for a seat that was moved.
     exact: dict[Seat, Lease] = {}
     for seat in seats:
@@ -141,11 +148,14 @@ def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: 
             if lease.name == name and lease.start == seat.block.start:
                 exact[seat] = lease
     ids = {lease.id for lease in exact.values()}
-    spare = [lease for site in sites for lease in there[site] if lease.id not in ids]
+    spare = [lease for site in sites for lease in there[site] if lease.id not in ids and usable(lease)]
     outcome = []
     for seat in seats:
+        if seat.block.option.site in silent:
+            outcome.append((seat, f"refused: {silent[seat.block.option.site]}"))
+            continue
         if seat in exact:
-            outcome.append((seat, "there already"))
+            outcome.append((seat, "there already" if usable(exact[seat]) else "over"))
             continue
         moved = next((lease for lease in spare if lease.name == resource_name(part, seat.student)), None)
         if moved is not None:

@@ -47,9 +47,8 @@ def write_template(
     if version is None:
         typer.echo(f"nothing has changed since the last version in {repository}")
     else:
-        typer.echo(
-            f"{version.commit[:10]}: {version.files} files, {version.changed} changed. Now: git -C {repository} push"
-        )
+        typer.echo(f"{version.commit[:10]}: {version.files} files, {version.changed} changed")
+        typer.echo(f"to publish it: git -C {repository} push {url or 'URL'} {template.BRANCH}")
     if url and hub:
         typer.echo(f"for your course's page: {template.link(hub, url)}")
 

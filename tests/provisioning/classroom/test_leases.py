@@ -42,7 +42,22 @@ def test_reserving_again_fills_the_gaps_only(memory, seats):
     memory.before = lambda _request: None
     assert outcome(memory, seats) == ["there already", "reserved", "there already"]
     assert outcome(memory, seats) == ["there already"] * 3
+    memory.lease_list[0] = dataclasses.replace(memory.lease_list[0], status="TERMINATED")
+    assert outcome(memory, seats, datetime(2026, 3, 10, 20, tzinfo=UTC)) == ["over", "there already", "there already"]
     assert sorted(one.name for one in memory.lease_list) == ["serve-model-ada", "serve-model-bob", "serve-model-cyd"]
+
+
+def test_a_site_in_maintenance_keeps_nobody_elsewhere_waiting(memory, seats):
+    """Its own seats are refused in a sentence, and the next run makes them."""
+    elsewhere = dataclasses.replace(seats[1], block=dataclasses.replace(seats[1].block, option=MODEL.options[1]))
+
+    def testbed_for(site):
+        if site == "CHI@UC":
+            raise ServiceBusyError("CHI@UC is in maintenance")
+        return memory
+
+    made = leases.reserve_all(testbed_for, "model", [seats[0], elsewhere, seats[2]], BEFORE)
+    assert [what for _, what in made] == ["reserved", "refused: CHI@UC is in maintenance", "reserved"]
 
 
 def test_a_lease_that_was_moved_by_hand_stands_for_its_seat(memory, seats):
