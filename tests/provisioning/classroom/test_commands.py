@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
@@ -66,7 +67,7 @@ def test_a_class_from_roster_to_leases_and_back(run, tmp_path):
 
     assert "31 waits" in run("watch", "model", roster)
     move = ("move", "model", "s7@uni.edu", "--zone", ZONE, "--to")
-    assert "serve-model-s7-uni-edu is on liqid" in run(*move, f"{local(7)} 09:00:00")
+    assert "serve-model-s7-uni-edu is on " in run(*move, f"{local(7)} 09:00:00")
     assert "blocks begin on the hour" in run(*move, f"{local(7)} 09:30:00", code=1)
 
     first = min(lease.start for lease in _leases())
@@ -86,7 +87,7 @@ def test_extending_until_somebody_comes_next_is_a_sentence(run, tmp_path):
     student = held.name.removeprefix("serve-model-")
     said = run("extend", "model", student, "--hours", "0.1", "--zone", "UTC")
     assert said == f"{held.name} ends {held.end + timedelta(hours=0.1):%a %d %b %H:%M} UTC\n"
-    assert "extending the lease at CHI@TACC" in run("extend", "model", student, "--hours", "400", code=1)
+    assert "extending the lease at CHI@" in run("extend", "model", student, "--hours", "400", code=1)
 
 
 def test_a_placeholder_holds_machines_until_the_class_takes_them(run, tmp_path):
@@ -143,8 +144,14 @@ def test_a_shortfall_is_an_exit_code_and_names_the_next_option(run, tmp_path):
         "--zone", ZONE, code=1,
     )  # fmt: skip
     assert "of 60 blocks are missing before" in said
-    assert "A100 80 GB at UC (--type compute_gigaio" in said
+    # Which of the other options has room then is the rehearsed calendar's.
+    assert re.search(r"Way out: about \d+ more days like these .* or .* \(--type \w+, \d+ more\)", said)
 
 
 def _leases():
-    return [lease for lease in open_testbed("CHI@TACC").leases() if lease.name.startswith("serve-model-")]
+    return [
+        lease
+        for site in ("CHI@TACC", "CHI@UC")
+        for lease in open_testbed(site).leases()
+        if lease.name.startswith("serve-model-")
+    ]
