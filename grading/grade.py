@@ -10,6 +10,7 @@ import contextlib
 import tempfile
 import time
 import traceback
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -176,6 +177,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         for record in records
         if record["kind"] in ("latency", "load")
     }
+    answers = (entry for entry in work.examined.kept if entry.get("type") in ("answer", "prediction"))
     runs = [record["details"].get("comparison_id") for record in records]
     ids = [one for one in (*(record["record_id"] for record in records), *runs) if isinstance(one, str)]
     return Result(
@@ -188,6 +190,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         machines=tuple(dict.fromkeys(f"{machine_class(one)}: {one['machine']['cpu_model']}" for one in records)),
         samples=samples,
         ids=tuple(dict.fromkeys(ids)),
+        answers=dict(Counter(entry["question"] for entry in answers)),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),

@@ -1,10 +1,10 @@
-"""``python -m provisioning plan|reserve|up|forward|release|sweep|class …``: what the notebooks do, from a terminal."""
+"""``python -m provisioning plan|reserve|up|forward|release|sweep …``: what the notebooks do, from a terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,6 @@ from provisioning import lab
 from provisioning.errors import ProvisioningError
 from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, propose, table
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.planning.capacity import assign, holders, read_roster, reserve_all, watch, watch_table
 from provisioning.planning.zones import find_zone
 from provisioning.reach import Tunnel, key_file
 from provisioning.rehearsal.drills import site_clock
@@ -22,16 +21,15 @@ from provisioning.rehearsing import ssh_command
 from provisioning.setup.attempt import LINKS
 from provisioning.setup.progress import Progress
 from provisioning.sites.spec import PARTS, Part, load_spec, owner_name, resource_name
-from provisioning.sweep import survey
+from provisioning.sweep import GRACE, survey
 from provisioning.sweep import sweep as sweep_site
 from provisioning.sweep import table as sweep_table
 from provisioning.testbed import Way
 
 app = typer.Typer(no_args_is_help=True)
-classes = typer.Typer(no_args_is_help=True, help="A class on shared machines: make its leases, see who is where.")
 
-_PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
-_ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
+PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
+ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", help="File of the private key, with --address.")
@@ -39,7 +37,7 @@ _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the
 
 
 @contextmanager
-def _plain_errors() -> Iterator[None]:
+def plain_errors() -> Iterator[None]:
     """Turn an error that a person can act on into its text and exit code 1."""
     try:
         yield
@@ -59,15 +57,15 @@ def _proposal(part: Part, days: float, zone: str | None, type_name: str | None) 
 
 @app.command()
 def plan(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
-    zone: Annotated[str | None, _ZONE] = None,
+    zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
     code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
     ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
 ) -> None:
     """Show the free blocks of a part's machines in your time zone."""
-    with _plain_errors():
+    with plain_errors():
         proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
         typer.echo(table(proposal))
         name, best = resource_name(proposal.spec.part), proposal.best
@@ -80,14 +78,14 @@ def plan(
 
 @app.command()
 def reserve(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     number: Annotated[int, typer.Option(help="Which block of `plan`'s list.")] = 1,
     days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
-    zone: Annotated[str | None, _ZONE] = None,
+    zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
 ) -> None:
     """Reserve a block of the planner's list."""
-    with _plain_errors():
+    with plain_errors():
         proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
         if proposal.option is None:
             typer.echo(table(proposal))
@@ -104,12 +102,12 @@ def reserve(
 
 @app.command()
 def up(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     site: Annotated[str | None, _SITE] = None,
     expose: Annotated[bool, typer.Option("--expose", help="Open Jupyter's port instead of an SSH tunnel.")] = False,
 ) -> None:
     """Bring the part's machine up; run it again to resume."""
-    with _plain_errors():
+    with plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
         option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part), site)
         run = lab.prepare(spec.part, option, expose=expose)
@@ -130,13 +128,13 @@ def up(
 
 @app.command()
 def forward(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     site: Annotated[str | None, _SITE] = None,
     address: Annotated[str | None, _ADDRESS] = None,
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
-    with _plain_errors():
+    with plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
         way = _way(part, address, key, site)
         testbed = lab.open_testbed(site) if site and not address else None
@@ -154,23 +152,23 @@ def forward(
 
 @app.command()
 def push(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     address: Annotated[str | None, _ADDRESS] = None,
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
-    with _plain_errors():
+    with plain_errors():
         typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
 
 
 @app.command()
 def pull(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     address: Annotated[str | None, _ADDRESS] = None,
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
-    with _plain_errors():
+    with plain_errors():
         typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
 
 
@@ -181,14 +179,14 @@ def _way(part: str, address: str | None, key: str | None, site: str | None = Non
 
 @app.command()
 def release(
-    part: Annotated[str, _PART],
+    part: Annotated[str, PART],
     site: Annotated[str | None, _SITE] = None,
     keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
     pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
     """Give everything of a part back: machine, floating IPs, volumes, lease; refuse while results are only there."""
-    with _plain_errors():
+    with plain_errors():
         spec = load_spec(part)  # type: ignore[arg-type]
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
@@ -201,21 +199,31 @@ def release(
 def sweep(
     mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
+    grace_min: Annotated[
+        float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
+    ] = GRACE / timedelta(minutes=1),
 ) -> None:
-    """List what the labs left at all sites, with its age."""
-    now = site_clock().now()
-    found = []
-    with _plain_errors():
+    """List what the labs left at all sites, with its age; with --delete, what is left after that."""
+    now, grace = site_clock().now(), timedelta(minutes=grace_min)
+    found, deleted, kept = [], 0, 0
+    with plain_errors():
         for site in _sites(PARTS):
             try:
-                here = survey(testbed := lab.open_testbed(site), now, owner_name() if mine else None)
+                testbed, owner = lab.open_testbed(site), owner_name() if mine else None
+                here = survey(testbed, now, owner, grace=grace)
+                lines = sweep_site(testbed, here, now, grace=grace) if delete else []
+                # What is counted below is what is there now, not what was there before.
+                found += survey(testbed, now, owner, grace=grace) if lines else here
             except ProvisioningError as error:
                 # One site in maintenance must not hide the others.
                 typer.secho(f"{site}: {error.what}", err=True, fg="yellow")
                 continue
-            found += here
-            for line in sweep_site(testbed, here, now) if delete else ():
+            deleted += sum(line.startswith("deleted") for line in lines)
+            kept += sum(line.startswith("kept") for line in lines)
+            for line in lines:
                 typer.echo(line)
+        if delete:
+            typer.echo(f"{deleted} deleted" + (f", {kept} could not be" if kept else ""))
         typer.echo(sweep_table(found))
 
 
@@ -223,50 +231,3 @@ def _sites(parts: tuple[Part, ...]) -> list[str]:
     """Return the sites of the parts. Virtual machines are a site of their own that the rehearsal does not play."""
     sites = dict.fromkeys(option.site for part in parts for option in load_spec(part).options)
     return [site for site in sites if not (lab.rehearsing() and site.startswith("KVM"))]
-
-
-@classes.command("reserve")
-def reserve_class(
-    part: Annotated[str, _PART],
-    roster: Annotated[Path, typer.Argument(help="CSV with a column username, netid or email.")],
-    slot: Annotated[list[datetime], typer.Option(help="Beginning of a block, a full hour in your zone; repeatable.")],
-    site: Annotated[str | None, _SITE] = None,
-    type_name: Annotated[str | None, _TYPE] = None,
-    zone: Annotated[str | None, _ZONE] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show who would get what.")] = False,
-) -> None:
-    """Reserve one block for each student of a roster; run it again to fill the gaps."""
-    with _plain_errors():
-        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
-        spec = spec.only(type_name) if type_name else spec
-        option = spec.option(site) if site else spec.options[0]
-        testbed = lab.open_testbed(option.site)
-        resources = testbed.resources(option.resource, option.type)
-        slots = [each.replace(tzinfo=local) for each in slot]
-        students = read_roster(roster)
-        kept = holders(testbed, spec.part, students)
-        waiting = tuple(student for student in students if student not in kept)
-        seats, without = assign(waiting, spec, option, resources, slots)
-        for student, lease in kept.items():
-            start, end = lease.start.astimezone(local), lease.end.astimezone(local)
-            typer.echo(f"{student:<20}{lease.name:<19} {f'{start:%a %d %b %H:%M}–{end:%H:%M}':<36}there already")
-        outcome = [(seat, "planned") for seat in seats] if dry_run else reserve_all(testbed, spec.part, seats)
-        for seat, what in outcome:
-            typer.echo(f"{seat.student:<20}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
-        if without:
-            typer.secho(f"no seat for {', '.join(without)}: add a --slot, or another --site or --type", fg="yellow")
-
-
-@classes.command("watch")
-def watch_class(
-    part: Annotated[str, _PART],
-    roster: Annotated[Path, typer.Argument(help="CSV with a column username, netid or email.")],
-    site: Annotated[str | None, _SITE] = None,
-    zone: Annotated[str | None, _ZONE] = None,
-) -> None:
-    """Show where each student of a roster is now."""
-    with _plain_errors():
-        spec = load_spec(part)  # type: ignore[arg-type]
-        testbed = lab.open_testbed(site or spec.options[0].site)
-        rows = watch(testbed, spec.part, read_roster(roster))
-        typer.echo(watch_table(rows, site_clock().now(), find_zone(zone)))

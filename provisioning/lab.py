@@ -14,13 +14,13 @@ from provisioning.rehearsal.drills import site_clock
 from provisioning.rehearsing import poll_s, rehearsing, ssh_command
 from provisioning.release import release
 from provisioning.setup import transfer
-from provisioning.setup.context import Settings, pick_lease
+from provisioning.setup.context import SPENT, Settings, pick_lease
 from provisioning.setup.finish import token_in
 from provisioning.setup.runner import Run
 from provisioning.setup.software import REMOTE_ROOT
 from provisioning.setup.state import StateFile
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
+from provisioning.sites.spec import NAME_PREFIX, Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, Way
 
 #: The course's root folder: what is copied to a machine.
@@ -68,18 +68,30 @@ def find_option(testbed_for, part: Part, name: str, site: str | None = None) -> 
         LeaseMissingError: no site of the options has one; a site that did not answer is named.
     """
     spec = load_spec(part)
-    said = []
+    said, like_ours = [], set()
     for place in [spec.option(site).site] if site else sites_of(part):
         try:
-            lease = pick_lease((testbed := testbed_for(place)).leases(), name)
+            leases = (testbed := testbed_for(place)).leases()
         except ProvisioningError as error:
             # One site in maintenance must not hide a lease at the next one.
             said.append(f"{place} did not answer ({error.what})")
             continue
-        if lease is not None:
+        if (lease := pick_lease(leases, name)) is not None:
             return _option_of(lease, [option for option in spec.options if option.site == place], testbed)
         said.append(place)
-    raise LeaseMissingError(f"there is no usable lease {name!r} at {', '.join(said)}")
+        # A roster may know a student by the netid, and the account is called by the address, or the other way round.
+        usable = {one.name for one in leases if one.status not in SPENT}
+        like_ours |= {one for one in usable if name.startswith(f"{one}-") or one.startswith(f"{name}-")}
+    missing = f"there is no usable lease {name!r} at {', '.join(said)}"
+    if like_ours:
+        owner = min(like_ours).removeprefix(f"{NAME_PREFIX}-{part}-")
+        raise LeaseMissingError(
+            f"{missing}; there is {', '.join(sorted(like_ours))}",
+            likely="It was made for you under another form of your name.",
+            way_out=f"If it is yours: `import os; os.environ['LABS_OWNER'] = {owner!r}` before this cell, or "
+            f"`export LABS_OWNER={owner}` in a terminal.",
+        )
+    raise LeaseMissingError(missing)
 
 
 def sites_of(part: Part) -> list[str]:

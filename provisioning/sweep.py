@@ -25,6 +25,8 @@ class Leftover:
     reason: str
     #: Time since it was made; None where the service does not say.
     age: timedelta | None
+    #: What it is when it is no orphan.
+    use: str = "in use"
 
     @property
     def orphan(self) -> bool:
@@ -36,13 +38,14 @@ class Leftover:
 GRACE = timedelta(minutes=45)
 
 
-def survey(testbed: Testbed, now: datetime, owner: str | None = None) -> list[Leftover]:
+def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: timedelta = GRACE) -> list[Leftover]:
     """Return every resource of the labs at one site, orphans first, the oldest first among them.
 
     Args:
         testbed: the site.
         now: with time zone.
         owner: one student's short name; all students when left out.
+        grace: how long a lease may be active without a machine.
     """
     names = {resource_name(part, owner) for part in PARTS} if owner else None
 
@@ -55,7 +58,15 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None) -> list[Le
     active = {lease.name for lease in leases if lease.status == "ACTIVE"}
     with_machine = {machine.name for machine in machines}
     found = [
-        Leftover(testbed.site, "lease", lease.id, lease.name, _idle(lease, with_machine, now), _age(lease.created, now))
+        Leftover(
+            testbed.site,
+            "lease",
+            lease.id,
+            lease.name,
+            _idle(lease, with_machine, now, grace),
+            _age(lease.created, now),
+            "in use" if lease.start <= now else f"to come, {lease.start:%d %b %H:%M} UTC",
+        )
         for lease in leases
     ]
     for machine in machines:
@@ -75,10 +86,10 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None) -> list[Le
     return sorted(found, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))
 
 
-def _idle(lease: Lease, with_machine: set[str], now: datetime) -> str:
+def _idle(lease: Lease, with_machine: set[str], now: datetime, grace: timedelta) -> str:
     if lease.status == "ERROR":
         return "in ERROR"
-    if lease.status == "ACTIVE" and lease.name not in with_machine and now - lease.start > GRACE:
+    if lease.status == "ACTIVE" and lease.name not in with_machine and now - lease.start > grace:
         return f"active for {_hours(now - lease.start)} without a machine"
     return ""
 
@@ -91,11 +102,11 @@ def _hours(span: timedelta) -> str:
     return f"{span.total_seconds() / 3600:.1f} h"
 
 
-def sweep(testbed: Testbed, leftovers: Iterable[Leftover], now: datetime) -> list[str]:
+def sweep(testbed: Testbed, leftovers: Iterable[Leftover], now: datetime, *, grace: timedelta = GRACE) -> list[str]:
     """Delete the orphans among the leftovers of this site; return one line each. What is in use is never touched."""
     lines = []
     # Somebody may have come back since the list was made: what is no longer an orphan stays.
-    still = {item.id for item in survey(testbed, now) if item.orphan}
+    still = {item.id for item in survey(testbed, now, grace=grace) if item.orphan}
     doomed = [item for item in leftovers if item.orphan and item.site == testbed.site and item.id in still]
     machines = {machine.id: machine for machine in testbed.machines()}
     # Machines first: a floating IP goes more easily once nothing holds it, and the lease takes its node with it.
@@ -124,7 +135,7 @@ def table(leftovers: Sequence[Leftover]) -> str:
     rows = [f"{'site':<10}{'kind':<13}{'name':<32}{'age':>9}  why"]
     for item in leftovers:
         age = _hours(item.age) if item.age is not None else "?"
-        rows.append(f"{item.site:<10}{item.kind:<13}{item.name:<32}{age:>9}  {item.reason or 'in use'}")
+        rows.append(f"{item.site:<10}{item.kind:<13}{item.name:<32}{age:>9}  {item.reason or item.use}")
     orphans = sum(item.orphan for item in leftovers)
     rows.append(f"{orphans} of {len(leftovers)} are orphans.")
     return "\n".join(rows)

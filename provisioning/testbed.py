@@ -152,6 +152,8 @@ class Booking:
 
     start: datetime
     end: datetime
+    #: Lease that it belongs to, which may be a stranger's; empty where the service does not say.
+    lease_id: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -215,6 +217,9 @@ class Testbed(Protocol):
 
     def reserve(self, request: LeaseRequest) -> Lease:
         """Return the new lease, which may still be PENDING."""
+
+    def extend_lease(self, lease_id: str, end: datetime) -> Lease:
+        """Return the lease with another end; the site refuses where somebody comes next."""
 
     def delete_lease(self, lease_id: str) -> None:
         """Ask for the lease's deletion; a missing one is fine."""

@@ -41,6 +41,7 @@ MAY_IMPORT = {
         "grading.front",
         "provisioning",
         "grading.checkpoints",
+        "grading.intake",
         "grading.result",
         "grading.submission",
         "labs.display",

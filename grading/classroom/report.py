@@ -214,6 +214,8 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
         rest = [float(result.points - row.points) for result, row in answers]
         wrong = Counter(row.message for row in tried if row.points < row.possible)
         said, count = wrong.most_common(1)[0] if wrong else ("", 0)
+        # A question that is passed after many answers is guessed at, or asked in words that mislead.
+        tries = [result.answers[name] for result, row in answers if not row.is_open and name in result.answers]
         varies = len(set(passes)) > 1 and len(set(rest)) > 1
         found.append(
             {
@@ -222,6 +224,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
                 "tried": len(tried),
                 "passed": int(sum(passes)),
                 "wrong": sum(wrong.values()),
+                "answers each": round(sum(tries) / len(tries), 1) if tries else "",
                 "discrimination": round(correlation(passes, rest), 2) if varies else "",
                 "most common mistake": said,
                 "of so many": count,

@@ -9,14 +9,14 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from grading.checkpoints import State, all_checkpoints
 from grading.result.public import Row, public_rows
 from grading.submission.graders_own import GRADERS_OWN, GradersOwn
 from labs.course import PLACES, Lesson, lessons
-from labs.records import Answer, Prediction
+from labs.records import Answer, Prediction, Records
 from labs.workspace import ledger, workspace_dir
 from provisioning.clock import Clock
 from provisioning.rehearsal.drills import site_clock
@@ -162,10 +162,20 @@ def standing(clock: Clock | None = None) -> Standing:
     Args:
         clock: Of the sites; the rehearsal's where one runs, else this computer's.
     """
-    course = lessons()
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         records = ledger().read()
+    unread = tuple(str(one.message) for one in said)
+    return replace(standing_of(records), leases=_leases(clock or site_clock()), unread=unread)
+
+
+def standing_of(records: Records) -> Standing:
+    """Return how far the entries of a ledger have come; of leases they say nothing.
+
+    Args:
+        records: Entries in the order in which they were made.
+    """
+    course = lessons()
     by_id = {row.id: row for row in public_rows(records, course)}
     touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
     touched |= {id for id, row in by_id.items() if row.points}
@@ -173,9 +183,7 @@ def standing(clock: Clock | None = None) -> Standing:
         Step(one, tuple(by_id[id] for id in _asked(one) if id in by_id), bool(touched & set(_asked(one))))
         for one in course
     )
-    return Standing(
-        steps, _last(records, steps), _leases(clock or site_clock()), tuple(str(one.message) for one in said)
-    )
+    return Standing(steps, _last(records, steps))
 
 
 def stamp() -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form changes.
-VERSION = 4
+VERSION = 5
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
 UNDER_LOAD = " @ "
@@ -43,6 +43,8 @@ class Result:
     samples: dict[str, list[float]] = field(default_factory=dict)
     #: Ids of the records and of their side-by-side runs; random, and so nobody else's.
     ids: tuple[str, ...] = ()
+    #: How often each question was answered in the ledger, by its id.
+    answers: dict[str, int] = field(default_factory=dict)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.

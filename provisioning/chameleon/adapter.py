@@ -132,6 +132,11 @@ class ChameleonTestbed:
         )
         return replies.lease(made)
 
+    @_call("extending the lease")
+    def extend_lease(self, lease_id: str, end: datetime) -> Lease:
+        """Return the lease with its new end."""
+        return replies.lease(clients.blazar().lease.update(lease_id, end_date=_utc(end)))
+
     @_call("deleting the lease")
     def delete_lease(self, lease_id: str) -> None:
         """Ask for the lease's deletion."""

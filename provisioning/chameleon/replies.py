@@ -116,7 +116,7 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
     by_id: dict[str, tuple[Booking, ...]] = {}
     for allocation in allocations:
         spans = [
-            Booking(_certain(each["start_date"]), _certain(each["end_date"]))
+            Booking(_certain(each["start_date"]), _certain(each["end_date"]), str(each.get("lease_id") or ""))
             for each in allocation.get("reservations", [])
         ]
         by_id[str(allocation["resource_id"])] = tuple(sorted(spans, key=lambda span: span.start))

@@ -52,6 +52,8 @@ class Wish:
     #: Local hours in which a block may lie; a block that leaves them is not offered.
     day_begins: time = time(0, 0)
     day_ends: time = time(23, 59)
+    #: Local weekdays on which a block may begin, 0 for Monday; all when empty.
+    weekdays: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -104,13 +106,18 @@ def free_blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource
     """
     usable = list(resources)
     found = []
-    for start in _full_hours(wish.earliest, wish.latest):
-        end = block_end(start, spec.hours, option.end_minute)
-        if end > wish.latest or not _in_day(start, end, wish):
-            continue
+    for start, end in spans(spec, option, wish):
         if free := free_resources(usable, start, end):
             found.append(Block(option, free[0].name, start, end, len(free) - 1))
     return tuple(found)
+
+
+def spans(spec: PartSpec, option: SiteOption, wish: Wish) -> Iterable[tuple[datetime, datetime]]:
+    """Return beginning and end of every block that a wish allows, whoever has the machines, the earliest first."""
+    for start in _full_hours(wish.earliest, wish.latest):
+        end = block_end(start, spec.hours, option.end_minute)
+        if end <= wish.latest and _in_day(start, end, wish):
+            yield start, end
 
 
 def free_resources(resources: Iterable[Resource], start: datetime, end: datetime) -> list[Resource]:
@@ -150,6 +157,8 @@ def _full_hours(earliest: datetime, latest: datetime) -> Iterable[datetime]:
 
 def _in_day(start: datetime, end: datetime, wish: Wish) -> bool:
     begins, ends = start.astimezone(wish.zone), end.astimezone(wish.zone)
+    if wish.weekdays and begins.weekday() not in wish.weekdays:
+        return False
     if (wish.day_begins, wish.day_ends) == (time(0, 0), time(23, 59)):
         return True
     return begins.date() == ends.date() and begins.time() >= wish.day_begins and ends.time() <= wish.day_ends

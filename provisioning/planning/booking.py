@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
@@ -63,9 +64,21 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
         now: with time zone.
     """
+    return calendar_of(entries(spec, block, lease_name, now))
+
+
+def calendar_of(events: Iterable[Event]) -> bytes:
+    """Return an ``.ics`` file of entries."""
     calendar = Calendar()
     calendar.add("prodid", "-//model serving labs//planner//EN")
     calendar.add("version", "2.0")
+    for event in events:
+        calendar.add_component(event)
+    return calendar.to_ical()
+
+
+def entries(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> Iterable[Event]:
+    """Return the entries of one block: itself, and the preparation where there is time; see ``calendar_file``."""
     option = block.option
     lab = _event(
         f"{lease_name}/{block.start.isoformat()}/lab",
@@ -83,20 +96,17 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
     reminder.add("description", f"{spec.title} begins")
     reminder.add("trigger", -REMIND_BEFORE)
     lab.add_component(reminder)
-    calendar.add_component(lab)
+    yield lab
     before = block.start - PREPARE_BEFORE
     if before > now:
-        calendar.add_component(
-            _event(
-                f"{lease_name}/{block.start.isoformat()}/prepare",
-                now,
-                before,
-                before + PREPARE_LENGTH,
-                f"Prepare for {spec.title}",
-                f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease.",
-            )
+        yield _event(
+            f"{lease_name}/{block.start.isoformat()}/prepare",
+            now,
+            before,
+            before + PREPARE_LENGTH,
+            f"Prepare for {spec.title}",
+            f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease.",
         )
-    return calendar.to_ical()
 
 
 def _event(identity: str, now: datetime, start: datetime, end: datetime, summary: str, description: str) -> Event:

@@ -142,11 +142,12 @@ def _option(entry: dict, table: dict, expected_s: Mapping[str, float]) -> SiteOp
 def owner_name(environ: Mapping[str, str] = os.environ) -> str:
     """Return the student's short name, fit for resource names: lower case letters, digits and hyphens.
 
-    Chameleon's Jupyter sets ``OS_USERNAME`` or ``NB_USER``; a laptop has ``USER``. An address loses its domain.
+    Chameleon's Jupyter sets ``OS_USERNAME`` or ``NB_USER``; a laptop has ``USER``. An address keeps its domain: the Hub
+    calls the account of ``ada@uni.edu`` ``ada_uni_edu``, and a roster may have it in either form.
     """
     for variable in ("LABS_OWNER", "OS_USERNAME", "NB_USER", "USER"):
         raw = environ.get(variable, "")
-        name = re.sub(r"[^a-z0-9]+", "-", raw.split("@")[0].lower()).strip("-")
+        name = re.sub(r"[^a-z0-9]+", "-", raw.lower()).strip("-")
         if name:
             return name
     return "student"

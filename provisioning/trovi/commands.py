@@ -10,7 +10,7 @@ import typer
 
 from provisioning.errors import ProvisioningError
 from provisioning.lab import ROOT
-from provisioning.trovi import crate, package
+from provisioning.trovi import crate, package, template
 from provisioning.trovi.client import BASE_URL, TroviClient, exchange
 
 app = typer.Typer(no_args_is_help=True, help="Pack the course for students and publish it on Trovi.")
@@ -29,6 +29,28 @@ def build(
     archive = package.build(root, target)
     typer.echo(f"{archive.path}: {len(archive.files)} files, {archive.path.stat().st_size / 1e6:.1f} MB packed")
     typer.echo(f"sha256 {archive.sha256}")
+
+
+@app.command("template")
+def write_template(
+    repository: Annotated[Path, typer.Argument(help="Folder of the students' repository; made where it is missing.")],
+    message: Annotated[str, typer.Option("--message", "-m", help="What is new, as students will read it.")],
+    url: Annotated[str, typer.Option(help="Where students will clone it from.")] = "",
+    hub: Annotated[str, typer.Option(help="Your JupyterHub, for the nbgitpuller link.")] = "",
+    root: Annotated[Path, _ROOT] = ROOT,
+) -> None:
+    """Commit the student's files as the next version of a git repository that students clone and update."""
+    try:
+        version = template.write_version(root, repository, message)
+    except (ProvisioningError, ValueError) as error:
+        _fail(str(error))
+    if version is None:
+        typer.echo(f"nothing has changed since the last version in {repository}")
+    else:
+        typer.echo(f"{version.commit[:10]}: {version.files} files, {version.changed} changed")
+        typer.echo(f"to publish it: git -C {repository} push {url or 'URL'} {template.BRANCH}")
+    if url and hub:
+        typer.echo(f"for your course's page: {template.link(hub, url)}")
 
 
 @app.command()

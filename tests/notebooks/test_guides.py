@@ -81,13 +81,14 @@ def test_without_a_token_nothing_is_published(monkeypatch: pytest.MonkeyPatch):
     assert "Traceback" not in text
 
 
-def test_a_class_is_reserved_watched_and_swept(tmp_path: Path):
+def test_a_class_is_planned_reserved_watched_and_swept(tmp_path: Path):
     """Every student on the roster is seated, found by name, and nothing is left when the notebook ends."""
     with own_testbed(tmp_path / "testbed", [guide("91")]):
         text = printed(execute(build(guide("91")), folder=guide("91").notebook.parent, name="91"))
         status = place.ask(place.folder(), "GET", "/status")
     assert "{'there already'}" in text
     assert "no machine" in text
-    assert "are orphans" in text
+    assert "All 9 blocks fit" in text
+    assert "deleted lease serve-model-ada" in text
     assert text.rstrip().endswith("Nothing of the labs is left.")
     assert [lease for lease in status["leases"] if lease["status"] != "TERMINATED"] == []

@@ -115,6 +115,11 @@ class MemoryTestbed:
         self.lease_list.append(lease)
         return lease
 
+    def extend_lease(self, lease_id, end):
+        self._note("extend_lease")
+        self.lease_list = [dataclasses.replace(one, end=end) if one.id == lease_id else one for one in self.lease_list]
+        return next(lease for lease in self.lease_list if lease.id == lease_id)
+
     def delete_lease(self, lease_id):
         self._note("delete_lease")
         self.lease_list = [lease for lease in self.lease_list if lease.id != lease_id]

@@ -72,3 +72,18 @@ def test_a_missing_lease_names_the_sites_that_were_asked(monkeypatch):
     monkeypatch.delenv("REHEARSAL_PORTS")
     with pytest.raises(LeaseMissingError, match="KVM@TACC"):
         lab.find_option(open_site, "model", NAME)
+
+
+def test_a_lease_under_another_form_of_the_name_is_pointed_at(memory):
+    """The roster had the netid, the account is called by its address: and the lesson found nothing (E2)."""
+    memory.give_lease("serve-model-ada")
+    memory.give_lease("serve-model-adam")
+    memory.give_lease("serve-model-ada-uni-edu", "TERMINATED")
+    with pytest.raises(LeaseMissingError) as raised:
+        lab.find_option(lambda _site: memory, "model", "serve-model-ada-uni-edu", "CHI@TACC")
+    assert "there is serve-model-ada" in raised.value.what
+    assert "adam" not in raised.value.what
+    assert "LABS_OWNER'] = 'ada'" in raised.value.way_out
+    with pytest.raises(LeaseMissingError) as raised:
+        lab.find_option(lambda _site: memory, "model", "serve-model-zoe", "CHI@TACC")
+    assert raised.value.way_out == LeaseMissingError.way_out

@@ -77,7 +77,8 @@ def test_an_unknown_place_lists_the_known_ones():
 @pytest.mark.parametrize(
     ("environ", "name"),
     [
-        ({"OS_USERNAME": "Ada.Lovelace@example.edu", "USER": "jovyan"}, "ada-lovelace"),
+        ({"OS_USERNAME": "Ada.Lovelace@example.edu", "USER": "jovyan"}, "ada-lovelace-example-edu"),
+        ({"NB_USER": "ada_lovelace_example_edu"}, "ada-lovelace-example-edu"),
         ({"NB_USER": "ab_123"}, "ab-123"),
         ({"USER": "--"}, "student"),
         ({}, "student"),
@@ -85,6 +86,6 @@ def test_an_unknown_place_lists_the_known_ones():
     ],
 )
 def test_owner_is_fit_for_resource_names(environ, name):
-    """Whatever the account is called, the name has only letters, digits and hyphens."""
+    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of it (E2)."""
     assert owner_name(environ) == name
     assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"

@@ -179,7 +179,7 @@ hand_in(1)
 # - Run the cell with `give_back` again. Why is that no error?
 # - Make a mess in rehearsal: reserve and boot as in lessons 08 and 09, and delete the lease only. What does the sweep
 #   say?
-# - In a terminal, `python -m provisioning sweep --mine` looks at all sites (in rehearsal, switch the terminal over
+# - In a terminal, `msl lease sweep --mine` looks at all sites (in rehearsal, switch the terminal over
 #   first, as at the end of lesson 01). Make it the last command of each day on which you had a machine.
 #
 # Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any

@@ -126,4 +126,4 @@ hand_in(3)
 # %% [markdown]
 # ## On your own
 #
-# - In a terminal: `python -m provisioning sweep --mine`. That is all three parts at all sites, and a good last look.
+# - In a terminal: `msl lease sweep --mine`. That is all three parts at all sites, and a good last look.

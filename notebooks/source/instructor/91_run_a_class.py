@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Leases for a class
-#     summary: a roster and slots become leases, are watched and swept up
+#     summary: a roster becomes a plan and leases, which are watched, mended and swept up
 #     part: 9
 #     number: "91"
 #     minutes: 20
@@ -18,11 +18,13 @@
 # *For instructors. Nothing here is graded, and none of it reaches students.*
 #
 # Forty students and a few machines of the right kind do not meet by chance in the week before a deadline. So you can
-# make the leases yourself: a roster, some slots, one machine a student. Then you watch who is where, and afterwards
-# you sweep up.
+# make the leases yourself: a roster, days and hours, a deadline, and out comes who runs when. Then you watch who is
+# where, and afterwards you sweep up.
 #
-# A terminal does the same: `python -m provisioning class reserve`, `… class watch`, `… sweep`. In rehearsal it is
-# switched over by `eval "$(python -m provisioning rehearsal env)"`.
+# A terminal does the same, and writes calendars and mails too: `msl class plan`, `msl class reserve`,
+# `msl class watch`, `msl lease sweep`. In rehearsal it is switched over by
+# `eval "$(python -m provisioning rehearsal env)"`. [The page beside this notebook](README.md) goes
+# through a whole term.
 
 # %%
 from provisioning import rehearsal
@@ -35,7 +37,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.planning.capacity import assign, read_roster, reserve_all, watch, watch_table
+from provisioning.classroom.leases import leases_at, no_shows, reserve_all, watch, watch_table
+from provisioning.classroom.papers import plan_text
+from provisioning.classroom.plan import make_plan
+from provisioning.classroom.roster import read_roster
+from provisioning.planning.blocks import Wish, calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import load_spec
@@ -44,40 +50,39 @@ from provisioning.sweep import survey, sweep, table
 # %% [markdown]
 # ## The roster
 #
-# Any CSV that your registrar exports will do, as long as one column is called `username`, `netid`, `user`, `login` or
-# `email`. Other columns are ignored. Two students whose names shorten to the same are refused here, and not in the
-# middle of the night.
+# Any CSV that your registrar exports will do, as long as one column is called `username`, `email`, `netid`, `user` or
+# `login`; take the name of the Chameleon account, or the address that it was made with. `blocks` says how many blocks
+# a student needs, `prefers` and `cannot` when: `Tue 14-20; Wed; 2026-12-01 9:30-12`. Other columns are ignored. Two
+# students whose names shorten to the same are refused here, and not in the middle of the night.
 
 # %%
 roster = Path(tempfile.mkdtemp(prefix="class-")) / "roster.csv"
 names = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john"]
-roster.write_text("name,netid\n" + "".join(f"{name.title()},{name}\n" for name in names), encoding="utf-8")
+wishes = {"ada": "2,", "grace": ",Mon; Tue; Wed"}
+lines = [f"{name.title()},{name},{wishes.get(name, ',')}\n" for name in names]
+roster.write_text("name,netid,blocks,prefers\n" + "".join(lines), encoding="utf-8")
 students = read_roster(roster)
-students
+students[0]
 
 # %% [markdown]
-# ## The slots
+# ## The plan
 #
-# Which hours suit a class is yours to say. Here: two blocks of three hours, the first one at the next full hour but
-# one. A seat is one student on one named machine in one block. Machines that others have booked are left out.
+# Which days and hours suit a class is yours to say. Machines that others have booked are left out, and a later site
+# option is used only for those whom the first one cannot take. Everybody has a block before anybody has two.
 
 # %%
-spec, clock = load_spec("model"), drills.site_clock()
-option = spec.options[0]
-testbed = lab.open_testbed(option.site)
-first = clock.now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-slots = [first, first + timedelta(hours=spec.hours)]
-seats, without = assign(students, spec, option, testbed.resources(option.resource, option.type), slots)
-
-# %%
-zone = find_zone()
-for seat in seats:
-    print(f"{seat.student:<10}{seat.block.resource:<20}{seat.block.local(zone)}")
-print(f"without a seat: {', '.join(without) or 'nobody'}")
+spec, clock, zone = load_spec("model"), drills.site_clock(), find_zone()
+begin = clock.now() + timedelta(hours=2)
+wish = Wish(begin, begin + timedelta(days=3), zone)
+calendars, unread = calendars_of(spec, lab.open_testbed)
+use = [option for option in spec.options if option in calendars]
+there = leases_at(lab.open_testbed, use, "model")
+plan = make_plan(students, spec, calendars, there, wish, use=use[:2], unread=unread)
+print(plan_text(plan))
 
 # %% [markdown]
-# Should somebody be without, add a slot, or do the same with the next site option (`spec.options[1]`), and
-# tell those students that their processor is another one.
+# Should somebody be without, the sentence below the table says what would help. Whoever is on a later option has
+# another processor: `plan.seats[…].block.option.changes` says what that means for the lesson, and so do the mails.
 #
 # ## Reserve
 #
@@ -85,11 +90,11 @@ print(f"without a seat: {', '.join(without) or 'nobody'}")
 # others, and running the cell again fills the gaps only.
 
 # %%
-for seat, what in reserve_all(testbed, "model", seats):
+for seat, what in reserve_all(lab.open_testbed, "model", plan.seats, clock.now()):
     print(f"{seat.student:<10}{what}")
 
 # %%
-{what for _, what in reserve_all(testbed, "model", seats)}
+{what for _, what in reserve_all(lab.open_testbed, "model", plan.seats, clock.now())}
 
 # %% [markdown]
 # ## Watch
@@ -98,37 +103,41 @@ for seat, what in reserve_all(testbed, "model", seats):
 # the calendar is moved to the first block; nobody has booted anything yet.
 
 # %%
+first = plan.seats[0].block.start
+testbed = lab.open_testbed(plan.seats[0].block.option.site)
 if lab.rehearsing():
     drills.advance_to(first + timedelta(minutes=5))
-print(watch_table(watch(testbed, "model", students), clock.now(), zone))
+print(watch_table(watch([testbed], "model", [one.name for one in students]), clock.now(), zone))
 
 # %% [markdown]
-# ## Sweep
+# ## Who has not come
 #
-# An hour later: whose lease is active and has no machine on it? After 45 minutes of that a sweep takes it for an
-# orphan. Some student has overslept, and another one could have the node.
+# Some student has overslept, and another one could have the node. How long a lease may run without a machine before it
+# counts as that is yours to say. On Chameleon send a message first; here the rehearsed students do not mind.
 
 # %%
 if lab.rehearsing():
     drills.advance_to(first + timedelta(hours=1))
-found = survey(testbed, clock.now())
-print(table(found))
-
-# %% [markdown]
-# Look before you delete: what is in use is never touched, and the list is read again before anything goes. On
-# Chameleon send a message first; here the rehearsed students do not mind.
+grace = timedelta(minutes=30)
+found = no_shows(testbed, "model", [one.name for one in students], clock.now(), grace)
+for each in found:
+    print(f"{each.name}: {each.reason}")
 
 # %%
 if lab.rehearsing():
-    for line in sweep(testbed, found, clock.now()):
+    for line in sweep(testbed, found, clock.now(), grace=grace):
         print(line)
 
 # %% [markdown]
-# The leases of the second block are still to come. In rehearsal, they are given back here, so that nothing stays.
+# A sweep of everything does the same for machines, addresses and volumes: look before you delete. What is in use is
+# never touched, and the list is read again before anything goes.
+#
+# The leases of later blocks are still to come. In rehearsal, they are given back here, so that nothing stays.
 
 # %%
 if lab.rehearsing():
-    ours = [lease for lease in testbed.leases() if lease.name.removeprefix("serve-model-") in students]
-    for lease in ours:
-        testbed.delete_lease(lease.id)
+    mine = {f"serve-model-{one.name}" for one in students}
+    for option, lease in leases_at(lab.open_testbed, use, "model"):
+        if lease.name in mine:
+            lab.open_testbed(option.site).delete_lease(lease.id)
 print(table(survey(testbed, clock.now())))

@@ -288,12 +288,14 @@ def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it
 
     def member(name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds.") -> Result:
         first = Row("q.one", "One", 1, int(right), 1, "Right." if right else message, state="" if right else state)
-        return Result(name, 1, "", rows=(first, Row("q.two", "Two", 1, 3 * right, 3, "")))
+        rows = (first, Row("q.two", "Two", 1, 3 * right, 3, ""))
+        return Result(name, 1, "", rows=rows, answers={"q.one": 1 if right else 4})
 
     members = [member("a", True), member("b", True), member("c", False), member("d", False, "unanswered")]
     one, two = question_statistics([*members, member("e", False), member("f", False, message="Think again.")])
     assert (one["tried"], one["passed"], one["wrong"]) == (5, 2, 3)
     assert (one["most common mistake"], one["of so many"]) == ("Seconds, not milliseconds.", 2)
     assert one["discrimination"] == pytest.approx(1)
+    assert one["answers each"] == 2.8, "one that was not tried counts nowhere (E5)"
     assert two["tried"] == 6
     assert question_statistics(members[:2])[0]["discrimination"] == ""

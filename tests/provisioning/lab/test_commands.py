@@ -29,7 +29,6 @@ def test_plan_shows_blocks_that_are_still_to_come(found):
         ("no such zone", "no time zone 'Mars/Olympus'"),
         ("no such part", "no part 'modle'; the parts are model, edge, system"),
         ("up without a lease", "Way out:"),
-        ("half past", "blocks begin on the hour"),
     ],
 )
 def test_a_mistake_is_one_message_and_exit_code_1(found, what, words):
@@ -67,14 +66,16 @@ def test_a_lesson_that_finds_no_device_brings_one_up(found):
 
 
 def test_a_class_is_reserved_watched_and_swept(found):
-    """A dry run makes nothing; again fills gaps only; whoever did not come for an hour is an orphan."""
-    assert found["dry run"][1].count("planned") == 2
-    assert found["after dry run"] == 0
-    assert found["class"][1].count("reserved") == 2
-    assert found["class again"][1].count("there already") == 2
+    """A plan makes nothing; again fills gaps only; whoever did not come for an hour is an orphan (E3)."""
+    assert found["class plan"][0] == 0, found["class plan"][1]
+    assert "All 2 blocks fit" in found["class plan"][1]
+    assert found["after plan"] == 0
+    assert found["class"][1].endswith("2 reserved\n")
+    assert found["class again"][1].endswith("2 there already\n")
     assert "2 waits" in found["watch before"][1]
     assert "2 no machine" in found["watch"][1]
     assert "2 of 2 are orphans." in found["sweep class"][1]
     assert "without a machine" in found["sweep class"][1]
     assert found["sweep delete"][1].count("deleted lease serve-model-") == 2
+    assert found["sweep delete"][1].endswith("2 deleted\nNothing of the labs is left.\n")
     assert "Nothing of the labs is left." in found["sweep at the end"][1]

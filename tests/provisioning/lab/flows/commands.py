@@ -53,12 +53,11 @@ run("release device", "release", "edge")
 roster = folder / "roster.csv"
 roster.write_text("name,netid\nAda,ada\nBob,bob\n")
 first = drills.site_clock().now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-slot = ["--slot", f"{first:%Y-%m-%dT%H:%M:%S}", "--zone", "UTC"]
-run("half past", "class", "reserve", "model", str(roster), "--slot", f"{first:%Y-%m-%dT%H}:30:00", "--zone", "UTC")
-run("dry run", "class", "reserve", "model", str(roster), *slot, "--dry-run")
-found["after dry run"] = len([x for x in lab.open_testbed("CHI@TACC").leases() if x.name.startswith("serve-model")])
-run("class", "class", "reserve", "model", str(roster), *slot)
-run("class again", "class", "reserve", "model", str(roster), *slot)
+hours = ["--from", f"{first:%Y-%m-%dT%H:%M:%S}", "--until", f"{first + timedelta(hours=3):%Y-%m-%dT%H:%M:%S}"]
+run("class plan", "class", "plan", "model", str(roster), *hours, "--zone", "UTC", "--out", str(folder / "plan"))
+found["after plan"] = len([x for x in lab.open_testbed("CHI@TACC").leases() if x.name.startswith("serve-model")])
+run("class", "class", "reserve", "model", str(folder / "plan" / "plan.csv"))
+run("class again", "class", "reserve", "model", str(folder / "plan" / "plan.csv"))
 run("watch before", "class", "watch", "model", str(roster), "--zone", "UTC")
 drills.advance_to(first + timedelta(hours=1))
 run("watch", "class", "watch", "model", str(roster), "--zone", "UTC")

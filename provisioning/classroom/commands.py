@@ -1,0 +1,204 @@
+"""``python -m provisioning class …``: plan a class, make its leases, see who is where, mend what goes wrong."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from provisioning import lab
+from provisioning.classroom import leases, papers
+from provisioning.classroom.plan import Plan, make_plan
+from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
+from provisioning.commands import PART, ZONE, plain_errors
+from provisioning.planning.blocks import Wish, calendars_of
+from provisioning.planning.zones import find_zone
+from provisioning.rehearsal.drills import site_clock
+from provisioning.sites.spec import PartSpec, load_spec
+from provisioning.sweep import sweep
+
+app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
+
+_ROSTER = typer.Argument(
+    help="CSV with a column username, email or netid; blocks, prefers, cannot where you have them."
+)
+_TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
+_PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
+_STUDENT = typer.Argument(help="The student, as in the roster.")
+
+
+@app.command("plan")
+def plan_class(
+    part: Annotated[str, PART],
+    roster: Annotated[Path, _ROSTER],
+    until: Annotated[datetime, typer.Option(help="Deadline, in your zone: when the last block ends at the latest.")],
+    begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
+    day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
+    hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
+    blocks: Annotated[int, typer.Option(min=1, help="Blocks for each student whose line of the roster says none.")] = 1,
+    type_name: Annotated[list[str] | None, _TYPES] = None,
+    zone: Annotated[str | None, ZONE] = None,
+    unit_rate: Annotated[float, typer.Option(help="Service units of one machine an hour: your project's page.")] = 1.0,
+    unit_cost: Annotated[float, typer.Option(help="What one service unit costs, to say it in money too.")] = 0.0,
+    placeholder: Annotated[str, _PLACEHOLDER] = "",
+    out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv, calendars and mails.")] = None,
+) -> None:
+    """Say who runs when, whether it works out, and what it costs; exit 1 when somebody is without a block."""
+    with plain_errors():
+        spec, local, now = load_spec(part), find_zone(zone), site_clock().now()  # type: ignore[arg-type]
+        wish = _wish(begin, until, day or [], hours, local, now)
+        students = read_roster(roster)
+        plan = _plan(spec, students, wish, blocks, type_name or [], placeholder)
+        typer.echo(papers.plan_text(plan, unit_rate, unit_cost))
+        if out:
+            written = papers.write_all(plan, students, out, now, unit_rate)
+            typer.echo(f"{len(written)} files in {out}: plan.csv, class.ics, calendars/ and mails/")
+        if plan.missing:
+            raise typer.Exit(1)
+
+
+def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, zone: tzinfo, now: datetime) -> Wish:
+    earliest = max(begin.replace(tzinfo=zone), now) if begin else now
+    latest = until.replace(tzinfo=zone)
+    if latest.time() == time(0, 0):
+        # A date alone means that day, not the moment at which it begins.
+        latest += timedelta(days=1)
+    if latest <= earliest:
+        raise ValueError(
+            f"the deadline, {latest:%a %d %b %Y %H:%M}, is not after {earliest.astimezone(zone):%a %d %b %Y %H:%M}"
+        )
+    begins, ends = read_hours(hours)
+    return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
+
+
+def _plan(
+    spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int, types: list[str], placeholder: str
+) -> Plan:
+    for name in types:
+        spec.only(name)  # says which there are
+    use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
+    # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
+    calendars, unread = calendars_of(spec, lab.open_testbed)
+    if not any(option in calendars for option in use):
+        raise ValueError(
+            "no machine can be planned: "
+            + "; ".join(f"{each.name}: {why}" for each, why in unread.items() if each in use)
+        )
+    if placeholder:
+        calendars = leases.without_placeholders(lab.open_testbed, calendars, placeholder)
+    readable = [option for option in spec.options if option in calendars]
+    return make_plan(
+        students,
+        spec,
+        calendars,
+        leases.leases_at(lab.open_testbed, readable, spec.part),
+        wish,
+        blocks=blocks,
+        use=use,
+        unread={option: why for option, why in unread.items() if option in use},
+    )
+
+
+@app.command("reserve")
+def reserve_class(
+    part: Annotated[str, PART],
+    plan: Annotated[Path, typer.Argument(help="plan.csv, as `class plan --out` wrote it or as you changed it.")],
+    placeholder: Annotated[str, _PLACEHOLDER] = "",
+    zone: Annotated[str | None, ZONE] = None,
+) -> None:
+    """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
+    with plain_errors():
+        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
+        seats = papers.read_plan(plan, spec)
+        now = site_clock().now()
+        if placeholder:
+            open_seats = leases.to_make(lab.open_testbed, spec.part, seats, now)
+            for line in leases.release_placeholders(lab.open_testbed, open_seats, placeholder):
+                typer.echo(line)
+        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now)
+        for seat, what in outcome:
+            typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
+        counts = {what.split(":")[0]: 0 for _, what in outcome}
+        for _, what in outcome:
+            counts[what.split(":")[0]] += 1
+        typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
+        if any(what.startswith(("refused", "not made")) for _, what in outcome):
+            raise typer.Exit(1)
+
+
+@app.command("watch")
+def watch_class(
+    part: Annotated[str, PART],
+    roster: Annotated[Path, _ROSTER],
+    zone: Annotated[str | None, ZONE] = None,
+) -> None:
+    """Show where each student of a roster is now; `msl class watch` is the same as a page."""
+    with plain_errors():
+        spec = load_spec(part)  # type: ignore[arg-type]
+        testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
+        rows = leases.watch(testbeds, spec.part, [student.name for student in read_roster(roster)])
+        typer.echo(leases.watch_table(rows, site_clock().now(), find_zone(zone)))
+
+
+@app.command("extend")
+def extend_lease(
+    part: Annotated[str, PART],
+    student: Annotated[str, _STUDENT],
+    hours: Annotated[float, typer.Option(min=0.1, help="How much longer.")] = 1.0,
+    zone: Annotated[str | None, ZONE] = None,
+) -> None:
+    """Let a student's lease end later, where nobody has the machine after it."""
+    with plain_errors():
+        lease = leases.extend(lab.open_testbed, load_spec(part).part, short_name(student), hours)  # type: ignore[arg-type]
+        typer.echo(f"{lease.name} ends {lease.end.astimezone(find_zone(zone)):%a %d %b %H:%M %Z}")
+
+
+@app.command("move")
+def move_lease(
+    part: Annotated[str, PART],
+    student: Annotated[str, _STUDENT],
+    to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in your zone.")],
+    type_name: Annotated[str | None, typer.Option("--type", help="Only a machine of this type.")] = None,
+    zone: Annotated[str | None, ZONE] = None,
+) -> None:
+    """Give a student another block in the place of the one that is reserved; the new one is made first."""
+    with plain_errors():
+        spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
+        start = to.replace(tzinfo=local)
+        if start.astimezone(UTC).minute or start.second:
+            raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
+        spec = spec.only(type_name) if type_name else spec
+        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start, site_clock().now())
+        begins = lease.start.astimezone(local)
+        typer.echo(
+            f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()
+        )
+
+
+@app.command("no-shows")
+def no_shows(
+    part: Annotated[str, PART],
+    roster: Annotated[Path, _ROSTER],
+    grace_min: Annotated[float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")] = 45,
+    release: Annotated[bool, typer.Option("--release", help="Give these leases back, for others to take.")] = False,
+) -> None:
+    """List the leases whose students have not come."""
+    with plain_errors():
+        spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
+        students, count = [each.name for each in read_roster(roster)], 0
+        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
+            found = leases.no_shows(testbed, spec.part, students, now, grace)
+            count += len(found)
+            lines = (
+                sweep(testbed, found, now, grace=grace)
+                if release
+                else [f"{each.name}: {each.reason}" for each in found]
+            )
+            for line in lines:
+                typer.echo(line)
+        typer.echo(
+            f"{count} of {len(students)} have not come"
+            + ("" if release or not count else "; --release gives their machines back")
+        )

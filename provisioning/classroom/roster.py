@@ -1,0 +1,215 @@
+"""The roster: who is in the class, how many blocks each needs, and when each can and would like to work."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from pathlib import Path
+
+from provisioning.errors import ProvisioningError
+from provisioning.sites.spec import owner_name
+
+#: Column of the roster that names a student, the surest first: leases carry the account's name, and accounts that come
+#: from a university's sign-in are called by the address there.
+NAME_COLUMNS = ("username", "email", "netid", "user", "login")
+#: Columns that may be there beside it; all others are ignored.
+MORE_COLUMNS = ("email", "blocks", "prefers", "cannot")
+
+_WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
+#: The last minute of a day, which ``time`` cannot call 24:00.
+DAY_ENDS = time(23, 59)
+
+
+class RosterError(ProvisioningError):
+    """The roster cannot be used as it is."""
+
+    likely = "The file was saved with other column names, or a student is in it twice."
+    way_out = f"It needs a header line with one of {', '.join(NAME_COLUMNS)}, and one line a student."
+
+
+@dataclass(frozen=True)
+class Times:
+    """Hours of a weekday or of one date, in the class's time zone."""
+
+    #: 0 for Monday to 6 for Sunday; None where a date is given.
+    weekday: int | None
+    #: The date; None where a weekday is given.
+    day: date | None = None
+    begins: time = time(0, 0)
+    ends: time = DAY_ENDS
+
+    def hold(self, start: datetime, end: datetime) -> bool:
+        """Return whether a block, in local time, lies within these hours."""
+        return (
+            self._is_on(start) and start.date() == end.date() and self.begins <= start.time() <= end.time() <= self.ends
+        )
+
+    def touch(self, start: datetime, end: datetime) -> bool:
+        """Return whether a block, in local time, reaches into these hours, on the day on which it begins or ends."""
+        on_first = self._is_on(start) and start.time() < self.ends
+        on_last = self._is_on(end) and end.time() > self.begins
+        return on_first and on_last if start.date() == end.date() else on_first or on_last
+
+    def _is_on(self, moment: datetime) -> bool:
+        return moment.date() == self.day if self.day else moment.weekday() == self.weekday
+
+
+@dataclass(frozen=True)
+class Student:
+    """One student of a roster."""
+
+    #: Short name, fit for resource names.
+    name: str
+    #: Where a mail would go; empty where the roster does not say.
+    email: str = ""
+    #: Blocks of machine time; 0 where the roster does not say.
+    blocks: int = 0
+    #: When the student would like to work; empty for any time.
+    prefers: tuple[Times, ...] = ()
+    #: When the student cannot work.
+    cannot: tuple[Times, ...] = ()
+
+    def can(self, start: datetime, end: datetime) -> bool:
+        """Return whether a block, in local time, meets nothing that stands in the way."""
+        return not any(each.touch(start, end) for each in self.cannot)
+
+    def likes(self, start: datetime, end: datetime) -> bool:
+        """Return whether a block, in local time, is as the student asked."""
+        return not self.prefers or any(each.hold(start, end) for each in self.prefers)
+
+
+def short_name(raw: str) -> str:
+    """Return a student's short name as the student's own notebooks make it of the account's name."""
+    return owner_name({"LABS_OWNER": raw})
+
+
+def read_times(text: str) -> tuple[Times, ...]:
+    """Return times as a cell of the roster gives them: ``Tue 14-20; Wed; 2026-12-01 9:30-12``.
+
+    Raises:
+        ValueError: a piece is no day, or its hours end before they begin; the message names it.
+    """
+    return tuple(_times(piece.strip()) for piece in text.split(";") if piece.strip())
+
+
+def read_hours(text: str) -> tuple[time, time]:
+    """Return hours of a day, such as ``9-21`` or ``9:30-24``.
+
+    Raises:
+        ValueError: they cannot be read, or end before they begin.
+    """
+    found = re.fullmatch(_HOURS, text.strip())
+    if not found:
+        raise ValueError(f"{text!r} are no hours: write them as 9-21 or 9:30-24")
+    first, first_min, last, last_min = (int(each or 0) for each in found.groups())
+    try:
+        begins, ends = time(first, first_min), DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min)
+    except ValueError as error:
+        raise ValueError(f"{text!r} are no hours of a day: {error}") from error
+    if ends <= begins:
+        raise ValueError(f"{text!r} end before they begin")
+    return begins, ends
+
+
+def read_weekday(text: str) -> int:
+    """Return 0 for Monday to 6 for Sunday.
+
+    Raises:
+        ValueError: it is no weekday; the message lists how they are written.
+    """
+    short = text.strip().lower()[:3]
+    if short not in _WEEKDAYS:
+        raise ValueError(f"{text!r} is no weekday: write {', '.join(_WEEKDAYS)}")
+    return _WEEKDAYS.index(short)
+
+
+def _times(piece: str) -> Times:
+    day, _, hours = piece.partition(" ")
+    begins, ends = read_hours(hours) if hours.strip() else (time(0, 0), DAY_ENDS)
+    if day[:1].isdigit():
+        try:
+            return Times(None, date.fromisoformat(day), begins, ends)
+        except ValueError as error:
+            raise ValueError(f"{day!r} is no date: write it as 2026-12-01") from error
+    return Times(read_weekday(day), None, begins, ends)
+
+
+def read_roster(path: Path) -> tuple[Student, ...]:
+    """Return the students in the file's order.
+
+    Args:
+        path: CSV with a header; a byte-order mark, as spreadsheets write it, is fine.
+
+    Raises:
+        RosterError: no such file, one that is not UTF-8, no known column, an empty name, two students with the same
+            short name, or a cell that cannot be read; the message names the line.
+    """
+    with io.StringIO(read_text(path), newline="") as stream:
+        reader = csv.DictReader(stream)
+        columns = {(column or "").strip().lower(): column for column in reader.fieldnames or ()}
+        column = next((columns[name] for name in NAME_COLUMNS if name in columns), None)
+        if column is None:
+            raise RosterError(f"{path.name} has the columns {', '.join(columns) or 'none'}")
+        students: dict[str, Student] = {}
+        lines: dict[str, int] = {}
+        for row in reader:
+            line, raw = reader.line_num, (row[column] or "").strip()
+            if not re.search(r"[A-Za-z0-9]", raw):
+                raise RosterError(f"{path.name}, line {line}: no name in column {column!r}")
+            name = short_name(raw)
+            if name in students:
+                raise RosterError(f"{path.name}: lines {lines[name]} and {line} both give {name!r}")
+            more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
+            try:
+                students[name] = _student(name, more)
+            except ValueError as error:
+                raise RosterError(
+                    f"{path.name}, line {line}: {error}",
+                    likely="A day or an hour is written in another way.",
+                    way_out="Days and hours look like this: Tue 14-20; Wed; 2026-12-01 9:30-12",
+                ) from error
+            lines[name] = line
+    if not students:
+        raise RosterError(f"{path.name} names no student")
+    return tuple(students.values())
+
+
+def _student(name: str, more: dict[str, str]) -> Student:
+    blocks = more.get("blocks") or "0"
+    if not blocks.isdecimal() or int(blocks) > 20:
+        raise ValueError(f"{blocks!r} is no number of blocks")
+    email = more.get("email", "")
+    return Student(
+        name,
+        # What is no address, or two lines of one, must not get into a mail's header.
+        email if re.fullmatch(r'[^@\s,;:<>()"]+@[^@\s,;:<>()"]+', email) else "",
+        int(blocks),
+        read_times(more.get("prefers", "")),
+        read_times(more.get("cannot", "")),
+    )
+
+
+def read_text(path: Path) -> str:
+    """Return what a file that an instructor named holds.
+
+    Raises:
+        RosterError: it is not there, or not UTF-8.
+    """
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise RosterError(
+            f"{path} cannot be read: {error.strerror}",
+            likely="A slip in its path.",
+            way_out="Name a file that is there.",
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RosterError(
+            f"{path.name} is not UTF-8",
+            likely="A spreadsheet saved it in Windows' own encoding.",
+            way_out="Save it again as 'CSV UTF-8'.",
+        ) from error

@@ -1,0 +1,32 @@
+"""A class of a few students, two kinds of machines, and two days on which it may work."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time
+
+import pytest
+
+from provisioning.planning.blocks import Wish
+from provisioning.sites.spec import load_spec
+from provisioning.testbed import Resource
+
+MODEL = load_spec("model")
+FIRST, SECOND = MODEL.options[:2]
+
+
+def nodes(*names: str, site: str = "CHI@TACC", bookings=()) -> list[Resource]:
+    """Return machines by name, all with the same bookings."""
+    return [Resource(site, name, "any", bookings=tuple(bookings)) for name in names]
+
+
+@pytest.fixture
+def wish() -> Wish:
+    """Tuesday and Wednesday from 9 to 18: three blocks a day on each machine."""
+    return Wish(
+        datetime(2026, 3, 10, tzinfo=UTC),
+        datetime(2026, 3, 11, 23, tzinfo=UTC),
+        UTC,
+        time(9),
+        time(18),
+        frozenset({1, 2}),
+    )

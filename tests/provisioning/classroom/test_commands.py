@@ -1,0 +1,157 @@
+"""`python -m provisioning class …` against a real rehearsal: from a roster to leases, and what goes wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from typer.testing import CliRunner
+
+from provisioning.__main__ import app
+from provisioning.lab import open_testbed
+from provisioning.planning.blocks import is_free
+from provisioning.rehearsal import control, drills, environment
+from provisioning.testbed import LeaseRequest
+
+ZONE = "America/Chicago"
+# python-chi and its clients warn of their own use of traitlets and more when they are first imported.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory):
+    """A rehearsal in which this process is the instructor."""
+    home = tmp_path_factory.mktemp("rehearsal")
+    control.start(home, speed=10_000.0)
+    try:
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in environment.variables(home, "instructor").items():
+                patch.setenv(name, value)
+            yield home
+    finally:
+        control.stop(home)
+
+
+@pytest.fixture
+def run(rehearsal):
+    """Run a sub-command of `class` and return what it said."""
+
+    def call(*words: str, code: int = 0) -> str:
+        result = CliRunner().invoke(app, ["class", *map(str, words)])
+        assert result.exit_code == code, result.output
+        return result.output
+
+    return call
+
+
+def local(days: float) -> str:
+    return f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)) + timedelta(days=days):%Y-%m-%d}"
+
+
+def test_a_class_from_roster_to_leases_and_back(run, tmp_path):
+    """Plan, reserve, reserve again, plan again with a late name, move, and give back who did not come (E1, E4)."""
+    roster, out = tmp_path / "roster.csv", tmp_path / "plan"
+    roster.write_text("email,blocks\n" + "".join(f"s{number}@uni.edu,\n" for number in range(30)))
+    words = ("plan", "model", roster, "--until", local(6), "--hours", "8-22", "--zone", ZONE, "--out", out)
+    assert "All 30 blocks fit before" in run(*words)
+    assert run("reserve", "model", out / "plan.csv").endswith("30 reserved\n")
+    assert run("reserve", "model", out / "plan.csv").endswith("30 there already\n")
+
+    roster.write_text(roster.read_text() + "late@uni.edu,2\n")
+    again = run(*words)
+    assert "All 32 blocks fit before" in again
+    assert again.count("there already") == 30
+    assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 2 reserved\n")
+
+    assert "31 waits" in run("watch", "model", roster)
+    move = ("move", "model", "s7@uni.edu", "--zone", ZONE, "--to")
+    assert "serve-model-s7-uni-edu is on " in run(*move, f"{local(7)} 09:00:00")
+    assert "blocks begin on the hour" in run(*move, f"{local(7)} 09:30:00", code=1)
+
+    first = min(lease.start for lease in _leases())
+    drills.advance_to(first + timedelta(minutes=40))
+    assert run("no-shows", "model", roster) == "0 of 31 have not come\n"
+    said = run("no-shows", "model", roster, "--grace-min", "30", "--release")
+    gone = said.count("deleted lease")
+    assert gone > 0
+    assert said.endswith(f"{gone} of 31 have not come\n")
+    assert len(_leases()) == 32 - gone
+
+
+def test_extending_until_somebody_comes_next_is_a_sentence(run, tmp_path):
+    """A day longer meets the next booking or works; beyond Chameleon's seven days never does."""
+    assert "has no lease" in run("extend", "model", "nobody@uni.edu", code=1)
+    held = next(lease for lease in _leases())
+    student = held.name.removeprefix("serve-model-")
+    said = run("extend", "model", student, "--hours", "0.1", "--zone", "UTC")
+    assert said == f"{held.name} ends {held.end + timedelta(hours=0.1):%a %d %b %H:%M} UTC\n"
+    assert "extending the lease at CHI@" in run("extend", "model", student, "--hours", "400", code=1)
+
+
+def test_a_placeholder_holds_machines_until_the_class_takes_them(run, tmp_path):
+    """For others it is a booking; for the class it is time, and only what is in the way of a lease is given back."""
+    testbed, roster, out = open_testbed("CHI@TACC"), tmp_path / "roster.csv", tmp_path / "plan"
+    now = drills.site_clock().now().replace(minute=0, second=0, microsecond=0)
+    half, length = timedelta(hours=6), timedelta(hours=12)
+    nodes = testbed.resources("node", "compute_liqid")
+    begins = [now + timedelta(hours=hour) for hour in range(24, 24 * 12)]
+    begin, node = next((at, one.name) for at in begins for one in nodes if is_free(one.bookings, at, at + length))
+    for start in (begin, begin + half):
+        testbed.reserve(LeaseRequest("our-class", "node", "compute_liqid", start, start + half, node))
+    roster.write_text("username\n" + "".join(f"p{number}\n" for number in range(40)))
+    hours = ("--from", f"{begin:%Y-%m-%dT%H:%M:%S}", "--until", f"{begin + half:%Y-%m-%dT%H:%M:%S}")
+    words = ("plan", "model", roster, *hours, "--type", "compute_liqid", "--zone", "UTC", "--out", out)
+    run(*words, code=1)
+    assert f",{node}," not in (out / "plan.csv").read_text()
+    run(*words, "--placeholder", "our-class", code=1)
+    header, *lines = (out / "plan.csv").read_text().splitlines()
+    (out / "plan.csv").write_text("\n".join([header, *(line for line in lines if f",{node}," in line)]) + "\n")
+
+    said = run("reserve", "model", out / "plan.csv", "--placeholder", "our-class")
+    assert said.count("given back") == 1
+    assert said.endswith("2 reserved\n")
+    assert [one.start for one in testbed.leases() if one.name == "our-class"] == [begin + half]
+    again = run("reserve", "model", out / "plan.csv", "--placeholder", "our-class")
+    assert "given back" not in again
+    assert again.endswith("2 there already\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--until", "2020-01-01"), "the deadline, Thu 02 Jan 2020 00:00, is not after"),
+        (("--until", "2099-01-01", "--hours", "22-8"), "'22-8' end before they begin"),
+        (("--until", "2099-01-01", "--day", "someday"), "'someday' is no weekday"),
+        (("--until", "2099-01-01", "--type", "gpu_x"), "has no machine of type gpu_x"),
+        (("--until", "2099-01-01", "--type", "g1.h100.pci.1"), "virtual machines have no public calendar"),
+    ],
+)
+def test_a_plan_that_cannot_be_made_is_a_sentence(run, tmp_path, words, message):
+    """A deadline that has passed, hours, days and machines that there are not; KVM said 'no seat' for all (E3)."""
+    roster = tmp_path / "roster.csv"
+    roster.write_text("username\nada\n")
+    assert message in " ".join(run("plan", "model", roster, *words, "--zone", ZONE, code=1).split())
+
+
+def test_a_shortfall_is_an_exit_code_and_names_the_next_option(run, tmp_path):
+    """More students than seats in one evening (E4)."""
+    roster = tmp_path / "roster.csv"
+    roster.write_text("username,prefers\n" + "".join(f"n{number},\n" for number in range(60)))
+    said = run(
+        "plan", "model", roster, "--from", local(2), "--until", local(2), "--hours", "17-21", "--type", "compute_liqid",
+        "--zone", ZONE, code=1,
+    )  # fmt: skip
+    assert "of 60 blocks are missing before" in said
+    # Which of the other options has room then is the rehearsed calendar's.
+    assert re.search(r"Way out: about \d+ more days like these .* or .* \(--type \w+, \d+ more\)", said)
+
+
+def _leases():
+    return [
+        lease
+        for site in ("CHI@TACC", "CHI@UC")
+        for lease in open_testbed(site).leases()
+        if lease.name.startswith("serve-model-")
+    ]
