@@ -58,5 +58,4 @@ def distillation_loss(student, teacher, temperature):
 
 
 # %% checkpoint="m.train.narrow_file"
-narrow_path = models_dir() / "narrow.onnx"
-export_onnx(nn.Sequential(trunk, taught[0]).eval(), narrow_path)
+narrow_path = export_onnx(nn.Sequential(trunk, taught[0]).eval(), models_dir() / "narrow.onnx")
