@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_static
 from torch.nn import functional
 
-from grading.checkpoints.model import lesson_14d
+from grading.checkpoints.model import lesson_14d, lesson_14d_files
 from labs.optimize.reader import ImageReader
 
 GRIDS = [(0.25, 0, -8, 7), (0.1, 5, 0, 15), (0.02, 51, 0, 255)]
@@ -75,6 +75,6 @@ def test_what_is_stored_in_four_bits_is_counted(small: Path):
     overrides = {"TensorQuantOverrides": {"other": [{"quant_type": QuantType.QInt4}]}}
     four = small.with_name("four.onnx")
     quantize_static(small, four, ImageReader(images), extra_options=overrides, **types)
-    kinds = [(kind, array.size, scales) for kind, array, scales in lesson_14d._weights_of(four)]
+    kinds = [(kind, array.size, scales) for kind, array, scales in lesson_14d_files._weights_of(four)]
     assert kinds == [(TensorProto.INT8, 216, 8), (TensorProto.INT4, 128, 1)]
-    assert [kind for kind, *_ in lesson_14d._weights_of(small)] == [TensorProto.FLOAT] * 2
+    assert [kind for kind, *_ in lesson_14d_files._weights_of(small)] == [TensorProto.FLOAT] * 2
