@@ -89,7 +89,7 @@ CUSTOMERS: tuple[Customer, ...] = (
         round_trip_s=0.03,
         sites=1,
         may_wait_s=36 * 3600.0,
-        may_lose=0.08,
+        may_lose=0.05,
     ),
     Customer(
         "guide",
