@@ -256,5 +256,7 @@ def test_f13_what_cannot_be_proven_of_predictions_is_a_tenth_of_a_part_at_most(p
     forged = attacks.dated_back(ledger, random.Random(part), carefully=True)
     assert predicted_points(part, forged) == predicted_points(part, ledger) > 0
     assert examine(forged).all == ()
-    every = sum(one.points for one in all_checkpoints() if one.kind == "prediction" and one.id[0] == "mes"[part - 1])
+    every = sum(
+        one.points for one in all_checkpoints() if one.kind == "prediction" and one.id.startswith(f"{'mes'[part - 1]}.")
+    )
     assert every <= 0.10 * possible_points(part)
