@@ -45,7 +45,7 @@ def test_a_long_lesson_goes_on_under_the_same_number(write_lesson):
 def test_a_lesson_is_found_by_its_number_and_a_slip_is_answered():
     """Widgets and the capability gate ask by number."""
     assert lesson("08").title == "Plan and reserve"
-    with pytest.raises(KeyError, match="no lesson '98'; there are 00, 01, 08"):
+    with pytest.raises(KeyError, match="no lesson '98'; there are 00, 01, 02, 08"):
         lesson("98")
 
 
@@ -96,7 +96,7 @@ def test_an_unknown_lesson_is_answered_with_the_known_ones():
     """A slip in the number must not look like a rehearsal without faults."""
     result = CliRunner().invoke(app, ["rehearse", "--lesson", "98"])
     assert result.exit_code == 1
-    assert "no such lesson; there are 00, 01, 08, 09, 10, 11" in str(result.exception)
+    assert "no such lesson; there are 00, 01, 02, 08, 09, 10, 11" in str(result.exception)
 
 
 def test_checking_changes_nothing_and_building_makes_fresh(write_lesson):
@@ -118,5 +118,9 @@ def test_solve_writes_every_lesson(tmp_path: Path):
     result = CliRunner().invoke(app, ["solve", str(tmp_path / "solved"), "--part", "0"])
     assert result.exit_code == 0, result.output
     written = sorted((tmp_path / "solved").iterdir())
-    assert [path.name for path in written] == ["00_start_here.ipynb", "01_meet_the_testbed.ipynb"]
+    assert [path.name for path in written] == [
+        "00_start_here.ipynb",
+        "01_meet_the_testbed.ipynb",
+        "02_batch_or_online.ipynb",
+    ]
     assert all("not to be handed to students" in path.read_text() for path in written)

@@ -241,7 +241,9 @@ def write_kernel(rows, steps):
 
 
 ROWS, STEPS, TILE_K = 4, 8, 64  # SIZE is a multiple of the first two; try others
-exec(write_kernel(ROWS, STEPS))
+made = {"prange": prange}
+exec(write_kernel(ROWS, STEPS), made)
+multiply_registers = made["multiply_registers"]
 print(write_kernel(2, 2))
 
 # %% [markdown]
