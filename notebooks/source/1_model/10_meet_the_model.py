@@ -7,7 +7,7 @@
 #     number: "10"
 #     minutes: 35
 #     kind: core
-#     where: [laptop, node]
+#     where: [laptop]
 #     needs: ["00"]
 #     ports: []
 #     uses: ["memory", "disk"]

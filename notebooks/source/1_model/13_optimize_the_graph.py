@@ -7,7 +7,7 @@
 #     number: "13"
 #     minutes: 40
 #     kind: core
-#     where: [laptop, node]
+#     where: [laptop]
 #     needs: ["12"]
 #     ports: [8081, 8082, 8083, 8084]
 #     uses: ["memory", "disk"]

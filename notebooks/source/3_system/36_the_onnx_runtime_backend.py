@@ -7,7 +7,7 @@
 #     number: "36"
 #     minutes: 20
 #     kind: core
-#     where: [laptop, node]
+#     where: [laptop]
 #     needs: ["33"]
 #     ports: [8090]
 #     uses: ["memory", "Triton"]

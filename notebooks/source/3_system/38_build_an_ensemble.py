@@ -7,7 +7,7 @@
 #     number: "38"
 #     minutes: 35
 #     kind: extra
-#     where: [laptop, node]
+#     where: [laptop]
 #     needs: ["36"]
 #     ports: []
 #     machine_minutes: 8
