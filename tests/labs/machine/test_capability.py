@@ -86,13 +86,10 @@ def test_p100_runs_cuda_and_nothing_newer() -> None:
 
 
 def test_a100_runs_all_of_nvidia() -> None:
-    """Compute capability 8.0 passes every limit."""
+    """Compute capability 8.0 passes every limit; whether QEMU is installed is the business of whoever runs this."""
     found = judged(A100)
-    assert all(
-        found[name].available
-        for name in found
-        if name not in {"fast INT8", "bf16 on the CPU", "MIGraphX provider", "two NVIDIA GPUs", *ARM}
-    )
+    others = {"fast INT8", "bf16 on the CPU", "MIGraphX provider", "two NVIDIA GPUs", "another x86-64 processor", *ARM}
+    assert [name for name, one in found.items() if not one.available and name not in others] == []
 
 
 def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
