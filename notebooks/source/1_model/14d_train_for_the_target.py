@@ -62,7 +62,7 @@ from labs.optimize.reader import ImageReader
 from labs.optimize.slim import slim_onnx
 from labs.progress import part, silent
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import ledger, models_dir, workspace_dir
 
 # %%
 if not ledger().latest(kind="accuracy", option="onnx-all"):
@@ -94,12 +94,18 @@ predict("m.train.zeros_guess", ...)
 # ### Train the end, remember the rest
 #
 # Training everything takes an hour. So the first fifteen stages stay as they are, and what they say about each image is
-# worked out *once*. `fuse` merges each batch normalization into its convolution, as the exporter does: what is trained
-# now are the very weights that will be stored.
+# worked out *once*, by ONNX Runtime, which remembers no gradients. `fuse` merges each batch normalization into its
+# convolution, as the exporter does: what is trained now are the very weights that will be stored.
 
 # %%
-trunk = net.features[:15]
+trunk = net.features[:15].eval()
 tail = fuse(nn.Sequential(*net.features[15:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[1]).eval())
+frozen = ort.InferenceSession(export_onnx(trunk, workspace_dir() / "trunk.onnx"), providers=["CPUExecutionProvider"])
+
+
+def maps_of(images):
+    """Return what the frozen stages make of a tensor of images."""
+    return torch.from_numpy(frozen.run(None, {"input": images.numpy()})[0])
 
 
 def through(layers, images, report=silent):
@@ -112,8 +118,8 @@ def through(layers, images, report=silent):
     return torch.cat(made)
 
 
-maps = run_with_progress(lambda report: through(trunk, training_images, report), "Training images")
-eval_maps = run_with_progress(lambda report: through(trunk, images, report), "Evaluation images")
+maps = run_with_progress(lambda report: through(maps_of, training_images, report), "Training images")
+eval_maps = run_with_progress(lambda report: through(maps_of, images, report), "Evaluation images")
 targets = torch.from_numpy(training_labels)
 counts = [sum(weight.numel() for weight in part.parameters()) for part in (trunk, tail)]
 print(f"{tuple(maps.shape)} of maps; {counts[1] / sum(counts):.0%} of all weights are trained")
