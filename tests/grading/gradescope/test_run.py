@@ -94,7 +94,7 @@ def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callabl
     assert "COMPUTED" not in told
     assert "A Student" not in told
     # The honest cells beside it keep theirs.
-    assert rows["m.measure.knee.computed"]["score"] == 1
+    assert rows["m.measure.knee.computed"]["score"] == rows["m.measure.knee.computed"]["max_score"] > 0
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert not [line for line in _commands() if marker in line]
 
