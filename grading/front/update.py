@@ -55,8 +55,10 @@ def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
 
 
 def _pull(folder: Path, origin: str) -> Iterable[str]:
-    from nbgitpuller.pull import GitPuller
-
+    try:
+        from nbgitpuller.pull import GitPuller
+    except ImportError as error:
+        raise LabError("nbgitpuller is missing, which merges the next version: run `make setup` once more.") from error
     try:
         _git(folder, "remote", "set-head", "origin", "--auto")
         branch = _git(folder, "rev-parse", "--abbrev-ref", "origin/HEAD").removeprefix("origin/")

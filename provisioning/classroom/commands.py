@@ -17,7 +17,7 @@ from provisioning.planning.blocks import Wish, calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import PartSpec, load_spec
-from provisioning.sweep import sweep
+from provisioning.sweep import GRACE, sweep
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
@@ -181,7 +181,9 @@ def move_lease(
 def no_shows(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
-    grace_min: Annotated[float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")] = 45,
+    grace_min: Annotated[
+        float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
+    ] = GRACE / timedelta(minutes=1),
     release: Annotated[bool, typer.Option("--release", help="Give these leases back, for others to take.")] = False,
 ) -> None:
     """List the leases whose students have not come."""
