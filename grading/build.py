@@ -35,6 +35,13 @@ NOTEBOOK_METADATA = {
     "language_info": {"name": "python"},
 }
 
+#: The first code cell of each lesson.
+BEGIN = """\
+# Begin here. After a restart of the kernel, run this cell alone: it brings back what you had, and says where to go on.
+from grading.checkpoints.begin import begin
+
+begin("{number}")"""
+
 #: nbformat allows 64 characters; room is left for a counter.
 _ID_LENGTH = 56
 
@@ -88,6 +95,14 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     return notebook
 
 
+def begin_alike(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Put the same cell before the first code of each lesson: what it takes, and the way on after a restart."""
+    first = next((at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"), None)
+    if lesson.kind != "guide" and first is not None:
+        notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(number=lesson.number)))
+    return notebook
+
+
 def link_the_next(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """End with a link to the lesson that comes next; the last lesson and the instructors' guides have none.
 
@@ -137,6 +152,7 @@ STEPS: tuple[Step, ...] = (
     set_notebook_metadata,
     require_known_metadata,
     show_bodies,
+    begin_alike,
     link_the_next,
     name_cells,
     drop_outputs,
@@ -180,6 +196,8 @@ def cell_id(cell: NotebookNode, lesson_number: int) -> str:
         return checkpoint_cell_id(cell.metadata.checkpoint)
     if cell.source.startswith("Next: ["):  # wherever it leads
         return f"{lesson_number:02d}-next"
+    if cell.source.startswith(BEGIN[:13]):
+        return f"{lesson_number:02d}-begin"
     first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
     slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
     return f"{lesson_number:02d}-{slug or 'cell'}"

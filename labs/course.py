@@ -11,7 +11,7 @@ import functools
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ PLACES = {"laptop": "laptop", "hub": "Chameleon's Jupyter", "node": "server", "d
 #: Parts as people call them.
 PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Part 3: the system"}
 
-#: What front matter may say, with the type of each value; all but the last two must be there.
+#: What front matter may say, with the type of each value; all but the last three must be there.
 KEYS: dict[str, type] = {
     "title": str,
     "summary": str,
@@ -46,8 +46,9 @@ KEYS: dict[str, type] = {
     "ports": list,
     "machine_minutes": int,
     "uses": list,
+    "takes": dict,
 }
-OPTIONAL = {"machine_minutes", "uses"}
+OPTIONAL = {"machine_minutes", "uses", "takes"}
 
 
 class LessonError(ValueError):
@@ -82,6 +83,9 @@ class Lesson:
     machine_minutes: int = 0
     #: What it asks of the machine, by the names of ``labs.machine.capability``.
     uses: tuple[str, ...] = ()
+    #: What it cannot begin without, by the number of the lesson that makes it: files below the workspace, and records
+    #: by kind and option, such as 'latency onnx-all'.
+    takes: Mapping[str, list[str]] = field(default_factory=dict, hash=False)
 
     @classmethod
     def from_facts(cls, facts: Mapping[str, Any], notebook: Path) -> Lesson:
@@ -100,7 +104,7 @@ class Lesson:
         found += [
             f"wants {key} as {KEYS[key].__name__}, not {value!r}"
             for key, value in facts.items()
-            if key in KEYS and type(value) is not KEYS[key]
+            if key in KEYS and (dict if isinstance(value, Mapping) else type(value)) is not KEYS[key]
         ]
         if found:
             raise LessonError(f"{notebook.stem}: its front matter {'; '.join(found)}. Known: {', '.join(KEYS)}")
@@ -122,6 +126,7 @@ class Lesson:
                 (not self.where or set(self.where) - set(PLACES), f"where may hold {', '.join(PLACES)}"),
                 (self.minutes <= 0 or self.machine_minutes < 0, "minutes must be positive"),
                 (not all(type(one) is str for one in self.needs), 'needs wants texts, such as ["10"]'),
+                (not all(self.takes.values()), 'takes wants lists, such as {"12": ["models/food11.onnx"]}'),
                 (not all(type(one) is int for one in self.ports), "ports wants whole numbers"),
             )
             if wrong

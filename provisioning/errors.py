@@ -133,7 +133,7 @@ class NoAddressError(ProvisioningError):
     """The site has no floating IP left for this project."""
 
     likely = "Earlier work in your project was not released, and its addresses are idle."
-    way_out = "`python -m provisioning sweep --mine` lists yours; release those, or ask the instructor to sweep."
+    way_out = "`msl lease sweep --mine` lists yours; release those, or ask the instructor to sweep."
 
 
 class NotReachableError(ProvisioningError):
@@ -141,7 +141,7 @@ class NotReachableError(ProvisioningError):
 
     likely = "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed."
     way_out = (
-        "Run the step again, it waits once more. If it stays deaf: `python -m provisioning release PART --keep-lease`, "
+        "Run the step again, it waits once more. If it stays deaf: `msl lease release PART --keep-lease`, "
         "then bring it up anew; the same node boots again."
     )
 
@@ -181,7 +181,7 @@ class NotReleasedError(ProvisioningError):
     """Something could not be deleted and still counts against you."""
 
     likely = "A service refused or was slow; a resource in ERROR sometimes needs a second request."
-    way_out = "Run the release again in a minute; what stays after that, `python -m provisioning sweep` shows."
+    way_out = "Run the release again in a minute; what stays after that, `msl lease sweep` shows."
 
 
 class NotHomeError(ProvisioningError):
@@ -189,7 +189,7 @@ class NotHomeError(ProvisioningError):
 
     likely = "You measured or wrote something on the machine since the last pull."
     way_out = (
-        "Pull first: `lab.pull(PART)` in a notebook, `python -m provisioning pull PART` in a terminal. What you really "
+        "Pull first: `lab.pull(PART)` in a notebook, `msl pull PART` in a terminal. What you really "
         "do not want is given up with `discard=True`, or --discard."
     )
 

@@ -6,6 +6,7 @@ Authors of questions use ``prediction``, ``function_question``, ``artefact_quest
 
 from grading.checkpoints.artefacts import Example, artefact_question
 from grading.checkpoints.functions import Mistake, close, function_question
+from grading.checkpoints.guesses import guesses
 from grading.checkpoints.notebook import (
     NotPredictedYetError,
     answer,
@@ -45,6 +46,7 @@ __all__ = [
     "failed",
     "failed_as",
     "function_question",
+    "guesses",
     "missing",
     "passed",
     "predict",

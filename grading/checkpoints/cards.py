@@ -123,9 +123,10 @@ class Table:
 
 
 def marked(text: str) -> str:
-    """Return a sentence as HTML, with what stands in backticks as code."""
+    """Return a sentence as HTML, with what stands in backticks as code, and links to notebooks as links."""
     code = rf'<code style="background:{_CODE};padding:0 3px;border-radius:3px">\1</code>'
-    return re.sub(r"`([^`\n]+)`", code, escape(text))
+    linked = re.sub(r"\[([^\]]+)\]\(([^()\s:]+\.ipynb(?:#[\w=-]+)?)\)", r'<a href="\2">\1</a>', escape(text))
+    return re.sub(r"`([^`\n]+)`", code, linked)
 
 
 def _pairs(rows: Sequence[tuple[str, str]]) -> str:

@@ -136,10 +136,7 @@ def reconciled(checkpoint: Checkpoint, records: Records) -> tuple[str, str, str]
     asked = checkpoint.asks
     if not isinstance(asked, Prediction):
         raise ValueError(f"{checkpoint.id} asks for no prediction: use check({checkpoint.id!r})")
-    made = records.prediction_in_time(checkpoint.id, asked.about) or next(
-        iter(records.predictions(checkpoint.id)), None
-    )
-    found = asked.measured(records)
+    made, found = compared(checkpoint, records)
     predicted = "nothing predicted" if made is None else asked.show(made.value)
     measured = "not measured yet" if found is None else asked.show(found)
     if made is None or found is None:
@@ -147,6 +144,15 @@ def reconciled(checkpoint: Checkpoint, records: Records) -> tuple[str, str, str]
     first = next((one for one in records if is_about(one, asked.about)), None)
     late = first is not None and datetime.fromisoformat(made.made_at) > began(first)
     return predicted, measured, _difference(made, found) + (" (predicted after the measurement)" if late else "")
+
+
+def compared(checkpoint: Checkpoint, records: Records) -> tuple[Made | None, float | str | None]:
+    """Return the prediction that counts and the measured value, each None while it is not there."""
+    asked = checkpoint.asks
+    made = records.prediction_in_time(checkpoint.id, asked.about) or next(
+        iter(records.predictions(checkpoint.id)), None
+    )
+    return made, asked.measured(records)
 
 
 def _difference(made: Made, found: float | str) -> str:

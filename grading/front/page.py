@@ -91,7 +91,8 @@ def _top(found: Standing) -> str:
         go = f'<p class="msl-strong">{word}: {_link(resumed)}</p>'
     # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
     more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
-    return f"{bar}{tiles(facts)}{go}{more}{''.join(map(_lease, found.leases))}"
+    guesses = '<p><a href="#" data-page="guesses">Your guesses against reality</a></p>'
+    return f"{bar}{tiles(facts)}{go}{more}{guesses}{''.join(map(_lease, found.leases))}"
 
 
 def _lease(one: LeaseLeft) -> str:

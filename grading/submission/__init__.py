@@ -16,5 +16,5 @@ def hand_in(part: int) -> object:
     try:
         from grading.submission.button import HandIn
     except ImportError:
-        return f"Hand in part {part}: run `python -m grading submit --part {part}`"
+        return f"Hand in part {part}: run `msl submit {part}`"
     return HandIn(part)

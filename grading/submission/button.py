@@ -27,7 +27,7 @@ class HandIn:
         self.part = part
         self._make = make
         #: The same in words.
-        self.text = f"Hand in part {part}: press the button, or run `python -m grading submit --part {part}`"
+        self.text = f"Hand in part {part}: press the button, or run `msl submit {part}`"
         self.button = ipywidgets.Button(
             description=f"Collect part {part}",
             icon="archive",

@@ -50,7 +50,7 @@ class GraphView:
         """What the frame shows and how to reach it when the notebook runs on another machine."""
         return (
             f"{self.summary}\nInteractive view: {link(self.url)}\nOn a leased machine it comes with the tunnel "
-            "(`python -m provisioning forward model`), whose table says at which address."
+            "(`msl lease forward model`), whose table says at which address."
         )
 
     def stop(self) -> None:

@@ -52,7 +52,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
     if settings.expose:
         links["jupyter"] = reach.jupyter_link(f"http://{way.host}:{port}", base, token, notebook)
     else:
-        links["forward"] = f"python -m provisioning forward {part}"
+        links["forward"] = f"msl lease forward {part}"
         links["tunnel"] = reach.ssh_line(way, settings.ssh, reach.usual_ports(part, port, base))
         here = reach.usual_ports(part, port, base)[port]
         address = "" if reach.hub_prefix() else f"http://127.0.0.1:{here}"

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from grading.front.lab import LABEXTENSIONS
-from labs.records import Answer, Ledger
+from labs.records import Answer, Ledger, Prediction, Records
 from labs.workspace import PROJECT_DIR
+from tests.grading.entries import Entries
 
 from .jupyterlab import JupyterLab, chromium
 
@@ -79,6 +80,31 @@ def test_it_follows_the_ledger(course):
     ledger.append(Answer("start.megabytes", {"source": "", "outputs": []}, "2026-01-01T00:00:00+00:00"))
     page.wait_for_selector("#msl-course :text('begun')")
     assert page.locator("#msl-course details[data-part='3']").get_attribute("open") is not None
+
+
+def test_guesses_stand_beside_what_was_measured(course, tmp_path: Path):
+    """Their page opens from this one by keyboard, kindly while it is empty; then it has a chart and its table."""
+    page, ledger = course
+
+    def open_guesses() -> None:
+        page.evaluate("window.jupyterapp.commands.execute('msl:course')")
+        page.locator("#msl-course [data-page=guesses]").focus()
+        page.keyboard.press("Enter")
+
+    open_guesses()
+    page.wait_for_selector("#msl-guesses :text('Nothing is predicted yet')")
+    for question, value in (("start.size_guess", 20.0), ("m.meet.accuracy_guess", 95.0)):
+        ledger.append(Prediction(question, value, "2026-01-01T00:00:00+00:00"))
+    size = Entries().measured("size", "torch-eager", [9e6])
+    accuracy = Entries().measured("accuracy", "torch-eager", [], details={"correct": 200, "total": 220})
+    for entry in Records.from_json([*size, *accuracy]):
+        ledger.append(entry)
+    open_guesses()
+    page.wait_for_selector("#msl-guesses .vega-embed svg")
+    assert "it was less" in page.locator("#msl-guesses [role=graphics-document]").get_attribute("aria-label")
+    assert "not measured yet" not in page.locator("#msl-guesses table").text_content()
+    page.screenshot(path=str(tmp_path / "guesses.png"))
+    page.evaluate("window.jupyterapp.commands.execute('msl:course')")
 
 
 def test_a_lesson_opens_by_keyboard(course):

@@ -15,7 +15,7 @@ from labs.records import Answer, Ledger, Prediction
 
 #: How an untouched notebook may end before its last cell: at the measurement that waits for a prediction, or where it
 #: says in a sentence that a file, a lease or an earlier lesson's records are not there yet.
-EXPECTED = ("NotPredictedYetError", "FileNotFoundError", "LeaseMissingError", "LookupError")
+EXPECTED = ("NotPredictedYetError", "FileNotFoundError", "LeaseMissingError", "LookupError", "NotThereYetError")
 
 
 @pytest.mark.timeout(1800)

@@ -145,7 +145,7 @@ def test_links_come_with_their_step_and_in_the_order_of_use(make_run, memory, cl
     run = attempt.run
     run.state.describe(part="model", site="CHI@TACC", type="compute_liqid")
     links = {"ssh": "ssh cc@192.0.2.7", "jupyter": "http://127.0.0.1:8888/lab?token=t", "tunnel": "ssh -N …"}
-    links["forward"] = "python -m provisioning forward model"
+    links["forward"] = "msl lease forward model"
     for item in run.plan.schedule:
         run.state.update(item.step.name, state="done", remember=links if item.step.name == "links" else {})
     attempt = Attempt(make_run(), clock)

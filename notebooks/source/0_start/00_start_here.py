@@ -166,8 +166,9 @@ scoreboard("start")
 #
 # - `?` behind a name shows its documentation: try `bench.size?` in a cell of its own.
 # - **A cell raises an error.** Read its last line first; most of ours say what to do.
-# - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables: choose *Run → Run All
-#   Above Selected Cell*. Your ledger has forgotten nothing.
+# - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables; your ledger has
+#   forgotten nothing. Run the lesson's first cell, `begin(…)`: it brings back what you had, and links to where you go
+#   on.
 # - **A measurement takes too long.** Its *Cancel* button stops it, and what was finished is kept.
 #
 # ## On your own

@@ -56,7 +56,7 @@ from datetime import timedelta
 
 from chi import context, hardware, lease
 
-from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.checkup import checkup, checkup_text
@@ -211,6 +211,12 @@ ledger().observe("start.tidy", {"practice": [one.name for one in testbed.leases(
 
 # %%
 scoreboard("start")
+
+# %% [markdown]
+# What you had expected, and what it was:
+
+# %%
+guesses("start")
 
 # %% [markdown]
 # ## On your own

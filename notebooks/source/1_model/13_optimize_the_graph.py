@@ -11,6 +11,7 @@
 #     needs: ["12"]
 #     ports: [8081, 8082, 8083, 8084]
 #     uses: ["memory", "disk"]
+#     takes: {"12": ["models/food11.onnx"]}
 # ---
 
 # %% [markdown]
@@ -78,8 +79,6 @@ predict("m.graph.speedup_guess", ...)
 images, labels = load_split(assets.dataset(), "evaluation")
 net = load_mobilenet_v2(assets.model())
 onnx_path = models_dir() / "food11.onnx"
-if not onnx_path.is_file():  # lesson 12 has made it
-    export_onnx(net, onnx_path)
 plain_path = export_onnx(net, models_dir() / "food11-unfolded.onnx", fold_batch_norm=False)
 
 

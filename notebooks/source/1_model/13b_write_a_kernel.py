@@ -12,6 +12,7 @@
 #     ports: []
 #     machine_minutes: 5
 #     uses: ["memory", "CUDA provider"]
+#     takes: {"12": ["models/food11.onnx"]}
 # ---
 
 # %% [markdown]
@@ -73,8 +74,6 @@ from labs.workspace import ledger, models_dir, programs_dir
 
 onnx_path = models_dir() / "food11.onnx"
 net = load_mobilenet_v2(assets.model())
-if not onnx_path.is_file():  # lesson 12 has made it
-    export_onnx(net, onnx_path)
 
 # %% [markdown]
 # ## Predict

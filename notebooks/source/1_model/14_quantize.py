@@ -11,6 +11,7 @@
 #     needs: ["12"]
 #     ports: []
 #     uses: ["memory", "disk", "fast INT8"]
+#     takes: {"12": ["models/food11.onnx"]}
 # ---
 
 # %% [markdown]
@@ -61,8 +62,6 @@ from labs.workspace import ledger, models_dir
 
 # %%
 onnx_path = models_dir() / "food11.onnx"
-if not onnx_path.is_file():
-    raise FileNotFoundError("There is no food11.onnx to quantize yet: run lesson 12 first, which exports it.")
 
 # %% [markdown]
 # ## Predict

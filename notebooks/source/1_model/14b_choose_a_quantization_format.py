@@ -11,6 +11,7 @@
 #     needs: ["14"]
 #     ports: []
 #     uses: ["fast INT8", "another x86-64 processor"]
+#     takes: {"14": ["models/food11-prepared.onnx"]}
 # ---
 
 # %% [markdown]
@@ -62,8 +63,6 @@ print(capability_text(for_lesson("14b")))
 
 # %%
 onnx_path, prepared = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"
-if not prepared.is_file():
-    raise FileNotFoundError("food11-prepared.onnx is missing: run lesson 14 first, which makes it.")
 
 # %% [markdown]
 # ## Predict

@@ -11,6 +11,7 @@
 #     needs: ["14b"]
 #     ports: []
 #     uses: ["memory", "fast INT8"]
+#     takes: {"14": ["models/food11-prepared.onnx", "accuracy onnx-all"]}
 # ---
 
 # %% [markdown]
@@ -67,8 +68,6 @@ from labs.workspace import ledger, models_dir
 
 # %%
 onnx_path, prepared = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"
-if not (prepared.is_file() and ledger().latest(kind="accuracy", option="onnx-all")):
-    raise FileNotFoundError("food11-prepared.onnx is missing, or was not measured: run lesson 14 first.")
 training_images, _ = load_split(assets.dataset(), "training", limit=128)
 validation_images, validation_labels = load_split(assets.dataset(), "validation")
 

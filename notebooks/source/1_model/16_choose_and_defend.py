@@ -11,6 +11,7 @@
 #     needs: ["14c", "15b"]
 #     ports: []
 #     uses: ["memory", "GPU provider"]
+#     takes: {"14": ["latency onnx-all"]}
 # ---
 
 # %% [markdown]
@@ -58,8 +59,6 @@ from labs.workspace import ledger, models_dir
 
 # %%
 newest = ledger().latest(kind="latency", option="onnx-all")
-if newest is None:
-    raise LookupError("There is no onnx-all to compare with yet: run lesson 14, then 15b, which races it.")
 records = of_machine(ledger().read(), newest.machine_id)
 folders = [models_dir(), assets.model().parent]
 found, left_out = candidates(records, folders)

@@ -45,7 +45,7 @@ print(rehearsal.use())
 # %%
 from chi import context, network, server
 
-from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -151,6 +151,12 @@ check("m.release.left_guess")
 
 # %%
 scoreboard("model")
+
+# %% [markdown]
+# What you had expected, and what it was:
+
+# %%
+guesses("model")
 
 # %% [markdown]
 # ### Did you forget anything?

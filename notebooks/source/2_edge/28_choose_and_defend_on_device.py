@@ -10,6 +10,7 @@
 #     where: [laptop]
 #     needs: ["22", "27b"]
 #     ports: []
+#     takes: {"23": ["accuracy edge-fp32", "accuracy edge-int8-s8s8"]}
 # ---
 
 # %% [markdown]

@@ -38,7 +38,7 @@ print(rehearsal.use())
 # %%
 from chi import container, context
 
-from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -119,6 +119,12 @@ check("e.release.left_guess")
 
 # %%
 scoreboard("edge")
+
+# %% [markdown]
+# What you had expected, and what it was:
+
+# %%
+guesses("edge")
 
 # %% [markdown]
 # ### Hand it in

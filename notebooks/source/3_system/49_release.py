@@ -37,7 +37,7 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
-from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
+from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
 from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
@@ -110,6 +110,12 @@ check("s.release.orphans_guess")
 
 # %%
 scoreboard("system")
+
+# %% [markdown]
+# What you had expected, and what it was:
+
+# %%
+guesses("system")
 
 # %% [markdown]
 # ### Hand it in

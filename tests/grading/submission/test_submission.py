@@ -125,7 +125,7 @@ def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
     """A notebook that is run from top to bottom must not write a zip."""
     made = HandIn(1, make=lambda part: prepare(part, workspace=filled))
     assert not list(filled.glob("*.zip"))
-    assert "python -m grading submit --part 1" in repr(made)
+    assert "msl submit 1" in repr(made)
     made.button.click()
     assert (filled / "submission-part-1.zip").is_file()
     assert "public points" in made.said.value
@@ -136,7 +136,7 @@ def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
 
 def test_a_lesson_gets_the_button_by_one_word():
     """``hand_in(1)`` is all that a lesson says."""
-    assert "python -m grading submit --part 1" in repr(hand_in(1))
+    assert "msl submit 1" in repr(hand_in(1))
     assert "text/plain" in hand_in(1)._repr_mimebundle_()
 
 

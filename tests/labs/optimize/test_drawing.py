@@ -66,7 +66,7 @@ def test_the_text_says_how_to_reach_it_from_elsewhere(exported, monkeypatch) -> 
     assert "Conv" in view.text
     assert f"/user/ada/proxy/{port}/" in view.text
     assert f'src="/user/ada/proxy/{port}/"' in view._repr_html_()
-    assert "python -m provisioning forward model" in view.text
+    assert "msl lease forward model" in view.text
 
 
 def test_a_drawing_shows_each_node_and_the_shortcut(as_written) -> None:

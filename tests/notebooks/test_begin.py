@@ -1,0 +1,153 @@
+"""The first cell of every lesson: it says what is missing, and after a restart it is the only one to run again."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from grading.build import BEGIN, build
+from grading.checkpoints import all_checkpoints, begin
+from grading.checkpoints.again import again, cells_of, statements_of
+from grading.solve import AnswerKey, graft_answers
+from labs.course import Lesson, lesson, lessons
+from labs.records import Records
+from labs.workspace import ledger
+
+EVERY_LESSON = pytest.mark.parametrize("this", lessons(), ids=lambda one: one.name)
+
+
+@EVERY_LESSON
+def test_every_lesson_begins_alike_and_links_to_what_it_needs(this: Lesson):
+    """The first code of a lesson is the guard; each thing that it takes has a sentence with a link to a lesson."""
+    code = [one for one in json.loads(this.notebook.read_text())["cells"] if one["cell_type"] == "code"]
+    assert "".join(code[0]["source"]) == BEGIN.format(number=this.number)
+    assert set(this.takes) <= {one.number for one in lessons() if one.name < this.name}
+    absent = begin.absences(this, Records())
+    assert len(absent) == sum(map(len, this.takes.values()))
+    missing = begin.not_begun(this, Records())
+    assert [one.number for one in missing] == list(this.needs)
+    for sentence in [*absent.values(), *(begin._not_done(this, one) for one in missing)]:
+        (link,) = re.findall(r"\]\((\S+\.ipynb)\)", sentence)
+        assert (this.notebook.parent / link).is_file()
+
+
+#: Names that answers share and that no sentence of the lesson can know.
+OF_THE_ANSWERS = {"beaten"}
+
+
+@EVERY_LESSON
+def test_what_runs_again_is_enough_for_every_question(this: Lesson):
+    """Wherever one goes on, each name is there that the rest of the solved lesson takes from the cells above."""
+    stubs, solved = cells_of(build(this)), cells_of(graft_answers(build(this), AnswerKey.read()))
+    statements = {one.id: statements_of([one]) for one in solved if one.is_code}
+    lacking = {}
+    for id in this.questions():
+        place = begin._place(all_checkpoints()[id], stubs, waits=False)
+        above = {name for one in solved[:place] for each in statements.get(one.id, ()) for name in each.binds}
+        there = {name for one in again([*solved[:place], *stubs[place:]], place, {}) for name in one.binds}
+        for each in (each for one in solved[place:] for each in statements.get(one.id, ())):
+            if left := (each.reads & above) - there - OF_THE_ANSWERS:
+                lacking.setdefault(id, set()).update(left)
+            there |= each.binds
+    assert lacking == {}
+
+
+def test_what_only_measures_is_not_run_again():
+    """A measurement of the lesson stands in the ledger already; one that a later cell reads is made again."""
+    cells = cells_of(build(lesson("12")))
+    place = begin._place(all_checkpoints()["m.export.lost_gained"], cells, waits=False)
+    text = "\n".join(one.source for one in again(cells, place, {}))
+    assert "import onnx" in text
+    assert "measure(session" not in text
+    assert "check(" not in text
+
+
+class Kernel:
+    """A kernel that runs cells one by one, as a student does."""
+
+    def __init__(self, folder: Path) -> None:
+        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(folder), startup_timeout=240)
+
+    def run(self, source: str) -> tuple[str, str]:
+        """Return how a cell ended and what it said, as HTML and as text."""
+        said: list[str] = []
+
+        def hear(message: dict) -> None:
+            content = message["content"]
+            said.extend(content.get("data", {}).values())
+            said.extend([content.get("text", ""), *content.get("traceback", [])])
+
+        reply = self.client.execute_interactive(source, output_hook=hear, timeout=300)
+        return reply["content"]["status"], "\n".join(map(str, said))
+
+    def restart(self) -> None:
+        """Forget everything."""
+        self.client.stop_channels()
+        self.manager.restart_kernel(now=True)
+        self.client = self.manager.client()
+        self.client.start_channels()
+        self.client.wait_for_ready(timeout=240)
+
+
+@pytest.fixture
+def kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a kernel whose notebook lies in a folder of the test, as Jupyter would tell it."""
+    notebook = tmp_path / lesson("10").notebook.name
+    monkeypatch.setenv("JPY_SESSION_NAME", str(notebook))
+    made = Kernel(lesson("10").notebook.parent)
+    made.notebook = notebook
+    yield made
+    made.client.stop_channels()
+    made.manager.shutdown_kernel(now=True)
+
+
+@pytest.mark.timeout(1200)
+def test_after_a_restart_one_cell_brings_a_half_done_lesson_back(kernel):
+    """Lesson 10 to its third question, a restart, the first cell alone: the fourth is answered at once (D10).
+
+    The last answer was checked and not saved any more: it comes from the ledger.
+    """
+    solved = graft_answers(build(lesson("10")), AnswerKey.read())
+    code = [one for one in solved.cells if one.cell_type == "code"]
+    place = next(at for at, one in enumerate(code) if one.metadata.get("checkpoint") == "m.meet.half")
+    for one in code[:place]:
+        assert kernel.run(one.source)[0] == "ok", one.source
+    stubs = {one.id: one.source for one in build(lesson("10")).cells}
+    saved = nbformat.from_dict(json.loads(nbformat.writes(solved)))
+    for one in saved.cells:
+        if one.metadata.get("checkpoint") in ("m.meet.parameters", "m.meet.half"):
+            one.source = stubs[one.id]
+    nbformat.write(saved, kernel.notebook)
+    records = len(ledger().read())
+
+    kernel.restart()
+    assert kernel.run("save_file")[0] == "error"
+    status, said = kernel.run(code[0].source)
+    assert status == "ok", said
+    assert f'href="{kernel.notebook.name}#cell-id=m-meet-half"' in said
+    assert "Brought back" in said
+    assert len(ledger().read()) == records, "it measured or answered again"
+    status, said = kernel.run("[(bits, size_bytes(shapes, bits)) for bits in (32, 16, 8)]")
+    assert status == "ok", said
+    for one in code[place : place + 2]:
+        status, said = kernel.run(one.source)
+        assert status == "ok", said
+    assert "PASS m.meet.half" in said
+
+    status, said = kernel.run("hardest_class")
+    assert status == "error"
+    assert "#cell-id=m-meet-hardest_class" in said, "a name that is not there yet says which cell makes it"
+
+
+def test_a_lesson_without_its_file_stops_with_a_link(kernel):
+    """No traceback and no AttributeError further down: one sentence, and a link to the lesson that makes it (C6)."""
+    status, said = kernel.run(BEGIN.format(number="14"))
+    assert status == "error"
+    assert '<a href="12_export_to_onnx.ipynb">12 Export to ONNX</a>' in said
+    assert "Make it first: lesson 12 makes food11.onnx." in said
+    assert "Traceback" not in said
