@@ -44,8 +44,9 @@ def begin(number: str) -> None:
 
     this, records = lesson(number), ledger().read()
     if absent := absences(this, records):
+        away = ("Made at home? `msl lease push` brings it to a leased machine.",) if this.machine_minutes else ()
         text = f"Lesson {number} cannot begin yet"
-        display(Card(text, text, State.MISSING_EVIDENCE, tuple(absent.values())))
+        display(Card(text, text, State.MISSING_EVIDENCE, (*absent.values(), *away)))
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
     sentences = [_not_done(this, other) for other in not_begun(this, records)]
     path, shell = _path(this), get_ipython()

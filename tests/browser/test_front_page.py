@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from grading.front.lab import LABEXTENSIONS
-from labs.records import Answer, Ledger, Prediction, Records
+from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 from tests.grading.entries import Entries
 
@@ -93,11 +93,9 @@ def test_guesses_stand_beside_what_was_measured(course, tmp_path: Path):
 
     open_guesses()
     page.wait_for_selector("#msl-guesses :text('Nothing is predicted yet')")
-    for question, value in (("start.size_guess", 20.0), ("m.meet.accuracy_guess", 95.0)):
-        ledger.append(Prediction(question, value, "2026-01-01T00:00:00+00:00"))
-    size = Entries().measured("size", "torch-eager", [9e6])
-    accuracy = Entries().measured("accuracy", "torch-eager", [], details={"correct": 200, "total": 220})
-    for entry in Records.from_json([*size, *accuracy]):
+    made = Entries().predicted("start.size_guess", 20.0).predicted("m.meet.accuracy_guess", 95.0)
+    made = made.measured("size", "torch-eager", [9e6]).measured("accuracy", "torch-eager", [1.0] * 200 + [0.0] * 20)
+    for entry in made.records:
         ledger.append(entry)
     open_guesses()
     page.wait_for_selector("#msl-guesses .vega-embed svg")

@@ -58,7 +58,13 @@ def test_editing_below_the_first_line_keeps_the_id(write_lesson):
 def test_cells_that_begin_alike_are_told_apart(write_lesson):
     """nbformat wants ids to be unique."""
     source = "# %%\nlabels\n\n# %%\nlabels\n\n# %% [markdown]\n# ***\n\n# %%\n"
-    assert ids(build(write_lesson(source))) == ["00-labels", "00-labels-2", "00-cell", "00-cell-2"]
+    assert ids(build(write_lesson(source))) == ["00-begin", "00-labels", "00-labels-2", "00-cell", "00-cell-2"]
+
+
+def test_every_lesson_begins_with_the_same_cell(write_lesson):
+    """Before its first code, so that after a restart everybody knows which cell to run."""
+    code = [cell for cell in build(write_lesson()).cells if cell.cell_type == "code"]
+    assert (code[0].id, code[0].source.splitlines()[-1]) == ("00-begin", 'begin("00")')
 
 
 def test_a_long_first_line_still_makes_a_valid_id(write_lesson):
@@ -141,7 +147,7 @@ def test_a_source_leaves_the_link_to_the_builder(write_lesson):
 
 def test_a_cell_shows_the_source_that_the_package_holds(write_lesson):
     """Docstring included, and exactly as it stands there."""
-    cell = build(write_lesson('# %% shows="labs.labels:CLASS_NAMES"\n...\n')).cells[0]
+    cell = build(write_lesson('# %% shows="labs.labels:CLASS_NAMES"\n...\n')).cells[1]
     assert cell.source.startswith("CLASS_NAMES")
     assert cell.source in (NOTEBOOKS_DIR.parent / "labs" / "labels.py").read_text(encoding="utf-8")
 
