@@ -58,24 +58,24 @@ def guesses_chart(guesses: Sequence[Guess], *, title: str = "Your guesses agains
     counts = ", ".join(f"{sum(one.kind == kind for one in drawn)} {kind}" for kind in _KINDS)
     factors = [one.factor for one in drawn]
     scale = alt.Scale(type="log", domain=[min(*factors, 0.5) / 1.2, max(*factors, 2.0) * 1.2], nice=False)
-    by_kind = {"sort": list(_KINDS), "legend": alt.Legend(title=None, orient="top")}
+    by_kind = {"sort": list(_KINDS), "legend": alt.Legend(title=None, orient="top", symbolOpacity=1)}
     base = alt.Chart(data(points)).encode(
         y=alt.Y("question:N", sort=None, title=None, axis=alt.Axis(labelLimit=380, domain=False, ticks=False)),
         color=alt.Color("kind:N", scale=alt.Scale(domain=_KINDS, range=[SERIES[2], SERIES[1], SERIES[0]]), **by_kind),
-        shape=alt.Shape("kind:N", scale=alt.Scale(domain=_KINDS, range=["circle", "triangle-up", "triangle-down"]),
-                        **by_kind),
         tooltip=tips("question", "predicted", "measured", "times"),
     )  # fmt: skip
+    marks = alt.Scale(domain=_KINDS, range=["circle", "triangle-right", "triangle-left"])
     x = alt.X("factor:Q", scale=scale, title="measured, as times the prediction",
               axis=alt.Axis(tickCount=6, labelExpr="datum.label ? datum.label + ' ×' : ''"))  # fmt: skip
     chart = ink("rule", alt.Chart(data([{"one": 1}])), opacity=0.6).encode(x=alt.X("one:Q", scale=scale))
     chart += base.mark_rule(strokeWidth=5, opacity=0.35).encode(x=alt.X("one:Q", scale=scale), x2="factor:Q")
-    chart += base.mark_point(filled=True, size=90, opacity=1).encode(x=x)
+    chart += base.mark_point(filled=True, size=90, opacity=1).encode(
+        x=x, shape=alt.Shape("kind:N", scale=marks, **by_kind)
+    )
     return Chart(
         chart.properties(width=380, height=alt.Step(26)),
         title,
-        subtitle=f"At 1 × you were right; close is within a factor of {CLOSE}. One learns from surprises: no point "
-        "depends on being right.",
+        subtitle="At 1 × you were right. No point depends on that: one learns from surprises.",
         sentence=f"Of {len(drawn)} numbers: {counts}.",
         header=["question", "predicted", "measured", ""],
         rows=[

@@ -44,23 +44,21 @@ def key() -> AnswerKey:
     return AnswerKey.read()
 
 
-#: Names that answers share and that no sentence of the lesson can know.
-OF_THE_ANSWERS = {"beaten"}
-
-
 @EVERY_LESSON
 def test_what_runs_again_is_enough_for_every_question(this: Lesson):
     """Wherever one goes on, each name is there that the rest of the solved lesson takes from the cells above."""
     stubs = cells_of(json.loads(this.notebook.read_text()))
     solved = [replace(one, source=key().answers.get(one.checkpoint, one.source)) for one in stubs]
     statements = {one.id: statements_of([one]) for one in solved if one.is_code}
+    # What only the answers name, no sentence of the lesson can know.
+    asked = {name for each in statements_of([one for one in stubs if one.is_code]) for name in each.binds}
     lacking = {}
     for id in this.questions():
         place = begin._place(all_checkpoints()[id], stubs, waits=False)
         above = {name for one in solved[:place] for each in statements.get(one.id, ()) for name in each.binds}
         there = {name for one in again([*solved[:place], *stubs[place:]], place, {}) for name in one.binds}
         for each in (each for one in solved[place:] for each in statements.get(one.id, ())):
-            if left := (each.reads & above) - there - OF_THE_ANSWERS:
+            if left := (each.reads & above & asked) - there:
                 lacking.setdefault(id, set()).update(left)
             there |= each.binds
     assert lacking == {}

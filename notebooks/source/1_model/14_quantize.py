@@ -274,9 +274,9 @@ class ImageReader(CalibrationDataReader):
 check("m.quantize.reader", ImageReader)
 
 # %% [markdown]
-# Which images? Some of each class, as customers send them, and never those of `evaluation`: ranges that were fitted to
-# them make the accuracy on them look better than a customer will ever see, and you would have nothing left to notice
-# it with.
+# Which images? Some of each class, as customers send them: `training_images`, and never those of `evaluation`. Ranges
+# that were fitted to them make the accuracy on them look better than a customer will ever see, and you would have
+# nothing left to notice it with.
 #
 # Now write the file: layout `QDQ`, unsigned activations, signed weights, one scale a channel. `QuantFormat` and
 # `QuantType` hold the words for it, and `calibrate_method` stays as it is (`MinMax`: the range covers every value

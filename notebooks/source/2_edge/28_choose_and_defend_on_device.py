@@ -82,7 +82,7 @@ predict("e.choose.flips_guess", ...)
 #
 # Tables are copied, renamed and forgotten. A file's bytes are what is shipped. The next cell reads the bytes, and lets
 # the file name the class of every evaluation image, here and now. Which file will you defend? It has to be one of those
-# that were measured on the device.
+# that were measured on the device; `full` holds them.
 
 # %%
 {option: megabytes(path.stat().st_size) for option, path in files.items()}

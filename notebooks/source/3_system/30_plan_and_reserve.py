@@ -119,7 +119,7 @@ answer("s.reserve.p100", runs_on_p100)
 check("s.reserve.p100")
 
 # %% checkpoint="s.reserve.lease"
-status, minutes = ..., ...
+status, minutes = ..., ...  # of the lease that the testbed has; from the block's start to its end
 answer("s.reserve.lease", {"status": status, "minutes": minutes})
 
 # %%
