@@ -37,7 +37,7 @@ NOTEBOOK_METADATA = {
 
 #: The first code cell of each lesson.
 BEGIN = """\
-# Begin here. After a restart of the kernel, run this cell alone: it brings back what you had, and says where to go on.
+# Begin here. After a restart of the kernel, run this cell alone, and go on where it says.
 from grading.checkpoints.begin import begin
 
 begin("{number}")"""
