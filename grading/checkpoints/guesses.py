@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from grading.checkpoints.cards import Card, Table
 from grading.checkpoints.predictions import compared, reconciled
-from grading.checkpoints.registry import all_checkpoints
+from grading.checkpoints.registry import Checkpoint, all_checkpoints
+from labs.records import Records
 from labs.workspace import ledger
-
-if TYPE_CHECKING:
-    from labs.charts.guesses import Chart
 
 _TITLE = "Your guesses against reality"
 _NONE = (
@@ -19,7 +15,7 @@ _NONE = (
 )
 
 
-def guesses(part: str = "") -> Chart | Table | Card:
+def guesses(part: str = "") -> object:
     """Return what was predicted beside what was measured; a table where nothing can be drawn yet.
 
     Args:
@@ -49,7 +45,7 @@ def guesses(part: str = "") -> Chart | Table | Card:
     return Table(_TITLE, _TITLE, ("Question", "Predicted", "Measured", "So it was"), cells)
 
 
-def _factor(checkpoint, records) -> float | None:
+def _factor(checkpoint: Checkpoint, records: Records) -> float | None:
     """Return how many times the prediction was measured; None for words and where one of them is missing or zero."""
     made, found = compared(checkpoint, records)
     numbers = made is not None and isinstance(made.value, int | float) and isinstance(found, int | float)
