@@ -135,7 +135,9 @@ def brought_back(
         rest = dict.fromkeys(one.cell for one in statements if one not in chosen)
         named = ", ".join(_cell_link(path, one, f"`{one.first_line}`") for one in cells if one.id in rest)
         sentences += [f"These act on a machine, so run them yourself, in this order: {named}."] if named else []
-    passed = [id for id in this.questions() if all_checkpoints()[id].verdict(records).ok]
+    # The dots of a prediction stay: they show its box.
+    asked = [all_checkpoints()[id] for id in this.questions()]
+    passed = [one.id for one in asked if one.kind != "prediction" and one.verdict(records).ok]
     dots = [one for one in cells[:place] if one.checkpoint in passed and one.is_stub and one.checkpoint not in written]
     if dots:
         names = ", ".join(f"`{one.checkpoint}`" for one in dots)
@@ -156,7 +158,7 @@ def _run(shell: object, statements: Sequence[Statement], cells: Sequence[Cell], 
             there = _cell_link(path, by_id[id], f"`{by_id[id].first_line}`")
             return [f"Brought back up to the cell {there}, which ended with {type(error).__name__}. Go on from there."]
         done += 1
-    return [f"Brought back from the ledger, your files and {done} cells above; nothing was measured that need not be."]
+    return [f"Brought back: names from {done} cells of this lesson; the rest is in your ledger and your files."]
 
 
 def _is_of_chi(one: Statement) -> bool:

@@ -47,7 +47,7 @@
 # **Run.** On Chameleon you lease the machines that the manager's targets speak of: a server with a GPU, or a Raspberry
 # Pi. The notebooks are the same. A lease lasts a few hours, so rehearse first.
 #
-# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. The first one imports the tools. If it says
+# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. If the first one says
 # `ModuleNotFoundError`, this notebook runs in another Python than the course's: choose *Kernel → Change Kernel…* and
 # take *Python 3 (ipykernel)* of the JupyterLab that `make lab` has opened.
 
