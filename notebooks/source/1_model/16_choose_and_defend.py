@@ -243,6 +243,7 @@ check("m.choose.targets")
 print(capability_text(one for one in for_lesson("16") if one.name == "GPU provider"))
 
 # %% checkpoint="m.choose.gpu_target"
+# `pick` and `wanted` are above, with `options` and `targets`.
 answer("m.choose.gpu_target", ...)
 
 # %%
