@@ -69,6 +69,7 @@ def grade_folder(
     console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'to hand back':24} {feedback}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
+    _say_not_named(found)
 
 
 def hand_back(
@@ -88,6 +89,14 @@ def hand_back(
         raise typer.BadParameter(str(error)) from None
     rows = "with hidden rows" if hidden else "public rows alone"
     console.print(f"{path}: {len(found)} pages, {rows}", markup=False, highlight=False, soft_wrap=True)
+    _say_not_named(found)
+
+
+def _say_not_named(found: Sequence[Handed]) -> None:
+    from grading.classroom.roster import not_named
+
+    for sentence in not_named(found):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:
