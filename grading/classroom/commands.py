@@ -24,7 +24,9 @@ def grade_folder(
     submissions: Annotated[Path, typer.Argument(help="Folder with one folder or zip for each student.")],
     out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
-    pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
+    ] = None,
     seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
     rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
     workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,

@@ -124,6 +124,16 @@ def test_what_is_no_folder_of_submissions_is_said(tmp_path: Path):
         handed_in(tmp_path)
 
 
+def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path: Path):
+    """(E3) A slip in the name would cost every student the artefacts' points, as a fault of the grader's."""
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    command = ["class", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--pictures", str(tmp_path / "none.npz")]
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 2
+    assert "Invalid value for '--pictures'" in said.output
+    assert not (tmp_path / "out").exists()
+
+
 def die_once(task: Task) -> Done:
     """Kill the process under the second submission at its first try, and under the third at every try."""
     mark = task.path / "tried"
