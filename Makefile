@@ -86,8 +86,8 @@ emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
 
-grade-demo: setup ## Grade a made-up class of sixty and show its report
-	@$(BIN)/python -m tests.grading.classroom.demo
+grade-demo: setup ## Grade a made-up class of sixty and show its report; ARGS="--sample FOLDER" keeps it
+	@$(BIN)/python -m tests.grading.classroom.demo $(ARGS)
 
 fidelity: setup ## Compare the rehearsal testbed with real Keystone, Blazar and Glance (optional, minutes)
 	@$(BIN)/python tests/provisioning/contract/fidelity/record.py

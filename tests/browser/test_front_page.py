@@ -8,22 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.front.lab import LABEXTENSIONS
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 
-from .jupyterlab import JupyterLab, chromium
-
-
-class Course(JupyterLab):
-    """The course's own JupyterLab, with the options that ``msl lab`` gives it."""
-
-    def _command(self) -> list[str]:
-        own = (
-            "--ServerApp.jpserver_extensions=grading.front.server=True",
-            f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
-        )
-        return [*super()._command(), *own, "--LabApp.default_url=/lab"]
+from .jupyterlab import Course, chromium
 
 
 @pytest.fixture(scope="module")
