@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXTRAS := provisioning,rehearsal,labs,serving,grading,cluster,dev
 STAMP := $(VENV)/.installed
+# uv chooses PyTorch's build by the GPU that it finds: without one, that for CPUs, and no CUDA libraries.
+WANTED := --constraint constraints.txt --editable '.[$(EXTRAS)]'
 SETUP_KB ?= 3000000
 
 .DEFAULT_GOAL := help
@@ -31,12 +33,15 @@ $(STAMP): pyproject.toml constraints.txt
 	  echo "$(PYTHON) cannot make environments: sudo apt install $(notdir $(PYTHON))-venv"; exit 1; }
 	@test "$$(df -Pk . | awk 'NR == 2 {print $$4}')" -ge $(SETUP_KB) || { \
 	  echo "Less than 3 GB are free here, and set-up takes about 2 GB: make room, or copy the course to a larger disk."; exit 1; }
-	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB of packages, a few minutes the first time; some GB more"
-	@echo "where pip's torch brings NVIDIA's libraries along. Interrupted anywhere, the same command goes on."
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version): about 2 GB of packages, a few minutes the first time."
+	@echo "Interrupted anywhere, the same command goes on."
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --upgrade pip && \
-	  PYTHONWARNINGS=ignore $(BIN)/python -m pip install --constraint constraints.txt --editable '.[$(EXTRAS)]' || { \
-	  echo "Set-up stopped; pip's last lines say at what. Offline: connect. A full disk: make room. Then run make again: it goes on."; exit 1; }
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip install --quiet --upgrade --constraint constraints.txt pip uv && { \
+	  $(BIN)/uv pip install --python $(BIN)/python --torch-backend auto $(WANTED) || { \
+	  echo "uv could not finish (where only PyTorch's own index is out of reach, that is no matter): pip takes over, with PyPI's torch,"; \
+	  echo "which on Linux brings some GB of NVIDIA's libraries."; \
+	  PYTHONWARNINGS=ignore $(BIN)/python -m pip install $(WANTED); }; } || { \
+	  echo "Set-up stopped; the last lines say at what. Offline: connect. A full disk: make room. Then run make again: it goes on."; exit 1; }
 	@touch $@
 	@echo "Done."
 
@@ -81,8 +86,8 @@ emulate: setup ## Run the edge environment as an ARM Cortex-A76 and compare its 
 bench: setup ## Print the benchmark tables of this machine
 	@$(BIN)/python -m tests.benchmarks
 
-grade-demo: setup ## Grade a made-up class of sixty and show its report
-	@$(BIN)/python -m tests.grading.classroom.demo
+grade-demo: setup ## Grade a made-up class of sixty and show its report; ARGS="--sample FOLDER" keeps it
+	@$(BIN)/python -m tests.grading.classroom.demo $(ARGS)
 
 fidelity: setup ## Compare the rehearsal testbed with real Keystone, Blazar and Glance (optional, minutes)
 	@$(BIN)/python tests/provisioning/contract/fidelity/record.py

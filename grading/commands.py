@@ -34,7 +34,9 @@ def grade(
     out: Annotated[Path, typer.Argument(help="Folder that receives results.json, result.json and page.html.")],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
     student: Annotated[str, typer.Option(help="Who handed it in.")] = "",
-    pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
+    ] = None,
     seed: Annotated[str, typer.Option(help="Draws the cases on which functions are called again.")] = "public",
     rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox.")] = True,
 ) -> None:

@@ -14,7 +14,10 @@ from labs.workspace import WORKSPACE_VARIABLE
 
 #: Tests that take minutes and mostly wait, for clocks or for a kernel, in the order in which they begin; the rest fills
 #: the gaps. By folder, or by file.
-_LONG = ("notebooks/machines/test_through_the_machines.py", "provisioning", "notebooks")
+_LONG = (
+    *("notebooks/machines/test_through_the_machines.py", "notebooks/machines/test_pins.py"),
+    *("notebooks/machines/test_nodes.py", "provisioning", "notebooks"),
+)
 
 
 # glibc gives memory back to the system after each large tensor, and torch, which asks for the next at once, then spends

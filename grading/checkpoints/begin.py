@@ -2,18 +2,20 @@
 
 What is missing is said with a link to the lesson that makes it. Answers, functions and measurements stand in the
 ledger, files on the disk; the names that a restarted kernel has lost are made again by the cells of the saved notebook
-that bind them (``again``). Where machines are leased, nothing that acts is done twice unasked: its cells are named.
+that bind them (``again``), when a button is pressed: whoever runs all cells does nothing twice. Where machines are
+leased, nothing that acts is done again at all: its cells are named.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
-from grading.checkpoints.again import Cell, Statement, again, cells_of, statements_of
+from grading.checkpoints.again import Cell, Statement, cells_of, statements_of
+from grading.checkpoints.again import again as needed
 from grading.checkpoints.cards import Card
 from grading.checkpoints.registry import Checkpoint, all_checkpoints
 from grading.checkpoints.verdict import State
@@ -30,11 +32,12 @@ class NotThereYetError(LookupError):
         return [str(self)]
 
 
-def begin(number: str) -> None:
-    """Say whether a lesson can begin, bring back what a restarted kernel has lost, and say where to go on.
+def begin(number: str, *, again: bool = False) -> None:
+    """Say whether a lesson can begin, and where to go on in it; a button brings back what a restarted kernel has lost.
 
     Args:
         number: The lesson's, such as '12'.
+        again: Bring it back at once.
 
     Raises:
         NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
@@ -53,14 +56,22 @@ def begin(number: str) -> None:
     cells = cells_of(json.loads(path.read_text(encoding="utf-8")))
     if shell is not None:
         shell.set_custom_exc((NameError,), _name_error(cells, path))
+    button = None
     if begun(this, records):
         place = next_place(this, cells, records)
-        if place is None:
-            sentences.append("Every question of this lesson is answered.")
-        elif shell is not None:
-            sentences += brought_back(shell, this, cells, place, records, path)
+        lost = [] if place is None or shell is None else _lost(shell, this, cells, place, records)
+        if lost and again:
+            sentences += _brought_back(shell, this, cells, lost, path)
+        elif lost:
+            button = _button(lambda: _brought_back(shell, this, cells, lost, path))
+        on = "Every question of this lesson is answered."
+        if place is not None:
+            on = f"Go on here: {_cell_link(path, cells[place], _title(cells[place]))}."
+        sentences.append(on)
     text = f"Lesson {number}: ready"
     display(Card(text, f"{number} {this.title}: ready", None, tuple(sentences)))
+    if button is not None:
+        display(button)
 
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:
@@ -114,35 +125,56 @@ def _place(checkpoint: Checkpoint, cells: Sequence[Cell], *, waits: bool) -> int
     return next(iter(at), None)
 
 
-def brought_back(
-    shell: object, this: Lesson, cells: Sequence[Cell], place: int, records: Records, path: Path
-) -> list[str]:
-    """Run again what a restarted kernel lacks for a cell, and return sentences on it and on where to go on."""
+def _lost(shell: object, this: Lesson, cells: Sequence[Cell], place: int, records: Records) -> list[Statement]:
+    """Return the statements whose names a cell needs; none where the kernel has them all."""
     written = {
         id: kept["source"]
         for id in this.questions()
         if all_checkpoints()[id].kind == "function" and isinstance(kept := records.answer(id), dict)
         if isinstance(kept.get("source"), str) and kept["source"]
     }
-    statements = again(cells, place, written)
-    on = f"Go on here: {_cell_link(path, cells[place], _title(cells[place]))}."
-    if all(name in shell.user_ns for one in statements for name in one.binds):
-        return [on]
-    acts = this.machine_minutes or any("chi" in one.reads | one.binds or _is_of_chi(one) for one in statements)
-    chosen = [one for one in statements if one.is_import or one.is_definition] if acts else statements
+    statements = needed(cells, place, written)
+    return [] if all(name in shell.user_ns for one in statements for name in one.binds) else statements
+
+
+def _button(bring_back: Callable[[], list[str]]) -> object:
+    """Return what brings back, once pressed, and says what it did."""
+    import ipywidgets as widgets
+    from IPython.display import display
+
+    button = widgets.Button(
+        description="Bring back what this kernel has lost",
+        tooltip="Runs the cells above again whose names the next question needs, and no others",
+        layout=widgets.Layout(width="auto"),
+    )
+    said = widgets.Output()
+
+    def pressed(_button: object) -> None:
+        button.disabled = True
+        sentences = bring_back()
+        with said:
+            display(Card(" ".join(sentences), "Brought back", None, tuple(sentences)))
+
+    button.on_click(pressed)
+    return widgets.VBox([button, said])
+
+
+def _brought_back(
+    shell: object, this: Lesson, cells: Sequence[Cell], lost: Sequence[Statement], path: Path
+) -> list[str]:
+    """Run again what a restarted kernel lacks, and return sentences on it."""
+    acts = this.machine_minutes or any("chi" in one.reads | one.binds or _is_of_chi(one) for one in lost)
+    chosen = [one for one in lost if one.is_import or one.is_definition] if acts else lost
     sentences = _run(shell, chosen, cells, path)
     if acts:
-        rest = dict.fromkeys(one.cell for one in statements if one not in chosen)
+        rest = dict.fromkeys(one.cell for one in lost if one not in chosen)
         named = ", ".join(_cell_link(path, one, f"`{one.first_line}`") for one in cells if one.id in rest)
         sentences += [f"These act on a machine, so run them yourself, in this order: {named}."] if named else []
-    # The dots of a prediction stay: they show its box.
-    asked = [all_checkpoints()[id] for id in this.questions()]
-    passed = [one.id for one in asked if one.kind != "prediction" and one.verdict(records).ok]
-    dots = [one for one in cells[:place] if one.checkpoint in passed and one.is_stub and one.checkpoint not in written]
-    if dots:
-        names = ", ".join(f"`{one.checkpoint}`" for one in dots)
-        sentences.append(f"In the saved notebook the dots still stand in {names}: save it, and run this cell again.")
-    return [*sentences, on]
+    stubs = [one for one in cells if one.id in {each.cell for each in lost} and one.is_stub and one.checkpoint]
+    if dots := [one.checkpoint for one in stubs if all_checkpoints()[one.checkpoint].kind != "prediction"]:
+        names = ", ".join(f"`{one}`" for one in dots)
+        sentences.append(f"In the saved notebook the dots still stand in {names}: save it, and begin again.")
+    return sentences
 
 
 def _run(shell: object, statements: Sequence[Statement], cells: Sequence[Cell], path: Path) -> list[str]:
@@ -158,7 +190,7 @@ def _run(shell: object, statements: Sequence[Statement], cells: Sequence[Cell], 
             there = _cell_link(path, by_id[id], f"`{by_id[id].first_line}`")
             return [f"Brought back up to the cell {there}, which ended with {type(error).__name__}. Go on from there."]
         done += 1
-    return [f"Brought back: names from {done} cells of this lesson; the rest is in your ledger and your files."]
+    return [f"Brought back from the ledger, your files and {done} cells above; nothing was measured that need not be."]
 
 
 def _is_of_chi(one: Statement) -> bool:

@@ -24,7 +24,9 @@ def grade_folder(
     submissions: Annotated[Path, typer.Argument(help="Folder with one folder or zip for each student.")],
     out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
     part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
-    pictures: Annotated[Path | None, typer.Option(help="The hidden pictures; public ones unless named.")] = None,
+    pictures: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
+    ] = None,
     seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
     rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
     workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
@@ -69,6 +71,7 @@ def grade_folder(
     console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'to hand back':24} {feedback}", markup=False, highlight=False, soft_wrap=True)
     console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
+    _say_not_named(found)
 
 
 def hand_back(
@@ -88,6 +91,14 @@ def hand_back(
         raise typer.BadParameter(str(error)) from None
     rows = "with hidden rows" if hidden else "public rows alone"
     console.print(f"{path}: {len(found)} pages, {rows}", markup=False, highlight=False, soft_wrap=True)
+    _say_not_named(found)
+
+
+def _say_not_named(found: Sequence[Handed]) -> None:
+    from grading.classroom.roster import not_named
+
+    for sentence in not_named(found):
+        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def summary(results: Sequence[Result]) -> dict[str, int]:

@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from statistics import correlation
 
-from grading.classroom.roster import Handed
+from grading.classroom.roster import Handed, not_named
 from grading.classroom.similarity import Pair
 from grading.result import Result, Row, SpotCheck, line, write_text
 from grading.result.page import STYLE
@@ -76,13 +76,14 @@ def _page(
         ("machines", "Machines", _machines(results)),
         ("students", "Students", _students(submissions, results)),
     )
+    nameless = "".join(f"<p>{escape(sentence)}.</p>" for sentence in not_named(submissions))
     links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
     body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        f"{_facts(results, possible)}<nav>{links}</nav>{body}</main></body></html>\n"
+        f"{_facts(results, possible)}{nameless}<nav>{links}</nav>{body}</main></body></html>\n"
     )
 
 
@@ -249,7 +250,7 @@ def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
             f"{result.points}/{result.possible}",
             str(sum(finding.impossible for finding in result.findings)),
             str(len(result.flags)),
-            escape(result.fault[:120]),
+            escape(result.fault),
         )
         for one, result in zip(submissions, results, strict=True)
     ]

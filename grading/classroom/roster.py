@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +38,8 @@ class Handed:
     beside: tuple[str, ...] = ()
     #: Who they are; empty where nobody says.
     people: tuple[Person, ...] = ()
+    #: Why an export that is there does not say who they are, as a predicate; empty where it does, or there is none.
+    unnamed: str = ""
 
     @property
     def slug(self) -> str:
@@ -64,7 +67,7 @@ def handed_in(folder: Path) -> list[Handed]:
         found.setdefault(entry.name[: -len(".zip")] if is_zip else entry.name, []).append(entry)
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
-    people = _people(folder / METADATA_NAME)
+    people, why = _people(folder / METADATA_NAME)
     names = {entry: ", ".join(filter(None, (one.name for one in people.get(entry, ())))) or entry for entry in found}
     shared = {name for name, count in Counter(names.values()).items() if count > 1}
     return [
@@ -73,13 +76,28 @@ def handed_in(folder: Path) -> list[Handed]:
             one,
             tuple(other.name for other in more),
             people.get(entry, ()),
+            "" if any(one.name for one in people.get(entry, ())) else why,
         )
         for entry, (one, *more) in found.items()
     ]
 
 
-def _people(path: Path) -> dict[str, tuple[Person, ...]]:
-    """Return who handed in, by the entry's name; nobody where there is no export, or its file is damaged.
+def not_named(submissions: Sequence[Handed]) -> list[str]:
+    """Return a sentence for each reason why an export does not say whose a submission is, with the entries."""
+    found: dict[str, list[str]] = {}
+    for one in submissions:
+        if one.unnamed:
+            found.setdefault(one.unnamed, []).append(one.path.name)
+    return [
+        f"{METADATA_NAME} {why}, so {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''} "
+        f"{'stands under its' if len(names) == 1 else 'stand under their'} own name, without an e-mail: "
+        "take the file out of the export again, and grade again"
+        for why, names in found.items()
+    ]
+
+
+def _people(path: Path) -> tuple[dict[str, tuple[Person, ...]], str]:
+    """Return who handed in, by the entry's name, and why an export does not say it of the others.
 
     Source: an export's ``submission_metadata.yml``: for each folder ``:submitters``, each with ``:name``, ``:sid`` and
     ``:email``.
@@ -88,14 +106,21 @@ def _people(path: Path) -> dict[str, tuple[Person, ...]]:
         with path.open("rb") as file:
             # libyaml reads a class's file in a second, PyYAML's own reader takes half a minute.
             told = yaml.load(file.read(_MOST_BYTES), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return {}
+    except FileNotFoundError:
+        return {}, ""
+    except OSError as error:
+        return {}, f"cannot be read ({error.strerror})"
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        mark = getattr(error, "problem_mark", None)
+        return {}, "is damaged" + (f" in line {mark.line + 1}" if mark else "")
+    if not isinstance(told, dict):
+        return {}, "is no list of submissions"
     found = {}
-    for entry, about in told.items() if isinstance(told, dict) else ():
+    for entry, about in told.items():
         submitters = about.get(":submitters") if isinstance(about, dict) else None
         known = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
         found[str(entry)] = tuple(
             Person(*(str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")))
             for one in known
         )
-    return found
+    return found, "does not say who handed in"

@@ -178,7 +178,7 @@ def class_page(
     counts = {state: sum(row.state == state for row in rows) for state in dict.fromkeys(row.state for row in rows)}
     stuck = sum(not key[0] for key, _ in lines)
     said = ", ".join(f"{count} {state}" for state, count in counts.items()) + f"; {stuck} stuck"
-    foot = trouble or f"As of {now.astimezone(zone):%H:%M}."
+    foot = trouble or f"As of {now.astimezone(zone):%H:%M %Z}."
     return Shown(
         card(title, html_table(header, table, caption="Who needs somebody stands first."), subtitle=said, footer=foot),
         f"{title}: {said}\n{text_table(header, table)}\n{foot}",

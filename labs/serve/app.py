@@ -144,13 +144,16 @@ def _add_docs(app: FastAPI) -> None:
 
     @app.get("/docs", include_in_schema=False)
     async def docs() -> HTMLResponse:
-        return get_swagger_ui_html(
+        page = get_swagger_ui_html(
             openapi_url="openapi.json",
             title=app.title,
             swagger_js_url="docs/files/swagger-ui-bundle.js",
             swagger_css_url="docs/files/swagger-ui.css",
             swagger_favicon_url="docs/files/favicon.png",
         )
+        # A screen reader wants to know the language, and where the content begins.
+        text = page.body.decode().replace("<html>", '<html lang="en">')
+        return HTMLResponse(text.replace("<body>", "<body><main>").replace("</body>", "</main></body>"))
 
 
 def not_ready(engine: Engine) -> ProblemError:

@@ -14,7 +14,7 @@ from provisioning.classroom.plan import Plan, make_plan
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
 from provisioning.commands import PART, ZONE, plain_errors
 from provisioning.planning.blocks import Wish, calendars_of
-from provisioning.planning.zones import find_zone
+from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import PartSpec, load_spec
 from provisioning.sweep import GRACE, sweep
@@ -48,6 +48,9 @@ def plan_class(
     """Say who runs when, whether it works out, and what it costs; exit 1 when somebody is without a block."""
     with plain_errors():
         spec, local, now = load_spec(part), find_zone(zone), site_clock().now()  # type: ignore[arg-type]
+        if zone:
+            # `move --to` means the hours that the plan was made in, and so do the tables.
+            keep_zone(local)
         wish = _wish(begin, until, day or [], hours, local, now)
         students = read_roster(roster)
         plan = _plan(spec, students, wish, blocks, type_name or [], placeholder)

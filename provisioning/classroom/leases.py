@@ -217,7 +217,18 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
         ProvisioningError: somebody has the machine after it; the site's own reason stands in the message.
     """
     option, lease = lease_of(testbed_for, part, student)
-    return testbed_for(option.site).extend_lease(lease.id, lease.end + timedelta(hours=hours))
+    testbed = testbed_for(option.site)
+    try:
+        return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
+    except NoCapacityError as error:
+        machine = machine_of(lease)
+        after = [one for one in testbed.leases() if machine and machine_of(one) == machine and usable(one)]
+        after = sorted((one for one in after if one.start >= lease.end), key=lambda one: one.start)
+        raise NoCapacityError(
+            error.what,
+            likely=f"{after[0].name} has {machine} from {after[0].start:%a %d %b %H:%M} UTC." if after else None,
+            way_out="Ask for less, or move whoever comes next: `class move`.",
+        ) from error
 
 
 def move(
@@ -319,5 +330,7 @@ def watch_table(rows: Sequence[Whereabouts], now: datetime, zone: tzinfo) -> str
                 left = f"{max(timedelta(), row.lease.end - now).total_seconds() / 60:.0f} min"
         lines.append(f"{row.student:<28}{row.state:<12}{block:<28}{left:>8}  {', '.join(row.addresses)}")
     counts = {state: sum(row.state == state for row in rows) for state in dict.fromkeys(row.state for row in rows)}
-    lines.append(", ".join(f"{count} {state}" for state, count in counts.items()))
+    lines.append(
+        ", ".join(f"{count} {state}" for state, count in counts.items()) + f"; hours in {now.astimezone(zone):%Z}"
+    )
     return "\n".join(lines)

@@ -29,11 +29,12 @@ def write_all(
     Args:
         plan: who runs when.
         students: of the roster, for their addresses.
-        folder: receives the files; made where it is missing. A file of an earlier plan is overwritten.
+        folder: receives the files; made where it is missing. Calendars and mails of an earlier plan go.
         now: with time zone.
         service_units_per_hour: of one machine.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _forget(folder)
     by_student: dict[str, list[Seat]] = {}
     for seat in plan.seats:
         by_student.setdefault(seat.student, []).append(seat)
@@ -47,6 +48,17 @@ def write_all(
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     return [folder / name for name in files]
+
+
+def _forget(folder: Path) -> None:
+    """Remove the calendars and mails of the plan that lies in a folder, by the names in its table."""
+    try:
+        rows = list(csv.DictReader(io.StringIO((folder / "plan.csv").read_text(encoding="utf-8"), newline="")))
+    except (OSError, ValueError, csv.Error):
+        return
+    for name in {short_name(row["student"]) for row in rows if (row.get("student") or "").strip()}:
+        (folder / "calendars" / f"{name}.ics").unlink(missing_ok=True)
+        (folder / "mails" / f"{name}.eml").unlink(missing_ok=True)
 
 
 def plan_csv(plan: Plan, service_units_per_hour: float = 1.0) -> str:

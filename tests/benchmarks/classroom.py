@@ -1,9 +1,11 @@
-"""A class of 200 against its bars: the plan, and its leases at a rehearsal, made once and looked at again."""
+"""A class of 200 against its bars: plan, leases at a rehearsal, the page that follows it, and the front page."""
 
 from __future__ import annotations
 
+import json
 import random
 import time
+import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,8 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
+from grading.front.watching import Ledgers, class_page
+from labs.workspace import PROJECT_DIR
 from provisioning import lab
 from provisioning.classroom.leases import leases_at, reserve_all, watch
 from provisioning.classroom.plan import make_plan
@@ -21,10 +25,14 @@ from provisioning.planning.blocks import Wish, calendars_of
 from provisioning.rehearsal import control, environment
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import load_spec
+from tests.browser.jupyterlab import Course
+from tests.grading.machines.made_up import recorded
 
 STUDENTS = 200
 #: Seconds that each step may take.
-BARS_S = {"plan": 5.0, "reserve": 30.0, "look again": 2.0}
+BARS_S = {"plan": 5.0, "reserve": 30.0, "watch refresh": 2.0, "front page": 2.0}
+#: Students who have written something between two looks of the watch page.
+_WRITING = 20
 _PREFERS = ("", "Tue 9-21; Wed", "Mon 12-21", "Thu; Fri 9-15")
 _CANNOT = ("", "", "Mon", "Wed 9-13", "Fri 12-24")
 
@@ -37,12 +45,12 @@ def table() -> pd.DataFrame:
         try:
             for name, value in environment.variables(home, "instructor").items():
                 patch.setenv(name, value)
-            return pd.DataFrame(_rows())
+            return pd.DataFrame(_rows(Path(folder)))
         finally:
             control.stop(home)
 
 
-def _rows() -> list[dict[str, str]]:
+def _rows(folder: Path) -> list[dict[str, str]]:
     draw = random.Random(200)
     students = [
         Student(
@@ -80,9 +88,36 @@ def _rows() -> list[dict[str, str]]:
     )
     testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
     names = [student.name for student in students]
+    known = _ledgers(folder, names)
+    # As the page does: what a look has no time for is in the next one.
     step(
-        "look again",
-        lambda: watch(testbeds, spec.part, names),
-        lambda rows: f"{sum(row.state == 'waits' for row in rows)} of {len(rows)} wait for their block",
+        "watch refresh",
+        lambda: class_page(
+            watch(testbeds, spec.part, names), known.look(), clock.now(), zone, title="Part 1: 200 students"
+        ),
+        lambda page: f"{page.text.splitlines()[0]}; {_WRITING} ledgers have changed",
     )
+    # JupyterLab answers already when ``with`` is through.
+    with Course(PROJECT_DIR, workspace=folder / "homes" / names[-1]) as course:
+        address = f"http://127.0.0.1:{course.port}/msl/course?token={course.token}"
+        step(
+            "front page",
+            lambda: json.load(urllib.request.urlopen(address)),
+            lambda page: f"{len(page['html']) / 1e3:.0f} kB, after JupyterLab answers",
+        )
     return rows
+
+
+def _ledgers(folder: Path, names: list[str]) -> Ledgers:
+    """Return the class's ledgers, each looked at once, of which some have changed since."""
+    lines = [json.dumps(entry) + "\n" for entry in recorded(1)]
+    places = [folder / "homes" / name / "ledger.jsonl" for name in names]
+    for number, place in enumerate(places, start=1):
+        place.parent.mkdir(parents=True)
+        place.write_text("".join(lines[: len(lines) * number // len(places)]), encoding="utf-8")
+    known = Ledgers(f"{folder}/homes/*/ledger.jsonl", names, part=1)
+    known.look(float("inf"))
+    for place in places[-_WRITING:]:
+        place.write_text("".join(lines), encoding="utf-8")
+        place.touch()
+    return known

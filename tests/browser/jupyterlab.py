@@ -25,6 +25,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from grading.front.lab import LABEXTENSIONS
+
 from .notebook import Notebook
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
@@ -143,6 +145,17 @@ class JupyterLab:
                 break
             time.sleep(0.2)
         raise RuntimeError(f"JupyterLab did not start:\n{self.log_path.read_text(errors='replace')[-3000:]}")
+
+
+class Course(JupyterLab):
+    """The course's own JupyterLab, with the options that ``msl lab`` gives it."""
+
+    def _command(self) -> list[str]:
+        own = (
+            "--ServerApp.jpserver_extensions=grading.front.server=True",
+            f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
+        )
+        return [*super()._command(), *own, "--LabApp.default_url=/lab"]
 
 
 class Browser:

@@ -8,23 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from grading.front.lab import LABEXTENSIONS
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 from tests.grading.entries import Entries
 
-from .jupyterlab import JupyterLab, chromium
-
-
-class Course(JupyterLab):
-    """The course's own JupyterLab, with the options that ``msl lab`` gives it."""
-
-    def _command(self) -> list[str]:
-        own = (
-            "--ServerApp.jpserver_extensions=grading.front.server=True",
-            f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
-        )
-        return [*super()._command(), *own, "--LabApp.default_url=/lab"]
+from .jupyterlab import Course, chromium
 
 
 @pytest.fixture(scope="module")
@@ -59,18 +47,6 @@ def test_it_has_names_for_whoever_cannot_see_it(course):
     assert 'columnheader "minutes"' in said
     assert 'rowheader "00 Start here"' in said
     assert page.locator("#msl-course [aria-current=step]").count() == 1
-
-
-def test_it_fits_at_two_hundred_percent(course):
-    """At half the width nothing is cut off: what is too wide scrolls inside the card."""
-    page, _ = course
-    page.set_viewport_size({"width": 640, "height": 500})
-    try:
-        widths = page.evaluate("(({scrollWidth, clientWidth}) => [scrollWidth, clientWidth])"
-                               "(document.querySelector('#msl-course'))")  # fmt: skip
-        assert widths[0] <= widths[1] + 1
-    finally:
-        page.set_viewport_size({"width": 1280, "height": 1000})
 
 
 def test_it_follows_the_ledger(course):

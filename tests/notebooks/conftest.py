@@ -6,6 +6,8 @@ a measurement is, ``make rehearse`` shows.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -29,8 +31,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_processor() -> Iterator[None]:
-    """Keep this test, and the kernels that it starts, on one processor, each worker of the suite on another.
+def one_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep this test, and the kernels that it starts, on one processor: one where no other worker has such a test.
 
     Runtimes spin while they wait for their own threads. Two kernels with two threads each on two processors then spend
     most of their time waiting for each other: the same lessons took five times as long.
@@ -39,12 +41,28 @@ def one_processor() -> Iterator[None]:
         yield
         return
     usable = sorted(os.sched_getaffinity(0))
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    os.sched_setaffinity(0, {usable[worker % len(usable)]})
-    yield
-    os.sched_setaffinity(0, usable)
+    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    # A worker's own folder lies in the run's.
+    folder = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
+    with contextlib.ExitStack() as held:
+        chosen = next((one for one in usable if _is_mine(folder / f"processor-{one}", held)), None)
+        if chosen is None:
+            chosen = usable[int((worker or "gw0").removeprefix("gw")) % len(usable)]
+        os.sched_setaffinity(0, {chosen})
+        yield
+        os.sched_setaffinity(0, usable)
     # This process may have looked at the machine meanwhile, and taken it for one with a single processor.
     fingerprint.cache_clear()
+
+
+def _is_mine(path: Path, held: contextlib.ExitStack) -> bool:
+    """Take a processor's lock until ``held`` ends; say whether nobody else had it."""
+    lock = held.enter_context(path.open("w"))
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 @pytest.fixture

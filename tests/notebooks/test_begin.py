@@ -74,6 +74,13 @@ def test_what_only_measures_is_not_run_again():
     assert "check(" not in text
 
 
+#: What a click on the first cell's button does.
+PRESS = """
+from ipywidgets.widgets.widget import _instances
+(button,) = (one for one in _instances.values() if one.__class__.__name__ == "Button")
+button.click()"""
+
+
 class Kernel:
     """A kernel that runs cells one by one, as a student does."""
 
@@ -129,6 +136,9 @@ def test_after_a_restart_one_cell_brings_a_half_done_lesson_back(kernel):
     status, said = kernel.run(code[0].source)
     assert status == "ok", said
     assert f'href="{kernel.notebook.name}#cell-id=start-megabytes"' in said
+    assert kernel.run("check")[0] == "error", "nothing runs again unasked"
+    status, said = kernel.run(PRESS)
+    assert status == "ok", said
     assert "Brought back" in said
     assert [one for one in ledger().read() if isinstance(one, Answer | Prediction)] == given, "it answered again"
     status, said = kernel.run("megabytes")

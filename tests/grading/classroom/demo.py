@@ -1,9 +1,15 @@
-"""`make grade-demo`: a made-up class of sixty, graded as a real one, its report, and what became of each kind."""
+"""`make grade-demo`: a made-up class of sixty, graded as a real one, its report, and what became of each kind.
+
+`--sample FOLDER` also keeps what an instructor would read of it, small enough to be published.
+"""
 
 from __future__ import annotations
 
-import sys
+import argparse
+import re
+import shutil
 import tempfile
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,12 +20,16 @@ from rich.table import Table
 
 from grading.__main__ import app
 from grading.classroom.batch import kept_results
-from grading.classroom.roster import handed_in
+from grading.classroom.feedback import TABLE_NAME, write_feedback
+from grading.classroom.roster import Handed, handed_in
 from grading.classroom.similarity import said_of, similar_pairs
 from grading.result import Result, spot_checks
 from tests.grading.classroom.members import MIXTURE, make_class
 
 SIZE = sum(MIXTURE.values())
+
+#: Whose page and sheet a sample shows: somebody with something to mend, and something to be asked.
+SHOWN = "mistaken"
 
 
 def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
@@ -55,16 +65,48 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
     return found
 
 
+def keep_sample(submissions: Sequence[Handed], results: Sequence[Result], out: Path, sample: Path) -> None:
+    """Copy what an instructor reads of a class into a folder: report, tables, one student's page and sheets.
+
+    Args:
+        submissions: Who handed in.
+        results: What each is worth.
+        out: What ``grading class`` wrote; its pages and zip are written again with hidden rows, as after the grades.
+        sample: Receives the copies. Links of the report to other students' pages become plain text.
+    """
+    slug = next(one.slug for one in submissions if one.student.endswith(SHOWN))
+    page = f"pages/{slug}.html"
+    shutil.rmtree(sample / "pages", ignore_errors=True)
+    shutil.rmtree(sample / "defence", ignore_errors=True)
+    with zipfile.ZipFile(write_feedback(submissions, results, out, hidden=True)) as feedback:
+        sample.mkdir(parents=True, exist_ok=True)
+        (sample / TABLE_NAME).write_bytes(feedback.read(TABLE_NAME))
+    for name in ("class.csv", "questions.csv", page, f"defence/{slug}.html", f"defence/{slug}-answers.html"):
+        (sample / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(out / name, sample / name)
+    report = (out / "report.html").read_text(encoding="utf-8")
+    others = rf'<a href="pages/(?!{re.escape(slug)}\.)[^"]*">([^<]*)</a>'
+    (sample / "report.html").write_text(re.sub(others, r"\1", report), encoding="utf-8")
+
+
 def main() -> None:
     """Make the class in a new folder, grade it, and say where the report is and what became of whom."""
+    asked = argparse.ArgumentParser(description=__doc__, epilog="Other options go to `python -m grading class`.")
+    asked.add_argument("--sample", type=Path, metavar="FOLDER", help="keep report, tables and one student's page here")
+    options, others = asked.parse_known_args()
     home = Path(tempfile.mkdtemp(prefix="class-of-sixty-"))
     make_class(home / "submissions", SIZE)
     print(f"{SIZE} made-up submissions: {', '.join(f'{count} {kind}' for kind, count in MIXTURE.items())}")
     # Rerunning answers takes seconds each; the demo leaves it out, as a first pass over a class may. `--rerun` does it.
-    command = ["class", str(home / "submissions"), "--out", str(home / "report"), "--no-rerun", *sys.argv[1:]]
-    app(command, standalone_mode=False)
+    app(
+        ["class", str(home / "submissions"), "--out", str(home / "report"), "--no-rerun", *others],
+        standalone_mode=False,
+    )
+    found = handed_in(home / "submissions")
+    results = kept_results(found, home / "report")
+    if options.sample:
+        keep_sample(found, results, home / "report", options.sample)
     table = Table("Kind", "Members", "Points", "Looked at", "Why", box=box.SIMPLE)
-    results = kept_results(handed_in(home / "submissions"), home / "report")
     for kind, one in sorted(became(results).items()):
         low, *_, high = one["points"] * 2
         why = ", ".join(f"{name} {count}" for name, count in one["why"].items())

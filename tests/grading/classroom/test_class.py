@@ -23,7 +23,7 @@ from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import dask, processes
 from grading.classroom.feedback import write_feedback
 from grading.classroom.report import question_statistics, write_report
-from grading.classroom.roster import Handed, handed_in
+from grading.classroom.roster import Handed, handed_in, not_named
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
 from grading.result import Result, Row, spot_checks
@@ -122,6 +122,16 @@ def test_what_is_no_folder_of_submissions_is_said(tmp_path: Path):
         handed_in(tmp_path / "absent")
     with pytest.raises(FileNotFoundError, match="one for each student"):
         handed_in(tmp_path)
+
+
+def test_pictures_that_are_not_there_are_said_before_a_class_is_graded(tmp_path: Path):
+    """(E3) A slip in the name would cost every student the artefacts' points, as a fault of the grader's."""
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    command = ["class", str(tmp_path / "in"), "--out", str(tmp_path / "out"), "--pictures", str(tmp_path / "none.npz")]
+    said = CliRunner().invoke(app, command)
+    assert said.exit_code == 2
+    assert "Invalid value for '--pictures'" in said.output
+    assert not (tmp_path / "out").exists()
 
 
 def die_once(task: Task) -> Done:
@@ -247,13 +257,39 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
 
 
 @pytest.mark.parametrize(
-    "damaged", ["", "{", "- 1", "a: b", "a: {':submitters': [3]}", "!!python/object:os.system {}", "\0"]
+    ("damaged", "why"),
+    [
+        ("", "is no list of submissions"),
+        ("{", "is damaged in line 2"),
+        ("- 1", "is no list of submissions"),
+        ("a: b", "does not say who handed in"),
+        ("a: {':submitters': [3]}", "does not say who handed in"),
+        ("!!python/object:os.system {}", "is damaged in line 1"),
+        ("\0", "is damaged"),
+    ],
 )
-def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged: str):
-    """The submissions are graded under their folders' names."""
-    (tmp_path / "a").mkdir()
-    (tmp_path / "submission_metadata.yml").write_text(damaged)
-    assert [one.student for one in handed_in(tmp_path)] == ["a"]
+def test_a_damaged_export_names_nobody_loses_nobody_and_is_said(tmp_path: Path, damaged: str, why: str):
+    """(E5) The submissions are graded under their folders' names, and report and terminal say why, in one sentence."""
+    (tmp_path / "in" / "a").mkdir(parents=True)
+    (tmp_path / "in" / "submission_metadata.yml").write_text(damaged)
+    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
+    assert [one.student for one in found] == ["a"]
+    grade_class(found, out, part=1, engine=lambda tasks: ((task, Done(Result("a", 1, "d"), "k")) for task in tasks))
+    sentence = f"submission_metadata.yml {why}, so a stands under its own name"
+    assert sentence in write_report(found, kept_results(found, out), [], [], out).read_text()
+    said = CliRunner().invoke(app, ["feedback", str(tmp_path / "in"), "--out", str(out)])
+    assert said.exit_code == 0
+    assert sentence in said.output
+
+
+def test_an_export_that_names_all_but_one_says_which(tmp_path: Path):
+    """(E5) One damaged entry costs one name, and is said; without an export there is nothing to say."""
+    for number in range(4):
+        (tmp_path / f"submission_30000{number}").mkdir()
+    assert not_named(handed_in(tmp_path)) == []
+    (tmp_path / "submission_metadata.yml").write_text(EXPORT)
+    (sentence,) = not_named(handed_in(tmp_path))
+    assert "does not say who handed in, so submission_300003 stands under its own name" in sentence
 
 
 def test_two_submissions_of_one_name_are_an_error_row(tmp_path: Path):

@@ -8,6 +8,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -129,6 +131,21 @@ def test_a_first_look_at_a_large_class_is_spread_out(homes: Path):
     assert set(ledgers.look(60)) == {"ada", "bob"}
 
 
+@contextmanager
+def serving(watcher: Watcher) -> Iterator[str]:
+    """Yield the address of a watcher's page, without its token."""
+    listening = listen()
+    server = uvicorn.Server(uvicorn.Config(application(watcher, "a-secret", "Part 1"), log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        watcher.stop()
+        thread.join()
+
+
 @pytest.fixture
 def served(homes: Path, monkeypatch: pytest.MonkeyPatch):
     """Return the address of a page that really runs, its watcher, and a list that makes the sites fail."""
@@ -141,15 +158,8 @@ def served(homes: Path, monkeypatch: pytest.MonkeyPatch):
             raise ServiceBusyError(down[0])
         return ROWS
 
-    watcher = Watcher(where, known(homes), drawn)
-    listening = listen()
-    server = uvicorn.Server(uvicorn.Config(application(watcher, "a-secret", "Part 1"), log_level="error"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}", down
-    server.should_exit = True
-    watcher.stop()
-    thread.join()
+    with serving(Watcher(where, known(homes), drawn)) as url:
+        yield url, down
 
 
 def get(url: str, host: str = "") -> tuple[int, str]:

@@ -15,6 +15,7 @@ from labs.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.page.settings import PageSettings
 from labs.serve.running import running
+from tests.browser.axe import serious
 from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium
 
 from .conftest import ask
@@ -83,6 +84,7 @@ def test_everybody_can_use_it(browser, page_url, scheme):
     assert page.locator("img:not([alt])").count() == 0
     weak = page.evaluate(CONTRASTS)
     assert {name: ratio for name, ratio in weak.items() if ratio < 4.5} == {}
+    assert serious(page) == []
     page.close()
 
 
@@ -158,6 +160,8 @@ def test_a_request_can_be_tried_out_in_swagger_ui(serve, browser):
     elsewhere: list[str] = []
     page.on("request", lambda asked: elsewhere.append(asked.url) if not asked.url.startswith(service.url) else None)
     page.goto(service.url + "/docs")
+    page.wait_for_selector("main .opblock-summary-control")
+    assert serious(page, without=[".swagger-ui"]) == []
     page.click("#operations-default-predict_predict_post .opblock-summary-control")
     page.click("text=Try it out")
     page.click("text=Execute")

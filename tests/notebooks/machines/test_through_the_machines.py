@@ -94,26 +94,6 @@ def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
         run_here(tmp_path / "solved-mi100", lease_lesson, course / "workspace", course=course)
 
 
-#: Node of a part, and how briefly its kernels measure.
-NODES = {"a100": (1, STARTUP[1]), "p100": (3, ("hasty_startup.py",))}
-
-
-@pytest.mark.parametrize("machine", NODES)
-def test_lessons_for_laptop_and_node_run_under_the_nodes_pins_too(
-    machine: str, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
-):
-    """(A3, A4) Each that names both in its front matter, solved, in order, in one workspace: no cell fails."""
-    number, startup = NODES[machine]
-    both = [one for one in lessons(part=number) if {"laptop", "node"} <= set(one.where)]
-    assert both
-    kernels_run(*startup)
-    home = tmp_path / "home"
-    course = unpack_course(tmp_path, home / "serving-labs")
-    kernel_of(environment_of(home, machine), tmp_path / "jupyter", monkeypatch)
-    for wanted in both:
-        run_here(tmp_path / "solved", wanted, course / "workspace", course=course)
-
-
 #: What a student does in a notebook of Chameleon's Jupyter, or in a terminal by `python -m provisioning forward`.
 FORWARD = """
 from provisioning import lab, rehearsal

@@ -29,6 +29,7 @@ def rehearsal(tmp_path_factory):
         with pytest.MonkeyPatch.context() as patch:
             for name, value in environment.variables(home, "instructor").items():
                 patch.setenv(name, value)
+            patch.setenv("LABS_STATE", str(home / "state"))
             yield home
     finally:
         control.stop(home)
@@ -65,9 +66,11 @@ def test_a_class_from_roster_to_leases_and_back(run, tmp_path):
     assert again.count("there already") == 30
     assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 2 reserved\n")
 
-    assert "31 waits" in run("watch", "model", roster)
-    move = ("move", "model", "s7@uni.edu", "--zone", ZONE, "--to")
-    assert "serve-model-s7-uni-edu is on " in run(*move, f"{local(7)} 09:00:00")
+    zone = f"{drills.site_clock().now().astimezone(ZoneInfo(ZONE)):%Z}"
+    # Whoever planned in a zone moves, reserves and watches in it, on a computer in any other one.
+    assert f"31 waits; hours in {zone}" in run("watch", "model", roster)
+    move = ("move", "model", "s7@uni.edu", "--to")
+    assert re.search(rf"serve-model-s7-uni-edu is on .* 09:00 {zone}\.", run(*move, f"{local(7)} 09:00:00"))
     assert "blocks begin on the hour" in run(*move, f"{local(7)} 09:30:00", code=1)
 
     first = min(lease.start for lease in _leases())

@@ -12,7 +12,7 @@ from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import Student
 from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ServiceBusyError
 from provisioning.sweep import survey, sweep, table
-from provisioning.testbed import Booking
+from provisioning.testbed import Booking, Reservation
 
 from .conftest import FIRST, MODEL, nodes
 
@@ -80,6 +80,20 @@ def test_extending_moves_the_end(memory, clock):
     assert made.end == lease.end + timedelta(hours=1.5)
     with pytest.raises(LeaseMissingError, match="bob has no lease 'serve-model-bob' at CHI@TACC, CHI@UC"):
         leases.extend(lambda _site: memory, "model", "bob", 1)
+
+
+def test_a_refused_extension_names_whoever_comes_next(memory):
+    """(E4) Plans put blocks end to end: an instructor can act on who follows, not on a student's planner."""
+    on_m = (Reservation("r", "physical:host", '["==", "$node_name", "m"]'),)
+    memory.give_lease("serve-model-ada")
+    for days, name in ((2, "serve-model-cyd"), (1, "serve-model-bob")):
+        start = memory.lease_list[0].end + timedelta(days=days)
+        memory.give_lease(name, "PENDING", start=start, end=start + timedelta(hours=3))
+    memory.lease_list = [dataclasses.replace(one, reservations=on_m) for one in memory.lease_list]
+    memory.before = lambda request: (_ for _ in ()).throw(NoCapacityError("no")) if request == "extend_lease" else None
+    with pytest.raises(NoCapacityError, match="serve-model-bob has m from") as refused:
+        leases.extend(lambda _site: memory, "model", "ada", 48)
+    assert "`class move`" in refused.value.way_out
 
 
 def test_a_site_in_maintenance_does_not_hide_a_lease_elsewhere(memory):

@@ -62,6 +62,16 @@ def test_mails_tell_each_student_what_concerns_the_student(plan, tmp_path):
     assert "To" not in message_from_bytes((tmp_path / "mails" / "bob.eml").read_bytes())
 
 
+def test_a_new_plan_takes_the_mails_of_the_old_one_along(plan, wish, tmp_path):
+    """(E4) Whoever is on the roster no more gets no mail with hours that somebody else has; other files stay."""
+    write_all(plan, STUDENTS, tmp_path, NOW)
+    (tmp_path / "mails" / "my-own.eml").touch()
+    again = make_plan(STUDENTS[:1], MODEL, {FIRST: nodes("m")}, [], wish)
+    write_all(again, STUDENTS[:1], tmp_path, NOW)
+    assert sorted(path.name for path in (tmp_path / "mails").iterdir()) == ["ada-x-edu.eml", "my-own.eml"]
+    assert [path.name for path in (tmp_path / "calendars").iterdir()] == ["ada-x-edu.ics"]
+
+
 def test_the_screen_says_what_it_costs(plan):
     """Hours of machines, service units, money where a price is told (E4)."""
     text = plan_text(plan, 2.0, 1.5)

@@ -1,0 +1,167 @@
+"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both themes (D8).
+
+Looked at is what the course makes: the front page, and what its cells show. JupyterLab's own frame around it (menus,
+toolbars, the editor) has its own makers, and so have what stands in a frame (Netron) and the menu that Vega puts beside
+each drawing to save it, which has a title and no name.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from grading.classroom.defence import sheet
+from grading.classroom.report import write_report
+from grading.classroom.roster import Handed
+from grading.classroom.similarity import Pair
+from grading.front.watching import Watcher
+from grading.result import SpotCheck, page
+from provisioning.rehearsal import control
+from tests.grading.classroom.test_defence import member
+from tests.grading.front.conftest import FIXTURES
+from tests.grading.front.test_watching import ROWS, drawn, serving
+from tests.grading.result.test_result import ASIDE, FLAG, RESULT
+
+from .axe import serious
+from .jupyterlab import Course, chromium
+from .notebook import Notebook
+
+#: What students press and read, a cell for each kind.
+CELLS = {
+    "questions": """
+from IPython.display import display
+from grading.checkpoints import check, predict, scoreboard
+def stub(size_bytes):
+    ...
+display(*(predict(question, ...) for question in ("start.size_guess", "start.submit_guess")))
+display(*(check("start.megabytes", made) for made in (stub, lambda size_bytes: size_bytes, lambda size: size / 1e6)))
+scoreboard("start")""",
+    "tables": """
+from labs.records import customers
+from labs.widgets import comparison_table, scoreboard
+from labs.workspace import ledger
+display(comparison_table(ledger()), scoreboard(ledger()), customers.customer_table())""",
+    "charts": """
+import numpy as np
+from labs.charts import channel_ranges
+from labs.widgets import quantization_explorer
+weight = np.random.default_rng(0).laplace(0, 0.05, (32, 16, 3, 3)).astype(np.float32)
+display(quantization_explorer({"features.1.weight": weight}, {"features.1 output": np.abs(weight)}))
+channel_ranges(weight)""",
+    "lease": """
+from provisioning import lab, rehearsal
+from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
+rehearsal.use(speed=10_000.0, user="kim")
+plan = planner("edge")
+lease = plan.reserve()
+display(plan, lease_countdown(lease, "edge"), faults())""",
+    "hand-in": """
+from grading.submission.button import HandIn
+display(HandIn(1))""",
+}
+
+
+@pytest.fixture(scope="module")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
+    """Yield a page that shows the course's JupyterLab as it opens, over the recorded work of part 1."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
+    if chromium() is None:
+        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    folder: Path = tmp_path_factory.mktemp("everybody")
+    (folder / "workspace").mkdir()
+    recorded = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes())
+    (folder / "workspace" / "ledger.jsonl").write_bytes(recorded)
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "shown.ipynb")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():
+            patch.setenv(name, str(folder / value))
+        patch.setenv("LABS_OWNER", "kim")
+        patch.setenv("REHEARSAL_PORT22", "never")
+        try:
+            # JupyterLab draws what is on screen, and axe sees what is drawn.
+            with Course(folder, workspace=folder / "workspace") as lab, lab.browser(height=9000) as browser:
+                browser.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
+                browser.page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
+                yield browser
+        finally:
+            control.stop(folder / "rehearsal")
+
+
+def test_what_is_not_for_everybody_is_found(course):
+    """A button without a name and grey words on grey; and not where nobody looks."""
+    window = course.page.context.browser.new_page()
+    window.set_content('<main><button></button></main><p style="color:#999;background:#ccc">grey</p>')
+    assert {line.partition(":")[0] for line in serious(window)} >= {"button-name", "color-contrast"}
+    assert serious(window, "p", without=["main"])[0].startswith("color-contrast: p: ")
+    window.close()
+
+
+def test_the_front_page_is_for_everybody(course):
+    """In both themes, with every part open."""
+    page = course.page
+    page.evaluate("document.querySelectorAll('#msl-course details').forEach(one => one.open = true)")
+    assert serious(page, "#msl-course") == []
+    Notebook(page).use_dark_theme()
+    assert serious(page, "#msl-course") == []
+
+
+def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percent(course):
+    """Tab comes to each link and each part once, in the order in which they are read; nothing sticks out sideways."""
+    page = course.page
+    page.set_viewport_size({"width": 640, "height": 500})
+    try:
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate("(at => at.scrollWidth <= at.clientWidth + 1)(document.querySelector('#msl-course'))")
+        wanted = page.locator("#msl-course").locator("a:visible, summary:visible, button:visible").all_inner_texts()
+        page.focus("#msl-course")
+        visited = []
+        for _ in wanted:
+            page.keyboard.press("Tab")
+            visited.append(page.evaluate("document.activeElement.innerText"))
+        assert visited == wanted
+    finally:
+        page.set_viewport_size({"width": 1280, "height": 9000})
+
+
+def test_what_a_lesson_shows_is_for_everybody(course):
+    """Prediction boxes, cards, tables, charts, the explorer, planner, countdown, faults and the hand-in button."""
+    notebook = course.open("shown.ipynb")
+    notebook.run_all(wait_s=300)
+    page, found = notebook.page, []
+    page.wait_for_selector(".noUi-handle[aria-label]")
+    page.locator(".vega-embed [role=graphics-document]").nth(1).wait_for()
+    assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").all_inner_texts() == []
+    for theme, is_light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
+        notebook.command("apputils:change-theme", theme=theme)
+        page.wait_for_selector(f"body[data-jp-theme-light='{is_light}']", state="attached")
+        shown = serious(page, ".jp-OutputArea-output", without=[".vega-embed > details"])
+        found += [f"{theme}: {line}" for line in shown]
+    assert found == []
+
+
+def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
+    """What graders hand out and look at, and the class at work; each a whole page, in both colour schemes."""
+    ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(FLAG, ASIDE), limits=("no walls",))
+    pair, looked_at = Pair("ada", "bob", ("onnx × 1",), 0.99, 0.5), SpotCheck("ada", ("handed in twice",))
+    report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
+    texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
+    for name, text in texts.items():
+        (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
+    window = course.page.context.browser.new_page()
+    found = []
+    with serving(Watcher(lambda: ROWS, None, drawn)) as watched:
+        addresses = [report.as_uri(), *((tmp_path / f"{name}.html").as_uri() for name in texts)]
+        for address in (*addresses, f"{watched}/?token=a-secret"):
+            window.goto(address)
+            for scheme in ("light", "dark"):
+                window.emulate_media(color_scheme=scheme)
+                found += [f"{window.title()}, {scheme}: {line}" for line in serious(window)]
+    window.close()
+    assert found == []

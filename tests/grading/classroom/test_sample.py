@@ -1,0 +1,83 @@
+"""The published sample of a graded class: of today's rules, whole, nobody's, and not for students."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path, PurePosixPath
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+from grading.classroom.report import write_report
+from grading.classroom.roster import Handed
+from grading.hidden import all_hidden
+from grading.result import Result, Row
+from labs.course import lessons
+from labs.workspace import PROJECT_DIR
+from provisioning.archive import allowed
+from tests.grading.classroom.members import MIXTURE
+
+SAMPLE = PROJECT_DIR / "notebooks" / "instructor" / "sample"
+FILES = sorted(path for path in SAMPLE.rglob("*") if path.is_file())
+AGAIN = 'make grade-demo ARGS="--sample notebooks/instructor/sample"'
+
+
+def table(name: str) -> list[dict[str, str]]:
+    """Return a table of the sample."""
+    with (SAMPLE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_sample_has_todays_columns_questions_and_points(tmp_path: Path):
+    """An instructor plans by it: a question or a point that is not there any more would mislead."""
+    result = Result("a", 1, "d", rows=(Row("q", "Q", 11, 1, 1, ""),))
+    write_report([Handed("a", tmp_path)], [result], [], [], tmp_path)
+    for name in ("class.csv", "questions.csv"):
+        with (tmp_path / name).open(encoding="utf-8", newline="") as file:
+            assert list(table(name)[0]) == next(csv.reader(file)), AGAIN
+    numbers = {lesson.whole_number for lesson in lessons(part=1)}
+    points = {one.id: one.points for one in all_checkpoints() if not one.hidden and one.lesson in numbers}
+    # What is computed again stands in no row of a first pass.
+    points |= {one.id: one.points for one in all_hidden() if one.part == 1 and not one.id.endswith(".computed")}
+    assert {one["question"] for one in table("questions.csv")} == set(points), AGAIN
+    assert {int(one["possible"]) for one in table("class.csv") if one["possible"] != "0"} == {sum(points.values())}, (
+        AGAIN
+    )
+
+
+def test_the_sample_agrees_with_itself():
+    """Rows add up, both tables have the same points, and the report counts the class that is in them."""
+    rows = table("class.csv")
+    assert all(int(one["points"]) == int(one["public"]) + int(one["hidden"]) for one in rows)
+    assert [one["points"] for one in rows] == [one["points"] for one in table("grades.csv")]
+    report = (SAMPLE / "report.html").read_text(encoding="utf-8")
+    assert f"Part 1: {len(rows)} submissions" in report
+    (shown,) = (path for path in FILES if path.parent.name == "pages")
+    (row,) = (one for one in rows if shown.name.startswith(one["student"]))
+    assert f"Part 1: {row['points']} of {row['possible']} points" in shown.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in FILES if path.suffix in (".html", ".md")], ids=lambda path: path.name
+)
+def test_links_of_the_sample_lead_somewhere(path: Path):
+    """Pages that are not kept are not linked."""
+    text = path.read_text(encoding="utf-8")
+    links = [one or other for one, other in re.findall(r'href="([^"]*)"|\]\(([^)]*)\)', text)]
+    for link in links:
+        file, _, anchor = link.partition("#")
+        assert not anchor or f'id="{anchor}"' in text
+        assert (path.parent / file).exists(), link
+
+
+def test_the_sample_is_nobodys_small_and_for_staff_alone():
+    """Made-up names in place of people, no path of the computer that made it, and none of it in what students get."""
+    kinds = Counter(one["student"].partition("-")[2] for one in table("class.csv"))
+    assert kinds == MIXTURE
+    assert not any(one["email"] for one in [*table("class.csv"), *table("grades.csv")])
+    for path in FILES:
+        assert not re.search(r"/(?:home|root|tmp|Users|work|var)/|\w@\w", path.read_text(encoding="utf-8")), path.name
+        assert not allowed(PurePosixPath(path.relative_to(PROJECT_DIR).as_posix()))
+    assert sum(path.stat().st_size for path in FILES) < 1 << 20
