@@ -32,22 +32,26 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(autouse=True)
 def one_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep this test, and the kernels that it starts, on one processor: one where no other worker has such a test.
+    """Keep this test, and the kernels that it starts, on one processor, each worker of the suite on another.
 
     Runtimes spin while they wait for their own threads. Two kernels with two threads each on two processors then spend
-    most of their time waiting for each other: the same lessons took five times as long.
+    most of their time waiting for each other: the same lessons took five times as long. A worker more than there are
+    processors takes one where no such test runs, or else the last: the first has the longest test.
     """
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield
         return
     usable = sorted(os.sched_getaffinity(0))
-    worker = os.environ.get("PYTEST_XDIST_WORKER")
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     # A worker's own folder lies in the run's.
-    folder = tmp_path_factory.getbasetemp().parent if worker else tmp_path_factory.getbasetemp()
+    locks = tmp_path_factory.getbasetemp().parent
     with contextlib.ExitStack() as held:
-        chosen = next((one for one in usable if _is_mine(folder / f"processor-{one}", held)), None)
-        if chosen is None:
-            chosen = usable[int((worker or "gw0").removeprefix("gw")) % len(usable)]
+        if worker < len(usable):
+            chosen = usable[worker]
+            _take(locks / f"processor-{chosen}", held)
+        else:
+            free = (one for one in reversed(usable) if _take(locks / f"processor-{one}", held))
+            chosen = next(free, usable[-1])
         os.sched_setaffinity(0, {chosen})
         yield
         os.sched_setaffinity(0, usable)
@@ -55,7 +59,7 @@ def one_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     fingerprint.cache_clear()
 
 
-def _is_mine(path: Path, held: contextlib.ExitStack) -> bool:
+def _take(path: Path, held: contextlib.ExitStack) -> bool:
     """Take a processor's lock until ``held`` ends; say whether nobody else had it."""
     lock = held.enter_context(path.open("w"))
     try:
