@@ -11,6 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
+from provisioning.archive import unpack
 from provisioning.rehearsal import containers, refusals
 from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.lifecycle import container_status
@@ -139,7 +140,7 @@ async def put_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
     try:
         with tarfile.open(fileobj=io.BytesIO(data)) as archive:
             # Nothing may land outside the container's folder: that would be this computer's own disk.
-            archive.extractall(folder, filter="data")
+            unpack(archive, folder)
     except tarfile.TarError as error:
         raise refusals.zun(400, f"Invalid archive: {error}") from error
     return {}

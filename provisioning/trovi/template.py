@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+from provisioning.archive import unpack
 from provisioning.errors import ProvisioningError
 from provisioning.trovi import package
 
@@ -70,7 +71,7 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
             if name:
                 (repository / name).unlink(missing_ok=True)
         with tarfile.open(archive.path) as packed:
-            packed.extractall(repository, filter="data")
+            unpack(packed, repository)
     (repository / ".gitignore").write_text(_IGNORED, encoding="utf-8")
     _git(repository, "add", "--all")
     # By name, whatever the rules of the computer's own ignore file are.

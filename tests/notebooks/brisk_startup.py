@@ -7,9 +7,9 @@ from labs import bench
 from labs.bench.timing import warm_up
 from labs.load import loops
 
-warm_up.__kwdefaults__.update(limit_s=2.0)
-bench.latency.__kwdefaults__.update(min_samples=100, limit_s=2.0)
-bench.throughput.__kwdefaults__.update(min_batches=5, min_s=0.1)
+warm_up.__kwdefaults__.update(limit_s=0.5)
+bench.latency.__kwdefaults__.update(min_samples=60, limit_s=0.5)
+bench.throughput.__kwdefaults__.update(min_batches=3, min_s=0.1)
 # Lessons choose their own number of rounds, so defaults would not do.
 _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 6, "block_calls": 3})

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from provisioning.archive import allowed, build_archive, materials_files, student_files
+from provisioning.archive import allowed, build_archive, materials_files, student_files, unpack
 from provisioning.trovi.package import build, light_requirements, problems
 
 ROOT = Path(__file__).parents[3]
@@ -112,3 +113,21 @@ def test_a_heavy_package_is_refused(course):
 def test_this_projects_own_requirements_are_light():
     """The real project."""
     assert "python-chi" in light_requirements(ROOT / "pyproject.toml")
+
+
+@pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])
+def test_nothing_is_unpacked_outside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool):
+    """(D1) Debian 12's Python knows no filters for archives, and unpacks as carefully."""
+    if not filters:
+        monkeypatch.delattr(tarfile, "data_filter")
+    folder, packed = tmp_path / "folder", io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w") as archive:
+        for name, kind in {"a/b.sh": tarfile.REGTYPE, "a/link": tarfile.SYMTYPE, "../c": tarfile.REGTYPE}.items():
+            entry = tarfile.TarInfo(name)
+            entry.type, entry.linkname, entry.mode = kind, "/etc", 0o755
+            archive.addfile(entry)
+    packed.seek(0)
+    with tarfile.open(fileobj=packed) as archive, pytest.raises(tarfile.TarError):
+        unpack(archive, folder)
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b.sh"]
+    assert (folder / "a" / "b.sh").stat().st_mode & 0o100
