@@ -63,7 +63,7 @@ def begin(number: str, *, again: bool = False) -> None:
         if lost and again:
             sentences += _brought_back(shell, this, cells, lost, path)
         elif lost:
-            button = _button(lambda: _brought_back(shell, this, cells, lost, path))
+            button = _button(lambda on_cell: _brought_back(shell, this, cells, lost, path, on_cell))
         on = "Every question of this lesson is answered."
         if place is not None:
             on = f"Go on here: {_cell_link(path, cells[place], _title(cells[place]))}."
@@ -137,7 +137,11 @@ def _lost(shell: object, this: Lesson, cells: Sequence[Cell], place: int, record
     return [] if all(name in shell.user_ns for one in statements for name in one.binds) else statements
 
 
-def _button(bring_back: Callable[[], list[str]]) -> object:
+#: Told before each cell that runs again: its number, and how many there are.
+OnCell = Callable[[int, int], None]
+
+
+def _button(bring_back: Callable[[OnCell], list[str]]) -> object:
     """Return what brings back, once pressed, and says what it did."""
     import ipywidgets as widgets
     from IPython.display import display
@@ -145,13 +149,17 @@ def _button(bring_back: Callable[[], list[str]]) -> object:
     button = widgets.Button(
         description="Bring back what this kernel has lost",
         tooltip="Runs the cells above again whose names the next question needs, and no others",
-        layout=widgets.Layout(width="auto"),
+        layout=widgets.Layout(width="auto", align_self="flex-start"),
     )
     said = widgets.Output()
 
+    def on_cell(number: int, count: int) -> None:
+        button.description = f"Running cell {number} of {count} again"
+
     def pressed(_button: object) -> None:
         button.disabled = True
-        sentences = bring_back()
+        sentences = bring_back(on_cell)
+        button.layout.display = "none"
         with said:
             display(Card(" ".join(sentences), "Brought back", None, tuple(sentences)))
 
@@ -160,37 +168,46 @@ def _button(bring_back: Callable[[], list[str]]) -> object:
 
 
 def _brought_back(
-    shell: object, this: Lesson, cells: Sequence[Cell], lost: Sequence[Statement], path: Path
+    shell: object,
+    this: Lesson,
+    cells: Sequence[Cell],
+    lost: Sequence[Statement],
+    path: Path,
+    on_cell: OnCell = lambda number, count: None,
 ) -> list[str]:
     """Run again what a restarted kernel lacks, and return sentences on it."""
     acts = this.machine_minutes or any("chi" in one.reads | one.binds or _is_of_chi(one) for one in lost)
     chosen = [one for one in lost if one.is_import or one.is_definition] if acts else lost
-    sentences = _run(shell, chosen, cells, path)
+    sentences = _run(shell, chosen, cells, path, on_cell)
     if acts:
         rest = dict.fromkeys(one.cell for one in lost if one not in chosen)
         named = ", ".join(_cell_link(path, one, f"`{one.first_line}`") for one in cells if one.id in rest)
         sentences += [f"These act on a machine, so run them yourself, in this order: {named}."] if named else []
-    stubs = [one for one in cells if one.id in {each.cell for each in lost} and one.is_stub and one.checkpoint]
-    if dots := [one.checkpoint for one in stubs if all_checkpoints()[one.checkpoint].kind != "prediction"]:
+    stubs = {one.cell for one in lost if Cell(one.cell, one.source).is_stub}
+    asked = [one.checkpoint for one in cells if one.id in stubs and one.checkpoint]
+    if dots := [one for one in asked if all_checkpoints()[one].kind != "prediction"]:
         names = ", ".join(f"`{one}`" for one in dots)
         sentences.append(f"In the saved notebook the dots still stand in {names}: save it, and begin again.")
     return sentences
 
 
-def _run(shell: object, statements: Sequence[Statement], cells: Sequence[Cell], path: Path) -> list[str]:
+def _run(
+    shell: object, statements: Sequence[Statement], cells: Sequence[Cell], path: Path, on_cell: OnCell
+) -> list[str]:
     """Run statements cell by cell, quietly, and return what there is to say; end at the first that fails."""
     from IPython.utils.capture import capture_output
 
-    by_id, done = {one.id: one for one in cells}, 0
-    for id, group in groupby(statements, key=lambda one: one.cell):
+    by_id = {one.id: one for one in cells}
+    groups = [(id, list(group)) for id, group in groupby(statements, key=lambda one: one.cell)]
+    for number, (id, group) in enumerate(groups, start=1):
+        on_cell(number, len(groups))
         with capture_output():
             ran = shell.run_cell("\n".join(one.source for one in group), silent=True, store_history=False)
         if not ran.success:
             error = ran.error_in_exec or ran.error_before_exec
             there = _cell_link(path, by_id[id], f"`{by_id[id].first_line}`")
             return [f"Brought back up to the cell {there}, which ended with {type(error).__name__}. Go on from there."]
-        done += 1
-    return [f"Brought back from the ledger, your files and {done} cells above; nothing was measured that need not be."]
+    return [f"Brought back by running {len(groups)} cells again; all else stands in your ledger and your files."]
 
 
 def _is_of_chi(one: Statement) -> bool:

@@ -3,9 +3,6 @@
 IPython runs this file because the test makes it part of a profile; no lesson and no code of the course knows about it.
 """
 
-from dataclasses import replace
-
-import labs.edge.job
 from labs import bench
 from labs.bench.timing import warm_up
 from labs.load import loops
@@ -21,5 +18,3 @@ _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(
     target, **{**how, "duration_s": how["duration_s"] and min(how["duration_s"], 0.8)}
 )
-# A rehearsed device measures in a process of its own, which this file does not reach; it does what its job says.
-labs.edge.job.REHEARSAL = replace(labs.edge.job.REHEARSAL, pictures=220)
