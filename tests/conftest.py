@@ -16,7 +16,7 @@ from labs.workspace import WORKSPACE_VARIABLE
 #: the gaps. By folder, or by file.
 _LONG = (
     *("notebooks/machines/test_through_the_machines.py", "notebooks/machines/test_pins.py"),
-    *("notebooks/machines/test_nodes.py", "provisioning", "notebooks"),
+    *("provisioning", "notebooks"),
 )
 
 

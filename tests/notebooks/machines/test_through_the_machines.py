@@ -29,6 +29,9 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 #: Kernels measure less than a student's would; part 1's look at one evaluation image in three.
 STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startup.py",), 3: ("brisk_startup.py",)}
 
+#: Node under whose pins a part's student does what may be done at home or there.
+NODES = {1: "a100", 3: "p100"}
+
 #: Asks for an accuracy over all evaluation images.
 OF_ALL_IMAGES = {"m.artefact.same_classes"}
 
@@ -41,11 +44,11 @@ HUB_LIMIT_MB = 350
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     number: int, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
 ):
-    """(A1, A2, A6, A7) What an instructor promises students: it can be done, and every point be earned.
+    """(A1–A4, A6, A7) What an instructor promises students: it can be done, and every point be earned.
 
-    Lessons at home run on this machine, which plays the laptop; those around the lease in Chameleon's Jupyter, and
-    stay small enough for it; the lease lesson in the node's own Jupyter, or on the device through its container. The
-    autograder has its own environment too.
+    Lessons at home run on this machine, which plays the laptop; those that may be done on the node too run under the
+    node's pins; those around the lease in Chameleon's Jupyter, and stay small enough for it; the lease lesson in the
+    node's own Jupyter, or on the device through its container. The autograder has its own environment too.
     """
     kernels_run(*STARTUP[number])
     part = PARTS[number - 1]
@@ -69,6 +72,8 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                     _on_the_amd_node(hub, tmp_path, one)
             elif {"hub", "device"} & set(one.where):
                 held[one.number] = hub.run(one)
+            elif "node" in one.where:
+                _under_the_pins_of(NODES[number], tmp_path, one, hub.workspace)
             else:
                 run_here(tmp_path / "solved", one, hub.workspace)
     earned = scores(hub.workspace, lesson_numbers={one.whole_number for one in wanted})
@@ -87,12 +92,21 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
 
 def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
     """(A15) Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
-    home = tmp_path / "mi100"
-    course = unpack_course(tmp_path, home / "serving-labs")
-    shutil.copytree(hub.workspace, course / "workspace", dirs_exist_ok=True)
+    workspace = tmp_path / "mi100-workspace"
+    shutil.copytree(hub.workspace, workspace)
+    _under_the_pins_of("mi100", tmp_path, lease_lesson, workspace)
+
+
+def _under_the_pins_of(machine: str, tmp_path: Path, wanted: Lesson, workspace: Path) -> None:
+    """Run a solved lesson in a node's environment, which is made at its first lesson, from the unpacked course."""
+    home = tmp_path / machine
+    course, python = home / "serving-labs", home / ".serving-labs" / "venv" / "bin" / "python"
+    if not python.exists():
+        unpack_course(tmp_path, course)
+        environment_of(home, machine)
     with pytest.MonkeyPatch.context() as patch:
-        kernel_of(environment_of(home, "mi100"), tmp_path / "mi100-jupyter", patch)
-        run_here(tmp_path / "solved-mi100", lease_lesson, course / "workspace", course=course)
+        kernel_of(python, home / "jupyter" / wanted.name, patch)
+        run_here(tmp_path / "solved", wanted, workspace, course=course)
 
 
 #: What a student does in a notebook of Chameleon's Jupyter, or in a terminal by `python -m provisioning forward`.
