@@ -55,7 +55,7 @@ def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, write_lesson, console)
 
 def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, write_lesson, console):
     """Later lessons stand on it."""
-    with pytest.raises(LessonFailedError, match="00_a_lesson, cell 1"):
+    with pytest.raises(LessonFailedError, match="00_a_lesson, cell 2"):
         run_all([write_lesson("# %%\n1 / 0\n")], build, tmp_path / "run", console)
     assert WORKSPACE_VARIABLE in os.environ
 
