@@ -123,7 +123,7 @@ def _row(step: Step, is_next: bool) -> str:
     extra = " (extra)" if step.lesson.kind == "extra" else ""
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
     now = ' aria-current="step"' if is_next else ""
-    state = f'<span class="{kind}"><span aria-hidden="true">{_MARKS[word]}</span> {word}</span>'
+    state = f'<span class="{kind}"><span aria-hidden="true">{_MARKS[word]}</span>&nbsp;{word}</span>'
     cells = "".join(f"<td>{escape(text)}</td>" for text in (points, predictions, minutes, lease))
     title = f'<th scope="row"{now} style="white-space:normal">{_link(step)}{extra}</th>'
     return f'<tr>{title}<td class="msl-text">{state}</td>{cells}<td class="msl-text">{escape(where)}</td></tr>'
