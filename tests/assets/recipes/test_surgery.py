@@ -43,7 +43,7 @@ def test_the_shipped_form_of_a_fine_tuned_network_answers_alike(teacher: torch.n
         torch.testing.assert_close(model(inputs[:8]), teacher(inputs[:8]), rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize(("width_mult", "floors"), [(1.0, (0.99, 0.9, 0.8, 0.75)), (0.5, (0.7, 0.5, 0.4, 0.2))])
+@pytest.mark.parametrize(("width_mult", "floors"), [(1.0, (0.99, 0.85, 0.9, 0.9)), (0.5, (0.85, 0.7, 0.75, 0.75))])
 def test_a_transplant_sees_much_of_what_the_teacher_sees(
     teacher: torch.nn.Module, inputs: torch.Tensor, width_mult: float, floors: tuple[float, ...]
 ) -> None:
@@ -58,7 +58,7 @@ def test_a_transplant_sees_much_of_what_the_teacher_sees(
             residual = (adapters[str(end)](mine[end]) - theirs[end]).square().mean((0, 2, 3)).sum()
             assert 1 - residual / theirs[end].var((0, 2, 3)).sum() > floor, end
     correlation = torch.corrcoef(torch.stack([features.flatten(), their_features.flatten()]))[0, 1]
-    assert correlation > (0.8 if width_mult == 1.0 else 0.4)
+    assert correlation > 0.8
 
 
 def test_a_transplant_is_repeatable(teacher: torch.nn.Module, inputs: torch.Tensor) -> None:
