@@ -44,7 +44,8 @@ def one_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     usable = sorted(os.sched_getaffinity(0))
     worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     # A worker's own folder lies in the run's.
-    locks = tmp_path_factory.getbasetemp().parent
+    own = tmp_path_factory.getbasetemp()
+    locks = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with contextlib.ExitStack() as held:
         if worker < len(usable):
             chosen = usable[worker]

@@ -167,8 +167,8 @@ scoreboard("start")
 # - `?` behind a name shows its documentation: try `bench.size?` in a cell of its own.
 # - **A cell raises an error.** Read its last line first; most of ours say what to do.
 # - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables; your ledger has
-#   forgotten nothing. Run the lesson's first cell, `begin(…)`: it brings back what you had, and links to where you go
-#   on.
+#   forgotten nothing. Run the lesson's first cell, `begin(…)`: its button brings back what you had, and its link leads
+#   to where you go on.
 # - **A measurement takes too long.** Its *Cancel* button stops it, and what was finished is kept.
 #
 # ## On your own
