@@ -11,6 +11,7 @@
 #     needs: ["14c"]
 #     ports: []
 #     uses: ["memory"]
+#     takes: {"12": ["models/food11.onnx"], "14": ["accuracy onnx-all"]}
 # ---
 
 # %% [markdown]
@@ -65,8 +66,6 @@ from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir, workspace_dir
 
 # %%
-if not ledger().latest(kind="accuracy", option="onnx-all"):
-    raise LookupError("The float32 model was not measured yet: run lesson 14 first.")
 net = load_mobilenet_v2(assets.model())
 training_images, training_labels = load_split(assets.dataset(), "training")
 images, labels = load_split(assets.dataset(), "evaluation")
