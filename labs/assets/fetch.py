@@ -1,16 +1,18 @@
 """Fetching one file over HTTP: resumed where it broke off, checked, and in place only when it is complete.
 
-A download grows in `NAME.partial`, beside a small note of what the server said about it. A later call goes on from
-there when the server still has the same file, and starts over when it has not.
+A download grows in `NAME.partial`, and a later call goes on from there. Old and new bytes are joined only where a hash
+is known, which tells whether they fit.
 """
 
 from __future__ import annotations
 
 import logging
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,11 +21,19 @@ import httpx
 from labs.assets.addresses import shown_url
 from labs.assets.errors import DownloadError, IntegrityError, UnsafeFileError
 from labs.assets.hashes import Digest, digest
-from labs.assets.responses import Position, Retry, position_of
-from labs.assets.resume import Partial
 from labs.assets.space import full_disk_in_words, require_room
 
 logger = logging.getLogger(__name__)
+
+#: Answers that are worth another try: the server is busy or restarting, not wrong.
+_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+_MEANING = {
+    401: "it asks for a login; use an address that is open, or one with an access token in it",
+    403: "access is refused; a share link may have expired",
+    404: "nothing is there; check the address for a typing mistake",
+    410: "the file was removed",
+}
 
 #: Called with the bytes on disk so far and the bytes in all (None while unknown).
 Progress = Callable[[int, int | None], None]
@@ -99,38 +109,43 @@ def download(
         UnsafeFileError: The file is larger than allowed, or the way to it leads from https to http.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    partial = Partial(target, url)
-    timeout = httpx.Timeout(policy.read_timeout_s, connect=policy.connect_timeout_s)
-    # Compressed transfer would make byte positions meaningless, so identity is asked for.
-    headers = {"Accept-Encoding": "identity", "User-Agent": "model-serving-labs"}
-    with httpx.Client(timeout=timeout, headers=headers, follow_redirects=True, max_redirects=5) as client:
-        transfer = _Transfer(client, partial, expected.pinned, policy, progress)
-        joined = transfer.until_complete()
-        found = digest(partial.path)
-        if expected.misfit(found) and joined:
-            # The file may have changed on the server between the two halves: that is no attack, so begin anew.
-            logger.warning("the resumed download of %s does not fit together; fetching it anew", shown_url(url))
-            partial.discard()
-            transfer.until_complete()
-            found = digest(partial.path)
+    transfer = _Transfer(url, target.with_name(f"{target.name}.partial"), expected.pinned, policy, progress)
+    partial = transfer.partial
+    joined = transfer.until_complete()
+    found = digest(partial)
+    if expected.misfit(found) and joined:
+        # The file may have changed on the server between the two halves: that is no attack, so begin anew.
+        logger.warning("the resumed download of %s does not fit together; fetching it anew", shown_url(url))
+        partial.unlink()
+        transfer.until_complete()
+        found = digest(partial)
     if misfit := expected.misfit(found):
-        partial.discard()
+        partial.unlink()
         raise IntegrityError(
             f"the file from {shown_url(url)} is not the promised one: {misfit} ({found.size_bytes} bytes). It was "
             "deleted. Check the address; if it is right, the file was replaced or damaged on its way"
         )
-    partial.finish()
+    partial.replace(target)
     return found
+
+
+class _Retry(Exception):  # noqa: N818  a request to the loop, not an error for the caller
+    """The same question may be answered better in a moment."""
+
+    def __init__(self, reason: str, wait_s: float = 0.0) -> None:
+        super().__init__(reason)
+        #: Seconds that the server asks to wait.
+        self.wait_s = wait_s
 
 
 @dataclass(frozen=True)
 class _Transfer:
     """The questions and answers that fill one partial file."""
 
-    #: Connection to the server.
-    client: httpx.Client
+    #: Address of the file.
+    url: str
     #: The file that grows.
-    partial: Partial
+    partial: Path
     #: A hash is known, so that a wrong or short file will be noticed.
     pinned: bool
     #: Limits, tries and waits.
@@ -138,73 +153,118 @@ class _Transfer:
     #: Told about the bytes so far and in all.
     progress: Progress | None
 
+    @property
+    def kept_bytes(self) -> int:
+        """Bytes that can be built upon."""
+        return self.partial.stat().st_size if self.pinned and self.partial.is_file() else 0
+
     def until_complete(self) -> bool:
         """Ask until the file is complete; return whether it was put together from several answers."""
-        wait_s, reason = self.policy.first_wait_s, ""
-        shown = shown_url(self.partial.url)
-        for attempt in range(self.policy.tries):
-            if attempt:
-                time.sleep(min(wait_s, self.policy.max_wait_s))
-                wait_s *= 2
-            try:
-                return self.exchange() > 0
-            except Retry as fault:
-                reason, wait_s = str(fault), max(wait_s, fault.wait_s)
-            except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as fault:
-                raise DownloadError(f"{shown} cannot be fetched: {fault}") from fault
-            except httpx.TransportError as fault:
-                reason = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
-            logger.info("try %d of %d for %s: %s", attempt + 1, self.policy.tries, shown, reason)
+        wait_s, reason, shown, tries = self.policy.first_wait_s, "", shown_url(self.url), self.policy.tries
+        timeout = httpx.Timeout(self.policy.read_timeout_s, connect=self.policy.connect_timeout_s)
+        # Compressed transfer would make byte positions meaningless, so identity is asked for.
+        headers = {"Accept-Encoding": "identity", "User-Agent": "model-serving-labs"}
+        with httpx.Client(timeout=timeout, headers=headers, follow_redirects=True, max_redirects=5) as client:
+            for attempt in range(tries):
+                if attempt:
+                    time.sleep(min(wait_s, self.policy.max_wait_s))
+                    wait_s *= 2
+                try:
+                    return self.ask(client)
+                except _Retry as fault:
+                    reason, wait_s = str(fault), max(wait_s, fault.wait_s)
+                except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.TooManyRedirects) as fault:
+                    raise DownloadError(f"{shown} cannot be fetched: {fault}") from fault
+                except httpx.TransportError as fault:
+                    reason = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
+                logger.info("try %d of %d for %s: %s", attempt + 1, tries, shown, reason)
         raise DownloadError(
-            f"{shown} was not delivered in {self.policy.tries} tries ({reason}). {self.partial.size_bytes} bytes are "
-            "kept; run the same command again to go on from there"
+            f"{shown} was not delivered in {tries} tries ({reason}). {self.kept_bytes} bytes are kept; run the same "
+            "command again to go on from there"
         )
 
-    def exchange(self) -> int:
-        """Ask once and write what comes; return the place in the file that the answer started from."""
-        have_bytes = self.partial.size_bytes
-        headers = self.partial.range_headers(self.pinned)
-        with self.client.stream("GET", self.partial.url, headers=headers) as response:
-            position = position_of(response, self.partial, have_bytes, self.pinned)
-            if not position.complete:
-                self.refuse_excess(position)
-                with full_disk_in_words(self.partial.path.parent):
-                    self.write(response, position)
-        return position.start_bytes
+    def ask(self, client: httpx.Client) -> bool:
+        """Ask once, for the rest where a part is here, and write what comes; return whether something was here."""
+        start_bytes = self.kept_bytes
+        headers = {"Range": f"bytes={start_bytes}-"} if start_bytes else {}
+        with client.stream("GET", self.url, headers=headers) as response:
+            refuse_downgrade(response)
+            if start_bytes and response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+                return True  # all of it is here, or too much: the hash will tell
+            _refuse_other_than_a_file(response, shown_url(self.url))
+            total = response.headers.get("content-length", "")
+            if response.status_code == HTTPStatus.PARTIAL_CONTENT:
+                told = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
+                if told is None or int(told[1]) != start_bytes:
+                    self.partial.unlink()
+                    raise _Retry("the server offers the rest from another place")
+                total = told[2]
+            else:
+                start_bytes = 0
+            if not total.isdecimal() and not self.pinned:
+                raise DownloadError(
+                    f"{shown_url(self.url)} states no length, and no SHA-256 is configured, so a complete file looks "
+                    "like one that broke off; configure its SHA-256"
+                )
+            with full_disk_in_words(self.partial.parent):
+                self.write(response, start_bytes, int(total) if total.isdecimal() else None)
+        return start_bytes > 0
 
-    def write(self, response: httpx.Response, position: Position) -> None:
-        """Write an answer's body behind what is there, or in its place."""
-        done_bytes = position.start_bytes
-        if not done_bytes:
-            # The old bytes go before the new note comes: a crash in between must not marry the two.
-            self.partial.discard()
-            self.partial.remember(response.headers, position.total_bytes)
-        with self.partial.path.open("ab") as file:
+    def write(self, response: httpx.Response, start_bytes: int, total_bytes: int | None) -> None:
+        """Write an answer's body behind what is there, or in its place, where it is allowed and there is room."""
+        limit_bytes = self.policy.max_bytes
+        if total_bytes is not None and total_bytes <= limit_bytes:
+            unpacked_bytes = int(total_bytes * self.policy.unpacked_ratio)
+            needed_bytes = total_bytes - start_bytes + unpacked_bytes + self.policy.reserve_bytes
+            require_room(self.partial.parent, needed_bytes)
+        done_bytes = start_bytes
+        with self.partial.open("ab" if start_bytes else "wb") as file:
             for chunk in response.iter_raw():
                 done_bytes += len(chunk)
-                if done_bytes > self.policy.max_bytes:
-                    self.partial.discard()
-                    raise UnsafeFileError(self.too_large())
+                if max(done_bytes, total_bytes or 0) > limit_bytes:
+                    self.partial.unlink()
+                    raise UnsafeFileError(
+                        f"{shown_url(self.url)} is larger than {limit_bytes / 1e6:.0f} MB, which this file never is; "
+                        "check the address"
+                    )
                 file.write(chunk)
                 if self.progress is not None:
-                    self.progress(done_bytes, position.total_bytes)
+                    self.progress(done_bytes, total_bytes)
             file.flush()
             os.fsync(file.fileno())
-        if position.total_bytes is not None and done_bytes != position.total_bytes:
-            raise Retry(f"{done_bytes} of {position.total_bytes} bytes arrived")
+        if total_bytes not in (None, done_bytes):
+            raise _Retry(f"{done_bytes} of {total_bytes} bytes arrived")
 
-    def refuse_excess(self, position: Position) -> None:
-        """Refuse a file that is larger than allowed, or than the disk has room for, before its body is read."""
-        if position.total_bytes is None:
-            return
-        if position.total_bytes > self.policy.max_bytes:
-            raise UnsafeFileError(self.too_large())
-        unpacked_bytes = int(position.total_bytes * self.policy.unpacked_ratio)
-        missing_bytes = position.total_bytes - position.start_bytes
-        require_room(self.partial.path.parent, missing_bytes + unpacked_bytes + self.policy.reserve_bytes)
 
-    def too_large(self) -> str:
-        """Return the message for a file that is larger than allowed."""
-        allowed_mb = self.policy.max_bytes / 1e6
-        shown = shown_url(self.partial.url)
-        return f"{shown} is larger than {allowed_mb:.0f} MB, which this file never is; check the address"
+def refuse_downgrade(response: httpx.Response) -> None:
+    """Refuse a redirect from https to http, which lets anybody on the way replace the file.
+
+    Raises:
+        UnsafeFileError: One of the steps to this answer was such a redirect.
+    """
+    schemes = [step.url.scheme for step in (*response.history, response)]
+    if "https" in schemes and "http" in schemes[schemes.index("https") :]:
+        raise UnsafeFileError(f"{shown_url(str(response.history[0].url))} leads from https to http; not followed")
+
+
+def _refuse_other_than_a_file(response: httpx.Response, shown: str) -> None:
+    """Refuse an error, a page where a file should be (the usual sign of a share link), and a compressed transfer."""
+    status = response.status_code
+    says = f"{status} {response.reason_phrase}".strip()
+    if status in _PASSING:
+        asked = response.headers.get("retry-after", "")  # seconds, or a date, which is not worth reading
+        raise _Retry(f"the server answers {says}", float(asked) if asked.isdecimal() else 0.0)
+    if status not in (HTTPStatus.OK, HTTPStatus.PARTIAL_CONTENT):
+        raise DownloadError(f"{shown} answers {says}: {_MEANING.get(status, 'only 200 and 206 carry a file')}")
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in ("text/html", "application/xhtml+xml"):
+        raise DownloadError(
+            f"{shown} answers with a web page, not with a file; share links often do. Use the address that the page's "
+            "download button leads to"
+        )
+    encoding = response.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        raise DownloadError(
+            f"{shown} is sent with content-encoding {encoding} although none was asked for; its bytes could not be "
+            "checked. Serve the file as it is"
+        )
