@@ -1,4 +1,4 @@
-"""Choose an architecture: six exported networks, what they compute and move, what a paired test shows, a choice."""
+"""Choose an architecture: exported networks, what they compute and move, what a paired test shows, a choice."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def _facts(**changed: object) -> dict:
 @artefact_question(
     "m.arch.files",
     points=2,
-    title="Export six networks to ONNX",
+    title="Export the networks to ONNX",
     hints=(
         "One call, with the arguments that stand in the text above.",
         "`torch.onnx.export(net, (torch.zeros(2, 3, 224, 224),), path, dynamo=True, dynamic_shapes=({0: "
@@ -114,7 +114,7 @@ def _facts(**changed: object) -> dict:
     ),
     inspect=inspect_files,
     mistakes={
-        "missing": "A file is missing: all six networks are wanted, under their own names.",
+        "missing": "A file is missing: all networks are wanted, under their own names.",
         "static_batch": "The batch axis of this file has a fixed length: name it in `dynamic_shapes`.",
         "another_network": "This file has another network's weights: export `net` to `path`.",
         "untrained": "This network is hardly ever right: are its weights loaded, and was `eval()` called?",
@@ -140,7 +140,7 @@ def files(facts: dict, records: Records) -> Verdict:
             return failed_as("another_network", name)
         if found["right"] < 11:
             return failed_as("untrained", name)
-    return passed("Six networks in one format: whatever runs ONNX can run them all.")
+    return passed("Several networks in one format: whatever runs ONNX can run them all.")
 
 
 def _layers(random: np.random.Generator) -> list[tuple]:
@@ -265,25 +265,34 @@ def differs(right_a: Sequence[int], right_b: Sequence[int]) -> bool:
     points=2,
     title="Choose a network for the server and one for the device, with a reason",
     hints=(
-        "The chart's hollow options are beaten. Which file is smaller than 5 MB?",
-        "For the device one network is small enough; for the server take any that is not beaten in accuracy and p50.",
+        "For the server, first leave out what the paired test calls worse than the MobileNetV2. Which file is < 5 MB?",
+        "Of what is left in each place, take one to which no other is at least equal in accuracy and p50.",
     ),
     form={"server": tuple(WEIGHTS), "device": tuple(WEIGHTS), "reason": str},
     needs=tuple({"kind": "accuracy", "option": _option(name)} for name in WEIGHTS),
 )
 def choice(records: Records) -> Verdict:
     """Judge both choices by the student's own measurements; the reason is read by a person."""
-    given = records.answer("m.arch.choice")
-    options = [one for one in summarize(records.measurements()) if one.option in map(_option, WEIGHTS)]
-    small = [one for one in options if one.size_bytes and one.size_bytes.value < target("device").size_bytes]
-    for place, among in (("server", options), ("device", small)):
-        beaten_by = dominators(among, _OBJECTIVES)
+    given, base = records.answer("m.arch.choice"), _option("mobilenetv2")
+    options = {one.option: one for one in summarize(records.measurements()) if one.option in map(_option, WEIGHTS)}
+    worse = {name for name in options if name != base and _less_accurate(records, name, base)}
+    large = {name for name, one in options.items() if one.size_bytes.value >= target("device").size_bytes}
+    for place, left_out, why in (
+        ("server", worse, "The paired test calls it less accurate than the MobileNetV2."),
+        ("device", large, "This file is too large for the device."),
+    ):
         chosen = _option(given[place])
-        if chosen not in beaten_by:
-            return failed("This file is too large for the device, or was not measured in full.", given[place])
+        beaten_by = dominators([one for name, one in options.items() if name not in left_out], _OBJECTIVES)
+        if chosen in left_out:
+            return failed(why, given[place])
         if beaten_by[chosen]:
             winner = beaten_by[chosen][0].removeprefix("arch-")
             return failed(f"For the {place} it is beaten: {winner} is better in one and worse in none.", given[place])
     if len(given["reason"].split()) < 6:
         return failed("The choice holds. Say which difference you relied on, and by which test.", given["reason"])
     return passed("Neither choice can be improved in both accuracy and latency.", "", given["server"])
+
+
+def _less_accurate(records: Records, name: str, base: str) -> bool:
+    paired = records.paired_accuracy(name, base)
+    return paired is not None and paired.difference < 0 and paired.p_value < 0.05

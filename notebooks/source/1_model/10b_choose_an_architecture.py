@@ -2,7 +2,7 @@
 # jupyter:
 #   lesson:
 #     title: Choose an architecture
-#     summary: six networks on one frontier; operations, memory traffic and milliseconds; a paired test
+#     summary: several networks on one frontier; operations, memory traffic and milliseconds; a paired test
 #     part: 1
 #     number: "10b"
 #     minutes: 40
@@ -22,7 +22,7 @@
 #
 # ## You will do
 #
-# Build six networks from two libraries, export each to ONNX, count what they compute and what they move, measure all of
+# Build networks from two libraries, export each to ONNX, count what they compute and what they move, measure all of
 # them side by side, and choose one for each target.
 #
 # ## You will learn
@@ -75,7 +75,7 @@ predict("m.arch.fastest_guess", ...)
 # %% [markdown]
 # ## Act
 #
-# ### Six networks
+# ### The networks
 #
 # `torchvision` defines the MobileNetV2, `timm` the others. Their weights come with the course, in half precision, and
 # become float32 as they are loaded. All learned the same drawings; the [model cards](../../assets/models/README.md)
@@ -173,7 +173,7 @@ sessions = {
     f"arch-{name}": ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in made.items()
 }
 comparison = run_with_progress(
-    lambda report: bench.compare(sessions, images[:1], rounds=12, on_progress=report), "Six networks side by side"
+    lambda report: bench.compare(sessions, images[:1], rounds=12, on_progress=report), "Networks side by side"
 )
 for record in comparison.records:
     ledger().append(record)
@@ -214,7 +214,7 @@ frontier_chart(records)
 # %% [markdown]
 # ### Which differences are real?
 #
-# All six saw the same 660 images, so count only those on which two networks disagree. If both were equally good, each
+# All of them saw the same 660 images, so count only those on which two networks disagree. If both were equally good, each
 # of these would fall to either side like a coin. That of `n` coins at most `k` show heads has the probability
 # `sum(math.comb(n, i) for i in range(k + 1)) / 2**n`. With `k` the smaller side, twice that is the *p value*: either
 # network might have been the better one. Below 0.05 you may claim a difference.
@@ -243,9 +243,10 @@ pd.DataFrame({a: {b: said[bool(differs(right[a], right[b]))] for b in nets if b 
 #
 # ## Checkpoint
 #
-# Choose a network for the manager's server (a single image at a time, CPU), and one for the device, whose file has to
-# be smaller than 5 MB *as it is now*, in float32. Neither may be beaten: a network that is more accurate and faster at
-# once would be the better choice. Say in a sentence or two which difference you relied on, and by which test.
+# Choose a network for the manager's server (a single image at a time, CPU): none that your test calls *worse* than the
+# MobileNetV2. And one for the device, whose file has to be smaller than 5 MB *as it is now*, in float32. Neither choice
+# may be beaten: a network that is at least as accurate and as fast, and better in one, would have been the one to take.
+# Say in a sentence or two which difference you relied on, and by which test.
 
 # %% checkpoint="m.arch.choice"
 answer("m.arch.choice", {"server": ..., "device": ..., "reason": ...})
@@ -264,4 +265,4 @@ check("m.arch.fastest_guess")
 #
 # - Give each session one thread (`SessionOptions().intra_op_num_threads = 1`). Does the order stay?
 # - `timm.list_models("*mobile*")` names many more. Time one with random weights: speed needs no training.
-# - Quantization (lesson 14) changes the frontier. Which of the six would you expect to lose most, and why?
+# - Quantization (lesson 14) changes the frontier. Which of them would you expect to lose most, and why?
