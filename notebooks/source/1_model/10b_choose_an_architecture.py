@@ -54,7 +54,7 @@ from labs.dataset import load_split
 from labs.labels import NUM_CLASSES
 from labs.models import ARCHITECTURES
 from labs.widgets import measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import ledger, workspace_dir
 
 # %% [markdown]
 # ## Predict
@@ -106,7 +106,10 @@ def export(net, path):
 
 
 # %%
-made = {name: models_dir() / f"{name}.onnx" for name in nets}
+# Not among the models of the other lessons: these stay on this machine.
+folder = workspace_dir() / "architectures"
+folder.mkdir(parents=True, exist_ok=True)
+made = {name: folder / f"{name}.onnx" for name in nets}
 for name, net in nets.items():
     export(net, made[name])
 check("m.arch.files", made)
