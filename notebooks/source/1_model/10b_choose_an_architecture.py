@@ -217,8 +217,8 @@ frontier_chart(records)
 # %% [markdown]
 # ### Which differences are real?
 #
-# All of them saw the same 660 images, so count only those on which two networks disagree. If both were equally good, each
-# of these would fall to either side like a coin. That of `n` coins at most `k` show heads has the probability
+# All of them saw the same 660 images, so count only those on which two networks disagree. If both were equally good,
+# each of these would fall to either side like a coin. That of `n` coins at most `k` show heads has the probability
 # `sum(math.comb(n, i) for i in range(k + 1)) / 2**n`. With `k` the smaller side, twice that is the *p value*: either
 # network might have been the better one. Below 0.05 you may claim a difference.
 
