@@ -49,11 +49,11 @@ from torch import nn
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, bench
-from labs.charts import frontier_chart, side_by_side
+from labs.charts import accuracy_latency, side_by_side
 from labs.dataset import load_split
 from labs.labels import NUM_CLASSES
 from labs.models import ARCHITECTURES
-from labs.widgets import measure, run_with_progress
+from labs.widgets import run_with_progress
 from labs.workspace import ledger, workspace_dir
 
 # %% [markdown]
@@ -204,15 +204,27 @@ counted.sort_values("ms").round(2)
 # And each operator costs a few microseconds before it computes anything, however small it is. Half of the channels
 # halve the traffic, but quarter the operations of a pointwise layer; the number of operators stays.
 #
-# ### Accuracy, size, throughput
+# ### Accuracy and size
 
 # %%
 for option, session in sessions.items():
-    measure(session, images, labels, option=option, ledger=ledger(), batch_sizes=(32,))
+    record = run_with_progress(
+        lambda report, session=session, option=option: bench.accuracy(
+            session, images, labels, option=option, on_progress=report
+        ),
+        f"Accuracy of {option}",
+    )
+    ledger().append(record)
+    ledger().append(bench.size(session, option=option))
 
 # %%
 records = [record for record in ledger().measurements() if record.option in sessions]
-frontier_chart(records)
+accuracy_latency(records, title="Networks by accuracy and latency")
+
+# %%
+for kind, column in (("size", "bytes of the file"), ("accuracy", "accuracy")):
+    counted[column] = [np.mean(ledger().latest(kind=kind, option=f"arch-{name}").samples) for name in counted.index]
+counted.sort_values("ms").round(2)
 
 # %% [markdown]
 # ### Which differences are real?
