@@ -275,15 +275,19 @@ def choice(records: Records) -> Verdict:
     given, base = records.answer("m.arch.choice"), _option("mobilenetv2")
     options = {one.option: one for one in summarize(records.measurements()) if one.option in map(_option, WEIGHTS)}
     worse = {name for name in options if name != base and _less_accurate(records, name, base)}
-    large = {name for name, one in options.items() if one.size_bytes.value >= target("device").size_bytes}
+    small = {
+        name for name, one in options.items() if one.size_bytes and one.size_bytes.value < target("device").size_bytes
+    }
     for place, left_out, why in (
         ("server", worse, "The paired test calls it less accurate than the MobileNetV2."),
-        ("device", large, "This file is too large for the device."),
+        ("device", options.keys() - small, "This file is too large for the device."),
     ):
         chosen = _option(given[place])
         beaten_by = dominators([one for name, one in options.items() if name not in left_out], _OBJECTIVES)
         if chosen in left_out:
             return failed(why, given[place])
+        if chosen not in beaten_by:
+            return failed("Its time or its accuracy was not measured here.", given[place])
         if beaten_by[chosen]:
             winner = beaten_by[chosen][0].removeprefix("arch-")
             return failed(f"For the {place} it is beaten: {winner} is better in one and worse in none.", given[place])
