@@ -137,7 +137,7 @@ def files(facts: dict, records: Records) -> Verdict:
         # The exporter folds batch norms, which leaves a few per cent fewer numbers.
         if not 0.9 * weights < found["weights"] < 1.05 * weights:
             return failed_as("another_network", name)
-        if found["right"] < 11:
+        if found["right"] < 8:
             return failed_as("untrained", name)
     return passed("Several networks in one format: whatever runs ONNX can run them all.")
 
