@@ -170,7 +170,8 @@ counted.round(1)
 # All of them in turns in one run, a single image each:
 
 # %%
-predicted("m.arch.half_guess", "m.arch.fastest_guess")
+predicted("m.arch.half_guess")
+predicted("m.arch.fastest_guess")
 images, labels = load_split(assets.dataset(), "evaluation")
 sessions = {
     f"arch-{name}": ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in made.items()
