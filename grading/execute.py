@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import nbformat
+from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
@@ -64,6 +65,8 @@ class PollingClient(NotebookClient):
 
         client.shell_channel.get_msg = get_in_slices
         return client
+
+    start_new_kernel_client = run_sync(async_start_new_kernel_client)
 
 
 def execute(

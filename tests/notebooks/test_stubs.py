@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import re
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
 
 from grading.build import build
-from grading.execute import LessonFailedError, execute
+from grading.execute import CELL_TIMEOUT_S, PollingClient
 from grading.rehearse import own_testbed, scores
 from labs.course import lessons
 from labs.records import Answer, Ledger, Prediction
@@ -25,17 +29,36 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
     """No crash at a stub before that, and not a point for having pressed Shift + Enter."""
     kernels_run("hasty_startup.py")
     wanted = lessons(part=part)
-    ended: dict[str, str] = {}
-    with own_testbed(tmp_path / "testbed", wanted):
-        for lesson in wanted:
-            try:
-                execute(build(lesson), folder=lesson.notebook.parent, name=lesson.name)
-            except LessonFailedError as error:
-                raised = re.search(r"raised (\w+)", str(error))
-                ended[lesson.name] = raised[1] if raised else str(error)
-    assert {name: how for name, how in ended.items() if how not in EXPECTED} == {}
+    with own_testbed(tmp_path / "testbed", wanted), one_kernel(wanted[0].notebook.parent) as end_of:
+        ended = {lesson.name: end_of(build(lesson)) for lesson in wanted}
+    assert {name: how for name, how in ended.items() if how and how not in EXPECTED} == {}
     assert "NotPredictedYetError" in ended.values(), "no lesson of this part guards its measurement"
     kept = Ledger(workspace / "ledger.jsonl").read()
     assert [one for one in kept if isinstance(one, Answer | Prediction)] == []
     found = scores(workspace, lesson_numbers={lesson.whole_number for lesson in wanted})
     assert {score.checkpoint.id: score.points for score in found if score.points} == {}
+
+
+@contextlib.contextmanager
+def one_kernel(folder: Path) -> Iterator[Callable[[NotebookNode], str]]:
+    """Run notebooks one after the other in one kernel, which has imported torch once; each begins without names.
+
+    Yields:
+        A function that runs a notebook's cells until one raises, and returns the exception's name, or an empty text.
+    """
+    settings = {"timeout": CELL_TIMEOUT_S, "kernel_name": "python3", "extra_arguments": ["--log-level=ERROR"]}
+    client = PollingClient(new_notebook(), resources={"metadata": {"path": str(folder)}}, **settings)
+
+    def end_of(notebook: NotebookNode) -> str:
+        client.nb = notebook
+        client.execute_cell(new_code_cell("%reset -sf"), 0)
+        try:
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+        except CellExecutionError as error:
+            return error.ename
+        return ""
+
+    client.reset_execution_trackers()
+    with client.setup_kernel():
+        yield end_of
