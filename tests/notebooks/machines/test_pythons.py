@@ -58,8 +58,7 @@ def test_the_light_rooms_work_under_the_oldest_and_the_newest_python(version: st
     done = subprocess.run(
         [*line, *(f"tests/{room}" for room in ROOMS)],
         cwd=ROOT,
-        # Compiled once, and beside none of the sources.
-        env=environment | {"PYTHONPYCACHEPREFIX": str(tmp_path / "compiled")},
+        env=environment | {"PYTHONDONTWRITEBYTECODE": "1"},
         capture_output=True,
         text=True,
         check=False,
