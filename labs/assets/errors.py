@@ -16,7 +16,7 @@ class NotConfiguredError(AssetError):
 
 
 class DownloadError(AssetError):
-    """The server did not deliver the file; what did arrive is kept for the next try."""
+    """The server did not deliver the file; what did arrive is kept where a hash is known."""
 
 
 class SpaceError(AssetError):

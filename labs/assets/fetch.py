@@ -178,10 +178,10 @@ class _Transfer:
                 except httpx.TransportError as fault:
                     reason = f"{type(fault).__name__}: {fault}" if str(fault) else type(fault).__name__
                 logger.info("try %d of %d for %s: %s", attempt + 1, tries, shown, reason)
-        raise DownloadError(
-            f"{shown} was not delivered in {tries} tries ({reason}). {self.kept_bytes} bytes are kept; run the same "
-            "command again to go on from there"
-        )
+        way_out = f"{self.kept_bytes} bytes are kept; run the same command again to go on from there"
+        if not self.pinned:
+            way_out = "Run the same command again; with its SHA-256 configured, it would go on where it broke off"
+        raise DownloadError(f"{shown} was not delivered in {tries} tries ({reason}). {way_out}")
 
     def ask(self, client: httpx.Client) -> bool:
         """Ask once, for the rest where a part is here, and write what comes; return whether something was here."""
@@ -196,7 +196,7 @@ class _Transfer:
             if response.status_code == HTTPStatus.PARTIAL_CONTENT:
                 told = re.fullmatch(r"bytes (\d+)-\d+/(\d+|\*)", response.headers.get("content-range", ""))
                 if told is None or int(told[1]) != start_bytes:
-                    self.partial.unlink()
+                    self.partial.unlink(missing_ok=True)  # a part nobody asked for has nothing to join
                     raise _Retry("the server offers the rest from another place")
                 total = told[2]
             else:

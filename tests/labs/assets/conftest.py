@@ -95,6 +95,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return self.head(404, {"Content-Length": "0"})
         asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
         headers, start, status, total = {}, int(asked[1]) if asked else None, 200, len(content)
+        if kind == "unasked part":
+            start = 1
         if kind in ("ignore range", "change") or start is None:
             start = 0
         elif start >= total:
