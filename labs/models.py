@@ -1,4 +1,4 @@
-"""The course's model: torchvision's MobileNetV2 with eleven outputs, and its weights as safetensors.
+"""The course's models: torchvision's MobileNetV2 with eleven outputs and its rivals, and their weights as safetensors.
 
 torch is imported inside the functions, so that importing this module stays cheap for code that only needs a name.
 """
@@ -6,12 +6,22 @@ torch is imported inside the functions, so that importing this module stays chea
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from labs.labels import NUM_CLASSES
 
 if TYPE_CHECKING:
     from torch import nn
+
+#: The architectures that come with the checkout, by the last part of the model's name: the library that defines each,
+#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains all of them.
+ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "mobilenetv2": ("torchvision", "mobilenet_v2", {}),
+    "mobilenetv2-050": ("torchvision", "mobilenet_v2", {"width_mult": 0.5}),
+    "mobilenetv4-conv-small": ("timm", "mobilenetv4_conv_small", {}),
+    "lcnet-100": ("timm", "lcnet_100", {}),
+    "efficientnet-lite0": ("timm", "efficientnet_lite0", {}),
+}
 
 
 def load_mobilenet_v2(path: str | Path, num_classes: int = NUM_CLASSES) -> nn.Module:
@@ -30,6 +40,38 @@ def load_mobilenet_v2(path: str | Path, num_classes: int = NUM_CLASSES) -> nn.Mo
     from torchvision.models import mobilenet_v2
 
     net = mobilenet_v2(num_classes=num_classes)
+    net.load_state_dict(load_file(path))
+    return net.eval()
+
+
+def build_model(architecture: str, num_classes: int = NUM_CLASSES) -> nn.Module:
+    """Return a network with random weights, in training mode.
+
+    Args:
+        architecture: A name of `ARCHITECTURES`.
+        num_classes: Width of the last layer.
+    """
+    library, name, options = ARCHITECTURES[architecture]
+    if library == "timm":
+        from timm import create_model
+    else:
+        from torchvision.models import get_model as create_model
+    return create_model(name, num_classes=num_classes, **options)
+
+
+def load_model(architecture: str, path: str | Path) -> nn.Module:
+    """Return a network with the weights of a `.safetensors` file, ready for inference.
+
+    Args:
+        architecture: A name of `ARCHITECTURES`.
+        path: The file; weights that it holds in half precision become float32.
+
+    Returns:
+        A module in evaluation mode that maps float32 (N, 3, 224, 224) to logits (N, 11).
+    """
+    from safetensors.torch import load_file
+
+    net = build_model(architecture)
     net.load_state_dict(load_file(path))
     return net.eval()
 

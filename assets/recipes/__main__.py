@@ -1,4 +1,4 @@
-"""`python -m assets.recipes`: rebuild the shipped drawings, and train the shipped model again."""
+"""`python -m assets.recipes`: rebuild the shipped drawings, and train the shipped models again."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from assets.recipes import manifest as manifests
 from assets.recipes.dataset import build
 from assets.recipes.drawings import SourceError
 from labs.assets.places import ASSETS_DIR, cache_dir
+from labs.models import ARCHITECTURES
 
 app = typer.Typer(help="How the assets that come with the checkout were made.", no_args_is_help=True)
 
@@ -51,14 +52,21 @@ def dataset(
 
 @app.command()
 def train(
+    model: Annotated[
+        list[str] | None, typer.Option(help="A name of labs.models.ARCHITECTURES; may be repeated.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="All but mobilenetv2, in turn.")] = False,
     work: Annotated[Path | None, typer.Option(help="Folder for pools and checkpoints (7 GB).")] = None,
     accept: Annotated[bool, typer.Option(help="Put the result in place of the shipped model.")] = False,
 ) -> None:
-    """Train the teacher and the student again; an interrupted training continues where it was."""
+    """Train models again, and first the teacher; an interrupted training continues where it was."""
     from assets.recipes.train import train_model
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    train_model(work or cache_dir() / "recipes" / "training", _packs(), accept=accept)
+    for name in model or [name for name in ARCHITECTURES if (name != "mobilenetv2") == every]:
+        if name not in ARCHITECTURES:
+            raise typer.BadParameter(f"{name} is none of {', '.join(ARCHITECTURES)}")
+        train_model(name, work or cache_dir() / "recipes" / "training", _packs(), accept=accept)
 
 
 if __name__ == "__main__":

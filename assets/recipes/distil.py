@@ -1,4 +1,4 @@
-"""The student: MobileNetV2 started from the teacher's weights, then taught to see and to answer as the teacher does."""
+"""A student: started from the teacher's weights where it is of its kind, then taught to see and answer as it does."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from pathlib import Path
 import torch
 from torch import nn
 from torch.nn import functional
-from torchvision.models import mobilenet_v2
 
 from assets.recipes.augment import draw_batch, mix
 from assets.recipes.foods import FOODS
-from assets.recipes.imitation import distillation_loss
+from assets.recipes.imitation import STAGES, distillation_loss, random_adapters
 from assets.recipes.pool import Pool
 from assets.recipes.surgery import transplant
 from assets.recipes.training import Average, Checkpoint, Journal, accuracy, cosine, keep_strided_depthwise_float32
-from labs.labels import CLASS_NAMES, NUM_CLASSES
-from labs.models import save_weights
+from labs.labels import CLASS_NAMES
+from labs.models import ARCHITECTURES, build_model
 
 #: Share of a label's probability that is spread over all classes.
 LABEL_SMOOTHING = 0.1
 #: Pictures that the start is fitted on.
 FIT_PICTURES = 256
+#: Seed of every student.
+SEED = 21
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def shares_by_variety() -> torch.Tensor:
 
 
 def train_student(
+    architecture: str,
     teacher: nn.Module,
     foods: Pool,
     drawings: Pool,
@@ -78,25 +80,27 @@ def train_student(
     """Return the trained student; continues from its checkpoint when there is one.
 
     Args:
-        teacher: Network from `train_teacher`.
+        architecture: A name of `STAGES`.
+        teacher: Fine-tuned EfficientNet-Lite0.
         foods: Food drawings of the training artists.
         drawings: All drawings of the training artists.
         validation: Inputs and labels that accuracy is reported on.
-        work: Folder for checkpoints and for the weights so far (`student.safetensors`).
+        work: Folder for checkpoints.
         journal: Where progress is written.
         phases: Parts of the training, in order.
 
     Returns:
         The mean of the averaged students of the last two phases, in evaluation mode.
     """
-    torch.manual_seed(21)
-    generator = torch.Generator().manual_seed(22)
-    student, bases = _start(teacher, foods, work, journal, validation, generator)
+    torch.manual_seed(SEED)
+    generator = torch.Generator().manual_seed(SEED + 1)
+    student, adapters = _start(architecture, teacher, foods, work, journal, validation, generator)
     keep_strided_depthwise_float32(student.to(memory_format=torch.channels_last))
     keep_strided_depthwise_float32(teacher)
+    stages = STAGES[architecture]
     results = []
     for phase in phases:
-        student = _run(phase, student, teacher, bases, foods, drawings, validation, work, journal, generator)
+        student = _run(phase, student, teacher, stages, adapters, foods, drawings, validation, work, journal, generator)
         # A copy, since the next phase goes on with this very model.
         results.append(copy.deepcopy(student))
     return mean_of(results[-2:])
@@ -120,31 +124,44 @@ def mean_of(models: list[nn.Module]) -> nn.Module:
 
 
 def _start(
+    architecture: str,
     teacher: nn.Module,
     foods: Pool,
     work: Path,
     journal: Journal,
     validation: tuple[torch.Tensor, torch.Tensor],
     generator: torch.Generator,
-) -> tuple[nn.Module, dict[int, torch.Tensor]]:
-    """Return the transplanted student and its bases, made on first use."""
-    path = work / "transplant.pt"
+) -> tuple[nn.Module, nn.ModuleDict]:
+    """Return the student before its training and what turns its maps into the teacher's, made on first use."""
+    path = work / "start.pt"
+    library, _, options = ARCHITECTURES[architecture]
+    student = build_model(architecture).eval()
+    adapters = random_adapters(student, teacher, STAGES[architecture])
     if path.is_file():
         state = torch.load(path, weights_only=True)
-        student = mobilenet_v2(num_classes=NUM_CLASSES)
         student.load_state_dict(state["student"])
-        return student.eval(), state["bases"]
-    student, bases = transplant(teacher, draw_batch(foods, FIT_PICTURES, 224, generator)[0])
-    torch.save({"student": student.state_dict(), "bases": bases}, path)
-    journal.write(stage="transplant", step=0, validation_accuracy=accuracy(student, *validation))
-    return student, bases
+        adapters.load_state_dict(state["adapters"])
+        generator.set_state(state["generator"])
+        return student, adapters.requires_grad_(library == "timm")
+    if library == "torchvision":
+        pictures = draw_batch(foods, FIT_PICTURES, 224, generator)[0]
+        student, adapters = transplant(teacher, pictures, **options)
+    else:
+        # The teacher's features may be asked of any student of their width, and its last layer goes with them.
+        student.classifier.load_state_dict(teacher.classifier.state_dict())
+    state = {"student": student.state_dict(), "adapters": adapters.state_dict(), "generator": generator.get_state()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+    journal.write(stage="start", step=0, images=0, validation_accuracy=accuracy(student, *validation))
+    return student, adapters
 
 
 def _run(
     phase: Phase,
     student: nn.Module,
     teacher: nn.Module,
-    bases: dict[int, torch.Tensor],
+    stages: dict[str, int],
+    adapters: nn.ModuleDict,
     foods: Pool,
     drawings: Pool,
     validation: tuple[torch.Tensor, torch.Tensor],
@@ -154,9 +171,11 @@ def _run(
 ) -> nn.Module:
     """Return the averaged student after one phase."""
     student.requires_grad_(True)
-    optimizer = torch.optim.AdamW(student.parameters(), lr=phase.learning_rate, weight_decay=0.02)
+    learning = [*student.parameters(), *(p for p in adapters.parameters() if p.requires_grad)]
+    optimizer = torch.optim.AdamW(learning, lr=phase.learning_rate, weight_decay=0.02)
     average = Average(student, 0.997)
-    checkpoint = Checkpoint(work / f"{phase.name}.pt", model=student, average=average.model, optimizer=optimizer)
+    state = {"model": student, "average": average.model, "adapters": adapters, "optimizer": optimizer}
+    checkpoint = Checkpoint(work / f"{phase.name}.pt", **state)
     shares = shares_by_variety() if phase.by_variety else None
     began_s = time.monotonic()
     for step in range(checkpoint.restore(generator), phase.steps):
@@ -169,7 +188,7 @@ def _run(
         if mixed := step % 3 == 0:
             # The teacher answers for the mixture itself, so labels need not be mixed: they are left out.
             inputs, _ = mix(inputs, torch.empty(len(inputs), 0), generator)
-        loss, logits, parts = distillation_loss(student, teacher, bases, inputs)
+        loss, logits, parts = distillation_loss(student, teacher, stages, adapters, inputs)
         loss = phase.teacher_weight * loss
         if phase.label_weight and pool is foods and not mixed:
             if shares is not None:
@@ -180,18 +199,18 @@ def _run(
             loss = loss + phase.label_weight * labels_loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
+        nn.utils.clip_grad_norm_(learning, 5.0)
         optimizer.step()
         average.update(student)
-        if (step + 1) % 50 == 0 or step + 1 == phase.steps:
+        if (step + 1) % 100 == 0 or step + 1 == phase.steps:
             score = accuracy(average.model, *validation)
             journal.write(
                 stage=phase.name,
                 step=step + 1,
+                images=(step + 1) * phase.batch_size,
                 **parts,
                 validation_accuracy=score,
                 elapsed_s=time.monotonic() - began_s,
             )
             checkpoint.save(step + 1, generator)
-            save_weights(average.model, work / "student.safetensors")
     return average.model

@@ -17,7 +17,6 @@ from labs.labels import CLASS_NAMES
 
 MANIFEST_PATH = ASSETS_DIR / "manifest.json"
 DATASET_NAME = "food11-mini"
-MODEL_NAME = "food11-mini-mobilenetv2"
 
 #: Packages whose versions decide the bytes of a picture: the renderer, the JPEG encoder, the random numbers.
 MADE_WITH: tuple[str, ...] = ("resvg-py", "pillow", "numpy")
@@ -82,7 +81,7 @@ def model_entry(path: Path, **facts: object) -> dict[str, Any]:
     content = path.read_bytes()
     return {
         "path": path.relative_to(ASSETS_DIR).as_posix(),
-        "recipe": "python -m assets.recipes train",
+        "recipe": f"python -m assets.recipes train --model {path.stem.removeprefix(f'{DATASET_NAME}-')}",
         "sha256": hashlib.sha256(content).hexdigest(),
         "size_bytes": len(content),
         **facts,

@@ -15,7 +15,7 @@ def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
     for the whole tensor would round all other filters away.
 
     Args:
-        model: MobileNetV2 in evaluation mode; changed in place, with the same logits.
+        model: Network in evaluation mode; changed in place, with the same logits.
         inputs: Pictures that show what is alive, float32 (N, 3, 224, 224).
 
     Returns:
@@ -24,7 +24,7 @@ def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
     alive: dict[nn.Conv2d, torch.Tensor] = {}
 
     def watch(filters: nn.Conv2d, arguments: tuple[torch.Tensor]) -> None:
-        seen = arguments[0].amax((0, 2, 3)) > 0
+        seen = (arguments[0] != 0).any(3).any(2).any(0)
         alive[filters] = seen | alive.get(filters, torch.zeros_like(seen))
 
     depthwise = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1]

@@ -5,6 +5,9 @@ blocks may be projected onto its principal directions without loss other than th
 block, the hidden channels that matter most are kept, 5 by 5 filters are refitted as 3 by 3, and the projection back
 to the stream is solved by least squares against what the teacher produces. Training then repairs a network that
 already works instead of growing one from noise.
+
+The teacher is timm's: a block is `conv_pw`, `bn1`, `conv_dw`, `bn2`, `conv_pwl`, `bn3`, each norm with its activation;
+the first block has no expansion and is `conv_dw`, `bn1`, `conv_pw`, `bn2`.
 """
 
 from __future__ import annotations
@@ -29,13 +32,27 @@ HEIRS: dict[int, int | None] = {
 }
 #: Teacher block at whose output each student stage ends.
 STAGE_ENDS: dict[int, int] = {3: 2, 6: 4, 10: 7, 13: 10, 16: 14, 17: 15}
+#: Blocks that are equal in both networks where the student has its full width.
 _IDENTICAL_BLOCKS = 3
 
 
-def _copy_norm(mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d) -> None:
-    """Copy a batch norm whose epsilon differs."""
-    mine.load_state_dict(theirs.state_dict())
+def blocks_of(teacher: nn.Module) -> list[nn.Module]:
+    """Return a timm network's blocks, counted through its stages."""
+    return [block for stage in teacher.blocks for block in stage]
+
+
+def copy_norm(mine: nn.BatchNorm2d, theirs: nn.BatchNorm2d, kept: torch.Tensor | slice = slice(None)) -> None:
+    """Copy a batch norm whose epsilon differs, or those of its channels that are kept."""
+    for name, tensor in mine.state_dict().items():
+        tensor.copy_(theirs.state_dict()[name][kept] if tensor.dim() else theirs.state_dict()[name])
     mine.running_var += theirs.eps - mine.eps
+
+
+def _normalized(norm: nn.BatchNorm2d, inputs: torch.Tensor) -> torch.Tensor:
+    """Return what a timm norm makes of its inputs, before the activation that is part of it."""
+    return functional.batch_norm(
+        inputs, norm.running_mean, norm.running_var, norm.weight, norm.bias, training=False, eps=norm.eps
+    )
 
 
 def _set_norm(norm: nn.BatchNorm2d, outputs: torch.Tensor, scale: torch.Tensor, shift: torch.Tensor) -> None:
@@ -85,7 +102,7 @@ def _fit_depthwise(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor
 
 def _fit_project(block: nn.Module, hidden: torch.Tensor, targets: torch.Tensor) -> None:
     """Fit the projection back to the stream."""
-    convolution, norm = block.conv[2], block.conv[3]
+    convolution, norm = block.conv[-2], block.conv[-1]
     weights = _solve(_rows(hidden), _rows(targets), 1e-4)
     convolution.weight.copy_(weights[:-1].T[..., None, None])
     _set_norm(norm, convolution(hidden), torch.ones(targets.shape[1]), weights[-1])
@@ -109,20 +126,30 @@ class _Stream:
         """Return the teacher's maps as the student should carry them."""
         return torch.einsum("ntij,st->nsij", maps, self.basis)
 
+    def widen(self) -> nn.Conv2d:
+        """Return the convolution that leads back from the narrow stream to the teacher's."""
+        layer = nn.Conv2d(*self.basis.shape, 1)
+        layer.weight.copy_(self.basis.T[..., None, None])
+        layer.bias.copy_(self.rest)
+        return layer
+
+
+def _use(filtered: torch.Tensor, project: nn.Conv2d, norm: nn.BatchNorm2d) -> torch.Tensor:
+    """Return what each hidden channel is worth: how much it varies, times how strongly it is written to the stream."""
+    written = (project.weight[:, :, 0, 0] * _affine(norm)[0][:, None]).norm(dim=0)
+    return functional.relu6(filtered).std((0, 2, 3)) * written
+
 
 def _teach(
     block: nn.Module, donor: nn.Module, stream: _Stream, x: torch.Tensor, x_teacher: torch.Tensor
 ) -> torch.Tensor:
     """Fill a student block's first two layers from a teacher block, and return its hidden maps."""
     expand, norm = block.conv[0][0], block.conv[0][1]
-    expanded = functional.relu6(donor._bn0(donor._expand_conv(x_teacher)))
-    filtered = donor._bn1(donor._depthwise_conv(expanded))
-    # What a hidden channel is worth: how much it varies, times how strongly it is written back to the stream.
-    written = (donor._project_conv.weight[:, :, 0, 0] * _affine(donor._bn2)[0][:, None]).norm(dim=0)
-    use = functional.relu6(filtered).std((0, 2, 3)) * written
+    filtered = _normalized(donor.bn2, donor.conv_dw(donor.bn1(donor.conv_pw(x_teacher))))
+    use = _use(filtered, donor.conv_pwl, donor.bn3)
     kept = use.argsort(descending=True)[: expand.out_channels].sort().values
-    wide = donor._expand_conv.weight[kept, :, 0, 0]
-    scale, shift = (part[kept] for part in _affine(donor._bn0))
+    wide = donor.conv_pw.weight[kept, :, 0, 0]
+    scale, shift = (part[kept] for part in _affine(donor.bn1))
     expand.weight.copy_((wide @ stream.basis.T)[..., None, None])
     _set_norm(norm, expand(x), scale, shift + scale * (wide @ stream.rest))
     hidden = functional.relu6(norm(expand(x)))
@@ -130,41 +157,71 @@ def _teach(
     return block.conv[1](hidden)
 
 
+def _copy_layers(mine: nn.Module, theirs: nn.Module) -> None:
+    """Copy convolutions and batch norms of a part that both networks share, in the order in which they run."""
+    kinds = nn.Conv2d, nn.BatchNorm2d
+    layers = ([layer for layer in part.modules() if isinstance(layer, kinds)] for part in (mine, theirs))
+    for layer, donor in zip(*layers, strict=True):
+        if isinstance(layer, nn.Conv2d):
+            layer.weight.copy_(donor.weight)
+        else:
+            copy_norm(layer, donor)
+
+
+def _begin_identical(student: nn.Module, teacher: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
+    """Copy the stem and the blocks that both networks share, and return what leaves them."""
+    _copy_layers(student.features[0], nn.ModuleList([teacher.conv_stem, teacher.bn1]))
+    for index in range(1, 1 + _IDENTICAL_BLOCKS):
+        _copy_layers(student.features[index], blocks_of(teacher)[HEIRS[index]])
+    return torch.cat([student.features[: 1 + _IDENTICAL_BLOCKS](part) for part in inputs.split(32)])
+
+
+def _begin_narrow(
+    student: nn.Module, teacher: nn.Module, inputs: torch.Tensor, outside: _Stream, after: torch.Tensor
+) -> torch.Tensor:
+    """Keep the stem's channels that the first block uses most, fit that block, and return what leaves it."""
+    stem, block, donor = student.features[0], student.features[1], blocks_of(teacher)[0]
+    seen = torch.cat([teacher.bn1(teacher.conv_stem(part)) for part in inputs.split(32)])
+    use = _use(_normalized(donor.bn1, donor.conv_dw(seen)), donor.conv_pw, donor.bn2)
+    kept = use.argsort(descending=True)[: stem[0].out_channels].sort().values
+    stem[0].weight.copy_(teacher.conv_stem.weight[kept])
+    copy_norm(stem[1], teacher.bn1, kept)
+    block.conv[0][0].weight.copy_(donor.conv_dw.weight[kept])
+    copy_norm(block.conv[0][1], donor.bn1, kept)
+    _fit_project(block, block.conv[0](seen[:, kept]), outside.narrow(after))
+    return torch.cat([student.features[:2](part) for part in inputs.split(32)])
+
+
 @torch.no_grad()
-def transplant(teacher: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module, dict[int, torch.Tensor]]:
+def transplant(teacher: nn.Module, inputs: torch.Tensor, width_mult: float = 1.0) -> tuple[nn.Module, nn.ModuleDict]:
     """Return a MobileNetV2 that starts from the teacher's weights.
 
     Args:
-        teacher: Network from `build_teacher`, in evaluation mode.
+        teacher: EfficientNet-Lite0 from `build_teacher`, in evaluation mode.
         inputs: Pictures to fit on, float32 (N, 3, 224, 224); about 256 are enough.
+        width_mult: The student's width, 1 or less.
 
     Returns:
-        The student in evaluation mode, and for each student stage end the basis (student width, teacher width)
-        that its stream was projected on.
+        The student in evaluation mode, and for each teacher block at whose output a student stage ends the 1 by 1
+        convolution that turns the student's stream into the teacher's, as far as its width allows.
     """
-    student = mobilenet_v2(num_classes=NUM_CLASSES).eval()
-    student.features[0][0].weight.copy_(teacher._conv_stem.weight)
-    _copy_norm(student.features[0][1], teacher._bn0)
-    for index in range(1, 1 + _IDENTICAL_BLOCKS):
-        layers, donor = list(student.features[index].conv), teacher._blocks[HEIRS[index]]
-        pairs = [(donor._depthwise_conv, donor._bn1)]
-        if len(layers) == 4:
-            pairs.insert(0, (donor._expand_conv, donor._bn0))
-        for layer, (convolution, norm) in zip(layers, pairs, strict=False):
-            layer[0].weight.copy_(convolution.weight)
-            _copy_norm(layer[1], norm)
-        layers[-2].weight.copy_(donor._project_conv.weight)
-        _copy_norm(layers[-1], donor._bn2)
-    outputs = [torch.cat([student.features[: 1 + _IDENTICAL_BLOCKS](part) for part in inputs.split(32)])]
-    for block in teacher._blocks[_IDENTICAL_BLOCKS:]:
-        outputs.append(torch.cat([block(part) for part in outputs[-1].split(32)]))
-    after = {index + _IDENTICAL_BLOCKS - 1: maps for index, maps in enumerate(outputs)}
-
-    x, bases, first = after[_IDENTICAL_BLOCKS - 1], {3: torch.eye(24)}, _IDENTICAL_BLOCKS
-    inside = _Stream([x], 24)
-    for end, last in list(STAGE_ENDS.items())[1:]:
-        begin = 1 + max(index for index in STAGE_ENDS if index < end)
-        outside = _Stream([after[index] for index in range(first, last + 1)], student.features[end].out_channels)
+    student, blocks = mobilenet_v2(num_classes=NUM_CLASSES, width_mult=width_mult).eval(), blocks_of(teacher)
+    after = [torch.cat([blocks[0](teacher.bn1(teacher.conv_stem(part))) for part in inputs.split(32)])]
+    for block in blocks[1:]:
+        after.append(torch.cat([block(part) for part in after[-1].split(32)]))
+    adapters = nn.ModuleDict()
+    if width_mult == 1.0:
+        begin, first = 1 + _IDENTICAL_BLOCKS, _IDENTICAL_BLOCKS
+        x, inside = _begin_identical(student, teacher, inputs), _Stream([after[2]], 24)
+        adapters["2"] = inside.widen()
+    else:
+        begin, first = 2, 1
+        inside = _Stream([after[0]], student.features[1].out_channels)
+        x = _begin_narrow(student, teacher, inputs, inside, after[0])
+    for end, last in STAGE_ENDS.items():
+        if end < begin:
+            continue
+        outside = _Stream(after[first : last + 1], student.features[end].out_channels)
         donor_index = first
         for index in range(begin, end + 1):
             block = student.features[index]
@@ -175,16 +232,18 @@ def transplant(teacher: nn.Module, inputs: torch.Tensor) -> tuple[nn.Module, dic
             if heir is None:
                 hidden = _teach_again(block, student.features[index - 1], x)
             else:
-                hidden = _teach(block, teacher._blocks[heir], inside, x, after[heir - 1])
+                hidden = _teach(block, blocks[heir], inside, x, after[heir - 1])
             target = outside.narrow(after[goal])
             _fit_project(block, hidden, target - x if block.use_res_connect else target)
             x = block(x)
             inside = outside
-        bases[end], first = outside.basis, last + 1
-    student.features[18][0].weight.copy_(teacher._conv_head.weight)
-    _copy_norm(student.features[18][1], teacher._bn1)
-    student.classifier[1].load_state_dict(teacher._fc.state_dict())
-    return student, bases
+        adapters[str(last)], begin, first = outside.widen(), end + 1, last + 1
+    head = teacher.conv_head.weight[:, :, 0, 0]
+    student.features[18][0].weight.copy_((head @ inside.basis.T)[..., None, None])
+    copy_norm(student.features[18][1], teacher.bn2)
+    student.features[18][1].running_mean -= head @ inside.rest
+    student.classifier[1].load_state_dict(teacher.classifier.state_dict())
+    return student, adapters.requires_grad_(False)
 
 
 def _teach_again(block: nn.Module, before: nn.Module, x: torch.Tensor) -> torch.Tensor:

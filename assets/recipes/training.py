@@ -133,6 +133,20 @@ class Journal:
             file.write(json.dumps(rounded) + "\n")
         _log.info("%s", rounded)
 
+    def spent(self) -> dict[str, int | float]:
+        """Return what the training took: its steps, the pictures it has seen, and minutes over all resumptions."""
+        last: dict[str, dict] = {}
+        elapsed_s = 0.0
+        for line in self._path.read_text().splitlines():
+            entry = json.loads(line)
+            before = last.get(entry["stage"], {})
+            # A resumed training counts its time from nothing again.
+            since_s, now_s = before.get("elapsed_s", 0.0), entry.get("elapsed_s", 0.0)
+            elapsed_s += now_s - since_s if now_s >= since_s else now_s
+            last[entry["stage"]] = entry
+        total = {key: sum(int(entry.get(key, 0)) for entry in last.values()) for key in ("step", "images")}
+        return {"steps": total["step"], "images": total["images"], "minutes": round(elapsed_s / 60, 1)}
+
 
 @torch.no_grad()
 def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> torch.Tensor:

@@ -130,6 +130,45 @@ def _prune(model, images, tolerance: float, head_tolerance: float, on_progress: 
     return PrunedModel(narrow, tuple(layers), _count(model), _count(narrow))
 
 
+def narrow(module: nn.Module, share: float) -> nn.Module:
+    """Return a copy of a network's end of which each wide layer keeps only its strongest channels.
+
+    Nothing is fitted anew, so this costs accuracy that training has to win back. A channel is as strong as the
+    weights that make it, times those that read it (Euclidean norms).
+
+    Args:
+        module: The end of a MobileNetV2, with batch normalization merged into the convolutions: blocks of three
+            convolutions (wide, depthwise, narrow), then a wide one, then a linear layer.
+        share: Of the channels that stay, above 0 to 1.
+
+    Raises:
+        ValueError: The share is not above 0, or is above 1.
+    """
+    import torch
+    from torch import nn
+
+    if not 0 < share <= 1:
+        raise ValueError(f"a share of {share:g} of the channels cannot stay: it lies above 0 and is 1 at most")
+    module = copy.deepcopy(module)
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d | nn.Linear)]
+    blocks = [layers[at - 1 : at + 2] for at, layer in enumerate(layers) if getattr(layer, "groups", 1) > 1]
+    with torch.no_grad():
+        for *makers, reader in [*blocks, layers[-2:]]:
+            made, read = (
+                makers[0].weight.flatten(1).norm(dim=1),
+                reader.weight.reshape(*reader.weight.shape[:2], -1).norm(dim=(0, 2)),
+            )
+            kept = (made * read).topk(max(1, round(share * len(made)))).indices.sort().values
+            for layer in makers:
+                layer.weight, layer.bias = nn.Parameter(layer.weight[kept]), nn.Parameter(layer.bias[kept])
+                layer.out_channels = len(kept)
+            makers[-1].groups = len(kept) if len(makers) > 1 else 1
+            makers[-1].in_channels = len(kept) if len(makers) > 1 else makers[-1].in_channels
+            reader.weight = nn.Parameter(reader.weight[:, kept])
+            setattr(reader, "in_channels" if isinstance(reader, nn.Conv2d) else "in_features", len(kept))
+    return module
+
+
 class _Moments:
     """Sums of products of a wide layer's channels and of its target: all that least squares needs to know."""
 

@@ -27,16 +27,16 @@ BATCH_SIZE = 32
 #: race they would take most of the time, and nobody waits to see by how much they lose.
 HOPELESS = 1.5
 
-#: What the issue of part 1 asks of the best option, against the baseline in one run: p50 and throughput as ratios,
-#: accuracy lost (0 to 1), and size in bytes.
-BARS = {"p50": 0.62, "throughput": 2.1, "loss": 0.01, "size_bytes": 2_500_000}
-AIMS = {"p50": 0.45, "throughput": 3.0, "loss": 0.01, "size_bytes": 2_000_000}
+#: Accuracy that an option may lose against the baseline to count for the bars, as a share of the images.
+MOST_LOST = 0.01
 
 
 def tables(
     rounds: int = 20, on_progress: OnProgress = silent, models: Path | None = None
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Return titled tables as soon as each is there: the race against float32, the options in numbers, the bars.
+
+    The other architectures' float32 files take part: they are the frontier of lesson 10b.
 
     Args:
         rounds: Turns of each option with single pictures; batches get half of them.
@@ -53,7 +53,7 @@ def tables(
         records.append(bench.accuracy(target, images, labels, option=name))
     summaries = {one.option: one for one in summarize(records)}
     yield f"Part 1, {len(labels)} evaluation images", _numbers(summaries)
-    yield "Options that keep every bar of part 1", _standing(summaries, one, many)
+    yield f"The bars; only what loses at most {MOST_LOST:.0%} counts for the first three", _bars(summaries, one, many)
 
 
 def _race(
@@ -118,35 +118,27 @@ def _ratios(targets: Mapping[str, object], one: Comparison, many: Comparison) ->
     return pd.DataFrame(rows)
 
 
-def _standing(summaries: Mapping[str, OptionSummary], one: Comparison, many: Comparison) -> pd.DataFrame:
-    """Return one row for each option that keeps every bar: what it reaches, and which of the aims it reaches too."""
-    rows = []
-    for name in (record.option for record in many.records if record.option != BASELINE):
-        found = {
-            "p50": one.ratio(name, BASELINE).interval.value,
-            "throughput": 1 / many.ratio(name, BASELINE).interval.value,
-            "loss": summaries[BASELINE].accuracy.value - summaries[name].accuracy.value,
-            "size_bytes": summaries[name].size_bytes.value,
-        }
-        if all(_keeps(found, BARS).values()):
-            kept = _keeps(found, AIMS)
-            rows.append(
-                {
-                    "option": name,
-                    "p50": f"{found['p50']:.3f} ×",
-                    "throughput": f"{found['throughput']:.2f} ×",
-                    "points lost": f"{100 * found['loss']:.2f}",
-                    "size": megabytes(found["size_bytes"]),
-                    "aims missed": ", ".join(aim for aim, ok in kept.items() if not ok) or "none",
-                }
-            )
-    return pd.DataFrame(rows or [{"option": "none keeps every bar"}])
-
-
-def _keeps(found: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, bool]:
-    """Return which limits are kept; throughput has a floor, the others a ceiling."""
+def _bars(summaries: Mapping[str, OptionSummary], one: Comparison, many: Comparison) -> pd.DataFrame:
+    """Return one row a bar: the best option, what it reaches, and whether that is enough."""
+    accuracy = {name: summary.accuracy.value for name, summary in summaries.items()}
     rounding = 1e-9
-    return {
-        name: found[name] >= limit if name == "throughput" else found[name] <= limit + rounding
-        for name, limit in limits.items()
-    }
+    kept = {name for name, share in accuracy.items() if accuracy[BASELINE] - share <= MOST_LOST + rounding}
+    raced = {record.option for record in many.records}
+    p50 = {name: one.ratio(name, BASELINE).interval.value for name in kept - {BASELINE}}
+    images = {name: 1 / many.ratio(name, BASELINE).interval.value for name in (kept & raced) - {BASELINE}}
+    size = {name: summaries[name].size_bytes.value for name in kept}
+    # What is asked, figures by option, whether less is better, how it is shown, the bar, the aim.
+    asked = [
+        (f"p50 over {BASELINE}'s", p50, True, "{:.3f} ×".format, 0.40, 0.30),
+        (f"images a second over {BASELINE}'s", images, False, "{:.2f} ×".format, 3.5, 4.5),
+        ("size of the file", size, True, megabytes, 1.9e6, 1.5e6),
+        (f"accuracy of {BASELINE}", {BASELINE: accuracy[BASELINE]}, False, percent, 0.81, 0.81),
+        ("best accuracy", accuracy, False, percent, 0.85, 0.88),
+    ]
+    rows = []
+    for what, found, less, show, bar, aim in asked:
+        name = (min if less else max)(found, key=found.get)
+        stands = [value >= found[name] if less else value <= found[name] for value in (aim, bar)]
+        says = "aim reached" if stands[0] else "bar kept" if stands[1] else "missed"
+        rows.append({"": what, "bar": show(bar), "aim": show(aim), "best": show(found[name]), "by": name, "so": says})
+    return pd.DataFrame(rows)

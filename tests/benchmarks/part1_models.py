@@ -15,7 +15,7 @@ from labs import assets, bench
 from labs.dataset import load_split
 from labs.machine.capability import for_lesson
 from labs.machine.quantization_format import quantization_format
-from labs.models import load_mobilenet_v2
+from labs.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.optimize.export import export_onnx
 from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, top1
@@ -73,6 +73,11 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
     for name, level in _GRAPH_LEVELS.items():
         found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
     found |= {name: _opened(path) for name, path in quantized.items()}
+    for name in list(ARCHITECTURES)[1:]:  # the first is the model itself
+        path = folder / f"{name}.onnx"
+        if not path.is_file():
+            export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)
+        found[name] = _opened(path)
     if find_spec("openvino"):
         has_bf16 = any(one.available for one in for_lesson("15") if one.name == "bf16 on the CPU")
         # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.

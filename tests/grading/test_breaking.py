@@ -23,20 +23,12 @@ PARTS = (0, 1, 2, 3)
 #: Capabilities of machines that nothing was recorded on; the lesson's own test judges made-up records of one.
 ELSEWHERE = {"CUDA provider", "TensorRT provider", "GPU provider", "two NVIDIA GPUs", "an ARM processor"}
 
-#: Questions of lessons 13b and 15b, which are newer than the recording of their part: they go with the next
-#: recording. `test_lesson_13b.py` and `test_lease_lessons.py` judge what these lessons ask for.
-_NEWER = {
-    "lease": "cpu_guess expected race energy surprise",
-    "kernel": "order_guess layout_guess rows tiles transactions shared offset work bound",
-}
-NEWER = {f"m.{lesson}.{name}" for lesson, names in _NEWER.items() for name in names.split()}
-
 
 def checkpoints_of(part: int) -> list[Checkpoint]:
     """Return the public checkpoints of a part; no recording has earned what a GPU or a Pi alone can earn."""
     numbers = {lesson.whole_number for lesson in lessons(part=part)}
     asked = [one for one in all_checkpoints() if one.lesson in numbers and not one.hidden]
-    return [one for one in asked if not ELSEWHERE & set(one.gate) and one.id not in NEWER]
+    return [one for one in asked if not ELSEWHERE & set(one.gate)]
 
 
 def without(entries: list[dict], name: str) -> list[dict]:

@@ -72,13 +72,14 @@ def _take(path: Path, held: contextlib.ExitStack) -> bool:
 
 @pytest.fixture
 def kernels_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Return a function that lets every kernel of this test run files of this folder before its first cell."""
+    """Return a function that lets every kernel from then on run files of this folder before its first cell."""
 
     def use(*names: str) -> None:
-        startup = tmp_path / "ipython" / "profile_default" / "startup"
-        startup.mkdir(parents=True)
+        home = tmp_path / f"ipython-{len(names)}-{names[0]}"
+        startup = home / "profile_default" / "startup"
+        startup.mkdir(parents=True, exist_ok=True)
         for number, name in enumerate(names):
             shutil.copy(_HERE / name, startup / f"{number:02d}-{name}")
-        monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+        monkeypatch.setenv("IPYTHONDIR", str(home))
 
     return use

@@ -73,6 +73,15 @@ def test_the_journal_is_one_json_object_a_line(tmp_path: Path) -> None:
     assert entries == [{"stage": "a", "step": 1, "loss": 0.333333}, {"stage": "b", "step": 2, "loss": 12345700.0}]
 
 
+def test_what_a_training_took_is_counted_over_its_resumptions(tmp_path: Path) -> None:
+    """Steps and pictures are those of each stage's last line; time that began anew is added."""
+    journal = Journal(tmp_path / "journal.jsonl")
+    journal.write(stage="start", step=0, images=0)
+    for stage, step, elapsed_s in (("a", 1, 60.0), ("a", 2, 90.0), ("a", 3, 30.0), ("b", 1, 120.0)):
+        journal.write(stage=stage, step=step, images=10 * step, elapsed_s=elapsed_s)
+    assert journal.spent() == {"steps": 4, "images": 40, "minutes": 4.0}
+
+
 def test_float32_depthwise_layers_give_the_same_result() -> None:
     """Only strided depthwise convolutions are kept out of bfloat16, and outside of it nothing changes."""
     torch.manual_seed(0)

@@ -82,7 +82,7 @@ def test_the_page_says_which_points_are_predictions_and_which_are_hidden(part_1:
     """Text and HTML say the same about points; every lesson is a link to its notebook."""
     shown = front_page(standing())
     for form in (shown.text, shown.html):
-        assert "138 hidden points that only the grader gives" in form
+        assert "156 hidden points that only the grader gives" in form
         assert "predictions" in form
     for lesson in lessons():
         assert f'data-open="notebooks/{lesson.link}"' in shown.html

@@ -34,7 +34,7 @@ WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "
 #: Earned by what was done, measured or seen, and by no answer.
 DONE = {
     *("m.measure.batches", "s.lease.rehearsed", "e.reserve.lease", "e.provision.container"),
-    *("e.lease.script", "e.lease.race"),
+    *("m.lease.race", "e.lease.script", "e.lease.race"),
     *("s.ray.scaled", "s.teams.recovered", "s.teams.rolled_back", "s.teams.node"),
 }
 

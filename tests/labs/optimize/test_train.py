@@ -1,0 +1,89 @@
+"""Training a network's end again, and making it narrower first."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+from torchvision.models import mobilenet_v2
+
+from labs.optimize.prune import narrow
+from labs.optimize.train import fit
+
+
+def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[float]]:
+    """Return a small module that was trained, its losses and the reported fractions."""
+    torch.manual_seed(0)
+    module, maps, losses, told = nn.Linear(6, 3), torch.randn(40, 6), [], []
+    targets = (maps[:, :3] * 2).argmax(1)
+
+    def loss(outputs, rows):
+        found = functional.cross_entropy(outputs, targets[rows])
+        losses.append(found.item())
+        return found
+
+    how = {"epochs": epochs, "learning_rate": 0.1, "batch_size": 8}
+    return fit(module, maps, loss, seed=seed, on_progress=lambda part, text: told.append(part), **how), losses, told
+
+
+def test_training_learns_and_tells_how_far_it_is():
+    """Five steps an epoch; the loss of the last epoch is below that of the first."""
+    module, losses, told = learnt(0)
+    assert len(losses) == 15
+    assert told == [step / 15 for step in range(1, 16)]
+    assert sum(losses[-5:]) < sum(losses[:5])
+    assert not module.training
+
+
+def test_a_seed_repeats_a_training_and_another_one_does_not():
+    """Whatever else drew random numbers before."""
+    first, again, other = learnt(1)[0], learnt(1)[0], learnt(2)[0]
+    assert torch.equal(first.weight, again.weight)
+    assert not torch.equal(first.weight, other.weight)
+
+
+@pytest.fixture(scope="module")
+def end() -> nn.Module:
+    """Return the end of a MobileNetV2 of random weights, with batch normalization merged."""
+    from torch.fx.experimental.optimization import fuse
+
+    torch.manual_seed(0)
+    net = mobilenet_v2(num_classes=11).eval()
+    return fuse(nn.Sequential(*net.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[1]).eval())
+
+
+def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
+    """Half of each wide layer's channels, and the original as it was."""
+    maps = torch.randn(2, 160, 7, 7)
+    before = end(maps)
+    half = narrow(end, 0.5)
+    assert half(maps).shape == (2, 11)
+    assert [tuple(weight.shape[:2]) for weight in half.parameters() if weight.dim() == 4] == [
+        (480, 160),
+        (480, 1),
+        (320, 480),
+        (640, 320),
+    ]
+    assert torch.equal(end(maps), before)
+
+
+def test_the_strongest_channels_stay(end: nn.Module):
+    """Channels that nothing reads go first: without them, nothing changes."""
+    last = next(layer for layer in end.modules() if isinstance(layer, nn.Linear))
+    kept, maps = last.weight.detach().clone(), torch.randn(2, 160, 7, 7)
+    with torch.no_grad():
+        last.weight[:, ::2] = 0
+        for layer in end.modules():
+            if isinstance(layer, nn.Conv2d) and layer.in_channels == 960 and layer.groups == 1:
+                layer.weight[:, 1::2] = 0
+    torch.testing.assert_close(narrow(end, 0.5)(maps), end(maps), rtol=1e-4, atol=1e-5)
+    with torch.no_grad():
+        last.weight.copy_(kept)
+
+
+@pytest.mark.parametrize("share", [0, -0.5, 1.5])
+def test_a_share_that_cannot_be_is_refused(end: nn.Module, share: float):
+    """Rather than a network without channels."""
+    with pytest.raises(ValueError, match="above 0"):
+        narrow(end, share)
