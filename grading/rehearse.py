@@ -161,7 +161,7 @@ def _folder(keep: Path | None) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
+def own_testbed(folder: Path, wanted: list[Lesson], speed: float = TESTBED_SPEED) -> Iterator[None]:
     """Start a rehearsal testbed of this run's own when one of the lessons reserves machines, and stop it at the end.
 
     Nobody's running rehearsal is touched, and nobody's leases count: its files, and the records of what is provisioned,
@@ -170,6 +170,7 @@ def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
     Args:
         folder: Receives the testbed's files.
         wanted: Lessons that are about to run.
+        speed: Seconds that pass on the testbed in one second.
 
     Raises:
         RuntimeError: The testbed did not start; the message is its own.
@@ -179,7 +180,7 @@ def own_testbed(folder: Path, wanted: list[Lesson]) -> Iterator[None]:
         return
     with _environment({"REHEARSAL_HOME": str(folder.resolve()), "LABS_STATE": str(folder.resolve() / "state")}):
         # By its command line: grading runs where provisioning's libraries are not installed.
-        _provisioning("rehearsal", "up", "--speed", str(TESTBED_SPEED))
+        _provisioning("rehearsal", "up", "--speed", str(speed))
         try:
             yield
         finally:

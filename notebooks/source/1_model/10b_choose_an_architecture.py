@@ -159,7 +159,8 @@ def work_of(layer):
 check("m.arch.work", work_of)
 
 # %%
-work = {name: np.array([work_of(one) for one in found]).sum(0) for name, found in layers.items()}
+unknown = (np.nan, np.nan)  # as long as the function is not written
+work = {name: np.array([work_of(one) or unknown for one in found]).sum(0) for name, found in layers.items()}
 rows = {name: (adds / 1e6, moved / 1e6, adds / moved) for name, (adds, moved) in work.items()}
 counted = pd.DataFrame(rows, index=["million multiply-adds", "MB moved", "multiply-adds a byte"]).T
 counted.round(1)

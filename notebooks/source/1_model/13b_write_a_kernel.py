@@ -509,7 +509,7 @@ describe(compute.values(), "numba", 1)
 describe([compute["matmul-BLAS"]], "numpy", 1)
 with threadpool_limits(1, "blas"):
     comparison = run_with_progress(
-        lambda report: bench.compare(compute, rounds=8, block_calls=3, settle_calls=1, on_progress=report),
+        lambda report: bench.compare(compute, rounds=8, block_calls=5, settle_calls=1, on_progress=report),
         "Five kernels, one thread",
     )
 for record in comparison:
@@ -548,7 +548,7 @@ describe([two["matmul-registers-2"]], "numba", threads)
 describe([two["matmul-BLAS-2"]], "numpy", threads)
 with threadpool_limits(threads, "blas"):
     in_twos = run_with_progress(
-        lambda report: bench.compare(two, rounds=8, block_calls=3, settle_calls=1, on_progress=report), "Two threads"
+        lambda report: bench.compare(two, rounds=8, block_calls=5, settle_calls=1, on_progress=report), "Two threads"
     )
 for record in in_twos:
     ledger().append(record)
@@ -586,7 +586,7 @@ few, many = np.ones(2048, np.float32), np.ones(32 << 20, np.float32)
 ceilings = {"ceiling-arithmetic": lambda: arithmetic(few, 400), "ceiling-read": lambda: read(many)}
 describe(ceilings.values(), "numba", 1)
 limits = run_with_progress(
-    lambda report: bench.compare(ceilings, rounds=6, block_calls=5, settle_calls=1, on_progress=report), "Two ceilings"
+    lambda report: bench.compare(ceilings, rounds=8, block_calls=5, settle_calls=1, on_progress=report), "Two ceilings"
 )
 for record in limits:
     ledger().append(record)

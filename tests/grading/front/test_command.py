@@ -43,7 +43,7 @@ def test_the_next_step_and_the_standing(part_1: Path):
     done = run("status")
     assert done.exit_code == 0
     assert "11 Measure the torch model" in done.output
-    assert run("next").output.startswith("Next: 00 Start here")
+    assert run("next").output.startswith("Next: 15b Run on the server")
 
 
 def test_check_fails_while_something_is_left(part_1: Path):
