@@ -2,6 +2,8 @@
 # Makes ~/.serving-labs/venv with the machine's pinned packages. Running it again only checks.
 # Usage: environment.sh MACHINE PART
 set -euo pipefail
+# uv's cache gives its files to other environments as they are: everybody may read them, also where the shell is stricter.
+umask 022
 
 machine=$1
 root="$HOME/serving-labs"
@@ -51,16 +53,20 @@ if [[ ! -x $venv/bin/python ]]; then
   uv venv --quiet --python 3.11 "$venv"
 fi
 echo "installing the pinned packages of $machine"
-uv pip install --python "$venv/bin/python" --require-hashes -r "$node/requirements.txt"
+wanted=(-r "$node/requirements.txt")
+# What a package asks for and this machine gets from elsewhere.
+if [[ -f $node/overrides.txt ]]; then wanted+=(--overrides "$node/overrides.txt"); fi
+uv pip install --python "$venv/bin/python" --require-hashes "${wanted[@]}"
 if [[ -f $node/torch.txt ]]; then
   # A range without hashes: its index is not PyPI and moves on.
-  torch=$node/torch.txt
+  torch=(-r "$node/torch.txt")
   if [[ -n ${REHEARSAL_MACHINE:-} ]]; then
-    # Neither Pascal nor MI100 in a rehearsal: the same versions from the usual index will do, and that one can always be reached.
-    torch=$own/torch.txt
-    grep -v -- '^--' "$node/torch.txt" > "$torch"
+    # Neither Pascal nor MI100 in a rehearsal: the versions that the A100 has, from the usual index, will do, and that one can
+    # always be reached. (With the A100's hashes, or uv would fetch the same gigabytes once for each list.)
+    grep -v -- '^--' "$node/torch.txt" > "$own/torch.txt"
+    torch=(-r "$own/torch.txt" --constraint "$root/provisioning/node/a100/requirements.txt")
   fi
-  uv pip install --python "$venv/bin/python" -r "$torch"
+  uv pip install --python "$venv/bin/python" "${torch[@]}"
 fi
 uv pip install --quiet --python "$venv/bin/python" --no-deps --editable "$root"
 if [[ $machine == edge ]]; then

@@ -48,7 +48,7 @@ def test_the_next_step_and_the_standing(part_1: Path):
 
 def test_check_fails_while_something_is_left(part_1: Path):
     """Exit code 1 with the open questions; an unknown lesson is a sentence that lists those that there are."""
-    done = run("check", "00")
+    done = run("check", "15b")
     assert done.exit_code == 1
     assert "not answered yet" in done.output
     wrong = run("check", "99")

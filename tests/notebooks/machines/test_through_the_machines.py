@@ -31,9 +31,6 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 #: Kernels measure less than a student's would; part 1's look at one evaluation image in three.
 STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startup.py",), 3: ("brisk_startup.py",)}
 
-#: Node under whose pins a part's student does what may be done at home or there.
-NODES = {1: "a100", 3: "p100"}
-
 #: Asks for an accuracy over all evaluation images.
 OF_ALL_IMAGES = {"m.artefact.same_classes"}
 
@@ -78,7 +75,11 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
             elif {"hub", "device"} & set(one.where):
                 held[one.number] = hub.run(one)
             elif "node" in one.where:
-                _under_the_pins_of(NODES[number], tmp_path, one, hub.workspace)
+                # In the environment that lesson 09 or 31 has made there.
+                (home,) = [
+                    venv.parents[1] for venv in (tmp_path / "testbed" / "nodes").glob("*/home/cc/.serving-labs/venv")
+                ]
+                _under_the_pins_of(home, tmp_path, one, hub.workspace)
             else:
                 run_here(tmp_path / "solved", one, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
@@ -105,21 +106,19 @@ def _used_s() -> float:
 
 def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
     """(A15) Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
-    workspace = tmp_path / "mi100-workspace"
+    workspace, home = tmp_path / "mi100-workspace", tmp_path / "mi100"
     shutil.copytree(hub.workspace, workspace)
-    _under_the_pins_of("mi100", tmp_path, lease_lesson, workspace)
+    unpack_course(tmp_path, home / "serving-labs")
+    environment_of(home, "mi100")
+    _under_the_pins_of(home, tmp_path, lease_lesson, workspace)
 
 
-def _under_the_pins_of(machine: str, tmp_path: Path, wanted: Lesson, workspace: Path) -> None:
-    """Run a solved lesson in a node's environment, which is made at its first lesson, from the unpacked course."""
-    home = tmp_path / machine
-    course, python = home / "serving-labs", home / ".serving-labs" / "venv" / "bin" / "python"
-    if not python.exists():
-        unpack_course(tmp_path, course)
-        environment_of(home, machine)
+def _under_the_pins_of(home: Path, tmp_path: Path, wanted: Lesson, workspace: Path) -> None:
+    """Run a solved lesson in the environment below a node's home, from the course that was unpacked there."""
+    python = home / ".serving-labs" / "venv" / "bin" / "python"
     with pytest.MonkeyPatch.context() as patch:
-        kernel_of(python, home / "jupyter" / wanted.name, patch)
-        run_here(tmp_path / "solved", wanted, workspace, course=course)
+        kernel_of(python, tmp_path / f"jupyter-{home.name}-{wanted.name}", patch)
+        run_here(tmp_path / "solved", wanted, workspace, course=home / "serving-labs")
 
 
 #: What a student does in a notebook of Chameleon's Jupyter, or in a terminal by `python -m provisioning forward`.
