@@ -323,3 +323,15 @@ def test_benchmarks_can_be_started():
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "--only" in done.stdout
+
+
+def test_the_machines_tests_lie_where_make_machines_looks():
+    """Neither of make's two commands would run one that lay elsewhere."""
+    (named,) = re.findall(r"^MACHINES = (.+)$", (PROJECT_DIR / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    marked = [
+        path.relative_to(PROJECT_DIR).as_posix()
+        for path in (PROJECT_DIR / "tests").rglob("test_*.py")
+        if "mark.machine\n" in (text := path.read_text(encoding="utf-8")) or "mark.machine," in text
+    ]
+    assert marked
+    assert [one for one in marked if not one.startswith(tuple(f"{folder}/" for folder in named.split()))] == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -31,33 +32,36 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.fixture(autouse=True)
-def one_processor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep this test, and the kernels that it starts, on one processor, each worker of the suite on another.
+def one_processor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep this test, and the kernels that it starts, on one processor, where the fewest other such tests are.
 
     Runtimes spin while they wait for their own threads. Two kernels with two threads each on two processors then spend
-    most of their time waiting for each other: the same lessons took five times as long. A worker more than there are
-    processors takes one where no such test runs, or else the last: the first has the longest test.
+    most of their time waiting for each other: the same lessons took five times as long.
     """
     if not hasattr(os, "sched_setaffinity"):  # macOS
         yield
         return
     usable = sorted(os.sched_getaffinity(0))
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
     # A worker's own folder lies in the run's.
     own = tmp_path_factory.getbasetemp()
     locks = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with contextlib.ExitStack() as held:
-        if worker < len(usable):
-            chosen = usable[worker]
-            _take(locks / f"processor-{chosen}", held)
-        else:
-            free = (one for one in reversed(usable) if _take(locks / f"processor-{one}", held))
-            chosen = next(free, usable[-1])
+        places = ((processor, rank) for rank in itertools.count() for processor in _where(request, usable))
+        chosen = next(one for one, rank in places if _take(locks / f"processor-{one}-{rank}", held))
         os.sched_setaffinity(0, {chosen})
         yield
         os.sched_setaffinity(0, usable)
     # This process may have looked at the machine meanwhile, and taken it for one with a single processor.
     fingerprint.cache_clear()
+
+
+def _where(request: pytest.FixtureRequest, usable: list[int]) -> list[int]:
+    """Return the processors for a test: the first part's student, whom a whole run waits for, has the first alone."""
+    callspec = getattr(request.node, "callspec", None)
+    student = callspec and callspec.params.get("number")
+    if student is None:
+        return usable[::-1]
+    return usable[:1] if student == 1 else usable[1:] or usable
 
 
 def _take(path: Path, held: contextlib.ExitStack) -> bool:
