@@ -331,7 +331,7 @@ def test_the_machines_tests_lie_where_make_machines_looks():
     marked = [
         path.relative_to(PROJECT_DIR).as_posix()
         for path in (PROJECT_DIR / "tests").rglob("test_*.py")
-        if "mark.machine\n" in (text := path.read_text(encoding="utf-8")) or "mark.machine," in text
+        if path != Path(__file__) and re.search(r"mark\.machine\b", path.read_text(encoding="utf-8"))
     ]
     assert marked
     assert [one for one in marked if not one.startswith(tuple(f"{folder}/" for folder in named.split()))] == []
