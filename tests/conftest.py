@@ -44,10 +44,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         room = rooms[item]
         group = "provisioning" if room.startswith("provisioning/") else room
         by_part = {"part", "number", "machine"} & set(getattr(item, "fixturenames", ()))
-        if room.startswith("notebooks/") and by_part and (taken := next(quick, None)) is not None:
+        if room.startswith("notebooks/") and by_part:
             # Each part of the course on a worker of its own. xdist hands a worker its next group while it has not more
             # than two tests left: a long test that were alone in its group would keep another one waiting behind it.
-            group = taken
+            group = next(quick, f"{room}::{item.name}")
         if item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(group))
         for folder, marker in (("browser", "browser"), ("triton", "triton"), ("emulation", "machine")):
