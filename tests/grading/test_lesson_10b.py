@@ -31,3 +31,11 @@ def said(**changed: str) -> str:
 def test_a_choice_is_judged_by_test_size_and_frontier(changed: dict[str, str], words: str):
     """The paired test first, then the target's size, then what beats what."""
     assert words in said(**changed)
+
+
+def test_measurements_of_a_lease_do_not_spoil_the_choice():
+    """What came home from the leased machine is another one's, and says nothing about these five."""
+    entries = [dict(entry) for entry in recorded(1)]
+    elsewhere = next(entry for entry in entries if entry.get("kind") == "latency" and entry["option"] == "torch-eager")
+    entries.append({**elsewhere, "machine": {**elsewhere["machine"], "machine_id": "a" * 12}, "record_id": "b" * 32})
+    assert "Neither choice can be improved" in CHOICE.verdict(entries).message

@@ -20,6 +20,7 @@ from grading.checkpoints import (
 )
 from labs import stats
 from labs.records import Records
+from labs.records.candidates import of_machine
 from labs.records.frontier import dominators
 from labs.records.options import summarize
 from labs.records.targets import target
@@ -273,7 +274,9 @@ def differs(right_a: Sequence[int], right_b: Sequence[int]) -> bool:
 def choice(records: Records) -> Verdict:
     """Judge both choices by the student's own measurements; the reason is read by a person."""
     given, base = records.answer("m.arch.choice"), _option("mobilenetv2")
-    options = {one.option: one for one in summarize(records.measurements()) if one.option in map(_option, WEIGHTS)}
+    # A lease's records, and another laptop's, are of other machines.
+    here = of_machine(records, records.latest(kind="accuracy", option=base).machine_id)
+    options = {one.option: one for one in summarize(here) if one.option in map(_option, WEIGHTS)}
     worse = {name for name in options if name != base and _less_accurate(records, name, base)}
     small = {
         name for name, one in options.items() if one.size_bytes and one.size_bytes.value < target("device").size_bytes
