@@ -133,7 +133,8 @@ def like(record: dict, option: str, factor: float = 1.0, **fields: object) -> di
 
 def _on_gpu(entries: Entries) -> float:
     """Add lesson 15's two providers of the GPU, which this machine could not run, behind everything else."""
-    base = [one for one in entries if one.get("option") == "openvino" and "comparison_id" not in one["details"]]
+    alone = [one for one in entries if one.get("option") == "openvino" and "comparison_id" not in one["details"]]
+    base = {(one["kind"], one["batch_size"]): one for one in alone}.values()  # the newest
     for option, provider in (("cuda", "CUDAExecutionProvider"), ("tensorrt", "TensorrtExecutionProvider")):
         for record in base:
             last = max((one for one in entries if one["type"] == "measurement"), key=lambda one: one["monotonic_end_s"])
