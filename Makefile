@@ -63,16 +63,16 @@ lab: setup ## Open the course in JupyterLab; its options go in ARGS="--port 9000
 rehearse: setup ## Run the course's notebooks solved, top to bottom, and print the scoreboard
 	@$(BIN)/python -m grading rehearse
 
-# More workers than processors (tests/conftest.py says what stays together): some of them wait for clocks and polls.
-PYTEST = $(BIN)/python -m pytest --dist loadgroup --no-loadscope-reorder
+# On three workers (tests/conftest.py says what stays together): one of them mostly waits for clocks and polls.
+PYTEST = $(BIN)/python -m pytest --numprocesses 3 --dist loadgroup --no-loadscope-reorder
 # Where the machines' tests lie: collecting all the others takes longer.
 MACHINES = tests/emulation tests/labs/serve/ray tests/notebooks tests/provisioning
 
 test: setup test-hint ## Run the tests
-	@$(PYTEST) --numprocesses 4 -m 'not machine'
+	@$(PYTEST) -m 'not machine'
 
 machines: setup ## Test the machines: each part as a student does it, under each machine's own pins
-	@$(PYTEST) --numprocesses 3 -m machine $(MACHINES)
+	@$(PYTEST) -m machine $(MACHINES)
 
 check: setup ## Lint, format, spelling, fresh notebook twins
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/codespell && $(BIN)/python -m grading build --check
