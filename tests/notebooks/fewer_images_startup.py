@@ -1,13 +1,11 @@
-"""Runs at the start of a kernel of parts 1 and 2, whose lessons spend half of their time on images: one in three.
+"""Runs at the start of a kernel of part 1, whose lessons spend half of their time on images: one in three.
 
 IPython runs this file because the test makes it part of a profile; no lesson and no code of the course knows about it.
 """
 
 import itertools
-from dataclasses import replace
 
 import labs.dataset
-import labs.edge.job
 
 _iterate, _load_split = labs.dataset.iterate, labs.dataset.load_split
 # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
@@ -23,5 +21,3 @@ def _load_fewer(root, split, limit=None, cache=None):
 
 
 labs.dataset.load_split = _load_fewer
-# The same images; a rehearsed device measures in a process of its own, which this file does not reach.
-labs.edge.job.REHEARSAL = replace(labs.edge.job.REHEARSAL, pictures=220, sustained_s=2.0)
