@@ -169,6 +169,7 @@ class Progress:
         tone = {"✓": "msl-good", "✗": "msl-bad", "■": "msl-bad"}.get(sign, "msl-soft")
         return (
             f'{STYLE}<div class="msl" role="status"><div class="msl-line-of-text">'
-            f'<span class="{tone}" aria-hidden="true">{sign}</span><span class="msl-title">{escape(self.title)}</span>'
-            f'<span class="msl-soft">{escape(outcome)}</span></div></div>'
+            # With spaces: a notebook that nobody has trusted yet is shown without the style, and so without its gaps.
+            f'<span class="{tone}" aria-hidden="true">{sign}</span> <span class="msl-title">{escape(self.title)}</span>'
+            f' <span class="msl-soft">{escape(outcome)}</span></div></div>'
         )
