@@ -277,7 +277,7 @@ def choice(records: Records) -> Verdict:
     # A lease's records, and another laptop's, are of other machines.
     here = of_machine(records, records.latest(kind="accuracy", option=base).machine_id)
     options = {one.option: one for one in summarize(here) if one.option in map(_option, WEIGHTS)}
-    worse = {name for name in options if name != base and _less_accurate(records, name, base)}
+    worse = {name for name in options if name != base and _less_accurate(here, name, base)}
     small = {
         name for name, one in options.items() if one.size_bytes and one.size_bytes.value < target("device").size_bytes
     }

@@ -33,7 +33,7 @@
 #
 # ## You need
 #
-# Lesson 10, and 40 minutes; the machine works for about four of them.
+# Lesson 10, and 40 minutes; the machine works for about one of them.
 
 # %%
 import math

@@ -28,7 +28,7 @@ from tests.notebooks.machines.jupyter import Jupyter
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 
-#: Kernels measure less than a student's would; part 1's look at one evaluation image in three.
+#: Kernels measure less than a student's would; part 1's look at one image in three.
 STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startup.py",), 3: ("brisk_startup.py",)}
 
 #: Asks for an accuracy over all evaluation images.
