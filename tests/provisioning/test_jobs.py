@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 
 import pytest
 
@@ -102,8 +101,6 @@ def test_lines_for_the_steps_are_not_shown(context):
 
 def test_a_job_does_not_hold_the_connection(context):
     """Starting returns at once, though the job goes on."""
-    began = time.monotonic()
-    jobs.start(context.shell(), "slow", "sleep 5", "k")
-    assert time.monotonic() - began < 4
+    jobs.start(context.shell(), "slow", "sleep 30", "k")
     assert jobs.look(context.shell(), "slow", 0).state == "running"
     jobs.start(context.shell(), "slow", "true", "other")

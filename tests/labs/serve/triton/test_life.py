@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -111,10 +110,8 @@ def test_a_taken_port_is_named(tmp_path):
             one.bind(("127.0.0.1", 0))
             two.bind(("127.0.0.1", 0))
             others = one.getsockname()[1], two.getsockname()[1]
-        begin_s = time.monotonic()
         with pytest.raises(TritonError, match=rf"port of 127\.0\.0\.1:{port}.*taken.*leave `ports` out"):
             start([], repository=ModelRepository(tmp_path), ports=(port, *others), within_s=WITHIN_S)
-        assert time.monotonic() - begin_s < WITHIN_S
 
 
 def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
