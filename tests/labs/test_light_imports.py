@@ -29,3 +29,11 @@ def test_light_modules_import_no_framework(module: str) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", ["labs.charts", "grading.build"])
+def test_no_kernel_compiles_a_grammar_of_addresses(module: str) -> None:
+    """Altair and nbformat would each time, for a second; both work without it."""
+    code = f"import {module}, sys; print(sys.modules['rfc3987_syntax'], 'jsonschema' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["None", "True"]
