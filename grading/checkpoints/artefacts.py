@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -100,6 +101,27 @@ def paths_in(value: object) -> list[Path]:
     if isinstance(value, Mapping):
         value = list(value.values())
     return [path for part in value for path in paths_in(part)] if isinstance(value, list | tuple) else []
+
+
+def stub_in(value: object) -> str:
+    """Return where a program that was handed over still ends in a stub's dots ('`execute` in `model.py`'), or nothing.
+
+    Looking into a program may start a server, and half a minute is long for hearing that nothing is written yet.
+    """
+    for path in paths_in(value):
+        for program in sorted(path.rglob("*.py")) if path.is_dir() else [path] if path.suffix == ".py" else []:
+            try:
+                tree = ast.parse(program.read_bytes())
+            except (OSError, SyntaxError, ValueError):
+                continue  # the question's own look says it in its own words
+            for node in ast.walk(tree):
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and _is_dots(node.body[-1]):
+                    return f"`{node.name}` in `{program.name}`"
+    return ""
+
+
+def _is_dots(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and getattr(statement.value, "value", None) is ...
 
 
 def facts_about(value: object, inspect: Inspect) -> dict:

@@ -6,13 +6,13 @@ import dis
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from grading.checkpoints.artefacts import SUBJECT, facts_about, paths_in
+from grading.checkpoints.artefacts import SUBJECT, facts_about, paths_in, stub_in
 from grading.checkpoints.cards import Card, Table, verdict_card
 from grading.checkpoints.plain import NotAnsweredError, fault_of_form, fitted, plain, shown
 from grading.checkpoints.prediction_box import PredictionBox
 from grading.checkpoints.predictions import reconciled
 from grading.checkpoints.registry import Checkpoint, all_checkpoints
-from grading.checkpoints.verdict import State, Verdict, failed, missing
+from grading.checkpoints.verdict import State, Verdict, failed, missing, unanswered
 from labs.records import Answer, LedgerError, Prediction, Records
 from labs.workspace import ledger
 
@@ -160,6 +160,8 @@ def _check_artefact(checkpoint: Checkpoint, made: object) -> Verdict:
     absent = [path for path in paths_in(made) if not path.exists()]
     if absent:
         return missing(f"There is no file `{absent[0].name}`: run the cell that makes it, then this check again.")
+    if dots := stub_in(made):
+        return unanswered(f"{dots} still ends in the stub's dots: write it in the cell above, and run it.")
     try:
         facts = facts_about(made, asked.inspect)
     except Exception as error:  # whatever the library says about a broken file is what the student needs to read

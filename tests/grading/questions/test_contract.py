@@ -113,6 +113,17 @@ def test_a_file_that_is_not_there_is_said_in_one_sentence(question: Checkpoint, 
     assert list(ledger()) == []
 
 
+def test_a_program_that_is_still_a_stub_starts_no_server(tmp_path):
+    """It is said at once, and nothing is written down."""
+    program = tmp_path / "food" / "1" / "model.py"
+    program.parent.mkdir(parents=True)
+    program.write_text("class TritonPythonModel:\n    def execute(self, requests):\n        ...\n")
+    said = repr(check("s.queue.model", tmp_path / "food"))
+    assert said.startswith("OPEN ")
+    assert "`execute` in `model.py` still ends in the stub's dots" in said
+    assert list(ledger()) == []
+
+
 @pytest.mark.parametrize("question", [*FUNCTIONS, *ARTEFACTS], ids=named)
 def test_two_hints_and_a_table_of_known_mistakes(question: Checkpoint):
     """The second hint is another one than the first, and no sentence is empty."""
