@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from grading.checkpoints.plain import fault_of_form
 from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
-from labs.records import Answer, Records
+from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.collection import is_about
 from labs.records.entries import ENTRY_TYPES
 
@@ -161,7 +161,12 @@ def as_records(entries: Records | Iterable[Mapping]) -> Records:
 
 
 def stumbled_over(error: Exception) -> str:
-    """Return one sentence on an answer that a judge could not read."""
+    """Return one sentence on an answer that a judge could not read, or on records that it could not compare."""
+    if isinstance(error, DifferentMachinesError):
+        return (
+            "The newest records of these options come from different machines, and their times cannot be compared: "
+            "measure all of them again on one machine, then run this check."
+        )
     if isinstance(error, KeyError) and error.args:
         return (
             f"The answer lacks the part `{error.args[0]}`: keep the names that stand in the cell, and replace the dots."

@@ -15,6 +15,7 @@ from grading.checkpoints import (
 )
 from grading.checkpoints.plain import fault_of_form, fitted
 from grading.checkpoints.registry import place_of
+from labs.records import DifferentMachinesError
 
 
 @pytest.fixture
@@ -69,6 +70,18 @@ def test_an_answer_of_any_form_fails_in_one_sentence(registry, entries, value, s
     assert verdict.state is State.FAILED
     assert says in verdict.message
     assert "Error" not in f"{verdict.message} {verdict.yours}"
+
+
+def test_records_of_two_machines_are_named_as_the_trouble(registry, entries):
+    """Not the answer's form: a lease's records have come home, and both machines' are there."""
+
+    @registry.checkpoint("t.first.raced", points=1, title="Race", hints=("look", "look there"))
+    def judge(records):
+        raise DifferentMachinesError("a label and another one")
+
+    verdict = registry["t.first.raced"].verdict(entries.answered("t.first.raced", 1))
+    assert verdict.state is State.FAILED
+    assert "come from different machines" in verdict.message
 
 
 @pytest.mark.parametrize("junk", [{}, {"type": "answer"}, "junk", {"type": "measurement", "samples": 3}, None])
