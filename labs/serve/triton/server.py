@@ -185,7 +185,7 @@ def _launch(
     command = [str(installation.server), f"--model-repository={repository.folder}", f"--backend-directory={backends}"]
     command += [f"--{name}-port={port}" for name, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
     command += [f"--{name}-address={host}" for name in ("http", "grpc", "metrics")]
-    command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=5"]
+    command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=2"]
     # For models whose configuration asks for it: response_cache { enable: true }.
     command += [f"--cache-directory={installation.folder / 'caches'}", f"--cache-config=local,size={CACHE_BYTES}"]
     restricted = RESTRICTED if shared_memory else f"{RESTRICTED},shared-memory"
