@@ -1,3 +1,3 @@
 """Checkpoints, answers, and the tools that build, solve and rehearse the course's notebooks."""
 
-import labs  # noqa: F401 (it keeps the import of nbformat short)
+import labs.version  # noqa: F401 (what imports nbformat is quicker where `labs` came first)

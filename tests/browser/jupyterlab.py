@@ -25,6 +25,8 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from grading.front.lab import LABEXTENSIONS
 
 from .notebook import Notebook
@@ -88,13 +90,16 @@ class JupyterLab:
         return self
 
     def __exit__(self, *_: object) -> None:
-        # The server shuts its kernels down on SIGTERM.
-        self._server.terminate()
-        try:
-            self._server.wait(20)
-        except subprocess.TimeoutExpired:
-            self._server.kill()
-            self._server.wait()
+        # A server that is asked to end waits some seconds for its kernels, which hold nothing that anybody misses.
+        family = []
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family = psutil.Process(self._server.pid).children(recursive=True)
+        self._server.kill()
+        for one in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                one.kill()
+        self._server.wait()
+        psutil.wait_procs(family, timeout=20)
         self._home.cleanup()
 
     def url(self, path: str) -> str:
