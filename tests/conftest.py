@@ -12,11 +12,16 @@ import pytest
 from labs.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
 
-#: Tests that take minutes and mostly wait, for clocks or for a kernel, in the order in which they begin; the rest fills
-#: the gaps. By folder, or by file.
+#: Tests that take minutes, by the beginning of their id, in the order in which they begin; the rest fills the gaps.
+#: xdist hands a worker its next group while it has not more than two tests left: behind a long test that is alone in a
+#: group another one waits, and here a small one. (Of three workers, the first has the testbed's tests and part 2's
+#: student; the others have part 1's and part 3's, with small groups behind them.)
+_STUDENT = (
+    "notebooks/machines/test_through_the_machines.py::test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full"
+)
 _LONG = (
-    *("notebooks/machines/test_through_the_machines.py", "notebooks/machines/test_pins.py"),
-    *("provisioning", "notebooks"),
+    *("provisioning", f"{_STUDENT}[1]", f"{_STUDENT}[3]", "labs/serve/ray", "notebooks/machines/test_pythons.py"),
+    *(f"{_STUDENT}[2]", "notebooks"),
 )
 
 
@@ -38,7 +43,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A file's tests share fixtures. All of provisioning shares more: testbeds claim ports and addresses of this machine.
     """
     rooms = {item: item.path.relative_to(Path(__file__).parent).as_posix() for item in items}
-    items.sort(key=lambda item: _turn(rooms[item]))
+    items.sort(key=lambda item: _turn(f"{rooms[item]}::{item.name}"))
     quick = iter(_quick_files(rooms.values()))
     for item in items:
         room = rooms[item]
@@ -55,8 +60,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(marker)
 
 
-def _turn(room: str) -> int:
-    return next((turn for turn, begin in enumerate(_LONG) if room.startswith(begin)), len(_LONG))
+def _turn(id: str) -> int:
+    return next((turn for turn, begin in enumerate(_LONG) if id.startswith(begin)), len(_LONG))
 
 
 def _quick_files(rooms: Iterable[str]) -> list[str]:

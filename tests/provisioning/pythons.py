@@ -44,10 +44,10 @@ def older_python() -> Path:
     if not home.exists():
         # Made under another name and renamed: of two runs at once, the slower one finds it made.
         draft = home.with_name(f"{home.name}.{os.getpid()}")
-        venv.create(draft, with_pip=True, clear=True)
+        venv.create(draft, clear=True)
         (draft / "pins.txt").write_text("\n".join(pins), encoding="utf-8")
-        install = [str(draft / "bin" / "python"), "-m", "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
-        subprocess.run([*install, *wanted], check=True)
+        uv = [str(Path(sys.executable).with_name("uv")), "pip", "install", "--quiet", "-c", str(draft / "pins.txt")]
+        subprocess.run([*uv, "--python", str(draft / "bin" / "python"), *wanted], check=True)
         with contextlib.suppress(OSError):
             draft.rename(home)
     return home / "bin" / "python"

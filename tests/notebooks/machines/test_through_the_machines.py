@@ -38,8 +38,7 @@ OF_ALL_IMAGES = {"m.artefact.same_classes"}
 HUB_LIMIT_MB = 350
 
 
-# The longest first.
-@pytest.mark.parametrize("number", [1, 3, 2])
+@pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     number: int, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
 ):
