@@ -67,7 +67,7 @@ class Fingerprint:
     #: What imitates this processor, such as 'qemu-aarch64'; empty on a real one. The ledger takes no emulated times.
     emulator: str = ""
 
-    @property
+    @functools.cached_property
     def machine_id(self) -> str:
         """A short hash of what makes runs comparable: processor, its features and count, memory, GPUs and node."""
         same = (
@@ -102,10 +102,16 @@ class Fingerprint:
     @classmethod
     def from_json(cls, values: dict) -> Fingerprint:
         """Return the fingerprint that ``to_json`` wrote; unknown keys are ignored."""
-        kept = {name: values[name] for name in (f.name for f in fields(cls)) if name in values}
+        kept = {name: values[name] for name in names_of(cls) if name in values}
         kept["cpu_flags"] = tuple(kept.get("cpu_flags", ()))
         kept["gpus"] = tuple(Gpu(**gpu) for gpu in kept.get("gpus", ()))
         return cls(**kept)
+
+
+@functools.cache
+def names_of(kind: type) -> tuple[str, ...]:
+    """Return the names of a dataclass's fields, looked up once: a grader reads a record a hundred thousand times."""
+    return tuple(one.name for one in fields(kind))
 
 
 @functools.lru_cache(maxsize=1)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import ClassVar
 
 from labs import stats
 from labs.machine import Fingerprint
+from labs.machine.fingerprint import names_of
 from labs.records.load import Load, latency_interval
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
@@ -201,7 +202,7 @@ class Measurement:
         Raises:
             KeyError: A field is missing; validate against the schema first for a readable message.
         """
-        kept = {name: values[name] for name in (f.name for f in fields(cls)) if name in values}
+        kept = {name: values[name] for name in names_of(cls) if name in values}
         kept["samples"] = tuple(kept["samples"])
         kept["model"] = ModelFile(**kept["model"])
         kept["threads"] = Threads(**kept["threads"])
