@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +11,12 @@ import pandas as pd
 from labs import assets, bench
 from labs.bench import Comparison
 from labs.dataset import load_split
+from labs.edge.pictures import load_split_at
 from labs.progress import OnProgress, part, silent
 from labs.records import Measurement
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import OptionSummary, summarize
-from tests.benchmarks.part1_models import options
+from tests.benchmarks.part1_models import SMALL_PX, options, small_model, smaller_options
 
 #: The option that all ratios are taken against: float32 with every graph optimization.
 BASELINE = "onnx-all"
@@ -36,7 +37,8 @@ def tables(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Return titled tables as soon as each is there: the race against float32, the options in numbers, the bars.
 
-    The other architectures' float32 files take part: they are the frontier of lesson 10b.
+    The other architectures' float32 files take part: they are the frontier of lesson 10b. So does the model with fewer
+    pixels, each of its images made small before the race.
 
     Args:
         rounds: Turns of each option with single pictures; batches get half of them.
@@ -45,15 +47,30 @@ def tables(
     """
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
     targets = options(models, part(on_progress, 0.0, 0.25))
-    one, many, records = _race(targets, images, rounds, part(on_progress, 0.25, 0.7))
-    yield f"Against {BASELINE}, all options taking turns in one run", _ratios(targets, one, many)
-    for index, (name, target) in enumerate(targets.items()):
-        on_progress(0.7 + 0.3 * index / len(targets), f"accuracy of {name}")
+    small, _ = load_split_at(assets.dataset("food11-mini"), "evaluation", SMALL_PX)
+    path = small_model(models)
+    smaller = smaller_options(path)
+    racers = targets | {name: _with_its_own(target, small[:BATCH_SIZE], path) for name, target in smaller.items()}
+    one, many, records = _race(racers, images, rounds, part(on_progress, 0.25, 0.7))
+    yield f"Against {BASELINE}, all options taking turns in one run", _ratios(racers, one, many)
+    for index, (name, target) in enumerate((targets | smaller).items()):
+        on_progress(0.7 + 0.3 * index / len(racers), f"accuracy of {name}")
         records.append(bench.size(target, option=name))
-        records.append(bench.accuracy(target, images, labels, option=name))
+        records.append(bench.accuracy(target, small if name in smaller else images, labels, option=name))
     summaries = {one.option: one for one in summarize(records)}
     yield f"Part 1, {len(labels)} evaluation images", _numbers(summaries)
     yield f"The bars; only what loses at most {MOST_LOST:.0%} counts for the first three", _bars(summaries, one, many)
+
+
+def _with_its_own(target: object, small: np.ndarray, path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return a target that takes the same images as all, and is called with its own of fewer pixels, made before."""
+    call, about = bench.caller(target), bench.describe(target)
+
+    def with_small(images: np.ndarray) -> np.ndarray:
+        return call(small[: len(images)])
+
+    bench.describe(with_small, model_path=path, backend=about.backend, precision=about.precision)
+    return with_small
 
 
 def _race(

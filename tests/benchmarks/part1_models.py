@@ -13,6 +13,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from labs import assets, bench
 from labs.dataset import load_split
+from labs.edge.pictures import load_split_at
 from labs.machine.capability import for_lesson
 from labs.machine.quantization_format import quantization_format
 from labs.models import ARCHITECTURES, load_mobilenet_v2, load_model
@@ -35,6 +36,8 @@ _STATIC_FORMATS = {
     "int8-static-qoperator": {**_U8S8, "quant_format": QuantFormat.QOperator},
     "int8-static-s8s8": {**_U8S8, "activation_type": QuantType.QInt8},
 }
+#: Side of the images of the options of fewer pixels, as lesson 25 makes them.
+SMALL_PX = 192
 #: Options whose files are made here, by the files' names.
 _QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS, "int8-pruned")
 
@@ -87,6 +90,28 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         latency["INFERENCE_PRECISION_HINT"] = "f32"
         found["openvino-int8"] = _opened(quantized["int8-static-qdq"], "openvino", **latency)
         found["openvino-int8-pruned"] = _opened(quantized["int8-pruned"], "openvino", **latency)
+    return found
+
+
+def small_model(folder: Path | None = None) -> Path:
+    """Return an INT8 file that takes images of ``SMALL_PX`` pixels, made once a folder as lesson 25 makes it."""
+    folder = folder or _temporary()
+    path, exported, prepared = folder / f"int8-{SMALL_PX}px.onnx", folder / "small.onnx", folder / "small-prepared.onnx"
+    if not path.is_file():
+        export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), exported, image_size_px=SMALL_PX)
+        quant_pre_process(exported, prepared)
+        training, _ = load_split_at(assets.dataset("food11-mini"), "training", SMALL_PX, limit=128)
+        quantize_static(prepared, path, ImageReader(training), **_U8S8)
+        slim_onnx(path)
+    return path
+
+
+def smaller_options(path: Path) -> dict[str, object]:
+    """Return every option that can run a file for images of ``SMALL_PX`` pixels here."""
+    found = {f"int8-{SMALL_PX}px": _opened(path)}
+    if find_spec("openvino"):
+        latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+        found[f"openvino-int8-{SMALL_PX}px"] = _opened(path, "openvino", **latency)
     return found
 
 
