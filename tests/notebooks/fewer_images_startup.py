@@ -6,7 +6,6 @@ IPython runs this file because the test makes it part of a profile; no lesson an
 import itertools
 
 import labs.dataset
-import labs.optimize.sensitivity
 
 _iterate, _load_split = labs.dataset.iterate, labs.dataset.load_split
 # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
@@ -22,7 +21,3 @@ def _load_fewer(root, split, limit=None, cache=None):
 
 
 labs.dataset.load_split = _load_fewer
-
-# Lesson 14c quantizes each of 53 layers alone; every second one shows as well which loses most.
-_layers_of = labs.optimize.sensitivity.layers_of
-labs.optimize.sensitivity.layers_of = lambda path: dict(list(_layers_of(path).items())[::2])

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 import labs.dataset
 import labs.edge.job
-import labs.edge.making
 import labs.optimize.sensitivity
 from labs import bench
 from labs.bench.timing import warm_up
@@ -22,7 +21,6 @@ bench.throughput.__kwdefaults__.update(min_batches=2, min_s=0.01)
 _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 2, "block_calls": 2})
 labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
-labs.edge.making.make_part_1_files.__kwdefaults__.update(calibration_images=16)
 # Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
 _layers_of = labs.optimize.sensitivity.layers_of
 labs.optimize.sensitivity.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])

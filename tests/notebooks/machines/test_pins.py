@@ -28,10 +28,14 @@ def without(path: Path, package: str) -> None:
     path.write_text("".join(kept).replace("\0", "\\\n"), encoding="utf-8")
 
 
-def test_a_node_that_lacks_a_package_cannot_do_its_lesson(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize(
+    ("machine", "package", "number"),
+    [("a100", "onnxscript", "12"), ("mi100", "onnxscript", "12"), ("p100", "onnxscript", "32")],
+)
+def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
+    machine: str, package: str, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """(A3) The solved lesson fails in the node's own kernel, or the environment cannot be made at all."""
-    # All nodes' environments are made by one script; an MI100's is put together from the most lists.
-    machine, package, number = "mi100", "onnxscript", "12"
     home = tmp_path / "home"
     course = unpack_course(tmp_path, home / "serving-labs")
     without(course / "provisioning" / "node" / machine / "requirements.txt", package)
