@@ -10,7 +10,7 @@ from grading.checkpoints.registry import REGISTRY, Checkpoint
 from grading.checkpoints.verdict import State, Verdict, failed, missing, passed
 from labs.records import Prediction as Made
 from labs.records import Records
-from labs.records.collection import began, is_about
+from labs.records.collection import began
 
 Measured = Callable[[Records], float | str | None]
 
@@ -52,7 +52,7 @@ class Prediction:
 
     def is_measured(self, records: Records) -> bool:
         """Return whether what it is about is there already."""
-        return any(is_about(one, self.about) for one in records)
+        return records.first_about(self.about) is not None
 
 
 def prediction(
@@ -141,7 +141,7 @@ def reconciled(checkpoint: Checkpoint, records: Records) -> tuple[str, str, str]
     measured = "not measured yet" if found is None else asked.show(found)
     if made is None or found is None:
         return predicted, measured, ""
-    first = next((one for one in records if is_about(one, asked.about)), None)
+    first = records.first_about(asked.about)
     late = first is not None and datetime.fromisoformat(made.made_at) > began(first)
     return predicted, measured, _difference(made, found) + (" (predicted after the measurement)" if late else "")
 

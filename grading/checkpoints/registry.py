@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from grading.checkpoints.plain import fault_of_form
 from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
 from labs.records import Answer, DifferentMachinesError, Records
-from labs.records.collection import is_about
 from labs.records.entries import ENTRY_TYPES
 
 #: Records in, verdict out. No torch, no clock, no files.
@@ -138,7 +137,7 @@ class Checkpoint:
     def lacks(self, records: Records) -> str:
         """Return a sentence about the first record that is needed and not there; an empty text when none is."""
         for need in self.needs:
-            if not any(is_about(one, need) for one in records):
+            if records.first_about(need) is None:
                 return _absent(need)
         return ""
 

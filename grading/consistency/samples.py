@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from itertools import combinations
@@ -109,8 +110,7 @@ def looks_drawn(samples: Sequence[float]) -> bool:
     count, total = len(logs), float(logs @ logs)
     if np.ptp(logs) < 1e-9:  # one value all along, but for rounding: another rule knows it
         return False
-    places = (np.arange(1, count + 1) - 0.375) / (count + 0.25)
-    straight = float(np.corrcoef(np.sort(logs), [_NORMAL.inv_cdf(one) for one in places])[0, 1] ** 2)
+    straight = float(np.corrcoef(np.sort(logs), _scores(count))[0, 1] ** 2)
     double_log = math.log(math.log(count))
     usual = -1.2725 + 1.0521 * (double_log - math.log(count))
     spread = 1.0308 - 0.26758 * (double_log + 2 / math.log(count))
@@ -118,6 +118,15 @@ def looks_drawn(samples: Sequence[float]) -> bool:
     lags = [float(logs[lag:] @ logs[:-lag]) / total for lag in range(1, _LAGS + 1)]
     related = count * (count + 2) * sum(one**2 / (count - lag) for lag, one in enumerate(lags, start=1))
     return from_normal < _NORMAL.inv_cdf(0.99) and related < _RELATED
+
+
+@functools.lru_cache(maxsize=32)
+def _scores(count: int) -> np.ndarray:
+    """Return where so many sorted draws of a normal distribution are expected.
+
+    Source: Blom, Statistical estimates and transformed beta-variables, 1958.
+    """
+    return np.array([_NORMAL.inv_cdf((place - 0.375) / (count + 0.25)) for place in range(1, count + 1)])
 
 
 _NORMAL = NormalDist()

@@ -8,7 +8,7 @@ from itertools import pairwise
 from grading.checkpoints import all_checkpoints, as_records
 from grading.checkpoints.evidence import moment
 from grading.consistency.finding import Finding, flag, impossible, named
-from labs.records.collection import began, is_about
+from labs.records.collection import began
 
 #: Kinds whose samples are taken one after the other inside the run that the clock readings enclose.
 _IN_TURN = ("latency", "throughput")
@@ -121,7 +121,7 @@ def predictions_keep_no_step(entries: list[dict]) -> Iterator[Finding]:
     records, ahead_s = as_records(entries), []
     for one in all_checkpoints():
         made = records.prediction_in_time(one.id, one.asks.about) if one.kind == "prediction" else None
-        first = next((entry for entry in records if made and is_about(entry, one.asks.about)), None)
+        first = records.first_about(one.asks.about) if made else None
         if first is not None:
             ahead_s.append((began(first) - moment(made.made_at)).total_seconds())
     if len(ahead_s) >= _IN_STEP and max(ahead_s) <= _STEP * min(ahead_s):

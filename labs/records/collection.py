@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeVar
 
 from labs import stats
 from labs.records.entries import ENTRY_TYPES, Answer, Entry, Observation, Prediction
 from labs.records.record import Comparison, Measurement
+
+_EntryT = TypeVar("_EntryT", bound=Entry)
 
 
 class Lookup:
@@ -18,13 +21,13 @@ class Lookup:
 
     def measurements(self, **wanted: object) -> list[Measurement]:
         """Return the measurements whose fields equal ``wanted`` (such as ``kind="latency"``), oldest first."""
-        found = self._measured()
+        found = self._of_type(Measurement)
         for name, value in wanted.items():
             found = [one for one in found if getattr(one, name) == value]
         return found
 
-    def _measured(self) -> list[Measurement]:
-        return [one for one in self if isinstance(one, Measurement)]
+    def _of_type(self, entry_type: type[_EntryT]) -> list[_EntryT]:
+        return [one for one in self if isinstance(one, entry_type)]
 
     def latest(self, **wanted: object) -> Measurement | None:
         """Return the newest measurement whose fields equal ``wanted``, or None."""
@@ -68,7 +71,7 @@ class Lookup:
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
-        return [one for one in self if isinstance(one, Prediction) and question in (None, one.question)]
+        return [one for one in self._of_type(Prediction) if question in (None, one.question)]
 
     def prediction_in_time(self, question: str, about: Mapping) -> Prediction | None:
         """Return the last prediction that precedes the first entry it concerns, or None.
@@ -79,15 +82,19 @@ class Lookup:
             question: The prediction's question.
             about: Fields of the measurements that it concerns, or ``{"subject": …}`` for observations.
         """
-        entries = list(self)
-        first = next((one for one in entries if is_about(one, about)), None)
-        before = entries if first is None else entries[: entries.index(first)]
+        first, predictions = self.first_about(about), self.predictions(question)
+        entries = list(self)  # last: a ledger may grow meanwhile
         made = [
             one
-            for one in Records(before).predictions(question)
-            if first is None or datetime.fromisoformat(one.made_at) <= began(first)
+            for one in predictions
+            if first is None
+            or (entries.index(one) < entries.index(first) and datetime.fromisoformat(one.made_at) <= began(first))
         ]
         return made[-1] if made else None
+
+    def first_about(self, about: Mapping) -> Measurement | Observation | None:
+        """Return the oldest entry that a prediction with this ``about`` concerns (``is_about``), or None."""
+        return next((one for one in self if is_about(one, about)), None)
 
     def answer(self, question: str) -> object | None:
         """Return the newest answer to a question, or None."""
@@ -96,11 +103,11 @@ class Lookup:
 
     def answers(self) -> dict[str, Answer]:
         """Return the newest answer to each question."""
-        return {one.question: one for one in self if isinstance(one, Answer)}
+        return {one.question: one for one in self._of_type(Answer)}
 
     def observations(self, subject: str) -> list[Observation]:
         """Return the observations of a subject, oldest first."""
-        return [one for one in self if isinstance(one, Observation) and one.subject == subject]
+        return [one for one in self._of_type(Observation) if one.subject == subject]
 
     def seen(self, subject: str) -> dict | None:
         """Return what was seen of a subject the last time, or None."""
@@ -126,7 +133,8 @@ class Records(Lookup, Sequence):
     def __init__(self, entries: Iterable[Entry] = ()) -> None:
         """Hold the entries in the order given."""
         self._entries = tuple(entries)
-        self._measurements: tuple[Measurement, ...] | None = None
+        self._by_type: dict[type, tuple[Entry, ...]] = {}
+        self._first_about: dict[str, Measurement | Observation | None] = {}
 
     @classmethod
     def from_json(cls, entries: Iterable[Mapping]) -> Records:
@@ -140,11 +148,18 @@ class Records(Lookup, Sequence):
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries)
 
-    def _measured(self) -> list[Measurement]:
-        # A part's judges ask some thousand times.
-        if self._measurements is None:
-            self._measurements = tuple(super()._measured())
-        return list(self._measurements)
+    # Both are kept, because a part's judges ask some thousand times.
+
+    def _of_type(self, entry_type: type[_EntryT]) -> list[_EntryT]:
+        if entry_type not in self._by_type:
+            self._by_type[entry_type] = tuple(super()._of_type(entry_type))
+        return list(self._by_type[entry_type])
+
+    def first_about(self, about: Mapping) -> Measurement | Observation | None:
+        key = repr(about)  # its values may be lists, which have no hash
+        if key not in self._first_about:
+            self._first_about[key] = super().first_about(about)
+        return self._first_about[key]
 
     def __len__(self) -> int:
         return len(self._entries)

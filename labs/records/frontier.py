@@ -23,13 +23,14 @@ def dominates(one: OptionSummary, other: OptionSummary, objectives: Sequence[str
 
     Source: Pareto dominance, Marler and Arora, 'Survey of multi-objective optimization methods' (2004), definition 1.
     """
-    if not all(_gain(one, other, name) >= 0 for name in objectives):
-        # Cheap, and true of most pairs; only a proven advantage can make up for a figure that is worse.
-        behind = [name for name in objectives if _gain(one, other, name) < 0]
-        if any(told_apart(one, other, name) != "better" for name in behind):
+    ahead = False
+    # What is behind by its figure first: only a proven advantage makes up for that, and most pairs end there.
+    for name in sorted(objectives, key=lambda name: _gain(one, other, name) >= 0):
+        said = told_apart(one, other, name)
+        if said == "worse" or (said != "better" and _gain(one, other, name) < 0):
             return False
-    said = [told_apart(one, other, name) for name in objectives]
-    return "better" in said and "worse" not in said
+        ahead |= said == "better"
+    return ahead
 
 
 def dominators(options: Sequence[OptionSummary], objectives: Sequence[str] = OBJECTIVES) -> dict[str, list[str]]:
