@@ -152,13 +152,11 @@ def judge_hidden(work: _Work) -> None:
 
 
 def _as_called(row: Row, rerun: Rerun | None) -> Row:
-    """Return the row of a function as calling it again leaves it: results that it does not have were typed.
-
-    A cell that breaks for another reason keeps its public points: it may lean on a cell that is not run again.
-    """
+    """Return the row of a function as calling it again leaves it: results that it does not have were typed."""
     if rerun is None or not (rerun.is_absent or (rerun.verdict is not None and not rerun.verdict.ok)):
         return row
-    why = "The function was not found" if rerun.is_absent else "Called again on other cases, the function is wrong"
+    wrong = "Called again on other cases, the function is wrong"
+    why = f"Called again, the function came to nothing ({rerun.fault})" if rerun.is_absent else wrong
     return replace(row, points=0, message=f"{why}: the results in the ledger are not its own, and count for nothing.")
 
 

@@ -16,9 +16,9 @@ class Rerun:
 
     #: The verdict on what it wrote down; None where it came to nothing.
     verdict: Verdict | None = None
-    #: What went wrong in the cell, in words of the grader's own; empty when nothing did.
+    #: Why nothing came back, in words of the grader's own; empty when something did.
     fault: str = ""
-    #: Whether what was handed in holds no such function.
+    #: Whether that is the submission's doing: it holds no such function, or none that can be called.
     is_absent: bool = False
 
 

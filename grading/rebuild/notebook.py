@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-#: Stands before each lesson's cells: what any lesson has imported.
+#: Stands before each lesson's cells: what any lesson has imported, and no function of another lesson.
 _SETUP = """\
+for name in {functions}:
+    globals().pop(name, None)
 import math
 from grading.rebuild.stage.verbs import *
 from grading.rebuild.stage import names
@@ -28,16 +30,20 @@ class Part:
 def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, list[str]]:
     """Return a notebook's text, and the checkpoint id of each of its cells; a set-up's is empty.
 
+    A function is called in a cell of its own, behind the student's: a line below it that needs what only the lesson has
+    may raise, and the function is there all the same.
+
     Args:
         parts: Lessons that share one kernel.
-        functions: Names of the functions that are asked for, by checkpoint id: each is called behind its cell.
+        functions: Names of the functions that are asked for, by checkpoint id.
     """
     sources: list[tuple[str, str]] = []
     for part in parts:
-        sources.append(("", _SETUP))
+        sources.append(("", _SETUP.format(functions=sorted(set(functions.values())))))
         for name, source in part.cells.items():
-            called = f"\n\ncheck({name!r}, {functions[name]})" if name in functions else ""
-            sources.append((name, source + called))
+            sources.append((name, source))
+            if name in functions:
+                sources.append((name, f"check({name!r}, {functions[name]})"))
     made = [
         {
             "cell_type": "code",

@@ -31,6 +31,12 @@ from labs.course import Lesson
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
 
+#: How a call of what does not exist ends.
+_NO_NAME = "it raises NameError"
+
+#: Seconds without which no kernel is begun, and those for a cell of the grader's own.
+_LEAST_S, _CONTROL_S = 5, 60
+
 #: Address space of each process: pytest, and a kernel with pandas.
 _MEMORY_BYTES = 1_400 << 20
 
@@ -68,12 +74,8 @@ def run_again(
         return {name: Rerun(fault=why) for name in questions}
     parts = _parts(intake, lessons, questions)
     reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
-    for name in questions - set(reruns):
-        if any(name in part.cells for part in parts):
-            reruns[name] = Rerun(fault="there was no time left for it")
-        else:
-            reruns[name] = Rerun(fault="its cell was not found in the notebook", is_absent=True)
-    return {name: reruns[name] for name in questions}
+    absent = Rerun(fault="its cell was not found in the notebook", is_absent=True)
+    return {name: reruns.get(name, absent) for name in questions}
 
 
 def drawn(questions: Iterable[str], seed: str) -> dict[str, Round]:
@@ -93,19 +95,40 @@ def generator(seed: str, name: str) -> np.random.Generator:
 def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float) -> dict[str, Rerun]:
     """Return what each function of some lessons did on these cases.
 
+    A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
+    to hide that its results were typed. Only a grader that cannot run a cell of its own either takes that back.
+
     Args:
         rounds: Cases on which functions are called, by question.
         parts: The lessons' cells.
         wall_s: Seconds for everything.
     """
     until_s = time.monotonic() + wall_s
+    asked = [name for part in parts for name in part.cells if name in rounds]
     reruns: dict[str, Rerun] = {}
-    # Together first: a kernel costs more than all cells. A lesson that was taken along by another gets its own kernel.
-    for group in (parts, *([part] for part in parts)):
-        waiting = [part for part in group if not set(part.cells) & set(reruns)]
-        left_s = until_s - time.monotonic()
-        if waiting and left_s > 5:
-            reruns |= _run(waiting, rounds, min(left_s, wall_s / 2))
+
+    def run(some: Sequence[Part]) -> str:
+        left_s = min(until_s - time.monotonic(), wall_s / 2)
+        return _run(some, rounds, reruns, left_s) if left_s > _LEAST_S else ""
+
+    # Together first: a kernel costs more than all cells. What was taken along by another lesson gets its lesson's own
+    # kernel, and what was taken along by a cell of its own lesson one without that cell.
+    run(parts)
+    for part in parts:
+        cells = dict(part.cells)
+        while any(name in asked and (name not in reruns or reruns[name].fault) for name in cells):
+            disturbing = run([Part(part.lesson, cells)])
+            if disturbing not in cells:
+                break
+            del cells[disturbing]
+    nothing = [name for name in asked if name in reruns and reruns[name].fault]
+    late = [name for name in asked if name not in reruns]
+    fault = "" if not nothing + late or _can_run() else "this grader could not run a cell of its own either"
+    for name in nothing:
+        reruns[name] = Rerun(fault=fault or reruns[name].fault, is_absent=not fault)
+    for name in late:
+        # On a slow grader alone, the student is not to blame.
+        reruns[name] = Rerun(fault=fault or "there was no time left for it", is_absent=bool(nothing) and not fault)
     return reruns
 
 
@@ -127,11 +150,32 @@ def _is_function(name: str) -> bool:
     return name in all_checkpoints() and all_checkpoints()[name].kind == "function"
 
 
-def _run(parts: Sequence[Part], rounds: Mapping[str, Round], wall_s: float) -> dict[str, Rerun]:
-    """Run some lessons in one kernel; return the cells of those that came to their end, or all when one ran alone."""
+def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Rerun], wall_s: float) -> str:
+    """Run some lessons in one kernel and note what their functions did.
+
+    Returns:
+        The question whose cell disturbed what comes after it, by hanging or by ending the run; empty when none did.
+    """
+    names = {name: one.question.name for name, one in rounds.items()}
+    results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
+    ended = [(name, *told.get(place, (False, DISTURBED))) for place, name in enumerate(order)]
+    for name in {name for part in parts for name in part.cells} & set(rounds):
+        if name in results:
+            reruns[name] = Rerun(_judged(rounds[name], results[name]))
+        else:
+            # Of the student's cell or, where that went through, of the one that calls its function.
+            why = next((said for whose, ok, said in ended if whose == name and not ok), "it wrote down nothing")
+            reruns[name] = Rerun(fault="there is no such function" if why == _NO_NAME else why)
+    return next((name for name, _, said in ended if said == DISTURBED), "")
+
+
+def _in_sandbox(
+    parts: Sequence[Part], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
+) -> tuple[dict[str, object], dict[int, tuple[bool, str]], list[str]]:
+    """Run a notebook of these cells; return functions' outputs, how cells ended by place, and whose each cell is."""
     with Sandbox() as sandbox:
-        text, order = skeleton(parts, {name: one.question.name for name, one in rounds.items()})
-        (sandbox.folder / CASES).write_text(json.dumps({name: one.cases for name, one in rounds.items()}))
+        text, order = skeleton(parts, functions)
+        (sandbox.folder / CASES).write_text(json.dumps(cases))
         (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
         kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
         kernel.mkdir(parents=True)
@@ -145,21 +189,15 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], wall_s: float) -> d
                 "IPYTHONDIR": "ipython",
             },
         )
-        results = results_back(sandbox.folder, sandbox.folder.parent)
-        told = told_back(sandbox.folder, sandbox.folder.parent)
-    found = {}
-    whole = len(parts) == 1 or _undisturbed(told, order)
-    for part in parts:
-        places = [order.index(name) for name in part.cells]
-        if whole is not True and max(places) >= whole:
-            continue
-        for name, place in zip(part.cells, places, strict=True):
-            ok, said = told.get(place, (False, DISTURBED))
-            if not ok or name not in results:
-                found[name] = Rerun(fault="there is no such function" if ok else said, is_absent=ok)
-            else:
-                found[name] = Rerun(_judged(rounds[name], results[name]))
-    return found
+        own = sandbox.folder.parent
+        return results_back(sandbox.folder, own), told_back(sandbox.folder, own), order
+
+
+def _can_run() -> bool:
+    """Return whether a cell of the grader's own runs here."""
+    part = Part("control", {"control": "def control():\n    return 1"})
+    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
+    return results.get("control") == [{"value": 1}]
 
 
 def _judged(asked: Round, outputs: object) -> Verdict:
@@ -170,19 +208,6 @@ def _judged(asked: Round, outputs: object) -> Verdict:
         return asked.verdict(outputs if sound else [])
     except STUMBLES:
         return failed("What it wrote down is no result of a function.")
-
-
-def _undisturbed(told: dict[int, tuple[bool, str]], order: Sequence[str]) -> bool | int:
-    """Return True when a run went through, or the first place at which a cell disturbed what comes after it.
-
-    A cell that raises disturbs nobody. One that hangs, or that ends the kernel or pytest, takes the names that other
-    lessons have ready.
-    """
-    for place, name in enumerate(order):
-        ok, said = told.get(place, (False, DISTURBED))
-        if not ok and (not name or said == DISTURBED):
-            return place
-    return True
 
 
 def _command(folder: Path) -> list[str]:

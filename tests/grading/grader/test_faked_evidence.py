@@ -20,6 +20,7 @@ from grading.checkpoints.functions import Function
 from grading.consistency import examine
 from grading.grade import Setup, grade
 from grading.hidden import possible_points
+from grading.rebuild import run
 from grading.result import Result, spot_checks
 from grading.sandbox import abilities
 from labs.traced import Traced
@@ -236,6 +237,26 @@ def test_f12_typed_answers_and_observations_earn_next_to_nothing(rewrite):
     assert result.points <= 0.12 * result.possible
     assert {one.rule for one in result.findings} == {"files-never-measured"}
     assert [one.student for one in spot_checks([result], seed="x", share=0)] == ["f12"]
+
+
+@pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+def test_f12_typed_results_of_cells_that_come_to_nothing_earn_none(submission: Path, monkeypatch):
+    """Cells that raise, or that end the kernel: nobody could say whether their results are their own."""
+    monkeypatch.setattr(run, "CELL_S", 6)
+    spoilt = {12: "raise NameError('np')", 16: "import os; os._exit(0)"}
+    functions = {one.id: one.lesson for one in all_checkpoints() if one.kind == "function"}
+    for path in submission.glob("*.ipynb"):
+        notebook = json.loads(path.read_text())
+        for cell in notebook["cells"]:
+            lesson = functions.get(cell["metadata"].get("checkpoint"))
+            cell["source"] = spoilt.get(lesson, cell["source"])
+        path.write_text(json.dumps(notebook))
+    result = grade(submission, part=1, setup=Setup(measure=False, seed="a test's secret", rerun_s=400))
+    assert result.fault == ""
+    rows = [row for row in result.rows if row.id.removesuffix(".computed") in functions]
+    assert {row.lesson for row in rows if not row.points} >= spoilt.keys()
+    assert {row.id for row in rows if row.points and row.lesson in spoilt} == set()
+    assert {row.lesson for row in rows if row.points} >= {11, 13, 14}
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from grading.checkpoints.functions import Function, Mistake, close
+from grading.rebuild import run
 from grading.rebuild.notebook import Part
 from grading.rebuild.run import generator, run_on
 from grading.sandbox import abilities
@@ -63,6 +64,25 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
     assert came["syntax"].fault == "it raises SyntaxError"
     assert "raises" in came["looks"].verdict.message
     assert not any("secret" in f"{one.fault} {one.verdict}" for one in came.values())
+
+
+def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
+    """Whose kernel does not start, it says so; whose kernel does start misses a function that comes to nothing."""
+    rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
+    parts = [Part("10_raises", {"t.cell.slowest": "raise ValueError"})]
+    (missed,) = run_on(rounds, parts, wall_s=60).values()
+    assert (missed.fault, missed.is_absent) == ("it raises ValueError", True)
+    monkeypatch.setattr(run, "_command", lambda folder: ["false"])
+    (unknown,) = run_on(rounds, parts, wall_s=60).values()
+    assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)
+
+
+def test_a_function_stands_though_a_line_below_it_raises():
+    """Such as one that tries it on what only the lesson has."""
+    rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
+    parts = [Part("10_tries", {"t.cell.slowest": CELLS["honest"] + "\nslowest(measured_s, 3)"})]
+    (found,) = run_on(rounds, parts, wall_s=60).values()
+    assert found.verdict.ok
 
 
 def test_a_seed_draws_the_cases_and_another_one_draws_others():
