@@ -26,7 +26,8 @@ class Cell:
     def html(self) -> str:
         """Return the cell's inside."""
         inside = f'<span class="{self.kind}">{escape(self.text)}</span>' if self.kind else escape(self.text)
-        return inside + (f'<span class="msl-ci">{escape(self.below)}</span>' if self.below else "")
+        # A line of its own by the style sheet; the space is for where that is not applied, and for who copies the text.
+        return inside + (f' <span class="msl-ci">{escape(self.below)}</span>' if self.below else "")
 
     def plain(self) -> str:
         """Return the cell as text on one line."""
