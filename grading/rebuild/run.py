@@ -151,7 +151,7 @@ def _is_function(name: str) -> bool:
 
 
 def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Rerun], wall_s: float) -> str:
-    """Run some lessons in one kernel and note what their functions did.
+    """Run some lessons in one kernel and note what their functions did, or of a single lesson why nothing came back.
 
     Returns:
         The question whose cell disturbed what comes after it, by hanging or by ending the run; empty when none did.
@@ -162,7 +162,7 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, R
     for name in {name for part in parts for name in part.cells} & set(rounds):
         if name in results:
             reruns[name] = Rerun(_judged(rounds[name], results[name]))
-        else:
+        elif len(parts) == 1:
             # Of the student's cell or, where that went through, of the one that calls its function.
             why = next((said for whose, ok, said in ended if whose == name and not ok), "it wrote down nothing")
             reruns[name] = Rerun(fault="there is no such function" if why == _NO_NAME else why)
