@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import hashlib
 import os
 import resource
 import subprocess
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import onnx
 import pandas as pd
 import psutil
 from scipy.stats import binomtest
@@ -49,10 +51,12 @@ _ALONE = 8
 
 
 def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> pd.DataFrame:
-    """Return one row for each class size: wall time on all processors, rate, memory, and a second run's time.
+    """Return two rows for each class size: wall time on all processors, rate, memory, and a second run's time.
 
-    Every member did everything, so every ledger is whole and every model is measured again; nothing is shared between
-    members. Answer cells are not run again here: that is nbval in a kernel, some six seconds of a processor each.
+    Every member did everything, so every ledger is whole and every model is looked at again. In one class all hand in
+    the same file, as those do who quantize alike on one kind of machine; it is measured once a worker. In the other,
+    each file is one of its own. Answer cells are not run again here: that is nbval in a kernel, some six seconds of a
+    processor each.
 
     Args:
         report: Told what is under way.
@@ -60,16 +64,20 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
     """
     rows = []
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for place, size in enumerate(sizes):
-        report(place / len(sizes), f"a class of {size}: {size} submissions are made up")
+    asked = [(size, alike) for size in sizes for alike in (True, False)]
+    for place, (size, alike) in enumerate(asked):
+        report(place / len(asked), f"a class of {size}: {size} submissions are made up")
         with tempfile.TemporaryDirectory(prefix="class-") as folder:
             home = Path(folder)
-            make_class(home / "submissions", size, only="diligent")
+            members = make_class(home / "submissions", size, only="diligent")
+            if not alike:
+                for number, member in enumerate(members):
+                    _give_a_file_of_its_own(member, number)
             Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
             setup = Setup(pictures=home / "secret" / "pictures.npz", rerun=False)
             found, run = handed_in(home / "submissions"), {"part": 1, "setup": setup}
             each_s = _processor_s([one.path for one in found[:_ALONE]], setup)
-            report((place + 0.3) / len(sizes), f"a class of {size}: graded")
+            report((place + 0.3) / len(asked), f"a class of {size}: graded")
             begin_s = time.perf_counter()
             with _memory() as most:
                 results = grade_class(found, home / "out", engine=processes(workers), **run)
@@ -81,6 +89,7 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
         rows.append(
             {
                 "submissions": size,
+                "files": "one for all" if alike else "each its own",
                 "models measured again": measured,
                 "grader's faults": sum(bool(one.fault) for one in results),
                 "workers": workers,
@@ -94,6 +103,23 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
             }
         )
     return pd.DataFrame(rows)
+
+
+def _give_a_file_of_its_own(member: Path, number: int) -> None:
+    """Change one weight of a member's model by the smallest step, and the file's hash in the ledger."""
+    path, ledger = member / MODEL.name, member / "ledger.jsonl"
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    model = onnx.load(path)
+    weights = max(
+        (one for one in model.graph.initializer if one.data_type == onnx.TensorProto.INT8),
+        key=lambda one: len(one.raw_data),
+    )
+    changed = bytearray(weights.raw_data)
+    changed[number] ^= 1
+    weights.raw_data = bytes(changed)
+    onnx.save(model, path)
+    after = hashlib.sha256(path.read_bytes()).hexdigest()
+    ledger.write_text(ledger.read_text().replace(before, after))
 
 
 @contextmanager
@@ -134,10 +160,10 @@ def _processor_s(submissions: list[Path], setup: Setup) -> float:
         grade(submissions[0], part=1, setup=setup)
         _wait_for_orphans()
         begin_s = _spent_s()
-        for path in submissions:
+        for path in submissions[1:]:
             grade(path, part=1, setup=setup)
         _wait_for_orphans()
-        return (_spent_s() - begin_s) / len(submissions)
+        return (_spent_s() - begin_s) / len(submissions[1:])
     finally:
         adopt(_PR_SET_CHILD_SUBREAPER, ctypes.c_ulong(0))
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+from grading.artefacts import inspect
 from grading.artefacts.graph import UnfitModelError, read
 from grading.artefacts.inspect import Facts, inspect_models
 from grading.artefacts.pictures import Pictures
 from grading.intake import Kind
 from grading.intake.take import Taken
-from grading.sandbox import Limits, abilities
+from grading.sandbox import Limits, Outcome, Sandbox, abilities
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "int8-static-qdq.onnx"
 
@@ -27,6 +30,12 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("secret") / "pictures.npz"
     Pictures.draw("a test's secret", count=8).save(path)
     return path
+
+
+@pytest.fixture(autouse=True)
+def _measured_anew(monkeypatch):
+    """Keep nothing from one test to the next."""
+    monkeypatch.setattr(inspect, "_MEASURED", {})
 
 
 def taken(path: Path) -> Taken:
@@ -129,9 +138,6 @@ def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(tmp_path: Pa
 
 def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Path, pictures: Path, monkeypatch):
     """What it prints is as little trusted as the file."""
-    from grading.artefacts import inspect
-    from grading.sandbox import Outcome, Sandbox
-
     lines = [
         "[1",
         "NaN",
@@ -141,6 +147,40 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Pa
     monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1))
     found = inspect.inspect_models([taken(MODEL)], pictures)
     assert found[MODEL.name].fault == "what was measured makes no sense"
+
+
+def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkeypatch):
+    """A class on one kind of machine hands in few files; each keeps its own name, and other pictures ask anew."""
+    twin, others = tmp_path / "twin.onnx", tmp_path / "other.npz"
+    twin.write_bytes(MODEL.read_bytes())
+    Pictures.draw("another secret", count=8).save(others)
+    first = inspect_models([taken(MODEL)], pictures)[MODEL.name]
+    children: list[tuple] = []
+    run = Sandbox.run
+    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: children.append(a) or run(*a, **k))
+    assert inspect_models([taken(twin)], pictures) == {twin.name: replace(first, name=twin.name)}
+    assert children == []
+    inspect_models([taken(MODEL)], others)
+    assert len(children) == 1
+
+
+def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(tmp_path: Path, pictures: Path, monkeypatch):
+    """The first model's line, before a second one was loaded; the second is asked again when it comes alone."""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(MODEL.read_bytes() + b" ")
+    said = {"ops": {}, "weight_bytes": 8, "int8_bytes": 8}
+    lines = [
+        {"name": other.name, "begun": True},
+        {"name": other.name, **said, "predicted": [1]},
+        {"name": MODEL.name, "begun": True},
+        {"name": other.name, **said, "predicted": [2]},
+        {"name": MODEL.name, **said, "predicted": [3]},
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, text, "", 0.1))
+    found = inspect_models([taken(other), taken(MODEL)], pictures)
+    assert (found[other.name].predicted, found[MODEL.name].predicted) == ((1,), (3,))
+    assert [one.name for one in inspect._MEASURED.values()] == [other.name]
 
 
 def test_a_file_of_nodes_without_end_is_refused(tmp_path: Path):
