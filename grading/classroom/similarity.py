@@ -220,8 +220,11 @@ def _measure_gaps(rows: list[tuple[int, np.ndarray]], sums: np.ndarray, numbers:
         gaps, low = steps[after - 1], logs[after - 1]
         wide = gaps > _TICKS * steps[steps > 1e-12].min()
         nearest = np.minimum(values - low, low + gaps - values)[wide] / (gaps[wide] / 2)
-        whose = owners[inside][wide]
-        sums[place] += np.bincount(whose, nearest, len(sums))
+        # Of what falls into one gap, the mean counts, once: on a busy machine times crowd at steps of the scheduler's
+        # clock, and a crowd on the edge of a gap is one observation.
+        crowds, which = np.unique(owners[inside][wide] * len(logs) + after[wide], return_inverse=True)
+        whose = crowds // len(logs)
+        sums[place] += np.bincount(whose, np.bincount(which, nearest) / np.bincount(which), len(sums))
         numbers[place] += np.bincount(whose, minlength=len(sums))
 
 

@@ -108,6 +108,18 @@ def test_f7_f8_a_neighbours_ledger_is_found_in_every_seed_and_two_hundred_honest
             assert [(pair.first, pair.second) for pair in found] == [(copy.student, victim.student)], copy.student
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_times_that_crowd_at_a_schedulers_steps_are_nobodys_copy(seed: int):
+    """On a busy machine a call takes so many slices of the clock more: honest runs crowd at the same places."""
+    dice = random.Random(seed)
+
+    def run(student: str) -> Result:
+        slices = (dice.choices(range(5), (60, 20, 10, 6, 4))[0] for _ in range(200))
+        return _result(student, [0.004 * (1 + one) * dice.lognormvariate(0, 0.004) for one in slices])
+
+    assert similar_pairs([run(f"s{number}") for number in range(30)]) == []
+
+
 def test_another_years_ledger_is_found_and_two_of_that_year_are_nobodys_matter(tmp_path: Path):
     """Results are kept in a class's folder; its students are named with it."""
     ada, bob = _ledger("ada", random.Random(1)), _ledger("bob", random.Random(2))
