@@ -71,7 +71,8 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
             home = Path(folder)
             members = make_class(home / "submissions", size, only="diligent")
             if not alike:
-                for number, member in enumerate(members):
+                # Of another class's files this process would know some already.
+                for number, member in enumerate(members, start=1_000 * place):
                     _give_a_file_of_its_own(member, number)
             Pictures.draw("a benchmark's seed").save(home / "secret" / "pictures.npz")
             setup = Setup(pictures=home / "secret" / "pictures.npz", rerun=False)
