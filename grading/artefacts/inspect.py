@@ -55,6 +55,11 @@ class Facts:
         return self.weight_bytes > 0 and 2 * self.int8_bytes >= self.weight_bytes
 
 
+#: What was found in this process, by a file's sha256 and the pictures'. Quantizing is deterministic, so many of a class
+#: hand in one file. Only a child's first model is kept: it may have taken the child over, and then speaks for others.
+_MEASURED: dict[tuple[str, str], Facts] = {}
+
+
 def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | None = None) -> dict[str, Facts]:
     """Return facts about models by file name, whatever the files do. The same bytes are measured once a process.
 
@@ -81,11 +86,6 @@ def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | N
             _MEASURED[first.sha256, shown] = first
         waiting = [one for one in waiting if one.name not in found]
     return found
-
-
-#: What was found in this process, by a file's sha256 and the pictures'. Quantizing is deterministic, so many of a class
-#: hand in one file. Only a child's first model is kept: it may have taken the child over, and then speaks for others.
-_MEASURED: dict[tuple[str, str], Facts] = {}
 
 
 def _limits(models: int) -> Limits:

@@ -113,7 +113,8 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
 
     # Together first: a kernel costs more than all cells. What was taken along by another lesson gets its lesson's own
     # kernel, and what was taken along by a cell of its own lesson one without that cell.
-    run(parts)
+    if len(parts) > 1:
+        run(parts)
     for part in parts:
         cells = dict(part.cells)
         while any(name in asked and (name not in reruns or reruns[name].fault) for name in cells):
