@@ -16,7 +16,7 @@ class Rerun:
 
     #: The verdict on what it wrote down; None where it came to nothing.
     verdict: Verdict | None = None
-    #: Why nothing came back, in words of the grader's own; empty when something did.
+    #: Why nothing came back, or only after an interruption, in words of the grader's own; empty when all went well.
     fault: str = ""
     #: Whether that is the submission's doing: it holds no such function, or none that can be called.
     is_absent: bool = False

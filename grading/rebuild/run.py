@@ -34,6 +34,9 @@ CELL_S = 20
 #: How a call of what does not exist ends.
 _NO_NAME = "it raises NameError"
 
+#: How a cell ends that had to be interrupted.
+_CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
+
 #: Seconds without which no kernel is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
 
@@ -117,12 +120,12 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
         run(parts)
     for part in parts:
         cells = dict(part.cells)
-        while any(name in asked and (name not in reruns or reruns[name].fault) for name in cells):
+        while any(name in asked and (name not in reruns or reruns[name].verdict is None) for name in cells):
             disturbing = run([Part(part.lesson, cells)])
             if disturbing not in cells:
                 break
             del cells[disturbing]
-    nothing = [name for name in asked if name in reruns and reruns[name].fault]
+    nothing = [name for name in asked if name in reruns and reruns[name].verdict is None]
     late = [name for name in asked if name not in reruns]
     fault = "" if not nothing + late or _can_run() else "this grader could not run a cell of its own either"
     for name in nothing:
@@ -162,7 +165,9 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, R
     ended = [(name, *told.get(place, (False, DISTURBED))) for place, name in enumerate(order)]
     for name in {name for part in parts for name in part.cells} & set(rounds):
         if name in results:
-            reruns[name] = Rerun(_judged(rounds[name], results[name]))
+            # A cell that had to be interrupted has not come to its end, though its function may be right.
+            own = next(said for whose, _, said in ended if whose == name)
+            reruns[name] = Rerun(_judged(rounds[name], results[name]), DISTURBED if own in _CUT_SHORT else "")
         elif len(parts) == 1:
             # Of the student's cell or, where that went through, of the one that calls its function.
             why = next((said for whose, ok, said in ended if whose == name and not ok), "it wrote down nothing")
