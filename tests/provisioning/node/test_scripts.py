@@ -30,6 +30,8 @@ STUBS = {
     "curl": 'while [ $# -gt 1 ]; do if [ "$1" = -o ]; then cp "$STUB/key" "$2"; fi; shift; done\n',
     "systemctl": "",
     "usermod": "",
+    # The disk is one of the machine's parts too: a leased node's, not that of whoever runs the tests.
+    "df": 'echo Filesystem; echo "/dev/sda1 0 0 $(($(cat "$STUB/free-gb") * 1048576)) 0% /"\n',
 }
 
 #: Docker, as far as the scripts ask it. Images are lines of a file; its cgroup driver is what daemon.json says.
@@ -95,6 +97,7 @@ class Machine:
         self.program("docker", DOCKER.format(python=sys.executable))
         self.program("nvidia-ctk", NVIDIA_CTK.format(python=sys.executable), "later")
         self.write("capability", "6.0\n6.0\n")
+        self.write("free-gb", "100")
 
     def program(self, name: str, text: str, where: str = "bin") -> None:
         path = self.folder / where / name
@@ -141,6 +144,20 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("script", "free", "said"),
+    [("environment.sh", "31", "the packages need 32 GB"), ("containers.sh", "29", "needs about 30 GB")],
+)
+def test_a_disk_too_small_is_told_before_anything_is_fetched(machine: Machine, script: str, free: str, said: str):
+    """At once and in gigabytes, not by a download that dies half-way."""
+    machine.write("free-gb", free)
+    done = machine.run(script, "a100", "system")
+    assert done.returncode == 28
+    assert f"only {free} GB are free under" in done.stderr
+    assert said in done.stderr
+    assert all(call.startswith("df ") for call in machine.calls)
 
 
 @pytest.fixture
