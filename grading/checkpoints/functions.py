@@ -98,7 +98,14 @@ class Function:
         said = next((one["said"] for one in outputs if "said" in one), "")
         # What an exception says may be long, and anything; its type is enough to judge by.
         kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-        return Tried({"source": _source(function), "outputs": kept, "own": on_own.ok}, on_own, said)
+        answer = {"source": _source(function), "outputs": kept, "own": on_own.ok}
+        # With pandas, which a lesson that asks for no function need not wait for.
+        from grading.given import taken_from_elsewhere
+
+        others = [one.asks.name for one in REGISTRY if isinstance(one.asks, Function)]
+        if elsewhere := taken_from_elsewhere(function, others):
+            answer["elsewhere"] = elsewhere
+        return Tried(answer, on_own, said)
 
     def verdict(self, records: Records) -> Verdict:
         """Judge what was written down when the function was checked."""
@@ -109,6 +116,12 @@ class Function:
         found = self.public.verdict(outputs)
         if found.ok and kept.get("own") is False:
             return failed("Right on the fixed cases, and not on your own records.")
+        if found.ok and kept.get("elsewhere"):
+            taken = ", ".join(f"`{str(name)[:40]}`" for name in kept["elsewhere"][:5])
+            return failed(
+                f"Right, but `{self.name}` needs {taken} from another cell, and the grader runs this one alone: import "
+                "or define that in the function's body, or in its cell."
+            )
         return found
 
 
