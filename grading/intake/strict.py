@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 import re
+from collections.abc import Callable
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 
@@ -27,24 +29,32 @@ def loads(text: str, limits: Limits = DEFAULT_LIMITS) -> object:
     if is_abyss(text):
         raise StrictJsonError("it is nested far deeper than any evidence")
 
-    def whole(digits: str) -> int:
-        if len(digits) > limits.json_digits:
-            raise StrictJsonError(f"a whole number has {len(digits)} digits")
-        return int(digits)
-
-    # A Python function for each of a ledger's numbers takes longer than all the rest; most lines have no long ones.
-    has_long = re.search(rf"(?<![0-9.])[0-9]{{{limits.json_digits + 1}}}", text) is not None
-    parse_int = whole if has_long else None
+    count_digits = functools.partial(_whole, limits.json_digits)
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_int=parse_int, object_pairs_hook=_no_key_twice)
-    except StrictJsonError:
-        raise
+        value = _parsed(text)
+        # A Python function for each of a ledger's numbers takes longer than all the rest; few lines hold large ones.
+        if _largest(value, limits.json_depth) >= 10**limits.json_digits:
+            _parsed(text, count_digits)
     except RecursionError:
         raise StrictJsonError("it is nested far deeper than any evidence") from None
-    except ValueError as error:
+    except json.JSONDecodeError as error:
         raise StrictJsonError(f"not JSON: {_in_short(str(error))}") from None
-    _look_through(value, limits.json_depth)
+    except StrictJsonError:
+        raise
+    except ValueError:
+        # The interpreter's own limit on a whole number's digits.
+        return _parsed(text, count_digits)
     return value
+
+
+def _parsed(text: str, parse_int: Callable[[str], int] | None = None) -> object:
+    return json.loads(text, parse_constant=_refuse, parse_int=parse_int, object_pairs_hook=_no_key_twice)
+
+
+def _whole(most: int, digits: str) -> int:
+    if (count := len(digits.lstrip("-"))) > most:
+        raise StrictJsonError(f"a whole number has {count} digits")
+    return int(digits)
 
 
 def is_abyss(text: str) -> bool:
@@ -64,27 +74,34 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def _look_through(value: object, most: int) -> None:
-    """Raise when a value is nested deeper than allowed, or holds a number too large for a float; without recursion.
+def _largest(value: object, most_levels: int) -> float:
+    """Return the largest magnitude among a value's numbers, and 0 where there are none; without recursion.
 
-    Such numbers (1e999) have become infinity by now, which JSON itself cannot say.
+    Raises:
+        StrictJsonError: It is nested deeper than allowed, or holds a number too large for a float. Such numbers (1e999)
+            have become infinity by now, which JSON itself cannot say.
     """
-    level = [[value]]
-    for _ in range(most + 1):
+    largest, level = 0.0, [[value]]
+    for _ in range(most_levels + 1):
+        below: list = []
         for one in level:
             parts = one.values() if isinstance(one, dict) else one
-            if math.inf in parts or -math.inf in parts:
-                raise StrictJsonError("a number is not finite: it is larger than any float")
-        level = [part for one in level for part in _containers(one)]
+            kinds = set(map(type, parts))
+            # A list of samples is known by its types alone, which takes a third of the time.
+            numbers = parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
+            if numbers:
+                largest = max(largest, max(numbers), -min(numbers))
+            if kinds & _CONTAINERS:
+                below += [part for part in parts if type(part) in _CONTAINERS]
+        if largest == math.inf:
+            raise StrictJsonError("a number is not finite: it is larger than any float")
+        level = below
         if not level:
-            return
-    raise StrictJsonError(f"it is nested deeper than {most} levels")
+            return largest
+    raise StrictJsonError(f"it is nested deeper than {most_levels} levels")
 
 
-def _containers(one: dict | list) -> list:
-    parts = one.values() if isinstance(one, dict) else one
-    # A list of samples is known by its types alone, which takes a third of the time.
-    return [part for part in parts if isinstance(part, dict | list)] if {dict, list} & set(map(type, parts)) else []
+_NUMBERS, _CONTAINERS = frozenset({int, float}), frozenset({dict, list})
 
 
 def _in_short(text: str) -> str:

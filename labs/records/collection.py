@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
@@ -67,7 +68,7 @@ class Lookup:
         records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None
-        return stats.paired_proportions(*(record.samples for record in records))
+        return _paired_proportions(*(record.samples for record in records))
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""
@@ -172,6 +173,10 @@ class Records(Lookup, Sequence):
 
     def __repr__(self) -> str:
         return f"{len(self)} entries"
+
+
+#: A frontier asks for each pair of options twice, and several questions of a part ask for the same frontier.
+_paired_proportions = functools.lru_cache(maxsize=1024)(stats.paired_proportions)
 
 
 def is_about(entry: Entry, about: Mapping) -> bool:

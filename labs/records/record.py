@@ -6,6 +6,7 @@ summary. Times are seconds, sizes are bytes; milliseconds appear only on screen 
 
 from __future__ import annotations
 
+import functools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -140,7 +141,7 @@ class Measurement:
         used = {name for name, nodes in self.providers_used.items() if nodes}
         return bool(used) and self.provider_requested not in used
 
-    @property
+    @functools.cached_property
     def value(self) -> stats.Interval:
         """The record's headline number with its 95 % interval: median in the kind's unit, or accuracy as a fraction."""
         if self.kind == "accuracy":
@@ -148,7 +149,7 @@ class Measurement:
         # Requests that waited in one queue are not independent.
         return latency_interval(self, q=50) if self.load else stats.median_interval(self.samples)
 
-    @property
+    @functools.cached_property
     def throughput_fps(self) -> stats.Interval:
         """Pictures a second: batch size over the median call, with its 95 % interval."""
         if self.unit != "s":
@@ -164,7 +165,7 @@ class Measurement:
         return self.load.answered_per_s(self.samples)
 
     @property
-    def blocks(self) -> list[list[float]]:
+    def blocks(self) -> tuple[tuple[float, ...], ...]:
         """The samples of a compared record, turn by turn, in the order in which they ran.
 
         Raises:
@@ -173,7 +174,7 @@ class Measurement:
         size = self.details.get("block_calls")
         if not size:
             raise ValueError(f"{self.option} was measured alone; only options that took turns have a ratio")
-        return [list(self.samples[begin : begin + size]) for begin in range(0, len(self.samples), size)]
+        return tuple(self.samples[begin : begin + size] for begin in range(0, len(self.samples), size))
 
     @property
     def lacks(self) -> tuple[str, ...]:
@@ -248,7 +249,11 @@ class Comparison:
         Raises:
             KeyError: One of the two was not part of this run.
         """
-        return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
+        return _ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
+
+
+#: Tables, frontiers and the judges of a part ask for the same two options again and again.
+_ratio_of_medians = functools.lru_cache(maxsize=1024)(stats.ratio_of_medians)
 
 
 def require_same_machine(records: Iterable[Measurement]) -> None:

@@ -14,6 +14,7 @@ from grading.intake import StrictJsonError, loads
         ("[-Infinity]", "Infinity"),
         ("[1e999]", "finite"),
         ("1" * 5000, "5000 digits"),
+        ("[2.5, -" + "1" * 19 + "]", "19 digits"),
         ('{"a": 1, "a": 2}', "twice"),
         ("[" * 100_000, "deeper"),
         ('{"a":' * 100_000, "deeper"),
@@ -31,7 +32,8 @@ def test_what_evidence_may_not_hold_is_refused(text: str, says: str):
 
 
 def test_honest_json_is_read():
-    """Strictness that refuses everything would pass the test above."""
+    """Strictness that refuses everything would pass the test above; a large float is no long whole number."""
+    assert loads("[999999999999999999, 1e300]") == [999999999999999999, 1e300]
     assert loads('{"a": [1, 2.5, -3e-4, "NaN", null, true], "b": {"c": []}}') == {
         "a": [1, 2.5, -3e-4, "NaN", None, True],
         "b": {"c": []},
