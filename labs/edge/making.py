@@ -67,7 +67,7 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
     if not prepared.is_file():
         quant_pre_process(exported, prepared)
     if names[1] in missing:
-        # Unsigned weights: ONNX Runtime's CPU has no ConvInteger for signed ones (microsoft/onnxruntime#3130).
+        # Unsigned weights: on the CPU, older ONNX Runtimes have no ConvInteger for signed ones (their issue 15888).
         quantize_dynamic(prepared, folder / names[1], weight_type=QuantType.QUInt8)
     images, _ = load_split(assets.dataset(), "training", limit=calibration_images)
     for name, activations in ((names[2], QuantType.QUInt8), (names[3], QuantType.QInt8)):

@@ -15,12 +15,12 @@ _FORM = "%Y-%m-%d %H:%M"
 @prediction(
     "m.reserve.wait_guess",
     about={"subject": "model.block"},
-    title="Predict how many hours away the first free block is",
+    title="Predict how many hours away the block is that you choose",
     between=(0, 28 * 24),
     show=lambda hours: f"{hours:.1f} h",
 )
 def hours_away(records: Records) -> float | None:
-    """Return how many hours the first chosen block was away."""
+    """Return how many hours away the block was that was chosen."""
     seen = records.seen("model.block")
     return None if seen is None else seen["hours_away"]
 

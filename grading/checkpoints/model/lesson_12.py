@@ -106,7 +106,7 @@ _GOOD_FILE = {
     points=3,
     title="Export the model as one file with a free batch axis",
     hints=(
-        "Start from the first export and add the arguments of the table, one after the other.",
+        "Start from the first export and add the arguments of the list above, one after the other.",
         '`dynamic_shapes=({0: torch.export.Dim("batch")},), input_names=["input"], output_names=["output"], '
         "external_data=False, opset_version=18`.",
     ),

@@ -154,8 +154,9 @@ _TIGHT = {"sha256": "b", "size_bytes": 2_300_000, "int8_share": 0.98, "loss": 0.
     points=2,
     title="Quantize within two budgets",
     hints=(
-        "Run the cell of the searches again from the start, with your `next_trial`.",
-        "Each file must lose no more on the validation images than its name says: 0.05 and 0.01.",
+        "Two loops: over the names with their budgets, and in it until `next_trial` returns None.",
+        "The inner one: `while (kept := next_trial(tried, order, budget)) is not None:`, and in it "
+        "`tried.append({'kept': kept, 'loss': loss_with(kept)})`. Then the file of the trial with the least loss.",
     ),
     inspect=inspect_budgets,
     mistakes={
@@ -366,7 +367,8 @@ def _own_split(records: Records) -> list[tuple]:
     title="Say what may be claimed about a model's accuracy",
     hints=(
         "If both were equally good, how likely is a split at least so uneven?",
-        "`scipy.stats.binomtest(lost, lost + gained).pvalue < 0.05`, and then: which of the two is larger?",
+        "In the body: `from scipy.stats import binomtest`, then `binomtest(lost, lost + gained).pvalue < 0.05`; and "
+        "which of the two is larger?",
     ),
     cases=_splits,
     own=_own_split,

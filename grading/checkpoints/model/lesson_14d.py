@@ -163,7 +163,8 @@ def _divergence(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     title="Write the loss of learning from a teacher",
     hints=(
         "Two softmaxes at the same temperature, and how far the second is from the first, averaged over the images.",
-        "`p, q = softmax(teacher / temperature), softmax(student / temperature)`; return "
+        "In the body `def softmax(z): e = np.exp(z - z.max(axis=1, keepdims=True)); return e / e.sum(axis=1, "
+        "keepdims=True)`; then `p, q = softmax(teacher / temperature), softmax(student / temperature)`; return "
         "`temperature**2 * np.mean(np.sum(p * (np.log(p) - np.log(q)), axis=1))`.",
     ),
     cases=_logits,
@@ -256,8 +257,8 @@ def _own_race(records: Records) -> list[tuple]:
     title="Say how much a trick gains, over seeds",
     hints=(
         "One difference for each seed. Then it is the mean of a few numbers, and how uncertain that is.",
-        "`apart = 100 * (np.array(with_it) - without)`; the mean, and on both sides "
-        "`scipy.stats.t.ppf(0.975, n - 1) * apart.std(ddof=1) / np.sqrt(n)`.",
+        "In the body: `from scipy.stats import t`. `apart = 100 * (np.array(with_it) - without)`; the mean, and on "
+        "both sides `t.ppf(0.975, n - 1) * apart.std(ddof=1) / np.sqrt(n)`.",
     ),
     cases=_races,
     own=_own_race,

@@ -138,7 +138,8 @@ record.model, record.machine.label, record.machine.cpu_count
 # A lesson asks three kinds of questions. You have answered the first kind, a **prediction**. The second kind is a
 # **function** that you write; the third, later, a **file** that you make. The check below a function calls it on some
 # cases and on your own records, and shows what it did. Try as often as you like: after the first failing try there is a
-# hint, after the second a stronger one. What was expected is shown once you have passed.
+# hint, after the second a stronger one. What was expected is shown once you have passed. The grader will call your
+# function without the rest of the lesson: what it needs beside `np` and `math`, import in its body.
 #
 # The first function is a short one. Replace the dots, run the cell, then the check.
 
@@ -165,7 +166,7 @@ scoreboard("start")
 # ## When you are stuck
 #
 # - `?` behind a name shows its documentation: try `bench.size?` in a cell of its own.
-# - **A cell raises an error.** Read its last line first; most of ours say what to do.
+# - **A cell raises an error.** Read its last line first; the course's own say what to do.
 # - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables; your ledger has
 #   forgotten nothing. Run the lesson's first cell, `begin(…)`: its button brings back what you had, and its link leads
 #   to where you go on.

@@ -108,10 +108,10 @@ sorted({node.type for node in hardware.get_nodes()})
 # ### What is played, and what is real
 #
 # In rehearsal the answers to python-chi are played: sites, nodes, leases and who has booked what. Other people's
-# bookings follow a fixed pattern. What is real is the code (python-chi unchanged, and ours), the requests on the
-# wire, the SSH connection to a node that "came up", and every command on it that this computer can run. What it
-# cannot run, such as Docker or a GPU's tools, says `rehearsed, not run`. Waits are shortened. And nobody else's
-# machine is taken.
+# bookings follow a fixed pattern. What is real is the code (python-chi and the course's, both unchanged), the requests
+# on the wire, the SSH connection to a node that "came up", and every command on it that this computer can run. What it
+# cannot run, such as Docker or a GPU's tools, says `rehearsed, not run`. Waits are shortened. And nobody else's machine
+# is taken.
 #
 # | | rehearsal | Chameleon |
 # |---|---|---|

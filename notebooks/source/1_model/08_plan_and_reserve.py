@@ -60,8 +60,8 @@ from provisioning.widgets import planner
 # %% [markdown]
 # ## Predict
 #
-# You want one node with a GPU for three hours, at any time of day or night. How many hours from now does the first free
-# block begin? A number, please; a fraction is fine.
+# You want one node with a GPU for three hours, at a time that suits you. How many hours from now will the block begin
+# that you choose? A number, please; a fraction is fine.
 
 # %% checkpoint="m.reserve.wait_guess"
 predict("m.reserve.wait_guess", ...)
@@ -142,7 +142,7 @@ check("m.reserve.draft_hours")
 
 # %% [markdown]
 # python-chi counts a duration from *now*, whatever the start is. For a lease that begins now the two agree, and that
-# is why the mistake survives until somebody plans ahead. So we always say when a lease ends.
+# is why the mistake survives until somebody plans ahead. So always say when a lease ends.
 #
 # And when should it? After your lease the node is wiped and made ready for the next person, which takes minutes. If
 # your block ended on the hour and theirs began on it, their server would find a node that is not there yet: the lease
@@ -189,8 +189,8 @@ mine.status
 # %% [markdown]
 # ## Measure
 #
-# The object in your hands is python-chi's. What counts is what the site says, so we ask it again, through code that
-# knows nothing of the object, and keep the answer as evidence.
+# The object in your hands is python-chi's. What counts is what the site says, so the next cell asks it again, through
+# code that knows nothing of the object, and keeps the answer as evidence.
 
 # %%
 testbed = lab.open_testbed(block.option.site)
@@ -218,8 +218,8 @@ check("m.reserve.wait_guess")
 # - Run the *Reserve* cell again. What does it say, and how many leases do you have? (`lease.list_leases()`)
 # - The planner has a calendar file (`.ics`) with your block, and with an hour for reading and rehearsing before it.
 #   Put it into your own calendar now; you will thank yourself.
-# - `print(plan.code)` is the code that you have just run, for the block of your choice. And a terminal knows `python
-#   -m provisioning plan model` (in rehearsal, switch it over first, as at the end of lesson 01).
+# - `print(plan.code)` is the code that you have just run, for the block of your choice. And a terminal knows `msl lease
+#   plan model` (in rehearsal, switch it over first, as at the end of lesson 01).
 # - Plans change. `mine.delete()` gives the block back to the others; then reserve another one.
 #
 # The next lesson begins when your block does. In rehearsal you need not wait for it.

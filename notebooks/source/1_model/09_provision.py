@@ -125,8 +125,8 @@ node.status
 # %% [markdown]
 # ### An address, and a first word
 #
-# The node has an address inside Chameleon's network only. A *floating IP* is a public one that your project borrows
-# and binds to the node. There are few of them: it is not freed when the node goes. Remember that for lesson 19.
+# The node has an address inside Chameleon's network only. A *floating IP* is a public one that your project borrows and
+# binds to the node. There are few of them, and yours is not freed when the node goes. Remember that for lesson 19.
 
 # %%
 address = node.get_floating_ip() or node.associate_floating_ip()

@@ -223,7 +223,7 @@ check("m.measure.more_samples", samples_needed)
 #
 # Choose four batch sizes or more, with 1 and 32 among them. `bench.throughput(net, images, option="torch-eager",
 # batch_sizes=…)` returns a list of records, one for each size. Append each to the ledger with
-# `ledger().append(record)`: a measurement that is not kept did not happen.
+# `ledger().append(record)`: the check and the chart below read it.
 
 # %% checkpoint="m.measure.batches"
 predicted("m.measure.batch_guess")
@@ -371,9 +371,10 @@ check("m.measure.serial_share", serial_share)
 #
 # ### Compiled
 #
-# Compiling happens at the first call, and again for a batch size that it has not met. Think of a server that is
-# restarted at noon, with people waiting, when you see what that call takes. `measure` takes size, accuracy, latency and
-# throughput in one go, as it will for every option from now on, and keeps each record as soon as it is there.
+# Compiling happens at the first call, and usually once more at a second batch size; from then on the code takes any
+# size. Think of a server that is restarted at noon, with people waiting, when you see what that call takes. `measure`
+# takes size, accuracy, latency and throughput in one go, as it will for every option from now on, and keeps each record
+# as soon as it is there.
 
 # %%
 predicted("m.measure.compile_guess")

@@ -98,8 +98,8 @@ view = show_graph(plain_path)
 view
 
 # %% [markdown]
-# The model is one pattern, seventeen times: a convolution makes many channels out of few, a second looks at each by
-# itself, a third makes few again, and the shortcut is added.
+# The model is one pattern, seventeen times: a convolution makes many channels out of few (the first block leaves it
+# out), a second looks at each by itself, a third makes few again, and in ten of them the shortcut is added.
 
 # %%
 draw_graph(plain_path, contains="features.3")

@@ -93,8 +93,8 @@ predict("m.kernel.order_guess", ...)
 predict("m.kernel.layout_guess", ...)
 
 # %% [markdown]
-# Third, for a leased GPU (nobody measures it here without one): how many times as fast does a kernel get there that
-# keeps tiles in fast memory of its own?
+# Third, for a leased GPU (without one it is not measured): compared with a kernel whose neighbouring threads read
+# neighbouring numbers, how many times as fast is one that also keeps tiles in shared memory?
 
 # %% checkpoint="m.kernel.gpu_guess"
 predict("m.kernel.gpu_guess", ...)
@@ -436,8 +436,9 @@ if offset("NCHW", shape, [0, 0, 1]) is not None and transactions([0]) is not Non
     )
 
 # %% [markdown]
-# The depthwise layer looks worst for NHWC, as long as one channel is counted. But its kernel computes many channels
-# with one vector instruction, and then each sector is used whole. A layout suits a kernel, and never by itself.
+# The depthwise layer looks bad for NHWC and for blocks alike, as long as one channel is counted. But there the kernel
+# computes many channels with one vector instruction, and then each sector is used whole. A layout suits a kernel, and
+# never by itself.
 #
 # ### The roofline
 #
@@ -633,6 +634,11 @@ def profile_layers(level, runs=20):
 
 levels = {"NCHW": "ORT_ENABLE_EXTENDED", "NCHWc": "ORT_ENABLE_ALL"}
 layers = {layout: profile_layers(level) for layout, level in levels.items()}
+# In blocks, channels are padded to whole blocks. The model's own shapes count, in both layouts.
+shapes = [layer[:3] for layer in layers["NCHW"]]
+layers = {
+    layout: [(*shape, layer[3]) for shape, layer in zip(shapes, found, strict=True)] for layout, found in layers.items()
+}
 points = [
     {"name": f"conv {number}: {w}", "group": f"{layout}, {'depthwise' if w[1] == 1 else 'dense'}",
      "operations": work(x, w, y)[0], "bytes": work(x, w, y)[1], "seconds": max(seconds, 1e-7)}
@@ -668,8 +674,9 @@ pd.DataFrame(rows).T.round(2)
 # %% [markdown]
 # ### One convolution in three layouts
 #
-# A depthwise layer of the model, in torch, on one thread: as it is, in `channels_last`, and in the blocked layout of
-# oneDNN, the library that torch computes with on x86 processors.
+# A depthwise layer of the model, in torch, on one thread: as it is (oneDNN, the library that torch computes with on x86
+# processors, then turns the image into blocks and back in each call), in `channels_last`, and with an image that lies
+# in oneDNN's blocks already.
 
 # %%
 predicted("m.kernel.layout_guess")
@@ -681,7 +688,10 @@ pixelwise = copy.deepcopy(layer).to(memory_format=torch.channels_last)
 image_nhwc = image.to(memory_format=torch.channels_last)
 convolve = {"conv-NCHW": lambda: layer(image), "conv-NHWC": lambda: pixelwise(image_nhwc)}
 if torch.backends.mkldnn.is_available():
-    blockwise, image_blocked = mkldnn.to_mkldnn(layer), image.to_mkldnn()
+    blockwise = mkldnn.to_mkldnn(layer)
+    with torch.inference_mode():
+        # to_mkldnn alone keeps NCHW; what a layer returns lies in blocks, and this one's output is its input's size.
+        image_blocked = blockwise(image.to_mkldnn())
     convolve["conv-blocked"] = lambda: blockwise(image_blocked)
 describe(convolve.values(), "torch", 1, assets.model())
 with torch.inference_mode():
@@ -734,7 +744,7 @@ else:
     on_cuda = run_with_progress(lambda report: bench.compare(ready, on_progress=report), "Four kernels on the GPU")
     for record in on_cuda:
         ledger().append(record)
-    display(side_by_side(on_cuda, "cuda-naive"))
+    display(side_by_side(on_cuda, "cuda-coalesced"))
     display(reconcile("m.kernel.gpu_guess"))
 
 # %% [markdown]

@@ -221,8 +221,8 @@ quantization_explorer({f"{name} weights": weights[name] for name in shown}, seen
 # %% [markdown]
 # ### Dynamic
 #
-# The simplest way: weights become bytes once, and the rest happens while the model runs. (`QUInt8`, because ONNX
-# Runtime's CPU provider has no kernel for signed weights here.)
+# The simplest way: weights become bytes once, and the rest happens while the model runs. (`QUInt8`, because older
+# releases of ONNX Runtime have no `ConvInteger` for signed weights on the CPU, and the file should open there too.)
 
 # %%
 dynamic_path = models_dir() / "int8-dynamic.onnx"

@@ -424,8 +424,9 @@ reconcile("m.train.zeros_guess")
 # takes four bytes in the file. (Some hardware skips zeros when they come two in four, and there are kernels for
 # very sparse matrices; neither is at work here.) Channels that are gone are gone, for any runtime. But count before you
 # hope: these layers do a quarter of the model's multiplications, so half of their channels are an eighth of the work,
-# and a busy machine hides that. And four bits? No kernel of ONNX Runtime's CPU provider multiplies them, so they are
-# turned back into floats first: fewer bytes are not fewer milliseconds.
+# and a busy machine hides that. And four bits? ONNX Runtime's CPU provider has no convolution of four bits
+# (`MatMulNBits` is for the matrix products of language models), so they are turned back into floats first: fewer bytes
+# are not fewer milliseconds.
 
 # %%
 for name in ("narrow", "int4-trained"):
@@ -463,11 +464,13 @@ check("m.train.zeros_guess")
 
 # %% [markdown]
 # What you put before each weight by hand, torchao's `prepare_qat_pt2e` puts into an exported graph, before activations
-# too, and `convert_pt2e` takes it out again. Lesson 27 uses that pair without training.
+# too, and `convert_pt2e` replaces it by quantize and dequantize nodes with the scales found. Lesson 27 does it without
+# training, with `prepare_pt2e`.
 #
 # ## On your own
 #
-# - Three bits: change two numbers and a type's name in `FourBits`. Does training still win back what is lost?
+# - Three bits: in `FourBits`, 7.5, -8 and 7 become 3.5, -4 and 3. Does training still win back what is lost? (ONNX has
+#   no type of three bits, so there is no file of it.)
 # - One scale for each channel: `torch.fake_quantize_per_channel_affine`. How much is left for training to win back?
 # - Train the four-bit model with the teacher's answers. What does the paired test say about the two tricks together?
 # - How many seeds would it take to call a gain of half a point real?

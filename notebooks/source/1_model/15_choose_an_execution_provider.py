@@ -363,7 +363,7 @@ native = {
 # %%
 if not gate["bf16 on the CPU"].available:
     print(f"bf16 is not run here: {gate['bf16 on the CPU'].reason}.")
-    del native["openvino-native-bf16"]
+    native.pop("openvino-native-bf16", None)
 for option, compiled in native.items():
     measure(compiled, images, labels, option=option, ledger=ledger(), batch_sizes=(32,))
 

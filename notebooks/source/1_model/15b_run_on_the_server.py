@@ -70,7 +70,7 @@ print(fingerprint().label, capability_text(gate.values()), sep="\n")
 # ### What came along
 #
 # Measured where? The ledger knows each file by its hash. What a record names and is not here, or has other bytes now,
-# is left out below with the reason; bring it with *push* (at the end of lesson 09), or make it again.
+# is left out below with the reason; bring it with `msl lease push model` in a terminal at home, or make it again.
 
 # %%
 newest = ledger().latest(kind="latency", option="onnx-all")
@@ -479,9 +479,10 @@ check("m.provider.engine_cache")
 # %% [markdown]
 # ### What nvtop shows
 #
-# `nvtop` in a terminal of the node draws utilization, memory and power of the GPU while something runs. It reads them
-# from NVML, NVIDIA's library for that, and so can you. Utilization is the share of time in which *any* kernel ran: 100
-# % does not say that the GPU was full. This runs batches of 32 for ten seconds, and looks ten times a second.
+# `nvtop` in a terminal of the node (where it is missing, `sudo apt-get install -y nvtop`) draws utilization, memory and
+# power of the GPU while something runs. It reads them from NVML, NVIDIA's library for that, and so can you. Utilization
+# is the share of time in which *any* kernel ran: 100 % does not say that the GPU was full. This runs batches of 32 for
+# ten seconds, and looks ten times a second.
 
 # %%
 # %%writefile {folder}/nvtop.py

@@ -201,7 +201,7 @@ target_table(newest.machine.label)
 
 # %% [markdown]
 # A rule that can be written down can be checked. Here is the manager's: *the most accurate option that keeps every
-# limit*; of equally accurate ones, the one with the shortest latency. Faster than needed is worth nothing to her.
+# limit*; of equally accurate ones, the one with the shortest latency. Being faster than needed counts for nothing.
 
 
 # %% checkpoint="m.choose.pick"
@@ -257,8 +257,8 @@ targets_board(records)
 #
 # ### The model that you hand in
 #
-# One of the racers that nobody beats, losing at most one point of accuracy. Copy its file to `chosen.onnx`: that is
-# what part 2 puts on a Raspberry Pi and part 3 behind a server.
+# One of the racers that nobody beats, losing at most one point of accuracy. Copy its file to `chosen.onnx`: the grader
+# measures that file again.
 
 # %% checkpoint="m.choose.model"
 # Copy its file with shutil.copy; found[choice].record.model.name is its name in models_dir().
@@ -301,5 +301,5 @@ scoreboard("model")
 # - Compare the race of your rehearsal with the node's: whose ratios agree, and which instruction explains the others?
 # - Exchange recommendations with somebody whose machine is another one. Which of your records explains the difference?
 #
-# This is the end of part 1. The button at the end of [19 Release](19_release.ipynb) hands it in. Part 2 takes the
-# winner to a Raspberry Pi, and part 3 puts it behind a server.
+# This is the end of part 1. The button at the end of [19 Release](19_release.ipynb) hands it in. Part 2 takes five
+# of its files, float32 and INT8, to a Raspberry Pi; part 3 builds a system around the float32 model.

@@ -91,8 +91,8 @@ for found in server.list_servers():
         found.delete()
 
 # %% [markdown]
-# A deletion is a request as well, and it returns before it is done. So we look until the server is gone, and then at
-# what remains.
+# A deletion is a request as well, and it returns before it is done. So look until the server is gone, and then at what
+# remains.
 
 # %%
 while any(machine.name == name for machine in testbed.machines()):
@@ -188,5 +188,5 @@ hand_in(1)
 # - In a terminal, `msl lease sweep --mine` looks at all sites (in rehearsal, switch the terminal over
 #   first, as at the end of lesson 01). Make it the last command of each day on which you had a machine.
 #
-# Part 2 takes the smallest of your models to a Raspberry Pi, part 3 builds a system around it. Take them in any
+# Part 2 takes part 1's files to a Raspberry Pi, part 3 builds a system around the float32 model. Take them in any
 # order.
