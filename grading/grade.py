@@ -7,6 +7,7 @@ steps found, and staff is told. Nothing that a submission holds makes ``grade`` 
 from __future__ import annotations
 
 import contextlib
+import functools
 import tempfile
 import time
 import traceback
@@ -29,6 +30,7 @@ from grading.result.public import Row, public_rows
 from grading.result.result import Result, sampled_as
 from grading.sandbox import abilities
 from labs.course import Lesson, lessons
+from labs.records import Records
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
@@ -73,6 +75,11 @@ class _Work:
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
 
+    @functools.cached_property
+    def records(self) -> Records:
+        """The evidence that nothing contradicts, typed."""
+        return as_records(self.examined.kept)
+
 
 def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
     """Return what a submission is worth.
@@ -111,12 +118,12 @@ def agree(work: _Work) -> None:
 
 def judge_public(work: _Work) -> None:
     """Judge the public checkpoints from the evidence that is left."""
-    work.public = public_rows(work.examined.kept, work.lessons)
+    work.public = public_rows(work.records, work.lessons)
 
 
 def measure(work: _Work) -> None:
     """Measure the models again that the evidence rests on."""
-    wanted = wanted_models(as_records(work.examined.kept), work.part)
+    wanted = wanted_models(work.records, work.part)
     models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
     if not work.setup.measure or not models:
         return
@@ -145,8 +152,7 @@ def rerun(work: _Work) -> None:
 def judge_hidden(work: _Work) -> None:
     """Judge the hidden checkpoints, and functions by what they did when they were called again."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
-    records = as_records(work.examined.kept)
-    evidence = Evidence(records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
+    evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
     work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
     work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
 

@@ -293,7 +293,7 @@ def ratio_of_medians(
     """
     if len(numerator) != len(denominator) or len(numerator) < 2:
         raise ValueError("a comparison needs the same number of interleaved blocks on both sides, two at least")
-    logs = np.log(_medians(numerator)) - np.log(_medians(denominator))
+    logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(_medians(tuple(map(tuple, denominator))))
     mean, error, freedom = _mean_error(logs)
     reach = _student((1 + confidence) / 2, freedom)
     value, low, high = (math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error))
@@ -484,7 +484,8 @@ def _mean_error(values: Sequence[float], *, independent: bool = False) -> tuple[
     return float(values.mean()), error, max(math.floor(10 * (n / inflation - 1)) / 10, 1.0)
 
 
-def _medians(blocks: Sequence[Sequence[float]]) -> np.ndarray:
+@lru_cache(maxsize=1024)  # an option is compared with many others
+def _medians(blocks: tuple[tuple[float, ...], ...]) -> np.ndarray:
     """Return each block's median."""
     if len({len(block) for block in blocks}) == 1:
         return np.median(np.asarray(blocks, dtype=float), axis=1)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grading.checkpoints import State, all_checkpoints, as_records
+from grading.checkpoints import State, all_checkpoints
 from labs.course import Lesson
+from labs.records import Records
 
 
 @dataclass(frozen=True)
@@ -43,15 +44,14 @@ class Row:
         return self.state == State.UNANSWERED
 
 
-def public_rows(entries: list[dict], lessons: list[Lesson]) -> list[Row]:
+def public_rows(records: Records, lessons: list[Lesson]) -> list[Row]:
     """Return one row for each public checkpoint of some lessons, judged by the evidence.
 
     Args:
-        entries: Ledger entries as plain JSON.
+        records: Of the student.
         lessons: Lessons whose checkpoints count.
     """
     numbers = {lesson.whole_number for lesson in lessons}
-    records = as_records(entries)
     rows = []
     for one in all_checkpoints():
         if one.hidden or one.lesson not in numbers:

@@ -6,6 +6,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from grading.checkpoints import as_records
 from grading.consistency import examine
 from grading.intake import take_in
 from grading.result import Result, public_rows
@@ -99,5 +100,5 @@ def preview(submission: Path, part: int, wanted: list[Lesson]) -> Result:
     with tempfile.TemporaryDirectory(prefix="preview-") as folder:
         intake = take_in(submission, Path(folder), wanted)
         found = examine(intake.ledger.entries)
-        rows = tuple(public_rows(found.kept, wanted))
+        rows = tuple(public_rows(as_records(found.kept), wanted))
         return Result("", part, intake.digest, rows, tuple(intake.notes), found.all)

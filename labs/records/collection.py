@@ -94,8 +94,10 @@ class Lookup:
         return made[-1] if made else None
 
     def first_about(self, about: Mapping) -> Measurement | Observation | None:
-        """Return the oldest entry that a prediction with this ``about`` concerns (``is_about``), or None."""
-        return next((one for one in self if is_about(one, about)), None)
+        """Return the oldest measurement with these fields, or observation of this ``subject``, or None."""
+        if "subject" in about:
+            return next(iter(self.observations(about["subject"])), None)
+        return self.first(**about)
 
     def answer(self, question: str) -> object | None:
         """Return the newest answer to a question, or None."""
@@ -177,13 +179,6 @@ class Records(Lookup, Sequence):
 
 #: A frontier asks for each pair of options twice, and several questions of a part ask for the same frontier.
 _paired_proportions = functools.lru_cache(maxsize=1024)(stats.paired_proportions)
-
-
-def is_about(entry: Entry, about: Mapping) -> bool:
-    """Return whether a prediction concerns an entry, by fields of a measurement or an observation's subject."""
-    if "subject" in about:
-        return isinstance(entry, Observation) and entry.subject == about["subject"]
-    return isinstance(entry, Measurement) and all(getattr(entry, name) == value for name, value in about.items())
 
 
 def began(entry: Measurement | Observation) -> datetime:

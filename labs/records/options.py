@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -141,6 +142,10 @@ def best(options: Sequence[OptionSummary], number: str) -> Best:
     return Best(leaders, near, uncompared)
 
 
+#: One table after the other summarizes the same records.
+_interval = functools.lru_cache(maxsize=1024)(stats.median_interval)
+
+
 def _numbers(record: Measurement, before: OptionSummary) -> dict:
     """Return the fields that one record fills."""
     if record.kind == "size":
@@ -152,7 +157,7 @@ def _numbers(record: Measurement, before: OptionSummary) -> dict:
         fields["accuracy"] = record.value
     elif record.kind == "latency" and record.batch_size == 1:
         for name, q in (("p50_s", 50), ("p95_s", 95), ("p99_s", 99)):
-            fields[name] = stats.median_interval(record.samples, q=q)
+            fields[name] = _interval(record.samples, q=q)
     elif record.kind == "throughput" and record.batch_size >= (before.batch_size or 0):
         fields |= {"batch_fps": record.throughput_fps, "batch_size": record.batch_size}
     return fields

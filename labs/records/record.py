@@ -249,11 +249,7 @@ class Comparison:
         Raises:
             KeyError: One of the two was not part of this run.
         """
-        return _ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
-
-
-#: Tables, frontiers and the judges of a part ask for the same two options again and again.
-_ratio_of_medians = functools.lru_cache(maxsize=1024)(stats.ratio_of_medians)
+        return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
 
 
 def require_same_machine(records: Iterable[Measurement]) -> None:

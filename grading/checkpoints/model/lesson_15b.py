@@ -20,7 +20,7 @@ from grading.checkpoints.model.lesson_16_choice import EPSILON, MAX_LOSS, accura
 from labs.records import Records
 from labs.records.candidates import BASELINE, candidates, of_machine
 from labs.records.format import milliseconds, times
-from labs.records.frontier import dominators
+from labs.records.frontier import dominates
 
 #: Fewest words of a reason.
 _FEWEST_WORDS = 8
@@ -78,8 +78,7 @@ def finalists(records: Records) -> Verdict:
         return failed("Two to four besides float32: the race is short, and so is the manager's time.")
     if any(accuracy_lost(here, name) > MAX_LOSS + EPSILON for name in names):
         return failed_as("too dear")
-    beaten_by = dominators([one.summary for one in found.values()])
-    if all(beaten_by[name] for name in names):
+    if all(any(dominates(other.summary, found[name].summary) for other in found.values()) for name in names):
         return failed_as("all beaten")
     return passed("A race worth watching.")
 

@@ -19,7 +19,7 @@ from grading.checkpoints import all_checkpoints, as_records
 from grading.checkpoints.evidence import moment
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
-from labs.records.collection import began, is_about
+from labs.records.collection import began
 from labs.workspace import PROJECT_DIR
 from tests.grading.machines.made_up import MACHINES
 
@@ -114,11 +114,10 @@ def dated_back(ledger: Entries, dice: random.Random, *, carefully: bool = False)
     ledger = unpredicted(ledger)
     for one in all_checkpoints():
         records = as_records(ledger)
-        place = next(
-            (n for n, e in enumerate(records) if one.kind == "prediction" and is_about(e, one.asks.about)), None
-        )
-        if place is None:
+        first = records.first_about(one.asks.about) if one.kind == "prediction" else None
+        if first is None:
             continue
+        place = list(records).index(first)
         ahead_s = dice.lognormvariate(3, 1.2) if carefully else 20.0
         made_at = (began(records[place]) - timedelta(seconds=ahead_s)).isoformat()
         # In front of what came later, too: a ledger only grows.
