@@ -101,7 +101,8 @@ def _in_short(value: object) -> object:
     when its items are numbers, none below 0, or objects of the same form with such numbers; any other one stays whole.
     """
     if isinstance(value, dict):
-        return {name: _in_short(part) for name, part in value.items()}
+        # A call for each of an entry's numbers and words would take most of the time.
+        return {name: _in_short(part) if isinstance(part, dict | list) else part for name, part in value.items()}
     if not isinstance(value, list):
         return value
     if len(value) > _MOST_ITEMS:
