@@ -58,10 +58,6 @@ class TroviClient:
         """Return the tags that Trovi knows."""
         return tuple(each["tag"] for each in self._ask("GET", "/meta/tags/")["tags"])
 
-    def artifact(self, artifact_id: str) -> dict[str, Any]:
-        """Return an artifact with its versions."""
-        return self._ask("GET", f"/artifacts/{artifact_id}/")
-
     def store(self, archive: Path) -> str:
         """Upload an archive and return the name (URN) by which a version refers to it."""
         with archive.open("rb") as stream:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,75 +22,6 @@ SHORT_LIMIT = 200
 LONG_LIMIT = 5000
 
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-
-
-@dataclass(frozen=True)
-class Author:
-    """A person who is named on the artifact's page."""
-
-    name: str
-    email: str
-    affiliation: str
-
-
-@dataclass(frozen=True)
-class Description:
-    """What Trovi shows of the course."""
-
-    name: str
-    #: One line in lists.
-    short: str
-    #: The page's text, in Markdown.
-    long: str
-    #: Tags that Trovi knows.
-    tags: tuple[str, ...]
-    authors: tuple[Author, ...]
-
-
-def crate(description: Description, license_name: str = "MIT") -> dict[str, Any]:
-    """Return the RO-Crate of a description."""
-    people = [
-        {
-            "@id": f"#author-{number}",
-            "@type": "Person",
-            "name": author.name,
-            "email": author.email,
-            "affiliation": author.affiliation,
-        }
-        for number, author in enumerate(description.authors, start=1)
-    ]
-    jupyter = {
-        "@id": "#chameleon-jupyter",
-        "@type": "SoftwareApplication",
-        "name": "Chameleon JupyterLab",
-        "url": "https://jupyter.chameleoncloud.org/",
-        "trovi_type": "jupyterhub",
-        "trovi_arguments": "{}",
-    }
-    root = {
-        "@id": "./",
-        "@type": "Dataset",
-        "name": description.name,
-        "disambiguatingDescription": description.short,
-        "description": description.long,
-        # One text, not a list: the importer splits it at commas.
-        "keywords": ", ".join(description.tags),
-        "license": license_name,
-        # Lists even of one: the importer iterates over them.
-        "author": [{"@id": person["@id"]} for person in people],
-        "actionApplication": [{"@id": jupyter["@id"]}],
-    }
-    descriptor = {
-        "@id": FILE_NAME,
-        "@type": "CreativeWork",
-        "about": {"@id": "./"},
-        "conformsTo": {"@id": "https://w3id.org/ro/crate/1.1"},
-    }
-    context = [
-        "https://w3id.org/ro/crate/1.1/context",
-        {"trovi_type": "https://schema.org/additionalType", "trovi_arguments": "https://schema.org/arguments"},
-    ]
-    return {"@context": context, "@graph": [descriptor, root, *people, jupyter]}
 
 
 def read(path: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from provisioning.trovi.crate import Author, Description, crate
+from provisioning.trovi import crate
 
 TAGS = ("education", "Machine Learning")
 SUBJECT, TOKEN = "subject-jwt", "trovi-jwt"
@@ -72,8 +72,6 @@ class _Handler(BaseHTTPRequestHandler):
             return self._create(json.loads(raw))
         if self.command == "POST" and (match := re.fullmatch(r"/artifacts/([^/]+)/versions/", path)):
             return self._version(match.group(1), json.loads(raw))
-        if self.command == "GET" and (match := re.fullmatch(r"/artifacts/([^/]+)/", path)):
-            return self._answer(200, self.server.artifacts[match.group(1)])
         if match := re.fullmatch(r"/import/(?:([^/]+)/)?", path):
             return self._import(match.group(1), json.loads(raw))
         return self._answer(404, {"detail": "Not found."})
@@ -172,9 +170,12 @@ def trovi() -> Iterator[Trovi]:
 
 @pytest.fixture
 def document() -> dict:
-    """A crate that nothing is wrong with."""
-    ada = Author("Ada Lovelace", "ada@uni.edu", "Uni")
-    return crate(Description("Serving", "Short.", "Long.", ("education", "machine learning"), (ada,)))
+    """A crate that nothing is wrong with: the course's own, with an author."""
+    made = crate.read(Path(__file__).parents[3] / crate.FILE_NAME)
+    entities = {entity["@id"]: entity for entity in made["@graph"]}
+    entities["./"] |= {"name": "Serving", "keywords": "education, machine learning"}
+    entities["#author-1"] |= {"name": "Ada Lovelace", "email": "ada@uni.edu", "affiliation": "Uni"}
+    return made
 
 
 @pytest.fixture

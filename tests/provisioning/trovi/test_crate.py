@@ -16,8 +16,8 @@ def root_of(document: dict) -> dict:
     return next(entity for entity in document["@graph"] if entity["@id"] == "./")
 
 
-def test_a_made_crate_has_no_problem(document):
-    """What `crate` writes, `problems` accepts, also with Trovi's tags in other capitals."""
+def test_a_whole_crate_has_no_problem(document):
+    """With its author it is accepted, also with Trovi's tags in other capitals."""
     assert crate.problems(document) == []
     assert crate.problems(document, ("Education", "MACHINE LEARNING", "x")) == []
 
