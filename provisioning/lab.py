@@ -27,11 +27,11 @@ from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, W
 ROOT = Path(__file__).resolve().parents[1]
 
 
-def open_testbed(site: str, project: str | None = None) -> Testbed:
+def open_testbed(site: str) -> Testbed:
     """Return the site through python-chi: the real one, or the rehearsal where the environment points there."""
     from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
 
-    return ChameleonTestbed(site, project)
+    return ChameleonTestbed(site)
 
 
 def reserve(

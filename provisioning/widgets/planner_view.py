@@ -118,13 +118,6 @@ def failed(chooser: Chooser) -> bool:
     return chooser.lease is not None and chooser.lease.status == "ERROR"
 
 
-def reserve_label(chooser: Chooser) -> str:
-    """Return what the button says: what it does, or what came of it."""
-    if chooser.lease is None:
-        return "Reserve"
-    return "Failed" if failed(chooser) else "Reserved"
-
-
 def lease(chooser: Chooser) -> str:
     """Return the HTML of the lease once there is one, and of what to do before the block."""
     read, rehearse = to_do_before(chooser.spec)
