@@ -44,8 +44,6 @@ class Lease:
     end: datetime
     #: What is reserved, in the order of the request.
     reservations: tuple[Reservation, ...] = ()
-    #: Identifier of the account that made it.
-    owner_id: str = ""
     #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
 
@@ -141,7 +139,6 @@ class Volume:
     id: str
     name: str
     status: str
-    size_gb: int
     #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
 
@@ -166,8 +163,6 @@ class Resource:
     name: str
     #: Node type or device machine name.
     type: str
-    #: One line about the hardware, as the site's own catalogue tells it.
-    detail: str = ""
     #: False while the site has taken it out of service.
     reservable: bool = True
     #: Known bookings, in any order.

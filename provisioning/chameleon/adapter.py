@@ -83,16 +83,14 @@ def _call(doing: str) -> Callable:
 
 
 class ChameleonTestbed:
-    """One site, seen by one project.
+    """One site, seen by the project that the environment names (``OS_PROJECT_NAME``).
 
     Args:
         site: such as ``CHI@TACC``.
-        project: the project's name; None keeps what the environment says (``OS_PROJECT_NAME``).
     """
 
-    def __init__(self, site: str, project: str | None = None):
+    def __init__(self, site: str):
         self.site = site
-        self.project = project
 
     def _use_site(self) -> None:
         if chi.context.get("region_name") != self.site:
@@ -102,8 +100,6 @@ class ChameleonTestbed:
             if chi.context.get("region_name") != self.site:
                 # Without its list of sites python-chi prints a hint and goes on with the old site.
                 raise ServiceBusyError(f"the list of Chameleon's sites could not be fetched, so {self.site} is unknown")
-        if self.project and chi.context.get("project_name") != self.project:
-            chi.context.set("project_name", self.project)
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:
@@ -234,7 +230,7 @@ class ChameleonTestbed:
     def volumes(self) -> tuple[Volume, ...]:
         """Return the project's volumes; a bare-metal site has no volume service."""
         return tuple(
-            Volume(each.id, each.name or "", str(each.status).upper(), int(each.size), replies.moment(each.created_at))
+            Volume(each.id, each.name or "", str(each.status).upper(), replies.moment(each.created_at))
             for each in unless_absent(lambda: clients.cinder().volumes.list())
         )
 

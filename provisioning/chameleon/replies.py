@@ -50,7 +50,6 @@ def lease(document: Mapping[str, Any]) -> Lease:
             Reservation(str(each["id"]), each.get("resource_type", ""), each.get("resource_properties") or "")
             for each in document.get("reservations", [])
         ),
-        owner_id=document.get("user_id") or "",
         created=moment(document.get("created_at")),
     )
 
@@ -125,17 +124,10 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
 
 def node_resource(node: Any, host_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
     """Return the resource of python-chi's node."""
-    gpu = node.gpu if isinstance(node.gpu, Mapping) else {}
-    parts = [
-        str((node.cpu or {}).get("other_description") or (node.cpu or {}).get("model") or ""),
-        f"{gpu.get('gpu_count', 1)} x {gpu.get('gpu_model')}" if gpu.get("gpu_model") else "",
-        str((node.main_memory or {}).get("humanized_ram_size") or ""),
-    ]
     return Resource(
         site=node.site,
         name=node.name,
         type=node.type,
-        detail=", ".join(filter(None, parts)),
         # A node that Blazar does not know cannot be reserved, whatever the catalogue says.
         reservable=bool(node.reservable) and host_id is not None,
         bookings=taken.get(str(host_id), ()),

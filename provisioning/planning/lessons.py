@@ -35,11 +35,6 @@ class Block:
         """Seconds that are spoken for: set-up and core."""
         return self.setup_s + _seconds(self.core)
 
-    @property
-    def spare_s(self) -> float:
-        """Seconds for what goes wrong, and for the extras."""
-        return self.length_s - self.planned_s
-
     def text(self) -> str:
         """Return the plan, one line for each thing."""
         rows = [("set-up", self.setup_s)]

@@ -40,8 +40,6 @@ class Scheduled:
     step: Step
     #: Seconds after the beginning.
     begins_s: float
-    #: Seconds after the beginning.
-    ends_s: float
     #: True when a delay of this step delays the end.
     critical: bool
 
@@ -105,7 +103,7 @@ def plan(steps: Iterable[Step]) -> Plan:
         ends[name] = begins[name] + step.expected_s
     total_s = max(ends.values(), default=0.0)
     critical = _critical(by_name, begins, ends, total_s)
-    schedule = [Scheduled(by_name[n], begins[n], ends[n], n in critical) for n in order]
+    schedule = [Scheduled(by_name[n], begins[n], n in critical) for n in order]
     # Python's sort is stable, so steps that begin together keep an order in which they can run.
     schedule.sort(key=lambda item: item.begins_s)
     return Plan(tuple(schedule), total_s, sum(step.expected_s for step in all_steps))

@@ -28,8 +28,8 @@ def test_all_five_kinds_are_gone(memory, make_run, clock, tmp_path):
     run = make_run(only=BOOT)
     run.finish()
     memory.volume_list = [
-        Volume("v-1", f"{NAME}-data", "AVAILABLE", 10),
-        Volume("v-2", "serve-model-bob", "AVAILABLE", 1),
+        Volume("v-1", f"{NAME}-data", "AVAILABLE"),
+        Volume("v-2", "serve-model-bob", "AVAILABLE"),
     ]
     memory.address_list.append(Address("a-b", "192.0.2.99", None, "serve-model-bob"))
     lines = go(memory, clock, run.state)
@@ -129,7 +129,7 @@ def test_survey_tells_orphans_from_what_is_in_use(memory, clock):
         Address("a-2", "192.0.2.2", "server-1", "serve-model-used", now),
         Address("a-3", "192.0.2.3", None, "", now),
     ]
-    memory.volume_list = [Volume("v-1", "serve-model-lost-data", "AVAILABLE", 10)]
+    memory.volume_list = [Volume("v-1", "serve-model-lost-data", "AVAILABLE")]
     found = survey(memory, now)
     reasons = {item.name: item.reason for item in found}
     assert reasons == {
@@ -169,8 +169,8 @@ def test_one_students_leftovers(memory, clock):
     memory.give_lease("serve-model-ada")
     memory.give_lease("serve-model-adam")
     memory.volume_list = [
-        Volume("v", "serve-edge-ada-data", "AVAILABLE", 1),
-        Volume("w", "serve-edge-adam-data", "x", 1),
+        Volume("v", "serve-edge-ada-data", "AVAILABLE"),
+        Volume("w", "serve-edge-adam-data", "x"),
     ]
     names = {item.name for item in survey(memory, clock.now(), owner="ada")}
     assert names == {"serve-model-ada", "serve-edge-ada-data"}

@@ -19,8 +19,6 @@ from grading.checkpoints.system.runs import answered_per_s
 from labs.records import Records
 from labs.records.format import times
 
-NOT_RUN = "There is no load record for this yet: run the cells above, down to the question."
-
 #: The runs in the lesson's order.
 _RUNS = ("python-1", "python-8", "python-16")
 _SIXTEEN = {"kind": "load", "option": "python-16"}
