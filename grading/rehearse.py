@@ -63,7 +63,7 @@ def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
     missing = {one.name for one in capabilities() if not one.available}
     found = []
     for checkpoint in all_checkpoints():
-        if checkpoint.hidden or checkpoint.lesson not in lesson_numbers:
+        if checkpoint.lesson not in lesson_numbers:
             continue
         verdict = checkpoint.verdict(entries)
         lacks = tuple(name for name in checkpoint.gate if name in missing)

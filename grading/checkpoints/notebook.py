@@ -202,7 +202,7 @@ def scoreboard(part: str = "") -> Table:
         part: 'start', 'model', …; everything when empty.
     """
     records = ledger().read()
-    wanted = [one for one in all_checkpoints() if not one.hidden and part in ("", one.part)]
+    wanted = [one for one in all_checkpoints() if part in ("", one.part)]
     results = [(one, one.verdict(records)) for one in wanted]
     earned, most = sum(one.points for one, verdict in results if verdict.ok), sum(one.points for one in wanted)
     rows = tuple(

@@ -78,8 +78,6 @@ class Checkpoint:
     gate: tuple[str, ...] = ()
     #: A sentence for each known mistake, by its name.
     mistakes: Mapping[str, str] = field(default_factory=dict)
-    #: Known to the autograder only.
-    hidden: bool = False
 
     @property
     def kind(self) -> str:
@@ -232,7 +230,6 @@ class Registry:
         gate: Sequence[str] = (),
         mistakes: Mapping[str, str] | None = None,
         evidence_only: bool = False,
-        hidden: bool = False,
     ) -> Callable[[Judge], Judge]:
         """Register the decorated pure function as the judge of a question that is answered in words.
 
@@ -248,7 +245,6 @@ class Registry:
             gate: Capabilities without which a machine cannot earn it.
             mistakes: Sentences of known mistakes; the judge returns ``failed_as`` with the name.
             evidence_only: Nothing is answered; the judge looks at records.
-            hidden: Known to the autograder only.
         """
 
         def register(judge: Judge) -> Judge:
@@ -263,7 +259,6 @@ class Registry:
                 needs=tuple(needs),
                 gate=tuple(gate),
                 mistakes=mistakes or {},
-                hidden=hidden,
             )
             return judge
 

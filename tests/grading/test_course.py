@@ -76,7 +76,7 @@ def test_the_map_lists_every_lesson_with_its_facts():
 def test_the_page_of_questions_names_every_checkpoint_with_its_points():
     """Students plan by it."""
     page = questions_page()
-    public = [one for one in all_checkpoints() if not one.hidden]
+    public = list(all_checkpoints())
     rows = {line.split("`")[1]: line for line in page.splitlines() if line.startswith("| `")}
     for one in public:
         assert rows[one.id].startswith(f"| `{one.id}` | {one.title} |")
