@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints import Checkpoint, all_checkpoints
+from grading.result.page import points_in_words
 from grading.submission.by_hand import questions_of
 from labs.course import NOTEBOOKS_DIR, Lesson, lessons
 
@@ -49,13 +50,13 @@ def _by_hand(part: int) -> list[str]:
     points = sum(one.points for one in asked)
     lines = [
         "",
-        f"## Part {part}, read by a person ({_points(points)})",
+        f"## Part {part}, read by a person ({points_in_words(points)})",
         "",
         "Answered in words where the zip is handed in (`msl submit`); no check can judge a sentence.",
         "",
     ]
     for one in asked:
-        lines += [f"- {one.text} ({_points(one.points)})", *(f"  - {line}" for line in one.rubric)]
+        lines += [f"- {one.text} ({points_in_words(one.points)})", *(f"  - {line}" for line in one.rubric)]
     return lines
 
 
@@ -64,13 +65,9 @@ def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
     rows = [f"| `{one.id}` | {one.title} | {_KINDS[one.kind]} | {one.points} |" for one in checkpoints]
     return [
         "",
-        f"## [{lesson.number} {lesson.title}]({lesson.link}) ({_points(points)})",
+        f"## [{lesson.number} {lesson.title}]({lesson.link}) ({points_in_words(points)})",
         "",
         "| checkpoint | asks for | as | points |",
         "|---|---|---|---:|",
         *rows,
     ]
-
-
-def _points(count: int) -> str:
-    return "1 point" if count == 1 else f"{count} points"

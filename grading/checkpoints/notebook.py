@@ -103,10 +103,7 @@ def predicted(question: str) -> float | str:
         NotPredictedYetError: Nothing is predicted; shown as one sentence.
     """
     checkpoint = all_checkpoints()[question]
-    records = ledger().read()
-    made = records.prediction_in_time(question, checkpoint.asks.about) or next(
-        iter(records.predictions(question)), None
-    )
+    made = checkpoint.asks.made(question, ledger().read())
     if made is None:
         raise NotPredictedYetError(
             f"Predict first: fill in the box above ({checkpoint.title}) and press its button, then run this cell again."

@@ -91,20 +91,19 @@ class PredictionBox:
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
         asked, records = self.checkpoint.asks, self._read()
-        made = records.predictions(self.checkpoint.id)
-        if not made:
+        made = asked.made(self.checkpoint.id, records)
+        if made is None:
             self._say("Not predicted yet. It may be changed until it is measured.")
             return
         over = asked.is_measured(records)
-        counts = records.prediction_in_time(self.checkpoint.id, asked.about) or made[0]
         if asked.choices:
-            self.field.value = counts.value if counts.value in asked.choices else None
+            self.field.value = made.value if made.value in asked.choices else None
         else:
-            self.field.value = f"{counts.value:g}" if isinstance(counts.value, int | float) else str(counts.value)
+            self.field.value = f"{made.value:g}" if isinstance(made.value, int | float) else str(made.value)
         self.field.disabled = self.button.disabled = over
         self.button.description = "Change my prediction"
         end = "It is measured now, so it stays." if over else "It may be changed until it is measured."
-        self._say(f"✓ Noted: {asked.show(counts.value)}. {end}")
+        self._say(f"✓ Noted: {asked.show(made.value)}. {end}")
 
     def _say(self, text: str) -> None:
         self.said.value = f'<span role="status">{escape(text)}</span>'

@@ -40,6 +40,10 @@ class Prediction:
             return None
         return Verdict(State.UNANSWERED, "No prediction yet: fill in the box above and press its button.")
 
+    def made(self, id: str, records: Records) -> Made | None:
+        """Return the prediction that counts: the last in time, else the first, which came too late."""
+        return records.prediction_in_time(id, self.about) or next(iter(records.predictions(id)), None)
+
     def fault(self, value: object) -> str:
         """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
         if self.choices:
@@ -60,8 +64,6 @@ def prediction(
     *,
     about: Mapping,
     title: str,
-    points: int = 1,
-    hint: str = "",
     unit: str = "",
     choices: Sequence[str] = (),
     between: tuple[float, float] = (0.0, float("inf")),
@@ -79,8 +81,6 @@ def prediction(
         about: Fields of the measurements that the prediction concerns; it must precede the first of them. For
             observations: ``{"subject": …}``.
         title: The question in a few words.
-        points: For predicting in time; a wrong prediction earns them too.
-        hint: Shown when the check fails.
         unit: Of the number that is typed, and of what the decorated function returns.
         choices: Allowed texts; a number is expected when empty.
         between: Numbers outside this range are taken for slips of the unit.
@@ -109,9 +109,7 @@ def prediction(
             id,
             judge,
             title=title,
-            points=points,
             asks=asked,
-            hints=(hint,) if hint else (),
             gate=tuple(gate),
         )
         return measured
@@ -149,10 +147,7 @@ def reconciled(checkpoint: Checkpoint, records: Records) -> tuple[str, str, str]
 def compared(checkpoint: Checkpoint, records: Records) -> tuple[Made | None, float | str | None]:
     """Return the prediction that counts and the measured value, each None while it is not there."""
     asked = checkpoint.asks
-    made = records.prediction_in_time(checkpoint.id, asked.about) or next(
-        iter(records.predictions(checkpoint.id)), None
-    )
-    return made, asked.measured(records)
+    return asked.made(checkpoint.id, records), asked.measured(records)
 
 
 def _difference(made: Made, found: float | str) -> str:

@@ -72,7 +72,7 @@ def _mend(rows: list[Row]) -> str:
     tried = [row for row in left if row not in never]
     text = "<h2>What to mend first</h2>" + "".join(map(_card, tried)) if tried else ""
     if never:
-        text += f"<h2>Not answered yet ({_points(sum(row.possible for row in never))})</h2><ul>"
+        text += f"<h2>Not answered yet ({points_in_words(sum(row.possible for row in never))})</h2><ul>"
         text += (
             "".join(f"<li>{_words(row.title)} <span class=soft>({_where(row)})</span></li>" for row in never) + "</ul>"
         )
@@ -81,10 +81,11 @@ def _mend(rows: list[Row]) -> str:
 
 def _where(row: Row) -> str:
     where = f"Lesson {row.lesson:02d}" if row.lesson else "Measured again"
-    return f"{where}, {_points(row.possible)}, <code>{escape(row.id)}</code>"
+    return f"{where}, {points_in_words(row.possible)}, <code>{escape(row.id)}</code>"
 
 
-def _points(count: int) -> str:
+def points_in_words(count: int) -> str:
+    """Return a number of points as it is read."""
     return "1 point" if count == 1 else f"{count} points"
 
 
