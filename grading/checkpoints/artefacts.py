@@ -58,7 +58,6 @@ def artefact_question(
     mistakes: Mapping[str, str] | None = None,
     examples: Mapping[str, Mapping | Example] | None = None,
     gate: Sequence[str] = (),
-    registry=REGISTRY,
 ) -> Callable[[Callable[[dict, Records], Verdict]], Callable]:
     """Register the decorated function as the judge of a question whose answer is a file.
 
@@ -72,12 +71,11 @@ def artefact_question(
         mistakes: Sentences of known mistakes; the judge returns ``failed_as`` with the name.
         examples: Facts by name: 'good', and each known mistake.
         gate: Capabilities without which a machine cannot earn it.
-        registry: Where it is registered.
     """
 
     def register(judge: Callable[[dict, Records], Verdict]) -> Callable:
         named = {name: one if isinstance(one, Example) else Example(one) for name, one in (examples or {}).items()}
-        registry.register(
+        REGISTRY.register(
             judge,
             id,
             lambda records: judge(records.seen(SUBJECT + id), records),

@@ -32,12 +32,11 @@ class NotThereYetError(LookupError):
         return [str(self)]
 
 
-def begin(number: str, *, again: bool = False) -> None:
+def begin(number: str) -> None:
     """Say whether a lesson can begin, and where to go on in it; a button brings back what a restarted kernel has lost.
 
     Args:
         number: The lesson's, such as '12'.
-        again: Bring it back at once.
 
     Raises:
         NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
@@ -60,9 +59,7 @@ def begin(number: str, *, again: bool = False) -> None:
     if begun(this, records):
         place = next_place(this, cells, records)
         lost = [] if place is None or shell is None else _lost(shell, this, cells, place, records)
-        if lost and again:
-            sentences += _brought_back(shell, this, cells, lost, path)
-        elif lost:
+        if lost:
             button = _button(lambda on_cell: _brought_back(shell, this, cells, lost, path, on_cell))
         on = "Every question of this lesson is answered."
         if place is not None:
@@ -168,12 +165,7 @@ def _button(bring_back: Callable[[OnCell], list[str]]) -> object:
 
 
 def _brought_back(
-    shell: object,
-    this: Lesson,
-    cells: Sequence[Cell],
-    lost: Sequence[Statement],
-    path: Path,
-    on_cell: OnCell = lambda number, count: None,
+    shell: object, this: Lesson, cells: Sequence[Cell], lost: Sequence[Statement], path: Path, on_cell: OnCell
 ) -> list[str]:
     """Run again what a restarted kernel lacks, and return sentences on it."""
     acts = this.machine_minutes or any("chi" in one.reads | one.binds or _is_of_chi(one) for one in lost)

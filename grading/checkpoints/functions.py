@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from grading.calls import call, decode, encode
+from grading.checkpoints.evidence import is_number
 from grading.checkpoints.plain import shown
 from grading.checkpoints.registry import REGISTRY, STUMBLES
 from grading.checkpoints.verdict import State, Verdict, failed, passed, unanswered
@@ -242,8 +243,6 @@ def function_question(
     mistakes: Sequence[Mistake] = (),
     compare: Compare | None = None,
     right: str = "",
-    gate: Sequence[str] = (),
-    registry=REGISTRY,
 ) -> Callable[[Callable], Callable]:
     """Register the decorated function as the reference of a question whose answer is a function.
 
@@ -258,13 +257,11 @@ def function_question(
         mistakes: Known mistakes; a function that behaves like one where it differs from the reference gets its message.
         compare: Whether a result is as good as the reference's; arrays come as lists. ``close()`` when None.
         right: Said after a pass.
-        gate: Capabilities without which a machine cannot earn it.
-        registry: Where it is registered.
     """
 
     def register(reference: Callable) -> Callable:
         asked = Function(id, reference, cases, own, tuple(mistakes), compare or close(), right)
-        registry.register(
+        REGISTRY.register(
             reference,
             id,
             asked.verdict,
@@ -273,7 +270,6 @@ def function_question(
             asks=asked,
             hints=tuple(hints),
             needs=tuple(needs),
-            gate=tuple(gate),
             mistakes={one.name: one.message for one in mistakes},
         )
         return reference
@@ -294,7 +290,7 @@ def close(*, rel: float = 1e-3, abs: float = 1e-9) -> Compare:
             return len(given) == len(wanted) and all(map(compare, given, wanted))
         if isinstance(wanted, dict):
             return given.keys() == wanted.keys() and all(compare(given[name], wanted[name]) for name in wanted)
-        if _is_number(wanted) and _is_number(given):
+        if is_number(wanted) and is_number(given):
             if wanted != wanted:  # not a number
                 return given != given
             # Equal infinities have no difference.
@@ -302,10 +298,6 @@ def close(*, rel: float = 1e-3, abs: float = 1e-9) -> Compare:
         return given == wanted
 
     return compare
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _fault_of_shape(given: object, wanted: object) -> str:
@@ -336,7 +328,7 @@ def _source(function: Callable) -> str:
 def _kind(value: object) -> str:
     if isinstance(value, bool):
         return "True or False"
-    if _is_number(value):
+    if is_number(value):
         return "a number"
     if isinstance(value, str):
         return "a text"
