@@ -5,7 +5,7 @@ from labs.charts.changes import before_after, side_by_side
 from labs.charts.designs import design_frontier
 from labs.charts.frame import Chart
 from labs.charts.kernels import access_map, roofline
-from labs.charts.latency import latency_distribution, latency_percentiles, thread_sweep, throughput_curve
+from labs.charts.latency import latency_distribution, thread_sweep, throughput_curve
 from labs.charts.load import batch_histogram, endurance, latency_curve, queue_compute
 from labs.charts.model import channel_ranges, operator_profile
 from labs.charts.options import accuracy_latency, frontier_chart, frontiers
@@ -26,7 +26,6 @@ __all__ = [
     "frontiers",
     "latency_curve",
     "latency_distribution",
-    "latency_percentiles",
     "operator_profile",
     "over_time",
     "quantized",

@@ -72,56 +72,6 @@ def latency_distribution(
     )
 
 
-def latency_percentiles(
-    records: Measurement | Sequence[Measurement],
-    target_s: float | None = None,
-    *,
-    title: str = "How the tail grows",
-) -> Chart:
-    """Return the percentile curve of each record, with the tail stretched so that 99 and 99.9 have room.
-
-    Args:
-        records: Latency and load records; others among them are passed over.
-        target_s: The latency to stay under, in seconds.
-        title: Heading.
-
-    Raises:
-        ValueError: No latency record among them.
-    """
-    records = newest(_latencies(records), "option")
-    names, points = [one.option for one in records], []
-    for one in records:
-        # The last percentile that a sample stands for: with a hundred samples nothing is known of the 99.9th.
-        furthest = 1 - 1 / len(one.samples)
-        for place in np.linspace(0, -np.log10(1 - furthest), 160):
-            share = 1 - 10**-place
-            value = one.percentile(share * 100)
-            points.append(
-                {"option": one.option, "place": place, "ms": value * 1e3,
-                 "of the requests": percent(share), "stay under": milliseconds(value)}
-            )  # fmt: skip
-    labels = {0.0: "0", 0.30103: "50", 1.0: "90", 1.30103: "95", 2.0: "99", 3.0: "99.9", 4.0: "99.99"}
-    names_of = " : ".join(f"abs(datum.value - {at}) < 0.01 ? '{name}'" for at, name in labels.items()) + " : ''"
-    furthest = max(point["place"] for point in points)
-    x = alt.X("place:Q", title="percentile (share of the requests in %)", scale=alt.Scale(domain=[0, furthest]),
-              axis=alt.Axis(values=[at for at in labels if at <= furthest], labelExpr=names_of))  # fmt: skip
-    y = alt.Y("ms:Q", title="latency in ms", scale=axis_scale([point["ms"] for point in points]))
-    lines = alt.Chart(data(points)).mark_line(strokeWidth=2).encode(
-        x=x, y=y, color=colours(names), strokeDash=alt.StrokeDash("option:N", sort=names, legend=None),
-        tooltip=tips("option", "of the requests", "stay under"),
-    )  # fmt: skip
-    drawn = lines if target_s is None else lines + target_line(target_s * 1e3, _target(target_s), axis="y")
-    header, table = _table(records, target_s)
-    return Chart(
-        drawn.properties(width=WIDTH_PX, height=260),
-        title,
-        sentence=_sentence(records, target_s),
-        header=header,
-        rows=table,
-        footer=machines(records),
-    )
-
-
 def throughput_curve(
     records: Measurement | Sequence[Measurement], *, title: str = "Throughput over batch size"
 ) -> Chart:

@@ -57,7 +57,6 @@ def everything(part_1, make_measurement, make_load, busy, on_the_pi):
         "frontiers": charts.frontiers(on_the_pi),
         "latency_curve": charts.latency_curve(open_runs, theories={"flat": lambda _: 0.01}, objective_s=0.02),
         "latency_distribution": charts.latency_distribution(part_1, 0.003),
-        "latency_percentiles": charts.latency_percentiles(part_1, 0.003),
         "operator_profile": charts.operator_profile(PROFILE),
         "over_time": charts.over_time({"rate, 1/s": {"a": [(5.0, 1.5), (6.0, 2.0)]}}, events={"released": 5.5}),
         "quantized": charts.quantized("w", WEIGHT),

@@ -36,19 +36,10 @@ def test_distribution_counts_what_lies_beyond_its_edge(make_measurement):
     assert "500 ms" in chart.text
 
 
-@pytest.mark.parametrize("draw", [charts.latency_distribution, charts.latency_percentiles])
-def test_without_latency_the_error_says_what_to_do(make_measurement, draw):
+def test_without_latency_the_error_says_what_to_do(make_measurement):
     """A cancelled measurement leaves records but no latency: the error names that."""
     with pytest.raises(ValueError, match="measure the option first"):
-        draw([make_measurement(kind="accuracy", samples=(1.0,))], target_s=0.003)
-
-
-def test_percentile_curve_ends_where_the_samples_end(make_measurement):
-    """With a hundred samples nothing is drawn beyond the 99th percentile."""
-    chart = charts.latency_percentiles(make_measurement(samples=tuple(0.001 * step for step in range(1, 101))))
-    points = rows_with(chart, "place")
-    assert points[-1]["place"] == pytest.approx(2.0)
-    assert points[-1]["ms"] == pytest.approx(99.01)
+        charts.latency_distribution([make_measurement(kind="accuracy", samples=(1.0,))], target_s=0.003)
 
 
 def test_throughput_curve_has_a_point_a_batch_size_with_its_interval(part_1, make_measurement):
