@@ -222,15 +222,16 @@ def batch_histogram(statistics: object, *, title: str = "Which batches were made
     Images and not runs are counted, since a user has an image: one run of 16 serves as many as sixteen of 1.
 
     Args:
-        statistics: A load record of a server that counts its batches; or statistics with ``batches``, as
-            ``triton.statistics(name)`` and ``ServerSide`` have them.
+        statistics: A load record of a server that counts its batches; or statistics with ``batches``, executions by
+            size, as ``triton.statistics(name)`` and ``ServerSide`` have them.
         title: Heading.
 
     Raises:
         ValueError: No batch was counted.
     """
     source = statistics.load.server if isinstance(statistics, Measurement) and statistics.load else statistics
-    runs, seconds = _runs(getattr(source, "batches", None) or ())
+    found = getattr(source, "batches", None) or {}
+    runs = {int(size): count for size, count in sorted(found.items(), key=lambda one: int(one[0]))}
     if not runs:
         raise ValueError(
             "no batch was counted: this server does not tell, or nothing was sent since it loaded its model"
@@ -238,11 +239,10 @@ def batch_histogram(statistics: object, *, title: str = "Which batches were made
     images = sum(size * count for size, count in runs.items())
     bars = [
         {"size": str(size), "share": 100 * size * count / images, "images in a run": str(size), "runs": f"{count:,}",
-         "share of the images": percent(size * count / images), "over": f"{count:,} ×",
-         "mean run": milliseconds(seconds[size]) if size in seconds else "–"}
+         "share of the images": percent(size * count / images), "over": f"{count:,} ×"}
         for size, count in runs.items()
     ]  # fmt: skip
-    fields = ["images in a run", "runs", "share of the images"] + (["mean run"] if seconds else [])
+    fields = ["images in a run", "runs", "share of the images"]
     base = alt.Chart(data(bars)).encode(
         x=alt.X("size:N", sort=list(map(str, runs)), title="images in a run", axis=alt.Axis(labelAngle=0)),
         y=alt.Y("share:Q", title="share of the images in %"),
@@ -344,14 +344,6 @@ def _parts_table(loads: Sequence[Measurement], split: Sequence[dict[str, float]]
         answered = Cell(rate(one.throughput_rps.value, "req/s"))
         rows.append([Cell(f"{one.option}, {level(one)}"), *cells, Cell(batch), answered])
     return ["run", *PARTS, "mean batch", "throughput"], rows
-
-
-def _runs(batches: object) -> tuple[dict[int, int], dict[int, float]]:
-    """Return runs by batch size, and the mean seconds of one where they are told."""
-    if isinstance(batches, Mapping):
-        return {int(size): count for size, count in sorted(batches.items(), key=lambda one: int(one[0]))}, {}
-    found = sorted(batches, key=lambda one: one.batch_size)
-    return {one.batch_size: one.executions for one in found}, {one.batch_size: one.mean_infer_s for one in found}
 
 
 def _strip(windows: Sequence[dict], strip: tuple, colour: str, *, last: bool) -> alt.Chart:

@@ -118,5 +118,5 @@ def counters_from_metrics(text: str) -> Counters:
 def counters_from_triton(entry: dict) -> Counters:
     """Return the totals in one entry of Triton's ``model_stats``, as its HTTP API gives it."""
     read = parse_statistics(entry)
-    batches = {one.batch_size: one.executions for one in read.batches}
-    return Counters(read.requests, read.executions, read.queue_s, read.input_s, read.infer_s, read.output_s, batches)
+    seconds = (read.queue_s, read.input_s, read.infer_s, read.output_s)
+    return Counters(read.requests, read.executions, *seconds, read.batches)

@@ -1,37 +1,15 @@
-"""Triton's statistics of a model as plain data: totals, and the same for each batch size.
+"""Triton's statistics of a model as plain data: totals, and how often each batch size was run.
 
 Triton counts since a model was loaded, so a figure for one run is the difference of two readings.
 
-Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over requests
-(for ``batch_stats``, over executions).
+Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over requests.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 
 _NS = 1e-9
-
-
-@dataclass(frozen=True)
-class BatchStatistics:
-    """Executions of one batch size."""
-
-    #: Pictures in each of these executions.
-    batch_size: int
-    #: How many executions there were.
-    executions: int
-    #: Seconds in which inputs were gathered, summed over the executions.
-    input_s: float
-    #: Seconds in which the model ran, summed.
-    infer_s: float
-    #: Seconds in which outputs were copied, summed.
-    output_s: float
-
-    @property
-    def mean_infer_s(self) -> float:
-        """Mean seconds of one execution."""
-        return self.infer_s / self.executions if self.executions else 0.0
 
 
 @dataclass(frozen=True)
@@ -42,8 +20,6 @@ class ModelStatistics:
     name: str
     #: Requests answered well.
     requests: int
-    #: Requests that failed.
-    failures: int
     #: Pictures in the requests that were answered well.
     inferences: int
     #: Times that the model was run.
@@ -56,48 +32,19 @@ class ModelStatistics:
     infer_s: float
     #: Seconds in which their outputs were copied, summed over requests.
     output_s: float
-    #: The same by batch size, the smallest first.
-    batches: tuple[BatchStatistics, ...] = ()
-
-    @property
-    def mean_batch(self) -> float:
-        """Pictures in one execution, on average; 0 before the first."""
-        return self.inferences / self.executions if self.executions else 0.0
-
-    @property
-    def mean_queue_s(self) -> float:
-        """Seconds that a request waited, on average."""
-        return self.queue_s / self.requests if self.requests else 0.0
-
-    @property
-    def mean_compute_s(self) -> float:
-        """Seconds between leaving the queue and the answer, on average."""
-        return (self.input_s + self.infer_s + self.output_s) / self.requests if self.requests else 0.0
+    #: Executions by batch size, the smallest first.
+    batches: dict[int, int] = field(default_factory=dict)
 
     def since(self, before: ModelStatistics) -> ModelStatistics:
         """Return what was added since an earlier reading; everything, where the model was loaded anew in between."""
         if self.requests < before.requests or self.executions < before.executions:
             return self
         counts = {key: getattr(self, key) - getattr(before, key) for key in _TOTALS}
-        earlier = {one.batch_size: one for one in before.batches}
-        batches = tuple(_minus(one, earlier.get(one.batch_size)) for one in self.batches)
-        return ModelStatistics(self.name, **counts, batches=tuple(one for one in batches if one.executions))
-
-    def to_json(self) -> dict:
-        """Return plain JSON values."""
-        return {**asdict(self), "batches": [asdict(one) for one in self.batches]}
+        batches = {size: count - before.batches.get(size, 0) for size, count in self.batches.items()}
+        return ModelStatistics(self.name, **counts, batches={size: count for size, count in batches.items() if count})
 
 
-_TOTALS = (
-    "requests",
-    "failures",
-    "inferences",
-    "executions",
-    "queue_s",
-    "input_s",
-    "infer_s",
-    "output_s",
-)
+_TOTALS = ("requests", "inferences", "executions", "queue_s", "input_s", "infer_s", "output_s")
 
 
 def parse_statistics(entry: dict) -> ModelStatistics:
@@ -107,34 +54,19 @@ def parse_statistics(entry: dict) -> ModelStatistics:
         entry: The entry; fields that Triton leaves out because they are zero may be missing.
     """
     inference = entry.get("inference_stats", {})
-    batches = (
-        BatchStatistics(
-            int(one["batch_size"]),
-            int(one["compute_infer"].get("count", 0)),
-            *(_seconds(one, key) for key in ("compute_input", "compute_infer", "compute_output")),
-        )
-        for one in entry.get("batch_stats", ())
-    )
+    runs = sorted(entry.get("batch_stats", ()), key=lambda one: int(one["batch_size"]))
     return ModelStatistics(
         entry["name"],
         requests=int(inference.get("success", {}).get("count", 0)),
-        failures=int(inference.get("fail", {}).get("count", 0)),
         inferences=int(entry.get("inference_count", 0)),
         executions=int(entry.get("execution_count", 0)),
         queue_s=_seconds(inference, "queue"),
         input_s=_seconds(inference, "compute_input"),
         infer_s=_seconds(inference, "compute_infer"),
         output_s=_seconds(inference, "compute_output"),
-        batches=tuple(sorted(batches, key=lambda one: one.batch_size)),
+        batches={int(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs},
     )
 
 
 def _seconds(entry: dict, key: str) -> float:
     return int(entry.get(key, {}).get("ns", 0)) * _NS
-
-
-def _minus(one: BatchStatistics, before: BatchStatistics | None) -> BatchStatistics:
-    if before is None:
-        return one
-    keys = ("executions", "input_s", "infer_s", "output_s")
-    return BatchStatistics(one.batch_size, **{key: getattr(one, key) - getattr(before, key) for key in keys})

@@ -183,7 +183,7 @@ def _asked(triton: Triton, model: str, hide: bool) -> dict:
         "rows": sum(said == wanted for said, wanted in zip(rows or [], expected, strict=False)),
         "sent": BURST,
         "burst": sum(said == [expected[place]] for place, said in zip(places, burst, strict=True)),
-        "batch_sizes": {str(one.batch_size): one.executions for one in since.batches},
+        "batch_sizes": {str(size): count for size, count in since.batches.items()},
         "said": errors[0][:300] if errors else "",
     }
     if hide and takes_images:

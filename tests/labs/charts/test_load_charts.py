@@ -12,7 +12,7 @@ from labs.charts.changes import changes
 from labs.charts.load import parts_of
 from labs.records import DifferentMachinesError
 from labs.records.load import Failure
-from labs.serve.triton.statistics import BatchStatistics
+from labs.serve.triton.statistics import parse_statistics
 
 from .conftest import window
 
@@ -65,10 +65,15 @@ def test_batches_are_counted_in_images(make_load) -> None:
     text = charts.batch_histogram(make_load()).text
     assert "660 images in 100 runs: 6.60 in a run" in text
     assert "97.0 %" in text
-    told = dataclasses.make_dataclass("Statistics", ["batches"])(
-        (BatchStatistics(1, 20, 0.0, 0.06, 0.0), BatchStatistics(8, 80, 0.0, 0.64, 0.0))
+    told = parse_statistics(
+        {
+            "name": "m",
+            "batch_stats": [
+                {"batch_size": size, "compute_infer": {"count": count}} for size, count in ((8, 80), (1, 20))
+            ],
+        }
     )
-    assert "8.00 ms" in charts.batch_histogram(told).text
+    assert charts.batch_histogram(told).text == text
     with pytest.raises(ValueError, match="no batch was counted"):
         charts.batch_histogram(make_load(server=None))
 

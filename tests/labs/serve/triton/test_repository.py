@@ -115,13 +115,12 @@ def _entry(requests: int, runs: dict[int, int]) -> dict:
 
 
 def test_statistics_become_seconds_by_batch_size():
-    """Nanoseconds summed over requests become seconds; a batch's mean is over its executions."""
+    """Nanoseconds summed over requests become seconds; executions are told by batch size, the smallest first."""
     found = parse_statistics(_entry(10, {4: 2, 1: 2}))
-    assert (found.requests, found.failures, found.executions, found.mean_batch) == (10, 1, 4, 2.5)
-    assert found.mean_queue_s == pytest.approx(3e-3)
-    assert found.mean_compute_s == pytest.approx(2.0015e-3)
-    assert [one.batch_size for one in found.batches] == [1, 4]
-    assert found.batches[1].mean_infer_s == pytest.approx(8e-3)
+    assert (found.requests, found.executions, found.inferences) == (10, 4, 10)
+    assert found.queue_s == pytest.approx(30e-3)
+    assert found.input_s + found.infer_s + found.output_s == pytest.approx(20.015e-3)
+    assert list(found.batches.items()) == [(1, 2), (4, 2)]
 
 
 def test_the_classifiers_network_is_torchvisions(weights):
@@ -146,10 +145,11 @@ def test_the_difference_of_two_readings_is_what_happened_in_between():
     """Also by batch size; a reading that went backwards means that the model was loaded anew."""
     early, late = parse_statistics(_entry(4, {1: 4})), parse_statistics(_entry(10, {1: 4, 3: 2}))
     run = late.since(early)
-    assert (run.requests, run.executions, run.mean_batch) == (6, 2, 3.0)
-    assert [(one.batch_size, one.executions) for one in run.batches] == [(3, 2)]
+    assert (run.requests, run.executions, run.inferences) == (6, 2, 6)
+    assert run.batches == {3: 2}
     assert early.since(late) == early
-    assert parse_statistics({"name": "fresh"}).mean_batch == 0
+    fresh = parse_statistics({"name": "fresh"})
+    assert (fresh.requests, fresh.batches) == (0, {})
 
 
 @pytest.mark.parametrize(
