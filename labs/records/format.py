@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from labs.stats import Interval
-
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""
@@ -43,13 +41,6 @@ def times(ratio: float) -> str:
 def in_unit(value: float, unit: str) -> str:
     """Return a value of a record's unit ('s', 'bytes' or 'correct') as it is shown on screen."""
     return {"s": milliseconds, "bytes": megabytes, "correct": percent}[unit](value)
-
-
-def with_interval(interval: Interval, unit: str) -> str:
-    """Return a value with the interval behind it, such as '2.69 ms [2.66 ms, 2.74 ms]'; alone where there is none."""
-    if interval.confidence <= 0:
-        return in_unit(interval.value, unit)
-    return f"{in_unit(interval.value, unit)} [{in_unit(interval.low, unit)}, {in_unit(interval.high, unit)}]"
 
 
 def _significant(number: float) -> str:

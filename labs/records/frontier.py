@@ -43,11 +43,6 @@ def dominators(options: Sequence[OptionSummary], objectives: Sequence[str] = OBJ
     return {one.option: [other.option for other in complete if dominates(other, one, objectives)] for one in complete}
 
 
-def pareto_optimal(options: Sequence[OptionSummary], objectives: Sequence[str] = OBJECTIVES) -> list[str]:
-    """Return the names of the options on the frontier, in the order given."""
-    return [name for name, winners in dominators(options, objectives).items() if not winners]
-
-
 def _gain(one: OptionSummary, other: OptionSummary, name: str) -> float:
     difference = getattr(one, name).value - getattr(other, name).value
     return difference if LARGER_IS_BETTER[name] else -difference

@@ -131,11 +131,6 @@ class Measurement:
         return self.machine.machine_id
 
     @property
-    def wall_time_s(self) -> float:
-        """Seconds from the first sample's start to the last one's end."""
-        return self.monotonic_end_s - self.monotonic_start_s
-
-    @property
     def fell_back(self) -> bool:
         """Whether the requested provider ran no node at all: the figure belongs to whatever did."""
         used = {name for name, nodes in self.providers_used.items() if nodes}
@@ -263,5 +258,5 @@ def require_same_machine(records: Iterable[Measurement]) -> None:
         raise DifferentMachinesError(
             "these records come from different machines and cannot be compared as one run: "
             + "; ".join(sorted(labels.values()))
-            + ". Measure both on one machine, or ask for a table that shows the machine (across_machines=True)."
+            + ". Measure both on one machine, or ask for a table that shows the machine (comparison_table)."
         )

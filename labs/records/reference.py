@@ -66,7 +66,7 @@ def published(*options: str) -> list[Published]:
 
 
 def reference_table(*options: str) -> pd.DataFrame:
-    """Return published rows as a table with the columns of ``option_table``, and the machine of each row.
+    """Return published rows as a table of size, accuracy, latency, throughput in batches, and the machine of each row.
 
     Args:
         options: As for ``published``.
