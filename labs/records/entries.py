@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import asdict, dataclass, field, fields
-from typing import ClassVar
+from dataclasses import asdict, dataclass, field
+from typing import ClassVar, Self
 
+from labs.machine.fingerprint import names_of
 from labs.records.record import Measurement
 
 
+class _Written:
+    """Going to plain JSON and back, which is the same for each of them."""
+
+    def to_json(self) -> dict:
+        """Return the entry as plain JSON values."""
+        return {"type": self.type, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Self:
+        """Return the entry that ``to_json`` wrote."""
+        return cls(**{name: values[name] for name in names_of(cls) if name in values})
+
+
 @dataclass(frozen=True)
-class Prediction:
+class Prediction(_Written):
     """What a student expected, stored before the measurement that answers it."""
 
     #: Entry type in the ledger.
@@ -25,18 +39,9 @@ class Prediction:
     #: Identifier of this entry.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def to_json(self) -> dict:
-        """Return the prediction as plain JSON values."""
-        return {"type": self.type, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, values: dict) -> Prediction:
-        """Return the prediction that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
-
 
 @dataclass(frozen=True)
-class Answer:
+class Answer(_Written):
     """A student's answer to a question that asks for a choice, a number or a few sentences."""
 
     #: Entry type in the ledger.
@@ -51,18 +56,9 @@ class Answer:
     #: Identifier of this entry.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
-    def to_json(self) -> dict:
-        """Return the answer as plain JSON values."""
-        return {"type": self.type, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, values: dict) -> Answer:
-        """Return the answer that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
-
 
 @dataclass(frozen=True)
-class Observation:
+class Observation(_Written):
     """Facts as a service reported them, written down by the lesson's code and not by the student."""
 
     #: Entry type in the ledger.
@@ -76,15 +72,6 @@ class Observation:
     made_at: str
     #: Identifier of this entry.
     record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
-
-    def to_json(self) -> dict:
-        """Return the observation as plain JSON values."""
-        return {"type": self.type, **asdict(self)}
-
-    @classmethod
-    def from_json(cls, values: dict) -> Observation:
-        """Return the observation that ``to_json`` wrote."""
-        return cls(**{name: values[name] for name in (f.name for f in fields(cls)) if name in values})
 
 
 Entry = Measurement | Prediction | Answer | Observation
