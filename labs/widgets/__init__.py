@@ -11,7 +11,7 @@ from importlib import import_module
 from labs.display.table import facts
 from labs.widgets.measure import Records, measure, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
-from labs.widgets.scoreboard import Points, scoreboard
+from labs.widgets.scoreboard import scoreboard
 
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
@@ -22,7 +22,7 @@ _LATER = {
     "quantization_explorer": "quantization",
 }
 
-__all__ = ["Points", "Records", "Stopped", "facts", "measure", "measure_there", "run_with_progress", "scoreboard"]
+__all__ = ["Records", "Stopped", "facts", "measure", "measure_there", "run_with_progress", "scoreboard"]
 __all__ += sorted(_LATER)
 
 

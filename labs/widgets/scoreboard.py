@@ -1,18 +1,18 @@
-"""The scoreboard: how far this machine's best options are from the manager's three targets, and the points so far."""
+"""The scoreboard: how far this machine's best options are from the manager's three targets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from html import escape
 
 from labs.display.shown import Shown
-from labs.display.table import Cell, html_table, text_table
 from labs.display.theme import card
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
 from labs.records.standing import Standing, limits, standings
 from labs.records.targets import Target
+
+_TITLE = "The manager's targets"
 
 _NUMBERS = {
     "p50_s": ("median latency", milliseconds),
@@ -21,34 +21,12 @@ _NUMBERS = {
 }
 
 
-@dataclass(frozen=True)
-class Points:
-    """One checkpoint's points, as plain values: grading hands them over, widgets never ask for them."""
-
-    #: Identifier of the checkpoint, such as 'm.latency.p95'.
-    id: str
-    #: What it asks for.
-    title: str
-    #: Points reached.
-    earned: int
-    #: Points that can be reached.
-    possible: int
-
-
-def scoreboard(
-    records: Iterable[object],
-    *,
-    targets: Iterable[Target] | None = None,
-    points: Sequence[Points] = (),
-    title: str = "The manager's targets",
-) -> Shown:
-    """Return one card a target with the option that comes nearest to it here, and the checkpoints' points.
+def scoreboard(records: Iterable[object], *, targets: Iterable[Target] | None = None) -> Shown:
+    """Return one card a target with the option that comes nearest to it here.
 
     Args:
         records: Measurements of one machine; a whole ledger will do.
         targets: What has to be reached; the targets of the machine's class when None.
-        points: Checkpoints, if they are to be shown.
-        title: Heading of the card.
 
     Raises:
         DifferentMachinesError: The records come from several machines; each machine has a scoreboard of its own.
@@ -57,18 +35,12 @@ def scoreboard(
     found = standings(options, targets)
     html = f'<div class="msl-board">{"".join(map(_tile, found))}</div>'
     met = sum(one.met for one in found)
-    lines = [f"{title}: {met} of {len(found)} met here", *map(_sentence, found)]
-    plain = [title, *(f"{one.target.title}: for {one.target.machine}" for one in found)]
-    if points:
-        total = f"{sum(one.earned for one in points)} of {sum(one.possible for one in points)} points"
-        header, rows = _points_table(points)
-        html += f"<details open><summary>Checkpoints: {total}</summary>{html_table(header, rows)}</details>"
-        lines += ["", f"Checkpoints: {total}", text_table(header, rows)]
-        plain += [f"Checkpoints: {total}"]
+    lines = [f"{_TITLE}: {met} of {len(found)} met here", *map(_sentence, found)]
+    plain = [_TITLE, *(f"{one.target.title}: for {one.target.machine}" for one in found)]
     footer = "Nothing measured yet." if not options else f"Measured on {options[0].machine}."
     footer += " Each target is meant for its own machine: a figure from another one is a rehearsal, not a proof."
     subtitle = f"{met} of {len(found)} met on this machine"
-    picture = card(title, html, subtitle=subtitle, footer=footer)
+    picture = card(_TITLE, html, subtitle=subtitle, footer=footer)
     return Shown(picture, "\n".join([*lines, footer]), plain="\n".join(plain))
 
 
@@ -145,13 +117,3 @@ def _short(written: str) -> str:
     """Return a limit as people say it: '3 ms' and not '3.00 ms'."""
     number, _, unit = written.partition(" ")
     return f"{float(number.replace(',', '')):,g} {unit}"
-
-
-def _points_table(points: Sequence[Points]) -> tuple[list[str], list[list[Cell]]]:
-    rows = []
-    for one in points:
-        full = one.earned == one.possible
-        kind = "msl-good" if full else "msl-soft"
-        rows.append([Cell(one.title), Cell(one.id, kind="msl-soft", words=True)])
-        rows[-1].append(Cell(("✓ " if full else "") + f"{one.earned} / {one.possible}", kind=kind))
-    return ["checkpoint", "id", "points"], rows
