@@ -14,7 +14,7 @@ import altair as alt
 from IPython.display import display
 
 from labs.display.shown import Shown
-from labs.display.table import Group, Row, html_table, text_table
+from labs.display.table import Row, html_table, text_table
 from labs.display.theme import SERIES, STYLE
 from labs.records import Measurement
 from labs.stats import Interval
@@ -52,11 +52,10 @@ class Chart(Shown):
         *,
         sentence: str,
         header: Sequence[str],
-        rows: Sequence[Row | Group],
+        rows: Sequence[Row],
         subtitle: str = "",
         footer: str = "",
         table_open: bool = False,
-        plain: str | None = None,
     ) -> None:
         """Put the parts together.
 
@@ -69,7 +68,6 @@ class Chart(Shown):
             subtitle: How to read it.
             footer: Where the numbers come from.
             table_open: Show the table at once, where it says more than the drawing.
-            plain: What a notebook stores as text/plain; the title when None, so that no measured number is in it.
         """
         heading = alt.TitleParams(title, anchor="start", frame="group", fontSize=15, offset=12)
         if subtitle:
@@ -82,7 +80,8 @@ class Chart(Shown):
         foot = f'<p class="msl-foot">{escape(footer)}</p>' if footer else ""
         text = "\n".join(filter(None, [title, sentence, text_table(header, rows), footer]))
         html = f'{STYLE}<section class="msl" aria-label="{escape(title)}">{table}{foot}</section>'
-        super().__init__(html, text, plain=title if plain is None else plain)
+        # A notebook stores the title as text/plain, so that no measured number is in it.
+        super().__init__(html, text, plain=title)
 
     @property
     def spec(self) -> dict:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import altair as alt
-import pandas as pd
 
 from labs.charts.frame import WIDTH_PX, Chart, axis_scale, between, data, ink, tips
-from labs.display.table import Cell, Group
+from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
 from labs.records.format import megabytes, milliseconds, percent, rate
@@ -99,15 +98,11 @@ class Beside(Chart):
             one._ipython_display_()
 
 
-def accuracy_latency(
-    records: Iterable[object], *, reference: pd.DataFrame | None = None, title: str = "Accuracy over latency"
-) -> Chart:
+def accuracy_latency(records: Iterable[object], *, title: str = "Accuracy over latency") -> Chart:
     """Return accuracy over median latency with intervals; the line joins the options that no other beats in both.
 
     Args:
         records: Measurements of one machine; options without both numbers are passed over.
-        reference: Published results as ``labs.records.reference.reference_table`` gives them, drawn hollow and never
-            on the line: another machine measured them.
         title: Heading.
 
     Raises:
@@ -119,19 +114,14 @@ def accuracy_latency(
     if not options:
         raise ValueError("no option has both accuracy and latency: measure at least one of each first")
     beaten_by = dominators(options, both)
-    rows: list = [[*row[:3], row[-1]] for row in _frontier_table(options, beaten_by)[1]]
-    published = _published(reference) if reference is not None else []
-    for machine in dict.fromkeys(point["machine"] for point in published):
-        here = [point for point in published if point["machine"] == machine]
-        rows.append(Group(f"Published, not measured here: {machine}"))
-        rows += [[Cell(p["option"], kind="msl-soft"), Cell(p["accuracy"]), Cell(p["p50"]), Cell("")] for p in here]
-    panel = _panel(options, beaten_by, "p50_s", "accuracy", width_px=WIDTH_PX, published=published)
+    rows = [[*row[:3], row[-1]] for row in _frontier_table(options, beaten_by)[1]]
+    panel = _panel(options, beaten_by, "p50_s", "accuracy", alone=True)
     winners = [one.option for one in options if not beaten_by[one.option]]
     return Chart(
         panel,
         title,
         subtitle="Dashed: the best figures. Hollow: another option is proven better in one and worse in neither. "
-        "Thin lines are 95 % intervals" + ("; diamonds are published results of other machines." if published else "."),
+        "Thin lines are 95 % intervals.",
         sentence=f"On the frontier of the two: {', '.join(winners)}.",
         header=["option", "accuracy", "p50", "frontier"],
         rows=rows,
@@ -140,25 +130,15 @@ def accuracy_latency(
     )
 
 
-def _published(reference: pd.DataFrame) -> list[dict]:
-    flat = reference.reset_index().dropna(subset=["accuracy", "p50_s"])
-    return [
-        {"option": one["option"], "machine": one["machine"], "x": one["p50_s"] * 1e3, "y": one["accuracy"] * 100,
-         "accuracy": percent(one["accuracy"]), "p50": milliseconds(one["p50_s"])}
-        for one in flat.to_dict("records")
-    ]  # fmt: skip
-
-
 def _panel(
     options: Sequence[OptionSummary],
     beaten_by: dict[str, list[str]],
     across: str,
     up: str,
     *,
-    width_px: int = 312,
-    published: Sequence[dict] | None = None,
+    alone: bool = False,
 ) -> alt.LayerChart:
-    """Return two measures of all options; with published points (or none) also names and a line along the frontier."""
+    """Return two measures of all options; where it stands alone, also names and a line along the frontier."""
     points = []
     for number, one in enumerate(options, start=1):
         x, y = (_scaled(one, name) for name in (across, up))
@@ -175,11 +155,8 @@ def _panel(
     base = alt.Chart(data(points)).encode(
         tooltip=tips("option", *(NUMBERS[name][0] for name in OBJECTIVES), "on the frontier")
     )
-    others = published or []
-    x_scale = axis_scale([p[n] for p in points for n in ("x1", "x2")] + [p["x"] for p in others], far=5)
-    y_scale = axis_scale(
-        [p[n] for p in points for n in ("y1", "y2")] + [p["y"] for p in others], far=1e9 if up == "accuracy" else 5
-    )
+    x_scale = axis_scale([p[n] for p in points for n in ("x1", "x2")], far=5)
+    y_scale = axis_scale([p[n] for p in points for n in ("y1", "y2")], far=1e9 if up == "accuracy" else 5)
 
     def at(channel: type, field: str, scale: alt.Scale, name: str) -> alt.X | alt.Y:
         return channel(f"{field}:Q", title=NUMBERS[name][3], scale=scale, axis=alt.Axis(tickCount=5))
@@ -189,18 +166,16 @@ def _panel(
     drawn = base.mark_rule(**thin).encode(x=at(alt.X, "x1", x_scale, across), x2="x2:Q", y=place["y"])
     drawn += base.mark_rule(**thin).encode(x=place["x"], y=at(alt.Y, "y1", y_scale, up), y2="y2:Q")
     best = base.transform_filter("datum['on the frontier'] == 'yes'")
-    if published is not None:
+    if alone:
         line = base.transform_filter("datum.line == 'yes'")
         drawn += line.mark_line(strokeDash=[3, 3], interpolate="step-after", **thin).encode(**place)
-        hollow = ink("point", alt.Chart(data(others)), shape="diamond", filled=False, opacity=0.6, size=55)
-        drawn += hollow.encode(**place, tooltip=tips("option", "accuracy", "p50", "machine"))
     beaten = base.transform_filter("datum['on the frontier'] == 'no'")
     drawn += beaten.mark_point(color=SERIES[0], size=90, strokeWidth=2).encode(**place)
     drawn += best.mark_point(color=SERIES[0], filled=True, size=110, opacity=1).encode(**place)
     for below, dy in ((0, -10), (1, 13)):  # neighbours in the list are often neighbours in the chart
         label = ink("text", base.transform_filter(f"datum.below == {below}"), align="left", dx=8, dy=dy)
-        drawn += label.encode(**place, text="number:N" if published is None else "option:N")
-    return drawn.properties(width=width_px, height=250)
+        drawn += label.encode(**place, text="option:N" if alone else "number:N")
+    return drawn.properties(width=WIDTH_PX if alone else 312, height=250)
 
 
 def _scaled(one: OptionSummary, name: str) -> Interval:
