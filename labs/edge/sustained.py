@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 
 import numpy as np
@@ -35,7 +36,8 @@ def sustained(
     """Return a latency record of requests back to back, with what the processor said about itself in each window.
 
     ``details["windows"]`` holds, for each window, its end in seconds since the start, its median latency, how many
-    pictures it answered, and temperature, clock, throttle flags and power as far as the machine tells them.
+    pictures it answered, and temperature, clock, throttle flags and power as far as the machine tells them. Power is
+    read as the window begins, while the calls go on.
 
     Args:
         target: What is called; see ``labs.bench.targets``.
@@ -49,24 +51,28 @@ def sustained(
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
     meter = find_meter() if isinstance(meter, str) else meter
-    idle = _look(heat, meter)
+    idle = _look(heat, meter.read_w() if meter else None)
     call, about = caller(target), describe(target)
     warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
     watch, samples, windows = Stopwatch(clock), [], []
     begin_s = clock()
-    while (spent_s := clock() - begin_s) < duration_s:
-        window: list[float] = []
-        until_s = clock() + min(window_s, duration_s - spent_s)
-        while clock() < until_s or not window:
-            window += time_calls(call, images, 1, clock)
-        samples += window
-        windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **_look(heat, meter)})
-        hot = windows[-1]["temperature_c"]
-        on_progress(
-            min(1.0, windows[-1]["t_s"] / duration_s),
-            f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
-            + (f", {hot:.0f} °C" if hot is not None else ""),
-        )
+    # Beside the calls: a meter that tells the power of this moment would tell that of a pause behind them.
+    with ThreadPoolExecutor(1) as aside:
+        while (spent_s := clock() - begin_s) < duration_s:
+            window: list[float] = []
+            until_s = clock() + min(window_s, duration_s - spent_s)
+            power = aside.submit(meter.read_w) if meter else None
+            while clock() < until_s or not window:
+                window += time_calls(call, images, 1, clock)
+            samples += window
+            seen = _look(heat, power.result() if power else None)
+            windows.append({"t_s": clock() - begin_s, "p50_s": median(window), "calls": len(window), **seen})
+            hot = windows[-1]["temperature_c"]
+            on_progress(
+                min(1.0, windows[-1]["t_s"] / duration_s),
+                f"{option}: {windows[-1]['t_s']:.0f} s, median {milliseconds(windows[-1]['p50_s'])}"
+                + (f", {hot:.0f} °C" if hot is not None else ""),
+            )
     step = max(1, -(-len(samples) // MOST_SAMPLES))
     last = heat()
     details = {
@@ -81,13 +87,13 @@ def sustained(
     return record("latency", option, samples[::step], about, watch, warmup=warmup, details=details)
 
 
-def _look(heat: Callable[[], Heat], meter: PowerMeter | None) -> dict:
+def _look(heat: Callable[[], Heat], power_w: float | None) -> dict:
     now = heat()
     return {
         "temperature_c": now.temperature_c,
         "frequency_hz": now.frequency_hz,
         "throttle_bits": now.throttle_bits,
-        "power_w": meter.read_w() if meter else None,
+        "power_w": power_w,
     }
 
 

@@ -94,14 +94,14 @@ def forms_on_arm(machine: Fingerprint) -> tuple[FormOnArm, ...]:
         FormOnArm(
             "S8S8, QDQ, a scale a channel",
             fast,
-            "signed by signed is what SDOT multiplies, zero points of 0 drop out of every sum, and the symmetric "
-            "convolution reads the picture in place." + same,
+            "signed by signed is what SDOT multiplies, and weights with a zero point of 0 need no correction; "
+            "pointwise layers are matrix products, depthwise ones have NEON kernels without the dot product." + same,
         ),
         FormOnArm(
             "U8S8, QDQ, a scale a channel",
             fast,
-            "the same convolution exists for unsigned activations: the weights are shifted once, when the file is "
-            "loaded, and UDOT does the rest. Measure it beside S8S8." + same,
+            "the pointwise layers' weights are moved to unsigned once, when the file is loaded, and UDOT multiplies. "
+            "Measure it beside S8S8." + same,
         ),
         FormOnArm(
             "QOperator",
@@ -112,7 +112,7 @@ def forms_on_arm(machine: Fingerprint) -> tuple[FormOnArm, ...]:
         FormOnArm(
             "U8U8, or a zero point in the weights",
             "slower",
-            "no symmetric convolution: the picture is copied into columns first, and each sum is corrected.",
+            "no symmetric convolution: the image is copied into columns first, and each sum is corrected.",
         ),
         FormOnArm(
             "dynamic",

@@ -10,7 +10,7 @@ from labs.records import Records
 @prediction(
     "e.reserve.free_guess",
     about={"subject": "edge.block"},
-    title="Predict how many of the seven boards are free in the first free block",
+    title="Predict how many of the seven boards are free in your block",
     between=(0, 7),
 )
 def free(records: Records) -> float | None:

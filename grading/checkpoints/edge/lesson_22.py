@@ -13,12 +13,12 @@ from labs.records.format import milliseconds
 @prediction(
     "e.bring.latency_guess",
     about={"kind": "latency", "option": "edge-int8-s8s8"},
-    title="Predict how long one photo takes on the device",
+    title="Predict how many seconds one photo takes on the device",
     between=(1e-4, 3.0),
     show=milliseconds,
 )
 def device_latency(records: Records) -> float | None:
-    """Return the median latency of static INT8 on the device, in seconds."""
+    """Return the median latency of signed static INT8 on the device, in seconds."""
     record = records.latest(kind="latency", option="edge-int8-s8s8", batch_size=1)
     return None if record is None else record.percentile(50)
 

@@ -40,12 +40,12 @@ def of_same_bytes(records: Records, examined: Measurement) -> Measurement | None
 @prediction(
     "e.choose.flips_guess",
     about={"kind": "accuracy", "option": CHOICE},
-    title="Predict on how many pictures two machines name another class with one file",
+    title="Predict on how many images two machines name another class with one file",
     between=(0, 10_000),
-    show=lambda value: f"{value:.0f} pictures",
+    show=lambda value: f"{value:.0f} images",
 )
 def flips(records: Records) -> float | None:
-    """Return the pictures on which device and this machine name different classes with the same bytes."""
+    """Return the images on which device and this machine name different classes with the same bytes."""
     here = records.latest(kind="accuracy", option=CHOICE)
     there = of_same_bytes(records, here) if here else None
     if there is None or len(there.samples) != len(here.samples):
@@ -141,7 +141,7 @@ def fair(records: Records) -> Verdict:
     right = {"accuracy": True, "latency": False, "size": True, "ratio": True}
     yours = ", ".join(f"{name}: {given[name]}" for name in right)
     reasons = {
-        "accuracy": "accuracy: one file, the same pictures, two machines: only the machine differs.",
+        "accuracy": "accuracy: one file, the same images, two machines: only the machine differs.",
         "latency": "latency: machine and precision both differ; nobody can say which of them made it.",
         "size": "size: bytes are bytes, wherever they lie.",
         "ratio": "ratio: each ratio was made on one machine, and two ratios may be compared.",

@@ -49,7 +49,8 @@ from provisioning.widgets import planner
 # %% [markdown]
 # ## Predict
 #
-# There are seven boards. In the first two-hour block that is free at all, how many of them will be free?
+# There are seven boards. In the two-hour block that you will choose below, how many of them will be free? (The planner
+# begins with the first block in which any is.)
 
 # %% checkpoint="e.reserve.free_guess"
 predict("e.reserve.free_guess", ...)
@@ -90,8 +91,8 @@ reconcile("e.reserve.free_guess")
 # | `add_device_reservation(amount=…, device_name=…)` | `block.resource` |
 # | `submit(idempotent=True, wait_for_active=False)` | nobody waits for a block that begins tomorrow |
 #
-# Write `amount=1` although one is what anybody would mean: left alone it is `None`, and python-chi hands the `None` on
-# to the site.
+# Write `amount=1` although one is what anybody would mean: left alone it is `None`. With a device's name, python-chi
+# compares that `None` with 1 and raises a `TypeError`; without a name it hands it on to the site.
 
 # %% checkpoint="e.reserve.lease"
 context.use_site(block.option.site)

@@ -28,7 +28,7 @@
 # ## You will learn
 #
 # - how a container is reached without SSH;
-# - why the object that `submit` returns is not the one that you called it on;
+# - why `submit` may leave the object that you called it on empty;
 # - what the steps leave out on a device, and what they add.
 #
 # ## You need
@@ -172,8 +172,9 @@ reconcile("e.provision.id_guess")
 
 # %% [markdown]
 # The second object found the container, told you so, and kept nothing: `second.status` would now raise an
-# `AttributeError` about `NoneType`, three cells away from its cause. What you need is what `submit` *returned*, or what
-# `container.get_container(name)` finds, as above.
+# `AttributeError` about `NoneType`, three cells away from its cause. `submit` returned the container that it found; the
+# first time, when it makes one, it returns nothing. So ask by name, which works both times:
+# `container.get_container(name)`, as above.
 #
 # ### The rest, by steps
 #

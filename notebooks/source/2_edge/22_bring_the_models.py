@@ -62,8 +62,8 @@ from provisioning.device import open_device
 # %% [markdown]
 # ## Predict
 #
-# Before you have seen anything of the device: how many milliseconds will one photo take there, with the static INT8
-# file and all four cores? Lesson 23 will tell.
+# Before you have seen anything of the device: how many seconds will one photo take there, with the signed static INT8
+# file (`edge-int8-s8s8`) and all cores? 0.01 are ten milliseconds. Lesson 23 will tell.
 
 # %% checkpoint="e.bring.latency_guess"
 predict("e.bring.latency_guess", ...)
@@ -195,8 +195,9 @@ def sdot(sums, activations, weights):
 check("e.bring.sdot", sdot)
 
 # %% [markdown]
-# The server's VNNI multiplies *unsigned* activations by signed weights; this core wants both signed. So on paper S8S8,
-# which lost on the server, is the form to beat here, at four times float32's rate. Lesson 23 measures.
+# The server's VNNI multiplies *unsigned* activations by signed weights. This core has one instruction for both signed
+# (SDOT) and one for both unsigned (UDOT), and none for a mix. So on paper S8S8, which lost on the server, is the form
+# to beat here, at four times float32's rate. Lesson 23 measures.
 
 # %%
 check("e.bring.latency_guess")

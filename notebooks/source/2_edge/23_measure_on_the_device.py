@@ -165,18 +165,25 @@ work.table()
 # %% [markdown]
 # ### How fast could it be?
 #
-# Published about the Pi 5 (none of it measured by us):
+# Published about the Pi 5 (none of it measured by this course):
 
 # %%
 vars(PI_5)
 
 # %% [markdown]
-# At the very best, all cores begin that many products in each cycle and never wait for anything.
+# At the very best, every core begins `macs_per_cycle` multiply-accumulates in each cycle and never waits for anything.
 
 
 # %% checkpoint="e.device.floor"
 def floor_s(macs, cores, clock_hz, macs_per_cycle):
-    """Return the seconds that so much work takes at least, if every core does its most in every cycle."""
+    """Return the seconds that so much work takes at least, if every core does its most in every cycle.
+
+    Args:
+        macs: Multiply-accumulates of one image.
+        cores: How many work on it.
+        clock_hz: Cycles a second.
+        macs_per_cycle: That one core begins in a cycle.
+    """
     ...
 
 
@@ -257,9 +264,9 @@ check("e.device.tested")
 # ### What the bits cost, and what they cost others
 
 # %%
-ours = [record for record in ledger().measurements() if record.option in options]
+measured = [record for record in ledger().measurements() if record.option in options]
 print(source_line())
-comparison_table(ours, reference=reference_table("int8-dynamic", "int8-budget-05"))
+comparison_table(measured, reference=reference_table("int8-dynamic", "int8-budget-05"))
 
 # %% [markdown]
 # Look at the published rows: 90.59 % in float32, 82.04 % as dynamic INT8, and static INT8 of a tuner that was allowed
@@ -287,10 +294,10 @@ def quantized_as(path):
 {option: quantized_as(path) for option, path in options.items()}
 
 # %% [markdown]
-# The older *dynamic* file has a scale a tensor, like yours, and loses as much. MobileNetV2's depthwise channels differ
-# by orders of magnitude once BatchNorm is folded in, and the widest one dictates the step for all. The older *static*
-# file has 52 `QLinearConv`, all of them with **int8 weights, a scale a channel, and uint8 activations**: the format of
-# your `edge-int8-qdq`.
+# The older *dynamic* file has a scale a tensor, like yours, and loses 8.6 points. MobileNetV2's depthwise channels
+# differ by orders of magnitude once BatchNorm is folded in, and the widest one dictates the step for all. The older
+# *static* file has 52 `QLinearConv`, all of them with **int8 weights, a scale a channel, and uint8 activations**: the
+# format of your `edge-int8-qdq`.
 #
 # The tuner stops at the first file within its budget; that explains a loss, and not why it differs between the
 # machines. For that, remember lesson 14b: the EPYC 7763 has no VNNI. Without it, two products of unsigned by signed

@@ -19,7 +19,7 @@
 # the technician. "And what happens at six in the morning, when it is switched on and the first pupil stands there with
 # a tray?"
 #
-# A latency measured with all cores, on an idle machine, warm, is one point of a image. Today you draw the rest of it.
+# A latency measured with all cores, on an idle machine, warm, is one point of a curve. Today you draw the rest of it.
 #
 # ## You will do
 #
@@ -123,7 +123,7 @@ def amdahl(gain, n):
     """Return the share of the work that runs in parallel, and the gain that infinitely many cores would reach.
 
     Args:
-        gain: How many times as fast n cores are as one; less than n.
+        gain: How many times as fast n cores are as one; between 1 and n.
         n: Number of cores, 2 or more.
     """
     ...
@@ -133,8 +133,10 @@ def amdahl(gain, n):
 check("e.threads.amdahl", amdahl)
 
 # %%
-if cores > 1:
+if cores > 1 and 1 < gains[cores].value < cores:
     print(amdahl(gains[cores].value, cores))
+else:
+    print("All cores were no gain here, or more than Amdahl's law knows: there is nothing to solve.")
 
 # %% [markdown]
 # ### Held to one core
@@ -186,18 +188,25 @@ sizes = {option: path.stat().st_size for option, path in chosen.items()}
 reconcile("e.threads.peak_guess")
 
 # %% [markdown]
-# ## Checkpoint
+# ### The first photo
 #
-# Six in the morning. How many times as long as a warm photo does the first answer of a fresh process take, from the
-# start of loading to the first class, with static INT8? (The system itself has started already, and the file is in its
-# cache; both would come on top.)
+# Six in the morning. The cell below says how many times as long as a warm photo the first answer of a fresh process
+# takes, from the start of loading to the first class, with static INT8. (The system itself has started already, and the
+# file is in its cache; both would come on top.)
 
 # %%
 parts = {
     kind: ledger().latest(kind=kind, option="edge-int8-s8s8").value.value for kind in ("load_time", "first_prediction")
 }
 warm = race[counts.index(cores)].value.value
+print(times(sum(parts.values()) / warm))
 {**{kind: milliseconds(seconds) for kind, seconds in parts.items()}, "warm": milliseconds(warm)}
+
+# %% [markdown]
+# A box that classifies at once therefore loads its model when it starts, and shows it one photo before the first pupil
+# comes.
+#
+# ## Checkpoint
 
 # %%
 check("e.threads.peak_guess")
@@ -206,9 +215,6 @@ check("e.threads.peak_guess")
 check("e.threads.gain_guess")
 
 # %% [markdown]
-# A box that classifies at once therefore loads its model when it starts, and shows it one photo before the first pupil
-# comes.
-#
 # ## On your own
 #
 # - Let something else work on the device while you measure (a second job waits for its turn; a shell loop does not).

@@ -28,7 +28,7 @@
 # ## You will learn
 #
 # - why a smaller image makes an answer faster and the file not one byte smaller;
-# - why pruning does the one and hardly the other;
+# - what pruning takes from the file, and what from the time;
 # - to choose a point on a curve for a reason.
 #
 # ## You need
@@ -109,18 +109,21 @@ pd.DataFrame(rows, columns=["pixels", "share of the MACs", "estimate for the Pi"
 # %% [markdown]
 # ### Fewer channels
 #
-# Part 1 pruned channels that the rest could make up for, and quantized what was left (lesson 14; the file is
-# `int8-pruned.onnx`). If you have it, it takes part; if not, the rest of the lesson works without.
+# Part 1 pruned channels that the rest could make up for, and quantized what was left in the format that fits the
+# machine it was made on (lesson 14c; the file is `int8-pruned.onnx`). If you have it, it takes part; if not, the rest
+# of the lesson works without. Was that machine an x86 one? Then compare it with `edge-int8-qdq`, which has the same
+# format: against `edge-int8-s8s8` you would measure the format too.
 
 # %%
-contest = {option: files[option] for option in ("edge-fp32", "edge-int8-s8s8", "edge-int8-pruned") if option in files}
+known = ("edge-fp32", "edge-int8-qdq", "edge-int8-s8s8", "edge-int8-pruned")
+contest = {option: files[option] for option in known if option in files}
 contest |= small
 [(one.name, one.how) for one in device.bring(contest.values())]
 
 # %% [markdown]
 # ## Measure
 #
-# All of them anew, the two of lesson 23 included: the device may be warmer now than it was then.
+# All of them anew, those of lesson 23 included: the device may be warmer now than it was then.
 
 # %%
 predicted("e.smaller.loss_guess")

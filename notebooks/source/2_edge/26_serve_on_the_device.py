@@ -24,8 +24,8 @@
 #
 # ## You will do
 #
-# Time one photo four ways: the model alone, with decoding, through a service on the device asked from the device, and
-# asked from here. Take the differences apart, and compute when a fast server far away beats a slow box at hand.
+# Time one photo three ways: in the app's own process, through a service on the device asked from the device, and asked
+# from here. Take the differences apart, and compute when a fast server far away beats a slow box at hand.
 #
 # ## You will learn
 #
@@ -120,7 +120,7 @@ ledger().append(far)
 # %% [markdown]
 # ## Measure
 #
-# All of them in one image, with the target's 15 ms:
+# All of them in one chart, with the target's 15 ms:
 
 # %%
 latency_distribution([app, service, far], target("device").p50_s)

@@ -245,8 +245,8 @@ check("e.xnnpack.claim")
 # ### What was published, and what to expect
 #
 # Arm's course measured its MobileNetV2 with ExecuTorch and XNNPACK on a Raspberry Pi 5: **10.9 ms** in float32, **4.0
-# ms** (median 3.98) in INT8. None of it is ours, and yours has 11 classes instead of 1000. What does the estimate of
-# lesson 23 say, which knows nothing of either?
+# ms** (median 3.98) in INT8. Neither is a figure of this course, and your model has 11 classes instead of 1000. What
+# does the estimate of lesson 23 say, which knows nothing of either?
 
 # %%
 work = count_work(files["edge-fp32"])

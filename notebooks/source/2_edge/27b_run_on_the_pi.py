@@ -128,10 +128,10 @@ def run_own_script() -> list[float]:
 
 
 samples_s = [run_own_script()]
-race = measure_there(
+pair = measure_there(
     device, "compare", [Candidate(option, files[option].name, threads) for option in ("edge-fp32", "edge-int8-s8s8")]
 )
-beside = ledger().append(race[1])
+beside = ledger().append(pair[1])
 samples_s.append(run_own_script())
 ledger().observe("edge.own_script", {"samples_s": samples_s, "record": beside.record_id})
 print("own script, before: median", milliseconds(np.median(samples_s[0])))
@@ -226,13 +226,17 @@ check("e.lease.busy")
 # %% [markdown]
 # ### Joules an image
 #
-# Power is joules a second, and a Raspberry Pi 5 reads its own from its power chip. The mean power times the seconds,
-# over the images: what the idle board takes is in this figure too, since a box that is switched on all day pays for it.
+# Power is joules a second. A Raspberry Pi 5 tells the power of its chip's rails through `vcgencmd pmic_read_adc`,
+# without what hangs on its 5 V pins and USB. A container is often shown neither the tool nor its device: then the
+# answer is None, and the record says why. The mean power times the seconds, over the images: what the idle board takes
+# is in this figure too, since a box that is switched on all day pays for it.
 
 
 # %% checkpoint="e.lease.energy"
 def joules_an_image(windows):
     """Return the joules of one image in a run without a pause, or None where the machine told no power.
+
+    The plain mean of the windows' power, times the whole time, over all images.
 
     Args:
         windows: Dictionaries in their order, each with "t_s" (its end, seconds since the start), "calls" (images in
@@ -259,7 +263,9 @@ pte = models_dir() / "food11-int8.pte"
 on_board = machine.architecture == "aarch64" and not device.rehearsed
 if on_board and pte.is_file():
     uv = 'PATH="$PATH:$HOME/.serving-labs/uv/bin" uv pip install --python "$HOME/.serving-labs/venv/bin/python"'
-    print(device.shell.run(f"{uv} -r serving-labs/provisioning/node/edge/executorch.txt", timeout_s=900).output[-300:])
+    install = f"{uv} -r provisioning/node/edge/executorch.txt"
+    command = ["-c", f"import subprocess, sys; sys.exit(subprocess.call({install!r}, shell=True))"]
+    device.python(command, name="executorch", on_line=print)
     device.bring([pte])
     device.write(
         "workspace/programs/device/pte.py",
@@ -279,8 +285,8 @@ print(json.dumps(samples_s[20:]))
 """,
     )
     lines = []
-    arguments = ["workspace/programs/device/pte.py", f"workspace/models/{pte.name}"]
-    device.python(arguments, name="own-pte", on_line=lines.append)
+    command = ["workspace/programs/device/pte.py", f"workspace/models/{pte.name}"]
+    device.python(command, name="own-pte", on_line=lines.append)
     seen = {"samples_s": json.loads(lines[-1]), "machine": vitals["machine"]}
     ledger().observe("edge.pte_on_board", seen)
     print("ExecuTorch:", milliseconds(np.median(seen["samples_s"])))

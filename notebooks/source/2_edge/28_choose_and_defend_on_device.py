@@ -16,9 +16,9 @@
 # %% [markdown]
 # # Choose, and defend it: the device
 #
-# The canteens' buyer, the technician and the manager sit at one table. The buyer has read that a server answers in
-# 3 ms. The technician has a box in his bag. The manager wants a sentence that she can sign: *this file, on that box, is
-# good enough, and this is how we know.*
+# The canteens' buyer, the technician and the manager sit at one table. The buyer has read that a server answers in 3
+# ms. The technician has a box in a bag. The manager wants a sentence to sign: *this file, on that box, is good enough,
+# and this is how it is known.*
 #
 # You have the records. Today they are put side by side, server and device, and the file that you choose has to prove
 # itself once more: by its own bytes.
@@ -61,7 +61,8 @@ MOST_BYTES, MOST_POINTS = 2_500_000, 1.0  # the course's bars for the INT8 file
 files = part_1_files(models_dir())
 edge = [record for record in ledger().measurements() if record.option.startswith("edge-")]
 on_device = [record for record in edge if record.machine_id == edge[-1].machine_id]
-full = [one for one in summarize(on_device) if one.accuracy and one.p50_s and one.size_bytes]
+measured = [one for one in summarize(on_device) if one.accuracy and one.p50_s and one.size_bytes]
+full = [one for one in measured if one.option in files]
 if not {"edge-fp32", "edge-int8-s8s8"} <= {one.option for one in full}:
     raise LookupError("Nothing was measured on this device yet: run lesson 23 first, and 27b on the board.")
 
@@ -81,8 +82,8 @@ predict("e.choose.flips_guess", ...)
 # ### The file itself
 #
 # Tables are copied, renamed and forgotten. A file's bytes are what is shipped. The next cell reads the bytes, and lets
-# the file name the class of every evaluation image, here and now. Which file will you defend? It has to be one of those
-# that were measured on the device; `full` holds them.
+# the file name the class of every evaluation image, here and now. Which file will you defend? It has to be one that was
+# measured on the device with 224 pixels, and that keeps both bars; `full` holds those that were measured.
 
 # %%
 {option: megabytes(path.stat().st_size) for option, path in files.items()}
@@ -151,7 +152,7 @@ budget(ledger().latest(kind="size", option="budget-choice").samples[0], *right, 
 frontiers(ledger().measurements())
 
 # %% [markdown]
-# What may be said across the two images, and what not? Mark each sentence `True` (a fair comparison) or `False`:
+# What may be said across the two frontiers, and what not? Mark each sentence `True` (a fair comparison) or `False`:
 #
 # - `accuracy`: "The INT8 file is as accurate on the device as on the server", from the accuracy records of one and the
 #   same file.
@@ -220,7 +221,7 @@ scoreboard("edge")
 #   estimate was furthest off?
 # - The buyer asks for a box at half the price, with Cortex-A72 cores. What do you expect (`labs.edge.boards` has it),
 #   and what would you measure first?
-# - A year later a colleague finds your recommendation. Can she tell from it alone which file it means?
+# - A year later a colleague finds your recommendation. Can that colleague tell from it alone which file it means?
 #
 # Do you still have the board? Give it back now, in [29 Release the device](29_release.ipynb): somebody is waiting for
 # it.

@@ -44,6 +44,10 @@ from provisioning import evidence, lab
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import resource_name
 
+# %% [markdown]
+# (After the release this cell finds no lease any more. What you need then stands in your ledger:
+# `ledger().read().seen("edge.lease_at_release")`, and `"edge.release"`.)
+
 # %%
 name = resource_name("edge")
 option = lab.find_option(lab.open_testbed, "edge", name)
