@@ -25,6 +25,8 @@ from grading.deadline import deadline
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
+from grading.rebuild.cells import answer_cells
+from grading.rebuild.copied import copied
 from grading.rebuild.run import run_again
 from grading.result.public import Row, public_rows
 from grading.result.result import Result, sampled_as
@@ -137,7 +139,7 @@ def measure(work: _Work) -> None:
 
 
 def rerun(work: _Work) -> None:
-    """Call functions again, on secret cases."""
+    """Call functions again, on secret cases, and hold them against the course's own."""
     if work.setup.rerun and any(row.points for row in work.public):
         passed = {row.id for row in work.public if row.points}
         work.reruns = run_again(
@@ -147,6 +149,9 @@ def rerun(work: _Work) -> None:
             seed=work.setup.seed,
             wall_s=work.setup.rerun_s,
         )
+        taken = [work.intake.files[one.notebook.name] for one in work.lessons if one.notebook.name in work.intake.files]
+        cells = {name: source for one in taken for name, source in answer_cells(one.path, passed).items()}
+        work.examined = replace(work.examined, flags=(*work.examined.flags, *copied(cells)))
 
 
 def judge_hidden(work: _Work) -> None:

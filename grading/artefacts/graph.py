@@ -7,6 +7,7 @@ busy for ever, so they are refused, as are operators from elsewhere and weights 
 from __future__ import annotations
 
 import importlib.util
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -38,6 +39,13 @@ _REFUSED = frozenset("Loop Scan If SequenceMap EPContext PyOp ATen".split())
 
 #: A MobileNetV2 has 66 convolutions and some 400 nodes in its most talkative form.
 _MAX_NODES = 5_000
+
+#: Operators that multiply by weights, and those that do so in integers.
+_MULTIPLIES = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
+_INTEGERS = frozenset(
+    {"QLinearConv", "QLinearMatMul", "QGemm", "ConvInteger", "MatMulInteger"}
+    | {"MatMulIntegerToFloat", "DynamicQuantizeMatMul"}
+)
 
 _INT8 = frozenset({onnx.TensorProto.INT8, onnx.TensorProto.UINT8})
 
@@ -73,16 +81,38 @@ def read(path: Path) -> dict:
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, int]:
-    """Return the bytes of all tensors, wherever they stand, and of the 8-bit ones that a node takes."""
+    """Return the bytes of all tensors, wherever they stand, and of the 8-bit ones that the model multiplies by."""
     messages = list(_messages(model))
     total = sum(_size(one) for one in messages if isinstance(one, onnx.TensorProto))
-    total += sum(4 * len(one.floats) for one in messages if isinstance(one, onnx.AttributeProto))
-    taken = {name for one in messages if isinstance(one, onnx.NodeProto) for name in one.input}
+    lists = [one for one in messages if isinstance(one, onnx.AttributeProto)]
+    total += sum(4 * len(one.floats) + 8 * len(one.ints) + sum(map(len, one.strings)) + len(one.s) for one in lists)
+    multiplied = _multiplied(model)
     held = [(one.name, one) for one in model.graph.initializer]
     constants = [node for node in model.graph.node if node.op_type == "Constant"]
     held += [(node.output[0], part.t) for node in constants for part in node.attribute if part.HasField("t")]
-    integers = sum(_size(one) for name, one in held if name in taken and one.data_type in _INT8)
+    # By its shape: a name or a comment in a tensor is no weight.
+    integers = sum(math.prod(one.dims) for name, one in held if name in multiplied and one.data_type in _INT8)
     return {"weight_bytes": total, "int8_bytes": integers}
+
+
+def _multiplied(model: onnx.ModelProto) -> set[str]:
+    """Return the tensors that operators multiply by as integers, or dequantized just before, on the way to an output.
+
+    Two 8-bit halves that are put together first are no 8-bit weight, and what leads to no output is none at all.
+    """
+    needed = {one.name for one in model.graph.output}
+    dequantized: set[str] = set()
+    found: set[str] = set()
+    # In a valid file, a node stands behind all that it takes from.
+    for node in reversed(model.graph.node):
+        if not needed & set(node.output):
+            continue
+        needed.update(node.input)
+        if node.op_type in _MULTIPLIES:
+            dequantized.update(node.input)
+        elif node.op_type in _INTEGERS or (node.op_type == "DequantizeLinear" and dequantized & set(node.output)):
+            found.update(node.input)
+    return found
 
 
 def _size(tensor: onnx.TensorProto) -> int:

@@ -26,6 +26,7 @@ RULES: tuple[Rule, ...] = (
     files.size_is_the_files,
     files.hash_means_one_file,
     files.accuracy_adds_up,
+    files.labels_are_the_splits,
     files.int8_is_not_far_above_float,
     machines.one_machine_a_run,
     machines.one_machine_a_part,

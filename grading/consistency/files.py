@@ -10,6 +10,12 @@ from collections.abc import Iterator
 from grading.checkpoints.artefacts import SUBJECT
 from grading.consistency.finding import Finding, flag, impossible, named
 
+#: What an accuracy record calls the course's evaluation pictures.
+EVALUATION = "food11-mini/evaluation"
+
+#: Their classes, 0 to 10, in the split's order: sixty of each.
+EVALUATION_LABELS = tuple(label for label in range(11) for _ in range(60))
+
 #: Share of pictures on which one file may give other classes in another run: rounding differs between threads.
 _SAME_FILE_DIFFERS = 0.05
 
@@ -57,6 +63,19 @@ def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
             yield flag("accuracy-of-another-file", message, record)
 
 
+def labels_are_the_splits(records: list[dict]) -> Iterator[Finding]:
+    """Yield accuracy records on the course's evaluation pictures that hold other labels than these have."""
+    for record in records:
+        details = record["details"] if record["kind"] == "accuracy" else {}
+        labels = details.get("labels")
+        whole = (
+            details.get("dataset") == EVALUATION and isinstance(labels, list) and len(labels) == len(EVALUATION_LABELS)
+        )
+        if whole and (other := sum(one != label for one, label in zip(labels, EVALUATION_LABELS, strict=True))):
+            message = f"The {named(record)} counts {other} pictures under another class than theirs."
+            yield impossible("labels-not-the-splits", message, record)
+
+
 def int8_is_not_far_above_float(records: list[dict]) -> Iterator[Finding]:
     """Yield INT8 files that are right on far more pictures than every float file on the same ones."""
     found = [one for one in records if one["kind"] == "accuracy"]
@@ -74,6 +93,7 @@ def int8_is_not_far_above_float(records: list[dict]) -> Iterator[Finding]:
 def files_were_measured(entries: list[dict]) -> Iterator[Finding]:
     """Yield what was seen of files in a ledger that measured nothing: the grader has only its word for them."""
     seen = [one for one in entries if one["type"] == "observation" and one["subject"].startswith(SUBJECT)]
-    if seen and all(one["type"] != "measurement" for one in entries):
-        message = f"The ledger describes files of {len(seen)} questions and holds no measurement at all."
+    # A size or an accuracy is typed in a line; whoever made the files timed some of them as well.
+    if seen and not any(one["type"] == "measurement" and one["kind"] not in ("size", "accuracy") for one in entries):
+        message = f"The ledger describes files of {len(seen)} questions and holds no measurement of time at all."
         yield impossible("files-never-measured", message, *seen)

@@ -239,6 +239,13 @@ def test_f12_typed_answers_and_observations_earn_next_to_nothing(rewrite):
     assert [one.student for one in spot_checks([result], seed="x", share=0)] == ["f12"]
 
 
+def test_f12_files_of_which_nothing_was_timed_were_never_made():
+    """One typed size and accuracy were enough to lend their word to all files."""
+    entries = [one for one in recorded(1) if one["type"] != "measurement" or one["kind"] in ("size", "accuracy")]
+    assert "files-never-measured" in {one.rule for one in examine(entries).contradictions}
+    assert not examine(recorded(1)).contradictions
+
+
 @pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 def test_f12_typed_results_of_cells_that_come_to_nothing_earn_none(submission: Path, monkeypatch):
     """Cells that raise, or that end the kernel: nobody could say whether their results are their own."""

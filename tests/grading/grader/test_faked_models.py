@@ -79,6 +79,41 @@ def test_f6_a_file_that_knows_the_public_pictures_by_heart_earns_nothing(submiss
         assert any("not when measured again" in reason for reason in looked_at.reasons)
 
 
+@sandboxed
+def test_f6_a_file_that_gives_all_pictures_one_class_earns_nothing(submission: Path, tmp_path: Path):
+    """Its records claim no more of it, so it keeps each of its promises; but it has not learned to see."""
+    ledger = submission / "ledger.jsonl"
+    entries, made = attacks.one_class_for_all([json.loads(line) for line in ledger.read_text().splitlines()])
+    (submission / MODEL.name).write_bytes(made)
+    ledger.write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    result = grade(submission, part=1, setup=Setup(rerun=False))
+    assert result.fault == ""
+    assert sum(artefact_rows(result).values()) == 0
+
+
+@sandboxed
+def test_f14_pictures_that_were_given_other_classes_are_found(submission: Path):
+    """Whoever moves the answers to what a model said, in every record, has all of them agree."""
+    ledger = submission / "ledger.jsonl"
+    entries = attacks.relabelled([json.loads(line) for line in ledger.read_text().splitlines()], 10)
+    (submission / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in entries))
+    result = grade(submission, part=1, setup=Setup(rerun=False))
+    assert {one.rule for one in result.findings if one.impossible} == {"labels-not-the-splits"}
+    assert sum(artefact_rows(result).values()) == 0
+
+
+def test_f14_other_classes_under_another_name_are_no_evidence_of_the_file():
+    """A data set of one's own is not looked up; the file's pictures are."""
+    entries = attacks.relabelled(recorded(1), 10)
+    for one in (one for one in entries if one.get("kind") == "accuracy"):
+        one["details"]["dataset"] = "mine/evaluation"
+    assert not examine(entries).contradictions
+    drawn = Pictures.draw("a")
+    verdict = _same_classes(drawn, entries, chosen(entries)["details"]["predicted"], 0)
+    assert not verdict.ok
+    assert "a class that is not theirs" in verdict.message
+
+
 def test_hard_pictures_are_those_that_the_courses_model_gets_wrong():
     """By the recording of the float model."""
     record = next(one for one in recorded(1) if one.get("kind") == "accuracy" and one["option"] == "torch-eager")
@@ -136,6 +171,31 @@ def test_f15_float_weights_in_constant_nodes_are_weights(tmp_path: Path):
     found = read(path)
     assert found["int8_bytes"] == 0
     assert found["weight_bytes"] >= (4 << 20) + 4000
+
+
+def test_f15_two_halves_of_a_weight_are_no_8_bit_weights(tmp_path: Path):
+    """Sixteen bits in two tensors of eight, put together before they are multiplied by; the same in one tensor is."""
+    high, low = (numpy_helper.from_array(np.ones((64, 64), np.int8), name) for name in ("high", "low"))
+    held = [high, low, numpy_helper.from_array(np.float32(1), "scale")]
+    x, y = (helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", 64]) for name in "xy")
+    halves = [
+        helper.make_node("DequantizeLinear", ["high", "scale"], ["above"]),
+        helper.make_node("DequantizeLinear", ["low", "scale"], ["below"]),
+        helper.make_node("Add", ["above", "below"], ["weights"]),
+        helper.make_node("MatMul", ["x", "weights"], ["y"]),
+    ]
+    whole = [
+        helper.make_node("DequantizeLinear", ["high", "scale"], ["weights"]),
+        helper.make_node("MatMul", ["x", "weights"], ["y"]),
+    ]
+    dead = [
+        helper.make_node("DequantizeLinear", ["low", "scale"], ["unused"]),
+        helper.make_node("MatMul", ["x", "unused"], ["nowhere"]),
+        helper.make_node("Identity", ["x"], ["y"]),
+    ]
+    for nodes, expected in ((halves, 0), (whole, 64 * 64), (dead, 0)):
+        onnx.save(helper.make_model(helper.make_graph(nodes, "graph", [x], [y], held)), tmp_path / "f15.onnx")
+        assert read(tmp_path / "f15.onnx")["int8_bytes"] == expected
 
 
 def test_an_int8_file_far_better_than_float_is_for_a_person():

@@ -1,0 +1,43 @@
+"""Functions lifted out of the course's own checks are found; those that somebody wrote are not."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+
+import pytest
+
+from grading.checkpoints import all_checkpoints
+from grading.rebuild.copied import copied
+from grading.solve import AnswerKey
+
+
+def lifted(part: str) -> dict[str, str]:
+    """Return cells that hold the references of a part's questions with all that stands around them."""
+    asked = [one for one in all_checkpoints() if one.kind == "function" and one.id.startswith(part)]
+    return {one.id: inspect.getsource(sys.modules[one.asks.reference.__module__]) for one in asked}
+
+
+@pytest.mark.parametrize("part", ["m.", "e.", "s."])
+def test_references_are_found_with_other_names_too(part: str):
+    """Another name for each argument makes no other function of it."""
+    (found,) = copied({name: re.sub(r"\bone\b", "uno", source) for name, source in lifted(part).items()})
+    assert found.rule == "functions-of-the-course"
+    assert not found.impossible
+
+
+@pytest.mark.parametrize("part", ["m.", "e.", "s."])
+def test_sample_solutions_are_not_flagged(part: str):
+    """By the same people as the references, so no stranger's could be more alike."""
+    known = {one.id for one in all_checkpoints() if one.kind == "function" and one.id.startswith(part)}
+    cells = {name: source for name, source in AnswerKey.read().answers.items() if name in known}
+    assert len(cells) == len(known)
+    assert list(copied(cells)) == []
+
+
+def test_cells_that_are_no_python_are_nobodys():
+    """A magic, an unfinished line, and a cell that asks for no function."""
+    assert (
+        list(copied({"m.prune.claim": "%%bash\nls", "m.export.file": "x = (", "m.never.asked": "def f(): ..."})) == []
+    )
