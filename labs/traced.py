@@ -68,8 +68,8 @@ class Traced(NDArrayOperatorsMixin):
 
     @property
     def values(self) -> np.ndarray:
-        """The numbers themselves; looking at them here is not noted."""
-        return self._values
+        """A copy of the numbers; looking at them here is not noted, and changing them changes no matrix."""
+        return self._values.copy()
 
     def __len__(self) -> int:
         return len(self._values)
