@@ -18,7 +18,7 @@ from provisioning.setup.context import pick_lease
 from provisioning.setup.graph import Plan
 from provisioning.setup.state import StateFile
 from provisioning.sites.spec import Part, load_spec, resource_name
-from provisioning.testbed import Testbed
+from provisioning.testbed import Lease, Testbed
 
 #: Blazar's keys for one named machine: a node, and a device.
 _NAME_KEYS = ("$node_name", "$name", "$device_name")
@@ -59,7 +59,7 @@ def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str,
     lease = pick_lease(leases, name)
     if lease is None:
         raise LeaseMissingError(f"there is no usable lease {name!r} at {testbed.site}")
-    node = next((found for each in lease.reservations if (found := named_in(each.condition))), "")
+    node = machine_of(lease)
     return {
         "rehearsed": lab.rehearsing(),
         "part": part,
@@ -134,6 +134,11 @@ def of_holdings(testbed: Testbed, part: Part, now: datetime, name: str | None = 
         "held": [item.kind for item in held],
         "at": now.isoformat(),
     }
+
+
+def machine_of(lease: Lease) -> str:
+    """Return the machine that a lease names; empty where it names none."""
+    return next((found for each in lease.reservations if (found := named_in(each.condition))), "")
 
 
 def named_in(condition: str) -> str:

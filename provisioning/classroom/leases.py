@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
-from provisioning.classroom.plan import Seat, machine_of
+from provisioning.classroom.plan import Seat
 from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
+from provisioning.evidence import machine_of
 from provisioning.planning.blocks import block_end, free_resources
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name

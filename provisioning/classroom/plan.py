@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from provisioning.classroom.roster import Student
+from provisioning.evidence import machine_of
 from provisioning.planning.blocks import Block, Wish, is_free, spans
 from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
@@ -182,15 +183,6 @@ def _kept(
             seats = (_seat(student, number, block, wish, kept=True) for number, block in enumerate(blocks, start=1))
             kept[student.name] = tuple(seats)
     return kept
-
-
-def machine_of(lease: Lease) -> str:
-    """Return the machine that a lease names, as Blazar keeps what was asked for; empty where it names none."""
-    for reservation in lease.reservations:
-        pieces = reservation.condition.replace("[", " ").replace("]", " ").replace('"', " ").replace(",", " ").split()
-        if len(pieces) == 3 and pieces[1] in ("$node_name", "$name", "$device_name"):
-            return pieces[2]
-    return ""
 
 
 def _pack(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> Iterable[Block]:
