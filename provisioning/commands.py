@@ -190,7 +190,7 @@ def release(
         spec = load_spec(part)  # type: ignore[arg-type]
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
-        for name in [site] if site else _sites((spec.part,)):
+        for name in [site] if site else lab.sites_of(spec.part):
             for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
                 typer.echo(line)
 
@@ -207,7 +207,7 @@ def sweep(
     now, grace = site_clock().now(), timedelta(minutes=grace_min)
     found, deleted, kept = [], 0, 0
     with plain_errors():
-        for site in _sites(PARTS):
+        for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
             try:
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
                 here = survey(testbed, now, owner, grace=grace)
@@ -225,9 +225,3 @@ def sweep(
         if delete:
             typer.echo(f"{deleted} deleted" + (f", {kept} could not be" if kept else ""))
         typer.echo(sweep_table(found))
-
-
-def _sites(parts: tuple[Part, ...]) -> list[str]:
-    """Return the sites of the parts. Virtual machines are a site of their own that the rehearsal does not play."""
-    sites = dict.fromkeys(option.site for part in parts for option in load_spec(part).options)
-    return [site for site in sites if not (lab.rehearsing() and site.startswith("KVM"))]
