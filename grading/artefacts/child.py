@@ -101,8 +101,8 @@ def _tensors(path: Path) -> dict:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(str(path), framework="numpy") as file:
-            return {"ops": {}, "nodes": 0, "tensors": len(list(file.keys()))}
+        with safe_open(str(path), framework="numpy"):
+            return {}
     except (SafetensorError, OSError, ValueError) as error:
         return {"fault": f"it is not a safetensors file: {str(error)[:200]}"}
 

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -41,8 +41,6 @@ class Facts:
     size_bytes: int
     #: Why there is nothing more, as a sentence; empty when all went well.
     fault: str = ""
-    #: Nodes by operator.
-    ops: dict[str, int] = field(default_factory=dict)
     #: Bytes of all weights, and of those that are 8-bit integers.
     weight_bytes: int = 0
     int8_bytes: int = 0
@@ -138,15 +136,13 @@ def _facts(file: Taken, said: dict) -> Facts:
     base = {"name": file.name, "sha256": file.sha256, "size_bytes": file.size_bytes}
     if said.get("fault"):
         return Facts(**base, fault=str(said["fault"])[:300])
-    ops, predicted = said.get("ops", {}), said.get("predicted", [])
+    predicted = said.get("predicted", [])
     sizes = [said.get(name, 0) for name in ("weight_bytes", "int8_bytes")]
     sound = (
-        isinstance(ops, dict)
-        and all(type(count) is int for count in ops.values())
-        and isinstance(predicted, list)
+        isinstance(predicted, list)
         and all(type(label) is int and 0 <= label <= 10 for label in predicted)
         and all(type(size) is int and 0 <= size <= 1 << 31 for size in sizes)
     )
     if not sound:
         return Facts(**base, fault="what was measured makes no sense")
-    return Facts(**base, ops=ops, weight_bytes=sizes[0], int8_bytes=sizes[1], predicted=tuple(predicted))
+    return Facts(**base, weight_bytes=sizes[0], int8_bytes=sizes[1], predicted=tuple(predicted))

@@ -88,12 +88,11 @@ def bomb(path: Path) -> Path:
 
 
 def test_an_honest_model_is_measured(pictures: Path):
-    """Its classes, its integers and its operators, in the pictures' order."""
+    """Its classes, in the pictures' order, and its integers."""
     found = inspect_models([taken(MODEL)], pictures)[MODEL.name]
     drawn = Pictures.load(pictures)
     assert found.fault == ""
     assert found.is_int8
-    assert found.ops["QuantizeLinear"] > 10
     assert len(found.predicted) == 16
     # Hard pictures and views: far more than one in eleven, and fewer than of all pictures.
     assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3
@@ -142,7 +141,7 @@ def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Pa
         "[1",
         "NaN",
         '{"name": "../../etc"}',
-        '{"name": "int8-static-qdq.onnx", "predicted": [true, 99, "x"], "ops": 3}',
+        '{"name": "int8-static-qdq.onnx", "predicted": [true, 99, "x"]}',
     ]
     monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1))
     found = inspect.inspect_models([taken(MODEL)], pictures)
@@ -168,7 +167,7 @@ def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(tmp_path: Path
     """The first model's line, before a second one was loaded; the second is asked again when it comes alone."""
     other = tmp_path / "other.onnx"
     other.write_bytes(MODEL.read_bytes() + b" ")
-    said = {"ops": {}, "weight_bytes": 8, "int8_bytes": 8}
+    said = {"weight_bytes": 8, "int8_bytes": 8}
     lines = [
         {"name": other.name, "begun": True},
         {"name": other.name, **said, "predicted": [1]},
