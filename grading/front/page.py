@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from grading.front.standing import PROVISIONED, LeaseLeft, Standing, Step
+from grading.submission.graders_own import GRADERS_OWN
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, text_table
@@ -73,7 +74,7 @@ def _summary(found: Standing) -> str:
 def _part_line(found: Standing, part: int) -> str:
     steps = found.of_part(part)
     earned, possible = sum(one.earned for one in steps), sum(one.possible for one in steps)
-    own = found.graders_own(part).points
+    own = GRADERS_OWN[part].points
     more = f", and {own} hidden points that only the grader gives" if own else ""
     return f"{PART_TITLES[part]}: {earned} of {possible} points{more}"
 

@@ -14,7 +14,6 @@ from datetime import datetime, timedelta
 
 from grading.checkpoints import State, all_checkpoints
 from grading.result.public import Row, public_rows
-from grading.submission.graders_own import GRADERS_OWN, GradersOwn
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
 from labs.workspace import ledger, workspace_dir
@@ -149,11 +148,6 @@ class Standing:
         if found is None:
             raise KeyError(f"there is no lesson {number!r}; there are {', '.join(s.lesson.number for s in self.steps)}")
         return found
-
-    @staticmethod
-    def graders_own(part: int) -> GradersOwn:
-        """Return the points of a part that only the grader gives."""
-        return GRADERS_OWN[part]
 
 
 def standing(clock: Clock | None = None) -> Standing:

@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
@@ -213,11 +213,6 @@ class Sandbox:
 def _kill_group(process: subprocess.Popen[bytes]) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
-
-
-def unprivileged(can: Abilities) -> Abilities:
-    """Return the abilities of a host without namespaces, such as most containers: what tests try the rest with."""
-    return replace(can, bubblewrap=False)
 
 
 def remove(path: Path) -> None:
