@@ -10,12 +10,11 @@ MAP_PATH = NOTEBOOKS_DIR / "README.md"
 _BEGIN, _END = "<!-- map: python -m grading build -->", "<!-- end of map -->"
 
 
-def course_map(page: str | None = None, course: list[Lesson] | None = None) -> str:
+def course_map(page: str | None = None) -> str:
     """Return the page with its table as the lessons are now.
 
     Args:
         page: The page's text; the committed one's when None.
-        course: Lessons in order; all when None.
 
     Raises:
         ValueError: The page lacks the two marks between which the table stands.
@@ -25,7 +24,7 @@ def course_map(page: str | None = None, course: list[Lesson] | None = None) -> s
         raise ValueError(f"{MAP_PATH.name} wants the lines {_BEGIN} and {_END} once each, around its table")
     before, _, rest = page.partition(_BEGIN)
     after = rest.partition(_END)[2]
-    table = "\n".join(_table(lessons() if course is None else course))
+    table = "\n".join(_table(lessons()))
     return f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}"
 
 

@@ -116,31 +116,27 @@ def prepare(
     part: Part,
     option: SiteOption | None = None,
     *,
-    name: str | None = None,
     testbed: Testbed | None = None,
     materials: Path = ROOT,
     expose: bool = False,
-    state_folder: Path | None = None,
 ) -> Run:
     """Return the run that brings the part's machine up; iterate over its events, or call ``finish``.
 
     Args:
         part: of the course.
         option: where; the first when left out.
-        name: that lease and machine carry; the student's own when left out.
         testbed: the option's site; opened through python-chi when left out.
         materials: tree to copy to the machine.
         expose: open Jupyter's port instead of the SSH tunnel.
-        state_folder: where the record is kept.
     """
     spec = load_spec(part)
     option = option or spec.options[0]
-    name = name or resource_name(part)
+    name = resource_name(part)
     settings = Settings(
         spec, option, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
     )
     testbed = testbed or open_testbed(option.site)
-    return Run(steps_for(spec, option), settings, testbed, StateFile.for_name(name, state_folder))
+    return Run(steps_for(spec, option), settings, testbed, StateFile.for_name(name))
 
 
 def push(
@@ -194,7 +190,6 @@ def forward(
     part: Part,
     testbed: Testbed | None = None,
     *,
-    name: str | None = None,
     say: Callable[[str], None] = print,
     way: Way | None = None,
 ) -> Reached:
@@ -206,7 +201,6 @@ def forward(
     Args:
         part: of the course.
         testbed: the machine's site; the one that has it when left out.
-        name: of the machine; the student's own when left out.
         say: called with a line whenever the tunnel opens or is lost.
         way: to the machine, for whoever knows its address and has no credentials here; no site is asked then.
 
@@ -216,7 +210,7 @@ def forward(
         NotReachableError: it does not answer.
     """
     if way is None:
-        site, machine = _running(part, testbed, name or resource_name(part))
+        site, machine = _running(part, testbed, resource_name(part))
         way = site.way(machine, _option_at(part, site).user)
         if way is None:
             return _at_address(part, site, machine)

@@ -61,15 +61,10 @@ class Row:
     link: str
 
 
-def ports_of(part: Part, course: Iterable[Lesson] | None = None) -> dict[int, str]:
-    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter names.
-
-    Args:
-        part: of the course.
-        course: all lessons; the course's own when None.
-    """
+def ports_of(part: Part) -> dict[int, str]:
+    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter names."""
     found = {JUPYTER_PORT: "JupyterLab"}
-    for each in _lessons_of(part, course):
+    for each in _lessons_of(part):
         for port in each.ports:
             found.setdefault(port, f"lesson {each.number}, {each.title}")
     return found
@@ -88,17 +83,17 @@ def usual_ports(part: Part, jupyter_port: int = JUPYTER_PORT, base: str = "/") -
     return moved | {jupyter_port: _named_in(base) or moved[jupyter_port]}
 
 
-def first_notebook(part: Part, course: Iterable[Lesson] | None = None) -> str:
+def first_notebook(part: Part) -> str:
     """Return the path of the notebook that is run on the machine, under the course's folder; empty where none is.
 
     A device's lease lesson is run from where the device was provisioned.
     """
-    there = [each for each in _lessons_of(part, course) if each.where == ("node",)]
+    there = [each for each in _lessons_of(part) if each.where == ("node",)]
     return f"notebooks/{there[0].link}" if there else ""
 
 
-def _lessons_of(part: Part, course: Iterable[Lesson] | None) -> list[Lesson]:
-    return [each for each in (lessons() if course is None else course) if each.part == NUMBERS[part]]
+def _lessons_of(part: Part) -> list[Lesson]:
+    return [each for each in lessons() if each.part == NUMBERS[part]]
 
 
 def hub_prefix(environ: Mapping[str, str] = os.environ) -> str:
@@ -390,7 +385,7 @@ def at_address(address: str, part: Part, token: str, root: str = "") -> Reached:
     return Reached(rows)
 
 
-def key_file(environ: Mapping[str, str] = os.environ) -> str:
+def key_file() -> str:
     """Return the key that python-chi would use here, for whoever has only a machine's address; empty for the usual."""
-    named = environ.get("OS_KEYPAIR_PRIVATE_KEY", "")
+    named = os.environ.get("OS_KEYPAIR_PRIVATE_KEY", "")
     return named if named and Path(named).expanduser().exists() else ""

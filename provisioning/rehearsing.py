@@ -18,9 +18,9 @@ def poll_s() -> float:
     return 0.5 if rehearsing() else 5.0
 
 
-def ssh_command(environ: Mapping[str, str] = os.environ) -> str:
+def ssh_command() -> str:
     """Return how OpenSSH is called: as it is, or with the rehearsal's own configuration and key."""
-    if not rehearsing(environ):
+    if not rehearsing():
         return "ssh"
-    config = Path(environ["REHEARSAL_PORTS"]).with_name("ssh_config")
-    return shlex.join(["ssh", "-F", str(config), "-i", environ["OS_KEYPAIR_PRIVATE_KEY"]])
+    config = Path(os.environ["REHEARSAL_PORTS"]).with_name("ssh_config")
+    return shlex.join(["ssh", "-F", str(config), "-i", os.environ["OS_KEYPAIR_PRIVATE_KEY"]])

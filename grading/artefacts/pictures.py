@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,17 +61,16 @@ class Pictures:
     places: np.ndarray
 
     @classmethod
-    def draw(cls, seed: str, *, count: int = COUNT, dataset: Path = DATASET) -> Pictures:
+    def draw(cls, seed: str, *, count: int = COUNT) -> Pictures:
         """Return the pictures that a seed draws.
 
         Args:
             seed: A secret of the instructor's; a public word for trying things out.
             count: Evaluation pictures; there are at most as many views.
-            dataset: Folder with the course's data set.
         """
         random = np.random.default_rng(int.from_bytes(hashlib.sha256(seed.encode()).digest()[:8], "big"))
-        items = list(iterate(dataset, "evaluation"))
-        places = _places(random, count, len(items), HARD if dataset == DATASET else ())
+        items = list(iterate(DATASET, "evaluation"))
+        places = _places(random, count, len(items))
         seen = np.sort(random.choice(len(items), size=min(count, VIEWS), replace=False))
         shown = [np.asarray(crop(load_image(items[place][0])), np.uint8) for place in places]
         views = [_view(load_image(items[place][0]), random) for place in seen]
@@ -118,9 +116,9 @@ def _hash(path: Path, *_: int) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _places(random: np.random.Generator, count: int, size: int, hard: Sequence[int]) -> np.ndarray:
-    """Return so many places out of a split, sorted, most of them hard ones where some are known."""
-    drawn = random.choice(hard, size=round(_HARD_SHARE * count), replace=False) if hard else np.empty(0, int)
+def _places(random: np.random.Generator, count: int, size: int) -> np.ndarray:
+    """Return so many places out of a split, sorted, most of them hard ones."""
+    drawn = random.choice(HARD, size=round(_HARD_SHARE * count), replace=False)
     rest = np.setdiff1d(np.arange(size), drawn)
     return np.sort([*drawn, *random.choice(rest, size=count - len(drawn), replace=False)])
 

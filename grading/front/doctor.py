@@ -50,16 +50,11 @@ class Finding:
         return f"{'ok   ' if self.ok else 'wrong'} {self.name}: {self.said}" + ("" if self.ok else f" {self.way_out}")
 
 
-def findings(root: Path = PROJECT_DIR, workspace: Path | None = None) -> tuple[Finding, ...]:
-    """Return what was found, in the order in which things are needed.
-
-    Args:
-        root: The course's folder.
-        workspace: Folder of results; the student's own when None.
-    """
-    folder = workspace or workspace_dir()
+def findings() -> tuple[Finding, ...]:
+    """Return what was found, in the order in which things are needed."""
+    folder = workspace_dir()
     return (
-        _python(root),
+        _python(),
         _packages(),
         _compiler(),
         _writable(folder),
@@ -71,10 +66,10 @@ def findings(root: Path = PROJECT_DIR, workspace: Path | None = None) -> tuple[F
     )
 
 
-def _python(root: Path) -> Finding:
+def _python() -> Finding:
     from packaging.specifiers import SpecifierSet
 
-    wanted = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    wanted = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
     version = ".".join(map(str, sys.version_info[:3]))
     if SpecifierSet(wanted).contains(version):
         return Finding("Python", f"{version}, in {sys.prefix}")

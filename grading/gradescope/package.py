@@ -54,19 +54,18 @@ class Package:
     size_bytes: int
 
 
-def build_package(target: Path, *, part: int, seed: str, root: Path = PROJECT_DIR) -> Package:
+def build_package(target: Path, *, part: int, seed: str) -> Package:
     """Write the autograder's zip and return what is in it.
 
     Args:
         target: The zip.
         part: Part of the course: 1, 2 or 3.
         seed: The instructor's secret: draws the hidden pictures and the cases of functions.
-        root: The checkout.
 
     Raises:
         ValueError: The part has no lessons, the seed is empty, or a file holds an answer.
     """
-    names = files(root, part)
+    names = files(PROJECT_DIR, part)
     if not seed.strip():
         raise ValueError("an empty seed is no secret: choose a few random words")
     assignment, secret = _secret(part, seed)
@@ -74,9 +73,9 @@ def build_package(target: Path, *, part: int, seed: str, root: Path = PROJECT_DI
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
             _add(archive, name, (Path(__file__).parent / name).read_bytes(), 0o755)
-        _add(archive, "requirements.txt", requirements(root / "constraints.txt").encode(), 0o644)
+        _add(archive, "requirements.txt", requirements(PROJECT_DIR / "constraints.txt").encode(), 0o644)
         for name in names:
-            _add(archive, name, _innocent(root / name), 0o644)
+            _add(archive, name, _innocent(PROJECT_DIR / name), 0o644)
         _add(archive, f"{SECRET}/", b"", 0o700)
         for name, content in secret.items():
             _add(archive, f"{SECRET}/{name}", content, 0o600)

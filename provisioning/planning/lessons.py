@@ -51,17 +51,16 @@ class Block:
         return "\n".join(lines)
 
 
-def block_of(part: Part, option: SiteOption | None = None, course: list[Lesson] | None = None) -> Block:
+def block_of(part: Part, option: SiteOption | None = None) -> Block:
     """Return what is planned in a part's block.
 
     Args:
         part: of the course.
         option: the kind of machine; the part's first when None.
-        course: all lessons; the course's own when None.
     """
     spec = load_spec(part)
     option = option or spec.options[0]
-    there = lessons_on_machine(part, course)
+    there = lessons_on_machine(part)
     return Block(
         length_s=60.0 * (60 * (spec.hours - 1) + option.end_minute),
         setup_s=plan(steps_for(spec, option)).total_s,
@@ -106,9 +105,9 @@ def lessons_left_s(part: Part, at: str | None = None, course: list[Lesson] | Non
     return _seconds(lessons_left(part, at, course))
 
 
-def extras_text(part: Part, at: str | None = None, course: list[Lesson] | None = None) -> str:
+def extras_text(part: Part, at: str | None = None) -> str:
     """Return one sentence on what may be left out of the rest of the lease; empty where nothing may."""
-    left = [each for each in lessons_on_machine(part, course) if each.kind != "core" and each.number != at]
+    left = [each for each in lessons_on_machine(part) if each.kind != "core" and each.number != at]
     return f"may be left out: {_named(left)}" if left else ""
 
 

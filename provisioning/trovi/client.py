@@ -130,13 +130,12 @@ class TroviClient:
         return _checked(reply, f"{method} {path}")
 
 
-def exchange(subject_token: str, base_url: str = BASE_URL, timeout_s: float = 30.0) -> str:
+def exchange(subject_token: str, base_url: str = BASE_URL) -> str:
     """Return a Trovi token for a token of Chameleon's sign-in.
 
     Args:
         subject_token: on Chameleon's Jupyter it is in ``OS_ACCESS_TOKEN``; it lasts minutes, so take a fresh one.
         base_url: of the API.
-        timeout_s: for the request.
     """
     body = {
         "grant_type": "token_exchange",
@@ -145,7 +144,7 @@ def exchange(subject_token: str, base_url: str = BASE_URL, timeout_s: float = 30
         "scope": _SCOPES,
     }
     try:
-        reply = requests.post(f"{base_url.rstrip('/')}/token/", json=body, timeout=timeout_s)
+        reply = requests.post(f"{base_url.rstrip('/')}/token/", json=body, timeout=30)
     except requests.RequestException as error:
         raise ServiceBusyError(f"Trovi did not answer: {type(error).__name__}") from error
     return _checked(reply, "POST /token/")["access_token"]

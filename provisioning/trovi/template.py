@@ -84,16 +84,15 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
     return Version(_git(repository, "rev-parse", "HEAD").strip(), len(archive.files), changed)
 
 
-def link(hub: str, url: str, branch: str = BRANCH) -> str:
+def link(hub: str, url: str) -> str:
     """Return the nbgitpuller link that brings the course, or its next version, into a Hub user's folder.
 
     Args:
         hub: Address of a JupyterHub that has nbgitpuller.
         url: Where students clone from.
-        branch: Of the repository.
     """
     folder = url.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    query = {"repo": url, "branch": branch, "urlpath": f"lab/tree/{folder}/README.md"}
+    query = {"repo": url, "branch": BRANCH, "urlpath": f"lab/tree/{folder}/README.md"}
     return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{urlencode(query)}"
 
 

@@ -30,7 +30,6 @@ def planner(
     testbed: Testbed | Callable[[str], Testbed] | None = None,
     *,
     zone: str | None = None,
-    name: str | None = None,
     clock: Clock | None = None,
 ) -> Planner:
     """Return the planner of a part, with every site's calendar read and the first free block chosen.
@@ -39,12 +38,11 @@ def planner(
         part: ``"model"``, ``"edge"`` or ``"system"``.
         testbed: one site that is open already, or what opens a site by its name; python-chi when left out.
         zone: time zone, such as ``"America/Chicago"``; the one chosen last time, or this computer's, when left out.
-        name: of the lease; the student's own for this part when left out.
         clock: of the sites.
     """
     if zone is not None:
         keep_zone(find_zone(zone))
-    chooser = Chooser(part, _opener(testbed), find_zone(zone), clock or site_clock(), name)
+    chooser = Chooser(part, _opener(testbed), find_zone(zone), clock or site_clock())
     with reading() as telling:
         chooser.read(telling)
     return Planner(chooser)
