@@ -1,4 +1,4 @@
-"""Builders of ledger entries, as plain JSON, and of a tiny course in a folder."""
+"""Builders of ledger entries, as plain JSON, of hidden pictures, and of a tiny course in a folder."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grading.artefacts.pictures import Pictures
 from grading.checkpoints import Verdict, all_checkpoints
 from grading.course import guides, sources
 from labs.course import Lesson
@@ -23,6 +24,14 @@ def entries() -> Entries:
 def judge() -> Callable[[str, list[dict]], Verdict]:
     """Return a function that judges a course's checkpoint by its id."""
     return lambda id, entries: all_checkpoints()[id].verdict(entries)
+
+
+@pytest.fixture(scope="session")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a file of hidden pictures."""
+    path = tmp_path_factory.mktemp("secret") / "pictures.npz"
+    Pictures.draw("a test's secret", count=24).save(path)
+    return path
 
 
 HEADER = """# ---

@@ -25,14 +25,6 @@ pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 OPTION = "edge-int8-qdq"
 
 
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of hidden pictures."""
-    path = tmp_path_factory.mktemp("secret") / "pictures.npz"
-    Pictures.draw("a test's secret", count=24).save(path)
-    return path
-
-
 def recommending(option: str, entries: list[dict]) -> list[dict]:
     """Return a ledger whose recommendation names an option, with everything that belongs to it."""
     right = {

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from grading.artefacts.pictures import Pictures
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
 from grading.grade import Setup
@@ -59,14 +58,6 @@ def _reference(tmp_path_factory: pytest.TempPathFactory, ledger_text: str) -> Pa
 def submission(_reference: Path, tmp_path: Path) -> Path:
     """Return a copy of the reference submission that a test may spoil."""
     return Path(shutil.copytree(_reference, tmp_path / "submission"))
-
-
-@pytest.fixture(scope="session")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a file of hidden pictures."""
-    path = tmp_path_factory.mktemp("secret") / "pictures.npz"
-    Pictures.draw("a test's secret", count=24).save(path)
-    return path
 
 
 @pytest.fixture

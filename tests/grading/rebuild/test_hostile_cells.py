@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from grading.sandbox import abilities
+from tests.grading.sandbox.test_sandbox import _command_lines
 
 SPOILED, HONEST = "s.several.rate", "s.theory.batch"
 
@@ -139,16 +140,6 @@ get_ipython().ast_transformers.append(Pass())
 get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
 answer("s.ensemble.most", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
 """
-
-
-def _command_lines() -> str:
-    lines = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            lines.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
-        except OSError:
-            continue
-    return "\n".join(line for line in lines if "sleep" in line)
 
 
 def test_f5_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):

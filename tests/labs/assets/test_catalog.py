@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -146,11 +144,3 @@ def test_names_are_unique_and_fit_variables(assets: Path) -> None:
     """A name leads to one asset, and its setting to one variable."""
     names = [*manifest.embedded(), *catalog.REMOTE]
     assert len({name.upper().replace("-", "_") for name in names}) == len(names)
-
-
-def test_asking_for_what_is_here_imports_no_network_and_no_framework() -> None:
-    """The default path costs neither torch nor a client for HTTP."""
-    heavy = ("torch", "onnx", "onnxruntime", "httpx", "typer")
-    code = f"import sys, labs.assets; print([name for name in {heavy} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -90,9 +90,3 @@ def test_without_a_rehearsal_the_error_says_how_to_start_one(tmp_path, monkeypat
     with pytest.raises(place.RehearsalDownError, match="rehearsal up"):
         rehearsal.export_lines()
     assert not place.is_alive(tmp_path)
-
-
-def test_importing_the_rehearsal_needs_neither_chi_nor_a_web_framework() -> None:
-    code = "import sys, provisioning.rehearsal; print(sorted({'chi','fastapi','asyncssh','torch'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
