@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
-
 from labs.load.target import Target
 from labs.machine import fingerprint
 from labs.records import Measurement
 from labs.records.load import Failure, Load, ServerSide, Usage
-from labs.version import code_version
+from labs.version import code_version, library_versions
 
 #: What takes part on the sender's side, by transport.
 _LIBRARIES = {"http": ("aiohttp", "uvloop"), "grpc": ("grpcio", "uvloop")}
@@ -78,7 +75,7 @@ def load_record(
         monotonic_start_s=start_s,
         monotonic_end_s=start_s + result["took_s"],
         machine=fingerprint(),
-        libraries={**served.libraries, **_versions(target.transport)},
+        libraries={**served.libraries, **library_versions(*_LIBRARIES[target.transport])},
         code_version=code_version(),
         details={
             "settings": served.settings,
@@ -99,11 +96,3 @@ def load_record(
             usage=usage or Usage(),
         ),
     )
-
-
-def _versions(transport: str) -> dict[str, str]:
-    found = {}
-    for name in _LIBRARIES[transport]:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +13,7 @@ from labs.records import Threads
 from labs.serve.running import Service
 from labs.serve.settings import Settings
 from labs.serve.triton.control import Triton
+from labs.version import library_versions
 
 #: Files that a model's folder may keep its network in.
 _NETWORKS = ("model.onnx", "model.safetensors")
@@ -41,7 +40,7 @@ def service_target(
         provider=settings.provider,
         precision=precision,
         threads=Threads(settings.intra_op_threads, 1),
-        libraries=_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),
+        libraries=library_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),
         settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.instance_count},
     )
     make = predict_raw if raw else predict
@@ -91,11 +90,3 @@ def _served(triton: Triton, name: str, network: Path | None, precision: str) -> 
         threads=Threads(int(threads), 1),
         settings={key: config[key] for key in _SETTINGS if key in config},
     )
-
-
-def _versions(*names: str) -> dict[str, str]:
-    found = {}
-    for name in names:
-        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
-    return found
