@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -39,8 +38,6 @@ class Service:
     process: subprocess.Popen
     #: What it prints goes here.
     log_path: Path
-    #: Seconds from the start of the process to its readiness; 0 where nobody waited.
-    ready_after_s: float = 0.0
 
     @property
     def pid(self) -> int:
@@ -78,6 +75,12 @@ class Service:
         if self.process.stdin:
             self.process.stdin.close()
         return self.process.wait()
+
+    def __enter__(self) -> Service:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def start(
@@ -134,7 +137,7 @@ def start(
 def wait_until_ready(
     service: Service, *, path: str = "/readyz", within_s: float = 120.0, on_progress: OnProgress = silent
 ) -> Service:
-    """Return the service when it answers 200 on a path; ``ready_after_s`` counts from this call.
+    """Return the service when it answers 200 on a path.
 
     Args:
         service: A started service.
@@ -153,7 +156,7 @@ def wait_until_ready(
                 raise ServiceError(f"the service ended with status {service.process.returncode}:\n{service.log()}")
             if _status(service.url + path) == 200:
                 on_progress(1.0, f"{service.url} is ready after {spent_s:.1f} s")
-                return Service(service.url, service.process, service.log_path, time.monotonic() - begin_s)
+                return service
             if _status(service.url + "/healthz") == 503:
                 raise ServiceError(f"the service cannot load its model:\n{service.log()}")
             time.sleep(0.02)
@@ -175,11 +178,8 @@ def running(
         on_progress: Told about the start.
         how: What ``start`` takes.
     """
-    service = wait_until_ready(start(settings, **how), within_s=within_s, on_progress=on_progress)
-    try:
+    with wait_until_ready(start(settings, **how), within_s=within_s, on_progress=on_progress) as service:
         yield service
-    finally:
-        service.stop()
 
 
 def _status(url: str) -> int:
@@ -190,24 +190,5 @@ def _status(url: str) -> int:
     except urllib.error.HTTPError as error:
         error.close()
         return error.code
-    except (OSError, json.JSONDecodeError):
+    except OSError:
         return 0
-
-
-def ask(url: str, body: dict | bytes, *, media_type: str = "application/json", timeout_s: float = 30.0) -> dict:
-    """Return the status and the JSON of one reply, whatever its status.
-
-    Args:
-        url: Where to, such as ``service.url + "/predict"``.
-        body: Values that are sent as JSON, or bytes that are sent as they are.
-        media_type: What the bytes are.
-        timeout_s: Seconds to wait.
-    """
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    request = urllib.request.Request(url, content, {"Content-Type": media_type})
-    try:
-        with urllib.request.urlopen(request, timeout=timeout_s) as reply:
-            return {"status": reply.status, **json.load(reply)}
-    except urllib.error.HTTPError as error:
-        with error:
-            return {**json.load(error), "status": error.code}

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import subprocess
 import sys
-import time
-import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from labs.loopback import listen
 from labs.progress import OnProgress, part, silent
 from labs.providers import install
-from labs.serve.running import Service, ServiceError
+from labs.serve.running import Service, wait_until_ready
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 
@@ -58,26 +55,10 @@ def start(
                 start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
             )
     service = Service(f"http://127.0.0.1:{port}", process, log_path)
-    begin_s = time.monotonic()
-    try:
-        while (spent_s := time.monotonic() - begin_s) < within_s:
-            if not service.alive:
-                raise ServiceError(f"the app ended:\n{service.log(1500)}")
-            with contextlib.suppress(OSError), urllib.request.urlopen(service.url + "/openapi.json", timeout=2):
-                return service
-            part(on_progress, 0.6, 1.0)(min(0.99, spent_s / 30), f"loading the model: {spent_s:.0f} s")
-            time.sleep(0.05)
-        raise ServiceError(f"the app did not answer within {within_s:g} s:\n{service.log(1500)}")
-    except BaseException:  # also a cancelled wait must leave no process behind
-        service.stop(2)
-        raise
-
-
-@contextlib.contextmanager
-def running(app: str | Path, **how: object) -> Iterator[Service]:
-    """Yield a ready service, and stop it at the end; arguments as for ``start``."""
-    service = start(app, **how)
-    try:
-        yield service
-    finally:
-        service.stop(5)
+    told = part(on_progress, 0.6, 1.0)
+    return wait_until_ready(
+        service,
+        path="/openapi.json",
+        within_s=within_s,
+        on_progress=lambda done, _: told(done, "loading the model"),
+    )

@@ -31,7 +31,7 @@ def tables(rounds: int, report: OnProgress) -> Iterable[tuple[str, pd.DataFrame]
         app = Path(folder) / "app.py"
         app.write_text(space["app_text"])
         report(0.0, "a language model: start")
-        with serving.running(app, on_progress=report) as service:
+        with serving.start(app, on_progress=report) as service:
             generate(service.url, ["warm up"], max_tokens=4, option="warm-up")
             few = max(3, rounds // 5)
             yield "Tokens a second by prompts at once", _batches(service.url, few, report)

@@ -38,7 +38,7 @@ from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder, instances
 from labs.serve.triton.environment import perf_analyzer
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.server import LocalTriton, running
+from labs.serve.triton.server import LocalTriton, start
 
 #: What the issue asks of the ONNX path: its throughput at saturation over bare ONNX Runtime's, with equal threads.
 BAR = 0.92
@@ -220,7 +220,7 @@ def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], 
         catalogue.food_label(),
         catalogue.food_ensemble(),
     ]
-    with running(made, repository=ModelRepository(folder / "models"), shared_memory=True) as triton:
+    with start(made, repository=ModelRepository(folder / "models"), shared_memory=True) as triton:
         yield triton, {one.name: one for one in made}, model
 
 

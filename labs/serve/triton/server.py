@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -153,13 +153,6 @@ def start(
         triton.stop()
         raise
     return triton
-
-
-@contextlib.contextmanager
-def running(models: Iterable[ModelFolder], **how: object) -> Iterator[LocalTriton]:
-    """Yield a ready server, and stop it at the end; arguments as for ``start``."""
-    with start(models, **how) as triton:
-        yield triton
 
 
 def reasons_in(log: str) -> list[str]:

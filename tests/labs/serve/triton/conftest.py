@@ -12,7 +12,7 @@ from labs.dataset import iterate
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.server import LocalTriton, running
+from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import WORKSPACE_VARIABLE
 
 #: CI is busier than a laptop.
@@ -57,5 +57,5 @@ def triton(folders: dict[str, ModelFolder], tmp_path_factory: pytest.TempPathFac
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(room / "workspace"))
         repository = ModelRepository(room / "models")
-        with running(folders.values(), repository=repository, within_s=WITHIN_S) as server:
+        with start(folders.values(), repository=repository, within_s=WITHIN_S) as server:
             yield server

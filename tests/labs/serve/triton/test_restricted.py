@@ -20,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 from labs.serve.triton import catalogue
 from labs.serve.triton.control import KEY_HEADER
 from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.server import LocalTriton, running
+from labs.serve.triton.server import LocalTriton, start
 from labs.serve.triton.supervisor import _listens
 from labs.workspace import WORKSPACE_VARIABLE
 
@@ -60,7 +60,7 @@ def palette(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalTriton]:
     room = tmp_path_factory.mktemp("restricted")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(room / "workspace"))
-        with running([catalogue.food_palette()], repository=ModelRepository(room / "models"), within_s=180) as server:
+        with start([catalogue.food_palette()], repository=ModelRepository(room / "models"), within_s=180) as server:
             yield server
 
 
