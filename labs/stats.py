@@ -74,11 +74,6 @@ class Ratio:
     minimum_detectable_effect: float
 
     @property
-    def is_resolved(self) -> bool:
-        """Whether the interval excludes 1, so that the two may be called different."""
-        return self.verdict != "cannot tell"
-
-    @property
     def verdict(self) -> str:
         """Whether the numerator is 'slower' or 'faster' than the denominator, or 'cannot tell'; for times."""
         return verdict(self.interval)
@@ -103,11 +98,6 @@ class Paired:
     def difference(self) -> float:
         """Share of right answers of the first less that of the second, -1 to 1."""
         return self.interval.value
-
-    @property
-    def is_resolved(self) -> bool:
-        """Whether the interval excludes 0, so that the two may be called different."""
-        return self.verdict != "cannot tell"
 
     @property
     def verdict(self) -> str:

@@ -92,16 +92,6 @@ def capability_text(found: Iterable[Capability]) -> str:
     return "\n".join(map(str, sorted(found, key=lambda one: not one.available)))
 
 
-def capability_table(found: Iterable[Capability]):
-    """Return a pandas table with columns ``available``, ``reason`` and ``instead``, indexed by name."""
-    import pandas as pd
-
-    rows = [
-        {"": one.name, "available": one.available, "reason": one.reason, "instead": one.alternative} for one in found
-    ]
-    return pd.DataFrame(rows, columns=["", "available", "reason", "instead"]).set_index("")
-
-
 def _room(machine: Fingerprint, around: Surroundings) -> tuple[Capability, Capability]:
     memory, disk = machine.memory_bytes, around.free_disk_bytes
     return (

@@ -70,21 +70,12 @@ class GraphDiff:
     #: Nodes that have no counterpart before.
     added: tuple[Node, ...]
 
-    def op_table(self) -> pd.DataFrame:
-        """Return operator → nodes before, after and the change; the last row is the sum."""
-        ops = [*self.before, *(op for op in self.after if op not in self.before)]
-        rows = [(op, self.before.get(op, 0), self.after.get(op, 0)) for op in ops]
-        rows.append(("all nodes", sum(self.before.values()), sum(self.after.values())))
-        table = pd.DataFrame(rows, columns=["op", "before", "after"]).set_index("op")
-        return table.assign(change=table.after - table.before)
-
     def fusion_table(self) -> pd.DataFrame:
         """Return one row a kind of fusion: how often, one example, and why."""
-        return _by_kind([(f.recipe, f.node.name, ", ".join(f.reasons)) for f in self.fusions], "fusion")
-
-    def vanished_table(self) -> pd.DataFrame:
-        """Return one row a kind of node that vanished: how often, one example, and why."""
-        return _by_kind([(node.op, node.name, reason) for node, reason in self.vanished], "op")
+        rows = [(f.recipe, f.node.name, ", ".join(f.reasons)) for f in self.fusions]
+        grouped = pd.DataFrame(rows, columns=["fusion", "example", "why"]).groupby(["fusion", "why"], sort=False)
+        found = grouped.agg(count=("example", "size"), example=("example", "first")).reset_index()
+        return found[["fusion", "count", "example", "why"]].sort_values("count", ascending=False)
 
     def explain(self) -> str:
         """Return the difference as text: what happened how often, and why that is allowed."""
@@ -192,9 +183,3 @@ def _reasons(new: Node, members: list[Node]) -> tuple[str, ...]:
     if "nchwc" in new.op:
         found.append("layout")
     return tuple(found) or ("merging",)
-
-
-def _by_kind(rows: list[tuple[str, str, str]], column: str) -> pd.DataFrame:
-    table = pd.DataFrame(rows, columns=[column, "example", "why"])
-    grouped = table.groupby([column, "why"], sort=False).agg(count=("example", "size"), example=("example", "first"))
-    return grouped.reset_index()[[column, "count", "example", "why"]].sort_values("count", ascending=False)

@@ -104,7 +104,7 @@ def paired(repetitions: int = 2000) -> pd.DataFrame:
             hits, split = [lost - gained in one.interval for one in found], lost + gained
             rows.append(
                 {"images": n, "lost": lost, "gained": gained, "disagree on": split, "coverage": np.mean(hits),
-                 "called different": np.mean([one.is_resolved for one in found])}
+                 "called different": np.mean([one.verdict != "cannot tell" for one in found])}
             )  # fmt: skip
     return pd.DataFrame(rows)
 

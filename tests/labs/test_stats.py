@@ -115,7 +115,7 @@ def test_ratio_cancels_a_drift_that_both_sides_saw() -> None:
     a = [slow * rng.normal(2.0, 0.04, 10) for slow in drift]
     found = stats.ratio_of_medians(a, b)
     assert found.interval.value == pytest.approx(2.0, rel=0.02)
-    assert (found.is_resolved, found.verdict) == (True, "slower")
+    assert found.verdict == "slower"
     assert found.minimum_detectable_effect < 0.02
     turned = stats.ratio_of_medians(b, a).interval
     assert 1 / turned.high == pytest.approx(found.interval.low)

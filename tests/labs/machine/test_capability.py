@@ -11,7 +11,6 @@ from labs.machine import Fingerprint, Gpu
 from labs.machine.capability import (
     Capability,
     capabilities,
-    capability_table,
     capability_text,
     for_lesson,
 )
@@ -164,14 +163,11 @@ def test_every_lesson_can_be_asked() -> None:
         for_lesson("99")
 
 
-def test_text_and_table_agree() -> None:
-    """Both forms hold every verdict; the text puts what is missing last."""
+def test_the_text_holds_every_verdict() -> None:
+    """What is missing stands last."""
     found = capabilities(P100, AROUND)
     lines = capability_text(found).splitlines()
     assert [line.startswith("yes") for line in lines] == sorted((one.available for one in found), reverse=True)
-    table = capability_table(found)
-    assert list(table.index) == [one.name for one in found]
-    assert list(table["available"]) == [one.available for one in found]
 
 
 def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

@@ -25,7 +25,8 @@ def test_disabled_changes_no_computation(as_written, optimized) -> None:
 def test_basic_folds_every_batch_norm_into_its_own_convolution(as_written, optimized) -> None:
     """Each BatchNorm becomes part of the convolution of the same module, for the stated reason."""
     diff = compare_graphs(as_written, optimized["ORT_ENABLE_BASIC"])
-    assert diff.op_table().loc["BatchNormalization", ["before", "after"]].tolist() == [diff.before["Conv"], 0]
+    assert diff.before["BatchNormalization"] == diff.before["Conv"]
+    assert "BatchNormalization" not in diff.after
     assert len(diff.fusions) == diff.before["Conv"]
     for fusion in diff.fusions:
         convolution, norm = fusion.members
@@ -68,14 +69,10 @@ def test_residual_additions_join_the_convolution_that_writes_the_sum(as_written,
         assert "layout" in fusion.reasons
 
 
-def test_tables_and_text_say_the_same(as_written, optimized) -> None:
-    """The table's sum row adds up, counts appear in the text, and every reason is explained."""
+def test_table_and_text_say_the_same(as_written, optimized) -> None:
+    """Each fusion is in the table, counts appear in the text, and every reason is explained."""
     diff = compare_graphs(as_written, optimized["ORT_ENABLE_ALL"])
-    table = diff.op_table()
-    for column in ("before", "after", "change"):
-        assert table[column].iloc[:-1].sum() == table.loc["all nodes", column]
     assert diff.fusion_table()["count"].sum() == len(diff.fusions)
-    assert diff.vanished_table()["count"].sum() == len(diff.vanished)
     reasons = {reason for fusion in diff.fusions for reason in fusion.reasons} | {why for _, why in diff.vanished}
     assert reasons
     assert all(REASONS[reason] in diff.explain() for reason in reasons)
