@@ -85,8 +85,6 @@ class Estimate:
     threads: int
     #: Seconds for one picture, with error bars; 90 % of the draws lie within.
     latency_s: Interval
-    #: Where the time goes, by kind of layer, in the middle of the ranges; shares that sum to 1.
-    shares: dict[str, float]
 
     def allows(self, latency_s: float) -> bool:
         """Return whether a measured latency lies within the error bars."""
@@ -109,11 +107,7 @@ def estimate(work: Work, *, precision: str, threads: int = 4, board: Board = PI_
     Raises:
         ValueError: There is no such precision, or there are not so many cores.
     """
-    drawn = _drawn_s(work, precision, threads, board)
-    middle = _parts(work, precision, threads, board, _middle())
-    whole = float(sum(middle.values()))
-    shares = {kind: float(seconds) / whole for kind, seconds in middle.items()}
-    return Estimate(board, precision, threads, _bars(drawn), shares)
+    return Estimate(board, precision, threads, _bars(_drawn_s(work, precision, threads, board)))
 
 
 def estimate_ratio(work: Work, *, threads: int = 4, board: Board = PI_5) -> Interval:
@@ -139,32 +133,25 @@ def _drawn_s(work: Work, precision: str, threads: int, board: Board) -> np.ndarr
         raise ValueError(f"no estimate for {precision!r}: 'fp32' or 'int8'")
     if not 1 <= threads <= board.cores:
         raise ValueError(f"{board.name} has {board.cores} cores, so 1 to {board.cores} threads, not {threads}")
-    return sum(_parts(work, precision, threads, board, _draw(np.random.default_rng(_SEED), _DRAWS)).values())
-
-
-def _bars(drawn: np.ndarray) -> Interval:
-    tail = 50 * (1 - CONFIDENCE)
-    low, value, high = (float(x) for x in np.percentile(drawn, [tail, 50, 100 - tail]))
-    return Interval(value, low, high, CONFIDENCE)
-
-
-def _parts(work: Work, precision: str, threads: int, board: Board, drawn: dict) -> dict[str, np.ndarray]:
-    """Return seconds by kind of layer, one for each draw."""
+    drawn = _draw(np.random.default_rng(_SEED), _DRAWS)
     cores = 1 + (threads - 1) * drawn["gain of each further core"]
     bandwidth = board.bandwidth_bytes_s * drawn["share of memory bandwidth"]
     bytes_a_number = 4 if precision == "fp32" else 1
-    found = {}
+    seconds = (len(work.layers) + work.other_nodes) * drawn["seconds a node"]
     for kind in ("dense", "depthwise"):
-        seconds = 0.0
         rate = (
             board.clock_hz * cores * _per_cycle(board, kind, precision) * drawn[f"share of peak, {kind}, {precision}"]
         )
         for layer in work.of_kind(kind):
             moved = (layer.weights + layer.activations) * bytes_a_number / bandwidth
             seconds = seconds + np.maximum(layer.macs / rate, moved)
-        found[kind] = np.asarray(seconds)
-    found["starting nodes"] = np.asarray((len(work.layers) + work.other_nodes) * drawn["seconds a node"])
-    return found
+    return seconds
+
+
+def _bars(drawn: np.ndarray) -> Interval:
+    tail = 50 * (1 - CONFIDENCE)
+    low, value, high = (float(x) for x in np.percentile(drawn, [tail, 50, 100 - tail]))
+    return Interval(value, low, high, CONFIDENCE)
 
 
 def _per_cycle(board: Board, kind: str, precision: str) -> int:
@@ -178,7 +165,3 @@ def _draw(generator: np.random.Generator, count: int) -> dict[str, np.ndarray]:
     return {
         name: np.exp(generator.uniform(np.log(one.low), np.log(one.high), count)) for name, one in ASSUMPTIONS.items()
     }
-
-
-def _middle() -> dict[str, float]:
-    return {name: float(np.sqrt(one.low * one.high)) for name, one in ASSUMPTIONS.items()}

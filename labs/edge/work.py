@@ -36,8 +36,6 @@ class Work:
 
     #: The layers with weights, in running order.
     layers: tuple[Layer, ...]
-    #: Side of the input in pixels.
-    input_px: int
     #: Nodes beside those layers: additions, pooling.
     other_nodes: int
 
@@ -45,11 +43,6 @@ class Work:
     def macs(self) -> int:
         """Multiply-accumulates for one picture."""
         return sum(layer.macs for layer in self.layers)
-
-    @property
-    def weights(self) -> int:
-        """Numbers in all weights."""
-        return sum(layer.weights for layer in self.layers)
 
     def of_kind(self, kind: str) -> tuple[Layer, ...]:
         """Return the layers of one kind."""
@@ -97,7 +90,7 @@ def count_work(path: str | Path, *, input_px: int | None = None) -> Work:
     if not any(node.op_type in ("Conv", "FusedConv") for node in inferred.node) or not layers:
         raise ValueError(f"{Path(path).name} has no float convolutions; count the float file that it was made from")
     fused = sum(node.op_type in ("Clip", "Relu", "BatchNormalization", "Constant") for node in inferred.node)
-    return Work(layers, input_px, len(inferred.node) - len(layers) - fused)
+    return Work(layers, len(inferred.node) - len(layers) - fused)
 
 
 def _shapes(graph: onnx.GraphProto) -> dict[str, tuple[int, ...]]:

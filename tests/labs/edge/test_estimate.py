@@ -53,9 +53,8 @@ def test_multiplications_are_counted_as_by_hand(small: Path) -> None:
         ("depthwise", 8 * 16 * 16 * 9),
         ("dense", 40),
     ]
-    assert work.weights == 8 * 27 + 8 + 8 * 9 + 40
+    assert [layer.weights for layer in work.layers] == [8 * 27 + 8, 8 * 9, 40]
     assert work.layers[0].activations == 3 * 32 * 32 + 8 * 16 * 16
-    assert work.input_px == 32
     assert work.other_nodes == 2  # pooling and flattening; an activation is part of its convolution
     assert list(work.table()["layers"]) == [2, 1]
 
@@ -64,7 +63,7 @@ def test_a_smaller_input_takes_fewer(small: Path) -> None:
     """Half the side is a quarter of the convolutions' work, and the file's weights stay."""
     whole, half = count_work(small), count_work(small, input_px=16)
     assert half.layers[0].macs * 4 == whole.layers[0].macs
-    assert half.weights == whole.weights
+    assert [layer.weights for layer in half.layers] == [layer.weights for layer in whole.layers]
 
 
 def test_a_quantized_file_is_not_counted(tmp_path: Path) -> None:
@@ -89,7 +88,7 @@ def mobilenet() -> Work:
     from labs.edge.work import Layer
 
     dense = Layer("dense", "dense", 279_000_000, 2_150_000, 7_400_000)
-    return Work((dense, Layer("deep", "depthwise", 20_700_000, 65_000, 6_000_000)), 224, 50)
+    return Work((dense, Layer("deep", "depthwise", 20_700_000, 65_000, 6_000_000)), 50)
 
 
 def test_error_bars_hold_their_middle_and_are_the_same_each_time(mobilenet: Work) -> None:
@@ -99,7 +98,6 @@ def test_error_bars_hold_their_middle_and_are_the_same_each_time(mobilenet: Work
     assert first.latency_s.low < first.latency_s.value < first.latency_s.high
     assert first.allows(first.latency_s.value)
     assert not first.allows(first.latency_s.high * 1.01)
-    assert sum(first.shares.values()) == pytest.approx(1)
     assert str(first).endswith("(prediction)")
 
 
