@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labs.machine.fingerprint import usable_cpu_count
 from labs.runtimes import open_model
 
-#: ``LABS_QUEUE_LIMIT`` sets ``queue_limit``, and so on.
+#: ``LABS_QUEUE_LIMIT`` sets ``queue_limit`` of the service, and so on.
 PREFIX = "LABS_"
 
 #: How far a probability may move when a JPEG is decoded in a reduced size. Found on 165 evaluation images at 512 and
@@ -26,13 +26,37 @@ _MOST_INSTANCES = 16
 _SPINNING = {"session.force_spinning_stop": "1"}
 
 
-class Settings(BaseModel):
-    """Everything that one service can be told."""
+class FromEnvironment(BaseModel):
+    """Settings that one process hands to another as environment variables."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     #: What ``python -m labs.serve`` serves.
-    APP: ClassVar[str] = "labs.serve.app:create_app"
+    APP: ClassVar[str]
+    #: What the variables' names begin with.
+    PREFIX: ClassVar[str]
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Return the settings that the environment's variables give; other variables are left alone.
+
+        Raises:
+            pydantic.ValidationError: A value cannot be meant; the message names the setting.
+        """
+        found = os.environ if environment is None else environment
+        return cls(**{name: found[key] for name in cls.model_fields if (key := cls.PREFIX + name.upper()) in found})
+
+    def to_environment(self) -> dict[str, str]:
+        """Return the variables that ``from_environment`` reads these settings from, in another process."""
+        given = self.model_dump(exclude_unset=True, exclude_none=True)
+        return {self.PREFIX + name.upper(): str(value) for name, value in given.items()}
+
+
+class Settings(FromEnvironment):
+    """Everything that one service can be told."""
+
+    APP = "labs.serve.app:create_app"
+    PREFIX = PREFIX
 
     #: File of the model; the shipped weights when None.
     model: Path | None = None
@@ -74,21 +98,6 @@ class Settings(BaseModel):
         if self.model is not None and (self.model.suffix == ".onnx") == (self.kind == "torch"):
             raise ValueError(f"{self.model.name} is not for {self.kind}: torch takes .safetensors, the others .onnx")
         return self
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
-        """Return the settings that the environment's ``LABS_…`` variables give; other variables are left alone.
-
-        Raises:
-            pydantic.ValidationError: A value cannot be meant; the message names the setting.
-        """
-        found = os.environ if environment is None else environment
-        return cls(**{name: found[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in found})
-
-    def to_environment(self) -> dict[str, str]:
-        """Return the variables that ``from_environment`` reads these settings from, in another process."""
-        given = self.model_dump(exclude_unset=True, exclude_none=True)
-        return {PREFIX + name.upper(): str(value) for name, value in given.items()}
 
     @property
     def kind(self) -> str:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-#: ``LABS_PAGE_URL`` sets ``url``, and so on.
-PREFIX = "LABS_PAGE_"
+from labs.serve.settings import FromEnvironment
 
 
-class PageSettings(BaseModel):
-    """Everything that the page can be told."""
+class PageSettings(FromEnvironment):
+    """Everything that the page can be told; ``LABS_PAGE_URL`` sets ``url``, and so on."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    #: What ``python -m labs.serve`` serves.
-    APP: ClassVar[str] = "labs.serve.page.app:create_page"
+    APP = "labs.serve.page.app:create_page"
+    PREFIX = "LABS_PAGE_"
 
     #: 'fastapi' is the course's service. The others are Triton models: 'triton-python' takes the picture as base64 and
     #: returns the class, 'triton-onnx' takes the model's input and returns logits.
@@ -33,20 +28,6 @@ class PageSettings(BaseModel):
     timeout_s: Annotated[float, Field(gt=0)] = 10.0
     #: Most bytes of an upload.
     max_upload_bytes: Annotated[int, Field(ge=1)] = 10_000_000
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str] | None = None) -> PageSettings:
-        """Return the settings that the environment's ``LABS_PAGE_…`` variables give.
-
-        Raises:
-            pydantic.ValidationError: A value cannot be meant; the message names the setting.
-        """
-        found = os.environ if environment is None else environment
-        return cls(**{name: found[key] for name in cls.model_fields if (key := PREFIX + name.upper()) in found})
-
-    def to_environment(self) -> dict[str, str]:
-        """Return the variables that ``from_environment`` reads these settings from, in another process."""
-        return {PREFIX + name.upper(): str(value) for name, value in self.model_dump(exclude_unset=True).items()}
 
     def terminal_line(self) -> str:
         """Return the line that serves the page with these settings, in a terminal that knows nothing of this Python."""
