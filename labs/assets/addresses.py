@@ -41,8 +41,6 @@ class Address:
     url: str
     #: SHA-256 that the file must have, in lower case, or None when it is not known in advance.
     sha256: str | None
-    #: Who said so: the name of a variable or the path of a file.
-    told_by: str
 
     @property
     def shown(self) -> str:
@@ -111,11 +109,11 @@ def _checked(url: object, sha256: object, told_by: str) -> Address:
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise NotConfiguredError(f"{told_by} gives {url!r}, which is not an http(s) address of a file")
     if sha256 in (None, ""):
-        return Address(str(url), None, told_by)
+        return Address(str(url), None)
     lowered = str(sha256).strip().lower()
     if not _SHA256.fullmatch(lowered):
         raise NotConfiguredError(
             f"the SHA-256 beside {told_by} has {len(lowered)} characters; 64 hexadecimal digits are needed "
             "(`sha256sum FILE` prints them)"
         )
-    return Address(str(url), lowered, told_by)
+    return Address(str(url), lowered)

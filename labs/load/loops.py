@@ -35,8 +35,6 @@ from labs.records.load import ServerSide
 class Snapshot:
     """How a run stands: what a live picture is drawn from."""
 
-    #: Seconds since the first counted request.
-    elapsed_s: float
     #: Requests finished, good or bad.
     done: int
     #: Of these, how many failed.
@@ -192,7 +190,7 @@ def _run(
                     if on_snapshot is not None:
                         now = read()
                         busy = sampler.readings[-1] if sampler.readings else None
-                        told = {name: value for name, value in event.items() if name != "event"}
+                        told = {name: value for name, value in event.items() if name not in ("event", "elapsed_s")}
                         on_snapshot(Snapshot(**told, busy=busy, server=between(last, now)))
                         last = now
                 else:

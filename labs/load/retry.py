@@ -22,8 +22,6 @@ Policy = Callable[[int, int], float | None]
 class Tries:
     """What became of one request."""
 
-    #: Seconds after the start of the run at which it was due.
-    due_s: float
     #: Status of each try in turn; 0 where there was no answer.
     statuses: tuple[int, ...]
     #: Seconds from its due time to its last answer.
@@ -67,10 +65,9 @@ def retried_load(
     *,
     rate_rps: float,
     duration_s: float,
-    timeout_s: float = 30.0,
     on_progress: OnProgress = silent,
 ) -> RetriedLoad:
-    """Return what became of requests that are due at a fixed rate and repeated as a policy says.
+    """Return what became of requests that are due at a fixed rate and repeated as a policy says, each within 30 s.
 
     Args:
         url: Where each body is posted to.
@@ -78,7 +75,6 @@ def retried_load(
         policy: Says how long to wait before the next try, or to give up.
         rate_rps: Requests a second.
         duration_s: Seconds in which they are due.
-        timeout_s: Seconds after which a try counts as unanswered.
         on_progress: Told how far it is.
     """
 
@@ -98,10 +94,10 @@ def retried_load(
                 wait_s = None if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
                 if wait_s is None:
                     on_progress((place + 1) / count, f"{place + 1} of {count} requests")
-                    return Tries(due_s, tuple(statuses), time.monotonic() - begin_s - due_s)
+                    return Tries(tuple(statuses), time.monotonic() - begin_s - due_s)
                 await asyncio.sleep(wait_s)
 
-        async with httpx.AsyncClient(timeout=timeout_s, limits=httpx.Limits(max_connections=64)) as client:
+        async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64)) as client:
             return RetriedLoad(tuple(await asyncio.gather(*(one(client, place) for place in range(count)))))
 
     # A notebook's kernel has an event loop of its own in this thread.

@@ -11,13 +11,12 @@ _HEIGHT, _WIDTH = 8, 12
 _SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 
 
-def grafana_dashboard(title: str, expressions: Mapping[str, str], *, refresh: str = "5s") -> str:
+def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
     """Return a dashboard in Grafana's JSON model, to be imported; Grafana then asks which Prometheus it is for.
 
     Args:
         title: Of the dashboard.
         expressions: PromQL by the panel's title; 'p95, s' gets the unit 's'.
-        refresh: How often Grafana asks again.
 
     Source: Grafana, 'Dashboard JSON model', schema version 39 (Grafana 11).
     """
@@ -38,7 +37,7 @@ def grafana_dashboard(title: str, expressions: Mapping[str, str], *, refresh: st
         "__inputs": [{**source, "pluginName": "Prometheus", "description": ""}],
         "title": title,
         "schemaVersion": 39,
-        "refresh": refresh,
+        "refresh": "5s",
         "time": {"from": "now-15m", "to": "now"},
         "panels": panels,
     }

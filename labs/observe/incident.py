@@ -54,15 +54,14 @@ class ReleaseError(ValueError):
 class Incident:
     """Two replicas of the service, a Prometheus that scrapes them, and their load."""
 
-    def __init__(self, model: Path, images: Sequence[bytes], seed: int | None = None) -> None:
+    def __init__(self, model: Path, images: Sequence[bytes]) -> None:
         """Describe it; nothing runs before ``begin``.
 
         Args:
             model: The ONNX model that is served.
             images: Encoded photos, sent in turn.
-            seed: Chooses the fault; drawn when None.
         """
-        self._model, self._images, self._seed = model, images, secrets.randbits(32) if seed is None else seed
+        self._model, self._images, self._seed = model, images, secrets.randbits(32)
         self._folder = workspace_dir() / "incident"
         self._replicas: dict[int, Service] = {}
         self._ports: list[int] = []

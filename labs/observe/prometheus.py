@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -105,10 +104,6 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             with error:
                 raise ValueError(json.load(error)["error"]) from None
-
-    def reload(self) -> None:
-        """Have it read its configuration again, as SIGHUP does."""
-        self.process.send_signal(signal.SIGHUP)
 
     def stop(self) -> None:
         """End it; again is fine."""

@@ -43,8 +43,6 @@ class Graph:
     inputs: tuple[str, ...]
     #: Names of the values that the caller gets.
     outputs: tuple[str, ...]
-    #: Size of the file in bytes.
-    size_bytes: int
 
     @property
     def op_counts(self) -> dict[str, int]:
@@ -86,7 +84,6 @@ def read_graph(path: str | Path) -> Graph:
         constants=constants,
         inputs=tuple(value.name for value in graph.input if value.name not in constants),
         outputs=tuple(value.name for value in graph.output),
-        size_bytes=path.stat().st_size,
     )
 
 

@@ -65,8 +65,8 @@ def test_the_live_chart_says_the_same_in_words() -> None:
     """Numbers, queue and compute, processors and GPUs of the newest snapshot, as text and in the description."""
     server = ServerSide(400, 100, queue_s=0.006, input_s=0.0005, infer_s=0.002, output_s=0.0005)
     busy = Reading(1.0, 0.75, 0.1, 1.2, 10**9, ((0.4, 10**9),))
-    first = Snapshot(0.5, 50, 0, 8, 100.0, 0.010, 0.012)
-    second = Snapshot(1.0, 99, 1, 8, 98.0, 0.011, 0.020, busy=busy, server=server)
+    first = Snapshot(50, 0, 8, 100.0, 0.010, 0.012)
+    second = Snapshot(99, 1, 8, 98.0, 0.011, 0.020, busy=busy, server=server)
     drawn = load_run.run_chart([(0.5, first), (1.0, second)])
     for part in (
         "98 requests/s",
