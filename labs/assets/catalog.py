@@ -64,13 +64,12 @@ def dataset(name: str | None = None, progress: Progress | None = None) -> Path:
     return _path_of(name or default_dataset(), "dataset", progress)
 
 
-def model(name: str | None = None, progress: Progress | None = None) -> Path:
+def model(name: str | None = None) -> Path:
     """Return the file of a model, checked, and fetched first where it has to be.
 
     Args:
         name: `food11-mini-mobilenetv2` (comes with the checkout), `food11-mobilenetv2` or
             `food11-mobilenetv2-onnx` (fetched from a configured address); `default_model()` when None.
-        progress: Told about the bytes of a download so far and in all.
 
     Returns:
         A `.safetensors` file for `labs.models.load_mobilenet_v2`, or an `.onnx` file.
@@ -80,7 +79,7 @@ def model(name: str | None = None, progress: Progress | None = None) -> Path:
         NotConfiguredError: It has to be fetched, and no address is set.
         AssetError: As `labs.assets.errors` lists: the server, the disk or the file is at fault.
     """
-    return _path_of(name or default_model(), "model", progress)
+    return _path_of(name or default_model(), "model")
 
 
 def verify(name: str) -> Path:
@@ -104,7 +103,7 @@ def verify(name: str) -> Path:
     return installed(remote_of(name), thorough=True)
 
 
-def _path_of(name: str, kind: str, progress: Progress | None) -> Path:
+def _path_of(name: str, kind: str, progress: Progress | None = None) -> Path:
     """Return the path of an asset of one kind."""
     item = REMOTE.get(name) or embedded().get(name) or remote_of(name)
     if item.kind != kind:

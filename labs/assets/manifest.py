@@ -34,11 +34,8 @@ class Embedded:
         return self.root if self.kind == "dataset" else self.root / next(iter(self.files))
 
 
-def embedded(assets_dir: Path | None = None) -> dict[str, Embedded]:
+def embedded() -> dict[str, Embedded]:
     """Return what the manifest lists, by name.
-
-    Args:
-        assets_dir: Folder that holds `manifest.json`; the checkout's own when left out.
 
     Returns:
         Data sets first, then models.
@@ -47,12 +44,11 @@ def embedded(assets_dir: Path | None = None) -> dict[str, Embedded]:
         IntegrityError: The manifest is missing or not in its form; the checkout is incomplete, or the package was
             copied without its data.
     """
-    assets_dir = assets_dir or ASSETS_DIR
-    path = assets_dir / MANIFEST_NAME
+    path = ASSETS_DIR / MANIFEST_NAME
     try:
         manifest = json.loads(path.read_text("utf-8"))
-        datasets = [_dataset(name, entry, assets_dir) for name, entry in manifest.get("datasets", {}).items()]
-        models = [_model(name, entry, assets_dir) for name, entry in manifest.get("models", {}).items()]
+        datasets = [_dataset(name, entry) for name, entry in manifest.get("datasets", {}).items()]
+        models = [_model(name, entry) for name, entry in manifest.get("models", {}).items()]
     except FileNotFoundError:
         raise IntegrityError(
             f"{path} is missing, so this checkout is incomplete; clone the repository again and install it from there "
@@ -63,15 +59,15 @@ def embedded(assets_dir: Path | None = None) -> dict[str, Embedded]:
     return {item.name: item for item in (*datasets, *models)}
 
 
-def _dataset(name: str, entry: dict[str, Any], assets_dir: Path) -> Embedded:
+def _dataset(name: str, entry: dict[str, Any]) -> Embedded:
     files = {
         _inside(file): FileRecord(record["size_bytes"], record["sha256"]) for file, record in entry["files"].items()
     }
-    return Embedded(name, "dataset", assets_dir / _inside(entry.get("path", name)), files)
+    return Embedded(name, "dataset", ASSETS_DIR / _inside(entry.get("path", name)), files)
 
 
-def _model(name: str, entry: dict[str, Any], assets_dir: Path) -> Embedded:
-    path = assets_dir / _inside(entry["path"])
+def _model(name: str, entry: dict[str, Any]) -> Embedded:
+    path = ASSETS_DIR / _inside(entry["path"])
     return Embedded(name, "model", path.parent, {path.name: FileRecord(entry["size_bytes"], entry["sha256"])})
 
 

@@ -56,7 +56,7 @@ class Reached:
 
 @contextlib.contextmanager
 def served_on(
-    device: Host, file: str, *, threads: int, within_s: float = 60.0, sleep: Callable[[float], None] = time.sleep
+    device: Host, file: str, *, threads: int, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[Reached]:
     """Yield a running service for one of the device's models; it ends with this block, or by itself after a while.
 
@@ -64,7 +64,6 @@ def served_on(
         device: Where.
         file: Name of a file in its folder of models.
         threads: Threads that work on one picture.
-        within_s: Seconds until it must be there.
         sleep: Waits.
 
     Raises:
@@ -85,7 +84,7 @@ def served_on(
     words = ["-m", "labs.edge", "serve", f"workspace/models/{file}", "--about", _ABOUT, "--threads", str(threads)]
     device.start([*words, "--host", where[0], "--port", where[1]], name="service")
     try:
-        about = json.loads(_wait_for(device, within_s, sleep))
+        about = json.loads(_wait_for(device, sleep))
         host = "127.0.0.1" if near else device.address
         yield Reached(f"http://{host}:{about['port']}", about)
     finally:
@@ -103,18 +102,18 @@ def _is_loopback(address: str) -> bool:
         return False
 
 
-def stop(device: Host, *, within_s: float = 40.0, sleep: Callable[[float], None] = time.sleep) -> None:
-    """End the device's service, if one runs, and return when it is gone."""
+def stop(device: Host, *, sleep: Callable[[float], None] = time.sleep) -> None:
+    """End the device's service, if one runs, and return when it is gone, or after 40 s."""
     device.remove(_ABOUT)
     waited_s = 0.0
-    while device.running("service") and waited_s < within_s:
+    while device.running("service") and waited_s < 40:
         sleep(0.3)
         waited_s += 0.3
 
 
-def _wait_for(device: Host, within_s: float, sleep: Callable[[float], None]) -> bytes:
+def _wait_for(device: Host, sleep: Callable[[float], None]) -> bytes:
     waited_s = 0.0
-    while waited_s < within_s:
+    while waited_s < 60:
         if device.exists(_ABOUT):
             return device.fetch(_ABOUT)
         if not device.running("service"):

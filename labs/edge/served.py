@@ -73,18 +73,17 @@ def classify(call: Call, photo: bytes) -> int:
 
 
 @contextlib.contextmanager
-def asking(url: str, token: str, photo: bytes, *, timeout_s: float = 30.0) -> Iterator[Callable[[], dict[str, float]]]:
+def asking(url: str, token: str, photo: bytes) -> Iterator[Callable[[], dict[str, float]]]:
     """Yield a function that sends the photo once and returns the service's own timings in seconds.
 
     Args:
         url: Where the service answers.
         token: What it wants to be shown.
         photo: Bytes of a JPEG.
-        timeout_s: Seconds after which a request has failed.
     """
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "image/jpeg"}
     # One connection for all: an app keeps it, and opening one would be measured instead.
-    with httpx.Client(base_url=url, headers=headers, timeout=timeout_s, trust_env=False) as client:
+    with httpx.Client(base_url=url, headers=headers, timeout=30, trust_env=False) as client:
 
         def ask() -> dict[str, float]:
             reply = client.post("/predict/raw", content=photo)

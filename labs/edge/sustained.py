@@ -97,16 +97,15 @@ def _look(heat: Callable[[], Heat], power_w: float | None) -> dict:
     }
 
 
-def slowdown(made: Measurement | dict, share: float = 0.2) -> float:
-    """Return how many times as long the last windows take as the first ones, by their medians.
+def slowdown(made: Measurement | dict) -> float:
+    """Return how many times as long the last fifth of the windows takes as the first one, by their medians.
 
     Args:
         made: A record from ``sustained``, or its JSON.
-        share: Share of the windows that counts as first, and as last; one at least.
     """
     details = made["details"] if isinstance(made, dict) else made.details
     times = [window["p50_s"] for window in details["windows"]]
-    count = max(1, round(len(times) * share))
+    count = max(1, round(len(times) / 5))
     return median(times[-count:]) / median(times[:count])
 
 

@@ -53,7 +53,6 @@ def triton_target(
     requests: Sequence[Inputs],
     *,
     transport: str = "grpc",
-    precision: str = "fp32",
     network: Path | None = None,
 ) -> Target:
     """Return a target on a model of a running Triton.
@@ -63,17 +62,16 @@ def triton_target(
         name: The model's name.
         requests: Inputs of the requests that are sent in turn; ``image_inputs`` and ``tensor_inputs`` make them.
         transport: 'grpc' or 'http'.
-        precision: Precision that the model computes in.
         network: File of the network; needed for an ensemble, which has none of its own.
     """
-    served = _served(triton, name, network, precision)
+    served = _served(triton, name, network)
     pids = (triton.pid,) if hasattr(triton, "pid") else ()
     if transport == "http":
         return triton_http(triton.url, name, requests, served, pids=pids)
     return triton_grpc(triton.grpc, name, requests, served, http_url=triton.url, pids=pids)
 
 
-def _served(triton: Triton, name: str, network: Path | None, precision: str) -> Served:
+def _served(triton: Triton, name: str, network: Path | None) -> Served:
     """Return what a Triton says that it serves under a name, with the network's file from its repository."""
     config = triton.config(name)
     version = triton.repository.folder / name / "1"
@@ -86,7 +84,6 @@ def _served(triton: Triton, name: str, network: Path | None, precision: str) -> 
         model=model_file(network),
         backend=f"triton-{config.get('backend') or config['platform']}",
         provider="CUDAExecutionProvider" if on_gpu else "CPUExecutionProvider",
-        precision=precision,
         threads=Threads(int(threads), 1),
         settings={key: config[key] for key in _SETTINGS if key in config},
     )

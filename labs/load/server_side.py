@@ -56,13 +56,12 @@ def between(before: Counters | None, after: Counters | None) -> ServerSide | Non
     return ServerSide(requests, after.executions - before.executions, **means, batches=batches)
 
 
-def triton_counters(url: str, model: str, *, timeout_s: float = 5.0) -> Callable[[], Counters | None]:
+def triton_counters(url: str, model: str) -> Callable[[], Counters | None]:
     """Return a reader of a Triton model's statistics over HTTP.
 
     Args:
         url: Triton's HTTP address, such as 'http://127.0.0.1:8000'.
         model: The model's name.
-        timeout_s: Seconds to wait for an answer.
 
     Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``; durations are nanoseconds, summed over
     requests.
@@ -71,7 +70,7 @@ def triton_counters(url: str, model: str, *, timeout_s: float = 5.0) -> Callable
 
     def read() -> Counters | None:
         try:
-            with urllib.request.urlopen(address, timeout=timeout_s) as answer:
+            with urllib.request.urlopen(address, timeout=5) as answer:
                 stats = json.load(answer)["model_stats"]
         except (OSError, ValueError, KeyError):
             return None
@@ -80,18 +79,17 @@ def triton_counters(url: str, model: str, *, timeout_s: float = 5.0) -> Callable
     return read
 
 
-def service_counters(url: str, *, timeout_s: float = 5.0) -> Callable[[], Counters | None]:
+def service_counters(url: str) -> Callable[[], Counters | None]:
     """Return a reader of the course's own service (``labs.serve``), from its Prometheus metrics.
 
     Args:
         url: The service's address, such as 'http://127.0.0.1:8000'.
-        timeout_s: Seconds to wait for an answer.
     """
     address = f"{url.rstrip('/')}/metrics"
 
     def read() -> Counters | None:
         try:
-            with urllib.request.urlopen(address, timeout=timeout_s) as answer:
+            with urllib.request.urlopen(address, timeout=5) as answer:
                 return counters_from_metrics(answer.read().decode())
         except (OSError, ValueError):
             return None

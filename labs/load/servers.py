@@ -43,15 +43,11 @@ BASELINE = "tutorial app"
 Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
 
 
-def compare(
-    *, rounds: int = 5, concurrency: int = 16, duration_s: float = 1.5, on_progress: OnProgress = silent
-) -> list[Measurement]:
-    """Return one record for each server and round; they take turns, every second round in reverse order.
+def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measurement]:
+    """Return one record for each server and round of sixteen clients; they take turns, every second round in reverse.
 
     Args:
         rounds: Turns of each server.
-        concurrency: Clients, each of which waits for its answer.
-        duration_s: Seconds of a turn.
         on_progress: Told what is under way; may raise ``Cancelled``.
 
     Raises:
@@ -61,9 +57,9 @@ def compare(
     with serving(part(on_progress, 0.0, 0.4)) as targets:
         return race(
             targets,
-            concurrency=concurrency,
+            concurrency=16,
             rounds=rounds,
-            duration_s=duration_s,
+            duration_s=1.5,
             on_progress=part(on_progress, 0.4, 1.0),
         )
 

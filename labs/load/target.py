@@ -76,18 +76,15 @@ def predict(url: str, images: Sequence[bytes], served: Served, **more: object) -
     return Target("POST /predict", "http", f"{url.rstrip('/')}/predict", bodies, served, headers, **more)
 
 
-def predict_raw(
-    url: str, images: Sequence[bytes], served: Served, *, content_type: str = "image/jpeg", **more: object
-) -> Target:
+def predict_raw(url: str, images: Sequence[bytes], served: Served, **more: object) -> Target:
     """Return a target for ``POST /predict/raw`` with the picture's own bytes as the body.
 
     Args:
         url: The service's address, such as 'http://127.0.0.1:8000'.
-        images: Encoded pictures, one a request.
+        images: JPEGs, one a request.
         served: What is served there.
-        content_type: What kind of picture it is.
         more: Further fields of ``Target``.
     """
-    headers = {"content-type": content_type}
+    headers = {"content-type": "image/jpeg"}
     url = f"{url.rstrip('/')}/predict/raw"
     return Target("POST /predict/raw", "http", url, tuple(images), served, headers, **more)

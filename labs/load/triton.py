@@ -72,28 +72,27 @@ def triton_grpc(
     )
 
 
-def image_inputs(images: Sequence[bytes], name: str = "INPUT_IMAGE") -> list[Inputs]:
+def image_inputs(images: Sequence[bytes]) -> list[Inputs]:
     """Return requests that carry one encoded picture each as base64 text, as ``food_classifier`` takes them.
 
     Args:
         images: Encoded pictures (JPEG, PNG, …).
-        name: The input's name.
     """
     import base64
 
-    return [{name: np.array([[base64.b64encode(image)]], dtype=object)} for image in images]
+    return [{"INPUT_IMAGE": np.array([[base64.b64encode(image)]], dtype=object)} for image in images]
 
 
-def tensor_inputs(images: np.ndarray, name: str = "input", *, batch_size: int = 1) -> list[Inputs]:
+def tensor_inputs(images: np.ndarray, *, batch_size: int = 1) -> list[Inputs]:
     """Return requests that carry ``batch_size`` preprocessed pictures each, as ``food_classifier_onnx`` takes them.
 
     Args:
         images: float32 (N, 3, 224, 224); N a multiple of ``batch_size``.
-        name: The input's name.
         batch_size: Pictures in one request.
     """
     return [
-        {name: np.ascontiguousarray(images[begin : begin + batch_size])} for begin in range(0, len(images), batch_size)
+        {"input": np.ascontiguousarray(images[begin : begin + batch_size])}
+        for begin in range(0, len(images), batch_size)
     ]
 
 

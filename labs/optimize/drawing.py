@@ -35,8 +35,6 @@ class GraphView:
     path: Path
     #: The viewer, reachable from this machine only.
     viewer: Viewer
-    #: Height of the frame in pixels.
-    height_px: int
     #: The graph in words, for those who cannot see the frame.
     summary: str
 
@@ -60,7 +58,7 @@ class GraphView:
     def _repr_html_(self) -> str:
         title = html.escape(f"Graph of {self.path.name} in Netron")
         return (
-            f'<iframe src="{html.escape(link(self.url))}" title="{title}" width="100%" height="{self.height_px}" '
+            f'<iframe src="{html.escape(link(self.url))}" title="{title}" width="100%" height="600" '
             f'style="border:1px solid #ccc"></iframe><pre>{html.escape(self.text)}</pre>'
         )
 
@@ -68,12 +66,11 @@ class GraphView:
         return self.text
 
 
-def show_graph(path: str | Path, *, height_px: int = 600) -> GraphView:
+def show_graph(path: str | Path) -> GraphView:
     """Open a model in Netron on this machine, at a known port (``viewer.PORTS``), and return a view that shows it.
 
     Args:
         path: The ``.onnx`` file.
-        height_px: Height of the frame.
 
     Returns:
         The view; its ``text`` says the same in words, and ``stop()`` ends the server (it also ends with the kernel).
@@ -82,7 +79,7 @@ def show_graph(path: str | Path, *, height_px: int = 600) -> GraphView:
         FileNotFoundError: There is no file at this path.
     """
     graph = read_graph(path)
-    return GraphView(Path(path), Viewer(path), height_px, describe_graph(graph, Path(path).name))
+    return GraphView(Path(path), Viewer(path), describe_graph(graph, Path(path).name))
 
 
 def describe_graph(graph: Graph, name: str = "The graph") -> str:

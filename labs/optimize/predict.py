@@ -6,17 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.progress import OnProgress, silent
 from labs.runtimes import open_model
 
 
 def logits_of(
-    path: str | Path,
-    images: np.ndarray,
-    *,
-    batch_size: int = 16,
-    level: str = "ORT_ENABLE_ALL",
-    on_progress: OnProgress = silent,
+    path: str | Path, images: np.ndarray, *, batch_size: int = 16, level: str = "ORT_ENABLE_ALL"
 ) -> np.ndarray:
     """Return a model's logits for many images, run in batches by ONNX Runtime on the CPU.
 
@@ -25,7 +19,6 @@ def logits_of(
         images: float32 (N, 3, H, W).
         batch_size: Images in one call; memory grows with it.
         level: How far ONNX Runtime optimizes the graph, by the name of its ``GraphOptimizationLevel``.
-        on_progress: Told after each batch.
 
     Returns:
         float32 (N, classes).
@@ -34,8 +27,6 @@ def logits_of(
     name, batches = session.get_inputs()[0].name, []
     for start in range(0, len(images), batch_size):
         batches += session.run(None, {name: images[start : start + batch_size]})
-        done = min(start + batch_size, len(images))
-        on_progress(done / len(images), f"{Path(path).name}: {done} of {len(images)} images")
     return np.concatenate(batches)
 
 

@@ -19,18 +19,17 @@ SIDE_PX = 512
 
 
 @functools.lru_cache(maxsize=8)
-def photo(number: int = 0, *, size_bytes: int = 30_000) -> bytes:
-    """Return a JPEG of 512 × 512 pixels whose size is as near to ``size_bytes`` as its quality setting gets it.
+def photo(number: int = 0) -> bytes:
+    """Return a JPEG of 512 × 512 pixels, as near to the 30 KB of the course's figures as its quality setting gets it.
 
     Args:
         number: Which evaluation image; they are taken in the data set's order.
-        size_bytes: Wanted size. 30 KB is what the course's figures are measured with.
     """
     images = list(iterate(assets.dataset(), "evaluation"))
     with Image.open(images[number % len(images)][0]) as small:
         large = small.convert("RGB").resize((SIDE_PX, SIDE_PX), Image.Resampling.BICUBIC)
     encoded = [_jpeg(large, quality) for quality in range(30, 98, 2)]
-    return min(encoded, key=lambda content: abs(len(content) - size_bytes))
+    return min(encoded, key=lambda content: abs(len(content) - 30_000))
 
 
 def write_input_data(path: Path, images: Sequence[bytes]) -> Path:

@@ -16,7 +16,7 @@ from labs.records.format import in_unit, rate
 from labs.widgets.progress import run_with_progress
 
 if TYPE_CHECKING:
-    from labs.edge.job import Candidate, Device, Effort
+    from labs.edge.job import Candidate, Device
 
 
 def measure(
@@ -64,19 +64,15 @@ def measure_there(
     candidates: Sequence[Candidate],
     *,
     ledger: Ledger | None = None,
-    effort: Effort | None = None,
-    batch_sizes: Sequence[int] = (1, 8),
     held_cores: int | None = None,
 ) -> Records:
-    """Measure on a device and return the records, which are in the ledger then.
+    """Measure on a device and return the records, which are in the ledger then; a rehearsed one is asked for little.
 
     Args:
         device: Where; ``provisioning.device.open_device`` returns one.
         task: What, a key of ``labs.edge.job.TASKS``.
         candidates: The options.
         ledger: Where the records are kept; nowhere when None.
-        effort: How much; a rehearsed device gets little, a real one more, when None.
-        batch_sizes: Batch sizes whose throughput is measured, for the task 'options'.
         held_cores: Cores that the measuring is held to over there; all usable ones when None.
 
     Raises:
@@ -84,8 +80,8 @@ def measure_there(
     """
     from labs.edge.job import REHEARSAL, TASKS, Effort, Job, measure_on
 
-    effort = effort or (REHEARSAL if getattr(device, "rehearsed", False) else Effort())
-    job = Job(task, tuple(candidates), effort, tuple(batch_sizes), held_cores)
+    effort = REHEARSAL if getattr(device, "rehearsed", False) else Effort()
+    job = Job(task, tuple(candidates), effort, held_cores=held_cores)
     title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
     work = lambda report: measure_on(device, job, ledger, on_progress=report)  # noqa: E731 - one call with one argument
     return Records(run_with_progress(work, title, kept="Nothing of this one was kept."))
