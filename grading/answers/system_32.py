@@ -26,7 +26,7 @@ def healthz() -> dict[str, str]:
 def predict(request: PredictRequest):
     try:
         content = base64.b64decode(request.image, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise HTTPException(422, f"image is not base64: {error}") from error
     if len(content) > MOST_BYTES:
         raise HTTPException(413, f"{MOST_BYTES} bytes are the limit")

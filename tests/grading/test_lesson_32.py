@@ -52,6 +52,17 @@ def test_the_app_is_started_and_asked(app: Path):
         assert verdict_on("s.http.app", broken).mistake == name
 
 
+def test_a_text_beyond_ascii_is_the_clients_fault(app: Path):
+    """`b64decode` raises no `binascii.Error` for it; records from before it was asked are judged without it."""
+    narrow = app.with_name("narrow.py")
+    narrow.write_text(app.read_text().replace("except ValueError", "except binascii.Error"))
+    one = all_checkpoints()["s.http.app"]
+    facts = one.asks.inspect(narrow)
+    assert facts["status"].pop("not ascii") == 500
+    assert verdict_on("s.http.app", narrow).mistake == "server's fault"
+    assert one.verdict(Entries().observed(SUBJECT + "s.http.app", facts)).ok
+
+
 @pytest.mark.parametrize(
     ("question", "name", "old", "new", "mistake"),
     [
