@@ -17,7 +17,7 @@ import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
 from network import mobilenet_v2
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
@@ -25,7 +25,7 @@ MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224,
 
 def to_input(text):
     image = Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB")
-    pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), np.float32) / 255
+    pixels = np.asarray(ImageOps.fit(image, (224, 224), Image.Resampling.BILINEAR), np.float32) / 255
     return ((pixels - MEAN) / STD).transpose(2, 0, 1)
 
 

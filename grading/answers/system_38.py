@@ -13,14 +13,14 @@ import io
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from PIL import Image
+from PIL import Image, ImageOps
 
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
 
 
 def to_input(text):
     image = Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB")
-    pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), np.float32) / 255
+    pixels = np.asarray(ImageOps.fit(image, (224, 224), Image.Resampling.BILINEAR), np.float32) / 255
     return ((pixels - MEAN) / STD).transpose(2, 0, 1)
 
 

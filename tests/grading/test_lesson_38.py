@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from grading.checkpoints import all_checkpoints
+from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.system.lesson_37 import inspect_cache, inspect_versions
 from grading.checkpoints.system.lesson_38 import inspect_ensemble, inspect_preprocess
+from grading.solve import AnswerKey
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue
 from labs.serve.triton.repository import ModelRepository
+from tests.grading.entries import Entries
 
 pytestmark = pytest.mark.triton
 
@@ -50,6 +55,28 @@ def test_the_first_step_makes_the_networks_inputs_and_refuses_what_is_no_image(r
     """Row by row as the course prepares them."""
     made = inspect_preprocess(repository / "food_preprocess")
     assert (made["shape"], made["rows"], made["refused"]) == ([1, 3, 224, 224], 6, True)
+    assert made["wide_apart"] == 0.0
+
+
+def test_a_first_step_that_squashes_a_wide_photo_is_told_so(repository: Path, tmp_path: Path) -> None:
+    """Square photos come out alike either way; records from before the wide photo are judged without it."""
+    folder = shutil.copytree(repository / "food_preprocess", tmp_path / "food_preprocess")
+    given: dict[str, str] = {}
+    exec(AnswerKey.read().answers["s.ensemble.preprocess"], given)
+    one, fit, facts, found = all_checkpoints()["s.ensemble.preprocess"], "ImageOps.fit(image, (224, 224), ", {}, {}
+    assert fit in given["model_py"]
+    for what, new in {
+        "cropped": fit,
+        "squashed": "image.resize((224, 224), ",
+        "not square": "ImageOps.cover(image, (224, 224), ",
+    }.items():
+        (folder / "1" / "model.py").write_text(given["model_py"].replace(fit, new))
+        facts[what] = inspect_preprocess(folder)
+        found[what] = one.verdict(Entries().observed(SUBJECT + "s.ensemble.preprocess", facts[what]))
+    assert found["cropped"].ok
+    assert [found[what].mistake for what in ("squashed", "not square")] == ["squashed", "not square"]
+    older = {name: value for name, value in facts["squashed"].items() if name != "wide_apart"}
+    assert one.verdict(Entries().observed(SUBJECT + "s.ensemble.preprocess", older)).ok
 
 
 def test_a_cache_is_used_where_the_configuration_asks_for_it(repository: Path) -> None:

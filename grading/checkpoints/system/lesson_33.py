@@ -296,7 +296,7 @@ def _windows(random: np.random.Generator) -> list[tuple]:
 @function_question(
     "s.queue.stable",
     points=2,
-    title="Say whether perf_analyzer would call a measurement stable",
+    title="Say whether rates are stable by perf_analyzer's rule",
     hints=(
         "`rates[-3:]` are the last three; `-s 10` means that 110 beside 100 still passes.",
         "`max(last) <= (1 + percent / 100) * min(last)`, and three of them at least.",

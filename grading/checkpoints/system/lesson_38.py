@@ -71,6 +71,7 @@ def inspect_preprocess(folder) -> dict:
                     several = trial.ask(triton, folder.name, "INPUT_IMAGE", texts)["input"]
                     near = np.abs(several - tensors[: len(several)]).mean(axis=(1, 2, 3)) < _ROUNDING
                     facts["rows"] = int(near.sum())
+                    facts["wide_apart"] = _apart_on_a_wide_photo(triton, folder.name)
             except trial.RefusedError as error:
                 return facts | {"said": str(error)}
             bad = np.array([[base64.b64encode(b"no image")]], dtype=object)
@@ -87,6 +88,27 @@ def inspect_preprocess(folder) -> dict:
     return facts
 
 
+def _apart_on_a_wide_photo(triton, model: str) -> float | None:
+    """Return how far its numbers are from the course's for a photo of 4:3; None where they have another shape.
+
+    In a square photo nobody sees whether it was cropped or squashed.
+    """
+    import io
+
+    from labs.preprocess import load_image, to_input
+    from labs.serve.photos import SIDE_PX, photo
+    from labs.serve.triton import trial
+
+    wide, file = load_image(photo()).crop((0, SIDE_PX // 8, SIDE_PX, SIDE_PX // 8 * 7)), io.BytesIO()
+    wide.save(file, "PNG")
+    text, wanted = np.array([[base64.b64encode(file.getvalue())]], dtype=object), to_input(wide)
+    try:
+        made = trial.ask(triton, model, "INPUT_IMAGE", text)["input"]
+    except trial.RefusedError:
+        return None
+    return float(np.abs(made - wanted).mean()) if made.shape == (1, *wanted.shape) else None
+
+
 _MADE = {
     "loaded": True,
     "reason": "",
@@ -94,6 +116,7 @@ _MADE = {
     "shape": [1, 3, 224, 224],
     "apart": 0.0,
     "rows": _IMAGES,
+    "wide_apart": 0.005,
     "refused": True,
 }
 
@@ -113,6 +136,8 @@ _MADE = {
         "another shape": "One photo becomes (1, 3, 224, 224): channels first, and the axis of the batch before them.",
         "other numbers": "The shape is right and the numbers are not: divided by 255, minus MEAN, over STD?",
         "one row": "A request of several images gets fewer rows: take all its texts.",
+        "squashed": "A photo that is wider than high becomes other numbers: take its central square, `ImageOps.fit`.",
+        "not square": "A photo that is wider than high does not become (1, 3, 224, 224): take its central square.",
         "not refused": "A request that holds no image is to get an error of its own, and the next one its answer.",
     },
     examples={
@@ -122,6 +147,8 @@ _MADE = {
         "another shape": {**_MADE, "shape": [1, 224, 224, 3], "rows": 0},
         "other numbers": {**_MADE, "apart": 1.9, "rows": 0},
         "one row": {**_MADE, "rows": 1},
+        "squashed": {**_MADE, "wide_apart": 0.28},
+        "not square": {**_MADE, "wide_apart": None},
         "not refused": {**_MADE, "refused": False},
     },
 )
@@ -137,6 +164,11 @@ def preprocess(facts: dict, records: Records) -> Verdict:
         return failed_as("other numbers", yours=f"{facts['apart']:.2f} apart on average")
     if facts["rows"] < _IMAGES:
         return failed_as("one row", yours=f"{facts['rows']} of {_IMAGES}")
+    wide_apart = facts.get("wide_apart", 0.0)  # older records were made without a wide photo
+    if wide_apart is None:
+        return failed_as("not square")
+    if wide_apart >= _ROUNDING:
+        return failed_as("squashed", yours=f"{wide_apart:.2f} apart on average")
     if not facts["refused"]:
         return failed_as("not refused", yours=facts["said"])
     return passed("Cropped and scaled in one place, for every client.")

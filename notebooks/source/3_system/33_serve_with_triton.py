@@ -146,7 +146,7 @@ import numpy as np
 import torch
 import triton_python_backend_utils as pb_utils
 from network import mobilenet_v2
-from PIL import Image
+from PIL import Image, ImageOps
 from safetensors.torch import load_file
 
 MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
@@ -155,7 +155,7 @@ MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224,
 def to_input(text):
     """Return an image's base64 text as the network's input, or raise ValueError or OSError."""
     image = Image.open(io.BytesIO(base64.b64decode(text, validate=True))).convert("RGB")
-    pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR), np.float32) / 255
+    pixels = np.asarray(ImageOps.fit(image, (224, 224), Image.Resampling.BILINEAR), np.float32) / 255
     return ((pixels - MEAN) / STD).transpose(2, 0, 1)
 
 
@@ -220,7 +220,7 @@ answer.as_numpy("FOOD_LABEL"), answer.as_numpy("PROBABILITY")
 # %% [markdown]
 # ### perf_analyzer
 #
-# NVIDIA's load generator keeps so many requests in flight and reports what became of them. What we ask of it:
+# NVIDIA's load generator keeps so many requests in flight and reports what became of them. What is asked of it:
 #
 # | | |
 # |---|---|
@@ -229,7 +229,7 @@ answer.as_numpy("FOOD_LABEL"), answer.as_numpy("PROBABILITY")
 # | `-b 1` | images in a request |
 # | `--concurrency-range 8` | requests in flight |
 # | `-p 5000` | one *window* of measuring, in milliseconds |
-# | `-s 999` | stability: it stops when of three windows the best is at most so many percent above the worst |
+# | `-s 999` | stability: of three windows, the best is at most so many percent above the worst, in rate and latency |
 # | `-f report.csv --verbose-csv` | averages and percentiles, as a table |
 # | `--profile-export-file requests.json` | when each single request began and ended |
 #
@@ -341,13 +341,13 @@ for record in runs:
 #
 # ### Are three windows alike?
 #
-# perf_analyzer calls a measurement stable when, of the last three windows, the largest value is at most `-s` percent
-# above the smallest.
+# perf_analyzer calls a measurement stable when, in the last three windows, the largest rate is at most `-s` percent
+# above the smallest, and the same holds for the latency. Write the half about rates.
 
 
 # %% checkpoint="s.queue.stable"
 def stable(rates, percent):
-    """Return whether perf_analyzer would call this stable; fewer than three windows never are.
+    """Return whether these rates are stable by perf_analyzer's rule; fewer than three windows never are.
 
     Args:
         rates: Answers a second in each window so far, the oldest first.
@@ -403,8 +403,8 @@ for record in runs:
 
 # %% [markdown]
 # Where it does not hold, do not explain the number: measure again, with a longer `-p`. Where it holds, it also tells
-# the colleague what he saw. When answers a second stay what they are, sixteen times the clients *must* wait sixteen
-# times as long. He measured his own clients.
+# the colleague what was seen. When answers a second stay what they are, sixteen times the clients *must* wait sixteen
+# times as long. The colleague measured sixteen clients.
 #
 # ### Sixteen images in one request
 
