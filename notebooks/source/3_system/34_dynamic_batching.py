@@ -97,7 +97,6 @@ config_path.write_text(PLAIN)
 # %%
 triton = run_with_progress(lambda report: opening.serve(repository, report), "Start Triton")
 client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
-client.load_model("food_classifier", headers=triton.headers)
 images = image_inputs([photo(number) for number in range(8)])
 
 
@@ -110,6 +109,8 @@ def load(option, clients, requests=120):
 
 
 # %%
+config_path.write_text(PLAIN)  # when this cell runs again, another text stands there by then
+client.load_model("food_classifier", headers=triton.headers)
 plain = load("plain-8", 8)
 
 # %% [markdown]
@@ -141,6 +142,7 @@ check("s.batching.config", repository / "food_classifier")
 # statistics which batches were made of them. Now load it into yours, and see how long that takes:
 
 # %%
+config_path.write_text(PLAIN + batching)
 begin_s = time.perf_counter()
 client.load_model("food_classifier", headers=triton.headers)
 print(f"ready after {time.perf_counter() - begin_s:.1f} s")

@@ -72,7 +72,7 @@ print(capability_text(for_lesson("36")))
 predict("s.onnx.gain_guess", ...)
 
 # %% [markdown]
-# And with two instances of the ONNX model instead of one?
+# And how many times as many does the ONNX model give with two instances as with one?
 
 # %% checkpoint="s.onnx.two_guess"
 predict("s.onnx.two_guess", ...)
@@ -120,7 +120,8 @@ check("s.onnx.model", folder)
 # %% [markdown]
 # In NVIDIA's container `backend: "onnxruntime"` means a backend in C++. The wheel on your laptop has none, but Triton
 # also takes a backend that is written in Python, and the course brings one (`onnxruntime_backend.py` in
-# `labs/serve/triton/models`). The repository is the same in both.
+# `labs/serve/triton/models`). The repository is the same in both. Only the default of `intra_op_thread_count` differs:
+# one thread here, all cores there. Lesson 40 sets it.
 
 # %%
 triton = run_with_progress(lambda report: opening.serve(repository, report), "Start Triton")
@@ -151,6 +152,8 @@ def load(option, name, requests, **details):
 
 
 decode_s = min(timeit.repeat(lambda: [to_input(load_image(one)) for one in photos], number=1, repeat=5)) / len(photos)
+(folder / "config.pbtxt").write_text(onnx_config)  # when this cell runs again, it says two instances by then
+client.load_model("food_classifier_onnx", headers=triton.headers)
 python = load("way-python", "food_classifier", image_inputs(photos))
 onnx = load("way-onnx", "food_classifier_onnx", tensor_inputs(tensors), decode_s=decode_s)
 queue_compute([python, onnx])
