@@ -26,7 +26,6 @@ from labs.records.load import latency_interval
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")
 _SERVERS = ("tutorial app", "course service", "LitServe", "Ray Serve", "Triton")
 _SEARCHED = {"kind": "load", "option": "best-1x1"}
-_ALONE = {"kind": "load", "option": "best-alone"}
 _VERIFIED = {"kind": "load", "option": "best-verified"}
 #: Words of a reason below which it says too little.
 _FEWEST_WORDS = 6
@@ -111,7 +110,6 @@ def _share_within(record: dict, objective: dict) -> float:
     ),
     cases=_kept_runs,
     own=_own_runs,
-    needs=(_ALONE,),
     mistakes=(
         Mistake(
             "failures forgotten",
@@ -168,7 +166,6 @@ def _rates(random: np.random.Generator) -> list[tuple]:
         "`price_per_hour / 3600 / images_per_s * 1e6`, and infinity at a rate of 0.",
     ),
     cases=_rates,
-    needs=(_ALONE,),
     mistakes=(
         Mistake(
             "per second",
@@ -236,7 +233,6 @@ def _leading(results: list[dict], key, *, among_kept: bool = True) -> str | None
     ),
     cases=_results,
     own=_own_results,
-    needs=(_ALONE,),
     mistakes=(
         Mistake(
             "fastest",
@@ -304,7 +300,6 @@ def _halved(low: float, high: float) -> float | None:
         "None where `broken - kept <= 0.15 * broken`, else `(kept + broken) / 2`.",
     ),
     cases=_trials,
-    needs=(_ALONE,),
     mistakes=(
         Mistake(
             "never ends",

@@ -94,7 +94,6 @@ def _unchecked_wait(rate_rps: float, service_s: float, variability: float) -> fl
     ),
     cases=_queues,
     own=_own_queues,
-    needs=(_ALONE,),
     mistakes=(
         Mistake(
             "no limit",
