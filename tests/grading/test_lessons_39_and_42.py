@@ -40,6 +40,15 @@ def test_a_cluster_that_was_scaled_before_and_two_replicas_on_one_node_prove_not
     assert "one node" in judge("s.teams.node", entries.observed("ray.node", {**LOAD, "nodes": 1})).message
 
 
+@pytest.mark.parametrize(("id", "subject"), [("s.teams.recovered", "ray.recovery"), ("s.teams.node", "ray.node")])
+def test_no_policy_is_praised_that_had_nothing_to_do(entries, judge, id, subject):
+    """Nothing was lost and nothing failed: it passes, and says that the run has shown nothing of the policy."""
+    assert "nothing to do" not in judge(id, entries.observed(subject, LOAD)).message
+    verdict = judge(id, entries.observed(subject, {**LOAD, "failed_at_first": 0}))
+    assert verdict.ok
+    assert "nothing to do" in verdict.message
+
+
 def test_predictions_are_about_what_was_measured(entries, judge):
     """A guess before the measurement passes; the figure comes from what was seen."""
     entries.predicted("s.ray.cold_guess", 40).observed("ray.cold", {"cold_s": 5.0, "warm_s": [0.1, 0.1, 0.2]})

@@ -28,7 +28,10 @@ def hours_away(records: Records) -> float | None:
 @checkpoint(
     "m.reserve.draft_hours",
     title="Say how long a lease with a start and a duration would last",
-    hint="`datetime.strptime(draft.end_date, '%Y-%m-%d %H:%M')` turns a date into something to subtract from.",
+    hint=(
+        "After `from datetime import datetime`, `datetime.strptime(draft.end_date, '%Y-%m-%d %H:%M')` turns a date "
+        "into something to subtract from."
+    ),
 )
 def draft_hours(records: Records) -> Verdict:
     """Judge the hours between the draft's two dates."""

@@ -15,7 +15,7 @@ _P100 = 6.0
 @prediction(
     "s.reserve.wait_guess",
     about={"subject": "system.block"},
-    title="Predict how many hours away the first free block with two GPUs is",
+    title="Predict how many hours away the block is that you choose",
     between=(0, 28 * 24),
     show=lambda hours: f"{hours:.1f} h",
 )

@@ -23,7 +23,10 @@ def orphans(records: Records) -> float | None:
     "s.release.hours",
     points=2,
     title="Give everything back, and say how many hours of the block others can have",
-    hint="`datetime.fromisoformat(text)` makes a moment of a text; the difference of two has `total_seconds()`.",
+    hint=(
+        "After `from datetime import datetime`, `datetime.fromisoformat(text)` makes a moment of a text; the "
+        "difference of two has `total_seconds()`."
+    ),
 )
 def hours(records: Records) -> Verdict:
     """Judge that nothing is left, and the hours given back."""

@@ -49,7 +49,7 @@ from provisioning.widgets import planner
 # %% [markdown]
 # ## Predict
 #
-# How many hours from now does the first free three-hour block on a two-GPU node begin?
+# You want a node with two GPUs for three hours. How many hours from now will the block begin that you choose?
 
 # %% checkpoint="s.reserve.wait_guess"
 predict("s.reserve.wait_guess", ...)

@@ -324,7 +324,7 @@ reconcile("s.servers.guess")
 # %% [markdown]
 # Read the intervals before you name a winner: two servers whose ratio holds 1 are not told apart by this run. What a
 # server does with the processors (its own threads, one process or several, where the JPEG is decoded) makes most of the
-# difference here, not its name. `python -m tests.benchmarks --only servers` prints the same table with more rounds.
+# difference here, not its name. `compare(rounds=12)` gives narrower intervals.
 #
 # ## Checkpoint
 #

@@ -17,7 +17,7 @@
 # %% [markdown]
 # # Compare queueing theory with measurements
 #
-# Marketing announces a campaign: in two weeks, twice as many photos. "Will it hold?" the manager asks, and she does not
+# Marketing announces a campaign: in two weeks, twice as many photos. "Will it hold?" asks the manager, who does not
 # want to hear "let us try it on the day". There is a theory for this, a hundred years old, from a telephone company. It
 # takes two numbers that you can measure on a quiet afternoon, and says how long requests will wait on a day that has
 # not come yet.
@@ -256,7 +256,7 @@ latency_curve(fitting, q=None, theories=theories) if fitting else "No run meets 
 # ### Little's law, and where it fails
 #
 # How many requests were inside at once? **Little's law** answers without counting: the mean number inside is the rate
-# of arrivals times the mean time that each stays, *in a system where what arrives also leaves*. Our records are
+# of arrivals times the mean time that each stays, *in a system where what arrives also leaves*. The records are
 # detailed enough to count: each request was inside from the moment when it was due until its answer. The mean over a
 # time is the area under that count, divided by the time.
 
@@ -306,7 +306,7 @@ check("s.theory.overload")
 # ### How large do batches become?
 #
 # A batch costs a part that all its images share, and a part for each: *s(b) = fixed + per image · b*. Three sizes, one
-# client, and numpy's straight line. (Weighted, so that one millisecond counts as much in each *relative* to its size.)
+# client, and numpy's straight line. (Weighted, so that one percent counts as much at each size.)
 
 # %%
 batches = [alone]

@@ -203,15 +203,17 @@ print(f"Campaign: {rejected.error_rate:.0%} of the requests were rejected")
 #
 # ### A replica dies under load
 #
-# Campaign's newest idea sends a photo on which its process dies. We play it on Menu, with a signal that no process can
-# catch. Ray notices, starts another replica, and routes around the dead one. But requests that were *in* it are gone:
-# their clients get an error, or none at all. Classifying a photo twice does no harm, so those clients may try again.
+# Campaign's newest idea sends a photo on which its process dies. Here it is played on Menu, with a signal that no
+# process can catch. Ray notices, starts another replica, and routes around the dead one. But requests that were *in* it
+# are gone: their clients get an error, or none at all. Classifying a photo twice does no harm, so those clients may try
+# again.
 #
 # How long should they wait? Not at all, and everybody comes back at the same moment; too long, and visitors leave.
 # Write the usual rule, *exponential backoff*: 0.1 s after the first failed try, twice as long after each further one,
 # never more than 2 s; and give up (`None`) after five failed tries. What is the client's own fault (400 to 499) will
 # not be better for being repeated: give up at once, except on 429, which says "later". A status of 0 means that no
-# answer came.
+# answer came. (Real clients add *jitter*, a random part: without it, those who failed together come back together. 408,
+# a time-out, is often repeated as well; here it is not.)
 
 
 # %% checkpoint="s.teams.retry"
@@ -233,7 +235,7 @@ check("s.teams.retry", retry_delay_s)
 def under_load(what, *, team="menu", duration_s=10.0):
     """Return what became of Menu's requests while something happens two seconds from the start."""
     url = f"{cluster.url}/{team}/predict/raw"
-    load = partial(retried_load, url, photos, retry_delay_s, rate_rps=8, duration_s=duration_s)
+    load = partial(retried_load, url, photos, retry_delay_s, rate_rps=20, duration_s=duration_s)
     return run_with_progress(lambda say: together(load, what, on_progress=say)[0], "Load, and a loss")
 
 
@@ -392,7 +394,8 @@ check("s.teams.node")
 
 # %% [markdown]
 # One replica is left and answers everything, more slowly. The second one cannot come back: no node has room for it
-# under this rule. `serve status` says so:
+# under this rule. `serve status` shows one RUNNING and one STARTING; that it cannot be scheduled is added when it has
+# waited for a while:
 
 # %%
 cluster.shell("serve status")

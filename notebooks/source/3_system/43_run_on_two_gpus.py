@@ -303,7 +303,8 @@ check("s.lease.placed")
 # each other's way. Does your node agree?
 #
 # An instance costs memory whether it works or not. For each model, name the arrangement with the *fewest instances in
-# all* that gives at least 95 % of the best rate. (Without two GPUs here, these points wait for the node.)
+# all* that gives at least 95 % of the best rate; of equally many, the faster. (Without two GPUs here, these points wait
+# for the node.)
 
 # %% checkpoint="s.lease.choice"
 answer("s.lease.choice", {"onnx": ..., "python": ...})
@@ -337,5 +338,5 @@ triton.stop()
 # - The extras [37](37_serve_several_models_and_cache_answers.ipynb) and [38](38_build_an_ensemble.ipynb), on the node.
 #
 # On the node: save this notebook, and **release the machine now**, in [49 Release the system](49_release.ipynb), which
-# brings everything home. What you would promise with this node, you defend at home: with the search of lesson
-# [40](40_search_for_the_best_configuration.ipynb), on these records.
+# brings everything home. These are closed loops, an upper end. What you would promise with this node takes lesson
+# [40](40_search_for_the_best_configuration.ipynb)'s search, on the node.
