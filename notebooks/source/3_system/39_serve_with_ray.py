@@ -150,7 +150,7 @@ app_path = folder / "app.py"
 #           min_replicas: 1
 #           max_replicas: 2
 #           target_ongoing_requests: 2
-#           metrics_interval_s: 0.5      # from here on: how soon it reacts (this one is marked deprecated in Ray's schema)
+#           metrics_interval_s: 0.5      # from here on: how soon it reacts (this one: deprecated in Ray's schema)
 #           look_back_period_s: 4
 #           upscale_delay_s: 1
 #           downscale_delay_s: 10
