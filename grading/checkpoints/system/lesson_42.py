@@ -153,12 +153,12 @@ def retry_delay_s(failed_tries: int, status: int) -> float | None:
     return _policy(failed_tries, status)
 
 
-def _recovered(records: Records, subject: str, passes: str) -> Verdict:
+def _recovered(records: Records, subject: str, passes: str, *, again: str) -> Verdict:
     seen = records.seen(subject)
     if seen["lost"]:
         return failed_as("lost", yours=f"{seen['lost']} of {seen['requests']}")
     if not seen["failed_at_first"]:
-        passes = "No request was inside when it died, so the policy had nothing to do; run the cell again to see it."
+        passes = f"No request was inside when it died, so the policy had nothing to do; {again} to see it."
     told = f"{seen['requests']} requests, {seen['failed_at_first']} failed at first, 0 in the end"
     return passed(passes, f"{told}, slowest {duration(seen['slowest_s'])}")
 
@@ -177,7 +177,8 @@ def _recovered(records: Records, subject: str, passes: str) -> Verdict:
 )
 def recovered(records: Records) -> Verdict:
     """Judge that a replica was killed and no request was lost in the end."""
-    return _recovered(records, "ray.recovery", "What was in the replica was lost once, and asked again.")
+    lost = "What was in the replica was lost once, and asked again."
+    return _recovered(records, "ray.recovery", lost, again="run the cell again")
 
 
 def inspect_router(path: object) -> dict:
@@ -329,4 +330,4 @@ def node(records: Records) -> Verdict:
     """Judge that one of two nodes was killed and no request was lost in the end."""
     if records.seen("ray.node")["nodes"] < 2:
         return failed("Both replicas were on one node: add a node, deploy `spread.yaml`, and measure again.")
-    return _recovered(records, "ray.node", "The other node answered.")
+    return _recovered(records, "ray.node", "The other node answered.", again="add a node and run the cells again")
