@@ -63,7 +63,7 @@ for one in CUSTOMERS:
     lost = rates[224]["accuracy"] - table["accuracy"]
     kept = table[(table["wait_s"] <= one.may_wait_s) & (lost <= one.may_lose + 1e-9)]
     ordered = kept.sort_values(["usd_per_day", "accuracy", "wait_s"], ascending=[True, False, True])
-    rows.append({"customer": one.name, **ordered.iloc[0]})
+    rows.append({"customer": one.name, **(ordered.iloc[0] if len(ordered) else {"design": "none"})})
 pd.DataFrame(rows).to_csv(decisions_path, index=False)
 
 # %% checkpoint="start.serving.reason"

@@ -13,6 +13,8 @@ from labs.records.customers import CUSTOMERS, FIBRE_MBIT_S, ROUND_TRIPS, custome
 
 DECISIONS, REASON = "start.serving.decisions", "start.serving.reason"
 
+COLUMNS = ("design", "pixels", "wait_s", "usd_per_day")
+
 #: Milliseconds of an image, photos a second in batches, and images right of 100, at each size.
 MACHINES = {
     "laptop": {224: (20, 60, 82), 160: (11, 115, 79), 112: (6, 220, 60)},
@@ -21,9 +23,9 @@ MACHINES = {
 }
 
 
-def measured(entries, machine: str):
+def measured(entries, machine: str, rates: dict[int, tuple] | None = None):
     """Append a machine's records at each size."""
-    for pixels, (one_ms, fps, right) in MACHINES[machine].items():
+    for pixels, (one_ms, fps, right) in (rates or MACHINES[machine]).items():
         option = f"pixels-{pixels}"
         entries.measured("accuracy", option, [1.0] * right + [0.0] * (100 - right))
         entries.measured("latency", option, [one_ms / 1e3] * 100)
@@ -47,6 +49,20 @@ def test_the_rule_gives_three_kinds_of_design_on_any_machine(machine: str, entri
     kinds = [decide(designs(one, rates), one)["design"].split()[0] for one in CUSTOMERS]
     assert kinds == ["batch", "cloud", "device"]
     assert judge(DECISIONS, decided(entries)).ok
+
+
+def test_where_nothing_keeps_the_limits_none_is_the_decision(entries, judge):
+    """An overloaded machine leaves a customer without a design, and the lesson can be finished all the same."""
+    overloaded = {224: (900, 2, 82), 160: (500, 4, 79), 112: (250, 8, 60)}
+    rates = rates_of(measured(entries, "laptop", overloaded).records)
+    left = {one.name: decide(designs(one, rates), one) for one in CUSTOMERS}
+    assert None in left.values()
+    nothing = dict.fromkeys(COLUMNS, "") | {"design": "none"}
+    rows = [{"customer": name, **(taken or nothing)} for name, taken in left.items()]
+    written = [{name: str(value) for name, value in row.items()} for row in rows]
+    assert judge(DECISIONS, entries.observed(f"artefact.{DECISIONS}", {"rows": written})).ok
+    invented = [row | {"design": "device", "pixels": "224"} if row["design"] == "none" else row for row in written]
+    assert not judge(DECISIONS, entries.observed(f"artefact.{DECISIONS}", {"rows": invented})).ok
 
 
 def test_a_limit_that_moves_moves_the_decision(entries):

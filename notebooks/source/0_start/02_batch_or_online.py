@@ -414,7 +414,8 @@ design_explorer(CUSTOMERS, designs)
 # the **cheapest**; of equally cheap ones the most accurate, and then the one with the shortest wait.
 #
 # Apply it with pandas, and write one row for each customer to a CSV file with the columns `customer` (its name),
-# `design`, `pixels`, `wait_s` and `usd_per_day`.
+# `design`, `pixels`, `wait_s` and `usd_per_day`. Where nothing is left (on a slow machine, or a busy one), the design
+# is `none` and the rest stays empty.
 
 # %% checkpoint="start.serving.decisions"
 decisions_path = workspace_dir() / "decisions.csv"
