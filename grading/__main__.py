@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import typer
 from rich.console import Console
 
@@ -16,6 +18,8 @@ register(app)
 
 def main() -> None:
     """Run a command; a fault in a lesson is a message, not a traceback."""
+    # A processor's name, or a submission's, may hold what is no text in any encoding: it is shown escaped.
+    sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
     except LessonError as error:

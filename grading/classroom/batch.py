@@ -113,4 +113,6 @@ def _kept_key(out: Path, one: Handed) -> str:
 
 
 def _kept(out: Path, one: Handed) -> Result:
-    return Result.from_json(json.loads(_place(out, one).read_text(encoding="utf-8"))["result"])
+    result = Result.from_json(json.loads(_place(out, one).read_text(encoding="utf-8"))["result"])
+    # A file holds text, and a name from a file system may hold bytes that are none.
+    return replace(result, student=one.student)

@@ -42,7 +42,8 @@ def items(result: Result, seed: str) -> list[Item]:
         result: With the samples of its records, in seconds.
         seed: Of the instructor; the same seed, student and submission give the same sheet.
     """
-    digest = hashlib.sha256(f"{seed}\0{result.student}\0{result.digest}\0defence".encode()).digest()
+    drawn_from = f"{seed}\0{result.student}\0{result.digest}\0defence"
+    digest = hashlib.sha256(drawn_from.encode(errors="surrogateescape")).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     known = {
         name: np.asarray(samples, float)

@@ -89,5 +89,5 @@ def _reasons(result: Result) -> list[str]:
 
 
 def _drawn(result: Result, seed: str) -> float:
-    digest = hashlib.sha256(f"{seed}\0{result.student}\0{result.digest}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}\0{result.student}\0{result.digest}".encode(errors="surrogateescape")).digest()
     return int.from_bytes(digest[:8], "big") / 2**64

@@ -6,6 +6,8 @@ import csv
 import io
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import zipfile
@@ -27,6 +29,7 @@ from grading.classroom.roster import Handed, handed_in, not_named
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
 from grading.result import Result, Row, spot_checks
+from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
 
 EVIDENCE = Setup(measure=False, rerun=False)
@@ -115,6 +118,27 @@ def test_names_are_text_wherever_they_are_shown(tmp_path: Path):
     page = write_report(found, results, [], [], tmp_path / "out").read_text()
     assert "<script>" not in page
     assert "'=1+1" in (tmp_path / "out" / "class.csv").read_text()
+
+
+def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
+    """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second run keeps it all."""
+    (tmp_path / "in" / "ada").mkdir(parents=True)
+    with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
+        archive.writestr("ledger.jsonl", "")
+    os.rename(tmp_path / "empty.zip", os.fsencode(tmp_path / "in") + b"/zo\xeb.zip")
+    found, out = handed_in(tmp_path / "in"), tmp_path / "out"
+    command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(out)]
+    command += ["--workers", "1", "--no-rerun"]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    said = subprocess.run(command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8")
+    assert (said.returncode, said.stderr) == (0, "")
+    with (out / "class.csv").open() as file:
+        assert [row["student"] for row in csv.DictReader(file)] == ["ada", "zo?"]
+    for one in found:
+        places = (f"results/{one.slug}.json", f"pages/{one.slug}.html", f"defence/{one.slug}-answers.html")
+        assert [(out / place).is_file() for place in places] == [True] * 3
+    kept = grade_class(found, out, part=1, engine=never, setup=Setup(rerun=False))
+    assert [result.student for result in kept] == ["ada", "zo\udceb"]
 
 
 def test_what_is_no_folder_of_submissions_is_said(tmp_path: Path):
