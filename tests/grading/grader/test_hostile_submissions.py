@@ -20,6 +20,8 @@ import pytest
 from grading.grade import Setup, grade
 from grading.intake.limits import DEFAULT_LIMITS
 from grading.result import gradescope, page
+from labs.workspace import PROJECT_DIR
+from tests.grading.machines.made_up import recorded
 
 NOTEBOOK = "11_measure_the_torch_model.ipynb"
 
@@ -212,6 +214,19 @@ def test_the_page_of_a_hostile_student_is_plain_text(submission: Path, quick: Se
     assert "<img" not in text
     assert "<b>bold" not in text
     assert "<i>me" not in text
+
+
+def test_a_processors_name_that_is_no_text_ends_no_command(tmp_path: Path):
+    """Half a UTF-16 pair is a character of JSON and of no encoding: the table shows it escaped."""
+    measured = next(entry for entry in recorded(1) if entry["type"] == "measurement")
+    measured["machine"]["cpu_model"] = "half \ud800"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ledger.jsonl").write_text(json.dumps(measured) + "\n")
+    command = [sys.executable, "-m", "grading", "grade", str(tmp_path / "in"), str(tmp_path / "out"), "--no-rerun"]
+    strict = {**os.environ, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run(command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "half \\ud800" in done.stdout
 
 
 #: Grades the folder that it is told of by evidence alone, and prints the most memory that this took, in MB.
