@@ -69,10 +69,12 @@ def handed_in(folder: Path) -> list[Handed]:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
     people, why = _people(folder / METADATA_NAME)
     names = {entry: ", ".join(filter(None, (one.name for one in people.get(entry, ())))) or entry for entry in found}
-    shared = {name for name, count in Counter(names.values()).items() if count > 1}
+    # Somebody may be named as another becomes. Each round lengthens all that share a name, so there is a last one.
+    while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
+        names = {entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()}
     return [
         Handed(
-            f"{names[entry]} ({entry})" if names[entry] in shared else names[entry],
+            names[entry],
             one,
             tuple(other.name for other in more),
             people.get(entry, ()),
