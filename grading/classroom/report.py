@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -278,5 +279,14 @@ def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
     return text.getvalue()
 
 
+#: Where a cell may begin: with the value and, since many a spreadsheet splits at semicolons or tabs, after these and
+#: after a new line, quoted or not; and the sign of a formula, if one follows.
+#: Source: OWASP, CSV Injection.
+_BEGIN = re.compile(r"""(?:^|[;\t\r\n])["';\s]*+(?=([=+\-@]?))""")
+
+
 def _plain(value: object) -> object:
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    if not isinstance(value, str):
+        return value
+    text = _BEGIN.sub(lambda found: f"{found[0]}'" if found[1] else found[0], value)
+    return f"'{text}" if text[:1] in ("\t", "\r") else text

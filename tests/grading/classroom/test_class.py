@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from grading.classroom import unit
 from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import dask, processes
 from grading.classroom.feedback import write_feedback
-from grading.classroom.report import question_statistics, write_report
+from grading.classroom.report import as_csv, question_statistics, write_report
 from grading.classroom.roster import Handed, handed_in, not_named
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade import Setup
@@ -120,12 +121,22 @@ def test_names_are_text_wherever_they_are_shown(tmp_path: Path):
     assert "'=1+1" in (tmp_path / "out" / "class.csv").read_text()
 
 
+@pytest.mark.parametrize("separator", [";", "\t", "\n", "\r", "; ", ';"', ";'"])
+@pytest.mark.parametrize("formula", ["=cmd|' /C calc'!A0", "+1+1", "-1+1", "@SUM(1)"])
+def test_no_spreadsheet_finds_a_formula_wherever_it_splits(separator: str, formula: str):
+    """(C2) Semicolons split cells in half of the world's spreadsheets, and tabs where one asks for them."""
+    text = as_csv([{"name": f"x{separator}{formula};"}, {"name": formula}, {"name": f" {formula}"}])
+    assert text.count(f"'{formula}") == 3
+    assert not [cell for cell in re.split(r"[;\t\r\n]", text) if cell.lstrip(' "').startswith(formula)]
+    assert as_csv([{"name": "x;y - z = 1"}]) == "name\nx;y - z = 1\n"
+
+
 def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
     """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second run keeps it all."""
     (tmp_path / "in" / "ada").mkdir(parents=True)
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("ledger.jsonl", "")
-    os.rename(tmp_path / "empty.zip", os.fsencode(tmp_path / "in") + b"/zo\xeb.zip")
+    (tmp_path / "empty.zip").rename(tmp_path / "in" / os.fsdecode(b"zo\xeb.zip"))
     found, out = handed_in(tmp_path / "in"), tmp_path / "out"
     command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(out)]
     command += ["--workers", "1", "--no-rerun"]
@@ -278,6 +289,18 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
     assert CliRunner().invoke(app, command).exit_code == 2
     with pytest.raises(FileNotFoundError, match="no result of late"):
         kept_results(handed_in(tmp_path / "in"), out)
+
+
+def test_nobody_is_named_as_another_becomes(tmp_path: Path):
+    """(C3) Two of one name, and a third who calls himself what the second is called then: three rows."""
+    given = ("Ada", "Ada", "Ada (submission_2)", "Ada (submission_2) (submission_2)")
+    for number in range(1, 5):
+        (tmp_path / f"submission_{number}").mkdir()
+    told = (f"submission_{number}: {{':submitters': [{{':name': {name}}}]}}" for number, name in enumerate(given, 1))
+    (tmp_path / "submission_metadata.yml").write_text("\n".join(told))
+    names = [one.student for one in handed_in(tmp_path)]
+    assert len(set(names)) == 4
+    assert names[0] == "Ada (submission_1)"
 
 
 @pytest.mark.parametrize(
