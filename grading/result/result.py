@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
 
 from grading.consistency import Finding
@@ -9,16 +10,33 @@ from grading.intake import Note
 from grading.result.public import Row
 
 #: Raised when a result's form changes.
-VERSION = 5
+VERSION = 6
 
 #: Marks the samples of a load run, whose noise lies on top of how the queue filled up.
 UNDER_LOAD = " @ "
 
 
-def sampled_as(record: dict) -> str:
-    """Return the name under which a result keeps a record's samples: 'onnx-all × 1', or 'python-8 × 1 @ 8'."""
+#: Stands before the number of a record that is not the first of its name.
+_AGAIN = " #"
+
+#: Samples below which a record says too little about who measured it.
+FEWEST = 60
+
+
+def sampled_as(record: dict, number: int = 1) -> str:
+    """Return the name under which a result keeps a record's samples: 'onnx-all × 1', or 'python-8 × 1 @ 8'.
+
+    Args:
+        record: A latency or load record, as plain JSON.
+        number: Which of the ledger's records of this name it is: the second one is 'onnx-all × 1 #2'.
+    """
     load = f"{UNDER_LOAD}{record['concurrency']}" if record["kind"] == "load" else ""
-    return f"{record['option']} × {record['batch_size']}{load}"
+    return f"{record['option']} × {record['batch_size']}{load}{f'{_AGAIN}{number}' if number > 1 else ''}"
+
+
+def without_number(name: str) -> str:
+    """Return what ``sampled_as`` calls the first record of a name."""
+    return re.sub(rf"{_AGAIN}\d+$", "", name)
 
 
 @dataclass(frozen=True)
@@ -39,7 +57,8 @@ class Result:
     findings: tuple[Finding, ...] = ()
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
-    #: Samples of latency and load records, by ``sampled_as``, at most 200 each: what similarity is computed from.
+    #: Samples of latency and load records, by ``sampled_as``, at most 200 each: what similarity is computed from. Of
+    #: one name those with ``FEWEST`` samples or more, at most eight; where none has as many, the last.
     samples: dict[str, list[float]] = field(default_factory=dict)
     #: Ids of the records and of their side-by-side runs; random, and so nobody else's.
     ids: tuple[str, ...] = ()

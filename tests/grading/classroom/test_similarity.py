@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
+import math
 import random
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from grading.classroom.batch import earlier_results
 from grading.classroom.similarity import said_of, similar_pairs
+from grading.grade import Setup, grade
 from grading.result import Result, spot_checks, write_json
+from tests.grading.classroom import attacks
+from tests.grading.machines.made_up import recorded
 
 
 def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
@@ -106,6 +113,88 @@ def test_f7_f8_a_neighbours_ledger_is_found_in_every_seed_and_two_hundred_honest
         for copy in (shuffled, scaled, again, noisy):
             found = similar_pairs([*honest[:20], copy])
             assert [(pair.first, pair.second) for pair in found] == [(copy.student, victim.student)], copy.student
+
+
+def _framing(result: Result, student: str, dice: random.Random) -> Result:
+    """Return a run whose samples lie in three clusters: hers are far apart, and everybody else's beside one of them."""
+
+    def reshaped(values: list[float]) -> list[float]:
+        top = len(values) // 4 + 1
+        middle = len(values) // 2
+        low = len(values) - top - middle
+        beside, far = 0.12, 3.0
+        below = (middle * beside + top * far) / low
+        clusters = ((-below, 0.01, low), (beside, 1e-3, middle), (far, 0.01, top))
+        logs = [dice.gauss(where, width) for where, width, count in clusters for _ in range(count)]
+        return [float(np.median(values)) * math.exp(one) for one in dice.sample(logs, len(logs))]
+
+    return _redrawn(result, student, reshaped)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_nobody_makes_others_look_like_her_copies(seed: int):
+    """(B1) Nearness is measured in the gaps of both: who shapes hers is near nobody, whose gaps she cannot know."""
+    class_of = [_ledger(f"honest {number}", random.Random(f"{seed} {number}"), records=46) for number in range(12)]
+    mallory = _framing(_ledger("", random.Random(f"{seed} mallory"), records=46), "mallory", random.Random(seed))
+    assert similar_pairs([*class_of, mallory]) == []
+
+
+def test_of_a_pair_only_the_records_that_are_near_are_named():
+    """Who took four records of twelve is asked about these four."""
+    ada, bob = (_ledger(name, random.Random(name)) for name in ("ada", "bob"))
+    taken = sorted(ada.samples)[:4]
+    dice = random.Random(1)
+    copied = {name: dice.sample(_noisy(ada.samples[name], dice), 200) for name in taken}
+    (pair,) = similar_pairs([ada, replace(bob, samples=bob.samples | copied)])
+    assert pair.records == tuple(taken)
+
+
+def test_a_copied_record_hides_behind_no_other_of_its_name(tmp_path: Path):
+    """(A1) A neighbour's ledger with ids of its own, and behind each record one more, longer or shorter."""
+    dice = random.Random(5)
+    ada = recorded(1)
+    copied = attacks.with_ids_of_its_own(ada, dice)
+    latest = {entry["option"]: entry for entry in copied if entry.get("kind") == "latency"}
+    results = [_graded(tmp_path / "ada", "ada", ada)]
+    for count in (45, 70):
+        decoys = []
+        for number, entry in enumerate(latest.values(), start=1):
+            middle_s = float(np.median(entry["samples"]))
+            samples = [middle_s * dice.lognormvariate(0, 0.05) for _ in range(count)]
+            later = {
+                "record_id": f"{dice.getrandbits(128):032x}",
+                "samples": samples,
+                "monotonic_start_s": 1e6 + 60 * number,
+                "monotonic_end_s": 1e6 + 60 * number + 1.01 * sum(samples) + 1e-4,
+                "started_at": (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=number)).isoformat(),
+            }
+            decoys.append(entry | later)
+        results.append(_graded(tmp_path / str(count), f"mallory {count}", [*copied, *decoys]))
+    pairs = {(pair.first, pair.second): pair for pair in similar_pairs(results)}
+    for count in (45, 70):
+        assert len(pairs["ada", f"mallory {count}"].records) >= 30
+        assert not any("#" in record for record in pairs["ada", f"mallory {count}"].records)
+
+
+def _graded(folder: Path, student: str, ledger: list[dict]) -> Result:
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ledger))
+    return grade(folder, part=1, student=student, setup=Setup(measure=False, rerun=False))
+
+
+def test_of_many_records_of_a_name_a_secret_seed_draws_those_that_are_compared(tmp_path: Path):
+    """A ledger of thousands costs the class no memory, and whoever wrote it cannot foresee which are kept."""
+    one = next(entry for entry in recorded(1) if entry.get("kind") == "latency")
+    clock = {"monotonic_start_s": 0.0, "monotonic_end_s": 1e4}
+    many = [one | clock | {"record_id": f"{number:032x}"} for number in range(40)]
+    for number, entry in enumerate(many):
+        entry["samples"] = [random.Random(f"{number} {place}").uniform(0.001, 0.002) for place in range(80)]
+    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in many))
+    drawn = [
+        grade(tmp_path, part=1, setup=Setup(measure=False, rerun=False, seed=seed)).samples for seed in ("a", "b", "a")
+    ]
+    assert [len(one) for one in drawn] == [8, 8, 8]
+    assert drawn[0] == drawn[2] != drawn[1]
 
 
 @pytest.mark.parametrize("seed", range(3))
