@@ -213,11 +213,17 @@ def _near(named: dict[str, Runs]) -> dict[tuple[str, str], tuple[float, tuple[st
         # As they are, which finds what was drawn again; and with one mean, which finds what was scaled.
         logs = [np.sort(np.log(values)) for _, values in runs]
         for way in (0, 1):
-            sums, numbers = _measure_gaps([one - way * one.mean() for one in logs])
-            close = _is_near(sums, numbers, least) & (owners[:, None] != owners)
-            for one, other in zip(*np.nonzero(np.triu(close & close.T)), strict=True):
-                both = np.array([(table[one, other], table[other, one]) for table in (sums, numbers)])
-                near[runs[one][0], runs[other][0], way].append((name, both))
+            rows = [one - way * one.mean() for one in logs]
+            there = np.stack(_in_gaps_of_earlier(rows))
+            close = _is_near(*there, least) & (owners[:, None] != owners)
+            # Few are near in the gaps of one, and these alone are looked at in the gaps of the other.
+            for other in np.flatnonzero(close.any(0)):
+                ones = np.flatnonzero(close[:, other])
+                here = np.stack(_in_gaps(rows[other], *_upper([rows[one] for one in ones])))
+                for one, is_near, found_here in zip(ones, _is_near(*here, least[ones, other]), here.T, strict=True):
+                    if is_near:
+                        both = np.stack([there[:, one, other], found_here], axis=1)
+                        near[runs[one][0], runs[other][0], way].append((name, both))
     found: dict[tuple[str, str], tuple[float, tuple[str, ...]]] = {}
     for (first, second, _), rows in near.items():
         sums, numbers = sum(both for _, both in rows)
@@ -235,45 +241,58 @@ def _is_near(sums: np.ndarray, numbers: np.ndarray, errors: float | np.ndarray) 
     return 0.5 - mean > np.maximum(_NEARER, errors / np.sqrt(12 * np.maximum(numbers, 1)))
 
 
-def _measure_gaps(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Measure where the upper quarter of each row falls between its neighbours in each other one.
-
-    Args:
-        rows: Sorted logarithms of samples.
-
-    Returns:
-        Sums of distances from the nearest, in half gaps, and of how many gaps: in the gaps of a row (first axis), of
-        the samples of another (second axis).
-    """
+def _upper(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the upper quarters of sorted rows one after the other, whose each value is, and the values' order."""
     upper = [logs[-len(logs) // 4 :] for logs in rows]
-    asked, owners = np.concatenate(upper), np.repeat(np.arange(len(rows)), [len(one) for one in upper])
-    order = np.argsort(asked)
-    ordered, gap = asked[order], np.empty(len(asked), np.intp)
+    values = np.concatenate(upper)
+    return values, np.repeat(np.arange(len(rows)), [len(one) for one in upper]), np.argsort(values)
+
+
+def _in_gaps_of_earlier(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``_in_gaps`` of each row (first axis) for those that come after it (second axis), and zeros elsewhere."""
     sums, numbers = np.zeros((2, len(rows), len(rows)), np.float32)
     for place, logs in enumerate(rows):
-        steps = np.diff(logs)
-        telling = steps[steps > 1e-12]
-        if not len(telling):
-            continue
-        typical = steps[-len(logs) // 4 :]
-        typical = np.median(typical[typical > 1e-12]) if (typical > 1e-12).any() else 0.0
-        # Before the first sample and after the last there is no gap.
-        wide = np.pad((steps > _TICKS * telling.min()) & (steps <= _TYPICAL * typical), 1)
-        middle, half = np.pad(logs[:-1] + steps / 2, 1), np.pad(steps / 2, 1)
-        ends = np.searchsorted(ordered, logs, side="right")
-        gap[order] = np.repeat(np.arange(len(logs) + 1), np.diff(ends, prepend=0, append=len(asked)))
-        inside = np.flatnonzero(wide[gap])
-        if not len(inside):
-            continue
-        which, whose = gap[inside], owners[inside]
-        nearest = 1 - np.abs(asked[inside] - middle[which]) / half[which]
-        # Of what falls into one gap, the mean counts, once: on a busy machine times crowd at steps of the scheduler's
-        # clock, and a crowd on the edge of a gap is one observation.
-        begins = np.flatnonzero((np.diff(which, prepend=-1) != 0) | (np.diff(whose, prepend=-1) != 0))
-        crowds = np.add.reduceat(nearest, begins) / np.diff(begins, append=len(which))
-        sums[place] = np.bincount(whose[begins], crowds, len(rows))
-        numbers[place] = np.bincount(whose[begins], minlength=len(rows))
-    return sums, numbers
+        # Sorting those that are left costs as much as comparing them with some rows.
+        if place % 32 == 0:
+            begin, asked = place, _upper(rows[place:])
+        sums[place, begin:], numbers[place, begin:] = _in_gaps(logs, *asked)
+    return np.triu(sums, 1), np.triu(numbers, 1)
+
+
+def _in_gaps(
+    logs: np.ndarray, values: np.ndarray, owners: np.ndarray, order: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return, by owner, the sum of distances from a row's nearest sample, in half gaps, and in how many gaps.
+
+    Args:
+        logs: The row: sorted logarithms of samples.
+        values: Those of others, of which each owner's are sorted.
+        owners: Whose each of them is, from 0.
+        order: What sorts the values.
+    """
+    count, steps = owners[-1] + 1, logs[1:] - logs[:-1]
+    typical = np.sort(steps[-len(logs) // 4 :])
+    typical = typical[typical > 1e-12]
+    if not len(typical):
+        return np.zeros(count), np.zeros(count)
+    # Before the first sample and after the last there is no gap.
+    wide = np.zeros(len(logs) + 1, bool)
+    wide[1:-1] = (steps > _TICKS * steps[steps > 1e-12].min()) & (steps <= _TYPICAL * typical[len(typical) // 2])
+    ends = np.concatenate(([0], np.searchsorted(values[order], logs, side="right"), [len(values)]))
+    gap = np.empty(len(values), np.intp)
+    gap[order] = np.repeat(np.arange(len(logs) + 1), ends[1:] - ends[:-1])
+    inside = np.flatnonzero(wide[gap])
+    if not len(inside):
+        return np.zeros(count), np.zeros(count)
+    which, whose = gap[inside] - 1, owners[inside]
+    nearest = 1 - np.abs(values[inside] - (logs[:-1] + steps / 2)[which]) / (steps / 2)[which]
+    # Of what falls into one gap, the mean counts, once: on a busy machine times crowd at steps of the scheduler's
+    # clock, and a crowd on the edge of a gap is one observation.
+    begins = np.flatnonzero((which[1:] != which[:-1]) | (whose[1:] != whose[:-1])) + 1
+    begins = np.concatenate(([0], begins))
+    crowds = np.add.reduceat(nearest, begins) / np.diff(begins, append=len(which))
+    whose = whose[begins]
+    return np.bincount(whose, crowds, count), np.bincount(whose, minlength=count)
 
 
 def _names(first: str, second: str) -> tuple[str, str]:
