@@ -40,8 +40,9 @@ _SHARED = 0.3
 
 #: Between its two neighbours of another run, a sample lies half a half-gap from the nearer one on average. Two are near
 #: when both means are lower by this much and by so many standard errors, each of the two in the gaps of the other: for
-#: records, and for what all near records of two students say together. For chance alone, one in a thousand million
-#: pairs of students is. Measured: of 9,202 pairs of recorded runs, four are near records; three errors, none has.
+#: records, and for what all near records of two students say together. By chance alone, in one direction and without a
+#: choice among records, six errors are one in a thousand million. Measured: of 9,202 pairs of recorded runs, taken as
+#: they are and with one mean, four are near, and none by three errors.
 _NEARER, _ERRORS_OF_RECORDS, _ERRORS = 0.08, 2.0, 6.0
 
 #: A gap in which the clock ticks less often than this says nothing about where a sample falls.
