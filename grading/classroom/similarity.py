@@ -231,7 +231,7 @@ def _near(named: dict[str, Runs]) -> dict[tuple[str, str], tuple[float, tuple[st
         if _is_near(sums, numbers, _ERRORS).all():
             distance, records = found.get((first, second), (0.5, ()))
             records = tuple(sorted({*records, *(name for name, _ in rows)}))
-            found[first, second] = (min(distance, float(sums.sum() / numbers.sum())), records)
+            found[first, second] = (min(distance, max(0.0, float(sums.sum() / numbers.sum()))), records)
     return found
 
 
