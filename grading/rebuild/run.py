@@ -37,8 +37,11 @@ _NO_NAME = "it raises NameError"
 #: How a cell ends that had to be interrupted.
 _CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
 
-#: Seconds without which no kernel is begun, and those for a cell of the grader's own.
-_LEAST_S, _CONTROL_S = 5, 60
+#: Seconds without which no kernel is begun.
+_LEAST_S = 5
+
+#: Of all seconds, those for the run together; the lessons that it leaves open share the others.
+_TOGETHER = 1 / 3
 
 #: Address space of each process: pytest, and a kernel with pandas.
 _MEMORY_BYTES = 1_400 << 20
@@ -99,7 +102,8 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
     """Return what each function of some lessons did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
-    to hide that its results were typed. Only a grader that cannot run a cell of its own either takes that back.
+    to hide that its results were typed. Each lesson has a share of the time that no other one can use up. Only a grader
+    that is too slow for a cell of its own in such a share, or cannot run one, takes that back.
 
     Args:
         rounds: Cases on which functions are called, by question.
@@ -107,32 +111,34 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
         wall_s: Seconds for everything.
     """
     until_s = time.monotonic() + wall_s
+    together_s = wall_s * _TOGETHER if len(parts) > 1 else 0.0
+    share_s = (wall_s - together_s) / max(1, len(parts))
     asked = [name for part in parts for name in part.cells if name in rounds]
     reruns: dict[str, Rerun] = {}
 
-    def run(some: Sequence[Part]) -> str:
-        left_s = min(until_s - time.monotonic(), wall_s / 2)
-        return _run(some, rounds, reruns, left_s) if left_s > _LEAST_S else ""
+    def is_open(cells: Iterable[str]) -> bool:
+        return any(name in asked and (name not in reruns or reruns[name].verdict is None) for name in cells)
 
     # Together first: a kernel costs more than all cells. What was taken along by another lesson gets its lesson's own
     # kernel, and what was taken along by a cell of its own lesson one without that cell.
-    if len(parts) > 1:
-        run(parts)
-    for part in parts:
+    disturbing = _run(parts, rounds, reruns, together_s) if together_s > _LEAST_S else ""
+    # The one that disturbed the others comes last, and has what they leave of their shares.
+    left = sorted((part for part in parts if is_open(part.cells)), key=lambda part: disturbing in part.cells)
+    for place, part in enumerate(left):
+        now_s = time.monotonic()
+        end_s = now_s + max(share_s, (until_s - now_s) / (len(left) - place))
         cells = dict(part.cells)
-        while any(name in asked and (name not in reruns or reruns[name].verdict is None) for name in cells):
-            disturbing = run([Part(part.lesson, cells)])
+        while is_open(cells) and (left_s := end_s - time.monotonic()) > _LEAST_S:
+            disturbing = _run([Part(part.lesson, cells)], rounds, reruns, left_s)
             if disturbing not in cells:
                 break
             del cells[disturbing]
-    nothing = [name for name in asked if name in reruns and reruns[name].verdict is None]
-    late = [name for name in asked if name not in reruns]
-    fault = "" if not nothing + late or _can_run() else "this grader could not run a cell of its own either"
-    for name in nothing:
-        reruns[name] = Rerun(fault=fault or reruns[name].fault, is_absent=not fault)
-    for name in late:
-        # On a slow grader alone, the student is not to blame.
-        reruns[name] = Rerun(fault=fault or "there was no time left for it", is_absent=bool(nothing) and not fault)
+    if is_open(asked):
+        fault = "" if _can_run(share_s) else "this grader could not run a cell of its own either"
+        for name in asked:
+            if is_open([name]):
+                why = reruns[name].fault if name in reruns else "there was no time left for it"
+                reruns[name] = Rerun(fault=fault or why, is_absent=not fault)
     return reruns
 
 
@@ -164,7 +170,9 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, R
     results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
     ended = [(name, *told.get(place, (False, DISTURBED))) for place, name in enumerate(order)]
     for name in {name for part in parts for name in part.cells} & set(rounds):
-        if name in results:
+        # A function's last cell is the one of ours that calls it: where that did not go through, any other cell wrote.
+        called = [ok for whose, ok, _ in ended if whose == name][-1]
+        if called and name in results:
             # A cell that had to be interrupted has not come to its end, though its function may be right.
             own = next(said for whose, _, said in ended if whose == name)
             reruns[name] = Rerun(_judged(rounds[name], results[name]), DISTURBED if own in _CUT_SHORT else "")
@@ -199,10 +207,10 @@ def _in_sandbox(
         return results_back(sandbox.folder, own), told_back(sandbox.folder, own), order
 
 
-def _can_run() -> bool:
-    """Return whether a cell of the grader's own runs here."""
+def _can_run(wall_s: float) -> bool:
+    """Return whether a cell of the grader's own runs here within so many seconds."""
     part = Part("control", {"control": "def control():\n    return 1"})
-    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
+    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, wall_s)
     return results.get("control") == [{"value": 1}]
 
 

@@ -77,6 +77,50 @@ def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
     assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)
 
 
+class Clock:
+    """A sandbox whose time is what cells are said to take; no clock of this machine is read."""
+
+    def __init__(self, control_s: float) -> None:
+        self.now_s, self.control_s = 0.0, control_s
+
+    def monotonic(self) -> float:
+        """Return the seconds so far."""
+        return self.now_s
+
+    def run(self, parts, functions, cases, wall_s):
+        """Run cells as long as there is time; each wrote something for its question, but the one without a function."""
+        results, told, order = {}, {}, []
+        left_s = wall_s
+        for name, source in [one for part in parts for one in part.cells.items()]:
+            if left_s > 0 and source != "nothing":
+                results[name] = [{"value": 1}]
+            left_s -= {"sleeps": wall_s, "slow": wall_s - 1, "nothing": 0.1}.get(source, self.control_s)
+            if left_s > 0:
+                told |= {len(order): (True, ""), len(order) + 1: (source != "nothing", "it raises NameError")}
+            order += [name, name]
+        self.now_s += wall_s - max(0.0, left_s)
+        return results if left_s > 0 or "control" not in results else {}, told, order
+
+
+@pytest.mark.parametrize(
+    ("control_s", "is_absent"),
+    [pytest.param(3.0, True, id="a grader in time"), pytest.param(40.0, False, id="a slow grader")],
+)
+def test_lessons_that_use_up_their_time_hide_no_other_lessons_functions(monkeypatch, control_s: float, is_absent: bool):
+    """(F12) They write down anything and sleep: what was never written is missed all the same, but by a slow grader."""
+    clock = Clock(control_s)
+    monkeypatch.setattr(run, "time", clock)
+    monkeypatch.setattr(run, "_in_sandbox", clock.run)
+    sources = ["slow", "sleeps", "sleeps", *["nothing"] * 10]
+    names = [f"t.a{place}.slowest" for place in range(len(sources))]
+    parts = [Part(name, {name: source}) for name, source in zip(names, sources, strict=True)]
+    found = run_on({name: QUESTION.drawn(generator("a secret", name)) for name in names}, parts, wall_s=150)
+    # Junk of a function that was called is wrong; junk beside a call that never came to its end is nothing at all.
+    assert {name for name in names if found[name].verdict is not None} == {names[0]}
+    assert not found[names[0]].verdict.ok
+    assert {name for name in names if found[name].is_absent} == (set(names[1:]) if is_absent else set())
+
+
 def test_a_function_stands_though_a_line_below_it_raises():
     """Such as one that tries it on what only the lesson has."""
     rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
