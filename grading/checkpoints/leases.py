@@ -92,7 +92,10 @@ def judge_critical(records: Records, part: str, question: str) -> Verdict:
     seen = records.seen(f"{part}.plan")
     if seen is None:
         return failed("No plan was kept yet: run the cell that shows it, then answer again.")
-    expected = critical_path(seen["steps"])
+    try:
+        expected = critical_path(seen["steps"])
+    except PlanError as error:
+        return failed(f"{error}: run the cell that shows the plan again.")
     shown = (", ".join(expected), ", ".join(map(str, given)))
     unknown = sorted(set(given) - {step["name"] for step in seen["steps"]})
     if unknown:
@@ -104,15 +107,24 @@ def judge_critical(records: Records, part: str, question: str) -> Verdict:
     return passed("A minute saved on any of these is a minute of your lease.", *shown)
 
 
+class PlanError(ValueError):
+    """Steps that cannot run in their order."""
+
+
 def critical_path(steps: list[Measurement]) -> list[str]:
     """Return the names of the steps that decide the total, the first one first.
 
     Args:
         steps: Each with ``name``, ``needs`` and ``expected_s``, in an order in which they can run.
+
+    Raises:
+        PlanError: Two steps have one name, or one needs a step that does not stand before it: somebody edited the plan.
     """
     ends: dict[str, float] = {}
     before: dict[str, str | None] = {}
     for step in steps:
+        if step["name"] in ends or not ends.keys() >= set(step["needs"]):
+            raise PlanError(f"The plan has `{step['name']}` twice, or before what it needs")
         before[step["name"]] = max(step["needs"], key=ends.__getitem__, default=None)
         ends[step["name"]] = ends.get(before[step["name"]] or "", 0.0) + step["expected_s"]
     path: list[str] = []

@@ -115,6 +115,16 @@ def test_the_critical_path_is_judged_as_a_set_with_reasons(entries):
     assert judge_critical(entries.answered(question, PATH[::-1]).records, "model", question).ok
 
 
+@pytest.mark.parametrize(
+    ("name", "needs"), [("lease", ["services"]), ("late", ["later"]), ("own", ["own"])], ids=["twice", "late", "own"]
+)
+def test_a_plan_that_cannot_run_is_refused(entries, name, needs):
+    """A name that stands twice would lead the way back round in a circle, for ever."""
+    entries.observed("model.plan", {"steps": [*STEPS, {"name": name, "needs": needs, "expected_s": 5}]})
+    verdict = judge_critical(entries.answered("m.provision.critical", PATH).records, "model", "m.provision.critical")
+    assert f"The plan has `{name}` twice, or before what it needs" in verdict.message
+
+
 def machine(attempts: int = 2, state: str = "done", **changes: object) -> dict:
     """Return a machine after some runs of its steps, as evidence."""
     steps = {name: {"state": state, "attempts": attempts} for name in ("lease", "server")}
