@@ -230,9 +230,22 @@ def paired_proportions(right_a: Sequence[float], right_b: Sequence[float], *, co
         min(1.0, max(centre + half, difference)),
         confidence,
     )
-    split, uneven = gained + lost, min(gained, lost)
-    tail = sum(math.comb(split, k) for k in range(uneven + 1)) / 2**split
-    return Paired(interval, min(1.0, 2 * tail), gained, lost, n)
+    return Paired(interval, min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)), gained, lost, n)
+
+
+def coin_tail(heads: int, tosses: int) -> float:
+    """Return the probability that a fair coin shows at most so many heads, 0 to 1.
+
+    Through logarithms of factorials, since the factorials themselves of 100,000 tosses take minutes.
+
+    Args:
+        heads: 0 to ``tosses``.
+        tosses: 0 or more.
+    """
+    factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, tosses + 1)))])
+    counts = np.arange(heads + 1)
+    logs = factorials[tosses] - factorials[counts] - factorials[tosses - counts] - tosses * math.log(2)
+    return float(np.sum(np.exp(logs)))
 
 
 def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Interval:

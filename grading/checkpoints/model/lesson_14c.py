@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from grading.checkpoints.model.lesson_14 import BASELINE, answers_of, stored_as
 from labs.machine.quantization_format import quantization_format
 from labs.records import Records
 from labs.records.format import megabytes, percent
+from labs.stats import coin_tail
 
 _PRUNED = "int8-pruned"
 
@@ -345,9 +345,7 @@ def _splits(random: np.random.Generator) -> list[tuple]:
 
 
 def _tail(lost: int, gained: int, sides: int = 2) -> float:
-    tosses = lost + gained
-    tail = sum(math.comb(tosses, heads) for heads in range(min(lost, gained) + 1)) / 2**tosses
-    return min(1.0, sides * tail)
+    return min(1.0, sides * coin_tail(min(lost, gained), lost + gained))
 
 
 def _said(lost: int, gained: int, level: float = 0.05, sides: int = 2) -> str:
