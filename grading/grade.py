@@ -19,10 +19,11 @@ from pathlib import Path
 
 from grading.artefacts.inspect import Facts, inspect_models
 from grading.artefacts.pictures import Pictures, at_hand
-from grading.checkpoints import as_records
+from grading.checkpoints import Verdict, as_records, failed
+from grading.checkpoints.registry import Checkpoint
 from grading.consistency import Examined, examine
 from grading.consistency.machines import machine_class
-from grading.deadline import deadline
+from grading.deadline import TooLongError, deadline
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
@@ -38,8 +39,8 @@ from labs.records import Records
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
 
-#: Seconds that one step in this process may take; an honest submission needs a fraction of one.
-_STEP_S = 100.0
+#: Seconds that one step in this process may take, and one checkpoint; an honest submission needs a fraction of one.
+_STEP_S, _CHECKPOINT_S = 100.0, 10.0
 
 #: Samples of a record, and records of one name, that the result keeps for comparing students. The recorded part 1 has
 #: eight records of one name at most.
@@ -122,7 +123,17 @@ def agree(work: _Work) -> None:
 
 def judge_public(work: _Work) -> None:
     """Judge the public checkpoints from the evidence that is left."""
-    work.public = public_rows(work.records, work.lessons)
+    until_s = time.monotonic() + _STEP_S
+
+    def in_time(one: Checkpoint, records: Records) -> Verdict:
+        """Judge one checkpoint: evidence that takes it longer than any honest one costs that checkpoint alone."""
+        try:
+            with deadline(max(0.001, min(_CHECKPOINT_S, until_s - time.monotonic()))):
+                return one.verdict(records)
+        except TooLongError:
+            return failed("Judging this takes far longer than any honest record does, so it was given up.")
+
+    work.public = public_rows(work.records, work.lessons, in_time)
 
 
 def measure(work: _Work) -> None:
@@ -177,8 +188,8 @@ def _as_called(row: Row, rerun: Rerun | None) -> Row:
 STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, rerun, judge_hidden)
 
 
-#: Those that read a submission in this process; the others start children with limits of their own.
-_IN_PROCESS = (take, agree, judge_public, judge_hidden)
+#: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.
+_IN_PROCESS = (take, agree, judge_hidden)
 
 
 def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:

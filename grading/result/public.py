@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from grading.checkpoints import State, all_checkpoints
+from grading.checkpoints import State, Verdict, all_checkpoints
+from grading.checkpoints.registry import Checkpoint
 from labs.course import Lesson
 from labs.records import Records
 
@@ -44,32 +46,35 @@ class Row:
         return self.state == State.UNANSWERED
 
 
-def public_rows(records: Records, lessons: list[Lesson]) -> list[Row]:
+def public_rows(
+    records: Records, lessons: list[Lesson], verdict: Callable[[Checkpoint, Records], Verdict] = Checkpoint.verdict
+) -> list[Row]:
     """Return one row for each public checkpoint of some lessons, judged by the evidence.
 
     Args:
         records: Of the student.
         lessons: Lessons whose checkpoints count.
+        verdict: Judges one checkpoint.
     """
     numbers = {lesson.whole_number for lesson in lessons}
     rows = []
     for one in all_checkpoints():
         if one.lesson not in numbers:
             continue
-        verdict = one.verdict(records)
+        found = verdict(one, records)
         rows.append(
             Row(
                 id=one.id,
                 title=one.title,
                 lesson=one.lesson,
-                points=one.points if verdict.ok else 0,
+                points=one.points if found.ok else 0,
                 possible=one.points,
-                message=verdict.message,
-                expected=verdict.expected,
-                yours=verdict.yours,
+                message=found.message,
+                expected=found.expected,
+                yours=found.yours,
                 # Whoever hands in has tried: the stronger hint.
-                hint="" if verdict.ok else one.hint(2),
-                state=verdict.state,
+                hint="" if found.ok else one.hint(2),
+                state=found.state,
             )
         )
     return rows

@@ -7,6 +7,7 @@ import hashlib
 import itertools
 import json
 import random
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
+from grading.deadline import TooLongError, deadline
 from grading.grade import Setup, grade
 from grading.result import Result, Row, gradescope, line
 from grading.sandbox import abilities
@@ -189,6 +191,50 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
     assert "agree: RuntimeError" in result.fault
     assert result.points >= 90
     assert "not your work" in gradescope(result)["output"]
+
+
+def test_a_checkpoint_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):
+    """What one record does to one judge is the submission's doing: no fault of the grader's, and no other point."""
+    import grading.grade as grader
+
+    def endless(records) -> None:
+        while True:
+            pass
+
+    whole = grade(submission, part=1, setup=quick)
+    slow = all_checkpoints()["m.measure.percentile"]
+    monkeypatch.setitem(all_checkpoints()._checkpoints, slow.id, replace(slow, judge=endless))
+    monkeypatch.setattr(grader, "_CHECKPOINT_S", 0.2)
+    result = grade(submission, part=1, setup=quick)
+    assert result.fault == ""
+    assert {row.id for row in whole.rows if row.points} - earned(result).keys() == {slow.id}
+    assert "given up" in next(row.message for row in result.rows if row.id == slow.id)
+
+
+@pytest.mark.parametrize("in_thread", [False, True], ids=["main thread", "another thread"])
+def test_a_deadline_ends_its_block_and_nothing_behind_it(in_thread: bool):
+    """Dask's workers grade in threads, where there are no alarms."""
+    ended = []
+
+    def limited() -> None:
+        with deadline(60):
+            ended.append("in time")
+        try:
+            with deadline(0.05):
+                while True:
+                    pass
+        except TooLongError:
+            ended.append("given up")
+        sum(range(100_000))
+        ended.append("and on")
+
+    if in_thread:
+        thread = threading.Thread(target=limited, daemon=True)
+        thread.start()
+        thread.join(60)
+    else:
+        limited()
+    assert ended == ["in time", "given up", "and on"]
 
 
 def test_a_step_without_end_is_given_up_and_the_others_count(submission: Path, quick: Setup, monkeypatch):
