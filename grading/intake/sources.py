@@ -6,6 +6,7 @@ import contextlib
 import lzma
 import os
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -13,6 +14,12 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from grading.intake.limits import Limits
+
+#: What Python's own reader of zips raises where one is damaged: it trusts names, lengths and flags.
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError),
+    *(RuntimeError, ValueError, LookupError, MemoryError),
+)
 
 
 class RefusedError(ValueError):
@@ -37,7 +44,7 @@ def open_source(submission: Path, limits: Limits) -> Iterator[Source]:
             source = _source_of(submission, limits, stack)
         except RefusedError as error:
             source = Nothing(str(error))
-        except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        except _DAMAGE as error:
             source = Nothing(f"Neither a folder nor a whole zip file: {error}")
         yield source
 
@@ -111,15 +118,16 @@ class Zip:
     def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
         self.archive = archive
         self.limits = limits
-        self.prefix = _single_folder(archive)
+        #: A member without a name is none; Python's reader stumbles over it.
+        self.members = [info for info in archive.infolist() if info.filename]
+        self.prefix = _single_folder([info.filename for info in self.members[:1000]])
 
     def names(self) -> Iterator[str]:
         """Yield the members' paths; one folder around everything is taken off."""
-        infos = self.archive.infolist()
-        for info in infos[: self.limits.files]:
+        for info in self.members[: self.limits.files]:
             if not info.is_dir():
                 yield info.filename.removeprefix(self.prefix)
-        if len(infos) > self.limits.files:
+        if len(self.members) > self.limits.files:
             raise RefusedError(f"More than {self.limits.files} files: the rest was not looked at.")
 
     @contextlib.contextmanager
@@ -134,14 +142,16 @@ class Zip:
         try:
             with self.archive.open(info) as file:
                 yield file
-        except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, OSError) as error:
+        except RefusedError:
+            raise
+        except _DAMAGE as error:
             raise RefusedError(f"Damaged in the zip: {error}") from None
 
 
-def _single_folder(archive: zipfile.ZipFile) -> str:
+def _single_folder(names: list[str]) -> str:
     """Return the one folder that holds every member, with its slash, or nothing."""
-    tops = {name.partition("/")[0] for name in archive.namelist()[:1000] if "/" in name}
-    alone = len(tops) == 1 and all("/" in name for name in archive.namelist()[:1000])
+    tops = {name.partition("/")[0] for name in names if "/" in name}
+    alone = len(tops) == 1 and all("/" in name for name in names)
     top = next(iter(tops), "")
     return f"{top}/" if alone and top not in ("models", "notebooks", "workspace", "..", "") else ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import struct
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -241,6 +242,34 @@ def test_a_damaged_member_is_one_file_lost(take, tmp_path: Path):
     path.write_bytes(content)
     found = take(path)
     assert "model.onnx: Damaged in the zip" in said(found)
+    assert found.ledger.entries == [ANSWER]
+
+
+@pytest.mark.parametrize(
+    ("flags", "name", "length"),
+    [
+        pytest.param(0, b"x", 0, id="no name"),
+        pytest.param(0x800, b"\xff", 1, id="no UTF-8 in its own header"),
+    ],
+)
+def test_f16_a_member_with_a_broken_name_is_at_most_one_file_lost(take, tmp_path: Path, flags, name, length):
+    """In the zip's directory, or where the member itself begins; Python's reader raises what is no error of a zip."""
+    path = tmp_path / "names.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("mine/ledger.jsonl", json.dumps(ANSWER))
+        archive.writestr("mine/00_a_lesson.ipynb", "{}")
+        archive.writestr("mine/model.onnx" if length else "x", b"onnx")
+    content = bytearray(path.read_bytes())
+    header, listed, end = (content.rindex(mark) for mark in (b"PK\x03\x04", b"PK\x01\x02", b"PK\x05\x06"))
+    struct.pack_into("<H", content, header + 6, flags)
+    content[header + 30 : header + 31] = name
+    if not length:
+        struct.pack_into("<I", content, end + 12, struct.unpack_from("<I", content, end + 12)[0] - 1)
+        struct.pack_into("<H", content, listed + 28, 0)
+        del content[listed + 46]
+    path.write_bytes(content)
+    found = take(path)
+    assert sorted(found.files) == ["00_a_lesson.ipynb", "ledger.jsonl"]
     assert found.ledger.entries == [ANSWER]
 
 
