@@ -29,7 +29,7 @@ from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
 from grading.rebuild.cells import answer_cells
 from grading.rebuild.copied import copied
-from grading.rebuild.run import run_again
+from grading.rebuild.run import Called, run_again
 from grading.result.public import Row, public_rows
 from grading.result.result import FEWEST, Result, sampled_as
 from grading.sandbox import abilities
@@ -76,7 +76,7 @@ class _Work:
     examined: Examined = field(default_factory=lambda: Examined([], (), ()))
     facts: dict[str, Facts] = field(default_factory=dict)
     pictures: Pictures | None = None
-    reruns: dict[str, Rerun] = field(default_factory=dict)
+    reruns: dict[str, Called] = field(default_factory=dict)
     public: list[Row] = field(default_factory=list)
     hidden: list[Row] = field(default_factory=list)
 
@@ -209,6 +209,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         ids=tuple(dict.fromkeys(ids)),
         answers=dict(Counter(entry["question"] for entry in answers)),
         models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),
         wall_s=wall_s,

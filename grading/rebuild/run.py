@@ -11,6 +11,7 @@ import json
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,10 @@ from labs.course import Lesson
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
 CELL_S = 20
+
+#: What students are told of a function that came to nothing, whatever its cell did: through the name of an exception,
+#: a cell could read its secret cases out, five bits at a time.
+NOTHING = "it raises, does not end, or is not there under its name"
 
 #: How a call of what does not exist ends.
 _NO_NAME = "it raises NameError"
@@ -57,6 +62,14 @@ _KERNEL = {
 }
 
 
+@dataclass(frozen=True)
+class Called(Rerun):
+    """A function that was called again, with what staff alone is told of it."""
+
+    #: How its cell ended where nothing came back, or only after an interruption.
+    said: str = ""
+
+
 def run_again(
     intake: Intake,
     lessons: Sequence[Lesson],
@@ -64,7 +77,7 @@ def run_again(
     wanted: set[str],
     seed: str,
     wall_s: float,
-) -> dict[str, Rerun]:
+) -> dict[str, Called]:
     """Return what functions did on cases that were drawn for them, by checkpoint id.
 
     Args:
@@ -77,10 +90,10 @@ def run_again(
     questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
     if not abilities().apart:
         why = "this grader could not keep it apart from other files, so it was not run"
-        return {name: Rerun(fault=why) for name in questions}
+        return {name: Called(fault=why) for name in questions}
     parts = _parts(intake, lessons, questions)
     reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
-    absent = Rerun(fault="its cell was not found in the notebook", is_absent=True)
+    absent = Called(fault="its cell was not found in the notebook", is_absent=True)
     return {name: reruns.get(name, absent) for name in questions}
 
 
@@ -98,7 +111,7 @@ def generator(seed: str, name: str) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big"))
 
 
-def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float) -> dict[str, Rerun]:
+def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:
     """Return what each function of some lessons did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
@@ -114,7 +127,7 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
     together_s = wall_s * _TOGETHER if len(parts) > 1 else 0.0
     share_s = (wall_s - together_s) / max(1, len(parts))
     asked = [name for part in parts for name in part.cells if name in rounds]
-    reruns: dict[str, Rerun] = {}
+    reruns: dict[str, Called] = {}
 
     def is_open(cells: Iterable[str]) -> bool:
         return any(name in asked and (name not in reruns or reruns[name].verdict is None) for name in cells)
@@ -137,8 +150,8 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
         fault = "" if _can_run(share_s) else "this grader could not run a cell of its own either"
         for name in asked:
             if is_open([name]):
-                why = reruns[name].fault if name in reruns else "there was no time left for it"
-                reruns[name] = Rerun(fault=fault or why, is_absent=not fault)
+                said = reruns[name].said if name in reruns else "there was no time left for it"
+                reruns[name] = Called(fault=fault or NOTHING, is_absent=not fault, said=said)
     return reruns
 
 
@@ -160,7 +173,7 @@ def _is_function(name: str) -> bool:
     return name in all_checkpoints() and all_checkpoints()[name].kind == "function"
 
 
-def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Rerun], wall_s: float) -> str:
+def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
     """Run some lessons in one kernel and note what their functions did, or of a single lesson why nothing came back.
 
     Returns:
@@ -175,11 +188,12 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, R
         if called and name in results:
             # A cell that had to be interrupted has not come to its end, though its function may be right.
             own = next(said for whose, _, said in ended if whose == name)
-            reruns[name] = Rerun(_judged(rounds[name], results[name]), DISTURBED if own in _CUT_SHORT else "")
+            how = {"fault": NOTHING, "said": DISTURBED} if own in _CUT_SHORT else {}
+            reruns[name] = Called(_judged(rounds[name], results[name]), **how)
         elif len(parts) == 1:
             # Of the student's cell or, where that went through, of the one that calls its function.
             why = next((said for whose, ok, said in ended if whose == name and not ok), "it wrote down nothing")
-            reruns[name] = Rerun(fault="there is no such function" if why == _NO_NAME else why)
+            reruns[name] = Called(fault=NOTHING, said="there is no such function" if why == _NO_NAME else why)
     return next((name for name, _, said in ended if said == DISTURBED), "")
 
 

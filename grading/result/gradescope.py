@@ -37,6 +37,7 @@ def gradescope(result: Result) -> dict:
             "flags": [one.message[:300] for one in result.flags][:50],
             "machines": list(result.machines)[:10],
             "models": result.models,
+            "reruns": result.reruns,
             "limits": list(result.limits),
             "version": result.version,
         },

@@ -66,6 +66,8 @@ class Result:
     answers: dict[str, int] = field(default_factory=dict)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
+    #: How functions' cells ended that came to nothing when they were called again, by checkpoint; for staff alone.
+    reruns: dict[str, str] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
     #: What this host could not do to keep submissions apart.

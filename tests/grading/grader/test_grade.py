@@ -18,7 +18,8 @@ from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
 from grading.deadline import TooLongError, deadline
 from grading.grade import Setup, grade
-from grading.result import Result, Row, gradescope, line
+from grading.rebuild.run import NOTHING, Called
+from grading.result import Result, Row, gradescope, line, page
 from grading.sandbox import abilities
 from labs.course import lessons
 from tests.grading.machines.made_up import MODEL
@@ -176,6 +177,22 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     hidden = Row("m.x.computed", "Run again", 0, 1, 1, "Right there too.", hidden=True)
     later = gradescope(replace(result, rows=(*result.rows, hidden)))["tests"][-1]
     assert (later["visibility"], later["score"]) == ("after_published", 1)
+
+
+def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
+    """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
+    import grading.grade as grader
+
+    ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
+    monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {"m.measure.percentile": ended})
+    result = grade(submission, part=1, setup=replace(quick, rerun=True))
+    assert result.reruns == {"m.measure.percentile": "it raises ZeroDivisionError"}
+    assert next(row.points for row in result.rows if row.id == "m.measure.percentile") == 0
+    form = gradescope(result)
+    assert form.pop("extra_data")["reruns"] == result.reruns
+    for shown in (json.dumps(form), page(result, hidden=True)):
+        assert NOTHING in shown
+        assert "ZeroDivisionError" not in shown
 
 
 def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch):

@@ -61,9 +61,9 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
     assert {name for name, one in came.items() if not one.fault and one.verdict.ok} == {"honest"}
     assert came["mistaken"].verdict.mistake == "fastest"
     assert came["raises"].verdict.message == "`slowest` raises ValueError."
-    assert came["syntax"].fault == "it raises SyntaxError"
+    assert (came["syntax"].fault, came["syntax"].said) == (run.NOTHING, "it raises SyntaxError")
     assert "raises" in came["looks"].verdict.message
-    assert not any("secret" in f"{one.fault} {one.verdict}" for one in came.values())
+    assert not any("secret" in f"{one.fault} {one.said} {one.verdict}" for one in came.values())
 
 
 def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
@@ -71,7 +71,7 @@ def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
     rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
     parts = [Part("10_raises", {"t.cell.slowest": "raise ValueError"})]
     (missed,) = run_on(rounds, parts, wall_s=60).values()
-    assert (missed.fault, missed.is_absent) == ("it raises ValueError", True)
+    assert (missed.said, missed.is_absent) == ("it raises ValueError", True)
     monkeypatch.setattr(run, "_command", lambda folder: ["false"])
     (unknown,) = run_on(rounds, parts, wall_s=60).values()
     assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)

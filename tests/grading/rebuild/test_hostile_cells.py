@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from grading.rebuild.run import NOTHING
 from grading.sandbox import abilities
 from tests.grading.sandbox.test_sandbox import _command_lines
 
@@ -76,8 +77,8 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
     if abilities().bubblewrap:
-        assert found["s.best.next"].fault == "it raises LookupError"
-    assert found["s.best.best"].fault != "it raises RuntimeError"
+        assert found["s.best.next"].said == "it raises LookupError"
+    assert found["s.best.best"].said != "it raises RuntimeError"
 
 
 #: Answers, hidden checkpoints, the questions with their right functions, the history and the tests (F4, F11).
@@ -143,14 +144,18 @@ answer("s.ensemble.most", {"low": 0.5, "high": 0.6, "claim": "compiled is faster
 
 
 def test_f5_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):
-    """Neither its text, nor the name of a class of its own, through which a file could be read out letter by letter."""
+    """Neither its text, nor the name of a class of its own, through which a file could be read out letter by letter.
+
+    Students get no name at all: one for each five bits of a secret case would do.
+    """
     cells = {
         "s.several.rate": "raise ValueError('a secret')",
         "s.best.meets": "raise type('a secret', (Exception,), {})('a secret')",
         "s.ensemble.busy": "import sys; print('a secret'); print('a secret', file=sys.stderr); 1 / 0",
     }
     found = rerun(cells)
-    assert found["s.several.rate"].fault == "it raises ValueError"
-    assert found["s.best.meets"].fault == "it raises an exception"
-    assert found["s.ensemble.busy"].fault == "it raises ZeroDivisionError"
+    assert found["s.several.rate"].said == "it raises ValueError"
+    assert found["s.best.meets"].said == "it raises an exception"
+    assert found["s.ensemble.busy"].said == "it raises ZeroDivisionError"
+    assert {found[name].fault for name in cells} == {NOTHING}
     assert "secret" not in str({name: found[name] for name in cells})
