@@ -11,6 +11,8 @@ class Limits:
 
     #: Files that are looked at, in a folder or a zip; the rest is counted and left.
     files: int = 400
+    #: What a zip says about its members, which is read at once: 8 MB of it become some 80 MB in memory.
+    directory_bytes: int = 8 << 20
     #: Models that are kept, the first ones by name.
     models: int = 24
     #: Programs that are kept, the first ones by name.

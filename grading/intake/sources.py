@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import lzma
 import os
 import stat
@@ -55,8 +56,25 @@ def _source_of(path: Path, limits: Limits, stack: contextlib.ExitStack) -> Sourc
         if len(inside) != 1 or not inside[0].lower().endswith(".zip"):
             return Folder(path, limits)
         path = path / inside[0]
-    file = stack.enter_context(os.fdopen(open_regular(path), "rb"))
+    file = stack.enter_context(Sparing(io.FileIO(open_regular(path))))
+    file.most_bytes = limits.directory_bytes
     return Zip(stack.enter_context(zipfile.ZipFile(file)), limits)
+
+
+class Sparing(io.BufferedReader):
+    """A zip's file, of which nothing large is read at once: of its members' contents it never is."""
+
+    most_bytes = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes.
+
+        Raises:
+            RefusedError: There are too many: of a zip, only the list of its members is read like that.
+        """
+        if size is not None and size > self.most_bytes:
+            raise RefusedError("The zip lists far more files than a submission has: hand in only what is asked for.")
+        return super().read(size)
 
 
 class Nothing:

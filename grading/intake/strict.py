@@ -12,7 +12,8 @@ from grading.intake.limits import DEFAULT_LIMITS, Limits
 
 #: More opening brackets in a row than any honest value has; the scanner's own stack is not to be tried.
 _ABYSS_BRACKETS = 64
-_ABYSS = re.compile(r"(?:[\[{]\s*){64}|(?:\{\s*\"[^\"]{0,64}\"\s*:\s*){64}")
+#: What may stand between them.
+_BETWEEN = re.compile(r'\s++|"[^"]{0,64}+"\s*+:')
 
 
 class StrictJsonError(ValueError):
@@ -60,7 +61,10 @@ def _whole(most: int, digits: str) -> int:
 def is_abyss(text: str) -> bool:
     """Return whether a text opens so many brackets in a row that no parser should try."""
     # Counting is fast, and a line of evidence opens a few; an abyss opens thousands.
-    return text.count("[") + text.count("{") >= _ABYSS_BRACKETS and _ABYSS.search(text) is not None
+    if text.count("[") + text.count("{") < _ABYSS_BRACKETS:
+        return False
+    # One way through the text: a pattern of as many brackets would begin anew behind each of them.
+    return "[" * _ABYSS_BRACKETS in _BETWEEN.sub("", text).replace("{", "[")
 
 
 def _refuse(name: str) -> float:

@@ -19,6 +19,7 @@ import numpy as np
 from grading.checkpoints import Verdict, all_checkpoints, failed
 from grading.checkpoints.functions import Round
 from grading.checkpoints.registry import STUMBLES
+from grading.deadline import TooLongError, deadline
 from grading.hidden.evidence import Rerun
 from grading.hidden.reruns import computed
 from grading.intake import Intake
@@ -47,6 +48,9 @@ _LEAST_S = 5
 
 #: Of all seconds, those for the run together; the lessons that it leaves open share the others.
 _TOGETHER = 1 / 3
+
+#: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
+_READ_S = 5.0
 
 #: Address space of each process: pytest, and a kernel with pandas.
 _MEMORY_BYTES = 1_400 << 20
@@ -163,7 +167,11 @@ def _parts(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> li
         if taken is None:
             continue
         order = lesson.questions()
-        cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
+        try:
+            with deadline(_READ_S):
+                cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
+        except TooLongError:
+            continue  # as a file that is no notebook: it holds no cell
         if set(cells) & questions:
             found.append(Part(lesson.name, {name: cells[name] for name in order if name in cells}))
     return found
@@ -233,8 +241,9 @@ def _judged(asked: Round, outputs: object) -> Verdict:
     # What came out of the sandbox may be anything.
     sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
     try:
-        return asked.verdict(outputs if sound else [])
-    except STUMBLES:
+        with deadline(_READ_S):
+            return asked.verdict(outputs if sound else [])
+    except (*STUMBLES, TooLongError):
         return failed("What it wrote down is no result of a function.")
 
 

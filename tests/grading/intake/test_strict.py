@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grading.intake import StrictJsonError, loads
+from grading.intake.strict import is_abyss
 
 
 @pytest.mark.parametrize(
@@ -29,6 +30,12 @@ def test_what_evidence_may_not_hold_is_refused(text: str, says: str):
     """Each with a reason that a student can act on."""
     with pytest.raises(StrictJsonError, match=says):
         loads(text)
+
+
+def test_brackets_that_something_separates_are_an_abyss_too():
+    """Spaces, lines and keys, in any order, in one way through the text; what is closed or counts a few is none."""
+    assert all(is_abyss(text * 64) for text in ("[ ", "{\n", '{"a" : ', '[{"a": ', '[{"a": [ '))
+    assert not any(is_abyss(text) for text in ("[ ] " * 200, ("[ " * 63 + "1, ") * 50, ('{"a": ' * 63 + "1, ") * 50))
 
 
 def test_honest_json_is_read():

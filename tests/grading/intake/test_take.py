@@ -219,6 +219,15 @@ def test_a_zip_can_neither_leave_its_folder_nor_blow_up(take, tmp_path: Path):
     assert "Larger than" in said(found)
 
 
+def test_a_zip_that_is_nothing_but_its_list_of_members_is_not_read(take, tmp_path: Path):
+    """A million members of no bytes make ten times the zip's size of Python's objects."""
+    path = zipped(tmp_path / "list.zip", {f"{number}.onnx": b"" for number in range(40)} | {"ledger.jsonl": b"{}"})
+    found = take(path, replace(DEFAULT_LIMITS, directory_bytes=1_000))
+    assert found.files == {}
+    assert "lists far more files than a submission has" in said(found)
+    assert "ledger.jsonl" in take(path).files
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 cut", b"<html>"])
 def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path, content: bytes):
     """An error page that was uploaded must not be the grader's error."""

@@ -121,6 +121,15 @@ def test_lessons_that_use_up_their_time_hide_no_other_lessons_functions(monkeypa
     assert {name for name in names if found[name].is_absent} == (set(names[1:]) if is_absent else set())
 
 
+def test_a_notebook_that_cannot_be_read_in_time_holds_no_cell(monkeypatch, rerun):
+    """Sixteen of eight megabytes each, of nothing but brackets, must hold up no class."""
+    monkeypatch.setattr(run, "answer_cells", lambda path, wanted: all(iter(lambda: True, None)))
+    monkeypatch.setattr(run, "_READ_S", 0.05)
+    assert {(one.fault, one.is_absent) for one in rerun({}).values()} == {
+        ("its cell was not found in the notebook", True)
+    }
+
+
 def test_a_function_stands_though_a_line_below_it_raises():
     """Such as one that tries it on what only the lesson has."""
     rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
