@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.sandbox import no_network
+from grading.sandbox.shown import CLOSED
 from labs.workspace import PROJECT_DIR
 
 #: Users that no account has, one for each sandbox: a limit on processes counts a user's, and cleaning up kills a
@@ -62,7 +63,7 @@ def abilities() -> Abilities:
     """Return what works here, tried once a process."""
     tools = all(shutil.which(tool) for tool in ("timeout", "prlimit", "setpriv", "env"))
     own_user = os.geteuid() == 0 and tools and _works("setpriv", *privileges(FIRST_USER), "true")
-    walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev")
+    walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
     bubblewrap = shutil.which("bwrap") is not None and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
     return Abilities(bubblewrap, own_user, _in_reach(), filters)

@@ -24,6 +24,10 @@ COURSE = (
 )
 
 
+#: Bubblewrap's own file systems lie in memory, where no limit counts what is written: once made, they are for reading.
+CLOSED = tuple(word for place in ("/dev", "/tmp", "/") for word in ("--remount-ro", place))
+
+
 def arguments(work: Path) -> list[str]:
     """Return bubblewrap's arguments for a command in a folder, the only one that it can write to.
 
@@ -37,7 +41,7 @@ def arguments(work: Path) -> list[str]:
         # Behind them, since something of it may lie in /tmp.
         *_shown(),
         *_ways([work]),
-        *("--bind", str(work), str(work), "--chdir", str(work)),
+        *("--bind", str(work), str(work), *CLOSED, "--chdir", str(work)),
     ]
 
 

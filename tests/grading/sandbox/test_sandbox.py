@@ -272,6 +272,15 @@ def test_memory_of_all_processes_and_a_whole_folder_have_ends_too(can):
     assert (found.output, found.timed_out) == ("", False), found
 
 
+@pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
+@pytest.mark.parametrize("own_user", [CAN.own_user, False], ids=["as here", "a grader that is not root"])
+def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
+    """Bubblewrap's own folders lie in memory, and no limit counts what is there; devices work all the same."""
+    script = "for place in /tmp /dev /dev/shm / /etc /var/tmp; do (echo x > $place/x) 2>/dev/null && echo $place; done"
+    found = shell(f"{script}; echo x > /dev/null && echo x > here && echo written", replace(CAN, own_user=own_user))
+    assert found.output == "written\n", found
+
+
 def test_thousands_of_folders_in_each_other_are_cleaned_up():
     """(F17) Deeper than Python's own functions go, and closed to their owner."""
     deep = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\nprint('made')"
