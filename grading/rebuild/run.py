@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -43,8 +44,11 @@ _NO_NAME = "it raises NameError"
 #: How a cell ends that had to be interrupted.
 _CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
 
-#: Seconds without which no kernel is begun.
-_LEAST_S = 5
+#: Seconds without which no kernel is begun, and those for a cell of the grader's own.
+_LEAST_S, _CONTROL_S = 5, 60
+
+#: Said of a cell that was never reached.
+_LATE = "there was no time left for it"
 
 #: Of all seconds, those for the run together; the lessons that it leaves open share the others.
 _TOGETHER = 1 / 3
@@ -120,7 +124,8 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
     to hide that its results were typed. Each lesson has a share of the time that no other one can use up. Only a grader
-    that is too slow for a cell of its own in such a share, or cannot run one, takes that back.
+    that cannot run a cell of its own either takes that back; and where time ran out, one that is too slow for such a
+    cell in such a share.
 
     Args:
         rounds: Cases on which functions are called, by question.
@@ -151,11 +156,13 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
                 break
             del cells[disturbing]
     if is_open(asked):
-        fault = "" if _can_run(share_s) else "this grader could not run a cell of its own either"
+        took_s = _control_s()
         for name in asked:
             if is_open([name]):
-                said = reruns[name].said if name in reruns else "there was no time left for it"
-                reruns[name] = Called(fault=fault or NOTHING, is_absent=not fault, said=said)
+                said = reruns[name].said if name in reruns else _LATE
+                is_ours = took_s > (share_s if said in (DISTURBED, _LATE) else _CONTROL_S)
+                fault = "this grader could not run a cell of its own either" if is_ours else NOTHING
+                reruns[name] = Called(fault=fault, is_absent=not is_ours, said=said)
     return reruns
 
 
@@ -229,11 +236,12 @@ def _in_sandbox(
         return results_back(sandbox.folder, own), told_back(sandbox.folder, own), order
 
 
-def _can_run(wall_s: float) -> bool:
-    """Return whether a cell of the grader's own runs here within so many seconds."""
+def _control_s() -> float:
+    """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
+    begin_s = time.monotonic()
     part = Part("control", {"control": "def control():\n    return 1"})
-    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, wall_s)
-    return results.get("control") == [{"value": 1}]
+    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
+    return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
 
 
 def _judged(asked: Round, outputs: object) -> Verdict:
