@@ -18,7 +18,7 @@ from labs.workspace import PROJECT_DIR
 
 #: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
 ALLOWED = (
-    *(f"grading/{name}.py" for name in "__init__ calls deadline grade".split()),
+    *(f"grading/{name}.py" for name in "__init__ calls deadline given grade".split()),
     *(f"grading/{room}/*.py" for room in "artefacts checkpoints consistency hidden intake rebuild result".split()),
     *(f"grading/{room}/*.py" for room in "sandbox gradescope".split()),
     *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess progress stats workspace".split()),
