@@ -54,10 +54,9 @@ def _references(module: str) -> frozenset[str]:
 def _functions(source: str) -> frozenset[str]:
     """Return the functions in a source that are long enough, as text that names, types and comments do not change."""
     try:
-        tree = ast.parse(source)
+        found = [_plain(one) for one in ast.walk(ast.parse(source)) if isinstance(one, ast.FunctionDef)]
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return frozenset()
-    found = [_plain(one) for one in ast.walk(tree) if isinstance(one, ast.FunctionDef)]
     return frozenset(text for text, nodes in found if nodes >= _FEWEST_NODES)
 
 
