@@ -162,9 +162,10 @@ def rerun(work: _Work) -> None:
             seed=work.setup.seed,
             wall_s=work.setup.rerun_s,
         )
-        taken = [work.intake.files[one.notebook.name] for one in work.lessons if one.notebook.name in work.intake.files]
-        cells = {name: source for one in taken for name, source in answer_cells(one.path, passed).items()}
-        work.examined = replace(work.examined, flags=(*work.examined.flags, *copied(cells)))
+        with contextlib.suppress(TooLongError), deadline(_CHECKPOINT_S):
+            files = [work.intake.files.get(one.notebook.name) for one in work.lessons]
+            cells = {name: source for one in files if one for name, source in answer_cells(one.path, passed).items()}
+            work.examined = replace(work.examined, flags=(*work.examined.flags, *copied(cells)))
 
 
 def judge_hidden(work: _Work) -> None:

@@ -37,7 +37,7 @@ def test_sample_solutions_are_not_flagged(part: str):
 
 
 def test_cells_that_are_no_python_are_nobodys():
-    """A magic, an unfinished line, and a cell that asks for no function."""
-    assert (
-        list(copied({"m.prune.claim": "%%bash\nls", "m.export.file": "x = (", "m.never.asked": "def f(): ..."})) == []
-    )
+    """A magic, an unfinished line, a sum of nine thousand ones, and a cell that asks for no function."""
+    long = f"def f():\n    return {'+'.join('1' * 9_000)}"
+    cells = {"m.prune.claim": "%%bash\nls", "m.prune.keep": "x = (", "m.train.seeds": long, "m.never.asked": long}
+    assert list(copied(cells)) == []
