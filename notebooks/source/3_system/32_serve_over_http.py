@@ -155,7 +155,8 @@ check("s.http.app", folder / "app.py")
 # `/openapi.json`, which FastAPI makes from your two models; clients in any language can be generated from it.
 
 # %%
-if "own" in globals() and own:  # from an earlier run of this cell
+own = globals().get("own")
+if own:  # from an earlier run of this cell
     own.terminate()
     own.wait()
 own = None
