@@ -30,6 +30,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
     )
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
+    assert lines.pop() == "megabytes was called"
     assert lines[0] == str(tmp_path / "grading" / "submission" / "button.py")
     assert any("is written, and not complete" in line for line in lines)
     with zipfile.ZipFile(tmp_path / "mine" / "submission-part-1.zip") as archive:
@@ -62,5 +63,11 @@ sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(fi
 import grading.__main__
 import grading.submission.button
 print(grading.submission.button.__file__)
-grading.__main__.app(["submit", "--part", "1", "--workspace", "mine"])
+grading.__main__.app(["submit", "--part", "1", "--workspace", "mine"], standalone_mode=False)
+# What a check of a function imports when it is asked for, too.
+from grading.checkpoints import all_checkpoints
+from labs.records import Records
+asked = all_checkpoints()["start.megabytes"].asks
+if asked.tried(asked.reference, Records()).answer["outputs"]:
+    print("megabytes was called")
 """

@@ -108,8 +108,8 @@ class Machine:
         (self.folder / name).write_text(text)
         return self.folder / name
 
-    def run(self, script: str, *arguments: str, changes: dict[str, str] | None = None):
-        """Run a script of the copied course with the system's folders replaced."""
+    def run(self, script: str, *arguments: str, changes: dict[str, str] | None = None, **variables: str):
+        """Run a script of the copied course with the system's folders replaced, and with some more variables."""
         text = (self.home / "serving-labs/provisioning/node/bin" / script).read_text()
         places = {"/etc/": f"{self.folder}/etc/", "/usr/share/keyrings": f"{self.folder}/keyrings"}
         for old, new in {**places, "/var/lib/docker": str(self.folder), **(changes or {})}.items():
@@ -121,6 +121,7 @@ class Machine:
             "TMPDIR": str(self.folder / "tmp"),
             "STUB": str(self.folder),
             "STUB_CALLS": str(self.calls_file),
+            **variables,
         }
         command = ["bash", str(copy), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
@@ -343,6 +344,19 @@ def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
     assert "--require-hashes" in by_hash[0]
     others = [call for call in installs if call not in by_hash]
     assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
+
+
+def test_a_rehearsal_leaves_room_for_what_it_fetches_and_no_more(with_uv: Machine):
+    """A laptop that plays the node gets neither TensorRT's environment nor ROCm's libraries."""
+    for machine in ("a100", "mi100"):
+        played = {"REHEARSAL_MACHINE": machine, "REHEARSAL_PINNED": "1"}
+        with_uv.write("free-gb", "15")
+        assert with_uv.run("environment.sh", machine, "model", **played).returncode == 28
+        with_uv.write("free-gb", "16")
+        assert with_uv.run("environment.sh", machine, "model").returncode == 28
+        done = with_uv.run("environment.sh", machine, "model", **played)
+        assert done.returncode == 0, done.stderr
+        shutil.rmtree(with_uv.home / ".serving-labs" / "venv")
 
 
 def test_uv_itself_comes_by_its_hash(machine: Machine):
