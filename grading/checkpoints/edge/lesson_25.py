@@ -23,7 +23,7 @@ from labs.records.format import megabytes, milliseconds
 INT8 = "edge-int8-s8s8"
 
 #: Static INT8 options of the lesson; the pruned one only where part 1 has made it.
-OPTIONS = (INT8, "edge-int8-pruned", "edge-int8-192px", "edge-int8-160px", "edge-int8-128px")
+OPTIONS = (INT8, "edge-int8-qdq", "edge-int8-pruned", "edge-int8-192px", "edge-int8-160px", "edge-int8-128px")
 
 #: Points that a pick may lose against float32.
 MOST_POINTS = 1.0
