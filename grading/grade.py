@@ -27,9 +27,8 @@ from grading.deadline import TooLongError, deadline
 from grading.hidden import Evidence, hidden_rows
 from grading.hidden.evidence import Rerun, wanted_models
 from grading.intake import Intake, Kind, take_in
-from grading.rebuild.cells import answer_cells
 from grading.rebuild.copied import copied
-from grading.rebuild.run import Called, run_again
+from grading.rebuild.run import Called, parts_of, run_again
 from grading.result.public import Row, public_rows
 from grading.result.result import FEWEST, Result, sampled_as
 from grading.sandbox import abilities
@@ -163,8 +162,9 @@ def rerun(work: _Work) -> None:
             wall_s=work.setup.rerun_s,
         )
         with contextlib.suppress(TooLongError), deadline(_CHECKPOINT_S):
-            files = [work.intake.files.get(one.notebook.name) for one in work.lessons]
-            cells = {name: source for one in files if one for name, source in answer_cells(one.path, passed).items()}
+            cells = {}
+            for part in parts_of(work.intake, work.lessons, passed):
+                cells |= part.cells
             work.examined = replace(work.examined, flags=(*work.examined.flags, *copied(cells)))
 
 

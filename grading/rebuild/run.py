@@ -99,7 +99,7 @@ def run_again(
     if not abilities().apart:
         why = "this grader could not keep it apart from other files, so it was not run"
         return {name: Called(fault=why) for name in questions}
-    parts = _parts(intake, lessons, questions)
+    parts = parts_of(intake, lessons, questions)
     reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
     absent = Called(fault="its cell was not found in the notebook", is_absent=True)
     return {name: reruns.get(name, absent) for name in questions}
@@ -166,7 +166,7 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
     return reruns
 
 
-def _parts(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
+def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
     """Return the lessons' functions where one of them is asked for; it may call the others."""
     found = []
     for lesson in lessons:

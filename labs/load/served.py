@@ -40,7 +40,7 @@ def service_target(
         provider=settings.provider,
         precision=precision,
         threads=Threads(settings.intra_op_threads, 1),
-        libraries=library_versions("fastapi", "uvicorn", {"torch": "torch"}.get(settings.kind, settings.kind)),
+        libraries=library_versions("fastapi", "uvicorn", settings.kind),
         settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.instance_count},
     )
     make = predict_raw if raw else predict

@@ -17,7 +17,7 @@ from pathlib import Path
 from labs.loopback import listen
 from labs.progress import OnProgress, silent
 from labs.serve.page.settings import PageSettings
-from labs.serve.settings import PREFIX, Settings
+from labs.serve.settings import Settings
 from labs.workspace import workspace_dir
 
 #: The service that most tutorials end with, to compare with.
@@ -117,7 +117,7 @@ def start(
         for name, value in (options or {}).items():
             command += [f"--{name.replace('_', '-')}", str(value)]
         # Ours decide, not those of whoever started the notebook.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(PREFIX)}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(Settings.PREFIX)}
         with log_path.open("ab") as log:
             process = subprocess.Popen(
                 # A pipe that nobody writes to: when this process ends, however it ends, the child reads its end.

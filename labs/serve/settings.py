@@ -12,9 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from labs.machine.fingerprint import usable_cpu_count
 from labs.runtimes import open_model
 
-#: ``LABS_QUEUE_LIMIT`` sets ``queue_limit`` of the service, and so on.
-PREFIX = "LABS_"
-
 #: How far a probability may move when a JPEG is decoded in a reduced size. Found on 165 evaluation images at 512 and
 #: at 1024 pixels: 0.055 at most, 0.01 on average, and another class for one image in a hundred.
 FAST_DECODE_TOLERANCE = 0.08
@@ -33,7 +30,7 @@ class FromEnvironment(BaseModel):
 
     #: What ``python -m labs.serve`` serves.
     APP: ClassVar[str]
-    #: What the variables' names begin with.
+    #: What the variables' names begin with: ``LABS_QUEUE_LIMIT`` sets ``queue_limit`` of the service, and so on.
     PREFIX: ClassVar[str]
 
     @classmethod
@@ -56,7 +53,7 @@ class Settings(FromEnvironment):
     """Everything that one service can be told."""
 
     APP = "labs.serve.app:create_app"
-    PREFIX = PREFIX
+    PREFIX = "LABS_"
 
     #: File of the model; the shipped weights when None.
     model: Path | None = None
