@@ -5,6 +5,7 @@ It holds nothing personal: no host name, no user name, no address. Light: no tor
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import json
@@ -190,10 +191,10 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
     Args:
         tasks: The kernel's folder of this process's threads.
     """
-    try:
-        names = {(task / "exe").readlink().name.removesuffix(" (deleted)") for task in tasks.iterdir()}
-    except OSError:
-        return ""  # no /proc here (macOS): nothing is known to imitate it
+    names = set()
+    for task in tasks.iterdir() if tasks.is_dir() else ():  # no /proc on macOS: nothing is known to imitate it
+        with contextlib.suppress(OSError):  # a thread that has ended meanwhile
+            names.add((task / "exe").readlink().name.removesuffix(" (deleted)"))
     found = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
     return found[0].removesuffix("-static") if found else ""
 

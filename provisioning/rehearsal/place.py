@@ -12,6 +12,7 @@ import http.client
 import json
 import os
 import secrets
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
@@ -46,8 +47,11 @@ def prepare(home: Path) -> Path:
     # Whatever stood there before: a folder made by hand, or unpacked, is often open to all.
     home.chmod(0o700)
     for path in home.iterdir():
-        if path.is_file() and not path.is_symlink() and path.stat().st_mode & 0o077:
-            path.chmod(path.stat().st_mode & 0o700)
+        # The service beside us writes its drafts in this folder and renames them: what was listed may be gone.
+        with contextlib.suppress(FileNotFoundError):
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
+                path.chmod(status.st_mode & 0o700)
     return home
 
 

@@ -209,6 +209,26 @@ def test_a_folder_that_was_open_to_all_is_closed(run, tmp_path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder to another user")
+def test_a_draft_that_the_service_renames_meanwhile_is_no_fault(tmp_path) -> None:
+    ended = threading.Event()
+
+    def serve() -> None:
+        while not ended.is_set():
+            draft = tmp_path / "ports.json.new"
+            draft.write_text("{}", encoding="utf-8")
+            draft.replace(tmp_path / "ports.json")
+
+    service_thread = threading.Thread(target=serve)
+    service_thread.start()
+    try:
+        for _ in range(2000):
+            place.prepare(tmp_path)
+    finally:
+        ended.set()
+        service_thread.join()
+    assert (tmp_path / "ports.json").read_text(encoding="utf-8") == "{}"
+
+
 def test_another_users_folder_is_refused(tmp_path) -> None:
     """Its owner could read, and change, everything in it."""
     home = tmp_path / "home"
