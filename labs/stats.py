@@ -495,6 +495,7 @@ def _medians(blocks: tuple[tuple[float, ...], ...]) -> np.ndarray:
     return np.array([np.median(block) for block in blocks])
 
 
+@lru_cache(maxsize=16)
 def _normal(confidence: float) -> float:
     """Return how many standard deviations hold this share of a normal distribution, on both sides together."""
     return NormalDist().inv_cdf((1 + confidence) / 2)

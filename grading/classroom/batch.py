@@ -50,7 +50,8 @@ def grade_class(
             result = _kept(out, one)
         else:
             result = done.result
-            write_json({"key": done.key, "result": result.to_json()}, _place(out, one))
+            # One process writes for all workers, some thousand samples a student.
+            write_json({"key": done.key, "result": result.to_json()}, _place(out, one), indent=None)
         found[task.student] = result
         on_done(result, done.result is None)
     return [found[one.student] for one in submissions]

@@ -5,6 +5,7 @@ Rounding makes no model much better than the one that was rounded.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 
 from grading.checkpoints.artefacts import SUBJECT
@@ -53,14 +54,13 @@ def accuracy_adds_up(records: list[dict]) -> Iterator[Finding]:
             continue
         predicted, labels = (record["details"].get(name) for name in ("predicted", "labels"))
         sound = isinstance(predicted, list) and isinstance(labels, list) and len(predicted) == len(labels)
-        right = [float(a == b) for a, b in zip(predicted, labels, strict=True)] if sound else []
-        if not sound or right != [float(sample) for sample in record["samples"]]:
+        if not sound or list(map(operator.eq, predicted, labels)) != record["samples"]:
             message = f"The {named(record)} does not follow from the classes that it holds."
             yield impossible("accuracy-not-its-classes", message, record)
             continue
         key = (record["model"]["sha256"], record["backend"], record["precision"], len(predicted))
         before = first.setdefault(key, predicted)
-        differ = sum(a != b for a, b in zip(before, predicted, strict=True))
+        differ = sum(map(operator.ne, before, predicted))
         if differ > _SAME_FILE_DIFFERS * len(predicted):
             message = f"The {named(record)}: the same file gave {differ} pictures another class before."
             yield flag("accuracy-of-another-file", message, record)
@@ -74,7 +74,7 @@ def labels_are_the_splits(records: list[dict]) -> Iterator[Finding]:
         whole = (
             details.get("dataset") == EVALUATION and isinstance(labels, list) and len(labels) == len(EVALUATION_LABELS)
         )
-        if whole and (other := sum(one != label for one, label in zip(labels, EVALUATION_LABELS, strict=True))):
+        if whole and (other := sum(map(operator.ne, labels, EVALUATION_LABELS))):
             message = f"The {named(record)} counts {other} pictures under another class than theirs."
             yield impossible("labels-not-the-splits", message, record)
 

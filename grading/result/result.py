@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from grading.consistency import Finding
 from grading.intake import Note
@@ -94,7 +94,8 @@ class Result:
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
-        return asdict(self)
+        # `asdict` would copy each of some thousand samples.
+        return asdict(replace(self, samples={})) | {"samples": self.samples}
 
     @classmethod
     def from_json(cls, values: dict) -> Result:

@@ -276,7 +276,8 @@ def choice(records: Records) -> Verdict:
     given, base = records.answer("m.arch.choice"), _option("mobilenetv2")
     # A lease's records, and another laptop's, are of other machines.
     here = of_machine(records, records.latest(kind="accuracy", option=base).machine_id)
-    options = {one.option: one for one in summarize(here) if one.option in map(_option, WEIGHTS)}
+    wanted = set(map(_option, WEIGHTS))
+    options = {one.option: one for one in summarize(one for one in here.measurements() if one.option in wanted)}
     worse = {name for name in options if name != base and _less_accurate(here, name, base)}
     small = {
         name for name, one in options.items() if one.size_bytes and one.size_bytes.value < target("device").size_bytes
