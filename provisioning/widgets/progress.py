@@ -57,6 +57,8 @@ class ProvisioningProgress(Shown):
         self._worker: threading.Thread | None = None
         self._ticker: threading.Thread | None = None
         self._changed = threading.Event()
+        # Two threads draw. One that was held up must not put back the buttons of a state that is over.
+        self._drawing = threading.RLock()
         self._going = False
         self._build()
         self.draw()
@@ -123,7 +125,10 @@ class ProvisioningProgress(Shown):
     def cancel(self) -> None:
         """Stop: nothing new begins, and what waits stops at its next look."""
         self.attempt.cancel()
-        self.stop.disabled, self.stop.description = True, "Stopping…"
+        with self._drawing:
+            # A click that is heard only after the end stops nothing, and the next start wants its button.
+            if self.attempt.state == "running":
+                self.stop.disabled, self.stop.description = True, "Stopping…"
 
     def _build(self) -> None:
         self.status = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
@@ -138,6 +143,10 @@ class ProvisioningProgress(Shown):
 
     def draw(self) -> None:
         """Bring the picture and the buttons up to date."""
+        with self._drawing:
+            self._draw()
+
+    def _draw(self) -> None:
         if self.live is None:
             if self._handle is not None:
                 self._handle.update(Shown(self.html, self.text))
@@ -161,12 +170,13 @@ class ProvisioningProgress(Shown):
     def _end(self) -> None:
         """Leave a still picture of what is done, so that a saved notebook needs no widget to be read."""
         self._going = False
-        self.draw()
-        if self._handle is not None and self.attempt.state == "done" and self.live is not None:
-            live, self.live = self.live, None
-            self._handle.update(Shown(self.html, self.text))
-            for each in (live, self.buttons, self.status, self.go, self.stop):
-                each.close()
+        with self._drawing:
+            self._draw()
+            if self._handle is not None and self.attempt.state == "done" and self.live is not None:
+                live, self.live = self.live, None
+                self._handle.update(Shown(self.html, self.text))
+                for each in (live, self.buttons, self.status, self.go, self.stop):
+                    each.close()
         if not has_kernel():
             print(self.text)
 

@@ -109,6 +109,41 @@ def test_cancel_stops_a_wait(progress, memory):
     assert "You pressed cancel" in progress.status.value
 
 
+def test_a_clock_that_is_late_takes_no_button_away(progress, monkeypatch):
+    """The clock's thread began to draw while steps ran, and comes to the buttons only after the end."""
+    steps, begun, go_on = module_of_progress.view.steps, threading.Event(), threading.Event()
+
+    def held_up(*about):
+        if threading.current_thread().name == "late":
+            begun.set()
+            assert go_on.wait(60)
+        return steps(*about)
+
+    monkeypatch.setattr(module_of_progress.view, "steps", held_up)
+    progress.attempt.state = "running"
+    late = threading.Thread(target=progress.draw, name="late")
+    late.start()
+    assert begun.wait(60)
+    progress.attempt.state = "stopped"
+    end = threading.Thread(target=progress._end)
+    end.start()
+    end.join(0.2)  # it may wait for the other; without a wait it is over by now
+    go_on.set()
+    for thread in (late, end):
+        thread.join(60)
+    assert shown(progress.go)
+    assert not shown(progress.stop)
+
+
+def test_a_cancel_that_is_heard_after_the_end_leaves_the_button_as_it_was(progress, memory):
+    """A busy kernel hears a click late; after Resume there is a button to press again."""
+    memory.pool = 0
+    with pytest.raises(NoAddressError):
+        progress.run()
+    progress.cancel()
+    assert (progress.stop.description, progress.stop.disabled) == ("Cancel", False)
+
+
 def test_what_a_service_prints_is_no_html(progress):
     """Logs come from a machine."""
     row = progress.attempt.progress.rows["server"]
