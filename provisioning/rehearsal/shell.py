@@ -160,7 +160,9 @@ async def _serve(
         return
     child = await processes.start(server["id"], scratch, command, environment)
     try:
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr)
+        # The channel's end of file is for both streams: sent when the first one ends, it would cut off the other, and
+        # the connection with it. `exit` closes the channel once both are through.
+        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
         code = await child.wait()
         await process.stdout.drain()
         await process.stderr.drain()

@@ -81,6 +81,17 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
     ]
 
 
+def test_errors_that_come_after_the_last_output_arrive_and_leave_the_connection_up(world, node, key) -> None:
+    async def talk() -> tuple[Any, Any]:
+        async with opened(world), connect(world, key) as connection:
+            late = await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3")
+            return late, await connection.run("echo still up")
+
+    late, then = asyncio.run(talk())
+    assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
+    assert then.stdout == "still up\n"
+
+
 def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key) -> None:
     async def attempt(with_key: asyncssh.SSHKey, user: str) -> str:
         async with opened(world):
