@@ -12,6 +12,7 @@ import pytest
 
 from grading.execute import LessonFailedError, execute
 from grading.gradescope.package import build_package
+from grading.rehearse import own_testbed
 from grading.solve import write_solved
 from labs.course import lesson
 from tests.grading.gradescope.conftest import unpack
@@ -72,7 +73,7 @@ def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp
     wanted = lesson("20")
     hub.write_solved([wanted], tmp_path / "solved")
     uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "python-chi")
-    with pytest.raises(LessonFailedError, match="No module named 'chi'"):
+    with own_testbed(tmp_path / "testbed", [wanted]), pytest.raises(LessonFailedError, match="No module named 'chi'"):
         hub.run(wanted)
 
 
