@@ -164,7 +164,8 @@ def rerun(work: _Work) -> None:
         with contextlib.suppress(TooLongError), deadline(_CHECKPOINT_S):
             cells = {}
             for part in parts_of(work.intake, work.lessons, passed):
-                cells |= part.cells
+                # A function that earned nothing neither adds to the share of copied ones nor hides them.
+                cells |= {name: source for name, source in part.cells.items() if name in passed}
             work.examined = replace(work.examined, flags=(*work.examined.flags, *copied(cells)))
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
 from grading.checkpoints import all_checkpoints
+from grading.grade import Setup
 from grading.rebuild.copied import copied
+from grading.rebuild.notebook import Part
+from grading.result import Row
 from grading.solve import AnswerKey
 
 
@@ -41,3 +45,18 @@ def test_cells_that_are_no_python_are_nobodys():
     long = f"def f():\n    return {'+'.join('1' * 9_000)}"
     cells = {"m.prune.claim": "%%bash\nls", "m.prune.keep": "x = (", "m.train.seeds": long, "m.never.asked": long}
     assert list(copied(cells)) == []
+
+
+def test_functions_that_earned_nothing_hide_no_copied_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Else stubs of one's own beside six copied functions would bring their share below the bar."""
+    import grading.grade as grader
+
+    cells = lifted("m.")
+    copies, own = list(cells)[:6], dict.fromkeys(list(cells)[6:], "def f(a, b):\n    return " + "a + b + " * 30 + "a")
+    part = Part("any", {name: cells[name] for name in copies} | own)
+    monkeypatch.setattr(grader, "run_again", lambda *about, **more: {})
+    monkeypatch.setattr(grader, "parts_of", lambda *about: [part])
+    work = grader._Work(tmp_path, [], 1, Setup(), tmp_path)
+    work.public = [Row(name, "", 0, int(name in copies), 1, "") for name in part.cells]
+    grader.rerun(work)
+    assert [one.rule for one in work.examined.flags] == ["functions-of-the-course"]
