@@ -208,7 +208,6 @@ def test_a_folder_that_was_open_to_all_is_closed(run, tmp_path) -> None:
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder to another user")
 def test_a_draft_that_the_service_renames_meanwhile_is_no_fault(tmp_path) -> None:
     ended = threading.Event()
 
@@ -229,6 +228,7 @@ def test_a_draft_that_the_service_renames_meanwhile_is_no_fault(tmp_path) -> Non
     assert (tmp_path / "ports.json").read_text(encoding="utf-8") == "{}"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder to another user")
 def test_another_users_folder_is_refused(tmp_path) -> None:
     """Its owner could read, and change, everything in it."""
     home = tmp_path / "home"
