@@ -42,6 +42,8 @@ from provisioning import rehearsal
 print(rehearsal.use())
 
 # %%
+import onnxruntime as ort
+
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import stats
 from labs.edge.estimate import estimate, estimate_ratio
@@ -76,8 +78,17 @@ predict("e.threads.gain_guess", ...)
 #
 # ### One option, several numbers of threads
 #
-# The same file, told to work with one thread, with two, and so on, up to all cores, and once with twice as many as
-# there are.
+# In ONNX Runtime the number is an option of the session. Here it is on this computer, with one:
+
+# %%
+options = ort.SessionOptions()
+options.intra_op_num_threads = 1  # threads that share one operator; 0, the default, is one for each physical core
+session = ort.InferenceSession(files["edge-int8-s8s8"], options, providers=["CPUExecutionProvider"])
+session.get_session_options().intra_op_num_threads
+
+# %% [markdown]
+# The device opens the same file like that: with one thread, with two, and so on, up to all cores, and once with twice
+# as many as there are.
 
 # %%
 counts = [*sorted({1, 2, 3, 4, cores} & set(range(1, cores + 1))), 2 * cores]
