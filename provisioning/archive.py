@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
 import re
+import subprocess
 import tarfile
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -15,7 +17,6 @@ from pathlib import Path, PurePosixPath
 ALLOWED = (
     "README.md",
     "LICENSE",
-    "CHANGELOG.md",
     "Makefile",
     "pyproject.toml",
     "constraints.txt",
@@ -34,6 +35,10 @@ ALLOWED = (
     *(f"grading/{name}/**" for name in "submission intake consistency result front".split()),
 )
 
+#: Texts of the students' own. Where this folder has a file, it leaves in place of the root's file of that name. An
+#: unpacked archive has no such folder any more: there the texts are the root's.
+STUDENT = "provisioning/student"
+
 #: Taken out again even where the list above allows their folder. The first three would give the answers away.
 REFUSED = (
     "grading/answers/**",
@@ -42,6 +47,9 @@ REFUSED = (
     "notebooks/instructor/**",
     # Students open the built notebooks; the sources would only lie in their way.
     "notebooks/source/**",
+    f"{STUDENT}/**",
+    # What rebuilds pictures and models takes npm and hours.
+    "assets/recipes/**",
     "tests/**",
     "**/__pycache__/**",
     "**/*.pyc",
@@ -78,6 +86,12 @@ def _matches(name: str, pattern: str) -> bool:
     return fnmatch(name, pattern) or (pattern.startswith("**/") and fnmatch(name, pattern[3:]))
 
 
+def source(root: Path, name: str) -> Path:
+    """Return the file whose bytes leave under a name: the students' own text where there is one, else the root's."""
+    own = root / STUDENT / name
+    return own if own.is_file() else root / name
+
+
 def student_files(root: Path) -> tuple[str, ...]:
     """Return the paths of the student's tree, sorted.
 
@@ -93,7 +107,7 @@ def student_files(root: Path) -> tuple[str, ...]:
         # A link could point outside the allow-list, so only plain files count.
         if path.is_symlink() or not path.is_file() or not allowed(relative):
             continue
-        _refuse_secrets(path, str(relative))
+        _refuse_secrets(source(root, str(relative)), str(relative))
         found.append(str(relative))
     return tuple(found)
 
@@ -131,13 +145,26 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
         archive.extract(one, folder)
 
 
-def build_archive(root: Path, files: Iterable[str], target: Path) -> Archive:
+def commit_date_s(root: Path) -> int:
+    """Return when a tree's newest commit was made; where it is no git checkout, when its newest student's file was.
+
+    Returns:
+        Seconds since 1970, UTC.
+    """
+    asked = ["git", "-C", root, "log", "-1", "--format=%ct"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    return max((int((root / name).stat().st_mtime) for name in student_files(root)), default=0)
+
+
+def build_archive(root: Path, files: Iterable[str], target: Path, date_s: int = 0) -> Archive:
     """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
 
     Args:
         root: the repository.
         files: paths relative to it.
         target: the archive to write; its folder must exist.
+        date_s: of every file in it, in seconds since 1970; the same for the same tree (:func:`commit_date_s`).
     """
     names = tuple(sorted(files))
     size_bytes = 0
@@ -148,10 +175,11 @@ def build_archive(root: Path, files: Iterable[str], target: Path) -> Archive:
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:
-            path = root / name
+            path = source(root, name)
             entry = tarfile.TarInfo(name)
             entry.size = path.stat().st_size
             entry.mode = 0o755 if path.suffix == ".sh" else 0o644
+            entry.mtime = date_s
             size_bytes += entry.size
             with path.open("rb") as stream:
                 tar.addfile(entry, stream)

@@ -8,7 +8,7 @@ import tempfile
 import tomllib
 from pathlib import Path
 
-from provisioning.archive import Archive, build_archive, student_files
+from provisioning.archive import Archive, build_archive, commit_date_s, source, student_files
 from provisioning.trovi import crate
 
 #: What Chameleon gives a user's Jupyter: half a core, 1 GB of memory, 512 MB of storage.
@@ -86,6 +86,6 @@ def build(root: Path, target: Path) -> Archive:
         staged = Path(folder)
         for name in files:
             (staged / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(root / name, staged / name)
+            shutil.copyfile(source(root, name), staged / name)
         (staged / "requirements.txt").write_text(light_requirements(root / "pyproject.toml"), encoding="utf-8")
-        return build_archive(staged, [*files, "requirements.txt"], target)
+        return build_archive(staged, [*files, "requirements.txt"], target, commit_date_s(root))
