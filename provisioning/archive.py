@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import gzip
 import hashlib
+import io
 import re
 import subprocess
 import tarfile
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -58,6 +60,16 @@ REFUSED = (
     "**/.*/**",
 )
 
+_REQUIREMENTS = """\
+# Chameleon's Jupyter installs this at each start of its server: only what reserving, provisioning and rehearsing need.
+# JupyterLab and the kernel are there already; everything heavy is installed on the machines.
+"""
+
+#: The course itself, so that a notebook in any folder can import it. pip reads the path from where it runs, and
+#: Chameleon runs it in the folder that holds the list.
+#: Source: the start-up script of Chameleon's single-user image (`setup_experiment_server`).
+_ITSELF = "--editable .\n"
+
 #: A student's archive never holds these words; they are how answers and keys are told apart from the rest.
 _FORBIDDEN_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^# answer for checkpoint|@answer\(", re.MULTILINE)
 
@@ -71,8 +83,6 @@ class Archive:
     sha256: str
     #: Paths inside, sorted.
     files: tuple[str, ...]
-    #: Of all files before packing.
-    size_bytes: int
 
 
 def allowed(path: PurePosixPath) -> bool:
@@ -157,7 +167,30 @@ def commit_date_s(root: Path) -> int:
     return max((int((root / name).stat().st_mtime) for name in student_files(root)), default=0)
 
 
-def build_archive(root: Path, files: Iterable[str], target: Path, date_s: int = 0) -> Archive:
+def light_requirements(project: Path) -> str:
+    """Return the archive's ``requirements.txt``: base packages, those for provisioning, and the course itself."""
+    table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    extras = table["optional-dependencies"]
+    # The rehearsal as well: lesson 01 orders failures, which nobody can do on Chameleon itself.
+    wanted = [*table["dependencies"], *extras["provisioning"], *extras.get("rehearsal", [])]
+    return _REQUIREMENTS + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower)) + _ITSELF
+
+
+def pack(root: Path, target: Path) -> Archive:
+    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs.
+
+    Args:
+        root: the repository.
+        target: the archive; its folder is made when needed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = {"requirements.txt": light_requirements(root / "pyproject.toml")}
+    return build_archive(root, student_files(root), target, commit_date_s(root), made)
+
+
+def build_archive(
+    root: Path, files: Iterable[str], target: Path, date_s: int = 0, made: Mapping[str, str] | None = None
+) -> Archive:
     """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
 
     Args:
@@ -165,9 +198,10 @@ def build_archive(root: Path, files: Iterable[str], target: Path, date_s: int = 
         files: paths relative to it.
         target: the archive to write; its folder must exist.
         date_s: of every file in it, in seconds since 1970; the same for the same tree (:func:`commit_date_s`).
+        made: texts by path that are written for it, in place of a file of that name.
     """
-    names = tuple(sorted(files))
-    size_bytes = 0
+    made = made or {}
+    names = tuple(sorted({*files, *made}))
     with (
         target.open("wb") as raw,
         # Neither the archive's own name nor the hour belongs into it.
@@ -175,14 +209,12 @@ def build_archive(root: Path, files: Iterable[str], target: Path, date_s: int = 
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:
-            path = source(root, name)
+            content = made[name].encode() if name in made else source(root, name).read_bytes()
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
-            entry.mode = 0o755 if path.suffix == ".sh" else 0o644
+            entry.size = len(content)
+            entry.mode = 0o755 if name.endswith(".sh") else 0o644
             entry.mtime = date_s
-            size_bytes += entry.size
-            with path.open("rb") as stream:
-                tar.addfile(entry, stream)
+            tar.addfile(entry, io.BytesIO(content))
     with target.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Archive(target, digest, names, size_bytes)
+    return Archive(target, digest, names)

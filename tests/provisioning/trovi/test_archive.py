@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tarfile
 from pathlib import Path, PurePosixPath
 
 import pytest
 
-from provisioning.archive import allowed, build_archive, materials_files, student_files, unpack
-from provisioning.trovi.package import build, light_requirements, problems
+from provisioning.archive import (
+    allowed,
+    build_archive,
+    light_requirements,
+    materials_files,
+    pack,
+    student_files,
+    unpack,
+)
 
 ROOT = Path(__file__).parents[3]
 
@@ -27,15 +35,6 @@ def test_only_the_allowed_files(course):
         "pyproject.toml",
         "trovi.json",
     )
-
-
-def test_this_repository_ships_no_answer():
-    """The real tree: every path is allowed, and none is an answer, a test or hidden."""
-    files = student_files(ROOT)
-    assert "provisioning/lab.py" in files
-    for name in files:
-        assert not name.startswith(("grading/answers", "tests/", "notebooks/instructor", ".venv", ".git"))
-        assert "/." not in f"/{name}"
 
 
 @pytest.mark.parametrize(
@@ -94,30 +93,26 @@ def test_materials_are_the_course_without_its_pictures(course):
 
 def test_the_built_archive_has_light_requirements(course, tmp_path):
     """Chameleon's Jupyter installs them at each start: base and provisioning, nothing of the labs, and the course."""
-    archive = build(course, tmp_path / "out" / "labs.tar.gz")
+    archive = pack(course, tmp_path / "out" / "labs.tar.gz")
     with tarfile.open(archive.path) as tar:
         text = tar.extractfile("requirements.txt").read().decode()
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     assert lines == ["python-chi>=1.2.6,<1.3", "rich>=13", "--editable ."]
 
 
-def test_a_heavy_package_is_refused(course):
-    """One GB of memory: torch among the base packages would stop every student's server."""
-    path = course / "pyproject.toml"
-    path.write_text(path.read_text().replace('"rich>=13"', '"rich>=13", "torch>=2.9"'))
-    with pytest.raises(ValueError, match="too heavy"):
-        light_requirements(path)
-    assert any("too heavy" in line for line in problems(course))
-
-
 def test_this_projects_own_requirements_are_light():
-    """The real project."""
-    assert "python-chi" in light_requirements(ROOT / "pyproject.toml")
+    """One GB of memory: torch among the base packages would stop every student's server."""
+    lines = light_requirements(ROOT / "pyproject.toml").splitlines()
+    listed = {re.split(r"[^\w-]", line)[0].lower() for line in lines}
+    assert "python-chi" in listed
+    assert not listed & {
+        *"torch torchvision onnxruntime openvino onnxscript jupyterlab netron scipy".split()
+    }
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])
 def test_nothing_is_unpacked_outside_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, filters: bool):
-    """(D1) Debian 12's Python knows no filters for archives, and unpacks as carefully."""
+    """Debian 12's Python knows no filters for archives, and unpacks as carefully."""
     if not filters:
         monkeypatch.delattr(tarfile, "data_filter")
     folder, packed = tmp_path / "folder", io.BytesIO()

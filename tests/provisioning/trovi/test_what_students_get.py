@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.archive import commit_date_s, unpack
-from provisioning.trovi.package import build
+from provisioning.archive import commit_date_s, pack, unpack
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
@@ -41,7 +40,7 @@ def targets() -> list[str]:
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The archive of this repository, unpacked, with this environment where set-up would make one."""
     folder = tmp_path_factory.mktemp("course")
-    archive = build(ROOT, folder.parent / "course.tar.gz")
+    archive = pack(ROOT, folder.parent / "course.tar.gz")
     with tarfile.open(archive.path) as packed:
         unpack(packed, folder)
     (folder / ".venv").mkdir()
@@ -114,6 +113,14 @@ def test_every_link_leads_somewhere(unpacked: Path):
                 dead.append(f"{page.relative_to(unpacked)}: {link}")
     assert dead == []
     assert found > 100
+
+
+def test_no_answer_and_no_test_is_in_it(unpacked: Path):
+    """Nor sources of lessons, an instructor's page, recipes or hidden files."""
+    inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
+    ours = ("grading/answers", "grading/hidden", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
+    assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
+    assert {"provisioning/lab.py", "notebooks/1_model/08_plan_and_reserve.ipynb", "requirements.txt"} <= inside
 
 
 def test_files_have_the_commits_date(unpacked: Path):
