@@ -94,10 +94,10 @@ crate_problems(document)
 # git -C ../course-for-students push https://github.com/YOU/course-for-students main
 # ```
 #
-# Then sign in at [trovi.chameleoncloud.org](https://trovi.chameleoncloud.org), choose the import from GitHub, and give it
-# the repository's address. What is published never changes: Trovi pins the commit, and each update is a push, and an
-# import as the next *version* of the same artifact. A version that comes from git gets no DOI; who needs one uploads the
-# archive of `python -m provisioning trovi build` instead.
+# Then sign in at [trovi.chameleoncloud.org](https://trovi.chameleoncloud.org), choose the import from GitHub, and give
+# it the repository's address. What is published never changes: Trovi pins the commit, and each update is a push and an
+# import as the next *version* of the same artifact. A version that comes from git gets no DOI; who needs one uploads
+# the archive of `python -m provisioning trovi build` instead.
 #
 # Keep a new artifact private at first. Open its page, launch it yourself, run lesson 01 there, and only then make it
 # public and send the link.

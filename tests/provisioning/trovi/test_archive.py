@@ -105,9 +105,7 @@ def test_this_projects_own_requirements_are_light():
     lines = light_requirements(ROOT / "pyproject.toml").splitlines()
     listed = {re.split(r"[^\w-]", line)[0].lower() for line in lines}
     assert "python-chi" in listed
-    assert not listed & {
-        *"torch torchvision onnxruntime openvino onnxscript jupyterlab netron scipy".split()
-    }
+    assert not listed & {*"torch torchvision onnxruntime openvino onnxscript jupyterlab netron scipy".split()}
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])
