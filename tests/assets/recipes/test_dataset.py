@@ -10,11 +10,9 @@ import pytest
 from PIL import Image
 
 from assets.recipes import dataset as recipe
-from assets.recipes.compose import compose
-from assets.recipes.drawings import SourceError
-from assets.recipes.manifest import dataset_entry, differences, read_manifest, versions, write_manifest
-from assets.recipes.restyle import restyle
-from assets.recipes.sources import Source, sources_of
+from assets.recipes.compose import compose, restyle
+from assets.recipes.dataset import dataset_entry, difference, read_manifest, versions, write_manifest
+from assets.recipes.drawings import Source, SourceError, sources_of
 from labs.dataset import SPLITS, iterate
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
@@ -64,18 +62,16 @@ def test_each_split_is_drawn_from_its_own_packs(tiny: Path) -> None:
     assert [label for _, label in iterate(tiny / "a", "training")] == [i // 2 for i in range(22)]
 
 
-def test_a_difference_is_put_into_words(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Changed, missing and added pictures are counted, and other library versions are named as the likely reason."""
+def test_a_difference_is_put_into_words(tiny: Path) -> None:
+    """Changed and missing pictures are counted, and the versions are there, since they are the likely reason."""
     files = recipe.build(tiny / "a", tiny)
     entry = dataset_entry(files)
-    assert differences(entry, files) == []
+    assert difference(entry, files) == ""
     name, *others = files
-    changed = {**files, name: {**files[name], "sha256": "0" * 64}}
-    assert differences(entry, changed) == [f"1 of 66 pictures differ, such as {name}"]
-    assert differences(entry, {other: files[other] for other in others})[0].startswith("1 pictures are in the manifest")
-    entry["made_with"]["pillow"] = "9.9.9"
-    assert "instead of 9.9.9" in differences(entry, changed)[-1]
-    assert differences(entry, files) == []
+    entry["made_with"] = {"pillow": "9.9.9"}
+    for changed in ({**files, name: {}}, {other: files[other] for other in others}):
+        assert f"1 of 66 pictures differ, are missing or are new, such as {name}" in difference(entry, changed)
+        assert "9.9.9" in difference(entry, changed)
 
 
 def test_the_manifest_is_one_line_a_picture(tmp_path: Path) -> None:
@@ -101,18 +97,6 @@ def test_a_seed_is_a_picture() -> None:
     np.testing.assert_array_equal(picture(4), picture(4))
     assert picture(4).shape == (128, 128, 3)
     assert (picture(4) != picture(5)).mean() > 0.5
-
-
-def test_the_shipped_pictures_are_the_recorded_ones() -> None:
-    """Every shipped file has its recorded size and hash, none is extra, and all fit in 25 MB."""
-    entry = json.loads((ASSETS / "manifest.json").read_text("utf-8"))["datasets"]["food11-mini"]
-    root = ASSETS / "food11-mini"
-    found = {path.relative_to(root).as_posix() for split in SPLITS for path, _ in iterate(root, split)}
-    assert found == entry["files"].keys()
-    for name, record in entry["files"].items():
-        content = (root / name).read_bytes()
-        assert (len(content), hashlib.sha256(content).hexdigest()) == (record["size_bytes"], record["sha256"])
-    assert sum(record["size_bytes"] for record in entry["files"].values()) == entry["size_bytes"] <= 25e6
 
 
 def test_shipped_evaluation_pictures_are_by_artists_never_trained_on() -> None:
