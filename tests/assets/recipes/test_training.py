@@ -11,7 +11,7 @@ from torch import nn
 from torchvision.models import mobilenet_v2
 
 from assets.recipes import pictures
-from assets.recipes.distil import mean_of, shares_by_variety
+from assets.recipes.distil import shares_by_variety
 from assets.recipes.drawings import Drawing
 from assets.recipes.models import silence_dead_filters
 from assets.recipes.pictures import draw_batch, mix, normalise
@@ -103,16 +103,6 @@ def test_targets_are_mixed_as_pictures_are(seed: int) -> None:
     torch.testing.assert_close(mixed.mean((1, 2, 3)), targets[:, 0])
     torch.testing.assert_close(targets.sum(1), torch.ones(2))
     assert targets[0, 0] > 0.5
-
-
-def test_the_mean_of_models_is_the_mean_of_their_weights() -> None:
-    """Floating point tensors are averaged, counters are kept, and the models stay as they were."""
-    models = [nn.BatchNorm1d(2), nn.BatchNorm1d(2)]
-    nn.init.constant_(models[1].weight, 3.0)
-    mean = mean_of(models)
-    assert mean.weight.tolist() == [2.0, 2.0]
-    assert models[1].weight.tolist() == [3.0, 3.0]
-    assert mean.num_batches_tracked.item() == 0
 
 
 def test_drawings_that_fall_together_widen_the_interval() -> None:
