@@ -13,9 +13,9 @@ import difflib
 from pathlib import Path
 
 from labs.assets.manifest import Carried, carried
-from labs.assets.places import AssetError, NotConfiguredError, address
+from labs.assets.places import AssetError, address
 
-__all__ = ["AssetError", "NotConfiguredError", "dataset", "default_dataset", "default_model", "model", "obtain"]
+__all__ = ["AssetError", "dataset", "default_dataset", "default_model", "model", "obtain"]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
@@ -27,7 +27,7 @@ def default_dataset() -> str:
     """Return the name of the data set that lessons use: `food11` where an address is set.
 
     Raises:
-        NotConfiguredError: A setting is there but is not an address.
+        AssetError: A setting is there but is not an address.
     """
     return (_REAL if address() else _CARRIED)[0]
 
@@ -36,7 +36,7 @@ def default_model() -> str:
     """Return the name of the model that lessons use: the one that was trained on `default_dataset()`.
 
     Raises:
-        NotConfiguredError: A setting is there but is not an address.
+        AssetError: A setting is there but is not an address.
     """
     return (_REAL if address() else _CARRIED)[1]
 
@@ -51,8 +51,7 @@ def dataset(name: str | None = None) -> Path:
         A folder that holds `training`, `validation` and `evaluation`; `labs.dataset` reads it.
 
     Raises:
-        NotConfiguredError: It has to be fetched, and no address is set.
-        AssetError: No data set has this name; or the server, the disk or a file is at fault.
+        AssetError: No data set has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return obtain(name or default_dataset(), "dataset")
 
@@ -68,8 +67,7 @@ def model(name: str | None = None) -> Path:
         A `.safetensors` file for `labs.models.load_mobilenet_v2`, or an `.onnx` file.
 
     Raises:
-        NotConfiguredError: It has to be fetched, and no address is set.
-        AssetError: No model has this name; or the server, the disk or the file is at fault.
+        AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return obtain(name or default_model(), "model")
 
@@ -82,8 +80,7 @@ def obtain(name: str, kind: str | None = None) -> Path:
         kind: `dataset` or `model`; None takes either.
 
     Raises:
-        NotConfiguredError: It has to be fetched, and no address is set.
-        AssetError: Nothing of this kind has this name; or the server, the disk or a file is at fault.
+        AssetError: Nothing has this name, no address is set, or the server, the disk or a file is at fault.
     """
     item = carried().get(name)
     if item is None:

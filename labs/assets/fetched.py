@@ -17,7 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from labs.assets.manifest import sha256_of
-from labs.assets.places import Address, AssetError, NotConfiguredError, address, cache_dir
+from labs.assets.places import Address, AssetError, address, cache_dir
 from labs.dataset import IMAGE_SUFFIXES, SPLITS, iterate, label_of
 from labs.labels import NUM_CLASSES, class_folder
 
@@ -173,18 +173,26 @@ def fetch(asset: Published) -> Path:
         Folder of a data set, file of a model.
 
     Raises:
-        NotConfiguredError: No address is set.
-        AssetError: The server, the disk or the file is at fault.
+        AssetError: No address is set, or the server, the disk or the file is at fault.
     """
     if (where := address()) is None:
-        raise NotConfiguredError(
+        raise AssetError(
             f"{asset.name} is made of {asset.file}, which is fetched, and no address is set: labs/assets/places.py "
             "says how. Without internet, food11-mini and its model come with the checkout"
         )
     home = asset.home(where)
     if not home.is_dir():
         try:
-            _install(asset, _download(asset, where), home)
+            published = _download(asset, where)
+            home.parent.mkdir(parents=True, exist_ok=True)
+            # Made beside its final place and moved there in one step.
+            with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{asset.name}-") as folder:
+                try:
+                    asset.install(published, Path(folder, "made"))
+                finally:
+                    published.unlink(missing_ok=True)  # a file that cannot be used is not worth keeping either
+                if not home.exists():  # another notebook may have been sooner
+                    Path(folder, "made").rename(home)
         except OSError as error:  # requests' own errors are such too; their texts hold the address with its token
             answer = getattr(error, "response", None)
             reason = error.strerror or (type(error).__name__ if answer is None else f"answer {answer.status_code}")
@@ -222,18 +230,6 @@ def _download(asset: Published, where: Address) -> Path:
     if not (asset.git_blob or sha256):
         logger.warning("%s was trusted as it came; to pin it, end the address in #sha256=%s", path, sha256_of(path))
     return path
-
-
-def _install(asset: Published, published: Path, home: Path) -> None:
-    """Make the usable files beside their final place and move them there in one step."""
-    home.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=home.parent, prefix=f".{asset.name}-") as folder:
-        try:
-            asset.install(published, Path(folder, "made"))
-        finally:
-            published.unlink(missing_ok=True)  # a file that cannot be used is not worth keeping either
-        if not home.exists():  # another notebook may have been sooner
-            Path(folder, "made").rename(home)
 
 
 def _git_blob(path: Path) -> str:

@@ -36,10 +36,6 @@ class AssetError(RuntimeError):
     """A model or data set could not be handed over; the message names the likely mistake and the way out."""
 
 
-class NotConfiguredError(AssetError):
-    """The asset is fetched from an address that nobody has set, or that is not an address."""
-
-
 @dataclass(frozen=True)
 class Address:
     """The folder on a server that holds the published files."""
@@ -79,7 +75,7 @@ def address() -> Address | None:
     """Return where the published files are, or None when nobody has said so.
 
     Raises:
-        NotConfiguredError: The setting is there but is no address; often a share page's short code, a path, or a hash
+        AssetError: The setting is there but is no address; often a share page's short code, a path, or a hash
             cut short by copying.
     """
     where, said = URL_VARIABLE, os.environ.get(URL_VARIABLE, "")
@@ -90,7 +86,7 @@ def address() -> Address | None:
         return None
     parts = urlsplit(said.strip())
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise NotConfiguredError(f"{where} holds {said!r}, which is not the http(s) address of a folder")
+        raise AssetError(f"{where} holds {said!r}, which is not the http(s) address of a folder")
     if parts.fragment and not re.fullmatch("sha256=[0-9a-f]{64}", parts.fragment.lower()):
-        raise NotConfiguredError(f"{where} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
+        raise AssetError(f"{where} ends in #{parts.fragment}: #sha256= and 64 hexadecimal digits are needed")
     return Address(said.strip())

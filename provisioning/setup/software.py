@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from labs.assets.places import APP_NAME, URL_FILE, NotConfiguredError, address
+from labs.assets.places import APP_NAME, URL_FILE, AssetError, address
 from provisioning.archive import build_archive, materials_files
 from provisioning.errors import CommandFailedError
 from provisioning.reach import JUPYTER_PORT, jupyter_base
@@ -55,7 +55,7 @@ def _address_handed_over(context: StepContext) -> str:
     """
     try:
         found = address()
-    except NotConfiguredError as error:
+    except AssetError as error:
         context.say(f"no address is handed to the machine: {error}")
         return ""
     if found is None:

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from labs import assets
 from labs.__main__ import app
-from labs.assets import AssetError, NotConfiguredError, places
+from labs.assets import AssetError, places
 from labs.assets.places import URL_FILE, URL_VARIABLE, Address, address
 
 #: Files of a small checkout, by their path under assets.
@@ -97,7 +97,7 @@ def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, said: st
 def test_a_setting_that_is_no_address_is_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file's name, a share page's code, a hash of another kind or cut short."""
     monkeypatch.setenv(URL_VARIABLE, setting)
-    with pytest.raises(NotConfiguredError, match=URL_VARIABLE):
+    with pytest.raises(AssetError, match=URL_VARIABLE):
         address()
 
 
