@@ -13,7 +13,11 @@ from labs.assets.fetched import PUBLISHED
 from labs.assets.manifest import carried
 from labs.assets.places import AssetError, address, address_file, cache_dir
 
-app = typer.Typer(help="Data sets and models: what there is, fetching, checking.", no_args_is_help=True)
+app = typer.Typer(
+    help="Data sets and models. The real Food-11 and the course's published model are fetched from the folder whose "
+    "address SERVING_LABS_ASSETS_URL holds (https://…/folder/#sha256=…): Food-11.zip, food11.pth and food11.onnx.",
+    no_args_is_help=True,
+)
 
 
 @app.command("list")
@@ -40,7 +44,7 @@ def list_assets() -> None:
         wrong.append(str(error))
     console = Console()
     console.print(table)
-    console.print(f"\ncache: {cache_dir()}\naddress: {address_file()} or a variable, see labs/assets/places.py")
+    console.print(f"\ncache: {cache_dir()}\naddress: {address_file()} or SERVING_LABS_ASSETS_URL")
     _fail_if(wrong)
 
 
