@@ -2,7 +2,7 @@
 
 import typer
 
-from labs.assets.commands import app as assets
+from labs.assets.cli import app as assets
 from labs.edge.commands import app as edge
 from labs.providers.commands import app as providers
 from labs.serve.triton.commands import app as triton

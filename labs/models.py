@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 #: The architectures that come with the checkout, by the last part of the model's name: the library that defines each,
-#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains all of them.
+#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains most of them.
 ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv2": ("torchvision", "mobilenet_v2", {}),
     "mobilenetv2-050": ("torchvision", "mobilenet_v2", {"width_mult": 0.5}),

@@ -5,10 +5,9 @@ A module joins with one line below: `app.add_typer(module.app, name="…")`.
 
 import typer
 
-from provisioning import commands
+from provisioning import commands, trovi
 from provisioning.classroom import commands as classroom
 from provisioning.rehearsal import cli as rehearsal
-from provisioning.trovi import commands as trovi
 
 app = typer.Typer(no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it.")
 app.add_typer(rehearsal.app, name="rehearsal")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import hashlib
+import io
 import re
+import subprocess
 import tarfile
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
@@ -15,7 +19,6 @@ from pathlib import Path, PurePosixPath
 ALLOWED = (
     "README.md",
     "LICENSE",
-    "CHANGELOG.md",
     "Makefile",
     "pyproject.toml",
     "constraints.txt",
@@ -34,6 +37,10 @@ ALLOWED = (
     *(f"grading/{name}/**" for name in "submission intake consistency result front".split()),
 )
 
+#: Texts of the students' own. Where this folder has a file, it leaves in place of the root's file of that name. An
+#: unpacked archive has no such folder any more: there the texts are the root's.
+STUDENT = "provisioning/student"
+
 #: Taken out again even where the list above allows their folder. The first three would give the answers away.
 REFUSED = (
     "grading/answers/**",
@@ -42,6 +49,9 @@ REFUSED = (
     "notebooks/instructor/**",
     # Students open the built notebooks; the sources would only lie in their way.
     "notebooks/source/**",
+    f"{STUDENT}/**",
+    # What rebuilds pictures and models takes npm and hours.
+    "assets/recipes/**",
     "tests/**",
     "**/__pycache__/**",
     "**/*.pyc",
@@ -49,6 +59,16 @@ REFUSED = (
     "**/.*",
     "**/.*/**",
 )
+
+_REQUIREMENTS = """\
+# Chameleon's Jupyter installs this at each start of its server: only what reserving, provisioning and rehearsing need.
+# JupyterLab and the kernel are there already; everything heavy is installed on the machines.
+"""
+
+#: The course itself, so that a notebook in any folder can import it. pip reads the path from where it runs, and
+#: Chameleon runs it in the folder that holds the list.
+#: Source: the start-up script of Chameleon's single-user image (`setup_experiment_server`).
+_ITSELF = "--editable .\n"
 
 #: A student's archive never holds these words; they are how answers and keys are told apart from the rest.
 _FORBIDDEN_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^# answer for checkpoint|@answer\(", re.MULTILINE)
@@ -63,8 +83,6 @@ class Archive:
     sha256: str
     #: Paths inside, sorted.
     files: tuple[str, ...]
-    #: Of all files before packing.
-    size_bytes: int
 
 
 def allowed(path: PurePosixPath) -> bool:
@@ -76,6 +94,12 @@ def allowed(path: PurePosixPath) -> bool:
 def _matches(name: str, pattern: str) -> bool:
     # fnmatch's * crosses slashes already; a leading **/ must also match at the root.
     return fnmatch(name, pattern) or (pattern.startswith("**/") and fnmatch(name, pattern[3:]))
+
+
+def source(root: Path, name: str) -> Path:
+    """Return the file whose bytes leave under a name: the students' own text where there is one, else the root's."""
+    own = root / STUDENT / name
+    return own if own.is_file() else root / name
 
 
 def student_files(root: Path) -> tuple[str, ...]:
@@ -93,7 +117,7 @@ def student_files(root: Path) -> tuple[str, ...]:
         # A link could point outside the allow-list, so only plain files count.
         if path.is_symlink() or not path.is_file() or not allowed(relative):
             continue
-        _refuse_secrets(path, str(relative))
+        _refuse_secrets(source(root, str(relative)), str(relative))
         found.append(str(relative))
     return tuple(found)
 
@@ -131,16 +155,53 @@ def unpack(archive: tarfile.TarFile, folder: Path) -> None:
         archive.extract(one, folder)
 
 
-def build_archive(root: Path, files: Iterable[str], target: Path) -> Archive:
+def commit_date_s(root: Path) -> int:
+    """Return when a tree's newest commit was made; where it is no git checkout, when its newest student's file was.
+
+    Returns:
+        Seconds since 1970, UTC.
+    """
+    asked = ["git", "-C", root, "log", "-1", "--format=%ct"]
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return int(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    return max((int((root / name).stat().st_mtime) for name in student_files(root)), default=0)
+
+
+def light_requirements(project: Path) -> str:
+    """Return the archive's ``requirements.txt``: base packages, those for provisioning, and the course itself."""
+    table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
+    extras = table["optional-dependencies"]
+    # The rehearsal as well: lesson 01 orders failures, which nobody can do on Chameleon itself.
+    wanted = [*table["dependencies"], *extras["provisioning"], *extras.get("rehearsal", [])]
+    return _REQUIREMENTS + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower)) + _ITSELF
+
+
+def pack(root: Path, target: Path) -> Archive:
+    """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs.
+
+    Args:
+        root: the repository.
+        target: the archive; its folder is made when needed.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    made = {"requirements.txt": light_requirements(root / "pyproject.toml")}
+    return build_archive(root, student_files(root), target, commit_date_s(root), made)
+
+
+def build_archive(
+    root: Path, files: Iterable[str], target: Path, date_s: int = 0, made: Mapping[str, str] | None = None
+) -> Archive:
     """Write a ``tar.gz`` of the files; the same tree gives the same bytes wherever and whenever it is built.
 
     Args:
         root: the repository.
         files: paths relative to it.
         target: the archive to write; its folder must exist.
+        date_s: of every file in it, in seconds since 1970; the same for the same tree (:func:`commit_date_s`).
+        made: texts by path that are written for it, in place of a file of that name.
     """
-    names = tuple(sorted(files))
-    size_bytes = 0
+    made = made or {}
+    names = tuple(sorted({*files, *made}))
     with (
         target.open("wb") as raw,
         # Neither the archive's own name nor the hour belongs into it.
@@ -148,13 +209,12 @@ def build_archive(root: Path, files: Iterable[str], target: Path) -> Archive:
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:
-            path = root / name
+            content = made[name].encode() if name in made else source(root, name).read_bytes()
             entry = tarfile.TarInfo(name)
-            entry.size = path.stat().st_size
-            entry.mode = 0o755 if path.suffix == ".sh" else 0o644
-            size_bytes += entry.size
-            with path.open("rb") as stream:
-                tar.addfile(entry, stream)
+            entry.size = len(content)
+            entry.mode = 0o755 if name.endswith(".sh") else 0o644
+            entry.mtime = date_s
+            tar.addfile(entry, io.BytesIO(content))
     with target.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    return Archive(target, digest, names, size_bytes)
+    return Archive(target, digest, names)

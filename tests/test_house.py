@@ -27,7 +27,7 @@ LIGHT = tuple(
 )
 
 #: Where the real Food-11 is configured to be, which the set-up hands to a machine; as light.
-ADDRESSES = tuple(f"labs.assets.{name}" for name in "addresses errors places remote".split())
+ADDRESSES = ("labs.assets.places",)
 
 #: What each room may import from the project; a name allows everything below it.
 MAY_IMPORT = {

@@ -1,19 +1,24 @@
-"""Building Food-11 mini: a fixed number of pictures a class, from each split's own artists, byte for byte."""
+"""Building Food-11 mini, byte for byte, and the manifest that says what each shipped file is and where it came from."""
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 import zlib
 from collections.abc import Collection
+from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from assets.recipes.compose import compose
-from assets.recipes.drawings import Drawing, drawings_of, render
-from assets.recipes.sources import sources_of
+from assets.recipes.drawings import SOURCES, Drawing, drawings_of, render, sources_of
+from labs.assets.places import ASSETS_DIR
 from labs.dataset import SPLITS
-from labs.labels import NUM_CLASSES, class_folder
+from labs.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 #: Side of the shipped pictures: above 224, so that resizing and cropping have something to do.
 SIZE_PX = 256
@@ -21,24 +26,6 @@ SIZE_PX = 256
 PICTURES_PER_CLASS: dict[str, int] = {"training": 100, "validation": 30, "evaluation": 60}
 #: JPEG settings, written out because Pillow's defaults may change.
 JPEG_OPTIONS: dict[str, object] = {"quality": 85, "subsampling": 2, "optimize": False, "progressive": False}
-
-
-def foods_of(split: str, cache: Path) -> list[list[Drawing]]:
-    """Return the food drawings that may enter a split, by class.
-
-    Args:
-        split: `training`, `validation` or `evaluation`.
-        cache: Folder that keeps tarballs.
-
-    Returns:
-        Eleven lists, in the order of the packs and of their glyph names.
-    """
-    by_class: list[list[Drawing]] = [[] for _ in range(NUM_CLASSES)]
-    for source in sources_of(split):
-        for drawing in drawings_of(source, cache):
-            if drawing.label is not None:
-                by_class[drawing.label].append(drawing)
-    return by_class
 
 
 def _draw_evenly(drawings: list[Drawing], count: int, rng: np.random.Generator) -> list[Drawing]:
@@ -65,14 +52,14 @@ def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES))
     """
     files: dict[str, dict[str, object]] = {}
     for split in SPLITS:
-        for label, drawings in enumerate(foods_of(split, cache)):
-            if label not in labels:
-                continue
+        of_split = [drawing for source in sources_of(split) for drawing in drawings_of(source, cache)]
+        for label in labels:
+            foods = [drawing for drawing in of_split if drawing.label == label]
             # crc32 is a stable number for a name; Python's own hash is not.
             rng = np.random.default_rng((zlib.crc32(split.encode()), label))
             folder = root / split / class_folder(label)
             folder.mkdir(parents=True, exist_ok=True)
-            for index, drawing in enumerate(_draw_evenly(drawings, PICTURES_PER_CLASS[split], rng)):
+            for index, drawing in enumerate(_draw_evenly(foods, PICTURES_PER_CLASS[split], rng)):
                 picture = compose(render(drawing, SIZE_PX), rng, SIZE_PX)
                 path = folder / f"{label}_{index}.jpg"
                 picture.save(path, "JPEG", **JPEG_OPTIONS)
@@ -84,3 +71,81 @@ def build(root: Path, cache: Path, labels: Collection[int] = range(NUM_CLASSES))
                     "glyph": drawing.glyph,
                 }
     return files
+
+
+MANIFEST_PATH = ASSETS_DIR / "manifest.json"
+DATASET_NAME = "food11-mini"
+
+
+def read_manifest(path: Path = MANIFEST_PATH) -> dict[str, Any]:
+    """Return the manifest."""
+    return json.loads(path.read_text("utf-8"))
+
+
+def write_manifest(manifest: dict[str, Any], path: Path = MANIFEST_PATH) -> None:
+    """Write the manifest, one picture's record a line, so that a change shows as its own line in a diff."""
+    text = json.dumps(manifest, indent=1, ensure_ascii=False)
+    records = re.compile(r'(\.jpg": )\{([^{}]*)\}')
+    text = records.sub(lambda found: f"{found[1]}{{{' '.join(found[2].split())}}}", text)
+    path.write_text(text + "\n", "utf-8")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions here of what decides a picture's bytes: renderer, JPEG encoder, random numbers."""
+    return {package: version(package) for package in ("resvg-py", "pillow", "numpy")}
+
+
+def dataset_entry(files: dict[str, dict[str, object]]) -> dict[str, Any]:
+    """Return the data set's part of the manifest.
+
+    Args:
+        files: What `assets.recipes.dataset.build` returned.
+
+    Returns:
+        A JSON object: how it is made, its sources with licences, and every file.
+    """
+    return {
+        "path": DATASET_NAME,
+        "recipe": "python -m assets.recipes dataset",
+        "made_with": versions(),
+        "size_px": SIZE_PX,
+        "class_names": list(CLASS_NAMES),
+        "pictures": {split: PICTURES_PER_CLASS[split] * len(CLASS_NAMES) for split in SPLITS},
+        "size_bytes": sum(int(str(entry["size_bytes"])) for entry in files.values()),
+        "sources": [{"pack": one.pack, "package": one.package, **asdict(one)} for one in SOURCES],
+        "files": files,
+    }
+
+
+def model_entry(path: Path, **facts: object) -> dict[str, Any]:
+    """Return the model's part of the manifest.
+
+    Args:
+        path: The weights, under `assets/`.
+        facts: More about it, such as its accuracy.
+    """
+    content = path.read_bytes()
+    return {
+        "path": path.relative_to(ASSETS_DIR).as_posix(),
+        "recipe": f"python -m assets.recipes train --model {path.stem.removeprefix(f'{DATASET_NAME}-')}",
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "size_bytes": len(content),
+        **facts,
+    }
+
+
+def difference(entry: dict[str, Any], files: dict[str, dict[str, object]]) -> str:
+    """Return, in words, how a rebuilt data set differs from the manifest; nothing when it does not.
+
+    Args:
+        entry: The data set's part of the manifest.
+        files: What `build` returned.
+    """
+    recorded = entry["files"]
+    names = sorted(name for name in recorded.keys() | files.keys() if recorded.get(name) != files.get(name))
+    if not names:
+        return ""
+    return (
+        f"{len(names)} of {len(recorded)} pictures differ, are missing or are new, such as {names[0]}. Renderers and "
+        f"encoders change their bytes between versions: made with {entry['made_with']}, rebuilt with {versions()}"
+    )

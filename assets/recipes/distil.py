@@ -1,25 +1,27 @@
-"""A student: started from the teacher's weights where it is of its kind, then taught to see and answer as it does."""
+"""A student: a MobileNetV2 started from the teacher's weights, then taught to see and answer as the teacher does."""
 
 from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from timm.utils import ModelEmaV3
 from torch import nn
 from torch.nn import functional
 
-from assets.recipes.augment import draw_batch, mix
-from assets.recipes.foods import FOODS
-from assets.recipes.imitation import STAGES, distillation_loss, random_adapters
-from assets.recipes.pool import Pool
-from assets.recipes.surgery import transplant
-from assets.recipes.training import Average, Checkpoint, Journal, accuracy, cosine, keep_strided_depthwise_float32
+from assets.recipes.drawings import FOODS, Drawing
+from assets.recipes.pictures import draw_batch, mix
+from assets.recipes.surgery import STAGE_ENDS, blocks_of, transplant
+from assets.recipes.training import EVENLY, QUICK_AT_FIRST, Journal, accuracy, cosine, keep, restore
 from labs.labels import CLASS_NAMES
-from labs.models import ARCHITECTURES, build_model
+from labs.models import ARCHITECTURES
 
+#: Softening of both networks' answers. Source: Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
+TEMPERATURE = 2.0
 #: Share of a label's probability that is spread over all classes.
 LABEL_SMOOTHING = 0.1
 #: Pictures that the start is fitted on.
@@ -70,22 +72,20 @@ def shares_by_variety() -> torch.Tensor:
 def train_student(
     architecture: str,
     teacher: nn.Module,
-    foods: Pool,
-    drawings: Pool,
+    drawings: Sequence[Drawing],
     validation: tuple[torch.Tensor, torch.Tensor],
     work: Path,
     journal: Journal,
     phases: tuple[Phase, ...] = PHASES,
 ) -> nn.Module:
-    """Return the trained student; continues from its checkpoint when there is one.
+    """Return the trained student; begins behind the last phase that an earlier run has finished.
 
     Args:
-        architecture: A name of `STAGES`.
+        architecture: `mobilenetv2` or another width of it, of `labs.models.ARCHITECTURES`.
         teacher: Fine-tuned EfficientNet-Lite0.
-        foods: Food drawings of the training artists.
-        drawings: All drawings of the training artists.
+        drawings: All drawings of the training artists, foods and others.
         validation: Inputs and labels that accuracy is reported on.
-        work: Folder for checkpoints.
+        work: Folder that keeps finished phases.
         journal: Where progress is written.
         phases: Parts of the training, in order.
 
@@ -94,13 +94,15 @@ def train_student(
     """
     torch.manual_seed(SEED)
     generator = torch.Generator().manual_seed(SEED + 1)
-    student, adapters = _start(architecture, teacher, foods, work, journal, validation, generator)
-    keep_strided_depthwise_float32(student.to(memory_format=torch.channels_last))
-    keep_strided_depthwise_float32(teacher)
-    stages = STAGES[architecture]
+    # The same again in a training that is resumed, so it need not be kept.
+    pictures = draw_batch(drawings, FIT_PICTURES, 224, generator, EVENLY)[0]
+    student, adapters = transplant(teacher, pictures, **ARCHITECTURES[architecture][2])
+    if not (work / f"{phases[0].name}.pt").is_file():
+        journal.write(stage="start", step=0, images=0, validation_accuracy=accuracy(student, *validation))
+    student.to(memory_format=torch.channels_last)
     results = []
     for phase in phases:
-        student = _run(phase, student, teacher, stages, adapters, foods, drawings, validation, work, journal, generator)
+        student = _run(phase, student, teacher, adapters, drawings, validation, work, journal, generator)
         # A copy, since the next phase goes on with this very model.
         results.append(copy.deepcopy(student))
     return mean_of(results[-2:])
@@ -123,47 +125,12 @@ def mean_of(models: list[nn.Module]) -> nn.Module:
     return mean
 
 
-def _start(
-    architecture: str,
-    teacher: nn.Module,
-    foods: Pool,
-    work: Path,
-    journal: Journal,
-    validation: tuple[torch.Tensor, torch.Tensor],
-    generator: torch.Generator,
-) -> tuple[nn.Module, nn.ModuleDict]:
-    """Return the student before its training and what turns its maps into the teacher's, made on first use."""
-    path = work / "start.pt"
-    library, _, options = ARCHITECTURES[architecture]
-    student = build_model(architecture).eval()
-    adapters = random_adapters(student, teacher, STAGES[architecture])
-    if path.is_file():
-        state = torch.load(path, weights_only=True)
-        student.load_state_dict(state["student"])
-        adapters.load_state_dict(state["adapters"])
-        generator.set_state(state["generator"])
-        return student, adapters.requires_grad_(library == "timm")
-    if library == "torchvision":
-        pictures = draw_batch(foods, FIT_PICTURES, 224, generator)[0]
-        student, adapters = transplant(teacher, pictures, **options)
-    else:
-        # The teacher's features may be asked of any student of their width, and its last layer goes with them.
-        student.classifier.load_state_dict(teacher.classifier.state_dict())
-    state = {"student": student.state_dict(), "adapters": adapters.state_dict(), "generator": generator.get_state()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(state, path)
-    journal.write(stage="start", step=0, images=0, validation_accuracy=accuracy(student, *validation))
-    return student, adapters
-
-
 def _run(
     phase: Phase,
     student: nn.Module,
     teacher: nn.Module,
-    stages: dict[str, int],
     adapters: nn.ModuleDict,
-    foods: Pool,
-    drawings: Pool,
+    drawings: Sequence[Drawing],
     validation: tuple[torch.Tensor, torch.Tensor],
     work: Path,
     journal: Journal,
@@ -171,39 +138,37 @@ def _run(
 ) -> nn.Module:
     """Return the averaged student after one phase."""
     student.requires_grad_(True)
-    learning = [*student.parameters(), *(p for p in adapters.parameters() if p.requires_grad)]
-    optimizer = torch.optim.AdamW(learning, lr=phase.learning_rate, weight_decay=0.02)
-    average = Average(student, 0.997)
-    state = {"model": student, "average": average.model, "adapters": adapters, "optimizer": optimizer}
-    checkpoint = Checkpoint(work / f"{phase.name}.pt", **state)
-    shares = shares_by_variety() if phase.by_variety else None
+    optimizer = torch.optim.AdamW(student.parameters(), lr=phase.learning_rate, weight_decay=0.02)
+    average = ModelEmaV3(student, decay=0.997, **QUICK_AT_FIRST)
+    if restore(work / f"{phase.name}.pt", generator, student=student, average=average.module):
+        return average.module
+    shares = shares_by_variety() if phase.by_variety else EVENLY
     began_s = time.monotonic()
-    for step in range(checkpoint.restore(generator), phase.steps):
+    for step in range(phase.steps):
         student.train()
         for group in optimizer.param_groups:
             group["lr"] = cosine(step, phase.steps, phase.learning_rate, warmup=50)
-        pool = drawings if step % phase.drawings_every == 0 else foods
-        pool_shares = shares if pool is foods else None
-        inputs, labels = draw_batch(pool, phase.batch_size, phase.size_px, generator, pool_shares)
+        foods_only = step % phase.drawings_every != 0
+        only = shares if foods_only else None
+        inputs, labels = draw_batch(drawings, phase.batch_size, phase.size_px, generator, only)
         if mixed := step % 3 == 0:
             # The teacher answers for the mixture itself, so labels need not be mixed: they are left out.
             inputs, _ = mix(inputs, torch.empty(len(inputs), 0), generator)
-        loss, logits, parts = distillation_loss(student, teacher, stages, adapters, inputs)
+        loss, logits, parts = distillation_loss(student, teacher, adapters, inputs)
         loss = phase.teacher_weight * loss
-        if phase.label_weight and pool is foods and not mixed:
-            if shares is not None:
-                # Classes drawn more often must not become likelier answers.
-                # Source: Menon et al. 2021, https://arxiv.org/abs/2007.07314.
-                logits = logits + shares.log()
+        if phase.label_weight and foods_only and not mixed:
+            # Classes drawn more often must not become likelier answers; shares that are all alike change nothing.
+            # Source: Menon et al. 2021, https://arxiv.org/abs/2007.07314.
+            logits = logits + shares.log()
             labels_loss = functional.cross_entropy(logits, labels, label_smoothing=LABEL_SMOOTHING)
             loss = loss + phase.label_weight * labels_loss
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        nn.utils.clip_grad_norm_(learning, 5.0)
+        nn.utils.clip_grad_norm_(student.parameters(), 5.0)
         optimizer.step()
-        average.update(student)
+        average.update(student, step + 1)
         if (step + 1) % 100 == 0 or step + 1 == phase.steps:
-            score = accuracy(average.model, *validation)
+            score = accuracy(average.module, *validation)
             journal.write(
                 stage=phase.name,
                 step=step + 1,
@@ -212,5 +177,71 @@ def _run(
                 validation_accuracy=score,
                 elapsed_s=time.monotonic() - began_s,
             )
-            checkpoint.save(step + 1, generator)
-    return average.model
+    keep(work / f"{phase.name}.pt", generator, student=student, average=average.module)
+    return average.module
+
+
+def student_maps(
+    student: nn.Module, inputs: torch.Tensor
+) -> tuple[dict[int, torch.Tensor], torch.Tensor, torch.Tensor]:
+    """Return the student's maps by the teacher's block they answer to, its pooled features, and its logits."""
+    x, maps = inputs, {}
+    for index, layer in enumerate(student.features):
+        x = layer(x)
+        if index in STAGE_ENDS:
+            maps[STAGE_ENDS[index]] = x
+    features = x.mean((2, 3))
+    return maps, features, student.classifier(features)
+
+
+def teacher_maps(
+    teacher: nn.Module, inputs: torch.Tensor
+) -> tuple[dict[int, torch.Tensor], torch.Tensor, torch.Tensor]:
+    """Return the teacher's maps where students' stages end, by block, its pooled features, and its logits."""
+    x = teacher.bn1(teacher.conv_stem(inputs))
+    maps = {}
+    for index, block in enumerate(blocks_of(teacher)):
+        x = block(x)
+        if index in STAGE_ENDS.values():
+            maps[index] = x
+    features = teacher.bn2(teacher.conv_head(x)).mean((2, 3))
+    return maps, features, teacher.classifier(features)
+
+
+def _relative_error(mine: torch.Tensor, theirs: torch.Tensor) -> torch.Tensor:
+    """Return the squared error as a share of the target's own variance over the batch, a channel at a time at least."""
+    mine, theirs = mine.float(), theirs.float()
+    dims = [d for d in range(theirs.dim()) if d != 1]
+    variance = theirs.var(dims)
+    # Directions that hardly vary must not count as much as those that carry the picture.
+    return ((mine - theirs) ** 2).mean(dims).sum() / variance.sum()
+
+
+def distillation_loss(
+    student: nn.Module, teacher: nn.Module, adapters: nn.ModuleDict, inputs: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor, dict[str, float]]:
+    """Return how far the student is from the teacher: stages, pooled features and answers together.
+
+    Args:
+        student: Network in training mode.
+        teacher: Network from `build_teacher`, in evaluation mode.
+        adapters: For each of the teacher's blocks that a stage answers to, what turns the student's map into its.
+        inputs: Pictures, float32 (N, 3, H, W).
+
+    Returns:
+        The loss, the student's logits, and the loss's parts by name.
+    """
+    with torch.autocast("cpu", torch.bfloat16):
+        with torch.no_grad():
+            their_maps, their_features, their_logits = teacher_maps(teacher, inputs)
+        my_maps, my_features, my_logits = student_maps(student, inputs)
+        errors = [_relative_error(adapters[str(end)](maps), their_maps[end]) for end, maps in my_maps.items()]
+    features = _relative_error(my_features, their_features)
+    answers = TEMPERATURE**2 * functional.kl_div(
+        functional.log_softmax(my_logits.float() / TEMPERATURE, 1),
+        functional.softmax(their_logits.float() / TEMPERATURE, 1),
+        reduction="batchmean",
+    )
+    apart = sum(errors) / len(errors)
+    loss = 0.5 * apart + features + answers
+    return loss, my_logits.float(), {"stages": apart.item(), "features": features.item(), "answers": answers.item()}

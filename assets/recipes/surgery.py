@@ -32,8 +32,6 @@ HEIRS: dict[int, int | None] = {
 }
 #: Teacher block at whose output each student stage ends.
 STAGE_ENDS: dict[int, int] = {3: 2, 6: 4, 10: 7, 13: 10, 16: 14, 17: 15}
-#: Blocks that are equal in both networks where the student has its full width.
-_IDENTICAL_BLOCKS = 3
 
 
 def blocks_of(teacher: nn.Module) -> list[nn.Module]:
@@ -157,26 +155,7 @@ def _teach(
     return block.conv[1](hidden)
 
 
-def _copy_layers(mine: nn.Module, theirs: nn.Module) -> None:
-    """Copy convolutions and batch norms of a part that both networks share, in the order in which they run."""
-    kinds = nn.Conv2d, nn.BatchNorm2d
-    layers = ([layer for layer in part.modules() if isinstance(layer, kinds)] for part in (mine, theirs))
-    for layer, donor in zip(*layers, strict=True):
-        if isinstance(layer, nn.Conv2d):
-            layer.weight.copy_(donor.weight)
-        else:
-            copy_norm(layer, donor)
-
-
-def _begin_identical(student: nn.Module, teacher: nn.Module, inputs: torch.Tensor) -> torch.Tensor:
-    """Copy the stem and the blocks that both networks share, and return what leaves them."""
-    _copy_layers(student.features[0], nn.ModuleList([teacher.conv_stem, teacher.bn1]))
-    for index in range(1, 1 + _IDENTICAL_BLOCKS):
-        _copy_layers(student.features[index], blocks_of(teacher)[HEIRS[index]])
-    return torch.cat([student.features[: 1 + _IDENTICAL_BLOCKS](part) for part in inputs.split(32)])
-
-
-def _begin_narrow(
+def _begin(
     student: nn.Module, teacher: nn.Module, inputs: torch.Tensor, outside: _Stream, after: torch.Tensor
 ) -> torch.Tensor:
     """Keep the stem's channels that the first block uses most, fit that block, and return what leaves it."""
@@ -209,18 +188,10 @@ def transplant(teacher: nn.Module, inputs: torch.Tensor, width_mult: float = 1.0
     after = [torch.cat([blocks[0](teacher.bn1(teacher.conv_stem(part))) for part in inputs.split(32)])]
     for block in blocks[1:]:
         after.append(torch.cat([block(part) for part in after[-1].split(32)]))
-    adapters = nn.ModuleDict()
-    if width_mult == 1.0:
-        begin, first = 1 + _IDENTICAL_BLOCKS, _IDENTICAL_BLOCKS
-        x, inside = _begin_identical(student, teacher, inputs), _Stream([after[2]], 24)
-        adapters["2"] = inside.widen()
-    else:
-        begin, first = 2, 1
-        inside = _Stream([after[0]], student.features[1].out_channels)
-        x = _begin_narrow(student, teacher, inputs, inside, after[0])
+    adapters, begin, first = nn.ModuleDict(), 2, 1
+    inside = _Stream([after[0]], student.features[1].out_channels)
+    x = _begin(student, teacher, inputs, inside, after[0])
     for end, last in STAGE_ENDS.items():
-        if end < begin:
-            continue
         outside = _Stream(after[first : last + 1], student.features[end].out_channels)
         donor_index = first
         for index in range(begin, end + 1):

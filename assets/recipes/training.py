@@ -1,16 +1,20 @@
-"""What both trainings share: a schedule, an average of weights, a checkpoint that resumes, a journal."""
+"""What both trainings share: schedule, average, journal, and what a model is worth on artists it has never seen."""
 
 from __future__ import annotations
 
-import copy
-import functools
 import json
 import logging
 import math
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
+
+from labs.dataset import iterate, load_split
+from labs.labels import CLASS_NAMES, NUM_CLASSES
+from labs.stats import proportion_interval
 
 _log = logging.getLogger(__name__)
 
@@ -30,99 +34,40 @@ def cosine(step: int, steps: int, peak: float, warmup: int) -> float:
     return peak * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * share)))
 
 
-def _forward_float32(convolution: nn.Conv2d, inputs: torch.Tensor) -> torch.Tensor:
-    with torch.autocast("cpu", enabled=False):
-        return type(convolution).forward(convolution, inputs.float())
+#: Shares of classes that are all alike.
+EVENLY = torch.full((NUM_CLASSES,), 1 / NUM_CLASSES)
+
+#: How timm's average of weights, which generalizes better than the last step's, follows: step n weighs the old average
+#: with n / (9 + n), until that reaches the decay. Early on the average would mostly hold the start.
+#: Source: Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
+QUICK_AT_FIRST: dict[str, Any] = {"use_warmup": True, "warmup_gamma": 9.0, "warmup_power": 1.0}
 
 
-def keep_strided_depthwise_float32(model: nn.Module) -> nn.Module:
-    """Return the model with its strided depthwise convolutions kept out of bfloat16.
-
-    Their bfloat16 gradient has no fast path on x86-64 CPUs: measured with torch 2.13 on Zen 5, 96 channels at 112 by
-    112 take 115 ms in bfloat16 and 5 ms in float32, which was half of a whole training step.
-
-    Args:
-        model: Changed in place; its weights stay the same.
-    """
-    for module in model.modules():
-        if isinstance(module, nn.Conv2d) and module.groups > 1 and module.stride[0] > 1:
-            module.forward = functools.partial(_forward_float32, module)
-    return model
+def restore(path: Path, generator: torch.Generator, **models: nn.Module) -> bool:
+    """Load what a finished part of a training has left, and return whether there was something."""
+    if not path.is_file():
+        return False
+    state = torch.load(path, weights_only=True)
+    for name, model in models.items():
+        model.load_state_dict(state[name])
+    generator.set_state(state["generator"])
+    return True
 
 
-class Average:
-    """A running average of a model's weights, which generalizes better than the last step's.
-
-    Source:
-        Polyak and Juditsky 1992; as used by Tarvainen and Valpola 2017, https://arxiv.org/abs/1703.01780.
-    """
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        """Start the average at the model's present weights.
-
-        Args:
-            model: Model to follow.
-            decay: Share of the old average that each update keeps, below 1.
-        """
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decay = decay
-        self._updates = 0
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        """Move the average towards the model."""
-        self._updates += 1
-        # Early on the average would mostly hold the start, so it follows faster then.
-        decay = min(self._decay, (1 + self._updates) / (10 + self._updates))
-        for mine, theirs in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if mine.dtype.is_floating_point:
-                mine.lerp_(theirs, 1.0 - decay)
-            else:
-                mine.copy_(theirs)
-
-
-class Checkpoint:
-    """The state of a training on disk, replaced in one step, so that an interrupted training continues."""
-
-    def __init__(self, path: Path, **parts: nn.Module | torch.optim.Optimizer) -> None:
-        """Name the parts that are kept.
-
-        Args:
-            path: File of the checkpoint.
-            parts: Everything with a `state_dict`.
-        """
-        self._path = path
-        self._parts = parts
-
-    def save(self, step: int, generator: torch.Generator) -> None:
-        """Write all parts, the number of finished steps and the generator."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        state = {name: part.state_dict() for name, part in self._parts.items()}
-        partial = self._path.with_suffix(".partial")
-        torch.save({"step": step, "generator": generator.get_state(), **state}, partial)
-        partial.replace(self._path)
-
-    def restore(self, generator: torch.Generator) -> int:
-        """Load all parts if there is a checkpoint, and return the number of finished steps."""
-        if not self._path.is_file():
-            return 0
-        state = torch.load(self._path, weights_only=True)
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
-        generator.set_state(state["generator"])
-        _log.info("continuing %s at step %d", self._path.name, state["step"])
-        return state["step"]
+def keep(path: Path, generator: torch.Generator, **models: nn.Module) -> None:
+    """Write what a finished part of a training leaves, in one step, so that an interrupted training goes on there."""
+    state = {name: model.state_dict() for name, model in models.items()}
+    partial = path.with_suffix(".partial")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save({"generator": generator.get_state(), **state}, partial)
+    partial.replace(path)
 
 
 class Journal:
     """The training log: one JSON object a line."""
 
     def __init__(self, path: Path) -> None:
-        """Append to a file.
-
-        Args:
-            path: File to append to.
-        """
+        """Append to a file, whose folder is made when needed."""
         self._path = path
         path.parent.mkdir(parents=True, exist_ok=True)
 
@@ -133,19 +78,11 @@ class Journal:
             file.write(json.dumps(rounded) + "\n")
         _log.info("%s", rounded)
 
-    def spent(self) -> dict[str, int | float]:
-        """Return what the training took: its steps, the pictures it has seen, and minutes over all resumptions."""
-        last: dict[str, dict] = {}
-        elapsed_s = 0.0
-        for line in self._path.read_text().splitlines():
-            entry = json.loads(line)
-            before = last.get(entry["stage"], {})
-            # A resumed training counts its time from nothing again.
-            since_s, now_s = before.get("elapsed_s", 0.0), entry.get("elapsed_s", 0.0)
-            elapsed_s += now_s - since_s if now_s >= since_s else now_s
-            last[entry["stage"]] = entry
-        total = {key: sum(int(entry.get(key, 0)) for entry in last.values()) for key in ("step", "images")}
-        return {"steps": total["step"], "images": total["images"], "minutes": round(elapsed_s / 60, 1)}
+    def spent(self) -> dict[str, int]:
+        """Return what the training took: steps, and pictures that it has seen."""
+        entries = map(json.loads, self._path.read_text().splitlines())
+        last = {entry["stage"]: entry for entry in entries}.values()
+        return {"steps": sum(entry["step"] for entry in last), "images": sum(entry["images"] for entry in last)}
 
 
 @torch.no_grad()
@@ -158,3 +95,58 @@ def predict(model: nn.Module, inputs: torch.Tensor, batch_size: int = 64) -> tor
 def accuracy(model: nn.Module, inputs: torch.Tensor, labels: torch.Tensor) -> float:
     """Return the share of pictures whose highest logit is their label, 0 to 1."""
     return (predict(model, inputs).argmax(1) == labels).double().mean().item()
+
+
+def interval_over_drawings(hits: np.ndarray, drawings: np.ndarray, resamples: int = 4000) -> tuple[float, float]:
+    """Return the 95 % interval of the accuracy when drawings, not pictures, are what was sampled.
+
+    Several pictures show one drawing and stand or fall together, so an interval that counts pictures is too narrow.
+
+    Args:
+        hits: 1 where a picture was recognized, else 0, shape (N,).
+        drawings: Which drawing each picture shows, shape (N,).
+        resamples: Number of bootstrap draws.
+
+    Returns:
+        Lower and upper bound, 0 to 1.
+
+    Source:
+        Cluster bootstrap, Davison and Hinkley 1997, section 3.8.
+    """
+    _, which = np.unique(drawings, return_inverse=True)
+    right, count = np.bincount(which, hits), np.bincount(which)
+    drawn = np.random.default_rng(0).integers(len(count), size=(resamples, len(count)))
+    low, high = np.percentile(right[drawn].sum(1) / count[drawn].sum(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def evaluate(model: nn.Module, root: Path, split: str, files: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return the accuracy of a model on a split.
+
+    Args:
+        model: Maps (N, 3, 224, 224) to logits; switched to evaluation mode.
+        root: Folder of the data set.
+        split: `validation` or `evaluation`.
+        files: The manifest's records of the pictures, which say who drew what.
+
+    Returns:
+        A JSON object: accuracy, its 95 % intervals over pictures and over drawings, the same share by class and by
+        pack, and that share for each drawing that is missed in more than half of its pictures.
+    """
+    inputs, labels = load_split(root, split)
+    hits = (predict(model, torch.from_numpy(inputs)).argmax(1).numpy() == labels).astype(np.float64)
+    records = [files[path.relative_to(root).as_posix()] for path, _ in iterate(root, split)]
+    packs = np.array([record["pack"] for record in records])
+    drawings = np.array([f"{record['pack']}:{record['glyph']}" for record in records])
+    shares = {str(name): float(hits[drawings == name].mean()) for name in np.unique(drawings)}
+    interval = proportion_interval(int(hits.sum()), len(hits))
+    return {
+        "accuracy": interval.value,
+        "interval": [interval.low, interval.high],
+        "interval_over_drawings": list(interval_over_drawings(hits, drawings)),
+        "drawings": len(shares),
+        "pictures": len(hits),
+        "by_class": {name: float(hits[labels == index].mean()) for index, name in enumerate(CLASS_NAMES)},
+        "by_pack": {str(pack): float(hits[packs == pack].mean()) for pack in np.unique(packs)},
+        "hard_drawings": {name: share for name, share in sorted(shares.items()) if share < 0.5},
+    }

@@ -1,7 +1,7 @@
 """Checkpoints that only the grader knows: judged from what was measured again and what was run again.
 
 Each depends on a public checkpoint, its prerequisite: nobody earns a hidden point for a question that was not answered.
-This folder never leaves for students (``provisioning.trovi`` packs by an allow-list that does not name it).
+This folder never leaves for students (``provisioning.archive`` packs by an allow-list that does not name it).
 """
 
 from grading.hidden.checkpoint import HiddenCheckpoint

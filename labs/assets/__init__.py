@@ -1,34 +1,97 @@
 """One way to a model or data set by name: `labs.assets.model("food11-mini-mobilenetv2")`.
 
-Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its published model where both
-have an address, and the small ones of the checkout elsewhere.
+Without a name, `dataset()` and `model()` give the course's pair: the real Food-11 with its published model where an
+address is set (`labs/assets/places.py` says how), and the small ones of the checkout elsewhere.
 
-What comes with the checkout is checked against the manifest. What does not is fetched from an address that you set
-(`labs/assets/addresses.py` says how), checked, made usable without running anything in it, and kept in a cache
-(`$SERVING_LABS_CACHE`).
+What comes with the checkout is compared with the manifest once in each process. What does not is fetched, checked, made
+usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE`).
 """
 
-from labs.assets.catalog import dataset, default_dataset, default_model, model
-from labs.assets.errors import (
-    AssetError,
-    DownloadError,
-    IntegrityError,
-    NotConfiguredError,
-    SpaceError,
-    UnknownAssetError,
-    UnsafeFileError,
-)
+from __future__ import annotations
 
-__all__ = [
-    "AssetError",
-    "DownloadError",
-    "IntegrityError",
-    "NotConfiguredError",
-    "SpaceError",
-    "UnknownAssetError",
-    "UnsafeFileError",
-    "dataset",
-    "default_dataset",
-    "default_model",
-    "model",
-]
+import difflib
+from pathlib import Path
+
+from labs.assets.manifest import Carried, carried
+from labs.assets.places import AssetError, address
+
+__all__ = ["AssetError", "dataset", "default_dataset", "default_model", "model", "obtain"]
+
+#: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
+#: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
+_REAL = ("food11", "food11-mobilenetv2")
+_CARRIED = ("food11-mini", "food11-mini-mobilenetv2")
+
+
+def default_dataset() -> str:
+    """Return the name of the data set that lessons use: `food11` where an address is set.
+
+    Raises:
+        AssetError: A setting is there but is not an address.
+    """
+    return (_REAL if address() else _CARRIED)[0]
+
+
+def default_model() -> str:
+    """Return the name of the model that lessons use: the one that was trained on `default_dataset()`.
+
+    Raises:
+        AssetError: A setting is there but is not an address.
+    """
+    return (_REAL if address() else _CARRIED)[1]
+
+
+def dataset(name: str | None = None) -> Path:
+    """Return the folder of a data set in Food-11's form, checked, and fetched first where it has to be.
+
+    Args:
+        name: `food11-mini` (comes with the checkout) or `food11` (fetched); `default_dataset()` when None.
+
+    Returns:
+        A folder that holds `training`, `validation` and `evaluation`; `labs.dataset` reads it.
+
+    Raises:
+        AssetError: No data set has this name, no address is set, or the server, the disk or a file is at fault.
+    """
+    return obtain(name or default_dataset(), "dataset")
+
+
+def model(name: str | None = None) -> Path:
+    """Return the file of a model, checked, and fetched first where it has to be.
+
+    Args:
+        name: `food11-mini-mobilenetv2` or another that comes with the checkout, `food11-mobilenetv2` or
+            `food11-mobilenetv2-onnx` (fetched); `default_model()` when None.
+
+    Returns:
+        A `.safetensors` file for `labs.models.load_mobilenet_v2`, or an `.onnx` file.
+
+    Raises:
+        AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
+    """
+    return obtain(name or default_model(), "model")
+
+
+def obtain(name: str, kind: str | None = None) -> Path:
+    """Return the path of anything that has a name, checked, and fetched first where it has to be.
+
+    Args:
+        name: Of a data set or model, carried or fetched.
+        kind: `dataset` or `model`; None takes either.
+
+    Raises:
+        AssetError: Nothing has this name, no address is set, or the server, the disk or a file is at fault.
+    """
+    item = carried().get(name)
+    if item is None:
+        from labs.assets.fetched import PUBLISHED, fetch  # what fetching needs is imported only here
+
+        item = PUBLISHED.get(name)
+        if item is None:
+            names = [*carried(), *PUBLISHED]
+            near = difflib.get_close_matches(name, names, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(names)}"
+            raise AssetError(f"no data set or model is called {name!r}; {hint}")
+    if kind not in (None, item.kind):
+        raise AssetError(f"{name!r} is a {item.kind}: ask labs.assets.{item.kind}({name!r}) for it")
+    return item.checked if isinstance(item, Carried) else fetch(item)

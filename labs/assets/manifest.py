@@ -1,78 +1,92 @@
-"""What the checkout itself carries: the small data set and the models, each file with its size and SHA-256."""
+"""What the checkout itself carries: the small data set and the models, each file with its SHA-256."""
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any
+from pathlib import Path
 
-from labs.assets.errors import IntegrityError
-from labs.assets.places import ASSETS_DIR
-from labs.assets.verify import FileRecord
+from labs.assets import places
+from labs.assets.places import AssetError
 
-#: File in `assets/` that lists everything else there.
-MANIFEST_NAME = "manifest.json"
+_RESTORE = "Restore it with `git checkout -- assets`, or get the course again"
+
+#: Files that an error names.
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Embedded:
+class Carried:
     """A data set or model that comes with the checkout."""
 
     #: Name under which it is asked for.
     name: str
     #: `dataset` or `model`.
     kind: str
-    #: Folder that holds its files.
-    root: Path
-    #: Its files by path relative to `root`.
-    files: dict[str, FileRecord]
+    #: What is handed over: the folder of a data set, the file of a model.
+    path: Path
+    #: SHA-256 by file, relative to the data set's or the model's folder.
+    files: dict[str, str]
 
-    @property
-    def path(self) -> Path:
-        """What is handed over: the folder of a data set, the file of a model."""
-        return self.root if self.kind == "dataset" else self.root / next(iter(self.files))
+    @functools.cached_property  # two thousand pictures take a quarter of a second, and a lesson asks several times
+    def checked(self) -> Path:
+        """Its path, when its files are the recorded ones.
+
+        Raises:
+            AssetError: Files are missing, changed or too many; the message names the first few.
+        """
+        root = self.path if self.kind == "dataset" else self.path.parent
+        wrong = []
+        for name, sha256 in self.files.items():
+            if not (root / name).is_file():
+                wrong.append(f"{name} is missing")
+            elif sha256_of(root / name) != sha256:
+                wrong.append(f"{name} has other content")
+        if self.kind == "dataset":
+            from labs.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
+
+            # One picture more changes the accuracy.
+            seen = {
+                path.relative_to(root).as_posix()
+                for path in root.rglob("[!.]*")
+                if path.suffix.lower() in IMAGE_SUFFIXES
+            }
+            wrong += [f"{name} does not belong there" for name in sorted(seen - self.files.keys())]
+        if wrong:
+            more = f" and {len(wrong) - _SHOWN} more" if len(wrong) > _SHOWN else ""
+            raise AssetError(f"{root} is not as it was recorded: {'; '.join(wrong[:_SHOWN])}{more}. {_RESTORE}")
+        return self.path
 
 
-def embedded() -> dict[str, Embedded]:
-    """Return what the manifest lists, by name.
-
-    Returns:
-        Data sets first, then models.
+def carried() -> dict[str, Carried]:
+    """Return what the manifest lists, by name; data sets first, then models.
 
     Raises:
-        IntegrityError: The manifest is missing or not in its form; the checkout is incomplete, or the package was
-            copied without its data.
+        AssetError: The manifest is missing: the checkout is incomplete, or the package was copied without its data.
     """
-    path = ASSETS_DIR / MANIFEST_NAME
+    return _read(places.ASSETS_DIR)
+
+
+@functools.cache
+def _read(folder: Path) -> dict[str, Carried]:
+    path = folder / "manifest.json"
     try:
         manifest = json.loads(path.read_text("utf-8"))
-        datasets = [_dataset(name, entry) for name, entry in manifest.get("datasets", {}).items()]
-        models = [_model(name, entry) for name, entry in manifest.get("models", {}).items()]
-    except FileNotFoundError:
-        raise IntegrityError(
-            f"{path} is missing, so this checkout is incomplete; clone the repository again and install it from there "
-            "with `make setup` (the data is not part of a wheel)"
-        ) from None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise IntegrityError(f"{path} is damaged ({error!r}); restore it with `git checkout -- assets`") from error
-    return {item.name: item for item in (*datasets, *models)}
+    except (OSError, ValueError) as error:
+        raise AssetError(f"{path} is missing or damaged ({error}). {_RESTORE}") from error
+    found = {}
+    for name, entry in manifest.get("datasets", {}).items():
+        files = {file: record["sha256"] for file, record in entry["files"].items()}
+        found[name] = Carried(name, "dataset", folder / entry["path"], files)
+    for name, entry in manifest.get("models", {}).items():
+        file = folder / entry["path"]
+        found[name] = Carried(name, "model", file, {file.name: entry["sha256"]})
+    return found
 
 
-def _dataset(name: str, entry: dict[str, Any]) -> Embedded:
-    files = {
-        _inside(file): FileRecord(record["size_bytes"], record["sha256"]) for file, record in entry["files"].items()
-    }
-    return Embedded(name, "dataset", ASSETS_DIR / _inside(entry.get("path", name)), files)
-
-
-def _model(name: str, entry: dict[str, Any]) -> Embedded:
-    path = ASSETS_DIR / _inside(entry["path"])
-    return Embedded(name, "model", path.parent, {path.name: FileRecord(entry["size_bytes"], entry["sha256"])})
-
-
-def _inside(path: str) -> str:
-    """Return a path that stays in its folder."""
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise ValueError(f"the path {path!r} leads out of the folder")
-    return path
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

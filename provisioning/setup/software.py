@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 import tempfile
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from labs.assets.addresses import address_of
-from labs.assets.errors import NotConfiguredError
-from labs.assets.places import APP_NAME
-from labs.assets.remote import REMOTE
+from labs.assets.places import APP_NAME, URL_FILE, AssetError, address
 from provisioning.archive import build_archive, materials_files
 from provisioning.errors import CommandFailedError
 from provisioning.reach import JUPYTER_PORT, jupyter_base
@@ -23,8 +19,8 @@ from provisioning.testbed import Shell
 #: Where the course lies on the machine, under the account's home.
 REMOTE_ROOT = "serving-labs"
 
-#: First line of a file of addresses that the set-up wrote: one that a student wrote on the machine stays.
-_ADDRESSES_OURS = "# Addresses that were configured where the machine was set up; setting up again writes them anew."
+#: First line of a file with the address that the set-up wrote: one that a student wrote on the machine stays.
+_ADDRESS_OURS = "# The address that was configured where the machine was set up; setting up again writes it anew."
 
 _UNPACK = """
 set -e
@@ -48,37 +44,32 @@ def data_copied(context: StepContext) -> dict[str, Any]:
     facts = _copied(context, "assets", without_assets=False)
     if facts["files"]:
         follow(context, "data", script_command(context, "data.sh"), title="checking data and model")
-    return {**facts, "addresses": _addresses_handed_over(context)}
+    return {**facts, "address": _address_handed_over(context)}
 
 
-def _addresses_handed_over(context: StepContext) -> list[str]:
-    """Write where the real Food-11 is fetched from, where the student has said so; return the names of what is known.
+def _address_handed_over(context: StepContext) -> str:
+    """Write where the real Food-11 is fetched from, where the student has said so; return it as it may be shown.
 
-    The file is the one that :mod:`labs.assets.addresses` reads by itself, so that Jupyter, a terminal and the device's
+    The file is the one that :mod:`labs.assets.places` reads by itself, so that Jupyter, a terminal and the device's
     commands all know it. An address may hold a password or a token in its query: it is never a word of a command.
     """
     try:
-        found = {name: address for name in REMOTE if (address := address_of(name)) is not None}
-    except NotConfiguredError as error:
+        found = address()
+    except AssetError as error:
         context.say(f"no address is handed to the machine: {error}")
-        return []
-    if not found:
-        return []
+        return ""
+    if found is None:
+        return ""
     shell = context.shell()
     folder = "Library/Application Support" if shell.run("uname -s").output.strip() == "Darwin" else ".config"
-    path = f"{folder}/{APP_NAME}/assets.toml"
+    path = f"{folder}/{APP_NAME}/{URL_FILE}"
     first = shell.run(f"head -n 1 {shlex.quote(path)} 2>/dev/null; true").output.strip()
-    if first not in ("", _ADDRESSES_OURS):
+    if first not in ("", _ADDRESS_OURS):
         context.say(f"{path} was written on the machine itself and stays as it is")
-        return []
-    lines = [_ADDRESSES_OURS]
-    for name, address in found.items():
-        # A JSON string is a TOML string.
-        lines += ["", f"[{name}]", f"url = {json.dumps(address.url)}"]
-        lines += [f'sha256 = "{address.sha256}"'] if address.sha256 else []
-        context.say(f"the machine knows {name} at {address.shown}")
-    write_private(shell, path, "\n".join(lines) + "\n")
-    return list(found)
+        return ""
+    context.say(f"the machine knows the real data and model at {found.shown}")
+    write_private(shell, path, f"{_ADDRESS_OURS}\n{found.url}\n")
+    return found.shown
 
 
 def write_private(shell: Shell, path: str, text: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -13,16 +12,14 @@ from pathlib import Path
 import pytest
 
 BOOT = ("lease", "server", "address", "ssh", "materials")
-URL = "https://ada:pass@files.example.org/Food-11.zip?token=s3cret"
 SHA256 = "ab" * 32
+URL = f"https://ada:pass@files.example.org/course/?token=s3cret#sha256={SHA256}"
 
 
 @pytest.fixture
-def configured(monkeypatch, tmp_path: Path):
+def configured(monkeypatch):
     """The student has said at home where the real Food-11 is; the address holds a password and a token."""
-    monkeypatch.setenv("SERVING_LABS_CONFIG", str(tmp_path / "none.toml"))
-    monkeypatch.setenv("SERVING_LABS_URL_FOOD11", URL)
-    monkeypatch.setenv("SERVING_LABS_SHA256_FOOD11", SHA256)
+    monkeypatch.setenv("SERVING_LABS_ASSETS_URL", URL)
 
 
 def said_by(run) -> str:
@@ -32,12 +29,9 @@ def said_by(run) -> str:
     return said
 
 
-def address_there(home: Path) -> dict:
+def address_there(home: Path) -> str:
     """Return what the course itself makes of the files below a home, in a process of its own."""
-    program = (
-        "import json; from labs.assets.addresses import address_of; a = address_of('food11');"
-        " print(json.dumps(a and [a.url, a.sha256]))"
-    )
+    program = "from labs.assets.places import address; print(address().url)"
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -48,7 +42,7 @@ def address_there(home: Path) -> dict:
         check=True,
         timeout=60,
     )
-    return json.loads(done.stdout)
+    return done.stdout.strip()
 
 
 @pytest.mark.usefixtures("configured")
@@ -58,10 +52,10 @@ def test_a_machine_learns_where_the_real_food11_is(memory, make_run):
     run = make_run(only=(*BOOT, "data"))
     said = said_by(run)
     home = memory.folder_shell.home
-    assert address_there(home) == [URL, SHA256]
-    (file,) = home.rglob("assets.toml")
+    assert address_there(home) == URL
+    (file,) = home.rglob("assets-url.txt")
     assert file.stat().st_mode & 0o077 == 0
-    assert "https://files.example.org/Food-11.zip" in said
+    assert "https://files.example.org/course/" in said
     for place in (said, "\n".join(memory.folder_shell.commands), run.state.path.read_text()):
         assert "s3cret" not in place
         assert "pass@" not in place
@@ -73,7 +67,7 @@ def test_a_device_learns_it_too(memory, make_run):
     memory.give_lease("serve-edge-ada", kind="device")
     memory.fate = ["CREATING", "RUNNING"]
     said_by(make_run("edge", only=("lease", "container", "materials", "data")))
-    assert address_there(memory.folder_shell.home) == [URL, SHA256]
+    assert address_there(memory.folder_shell.home) == URL
 
 
 @pytest.mark.usefixtures("configured")
@@ -81,23 +75,23 @@ def test_what_a_student_wrote_on_the_machine_stays(memory, make_run, monkeypatch
     """An address of the set-up's own is written anew; somebody's file is not (A14)."""
     memory.give_lease("serve-model-ada")
     said_by(make_run(only=(*BOOT, "data")))
-    monkeypatch.setenv("SERVING_LABS_URL_FOOD11", "https://files.example.org/other.zip")
+    monkeypatch.setenv("SERVING_LABS_ASSETS_URL", "https://files.example.org/other/")
     said_by(make_run(only=(*BOOT, "data")))
-    assert address_there(memory.folder_shell.home)[0] == "https://files.example.org/other.zip"
-    (file,) = memory.folder_shell.home.rglob("assets.toml")
-    file.write_text('[food11]\nurl = "https://mine.example.org/a.zip"\n')
+    assert address_there(memory.folder_shell.home) == "https://files.example.org/other/"
+    (file,) = memory.folder_shell.home.rglob("assets-url.txt")
+    file.write_text("https://mine.example.org/\n")
     assert "stays as it is" in said_by(make_run(only=(*BOOT, "data")))
-    assert address_there(memory.folder_shell.home)[0] == "https://mine.example.org/a.zip"
+    assert address_there(memory.folder_shell.home) == "https://mine.example.org/"
 
 
 def test_without_an_address_nothing_is_written(memory, make_run, monkeypatch, tmp_path):
     """Nor does a mistyped one stop the set-up: the small data set is there (A14)."""
-    monkeypatch.setenv("SERVING_LABS_CONFIG", str(tmp_path / "none.toml"))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
     memory.give_lease("serve-model-ada")
     said_by(make_run(only=(*BOOT, "data")))
-    monkeypatch.setenv("SERVING_LABS_URL_FOOD11", "Food-11.zip")
+    monkeypatch.setenv("SERVING_LABS_ASSETS_URL", "Food-11.zip")
     assert "no address is handed to the machine" in said_by(make_run(only=(*BOOT, "data")))
-    assert not list(memory.folder_shell.home.rglob("assets.toml"))
+    assert not list(memory.folder_shell.home.rglob("assets-url.txt"))
 
 
 def test_jupyters_token_is_in_no_command_and_no_log(memory, make_run, course):

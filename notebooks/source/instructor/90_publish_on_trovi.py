@@ -18,23 +18,20 @@
 # *For instructors. Nothing here is graded, and none of it reaches students.*
 #
 # Trovi is Chameleon's shelf of experiments. Whoever opens the course there and presses *Launch on Chameleon* gets a
-# JupyterLab with its files, already signed in. So publishing is deciding what is in that folder. This page packs it,
-# looks at it as Trovi will, and publishes it, or says what it would do.
+# JupyterLab with its files, already signed in. So publishing is deciding what is in that folder. This page packs it and
+# looks at it as Trovi will; the rest is a push and a button.
 #
-# A terminal does the same: `python -m provisioning trovi build`, `… validate`, `… publish`.
+# A terminal does the same: `python -m provisioning trovi build`, `… validate`, `… template`.
 
 # %%
 import json
-import os
-import shutil
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-from provisioning.archive import student_files
-from provisioning.lab import ROOT
-from provisioning.trovi import crate, package
-from provisioning.trovi.client import BASE_URL, TroviClient
+from labs.workspace import PROJECT_DIR
+from provisioning.archive import light_requirements, pack, student_files
+from provisioning.trovi import CRATE, crate_problems, problems
 
 # %% [markdown]
 # ## What students get
@@ -43,7 +40,7 @@ from provisioning.trovi.client import BASE_URL, TroviClient
 # page are not on it, and a file that holds a private key or an answer stops the packing.
 
 # %%
-files = student_files(ROOT)
+files = student_files(PROJECT_DIR)
 Counter(name.split("/")[0] for name in files)
 
 # %%
@@ -56,13 +53,12 @@ Counter(name.split("/")[0] for name in files)
 # leased machines.
 
 # %%
-print(package.light_requirements(ROOT / "pyproject.toml"))
+print(light_requirements(PROJECT_DIR / "pyproject.toml"))
 
 # %%
-folder = Path(tempfile.mkdtemp(prefix="trovi-"))
-archive = package.build(ROOT, folder / "model-serving-labs.tar.gz")
-print(f"{len(archive.files)} files, {archive.size_bytes / 1e6:.0f} MB")
-print(f"packed {archive.path.stat().st_size / 1e6:.0f} MB, sha256 {archive.sha256}")
+with tempfile.TemporaryDirectory() as folder:
+    archive = pack(PROJECT_DIR, Path(folder, "model-serving-labs.tar.gz"))
+    print(f"{len(archive.files)} files, packed {archive.path.stat().st_size / 1e6:.0f} MB, sha256 {archive.sha256}")
 
 # %% [markdown]
 # The same tree gives the same bytes, so the digest tells you whether anything has changed since the last version.
@@ -74,7 +70,7 @@ print(f"packed {archive.path.stat().st_size / 1e6:.0f} MB, sha256 {archive.sha25
 # first.
 
 # %%
-package.problems(ROOT)
+problems(PROJECT_DIR)
 
 # %% [markdown]
 # As the course comes to you, one line stands there: **the author is a placeholder**. The people on the page should be
@@ -82,40 +78,26 @@ package.problems(ROOT)
 # what that changes, in a copy that is thrown away:
 
 # %%
-document = crate.read(ROOT / crate.FILE_NAME)
+document = json.loads((PROJECT_DIR / CRATE).read_text())
 author = next(entity for entity in document["@graph"] if entity["@id"] == "#author-1")
 author |= {"name": "Ada Lovelace", "email": "ada@uni.edu", "affiliation": "University of Somewhere"}
-crate.problems(document)
+crate_problems(document)
 
 # %% [markdown]
 # ## Publish
 #
-# There are two ways.
+# Trovi imports a repository from GitHub, and takes *all* that is in it, so never give it this one, which holds the
+# answers. Write the students' repository, and push it:
 #
-# - **Upload** this archive. The version is exactly these bytes, and it can be given a DOI.
-# - **Import** from GitHub. Trovi pins the newest commit of a repository, so it gets all that is in it: publish a
-#   repository for students, and never this one, which holds the answers. Such a version gets no DOI.
+# ```
+# python -m provisioning trovi template ../course-for-students -m "First version"
+# git -C ../course-for-students push https://github.com/YOU/course-for-students main
+# ```
 #
-# What is published never changes. An update is a new *version* of the same artifact, so keep the artifact's
-# identifier.
+# Then sign in at [trovi.chameleoncloud.org](https://trovi.chameleoncloud.org), choose the import from GitHub, and give
+# it the repository's address. What is published never changes: Trovi pins the commit, and each update is a push and an
+# import as the next *version* of the same artifact. A version that comes from git gets no DOI; who needs one uploads
+# the archive of `python -m provisioning trovi build` instead.
 #
-# A token is needed. On Chameleon's Jupyter the course takes it from your session (`OS_ACCESS_TOKEN`); elsewhere set
-# `TROVI_TOKEN`. Without one, this cell only says what it would do.
-
-# %%
-token, url = os.environ.get("TROVI_TOKEN"), os.environ.get("TROVI_URL", BASE_URL)
-if token:
-    client = TroviClient(token, url)
-    published = client.create(document, client.store(archive.path))
-    print(f"private artifact {published.artifact_id}, version {published.version}, {published.url}")
-else:
-    root = next(entity for entity in document["@graph"] if entity["@id"] == "./")
-    print(f"Dry run, no token: {archive.path.name} would be uploaded to {url}, and a private artifact made:")
-    print(json.dumps({"title": root["name"], "tags": root["keywords"], "author": author["name"]}, indent=2))
-
-# %% [markdown]
-# A new artifact is *private*. Open its page, launch it yourself, run lesson 01 there, and only then make it public
-# and send the link. For the next version: `python -m provisioning trovi publish --artifact IDENTIFIER`.
-
-# %%
-shutil.rmtree(folder)
+# Keep a new artifact private at first. Open its page, launch it yourself, run lesson 01 there, and only then make it
+# public and send the link.

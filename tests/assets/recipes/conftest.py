@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.recipes.sources import SOURCES, Source
+from assets.recipes.drawings import SOURCES, Source
 
 #: A circle in a square of 64, and one food of each class.
 _BODY = '<circle cx="32" cy="32" r="20" fill="#{colour}"/>'
@@ -35,6 +35,6 @@ def make_pack(tmp_path: Path) -> MakePack:
             archive.addfile(member, io.BytesIO(content))
         (tmp_path / f"iconify-json-{pack}-1.0.0.tgz").write_bytes(buffer.getvalue())
         digest = hashlib.sha256(buffer.getvalue()).hexdigest()
-        return replace(SOURCES[0], pack=pack, package=f"@test/{pack}", version="1.0.0", sha256=digest, split=split)
+        return replace(SOURCES[0], pack=pack, version="1.0.0", sha256=digest, split=split)
 
     return make

@@ -1,4 +1,4 @@
-"""Packs are fetched, checked and rendered."""
+"""Packs are pinned, fetched, checked and rendered, and the table of foods keeps its own rules."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -7,8 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.recipes.drawings import SourceError, drawings_of, fetch, render
-from assets.recipes.sources import Source
+from assets.recipes.drawings import (
+    FOODS,
+    SOURCES,
+    SPELLINGS,
+    Source,
+    SourceError,
+    drawings_of,
+    fetch,
+    label_of_glyph,
+    render,
+    sources_of,
+)
+from labs.labels import CLASS_NAMES, NUM_CLASSES
 
 pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
 
@@ -33,15 +44,46 @@ def test_a_rendering_is_cropped_to_what_is_drawn(tmp_path: Path, make_pack: Make
     assert alpha[40, 40] == 255
 
 
-def test_a_changed_pack_is_refused(tmp_path: Path, make_pack: MakePack) -> None:
-    """A tarball with another hash than the pinned one is not used."""
-    source = replace(make_pack(), sha256="0" * 64)
+def test_a_pack_that_is_another_or_cannot_come_is_said(tmp_path: Path, make_pack: MakePack, monkeypatch) -> None:
+    """A tarball with another hash than the pinned one is not used; without npm, the error says what to install."""
     with pytest.raises(SourceError, match="is pinned; delete the file"):
-        fetch(source, tmp_path)
-
-
-def test_without_npm_the_way_out_is_named(tmp_path: Path, make_pack: MakePack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing cached and no npm: the error says what to install."""
+        fetch(replace(make_pack(), sha256="0" * 64), tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "nothing"))
     with pytest.raises(SourceError, match="npm is missing"):
         fetch(make_pack(), tmp_path / "elsewhere")
+
+
+def test_every_class_has_foods_and_no_food_has_two_classes() -> None:
+    """The table covers Food-11's classes, and a name stands in one of them only."""
+    assert tuple(FOODS) == CLASS_NAMES
+    names = [name for row in FOODS.values() for name in row.split()]
+    assert len(names) == len(set(names))
+    assert {label_of_glyph(name) for name in names} == set(range(NUM_CLASSES))
+
+
+def test_other_spellings_lead_to_foods() -> None:
+    """A pack's own spelling and numbered variants reach the same class; what is no food reaches none."""
+    assert all(label_of_glyph(spelling) is not None for spelling in SPELLINGS)
+    assert label_of_glyph("sliceofpizza") == label_of_glyph("pizza-2") == label_of_glyph("pizza") == 0
+    # No food at all, empty vessels, and what could be of two classes.
+    assert {label_of_glyph(name) for name in ("airplane", "bowl-with-spoon", "baby-bottle", "taco")} == {None}
+
+
+def test_no_publisher_is_both_learnt_from_and_judged_by() -> None:
+    """Training shares no artist and no place of publication with validation and evaluation."""
+
+    def publishers(*splits: str) -> set[str]:
+        return {source.artist.split()[0] for split in splits for source in sources_of(split)}
+
+    assert publishers("training").isdisjoint(publishers("validation", "evaluation"))
+    homes = {source.homepage for source in sources_of("training")}
+    assert homes.isdisjoint(source.homepage for source in SOURCES if source.split != "training")
+
+
+def test_every_pack_is_pinned_and_openly_licensed() -> None:
+    """A version, a full hash, and a licence without share-alike."""
+    assert len(SOURCES) == 7
+    for source in SOURCES:
+        assert len(source.sha256) == 64
+        assert source.version.count(".") == 2
+        assert source.licence in {"MIT", "Apache-2.0", "CC-BY-4.0"}

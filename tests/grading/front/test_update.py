@@ -13,7 +13,7 @@ import pytest
 from grading.front.lab import LabError
 from grading.front.update import update
 from labs.workspace import PROJECT_DIR
-from provisioning.trovi.template import TemplateError, link, write_version
+from provisioning.trovi import TemplateError, link, write_version
 
 pytest.importorskip("nbgitpuller", reason="nbgitpuller is not installed: make setup")
 # nbgitpuller 1.3 leaves git's output to the garbage collector.

@@ -37,25 +37,6 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
         assert "11_measure_the_torch_model.ipynb" in archive.namelist()
 
 
-def test_what_students_get_starts_with_the_readmes_commands(tmp_path: Path):
-    """The archive said `make lab` and had neither Makefile nor constraints.txt (D2)."""
-    files = set(student_files(PROJECT_DIR))
-    assert {
-        "Makefile",
-        "constraints.txt",
-        "pyproject.toml",
-        "grading/front/command.py",
-        "grading/front/server.py",
-    } <= files
-    assert "grading/front/labextensions/msl-course/static/course.js" in files
-    for name in ("Makefile", "constraints.txt"):
-        shutil.copy(PROJECT_DIR / name, tmp_path / name)
-    shutil.copy(PROJECT_DIR / "pyproject.toml", tmp_path / "pyproject.toml")
-    planned = subprocess.run(["make", "--dry-run", "lab"], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert planned.returncode == 0, planned.stderr
-    assert "--constraint constraints.txt" in planned.stdout
-
-
 #: The checkout is installed editable here, and would lend what the archive lacks.
 ALONE = """
 import sys

@@ -19,7 +19,7 @@ from grading.execute import execute
 from grading.solve import write_solved
 from labs.course import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
-from provisioning.trovi.package import build
+from provisioning.archive import pack
 
 #: What Chameleon's image of Jupyter has, whatever the archive asks for.
 _IN_THE_IMAGE = ("ipykernel", "nbformat")
@@ -112,7 +112,7 @@ def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None 
 
 def unpack_course(folder: Path, target: Path) -> Path:
     """Unpack the archive that students get, and return where."""
-    with tarfile.open(build(PROJECT_DIR, folder / "labs.tar.gz").path) as packed:
+    with tarfile.open(pack(PROJECT_DIR, folder / "labs.tar.gz").path) as packed:
         packed.extractall(target, filter="data")
     return target
 

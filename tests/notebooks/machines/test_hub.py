@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from provisioning.trovi.package import STORAGE_LIMIT_BYTES
+from provisioning.trovi import STORAGE_LIMIT_BYTES
 from tests.notebooks.machines.conftest import Hub
 
 

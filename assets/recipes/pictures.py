@@ -1,13 +1,50 @@
-"""Drawing a training batch from the pool: crop, turn, mirror, recolour, erase, mix."""
+"""Batches of training pictures: drawings composed as photographs are, then varied once more, all at random."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
 import numpy as np
 import torch
+from PIL import Image
 from torch.nn import functional
 
-from assets.recipes.pool import Pool
+from assets.recipes.compose import compose, restyle
+from assets.recipes.drawings import Drawing, drawings_of, render, sources_of
+from labs.labels import NUM_CLASSES
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+
+#: Side of the composed pictures: larger than the model's 224, so that crops can move.
+COMPOSED_SIZE_PX = 256
+
+
+def training_drawings(cache: Path) -> list[Drawing]:
+    """Return every drawing of the training artists, foods and others.
+
+    Args:
+        cache: Folder that keeps tarballs.
+
+    Returns:
+        Drawings by training artists only; skin-tone variants, which repeat one drawing five times, are left out.
+    """
+    drawings = [drawing for source in sources_of("training") for drawing in drawings_of(source, cache)]
+    return [drawing for drawing in drawings if "skin-tone" not in drawing.glyph]
+
+
+@lru_cache(maxsize=6000)
+def _rendered(drawing: Drawing) -> Image.Image:
+    return render(drawing, COMPOSED_SIZE_PX)
+
+
+def _composed(drawing: Drawing, rng: np.random.Generator) -> np.ndarray:
+    """Return a picture of a drawing, uint8 (256, 256, 3)."""
+    picture = _rendered(drawing)
+    # A fifth stays as the artist drew it, since that is what the model will be shown.
+    if rng.random() < 0.8:
+        picture = restyle(picture, rng)
+    return np.asarray(compose(picture, rng, COMPOSED_SIZE_PX))
 
 
 def _views(count: int, generator: torch.Generator) -> torch.Tensor:
@@ -60,36 +97,40 @@ def normalise(images: torch.Tensor) -> torch.Tensor:
 
 
 def draw_batch(
-    pool: Pool,
+    drawings: Sequence[Drawing],
     batch_size: int,
     size_px: int,
     generator: torch.Generator,
     class_shares: torch.Tensor | None = None,
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a batch of pictures varied at random.
+    """Return a batch of pictures composed and varied at random.
 
     Args:
-        pool: Where pictures come from.
+        drawings: What the pictures may show.
         batch_size: Number of pictures.
         size_px: Side of the pictures returned, in pixels.
         generator: Source of every choice.
-        class_shares: How often each class is drawn, shape (classes,); otherwise every picture is as likely.
+        class_shares: How often each class is drawn, shape (classes,), and within it each food alike; None draws every
+            drawing alike, be it a food or not.
 
     Returns:
         float32 inputs (N, 3, size, size) in the model's scale, and int64 labels (N,), -1 where there is none.
     """
-    if class_shares is None:
-        chosen = torch.randint(len(pool.labels), (batch_size,), generator=generator).numpy()
-    else:
-        weights = class_shares[torch.from_numpy(pool.labels)]
-        chosen = torch.multinomial(weights, batch_size, replacement=True, generator=generator).numpy()
-    images = torch.from_numpy(pool.images[chosen]).permute(0, 3, 1, 2).float() / 255.0
+    rng = np.random.default_rng(int(torch.randint(2**31, (1,), generator=generator)))
+    labels = np.array([-1 if drawing.label is None else drawing.label for drawing in drawings])
+    chances = np.full(len(labels), 1 / len(labels))
+    if class_shares is not None:
+        counts = np.bincount(labels[labels >= 0], minlength=NUM_CLASSES)
+        chances = np.where(labels >= 0, class_shares.double().numpy()[labels] / np.maximum(counts, 1)[labels], 0.0)
+    chosen = rng.choice(len(labels), batch_size, p=chances / chances.sum())
+    pictures = np.stack([_composed(drawings[index], rng) for index in chosen])
+    images = torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255.0
     grid = functional.affine_grid(_views(batch_size, generator), [batch_size, 3, size_px, size_px], align_corners=False)
     images = functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
     images = _recolour(images, generator)
     _erase(images, generator)
     inputs = normalise(images).contiguous(memory_format=torch.channels_last)
-    return inputs, torch.from_numpy(pool.labels[chosen].astype(np.int64))
+    return inputs, torch.from_numpy(labels[chosen])
 
 
 def mix(inputs: torch.Tensor, targets: torch.Tensor, generator: torch.Generator) -> tuple[torch.Tensor, torch.Tensor]:

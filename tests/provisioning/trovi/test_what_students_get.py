@@ -1,0 +1,142 @@
+"""The unpacked archive as a student meets it: each command of its README and Makefile works, each link too."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from provisioning.archive import commit_date_s, pack, unpack
+
+ROOT = Path(__file__).parents[3]
+STUDENT = ROOT / "provisioning" / "student"
+
+#: What opens a server, needs a lease or another version, or installs packages: asked for its help here.
+LONG = ("msl lab", "msl pull", "msl update", "conda env")
+
+
+def commands() -> list[str]:
+    """Return each command that the students' README names, in its order."""
+    text = (STUDENT / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    words = [line for block in blocks for line in block.splitlines()] + re.findall(r"`([^`\n]+)`", text)
+    return list(dict.fromkeys(word for word in words if re.match(r"(\.venv/bin/\S+|make|conda|python) ", word)))
+
+
+def targets() -> list[str]:
+    """Return the targets that `make help` shows."""
+    return re.findall(r"^([a-z]+):.*##", (STUDENT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.fixture(scope="module")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The archive of this repository, unpacked, with this environment where set-up would make one."""
+    folder = tmp_path_factory.mktemp("course")
+    archive = pack(ROOT, folder.parent / "course.tar.gz")
+    with tarfile.open(archive.path) as packed:
+        unpack(packed, folder)
+    (folder / ".venv").mkdir()
+    for name in ("bin", "lib", "pyvenv.cfg"):
+        (folder / ".venv" / name).symlink_to(Path(sys.prefix) / name)
+    (folder / ".venv" / ".installed").touch()
+    return folder
+
+
+def run(folder: Path, *words: str, ends: int = 0) -> str:
+    """Run a command there and return what it said; it must end with that status."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("SERVING_LABS", "OS_", "MAKE"))}
+    # The course is installed from its own repository here, and would lend what the archive lacks.
+    environment = {**kept, "PYTHONPATH": str(folder), "HOME": str(folder.parent)}
+    done = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == ends, f"{words}: {done.stdout}{done.stderr}"
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_readme_names_the_commands_that_a_student_needs():
+    """Opening, standing, next step, checks, trouble, leases, bringing home, handing in, updating."""
+    named = " ".join(commands())
+    assert "make lab" in commands()
+    for word in "status next check doctor lease pull submit update".split():
+        assert f"msl {word}" in named
+
+
+@pytest.mark.parametrize("command", [one for one in commands() if not one.startswith("conda")])
+def test_every_command_of_the_readme_works(unpacked: Path, command: str):
+    """As it stands there; what takes long or needs a lease knows at least its own options."""
+    program, *rest = shlex.split(command)
+    if program == "make":
+        run(unpacked, "make", "--dry-run", *rest)
+    elif any(long in command for long in LONG):
+        run(unpacked, program, rest[0], "--help")
+    else:
+        run(unpacked, program, *rest, ends=int(rest[0] == "check"))  # 1 says that points are left
+
+
+def test_every_target_of_the_makefile_works(unpacked: Path):
+    """Each is shown by `make help` and can be planned; the quick one is run, and what the slow ones call exists."""
+    shown = run(unpacked, "make", "help")
+    for target in targets():
+        assert f"make {target} " in shown
+        run(unpacked, "make", "--dry-run", target)
+    assert "ok    lessons" in run(unpacked, "make", "doctor")
+    run(unpacked, ".venv/bin/python", "-m", "labs", "edge", "emulate", "--help")
+
+
+def pages(folder: Path) -> Iterator[tuple[Path, str]]:
+    """Yield every page and notebook that a student may read, with its text."""
+    for path in sorted(folder.rglob("*.md")):
+        yield path, path.read_text(encoding="utf-8")
+    for path in sorted(folder.rglob("*.ipynb")):
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        yield path, "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+
+
+def test_every_link_leads_somewhere(unpacked: Path):
+    """In the README, in every other page and in every notebook; none leads out of the folder."""
+    found, dead = 0, []
+    for page, text in pages(unpacked):
+        for link in re.findall(r"\]\(([^)\s]+)\)", text):
+            if re.match(r"[a-z]+:", link) or link.startswith("#"):
+                continue
+            found += 1
+            place = (page.parent / link.partition("#")[0]).resolve()
+            if not (place.exists() and place.is_relative_to(unpacked.resolve())):
+                dead.append(f"{page.relative_to(unpacked)}: {link}")
+    assert dead == []
+    assert found > 100
+
+
+def test_no_answer_and_no_test_is_in_it(unpacked: Path):
+    """Nor sources of lessons, an instructor's page, recipes or hidden files."""
+    inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
+    ours = ("grading/answers", "grading/hidden", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
+    assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
+    assert {"provisioning/lab.py", "notebooks/1_model/08_plan_and_reserve.ipynb", "requirements.txt"} <= inside
+
+
+def test_files_have_the_commits_date(unpacked: Path):
+    """Not 1970, and the same for whoever packs the same commit."""
+    dates = {int(path.stat().st_mtime) for path in (unpacked / "labs").rglob("*.py")}
+    assert dates == {commit_date_s(ROOT)}
+    assert min(dates) > 1_700_000_000
+
+
+def test_students_and_authors_set_up_alike():
+    """One recipe, one list of Pythons; students leave out what only grading a class and developing take."""
+    own, ours = ((folder / "Makefile").read_text(encoding="utf-8") for folder in (STUDENT, ROOT))
+    recipe = re.compile(r"^\$\(STAMP\):.*?^\n", re.MULTILINE | re.DOTALL)
+    assert recipe.search(own).group() == recipe.search(ours).group()
+    assert re.search(r"^PYTHONS := .*$", own, re.MULTILINE).group() in ours
+    (extras,) = re.findall(r"^EXTRAS \?= (\S+)$", own, re.MULTILINE)
+    (all_of_ours,) = re.findall(r"^EXTRAS [:?]= (\S+)$", ours, re.MULTILINE)
+    assert set(extras.split(",")) == set(all_of_ours.split(",")) - {"cluster", "dev"}
+    assert f"--editable .[{extras}]" in (STUDENT / "environment.yml").read_text(encoding="utf-8")
