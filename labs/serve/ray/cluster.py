@@ -60,10 +60,10 @@ class RayCluster:
         """Start the head node and Serve; ``start_ray`` makes the environment first."""
         self._environment, self._nodes = made_by, []
         self._deployed: dict[str, bytes] = {}
-        # Ray's sockets lie below it, and a socket's path may have 107 characters: the workspace's may be longer.
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
-        (self.folder / "token").write_text(secrets.token_hex(32))
-        (self.folder / "token").chmod(0o600)
+        # Ray opens the folder that it is given, sockets included, to every user: theirs is the one around it.
+        self._private = _private_folder()
+        self.folder = self._private / "r"
+        (self._private / "token").write_text(secrets.token_hex(32))
         self.port, self.dashboard_port = _free(HTTP_PORTS), _free(DASHBOARD_PORTS)
         self.address = f"127.0.0.1:{_free()}"
         try:
@@ -94,7 +94,7 @@ class RayCluster:
     @property
     def token(self) -> str:
         """What Ray's ports ask for."""
-        return (self.folder / "token").read_text()
+        return (self._private / "token").read_text()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -110,7 +110,7 @@ class RayCluster:
             "PYTHONPATH": os.pathsep.join(map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))),
             "PYTHONNOUSERSITE": "1",
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
+            "RAY_AUTH_TOKEN_PATH": str(self._private / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ADDRESS": self.address,
             "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
@@ -269,7 +269,7 @@ class RayCluster:
             OPEN.remove(self)
         while self._nodes:
             _end(self._nodes.pop(), signal.SIGTERM)
-        shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> RayCluster:
         return self
@@ -284,7 +284,7 @@ class RayCluster:
 
     def _start_serve(self, on_progress: OnProgress) -> None:
         """Deploy no application at all: that starts Serve, at the address that the file names."""
-        config = self.folder / "serve.json"
+        config = self._private / "serve.json"
         http = {"host": "127.0.0.1", "port": self.port}
         config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
         on_progress(0.7, "serve deploy, without an application yet")
@@ -317,7 +317,7 @@ class RayCluster:
         variables = {name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"}
         with log.open("wb") as file:
             process = subprocess.Popen(
-                [str(self._environment.python), str(_KEEP), str(self.folder) if not self._nodes else "", *words],
+                [str(self._environment.python), str(_KEEP), str(self._private) if not self._nodes else "", *words],
                 stdin=subprocess.PIPE,
                 stdout=file,
                 stderr=subprocess.STDOUT,
@@ -354,6 +354,15 @@ def open_cluster() -> Iterator[RayCluster]:
     else:
         with start_ray() as cluster:
             yield cluster
+
+
+def _private_folder() -> Path:
+    """Return a new folder that only its owner may enter, at a path that leaves room for the names of Ray's sockets.
+
+    A socket's path may have 107 characters (macOS: 103), and Ray's own part takes up to 72 of them.
+    """
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="ray-", dir=usual if len(usual) <= 16 else "/tmp"))
 
 
 def _free(ports: tuple[int, ...] = (0,)) -> int:
