@@ -32,8 +32,7 @@ def config(tmp_path):
 def test_it_listens_on_loopback_and_answers_in_its_own_words(config):
     """Nobody else on the network reads what is measured here; a wrong query gets Prometheus' own sentence."""
     with prometheus.briefly(config) as server:
-        keeper = psutil.Process(server.process.pid)
-        [program] = keeper.children()
+        [program] = server.processes()
         listening = [one.laddr for one in program.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
         assert [address.ip for address in listening] == ["127.0.0.1"]
         assert server.get("query", query="1 + 1")["result"][1] == "2"

@@ -29,7 +29,7 @@ def service(serve):
 @pytest.fixture(scope="module", autouse=True)
 def open_files(service) -> int:
     """Return how many files and connections the service holds before anybody is rude to it."""
-    return psutil.Process(service.pid).num_fds()
+    return service.processes()[0].num_fds()
 
 
 def assert_problem(reply: Reply, kind: str) -> None:
@@ -179,7 +179,7 @@ def test_who_leaves_early_is_not_computed_for(service, jpeg):
 def test_after_all_of_this_it_serves_as_before(service, open_files, jpeg):
     """Alive, right, with no error of its own in its log, and without a connection that nobody uses any more."""
     deadline_s = time.monotonic() + 60
-    while (held := psutil.Process(service.pid).num_fds()) > open_files and time.monotonic() < deadline_s:
+    while (held := service.processes()[0].num_fds()) > open_files and time.monotonic() < deadline_s:
         time.sleep(0.1)
     assert held <= open_files
     assert ask(service.url + "/healthz").status == 200
