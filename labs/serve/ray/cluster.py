@@ -22,6 +22,8 @@ from pathlib import Path
 
 import psutil
 
+from labs import child
+from labs.child import ChildError
 from labs.loopback import listen
 from labs.progress import OnProgress, part, silent
 from labs.providers import install
@@ -40,7 +42,7 @@ OBJECT_STORE_BYTES = 100_000_000
 #: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas ask for parts of them.
 CPUS = 4
 
-_KEEP, _LOOPBACK = Path(__file__).with_name("keep.py"), Path(__file__).with_name("loopback")
+_LOOPBACK = Path(__file__).with_name("loopback")
 
 #: Free ports that were found for a cluster of this process.
 _HANDED_OUT: set[int] = set()
@@ -245,30 +247,26 @@ class RayCluster:
         time.sleep(after_s)
         if len(self._nodes) < 2:
             raise RayError("only the head node is left, and it is not meant to be killed")
-        _end(self._nodes.pop(), signal.SIGKILL)
+        self._nodes.pop().kill()
 
     def listening(self) -> set[str]:
         """Return the addresses at which processes of this cluster listen."""
         found = set()
-        for process in self._processes():
+        for process in (one for node in self._nodes for one in node.processes()):
             with contextlib.suppress(psutil.Error):
                 found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
         return found
 
     def memory_bytes(self) -> int:
         """Return the memory that the cluster holds, each shared page counted once among its sharers."""
-        held = 0
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                held += process.memory_full_info().pss
-        return held
+        return sum(node.memory_bytes() for node in self._nodes)
 
     def stop(self) -> None:
         """End every process of the cluster; again is fine."""
         if self in OPEN:
             OPEN.remove(self)
         while self._nodes:
-            _end(self._nodes.pop(), signal.SIGTERM)
+            self._nodes.pop().stop(15)
         shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> RayCluster:
@@ -276,11 +274,6 @@ class RayCluster:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    def _processes(self) -> list[psutil.Process]:
-        with contextlib.suppress(psutil.Error):
-            return [one for node in self._nodes for one in psutil.Process(node.pid).children(recursive=True)]
-        return []
 
     def _start_serve(self, on_progress: OnProgress) -> None:
         """Deploy no application at all: that starts Serve, at the address that the file names."""
@@ -309,28 +302,20 @@ class RayCluster:
 
     def _start_node(self, command: str, on_progress: OnProgress) -> None:
         """Start a node and return once Ray says that it runs."""
-        words = shlex.split(command)[1:]
-        words += [f"--object-store-memory={OBJECT_STORE_BYTES}", f"--dashboard-agent-listen-port={_free()}"]
-        words += ["--include-log-monitor=false", "--disable-usage-stats", "--block"]
-        log = workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        variables = {name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"}
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [str(self._environment.python), str(_KEEP), str(self._private) if not self._nodes else "", *words],
-                stdin=subprocess.PIPE,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                start_new_session=True,  # an interrupt of the cell is not an interrupt of the cluster
-            )
-        self._nodes.append(process)
-        begin_s = time.monotonic()
-        while "Ray runtime started" not in log.read_text(errors="replace"):
-            if process.poll() is not None:
-                raise RayError(f"{command} ended with status {process.returncode}:\n{log.read_text()[-2000:]}")
-            on_progress(min(0.69, (time.monotonic() - begin_s) / 40), command.partition(" --num")[0])
-            time.sleep(0.1)
+        words = [*shlex.split(command), f"--object-store-memory={OBJECT_STORE_BYTES}"]
+        words += [f"--dashboard-agent-listen-port={_free()}", "--include-log-monitor=false", "--disable-usage-stats"]
+        node = child.start(
+            [self._environment.python.parent / words[0], *words[1:], "--block"],
+            workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log",
+            environment={name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"},
+            leftovers=[] if self._nodes else [self._private],
+        )
+        self._nodes.append(node)
+        what, told = command.partition(" --num")[0], part(on_progress, 0.0, 0.69)
+        try:
+            node.wait_for(lambda: "Ray runtime started" in node.log(100_000), what=what, within_s=300, on_progress=told)
+        except ChildError as error:
+            raise RayError(str(error)) from None
 
 
 def start_ray(on_progress: OnProgress = silent) -> RayCluster:
@@ -374,24 +359,3 @@ def _free(ports: tuple[int, ...] = (0,)) -> int:
         if port in ports or port not in _HANDED_OUT:
             _HANDED_OUT.add(port)
             return port
-
-
-def _end(node: subprocess.Popen, how: signal.Signals) -> None:
-    """End a node's processes: asked first (SIGTERM), or all of them at once."""
-    try:
-        children = psutil.Process(node.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        children = []
-    node.stdin.close()
-    with contextlib.suppress(ProcessLookupError):
-        node.send_signal(how)
-    if how == signal.SIGTERM:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            node.wait(15)
-    for child in [*children]:
-        with contextlib.suppress(psutil.Error):
-            child.kill()
-    with contextlib.suppress(ProcessLookupError):
-        node.kill()
-    node.wait()
-    psutil.wait_procs(children, 5)

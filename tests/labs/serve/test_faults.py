@@ -9,7 +9,6 @@ import struct
 import time
 import zlib
 
-import psutil
 import pytest
 from PIL import Image
 

@@ -29,7 +29,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
         with start_ray() as cluster:
             cluster.deploy(config)
             yield cluster
-            processes = [one for node in cluster._nodes for one in psutil.Process(node.pid).children(recursive=True)]
+            processes = [one for node in cluster._nodes for one in node.processes()]
         assert psutil.wait_procs(processes, 20)[1] == []
 
 

@@ -17,11 +17,11 @@ import pytest
 import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
+from labs.child import _listens
 from labs.serve.triton import catalogue
 from labs.serve.triton.control import KEY_HEADER
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
-from labs.serve.triton.supervisor import _listens
 from labs.workspace import WORKSPACE_VARIABLE
 
 from ....browser.jupyterlab import chromium
