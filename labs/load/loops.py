@@ -22,13 +22,14 @@ from datetime import UTC, datetime
 
 from labs.load.drive import Sender, plan_for
 from labs.load.record import load_record
-from labs.load.server_side import Counters, between
+from labs.load.server_side import between
 from labs.load.target import Target
 from labs.load.usage import Reading, Sampler
 from labs.progress import Cancelled, OnProgress, silent
 from labs.records import Measurement
 from labs.records.format import milliseconds, rate
 from labs.records.load import ServerSide
+from labs.serve.triton.control import Counters
 
 
 @dataclass(frozen=True)

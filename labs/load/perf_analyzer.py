@@ -19,9 +19,10 @@ from pathlib import Path
 import pandas as pd
 
 from labs.load.record import load_record
-from labs.load.server_side import between, counters_from_triton
+from labs.load.server_side import between
 from labs.load.target import Target
 from labs.records import Measurement
+from labs.serve.triton.control import Counters
 
 
 class PerfAnalyzerError(RuntimeError):
@@ -67,7 +68,7 @@ def perf_analyzer_record(
         started_at=datetime.fromtimestamp(begin_s, UTC).isoformat(),
         start_s=time.perf_counter() - (time.time() - begin_s),
         concurrency=concurrency,
-        server=between(*map(counters_from_triton, entries)),
+        server=between(*map(Counters.of, entries)),
         details={"statistics": entries, "windows_s": [one - begin_s for one in bounds], **(details or {})},
     )
 

@@ -1,4 +1,7 @@
-"""The course's models: the text of their configurations, and the files that make up their folders."""
+"""The course's models: the text of their configurations, and the files that make up their folders.
+
+Any ``config.pbtxt`` is read with Triton's own grammar, the ``ModelConfig`` that its client carries.
+"""
 
 from __future__ import annotations
 
@@ -149,3 +152,25 @@ def _config(name: str, backend: str, tensors: Iterable[str], stanzas: Iterable[s
 
 def _text(*lines: str) -> str:
     return "\n".join(lines) + "\n"
+
+
+class ConfigError(ValueError):
+    """A text is not a model configuration; the message says where."""
+
+
+def parse(text: str):
+    """Return a configuration's text as Triton's ``ModelConfig`` message.
+
+    Raises:
+        ConfigError: Unknown field, wrong value or broken brackets, with line and column.
+    """
+    from google.protobuf import text_format
+    from tritonclient.grpc.model_config_pb2 import ModelConfig
+
+    try:
+        return text_format.Parse(text, ModelConfig())
+    except text_format.ParseError as error:
+        raise ConfigError(
+            f"config.pbtxt, line:column {error}. Field names are those of Triton's ModelConfig; look for a "
+            "misspelt one, a missing bracket or a number in quotes."
+        ) from error

@@ -60,7 +60,7 @@ class ModelRepository:
         if target.exists() and not (target / MARK).is_file():
             raise FileExistsError(
                 f"{target} was not made by the course, and stays as it is: name another repository, or serve this one "
-                f"as it lies there (labs triton serve --repository {self.folder})"
+                "as it lies there: labs.serve.triton.opening.serve"
             )
 
     def _emptied(self, name: str) -> Path:

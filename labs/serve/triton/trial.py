@@ -21,7 +21,7 @@ from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.preprocess import load_batch
-from labs.serve.triton.config import ConfigError, parse
+from labs.serve.triton.catalogue import ConfigError, parse
 from labs.serve.triton.control import Triton, TritonError
 from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start

@@ -18,8 +18,8 @@ from labs.load import (
     predict_raw,
 )
 from labs.load.sender import arrivals
-from labs.load.server_side import Counters
 from labs.records import Ledger
+from labs.serve.triton.control import Counters
 from tests.labs.load.conftest import SERVED, ToldServer
 
 

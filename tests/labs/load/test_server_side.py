@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labs.load.server_side import Counters, between, counters_from_metrics, counters_from_triton
+from labs.load.server_side import between, counters_from_metrics
+from labs.serve.triton.control import Counters
 
 
 def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict:
@@ -29,14 +30,19 @@ def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict
 
 def test_the_difference_is_the_runs() -> None:
     """Means are over the run's own requests, and batches over its own executions."""
-    before = counters_from_triton(triton_stats(100, 1.0, {1: 100}))
-    after = counters_from_triton(triton_stats(140, 1.8, {1: 110, 8: 5}))
+    before = Counters.of(triton_stats(100, 1.0, {1: 100}))
+    after = Counters.of(triton_stats(140, 1.8, {1: 110, 8: 5}))
     found = between(before, after)
     assert (found.requests, found.executions) == (40, 15)
     assert found.queue_s == pytest.approx(0.02)
     assert found.compute_s == pytest.approx(0.02)
     assert found.batches == {"1": 10, "8": 5}
     assert found.mean_batch == pytest.approx((10 + 5 * 8) / 15)
+
+
+def test_what_is_zero_may_be_missing() -> None:
+    """A model that has just been loaded has counted nothing, and Triton says nothing of it."""
+    assert Counters.of({"name": "fresh"}) == Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_reload_starts_the_counters_anew() -> None:

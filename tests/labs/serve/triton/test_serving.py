@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import subprocess
 import threading
 import time
@@ -12,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 import tritonclient.http as httpclient
+from PIL import Image
 from tritonclient.utils import InferenceServerException
 
 from labs.bench import caller
@@ -31,6 +34,7 @@ from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
 from labs.serve.triton.trial import instances_of
+from tests.labs.serve.triton.clients import ask as ask_triton
 from tests.labs.serve.triton.clients import classify, logits
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
@@ -134,33 +138,28 @@ def test_a_bad_picture_spoils_only_its_own_request(triton, pictures, expected):
 
 def test_text_that_is_not_base64_is_refused_with_a_reason(triton):
     """The reason names the input and what it should hold."""
-    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": ["%%%"]}]}
+    text = np.array([[b"%%%"]], dtype=object)
     for model in ("food_classifier", "food_palette", "food_classifier_ensemble"):
-        with pytest.raises(TritonError, match="INPUT_IMAGE is not base64"):
-            triton.infer(model, body)
+        with pytest.raises(InferenceServerException, match="INPUT_IMAGE is not base64"):
+            ask_triton(triton, model, "INPUT_IMAGE", text, "BYTES")
 
 
 def test_the_palette_names_the_colours_of_a_picture(triton):
     """A picture of two colours, three to one: their names, in that order."""
-    import base64
-    import io
-
-    from PIL import Image
-
     image = Image.new("RGB", (80, 80), (250, 0, 0))
     image.paste((0, 0, 200), (0, 0, 80, 20))
     image.save(content := io.BytesIO(), "PNG")
-    text = base64.b64encode(content.getvalue()).decode()
-    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]}]}
-    colours, shares = (one["data"] for one in triton.infer("food_palette", body)["outputs"])
-    assert {"#fa0000", "#0000c8"} <= set(colours)
+    text = np.array([[base64.b64encode(content.getvalue())]], dtype=object)
+    answer = ask_triton(triton, "food_palette", "INPUT_IMAGE", text, "BYTES")
+    colours, shares = (answer.as_numpy(name).ravel().tolist() for name in ("COLOURS", "SHARES"))
+    assert {b"#fa0000", b"#0000c8"} <= set(colours)
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
 
 
 def test_it_listens_on_loopback_only(triton):
     """Nobody asked for the network."""
-    (server,) = (one for one in psutil.Process(triton.pid).children() if one.name() == "tritonserver")
+    server = triton.processes()[0]
     listening = [one for one in server.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
     assert len(listening) == 3
     assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}
