@@ -1,4 +1,4 @@
-"""The serving table: the service against the tutorial's, in turns, with load from here; and a drowned minute."""
+"""The serving table: the service against the tutorial's, in turns, with load from here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from labs.load import open_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
 from labs.progress import OnProgress, silent
@@ -141,42 +140,3 @@ def _with_interval(found: Interval) -> str:
 
 def _verdict(met: bool) -> str:
     return "met" if met else "missed"
-
-
-def overload(duration_s: float = 60.0, report: OnProgress = silent) -> pd.DataFrame:
-    """Return what a service did while ten times as many requests came as it can answer, and after it.
-
-    Args:
-        duration_s: Seconds of it.
-        report: Told how far it is.
-    """
-    # One copy in torch is slow enough for one sender's process to drown it tenfold.
-    settings = Settings(instances=1, queue_limit=16)
-    with (
-        tempfile.TemporaryDirectory(prefix="serving-") as folder,
-        running(settings, log_path=Path(folder) / "log") as service,
-    ):
-        target = service_target(service, settings, [photo(0)])
-        calm = open_loop(target, rate_rps=10, duration_s=5, option="calm before", on_progress=report)
-        capacity_rps = 1 / statistics.median(calm.samples)
-        before = service.memory_bytes()
-        drowned = open_loop(
-            target, rate_rps=10 * capacity_rps, duration_s=duration_s, option="ten times capacity", on_progress=report
-        )
-        after = service.memory_bytes()
-        again = open_loop(target, rate_rps=10, duration_s=5, option="calm after", on_progress=report)
-    rows = []
-    for run in (calm, drowned, again):
-        statuses = [failure.status for failure in run.load.failures]
-        rows.append(
-            {
-                "run": run.option,
-                "due a second": f"{run.load.offered_rps:.0f}",
-                "answered a second": f"{run.throughput_rps.value:.0f}",
-                "p50": milliseconds(statistics.median(run.samples)),
-                "503": statuses.count(503),
-                "other failures": len(statuses) - statuses.count(503),
-                "memory": f"{(after - before) / 1e6:+.1f} MB" if run is drowned else "",
-            }
-        )
-    return pd.DataFrame(rows)
