@@ -9,7 +9,7 @@ import typer
 import uvicorn
 
 from labs.loopback import listen
-from labs.serve.connections import BoundedProtocol
+from labs.serve.limits import BoundedProtocol
 from labs.serve.settings import Settings
 
 

@@ -14,12 +14,11 @@ from labs import child
 from labs.child import Child, ChildError
 from labs.loopback import listen
 from labs.progress import OnProgress, silent
-from labs.serve.page.settings import PageSettings
-from labs.serve.settings import Settings
+from labs.serve.settings import PageSettings, Settings
 from labs.workspace import workspace_dir
 
 #: The service that most tutorials end with, to compare with.
-BEFORE = "labs.serve.before:app"
+BEFORE = "labs.serve.others.tutorial:app"
 
 
 #: A service did not start, or ended by itself; the message ends with what its log says.

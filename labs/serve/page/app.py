@@ -22,11 +22,10 @@ from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.loopback import OwnHosts
 from labs.preprocess import ImageDecodeError, load_image
-from labs.serve.body import read_body
-from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES
+from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES, ProblemError
+from labs.serve.limits import read_body
 from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask
-from labs.serve.page.settings import PageSettings
-from labs.serve.problems import ProblemError
+from labs.serve.settings import PageSettings
 
 #: Longer side of the preview, in pixels.
 _PREVIEW_PX = 640

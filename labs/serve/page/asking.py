@@ -14,7 +14,7 @@ from PIL import Image
 from labs.labels import CLASS_NAMES
 from labs.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
 from labs.serve.contract import IMAGE_FORMATS, picture_text
-from labs.serve.page.settings import PageSettings
+from labs.serve.settings import PageSettings
 
 #: What a visitor is told for a problem's type; the service's own details are for those who write clients.
 _IN_PLAIN_WORDS = {

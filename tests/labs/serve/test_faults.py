@@ -12,7 +12,7 @@ import zlib
 import pytest
 from PIL import Image
 
-from labs.serve.problems import KINDS, MEDIA_TYPE
+from labs.serve.contract import KINDS, PROBLEM_MEDIA_TYPE
 
 from .conftest import Reply, ask, converse, predict_body
 
@@ -34,7 +34,7 @@ def open_files(service) -> int:
 def assert_problem(reply: Reply, kind: str) -> None:
     """Check that a reply is a problem of this kind, in the one form."""
     status, title = KINDS[kind]
-    assert (reply.status, reply.headers["content-type"]) == (status, MEDIA_TYPE), reply.body
+    assert (reply.status, reply.headers["content-type"]) == (status, PROBLEM_MEDIA_TYPE), reply.body
     assert set(reply.json) == {"type", "title", "status", "detail"}
     assert (reply.json["type"], reply.json["title"], reply.json["status"]) == (f"/problems/{kind}", title, status)
     assert reply.json["detail"]
@@ -137,7 +137,11 @@ def test_a_line_of_pixels_is_a_picture_and_no_bomb(service):
 def test_what_does_not_exist_is_said_in_the_same_form(service):
     """The framework's own refusals come as problem details as well, and each kind has a page."""
     for reply, status in ((ask(service.url + "/nowhere"), 404), (ask(service.url + "/predict"), 405)):
-        assert (reply.status, reply.headers["content-type"], reply.json["type"]) == (status, MEDIA_TYPE, "about:blank")
+        assert (reply.status, reply.headers["content-type"], reply.json["type"]) == (
+            status,
+            PROBLEM_MEDIA_TYPE,
+            "about:blank",
+        )
     assert all(ask(f"{service.url}/problems/{kind}").json["status"] == KINDS[kind][0] for kind in KINDS)
 
 

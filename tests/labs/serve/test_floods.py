@@ -12,9 +12,9 @@ from collections.abc import Iterator
 import pytest
 from PIL import Image
 
-from labs.serve.connections import BoundedProtocol
-from labs.serve.page.settings import PageSettings
+from labs.serve.limits import BoundedProtocol
 from labs.serve.running import Service, running
+from labs.serve.settings import PageSettings
 
 from .conftest import ask, converse
 

@@ -27,8 +27,8 @@ from labs.preprocess import load_image, softmax, to_input
 from labs.runtimes import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
-from labs.serve.page.settings import PageSettings
 from labs.serve.photos import write_input_data
+from labs.serve.settings import PageSettings
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
