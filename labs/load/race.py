@@ -1,15 +1,23 @@
-"""Servers side by side under the same load: ABAB…, so that a machine that slows down slows both."""
+"""Servers side by side under the same load: in turns (ABAB…), or several things at the same moment."""
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from labs import stats
 from labs.load.loops import closed_loop
 from labs.load.target import Target
-from labs.progress import OnProgress, part, silent
+from labs.progress import Cancelled, OnProgress, part, silent
 from labs.records import Measurement
+
+Result = TypeVar("Result")
+
+#: Something to do: called as ``work(on_progress=…)``, as the loops of this package can be with ``functools.partial``.
+Work = Callable[..., Result]
 
 
 def race(
@@ -21,6 +29,8 @@ def race(
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return one closed-loop record for each target and round, in the order in which they ran.
+
+    A machine that slows down slows all of a round.
 
     Args:
         targets: What takes part, by option name.
@@ -73,3 +83,51 @@ def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) ->
 def of(records: Sequence[Measurement], option: str) -> list[Measurement]:
     """Return one option's records of a race, round by round."""
     return sorted((one for one in records if one.option == option), key=lambda one: one.details["round"])
+
+
+def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
+    """Return the results of works that are begun at the same moment, in their order.
+
+    Args:
+        works: What is done; load loops run in processes of their own, so they do not slow each other here.
+        on_progress: Told how far the last of them is; where it raises ``Cancelled``, all of them stop at their next
+            report.
+
+    Raises:
+        Exception: The first error among them, after all of them have ended.
+    """
+    shared = _Shared(len(works), on_progress)
+    with ThreadPoolExecutor(len(works)) as pool:
+        begun = [pool.submit(shared.run, index, work) for index, work in enumerate(works)]
+        try:
+            wait(begun)
+        except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs
+            shared.stopped = True
+            raise
+    return [one.result() for one in begun]
+
+
+class _Shared:
+    """What several works report, as one."""
+
+    def __init__(self, count: int, on_progress: OnProgress) -> None:
+        self.stopped, self._on_progress, self._lock = False, on_progress, threading.Lock()
+        self._fractions, self._texts = [0.0] * count, [""] * count
+
+    def run(self, index: int, work: Work) -> Result:
+        """Do one of them."""
+        try:
+            return work(on_progress=lambda fraction, text: self._report(index, fraction, text))
+        finally:
+            self._fractions[index], self._texts[index] = 1.0, ""
+
+    def _report(self, index: int, fraction: float, text: str) -> None:
+        with self._lock:
+            if self.stopped:
+                raise Cancelled("stopped with the others")
+            self._fractions[index], self._texts[index] = fraction, text
+            try:
+                self._on_progress(min(self._fractions), "; ".join(filter(None, self._texts)))
+            except BaseException:
+                self.stopped = True
+                raise

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from labs.load.perf_analyzer import PerfAnalyzerError, read_export
+from labs.load.record import PerfAnalyzerError, read_export
 from labs.serve.photos import write_input_data
 
 

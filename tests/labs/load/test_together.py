@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from labs.load import Cancelled, closed_loop
-from labs.load.together import together
+from labs.load.race import together
 
 
 def test_works_run_at_the_same_time_and_come_back_in_order() -> None:

@@ -20,7 +20,7 @@ from tritonclient.utils import InferenceServerException
 from labs.bench import caller
 from labs.labels import CLASS_NAMES
 from labs.load import closed_loop, image_inputs
-from labs.load.perf_analyzer import perf_analyzer_record
+from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
 from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
