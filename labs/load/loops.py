@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from labs.load.record import load_record
-from labs.load.server_side import between
+from labs.load.served import between
 from labs.load.target import Target
 from labs.load.usage import Reading, Sampler
 from labs.progress import Cancelled, OnProgress, silent

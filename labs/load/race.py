@@ -96,38 +96,30 @@ def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
     Raises:
         Exception: The first error among them, after all of them have ended.
     """
-    shared = _Shared(len(works), on_progress)
+    fractions, texts, stopped, lock = [0.0] * len(works), [""] * len(works), threading.Event(), threading.Lock()
+
+    def run(index: int, work: Work) -> Result:
+        try:
+            return work(on_progress=lambda fraction, text: report(index, fraction, text))
+        finally:
+            fractions[index], texts[index] = 1.0, ""
+
+    def report(index: int, fraction: float, text: str) -> None:
+        with lock:
+            if stopped.is_set():
+                raise Cancelled("stopped with the others")
+            fractions[index], texts[index] = fraction, text
+            try:
+                on_progress(min(fractions), "; ".join(filter(None, texts)))
+            except BaseException:
+                stopped.set()
+                raise
+
     with ThreadPoolExecutor(len(works)) as pool:
-        begun = [pool.submit(shared.run, index, work) for index, work in enumerate(works)]
+        begun = [pool.submit(run, index, work) for index, work in enumerate(works)]
         try:
             wait(begun)
         except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs
-            shared.stopped = True
+            stopped.set()
             raise
     return [one.result() for one in begun]
-
-
-class _Shared:
-    """What several works report, as one."""
-
-    def __init__(self, count: int, on_progress: OnProgress) -> None:
-        self.stopped, self._on_progress, self._lock = False, on_progress, threading.Lock()
-        self._fractions, self._texts = [0.0] * count, [""] * count
-
-    def run(self, index: int, work: Work) -> Result:
-        """Do one of them."""
-        try:
-            return work(on_progress=lambda fraction, text: self._report(index, fraction, text))
-        finally:
-            self._fractions[index], self._texts[index] = 1.0, ""
-
-    def _report(self, index: int, fraction: float, text: str) -> None:
-        with self._lock:
-            if self.stopped:
-                raise Cancelled("stopped with the others")
-            self._fractions[index], self._texts[index] = fraction, text
-            try:
-                self._on_progress(min(self._fractions), "; ".join(filter(None, self._texts)))
-            except BaseException:
-                self.stopped = True
-                raise

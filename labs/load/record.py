@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labs.load.server_side import between
+from labs.load.served import between
 from labs.load.target import Target
 from labs.machine import fingerprint
 from labs.records import Measurement

@@ -28,9 +28,8 @@ from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.progress import OnProgress, silent
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import ModelFolder, instances
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository, instances
 from labs.serve.triton.environment import perf_analyzer
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 
 #: What the issue asks of the ONNX path: its throughput at saturation over bare ONNX Runtime's, with equal threads.

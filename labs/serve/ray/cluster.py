@@ -15,8 +15,10 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,6 +51,9 @@ _HANDED_OUT: set[int] = set()
 
 #: Clusters that run, so that what has to look into an application need not start one.
 OPEN: list[RayCluster] = []
+
+#: Seconds between two looks.
+EVERY_S = 0.5
 
 
 class RayError(RuntimeError):
@@ -359,3 +364,35 @@ def _free(ports: tuple[int, ...] = (0,)) -> int:
         if port in ports or port not in _HANDED_OUT:
             _HANDED_OUT.add(port)
             return port
+
+
+class ReplicaWatch:
+    """Counts a deployment's replicas while a ``with`` block runs; ``rows`` holds what was seen."""
+
+    def __init__(self, cluster: RayCluster, application: str, deployment: str) -> None:
+        """Name the deployment to watch."""
+        self.rows: list[dict] = []
+        self._cluster, self._names, self._ended = cluster, (application, deployment), threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> ReplicaWatch:
+        self._begin_s = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def most_running(self) -> int:
+        """The most replicas that ran at once."""
+        return max((row["running"] for row in self.rows), default=0)
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError):  # a busy machine may be late with an answer: the next look will do
+                states = Counter(one["state"] for one in self._cluster.replicas(*self._names))
+                offset_s = round(time.monotonic() - self._begin_s, 2)
+                self.rows.append({"offset_s": offset_s, "running": states["RUNNING"], "starting": states["STARTING"]})
+            self._ended.wait(EVERY_S)

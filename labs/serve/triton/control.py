@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.catalogue import ModelRepository
 
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
 LOAD_WITHIN_S = 180.0

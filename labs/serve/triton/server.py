@@ -13,11 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from labs import child
 from labs.child import SECRET, Child, ChildError
 from labs.progress import OnProgress, part, silent
-from labs.serve.triton.backends import prepared, process_environment
-from labs.serve.triton.catalogue import ModelFolder
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository
 from labs.serve.triton.control import KEY_HEADER, RESTRICTED, Triton, TritonError
-from labs.serve.triton.environment import Installation, tritonserver
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.environment import Installation, prepared, process_environment, tritonserver
 from labs.workspace import workspace_dir
 
 #: Answers that the local response cache keeps, in bytes; a photo's class with its request's hash takes well under 1 kB.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labs.load.server_side import between, counters_from_metrics
+from labs.load.served import between, counters_from_metrics
 from labs.serve.triton.control import Counters
 
 

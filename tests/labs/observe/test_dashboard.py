@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from labs.observe.dashboard import grafana_dashboard
+from labs.observe.prometheus import grafana_dashboard
 
 
 def test_each_expression_has_a_panel_of_its_own_that_covers_no_other():

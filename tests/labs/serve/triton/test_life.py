@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from labs.serve.triton import catalogue, opening
+from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER, TritonError
 from labs.serve.triton.environment import TritonUnavailableError
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import start
 from tests.labs.serve.triton.conftest import WITHIN_S
 
@@ -73,7 +73,7 @@ def test_a_notebook_that_dies_takes_its_server_along(tmp_path):
     code = (
         "import sys, time\n"
         "from labs.serve.triton import catalogue\n"
-        "from labs.serve.triton.repository import ModelRepository\n"
+        "from labs.serve.triton.catalogue import ModelRepository\n"
         "from labs.serve.triton.server import start\n"
         f"room = ModelRepository({str(tmp_path)!r})\n"
         f"server = start([catalogue.food_palette()], repository=room, within_s={WITHIN_S})\n"

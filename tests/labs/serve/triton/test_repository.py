@@ -12,9 +12,8 @@ import pytest
 
 from labs.models import load_mobilenet_v2
 from labs.serve.triton import catalogue, environment, opening
-from labs.serve.triton.catalogue import ConfigError, parse
+from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import reasons_in
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 

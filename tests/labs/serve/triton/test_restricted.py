@@ -17,8 +17,8 @@ import tritonclient.grpc
 from tritonclient.utils import InferenceServerException
 
 from labs.serve.triton import catalogue
+from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import WORKSPACE_VARIABLE
 
