@@ -46,32 +46,23 @@ def test_the_recipe_that_travels_needs_nothing_of_the_course(tmp_path, weights):
     assert done.stdout.strip() == "['labs.labels', 'labs.preprocess']", done.stderr
 
 
-def test_ensembles_come_last(tmp_path):
-    """They can only be loaded when their steps are."""
+def test_ensembles_come_last_and_nothing_is_written_over_what_others_made(tmp_path, weights):
+    """Steps are loaded first; a missing file is named before a server trips over it; a foreign model stays."""
     repository = ModelRepository(tmp_path)
     repository.write([catalogue.food_ensemble(), catalogue.food_preprocess(), catalogue.food_label()])
     assert repository.names()[-1] == "food_classifier_ensemble"
     assert (tmp_path / "food_classifier_ensemble" / "1").is_dir()
-
-
-def test_a_model_without_its_file_is_not_written(tmp_path):
-    """The error names the file, before a server trips over it."""
+    repository.write([catalogue.food_label()])
     with pytest.raises(FileNotFoundError, match=r"food_classifier_onnx needs .*nowhere\.onnx: run the lesson"):
-        ModelRepository(tmp_path).write([catalogue.food_classifier_onnx(tmp_path / "nowhere.onnx")])
+        repository.write([catalogue.food_classifier_onnx(tmp_path / "nowhere.onnx")])
     with pytest.raises(FileNotFoundError, match="no model 'x'"):
-        ModelRepository(tmp_path).config("x")
-
-
-def test_what_others_made_stays_as_it_is(tmp_path, weights):
-    """A model of the same name that the course did not write is neither deleted nor overwritten."""
-    theirs = tmp_path / "food_classifier" / "1" / "model.py"
+        repository.config("x")
+    theirs = tmp_path / "theirs" / "food_classifier" / "1" / "model.py"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("theirs")
     with pytest.raises(FileExistsError, match="was not made by the course, and stays as it is"):
-        ModelRepository(tmp_path).write([catalogue.food_palette(), catalogue.food_classifier(weights)])
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
-    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
-    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
+        ModelRepository(tmp_path / "theirs").write([catalogue.food_palette(), catalogue.food_classifier(weights)])
+    assert [path for path in (tmp_path / "theirs").rglob("*") if path.is_file()] == [theirs]
 
 
 def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monkeypatch):

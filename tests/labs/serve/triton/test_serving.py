@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
+import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 from PIL import Image
 from tritonclient.utils import InferenceServerException
@@ -33,9 +34,8 @@ from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
+from labs.serve.triton.server import LocalTriton
 from labs.serve.triton.trial import instances_of
-from tests.labs.serve.triton.clients import ask as ask_triton
-from tests.labs.serve.triton.clients import classify, logits
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
@@ -49,6 +49,30 @@ def comes_true(asked: Callable[[], bool], within_s: float = 60.0) -> bool:
     while not asked() and time.monotonic() < end_s:
         time.sleep(0.05)
     return asked()
+
+
+Answer = tuple[list[str], np.ndarray]
+
+
+def classify(triton: LocalTriton, model: str, pictures: list[bytes]) -> Answer:
+    """Return class names and probabilities, all pictures in one request."""
+    texts = np.array([[base64.b64encode(one)] for one in pictures], dtype=object)
+    answer = ask_triton(triton, model, "INPUT_IMAGE", texts, "BYTES")
+    labels = [one.decode() for one in answer.as_numpy("FOOD_LABEL").ravel()]
+    return labels, answer.as_numpy("PROBABILITY").ravel()
+
+
+def logits(triton: LocalTriton, model: str, inputs: np.ndarray) -> np.ndarray:
+    """Return the network's outputs for ready inputs."""
+    return ask_triton(triton, model, "input", inputs, "FP32").as_numpy("output")
+
+
+def ask_triton(triton: LocalTriton, model: str, name: str, values: np.ndarray, datatype: str):
+    """Return the answer to one request."""
+    given = grpcclient.InferInput(name, list(values.shape), datatype)
+    given.set_data_from_numpy(values)
+    with grpcclient.InferenceServerClient(triton.grpc) as client:
+        return client.infer(model, [given], client_timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -281,3 +305,25 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
     # Little's law: as many are under way as arrive a second, times the seconds that each takes.
     in_flight = len(record.samples) / record.load.duration_s * np.mean(record.samples)
     assert 2 < in_flight < 6
+
+
+def test_the_older_labs_page_and_a_grpc_client_hear_the_same(triton, pictures):
+    """Over tritonclient.http with JSON outputs, as the older labs' Flask page asks, and over tritonclient.grpc."""
+    given = httpclient.InferInput("INPUT_IMAGE", [1, 1], "BYTES")
+    given.set_data_from_numpy(np.array([[base64.b64encode(pictures[0]).decode()]], dtype=object))
+    outputs = [httpclient.InferRequestedOutput(name, binary_data=False) for name in ("FOOD_LABEL", "PROBABILITY")]
+    with httpclient.InferenceServerClient(triton.http) as client:
+        found = client.infer("food_classifier", [given], outputs=outputs)
+    labels, probs = classify(triton, "food_classifier", pictures[:1])
+    assert found.as_numpy("FOOD_LABEL").tolist() == [labels]
+    assert found.as_numpy("PROBABILITY")[0, 0] == pytest.approx(probs[0], abs=1e-6)
+
+
+def test_grpc_asks_for_the_key_too_and_the_owner_has_it(triton):
+    """tritonclient loads with the header that the server expects, and not without it; HTTP: `test_other_users.py`."""
+    key = {f"triton-grpc-protocol-{name}": value for name, value in triton.headers.items()}
+    with grpcclient.InferenceServerClient(triton.grpc) as client:
+        with pytest.raises(InferenceServerException, match="restricted"):
+            client.load_model("food_palette")
+        client.load_model("food_palette", headers=key)
+        assert client.is_model_ready("food_palette")
