@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import secrets
-import socket
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from labs import child
 from labs.child import SECRET, Child, ChildError
+from labs.loopback import listen
 from labs.progress import OnProgress, part, silent
 from labs.serve.triton.catalogue import ModelFolder, ModelRepository
 from labs.serve.triton.control import KEY_HEADER, RESTRICTED, Triton, TritonError
@@ -21,6 +21,13 @@ from labs.workspace import workspace_dir
 #: Answers that the local response cache keeps, in bytes; a photo's class with its request's hash takes well under 1 kB.
 CACHE_BYTES = 16 * 2**20
 
+#: Where it listens.
+HOST = "127.0.0.1"
+
+#: What its log says where a port is taken.
+_PORT_TAKEN = re.compile(
+    r"address already in use|Unavailable - Socket|failed to start (HTTP|GRPC)|Failed to bind", re.I
+)
 #: Times that free ports are looked for again after somebody else took one between the look and the start.
 _PORT_ATTEMPTS = 3
 
@@ -28,12 +35,12 @@ _PORT_ATTEMPTS = 3
 class LocalTriton(Child, Triton):
     """A Triton that runs from the wheel, on this machine."""
 
-    def __init__(self, child: Child, ports: tuple[int, int, int], host: str, repository: ModelRepository, key: str):
+    def __init__(self, child: Child, ports: Sequence[int], repository: ModelRepository, key: str):
         """Name a started process's addresses; ``start`` makes one."""
-        near = "127.0.0.1" if host == "0.0.0.0" else host
+        http, grpc, metrics = (f"{HOST}:{port}" for port in ports)
         Child.__init__(self, child.process, child.log_path)
-        Triton.__init__(self, f"{near}:{ports[0]}", f"{near}:{ports[1]}", repository, key=key)
-        self.metrics_url = f"http://{near}:{ports[2]}/metrics"
+        Triton.__init__(self, http, grpc, repository, key=key)
+        self.metrics_url = f"http://{metrics}/metrics"
 
     def _log_mark(self) -> int:
         return self.log_path.stat().st_size if self.log_path.is_file() else 0
@@ -54,8 +61,6 @@ def start(
     *,
     repository: ModelRepository | None = None,
     load: Iterable[str] = (),
-    host: str = "127.0.0.1",
-    ports: tuple[int, int, int] | None = None,
     shared_memory: bool = False,
     within_s: float = 60.0,
     on_progress: OnProgress = silent,
@@ -69,8 +74,6 @@ def start(
         models: What it serves; written to the repository first.
         repository: Where the models lie; a folder in the workspace when None. Without ``models`` it is only read.
         load: Names of models that lie there already, and are loaded too.
-        host: Address to listen on; loopback unless the network is really meant.
-        ports: For HTTP, gRPC and metrics; free ones when None.
         shared_memory: Let clients hand over tensors in shared memory without the key, as perf_analyzer has to. Any
             user of the machine may then name regions of its owner's.
         within_s: Seconds until the server (not yet its models) must answer.
@@ -78,7 +81,7 @@ def start(
 
     Raises:
         TritonUnavailableError: It cannot run on this machine; the message says what to do instead.
-        TritonError: A port is taken, the server ended by itself, or a model cannot be loaded.
+        TritonError: The server ended by itself, or a model cannot be loaded.
     """
     models = list(models)
     names = list(dict.fromkeys([*(model.name for model in models), *load]))
@@ -86,13 +89,13 @@ def start(
     repository = repository or ModelRepository(workspace_dir() / "triton" / "models")
     repository.folder.mkdir(parents=True, exist_ok=True)
     repository.write(models)
-    for left in reversed(range(1 if ports else _PORT_ATTEMPTS)):
-        triton = _launch(installation, repository, host, ports or _free_ports(host), shared_memory)
+    for left in reversed(range(_PORT_ATTEMPTS)):
+        triton = _launch(installation, repository, shared_memory)
         try:
             _wait(triton, within_s, part(on_progress, 0.5, 0.7))
             break
         except TritonError as error:
-            if not left or "taken" not in str(error):
+            if not left or not _PORT_TAKEN.search(str(error)):
                 raise
     try:
         load_all(triton, names, part(on_progress, 0.7, 1.0))
@@ -115,14 +118,14 @@ def reasons_in(log: str) -> list[str]:
     return found + parsing
 
 
-def _launch(
-    installation: Installation, repository: ModelRepository, host: str, ports: tuple[int, int, int], shared_memory: bool
-) -> LocalTriton:
+def _launch(installation: Installation, repository: ModelRepository, shared_memory: bool) -> LocalTriton:
+    with contextlib.ExitStack() as stack:
+        ports = [stack.enter_context(listen(HOST)).getsockname()[1] for _ in range(3)]
     backends = prepared(installation) / "backends"
     prefix = f"labs-triton-{uuid.uuid4().hex[:12]}"
     command = [str(installation.server), f"--model-repository={repository.folder}", f"--backend-directory={backends}"]
     command += [f"--{name}-port={port}" for name, port in zip(("http", "grpc", "metrics"), ports, strict=True)]
-    command += [f"--{name}-address={host}" for name in ("http", "grpc", "metrics")]
+    command += [f"--{name}-address={HOST}" for name in ("http", "grpc", "metrics")]
     command += ["--model-control-mode=explicit", "--exit-on-error=false", "--exit-timeout-secs=2"]
     # For models whose configuration asks for it: response_cache { enable: true }.
     command += [f"--cache-directory={installation.folder / 'caches'}", f"--cache-config=local,size={CACHE_BYTES}"]
@@ -139,18 +142,7 @@ def _launch(
         leftovers=[f"/dev/shm/{prefix}*"],
         secret=key,
     )
-    return LocalTriton(process, ports, host, repository, key)
-
-
-def _free_ports(host: str) -> tuple[int, int, int]:
-    """Return three ports that nobody listens on right now."""
-    with contextlib.ExitStack() as stack:
-        found = []
-        for _ in range(3):
-            one = stack.enter_context(socket.socket())
-            one.bind((host, 0))
-            found.append(one.getsockname()[1])
-    return tuple(found)
+    return LocalTriton(process, ports, repository, key)
 
 
 def _wait(triton: LocalTriton, within_s: float, on_progress: OnProgress) -> None:
@@ -158,7 +150,7 @@ def _wait(triton: LocalTriton, within_s: float, on_progress: OnProgress) -> None
     try:
         triton.wait_for(triton.ready, what="Triton", within_s=within_s, on_progress=on_progress)
     except ChildError as error:
-        raise TritonError(_taken(triton) or str(error)) from None
+        raise TritonError(str(error)) from None
 
 
 def load_all(triton: Triton, names: list[str], on_progress: OnProgress) -> None:
@@ -172,19 +164,6 @@ def load_all(triton: Triton, names: list[str], on_progress: OnProgress) -> None:
         if name not in alone:
             triton.load(name)
     on_progress(1.0, f"Triton is ready at {triton.url}")
-
-
-def _taken(triton: LocalTriton) -> str:
-    """Return what to do about a taken port, where the log speaks of one."""
-    log = triton.log(6000)
-    if not re.search(
-        r"address already in use|Unavailable - Socket|failed to start (HTTP|GRPC)|Failed to bind", log, re.I
-    ):
-        return ""
-    return (
-        f"a port of {triton.http} or {triton.grpc} is taken by another program: stop it, or leave `ports` out and free "
-        f"ones are chosen. The log says: {log.strip().splitlines()[-1]}"
-    )
 
 
 def _advice(text: str) -> str:

@@ -1,8 +1,7 @@
-"""Beginning and end of a server: taken ports, a killed server, a node's container, and nothing left behind."""
+"""Beginning and end of a server: a killed server, a node's container, and nothing left behind."""
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import psutil
@@ -48,20 +47,6 @@ def test_a_server_that_ends_leaves_nothing(tmp_path, killed):
         server.loaded()
     assert gone(family)
     assert not [path for path in held if path.exists()]
-
-
-def test_a_taken_port_is_named(tmp_path):
-    """The error says that a port is taken, and how to do without choosing one."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            others = one.getsockname()[1], two.getsockname()[1]
-        with pytest.raises(TritonError, match=rf"port of 127\.0\.0\.1:{port}.*taken.*leave `ports` out"):
-            start([], repository=ModelRepository(tmp_path), ports=(port, *others), within_s=WITHIN_S)
 
 
 def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
