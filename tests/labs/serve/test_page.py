@@ -121,16 +121,6 @@ def test_a_terminal_needs_no_environment_for_its_line(serve):
     assert said.startswith("http://127.0.0.1:")
 
 
-def test_the_files_of_swagger_ui_come_from_the_service(serve):
-    """The page names no other host, and its files are there."""
-    service = serve(instances=1)
-    shown = ask(service.url + "/docs").body.decode()
-    assert "https://" not in shown
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
-        assert f'docs/files/{name}"' in shown
-        assert ask(f"{service.url}/docs/files/{name}").status == 200
-
-
 @pytest.mark.browser
 def test_a_request_can_be_tried_out_in_swagger_ui(serve, browser):
     """'Try it out' and 'Execute' send the example, which is an image, and show what came back."""
