@@ -106,7 +106,7 @@ def closed_loop(
         raise ValueError("give a duration or a number of requests, not both")
     if duration_s is None and requests is None:
         duration_s = 5.0
-    plan = _plan(
+    plan = plan_for(
         target,
         timeout_s=timeout_s,
         warmup_requests=max(4, 2 * concurrency) if warmup_requests is None else warmup_requests,
@@ -155,7 +155,7 @@ def open_loop(
     """
     if rate_rps <= 0 or duration_s <= 0:
         raise ValueError("an open loop needs a rate and a duration above zero")
-    plan = _plan(
+    plan = plan_for(
         target,
         timeout_s=timeout_s,
         warmup_requests=warmup_requests,
@@ -237,7 +237,7 @@ def _line(event: dict) -> str:
     return f"{rate(event['rate_rps'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
 
 
-def _plan(target: Target, **how: object) -> dict:
+def plan_for(target: Target, **how: object) -> dict:
     """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
     bodies = [base64.b64encode(body).decode() for body in target.bodies]
     return {"transport": target.transport, "url": target.url, "headers": target.headers, "bodies": bodies, **how}
