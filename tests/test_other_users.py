@@ -85,8 +85,8 @@ class Server:
     folders: list[Path] = field(default_factory=list)
     #: Requests without a secret, or with a guess, and the status that each must get.
     refused: list[tuple[tuple, int]] = field(default_factory=list)
-    #: Whether even the names that hold no secret must be unreadable.
-    private: Path | None = None
+    #: Files and folders below which others may read: what the notebook itself writes, and holds no secret.
+    readable: list[str] = field(default_factory=list)
 
 
 Start = Callable[[Path], AbstractContextManager[Server]]
@@ -110,7 +110,7 @@ def run_testbed(room: Path) -> Iterator[Server]:
         (("POST", "/tacc:5000/v3/auth/tokens", {"Content-Type": "application/json"}, login), 401),
     ]
     try:
-        yield Server(f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused, home)
+        yield Server(f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused)
     finally:
         control.stop(home)
 
@@ -123,7 +123,7 @@ def run_service(_: Path) -> Iterator[Server]:
     from labs.serve.settings import Settings
 
     with running(Settings(model=fp32_model())) as one:
-        yield Server(one.url)
+        yield Server(one.url, readable=["workspace/models"])
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def run_tokens(room: Path) -> Iterator[Server]:
     app = room / "app.py"
     app.write_text("from fastapi import FastAPI\n\nfrom labs.tokens.engine import engine\n\napp = FastAPI()\n")
     with serving.start(app, model=False) as one:
-        yield Server(one.url)
+        yield Server(one.url, readable=["app.py"])
 
 
 @contextmanager
@@ -149,7 +149,8 @@ def run_prometheus(room: Path) -> Iterator[Server]:
     except prometheus.PrometheusUnavailableError as error:
         pytest.skip(str(error))
     with one:
-        yield Server(one.url, refused=[(("POST", "/-/quit"), 403), (("POST", "/-/reload"), 403)])
+        refused = [(("POST", "/-/quit"), 403), (("POST", "/-/reload"), 403)]
+        yield Server(one.url, refused=refused, readable=["prometheus.yml"])
 
 
 @contextmanager
@@ -168,7 +169,7 @@ def run_triton(_: Path) -> Iterator[Server]:
     refused = [(("POST", f"/v2/repository/{path}", None, code), 403) for path in paths]
     refused += [(("POST", "/v2/systemsharedmemory/region/x/register", {KEY_HEADER: "0" * 32}, "{}"), 403)]
     with one:
-        yield Server(one.url, [one.headers[KEY_HEADER]], [], refused)
+        yield Server(one.url, [one.headers[KEY_HEADER]], [], refused, ["workspace/triton/models"])
         assert one.loaded() == {"food_palette": "READY"}
 
 
@@ -189,7 +190,7 @@ def run_jupyter(room: Path) -> Iterator[Server]:
             time.sleep(0.2)
         token = json.loads(found[0].read_text())["token"]
         refused = [(("POST", "/api/terminals"), 403), (("GET", "/api/contents", {"Authorization": "token 0"}), 403)]
-        yield Server(f"http://127.0.0.1:{port}", [token], [], refused)
+        yield Server(f"http://127.0.0.1:{port}", [token], [], refused, ["home"])
     finally:
         process.terminate()
         process.wait(30)
@@ -203,7 +204,7 @@ def run_ray(_: Path) -> Iterator[Server]:
     with start_ray() as cluster:
         requests = [("GET", "/api/serve/applications/"), ("POST", "/api/jobs/", None, '{"entrypoint": "id"}')]
         refused = [(one, 401) for one in requests]
-        yield Server(cluster.dashboard_url, [cluster.token], [cluster.folder.parent], refused, cluster.folder.parent)
+        yield Server(cluster.dashboard_url, [cluster.token], [cluster.folder.parent], refused)
 
 
 SERVERS = [
@@ -259,7 +260,8 @@ def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None
         # One file that is open to all shows that somebody else does look.
         assert writable == [str(open_file)]
         assert readable.pop(str(open_file)) == "readable"
-        assert not [path for path in readable if server.private and Path(path).is_relative_to(server.private)]
+        allowed = [room / name for name in server.readable]
+        assert not [path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)]
         assert not [path for path, text in readable.items() if any(one in text for one in server.secrets)]
         assert not [line for line in lines if any(one in line for one in server.secrets)]
 

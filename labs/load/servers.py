@@ -113,7 +113,7 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
     process = child.start(
-        [made.python, "-m", "labs.serve.others.litserve_app", model, port, workers],
+        [made.python, "-m", "labs.serve.compared.litserve_app", model, port, workers],
         folder / "litserve.log",
         environment={**os.environ, "PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"},
         folder=folder,
@@ -136,7 +136,7 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
     application = {
         "name": "food",
         "route_prefix": "/",
-        "import_path": "labs.serve.others.ray_app:build",
+        "import_path": "labs.serve.compared.ray_app:build",
         "args": {"model": str(model)},
         "deployments": [deployment],
     }

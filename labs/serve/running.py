@@ -18,7 +18,7 @@ from labs.serve.settings import PageSettings, Settings
 from labs.workspace import workspace_dir
 
 #: The service that most tutorials end with, to compare with.
-BEFORE = "labs.serve.others.tutorial:app"
+BEFORE = "labs.serve.compared.tutorial:app"
 
 
 #: A service did not start, or ended by itself; the message ends with what its log says.

@@ -50,7 +50,7 @@ _HANDED_OUT: set[int] = set()
 #: Clusters that run, so that what has to look into an application need not start one.
 OPEN: list[RayCluster] = []
 
-#: Seconds between two looks.
+#: Seconds between two looks at the replicas.
 EVERY_S = 0.5
 
 

@@ -227,8 +227,8 @@ check("s.http.client", folder / "client.py")
 # %% [markdown]
 # ### What others make of it
 #
-# `labs/serve/others/tutorial.py` is the service that most tutorials end with, and the course has one that was built for
-# load. Both get the same model. A phone with a bug sends a file name where base64 belongs:
+# `labs/serve/compared/tutorial.py` is the service that most tutorials end with, and the course has one that was built
+# for load. Both get the same model. A phone with a bug sends a file name where base64 belongs:
 
 # %%
 ports = lesson("32").ports  # in the lesson's front matter, so that the tunnel knows them
