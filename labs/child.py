@@ -124,9 +124,7 @@ class Child:
                 self.process.wait(within_s)
             except subprocess.TimeoutExpired:
                 self.kill()
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
-        return self.process.wait()
+        return self._end()
 
     def kill(self) -> None:
         """End all its processes by a signal that none can catch; the keeper clears up behind them."""
@@ -135,7 +133,12 @@ class Child:
         for one in self.processes():
             with contextlib.suppress(psutil.Error):
                 one.kill()
-        self.process.wait()
+        self._end()
+
+    def _end(self) -> int:
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        return self.process.wait()
 
     def __enter__(self) -> Child:
         return self
