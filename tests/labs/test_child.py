@@ -37,8 +37,8 @@ from labs import child
 room = Path(sys.argv[1])
 one = child.start([sys.executable, "-c", sys.argv[2], room / "left.txt"], room / "log", leftovers=[room / "left*"])
 one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
-print(one.pid, *(process.pid for process in one.processes()), flush=True)
-os.fork() and time.sleep(600)  # a forked copy holds the pipe open
+if os.fork():  # the copy holds the pipe open
+    print(one.pid, *(process.pid for process in one.processes()), flush=True)
 time.sleep(600)
 """
 
