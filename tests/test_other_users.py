@@ -25,9 +25,10 @@ from labs.loopback import listen
 from labs.runtimes import RuntimeUnavailableError
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 
-pytestmark = pytest.mark.skipif(
+only_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
 )
+pytestmark = only_root
 
 #: Becomes another user once it has imported what that user may be unable to read. `codecs` of addresses are among it.
 SOMEBODY_ELSE = """
@@ -196,17 +197,6 @@ def run_jupyter(room: Path) -> Iterator[Server]:
         process.wait(30)
 
 
-@contextmanager
-def run_ray(_: Path) -> Iterator[Server]:
-    """Ray: its dashboard takes applications and jobs, which is code, and its sockets are its owner's."""
-    from labs.serve.ray import start_ray
-
-    with start_ray() as cluster:
-        requests = [("GET", "/api/serve/applications/"), ("POST", "/api/jobs/", None, '{"entrypoint": "id"}')]
-        refused = [(one, 401) for one in requests]
-        yield Server(cluster.dashboard_url, [cluster.token], [cluster.folder.parent], refused)
-
-
 SERVERS = [
     pytest.param(run_testbed, marks=pytest.mark.xdist_group("provisioning")),
     run_service,
@@ -214,8 +204,6 @@ SERVERS = [
     run_prometheus,
     pytest.param(run_triton, marks=[pytest.mark.triton, pytest.mark.xdist_group("triton")]),
     run_jupyter,
-    # Its environment has 490 MB, and a cluster takes half a minute of two processors.
-    pytest.param(run_ray, marks=[pytest.mark.machine, pytest.mark.timeout(900)]),
 ]
 
 
@@ -247,23 +235,31 @@ def room() -> Iterator[Path]:
     tempfile.tempdir = None
 
 
-@pytest.mark.parametrize("start", SERVERS)
-def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
-    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none."""
+def assert_closed_to_others(server: Server, room: Path) -> None:
+    """Check that nothing below a room can be written or read that is not meant to be, and that the port refuses."""
     open_file = room / "open.txt"
     open_file.write_text("readable")
     open_file.chmod(0o666)
+    answers = as_somebody_else(ASK, server.url, json.dumps([one for one, _ in server.refused]))
+    assert answers == [status for _, status in server.refused]
+    writable, readable, lines = as_somebody_else(WALK, str(room), *map(str, server.folders))
+    # One file that is open to all shows that somebody else does look.
+    assert writable == [str(open_file)]
+    assert readable.pop(str(open_file)) == "readable"
+    allowed = [room / name for name in server.readable]
+    assert not [path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)]
+    assert not [path for path, text in readable.items() if any(one in text for one in server.secrets)]
+    assert not [line for line in lines if any(one in line for one in server.secrets)]
+
+
+@pytest.mark.parametrize("start", SERVERS)
+def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
+    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none.
+
+    Ray is looked at beside its other tests, `tests/labs/serve/ray`, whose cluster takes half a minute to start.
+    """
     with start(room) as server:
-        answers = as_somebody_else(ASK, server.url, json.dumps([one for one, _ in server.refused]))
-        assert answers == [status for _, status in server.refused]
-        writable, readable, lines = as_somebody_else(WALK, str(room), *map(str, server.folders))
-        # One file that is open to all shows that somebody else does look.
-        assert writable == [str(open_file)]
-        assert readable.pop(str(open_file)) == "readable"
-        allowed = [room / name for name in server.readable]
-        assert not [path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)]
-        assert not [path for path, text in readable.items() if any(one in text for one in server.secrets)]
-        assert not [line for line in lines if any(one in line for one in server.secrets)]
+        assert_closed_to_others(server, room)
 
 
 def test_a_page_that_rebinds_its_name_gets_nothing_of_the_testbed(room: Path) -> None:
