@@ -4,7 +4,7 @@ They do not live in the course's environment, since the server's Python stub is 
 it reads every array with a stride of 0, without an error. So the wheel is installed into the course's cache on first
 use, with a numpy 1.26 beside it and without the rest of what its own Python layer (not used here) depends on. The
 models that the server runs get that numpy first, and Pillow, torch and ONNX Runtime from the course's environment
-(``backends.py``).
+(``prepared``).
 """
 
 from __future__ import annotations
