@@ -2,8 +2,8 @@
 
 from labs.load.loops import Snapshot, closed_loop, open_loop
 from labs.load.record import NothingAnsweredError
+from labs.load.served import image_inputs, tensor_inputs, triton_grpc, triton_http
 from labs.load.target import Served, Target, predict, predict_raw
-from labs.load.triton import image_inputs, tensor_inputs, triton_grpc, triton_http
 from labs.progress import Cancelled
 
 __all__ = [

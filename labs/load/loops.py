@@ -14,21 +14,31 @@ Source: Schroeder, Wierman and Harchol-Balter, 'Open Versus Closed: A Cautionary
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from labs.load.drive import Sender, plan_for
 from labs.load.record import load_record
-from labs.load.server_side import Counters, between
+from labs.load.served import between
 from labs.load.target import Target
 from labs.load.usage import Reading, Sampler
 from labs.progress import Cancelled, OnProgress, silent
 from labs.records import Measurement
 from labs.records.format import milliseconds, rate
 from labs.records.load import ServerSide
+from labs.serve.triton.control import Counters
+
+
+class SenderError(RuntimeError):
+    """The sender's process failed; the message ends with what it printed."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +184,7 @@ def _run(
     before: Counters | None = None
     result: dict = {}
     on_progress(0.0, f"{words}, warming up")
-    with Sender(plan) as sender:
+    with _Sender(plan) as sender:
         sampler = Sampler(sender.pid, target.pids)
         try:
             for event in sender.events():
@@ -225,3 +235,75 @@ def _fraction(plan: dict, event: dict) -> float:
 def _line(event: dict) -> str:
     failed = f", {event['failed']} failed" if event["failed"] else ""
     return f"{rate(event['rate_rps'], 'requests/s')}, p50 {milliseconds(event['p50_s'])}{failed}"
+
+
+def plan_for(target: Target, **how: object) -> dict:
+    """Return what ``labs.load.sender`` reads: the requests, where they go, and how many are sent when."""
+    bodies = [base64.b64encode(body).decode() for body in target.bodies]
+    return {"transport": target.transport, "url": target.url, "headers": target.headers, "bodies": bodies, **how}
+
+
+class _Sender:
+    """The sender's process, as a context manager; leaving it ends the process whatever happened."""
+
+    def __init__(self, plan: dict) -> None:
+        """Keep the plan; the process starts with ``with``."""
+        self._plan = plan
+
+    @property
+    def pid(self) -> int:
+        """Process id, for those who watch how busy it is."""
+        return self._process.pid
+
+    def __enter__(self) -> _Sender:
+        self._errors = tempfile.TemporaryFile("w+")  # closed in __exit__
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "labs.load.sender"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            encoding="utf-8",
+        )
+        self._process.stdin.write(json.dumps(self._plan) + "\n")
+        self._process.stdin.flush()
+        return self
+
+    def events(self) -> Iterator[dict]:
+        """Yield 'ready', 'progress' events and the 'result', as they come.
+
+        Raises:
+            SenderError: The process ended without a result.
+        """
+        for line in self._process.stdout:
+            event = json.loads(line)
+            yield event
+            if event["event"] == "result":
+                return
+        self._errors.seek(0)
+        raise SenderError(f"the sender stopped without a result:\n{self._errors.read().strip()[-1500:]}")
+
+    def go(self) -> None:
+        """Let it begin, after it has said that it is ready."""
+        self._tell("go")
+
+    def stop(self) -> None:
+        """Ask it to begin no further request; the result then tells what was done so far."""
+        self._tell("stop")
+
+    def _tell(self, word: str) -> None:
+        # A sender that is gone needs no telling.
+        with contextlib.suppress(OSError, ValueError):
+            self._process.stdin.write(word + "\n")
+            self._process.stdin.flush()
+
+    def __exit__(self, *_: object) -> None:
+        for stream in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                stream.close()
+        try:
+            self._process.wait(timeout=1)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._errors.close()

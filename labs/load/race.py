@@ -1,15 +1,23 @@
-"""Servers side by side under the same load: ABAB…, so that a machine that slows down slows both."""
+"""Servers side by side under the same load: in turns (ABAB…), or several things at the same moment."""
 
 from __future__ import annotations
 
+import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
+from typing import TypeVar
 
 from labs import stats
 from labs.load.loops import closed_loop
 from labs.load.target import Target
-from labs.progress import OnProgress, part, silent
+from labs.progress import Cancelled, OnProgress, part, silent
 from labs.records import Measurement
+
+Result = TypeVar("Result")
+
+#: Something to do: called as ``work(on_progress=…)``, as the loops of this package can be with ``functools.partial``.
+Work = Callable[..., Result]
 
 
 def race(
@@ -21,6 +29,8 @@ def race(
     on_progress: OnProgress = silent,
 ) -> list[Measurement]:
     """Return one closed-loop record for each target and round, in the order in which they ran.
+
+    A machine that slows down slows all of a round.
 
     Args:
         targets: What takes part, by option name.
@@ -73,3 +83,43 @@ def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) ->
 def of(records: Sequence[Measurement], option: str) -> list[Measurement]:
     """Return one option's records of a race, round by round."""
     return sorted((one for one in records if one.option == option), key=lambda one: one.details["round"])
+
+
+def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
+    """Return the results of works that are begun at the same moment, in their order.
+
+    Args:
+        works: What is done; load loops run in processes of their own, so they do not slow each other here.
+        on_progress: Told how far the last of them is; where it raises ``Cancelled``, all of them stop at their next
+            report.
+
+    Raises:
+        Exception: The first error among them, after all of them have ended.
+    """
+    fractions, texts, stopped, lock = [0.0] * len(works), [""] * len(works), threading.Event(), threading.Lock()
+
+    def run(index: int, work: Work) -> Result:
+        try:
+            return work(on_progress=lambda fraction, text: report(index, fraction, text))
+        finally:
+            fractions[index], texts[index] = 1.0, ""
+
+    def report(index: int, fraction: float, text: str) -> None:
+        with lock:
+            if stopped.is_set():
+                raise Cancelled("stopped with the others")
+            fractions[index], texts[index] = fraction, text
+            try:
+                on_progress(min(fractions), "; ".join(filter(None, texts)))
+            except BaseException:
+                stopped.set()
+                raise
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        begun = [pool.submit(run, index, work) for index, work in enumerate(works)]
+        try:
+            wait(begun)
+        except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs
+            stopped.set()
+            raise
+    return [one.result() for one in begun]

@@ -19,42 +19,33 @@ Policy = Callable[[int, int], float | None]
 
 
 @dataclass(frozen=True)
-class Tries:
-    """What became of one request."""
-
-    #: Status of each try in turn; 0 where there was no answer.
-    statuses: tuple[int, ...]
-    #: Seconds from its due time to its last answer.
-    took_s: float
-
-
-@dataclass(frozen=True)
 class RetriedLoad:
     """What became of all requests of a run."""
 
-    #: Each request.
-    requests: tuple[Tries, ...]
+    #: Of each request, the status of each try in turn; 0 where there was no answer.
+    statuses: tuple[tuple[int, ...], ...]
+    #: Of each request, the seconds from its due time to its last answer.
+    took_s: tuple[float, ...]
 
     @property
     def failed_at_first(self) -> int:
         """Requests whose first try had no good answer."""
-        return sum(one.statuses[0] != 200 for one in self.requests)
+        return sum(tries[0] != 200 for tries in self.statuses)
 
     @property
     def lost(self) -> int:
         """Requests without a good answer after all tries."""
-        return sum(one.statuses[-1] != 200 for one in self.requests)
+        return sum(tries[-1] != 200 for tries in self.statuses)
 
     def to_json(self) -> dict:
         """Return the figures as plain JSON."""
-        first = Counter(str(one.statuses[0]) for one in self.requests)
         return {
-            "requests": len(self.requests),
+            "requests": len(self.statuses),
             "failed_at_first": self.failed_at_first,
             "lost": self.lost,
-            "most_tries": max(len(one.statuses) for one in self.requests),
-            "slowest_s": max(one.took_s for one in self.requests),
-            "first_statuses": dict(first),
+            "most_tries": max(map(len, self.statuses)),
+            "slowest_s": max(self.took_s),
+            "first_statuses": dict(Counter(str(tries[0]) for tries in self.statuses)),
         }
 
 
@@ -82,7 +73,7 @@ def retried_load(
         begin_s = time.monotonic()
         count = max(1, round(rate_rps * duration_s))
 
-        async def one(client: httpx.AsyncClient, place: int) -> Tries:
+        async def one(client: httpx.AsyncClient, place: int) -> tuple[tuple[int, ...], float]:
             due_s, statuses = place / rate_rps, []
             await asyncio.sleep(max(0.0, begin_s + due_s - time.monotonic()))
             while True:
@@ -94,11 +85,12 @@ def retried_load(
                 wait_s = None if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
                 if wait_s is None:
                     on_progress((place + 1) / count, f"{place + 1} of {count} requests")
-                    return Tries(tuple(statuses), time.monotonic() - begin_s - due_s)
+                    return tuple(statuses), time.monotonic() - begin_s - due_s
                 await asyncio.sleep(wait_s)
 
         async with httpx.AsyncClient(timeout=30, limits=httpx.Limits(max_connections=64)) as client:
-            return RetriedLoad(tuple(await asyncio.gather(*(one(client, place) for place in range(count)))))
+            found = await asyncio.gather(*(one(client, place) for place in range(count)))
+            return RetriedLoad(*zip(*found, strict=True))
 
     # A notebook's kernel has an event loop of its own in this thread.
     with ThreadPoolExecutor(1) as pool:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import statistics
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from labs import child
 from labs.bench.targets import model_file
 from labs.load import image_inputs, predict
 from labs.load.race import latency_ratio, of, race, rate_ratio
@@ -113,18 +112,13 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     made, workers = install("litserve"), usable_cpu_count()
     with listen("127.0.0.1", 0) as free:
         port = free.getsockname()[1]
-    with (folder / "litserve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [str(made.python), "-m", "labs.serve.litserve_app", str(model), str(port), str(workers)],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env={**os.environ, "PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"},
-            cwd=folder,
-            start_new_session=True,
-        )
-    service = Service(f"http://127.0.0.1:{port}", process, folder / "litserve.log")
-    stack.callback(_end_group, service)
+    process = child.start(
+        [made.python, "-m", "labs.serve.compared.litserve_app", model, port, workers],
+        folder / "litserve.log",
+        environment={**os.environ, "PYTHONPATH": str(PROJECT_DIR), "PYTHONNOUSERSITE": "1"},
+        folder=folder,
+    )
+    service = stack.enter_context(Service(f"http://127.0.0.1:{port}", process))
     wait_until_ready(service, path="/health")
     libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
     served = Served(
@@ -142,7 +136,7 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
     application = {
         "name": "food",
         "route_prefix": "/",
-        "import_path": "labs.serve.ray_app:build",
+        "import_path": "labs.serve.compared.ray_app:build",
         "args": {"model": str(model)},
         "deployments": [deployment],
     }
@@ -156,13 +150,6 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
         settings=limits,
     )  # fmt: skip
     return predict(cluster.url, photos, served, pids=cluster.pids)
-
-
-def _end_group(service: Service) -> None:
-    """End a server whose workers are processes of its own."""
-    service.stop(10)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(service.pid, signal.SIGKILL)
 
 
 def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:

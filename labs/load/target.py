@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from labs.load.server_side import Counters
 from labs.records import ModelFile, Threads
+from labs.serve.triton.control import Counters
 
 
 @dataclass(frozen=True)

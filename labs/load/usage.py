@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -34,94 +34,80 @@ class Reading:
     gpus: tuple[tuple[float, int], ...] = ()
 
 
-class Gpus:
-    """The NVIDIA GPUs of this machine through NVML; none where it is absent."""
-
-    def __init__(self) -> None:
-        """Open NVML, if there is one."""
-        self._handles: list = []
-        try:
-            import pynvml
-        except ImportError:
-            return
-        self._nvml = pynvml
-        with contextlib.suppress(pynvml.NVMLError):
-            pynvml.nvmlInit()
-            self._handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-
-    def read(self) -> tuple[tuple[float, int], ...]:
-        """Return busy share (0 to 1) and memory in use (bytes) of each GPU."""
-        with contextlib.suppress(Exception if not self._handles else self._nvml.NVMLError):
-            return tuple(
-                (
-                    self._nvml.nvmlDeviceGetUtilizationRates(handle).gpu / 100,
-                    int(self._nvml.nvmlDeviceGetMemoryInfo(handle).used),
-                )
-                for handle in self._handles
-            )
-        return ()
-
-
 class Sampler:
     """Takes readings in the background from ``start`` until ``stop``."""
 
-    def __init__(
-        self,
-        sender_pid: int | None = None,
-        server_pids: Sequence[int] = (),
-        *,
-        every_s: float = EVERY_S,
-        clock: Callable[[], float] = time.perf_counter,
-        gpus: Gpus | None = None,
-    ) -> None:
+    def __init__(self, sender_pid: int | None = None, server_pids: Sequence[int] = (), *, every_s: float = EVERY_S):
         """Describe what is watched.
 
         Args:
             sender_pid: The sending process.
             server_pids: Processes of the server; their children count as well.
             every_s: Seconds between two readings.
-            clock: Monotonic clock in seconds.
-            gpus: The GPUs; those of this machine when None.
         """
-        self._sender = [sender_pid] if sender_pid else []
-        self._servers = list(server_pids)
-        self._every_s, self._clock, self._gpus = every_s, clock, gpus or Gpus()
-        self._over, self._thread = threading.Event(), None
+        self._sender, self._servers, self._every_s = [sender_pid] if sender_pid else [], list(server_pids), every_s
+        self._over, self._thread = threading.Event(), threading.Thread(target=self._watch, daemon=True)
         self.readings: list[Reading] = []
 
     def start(self) -> None:
         """Begin."""
-        self._start_s = self._last_s = self._clock()
+        self._start_s = self._last_s = time.perf_counter()
         self._seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
-        self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
 
     def stop(self) -> Usage:
         """End, and return all readings as columns."""
         self._over.set()
-        if self._thread is not None:
+        if self._thread.is_alive():
             self._thread.join()
         return columns(self.readings)
 
     def _watch(self) -> None:
         psutil.cpu_percent(None)  # each thread's first call has nothing to compare with, and says 0
+        handles = _gpu_handles()
         while not self._over.wait(self._every_s):
-            self.readings.append(self._read())
+            now_s = time.perf_counter()
+            passed_s = max(now_s - self._last_s, 1e-9)
+            seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
+            sender, server = (max(new - old, 0.0) / passed_s for new, old in zip(seconds, self._seconds, strict=True))
+            self._last_s, self._seconds = now_s, seconds
+            self.readings.append(
+                Reading(
+                    now_s - self._start_s,
+                    psutil.cpu_percent(None) / 100,
+                    sender,
+                    server if self._servers else None,
+                    int(psutil.virtual_memory().used),
+                    gpus(handles),
+                )
+            )
 
-    def _read(self) -> Reading:
-        now_s = self._clock()
-        passed_s = max(now_s - self._last_s, 1e-9)
-        seconds = (_cpu_seconds(self._sender), _cpu_seconds(self._servers))
-        sender, server = (max(new - old, 0.0) / passed_s for new, old in zip(seconds, self._seconds, strict=True))
-        self._last_s, self._seconds = now_s, seconds
-        return Reading(
-            now_s - self._start_s,
-            psutil.cpu_percent(None) / 100,
-            sender,
-            server if self._servers else None,
-            int(psutil.virtual_memory().used),
-            self._gpus.read(),
-        )
+
+def gpus(handles: Sequence[object]) -> tuple[tuple[float, int], ...]:
+    """Return the busy share (0 to 1) and the memory in use (bytes) of each GPU; none where NVML fails.
+
+    Args:
+        handles: As NVML gives them.
+    """
+    if not handles:
+        return ()
+    import pynvml
+
+    with contextlib.suppress(pynvml.NVMLError):
+        busy = [pynvml.nvmlDeviceGetUtilizationRates(one).gpu / 100 for one in handles]
+        return tuple(zip(busy, (int(pynvml.nvmlDeviceGetMemoryInfo(one).used) for one in handles), strict=True))
+    return ()
+
+
+def _gpu_handles() -> list:
+    """Return NVML's handles of this machine's NVIDIA GPUs; none where it is absent."""
+    with contextlib.suppress(ImportError):
+        import pynvml
+
+        with contextlib.suppress(pynvml.NVMLError):
+            pynvml.nvmlInit()
+            return [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+    return []
 
 
 def columns(readings: Sequence[Reading]) -> Usage:
@@ -138,13 +124,12 @@ def columns(readings: Sequence[Reading]) -> Usage:
 
 
 def _cpu_seconds(pids: Sequence[int]) -> float:
-    return sum(times.user + times.system for times in _times(pids))
-
-
-def _times(pids: Sequence[int]) -> Iterator:
+    """Return the processor seconds of processes and all below them; those that are gone count nothing."""
+    spent_s = 0.0
     for pid in pids:
         with contextlib.suppress(psutil.Error):
             process = psutil.Process(pid)
             for one in (process, *process.children(recursive=True)):
                 with contextlib.suppress(psutil.Error):
-                    yield one.cpu_times()
+                    spent_s += sum(one.cpu_times()[:2])
+    return spent_s

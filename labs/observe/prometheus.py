@@ -1,4 +1,4 @@
-"""Prometheus and promtool: found on this machine or unpacked from Debian's packages without root, and started."""
+"""Prometheus and promtool, found or unpacked from Debian's packages without root; and a dashboard for Grafana."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import contextlib
 import json
 import shutil
 import subprocess
-import sys
 import tempfile
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from labs import child
+from labs.child import Child, ChildError
 from labs.loopback import listen
 from labs.progress import OnProgress, silent
 from labs.workspace import workspace_dir
@@ -30,6 +30,11 @@ _PAGE_PACKAGES = (
 
 #: Pages of this machine's own addresses may read what is asked of it; Prometheus lets every page otherwise.
 _ORIGINS = r"https?://(127\.0\.0\.1|localhost)(:\d+)?"
+
+#: Height and width of a panel, in Grafana's grid of 24 columns.
+_HEIGHT, _WIDTH = 8, 12
+
+_SOURCE = {"type": "prometheus", "uid": "${DS_PROMETHEUS}"}
 
 
 class PrometheusUnavailableError(RuntimeError):
@@ -74,18 +79,19 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     return Programs(*(root / "usr" / "bin" / name for name in PACKAGES), root / "usr" / "share" / "prometheus" / "web")
 
 
-@dataclass(frozen=True)
-class Prometheus:
+class Prometheus(Child):
     """A running server."""
 
-    #: Where it answers, such as 'http://127.0.0.1:9090'.
-    url: str
-    #: The command line that it was started with.
-    command: tuple[str, ...]
-    #: The process that keeps it.
-    process: subprocess.Popen
-    #: What it prints goes here.
-    log_path: Path
+    def __init__(self, url: str, command: Sequence[str], child: Child) -> None:
+        """Name a started process's address.
+
+        Args:
+            url: Where it answers, such as 'http://127.0.0.1:9090'.
+            command: The command line that it was started with.
+            child: The process.
+        """
+        super().__init__(child.process, child.log_path)
+        self.url, self.command = url, tuple(command)
 
     def get(self, path: str, **parameters: object) -> object:
         """Return the data of one call of its HTTP API.
@@ -104,17 +110,6 @@ class Prometheus:
         except urllib.error.HTTPError as error:
             with error:
                 raise ValueError(json.load(error)["error"]) from None
-
-    def stop(self) -> None:
-        """End it; again is fine."""
-        self.process.stdin.close()
-        self.process.wait(10)
-
-    def __enter__(self) -> Prometheus:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
 
 def start(
@@ -141,8 +136,6 @@ def start(
     found = programs(on_progress)
     with listen("127.0.0.1", ports) as free:
         port = free.getsockname()[1]
-    log_path = workspace_dir() / "logs" / f"prometheus-{port}.log"
-    log_path.parent.mkdir(parents=True, exist_ok=True)
     command = [
         *(str(found.prometheus), f"--config.file={Path(config).resolve()}"),
         f"--web.listen-address=127.0.0.1:{port}",
@@ -150,20 +143,18 @@ def start(
         f"--web.cors.origin={_ORIGINS}",
         *([f"--web.local-assets={found.page}/"] if found.page else []),
     ]
-    with log_path.open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "labs.observe.tethered", *command],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
-        )
-    server = Prometheus(f"http://127.0.0.1:{port}", tuple(command), process, log_path)
+    url = f"http://127.0.0.1:{port}"
+    server = Prometheus(url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log"))
+
+    def ready() -> bool:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/-/ready", timeout=2):
+            return True
+        return False
+
     try:
-        _wait(server, within_s, on_progress)
-    except BaseException:  # also a cancelled wait must leave no process behind
-        server.stop()
-        raise
+        server.wait_for(ready, what="Prometheus", within_s=within_s, on_progress=on_progress)
+    except ChildError as error:
+        raise PrometheusUnavailableError(str(error)) from None
     return server
 
 
@@ -175,20 +166,6 @@ def briefly(config: str | Path, data: Path | None = None) -> Iterator[Prometheus
         start(config, data=data or Path(folder)) as one,
     ):
         yield one
-
-
-def _wait(server: Prometheus, within_s: float, on_progress: OnProgress) -> None:
-    begin_s = time.monotonic()
-    while (spent_s := time.monotonic() - begin_s) < within_s:
-        if server.process.poll() is not None:
-            said = server.log_path.read_text(errors="replace").strip().splitlines()[-3:]
-            raise PrometheusUnavailableError("Prometheus ended: " + "\n".join(said))
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{server.url}/-/ready", timeout=2):
-            on_progress(1.0, f"Prometheus is ready at {server.url}")
-            return
-        on_progress(min(0.99, spent_s / 5), f"waiting for Prometheus: {spent_s:.1f} s")
-        time.sleep(0.05)
-    raise PrometheusUnavailableError(f"Prometheus was not ready within {within_s:g} s")
 
 
 def _unpack(root: Path, on_progress: OnProgress) -> None:
@@ -215,3 +192,41 @@ def _unpack(root: Path, on_progress: OnProgress) -> None:
             subprocess.run(["dpkg-deb", "-x", archive, made], check=True)
         with contextlib.suppress(OSError):  # another notebook was faster
             made.rename(root)
+
+
+def grafana_dashboard(title: str, expressions: Mapping[str, str]) -> str:
+    """Return a dashboard in Grafana's JSON model, to be imported; Grafana then asks which Prometheus it is for.
+
+    Args:
+        title: Of the dashboard.
+        expressions: PromQL by the panel's title; 'p95, s' gets the unit 's'.
+
+    Source: Grafana, 'Dashboard JSON model', schema version 39 (Grafana 11).
+    """
+    panels = [
+        {
+            "id": place + 1,
+            "type": "timeseries",
+            "title": panel,
+            "datasource": _SOURCE,
+            "gridPos": {"x": place % 2 * _WIDTH, "y": place // 2 * _HEIGHT, "w": _WIDTH, "h": _HEIGHT},
+            "fieldConfig": {"defaults": {"unit": _unit(panel), "min": 0}, "overrides": []},
+            "targets": [{"refId": "A", "expr": expression, "datasource": _SOURCE}],
+        }
+        for place, (panel, expression) in enumerate(expressions.items())
+    ]
+    source = {"name": "DS_PROMETHEUS", "label": "Prometheus", "type": "datasource", "pluginId": "prometheus"}
+    dashboard = {
+        "__inputs": [{**source, "pluginName": "Prometheus", "description": ""}],
+        "title": title,
+        "schemaVersion": 39,
+        "refresh": "5s",
+        "time": {"from": "now-15m", "to": "now"},
+        "panels": panels,
+    }
+    return json.dumps(dashboard, indent=2) + "\n"
+
+
+def _unit(panel: str) -> str:
+    """Return Grafana's name of the unit at the end of a title."""
+    return {"s": "s", "1/s": "reqps", "share": "percentunit", "bytes": "bytes"}.get(panel.rpartition(", ")[2], "short")

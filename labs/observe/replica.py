@@ -13,7 +13,7 @@ from collections.abc import Callable
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from labs.serve import instance
+from labs.serve import engine
 from labs.serve.app import create_app
 from labs.serve.settings import Settings
 
@@ -38,7 +38,7 @@ def _app() -> FastAPI:
     fault = fault if fault in rolled_out else ""
     changes = {"admission": {"queue_limit": 10_000}, "model": {"model": os.environ.get(MODEL)}}.get(fault, {})
     if fault == "decoder":
-        instance.load_image = _slower(instance.load_image)
+        engine.load_image = _slower(engine.load_image)
     app = create_app(Settings(**Settings.from_environment().model_dump(exclude_unset=True) | changes))
     if fault == "cache":
         app.add_middleware(_Keeping)

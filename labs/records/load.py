@@ -28,7 +28,7 @@ class Failure:
     offset_s: float
     #: Seconds from then until it was known to have failed.
     latency_s: float
-    #: HTTP status (gRPC codes translated, see ``labs.load.transports``); 0 when nothing came back at all.
+    #: HTTP status (gRPC codes translated, see ``labs.load.sender``); 0 when nothing came back at all.
     status: int
 
 

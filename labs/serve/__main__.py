@@ -9,8 +9,7 @@ import typer
 import uvicorn
 
 from labs.loopback import listen
-from labs.serve.connections import BoundedProtocol
-from labs.serve.ending import stop_at_end_of_input
+from labs.serve.limits import BoundedProtocol
 from labs.serve.settings import Settings
 
 
@@ -19,7 +18,6 @@ def main(
     host: str = typer.Option("127.0.0.1", help="Address to listen on; 0.0.0.0 opens the service to the network."),
     app: str = typer.Option(Settings.APP, help="module:name of an app; a name that begins with 'create_' makes one."),
     fd: int = typer.Option(-1, help="A listening socket that was inherited, instead of host and port."),
-    ends_with_input: bool = typer.Option(False, help="Stop when standard input ends: whoever started it is gone."),
     headers_within_s: float = typer.Option(10.0, help="Seconds that a client may take to send a request's headers."),
     stop_within_s: float = typer.Option(30.0, help="Seconds that running requests get when it is stopped."),
 ) -> None:
@@ -35,8 +33,6 @@ def main(
         server_header=False,
         timeout_graceful_shutdown=round(stop_within_s),
     )
-    if ends_with_input:
-        stop_at_end_of_input()
     typer.echo(f"http://{host}:{listening.getsockname()[1]}")
     uvicorn.Server(config).run([listening])
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,16 +15,22 @@ from pathlib import Path
 from fastapi import FastAPI, Request
 from fastapi.openapi.docs import get_swagger_ui_html
 from fastapi.staticfiles import StaticFiles
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 from starlette.responses import HTMLResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from labs.loopback import OwnHosts
 from labs.preprocess import ImageDecodeError, ImageTooLargeError, TooManyScansError
-from labs.serve import problems
-from labs.serve.body import image_in_json, read_body, require_image_type
-from labs.serve.contract import IMAGE_MEDIA_TYPES, PredictReply, PredictRequest
+from labs.serve.contract import (
+    IMAGE_MEDIA_TYPES,
+    PredictReply,
+    PredictRequest,
+    ProblemError,
+    answer_in_problems,
+    described,
+)
 from labs.serve.engine import Engine, Outcome, OverloadedError
-from labs.serve.metrics import MEDIA_TYPE, CountReplies, Metrics
-from labs.serve.problems import ProblemError
+from labs.serve.limits import image_in_json, read_body, require_image_type
 from labs.serve.settings import Settings
 from labs.version import code_version
 
@@ -34,6 +41,11 @@ _ABOUT = """One image of food in, its class out.
 `POST /predict` takes base64 in JSON, `POST /predict/raw` the file itself. Whatever goes wrong is told as
 `application/problem+json` (RFC 9457). The `Server-Timing` header says where the time went, in milliseconds."""
 
+#: Media type of the text below. Source: Prometheus, 'Exposition formats', text format 0.0.4.
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+#: Upper ends of the buckets, in seconds: finer where the objectives lie.
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
 #: What a browser gets that a foreign page has sent here.
 _WRONG_HOST = "the service answers at this machine's own addresses; SERVING_LABS_HOSTS names more hosts, with commas"
@@ -63,7 +75,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(**about, lifespan=lifespan, servers=[{"url": "."}], docs_url=None, redoc_url=None)
     app.add_middleware(CountReplies, metrics=metrics, paths=_PATHS)
     app.add_middleware(OwnHosts, refusal=ProblemError("wrong-host", _WRONG_HOST).response())
-    problems.install(app)
+    answer_in_problems(app)
     _add_predictions(app, settings, engine, metrics)
     _add_probes(app, engine, metrics)
     _add_docs(app)
@@ -71,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_predictions(app: FastAPI, settings: Settings, engine: Engine, metrics: Metrics) -> None:
-    about = {"response_model": PredictReply, "responses": problems.described()}
+    about = {"response_model": PredictReply, "responses": described()}
 
     # The body is read by hand: the framework would read any number of bytes, for any time, before looking at them.
     @app.post("/predict", **about, openapi_extra=_body("application/json", PredictRequest.model_json_schema()))
@@ -130,7 +142,7 @@ def _add_probes(app: FastAPI, engine: Engine, metrics: Metrics) -> None:
     @app.get("/metrics")
     async def read_metrics() -> Response:
         """Return the counters, as Prometheus reads them."""
-        return Response(metrics.text(), media_type=MEDIA_TYPE)
+        return Response(metrics.text(), media_type=METRICS_MEDIA_TYPE)
 
 
 def _add_docs(app: FastAPI) -> None:
@@ -184,3 +196,75 @@ def _timing(outcome: Outcome) -> str:
 def _body(media_types: str | tuple[str, ...], schema: dict) -> dict:
     names = (media_types,) if isinstance(media_types, str) else media_types
     return {"requestBody": {"required": True, "content": {name: {"schema": schema} for name in names}}}
+
+
+class Metrics:
+    """The counters of one app."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Make the counters; each app has its own, so that two in one process do not mix."""
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self.requests = Counter("serving_requests", "Replies sent.", ["path", "status"], registry=registry)
+        self.seconds = Histogram(
+            "serving_request_seconds",
+            "From a request's head to its reply's.",
+            ["path"],
+            buckets=_BUCKETS_S,
+            registry=registry,
+        )
+        self._classes = Counter("serving_predictions", "Classes that were answered.", ["class_name"], registry=registry)
+        stages = Histogram(
+            "serving_stage_seconds", "Where a picture's time went.", ["stage"], buckets=_BUCKETS_S, registry=registry
+        )
+        self._stages = {stage: stages.labels(stage) for stage in ("queue", "prepare", "model")}
+        self._batch = Histogram(
+            "serving_batch_size", "Pictures in a batch.", buckets=(1, 2, 4, 8, 16, 32, 64), registry=registry
+        )
+        Gauge("serving_in_flight", "Pictures waiting or computed.", registry=registry).set_function(
+            lambda: engine.in_flight
+        )
+        Gauge("serving_ready", "1 when the model is loaded.", registry=registry).set_function(lambda: engine.ready)
+
+    def observe(self, outcome: Outcome) -> None:
+        """Count one picture."""
+        self._stages["queue"].observe(outcome.queue_s)
+        self._stages["prepare"].observe(outcome.prepare_s)
+        self._stages["model"].observe(outcome.model_s)
+        self._batch.observe(outcome.batch_size)
+        if isinstance(outcome.result, PredictReply):
+            self._classes.labels(outcome.result.prediction).inc()
+
+    def text(self) -> bytes:
+        """Return everything as Prometheus reads it."""
+        return generate_latest(self.registry)
+
+
+class CountReplies:
+    """Counts each reply by path and status, whoever sent it."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, paths: frozenset[str]) -> None:
+        """Wrap an app.
+
+        Args:
+            app: What answers.
+            metrics: Where to count.
+            paths: Paths counted by name; all others are one, or strangers could fill the memory with made-up ones.
+        """
+        self._app, self._metrics, self._paths = app, metrics, paths
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in self._paths else "other"
+        begin_s = time.perf_counter()
+
+        async def counted(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._metrics.requests.labels(path, message["status"]).inc()
+                self._metrics.seconds.labels(path).observe(time.perf_counter() - begin_s)
+            await send(message)
+
+        await self._app(scope, receive, counted)

@@ -4,83 +4,39 @@ from __future__ import annotations
 
 import contextlib
 import os
-import signal
-import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from labs import child
+from labs.child import Child, ChildError
 from labs.loopback import listen
 from labs.progress import OnProgress, silent
-from labs.serve.page.settings import PageSettings
-from labs.serve.settings import Settings
+from labs.serve.settings import PageSettings, Settings
 from labs.workspace import workspace_dir
 
 #: The service that most tutorials end with, to compare with.
-BEFORE = "labs.serve.before:app"
+BEFORE = "labs.serve.compared.tutorial:app"
 
 
-class ServiceError(RuntimeError):
-    """A service did not start, or ended by itself; the message ends with what its log says."""
+#: A service did not start, or ended by itself; the message ends with what its log says.
+ServiceError = ChildError
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(Child):
     """A running server."""
 
-    #: Where it answers, such as 'http://127.0.0.1:43121'.
-    url: str
-    #: Its process.
-    process: subprocess.Popen
-    #: What it prints goes here.
-    log_path: Path
-
-    @property
-    def pid(self) -> int:
-        """Number of its process."""
-        return self.process.pid
-
-    @property
-    def alive(self) -> bool:
-        """Whether the process runs."""
-        return self.process.poll() is None
-
-    def memory_bytes(self) -> int:
-        """Return the memory that it and its own processes hold right now (resident sets)."""
-        import psutil
-
-        parent = psutil.Process(self.pid)
-        return sum(one.memory_info().rss for one in (parent, *parent.children(recursive=True)))
-
-    def log(self, characters: int = 2000) -> str:
-        """Return the end of its log."""
-        return self.log_path.read_text(encoding="utf-8", errors="replace")[-characters:]
-
-    def stop(self, within_s: float = 30.0) -> int:
-        """Let it finish what it is answering, end it, and return its exit status; again is fine.
+    def __init__(self, url: str, child: Child) -> None:
+        """Name a started process's address.
 
         Args:
-            within_s: Seconds after which it is ended the hard way.
+            url: Where it answers, such as 'http://127.0.0.1:43121'.
+            child: The process.
         """
-        if self.alive:
-            self.process.send_signal(signal.SIGTERM)
-            try:
-                self.process.wait(within_s)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-        if self.process.stdin:
-            self.process.stdin.close()
-        return self.process.wait()
-
-    def __enter__(self) -> Service:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
+        super().__init__(child.process, child.log_path)
+        self.url = url
 
 
 def start(
@@ -111,27 +67,20 @@ def start(
     # whoever connects early waits in the socket's own queue instead of being refused.
     with listen(host, port) as ours:
         bound_host, bound_port = ours.getsockname()
-        log_path = log_path or workspace_dir() / "logs" / f"service-{bound_port}.log"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "labs.serve", "--app", app or settings.APP, "--fd", str(ours.fileno())]
+        command = [sys.executable, "-m", "labs.serve", "--app", app or settings.APP, "--fd", ours.fileno()]
         for name, value in (options or {}).items():
-            command += [f"--{name.replace('_', '-')}", str(value)]
+            command += [f"--{name.replace('_', '-')}", value]
         # Ours decide, not those of whoever started the notebook.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(Settings.PREFIX)}
-        with log_path.open("ab") as log:
-            process = subprocess.Popen(
-                # A pipe that nobody writes to: when this process ends, however it ends, the child reads its end.
-                [*command, "--ends-with-input"],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env={**inherited, **settings.to_environment(), **(environment or {})},
-                pass_fds=[ours.fileno()],
-                start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
-            )
+        process = child.start(
+            command,
+            log_path or workspace_dir() / "logs" / f"service-{bound_port}.log",
+            environment={**inherited, **settings.to_environment(), **(environment or {})},
+            sockets=[ours.fileno()],
+        )
     # Whoever is bound to every address is reached by loopback from here.
     shown = "127.0.0.1" if bound_host == "0.0.0.0" else bound_host
-    return Service(f"http://{shown}:{bound_port}", process, log_path)
+    return Service(f"http://{shown}:{bound_port}", process)
 
 
 def wait_until_ready(
@@ -148,22 +97,14 @@ def wait_until_ready(
     Raises:
         ServiceError: It ended, says that it can never be ready, or takes too long. It is stopped then.
     """
-    begin_s = time.monotonic()
-    try:
-        while (spent_s := time.monotonic() - begin_s) < within_s:
-            on_progress(min(0.99, spent_s / (spent_s + 3)), f"waiting for {service.url}{path}: {spent_s:.0f} s")
-            if not service.alive:
-                raise ServiceError(f"the service ended with status {service.process.returncode}:\n{service.log()}")
-            if _status(service.url + path) == 200:
-                on_progress(1.0, f"{service.url} is ready after {spent_s:.1f} s")
-                return service
-            if _status(service.url + "/healthz") == 503:
-                raise ServiceError(f"the service cannot load its model:\n{service.log()}")
-            time.sleep(0.02)
-        raise ServiceError(f"the service was not ready within {within_s:g} s:\n{service.log()}")
-    except BaseException:  # also a cancelled wait must leave no process behind
-        service.stop(2)
-        raise
+
+    def ready() -> bool:
+        if _status(service.url + "/healthz") == 503:
+            raise ServiceError(f"the service cannot load its model:\n{service.log()}")
+        return _status(service.url + path) == 200
+
+    service.wait_for(ready, what=f"{service.url}{path}", within_s=within_s, on_progress=on_progress)
+    return service
 
 
 @contextlib.contextmanager

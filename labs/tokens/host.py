@@ -10,12 +10,10 @@ import uvicorn
 from starlette.responses import PlainTextResponse
 
 from labs.loopback import OwnHosts
-from labs.serve.ending import stop_at_end_of_input
 
 
 def main(path: str, fd: int) -> None:
-    """Serve until told to stop, or until whoever started it is gone."""
-    stop_at_end_of_input()
+    """Serve until told to stop."""
     found = importlib.util.spec_from_file_location("app", path)
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)

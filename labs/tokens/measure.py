@@ -13,12 +13,11 @@ from pathlib import Path
 
 import httpx
 
-from labs.machine import fingerprint
+from labs.load.record import load_record
+from labs.load.target import Served, Target
 from labs.progress import OnProgress, silent
 from labs.providers import environment
-from labs.records import Measurement, ModelFile, Threads
-from labs.records.load import Load, Usage
-from labs.version import code_version
+from labs.records import Measurement, ModelFile
 
 
 def generate(
@@ -68,38 +67,25 @@ def generate(
     if any(len(times) != max_tokens for _, times in runs):
         raise ValueError(f"{max_tokens} tokens were asked for, and {[len(times) for _, times in runs]} arrived")
     on_progress(1.0, f"{option}: done")
-    return Measurement(
-        kind="load",
-        option=option,
-        samples=tuple(times[-1] for _, times in runs),
-        batch_size=1,
-        concurrency=len(prompts),
-        model=_model(),
-        backend="openvino-genai",
-        provider_requested="CPU",
-        providers_used={},
-        precision="int4",
-        threads=Threads(),
-        warmup_count=0,
-        warmup_settled=True,
+    libraries = {"openvino-genai": _version("openvino-genai")}
+    served = Served(_model(), "openvino-genai", provider="CPU", precision="int4", libraries=libraries)
+    bodies = tuple(json.dumps({"prompt": prompt, "max_tokens": max_tokens}).encode() for prompt in prompts)
+    sent = [max(0.0, sent_s - start_s) for sent_s, _ in runs]
+    rows = [(at_s, times[-1], at_s, 200) for at_s, (_, times) in zip(sent, runs, strict=True)]
+    return load_record(
+        option,
+        Target("POST /generate", "http", f"{url}/generate", bodies, served),
+        {"rows": rows, "first": "", "warmup": 0, "took_s": end_s - start_s, "cpu_s": 0.0},
+        mode="closed",
+        duration_s=end_s - start_s,
         started_at=started_at,
-        monotonic_start_s=start_s,
-        monotonic_end_s=end_s,
-        machine=fingerprint(),
-        libraries={"openvino-genai": _version("openvino-genai")},
-        code_version=code_version(),
+        start_s=start_s,
+        concurrency=len(prompts),
         details={
             "arrived_s": [[round(at_s, 6) for at_s in times] for _, times in runs],
             "prompt_sha256": hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest(),
             "prompt_characters": [len(prompt) for prompt in prompts],
         },
-        load=Load(
-            mode="closed",
-            target="POST /generate",
-            duration_s=end_s - start_s,
-            offsets_s=tuple(max(0.0, sent_s - start_s) for sent_s, _ in runs),
-            usage=Usage(),
-        ),
     )
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+from labs import child
 from labs.loopback import listen
 from labs.progress import OnProgress, part, silent
 from labs.providers import install
@@ -42,19 +42,13 @@ def start(
     variables |= {"PYTHONPATH": str(PROJECT_DIR), "LABS_TOKENS_ENGINE": "genai" if model else "paced"}
     with listen("127.0.0.1", ports) as listening:
         port = listening.getsockname()[1]
-        log_path = workspace_dir() / "logs" / f"tokens-{port}.log"
-        log_path.parent.mkdir(parents=True, exist_ok=True)
-        with log_path.open("wb") as log:
-            process = subprocess.Popen(
-                [str(python), "-m", "labs.tokens.host", str(Path(app).resolve()), str(listening.fileno())],
-                stdin=subprocess.PIPE,  # when this process ends, however it ends, the child reads its end
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                pass_fds=[listening.fileno()],
-                start_new_session=True,  # an interrupt of the cell is not an interrupt of the server
-            )
-    service = Service(f"http://127.0.0.1:{port}", process, log_path)
+        app_process = child.start(
+            [python, "-m", "labs.tokens.host", Path(app).resolve(), listening.fileno()],
+            workspace_dir() / "logs" / f"tokens-{port}.log",
+            environment=variables,
+            sockets=[listening.fileno()],
+        )
+    service = Service(f"http://127.0.0.1:{port}", app_process)
     told = part(on_progress, 0.6, 1.0)
     return wait_until_ready(
         service,

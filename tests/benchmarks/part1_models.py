@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,21 +37,15 @@ _STATIC_FORMATS = {
 }
 #: Side of the images of the options of fewer pixels, as lesson 25 makes them.
 SMALL_PX = 192
+#: For the models of this run; it goes with the process.
+_TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
 #: Options whose files are made here, by the files' names.
 _QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS, "int8-pruned")
 
 
-@functools.lru_cache(maxsize=1)
-def _temporary() -> Path:
-    """Return a folder for the models of this run; the process keeps it alive and removes it at its end."""
-    kept = tempfile.TemporaryDirectory(prefix="part1-")
-    _temporary.kept = kept
-    return Path(kept.name)
-
-
 def fp32_model(folder: Path | None = None) -> Path:
     """Return the shipped model as an ONNX file, exported once a folder."""
-    path = (folder or _temporary()) / "food11.onnx"
+    path = (folder or Path(_TEMPORARY.name)) / "food11.onnx"
     return path if path.is_file() else export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), path)
 
 
@@ -63,7 +56,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         folder: Where the models are made; those of an earlier run are taken as they are. A temporary one when None.
         on_progress: Told which model is being made.
     """
-    folder = folder or _temporary()
+    folder = folder or Path(_TEMPORARY.name)
     on_progress(0.0, "exporting the float model")
     onnx_path, torch_path = str(fp32_model(folder)), str(assets.model(_SHIPPED))
     quantized = {name: folder / f"{name}.onnx" for name in _QUANTIZED}
@@ -95,7 +88,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
 
 def small_model(folder: Path | None = None) -> Path:
     """Return an INT8 file that takes images of ``SMALL_PX`` pixels, made once a folder as lesson 25 makes it."""
-    folder = folder or _temporary()
+    folder = folder or Path(_TEMPORARY.name)
     path, exported, prepared = folder / f"int8-{SMALL_PX}px.onnx", folder / "small.onnx", folder / "small-prepared.onnx"
     if not path.is_file():
         export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), exported, image_size_px=SMALL_PX)

@@ -14,8 +14,8 @@ from unittest.mock import patch
 import pandas as pd
 
 from grading.solve import AnswerKey
+from labs.load.race import together
 from labs.load.retry import RetriedLoad, retried_load
-from labs.load.together import together
 from labs.progress import OnProgress, silent
 from labs.records.format import duration
 from labs.serve.models import fp32_model

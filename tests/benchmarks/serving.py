@@ -1,4 +1,4 @@
-"""The serving table: the service against the tutorial's, in turns, with load from here; and a drowned minute."""
+"""The serving table: the service against the tutorial's, in turns, with load from here."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from labs.load import open_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
 from labs.progress import OnProgress, silent
@@ -21,7 +20,7 @@ from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running
 from labs.serve.settings import Settings
-from labs.stats import Interval, ratio_of_medians
+from labs.stats import Interval
 from tests.benchmarks.part1_models import fp32_model, pruned_int8_model
 
 BASELINE = "tutorial app, fp32"
@@ -51,8 +50,6 @@ def _services(folder: Path) -> Iterator[dict[str, tuple[Service, Settings, str]]
         "service, INT8, fast decoding": (Settings(**int8), "", "int8"),
     }
     if find_spec("openvino"):
-        faster = {"model": fp32, "fast_decode": True, "backend": "openvino"}
-        wanted["service, fp32 in OpenVINO, fast decoding"] = (Settings(**faster), "", "fp32")
         wanted["service, INT8 in OpenVINO, fast decoding"] = (Settings(**int8, backend="openvino"), "", "int8")
         pruned = {"model": pruned_int8_model(folder), "fast_decode": True, "backend": "openvino"}
         wanted["service, pruned INT8 in OpenVINO, fast decoding"] = (Settings(**pruned), "", "int8")
@@ -88,16 +85,6 @@ def tables(rounds: int = 20, report: OnProgress = silent) -> Iterator[tuple[str,
             yield f"Serving a JPEG of 30 KB as base64, {clients}, all taking turns", _table(records, list(targets))
 
 
-def _cores(run: Measurement) -> float:
-    """Return how many processors the server kept busy on average."""
-    return statistics.fmean(run.load.usage.server_cores or [0.0])
-
-
-def _costs_s(runs: list[Measurement]) -> list[float]:
-    """Return processor seconds a request, run by run: the server's alone, whatever else the machine did meanwhile."""
-    return [_cores(run) / run.throughput_rps.value for run in runs]
-
-
 def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
     rows = []
     for option in options:
@@ -109,24 +96,16 @@ def _table(records: list[Measurement], options: list[str]) -> pd.DataFrame:
             "p50": milliseconds(statistics.median(samples)),
             "p99": milliseconds(statistics.quantiles(samples, n=100)[98]),
             "failed": sum(len(run.load.failures) for run in runs),
-            "server cores": f"{statistics.median(map(_cores, runs)):.2f}",
-            # Holds on a busy machine too, which deals out its processors by the thread.
-            "CPU a request": milliseconds(statistics.median(_costs_s(runs))),
         }
         if option != options[0]:
             faster = rate_ratio(records, option, options[0]).interval
             shorter = latency_ratio(records, option, options[0]).interval
-            spared = ratio_of_medians(
-                *([[cost_s] for cost_s in _costs_s(of(records, name))] for name in (options[0], option))
-            )
-            row["× for equal CPU"] = _with_interval(spared.interval)
             row["× requests/s"] = _with_interval(faster)
             row["× p50"] = _with_interval(shorter)
             precision = runs[0].precision
             if runs[0].concurrency == 1:
-                row["bar"] = f"p50 ≤ {ALONE_P50_BARS[precision]} ×: " + _verdict(
-                    shorter.value <= ALONE_P50_BARS[precision]
-                )
+                bar = ALONE_P50_BARS[precision]
+                row["bar"] = f"p50 ≤ {bar} ×: " + _verdict(shorter.value <= bar)
             else:
                 row["bar"] = f"≥ {RATE_BARS[precision]} ×: " + _verdict(faster.value >= RATE_BARS[precision])
                 if precision == "int8":
@@ -141,42 +120,3 @@ def _with_interval(found: Interval) -> str:
 
 def _verdict(met: bool) -> str:
     return "met" if met else "missed"
-
-
-def overload(duration_s: float = 60.0, report: OnProgress = silent) -> pd.DataFrame:
-    """Return what a service did while ten times as many requests came as it can answer, and after it.
-
-    Args:
-        duration_s: Seconds of it.
-        report: Told how far it is.
-    """
-    # One copy in torch is slow enough for one sender's process to drown it tenfold.
-    settings = Settings(instances=1, queue_limit=16)
-    with (
-        tempfile.TemporaryDirectory(prefix="serving-") as folder,
-        running(settings, log_path=Path(folder) / "log") as service,
-    ):
-        target = service_target(service, settings, [photo(0)])
-        calm = open_loop(target, rate_rps=10, duration_s=5, option="calm before", on_progress=report)
-        capacity_rps = 1 / statistics.median(calm.samples)
-        before = service.memory_bytes()
-        drowned = open_loop(
-            target, rate_rps=10 * capacity_rps, duration_s=duration_s, option="ten times capacity", on_progress=report
-        )
-        after = service.memory_bytes()
-        again = open_loop(target, rate_rps=10, duration_s=5, option="calm after", on_progress=report)
-    rows = []
-    for run in (calm, drowned, again):
-        statuses = [failure.status for failure in run.load.failures]
-        rows.append(
-            {
-                "run": run.option,
-                "due a second": f"{run.load.offered_rps:.0f}",
-                "answered a second": f"{run.throughput_rps.value:.0f}",
-                "p50": milliseconds(statistics.median(run.samples)),
-                "503": statuses.count(503),
-                "other failures": len(statuses) - statuses.count(503),
-                "memory": f"{(after - before) / 1e6:+.1f} MB" if run is drowned else "",
-            }
-        )
-    return pd.DataFrame(rows)

@@ -1,6 +1,4 @@
-"""The Triton table of this machine: bare ONNX Runtime, the same model behind Triton, and what each setting brings.
-
-    python -m tests.benchmarks.triton [--only bar]
+"""Triton on this machine against its bars: bare ONNX Runtime beside it, and the seconds that a change takes.
 
 Bare ONNX Runtime gets as many threads as the server's copies have together, used in the way that a trial found best
 (several sessions, or one with several threads; images singly or in batches). The client runs on the same processors,
@@ -14,30 +12,24 @@ import re
 import resource
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import psutil
-import typer
 
 from labs import assets
-from labs.machine import fingerprint
 from labs.machine.fingerprint import usable_cpu_count
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
-from labs.records.format import milliseconds
-from labs.serve.photos import write_input_data
+from labs.progress import OnProgress, silent
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import ModelFolder, instances
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository, instances
 from labs.serve.triton.environment import perf_analyzer
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 
 #: What the issue asks of the ONNX path: its throughput at saturation over bare ONNX Runtime's, with equal threads.
@@ -49,9 +41,8 @@ CHANGE_WITHIN_S = 2.0
 _ONNX = "food_classifier_onnx"
 #: Tensors of zeros, handed over in shared memory.
 _TENSORS = "--input-data zero --shape input:3,224,224 --shared-memory system"
-#: Windows of 0.7 s, three of them, however alike they are; and windows of so many requests, for a slower model.
-_SECONDS, _REQUESTS = "-p 700 -s 999", "-s 999 --measurement-mode count_windows --measurement-request-count {}"
-_BATCHING = "dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 500 }"
+#: Windows of 0.7 s, three of them, however alike they are.
+_WINDOWS = "-p 700 -s 999"
 #: How many images the backend runs at once.
 _ONE_AT_ONCE = 'parameters { key: "run_batch_size" value { string_value: "1" } }'
 
@@ -98,22 +89,21 @@ def best_way(model: Path, cores: int, batch_sizes: tuple[int, ...] = (1, 2, 8)) 
 
 def processor_s(triton: LocalTriton) -> float:
     """Return processor seconds that the server, its models and all finished children of this process took so far."""
-    family = [one.cpu_times() for one in psutil.Process(triton.pid).children(recursive=True)]
+    family = [one.cpu_times() for one in triton.processes()]
     ended = resource.getrusage(resource.RUSAGE_CHILDREN)
     return sum(one.user + one.system for one in family) + ended.ru_utime + ended.ru_stime
 
 
-def analyze(triton: LocalTriton, name: str, concurrency: int, images: int, contents: str) -> dict:
-    """Return the row of perf_analyzer's table: images a second, and mean times and percentiles in microseconds."""
-    asked = f"-u {triton.grpc} -i grpc -m {name} -b {images} --concurrency-range {concurrency} {contents}"
+def analyze(triton: LocalTriton, name: str, concurrency: int, images: int) -> float:
+    """Return the images a second that perf_analyzer finds."""
+    asked = f"-u {triton.grpc} -i grpc -m {name} -b {images} --concurrency-range {concurrency} {_TENSORS} {_WINDOWS}"
     with tempfile.TemporaryDirectory() as folder:
         table = Path(folder) / "table.csv"
-        for windows in (_SECONDS, _REQUESTS.format(max(4, concurrency))):
-            command = [str(perf_analyzer()), *asked.split(), *windows.split(), "-f", str(table), "--verbose-csv"]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-            if done.returncode == 0:
-                return pd.read_csv(table).iloc[-1].to_dict()
-    raise RuntimeError(done.stdout[-1500:] + done.stderr[-500:])
+        command = [str(perf_analyzer()), *asked.split(), "-f", str(table)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
+        if done.returncode:
+            raise RuntimeError(done.stdout[-1500:] + done.stderr[-500:])
+        return float(pd.read_csv(table).iloc[-1]["Inferences/Second"])
 
 
 def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int = 9) -> pd.DataFrame:
@@ -128,9 +118,9 @@ def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int
         rate_alone, cost_alone_s = bare(model, *way)
         # Requests of eight images, as a service in front of Triton would gather them; run singly in the backend.
         before_s, served_before = processor_s(triton), triton.statistics(folder.name).inferences
-        served = analyze(triton, folder.name, cores + 1, 8, _TENSORS)
+        rate_served = analyze(triton, folder.name, cores + 1, 8)
         cost_s = (processor_s(triton) - before_s) / (triton.statistics(folder.name).inferences - served_before)
-        rows.append((rate_alone, served["Inferences/Second"], cost_alone_s * 1e3, cost_s * 1e3))
+        rows.append((rate_alone, rate_served, cost_alone_s * 1e3, cost_s * 1e3))
     found = pd.DataFrame(rows, columns=["bare, pictures/s", "Triton, pictures/s", "bare, cpu ms", "Triton, cpu ms"])
     found["rates"] = found["Triton, pictures/s"] / found["bare, pictures/s"]
     found["costs"] = found["bare, cpu ms"] / found["Triton, cpu ms"]
@@ -138,49 +128,6 @@ def bar_table(triton: LocalTriton, folder: ModelFolder, model: Path, rounds: int
     found.insert(0, "bare: sessions × threads, batch", "{} × {}, {}".format(*way))
     met = {name: "met" if found.loc["median", name] >= BAR else "missed" for name in ("rates", "costs")}
     return found.round(3).assign(bar=[""] * rounds + [f"{BAR}: {met['rates']}, {met['costs']}"])
-
-
-def row(found: dict, what: str, concurrency: int, images: int) -> dict:
-    """Return one line of the table."""
-    compute_us = sum(found[f"Server Compute {part}"] for part in ("Input", "Infer", "Output"))
-    return {
-        "": what,
-        "at once": concurrency,
-        "batch": images,
-        "images/s": f"{found['Inferences/Second']:.0f}",
-        "p50": milliseconds(found["p50 latency"] * 1e-6),
-        "p99": milliseconds(found["p99 latency"] * 1e-6),
-        "queue": milliseconds(found["Server Queue"] * 1e-6),
-        "compute": milliseconds(compute_us * 1e-6),
-    }
-
-
-def rows(triton: LocalTriton, folders: dict[str, ModelFolder], input_data: Path) -> Iterator[dict]:
-    """Yield the table's lines: the Python model, batches, dynamic batching, instances, ensemble, ONNX."""
-
-    def run(name: str, what: str, concurrency: int, images: int = 1) -> dict:
-        contents = _TENSORS if name == _ONNX else f"--input-data {input_data}"
-        return row(analyze(triton, name, concurrency, images, contents), what, concurrency, images)
-
-    def settle(make: Callable[..., ModelFolder], file: Path, *stanzas: str) -> float:
-        return changed(triton, make(file, *stanzas))
-
-    python, onnx = catalogue.food_classifier, catalogue.food_classifier_onnx
-    weights, network = folders["food_classifier"].files["model.safetensors"], folders[_ONNX].files["model.onnx"]
-
-    for concurrency in (1, 8, 16):
-        yield run("food_classifier", "Python backend, torch", concurrency)
-    yield run("food_classifier", "requests of 16 images", 1, 16)
-    settle(python, weights, _BATCHING)
-    yield run("food_classifier", "dynamic batching", 8)
-    for count in (2, 4):
-        settle(python, weights, instances(count), _BATCHING)
-        yield run("food_classifier", f"dynamic batching, {count} instances", 8)
-    settle(python, weights)
-    yield run("food_classifier_ensemble", "ensemble with ONNX Runtime", 8)
-    for count in (1, 2, 4):
-        took_s = settle(onnx, network, instances(count), _BATCHING)
-        yield run(_ONNX, f"ONNX backend, {count} instances (ready after {took_s:.1f} s)", 8)
 
 
 def changed(triton: LocalTriton, folder: ModelFolder) -> float:
@@ -224,38 +171,11 @@ def served(folder: Path) -> Iterator[tuple[LocalTriton, dict[str, ModelFolder], 
         yield triton, {one.name: one for one in made}, model
 
 
-def tables(
-    only: str = "", report: Callable[[float, str], None] = lambda done, text: None
-) -> Iterator[tuple[str, pd.DataFrame]]:
+def tables(report: OnProgress = silent) -> Iterator[tuple[str, pd.DataFrame]]:
     """Yield titled tables, each as soon as it is there."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        photos = sorted((assets.dataset("food11-mini") / "evaluation").rglob("*.jpg"))[:16]
-        images = [path.read_bytes() for path in photos]
-        with served(folder) as (triton, folders, model):
-            if only in ("", "bar"):
-                report(0.1, "bare ONNX Runtime against Triton")
-                yield (
-                    "Triton's ONNX path against bare ONNX Runtime, equal threads",
-                    bar_table(triton, folders[_ONNX], model),
-                )
-            if only in ("", "change"):
-                report(0.2, "from a change to ready")
-                yield "From a changed configuration to a ready model", change_table(triton, folders)
-            if only in ("", "table"):
-                found = []
-                for line in rows(triton, folders, write_input_data(folder / "input.json", images)):
-                    report(0.2 + 0.06 * len(found), line[""])
-                    found.append(line)
-                yield "Triton under perf_analyzer", pd.DataFrame(found)
-
-
-def main(only: str = typer.Option("", help="'bar', 'change' or 'table' for one of them alone.")) -> None:
-    """Print the tables; about two minutes on two cores."""
-    print(f"Machine: {fingerprint().label}", flush=True)
-    for title, table in tables(only, lambda done, text: print(text, file=sys.stderr, flush=True)):
-        print(f"\n{title}\n{'-' * len(title)}\n{table.to_string(index=False)}", flush=True)
-
-
-if __name__ == "__main__":
-    typer.run(main)
+    with tempfile.TemporaryDirectory() as folder, served(Path(folder)) as (triton, folders, model):
+        report(0.1, "bare ONNX Runtime against Triton")
+        found = bar_table(triton, folders[_ONNX], model)
+        yield "Triton's ONNX path against bare ONNX Runtime, equal threads", found
+        report(0.6, "from a change to ready")
+        yield "From a changed configuration to a ready model", change_table(triton, folders)

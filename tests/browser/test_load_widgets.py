@@ -10,7 +10,7 @@ LOAD = """
 import threading, time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from labs.load import Served, closed_loop, predict_raw
-from labs.load.server_side import Counters
+from labs.serve.triton.control import Counters
 from labs.records import ModelFile
 from labs.widgets import live_load
 from labs.workspace import ledger

@@ -14,7 +14,7 @@ from grading.checkpoints.system.lesson_38 import inspect_ensemble, inspect_prepr
 from grading.solve import AnswerKey
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.catalogue import ModelRepository
 from tests.grading.entries import Entries
 
 pytestmark = pytest.mark.triton

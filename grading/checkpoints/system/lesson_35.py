@@ -194,7 +194,7 @@ def inspect_groups(paths) -> dict:
     """Return the instance groups of each file, read with Triton's own grammar."""
     from pathlib import Path
 
-    from labs.serve.triton.config import parse
+    from labs.serve.triton.catalogue import parse
 
     found = {}
     for name in ("one", "each"):

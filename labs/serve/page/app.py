@@ -5,28 +5,26 @@ from __future__ import annotations
 import base64
 import functools
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from PIL import Image
 from starlette.datastructures import FormData, UploadFile
-from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.exceptions import HTTPException
 
 from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.loopback import OwnHosts
 from labs.preprocess import ImageDecodeError, load_image
-from labs.serve.body import read_body
-from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES
+from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES, ProblemError
+from labs.serve.limits import read_body
 from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask
-from labs.serve.page.settings import PageSettings
-from labs.serve.problems import ProblemError
+from labs.serve.settings import PageSettings
 
 #: Longer side of the preview, in pixels.
 _PREVIEW_PX = 640
@@ -121,16 +119,12 @@ async def _chosen(request: Request, settings: PageSettings) -> tuple[str | None,
 async def _form(request: Request, body: bytes) -> FormData:
     """Return a form's fields; none where the body is no form."""
 
-    async def pieces() -> AsyncIterator[bytes]:
-        yield body
-        yield b""
+    async def receive() -> dict:
+        return {"type": "http.request", "body": body, "more_body": False}
 
-    media_type = request.headers.get("content-type", "")
     try:
-        if media_type.startswith("multipart/form-data"):
-            return await MultiPartParser(request.headers, pieces(), max_files=1, max_fields=4).parse()
-        return await FormParser(request.headers, pieces()).parse()
-    except (MultiPartException, ValueError, KeyError):
+        return await Request(request.scope, receive).form(max_files=1, max_fields=4)
+    except (HTTPException, ValueError, KeyError):
         return FormData()
 
 

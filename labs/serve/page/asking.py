@@ -14,7 +14,7 @@ from PIL import Image
 from labs.labels import CLASS_NAMES
 from labs.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
 from labs.serve.contract import IMAGE_FORMATS, picture_text
-from labs.serve.page.settings import PageSettings
+from labs.serve.settings import PageSettings
 
 #: What a visitor is told for a problem's type; the service's own details are for those who write clients.
 _IN_PLAIN_WORDS = {
@@ -100,61 +100,48 @@ def _looked_at(content: bytes) -> Image.Image:
 
 
 def _triton_python(content: bytes, settings: PageSettings) -> tuple[str, float]:
-    # BYTES is what the protocol calls TYPE_STRING.
-    picture = {"name": "INPUT_IMAGE", "datatype": "BYTES", "shape": [1, 1], "data": [picture_text(content)]}
     try:
-        found = _infer(settings, picture)
+        found = _infer(settings, "INPUT_IMAGE", np.array([[picture_text(content).encode()]], dtype=object))
     except NoAnswerError:
         _looked_at(content)  # where the picture is at fault, that is what the visitor needs to know
         raise
-    return found["FOOD_LABEL"][0], float(found["PROBABILITY"][0])
+    return found["FOOD_LABEL"].item().decode(), found["PROBABILITY"].item()
 
 
 def _triton_onnx(content: bytes, settings: PageSettings) -> tuple[str, float]:
     # This model takes numbers, so decoding and the softmax are the page's work.
-    batch = to_input(_looked_at(content))[np.newaxis]
-    # As bytes behind the JSON: 150 528 numbers in decimal would take longer than the model.
-    size = {"binary_data_size": batch.nbytes}
-    pixels = {"name": "input", "datatype": "FP32", "shape": list(batch.shape), "parameters": size}
-    probs = softmax(np.array(_infer(settings, pixels, batch.tobytes())["output"]))
+    (logits,) = _infer(settings, "input", to_input(_looked_at(content))[np.newaxis])["output"]
+    probs = softmax(logits)
     best = int(probs.argmax())
     return CLASS_NAMES[best], float(probs[best])
 
 
-def _infer(settings: PageSettings, given: dict, binary: bytes = b"") -> dict[str, list]:
-    """Return a Triton model's outputs, flat, by name.
+def _infer(settings: PageSettings, name: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """Return a Triton model's outputs by name.
 
     Args:
         settings: Which model, and where.
-        given: The one input, as the protocol describes it.
-        binary: Its values, where they are not in its description.
-
-    Source: the Open Inference Protocol (KServe's v2), and Triton's binary tensor data extension.
+        name: Of its one input.
+        values: The input, with the batch axis.
     """
-    head = json.dumps({"inputs": [given]}).encode()
-    headers = {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(head))}
-    url = f"{settings.url.rstrip('/')}/v2/models/{settings.triton_model}/infer"
+    from tritonclient.http import InferenceServerClient, InferInput
+    from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+    given = InferInput(name, list(values.shape), np_to_triton_dtype(values.dtype))
+    given.set_data_from_numpy(values)
+    scheme, _, address = settings.url.rstrip("/").partition("://")
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(url, head + binary, headers), timeout=settings.timeout_s
-        ) as reply:
-            return {output["name"]: output["data"] for output in json.load(reply)["outputs"]}
-    except urllib.error.HTTPError as error:
-        with error:
-            said = error.read(2000).decode(errors="replace")
-        if error.code == 503 and "maximum queue size" in said:
+        with InferenceServerClient(address, ssl=scheme == "https", network_timeout=settings.timeout_s) as client:
+            found = client.infer(settings.triton_model, [given])
+    except InferenceServerException as error:
+        said = error.message()
+        if "maximum queue size" in said:
             raise NoAnswerError(_IN_PLAIN_WORDS["/problems/overloaded"], 502) from error
         # Triton answers 400 for what a model refuses, and also for a model that is not loaded.
-        raise NoAnswerError(f"{settings.answered_by}, says: {_triton_error(said)}", 502) from error
+        raise NoAnswerError(f"{settings.answered_by}, says: {said}", 502) from error
     except OSError as error:
         raise _unreachable(settings) from error
-
-
-def _triton_error(said: str) -> str:
-    try:
-        return str(json.loads(said)["error"])
-    except (ValueError, KeyError, TypeError):
-        return said or "nothing"
+    return {one["name"]: found.as_numpy(one["name"]) for one in found.get_response()["outputs"]}
 
 
 def _unreachable(settings: PageSettings) -> NoAnswerError:

@@ -15,13 +15,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-import psutil
-
+from labs import child
+from labs.child import ChildError
 from labs.loopback import listen
 from labs.progress import OnProgress, part, silent
 from labs.providers import install
@@ -40,13 +42,16 @@ OBJECT_STORE_BYTES = 100_000_000
 #: Processors that Ray is told of. They are what it shares out, and no limit on anybody: replicas ask for parts of them.
 CPUS = 4
 
-_KEEP, _LOOPBACK = Path(__file__).with_name("keep.py"), Path(__file__).with_name("loopback")
+_LOOPBACK = Path(__file__).with_name("loopback")
 
 #: Free ports that were found for a cluster of this process.
 _HANDED_OUT: set[int] = set()
 
 #: Clusters that run, so that what has to look into an application need not start one.
 OPEN: list[RayCluster] = []
+
+#: Seconds between two looks at the replicas.
+EVERY_S = 0.5
 
 
 class RayError(RuntimeError):
@@ -60,10 +65,10 @@ class RayCluster:
         """Start the head node and Serve; ``start_ray`` makes the environment first."""
         self._environment, self._nodes = made_by, []
         self._deployed: dict[str, bytes] = {}
-        # Ray's sockets lie below it, and a socket's path may have 107 characters: the workspace's may be longer.
-        self.folder = Path(tempfile.mkdtemp(prefix="ray-"))
-        (self.folder / "token").write_text(secrets.token_hex(32))
-        (self.folder / "token").chmod(0o600)
+        # Ray opens the folder that it is given, sockets included, to every user: theirs is the one around it.
+        self._private = _private_folder()
+        self.folder = self._private / "r"
+        (self._private / "token").write_text(secrets.token_hex(32))
         self.port, self.dashboard_port = _free(HTTP_PORTS), _free(DASHBOARD_PORTS)
         self.address = f"127.0.0.1:{_free()}"
         try:
@@ -94,7 +99,7 @@ class RayCluster:
     @property
     def token(self) -> str:
         """What Ray's ports ask for."""
-        return (self.folder / "token").read_text()
+        return (self._private / "token").read_text()
 
     @property
     def pids(self) -> tuple[int, ...]:
@@ -110,7 +115,7 @@ class RayCluster:
             "PYTHONPATH": os.pathsep.join(map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))),
             "PYTHONNOUSERSITE": "1",
             "RAY_AUTH_MODE": "token",
-            "RAY_AUTH_TOKEN_PATH": str(self.folder / "token"),
+            "RAY_AUTH_TOKEN_PATH": str(self._private / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
             "RAY_ADDRESS": self.address,
             "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
@@ -245,31 +250,19 @@ class RayCluster:
         time.sleep(after_s)
         if len(self._nodes) < 2:
             raise RayError("only the head node is left, and it is not meant to be killed")
-        _end(self._nodes.pop(), signal.SIGKILL)
-
-    def listening(self) -> set[str]:
-        """Return the addresses at which processes of this cluster listen."""
-        found = set()
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
-        return found
+        self._nodes.pop().kill()
 
     def memory_bytes(self) -> int:
         """Return the memory that the cluster holds, each shared page counted once among its sharers."""
-        held = 0
-        for process in self._processes():
-            with contextlib.suppress(psutil.Error):
-                held += process.memory_full_info().pss
-        return held
+        return sum(node.memory_bytes() for node in self._nodes)
 
     def stop(self) -> None:
         """End every process of the cluster; again is fine."""
         if self in OPEN:
             OPEN.remove(self)
         while self._nodes:
-            _end(self._nodes.pop(), signal.SIGTERM)
-        shutil.rmtree(self.folder, ignore_errors=True)
+            self._nodes.pop().stop(15)
+        shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> RayCluster:
         return self
@@ -277,14 +270,9 @@ class RayCluster:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _processes(self) -> list[psutil.Process]:
-        with contextlib.suppress(psutil.Error):
-            return [one for node in self._nodes for one in psutil.Process(node.pid).children(recursive=True)]
-        return []
-
     def _start_serve(self, on_progress: OnProgress) -> None:
         """Deploy no application at all: that starts Serve, at the address that the file names."""
-        config = self.folder / "serve.json"
+        config = self._private / "serve.json"
         http = {"host": "127.0.0.1", "port": self.port}
         config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
         on_progress(0.7, "serve deploy, without an application yet")
@@ -309,28 +297,20 @@ class RayCluster:
 
     def _start_node(self, command: str, on_progress: OnProgress) -> None:
         """Start a node and return once Ray says that it runs."""
-        words = shlex.split(command)[1:]
-        words += [f"--object-store-memory={OBJECT_STORE_BYTES}", f"--dashboard-agent-listen-port={_free()}"]
-        words += ["--include-log-monitor=false", "--disable-usage-stats", "--block"]
-        log = workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log"
-        log.parent.mkdir(parents=True, exist_ok=True)
-        variables = {name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"}
-        with log.open("wb") as file:
-            process = subprocess.Popen(
-                [str(self._environment.python), str(_KEEP), str(self.folder) if not self._nodes else "", *words],
-                stdin=subprocess.PIPE,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                env=variables,
-                start_new_session=True,  # an interrupt of the cell is not an interrupt of the cluster
-            )
-        self._nodes.append(process)
-        begin_s = time.monotonic()
-        while "Ray runtime started" not in log.read_text(errors="replace"):
-            if process.poll() is not None:
-                raise RayError(f"{command} ended with status {process.returncode}:\n{log.read_text()[-2000:]}")
-            on_progress(min(0.69, (time.monotonic() - begin_s) / 40), command.partition(" --num")[0])
-            time.sleep(0.1)
+        words = [*shlex.split(command), f"--object-store-memory={OBJECT_STORE_BYTES}"]
+        words += [f"--dashboard-agent-listen-port={_free()}", "--include-log-monitor=false", "--disable-usage-stats"]
+        node = child.start(
+            [self._environment.python.parent / words[0], *words[1:], "--block"],
+            workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log",
+            environment={name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"},
+            leftovers=[] if self._nodes else [self._private],
+        )
+        self._nodes.append(node)
+        what, told = command.partition(" --num")[0], part(on_progress, 0.0, 0.69)
+        try:
+            node.wait_for(lambda: "Ray runtime started" in node.log(100_000), what=what, within_s=300, on_progress=told)
+        except ChildError as error:
+            raise RayError(str(error)) from None
 
 
 def start_ray(on_progress: OnProgress = silent) -> RayCluster:
@@ -356,6 +336,15 @@ def open_cluster() -> Iterator[RayCluster]:
             yield cluster
 
 
+def _private_folder() -> Path:
+    """Return a new folder that only its owner may enter, at a path that leaves room for the names of Ray's sockets.
+
+    A socket's path may have 107 characters (macOS: 103), and Ray's own part takes up to 72 of them.
+    """
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="ray-", dir=usual if len(usual) <= 16 else "/tmp"))
+
+
 def _free(ports: tuple[int, ...] = (0,)) -> int:
     """Return the first of some ports that nobody listens on; any where none is named, and no such one twice."""
     while True:
@@ -367,22 +356,33 @@ def _free(ports: tuple[int, ...] = (0,)) -> int:
             return port
 
 
-def _end(node: subprocess.Popen, how: signal.Signals) -> None:
-    """End a node's processes: asked first (SIGTERM), or all of them at once."""
-    try:
-        children = psutil.Process(node.pid).children(recursive=True)
-    except psutil.NoSuchProcess:
-        children = []
-    node.stdin.close()
-    with contextlib.suppress(ProcessLookupError):
-        node.send_signal(how)
-    if how == signal.SIGTERM:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            node.wait(15)
-    for child in [*children]:
-        with contextlib.suppress(psutil.Error):
-            child.kill()
-    with contextlib.suppress(ProcessLookupError):
-        node.kill()
-    node.wait()
-    psutil.wait_procs(children, 5)
+class ReplicaWatch:
+    """Counts a deployment's replicas while a ``with`` block runs; ``rows`` holds what was seen."""
+
+    def __init__(self, cluster: RayCluster, application: str, deployment: str) -> None:
+        """Name the deployment to watch."""
+        self.rows: list[dict] = []
+        self._cluster, self._names, self._ended = cluster, (application, deployment), threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+
+    def __enter__(self) -> ReplicaWatch:
+        self._begin_s = time.monotonic()
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    @property
+    def most_running(self) -> int:
+        """The most replicas that ran at once."""
+        return max((row["running"] for row in self.rows), default=0)
+
+    def _look(self) -> None:
+        while not self._ended.is_set():
+            with contextlib.suppress(OSError):  # a busy machine may be late with an answer: the next look will do
+                states = Counter(one["state"] for one in self._cluster.replicas(*self._names))
+                offset_s = round(time.monotonic() - self._begin_s, 2)
+                self.rows.append({"offset_s": offset_s, "running": states["RUNNING"], "starting": states["STARTING"]})
+            self._ended.wait(EVERY_S)

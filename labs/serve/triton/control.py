@@ -1,15 +1,11 @@
-"""Talking to a running Triton over HTTP: is it ready, load or unload a model, read its statistics."""
+"""Talking to a running Triton through its own client: is it ready, load or unload a model, what has it counted."""
 
 from __future__ import annotations
 
-import json
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
+from dataclasses import dataclass, field
 
-from labs.serve.triton.repository import ModelRepository
-from labs.serve.triton.statistics import ModelStatistics, parse_statistics
+from labs.serve.triton.catalogue import ModelRepository
 
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
 LOAD_WITHIN_S = 180.0
@@ -53,16 +49,9 @@ class Triton:
         """Return whether the server answers, whatever its models do."""
         return self._is("live")
 
-    def _is(self, state: str) -> bool:
-        try:
-            self._ask(f"/v2/health/{state}", timeout_s=2.0)
-        except TritonError:
-            return False
-        return True
-
     def loaded(self) -> dict[str, str]:
         """Return the repository's models with their state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
-        return {one["name"]: one.get("state", "") for one in self._ask("/v2/repository/index", {})}
+        return {one["name"]: one.get("state", "") for one in self._ask("get_model_repository_index")}
 
     def load(self, name: str) -> float:
         """Load a model, or load it anew from what is on disk; return the seconds that took.
@@ -73,38 +62,33 @@ class Triton:
         begin_s = time.monotonic()
         mark = self._log_mark()
         try:
-            self._ask(f"/v2/repository/models/{name}/load", {}, timeout_s=LOAD_WITHIN_S)
+            self._ask("load_model", name, within_s=LOAD_WITHIN_S)
         except TritonError as error:
             raise TritonError(self._explained(name, str(error), mark)) from error
         return time.monotonic() - begin_s
 
-    def unload(self, name: str, *, within_s: float = 30.0, sleep: Callable[[float], None] = time.sleep) -> None:
+    def unload(self, name: str, *, within_s: float = 30.0) -> None:
         """Unload a model, and return when its processes are gone."""
-        self._ask(f"/v2/repository/models/{name}/unload", {"parameters": {"unload_dependents": False}})
-        for _ in range(int(within_s / 0.05)):
-            if self.loaded().get(name) != "READY":
-                return
-            sleep(0.05)
-        raise TritonError(f"{name} is still loaded after {within_s:g} s; is a request of its own keeping it busy?")
+        self._ask("unload_model", name)
+        deadline_s = time.monotonic() + within_s
+        while self.loaded().get(name) == "READY":
+            if time.monotonic() > deadline_s:
+                raise TritonError(
+                    f"{name} is still loaded after {within_s:g} s; does a request of its own keep it busy?"
+                )
+            time.sleep(0.05)
 
-    def statistics(self, name: str) -> ModelStatistics:
-        """Return a model's statistics since it was loaded.
+    def statistics(self, name: str) -> Counters:
+        """Return what a model has done since it was loaded.
 
         Raises:
             TritonError: It is not loaded.
         """
-        return parse_statistics(self._ask(f"/v2/models/{name}/stats")["model_stats"][-1])
+        return Counters.of(self._ask("get_inference_statistics", name)["model_stats"][-1])
 
     def config(self, name: str) -> dict:
         """Return the configuration that is being served, as Triton completed it."""
-        return self._ask(f"/v2/models/{name}/config")
-
-    def infer(self, name: str, body: dict) -> dict:
-        """Return the answer to one inference request in JSON; for a look, not for load.
-
-        Source: KServe's open inference protocol, version 2.
-        """
-        return self._ask(f"/v2/models/{name}/infer", body, timeout_s=60.0)
+        return self._ask("get_model_config", name)
 
     def log(self, characters: int = 3000) -> str:
         """Return the end of the server's log; empty where it is not at hand."""
@@ -123,25 +107,71 @@ class Triton:
     def _explained(self, name: str, reason: str, mark: int) -> str:
         return f"{name} was not loaded: {reason}"
 
-    def _ask(self, path: str, body: dict | None = None, timeout_s: float = 10.0):
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"Content-Type": "application/json", **self.headers})
+    def _is(self, state: str) -> bool:
         try:
-            with urllib.request.urlopen(request, timeout=timeout_s) as answer:
-                content = answer.read()
-        except urllib.error.HTTPError as error:
-            with error:
-                content = error.read()
-            raise TritonError(_reason(content) or f"HTTP {error.code} for {path}") from error
+            return self._ask(f"is_server_{state}", within_s=2.0)
+        except TritonError:
+            return False
+
+    def _ask(self, call: str, *arguments: object, within_s: float = 10.0):
+        """Return what one of the client's methods returns; a client of its own, since threads cannot share one."""
+        from tritonclient.http import InferenceServerClient
+        from tritonclient.utils import InferenceServerException
+
+        try:
+            with InferenceServerClient(self.http, network_timeout=within_s) as client:
+                return getattr(client, call)(*arguments, headers=self.headers)
+        except InferenceServerException as error:
+            raise TritonError(error.message()) from error
         except OSError as error:
             raise TritonError(
                 f"Triton does not answer at {self.url} ({error}): start it again, or read its log"
             ) from error
-        return json.loads(content) if content else None
 
 
-def _reason(content: bytes) -> str:
-    try:
-        return str(json.loads(content)["error"])
-    except (ValueError, KeyError, TypeError):
-        return content.decode(errors="replace")[:500]
+@dataclass(frozen=True)
+class Counters:
+    """Totals since a model was loaded, or a server started.
+
+    Source: Triton's statistics extension, ``GET /v2/models/<model>/stats``: counts, and nanoseconds summed over
+    requests; a batch's time counts for each of its requests.
+    """
+
+    #: Requests answered well.
+    requests: int
+    #: Times that the model was run; 0 where the server does not tell.
+    executions: int
+    #: Seconds that requests waited in the queue, summed over requests.
+    queue_s: float
+    #: Seconds in which their inputs were gathered.
+    input_s: float
+    #: Seconds in which the model ran.
+    infer_s: float
+    #: Seconds in which their outputs were copied.
+    output_s: float
+    #: Executions by batch size, the smallest first.
+    batches: dict[int, int] = field(default_factory=dict)
+    #: Images in the requests that were answered well; 0 where the server does not tell.
+    inferences: int = 0
+
+    @classmethod
+    def of(cls, entry: dict) -> Counters:
+        """Return one entry of Triton's ``model_stats``; what is zero may be missing in it."""
+        told = entry.get("inference_stats", {})
+        stages = ("queue", "compute_input", "compute_infer", "compute_output")
+        runs = sorted(entry.get("batch_stats", ()), key=lambda one: int(one["batch_size"]))
+        return cls(
+            int(told.get("success", {}).get("count", 0)),
+            int(entry.get("execution_count", 0)),
+            *(int(told.get(stage, {}).get("ns", 0)) * 1e-9 for stage in stages),
+            {int(one["batch_size"]): int(one["compute_infer"].get("count", 0)) for one in runs},
+            int(entry.get("inference_count", 0)),
+        )
+
+    def since(self, before: Counters) -> Counters:
+        """Return what was added since an earlier reading; everything, where the model was loaded anew in between."""
+        if self.requests < before.requests or self.executions < before.executions:
+            return self
+        added = {one: getattr(self, one) - getattr(before, one) for one in vars(self) if one != "batches"}
+        batches = {size: count - before.batches.get(size, 0) for size, count in self.batches.items()}
+        return Counters(**added, batches={size: count for size, count in batches.items() if count})

@@ -8,10 +8,9 @@ from pathlib import Path
 from labs import assets
 from labs.machine import fingerprint
 from labs.progress import OnProgress, silent
-from labs.serve.triton.catalogue import food_classifier
+from labs.serve.triton.catalogue import ModelRepository, food_classifier
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import PROJECT_DIR, programs_dir
 

@@ -21,9 +21,8 @@ from labs import assets
 from labs.dataset import iterate
 from labs.labels import CLASS_NAMES
 from labs.preprocess import load_batch
-from labs.serve.triton.config import ConfigError, parse
+from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.control import Triton, TritonError
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 
 #: Images that are asked about; requests that are under way at once, and all of them.

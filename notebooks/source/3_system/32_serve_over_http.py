@@ -60,10 +60,9 @@ from labs.machine.fingerprint import usable_cpu_count
 # %%
 from labs.serve.contract import TINY_PNG_BASE64, picture_text
 from labs.serve.models import fp32_model, int8_model
-from labs.serve.page.settings import PageSettings
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, start, wait_until_ready
-from labs.serve.settings import Settings
+from labs.serve.settings import PageSettings, Settings
 from labs.widgets import run_with_progress
 from labs.workspace import ledger, programs_dir
 
@@ -228,8 +227,8 @@ check("s.http.client", folder / "client.py")
 # %% [markdown]
 # ### What others make of it
 #
-# `labs/serve/before.py` is the service that most tutorials end with, and the course has one that was built for load.
-# Both get the same model. A phone with a bug sends a file name where base64 belongs:
+# `labs/serve/compared/tutorial.py` is the service that most tutorials end with, and the course has one that was built
+# for load. Both get the same model. A phone with a bug sends a file name where base64 belongs:
 
 # %%
 ports = lesson("32").ports  # in the lesson's front matter, so that the tunnel knows them
@@ -322,9 +321,9 @@ from PIL import Image
 from labs.bench.targets import Call
 from labs.preprocess import ImageDecodeError, to_input
 from labs.serve.contract import reply_from
-from labs.serve.instance import Computed, InstanceError
+from labs.serve.engine import Computed, InstanceError
 
-# %% shows="labs.serve.instance:serve_batch"
+# %% shows="labs.serve.engine:serve_batch"
 ...
 
 # %% [markdown]

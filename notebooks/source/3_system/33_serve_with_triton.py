@@ -54,7 +54,7 @@ from labs import assets
 from labs.charts import queue_compute
 from labs.labels import CLASS_NAMES
 from labs.load import image_inputs
-from labs.load.perf_analyzer import perf_analyzer_record
+from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
 from labs.serve.photos import photo, write_input_data

@@ -54,8 +54,8 @@ from labs.machine.capability import capability_text, for_lesson
 from labs.preprocess import load_image, softmax, to_input
 from labs.serve.models import fp32_model
 from labs.serve.page.asking import ask
-from labs.serve.page.settings import PageSettings
 from labs.serve.photos import photo
+from labs.serve.settings import PageSettings
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
 from labs.workspace import ledger

@@ -46,8 +46,8 @@ import tritonclient.http as httpclient
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import before_after, queue_compute
 from labs.load import closed_loop, image_inputs, tensor_inputs
+from labs.load.race import together
 from labs.load.served import triton_target
-from labs.load.together import together
 from labs.machine import capability_text, for_lesson
 from labs.preprocess import load_image, to_input
 

@@ -48,9 +48,9 @@ import pandas as pd
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs.bench.targets import model_file
 from labs.load import open_loop
+from labs.load.race import together
 from labs.load.retry import retried_load
 from labs.load.target import Served, predict_raw
-from labs.load.together import together
 from labs.observe import prometheus
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo

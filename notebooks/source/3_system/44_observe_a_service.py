@@ -56,13 +56,13 @@ from labs.machine.capability import capability_text, for_lesson
 from labs.observe import prometheus
 
 # %%
-from labs.observe.dashboard import grafana_dashboard
+from labs.observe.prometheus import grafana_dashboard
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.running import start, wait_until_ready
 from labs.serve.settings import Settings
 from labs.serve.triton import catalogue, opening
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.catalogue import ModelRepository
 from labs.widgets import run_with_progress
 from labs.workspace import ledger, programs_dir, workspace_dir
 

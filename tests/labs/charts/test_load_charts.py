@@ -12,7 +12,7 @@ from labs.charts.changes import changes
 from labs.charts.load import parts_of
 from labs.records import DifferentMachinesError
 from labs.records.load import Failure
-from labs.serve.triton.statistics import parse_statistics
+from labs.serve.triton.control import Counters
 
 from .conftest import window
 
@@ -65,7 +65,7 @@ def test_batches_are_counted_in_images(make_load) -> None:
     text = charts.batch_histogram(make_load()).text
     assert "660 images in 100 runs: 6.60 in a run" in text
     assert "97.0 %" in text
-    told = parse_statistics(
+    told = Counters.of(
         {
             "name": "m",
             "batch_stats": [

@@ -1,15 +1,14 @@
-"""The real Prometheus: unpacked without root, bound to loopback, gone with its notebook; and its own words."""
+"""The real Prometheus, bound to loopback and in its own words; and Grafana's file."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
+import json
 
 import psutil
 import pytest
 
 from labs.observe import prometheus, recorded
+from labs.observe.prometheus import grafana_dashboard
 
 CONFIG = """
 global: {scrape_interval: 1s}
@@ -32,8 +31,7 @@ def config(tmp_path):
 def test_it_listens_on_loopback_and_answers_in_its_own_words(config):
     """Nobody else on the network reads what is measured here; a wrong query gets Prometheus' own sentence."""
     with prometheus.briefly(config) as server:
-        keeper = psutil.Process(server.process.pid)
-        [program] = keeper.children()
+        [program] = server.processes()
         listening = [one.laddr for one in program.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
         assert [address.ip for address in listening] == ["127.0.0.1"]
         assert server.get("query", query="1 + 1")["result"][1] == "2"
@@ -51,22 +49,6 @@ def test_a_configuration_is_checked_by_promtool_and_a_broken_one_does_not_start(
         prometheus.start(config)
 
 
-def test_it_ends_when_the_notebook_is_killed(config, tmp_path):
-    """A kernel that dies cannot tidy up."""
-    script = (
-        "import os, sys, psutil; from labs.observe import prometheus;"
-        f"one = prometheus.start({str(config)!r}, data=__import__('pathlib').Path({str(tmp_path / 'd')!r}));"
-        "print(psutil.Process(one.process.pid).children()[0].pid, flush=True); os.kill(os.getpid(), 9)"
-    )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
-    pid = int(done.stdout)
-    for _ in range(100):
-        if not psutil.pid_exists(pid):
-            return
-        time.sleep(0.1)
-    pytest.fail("Prometheus outlived its notebook")
-
-
 def test_recorded_series_hold_what_was_drawn():
     """Rates are those that the seed gives, also across the restart of one instance; other seeds give others."""
     expressions = {"rate": RATE, "raw": "sum(serving_requests_total)", "refused": "rate("}
@@ -75,3 +57,12 @@ def test_recorded_series_hold_what_was_drawn():
     (quiet,), (busy,) = found["rate"]
     assert 1.2 < busy / quiet < 2.4
     assert found["rate"] == recorded.ask({"rate": RATE}, seed=7)["rate"] != recorded.ask({"rate": RATE}, seed=8)["rate"]
+
+
+def test_each_expression_has_a_panel_of_its_own_that_covers_no_other():
+    """With its unit, and the source that the import asks for."""
+    made = json.loads(grafana_dashboard("GourmetGram", {"photos, 1/s": "a", "p95, s": "b", "waiting": "c"}))
+    assert [one["targets"][0]["expr"] for one in made["panels"]] == ["a", "b", "c"]
+    assert [one["fieldConfig"]["defaults"]["unit"] for one in made["panels"]] == ["reqps", "s", "short"]
+    assert len({(one["gridPos"]["x"], one["gridPos"]["y"]) for one in made["panels"]}) == 3
+    assert made["__inputs"][0]["name"] in made["panels"][0]["datasource"]["uid"]

@@ -7,8 +7,15 @@ from pydantic import ValidationError
 
 from labs.preprocess import load_image
 from labs.serve.app import create_app
-from labs.serve.contract import TINY_PNG_BASE64, NotBase64Error, PredictRequest, picture_bytes, picture_text
-from labs.serve.problems import KINDS, Problem
+from labs.serve.contract import (
+    KINDS,
+    TINY_PNG_BASE64,
+    NotBase64Error,
+    PredictRequest,
+    Problem,
+    picture_bytes,
+    picture_text,
+)
 from labs.serve.settings import Settings
 
 

@@ -11,8 +11,7 @@ import pytest
 
 from labs.serve import engine as engines
 from labs.serve.contract import PredictReply
-from labs.serve.engine import Engine
-from labs.serve.instance import Computed, batches_pay, one_by_one
+from labs.serve.engine import Computed, Engine, batches_pay, one_by_one
 from labs.serve.settings import Settings
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from labs.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
-from labs.serve.page.settings import PageSettings
 from labs.serve.running import running
+from labs.serve.settings import PageSettings
 from tests.browser.axe import serious
 from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium
 
@@ -73,7 +73,7 @@ def test_a_visitor_gets_an_answer(browser, page_url, width, scripts):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_everybody_can_use_it(browser, page_url, scheme):
-    """Every control has a name, every picture a text, and words stand out from their paper (WCAG AA, 4.5)."""
+    """Every control has a name, every picture a text, and axe finds nothing serious, weak contrasts included."""
     page = browser.new_page(color_scheme=scheme)
     page.goto(page_url)
     page.click("button[value='1']")
@@ -82,29 +82,8 @@ def test_everybody_can_use_it(browser, page_url, scheme):
         assert page.get_by_role(role).count() == count
     assert page.get_by_label("Upload a picture of food").count() == 1
     assert page.locator("img:not([alt])").count() == 0
-    weak = page.evaluate(CONTRASTS)
-    assert {name: ratio for name, ratio in weak.items() if ratio < 4.5} == {}
     assert serious(page) == []
     page.close()
-
-
-#: The contrast of words against the nearest painted background behind them. Source: WCAG 2.2, relative luminance.
-CONTRASTS = """() => {
-  const channels = (colour) => colour.match(/[\\d.]+/g).map(Number);
-  const paper = (node) => { for (; node; node = node.parentElement) {
-    const found = channels(getComputedStyle(node).backgroundColor);
-    if (found.length < 4 || found[3] > 0) return found; } };
-  const light = (rgb) => { const [r, g, b] = rgb.slice(0, 3).map((c) => { c /= 255;
-    return c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const found = {};
-  const names = "h1 h2 h3 .label .probability .truth .note .drop>span .primary footer>p";
-  for (const name of names.split(" ")) {
-    const node = document.querySelector(name);
-    const [a, b] = [light(channels(getComputedStyle(node).color)), light(paper(node))];
-    found[name] = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-  }
-  return found;
-}"""
 
 
 def posted(settings: PageSettings, **sent: object) -> httpx.Response:
@@ -140,16 +119,6 @@ def test_a_terminal_needs_no_environment_for_its_line(serve):
         assert ask(said.split()[-1] + "/readyz").status == 200
         page.terminate()
     assert said.startswith("http://127.0.0.1:")
-
-
-def test_the_files_of_swagger_ui_come_from_the_service(serve):
-    """The page names no other host, and its files are there."""
-    service = serve(instances=1)
-    shown = ask(service.url + "/docs").body.decode()
-    assert "https://" not in shown
-    for name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png"):
-        assert f'docs/files/{name}"' in shown
-        assert ask(f"{service.url}/docs/files/{name}").status == 200
 
 
 @pytest.mark.browser

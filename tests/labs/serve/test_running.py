@@ -1,15 +1,7 @@
-"""A server as a child process: ready when it says so, gone when it should be, and never left over."""
+"""A server as a child process: ready when it says so, and gone when it should be (`tests/labs/test_child.py`)."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import time
-
-import psutil
 import pytest
 
 from labs.progress import Cancelled
@@ -17,19 +9,6 @@ from labs.serve.running import ServiceError, running, start, wait_until_ready
 from labs.serve.settings import Settings
 
 from .conftest import ask
-
-
-def test_it_listens_on_loopback_and_leaves_nothing(serve):
-    """A free port of its own, on loopback only; after the stop neither process nor port is there."""
-    service = serve()
-    assert service.url.startswith("http://127.0.0.1:")
-    assert ask(service.url + "/readyz").json == {"status": "ready"}
-    port = int(service.url.rpartition(":")[2])
-    service.stop()
-    assert not service.alive
-    with socket.socket() as again:
-        again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        again.bind(("127.0.0.1", port))
 
 
 def test_alive_comes_before_ready_and_early_requests_are_told(onnx_path, tmp_path):
@@ -88,35 +67,3 @@ def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
     with pytest.raises(Cancelled):
         wait_until_ready(service, on_progress=cancel)
     assert not service.alive
-
-
-def test_it_ends_when_its_parent_dies(onnx_path, tmp_path):
-    """A kernel that is killed takes its servers with it: they read the end of a pipe."""
-    code = f"""
-import time
-from pathlib import Path
-from labs.serve.running import start, wait_until_ready
-from labs.serve.settings import Settings
-
-service = start(Settings(model=Path({str(onnx_path)!r})), log_path=Path({str(tmp_path / "log")!r}))
-print(wait_until_ready(service).pid, flush=True)
-time.sleep(600)
-"""
-    parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    child = int(parent.stdout.readline())
-    parent.send_signal(signal.SIGKILL)
-    parent.wait()
-    parent.stdout.close()
-    deadline_s = time.monotonic() + 30
-    while _exists(child) and time.monotonic() < deadline_s:
-        time.sleep(0.05)
-    assert not _exists(child)
-
-
-def _exists(pid: int) -> bool:
-    """Return whether a process lives; a zombie that nobody has buried is dead."""
-    try:
-        os.kill(pid, 0)
-        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
-    except (ProcessLookupError, psutil.NoSuchProcess):
-        return False

@@ -3,7 +3,7 @@
 Ray takes a machine's outward address for its node, also where 127.0.0.1 was asked for, and then binds its ports to all
 interfaces (its own switch for loopback, meant for macOS and Windows, forbids a second node). Each replica of Ray Serve
 opens one more port, on all interfaces whatever the node's address is. Both are one function each, changed here as soon
-as Ray has defined it; `tests/labs/serve/test_ray.py` looks at what listens.
+as Ray has defined it; `tests/labs/serve/ray/test_ray.py` looks at what listens.
 """
 
 from __future__ import annotations

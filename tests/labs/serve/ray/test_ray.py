@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import psutil
@@ -15,6 +18,7 @@ from labs.serve.ray import RayCluster, start_ray
 from labs.serve.ray.examine import facts_about_config
 from labs.workspace import WORKSPACE_VARIABLE
 from tests.benchmarks.ray import policy, recovery, two_replicas
+from tests.test_other_users import Server, assert_closed_to_others, only_root
 
 # Ray's environment has 490 MB, and a cluster takes half a minute of two processors.
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
@@ -29,16 +33,36 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
         with start_ray() as cluster:
             cluster.deploy(config)
             yield cluster
-            processes = [one for node in cluster._nodes for one in psutil.Process(node.pid).children(recursive=True)]
+            processes = [one for node in cluster._nodes for one in node.processes()]
         assert psutil.wait_procs(processes, 20)[1] == []
+
+
+def listening(cluster: RayCluster) -> set[str]:
+    """Return the addresses at which processes of a cluster listen."""
+    found = set()
+    for process in (one for node in cluster._nodes for one in node.processes()):
+        with contextlib.suppress(psutil.Error):
+            found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+    return found
 
 
 def test_every_port_is_on_loopback_also_those_of_a_second_node(cluster: RayCluster):
     """Nobody in the network reaches a cluster, which runs whatever it is sent."""
-    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert listening(cluster) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     cluster.add_node(cpus=1)
-    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert listening(cluster) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     cluster.kill_node()
+
+
+@only_root
+def test_another_user_gets_nothing(cluster: RayCluster):
+    """Neither a file nor a socket of it, though Ray opens the folder that it is given to everybody; and no job."""
+    requests = [("GET", "/api/serve/applications/"), ("POST", "/api/jobs/", None, '{"entrypoint": "id"}')]
+    server = Server(cluster.dashboard_url, [cluster.token], [cluster.folder.parent], [(one, 401) for one in requests])
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
+        Path(name).chmod(0o755)
+        assert cluster.folder.stat().st_mode & 0o777 == 0o777
+        assert_closed_to_others(server, Path(name))
 
 
 def test_nobody_without_the_token_is_answered(cluster: RayCluster):

@@ -10,8 +10,7 @@ import pytest
 from labs import assets
 from labs.dataset import iterate
 from labs.serve.triton import catalogue
-from labs.serve.triton.catalogue import ModelFolder
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.catalogue import ModelFolder, ModelRepository
 from labs.serve.triton.server import LocalTriton, start
 from labs.workspace import WORKSPACE_VARIABLE
 

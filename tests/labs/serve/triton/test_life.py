@@ -1,21 +1,16 @@
-"""Beginning and end of a server: taken ports, a killed server, a kernel that dies, and nothing left behind."""
+"""Beginning and end of a server: a killed server, a node's container, and nothing left behind."""
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
 from labs.serve.triton import catalogue, opening
+from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.control import KEY_HEADER, TritonError
 from labs.serve.triton.environment import TritonUnavailableError
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import start
 from tests.labs.serve.triton.conftest import WITHIN_S
 
@@ -35,83 +30,23 @@ def shared_memory(family: list[psutil.Process]) -> list[Path]:
     return list(Path("/dev/shm").glob(f"{prefix}*"))
 
 
-def family_of(pid: int) -> list[psutil.Process]:
-    """Return a process with everything that it started."""
-    process = psutil.Process(pid)
-    return [process, *process.children(recursive=True)]
-
-
-def test_a_server_that_is_stopped_leaves_nothing(tmp_path):
-    """No process, no shared memory; stopping again is fine."""
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_server_that_ends_leaves_nothing(tmp_path, killed):
+    """No process and no shared memory; the next question says that it does not answer, and stopping again is fine."""
     server = start([catalogue.food_palette()], repository=ModelRepository(tmp_path), within_s=WITHIN_S)
-    family = family_of(server.pid)
+    family = server.processes()
     held = shared_memory(family)
-    assert len(family) >= 3
+    assert len(family) >= 2
     assert held
-    server.stop()
-    server.stop()
-    assert gone(family)
-    assert not [path for path in held if path.exists()]
-
-
-def test_a_server_that_is_killed_is_noticed_and_leaves_nothing(tmp_path):
-    """The next question says that it does not answer; its models' processes do not outlive it."""
-    with start([catalogue.food_palette()], repository=ModelRepository(tmp_path), within_s=WITHIN_S) as server:
-        family = family_of(server.pid)
-        held = shared_memory(family)
-        next(one for one in family if one.name() == "tritonserver").send_signal(signal.SIGKILL)
+    if killed:
+        family[0].kill()
         server.process.wait(60)
-        assert not server.alive
-        with pytest.raises(TritonError, match="does not answer"):
-            server.loaded()
-        assert gone(family)
-        assert not [path for path in held if path.exists()]
-
-
-def test_a_notebook_that_dies_takes_its_server_along(tmp_path):
-    """SIGKILL leaves a kernel no time to tidy up; the server, its models and their memory go all the same."""
-    code = (
-        "import sys, time\n"
-        "from labs.serve.triton import catalogue\n"
-        "from labs.serve.triton.repository import ModelRepository\n"
-        "from labs.serve.triton.server import start\n"
-        f"room = ModelRepository({str(tmp_path)!r})\n"
-        f"server = start([catalogue.food_palette()], repository=room, within_s={WITHIN_S})\n"
-        "print(server.pid, flush=True)\n"
-        "time.sleep(600)\n"
-    )
-    notebook = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
-    try:
-        family = family_of(int(notebook.stdout.readline()))
-        held = shared_memory(family)
-    finally:
-        notebook.kill()
-        notebook.wait()
-        notebook.stdout.close()
+    server.stop()
+    server.stop()
+    with pytest.raises(TritonError, match="does not answer"):
+        server.loaded()
     assert gone(family)
     assert not [path for path in held if path.exists()]
-
-
-def test_a_supervisor_that_is_killed_takes_the_server_along(tmp_path):
-    """The last line of defence: the server dies with whoever keeps it."""
-    with start([], repository=ModelRepository(tmp_path), within_s=WITHIN_S) as server:
-        family = family_of(server.pid)
-        os.kill(server.pid, signal.SIGKILL)
-        assert gone(family)
-
-
-def test_a_taken_port_is_named(tmp_path):
-    """The error says that a port is taken, and how to do without choosing one."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
-        port = taken.getsockname()[1]
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            two.bind(("127.0.0.1", 0))
-            others = one.getsockname()[1], two.getsockname()[1]
-        with pytest.raises(TritonError, match=rf"port of 127\.0\.0\.1:{port}.*taken.*leave `ports` out"):
-            start([], repository=ModelRepository(tmp_path), ports=(port, *others), within_s=WITHIN_S)
 
 
 def test_a_model_that_cannot_start_stops_the_server_again(tmp_path, onnx_path):
@@ -149,7 +84,7 @@ def test_a_nodes_container_serves_the_lessons_repository_and_nothing_else(tmp_pa
 
 
 def test_a_node_whose_container_is_on_its_way_says_so(tmp_path, monkeypatch):
-    """The wheel's server would take its place in silence, and a lesson would measure the processor (A11)."""
+    """The wheel's server would take its place in silence, and a lesson would measure the processor."""
     monkeypatch.setattr(opening, "CONTAINER_REPOSITORY", tmp_path / "models")
     monkeypatch.setattr(opening, "CONTAINER_KEY", tmp_path / ".env")
     (tmp_path / ".env").write_text("LABS_TRITON_KEY=0123\n")

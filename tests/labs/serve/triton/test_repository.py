@@ -1,4 +1,4 @@
-"""Repositories on disk, statistics as data, and machines that cannot run the server."""
+"""Repositories and configurations on disk, and machines that cannot run the server."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import pytest
 
 from labs.models import load_mobilenet_v2
 from labs.serve.triton import catalogue, environment, opening
+from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
-from labs.serve.triton.repository import ModelRepository
 from labs.serve.triton.server import reasons_in
-from labs.serve.triton.statistics import parse_statistics
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 
 
@@ -47,32 +46,23 @@ def test_the_recipe_that_travels_needs_nothing_of_the_course(tmp_path, weights):
     assert done.stdout.strip() == "['labs.labels', 'labs.preprocess']", done.stderr
 
 
-def test_ensembles_come_last(tmp_path):
-    """They can only be loaded when their steps are."""
+def test_ensembles_come_last_and_nothing_is_written_over_what_others_made(tmp_path, weights):
+    """Steps are loaded first; a missing file is named before a server trips over it; a foreign model stays."""
     repository = ModelRepository(tmp_path)
     repository.write([catalogue.food_ensemble(), catalogue.food_preprocess(), catalogue.food_label()])
     assert repository.names()[-1] == "food_classifier_ensemble"
     assert (tmp_path / "food_classifier_ensemble" / "1").is_dir()
-
-
-def test_a_model_without_its_file_is_not_written(tmp_path):
-    """The error names the file, before a server trips over it."""
+    repository.write([catalogue.food_label()])
     with pytest.raises(FileNotFoundError, match=r"food_classifier_onnx needs .*nowhere\.onnx: run the lesson"):
-        ModelRepository(tmp_path).write([catalogue.food_classifier_onnx(tmp_path / "nowhere.onnx")])
+        repository.write([catalogue.food_classifier_onnx(tmp_path / "nowhere.onnx")])
     with pytest.raises(FileNotFoundError, match="no model 'x'"):
-        ModelRepository(tmp_path).config("x")
-
-
-def test_what_others_made_stays_as_it_is(tmp_path, weights):
-    """A model of the same name that the course did not write is neither deleted nor overwritten (D11)."""
-    theirs = tmp_path / "food_classifier" / "1" / "model.py"
+        repository.config("x")
+    theirs = tmp_path / "theirs" / "food_classifier" / "1" / "model.py"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("theirs")
     with pytest.raises(FileExistsError, match="was not made by the course, and stays as it is"):
-        ModelRepository(tmp_path).write([catalogue.food_palette(), catalogue.food_classifier(weights)])
-    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [theirs]
-    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
-    ModelRepository(tmp_path / "own").write([catalogue.food_palette()])
+        ModelRepository(tmp_path / "theirs").write([catalogue.food_palette(), catalogue.food_classifier(weights)])
+    assert [path for path in (tmp_path / "theirs").rglob("*") if path.is_file()] == [theirs]
 
 
 def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monkeypatch):
@@ -86,41 +76,6 @@ def test_the_lessons_repository_has_what_did_not_travel(tmp_path, weights, monke
     assert (folder / "model.py").read_text() == "theirs"
     monkeypatch.setenv(WORKSPACE_VARIABLE, str(tmp_path / "fresh"))
     assert ModelRepository(opening.lesson_repository()).names() == ["food_classifier"]
-
-
-def _entry(requests: int, runs: dict[int, int]) -> dict:
-    batches = [
-        {
-            "batch_size": size,
-            "compute_input": {"count": count, "ns": 1000 * count},
-            "compute_infer": {"count": count, "ns": 2_000_000 * size * count},
-            "compute_output": {"count": count, "ns": 500 * count},
-        }
-        for size, count in runs.items()
-    ]
-    return {
-        "name": "m",
-        "inference_count": requests,
-        "execution_count": sum(runs.values()),
-        "inference_stats": {
-            "success": {"count": requests, "ns": 9},
-            "fail": {"count": 1, "ns": 9},
-            "queue": {"count": requests, "ns": 3_000_000 * requests},
-            "compute_input": {"count": requests, "ns": 1000 * requests},
-            "compute_infer": {"count": requests, "ns": 2_000_000 * requests},
-            "compute_output": {"count": requests, "ns": 500 * requests},
-        },
-        "batch_stats": batches,
-    }
-
-
-def test_statistics_become_seconds_by_batch_size():
-    """Nanoseconds summed over requests become seconds; executions are told by batch size, the smallest first."""
-    found = parse_statistics(_entry(10, {4: 2, 1: 2}))
-    assert (found.requests, found.executions, found.inferences) == (10, 4, 10)
-    assert found.queue_s == pytest.approx(30e-3)
-    assert found.input_s + found.infer_s + found.output_s == pytest.approx(20.015e-3)
-    assert list(found.batches.items()) == [(1, 2), (4, 2)]
 
 
 def test_the_classifiers_network_is_torchvisions(weights):
@@ -139,17 +94,6 @@ def test_the_classifiers_network_is_torchvisions(weights):
     with torch.inference_mode():
         assert torch.equal(ours(images), theirs(images))
     assert "import torchvision" not in (catalogue.CODE_DIR / "network.py").read_text()
-
-
-def test_the_difference_of_two_readings_is_what_happened_in_between():
-    """Also by batch size; a reading that went backwards means that the model was loaded anew."""
-    early, late = parse_statistics(_entry(4, {1: 4})), parse_statistics(_entry(10, {1: 4, 3: 2}))
-    run = late.since(early)
-    assert (run.requests, run.executions, run.inferences) == (6, 2, 6)
-    assert run.batches == {3: 2}
-    assert early.since(late) == early
-    fresh = parse_statistics({"name": "fresh"})
-    assert (fresh.requests, fresh.batches) == (0, {})
 
 
 @pytest.mark.parametrize(
@@ -203,3 +147,45 @@ def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
     code.write_text("class TritonPythonModel:\n    def execute(self, requests):\n        ...\n")
     with pytest.raises(LookupError, match=r"food_classifier/1/model.py still holds the dots"):
         opening.serve(tmp_path)
+
+
+def test_the_contract_of_the_classifier_is_kept():
+    """Names, types and shapes are what clients rely on."""
+    config = parse(catalogue.food_classifier(Path("w.safetensors")).config)
+    tensors = [(one.name, one.data_type, list(one.dims)) for one in (*config.input, *config.output)]
+    string, fp32 = 13, 11  # DataType in model_config.proto
+    assert tensors == [("INPUT_IMAGE", string, [1]), ("FOOD_LABEL", string, [1]), ("PROBABILITY", fp32, [1])]
+    onnx = parse(catalogue.food_classifier_onnx(Path("model.onnx")).config)
+    tensors = [(one.name, one.data_type, list(one.dims)) for one in (*onnx.input, *onnx.output)]
+    assert (onnx.backend, tensors) == ("onnxruntime", [("input", fp32, [3, 224, 224]), ("output", fp32, [11])])
+
+
+@pytest.mark.parametrize(
+    ("stanza", "count", "kind", "gpus"),
+    [
+        (catalogue.instances(), 1, "KIND_CPU", []),
+        (catalogue.instances(3), 3, "KIND_CPU", []),
+        (catalogue.instances(1, range(2)[:1]), 1, "KIND_GPU", [0]),
+        (catalogue.instances(2, (0, 1)), 2, "KIND_GPU", [0, 1]),
+    ],
+)
+def test_instances_are_where_they_are_said_to_be(stanza: str, count: int, kind: str, gpus: list[int]):
+    """One group; a GPU is named, so that one instance on a node with two is one, and not one on each."""
+    (group,) = parse(catalogue.food_palette(stanza).config).instance_group
+    assert (group.count, type(group).Kind.Name(group.kind), list(group.gpus)) == (count, kind, gpus)
+
+
+def test_an_ensemble_becomes_its_steps():
+    """Model names and both maps of each step, and what goes in and out of them fits."""
+    steps = parse(catalogue.food_ensemble("food_classifier_int8").config).ensemble_scheduling.step
+    assert [one.model_name for one in steps] == ["food_preprocess", "food_classifier_int8", "food_label"]
+    assert dict(steps[1].input_map) == {"input": "pixels"}
+    assert dict(steps[2].output_map) == {"FOOD_LABEL": "FOOD_LABEL", "PROBABILITY": "PROBABILITY"}
+    made, label = parse(catalogue.food_preprocess().config), parse(catalogue.food_label().config)
+    assert [one.name for one in (*made.output, *label.input)] == ["input", "output"]
+
+
+def test_a_text_that_is_no_configuration_is_refused_with_its_place():
+    """Line, column and what to look for."""
+    with pytest.raises(ConfigError, match=r"line:column 2:1 .*max_batch_sise.*misspelt"):
+        parse('name: "x"\nmax_batch_sise: 4\n')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import subprocess
 import threading
 import time
@@ -11,27 +13,29 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import psutil
 import pytest
+import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
+from PIL import Image
 from tritonclient.utils import InferenceServerException
 
 from labs.bench import caller
 from labs.labels import CLASS_NAMES
 from labs.load import closed_loop, image_inputs
-from labs.load.perf_analyzer import perf_analyzer_record
+from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
 from labs.models import load_mobilenet_v2
 from labs.preprocess import load_image, softmax, to_input
 from labs.runtimes import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
-from labs.serve.page.settings import PageSettings
 from labs.serve.photos import write_input_data
+from labs.serve.settings import PageSettings
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
 from labs.serve.triton.environment import perf_analyzer
+from labs.serve.triton.server import LocalTriton
 from labs.serve.triton.trial import instances_of
-from tests.labs.serve.triton.clients import classify, logits
 
 #: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
 TOLERANCE = 2e-4
@@ -45,6 +49,30 @@ def comes_true(asked: Callable[[], bool], within_s: float = 60.0) -> bool:
     while not asked() and time.monotonic() < end_s:
         time.sleep(0.05)
     return asked()
+
+
+Answer = tuple[list[str], np.ndarray]
+
+
+def classify(triton: LocalTriton, model: str, pictures: list[bytes]) -> Answer:
+    """Return class names and probabilities, all pictures in one request."""
+    texts = np.array([[base64.b64encode(one)] for one in pictures], dtype=object)
+    answer = ask_triton(triton, model, "INPUT_IMAGE", texts, "BYTES")
+    labels = [one.decode() for one in answer.as_numpy("FOOD_LABEL").ravel()]
+    return labels, answer.as_numpy("PROBABILITY").ravel()
+
+
+def logits(triton: LocalTriton, model: str, inputs: np.ndarray) -> np.ndarray:
+    """Return the network's outputs for ready inputs."""
+    return ask_triton(triton, model, "input", inputs, "FP32").as_numpy("output")
+
+
+def ask_triton(triton: LocalTriton, model: str, name: str, values: np.ndarray, datatype: str):
+    """Return the answer to one request."""
+    given = grpcclient.InferInput(name, list(values.shape), datatype)
+    given.set_data_from_numpy(values)
+    with grpcclient.InferenceServerClient(triton.grpc) as client:
+        return client.infer(model, [given], client_timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -134,33 +162,28 @@ def test_a_bad_picture_spoils_only_its_own_request(triton, pictures, expected):
 
 def test_text_that_is_not_base64_is_refused_with_a_reason(triton):
     """The reason names the input and what it should hold."""
-    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": ["%%%"]}]}
+    text = np.array([[b"%%%"]], dtype=object)
     for model in ("food_classifier", "food_palette", "food_classifier_ensemble"):
-        with pytest.raises(TritonError, match="INPUT_IMAGE is not base64"):
-            triton.infer(model, body)
+        with pytest.raises(InferenceServerException, match="INPUT_IMAGE is not base64"):
+            ask_triton(triton, model, "INPUT_IMAGE", text, "BYTES")
 
 
 def test_the_palette_names_the_colours_of_a_picture(triton):
     """A picture of two colours, three to one: their names, in that order."""
-    import base64
-    import io
-
-    from PIL import Image
-
     image = Image.new("RGB", (80, 80), (250, 0, 0))
     image.paste((0, 0, 200), (0, 0, 80, 20))
     image.save(content := io.BytesIO(), "PNG")
-    text = base64.b64encode(content.getvalue()).decode()
-    body = {"inputs": [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]}]}
-    colours, shares = (one["data"] for one in triton.infer("food_palette", body)["outputs"])
-    assert {"#fa0000", "#0000c8"} <= set(colours)
+    text = np.array([[base64.b64encode(content.getvalue())]], dtype=object)
+    answer = ask_triton(triton, "food_palette", "INPUT_IMAGE", text, "BYTES")
+    colours, shares = (answer.as_numpy(name).ravel().tolist() for name in ("COLOURS", "SHARES"))
+    assert {b"#fa0000", b"#0000c8"} <= set(colours)
     assert sum(shares) == pytest.approx(1)
     assert shares == sorted(shares, reverse=True)
 
 
 def test_it_listens_on_loopback_only(triton):
     """Nobody asked for the network."""
-    (server,) = (one for one in psutil.Process(triton.pid).children() if one.name() == "tritonserver")
+    server = triton.processes()[0]
     listening = [one for one in server.net_connections("tcp") if one.status == psutil.CONN_LISTEN]
     assert len(listening) == 3
     assert {one.laddr.ip.removeprefix("::ffff:") for one in listening} == {"127.0.0.1"}
@@ -207,27 +230,23 @@ def test_a_change_under_load_loses_no_request(triton, folders, pictures):
     change(triton, folder.config)
 
 
-def test_a_broken_configuration_is_explained_and_the_old_one_serves_on(triton, pictures):
-    """The error says what and where; the model still answers, from the configuration that it had."""
-    good = triton.repository.config("food_label")
-    triton.repository.write_config("food_label", good.replace("max_batch_size", "max_batch_sise"))
+@pytest.mark.parametrize(
+    ("name", "good", "bad", "says"),
+    [
+        ("food_label", "max_batch_size", "max_batch_sise", r"config\.pbtxt, line:column 3:15.*max_batch_sise"),
+        ("food_classifier_onnx", 'name: "input"', 'name: "pixels"', r"names input 'pixels'.*inputs are: input"),
+        ("food_classifier_onnx", 'name: "output"', 'name: "logits"', r"names output 'logits'.*outputs are: output"),
+    ],
+)
+def test_a_broken_configuration_is_explained_and_the_old_one_serves_on(triton, pictures, name, good, bad, says):
+    """The error says what and where; the models still answer, from the configuration that they had."""
+    config = triton.repository.config(name)
     try:
-        with pytest.raises(
-            TritonError, match=r"food_label was not loaded.*config\.pbtxt, line:column 3:15.*max_batch_sise"
-        ):
-            triton.load("food_label")
+        with pytest.raises(TritonError, match=f"{name} was not loaded.*{says}"):
+            change(triton, config.replace(good, bad), name)
         assert classify(triton, "food_classifier_ensemble", pictures[:1])[0]
     finally:
-        triton.repository.write_config("food_label", good)
-
-
-def test_a_tensor_that_the_file_does_not_have_is_named(triton, folders, pictures):
-    """Refused with the file's own names; the old configuration serves on."""
-    config = folders["food_classifier_onnx"].config
-    with pytest.raises(TritonError, match=r"names input 'pixels'.*inputs are: input"):
-        change(triton, config.replace('name: "input"', 'name: "pixels"'))
-    triton.repository.write_config("food_classifier_onnx", config)
-    assert classify(triton, "food_classifier_ensemble", pictures[:1])[0]
+        triton.repository.write_config(name, config)
 
 
 def test_a_missing_model_file_is_named(triton, onnx_path):
@@ -239,20 +258,6 @@ def test_a_missing_model_file_is_named(triton, onnx_path):
             triton.load("food_classifier_onnx")
     finally:
         path.write_bytes(onnx_path.read_bytes())
-
-
-def test_lines_are_typed_as_the_field_types_them(triton, pictures, tmp_path):
-    """The two lines of every Triton tutorial, with few requests: each finds its model and prints a throughput."""
-    write_input_data(tmp_path / "input.json", pictures)
-    short = "--measurement-mode count_windows --measurement-request-count 10 -s 999"
-    for line in (
-        f"perf_analyzer -u {triton.http} -m food_classifier --input-data input.json -b 1 --concurrency-range 8 {short}",
-        f"perf_analyzer -u {triton.http} -m food_classifier_onnx -b 1 --shape input:3,224,224 {short}",
-    ):
-        command = [str(perf_analyzer()), *line.split()[1:]]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-        assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-1500:]
-        assert "infer/sec" in done.stdout
 
 
 def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pictures, tmp_path):
@@ -282,3 +287,25 @@ def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pict
     # Little's law: as many are under way as arrive a second, times the seconds that each takes.
     in_flight = len(record.samples) / record.load.duration_s * np.mean(record.samples)
     assert 2 < in_flight < 6
+
+
+def test_the_older_labs_page_and_a_grpc_client_hear_the_same(triton, pictures):
+    """Over tritonclient.http with JSON outputs, as the older labs' Flask page asks, and over tritonclient.grpc."""
+    given = httpclient.InferInput("INPUT_IMAGE", [1, 1], "BYTES")
+    given.set_data_from_numpy(np.array([[base64.b64encode(pictures[0]).decode()]], dtype=object))
+    outputs = [httpclient.InferRequestedOutput(name, binary_data=False) for name in ("FOOD_LABEL", "PROBABILITY")]
+    with httpclient.InferenceServerClient(triton.http) as client:
+        found = client.infer("food_classifier", [given], outputs=outputs)
+    labels, probs = classify(triton, "food_classifier", pictures[:1])
+    assert found.as_numpy("FOOD_LABEL").tolist() == [labels]
+    assert found.as_numpy("PROBABILITY")[0, 0] == pytest.approx(probs[0], abs=1e-6)
+
+
+def test_grpc_asks_for_the_key_too_and_the_owner_has_it(triton):
+    """tritonclient loads with the header that the server expects, and not without it; HTTP: `test_other_users.py`."""
+    key = {f"triton-grpc-protocol-{name}": value for name, value in triton.headers.items()}
+    with grpcclient.InferenceServerClient(triton.grpc) as client:
+        with pytest.raises(InferenceServerException, match="restricted"):
+            client.load_model("food_palette")
+        client.load_model("food_palette", headers=key)
+        assert client.is_model_ready("food_palette")

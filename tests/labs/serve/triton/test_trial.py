@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labs.serve.triton import catalogue
-from labs.serve.triton.repository import ModelRepository
+from labs.serve.triton.catalogue import ModelRepository
 from labs.serve.triton.trial import tried
 from labs.workspace import WORKSPACE_VARIABLE
 

@@ -8,7 +8,6 @@ import onnxruntime as ort
 
 from labs.labels import CLASS_NAMES
 from labs.preprocess import load_image, softmax, to_input
-from labs.serve.ending import stop_at_end_of_input
 
 
 class FoodClassifier(ls.LitAPI):
@@ -42,6 +41,5 @@ class FoodClassifier(ls.LitAPI):
 
 if __name__ == "__main__":
     path, port, workers = sys.argv[1:]
-    stop_at_end_of_input()
     server = ls.LitServer(FoodClassifier(path), accelerator="cpu", workers_per_device=int(workers))
     server.run(host="127.0.0.1", port=int(port), num_api_servers=1, generate_client_file=False, log_level="warning")

@@ -1,10 +1,16 @@
-"""What the server counted between two readings, from Triton's statistics and from the service's metrics."""
+"""What others counted: Triton's statistics, the service's metrics, and perf_analyzer's files, without running it."""
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 
-from labs.load.server_side import Counters, between, counters_from_metrics, counters_from_triton
+from labs.load.record import PerfAnalyzerError, read_export
+from labs.load.served import between, counters_from_metrics
+from labs.serve.photos import write_input_data
+from labs.serve.triton.control import Counters
 
 
 def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict:
@@ -29,14 +35,19 @@ def triton_stats(requests: int, seconds: float, batches: dict[int, int]) -> dict
 
 def test_the_difference_is_the_runs() -> None:
     """Means are over the run's own requests, and batches over its own executions."""
-    before = counters_from_triton(triton_stats(100, 1.0, {1: 100}))
-    after = counters_from_triton(triton_stats(140, 1.8, {1: 110, 8: 5}))
+    before = Counters.of(triton_stats(100, 1.0, {1: 100}))
+    after = Counters.of(triton_stats(140, 1.8, {1: 110, 8: 5}))
     found = between(before, after)
     assert (found.requests, found.executions) == (40, 15)
     assert found.queue_s == pytest.approx(0.02)
     assert found.compute_s == pytest.approx(0.02)
     assert found.batches == {"1": 10, "8": 5}
     assert found.mean_batch == pytest.approx((10 + 5 * 8) / 15)
+
+
+def test_what_is_zero_may_be_missing() -> None:
+    """A model that has just been loaded has counted nothing, and Triton says nothing of it."""
+    assert Counters.of({"name": "fresh"}) == Counters(0, 0, 0.0, 0.0, 0.0, 0.0)
 
 
 def test_a_reload_starts_the_counters_anew() -> None:
@@ -61,3 +72,29 @@ def test_the_services_metrics_are_read() -> None:
             stages.labels(stage).observe(seconds)
     found = counters_from_metrics(prometheus.generate_latest(registry).decode())
     assert found == Counters(2, 0, 0.5, 1.0, 2.0, 0.0)
+
+
+def test_the_export_gives_raw_samples(tmp_path):
+    """Begin and latency of each request that was answered; an export that is not there is an error, not a zero."""
+    start = 1_000_000_000
+    requests = [
+        {"timestamp": start - 5, "response_timestamps": [start + 10_000_000]},
+        {"timestamp": start + 20_000_000, "response_timestamps": [start + 50_000_000]},
+        {"timestamp": start + 60_000_000, "response_timestamps": []},
+    ]
+    text = json.dumps({"experiments": [{"window_boundaries": [start, start + 2 * 10**9], "requests": requests}]})
+    (tmp_path / "requests.json").write_text(text)
+    bounds_s, found = read_export(tmp_path / "requests.json")
+    assert bounds_s == [1.0, 3.0]
+    assert found["start_s"].tolist() == pytest.approx([0.0, 0.02])
+    assert found["latency_s"].tolist() == pytest.approx([0.010000005, 0.03])
+    with pytest.raises(PerfAnalyzerError, match="--profile-export-file"):
+        read_export(tmp_path / "other.json")
+
+
+def test_input_data_holds_images_as_base64(tmp_path):
+    """The format of --input-data, one image a request."""
+    path = write_input_data(tmp_path / "input.json", [b"one", b"two"])
+    rows = json.loads(path.read_text())["data"]
+    assert [base64.b64decode(row["INPUT_IMAGE"]["content"][0]) for row in rows] == [b"one", b"two"]
+    assert rows[0]["INPUT_IMAGE"]["shape"] == [1]

@@ -1,0 +1,156 @@
+"""A process that ends with its notebook: however the notebook ends, nothing of it is left, and nobody else reads it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from labs import child
+from labs.child import SECRET, ChildError, _listens
+
+pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="orphans are adopted on Linux only")
+
+#: A program with a child of its own in another session, which a signal to the program's group does not reach.
+PROGRAM = """
+import os, signal, subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+open(sys.argv[1], "w").write("left behind")
+print("ready", flush=True)
+if sys.argv[2:] == ["stubborn"]:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+time.sleep(600)
+"""
+
+#: A notebook that starts the program and says which processes there are.
+NOTEBOOK = """
+import os, sys, time
+from pathlib import Path
+from labs import child
+room = Path(sys.argv[1])
+one = child.start([sys.executable, "-c", sys.argv[2], room / "left.txt"], room / "log", leftovers=[room / "left*"])
+one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
+if os.fork():  # the copy holds the pipe open
+    print(one.pid, *(process.pid for process in one.processes()), flush=True)
+time.sleep(600)
+"""
+
+
+def start(room: Path, *words: str) -> child.Child:
+    """Return the program, running."""
+    command = [sys.executable, "-c", PROGRAM, room / "left.txt", *words]
+    one = child.start(command, room / "log", leftovers=[room / "left*"])
+    one.wait_for(lambda: "ready" in one.log(), what="the program", within_s=60)
+    return one
+
+
+def gone(processes: list[psutil.Process], within_s: float = 30) -> bool:
+    """Return whether all of them end within some time."""
+    _, alive = psutil.wait_procs(processes, within_s)
+    return not [one for one in alive if one.status() != psutil.STATUS_ZOMBIE]
+
+
+def of_the_program(one: child.Child) -> None:
+    one.processes()[0].kill()
+    one.process.wait(30)
+
+
+@pytest.mark.parametrize(
+    ("words", "end"),
+    [
+        ((), lambda one: one.stop()),
+        (("stubborn",), lambda one: one.stop(0.2)),
+        ((), lambda one: one.kill()),
+        ((), of_the_program),
+        ((), lambda one: one.process.stdin.close()),
+        ((), lambda one: os.kill(one.pid, signal.SIGKILL)),
+    ],
+    ids=["stopped", "stubborn", "killed", "ended by itself", "input closed", "keeper killed"],
+)
+def test_however_it_ends_nothing_is_left(words, end, tmp_path, request) -> None:
+    """No process, and no file of those that were named; a keeper that is killed takes the program itself along."""
+    one = start(tmp_path, *words)
+    family = one.processes()
+    assert len(family) == 2
+    end(one)
+    if "keeper" in request.node.name:
+        assert gone(family[:1])
+        family[1].kill()
+    else:
+        one.process.wait(30)
+        assert gone(family)
+        assert not (tmp_path / "left.txt").exists()
+    assert not one.alive
+    one.stop()
+
+
+def test_it_ends_when_its_notebook_is_killed(tmp_path) -> None:
+    """A kernel that is killed cannot tidy up, and a forked copy of it may live on."""
+    command = [sys.executable, "-c", NOTEBOOK, str(tmp_path), PROGRAM]
+    notebook = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    processes = [psutil.Process(int(number)) for number in notebook.stdout.readline().split()]
+    notebook.kill()
+    notebook.wait()
+    try:
+        assert gone(processes)
+        assert not (tmp_path / "left.txt").exists()
+    finally:
+        os.killpg(notebook.pid, signal.SIGKILL)
+        notebook.stdout.close()
+
+
+def test_a_process_that_is_not_ready_is_stopped_and_its_words_are_told(tmp_path) -> None:
+    """One that ends, and one that takes too long; a wait that is cancelled leaves no process either."""
+    ended = child.start([sys.executable, "-c", "print('no model'); raise SystemExit(3)"], tmp_path / "log")
+    with pytest.raises(ChildError, match=r"it ended with status 3:\nno model"):
+        ended.wait_for(lambda: False, what="it", within_s=60)
+    slow = start(tmp_path)
+    with pytest.raises(ChildError, match="not ready within"):
+        slow.wait_for(lambda: False, what="it", within_s=0.1)
+    assert not slow.alive
+
+
+def test_only_its_owner_reads_its_log_its_files_and_its_secret(tmp_path) -> None:
+    """The secret stands in no command line once the program listens; files are made for their owner alone."""
+    code = "import pathlib, socket, sys, time; pathlib.Path(sys.argv[1]).touch(); one = socket.create_server(('', 0));"
+    command = [sys.executable, "-c", f"{code} print('ready', flush=True); time.sleep(600)", tmp_path / "made"]
+    with child.start([*command, f"--key={SECRET}"], tmp_path / "log", secret="0123abcd") as one:
+        one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
+        for process in (psutil.Process(one.pid), *one.processes()):
+            deadline_s = time.monotonic() + 30
+            while "0123abcd" in " ".join(process.cmdline()) and time.monotonic() < deadline_s:
+                time.sleep(0.05)
+            assert "0123abcd" not in " ".join(process.cmdline())
+        assert [(tmp_path / name).stat().st_mode & 0o77 for name in ("log", "made")] == [0, 0]
+
+
+def test_a_file_that_is_closed_meanwhile_does_not_end_the_watch_for_the_first_socket(tmp_path: Path) -> None:
+    """Else the secret would stay in the command line of a program that closed a file at that moment."""
+    files = tmp_path / "fd"
+    files.mkdir()
+    (files / "3").touch()  # no link, and so one that cannot be read
+    assert not _listens(tmp_path)
+    (files / "4").symlink_to("socket:[4711]")
+    assert _listens(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        _listens(tmp_path / "ended")
+
+
+def test_a_socket_is_inherited_and_freed_again(tmp_path) -> None:
+    """The port cannot be lost to somebody else in between, and is free once the program has ended."""
+    with socket.create_server(("127.0.0.1", 0)) as ours:
+        port = ours.getsockname()[1]
+        code = "import socket, sys, time; one = socket.socket(fileno=int(sys.argv[1])); print('ready', flush=True)"
+        command = [sys.executable, "-c", f"{code}; time.sleep(600)", ours.fileno()]
+        one = child.start(command, tmp_path / "log", sockets=[ours.fileno()])
+    one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
+    socket.create_connection(("127.0.0.1", port), timeout=10).close()
+    one.stop()
+    socket.create_server(("127.0.0.1", port)).close()

@@ -1,0 +1,273 @@
+"""Other users of this computer, and pages in its browsers, get nothing out of a server that the course starts.
+
+Each server runs with its folders below one that is open to all. Then user 65534 walks through that folder, reads the
+command lines of all processes and asks the port. Only root may become another user; without it nothing is asked here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from labs.assets.places import CACHE_VARIABLE, cache_dir
+from labs.loopback import listen
+from labs.runtimes import RuntimeUnavailableError
+from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
+
+only_root = pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"
+)
+pytestmark = only_root
+
+#: Becomes another user once it has imported what that user may be unable to read. `codecs` of addresses are among it.
+SOMEBODY_ELSE = """
+import encodings.idna, http.client, json, os, pathlib, stat, sys, urllib.error, urllib.request
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+exec(sys.argv.pop(1))
+"""
+
+#: What may be written below some folders, and the beginnings of what may be read there.
+WALK = """
+writable, readable = [], {}
+for top in sys.argv[1:]:
+    for folder, folders, files in os.walk(top):
+        for path in [folder, *(os.path.join(folder, name) for name in files)]:
+            if not os.path.islink(path) and os.access(path, os.W_OK):
+                writable.append(path)
+            try:
+                if stat.S_ISREG(os.lstat(path).st_mode):
+                    readable[path] = pathlib.Path(path).read_bytes()[:10_000_000].decode("latin-1")
+            except OSError:
+                pass
+lines = []
+for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+    try:
+        lines.append(path.read_bytes().decode(errors="replace"))
+    except OSError:
+        pass
+print(json.dumps([writable, readable, lines]))
+"""
+
+#: Statuses of requests: method, path, headers and body of each.
+ASK = """
+def status(method, path, headers=None, body=None):
+    try:
+        asked = urllib.request.Request(sys.argv[1] + path, body and body.encode(), headers or {}, method=method)
+        with urllib.request.urlopen(asked, timeout=20) as reply:
+            return reply.status
+    except urllib.error.HTTPError as error:
+        return error.code
+print(json.dumps([status(*one) for one in json.loads(sys.argv[2])]))
+"""
+
+
+@dataclass
+class Server:
+    """A server of the course that runs, and what another user must not get."""
+
+    #: Where it answers.
+    url: str
+    #: What its owner alone may know.
+    secrets: list[str] = field(default_factory=list)
+    #: Folders outside the open one.
+    folders: list[Path] = field(default_factory=list)
+    #: Requests without a secret, or with a guess, and the status that each must get.
+    refused: list[tuple[tuple, int]] = field(default_factory=list)
+    #: Files and folders below which others may read: what the notebook itself writes, and holds no secret.
+    readable: list[str] = field(default_factory=list)
+
+
+Start = Callable[[Path], AbstractContextManager[Server]]
+
+
+@contextmanager
+def run_testbed(room: Path) -> Iterator[Server]:
+    """The rehearsal's, in a folder that was there before with mode 755."""
+    from provisioning.rehearsal import control, environment, place
+
+    home = room / "rehearsal"
+    home.mkdir(mode=0o755)
+    control.start(home, speed=1000.0)
+    password = environment.variables(home, "mary")["OS_PASSWORD"]
+    user = {"name": "mary", "domain": {"name": "chameleon"}, "password": "0" * 32}
+    login = json.dumps({"auth": {"identity": {"methods": ["password"], "password": {"user": user}}}})
+    refused = [
+        (("GET", "/_rehearsal/status"), 401),
+        (("GET", "/_rehearsal/status", {"X-Rehearsal-Secret": "0" * 32}), 401),
+        (("GET", "/tacc/reservation/v1/leases", {"X-Auth-Token": "0" * 32}), 401),
+        (("POST", "/tacc:5000/v3/auth/tokens", {"Content-Type": "application/json"}, login), 401),
+    ]
+    try:
+        yield Server(f"http://127.0.0.1:{place.port(home)}", [place.secret(home), password], [], refused)
+    finally:
+        control.stop(home)
+
+
+@contextmanager
+def run_service(_: Path) -> Iterator[Server]:
+    """The FastAPI service: predictions are for everybody here, and nothing else."""
+    from labs.serve.models import fp32_model
+    from labs.serve.running import running
+    from labs.serve.settings import Settings
+
+    with running(Settings(model=fp32_model())) as one:
+        yield Server(one.url, readable=["workspace/models"])
+
+
+@contextmanager
+def run_tokens(room: Path) -> Iterator[Server]:
+    """A student's app that streams words."""
+    from labs.tokens import serving
+
+    app = room / "app.py"
+    app.write_text("from fastapi import FastAPI\n\nfrom labs.tokens.engine import engine\n\napp = FastAPI()\n")
+    with serving.start(app, model=False) as one:
+        yield Server(one.url, readable=["app.py"])
+
+
+@contextmanager
+def run_prometheus(room: Path) -> Iterator[Server]:
+    """Prometheus, whose figures every user of the computer may read, and whose life nobody else may end."""
+    from labs.observe import prometheus
+
+    config = room / "prometheus.yml"
+    config.write_text("global: {scrape_interval: 1s}\n")
+    try:
+        one = prometheus.start(config)
+    except prometheus.PrometheusUnavailableError as error:
+        pytest.skip(str(error))
+    with one:
+        refused = [(("POST", "/-/quit"), 403), (("POST", "/-/reload"), 403)]
+        yield Server(one.url, refused=refused, readable=["prometheus.yml"])
+
+
+@contextmanager
+def run_triton(_: Path) -> Iterator[Server]:
+    """Triton: whoever may load a model may run code as the server's owner, so loading asks for a key."""
+    from labs.serve.triton import catalogue
+    from labs.serve.triton.control import KEY_HEADER
+    from labs.serve.triton.server import start
+
+    try:
+        one = start([catalogue.food_palette()], within_s=180)
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))
+    code = json.dumps({"parameters": {"config": '{"backend": "python"}', "file:1/model.py": "cHJpbnQoMSk="}})
+    paths = ["models/evil/load", "models/food_palette/unload", "index"]
+    refused = [(("POST", f"/v2/repository/{path}", None, code), 403) for path in paths]
+    refused += [(("POST", "/v2/systemsharedmemory/region/x/register", {KEY_HEADER: "0" * 32}, "{}"), 403)]
+    with one:
+        yield Server(one.url, [one.headers[KEY_HEADER]], [], refused, ["workspace/triton/models"])
+        assert one.loaded() == {"food_palette": "READY"}
+
+
+@contextmanager
+def run_jupyter(room: Path) -> Iterator[Server]:
+    """JupyterLab as `msl lab` starts it: a terminal for whoever has its token."""
+    with listen() as free:
+        port = free.getsockname()[1]
+    line = [Path(sys.executable).parent / "msl", "lab", "--no-browser", f"--port={port}"]
+    with (room / "jupyter.log").open("wb") as log:
+        (room / "jupyter.log").chmod(0o600)
+        process = subprocess.Popen(line, stdout=log, stderr=log, start_new_session=True, cwd=PROJECT_DIR)
+    try:
+        deadline_s = time.monotonic() + 120
+        while not (found := list(room.rglob("jpserver-*.json"))) or not found[0].read_text():
+            ended = process.poll() is not None or time.monotonic() > deadline_s
+            assert not ended, (room / "jupyter.log").read_text()
+            time.sleep(0.2)
+        token = json.loads(found[0].read_text())["token"]
+        refused = [(("POST", "/api/terminals"), 403), (("GET", "/api/contents", {"Authorization": "token 0"}), 403)]
+        yield Server(f"http://127.0.0.1:{port}", [token], [], refused, ["home"])
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+SERVERS = [
+    pytest.param(run_testbed, marks=pytest.mark.xdist_group("provisioning")),
+    run_service,
+    run_tokens,
+    run_prometheus,
+    pytest.param(run_triton, marks=[pytest.mark.triton, pytest.mark.xdist_group("triton")]),
+    run_jupyter,
+]
+
+
+def as_somebody_else(code: str, *arguments: str) -> list:
+    """Return what a Python of another user prints as JSON."""
+    command = [sys.executable, "-I", "-c", SOMEBODY_ELSE, code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={}, check=True, timeout=120)
+    return json.loads(done.stdout)
+
+
+@pytest.fixture
+def room() -> Iterator[Path]:
+    """Return an open folder that holds the home, the workspace and the temporary files of what is started."""
+    with (
+        tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as name,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        room = Path(name)
+        patch.setenv(CACHE_VARIABLE, str(cache_dir()))
+        for folder in (room, *(room / one for one in ("home", "tmp", "workspace"))):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
+        patch.setenv("HOME", str(room / "home"))
+        patch.setenv("TMPDIR", str(room / "tmp"))
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setenv(WORKSPACE_VARIABLE, str(room / "workspace"))
+        patch.setenv("REHEARSAL_PORT22", "never")
+        yield room
+    tempfile.tempdir = None
+
+
+def assert_closed_to_others(server: Server, room: Path) -> None:
+    """Check that nothing below a room can be written or read that is not meant to be, and that the port refuses."""
+    open_file = room / "open.txt"
+    open_file.write_text("readable")
+    open_file.chmod(0o666)
+    answers = as_somebody_else(ASK, server.url, json.dumps([one for one, _ in server.refused]))
+    assert answers == [status for _, status in server.refused]
+    writable, readable, lines = as_somebody_else(WALK, str(room), *map(str, server.folders))
+    # One file that is open to all shows that somebody else does look.
+    assert writable == [str(open_file)]
+    assert readable.pop(str(open_file)) == "readable"
+    allowed = [room / name for name in server.readable]
+    assert not [path for path in readable if not any(Path(path).is_relative_to(one) for one in allowed)]
+    assert not [path for path, text in readable.items() if any(one in text for one in server.secrets)]
+    assert not [line for line in lines if any(one in line for one in server.secrets)]
+
+
+@pytest.mark.parametrize("start", SERVERS)
+def test_another_user_gets_nothing_of_a_server(start: Start, room: Path) -> None:
+    """Nothing that it made can be written, no secret can be read, and its port refuses whoever has none.
+
+    Ray is looked at beside its other tests, `tests/labs/serve/ray`, whose cluster takes half a minute to start.
+    """
+    with start(room) as server:
+        assert_closed_to_others(server, room)
+
+
+def test_a_page_that_rebinds_its_name_gets_nothing_of_the_testbed(room: Path) -> None:
+    """With a foreign Host a request is not even looked at, secret or not; with its own it is answered."""
+    with run_testbed(room) as server:
+        port, secret = server.url.rpartition(":")[2], {"X-Rehearsal-Secret": server.secrets[0]}
+        seen = []
+        for host in ("evil.example", f"evil.example:{port}", f"127.0.0.1:{port}"):
+            reply = httpx.get(f"{server.url}/_rehearsal/status", headers={"Host": host, **secret}, timeout=20)
+            seen.append(reply.status_code)
+        assert seen == [421, 421, 200]
