@@ -6,7 +6,7 @@ A module joins with one line below: `app.add_typer(module.app, name="…")`.
 import typer
 
 from provisioning import commands
-from provisioning.classroom import commands as classroom
+from provisioning.classroom import cli as classroom
 from provisioning.rehearsal import cli as rehearsal
 from provisioning.trovi import commands as trovi
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+import ipywidgets
+
 from labs.display import theme
 
 
@@ -25,9 +27,14 @@ def heading(title: str, rehearsed: bool, subtitle: str = "") -> str:
     return theme.heading(title, subtitle, badge(rehearsed))
 
 
-def card(title: str, body: str, rehearsed: bool, subtitle: str = "") -> str:
-    """Return the HTML of a card around a body of HTML."""
-    return theme.card(title, body, subtitle=subtitle, badge=badge(rehearsed))
+def still(title: str, text: str, rehearsed: bool) -> str:
+    """Return the HTML of a card with a widget's text twin, for wherever the widget itself does not run."""
+    return theme.card(title, f'<pre class="msl-code">{escape(text)}</pre>', badge=badge(rehearsed))
+
+
+def html(width: str = "100%") -> ipywidgets.HTML:
+    """Return an empty piece of HTML to be filled, of some width."""
+    return ipywidgets.HTML(layout=ipywidgets.Layout(width=width, margin="0"))
 
 
 def note(words: str, kind: str = "msl-bad") -> str:

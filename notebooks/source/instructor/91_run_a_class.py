@@ -21,7 +21,7 @@
 # make the leases yourself: a roster, days and hours, a deadline, and out comes who runs when. Then you watch who is
 # where, and afterwards you sweep up.
 #
-# A terminal does the same, and writes calendars and mails too: `msl class plan`, `msl class reserve`,
+# A terminal does the same, and writes calendars too: `msl class plan`, `msl class reserve`,
 # `msl class watch`, `msl lease sweep`. In rehearsal it is switched over by
 # `eval "$(python -m provisioning rehearsal env)"`. [The page beside this notebook](README.md) goes
 # through a whole term.
@@ -36,9 +36,10 @@ import tempfile
 from datetime import timedelta
 from pathlib import Path
 
+from provisioning.classroom.papers import plan_text
+
 from provisioning import lab
 from provisioning.classroom.leases import leases_at, no_shows, reserve_all, watch, watch_table
-from provisioning.classroom.papers import plan_text
 from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import read_roster
 from provisioning.planning.blocks import Wish, calendars_of
@@ -82,7 +83,7 @@ print(plan_text(plan))
 
 # %% [markdown]
 # Should somebody be without, the sentence below the table says what would help. Whoever is on a later option has
-# another processor: `plan.seats[…].block.option.changes` says what that means for the lesson, and so do the mails.
+# another processor: `plan.seats[…].block.option.changes` says what that means for the lesson, and so do the calendars.
 #
 # ## Reserve
 #
@@ -107,7 +108,7 @@ first = plan.seats[0].block.start
 testbed = lab.open_testbed(plan.seats[0].block.option.site)
 if lab.rehearsing():
     drills.advance_to(first + timedelta(minutes=5))
-print(watch_table(watch([testbed], "model", [one.name for one in students]), clock.now(), zone))
+print(watch_table(watch([testbed], "model", students, clock.now()), clock.now(), zone))
 
 # %% [markdown]
 # ## Who has not come
