@@ -24,9 +24,7 @@ from provisioning.sweep import GRACE, sweep
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
-_ROSTER = typer.Argument(
-    help="CSV with a column username, email or netid; blocks, prefers, cannot where you have them."
-)
+_ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
 _TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
@@ -40,7 +38,6 @@ def plan_class(
     begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
     day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
-    blocks: Annotated[int, typer.Option(min=1, help="Blocks for each student whose line of the roster says none.")] = 1,
     type_name: Annotated[list[str] | None, _TYPES] = None,
     zone: Annotated[str | None, ZONE] = None,
     placeholder: Annotated[str, _PLACEHOLDER] = "",
@@ -53,13 +50,13 @@ def plan_class(
             # `move --to` means the hours that the plan was made in, and so do the tables.
             keep_zone(local)
         wish = _wish(begin, until, day or [], hours, local, now)
-        plan = _plan(spec, read_roster(roster), wish, blocks, type_name or [], placeholder)
+        plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
         typer.echo(plan_files.plan_text(plan))
         if out:
             typer.echo(
                 f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv, class.ics and calendars/"
             )
-        if plan.missing:
+        if plan.without:
             raise typer.Exit(1)
 
 
@@ -77,9 +74,7 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
     return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
 
 
-def _plan(
-    spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int, types: list[str], placeholder: str
-) -> Plan:
+def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
     use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
@@ -99,7 +94,6 @@ def _plan(
         calendars,
         leases.leases_at(lab.open_testbed, readable, spec.part),
         wish,
-        blocks=blocks,
         use=use,
         unread={option: why for option, why in unread.items() if option in use},
     )

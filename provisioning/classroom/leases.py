@@ -145,26 +145,18 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
 def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
     """Return each seat with why no lease is to be made for it; empty where one is."""
     there, silent = _leases_of(testbed_for, dict.fromkeys(seat.block.option.site for seat in seats))
-    known = {
-        (site, lease.name, lease.start): lease
-        for site, leases in there.items()
-        for lease in sorted(leases, key=usable)  # of two at one time, the one that gives a machine
-        if lease.status != "ERROR"
-    }
-    places = {seat: (seat.block.option.site, resource_name(part, seat.student), seat.block.start) for seat in seats}
-    # Leases at exactly their seat's time stand for it; what is left over then stands for a seat that was moved.
-    exact = {seat: known.pop(place) for seat, place in places.items() if place in known}
-    spare = [lease for lease in known.values() if usable(lease)]
     outcome = []
-    for seat, (site, name, start) in places.items():
-        moved = next((lease for lease in spare if lease.name == name), None)
+    for seat in seats:
+        name, start, site = resource_name(part, seat.student), seat.block.start, seat.block.option.site
+        mine = [lease for leases in there.values() for lease in leases if lease.name == name]
+        usable_one = next((lease for lease in mine if usable(lease)), None)
         if site in silent:
             what = f"refused: {silent[site]}"
-        elif seat in exact:
-            what = "there already" if usable(exact[seat]) else "over"
-        elif moved is not None:
-            spare.remove(moved)
-            what = f"has another one: {moved.start:%a %d %b %H:%M} UTC"
+        elif usable_one is not None:
+            at = usable_one.start
+            what = "there already" if at == start else f"has another one: {at:%a %d %b %H:%M} UTC"
+        elif any(lease.start == start and lease.status != "ERROR" for lease in mine):
+            what = "over"
         else:
             what = "not made: its time has come already" if start <= now else ""
         outcome.append((seat, what))

@@ -1,15 +1,12 @@
 """Who runs when: seats on the free machines, given out so that as many students as possible have their blocks.
 
 A seat is one block on one machine. Free machines are packed with seats from the first allowed hour on, which holds as
-many as possible: all blocks of a part are of one length. Then the first blocks of all students are given out together,
-then the second ones, so that everybody has one before anybody has two. Each round has as many students on seats as
-can be; among such ways it takes the one with the fewest seats on later site options, and among those the one that meets
-the most wishes.
+many as possible: all blocks of a part are of one length. As many students have one as can be; among such ways the plan
+takes the one with the fewest seats on later site options, and among those the one that meets the most wishes.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
@@ -25,7 +22,7 @@ from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, Resource
 
 #: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
-_LATER_OPTION, _NOT_WISHED, _SAME_DAY = 1e9, 1e6, 1e3
+_LATER_OPTION, _NOT_WISHED = 1e9, 1e6
 
 
 @dataclass(frozen=True)
@@ -56,12 +53,10 @@ class Wish:
 
 @dataclass(frozen=True)
 class Seat:
-    """One block of one student."""
+    """The block of one student."""
 
     #: Short name, fit for resource names.
     student: str
-    #: 1 for the student's first block.
-    number: int
     block: Block
     #: True when the student asked for these hours, or for none.
     wished: bool = True
@@ -77,8 +72,8 @@ class Plan:
     wish: Wish
     #: The earliest first.
     seats: tuple[Seat, ...]
-    #: Students with the numbers of the blocks that they did not get.
-    without: Mapping[str, tuple[int, ...]]
+    #: Students without a block.
+    without: tuple[str, ...]
     #: Seats that nobody took.
     left: int
     #: Options whose calendar could not be read, with the reason.
@@ -87,32 +82,27 @@ class Plan:
     elsewhere: tuple[SiteOption, ...]
 
     @property
-    def missing(self) -> int:
-        """Blocks that nobody could be given."""
-        return sum(map(len, self.without.values()))
-
-    @property
     def hours(self) -> float:
         """Machine hours of all seats, those of kept leases included."""
         return sum((seat.block.end - seat.block.start) / HOUR for seat in self.seats)
 
     def sentence(self) -> str:
         """Return whether it works out, and if not, what is missing and what would do."""
-        asked = len(self.seats) + self.missing
+        asked, missing = len(self.seats) + len(self.without), len(self.without)
         used = {option: sum(seat.block.option == option for seat in self.seats) for option in self.spec.options}
         on = ", ".join(f"{count} on {option.name}" for option, count in used.items() if count)
         last = f"{self.wish.latest.astimezone(self.wish.zone):%a %d %b %H:%M}"
         late = sum(seat.block.end > self.wish.latest for seat in self.seats)
-        if not self.missing:
+        if not missing:
             wished = sum(seat.wished for seat in self.seats)
             fit = f"{asked - late} of {asked} blocks fit before {last}, {late} kept leases end later"
             fit = fit if late else f"All {asked} blocks fit before {last}"
             return f"{fit}: {on}; {wished} at hours as asked for."
-        said = f"{self.missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'})."
+        said = f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'})."
         if self.left:
             return (
-                f"{said} {self.left} seats are free, but not when {', '.join(self.without)} can come, or beside their "
-                "other blocks: ask them for other times, or allow other days and hours."
+                f"{said} {self.left} seats are free, but not when {', '.join(self.without)} can come: ask "
+                "them for other times, or allow other days and hours."
             )
         more = [f"{option.name} (--type {option.type})" for option in self.elsewhere]
         return f"{said} Way out: {', or '.join(['a later deadline', 'more days or hours', *more])}."
@@ -125,7 +115,6 @@ def make_plan(
     leases: Iterable[tuple[SiteOption, Lease]],
     wish: Wish,
     *,
-    blocks: int = 1,
     use: Sequence[SiteOption] | None = None,
     unread: Mapping[SiteOption, str] | None = None,
 ) -> Plan:
@@ -137,7 +126,6 @@ def make_plan(
         calendars: machines of each option with their bookings; leases that the class has are bookings too.
         leases: of the project at those sites, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline.
-        blocks: of each student, where the roster does not say.
         use: options in order of preference; the part's own order when None. A later one takes what the earlier ones
             cannot.
         unread: options whose calendar could not be read.
@@ -146,45 +134,38 @@ def make_plan(
         ProvisioningError: SciPy is not installed here.
     """
     order = [option for option in (spec.options if use is None else use) if option in calendars]
-    kept = _kept(students, spec, leases, wish)
-    seats: dict[str, list[Seat]] = defaultdict(list, {name: list(found) for name, found in kept.items()})
-    wanted = {each.name: max(each.blocks or blocks, len(kept.get(each.name, ()))) for each in students}
-    without: dict[str, list[int]] = defaultdict(list)
 
     def open_blocks(used: Sequence[Block] = (), *, packed: bool) -> list[Block]:
         return [one for option in order for one in _blocks(spec, option, calendars[option], wish, used, packed)]
 
-    free = open_blocks(packed=True)
-    for number in range(1, max(wanted.values(), default=0) + 1):
-        waiting = [each for each in students if len(kept.get(each.name, ())) < number <= wanted[each.name]]
-        costs = np.array([_costs(each, free, seats[each.name], order, wish) for each in waiting])
-        taken = assign(costs.reshape(len(waiting), len(free)))
-        late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
-        for student, place in zip(waiting, taken, strict=True):
-            if place is not None:
-                seats[student.name].append(_seat(student, number, free[place], wish))
-        gone = set(taken)
-        free = [block for place, block in enumerate(free) if place not in gone]
-        # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
-        used = [seat.block for found in seats.values() for seat in found] if late else []
-        every = open_blocks(used, packed=False) if late else []
-        for student in late:
-            costs = _costs(student, every, seats[student.name], order, wish)
-            if not np.isfinite(costs).any():
-                without[student.name].append(number)
-                continue
-            block = every[int(np.argmin(costs))]
-            seats[student.name].append(_seat(student, number, block, wish))
-            free, every = (
-                [one for one in known if one.resource != block.resource or is_free([block], one.start, one.end)]
-                for known in (free, every)
-            )
-    ordered = sorted((one for found in seats.values() for one in found), key=lambda one: (one.block.start, one.student))
+    seats = _kept(students, spec, leases, wish)
+    waiting = [each for each in students if each.name not in seats]
+    free, without = open_blocks(packed=True), []
+    costs = np.array([_costs(each, free, order, wish) for each in waiting])
+    taken = assign(costs.reshape(len(waiting), len(free)))
+    for student, place in zip(waiting, taken, strict=True):
+        if place is not None:
+            seats[student.name] = _seat(student, free[place], wish)
+    free = [block for place, block in enumerate(free) if place not in taken]
+    # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
+    late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
+    every = open_blocks([seat.block for seat in seats.values()], packed=False) if late else []
+    for student in late:
+        costs = _costs(student, every, order, wish)
+        if not np.isfinite(costs).any():
+            without.append(student.name)
+            continue
+        block = every[int(np.argmin(costs))]
+        seats[student.name] = _seat(student, block, wish)
+        free, every = (
+            [one for one in known if one.resource != block.resource or is_free([block], one.start, one.end)]
+            for known in (free, every)
+        )
     return Plan(
         spec,
         wish,
-        tuple(ordered),
-        {name: tuple(numbers) for name, numbers in without.items()},
+        tuple(sorted(seats.values(), key=lambda one: (one.block.start, one.student))),
+        tuple(without),
         len(free),
         dict(unread or {}),
         tuple(option for option in calendars if option not in order),
@@ -193,17 +174,14 @@ def make_plan(
 
 def _kept(
     students: Sequence[Student], spec: PartSpec, leases: Iterable[tuple[SiteOption, Lease]], wish: Wish
-) -> dict[str, tuple[Seat, ...]]:
-    """Return the seats that students have already, the earliest first."""
-    by_name: dict[str, list[Block]] = defaultdict(list)
+) -> dict[str, Seat]:
+    """Return the seats that students have already; of several leases the earliest."""
+    found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
         if lease.status not in SPENT | {"ERROR"}:
-            by_name[lease.name].append(Block(option, machine_of(lease), lease.start, lease.end))
-    return {
-        student.name: tuple(_seat(student, number, block, wish, kept=True) for number, block in enumerate(found, 1))
-        for student in students
-        if (found := by_name.get(resource_name(spec.part, student.name)))
-    }
+            found.setdefault(lease.name, Block(option, machine_of(lease), lease.start, lease.end))
+    named = {student: resource_name(spec.part, student.name) for student in students}
+    return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 
 
 def _blocks(
@@ -230,28 +208,23 @@ def _blocks(
                     taken.append(block)
 
 
-def _costs(
-    student: Student, blocks: Sequence[Block], has: Sequence[Seat], order: Sequence[SiteOption], wish: Wish
-) -> np.ndarray:
+def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption], wish: Wish) -> np.ndarray:
     """Return what each block costs for a student; infinite where the student cannot take it."""
-    mine = [seat.block for seat in has]
-    days = {block.start.astimezone(wish.zone).date() for block in mine}
     by_span: dict[tuple[datetime, datetime], float] = {}
     for block in blocks:
         span = (block.start, block.end)
         if span not in by_span:
             start, end = block.start.astimezone(wish.zone), block.end.astimezone(wish.zone)
             # Of equal seats the earlier one: what goes wrong then can still be made good before the deadline.
-            late_h = (block.start - wish.earliest) / HOUR
-            cost = late_h + _NOT_WISHED * (not student.likes(start, end)) + _SAME_DAY * (start.date() in days)
-            by_span[span] = cost if student.can(start, end) and is_free(mine, *span) else np.inf
+            cost = (block.start - wish.earliest) / HOUR + _NOT_WISHED * (not student.likes(start, end))
+            by_span[span] = cost if student.can(start, end) else np.inf
     place = {option: number for number, option in enumerate(order)}
     return np.array([by_span[block.start, block.end] + _LATER_OPTION * place[block.option] for block in blocks])
 
 
-def _seat(student: Student, number: int, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
+def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
     liked = student.likes(block.start.astimezone(wish.zone), block.end.astimezone(wish.zone))
-    return Seat(student.name, number, block, wished=liked, kept=kept)
+    return Seat(student.name, block, wished=liked, kept=kept)
 
 
 def assign(costs: np.ndarray) -> list[int | None]:

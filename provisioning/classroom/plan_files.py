@@ -16,7 +16,7 @@ from provisioning.planning.booking import calendar_file, calendar_of, event
 from provisioning.sites.spec import PartSpec, resource_name
 
 #: Columns that are read back; ``local``, ``state`` and what follows are for people.
-NEEDED = ("student", "block", "site", "type", "machine", "start_utc", "end_utc")
+NEEDED = ("student", "site", "type", "machine", "start_utc", "end_utc")
 _COLUMNS = (*NEEDED, "local", "state", "as_wished")
 _FORM = "%Y-%m-%d %H:%M"
 
@@ -33,11 +33,10 @@ def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     calendars.mkdir(parents=True, exist_ok=True)
     for old in calendars.glob(f"{resource_name(spec.part, '*')}.ics"):
         old.unlink()
-    by_student: dict[str, list[Block]] = defaultdict(list)
-    for seat in plan.seats:
-        by_student[resource_name(spec.part, seat.student)].append(seat.block)
     files = {folder / "plan.csv": plan_csv(plan).encode(), folder / "class.ics": class_calendar(plan, now)}
-    files |= {calendars / f"{name}.ics": calendar_file(spec, mine, name, now) for name, mine in by_student.items()}
+    for seat in plan.seats:
+        name = resource_name(spec.part, seat.student)
+        files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now)
     for path, content in files.items():
         path.write_bytes(content)
     return list(files)
@@ -72,7 +71,7 @@ def plan_csv(plan: Plan) -> str:
         times = [moment.astimezone(UTC).strftime(_FORM) for moment in (block.start, block.end)]
         place = (block.option.site, block.option.type, block.resource)
         wished = "yes" if seat.wished else "no"
-        writer.writerow([seat.student, seat.number, *place, *times, block.local(plan.wish.zone), state, wished])
+        writer.writerow([seat.student, *place, *times, block.local(plan.wish.zone), state, wished])
     return text.getvalue()
 
 
@@ -80,8 +79,8 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
     """Return the seats of a plan's table, as it was written or as a person changed it.
 
     Raises:
-        RosterError: it cannot be read, or does not fit together: an unknown machine type, a time in another form, a
-            machine or a student twice at a time; the message names the line.
+        RosterError: it cannot be read: an unknown machine type, a time in another form, a student twice; the message
+            names the line. That a machine is taken, the site says.
     """
     reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
     if lacking := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
@@ -90,20 +89,20 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
             likely="This is no plan, perhaps the roster.",
             way_out="`class plan PART ROSTER --out FOLDER` writes FOLDER/plan.csv.",
         )
-    seats: list[tuple[int, Seat]] = []
+    seats: dict[str, Seat] = {}
     for row in reader:
         try:
             seat = _seat(row, spec)
-            for line, other in seats:
-                _compare(seat, other, line)
+            if seat.student in seats:
+                raise ValueError(f"{seat.student} has a block already")
+            seats[seat.student] = seat
         except (KeyError, ValueError, TypeError) as error:
             raise RosterError(
                 f"{path.name}, line {reader.line_num}: {error.args[0]}",
                 likely="It was changed by hand, or by a spreadsheet that writes dates in its own way.",
                 way_out="Times are UTC and look like 2026-12-01 15:00; or plan anew.",
             ) from error
-        seats.append((reader.line_num, seat))
-    return tuple(seat for _, seat in seats)
+    return tuple(seats.values())
 
 
 def _seat(row: Mapping[str, str], spec: PartSpec) -> Seat:
@@ -112,26 +111,16 @@ def _seat(row: Mapping[str, str], spec: PartSpec) -> Seat:
     if end <= start:
         raise ValueError("the block ends before it begins")
     block = Block(option, row["machine"].strip(), start, end)
-    return Seat(short_name(row["student"]), int(row["block"]), block, kept=row.get("state") == "there already")
-
-
-def _compare(seat: Seat, other: Seat, line: int) -> None:
-    if seat.block.start >= other.block.end or other.block.start >= seat.block.end:
-        return
-    if seat.student == other.student:
-        raise ValueError(f"{seat.student} has a block at that time in line {line} already")
-    same_site = seat.block.option.site == other.block.option.site
-    if same_site and seat.block.resource and seat.block.resource == other.block.resource:
-        raise ValueError(f"{seat.block.resource} is {other.student}'s at that time, by line {line}")
+    return Seat(short_name(row["student"]), block, kept=row.get("state") == "there already")
 
 
 def plan_text(plan: Plan) -> str:
     """Return the plan for the screen: the students' blocks, the machine hours, and whether it works out."""
-    lines = [f"{'student':<28}{'block':<7}{'machine':<20}{'when':<36}"]
+    lines = [f"{'student':<28}{'machine':<20}{'when':<36}"]
     for seat in plan.seats:
         mark = "there already" if seat.kept else "" if seat.wished else "not as wished"
         when = seat.block.local(plan.wish.zone)
-        lines.append(f"{seat.student:<28}{seat.number:<7}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
+        lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
     lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours."]
     if plan.without:
         lines.append(f"Without a block: {', '.join(plan.without)}")

@@ -1,4 +1,4 @@
-"""The roster: who is in the class, how many blocks each needs, and when each can and would like to work."""
+"""The roster: who is in the class, and when each can and would like to work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioning.sites.spec import owner_name
 #: from a university's sign-in are called by the address there.
 NAME_COLUMNS = ("username", "email", "netid", "user", "login")
 #: Columns that may be there beside it; all others are ignored.
-MORE_COLUMNS = ("name", "blocks", "prefers", "cannot")
+MORE_COLUMNS = ("name", "prefers", "cannot")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
@@ -66,8 +66,6 @@ class Student:
     name: str
     #: As people say it; empty where the roster does not tell.
     full_name: str = ""
-    #: Blocks of machine time; 0 where the roster does not say.
-    blocks: int = 0
     #: When the student would like to work; empty for any time.
     prefers: tuple[Times, ...] = ()
     #: When the student cannot work.
@@ -162,11 +160,8 @@ def read_roster(path: Path) -> tuple[Student, ...]:
                 raise RosterError(f"{path.name}: lines {lines[name]} and {line} both give {name!r}")
             more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
             try:
-                blocks = more.get("blocks") or "0"
-                if not blocks.isdecimal() or int(blocks) > 20:
-                    raise ValueError(f"{blocks!r} is no number of blocks")
                 prefers, cannot = (read_times(more.get(each, "")) for each in ("prefers", "cannot"))
-                students[name] = Student(name, more.get("name", ""), int(blocks), prefers, cannot)
+                students[name] = Student(name, more.get("name", ""), prefers, cannot)
             except ValueError as error:
                 raise RosterError(
                     f"{path.name}, line {line}: {error}",

@@ -46,18 +46,18 @@ def _numbers(moment: datetime) -> str:
     return f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
 
 
-def calendar_file(spec: PartSpec, blocks: Iterable[Block], lease_name: str, now: datetime) -> bytes:
-    """Return an ``.ics`` file with each block, a reminder, and the hour of reading and rehearsal before it.
+def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> bytes:
+    """Return an ``.ics`` file with the block, a reminder, and the hour of reading and rehearsal before it.
 
     Times are written in UTC, which every calendar program shows in its user's own zone.
 
     Args:
         spec: of the part.
-        blocks: from the planner, or of a class's plan.
+        block: from the planner, or of a class's plan.
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
         now: with time zone; a preparation that would lie before it is left out.
     """
-    return calendar_of(entry for block in blocks for entry in _entries(spec, block, lease_name, now))
+    return calendar_of(_entries(spec, block, lease_name, now))
 
 
 def calendar_of(events: Iterable[Event]) -> bytes:

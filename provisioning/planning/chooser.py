@@ -177,7 +177,7 @@ class Chooser:
 
     def calendar_file(self) -> bytes:
         """Return an ``.ics`` file of the chosen block, or nothing."""
-        return calendar_file(self.spec, [self.block], self.name, self.now) if self.block else b""
+        return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
 
     def said_zone(self) -> str:
         """Return whose time is shown, and a hint where it is probably nobody's."""
@@ -201,6 +201,14 @@ class Chooser:
             return self.unread[option]
         free = self.table(option).free
         return f"{len(free)} free blocks, first {free[0].said(self.zone)}" if free else "all taken this week"
+
+    def said_lease(self) -> str:
+        """Return the lease: where and when it is, its state and its identifier; empty while there is none."""
+        lease, option = self.lease, self.lease_option
+        if lease is None or option is None:
+            return ""
+        when = local_span(lease.start, lease.end, self.zone)
+        return f"Reserved at {option.site} ({option.name}): {lease.name} is {lease.status}, {when}, id {lease.id}"
 
     def option_rows(self) -> list[list[Cell]]:
         """Return the options in order of preference: name and place, what is free, what changes for the lesson."""
@@ -238,7 +246,4 @@ class Chooser:
             f"Before it: {self.said_before()}",
             f"Chosen: {chosen}" if chosen else "Nothing can be chosen in this week.",
         ]
-        if self.lease is not None and self.lease_option is not None:
-            lease, when = self.lease, local_span(self.lease.start, self.lease.end, self.zone)
-            lines.append(f"Reserved at {self.lease_option.site}: {lease.name} is {lease.status}: {when}, id {lease.id}")
-        return "\n".join(lines)
+        return "\n".join([*lines, self.said_lease()]).rstrip()

@@ -6,7 +6,6 @@ While it is open it pulls every few minutes: a lease that ends in the middle of 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from datetime import datetime
 from html import escape
 
@@ -21,10 +20,8 @@ from provisioning.errors import ProvisioningError
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup import transfer
 from provisioning.setup.progress import lease_left
 from provisioning.setup.runner import Run
-from provisioning.sites.spec import Part
 from provisioning.widgets.cards import heading, html, still
 
 REDRAW_S = 20.0
@@ -33,7 +30,12 @@ PULL_EVERY = 9
 
 
 def lease_countdown(run: Run, *, clock: Clock | None = None) -> LeaseCountdown:
-    """Return the countdown of a run's lease.
+    """Return the countdown of the lease that a run uses; see ``LeaseCountdown``."""
+    return LeaseCountdown(run, clock or site_clock())
+
+
+class LeaseCountdown(Shown):
+    """The widget.
 
     Args:
         run: whose step 'lease' is done.
@@ -42,33 +44,16 @@ def lease_countdown(run: Run, *, clock: Clock | None = None) -> LeaseCountdown:
     Raises:
         ValueError: the end of the lease is not known.
     """
-    settings, end = run.settings, run.state.facts("lease").get("end")
-    if end is None:
-        raise ValueError("the run has not found its lease yet: bring the machine up first")
-    part, name = settings.spec.part, settings.name
 
-    def pull() -> transfer.Moved:
-        return lab.pull(part, run.testbed, name=name, say=lambda _line: None, state=run.state)
-
-    return LeaseCountdown(name, datetime.fromisoformat(end), part, clock or site_clock(), pull)
-
-
-class LeaseCountdown(Shown):
-    """The widget.
-
-    Args:
-        name: of the lease.
-        end: of the lease, with time zone.
-        part: of the course.
-        clock: of the sites.
-        pull: brings home what is only on the machine.
-    """
-
-    def __init__(self, name: str, end: datetime, part: Part, clock: Clock, pull: Callable[[], transfer.Moved]) -> None:
-        self.name, self.end, self.zone = name, end, find_zone()
+    def __init__(self, run: Run, clock: Clock) -> None:
+        end = run.state.facts("lease").get("end")
+        if end is None:
+            raise ValueError("the run has not found its lease yet: bring the machine up first")
+        self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
         self.rehearsed = lab.rehearsing()
-        self._steps = [(f"{one.number} {one.title}", at) for one, at in block_of(part).begin_by(end)]
-        self._clock, self._pull, self._pulling = clock, pull, threading.Lock()
+        planned = block_of(run.settings.spec.part).begin_by(self.end)
+        self._steps = [(f"{one.number} {one.title}", at) for one, at in planned]
+        self._run, self._clock, self._pulling = run, clock, threading.Lock()
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"
         self._words = html()
@@ -88,11 +73,6 @@ class LeaseCountdown(Shown):
         return [words, f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}", self.pulled]
 
     @property
-    def late(self) -> bool:
-        """Whether the release should have begun."""
-        return self._clock.now() > self._steps[-1][1]
-
-    @property
     def text(self) -> str:
         """The countdown in a few lines."""
         return f"{self.name}{' (rehearsal)' if self.rehearsed else ''}: " + "\n".join(self.lines)
@@ -105,7 +85,10 @@ class LeaseCountdown(Shown):
     def draw(self) -> None:
         """Bring the words up to date."""
         first, *more = map(escape, self.lines)
-        kind = 'class="msl-note msl-bad" role="status"' if self.late else 'class="msl-strong"'
+        # In red once the release should have begun.
+        kind = (
+            'class="msl-note msl-bad" role="status"' if self._clock.now() > self._steps[-1][1] else 'class="msl-strong"'
+        )
         rest = "".join(f'<p class="msl-sub">{line}</p>' for line in more)
         head = heading(self.name, self.rehearsed)
         self._words.value = f'{STYLE}<div class="msl">{head}<div {kind}><p>{first}</p></div>{rest}</div>'
@@ -115,7 +98,10 @@ class LeaseCountdown(Shown):
         if not self._pulling.acquire(blocking=False):
             return
         try:
-            moved = self._pull()
+            run = self._run
+            moved = lab.pull(
+                run.settings.spec.part, run.testbed, name=self.name, say=lambda _line: None, state=run.state
+            )
             came = f"{moved} came home" if moved.anything else "nothing new"
         except ProvisioningError as error:
             # The lease goes on, and so does the countdown; the next pull may work.

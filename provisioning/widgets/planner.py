@@ -151,9 +151,8 @@ class Planner(Shown):
         self.calendar = view.CalendarGrid(lambda slot: self._do(lambda: chooser.choose(start=slot.start)))
         self.take = button("Reserve", "120px", self._reserve_pressed, button_style="primary")
         self.again = button("Read again", "104px", self._again_pressed, tooltip="Ask every site for its calendar again")
-        self.head, self.machines, self.week, self.legend = html(), html(), html("auto"), html()
-        self.along, self.listing, self.message, self.held = html("auto"), html(), html(), html()
-        self.legend.value = view.legend()
+        self.head, self.machines, self.week = html(), html(), html("auto")
+        self.along, self.message, self.held = html(), html(), html()
         row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
         self.live = controls(
             [
@@ -163,13 +162,12 @@ class Planner(Shown):
                 self.machines,
                 ipywidgets.Box([self.earlier, self.later, self.week], layout=row),
                 self.calendar.live,
-                self.legend,
                 self.start,
                 self.node,
-                ipywidgets.Box([self.take, self.again, self.along], layout=row),
+                ipywidgets.Box([self.take, self.again], layout=row),
                 self.message,
                 self.held,
-                self.listing,
+                self.along,
             ]
         )
         self.live.add_class("msl").add_class("msl-card")
@@ -229,7 +227,7 @@ class Planner(Shown):
         self.earlier.disabled, self.later.disabled = chooser.page == 0, chooser.page == PAGES - 1
         self.take.disabled = chooser.block is None or lease is not None
         self.take.description = "Reserve" if lease is None else "Failed" if lease.status == "ERROR" else "Reserved"
-        self.along.value, self.listing.value = view.take_along(chooser), view.code(chooser)
+        self.along.value = view.take_along(chooser)
         self.held.value = view.lease(chooser)
 
 

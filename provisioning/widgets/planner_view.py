@@ -122,21 +122,16 @@ def machines(chooser: Chooser) -> str:
 
 
 def week(chooser: Chooser) -> str:
-    """Return the HTML that names the week on the page."""
+    """Return the HTML that names the week on the page, and explains the cells below it."""
     days = chooser.table().days
-    return f'<span class="msl-strong">{days[0].date:%a %d %b} – {days[-1].date:%a %d %b %Y}</span>'
-
-
-def legend() -> str:
-    """Return the HTML that explains the cells."""
     return (
-        '<div class="msl"><p class="msl-sub">A number says how many machines are free for a whole block that begins at '
-        "that hour; · means all taken. The chosen block is filled, its hours are framed.</p></div>"
+        f'<span class="msl-strong">{days[0].date:%a %d %b} – {days[-1].date:%a %d %b %Y}</span> <span class="msl-soft">'
+        "A number: machines free for a whole block from that hour. ·: all taken. Filled: chosen.</span>"
     )
 
 
 def take_along(chooser: Chooser) -> str:
-    """Return the HTML of a button that copies the code, and of the calendar file to keep."""
+    """Return the HTML of the python-chi code that makes the same reservation, to copy, and of the calendar file."""
     if chooser.block is None:
         return ""
     ics = base64.b64encode(chooser.calendar_file()).decode()
@@ -145,42 +140,17 @@ def take_along(chooser: Chooser) -> str:
         f'<button class="jupyter-button" type="button" onclick="{escape(_COPY)}" '
         'title="python-chi code that makes the same reservation">Copy the code</button>'
         f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a>'
-        "</div>"
-    )
-
-
-def code(chooser: Chooser) -> str:
-    """Return the HTML of the python-chi code that makes the same reservation."""
-    if chooser.block is None:
-        return ""
-    return (
-        '<div class="msl"><details><summary>The code: the same reservation with python-chi</summary>'
+        '</div><div class="msl"><details><summary>The code: the same reservation with python-chi</summary>'
         f'<pre class="msl-code msl-take-code">{escape(chooser.code())}</pre></details></div>'
     )
 
 
 def lease(chooser: Chooser) -> str:
     """Return the HTML of the lease once there is one, and of what to do before the block."""
-    before = (
-        '<div class="msl" style="margin-top:10px"><p class="msl-heading">Before the block</p>'
-        f'<p class="msl-sub">{escape(chooser.said_before())}</p></div>'
-    )
-    made, option = chooser.lease, chooser.lease_option
-    if made is None or option is None:
-        return before
-    if made.status == "ERROR":
-        return note(str(LeaseFailedError(f"the lease {made.name!r} at {option.site} is in ERROR"))) + before
-    facts = {
-        "name": made.name,
-        "where": f"{option.site}, {option.name}",
-        "status": made.status,
-        "begins": f"{made.start.astimezone(chooser.zone):%a %d %b %H:%M %Z}",
-        "ends": f"{made.end.astimezone(chooser.zone):%a %d %b %H:%M %Z}",
-        "id": made.id,
-    }
-    rows = "".join(f'<tr><th scope="row">{key}</th><td>{escape(value)}</td></tr>' for key, value in facts.items())
-    return (
-        '<div class="msl" role="status"><p class="msl-heading msl-good">✓ Reserved</p>'
-        f'<table class="msl-table msl-words" style="width:auto">{rows}</table>'
-        f'<p class="msl-sub">One lease for each part: to move it, release this one first.</p></div>{before}'
-    )
+    held, made = chooser.said_lease(), chooser.lease
+    if made is not None and made.status == "ERROR":
+        held = note(str(LeaseFailedError(f"the lease {made.name!r} is in ERROR")))
+    elif held:
+        more = "One lease for each part: to move it, release this one first."
+        held = f'<p class="msl-good" role="status">✓ {escape(held)}</p><p class="msl-sub">{more}</p>'
+    return f'<div class="msl">{held}<p class="msl-sub">Before the block: {escape(chooser.said_before())}</p></div>'

@@ -53,7 +53,6 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     students = [
         Student(
             f"s{number}",
-            blocks=2 if number % 20 == 0 else 1,
             prefers=read_times(draw.choice(_PREFERS)),
             cannot=read_times(draw.choice(_CANNOT)),
         )

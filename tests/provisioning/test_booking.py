@@ -24,7 +24,7 @@ def block_of(spec, start=START) -> Block:
 
 
 def events_of(start=START, now=BEFORE):
-    raw = calendar_file(MODEL, [block_of(MODEL, start)], "serve-model-ada", now)
+    raw = calendar_file(MODEL, block_of(MODEL, start), "serve-model-ada", now)
     return icalendar.Calendar.from_ical(raw).walk("VEVENT")
 
 

@@ -142,7 +142,7 @@ def test_what_is_sent_is_what_was_chosen(read, sites):
     start, end = NOON + timedelta(hours=1), NOON + timedelta(hours=3, minutes=50)
     assert [dataclasses.astuple(one) for one in asked] == [(NAME, "node", "compute_gigaio", start, end, "gigaio-01")]
     assert (chooser.lease, chooser.lease_option) == (lease, GIGAIO)
-    said = f"Reserved at CHI@UC: {NAME} is PENDING: Mon 02 Mar 07:00–09:50 CST, id {lease.id}"
+    said = f"Reserved at CHI@UC ({GIGAIO.name}): {NAME} is PENDING, Mon 02 Mar 07:00–09:50 CST, id {lease.id}"
     assert said in chooser.text(rehearsed=True)
 
 

@@ -17,10 +17,10 @@ def roster(tmp_path, text: str, encoding="utf-8"):
 
 def test_a_spreadsheets_roster_is_read(tmp_path):
     """Byte-order mark, other columns, capitals, quotes."""
-    path = roster(tmp_path, 'Name,Email,Blocks\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig")
-    assert [(one.name, one.full_name, one.blocks) for one in read_roster(path)] == [
-        ("ada-x-edu", "Lovelace, Ada", 2),
-        ("bob-2-x-edu", "Bob", 0),
+    path = roster(tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig")
+    assert [(one.name, one.full_name) for one in read_roster(path)] == [
+        ("ada-x-edu", "Lovelace, Ada"),
+        ("bob-2-x-edu", "Bob"),
     ]
 
 
@@ -38,7 +38,6 @@ def test_a_name_is_the_same_in_the_roster_and_on_the_hub():
         ("username,x\nada,1\n ,2\n", "line 3: no name"),
         ("username\n", "names no student"),
         ("", "columns none"),
-        ("username,blocks\nada,two\n", "line 2: 'two' is no number of blocks"),
         ("username,prefers\nada,Tuu 9-12\n", "line 2: 'Tuu' is no weekday"),
         ("username,prefers\nada,Tue noon\n", "line 2: 'noon' are no hours of a day"),
         ("username,cannot\nada,Tue 12-9\n", "line 2: '12-9' end before they begin"),

@@ -124,7 +124,7 @@ def test_reserve_in_code_makes_one_lease_that_becomes_active(found):
     """At the beginning of its block, to which the rehearsal's calendar was moved."""
     printed = found["reserve"].printed
     assert "HELD 1" in printed
-    assert "Reserved at CHI@Edge: serve-edge-kim is ACTIVE" in printed
+    assert "serve-edge-kim is ACTIVE" in printed
 
 
 def test_run_ends_in_a_still_picture_whose_text_is_the_widgets(found):

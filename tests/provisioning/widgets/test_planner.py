@@ -72,7 +72,7 @@ def test_mouse_keyboard_and_code_choose_the_same(plan, choose):
     assert "msl-chosen" in cell(plan, 1, 14)._dom_classes
     for form in (plan.text, plan.html):
         assert "Chosen: liqid02 (A100 40 GB at TACC, CHI@TACC), Tue 03 Mar 14:00–16:50 CST" in form
-    assert "node_name=&#x27;liqid02&#x27;" in plan.listing.value
+    assert "node_name=&#x27;liqid02&#x27;" in plan.along.value
     data = re.search(r'download="serve-model-ada.ics" href="data:text/calendar;base64,([^"]+)"', plan.along.value)
     events = Calendar.from_ical(base64.b64decode(data[1])).walk("VEVENT")
     assert [event["dtstart"].dt for event in events] == [start, start - timedelta(days=1)]
@@ -109,14 +109,7 @@ def test_one_click_reserves_and_shows_name_id_begin_and_end(plan, site, reserve)
         reserve(plan)
         (lease,) = site.lease_list
         assert plan.lease == lease
-        for words in (
-            "✓ Reserved",
-            lease.id,
-            plan.lease_name,
-            "Mon 02 Mar 06:00 CST",
-            "Mon 02 Mar 08:50 CST",
-            "PENDING",
-        ):
+        for words in ("✓ Reserved", lease.id, plan.lease_name, "is PENDING, Mon 02 Mar 06:00–08:50 CST"):
             assert words in plan.held.value
         assert (plan.take.disabled, plan.take.description) == (True, "Reserved")
         assert f"id {lease.id}" in plan.text
@@ -126,7 +119,7 @@ def test_a_refusal_shows_likely_and_way_out_and_can_be_tried_again(plan, site):
     """The service is busy once; the button works again."""
     refuse(site, ServiceBusyError("reserving at CHI@TACC: the service answered 503"))
     plan.take.click()
-    for words in ("503", "<b>Likely:</b>", "<b>Way out:</b>", 'role="alert"'):
+    for words in ("503", "Likely:", "Way out:", 'role="alert"'):
         assert words in plan.message.value
     assert not plan.take.disabled
     plan.take.click()
@@ -168,7 +161,7 @@ def test_a_name_in_the_calendar_is_no_html(site, clock):
     """Names come from a service."""
     site.nodes[:] = ["<img src=x>"]
     plan = planner("model", lambda _site: site, clock=clock)
-    assert "<img" not in plan.html + plan.along.value + plan.listing.value
+    assert "<img" not in plan.html + plan.along.value
 
 
 def test_a_notebook_gets_widget_picture_and_text(plan):
