@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
-from provisioning.planning.chooser import PAGES, Chooser
+from provisioning.planning.chooser import Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
 
@@ -120,16 +120,6 @@ def test_reading_again_keeps_what_is_still_free(read, sites):
     assert (chooser.block.resource, chooser.block.start) == ("liqid01", NOON)
 
 
-def test_weeks_can_be_turned_within_bounds(read):
-    """Four weeks, and each shows its own blocks."""
-    chooser = read()
-    chooser.turn_to(1)
-    assert chooser.block.start.astimezone(CHICAGO).date() == NOON.date() + timedelta(days=7)
-    for page, shown in ((99, PAGES - 1), (-1, 0)):
-        chooser.turn_to(page)
-        assert chooser.page == shown
-
-
 def test_what_is_sent_is_what_was_chosen(read, sites):
     """Lease, code and text name the same node and block."""
     chooser, asked, bed = read(), [], sites("CHI@UC")
@@ -164,13 +154,6 @@ def test_what_is_no_reservation_is_told(read, sites, clock):
     sites("CHI@TACC").give_lease(NAME, "ERROR")
     with pytest.raises(LeaseFailedError):
         chooser.reserve()
-
-
-def test_the_text_names_zone_rules_and_what_to_do_before(read):
-    """Whoever cannot see the calendar reads the same."""
-    text = read().text(rehearsed=True)
-    for words in ("rehearsal", "America/Chicago (UTC-06:00)", "begin on the hour and end at :50", "Before it: Read"):
-        assert words in text
 
 
 @pytest.mark.parametrize("part", PARTS)

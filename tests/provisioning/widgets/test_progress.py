@@ -107,32 +107,6 @@ def test_cancel_stops_a_wait_while_the_times_go_on(progress, memory, monkeypatch
     assert "You pressed cancel" in progress.status.value
 
 
-def test_a_clock_that_is_late_takes_no_button_away(progress, monkeypatch):
-    """The clock's thread began to draw while steps ran, and comes to the buttons only after the end."""
-    picture, begun, go_on = module_of_progress._picture, threading.Event(), threading.Event()
-
-    def held_up(widget):
-        if threading.current_thread().name == "late":
-            begun.set()
-            assert go_on.wait(60)
-        return picture(widget)
-
-    monkeypatch.setattr(module_of_progress, "_picture", held_up)
-    progress.attempt.state = "running"
-    late = threading.Thread(target=progress.draw, name="late")
-    late.start()
-    assert begun.wait(60)
-    progress.attempt.state = "stopped"
-    end = threading.Thread(target=progress.draw)
-    end.start()
-    end.join(0.2)  # it may wait for the other; without a wait it is over by now
-    go_on.set()
-    for thread in (late, end):
-        thread.join(60)
-    assert shown(progress.go)
-    assert not shown(progress.stop)
-
-
 def test_what_a_service_prints_is_no_html(progress):
     """Logs come from a machine."""
     row = progress.attempt.progress.rows["server"]
