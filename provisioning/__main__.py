@@ -6,7 +6,7 @@ A module joins with one line below: `app.add_typer(module.app, name="…")`.
 import typer
 
 from provisioning import commands, trovi
-from provisioning.classroom import commands as classroom
+from provisioning.classroom import cli as classroom
 from provisioning.rehearsal import cli as rehearsal
 
 app = typer.Typer(no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it.")

@@ -12,8 +12,9 @@ import typer
 
 from provisioning import lab
 from provisioning.errors import ProvisioningError
-from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, propose, table
-from provisioning.planning.booking import calendar_file, reservation_code
+from provisioning.evidence import machine_of
+from provisioning.planning.blocks import local_span
+from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
 from provisioning.reach import Tunnel, key_file
 from provisioning.rehearsal.drills import site_clock
@@ -33,6 +34,7 @@ ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the plan
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", help="File of the private key, with --address.")
+_WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
 
@@ -46,33 +48,35 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _proposal(part: Part, days: float, zone: str | None, type_name: str | None) -> Proposal:
-    now = site_clock().now()
+def _chooser(part: Part, week: int, zone: str | None, type_name: str | None) -> Chooser:
     spec = load_spec(part)
     if type_name is not None:
         spec = spec.only(type_name)
-    calendars, unread = calendars_of(spec, lab.open_testbed)
-    return propose(spec, calendars, Wish(now, now + timedelta(days=days), find_zone(zone)), unread)
+    chooser = Chooser(spec, lab.open_testbed, find_zone(zone), site_clock())
+    chooser.read()
+    chooser.turn_to(week - 1)
+    return chooser
 
 
 @app.command()
 def plan(
     part: Annotated[str, PART],
-    days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
+    week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
     code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
     ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
 ) -> None:
-    """Show the free blocks of a part's machines in your time zone."""
+    """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
     with plain_errors():
-        proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
-        typer.echo(table(proposal))
-        name, best = resource_name(proposal.spec.part), proposal.best
-        if best and code:
-            typer.echo("\n" + reservation_code(best, name))
-        if best and ics:
-            ics.write_bytes(calendar_file(proposal.spec, best, name, site_clock().now()))
+        chooser = _chooser(part, week, zone, type_name)  # type: ignore[arg-type]
+        typer.echo(chooser.text(rehearsed=lab.rehearsing()))
+        for number, slot in enumerate(chooser.table().free[:10], start=1):
+            typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
+        if chooser.block and code:
+            typer.echo("\n" + chooser.code())
+        if chooser.block and ics:
+            ics.write_bytes(chooser.calendar_file())
             typer.echo(f"{ics} written")
 
 
@@ -80,24 +84,20 @@ def plan(
 def reserve(
     part: Annotated[str, PART],
     number: Annotated[int, typer.Option(help="Which block of `plan`'s list.")] = 1,
-    days: Annotated[float, typer.Option(help="How far to look ahead.")] = HORIZON / timedelta(days=1),
+    week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
 ) -> None:
     """Reserve a block of the planner's list."""
     with plain_errors():
-        proposal = _proposal(part, days, zone, type_name)  # type: ignore[arg-type]
-        if proposal.option is None:
-            typer.echo(table(proposal))
-            raise typer.Exit(1)
-        blocks = proposal.blocks[proposal.option]
-        if not 1 <= number <= len(blocks):
-            raise ValueError(f"there is no block {number}; the list has {len(blocks)}")
-        block = blocks[number - 1]
-        testbed = lab.open_testbed(block.option.site)
-        lease = lab.reserve(testbed, proposal.spec.part, block.option, block.start, block.end, block.resource)
-        when = block.local(find_zone(zone))
-        typer.echo(f"{lease.name} is {lease.status} on {block.resource} at {testbed.site}, {when}")
+        chooser = _chooser(part, week, zone, type_name)  # type: ignore[arg-type]
+        free = chooser.table().free
+        if not 1 <= number <= len(free):
+            raise ValueError(f"there is no block {number}; the list has {len(free)}")
+        chooser.choose(start=free[number - 1].start)
+        lease = chooser.reserve()
+        where = f"{machine_of(lease)} at {chooser.lease_option.site}"
+        typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
 @app.command()

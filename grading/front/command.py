@@ -200,51 +200,9 @@ def doctor() -> None:
 
 
 def _add_class() -> None:
-    from provisioning.classroom.commands import app as provisioned
+    from provisioning.classroom.cli import app as provisioned
 
-    classes = typer.Typer(no_args_is_help=True, help="For instructors: plan a class, make its leases, watch it.")
-    # Watching is a page here; from `python -m provisioning` it is a table.
-    classes.registered_commands = [one for one in provisioned.registered_commands if one.name != "watch"]
-    classes.command("watch")(watch_class)
-    app.add_typer(classes, name="class")
-
-
-def watch_class(
-    part: _PART,
-    roster: Annotated[Path, typer.Argument(help="CSV with a column username, email or netid.")],
-    ledgers: Annotated[
-        str, typer.Option(help="Where students' ledgers can be read from here: '/srv/homes/*/workspace/ledger.jsonl'.")
-    ] = "",
-    quiet_min: Annotated[float, typer.Option(help="Minutes without an entry that make a running machine stuck.")] = 20,
-    port: Annotated[int, typer.Option(help="Port of the page; any that is free when left out.")] = 0,
-    zone: Annotated[str | None, typer.Option(help="Your time zone, such as America/Chicago.")] = None,
-    as_text: Annotated[bool, typer.Option("--text", help="Print it once, in place of the page.")] = False,
-) -> None:
-    """Open a page on who is at which question, who is stuck, and whose lease ends; it follows the class by itself."""
-    from grading.front.standing import PROVISIONED
-    from grading.front.watching import Ledgers, Watcher, class_page, serve
-    from provisioning import lab
-    from provisioning.classroom.leases import watch
-    from provisioning.classroom.roster import read_roster
-    from provisioning.planning.zones import find_zone
-    from provisioning.rehearsal.drills import site_clock
-
-    with _in_sentences():
-        students = [one.name for one in read_roster(roster)]
-        testbeds = [lab.open_testbed(site) for site in lab.sites_of(PROVISIONED[part])]
-        clock, local, title = site_clock(), find_zone(zone), f"Part {part}: {len(students)} students"
-        known = Ledgers(ledgers, students, part) if ledgers else None
-
-        def page(rows, progress, trouble=""):
-            return class_page(rows, progress, clock.now(), local, title=title, quiet_min=quiet_min, trouble=trouble)
-
-        def where():
-            return watch(testbeds, PROVISIONED[part], students)
-
-        if as_text:
-            typer.echo(page(where(), known.look(float("inf")) if known else {}).text)
-        else:
-            serve(Watcher(where, known, page), title, port, typer.echo)
+    app.add_typer(provisioned, name="class", help="For instructors: plan a class, make its leases, watch it.")
 
 
 def _add_lease() -> None:

@@ -1,15 +1,15 @@
-"""The class's leases: made from a plan, made longer, moved, given back, and watched."""
+"""The class's leases: made from a plan, made longer, moved, and given back."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from provisioning.classroom.plan import Seat
 from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
 from provisioning.evidence import machine_of
-from provisioning.planning.blocks import block_end, free_resources
+from provisioning.planning.blocks import block_end, free_resources, is_free
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
 from provisioning.sweep import Leftover, survey
@@ -78,33 +78,35 @@ def release_placeholders(testbed_for: TestbedFor, seats: Iterable[Seat], name: s
         seats: whose leases are still to be made.
         name: that the placeholder leases carry.
     """
-    wanted: dict[SiteOption, list[Seat]] = {}
-    for seat in seats:
-        wanted.setdefault(seat.block.option, []).append(seat)
-    deleted = []
-    for option, here in wanted.items():
+    deleted: dict[str, str] = {}
+    wanted = list(seats)
+    for option in dict.fromkeys(seat.block.option for seat in wanted):
         testbed = testbed_for(option.site)
         ours = _placeholders(testbed, name)
-        bookings = (
-            {each.name: each.bookings for each in testbed.resources(option.resource, option.type)} if ours else {}
-        )
-        in_the_way = {
-            booking.lease_id
-            for seat in here
-            for booking in bookings.get(seat.block.resource, ())
-            if booking.lease_id in ours and booking.start < seat.block.end and seat.block.start < booking.end
-        }
-        for lease_id in sorted(in_the_way, key=lambda each: ours[each].start):
-            testbed.delete_lease(lease_id)
-            lease = ours[lease_id]
-            deleted.append(
-                f"placeholder {name} of {lease.start:%a %d %b %H:%M} to {lease.end:%a %d %b %H:%M} UTC given back"
-            )
-    return deleted
+        spans = [(one.block.resource, one.block.start, one.block.end) for one in wanted if one.block.option == option]
+        for each in testbed.resources(option.resource, option.type) if ours else ():
+            for booking in each.bookings:
+                needed = any(each.name == machine and not is_free([booking], *span) for machine, *span in spans)
+                if needed and booking.lease_id in ours and booking.lease_id not in deleted:
+                    testbed.delete_lease(booking.lease_id)
+                    when = f"{booking.start:%a %d %b %H:%M} to {booking.end:%a %d %b %H:%M} UTC"
+                    deleted[booking.lease_id] = f"placeholder {name} of {when} given back"
+    return list(deleted.values())
 
 
-def _placeholders(testbed: Testbed, name: str) -> dict[str, Lease]:
-    return {lease.id: lease for lease in testbed.leases() if lease.name == name and usable(lease)}
+def _placeholders(testbed: Testbed, name: str) -> set[str]:
+    return {lease.id for lease in testbed.leases() if lease.name == name and usable(lease)}
+
+
+def _leases_of(testbed_for: TestbedFor, sites: Iterable[str]) -> tuple[dict[str, list[Lease]], dict[str, str]]:
+    """Return each site's leases, and why a site did not answer: it must not hide the others."""
+    there, silent = {}, {}
+    for site in sites:
+        try:
+            there[site] = testbed_for(site).leases()
+        except ProvisioningError as error:
+            silent[site] = error.what
+    return there, silent
 
 
 def to_make(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[Seat]:
@@ -124,90 +126,57 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
         seats: of a plan.
         now: with time zone.
     """
-    return [
-        (seat, what or _reserve(testbed_for(seat.block.option.site), part, seat))
-        for seat, what in _looked_up(testbed_for, part, seats, now)
-    ]
+    outcome = []
+    for seat, what in _looked_up(testbed_for, part, seats, now):
+        block, option = seat.block, seat.block.option
+        name = resource_name(part, seat.student)
+        if not what:
+            try:
+                testbed_for(option.site).reserve(
+                    LeaseRequest(name, option.resource, option.type, block.start, block.end, block.resource or None)
+                )
+                what = "reserved"
+            except ProvisioningError as error:
+                what = f"refused: {error.what}"
+        outcome.append((seat, what))
+    return outcome
 
 
 def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
     """Return each seat with why no lease is to be made for it; empty where one is."""
-    sites = dict.fromkeys(seat.block.option.site for seat in seats)
-    there: dict[str, list[Lease]] = {site: [] for site in sites}
-    silent = {}
-    for site in sites:
-        try:
-            there[site] = [each for each in testbed_for(site).leases() if each.status != "ERROR"]
-        except ProvisioningError as error:
-            # One site in maintenance must not keep the others' students from their leases.
-            silent[site] = error.what
-    # Leases at exactly their seat's time first: what is left over then stands for a seat that was moved.
-    exact: dict[Seat, Lease] = {}
-    for seat in seats:
-        name = resource_name(part, seat.student)
-        for lease in there[seat.block.option.site]:
-            if lease.name == name and lease.start == seat.block.start:
-                exact[seat] = lease
-    ids = {lease.id for lease in exact.values()}
-    spare = [lease for site in sites for lease in there[site] if lease.id not in ids and usable(lease)]
+    there, silent = _leases_of(testbed_for, dict.fromkeys(seat.block.option.site for seat in seats))
     outcome = []
     for seat in seats:
-        if seat.block.option.site in silent:
-            outcome.append((seat, f"refused: {silent[seat.block.option.site]}"))
-            continue
-        if seat in exact:
-            outcome.append((seat, "there already" if usable(exact[seat]) else "over"))
-            continue
-        moved = next((lease for lease in spare if lease.name == resource_name(part, seat.student)), None)
-        if moved is not None:
-            spare.remove(moved)
-            outcome.append((seat, f"has another one: {moved.start:%a %d %b %H:%M} UTC"))
-        elif seat.block.start <= now:
-            outcome.append((seat, "not made: its time has come already"))
+        name, start, site = resource_name(part, seat.student), seat.block.start, seat.block.option.site
+        mine = [lease for leases in there.values() for lease in leases if lease.name == name]
+        usable_one = next((lease for lease in mine if usable(lease)), None)
+        if site in silent:
+            what = f"refused: {silent[site]}"
+        elif usable_one is not None:
+            at = usable_one.start
+            what = "there already" if at == start else f"has another one: {at:%a %d %b %H:%M} UTC"
+        elif any(lease.start == start and lease.status != "ERROR" for lease in mine):
+            what = "over"
         else:
-            outcome.append((seat, ""))
+            what = "not made: its time has come already" if start <= now else ""
+        outcome.append((seat, what))
     return outcome
 
 
-def _reserve(testbed: Testbed, part: Part, seat: Seat) -> str:
-    block = seat.block
-    request = LeaseRequest(
-        resource_name(part, seat.student),
-        block.option.resource,
-        block.option.type,
-        block.start,
-        block.end,
-        block.resource or None,
-    )
-    try:
-        testbed.reserve(request)
-    except ProvisioningError as error:
-        return f"refused: {error.what}"
-    return "reserved"
-
-
-def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[SiteOption, Lease]:
-    """Return a student's lease of the part: the one that runs, else the next one.
+def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[str, Lease]:
+    """Return the site and a student's lease of the part there: the one that runs, else the next one.
 
     Raises:
         LeaseMissingError: the student has none at any site that answers.
     """
-    spec, name = load_spec(part), resource_name(part, student)
-    found: list[tuple[SiteOption, Lease]] = []
-    said = []
-    for site in dict.fromkeys(option.site for option in spec.options if option.resource != "flavor"):
-        try:
-            here = leases_at(testbed_for, [option for option in spec.options if option.site == site], part)
-        except ProvisioningError as error:
-            # One site in maintenance must not hide a lease at the next one.
-            said.append(f"{site} did not answer ({error.what})")
-            continue
-        found += [(option, lease) for option, lease in here if lease.name == name]
-        said.append(site)
-    if not found:
+    name = resource_name(part, student)
+    sites = dict.fromkeys(option.site for option in load_spec(part).options if option.resource != "flavor")
+    there, silent = _leases_of(testbed_for, sites)
+    chosen = pick_lease((one for leases in there.values() for one in leases if usable(one)), name)
+    if chosen is None:
+        said = [*there, *(f"{site} did not answer ({why})" for site, why in silent.items())]
         raise LeaseMissingError(f"{student} has no lease {name!r} at {', '.join(said)}")
-    chosen = pick_lease((lease for _, lease in found), name)
-    return next((option, lease) for option, lease in found if lease == chosen)
+    return next(site for site, leases in there.items() if chosen in leases), chosen
 
 
 def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> Lease:
@@ -217,19 +186,8 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
         LeaseMissingError: the student has none.
         ProvisioningError: somebody has the machine after it; the site's own reason stands in the message.
     """
-    option, lease = lease_of(testbed_for, part, student)
-    testbed = testbed_for(option.site)
-    try:
-        return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
-    except NoCapacityError as error:
-        machine = machine_of(lease)
-        after = [one for one in testbed.leases() if machine and machine_of(one) == machine and usable(one)]
-        after = sorted((one for one in after if one.start >= lease.end), key=lambda one: one.start)
-        raise NoCapacityError(
-            error.what,
-            likely=f"{after[0].name} has {machine} from {after[0].start:%a %d %b %H:%M} UTC." if after else None,
-            way_out="Ask for less, or move whoever comes next: `class move`.",
-        ) from error
+    site, lease = lease_of(testbed_for, part, student)
+    return testbed_for(site).extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
 def move(
@@ -254,22 +212,23 @@ def move(
     """
     if start <= now:
         raise ValueError(f"{start:%a %d %b %H:%M} has gone by")
-    old_option, old = lease_of(testbed_for, spec.part, student)
-    if any(machine.name == old.name for machine in testbed_for(old_option.site).machines()) and old.status == "ACTIVE":
+    site, old = lease_of(testbed_for, spec.part, student)
+    if any(machine.name == old.name for machine in testbed_for(site).machines()) and old.status == "ACTIVE":
         raise ConflictError(
             f"a machine runs on {old.name}",
             likely="The block has begun, and moving it would delete what was measured.",
             way_out="Bring the results home and release it first, or extend it.",
         )
-    for option in spec.options:
-        if option.resource == "flavor":
-            continue
+    for option in (one for one in spec.options if one.resource != "flavor"):
         testbed, end = testbed_for(option.site), block_end(start, spec.hours, option.end_minute)
-        if free := free_resources(testbed.resources(option.resource, option.type), start, end):
-            request = LeaseRequest(old.name, option.resource, option.type, start, end, free[0].name)
-            made = testbed.reserve(request)
-            testbed_for(old_option.site).delete_lease(old.id)
-            return option, free[0].name, made
+        for machine in free_resources(testbed.resources(option.resource, option.type), start, end):
+            request = LeaseRequest(old.name, option.resource, option.type, start, end, machine.name)
+            try:
+                made = testbed.reserve(request)
+            except NoCapacityError:
+                continue
+            testbed_for(site).delete_lease(old.id)
+            return option, machine.name, made
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"
     )
@@ -280,58 +239,3 @@ def no_shows(testbed: Testbed, part: Part, students: Iterable[str], now: datetim
     names = {resource_name(part, student) for student in students}
     found = survey(testbed, now, grace=grace)
     return [item for item in found if item.kind == "lease" and item.orphan and item.name in names]
-
-
-@dataclass(frozen=True)
-class Whereabouts:
-    """Where one student is now."""
-
-    student: str
-    #: ``none``, ``waits``, ``no machine``, ``boots``, ``works``, ``failed`` or ``over``.
-    state: str
-    lease: Lease | None
-    #: Addresses of the machine.
-    addresses: tuple[str, ...] = ()
-
-
-def watch(testbeds: Iterable[Testbed], part: Part, students: Iterable[str]) -> list[Whereabouts]:
-    """Return where each student is, from two requests to each site, however large the class."""
-    leases, machines = [], []
-    for testbed in testbeds:
-        leases += testbed.leases()
-        machines += testbed.machines()
-    by_name = {machine.name: machine for machine in reversed(machines)}
-    rows = []
-    for student in students:
-        name = resource_name(part, student)
-        lease, machine = pick_lease(leases, name), by_name.get(name)
-        if lease is None:
-            state = "over" if any(each.name == name for each in leases) else "none"
-        elif lease.status == "ERROR" or (machine and machine.failed):
-            state = "failed"
-        elif lease.status != "ACTIVE":
-            state = "waits"
-        elif machine is None:
-            state = "no machine"
-        else:
-            state = "works" if machine.up and machine.addresses else "boots"
-        rows.append(Whereabouts(student, state, lease, machine.addresses if machine else ()))
-    return rows
-
-
-def watch_table(rows: Sequence[Whereabouts], now: datetime, zone: tzinfo) -> str:
-    """Return the class as a text table in the instructor's time zone."""
-    lines = [f"{'student':<28}{'state':<12}{'block':<28}{'left':>8}  address"]
-    for row in rows:
-        block = left = ""
-        if row.lease:
-            start, end = row.lease.start.astimezone(zone), row.lease.end.astimezone(zone)
-            block = f"{start:%a %d %b %H:%M}–{end:%H:%M}"
-            if row.lease.status == "ACTIVE":
-                left = f"{max(timedelta(), row.lease.end - now).total_seconds() / 60:.0f} min"
-        lines.append(f"{row.student:<28}{row.state:<12}{block:<28}{left:>8}  {', '.join(row.addresses)}")
-    counts = {state: sum(row.state == state for row in rows) for state in dict.fromkeys(row.state for row in rows)}
-    lines.append(
-        ", ".join(f"{count} {state}" for state, count in counts.items()) + f"; hours in {now.astimezone(zone):%Z}"
-    )
-    return "\n".join(lines)

@@ -1,4 +1,4 @@
-"""The roster: who is in the class, how many blocks each needs, and when each can and would like to work."""
+"""The roster: who is in the class, and when each can and would like to work."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from provisioning.sites.spec import owner_name
 #: from a university's sign-in are called by the address there.
 NAME_COLUMNS = ("username", "email", "netid", "user", "login")
 #: Columns that may be there beside it; all others are ignored.
-MORE_COLUMNS = ("email", "blocks", "prefers", "cannot")
+MORE_COLUMNS = ("name", "prefers", "cannot")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
@@ -64,10 +64,8 @@ class Student:
 
     #: Short name, fit for resource names.
     name: str
-    #: Where a mail would go; empty where the roster does not say.
-    email: str = ""
-    #: Blocks of machine time; 0 where the roster does not say.
-    blocks: int = 0
+    #: As people say it; empty where the roster does not tell.
+    full_name: str = ""
     #: When the student would like to work; empty for any time.
     prefers: tuple[Times, ...] = ()
     #: When the student cannot work.
@@ -93,7 +91,17 @@ def read_times(text: str) -> tuple[Times, ...]:
     Raises:
         ValueError: a piece is no day, or its hours end before they begin; the message names it.
     """
-    return tuple(_times(piece.strip()) for piece in text.split(";") if piece.strip())
+    return tuple(_times(*piece.strip().partition(" ")[::2]) for piece in text.split(";") if piece.strip())
+
+
+def _times(day: str, hours: str) -> Times:
+    begins, ends = read_hours(hours) if hours.strip() else (time(0, 0), DAY_ENDS)
+    if not day[:1].isdigit():
+        return Times(read_weekday(day), None, begins, ends)
+    try:
+        return Times(None, date.fromisoformat(day), begins, ends)
+    except ValueError as error:
+        raise ValueError(f"{day!r} is no date: write it as 2026-12-01") from error
 
 
 def read_hours(text: str) -> tuple[time, time]:
@@ -103,13 +111,11 @@ def read_hours(text: str) -> tuple[time, time]:
         ValueError: they cannot be read, or end before they begin.
     """
     found = re.fullmatch(_HOURS, text.strip())
-    if not found:
-        raise ValueError(f"{text!r} are no hours: write them as 9-21 or 9:30-24")
-    first, first_min, last, last_min = (int(each or 0) for each in found.groups())
     try:
+        first, first_min, last, last_min = (int(each or 0) for each in found.groups()) if found else ()
         begins, ends = time(first, first_min), DAY_ENDS if (last, last_min) == (24, 0) else time(last, last_min)
     except ValueError as error:
-        raise ValueError(f"{text!r} are no hours of a day: {error}") from error
+        raise ValueError(f"{text!r} are no hours of a day: write them as 9-21 or 9:30-24") from error
     if ends <= begins:
         raise ValueError(f"{text!r} end before they begin")
     return begins, ends
@@ -125,17 +131,6 @@ def read_weekday(text: str) -> int:
     if short not in _WEEKDAYS:
         raise ValueError(f"{text!r} is no weekday: write {', '.join(_WEEKDAYS)}")
     return _WEEKDAYS.index(short)
-
-
-def _times(piece: str) -> Times:
-    day, _, hours = piece.partition(" ")
-    begins, ends = read_hours(hours) if hours.strip() else (time(0, 0), DAY_ENDS)
-    if day[:1].isdigit():
-        try:
-            return Times(None, date.fromisoformat(day), begins, ends)
-        except ValueError as error:
-            raise ValueError(f"{day!r} is no date: write it as 2026-12-01") from error
-    return Times(read_weekday(day), None, begins, ends)
 
 
 def read_roster(path: Path) -> tuple[Student, ...]:
@@ -165,7 +160,8 @@ def read_roster(path: Path) -> tuple[Student, ...]:
                 raise RosterError(f"{path.name}: lines {lines[name]} and {line} both give {name!r}")
             more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
             try:
-                students[name] = _student(name, more)
+                prefers, cannot = (read_times(more.get(each, "")) for each in ("prefers", "cannot"))
+                students[name] = Student(name, more.get("name", ""), prefers, cannot)
             except ValueError as error:
                 raise RosterError(
                     f"{path.name}, line {line}: {error}",
@@ -178,21 +174,6 @@ def read_roster(path: Path) -> tuple[Student, ...]:
     return tuple(students.values())
 
 
-def _student(name: str, more: dict[str, str]) -> Student:
-    blocks = more.get("blocks") or "0"
-    if not blocks.isdecimal() or int(blocks) > 20:
-        raise ValueError(f"{blocks!r} is no number of blocks")
-    email = more.get("email", "")
-    return Student(
-        name,
-        # What is no address, or two lines of one, must not get into a mail's header.
-        email if re.fullmatch(r'[^@\s,;:<>()"]+@[^@\s,;:<>()"]+', email) else "",
-        int(blocks),
-        read_times(more.get("prefers", "")),
-        read_times(more.get("cannot", "")),
-    )
-
-
 def read_text(path: Path) -> str:
     """Return what a file that an instructor named holds.
 
@@ -201,15 +182,9 @@ def read_text(path: Path) -> str:
     """
     try:
         return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise RosterError(
-            f"{path} cannot be read: {error.strerror}",
-            likely="A slip in its path.",
-            way_out="Name a file that is there.",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise RosterError(
-            f"{path.name} is not UTF-8",
-            likely="A spreadsheet saved it in Windows' own encoding.",
-            way_out="Save it again as 'CSV UTF-8'.",
+            f"{path} cannot be read: {error}",
+            likely="A slip in its path, or a spreadsheet saved it in Windows' own encoding.",
+            way_out="Name a file that is there; save a table as 'CSV UTF-8'.",
         ) from error

@@ -1,19 +1,19 @@
-"""From who has what until when, to blocks that a student can take: pure, in UTC inside, in local time on screen."""
+"""From who has what until when, to blocks that a student can take: UTC inside, the student's local time on screen.
+
+The calendar has a row for each local day and a column for each local hour. Widget, text and command line read it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 
 from provisioning.errors import ProvisioningError
 from provisioning.sites.spec import PartSpec, SiteOption
-from provisioning.testbed import Booking, Resource
+from provisioning.testbed import Booking, Resource, Testbed
 
 HOUR = timedelta(hours=1)
-
-#: How far ahead the planner looks by default.
-HORIZON = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -32,96 +32,125 @@ class Block:
 
     def local(self, zone: tzinfo) -> str:
         """Return the block in words of the student's own time zone, the date once."""
-        start, end = self.start.astimezone(zone), self.end.astimezone(zone)
-        # Across midnight or a change of the clocks the end needs its own date or zone name.
-        until = end.strftime("%H:%M" if start.date() == end.date() else "%H:%M (%a)")
-        zones = start.tzname() if start.tzname() == end.tzname() else f"{start.tzname()}, ends {end.tzname()}"
-        return f"{start:%a %d %b %H:%M}–{until} {zones}"
+        return local_span(self.start, self.end, zone)
 
 
 @dataclass(frozen=True)
-class Wish:
-    """When a student can work."""
+class Slot:
+    """A full hour at which a block could begin."""
 
-    #: Earliest beginning, with time zone.
-    earliest: datetime
-    #: Latest end, with time zone.
-    latest: datetime
-    #: The student's time zone.
-    zone: tzinfo
-    #: Local hours in which a block may lie; a block that leaves them is not offered.
-    day_begins: time = time(0, 0)
-    day_ends: time = time(23, 59)
-    #: Local weekdays on which a block may begin, 0 for Monday; all when empty.
-    weekdays: frozenset[int] = frozenset()
+    #: Beginning, with time zone UTC.
+    start: datetime
+    #: End of a block that begins then, with time zone UTC.
+    end: datetime
+    #: Names of the machines that are free for the whole block, the one with most room after it first.
+    free: tuple[str, ...]
+    #: True when the beginning has gone by.
+    past: bool = False
+
+    def said(self, zone: tzinfo) -> str:
+        """Return the slot in words of the student's own time zone."""
+        count = len(self.free)
+        words = f"{count} free" if count > 1 else "the last one free" if count else "all taken"
+        return f"{local_span(self.start, self.end, zone)}, {'gone by' if self.past else words}"
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """What the planner found for one part."""
+class Day:
+    """One local day of the calendar."""
 
-    spec: PartSpec
-    wish: Wish
-    #: Free blocks of each option in the order of the options; an option without a calendar is not in it.
-    blocks: Mapping[SiteOption, tuple[Block, ...]]
-    #: SiteOptions whose calendar could not be read, with the reason.
-    unread: Mapping[SiteOption, str]
+    date: date
+    #: Slots by local hour, 0 to 23. An hour that the clocks skip has none; one that comes twice has two.
+    hours: tuple[tuple[Slot, ...], ...]
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """Days and hours of one option."""
+
+    days: tuple[Day, ...]
 
     @property
-    def option(self) -> SiteOption | None:
-        """The first option that has a free block; None when all is taken."""
-        return next((option for option, found in self.blocks.items() if found), None)
+    def slots(self) -> tuple[Slot, ...]:
+        """Every slot, the earliest first."""
+        return tuple(slot for day in self.days for hour in day.hours for slot in hour)
 
     @property
-    def best(self) -> Block | None:
-        """The earliest block of the first option that has one."""
-        return self.blocks[self.option][0] if self.option else None
+    def free(self) -> tuple[Slot, ...]:
+        """The slots that can be taken."""
+        return tuple(slot for slot in self.slots if slot.free)
+
+    def text(self, zone: tzinfo) -> str:
+        """Return the calendar as text: a line a day, a column an hour, how many machines are free in each."""
+        lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
+        lines += [f"{day.date:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in day.hours) for day in self.days]
+        minutes = {slot.start.astimezone(zone).minute for slot in self.slots} - {0}
+        past_hour = f", and begin {minutes.pop()} minutes past the hour in your zone" if minutes else ""
+        lines.append(f"{'':<11} number: machines free for a whole block from that hour{past_hour}")
+        lines.append(f"{'':<11} ·: all taken   (blank): gone by")
+        return "\n".join(lines)
 
 
-def propose(
+def local_span(start: datetime, end: datetime, zone: tzinfo) -> str:
+    """Return a span of time in words of a time zone, the date once."""
+    start, end = start.astimezone(zone), end.astimezone(zone)
+    # Across midnight or a change of the clocks the end needs its own day or zone name.
+    until = end.strftime("%H:%M" if start.date() == end.date() else "%H:%M (%a)")
+    zones = start.tzname() if start.tzname() == end.tzname() else f"{start.tzname()}, ends {end.tzname()}"
+    return f"{start:%a %d %b %H:%M}–{until} {zones}"
+
+
+def mark_of(hour: Sequence[Slot]) -> str:
+    """Return what the calendar writes into the cell of an hour: a count, a dot for taken, nothing for gone by."""
+    best = max((len(slot.free) for slot in hour), default=0)
+    if best:
+        return str(best)
+    return "·" if any(not slot.past for slot in hour) else ""
+
+
+def timetable(
     spec: PartSpec,
-    calendars: Mapping[SiteOption, Sequence[Resource]],
-    wish: Wish,
-    unread: Mapping[SiteOption, str] | None = None,
-) -> Proposal:
-    """Return the free blocks of every option.
+    option: SiteOption,
+    resources: Sequence[Resource],
+    first: date,
+    days: int,
+    zone: tzinfo,
+    now: datetime,
+) -> Timetable:
+    """Return the calendar of one option.
+
+    Blocks begin at full hours of UTC, because a class shares the machines; a zone with a half hour shows them at half
+    past.
 
     Args:
-        spec: of the part.
-        calendars: nodes or devices of each option with their bookings.
-        wish: when the student can work.
-        unread: options whose calendar could not be read.
+        spec: of the part; its hours are the block's length.
+        option: the kind of machine; its end minute ends the block.
+        resources: machines of the option with their bookings.
+        first: first local day.
+        days: how many days.
+        zone: the student's.
+        now: with time zone; earlier slots are past.
     """
-    blocks = {
-        option: free_blocks(spec, option, calendars[option], wish) for option in spec.options if option in calendars
-    }
-    return Proposal(spec, wish, blocks, dict(unread or {}))
-
-
-def free_blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> tuple[Block, ...]:
-    """Return one block for each full hour at which a machine of the option is free, the earliest first.
-
-    Where several are free, the one whose next booking is furthest away is named, so that a lease can still be
-    extended; equals go by name.
-    """
-    usable = list(resources)
-    found = []
-    for start, end in spans(spec, option, wish):
-        if free := free_resources(usable, start, end):
-            found.append(Block(option, free[0].name, start, end, len(free) - 1))
-    return tuple(found)
-
-
-def spans(spec: PartSpec, option: SiteOption, wish: Wish) -> Iterable[tuple[datetime, datetime]]:
-    """Return beginning and end of every block that a wish allows, whoever has the machines, the earliest first."""
-    for start in _full_hours(wish.earliest, wish.latest):
-        end = block_end(start, spec.hours, option.end_minute)
-        if end <= wish.latest and _in_day(start, end, wish):
-            yield start, end
+    dates = [first + timedelta(days=number) for number in range(days)]
+    hours: dict[date, list[list[Slot]]] = {day: [[] for _ in range(24)] for day in dates}
+    # A local day has 23 to 25 hours and begins up to 14 hours off UTC: walk over them in UTC, keep what falls in.
+    moment = datetime(first.year, first.month, first.day, tzinfo=UTC) - 15 * HOUR
+    for _ in range(24 * days + 30):
+        local = moment.astimezone(zone)
+        if local.date() in hours:
+            end = block_end(moment, spec.hours, option.end_minute)
+            past = moment < now
+            free = () if past else tuple(each.name for each in free_resources(resources, moment, end))
+            hours[local.date()][local.hour].append(Slot(moment, end, free, past))
+        moment += HOUR
+    return Timetable(tuple(Day(day, tuple(map(tuple, found))) for day, found in hours.items()))
 
 
 def free_resources(resources: Iterable[Resource], start: datetime, end: datetime) -> list[Resource]:
-    """Return the machines that are free for the whole block, the one whose next booking is furthest away first."""
+    """Return the machines that are free for the whole block, the one whose next booking is furthest away first.
+
+    A lease there can still be extended; equals go by name.
+    """
     free = [each for each in resources if each.reservable and is_free(each.bookings, start, end)]
     return sorted(free, key=lambda each: (-_room_after(each.bookings, end).total_seconds(), each.name))
 
@@ -134,7 +163,7 @@ def block_end(start: datetime, hours: int, end_minute: int) -> datetime:
     return start + timedelta(hours=hours - 1, minutes=end_minute)
 
 
-def is_free(bookings: Iterable[Booking], start: datetime, end: datetime) -> bool:
+def is_free(bookings: Iterable[Booking | Block], start: datetime, end: datetime) -> bool:
     """Return whether no booking overlaps the block; one that ends at its very start does not."""
     return all(booking.end <= start or booking.start >= end for booking in bookings)
 
@@ -144,27 +173,9 @@ def _room_after(bookings: Iterable[Booking], end: datetime) -> timedelta:
     return min(following, default=timedelta(days=365))
 
 
-def _full_hours(earliest: datetime, latest: datetime) -> Iterable[datetime]:
-    # Full hours of UTC: a class shares the machines, and zones with a half hour must meet the same grid.
-    utc = earliest.astimezone(UTC)
-    start = utc.replace(minute=0, second=0, microsecond=0)
-    if start < utc:
-        start += HOUR
-    while start < latest:
-        yield start
-        start += HOUR
-
-
-def _in_day(start: datetime, end: datetime, wish: Wish) -> bool:
-    begins, ends = start.astimezone(wish.zone), end.astimezone(wish.zone)
-    if wish.weekdays and begins.weekday() not in wish.weekdays:
-        return False
-    if (wish.day_begins, wish.day_ends) == (time(0, 0), time(23, 59)):
-        return True
-    return begins.date() == ends.date() and begins.time() >= wish.day_begins and ends.time() <= wish.day_ends
-
-
-def calendars_of(spec: PartSpec, testbed_for) -> tuple[dict[SiteOption, Sequence[Resource]], dict[SiteOption, str]]:
+def calendars_of(
+    spec: PartSpec, testbed_for: Callable[[str], Testbed]
+) -> tuple[dict[SiteOption, Sequence[Resource]], dict[SiteOption, str]]:
     """Return the calendar of each option, and for those that could not be read, why.
 
     Args:
@@ -183,27 +194,3 @@ def calendars_of(spec: PartSpec, testbed_for) -> tuple[dict[SiteOption, Sequence
             # One site in maintenance must not hide the others.
             unread[option] = error.what
     return calendars, unread
-
-
-def table(proposal: Proposal, rows: int = 10) -> str:
-    """Return the proposal as text: the next blocks of the first option that has any, and a line for each other one."""
-    spec, wish, option = proposal.spec, proposal.wish, proposal.option
-    lines = [f"{spec.title}: blocks of {spec.hours} h, in your time zone"]
-    if option is None:
-        lines.append("Every machine is taken in this time. Look further ahead, or at other hours of the day.")
-    else:
-        if option != spec.options[0]:
-            lines.append(f"{spec.options[0].name} is taken. Next best: {option.name}. {option.changes}")
-        lines.append(f"{option.name} ({option.site}, {option.type}): {option.hardware}")
-        for number, block in enumerate(proposal.blocks[option][:rows], start=1):
-            others = f", {block.others_free} more free" if block.others_free else ", the last one free"
-            lines.append(f"{number:>3}  {block.local(wish.zone)}  {block.resource}{others}")
-        if (more := len(proposal.blocks[option]) - rows) > 0:
-            lines.append(f"     and {more} later blocks")
-    lines += [
-        f"  or {each.name}: {found[0].local(wish.zone)}" if found else f"  {each.name}: all taken"
-        for each, found in proposal.blocks.items()
-        if each != option
-    ]
-    lines += [f"  {each.name}: {why}" for each, why in proposal.unread.items()]
-    return "\n".join(lines)

@@ -8,12 +8,11 @@ from uuid import NAMESPACE_URL, uuid5
 
 from icalendar import Alarm, Calendar, Event
 
-from provisioning.planning.blocks import Block
+from provisioning.planning.blocks import HOUR, Block
 from provisioning.sites.spec import PartSpec
 
 #: When to read and rehearse, counted back from the block.
 PREPARE_BEFORE = timedelta(days=1)
-PREPARE_LENGTH = timedelta(hours=1)
 #: The machine needs its boot; a student who comes late loses that time from the lessons.
 REMIND_BEFORE = timedelta(minutes=15)
 
@@ -25,32 +24,26 @@ def reservation_code(block: Block, lease_name: str) -> str:
         block: from the planner.
         lease_name: the student's own.
     """
-    start, end = block.start.astimezone(UTC), block.end.astimezone(UTC)
-    if block.option.is_edge:
-        add = f"l.add_device_reservation(amount=1, device_name={block.resource!r})"
-    else:
-        add = f"l.add_node_reservation(amount=1, node_name={block.resource!r})"
+    kind, key = ("device", "device_name") if block.option.is_edge else ("node", "node_name")
     # A future lease must not be waited for, and python-chi's `duration` would count from now.
-    return "\n".join(
-        [
-            "from datetime import datetime, timezone",
-            "from chi import context, lease",
-            "",
-            f"context.use_site({block.option.site!r})",
-            "l = lease.Lease(",
-            f"    {lease_name!r},",
-            f"    start_date=datetime({_arguments(start)}, tzinfo=timezone.utc),",
-            f"    end_date=datetime({_arguments(end)}, tzinfo=timezone.utc),",
-            ")",
-            add,
-            "l.submit(idempotent=True, wait_for_active=False)",
-            "l.show()",
-        ]
-    )
+    return f"""\
+from datetime import datetime, timezone
+from chi import context, lease
+
+context.use_site({block.option.site!r})
+l = lease.Lease(
+    {lease_name!r},
+    start_date=datetime({_numbers(block.start)}, tzinfo=timezone.utc),
+    end_date=datetime({_numbers(block.end)}, tzinfo=timezone.utc),
+)
+l.add_{kind}_reservation(amount=1, {key}={block.resource!r})
+l.submit(idempotent=True, wait_for_active=False)
+l.show()"""
 
 
-def _arguments(moment: datetime) -> str:
-    return f"{moment.year}, {moment.month}, {moment.day}, {moment.hour}, {moment.minute}"
+def _numbers(moment: datetime) -> str:
+    utc = moment.astimezone(UTC)
+    return f"{utc.year}, {utc.month}, {utc.day}, {utc.hour}, {utc.minute}"
 
 
 def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> bytes:
@@ -60,11 +53,11 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
 
     Args:
         spec: of the part.
-        block: from the planner.
+        block: from the planner, or of a class's plan.
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
-        now: with time zone.
+        now: with time zone; a preparation that would lie before it is left out.
     """
-    return calendar_of(entries(spec, block, lease_name, now))
+    return calendar_of(_entries(spec, block, lease_name, now))
 
 
 def calendar_of(events: Iterable[Event]) -> bytes:
@@ -77,19 +70,14 @@ def calendar_of(events: Iterable[Event]) -> bytes:
     return calendar.to_ical()
 
 
-def entries(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> Iterable[Event]:
-    """Return the entries of one block: itself, and the preparation where there is time; see ``calendar_file``."""
-    option = block.option
-    lab = _event(
-        f"{lease_name}/{block.start.isoformat()}/lab",
-        now,
-        block.start,
-        block.end,
-        spec.title,
+def _entries(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> Iterable[Event]:
+    option, identity = block.option, f"{lease_name}/{block.start.isoformat()}"
+    words = (
         f"Lease {lease_name} on {block.resource} ({option.hardware}) at {option.site}.\n"
         "Run the provisioning notebook at the very beginning: the machine needs its time to boot.\n"
-        f"{option.changes}".strip(),
+        f"{option.changes}".strip()
     )
+    lab = event(f"{identity}/lab", now, block.start, block.end, spec.title, words)
     lab.add("location", f"{option.site} {block.resource}")
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
@@ -99,22 +87,26 @@ def entries(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> Ite
     yield lab
     before = block.start - PREPARE_BEFORE
     if before > now:
-        yield _event(
-            f"{lease_name}/{block.start.isoformat()}/prepare",
-            now,
-            before,
-            before + PREPARE_LENGTH,
-            f"Prepare for {spec.title}",
-            f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease.",
-        )
+        words = f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease."
+        yield event(f"{identity}/prepare", now, before, before + HOUR, f"Prepare for {spec.title}", words)
 
 
-def _event(identity: str, now: datetime, start: datetime, end: datetime, summary: str, description: str) -> Event:
-    event = Event()
-    event.add("uid", str(uuid5(NAMESPACE_URL, identity)))
-    event.add("dtstamp", now.astimezone(UTC))
-    event.add("dtstart", start.astimezone(UTC))
-    event.add("dtend", end.astimezone(UTC))
-    event.add("summary", summary)
-    event.add("description", description)
-    return event
+def event(identity: str, now: datetime, start: datetime, end: datetime, summary: str, description: str) -> Event:
+    """Return one entry.
+
+    Args:
+        identity: what makes it the same entry when it is imported again.
+        now: with time zone.
+        start: of the entry, with time zone.
+        end: of the entry, with time zone.
+        summary: its title.
+        description: its text.
+    """
+    made = Event()
+    made.add("uid", str(uuid5(NAMESPACE_URL, identity)))
+    made.add("dtstamp", now.astimezone(UTC))
+    made.add("dtstart", start.astimezone(UTC))
+    made.add("dtend", end.astimezone(UTC))
+    made.add("summary", summary)
+    made.add("description", description)
+    return made

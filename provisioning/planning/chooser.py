@@ -1,4 +1,7 @@
-"""What a student has chosen, from the calendar to the lease: the planner draws it, and a lesson can drive it."""
+"""What a student has chosen, from the calendar to the lease, and all of it in words.
+
+The planner's widget draws this, and a lesson, the command line and a screen reader get its text.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from labs.display.table import Cell
 from provisioning.clock import Clock
 from provisioning.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
-from provisioning.planning.blocks import Block, calendars_of
+from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.planning.timetable import Slot, Timetable, timetable
+from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
-from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
+from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -22,12 +26,15 @@ PAGES = 4
 #: How far ahead the block lies that is chosen unasked: a request that arrives after its beginning is refused.
 LEAD = timedelta(minutes=5)
 
+#: Columns of the table of options.
+OPTION_COLUMNS = ("machine", "free this week", "what changes for the lesson")
+
 
 class Chooser:
     """One part's calendar, the block chosen in it, and the lease that comes of it.
 
     Args:
-        part: of the course.
+        spec: of the part, with the options that may be chosen.
         testbed_for: returns the testbed of a site's name.
         zone: the student's.
         clock: whose present decides what has gone by.
@@ -35,49 +42,44 @@ class Chooser:
     """
 
     def __init__(
-        self, part: Part, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock, name: str | None = None
-    ):
-        self.spec = load_spec(part)
+        self,
+        spec: PartSpec,
+        testbed_for: Callable[[str], Testbed],
+        zone: ZoneInfo,
+        clock: Clock,
+        name: str | None = None,
+    ) -> None:
+        self.spec = spec
         self.zone = zone
-        self.name = name or resource_name(part)
+        self.name = name or resource_name(spec.part)
         self.page = 0
-        self.option: SiteOption = self.spec.options[0]
+        self.option: SiteOption = spec.options[0]
         self.slot: Slot | None = None
         self.node: str | None = None
         #: The student's usable lease, and where it is; None while there is none.
         self.lease: Lease | None = None
         self.lease_option: SiteOption | None = None
-        #: SiteOptions whose calendar could not be read, with the reason.
+        #: Options whose calendar could not be read, with the reason.
         self.unread: Mapping[SiteOption, str] = {}
         self._testbed_for = testbed_for
         self._clock = clock
         self._calendars: Mapping[SiteOption, Sequence[Resource]] = {}
 
-    def read(self, telling: Callable[[str], None] = lambda _site: None) -> None:
+    def read(self) -> None:
         """Ask every site for its calendar and for a lease that is there already; keep the choice if it is still free.
 
-        Args:
-            telling: called with each site's name before it is asked; what it raises stops the reading.
+        At first, the first free block of the first option that has one is chosen.
         """
-
-        def asked(site: str) -> Testbed:
-            telling(site)
-            return self._testbed_for(site)
-
         first_time = not self._calendars
-        self._calendars, self.unread = calendars_of(self.spec, asked)
-        self.look()
-        if first_time:
-            self.choose(self._first_option())
-
-    def look(self) -> None:
-        """Look for the student's lease and at the clock, without asking for the calendars again."""
+        self._calendars, self.unread = calendars_of(self.spec, self._testbed_for)
         self._find_lease()
-        start, node = self.slot.start if self.slot else None, self.node
         try:
-            self.choose(start=start, node=node)
+            self.choose(start=self.slot.start if self.slot else None, node=self.node)
         except NoCapacityError:
             self.choose()
+        if first_time:
+            known = self.options or self.spec.options
+            self.choose(next((option for option in known if self.table(option).free), known[0]))
 
     @property
     def now(self) -> datetime:
@@ -89,11 +91,11 @@ class Chooser:
         """Options that have a calendar, in the order of the options."""
         return tuple(self._calendars)
 
-    def table(self, option: SiteOption | None = None, days: int = PAGE_DAYS) -> Timetable:
+    def table(self, option: SiteOption | None = None) -> Timetable:
         """Return the calendar page of an option; the chosen one's when left out."""
         now, option = self.now, option or self.option
         first = now.astimezone(self.zone).date() + timedelta(days=self.page * PAGE_DAYS)
-        return timetable(self.spec, option, self._calendars.get(option, ()), first, days, self.zone, now)
+        return timetable(self.spec, option, self._calendars.get(option, ()), first, PAGE_DAYS, self.zone, now)
 
     def choose(
         self, option: SiteOption | None = None, start: datetime | None = None, node: str | None = None
@@ -134,7 +136,7 @@ class Chooser:
         """Return the student's lease: the one that is there, else a new one of the chosen block.
 
         Raises:
-            NoCapacityError: somebody was faster, or nothing was chosen; the calendar is read again by then.
+            NoCapacityError: somebody was faster, or nothing was chosen.
             LeaseFailedError: the site made a lease and could not fill it.
             ProvisioningError: anything else that the site refused.
         """
@@ -156,6 +158,19 @@ class Chooser:
             raise LeaseFailedError(f"the lease {self.lease.name!r} is in ERROR")
         return self.lease
 
+    def _find_lease(self) -> None:
+        self.lease = self.lease_option = None
+        for site in dict.fromkeys(option.site for option in self._calendars):
+            try:
+                lease = pick_lease(self._testbed_for(site).leases(), self.name)
+            except ProvisioningError:
+                # The calendar was read; a lease that cannot be seen now is found at the next reading.
+                continue
+            if lease is not None:
+                self.lease = lease
+                self.lease_option = next(option for option in self.spec.options if option.site == site)
+                return
+
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
         return reservation_code(self.block, self.name) if self.block else "# nothing is free in this week"
@@ -164,19 +179,71 @@ class Chooser:
         """Return an ``.ics`` file of the chosen block, or nothing."""
         return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
 
-    def _first_option(self) -> SiteOption:
-        free = (option for option in self._calendars if self.table(option).free)
-        return next(free, next(iter(self._calendars), self.spec.options[0]))
+    def said_zone(self) -> str:
+        """Return whose time is shown, and a hint where it is probably nobody's."""
+        hint = " This computer only knows UTC, so choose yours." if is_doubtful(self.zone) else ""
+        return f"All times are in your time zone: {said_of(self.zone, self.now)}.{hint}"
 
-    def _find_lease(self) -> None:
-        self.lease = self.lease_option = None
-        for site in dict.fromkeys(option.site for option in self._calendars):
-            try:
-                lease = pick_lease(self._testbed_for(site).leases(), self.name)
-            except ProvisioningError:
-                # The calendar above was read; a lease that cannot be seen now is found at the next reading.
-                continue
-            if lease is not None:
-                self.lease = lease
-                self.lease_option = next(option for option in self.spec.options if option.site == site)
-                return
+    def said_rules(self) -> str:
+        """Return how long a block is and why it begins and ends as it does."""
+        return (
+            f"Blocks of {self.spec.hours} h begin on the hour and end at :{self.option.end_minute:02d}, "
+            "so that the machine is free again when the next block begins."
+        )
+
+    def said_before(self) -> str:
+        """Return what to read and what to rehearse before the block."""
+        return f"Read {self.spec.read_first}. Rehearse with {self.spec.rehearse_first}: it needs no lease."
+
+    def said_free(self, option: SiteOption) -> str:
+        """Return what is free of an option in the week that is shown, or why nobody knows."""
+        if option in self.unread:
+            return self.unread[option]
+        free = self.table(option).free
+        return f"{len(free)} free blocks, first {free[0].said(self.zone)}" if free else "all taken this week"
+
+    def said_lease(self) -> str:
+        """Return the lease: where and when it is, its state and its identifier; empty while there is none."""
+        lease, option = self.lease, self.lease_option
+        if lease is None or option is None:
+            return ""
+        when = local_span(lease.start, lease.end, self.zone)
+        return f"Reserved at {option.site} ({option.name}): {lease.name} is {lease.status}, {when}, id {lease.id}"
+
+    def option_rows(self) -> list[list[Cell]]:
+        """Return the options in order of preference: name and place, what is free, what changes for the lesson."""
+        rows = []
+        for option in self.spec.options:
+            name = Cell(
+                option.name, f"({option.site}, {option.type})", "msl-best" if option == self.option else "", True
+            )
+            changes = option.changes or "nothing: it was written for this machine"
+            rows.append([name, Cell(self.said_free(option), words=True), Cell(changes, words=True)])
+        return rows
+
+    def text(self, *, rehearsed: bool) -> str:
+        """Return calendar, options, choice and lease in words and columns.
+
+        Args:
+            rehearsed: whether the sites are played.
+        """
+        block, option = self.block, self.option
+        chosen = f"{block.resource} ({option.name}, {option.site}), {block.local(self.zone)}" if block else ""
+        lines = [
+            f"{self.spec.title}: choose a block"
+            + (" (rehearsal: nothing is booked on Chameleon)" if rehearsed else ""),
+            self.said_zone(),
+            self.said_rules(),
+            "",
+            f"{option.name} ({option.site}, {option.type}): {option.hardware}",
+            self.table().text(self.zone),
+            "",
+            *(
+                f"{machine.plain()}: {free.plain()}; changes {what.plain()}"
+                for machine, free, what in self.option_rows()
+            ),
+            "",
+            f"Before it: {self.said_before()}",
+            f"Chosen: {chosen}" if chosen else "Nothing can be chosen in this week.",
+        ]
+        return "\n".join([*lines, self.said_lease()]).rstrip()

@@ -6,8 +6,9 @@ at home takes no minute of a lease.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from labs.course import Lesson, lessons
 from provisioning.setup.graph import plan
@@ -33,7 +34,19 @@ class Block:
     @property
     def planned_s(self) -> float:
         """Seconds that are spoken for: set-up and core."""
-        return self.setup_s + _seconds(self.core)
+        return self.setup_s + 60.0 * sum(one.machine_minutes for one in self.core)
+
+    def begin_by(self, end: datetime) -> list[tuple[Lesson, datetime]]:
+        """Return when each lesson of the core must begin at the latest, for all to be done at the end of the lease.
+
+        Args:
+            end: of the lease, with time zone.
+        """
+        found = []
+        for lesson in reversed(self.core):
+            end -= timedelta(minutes=lesson.machine_minutes)
+            found.append((lesson, end))
+        return found[::-1]
 
     def text(self) -> str:
         """Return the plan, one line for each thing."""
@@ -42,12 +55,12 @@ class Block:
         lines = [f"{seconds / 60:4.0f} min  {words}" for words, seconds in rows]
         lines.append(f"{self.planned_s / 60:4.0f} of {self.length_s / 60:.0f} min")
         if self.extras:
-            lines.append(f"May be left out: {_named(self.extras)}")
+            named = ", ".join(f"{one.number} {one.title} ({one.machine_minutes} min)" for one in self.extras)
+            lines.append(f"May be left out: {named}")
         if self.fetches_gb:
             named = ", ".join(f"{words} ({size_gb:g} GB)" for words, size_gb in self.fetches_gb.items())
-            lines.append(
-                f"Set-up fetches {sum(self.fetches_gb.values()):.1f} GB more than the course's packages: {named}"
-            )
+            total_gb = sum(self.fetches_gb.values())
+            lines.append(f"Set-up fetches {total_gb:.1f} GB more than the course's packages: {named}")
         return "\n".join(lines)
 
 
@@ -60,7 +73,7 @@ def block_of(part: Part, option: SiteOption | None = None) -> Block:
     """
     spec = load_spec(part)
     option = option or spec.options[0]
-    there = lessons_on_machine(part)
+    there = [one for one in lessons() if one.part == NUMBERS[part] and one.machine_minutes]
     return Block(
         length_s=60.0 * (60 * (spec.hours - 1) + option.end_minute),
         setup_s=plan(steps_for(spec, option)).total_s,
@@ -68,52 +81,3 @@ def block_of(part: Part, option: SiteOption | None = None) -> Block:
         extras=tuple(one for one in there if one.kind != "core"),
         fetches_gb=spec.fetches_gb.get(option.machine, {}),
     )
-
-
-def lessons_on_machine(part: Part, course: list[Lesson] | None = None) -> tuple[Lesson, ...]:
-    """Return the part's lessons that take minutes of its lease, in their order.
-
-    Args:
-        part: of the course.
-        course: all lessons; the course's own when None.
-    """
-    known = lessons() if course is None else course
-    return tuple(each for each in known if each.part == NUMBERS[part] and each.machine_minutes)
-
-
-def lessons_left(part: Part, at: str | None = None, course: list[Lesson] | None = None) -> tuple[Lesson, ...]:
-    """Return the lessons that the rest of the lease is for, without those that may be left out.
-
-    Args:
-        part: of the course.
-        at: number of the lesson that comes next, which counts even where it is an extra; None for the first.
-        course: all lessons; the course's own when None.
-
-    Raises:
-        ValueError: the part has no lesson of that number on its machine; the message lists those that it has.
-    """
-    known = lessons_on_machine(part, course)
-    numbers = [each.number for each in known]
-    if at is not None and at not in numbers:
-        raise ValueError(f"{load_spec(part).title} has no lesson {at!r} on its machine; it has {', '.join(numbers)}")
-    left = known[numbers.index(at) :] if at is not None else known
-    return tuple(each for each in left if each.kind == "core" or each.number == at)
-
-
-def lessons_left_s(part: Part, at: str | None = None, course: list[Lesson] | None = None) -> float:
-    """Return the seconds of the lease that those lessons take; arguments as for ``lessons_left``."""
-    return _seconds(lessons_left(part, at, course))
-
-
-def extras_text(part: Part, at: str | None = None) -> str:
-    """Return one sentence on what may be left out of the rest of the lease; empty where nothing may."""
-    left = [each for each in lessons_on_machine(part) if each.kind != "core" and each.number != at]
-    return f"may be left out: {_named(left)}" if left else ""
-
-
-def _named(known: Iterable[Lesson]) -> str:
-    return ", ".join(f"{one.number} {one.title} ({one.machine_minutes} min)" for one in known)
-
-
-def _seconds(known: tuple[Lesson, ...]) -> float:
-    return 60.0 * sum(each.machine_minutes for each in known)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
@@ -16,8 +15,6 @@ from provisioning.setup.state import state_folder
 FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles", "UTC")
 
 _KEPT_IN = "time-zone"
-#: Names that are no places: kept in the database for old programs.
-_OLD_FORMS = ("Etc/", "SystemV/", "posix", "right/")
 
 
 class UnknownZoneError(ValueError):
@@ -38,7 +35,9 @@ def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ) 
     """
     if name is not None:
         return _zone(name)
-    for each in (_kept(environ), *_of_this_computer(environ)):
+    # Linux and macOS: a link into the database, whose tail is the name.
+    of_this_computer = str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2]
+    for each in (_kept(environ), environ.get("TZ", "").removeprefix(":"), of_this_computer):
         try:
             if each:
                 return _zone(each)
@@ -57,20 +56,17 @@ def keep_zone(zone: ZoneInfo, environ: Mapping[str, str] = os.environ) -> None:
         return
 
 
-def zone_names(first: str) -> list[str]:
-    """Return every zone's name, the student's own first, then the likely ones, then the rest by name."""
-    return list(dict.fromkeys([first, *FIRST, *_places()]))
-
-
 @cache
-def _places() -> tuple[str, ...]:
-    # Python looks through hundreds of files for them.
-    return tuple(sorted(name for name in available_timezones() if "/" in name and not name.startswith(_OLD_FORMS)))
+def zone_names(first: str) -> tuple[str, ...]:
+    """Return every zone's name, the student's own first, then the likely ones, then the rest by name."""
+    # Names without a place are kept in the database for old programs.
+    places = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
+    return tuple(dict.fromkeys([first, *FIRST, *places]))
 
 
 def said_of(zone: ZoneInfo, moment: datetime) -> str:
-    """Return the zone in words: its name and how far it is from UTC at that moment."""
-    return f"{zone.key} ({_offset(moment.astimezone(zone))})"
+    """Return the zone in words: its name and how far it is from UTC at that moment, such as ``UTC-06:00``."""
+    return f"{zone.key} (UTC{moment.astimezone(zone).isoformat()[-6:]})"
 
 
 def is_doubtful(zone: tzinfo, environ: Mapping[str, str] = os.environ) -> bool:
@@ -90,23 +86,3 @@ def _kept(environ: Mapping[str, str]) -> str:
         return (state_folder(environ) / _KEPT_IN).read_text(encoding="utf-8").strip()
     except OSError:
         return ""
-
-
-def _of_this_computer(environ: Mapping[str, str]) -> list[str]:
-    found = [environ.get("TZ", "").removeprefix(":")]
-    # Linux and macOS: a link into the database, whose tail is the name.
-    place = Path("/etc/localtime")
-    if place.is_symlink():
-        found.append(str(place.resolve()).rpartition("zoneinfo/")[2])
-    with contextlib.suppress(OSError):
-        found.append(Path("/etc/timezone").read_text(encoding="utf-8").strip())
-    return found
-
-
-def _offset(moment: datetime) -> str:
-    offset = moment.utcoffset() or timedelta()
-    if not offset:
-        return "UTC"
-    minutes = int(abs(offset).total_seconds() // 60)
-    sign = "−" if offset < timedelta() else "+"
-    return f"UTC{sign}{minutes // 60}" + (f":{minutes % 60:02d}" if minutes % 60 else "")

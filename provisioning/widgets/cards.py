@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from html import escape
 
+import ipywidgets
+
 from labs.display import theme
 
 
@@ -25,23 +27,18 @@ def heading(title: str, rehearsed: bool, subtitle: str = "") -> str:
     return theme.heading(title, subtitle, badge(rehearsed))
 
 
-def card(title: str, body: str, rehearsed: bool, subtitle: str = "") -> str:
-    """Return the HTML of a card around a body of HTML."""
-    return theme.card(title, body, subtitle=subtitle, badge=badge(rehearsed))
+def still(title: str, text: str, rehearsed: bool) -> str:
+    """Return the HTML of a card with a widget's text twin, for wherever the widget itself does not run."""
+    return theme.card(title, f'<pre class="msl-code">{escape(text)}</pre>', badge=badge(rehearsed))
+
+
+def html(width: str = "100%") -> ipywidgets.HTML:
+    """Return an empty piece of HTML to be filled, of some width."""
+    return ipywidgets.HTML(layout=ipywidgets.Layout(width=width, margin="0"))
 
 
 def note(words: str, kind: str = "msl-bad") -> str:
-    """Return the HTML of a message: what was seen, lines of a log, and what to do, each recognisable."""
-    lines = [line.strip() for line in words.splitlines() if line.strip()]
-    if not lines:
-        return ""
-    log = "\n".join(line[1:].strip() for line in lines if line.startswith("|"))
-    said = [line for line in lines if not line.startswith("|")]
-    parts = [f'<p class="msl-strong">{escape(said[0])}</p>'] if said else []
-    parts += [f'<pre class="msl-code">{escape(log)}</pre>'] if log else []
-    for line in said[1:]:
-        label, colon, rest = line.partition(":")
-        named = colon and label in ("Likely", "Way out")
-        parts.append(f"<p><b>{label}:</b> {escape(rest.strip())}</p>" if named else f"<p>{escape(line)}</p>")
+    """Return the HTML of a message: what was seen, lines of a log, what is likely, and what to do."""
     role = "alert" if kind == "msl-bad" else "status"
-    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{"".join(parts)}</div></div>'
+    inside = f'<pre class="msl-code">{escape(words)}</pre>'
+    return f'<div class="msl"><div class="msl-note {kind}" role="{role}">{inside}</div></div>' if words else ""

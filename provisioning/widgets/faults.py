@@ -15,7 +15,7 @@ from provisioning import lab
 from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import drills
 from provisioning.rehearsal.drills import Drill
-from provisioning.widgets.cards import card, heading, note
+from provisioning.widgets.cards import heading, html, note, still
 
 _TITLE = "Practise what goes wrong"
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
@@ -27,13 +27,12 @@ def faults() -> Faults:
 
 
 class Faults(Shown):
-    """The widget; its methods do what its switches do."""
+    """The widget; its methods do what its switches do, and raise ``NotRehearsingError`` on the real Chameleon."""
 
     def __init__(self) -> None:
         """Build a switch for each fault, in the order in which a lease meets them."""
         self.rehearsed = lab.rehearsing()
         self._drawing = False
-        self._message = _html()
         self.live = None
         if self.rehearsed:
             self._build()
@@ -50,37 +49,22 @@ class Faults(Shown):
         Args:
             name: of the fault.
             times: how often; -1 for always.
-
-        Raises:
-            NotRehearsingError: this is the real Chameleon.
         """
         drills.arm(name, times)
         self.draw()
 
     def off(self, name: str | None = None) -> None:
-        """Switch one fault off, or all of them.
-
-        Raises:
-            NotRehearsingError: this is the real Chameleon.
-        """
+        """Switch one fault off, or all of them."""
         drills.disarm(name)
         self.draw()
 
     def advance(self, hours: float) -> None:
-        """Move the calendar forward: leases start and end as if the time had passed.
-
-        Raises:
-            NotRehearsingError: this is the real Chameleon.
-        """
+        """Move the calendar forward: leases start and end as if the time had passed."""
         drills.advance(timedelta(hours=hours))
         self.draw()
 
     def status(self) -> str:
-        """Return the testbed's state in a few lines.
-
-        Raises:
-            NotRehearsingError: this is the real Chameleon.
-        """
+        """Return the testbed's state in a few lines."""
         return drills.status_text(drills.status())
 
     @property
@@ -96,51 +80,25 @@ class Faults(Shown):
     @property
     def html(self) -> str:
         """The same as a still picture."""
-        if not self.rehearsed:
-            return card(_TITLE, f"<p>{escape(_REFUSED)}</p>", rehearsed=False)
-        rows = "".join(
-            f"<tr><td>{'on' if drill.strikes else 'off'}</td><th scope='row'>{drill.name}</th>"
-            f"<td>{escape(_sentence(drill.what))}<br><span class='msl-soft'>{escape(drill.seen)}</span></td></tr>"
-            for drill in self.drills
-        )
-        status = f'<pre class="msl-code">{escape(self.status())}</pre>'
-        return card(_TITLE, f'<table class="msl-table msl-words"><tbody>{rows}</tbody></table>{status}', rehearsed=True)
+        return still(_TITLE, self.text, self.rehearsed)
 
     def _build(self) -> None:
-        self._head, self._status = _html(), _html()
+        self._head, self._message, self._status = html(), html(), html()
         known = self.drills
-        self.times = ipywidgets.Dropdown(
-            options=[("once", 1), ("three times", 3), ("every time", -1)],
-            description="A fault strikes",
-            style={"description_width": "96px"},
-            layout={"width": "240px"},
-        )
         self.switches = {drill.name: self._switch(drill) for drill in known}
-        self._words = {drill.name: _html() for drill in known}
+        self._words = {drill.name: html() for drill in known}
         cells = [each for name in self.switches for each in (self.switches[name], self._words[name])]
         grid = ipywidgets.GridBox(
             cells, layout=ipywidgets.Layout(grid_template_columns="168px 1fr", grid_gap="0 8px", width="100%")
         )
-        self.hours = ipywidgets.BoundedFloatText(
-            value=1.0, min=0.1, max=24 * 28, step=1.0, description="Hours", layout={"width": "150px"}
-        )
-        buttons = {
-            "Move the calendar": lambda: self.advance(self.hours.value),
-            "All off": self.off,
-            "Look again": self.draw,
-        }
-        self.buttons = {words: self._button(words, act) for words, act in buttons.items()}
-        row = ipywidgets.Layout(flex_flow="row wrap", align_items="center", width="100%")
-        self.live = controls(
+        row = ipywidgets.HBox(
             [
-                self._head,
-                ipywidgets.Box([self.times, self.buttons["All off"]], layout=row),
-                grid,
-                ipywidgets.Box([self.hours, self.buttons["Move the calendar"], self.buttons["Look again"]], layout=row),
-                self._message,
-                self._status,
+                self._button("All off", self.off),
+                self._button("An hour later", lambda: self.advance(1)),
+                self._button("Look again", self.draw),
             ]
         )
+        self.live = controls([self._head, grid, row, self._message, self._status])
         self.live.add_class("msl").add_class("msl-card")
 
     def _switch(self, drill: Drill) -> ipywidgets.Checkbox:
@@ -149,7 +107,7 @@ class Faults(Shown):
 
         def changed(change) -> None:
             if not self._drawing:
-                self._act(lambda: self.on(drill.name, self.times.value) if change.new else self.off(drill.name))
+                self._act(lambda: self.on(drill.name) if change.new else self.off(drill.name))
 
         switch.observe(changed, "value")
         return switch
@@ -172,26 +130,25 @@ class Faults(Shown):
             return
         self._drawing = True
         try:
-            head = heading(_TITLE, rehearsed=True, subtitle="Switch a fault on, then reserve or bring up a machine.")
+            head = heading(
+                _TITLE,
+                rehearsed=True,
+                subtitle="Switch a fault on, then reserve or bring up a machine: it strikes once.",
+            )
             self._head.value = f'{STYLE}<div class="msl">{head}</div>'
             for drill in self.drills:
                 self.switches[drill.name].value = bool(drill.strikes)
-                waits = {0: "", 1: "strikes once", -1: "strikes every time"}.get(
-                    drill.strikes, f"strikes {drill.strikes} times yet"
-                )
-                on = f'<span class="msl-bad">● {waits}</span> ' if waits else ""
-                self._words[drill.name].value = (
-                    f'<div class="msl" style="padding:4px 0">{on}{escape(_sentence(drill.what))}'
-                    f'<br><span class="msl-soft">{escape(drill.seen)}</span></div>'
-                )
+                self._words[drill.name].value = _said(drill)
             self._status.value = f'<div class="msl"><pre class="msl-code">{escape(self.status())}</pre></div>'
         finally:
             self._drawing = False
 
 
-def _sentence(words: str) -> str:
-    return f"{words[0].upper()}{words[1:]}."
-
-
-def _html() -> ipywidgets.HTML:
-    return ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
+def _said(drill: Drill) -> str:
+    often = {1: "once", -1: "every time"}.get(drill.strikes, f"{drill.strikes} times yet")
+    on = f'<span class="msl-bad">● strikes {often}</span> ' if drill.strikes else ""
+    what = f"{drill.what[0].upper()}{drill.what[1:]}."
+    return (
+        f'<div class="msl" style="padding:4px 0">{on}{escape(what)}'
+        f'<br><span class="msl-soft">{escape(drill.seen)}</span></div>'
+    )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
+from html import escape
 from typing import Any
 
 import ipywidgets
@@ -10,35 +12,41 @@ from IPython import get_ipython
 from IPython.display import display
 
 from labs.display.shown import Shown
-from labs.display.theme import STYLE
+from labs.display.table import Cell, html_table
+from labs.display.theme import STYLE, progress_bar
 from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
 from provisioning import lab
 from provisioning.clock import Clock
 from provisioning.errors import ProvisioningError
-from provisioning.planning.lessons import lessons_left_s
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.attempt import Attempt, Link
-from provisioning.setup.progress import LeaseLeft
-from provisioning.setup.runner import Event, Run
-from provisioning.widgets import progress_view as view
+from provisioning.setup.attempt import Attempt
+from provisioning.setup.progress import Row
+from provisioning.setup.runner import Run
+from provisioning.widgets.cards import heading, html, note
 
-#: Seconds between two redraws while steps run, and while only the lease's time goes on.
-REDRAW_RUNNING_S = 0.5
-REDRAW_DONE_S = 20.0
+#: Seconds between two redraws while steps run.
+REDRAW_S = 1.0
+#: Lines of log of a running step.
+_TAIL_LINES = 4
+_COLUMNS = ("step", "state", "elapsed", "usual")
+_MARKS = {
+    "waiting": ("· waiting", "msl-soft"),
+    "running": ("▸ running", "msl-strong"),
+    "done": ("✓ done", "msl-good"),
+    "failed": ("✗ failed", "msl-bad"),
+    "cancelled": ("■ cancelled", "msl-soft"),
+    "blocked": ("– not begun", "msl-soft"),
+}
 
 
-def provisioning_progress(run: Run, *, at: str | None = None, clock: Clock | None = None) -> ProvisioningProgress:
+def provisioning_progress(run: Run, *, clock: Clock | None = None) -> ProvisioningProgress:
     """Return the progress of a run; nothing begins before ``run()`` or a click on its button.
 
     Args:
         run: from ``lab.prepare(part, …)``.
-        at: number of the part's lesson that comes next, such as ``"12"``; its first lesson when left out.
         clock: of the sites.
-
-    Raises:
-        ValueError: the part has no such lesson.
     """
-    return ProvisioningProgress(Attempt(run, clock or site_clock()), at)
+    return ProvisioningProgress(Attempt(run, clock or site_clock()))
 
 
 class ProvisioningProgress(Shown):
@@ -46,21 +54,24 @@ class ProvisioningProgress(Shown):
 
     Args:
         attempt: its state.
-        at: number of the lesson that comes next.
     """
 
-    def __init__(self, attempt: Attempt, at: str | None = None) -> None:
+    def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.rehearsed = lab.rehearsing()
-        self._lessons_left_s = lessons_left_s(attempt.run.settings.spec.part, at)
         self._handle: Any = None
         self._worker: threading.Thread | None = None
-        self._ticker: threading.Thread | None = None
-        self._changed = threading.Event()
         # Two threads draw. One that was held up must not put back the buttons of a state that is over.
         self._drawing = threading.RLock()
         self._going = False
-        self._build()
+        self.status = html()
+        self.go = ipywidgets.Button(button_style="primary", layout={"width": "120px"})
+        self.stop = ipywidgets.Button(layout={"width": "104px"})
+        self.stop.tooltip = "Stop. What is done stays done; the toolbar's stop button does the same."
+        self.go.on_click(lambda _: self.start())
+        self.stop.on_click(lambda _: self.cancel())
+        hear_while_busy(self.go, self.stop)
+        self.live = controls([self.status, self.go, self.stop]).add_class("msl").add_class("msl-card")
         self.draw()
 
     @property
@@ -69,21 +80,15 @@ class ProvisioningProgress(Shown):
         return {link.name: link.value for link in self.attempt.links}
 
     @property
-    def left(self) -> LeaseLeft | None:
-        """What is left of the lease; None before it is known."""
-        return self.attempt.lease_left(self._lessons_left_s)
-
-    @property
     def text(self) -> str:
-        """Steps, links and countdown in words and columns."""
-        played = "Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else ""
-        left = self.left if self.attempt.state == "done" else None
-        return played + self.attempt.text() + (f"\n{left.text()}" if left else "")
+        """Steps and links in words and columns."""
+        return ("Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else "") + self.attempt.text()
 
     @property
     def html(self) -> str:
         """The same as a still picture."""
-        return view.picture(self.attempt, self.left, self.rehearsed)
+        label = escape(self.attempt.title)
+        return f'{STYLE}<section class="msl msl-card" aria-label="{label}">{_picture(self)}</section>'
 
     def run(self) -> None:
         """Bring the machine up in this cell and return when everything is done; run it again to resume.
@@ -94,15 +99,14 @@ class ProvisioningProgress(Shown):
         if has_kernel():
             _show_once()
             self._handle = display(self, display_id=True)
-        self._going = True
-        self._tick()
         try:
-            self.attempt.go(self._heard)
+            self._go()
         except ProvisioningError as error:
             error.shown = has_kernel()
             raise
         finally:
-            self._end()
+            if not has_kernel():
+                print(self.text)
 
     def start(self) -> None:
         """Bring the machine up beside the cells; the button does the same."""
@@ -110,17 +114,11 @@ class ProvisioningProgress(Shown):
             return
 
         def work() -> None:
-            try:
-                self.attempt.go(self._heard)
-            except ProvisioningError:
-                pass  # the step's row shows it
-            finally:
-                self._end()
+            with suppress(ProvisioningError):  # the step's row shows it
+                self._go()
 
-        self._going = True
         self._worker = threading.Thread(target=work, name="provisioning", daemon=True)
         self._worker.start()
-        self._tick()
 
     def cancel(self) -> None:
         """Stop: nothing new begins, and what waits stops at its next look."""
@@ -130,73 +128,40 @@ class ProvisioningProgress(Shown):
             if self.attempt.state == "running":
                 self.stop.disabled, self.stop.description = True, "Stopping…"
 
-    def _build(self) -> None:
-        self.status = ipywidgets.HTML(layout=ipywidgets.Layout(width="100%", margin="0"))
-        self.go = ipywidgets.Button(button_style="primary", layout={"width": "120px"})
-        self.stop = ipywidgets.Button(layout={"width": "104px"})
-        self.stop.tooltip = "Stop. What is done stays done; the toolbar's stop button does the same."
-        self.go.on_click(lambda _: self.start())
-        self.stop.on_click(lambda _: self.cancel())
-        hear_while_busy(self.go, self.stop)
-        self.buttons = ipywidgets.HBox([self.go, self.stop])
-        self.live = controls([self.status, self.buttons]).add_class("msl").add_class("msl-card")
-
     def draw(self) -> None:
         """Bring the picture and the buttons up to date."""
         with self._drawing:
-            self._draw()
+            state = self.attempt.state
+            self.status.value = STYLE + _picture(self)
+            begun = state != "waiting" or any(row.state == "done" for row in self.attempt.progress.rows.values())
+            self.go.description = "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
+            running = state == "running"
+            self.go.layout.display = "none" if state in ("running", "done") else ""
+            self.stop.layout.display = "" if running and (self._worker or heard_while_busy()) else "none"
+            if not running:
+                self.stop.disabled, self.stop.description = False, "Cancel"
 
-    def _draw(self) -> None:
-        if self.live is None:
-            if self._handle is not None:
-                self._handle.update(Shown(self.html, self.text))
-            return
-        state = self.attempt.state
-        self.status.value = STYLE + view.steps(self.attempt, self.left, self.rehearsed)
-        self.go.description = {"waiting": "Bring it up", "failed": "Try again"}.get(state, "Resume")
-        if state == "waiting" and any(row.state == "done" for row in self.attempt.progress.rows.values()):
-            self.go.description = "Resume"
-        running = state == "running"
-        self.go.layout.display = "none" if state in ("running", "done") else ""
-        self.stop.layout.display = "" if running and (self._worker or heard_while_busy()) else "none"
-        if not running:
-            self.stop.disabled, self.stop.description = False, "Cancel"
+    def _go(self) -> None:
+        """Go at the run while a second thread lets the times go on; leave a still picture of what is done.
 
-    def _heard(self, event: Event) -> None:
-        self._changed.set()
-        if not has_kernel():
-            print(view.line(event), flush=True)
-
-    def _end(self) -> None:
-        """Leave a still picture of what is done, so that a saved notebook needs no widget to be read."""
-        self._going = False
-        with self._drawing:
-            self._draw()
-            if self._handle is not None and self.attempt.state == "done" and self.live is not None:
-                live, self.live = self.live, None
-                self._handle.update(Shown(self.html, self.text))
-                for each in (live, self.buttons, self.status, self.go, self.stop):
-                    each.close()
-        if not has_kernel():
-            print(self.text)
+        A saved notebook then needs no widget to be read.
+        """
+        self._going = True
+        threading.Thread(target=self._tick, name="provisioning-clock", daemon=True).start()
+        try:
+            self.attempt.go()
+        finally:
+            self._going = False
+            with self._drawing:
+                self.draw()
+                if self._handle is not None and self.attempt.state == "done":
+                    self.live = None
+                    self._handle.update(Shown(self.html, self.text))
 
     def _tick(self) -> None:
-        """Let the times go on while the steps are silent, and the lease's after them."""
-        if not has_kernel() or (self._ticker is not None and self._ticker.is_alive()):
-            return
-
-        def ticking() -> None:
-            while self._going:
-                self._changed.wait(1.0)
-                self._changed.clear()
-                self.draw()
-                threading.Event().wait(REDRAW_RUNNING_S)
-            while self.attempt.state == "done" and (left := self.left) and left.left.total_seconds() > 0:
-                threading.Event().wait(REDRAW_DONE_S)
-                self.draw()
-
-        self._ticker = threading.Thread(target=ticking, name="provisioning-clock", daemon=True)
-        self._ticker.start()
+        while self._going:
+            self.draw()
+            threading.Event().wait(REDRAW_S)
 
 
 def _show_once() -> None:
@@ -212,4 +177,50 @@ def _show_once() -> None:
     get_ipython().set_custom_exc((ProvisioningError,), handle)
 
 
-__all__ = ["Link", "ProvisioningProgress", "provisioning_progress"]
+def _picture(shown: ProvisioningProgress) -> str:
+    """Return the HTML of the steps, and of the links once they are there."""
+    attempt = shown.attempt
+    settings, rows = attempt.run.settings, attempt.progress.rows.values()
+    done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
+    to_go = f"usually {_minutes(attempt.progress.left_s)} to go"
+    said = {"done": "ready", "failed": f"{done}; a step failed", "stopped": f"{done}; stopped"}
+    subtitle = f"{settings.name} at {settings.option.site}: {said.get(attempt.state, f'{done}, {to_go}')}"
+    table = html_table(_COLUMNS, [_cells(attempt, row) for row in rows]) + "".join(map(_detail, rows))
+    path = " > ".join(attempt.run.plan.critical_path)
+    table += f'<p class="msl-sub">Critical path, where a delay delays the end: {escape(path)}</p>'
+    parts = [heading(attempt.title, shown.rehearsed, subtitle)]
+    if attempt.state == "done":
+        parts += [*map(_link, attempt.links), "<details><summary>The steps</summary>"]
+        table += "</details>"
+    else:
+        parts.append(progress_bar(attempt.title, attempt.fraction))
+    return f'<div class="msl">{"".join(parts)}{table}</div>'
+
+
+def _cells(attempt: Attempt, row: Row) -> list[Cell]:
+    word, kind = _MARKS[row.state]
+    began = row.state not in ("waiting", "blocked")
+    elapsed = _minutes(attempt.elapsed_s(row)) if began else ""
+    return [Cell(row.title), Cell(word, "", kind, words=True), Cell(elapsed), Cell(_minutes(row.expected_s))]
+
+
+def _detail(row: Row) -> str:
+    """Return the log tail of what runs, or the message of what failed."""
+    if row.state == "running" and row.tail:
+        tail = "\n".join(list(row.tail)[-_TAIL_LINES:])
+        return f'<p class="msl-sub">{escape(row.title)}:</p><pre class="msl-code">{escape(tail)}</pre>'
+    if row.state == "cancelled":
+        return '<p class="msl-sub">You pressed cancel. Resume goes on here.</p>'
+    return note(row.error) if row.state == "failed" else ""
+
+
+def _link(link) -> str:
+    value = escape(link.value)
+    shown = f'<pre class="msl-code">{value}</pre>'
+    if link.is_address:
+        shown = f'<a href="{value}" target="_blank" rel="noopener">{value}</a>'
+    return f'<p class="msl-heading" style="margin-top:10px">{escape(link.purpose)}</p>{shown}'
+
+
+def _minutes(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"

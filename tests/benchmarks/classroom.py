@@ -1,4 +1,4 @@
-"""A class of 200 against its bars: plan, leases at a rehearsal, the page that follows it, and the front page."""
+"""A class of 200 against its bars: plan, leases at a rehearsal, the table that follows it, and the front page."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import pytest
 
-from grading.front.watching import Ledgers, class_page
 from labs.workspace import PROJECT_DIR
 from provisioning import lab
-from provisioning.classroom.leases import leases_at, reserve_all, watch
-from provisioning.classroom.plan import make_plan
+from provisioning.classroom.leases import leases_at, reserve_all
+from provisioning.classroom.plan import Wish, make_plan
 from provisioning.classroom.roster import Student, read_times
-from provisioning.planning.blocks import Wish, calendars_of
+from provisioning.classroom.watching import watch, watch_table
+from provisioning.planning.blocks import calendars_of
 from provisioning.rehearsal import control, environment
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import load_spec
@@ -30,9 +30,7 @@ from tests.grading.machines.made_up import recorded
 
 STUDENTS = 200
 #: Seconds that each step may take.
-BARS_S = {"plan": 5.0, "reserve": 30.0, "watch refresh": 2.0, "front page": 2.0}
-#: Students who have written something between two looks of the watch page.
-_WRITING = 20
+BARS_S = {"plan": 5.0, "reserve": 30.0, "watch": 2.0, "front page": 2.0}
 _PREFERS = ("", "Tue 9-21; Wed", "Mon 12-21", "Thu; Fri 9-15")
 _CANNOT = ("", "", "Mon", "Wed 9-13", "Fri 12-24")
 
@@ -55,7 +53,6 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     students = [
         Student(
             f"s{number}",
-            blocks=2 if number % 20 == 0 else 1,
             prefers=read_times(draw.choice(_PREFERS)),
             cannot=read_times(draw.choice(_CANNOT)),
         )
@@ -87,18 +84,13 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         lambda made: f"{sum(what == 'reserved' for _, what in made)} of {len(made)} leases",
     )
     testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
-    names = [student.name for student in students]
-    known = _ledgers(folder, names)
-    # As the page does: what a look has no time for is in the next one.
     step(
-        "watch refresh",
-        lambda: class_page(
-            watch(testbeds, spec.part, names), known.look(), clock.now(), zone, title="Part 1: 200 students"
-        ),
-        lambda page: f"{page.text.splitlines()[0]}; {_WRITING} ledgers have changed",
+        "watch",
+        lambda: watch_table(watch(testbeds, spec.part, students, clock.now()), clock.now(), zone),
+        lambda text: text.splitlines()[-1],
     )
     # JupyterLab answers already when ``with`` is through.
-    with Course(PROJECT_DIR, workspace=folder / "homes" / names[-1]) as course:
+    with Course(PROJECT_DIR, workspace=_workspace(folder)) as course:
         address = f"http://127.0.0.1:{course.port}/msl/course?token={course.token}"
         step(
             "front page",
@@ -108,16 +100,10 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     return rows
 
 
-def _ledgers(folder: Path, names: list[str]) -> Ledgers:
-    """Return the class's ledgers, each looked at once, of which some have changed since."""
+def _workspace(folder: Path) -> Path:
+    """Return a workspace with a ledger of part 1, which the front page judges."""
+    workspace = folder / "workspace"
+    workspace.mkdir()
     lines = [json.dumps(entry) + "\n" for entry in recorded(1)]
-    places = [folder / "homes" / name / "ledger.jsonl" for name in names]
-    for number, place in enumerate(places, start=1):
-        place.parent.mkdir(parents=True)
-        place.write_text("".join(lines[: len(lines) * number // len(places)]), encoding="utf-8")
-    known = Ledgers(f"{folder}/homes/*/ledger.jsonl", names, part=1)
-    known.look(float("inf"))
-    for place in places[-_WRITING:]:
-        place.write_text("".join(lines), encoding="utf-8")
-        place.touch()
-    return known
+    (workspace / "ledger.jsonl").write_text("".join(lines), encoding="utf-8")
+    return workspace

@@ -19,12 +19,10 @@ from grading.classroom.defence import sheet
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.classroom.similarity import Pair
-from grading.front.watching import Watcher
 from grading.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.front.conftest import FIXTURES
-from tests.grading.front.test_watching import ROWS, drawn, serving
 from tests.grading.result.test_result import ASIDE, FLAG, RESULT
 
 from .axe import serious
@@ -147,7 +145,7 @@ def test_what_a_lesson_shows_is_for_everybody(course):
 
 
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
-    """What graders hand out and look at, and the class at work; each a whole page, in both colour schemes."""
+    """What graders hand out and look at; each a whole page, in both colour schemes."""
     ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(FLAG, ASIDE), limits=("no walls",))
     pair, looked_at = Pair("ada", "bob", ("onnx × 1",), 0.99, 0.5), SpotCheck("ada", ("handed in twice",))
     report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
@@ -156,12 +154,10 @@ def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
     window = course.page.context.browser.new_page()
     found = []
-    with serving(Watcher(lambda: ROWS, None, drawn)) as watched:
-        addresses = [report.as_uri(), *((tmp_path / f"{name}.html").as_uri() for name in texts)]
-        for address in (*addresses, f"{watched}/?token=a-secret"):
-            window.goto(address)
-            for scheme in ("light", "dark"):
-                window.emulate_media(color_scheme=scheme)
-                found += [f"{window.title()}, {scheme}: {line}" for line in serious(window)]
+    for address in [report.as_uri(), *((tmp_path / f"{name}.html").as_uri() for name in texts)]:
+        window.goto(address)
+        for scheme in ("light", "dark"):
+            window.emulate_media(color_scheme=scheme)
+            found += [f"{window.title()}, {scheme}: {line}" for line in serious(window)]
     window.close()
     assert found == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from provisioning.setup.graph import Step, plan
 from provisioning.setup.progress import Progress, lease_left
 from provisioning.setup.runner import Event
@@ -17,44 +19,42 @@ def two_branches():
     return plan([step("boot", 60), step("long", 600, "boot"), step("short", 30, "boot")])
 
 
-def test_rows_follow_events():
-    """State, elapsed, tail and error."""
+def after(*events: Event) -> Progress:
     progress = Progress(two_branches())
-    progress.take(Event("boot", "started"))
-    for number in range(20):
-        progress.take(Event("boot", "line", f"line {number}", elapsed_s=number))
-    row = progress.rows["boot"]
-    assert row.state == "running"
-    assert list(row.tail) == [f"line {n}" for n in range(12, 20)]
-    progress.take(Event("boot", "done", elapsed_s=55))
-    progress.take(Event("long", "failed", "Broken.\n  Way out: again", elapsed_s=3))
-    progress.take(Event("short", "blocked", "waits for long"))
-    text = progress.text()
-    assert "v Boot" in text
-    assert "x Long" in text
-    assert "Way out: again" in text
-    assert "- Short" in text
+    for event in events:
+        progress.take(event)
+    return progress
 
 
-def test_a_wait_that_says_the_same_at_each_look_fills_one_line():
-    """What was said before it stays in sight."""
-    progress = Progress(two_branches())
-    progress.take(Event("boot", "started"))
-    for text in ("removing server 7", *["server is BUILD"] * 30):
-        progress.take(Event("boot", "line", text))
-    assert list(progress.rows["boot"].tail) == ["removing server 7", "server is BUILD"]
+def test_the_text_shows_state_tail_and_error():
+    """A line for each step; a wait that says the same at each look fills one line, and the oldest leave."""
+    lines = [Event("boot", "line", text) for text in (*map(str, range(20)), *["server is BUILD"] * 30)]
+    progress = after(Event("boot", "started"), *lines)
+    assert list(progress.rows["boot"].tail) == [*map(str, range(13, 20)), "server is BUILD"]
+    for event in (
+        Event("boot", "done", elapsed_s=55),
+        Event("long", "failed", "Broken.\n  Way out: again", elapsed_s=3),
+        Event("short", "blocked", "waits for long"),
+    ):
+        progress.take(event)
+    for words in ("v Boot", "x Long", "Way out: again", "- Short"):
+        assert words in progress.text()
 
 
-def test_time_left_follows_the_longest_branch():
+@pytest.mark.parametrize(
+    ("events", "left_s"),
+    [
+        ([], 660),
+        (
+            [Event("boot", "done", elapsed_s=70), Event("long", "started"), Event("long", "line", "x", elapsed_s=100)],
+            500,
+        ),
+        ([Event("boot", "done"), Event("long", "started"), Event("long", "line", "x", elapsed_s=900)], 30),
+    ],
+)
+def test_time_left_follows_the_longest_branch(events, left_s):
     """Side by side: the short branch does not count."""
-    progress = Progress(two_branches())
-    assert progress.left_s == 660
-    progress.take(Event("boot", "done", elapsed_s=70))
-    progress.take(Event("long", "started"))
-    progress.take(Event("long", "line", "x", elapsed_s=100))
-    assert progress.left_s == 500
-    progress.take(Event("long", "line", "x", elapsed_s=900))
-    assert progress.left_s == 30
+    assert after(*events).left_s == left_s
 
 
 def test_a_new_kernel_shows_what_was_done(tmp_path):
@@ -70,18 +70,17 @@ def test_a_new_kernel_shows_what_was_done(tmp_path):
 
 def test_a_retry_starts_its_row_anew():
     """The old error and tail are gone."""
-    progress = Progress(two_branches())
-    progress.take(Event("boot", "failed", "Broken.", elapsed_s=9))
-    progress.take(Event("boot", "retrying", "503"))
-    progress.take(Event("boot", "started"))
-    row = progress.rows["boot"]
+    events = (
+        Event("boot", "failed", "Broken.", elapsed_s=9),
+        Event("boot", "retrying", "503"),
+        Event("boot", "started"),
+    )
+    row = after(*events).rows["boot"]
     assert (row.state, row.error, list(row.tail)) == ("running", "", [])
 
 
-def test_countdown_warns_when_the_lessons_do_not_fit():
-    """Two hours left and 150 minutes of lessons."""
+def test_what_is_left_of_a_lease_is_said():
+    """Two hours; then it has ended."""
     now = datetime(2026, 3, 2, 12, tzinfo=UTC)
-    end = now + timedelta(hours=2)
-    assert lease_left(end, now, 3600).text() == "2 h 00 min of the lease left"
-    assert "30 min more than is left" in lease_left(end, now, 9000).text()
+    assert lease_left(now + timedelta(hours=2), now, 3600).text() == "2 h 00 min of the lease left"
     assert "has ended" in lease_left(now, now + timedelta(seconds=1), 0).text()

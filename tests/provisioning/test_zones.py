@@ -17,6 +17,8 @@ def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
     keep_zone(ZoneInfo("Asia/Kolkata"), environ)
     assert find_zone(None, environ).key == "Asia/Kolkata"
     assert find_zone("America/Denver", environ).key == "America/Denver"
+    with pytest.raises(UnknownZoneError, match="America/Chicago"):
+        find_zone("Chicago time")
 
 
 @pytest.mark.parametrize("left_over", ["Nowhere/Atlantis", "../../etc/passwd", ""])
@@ -24,12 +26,6 @@ def test_a_broken_choice_is_passed_over(tmp_path, left_over):
     """A file that holds no zone costs the choice, and nothing else."""
     (tmp_path / "time-zone").write_text(left_over)
     assert find_zone(None, {"LABS_STATE": str(tmp_path), "TZ": "America/New_York"}).key == "America/New_York"
-
-
-def test_an_unknown_name_is_refused_with_the_way_to_write_it():
-    """Abbreviations are what people try."""
-    with pytest.raises(UnknownZoneError, match="America/Chicago"):
-        find_zone("Chicago time")
 
 
 def test_utc_is_doubted_until_it_was_chosen(tmp_path):
@@ -42,21 +38,16 @@ def test_utc_is_doubted_until_it_was_chosen(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "month", "said"),
-    [
-        ("America/Chicago", 1, "America/Chicago (UTC−6)"),
-        ("America/Chicago", 7, "America/Chicago (UTC−5)"),
-        ("Asia/Kolkata", 1, "Asia/Kolkata (UTC+5:30)"),
-        ("UTC", 1, "UTC (UTC)"),
-    ],
+    ("name", "month", "distance"),
+    [("America/Chicago", 1, "-06:00"), ("America/Chicago", 7, "-05:00"), ("Asia/Kolkata", 1, "+05:30")],
 )
-def test_a_zone_is_said_with_its_distance_on_that_day(name, month, said):
+def test_a_zone_is_said_with_its_distance_on_that_day(name, month, distance):
     """Summer time counts."""
-    assert said_of(ZoneInfo(name), datetime(2026, month, 2, tzinfo=UTC)) == said
+    assert said_of(ZoneInfo(name), datetime(2026, month, 2, tzinfo=UTC)) == f"{name} (UTC{distance})"
 
 
 def test_the_students_own_zone_comes_first_and_once():
     """A list of four hundred names begins with what is likely."""
     names = zone_names("Asia/Kolkata")
-    assert names[:2] == ["Asia/Kolkata", "America/Chicago"]
+    assert names[:2] == ("Asia/Kolkata", "America/Chicago")
     assert len(names) == len(set(names)) > 300

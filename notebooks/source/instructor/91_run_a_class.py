@@ -21,7 +21,7 @@
 # make the leases yourself: a roster, days and hours, a deadline, and out comes who runs when. Then you watch who is
 # where, and afterwards you sweep up.
 #
-# A terminal does the same, and writes calendars and mails too: `msl class plan`, `msl class reserve`,
+# A terminal does the same, and writes calendars too: `msl class plan`, `msl class reserve`,
 # `msl class watch`, `msl lease sweep`. In rehearsal it is switched over by
 # `eval "$(python -m provisioning rehearsal env)"`. [The page beside this notebook](README.md) goes
 # through a whole term.
@@ -37,11 +37,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.classroom.leases import leases_at, no_shows, reserve_all, watch, watch_table
-from provisioning.classroom.papers import plan_text
-from provisioning.classroom.plan import make_plan
+from provisioning.classroom.leases import leases_at, no_shows, reserve_all
+from provisioning.classroom.plan import Wish, make_plan
+from provisioning.classroom.plan_files import plan_text
 from provisioning.classroom.roster import read_roster
-from provisioning.planning.blocks import Wish, calendars_of
+from provisioning.classroom.watching import watch, watch_table
+from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import load_spec
@@ -51,16 +52,16 @@ from provisioning.sweep import survey, sweep, table
 # ## The roster
 #
 # Any CSV that your registrar exports will do, as long as one column is called `username`, `email`, `netid`, `user` or
-# `login`; take the name of the Chameleon account, or the address that it was made with. `blocks` says how many blocks
-# a student needs, `prefers` and `cannot` when: `Tue 14-20; Wed; 2026-12-01 9:30-12`. Other columns are ignored. Two
-# students whose names shorten to the same are refused here, and not in the middle of the night.
+# `login`; take the name of the Chameleon account, or the address that it was made with. `name` is how you call them,
+# `prefers` and `cannot` say when: `Tue 14-20; Wed; 2026-12-01 9:30-12`. Other columns are ignored. Two students whose
+# names shorten to the same are refused here, and not in the middle of the night.
 
 # %%
 roster = Path(tempfile.mkdtemp(prefix="class-")) / "roster.csv"
 names = ["ada", "alan", "barbara", "donald", "edsger", "frances", "grace", "john"]
-wishes = {"ada": "2,", "grace": ",Mon; Tue; Wed"}
-lines = [f"{name.title()},{name},{wishes.get(name, ',')}\n" for name in names]
-roster.write_text("name,netid,blocks,prefers\n" + "".join(lines), encoding="utf-8")
+wishes = {"grace": "Mon; Tue; Wed"}
+lines = [f"{name.title()},{name},{wishes.get(name, '')}\n" for name in names]
+roster.write_text("name,netid,prefers\n" + "".join(lines), encoding="utf-8")
 students = read_roster(roster)
 students[0]
 
@@ -68,7 +69,7 @@ students[0]
 # ## The plan
 #
 # Which days and hours suit a class is yours to say. Machines that others have booked are left out, and a later site
-# option is used only for those whom the first one cannot take. Everybody has a block before anybody has two.
+# option is used only for those whom the first one cannot take. Each student has one block.
 
 # %%
 spec, clock, zone = load_spec("model"), drills.site_clock(), find_zone()
@@ -82,7 +83,7 @@ print(plan_text(plan))
 
 # %% [markdown]
 # Should somebody be without, the sentence below the table says what would help. Whoever is on a later option has
-# another processor: `plan.seats[…].block.option.changes` says what that means for the lesson, and so do the mails.
+# another processor: `plan.seats[…].block.option.changes` says what that means for the lesson, and so do the calendars.
 #
 # ## Reserve
 #
@@ -107,7 +108,7 @@ first = plan.seats[0].block.start
 testbed = lab.open_testbed(plan.seats[0].block.option.site)
 if lab.rehearsing():
     drills.advance_to(first + timedelta(minutes=5))
-print(watch_table(watch([testbed], "model", [one.name for one in students]), clock.now(), zone))
+print(watch_table(watch([testbed], "model", students, clock.now()), clock.now(), zone))
 
 # %% [markdown]
 # ## Who has not come

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, time
 
 import pytest
 
-from provisioning.planning.blocks import Wish
+from provisioning.classroom.plan import Wish
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Resource
 

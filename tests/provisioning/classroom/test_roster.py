@@ -17,22 +17,15 @@ def roster(tmp_path, text: str, encoding="utf-8"):
 
 def test_a_spreadsheets_roster_is_read(tmp_path):
     """Byte-order mark, other columns, capitals, quotes."""
-    path = roster(tmp_path, 'Name,Email,Blocks\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig")
-    assert [(one.name, one.email, one.blocks) for one in read_roster(path)] == [
-        ("ada-x-edu", "Ada@x.edu", 2),
-        ("bob-2-x-edu", "bob_2@x.edu", 0),
+    path = roster(tmp_path, 'Name,Email,Section\n"Lovelace, Ada",Ada@x.edu,2\nBob,bob_2@x.edu,\n', "utf-8-sig")
+    assert [(one.name, one.full_name) for one in read_roster(path)] == [
+        ("ada-x-edu", "Lovelace, Ada"),
+        ("bob-2-x-edu", "Bob"),
     ]
 
 
-@pytest.mark.parametrize("odd", ["nobody", "a@b c@d", '"a@b,c@d"', "<a@b>", '"x@y\nBcc: z@w"'])
-def test_what_is_no_address_gets_into_no_mail(tmp_path, odd):
-    """A cell may hold anything; two addresses, or lines, would send one student's hours to another."""
-    (student,) = read_roster(roster(tmp_path, f"username,email\nada,{odd}\n"))
-    assert student.email == ""
-
-
 def test_a_name_is_the_same_in_the_roster_and_on_the_hub():
-    """The Hub calls ada@uni.edu ada_uni_edu, the roster gave 'ada', and the lesson found no lease (E2)."""
+    """The Hub calls ada@uni.edu ada_uni_edu, and the lesson finds the lease by that."""
     assert short_name("Ada@uni.edu") == short_name("ada_uni_edu") == "ada-uni-edu"
     assert short_name("ada@uni.edu") != short_name("ada@other.edu")
 
@@ -45,24 +38,20 @@ def test_a_name_is_the_same_in_the_roster_and_on_the_hub():
         ("username,x\nada,1\n ,2\n", "line 3: no name"),
         ("username\n", "names no student"),
         ("", "columns none"),
-        ("username,blocks\nada,two\n", "line 2: 'two' is no number of blocks"),
         ("username,prefers\nada,Tuu 9-12\n", "line 2: 'Tuu' is no weekday"),
+        ("username,prefers\nada,Tue noon\n", "line 2: 'noon' are no hours of a day"),
         ("username,cannot\nada,Tue 12-9\n", "line 2: '12-9' end before they begin"),
         ("username,cannot\nada,2026-13-01\n", "line 2: '2026-13-01' is no date"),
         ("username,cannot\nada,Tue 9-25\n", "line 2: '9-25' are no hours of a day"),
     ],
 )
 def test_a_roster_that_cannot_be_used(tmp_path, text, message):
-    """Each says what is wrong and where (E3)."""
+    """Each says what is wrong and where; a missing file and Windows' encoding too."""
     with pytest.raises(RosterError, match=message):
         read_roster(roster(tmp_path, text))
-
-
-def test_a_roster_that_is_not_there_or_not_utf8_is_a_sentence(tmp_path):
-    """A missing file was a traceback, and Windows' encoding a codec's error (E3)."""
-    with pytest.raises(RosterError, match="cannot be read: No such file"):
+    with pytest.raises(RosterError, match=r"cannot be read: .*No such file"):
         read_roster(tmp_path / "none.csv")
-    with pytest.raises(RosterError, match=r"not UTF-8[\s\S]*CSV UTF-8"):
+    with pytest.raises(RosterError, match=r"cannot be read[\s\S]*CSV UTF-8"):
         read_roster(roster(tmp_path, "username\nJosé\n", "cp1252"))
 
 

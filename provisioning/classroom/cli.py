@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, time, timedelta, tzinfo
+import time
+from collections import Counter
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from provisioning import lab
-from provisioning.classroom import leases, papers
-from provisioning.classroom.plan import Plan, make_plan
+from provisioning.classroom import leases, plan_files, watching
+from provisioning.classroom.plan import Plan, Wish, make_plan
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
 from provisioning.commands import PART, ZONE, plain_errors
-from provisioning.planning.blocks import Wish, calendars_of
+from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import PartSpec, load_spec
@@ -21,9 +24,7 @@ from provisioning.sweep import GRACE, sweep
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
-_ROSTER = typer.Argument(
-    help="CSV with a column username, email or netid; blocks, prefers, cannot where you have them."
-)
+_ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
 _TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
@@ -37,35 +38,32 @@ def plan_class(
     begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
     day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
-    blocks: Annotated[int, typer.Option(min=1, help="Blocks for each student whose line of the roster says none.")] = 1,
     type_name: Annotated[list[str] | None, _TYPES] = None,
     zone: Annotated[str | None, ZONE] = None,
-    unit_rate: Annotated[float, typer.Option(help="Service units of one machine an hour: your project's page.")] = 1.0,
-    unit_cost: Annotated[float, typer.Option(help="What one service unit costs, to say it in money too.")] = 0.0,
     placeholder: Annotated[str, _PLACEHOLDER] = "",
-    out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv, calendars and mails.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder that receives plan.csv and calendars.")] = None,
 ) -> None:
-    """Say who runs when, whether it works out, and what it costs; exit 1 when somebody is without a block."""
+    """Say who runs when, and whether it works out; exit 1 when somebody is without a block."""
     with plain_errors():
         spec, local, now = load_spec(part), find_zone(zone), site_clock().now()  # type: ignore[arg-type]
         if zone:
             # `move --to` means the hours that the plan was made in, and so do the tables.
             keep_zone(local)
         wish = _wish(begin, until, day or [], hours, local, now)
-        students = read_roster(roster)
-        plan = _plan(spec, students, wish, blocks, type_name or [], placeholder)
-        typer.echo(papers.plan_text(plan, unit_rate, unit_cost))
+        plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
+        typer.echo(plan_files.plan_text(plan))
         if out:
-            written = papers.write_all(plan, students, out, now, unit_rate)
-            typer.echo(f"{len(written)} files in {out}: plan.csv, class.ics, calendars/ and mails/")
-        if plan.missing:
+            typer.echo(
+                f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv, class.ics and calendars/"
+            )
+        if plan.without:
             raise typer.Exit(1)
 
 
 def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, zone: tzinfo, now: datetime) -> Wish:
     earliest = max(begin.replace(tzinfo=zone), now) if begin else now
     latest = until.replace(tzinfo=zone)
-    if latest.time() == time(0, 0):
+    if (latest.hour, latest.minute) == (0, 0):
         # A date alone means that day, not the moment at which it begins.
         latest += timedelta(days=1)
     if latest <= earliest:
@@ -76,9 +74,7 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
     return Wish(earliest, latest, zone, begins, ends, frozenset(map(read_weekday, days)))
 
 
-def _plan(
-    spec: PartSpec, students: tuple[Student, ...], wish: Wish, blocks: int, types: list[str], placeholder: str
-) -> Plan:
+def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
     use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
@@ -98,7 +94,6 @@ def _plan(
         calendars,
         leases.leases_at(lab.open_testbed, readable, spec.part),
         wish,
-        blocks=blocks,
         use=use,
         unread={option: why for option, why in unread.items() if option in use},
     )
@@ -114,7 +109,7 @@ def reserve_class(
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
     with plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
-        seats = papers.read_plan(plan, spec)
+        seats = plan_files.read_plan(plan, spec)
         now = site_clock().now()
         if placeholder:
             open_seats = leases.to_make(lab.open_testbed, spec.part, seats, now)
@@ -123,9 +118,7 @@ def reserve_class(
         outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
-        counts = {what.split(":")[0]: 0 for _, what in outcome}
-        for _, what in outcome:
-            counts[what.split(":")[0]] += 1
+        counts = Counter(what.split(":")[0] for _, what in outcome)
         typer.echo(", ".join(f"{count} {what}" for what, count in counts.items()))
         if any(what.startswith(("refused", "not made")) for _, what in outcome):
             raise typer.Exit(1)
@@ -136,13 +129,21 @@ def watch_class(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
     zone: Annotated[str | None, ZONE] = None,
+    every_s: Annotated[float, typer.Option("--every", help="Seconds between two looks; one look when 0.")] = 0,
 ) -> None:
-    """Show where each student of a roster is now; `msl class watch` is the same as a page."""
-    with plain_errors():
-        spec = load_spec(part)  # type: ignore[arg-type]
+    """Show where each student of a roster is now, and at whom somebody should look; Ctrl+C ends it."""
+    with plain_errors(), suppress(KeyboardInterrupt):
+        spec, local, students = load_spec(part), find_zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
-        rows = leases.watch(testbeds, spec.part, [student.name for student in read_roster(roster)])
-        typer.echo(leases.watch_table(rows, site_clock().now(), find_zone(zone)))
+        while True:
+            now = site_clock().now()
+            shown = watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local)
+            if not every_s:
+                typer.echo(shown)
+                return
+            typer.clear()
+            typer.echo(shown)
+            time.sleep(every_s)
 
 
 @app.command("extend")

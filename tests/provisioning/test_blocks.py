@@ -1,0 +1,116 @@
+"""The calendar: what is free at each full hour, by the student's own days and hours."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provisioning.errors import ServiceBusyError
+from provisioning.planning.blocks import calendars_of, mark_of, timetable
+from provisioning.sites.spec import PARTS, load_spec
+from provisioning.testbed import Booking, Resource
+
+MODEL = load_spec("model")
+DAY = datetime(2026, 3, 2, tzinfo=UTC)
+ZONES = [ZoneInfo(name) for name in ("UTC", "America/Chicago", "Asia/Kolkata", "Pacific/Kiritimati")]
+
+
+def node(name: str, *hours: tuple[float, float], reservable: bool = True) -> Resource:
+    """Return a machine that is booked between hours counted from the beginning of 2 March."""
+    booked = tuple(Booking(DAY + timedelta(hours=start), DAY + timedelta(hours=end)) for start, end in hours)
+    return Resource("CHI@TACC", name, "compute_liqid", bookings=booked, reservable=reservable)
+
+
+def table(*nodes: Resource, spec=MODEL, zone=UTC, first=date(2026, 3, 2), days=1, now=DAY):
+    return timetable(spec, spec.options[0], nodes, first, days, zone, now)
+
+
+@settings(deadline=None)
+@given(
+    booked=st.lists(st.tuples(st.integers(0, 48 * 60), st.integers(1, 300)), max_size=8),
+    part=st.sampled_from(PARTS),
+    passed=st.integers(0, 24 * 60),
+)
+def test_an_hour_is_free_exactly_when_no_minute_of_its_block_is_booked(booked, part, passed):
+    """Whatever the calendar; a block ends at the course's minute; a full hour that has begun has gone by."""
+    spec, now = load_spec(part), DAY + timedelta(minutes=passed)
+    option = spec.options[0]
+    taken = {minute for start, length in booked for minute in range(start, start + length)}
+    page = table(node("a", *((start / 60, (start + length) / 60) for start, length in booked)), spec=spec, now=now)
+    assert len(page.slots) == 24
+    for hour, slot in enumerate(page.slots):
+        assert slot.start == DAY + timedelta(hours=hour)
+        assert slot.end == slot.start + timedelta(hours=spec.hours - 1, minutes=option.end_minute)
+        minutes = range(60 * hour, 60 * hour + int((slot.end - slot.start).total_seconds() / 60))
+        assert slot.past == (slot.start < now)
+        assert bool(slot.free) == (not slot.past and taken.isdisjoint(minutes))
+
+
+@settings(deadline=None)
+@given(zone=st.sampled_from(ZONES), first=st.dates(date(2026, 1, 1), date(2026, 12, 1)), days=st.integers(1, 7))
+def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
+    """Each full hour of UTC stands once, under its local day and hour, on nights when the clocks change too."""
+    page = table(node("a"), zone=zone, first=first, days=days)
+    starts = [slot.start for slot in page.slots]
+    assert starts == [starts[0] + timedelta(hours=number) for number in range(len(starts))]
+    edges = [datetime(*each.timetuple()[:3], tzinfo=zone) for each in (first, first + timedelta(days=days))]
+    assert len(starts) == round((edges[1].astimezone(UTC) - edges[0].astimezone(UTC)) / timedelta(hours=1))
+    for day in page.days:
+        for hour, slots in enumerate(day.hours):
+            local = [slot.start.astimezone(zone) for slot in slots]
+            assert {(each.date(), each.hour) for each in local} <= {(day.date, hour)}
+
+
+def test_the_machine_with_most_room_after_it_is_named_first():
+    """So that the lease can still be extended; equals go by name; out of service is never named."""
+    page = table(node("a", (16, 20)), node("c"), node("b"), node("d", reservable=False))
+    assert page.slots[9].free == ("b", "c", "a")
+
+
+@pytest.mark.parametrize(
+    ("zone", "first", "hour", "said"),
+    [
+        ("America/Chicago", date(2026, 3, 2), 0, "Mon 02 Mar 00:00–02:50 CST, the last one free"),
+        ("America/Chicago", date(2026, 3, 2), 23, "Mon 02 Mar 23:00–01:50 (Tue) CST, the last one free"),
+        ("America/Chicago", date(2026, 3, 8), 1, "Sun 08 Mar 01:00–04:50 CST, ends CDT, the last one free"),
+        ("Asia/Kolkata", date(2026, 3, 3), 17, "Tue 03 Mar 17:30–20:20 IST, the last one free"),
+    ],
+)
+def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
+    """With the day where midnight lies in it, and both zones where the clocks change."""
+    page = table(node("a"), zone=ZoneInfo(zone), first=first)
+    assert page.days[0].hours[hour][0].said(ZoneInfo(zone)) == said
+
+
+def test_the_text_says_what_the_calendar_shows():
+    """A line a day, a column an hour: gone by, free, taken; a zone with a half hour says so."""
+    page = table(node("a", (20, 24)), node("b", (12, 15), (20, 24)), now=DAY + timedelta(hours=8.5))
+    head, day, *_ = page.text(UTC).splitlines()
+    assert head.split() == [str(hour) for hour in range(24)]
+    columns = [day[11 + 3 * hour : 14 + 3 * hour].strip() for hour in range(24)]
+    assert columns == [""] * 9 + ["2"] + ["1"] * 5 + ["2"] * 3 + ["·"] * 6
+    assert [mark_of(hour) for hour in page.days[0].hours] == columns
+    kolkata = ZoneInfo("Asia/Kolkata")
+    assert "begin 30 minutes past the hour" in table(node("a"), zone=kolkata).text(kolkata)
+
+
+def test_one_site_in_maintenance_does_not_hide_the_others():
+    """Its options carry the reason; virtual machines have no calendar."""
+
+    class Site:
+        def __init__(self, name):
+            self.name = name
+
+        def resources(self, _kind, _type_name):
+            if self.name == "CHI@UC":
+                raise ServiceBusyError("503")
+            return [node("a")]
+
+    calendars, unread = calendars_of(MODEL, Site)
+    assert set(calendars) == {option for option in MODEL.options if option.site == "CHI@TACC"}
+    assert {why for option, why in unread.items() if option.site == "CHI@UC"} == {"503"}
+    assert all("calendar" in unread[option] for option in MODEL.options if option.resource == "flavor")
