@@ -71,6 +71,17 @@ def secret(home: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+def password(known: str, user: str) -> str:
+    """Return a student's password: nobody else on this computer can compute it without the secret."""
+    return hmac.new(known.encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def own_catalogue(home: Path) -> Path | None:
+    """Return the own catalogue that a rehearsal keeps a copy of, or None where the shipped one is used alone."""
+    kept = home / "catalogue.toml"
+    return kept if kept.exists() else None
+
+
 def proof(known: str, challenge: str) -> str:
     """Return what only a process that knows the secret can answer to a challenge."""
     return hmac.new(known.encode(), f"rehearsal:{challenge}".encode(), hashlib.sha256).hexdigest()

@@ -82,3 +82,12 @@ def unavailable(service: str) -> RefusalError:
     """Return the answer of a proxy whose service behind it is down."""
     html = f"<html><body><h1>503 Service Unavailable</h1>{service}</body></html>"
     return RefusalError(503, {"message": html}, service, html)
+
+
+def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -> RefusalError:
+    """Return a refusal in the form of the service that a path leads to; `kind` is Neutron's word for it."""
+    service = [*path.split("/"), "", ""][2]
+    if service == "network":
+        return neutron(status, kind, message)
+    forms = {"compute": nova, "reservation": blazar, "image": glance, "container": zun}
+    return forms.get(service, keystone)(status, message)

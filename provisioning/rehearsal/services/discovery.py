@@ -4,9 +4,9 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
-from provisioning.rehearsal import refusals
-from provisioning.rehearsal.access import world_of
-from provisioning.rehearsal.catalogue import Resource, Site, stable_id
+from provisioning.rehearsal.catalogue import Devices, Nodes, Resource, Site, stable_id
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import world_of
 
 router = APIRouter()
 
@@ -25,14 +25,15 @@ async def nodes(where: str, request: Request) -> dict[str, Any]:
     catalogue = world_of(request).catalogue
     if where not in catalogue.sites or catalogue.sites[where].site_class != "baremetal":
         raise refusals.keystone(404, f"no hardware listed for {where!r}")
-    items = [_node_body(node) for node in catalogue.at(where, "host")]
+    items = [_node_body(node, node.group) for node in catalogue.at(where, "host") if isinstance(node.group, Nodes)]
     return {"items": items, "total": len(items), "offset": 0, "links": []}
 
 
 @router.get("/edge-hw-discovery/devices")
 async def devices(request: Request) -> list[dict[str, Any]]:
     """List the edge devices."""
-    return [_device_body(device) for device in world_of(request).catalogue.at("edge", "device")]
+    found = world_of(request).catalogue.at("edge", "device")
+    return [_device_body(device, device.group) for device in found if isinstance(device.group, Devices)]
 
 
 def _site_body(site: Site, root: str) -> dict[str, Any]:
@@ -44,63 +45,49 @@ def _site_body(site: Site, root: str) -> dict[str, Any]:
         "web": f"{root}/{site.where}",
         "location": site.location,
         "user_support_contact": "nobody: this is a rehearsal",
-        "description": f"{site.name} as the rehearsal plays it",
         "type": "site",
     }
 
 
-def _node_body(node: Resource) -> dict[str, Any]:
+def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
     """Return a node as the discovery API shows it."""
-    hardware, cpu = node.hardware, node.hardware["cpu"]
-    gpu = hardware.get("gpu")
-    memory, disk = hardware["memory_gib"], hardware["storage_gb"]
+    cpu, gpu = group.cpu, group.gpu
+    shown_gpu: dict[str, Any] = {"gpu": gpu is not None}
+    if gpu:
+        shown_gpu |= {"gpu_count": gpu.count, "gpu_model": gpu.model, "gpu_vendor": gpu.vendor}
+        shown_gpu["gpu_memory"] = gpu.memory_gib * 2**30
     return {
         "type": "node",
         "uid": node.uid,
         "node_name": node.name,
         "node_type": node.type,
         "version": stable_id("version", node.name).replace("-", ""),
-        "architecture": {
-            "platform_type": "x86_64",
-            "smp_size": cpu["sockets"],
-            "smt_size": cpu["threads"],
-        },
+        "architecture": {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads},
         "bios": {"vendor": "rehearsed", "version": "1", "release_date": "2024-01-01"},
         "processor": {
-            "vendor": cpu["vendor"],
-            "model": cpu["model"],
-            "other_description": cpu["model"],
-            "clock_speed": int(cpu["ghz"] * 1e9),
+            "vendor": cpu.vendor,
+            "model": cpu.model,
+            "other_description": cpu.model,
+            "clock_speed": int(cpu.ghz * 1e9),
             "instruction_set": "x86-64",
         },
-        "gpu": {
-            "gpu": True,
-            "gpu_count": gpu["count"],
-            "gpu_model": gpu["model"],
-            "gpu_vendor": gpu["vendor"],
-            "gpu_memory": gpu["memory_gib"] * 2**30,
-        }
-        if gpu
-        else {"gpu": False},
-        "main_memory": {"ram_size": memory * 2**30, "humanized_ram_size": f"{memory} GiB"},
+        "gpu": shown_gpu,
+        "main_memory": {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"},
         "network_adapters": [{"device": "eno1", "interface": "Ethernet", "rate": 10_000_000_000}],
         "placement": {"node": node.rank + 1, "rack": "1"},
-        "storage_devices": [
-            {"device": "sda", "size": disk * 10**9, "humanized_size": f"{disk} GB", "interface": "SATA"}
-        ],
-        "supported_job_types": {"deploy": True},
+        "storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}],
     }
 
 
-def _device_body(device: Resource) -> dict[str, Any]:
+def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
     """Return a device as the edge hardware API shows it."""
     return {
         "uuid": device.uid,
         "device_name": device.name,
         "device_type": device.type,
-        "supported_device_profiles": device.hardware["profiles"],
+        "supported_device_profiles": group.profiles,
         "authorized_projects": ["all"],
         "owning_project": "chameleon",
         "health_status": "ok",
-        "hardware": {"memory_gib": device.hardware["memory_gib"], "architecture": "aarch64"},
+        "hardware": {"memory_gib": group.memory_gib[device.rank], "architecture": "aarch64"},
     }

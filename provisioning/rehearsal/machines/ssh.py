@@ -15,17 +15,17 @@ from typing import Any
 
 import asyncssh
 
-from provisioning.rehearsal.processes import Processes
-from provisioning.rehearsal.scratch import Scratch
-from provisioning.rehearsal.store import Document
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.machines.scratch import Scratch
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
 
 #: The user of Chameleon's images.
 USER = "cc"
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
-class _Door(asyncssh.SSHServer):
+class _Login(asyncssh.SSHServer):
     """Lets in user `cc` with the key that the server was started with, and nobody else."""
 
     def __init__(self, public_key: str | None, guests: set[asyncssh.SSHServerConnection]) -> None:
@@ -122,7 +122,7 @@ async def listen(
         await _serve(world, processes, server, scratch, process)
 
     options: dict[str, Any] = {
-        "server_factory": lambda: _Door(server["public_key"], guests),
+        "server_factory": lambda: _Login(server["public_key"], guests),
         "process_factory": serve,
         "sftp_factory": lambda channel: _Files(channel, scratch),
         "allow_scp": True,

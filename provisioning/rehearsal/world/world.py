@@ -1,7 +1,5 @@
 """The rehearsed world: what the services share, and what time does to it between two requests."""
 
-import hashlib
-import hmac
 import itertools
 import json
 import uuid
@@ -9,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, Resource, catalogue
-from provisioning.rehearsal.clock import Clock
-from provisioning.rehearsal.faults import Faults
-from provisioning.rehearsal.lifecycle import lease_status
-from provisioning.rehearsal.store import Document, Store
+from provisioning.rehearsal.faults import parse_fault
+from provisioning.rehearsal.world.clock import Clock, lease_status
+from provisioning.rehearsal.world.store import Document, Store
 
 
 @dataclass(frozen=True)
@@ -33,17 +31,50 @@ class Caller:
     project_id: str
 
 
+class ArmedFaults:
+    """The faults that are armed now. Each strikes the number of times it was given, then is gone."""
+
+    def __init__(self, store: Store) -> None:
+        """Keep the armed faults in the store, so that they survive a restart."""
+        self._store = store
+
+    def arm(self, text: str) -> Document:
+        """Arm a fault; arming one again replaces its count. See `parse_fault` for the spelling and errors."""
+        return self._store.put("fault", parse_fault(text))
+
+    def clear(self, name: str | None = None) -> None:
+        """Disarm one fault by name, or all of them."""
+        for fault in self._store.find("fault"):
+            if name in (None, fault["name"]):
+                self._store.remove("fault", fault["id"])
+
+    def armed(self) -> list[Document]:
+        """Return the armed faults, oldest first."""
+        return self._store.find("fault")
+
+    def strike(self, name: str, user: str) -> Document | None:
+        """Use one strike of a fault against a user's request, and return its record, or None when it is not armed."""
+        for fault in self._store.find("fault", name=name):
+            if fault["user"] not in (None, user):
+                continue
+            if fault["times"] == 1:
+                self._store.remove("fault", fault["id"])
+            elif fault["times"] > 1:
+                self._store.put("fault", fault | {"times": fault["times"] - 1})
+            return fault
+        return None
+
+
 class World:
     """Store, clock, catalogue and faults under one roof."""
 
-    def __init__(self, folder: Path, secret: str, clock: Clock | None = None, own: Path | None = None) -> None:
-        """Open the world kept in a folder.
+    def __init__(self, folder: Path, secret: str, clock: Clock | None = None) -> None:
+        """Open the world kept in a folder, with the own catalogue that lies there.
 
         Args:
             folder: Where the database and the nodes' scratch homes live; made when missing.
             secret: What every student's password is derived from.
             clock: The clock to use; a new one by default. Its offset is restored from the store.
-            own: An own catalogue file, or None for the shipped catalogue alone; see `catalogue`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
@@ -51,48 +82,30 @@ class World:
         self.store = Store(folder / "world.sqlite3")
         self.clock = clock or Clock()
         self.clock.offset_s = self.store.setting("offset_s", 0.0)
-        self.faults = Faults(self.store)
-        self.catalogue: Catalogue = catalogue(own)
+        self.faults = ArmedFaults(self.store)
+        self.catalogue: Catalogue = catalogue(place.own_catalogue(folder))
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
         return self.clock.now()
 
-    def advance(self, duration_s: float) -> float:
-        """Move the calendar forward, remember it, and return the new time."""
-        moment_s = self.clock.advance(duration_s)
+    def advance(self, duration_s: float) -> None:
+        """Move the calendar forward by some seconds, and remember it."""
+        self.clock.advance(duration_s)
         self.store.set_setting("offset_s", self.clock.offset_s)
         self.settle()
-        return moment_s
-
-    def password(self, user: str) -> str:
-        """Return a student's password: nobody else on this machine can compute it without the secret."""
-        return hmac.new(self.secret.encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
 
     def note(self, event: str, **details: Any) -> None:
-        """Write one line to the journal, which `rehearsal status` and the graders of a rehearsal read."""
+        """Write one line to the journal, which the graders of a rehearsal read."""
         line = json.dumps({"at_s": self.now(), "event": event, **details})
         with (self.folder / "journal.jsonl").open("a", encoding="utf-8") as journal:
             journal.write(line + "\n")
 
     def settle(self) -> None:
-        """Do what Blazar's timer does: when a lease has ended, its servers, containers and addresses go."""
+        """Do what Blazar's timer does: when a lease has ended, its servers and containers go."""
         for lease in self.store.find("lease", released=False):
-            status = lease_status(lease, self.now())
-            if status == "ACTIVE" and not lease["served"]:
-                self._serve(lease)
-            elif status == "TERMINATED":
+            if lease_status(lease, self.now()) == "TERMINATED":
                 self.release(lease)
-
-    def _serve(self, lease: Document) -> None:
-        """Hand out the floating IPs and networks that an active lease reserved."""
-        for reservation in lease["reservations"]:
-            if reservation["resource_type"] == "virtual:floatingip":
-                for _ in range(int(reservation["amount"])):
-                    self.allocate_floating_ip(lease["site"], lease["project_id"], [reservation["id"]])
-            if reservation["resource_type"] == "network":
-                self._make_network(lease, reservation)
-        self.store.put("lease", lease | {"served": True})
 
     def release(self, lease: Document) -> None:
         """Take away everything that runs on a lease's reservations; the lease itself stays on record."""
@@ -101,35 +114,8 @@ class World:
             for machine in self.store.find(kind, site=lease["site"]):
                 if machine["reservation_id"] in reservations:
                     self.remove_machine(kind, machine)
-        for address in self.store.find("floating_ip", site=lease["site"]):
-            if address["reservation_id"] in reservations:
-                self.store.remove("floating_ip", address["id"])
-        for network in self.store.find("network", site=lease["site"]):
-            if network["reservation_id"] in reservations:
-                self._remove_network(network)
         self.store.put("lease", lease | {"released": True})
         self.note("lease released", lease=lease["name"], project=lease["project"])
-
-    def _make_network(self, lease: Document, reservation: Document) -> None:
-        """Give a project the network that its lease reserved: empty, its subnet is the student's to make."""
-        network = {
-            "id": str(uuid.uuid4()),
-            "site": lease["site"],
-            "project_id": lease["project_id"],
-            "name": reservation["network_name"],
-            "description": reservation.get("network_description") or "",
-            "port_security": True,
-            "tags": [],
-            "reservation_id": reservation["id"],
-        }
-        self.store.put("network", network)
-
-    def _remove_network(self, network: Document) -> None:
-        """Take a network away with all that is in it."""
-        for kind in ("port", "subnet"):
-            for item in self.store.find(kind, network_id=network["id"]):
-                self.store.remove(kind, item["id"])
-        self.store.remove("network", network["id"])
 
     def remove_machine(self, kind: str, machine: Document) -> None:
         """Delete a server or container and its port. Its floating IP stays allocated, as on Chameleon."""
@@ -140,30 +126,16 @@ class World:
         self.store.remove(kind, machine["id"])
         self.note(f"{kind} deleted", name=machine["name"], project=machine["project"])
 
-    def allocate_floating_ip(
-        self, site: str, project_id: str, reservations: list[str] | None = None
-    ) -> Document | None:
+    def allocate_floating_ip(self, site: str, project_id: str) -> Document | None:
         """Give a project the first free floating IP of a site, or None when the pool is empty."""
         taken = {address["address"] for address in self.store.find("floating_ip", site=site)}
         prefix = self.catalogue.sites[site].floating
         free = next((a for n in range(10, 250) if (a := f"{prefix}.{n}") not in taken), None)
         if free is None:
             return None
-        reservation = reservations[0] if reservations else None
-        return self.store.put(
-            "floating_ip",
-            {
-                "id": str(uuid.uuid4()),
-                "site": site,
-                "project_id": project_id,
-                "address": free,
-                "port_id": None,
-                "fixed_ip": None,
-                "reservation_id": reservation,
-                "tags": [f"reservation:{reservation}"] if reservation else [],
-                "created_s": self.now(),
-            },
-        )
+        address = {"id": str(uuid.uuid4()), "site": site, "project_id": project_id, "address": free}
+        address |= {"port_id": None, "fixed_ip": None, "tags": [], "created_s": self.now()}
+        return self.store.put("floating_ip", address)
 
     def add_port(self, machine: Document, owner: str) -> Document:
         """Plug a machine into its site's network and return the port."""
@@ -180,13 +152,13 @@ class World:
         }
         return self.store.put("port", port)
 
-    def lease_of(self, site: str, reservation_id: str | None) -> tuple[Document, Document] | None:
-        """Return the lease and the reservation with this id, or None."""
-        for lease in self.store.find("lease", site=site):
+    def reserved(self, caller: Caller, site: str, reservation_id: str | None, resource_type: str) -> list[str]:
+        """Return the nodes or devices of a reservation of the caller's that is active; none for any other."""
+        for lease in self.store.find("lease", site=site, project_id=caller.project_id):
             for reservation in lease["reservations"]:
-                if reservation["id"] == reservation_id:
-                    return lease, reservation
-        return None
+                if reservation["id"] == reservation_id and reservation["resource_type"] == resource_type:
+                    return reservation["resource_ids"] if lease_status(lease, self.now()) == "ACTIVE" else []
+        return []
 
     def resource(self, site: str, kind: str, identifier: str) -> Resource:
         """Return a resource that is known to exist; see `Catalogue.by_id` for one that may not."""

@@ -5,13 +5,12 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from provisioning.rehearsal import refusals
-from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.clock import iso_stamp
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import check, world_of
 
 router = APIRouter(prefix="/{site}/image")
-_guarded = APIRouter(prefix="/v2", dependencies=[Depends(door("image"))])
+_guarded = APIRouter(prefix="/v2", dependencies=[Depends(check("image"))])
 
 _PROPERTIES = (
     "id name status visibility size checksum container_format disk_format min_disk min_ram owner protected "
@@ -43,7 +42,7 @@ async def schema() -> dict[str, Any]:
 async def list_images(site: str, request: Request) -> dict[str, Any]:
     """List images, by name or by any other field."""
     wanted = {k: v for k, v in request.query_params.items() if k not in _PAGING}
-    images = _images(request, site)
+    images = [_body(name, site) for name in world_of(request).catalogue.images]
     found = [image for image in images if all(str(image.get(k)) == v for k, v in wanted.items())]
     # The list fits one page, so whoever asks for the page after some image is at the end.
     if request.query_params.get("marker"):
@@ -54,26 +53,13 @@ async def list_images(site: str, request: Request) -> dict[str, Any]:
 @_guarded.get("/images/{image_id}")
 async def show_image(site: str, image_id: str, request: Request) -> dict[str, Any]:
     """Show one image by its id."""
-    for image in _images(request, site):
-        if image["id"] == image_id:
-            return image
+    for name in world_of(request).catalogue.images:
+        if image_id == stable_id("image", site, name):
+            return _body(name, site)
     raise refusals.glance(404, f"Failed to find image {image_id}")
 
 
-def _images(request: Request, site: str) -> list[dict[str, Any]]:
-    """Return the site's images, then the snapshots of the project's containers."""
-    world = world_of(request)
-    found = [image_body(name, site) for name in world.catalogue.images_at(site)]
-    for snapshot in world.store.find("snapshot", site=site, project_id=caller_of(request).project_id):
-        made = iso_stamp(snapshot["created_s"])
-        own = {"id": snapshot["id"], "owner": snapshot["project_id"], "visibility": "private", "protected": False}
-        kind = {"container_format": "docker", "disk_format": "raw", "created_at": made, "updated_at": made}
-        place = {"file": f"/v2/images/{snapshot['id']}/file", "self": f"/v2/images/{snapshot['id']}"}
-        found.append(image_body(snapshot["name"], site) | own | kind | place | {"build-repo": ""})
-    return found
-
-
-def image_body(name: str, site: str) -> dict[str, Any]:
+def _body(name: str, site: str) -> dict[str, Any]:
     """Return an image as Glance shows it."""
     identifier = stable_id("image", site, name)
     return {

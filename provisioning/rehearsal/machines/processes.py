@@ -7,7 +7,7 @@ import signal
 from collections import defaultdict
 from dataclasses import dataclass
 
-from provisioning.rehearsal.scratch import Scratch
+from provisioning.rehearsal.machines.scratch import Scratch
 
 
 @dataclass(frozen=True)

@@ -6,19 +6,18 @@ Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but fo
 import hmac
 import json
 import os
+from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from provisioning.rehearsal import leases, refusals
-from provisioning.rehearsal.access import world_of
-from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.clock import iso_stamp, stamp
-from provisioning.rehearsal.faults import FAULTS
-from provisioning.rehearsal.identity import project_of
-from provisioning.rehearsal.lifecycle import container_status, lease_status, server_status
 from provisioning.rehearsal.place import proof
-from provisioning.rehearsal.world import Caller, World
+from provisioning.rehearsal.services import refusals, reservation
+from provisioning.rehearsal.services.access import world_of
+from provisioning.rehearsal.services.identity import caller_named
+from provisioning.rehearsal.world.clock import container_status, lease_status, server_status, stamp
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
 
 
 async def _know_the_secret(request: Request) -> None:
@@ -29,10 +28,10 @@ async def _know_the_secret(request: Request) -> None:
 
 router = APIRouter(prefix="/_rehearsal", dependencies=[Depends(_know_the_secret)])
 #: Asked by those who do not tell the secret yet.
-doorbell = APIRouter(prefix="/_rehearsal")
+unguarded = APIRouter(prefix="/_rehearsal")
 
 
-@doorbell.get("/alive")
+@unguarded.get("/alive")
 async def alive(request: Request, challenge: str) -> dict[str, Any]:
     """Prove that the rehearsal with this secret answers here, and say which process it is."""
     return {"proof": proof(world_of(request).secret, challenge), "pid": os.getpid()}
@@ -44,27 +43,21 @@ async def status(request: Request) -> dict[str, Any]:
     world = world_of(request)
     world.settle()
     return {
-        "now": iso_stamp(world.now()),
+        "now": stamp(world.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
         "faults": world.faults.armed(),
-        "leases": [_lease_line(world, lease) for lease in world.store.find("lease")],
-        "servers": _machines(world, "server"),
-        "containers": _machines(world, "container"),
+        "leases": [
+            _line(world, lease, lease_status) | {"start": stamp(lease["start_s"]), "end": stamp(lease["end_s"])}
+            for lease in world.store.find("lease")
+        ],
+        "servers": [_line(world, server, server_status) for server in world.store.find("server")],
+        "containers": [_line(world, container, container_status) for container in world.store.find("container")],
         "floating_ips": [
             {"site": a["site"], "address": a["address"], "bound": a["port_id"] is not None}
             for a in world.store.find("floating_ip")
         ],
         "folder": str(world.folder),
-    }
-
-
-@router.get("/faults")
-async def list_faults(request: Request) -> dict[str, Any]:
-    """List the faults there are and those that are armed."""
-    return {
-        "known": {name: fault.what for name, fault in FAULTS.items()},
-        "armed": world_of(request).faults.armed(),
     }
 
 
@@ -84,16 +77,14 @@ async def clear_faults(request: Request) -> None:
 
 
 @router.post("/clock")
-async def set_clock(request: Request) -> dict[str, Any]:
-    """Advance the calendar by `advance_s` seconds, and set `speed` when it is given."""
-    world, asked = world_of(request), await request.json()
+async def advance(request: Request) -> dict[str, Any]:
+    """Advance the calendar by `advance_s` seconds."""
+    world = world_of(request)
     try:
-        if asked.get("speed"):
-            world.clock.speed = float(asked["speed"])
-        world.advance(float(asked.get("advance_s", 0.0)))
+        world.advance(float((await request.json())["advance_s"]))
     except ValueError as error:
         raise refusals.keystone(400, str(error)) from error
-    return {"now": iso_stamp(world.now()), "speed": world.clock.speed}
+    return {"now": stamp(world.now())}
 
 
 @router.post("/leases")
@@ -103,37 +94,15 @@ async def make_lease(request: Request) -> dict[str, Any]:
     part = world.catalogue.parts.get(asked.get("part", ""))
     if part is None:
         raise refusals.keystone(400, f"part must be one of {', '.join(world.catalogue.parts)}")
-    user = asked["user"]
-    project = project_of(user)
-    caller = Caller(
-        user,
-        stable_id("user", user).replace("-", ""),
-        project,
-        stable_id("project", project).replace("-", ""),
-    )
-    device = world.catalogue.sites[part["site"]].site_class == "edge"
-    key = "$machine_name" if device else "$node_type"
-    lease = leases.create(
-        world,
-        caller,
-        part["site"],
-        {
-            "name": asked["name"],
-            "start_date": "now",
-            "end_date": stamp(world.now() + part["hours"] * 3600, "%Y-%m-%d %H:%M"),
-            "reservations": [
-                {
-                    "resource_type": "device" if device else "physical:host",
-                    "resource_properties": json.dumps(["==", key, part["type"]]),
-                    "min": 1,
-                    "max": 1,
-                }
-            ],
-        },
-    )
+    site = world.catalogue.sites[part.site]
+    kind, key = ("device", "machine_name") if site.site_class == "edge" else ("physical:host", "node_type")
+    wish = {"resource_type": kind, "resource_properties": ["==", f"${key}", part.type], "min": 1, "max": 1}
+    end = stamp(world.now() + part.hours * 3600, "%Y-%m-%d %H:%M")
+    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [wish]}
+    lease = reservation.create(world, caller_named(asked["user"]), part.site, body)
     lease["active_at_s"] = world.now()
     world.store.put("lease", lease)
-    return leases.lease_body(lease, world.now()) | {"site": world.catalogue.sites[part["site"]].name}
+    return reservation.lease_body(lease, world.now()) | {"site": site.name}
 
 
 @router.get("/journal")
@@ -150,7 +119,7 @@ async def reset(request: Request) -> dict[str, Any]:
     world.store.clear()
     world.clock.offset_s = 0.0
     (world.folder / "journal.jsonl").unlink(missing_ok=True)
-    return {"now": iso_stamp(world.now())}
+    return {"now": stamp(world.now())}
 
 
 @router.post("/down", status_code=202)
@@ -159,27 +128,11 @@ async def down(request: Request) -> None:
     request.app.state.stop()
 
 
-def _lease_line(world: World, lease: dict[str, Any]) -> dict[str, Any]:
-    """Return the status line of a lease."""
+def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
+    """Return what the status says of a lease, a server or a container."""
     return {
-        "site": world.catalogue.sites[lease["site"]].name,
-        "name": lease["name"],
-        "user": lease["user"],
-        "status": lease_status(lease, world.now()),
-        "start": iso_stamp(lease["start_s"]),
-        "end": iso_stamp(lease["end_s"]),
+        "site": world.catalogue.sites[found["site"]].name,
+        "name": found["name"],
+        "user": found["user"],
+        "status": status_of(found, world.now()),
     }
-
-
-def _machines(world: World, kind: str) -> list[dict[str, Any]]:
-    """Return the status lines of all servers or containers."""
-    state = {"server": server_status, "container": container_status}[kind]
-    return [
-        {
-            "site": world.catalogue.sites[machine["site"]].name,
-            "name": machine["name"],
-            "user": machine["user"],
-            "status": state(machine, world.now()),
-        }
-        for machine in world.store.find(kind)
-    ]

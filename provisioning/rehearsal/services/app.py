@@ -10,25 +10,22 @@ from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
 from labs.loopback import OwnHosts
-from provisioning.rehearsal import (
+from provisioning.rehearsal.machines.listeners import Listeners
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.services import (
     admin,
     compute,
     container,
     discovery,
     identity,
     image,
-    keypairs,
     network,
-    networks,
     reservation,
-    routers,
     security_groups,
     unrehearsed,
 )
-from provisioning.rehearsal.doors import Doors
-from provisioning.rehearsal.processes import Processes
-from provisioning.rehearsal.refusals import RefusalError
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal.services.refusals import RefusalError
+from provisioning.rehearsal.world.world import World
 
 LOG = logging.getLogger(__name__)
 
@@ -49,15 +46,15 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        doors = Doors(world, app.state.processes)
-        ticking = asyncio.create_task(_tick(world, doors))
+        listeners = Listeners(world, app.state.processes)
+        ticking = asyncio.create_task(_tick(world, listeners))
         try:
             yield
         finally:
             ticking.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await ticking
-            await doors.close()
+            await listeners.close()
             app.state.processes.end_all()
 
     app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
@@ -66,24 +63,9 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
     app.add_exception_handler(RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
-    services = (
-        admin.router,
-        admin.doorbell,
-        discovery.router,
-        identity.router,
-        reservation.router,
-        keypairs.router,
-        compute.router,
-        network.router,
-        networks.router,
-        routers.router,
-        security_groups.router,
-        unrehearsed.router,
-        image.router,
-        container.router,
-    )
-    for service in services:
-        app.include_router(service)
+    services = (discovery, identity, reservation, compute, network, security_groups, unrehearsed, image, container)
+    for router in (admin.router, admin.unguarded, *(service.router for service in services)):
+        app.include_router(router)
     return app
 
 
@@ -106,12 +88,12 @@ async def _not_rehearsed(request: Request, error: Exception) -> Response:
     return await _refuse(request, unrehearsed.unknown(request, status))
 
 
-async def _tick(world: World, doors: Doors) -> None:
-    """Let time pass and keep the doors in agreement, until cancelled."""
+async def _tick(world: World, listeners: Listeners) -> None:
+    """Let time pass and keep the SSH servers in agreement, until cancelled."""
     while True:
         try:
             world.settle()
-            await doors.agree()
+            await listeners.agree()
         except Exception:
             # A failing tick must be seen, but must not end the rehearsal for every student.
             LOG.exception("the rehearsal's timer failed; it goes on")

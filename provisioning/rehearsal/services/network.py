@@ -1,19 +1,21 @@
-"""Neutron: ports and floating IPs; networks of one's own and security groups have files of their own."""
+"""Neutron: a site's shared network, the ports of machines in it, and floating IPs.
+
+Networks, subnets and routers of a project's own are not rehearsed: whoever wants to make one is told so.
+"""
 
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from provisioning.rehearsal import refusals
-from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.clock import iso_stamp
-from provisioning.rehearsal.networks import leads_out, port_body, wanted
-from provisioning.rehearsal.store import Document
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.world.clock import stamp
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
 
 router = APIRouter(prefix="/{site}/network")
-_guarded = APIRouter(prefix="/v2.0", dependencies=[Depends(door("network"))])
+_guarded = APIRouter(prefix="/v2.0", dependencies=[Depends(check("network"))])
 
 #: Floating IPs that one project may hold at a site.
 QUOTA = 10
@@ -28,14 +30,19 @@ async def versions(site: str, request: Request) -> dict[str, Any]:
     return {"versions": [version]}
 
 
-@_guarded.get("/extensions")
-async def extensions() -> dict[str, Any]:
-    """List extensions; clients that ask only want to know whether floating IPs and tags are there."""
-    return {
-        "extensions": [
-            {"alias": a, "name": a} for a in ("router", "standard-attr-tag", "security-group", "extraroute-atomic")
-        ]
-    }
+@_guarded.get("/networks")
+async def list_networks(site: str, request: Request) -> dict[str, Any]:
+    """List the site's shared network and the public one, from which floating IPs come."""
+    return {"networks": wanted(request, _networks(world_of(request), site))}
+
+
+@_guarded.get("/networks/{network_id}")
+async def show_network(site: str, network_id: str, request: Request) -> dict[str, Any]:
+    """Show a network by its id."""
+    for network in _networks(world_of(request), site):
+        if network["id"] == network_id:
+            return {"network": network}
+    raise refusals.neutron(404, "NetworkNotFound", f"Network {network_id} could not be found.")
 
 
 @_guarded.get("/ports")
@@ -43,28 +50,21 @@ async def list_ports(site: str, request: Request) -> dict[str, Any]:
     """List the project's ports, by device for example."""
     world = world_of(request)
     found = world.store.find("port", site=site, project_id=caller_of(request).project_id)
-    return {"ports": wanted(request, [port_body(world, port) for port in found])}
-
-
-@_guarded.get("/ports/{port_id}")
-async def show_port(site: str, port_id: str, request: Request) -> dict[str, Any]:
-    """Show one of the project's ports."""
-    return {"port": port_body(world_of(request), _own(request, site, "port", port_id))}
+    return {"ports": wanted(request, [_port_body(world, port) for port in found])}
 
 
 @_guarded.get("/floatingips")
 async def list_floating_ips(site: str, request: Request) -> dict[str, Any]:
     """List the project's floating IPs."""
-    world = world_of(request)
-    found = world.store.find("floating_ip", site=site, project_id=caller_of(request).project_id)
-    return {"floatingips": wanted(request, [_address_body(world, address) for address in found])}
+    found = world_of(request).store.find("floating_ip", site=site, project_id=caller_of(request).project_id)
+    return {"floatingips": wanted(request, [_address_body(address) for address in found])}
 
 
 @_guarded.post("/floatingips", status_code=201)
 async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
     """Allocate a floating IP to the project."""
     world, caller = world_of(request), caller_of(request)
-    asked = (await request.json())["floatingip"]
+    asked = await body_of(request, "floatingip")
     public = stable_id("network", site, "public")
     if asked.get("floating_network_id") != public:
         message = f"Network {asked.get('floating_network_id')} is not a valid external network"
@@ -78,24 +78,23 @@ async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
         raise refusals.neutron(409, "IpAddressGenerationFailure", message)
     if asked.get("port_id"):
         address = _bind(request, site, address, asked["port_id"])
-    return {"floatingip": _address_body(world, address)}
+    return {"floatingip": _address_body(address)}
 
 
 @_guarded.get("/floatingips/{address_id}")
 async def show_floating_ip(site: str, address_id: str, request: Request) -> dict[str, Any]:
     """Show one of the project's floating IPs."""
-    address = _own(request, site, "floating_ip", address_id)
-    return {"floatingip": _address_body(world_of(request), address)}
+    return {"floatingip": _address_body(_own(request, site, "floating_ip", address_id))}
 
 
 @_guarded.put("/floatingips/{address_id}")
 async def change_floating_ip(site: str, address_id: str, request: Request) -> dict[str, Any]:
     """Bind a floating IP to a port, or take it off with `port_id: null`."""
     address = _own(request, site, "floating_ip", address_id)
-    asked = (await request.json())["floatingip"]
+    asked = await body_of(request, "floatingip")
     if "port_id" in asked:
         address = _bind(request, site, address, asked["port_id"])
-    return {"floatingip": _address_body(world_of(request), address)}
+    return {"floatingip": _address_body(address)}
 
 
 @_guarded.put("/floatingips/{address_id}/tags")
@@ -113,19 +112,18 @@ async def delete_floating_ip(site: str, address_id: str, request: Request) -> No
     world_of(request).store.remove("floating_ip", _own(request, site, "floating_ip", address_id)["id"])
 
 
+def wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items that match the query's fields, as every Neutron list does."""
+    asked = {k: v for k, v in request.query_params.items() if items and k in items[0]}
+    return [item for item in items if all(str(item[k]) == v for k, v in asked.items())]
+
+
 def _bind(request: Request, site: str, address: Document, port_id: str | None) -> Document:
     """Point a floating IP at a port of the project, and save it."""
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
-        port = _own(request, site, "port", port_id)
-        fixed_ip = port["fixed_ip"]
-        if not leads_out(world, port):
-            outside = stable_id("network", site, "public")
-            message = (
-                f"External network {outside} is not reachable from subnet {port['subnet_id']}: no router leads out."
-            )
-            raise refusals.neutron(404, "ExternalGatewayForFloatingIPNotFound", message)
+        fixed_ip = _own(request, site, "port", port_id)["fixed_ip"]
         if any(a["id"] != address["id"] for a in world.store.find("floating_ip", port_id=port_id)):
             message = f"Cannot associate floating IP {address['address']} with port {port_id}: it has one."
             raise refusals.neutron(409, "FloatingIPPortAlreadyAssociated", message)
@@ -141,7 +139,50 @@ def _own(request: Request, site: str, kind: str, identifier: str) -> Document:
     return found
 
 
-def _address_body(world: World, address: Document) -> dict[str, Any]:
+def _networks(world: World, site: str) -> list[dict[str, Any]]:
+    """Return the networks of a site as Neutron shows them."""
+    shared = world.catalogue.sites[site].network
+    return [
+        {
+            "id": stable_id("network", site, name),
+            "name": name,
+            "description": "",
+            "status": "ACTIVE",
+            "admin_state_up": True,
+            "shared": name == shared,
+            "router:external": name == "public",
+            "provider:physical_network": "public" if name == "public" else "physnet1",
+            "subnets": [stable_id("subnet", site)] if name == shared else [],
+            "mtu": 1500,
+            "port_security_enabled": False,
+            "tags": [],
+            "tenant_id": "chameleon",
+            "project_id": "chameleon",
+        }
+        for name in (shared, "public")
+    ]
+
+
+def _port_body(world: World, port: Document) -> dict[str, Any]:
+    """Return a port as Neutron shows it."""
+    site = port["site"]
+    return {
+        "id": port["id"],
+        "name": "",
+        "status": "ACTIVE",
+        "admin_state_up": True,
+        "network_id": stable_id("network", site, world.catalogue.sites[site].network),
+        "device_id": port["device_id"],
+        "device_owner": port["owner"],
+        "mac_address": port["mac"],
+        "fixed_ips": [{"subnet_id": stable_id("subnet", site), "ip_address": port["fixed_ip"]}],
+        "security_groups": [],
+        "tenant_id": port["project_id"],
+        "project_id": port["project_id"],
+    }
+
+
+def _address_body(address: Document) -> dict[str, Any]:
     """Return a floating IP as Neutron shows it."""
     return {
         "id": address["id"],
@@ -155,8 +196,8 @@ def _address_body(world: World, address: Document) -> dict[str, Any]:
         "tags": address["tags"],
         "tenant_id": address["project_id"],
         "project_id": address["project_id"],
-        "created_at": iso_stamp(address["created_s"]),
-        "updated_at": iso_stamp(min(world.now(), address["created_s"])),
+        "created_at": stamp(address["created_s"]),
+        "updated_at": stamp(address["created_s"]),
     }
 
 

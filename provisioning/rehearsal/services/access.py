@@ -1,11 +1,12 @@
-"""The door in front of every service: site, faults that strike anywhere, and the token."""
+"""The check in front of every service: site, faults that strike anywhere, and the token."""
 
 from collections.abc import Callable
+from typing import Any
 
 from fastapi import Request
 
-from provisioning.rehearsal import refusals
-from provisioning.rehearsal.world import Caller, World
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.world.world import Caller, World
 
 
 def world_of(request: Request) -> World:
@@ -14,11 +15,26 @@ def world_of(request: Request) -> World:
 
 
 def caller_of(request: Request) -> Caller:
-    """Return who sent a request that the door let in."""
+    """Return who sent a request that the check let in."""
     return request.state.caller
 
 
-def door(service: str) -> Callable[[Request], None]:
+async def body_of(request: Request, key: str) -> dict[str, Any]:
+    """Return the object that a request's body holds under a key.
+
+    Raises:
+        RefusalError: 400 in the form of the service that was asked; the body is no JSON, or has no such object.
+    """
+    try:
+        found = (await request.json())[key]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise refusals.of_service(request.url.path, 400, f"the body needs an object {key!r}")
+    return found
+
+
+def check(service: str) -> Callable[[Request], None]:
     """Return the check that a service's router runs before each of its handlers.
 
     Args:
@@ -29,7 +45,7 @@ def door(service: str) -> Callable[[Request], None]:
         unknown, expired, of another site, or has no project.
     """
 
-    async def check(request: Request) -> None:
+    async def let_in(request: Request) -> None:
         world, site = world_of(request), request.path_params["site"]
         if site not in world.catalogue.sites:
             raise refusals.keystone(404, f"no rehearsed site {site!r}")
@@ -45,7 +61,7 @@ def door(service: str) -> Callable[[Request], None]:
             raise refusals.unavailable(service)
         request.state.caller = caller
 
-    return check
+    return let_in
 
 
 def whose_token(world: World, site: str, token: str) -> Caller | None:

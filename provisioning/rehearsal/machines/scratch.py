@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path, PurePosixPath
 
-from provisioning.rehearsal import shim
+from provisioning.rehearsal.machines import shim
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/homebrew/bin"
 # What a command needs from this computer to reach package indexes; nothing that holds a token of OpenStack.

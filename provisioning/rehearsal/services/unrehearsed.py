@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
-from provisioning.rehearsal import refusals
+from provisioning.rehearsal.services import refusals
 
 router = APIRouter()
 
@@ -51,14 +51,5 @@ def unknown(request: Request, status: int) -> refusals.RefusalError:
         request: The request.
         status: 404 where there is no such path, 405 where the path takes other methods.
     """
-    service = [*request.url.path.split("/"), "", ""][2]
     message = f"{request.method} {request.url.path} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
-    if service == "network":
-        return refusals.neutron(status, "NotRehearsed", message)
-    forms = {
-        "compute": refusals.nova,
-        "reservation": refusals.blazar,
-        "image": refusals.glance,
-        "container": refusals.zun,
-    }
-    return forms.get(service, refusals.keystone)(status, message)
+    return refusals.of_service(request.url.path, status, message, "NotRehearsed")

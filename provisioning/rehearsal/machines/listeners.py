@@ -5,24 +5,24 @@ import logging
 import shutil
 from pathlib import Path
 
-from provisioning.rehearsal import shell
-from provisioning.rehearsal.lifecycle import server_answers_ssh
-from provisioning.rehearsal.processes import Processes
-from provisioning.rehearsal.store import Document
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal.machines import ssh
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.world.clock import answers_ssh
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
 
 LOG = logging.getLogger(__name__)
 
 
-class Doors:
+class Listeners:
     """Opens and closes SSH servers so that they agree with the world; called many times, does little."""
 
     def __init__(self, world: World, processes: Processes) -> None:
-        """Start with every door shut."""
+        """Start with none open."""
         self._world = world
         self._processes = processes
-        self._key = shell.host_key(world.folder)
-        self._open: dict[str, shell.OpenNode] = {}
+        self._key = ssh.host_key(world.folder)
+        self._open: dict[str, ssh.OpenNode] = {}
         self._write()
 
     async def agree(self) -> None:
@@ -33,14 +33,14 @@ class Doors:
                 await self._close(address)
         for address, server in wanted.items():
             if address not in self._open:
-                node = await shell.listen(self._world, self._processes, server, address, self._key)
+                node = await ssh.listen(self._world, self._processes, server, address, self._key)
                 self._open[address] = node
-                LOG.info("ssh %s@%s is open at %s port %d", shell.USER, address, *node.place)
+                LOG.info("ssh %s@%s is open at %s port %d", ssh.USER, address, *node.place)
                 self._write()
         self._wipe()
 
     async def close(self) -> None:
-        """Shut every door."""
+        """Close them all."""
         for address in list(self._open):
             await self._close(address)
 
@@ -52,7 +52,7 @@ class Doors:
         found = {}
         for address in store.find("floating_ip"):
             server = servers.get(ports.get(address["port_id"], ""))
-            if server and server_answers_ssh(server, now_s):
+            if server and answers_ssh(server, now_s):
                 found[address["address"]] = server
         return found
 
@@ -66,7 +66,7 @@ class Doors:
         places = {address: list(node.place) for address, node in self._open.items()}
         _replace(self._world.folder / "ports.json", json.dumps(places))
         blocks = [
-            f"Host {address}\n  HostName {host}\n  Port {port}\n  User {shell.USER}\n"
+            f"Host {address}\n  HostName {host}\n  Port {port}\n  User {ssh.USER}\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
             for address, (host, port) in places.items()
         ]

@@ -8,14 +8,14 @@ from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
-from provisioning.rehearsal import refusals
-from provisioning.rehearsal.access import caller_of, door, world_of
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.networks import wanted
-from provisioning.rehearsal.store import Document
-from provisioning.rehearsal.world import Caller, World
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.services.network import wanted
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import Caller, World
 
-router = APIRouter(prefix="/{site}/network/v2.0", dependencies=[Depends(door("network"))])
+router = APIRouter(prefix="/{site}/network/v2.0", dependencies=[Depends(check("network"))])
 
 
 @router.get("/security-groups")
@@ -33,7 +33,7 @@ async def show_group(site: str, group_id: str, request: Request) -> dict[str, An
 @router.post("/security-groups", status_code=201)
 async def create_group(site: str, request: Request) -> dict[str, Any]:
     """Create a group; it starts with the rules that let everything out."""
-    caller, asked = caller_of(request), (await request.json())["security_group"]
+    caller, asked = caller_of(request), await body_of(request, "security_group")
     if asked.get("name") == "default":
         raise refusals.neutron(409, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.")
     made = _new(site, caller, str(uuid.uuid4()), asked.get("name") or "", asked.get("description") or "")
@@ -59,7 +59,7 @@ async def list_rules(site: str, request: Request) -> dict[str, Any]:
 @router.post("/security-group-rules", status_code=201)
 async def create_rule(site: str, request: Request) -> dict[str, Any]:
     """Add a rule to a group."""
-    world, asked = world_of(request), (await request.json())["security_group_rule"]
+    world, asked = world_of(request), await body_of(request, "security_group_rule")
     _own(request, site, str(asked.get("security_group_id")))
     group = world.store.get("security_group", asked["security_group_id"])
     if group is None:
