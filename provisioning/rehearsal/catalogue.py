@@ -1,7 +1,7 @@
 """The catalogue: sites, nodes, devices, images, and their stable identifiers.
 
-The shipped one is `catalogue.toml`. An instructor's own file in the same form adds to it or replaces parts of it. Only
-the testbed's process and `rehearsal catalogue` import this file: pydantic comes with the extra `rehearsal`.
+The shipped one is `catalogue.toml`; an instructor's own, a changed copy of it, takes its place. Only the testbed's
+process and `rehearsal catalogue` import this file: pydantic comes with the extra `rehearsal`.
 """
 
 import tomllib
@@ -103,22 +103,28 @@ class Devices(_Group):
         return self
 
 
-class Part(_Table):
-    """What `rehearsal lease --part` books, and for how many hours."""
-
-    site: str
-    type: str
-    hours: int
-
-
 class _File(_Table):
-    """A catalogue file; every table may be left out. `images` has the names of the disk images that all sites have."""
+    """A catalogue file. `images` has the names of the disk images, which all sites have."""
 
-    sites: list[Site] = []
-    nodes: list[Nodes] = []
-    devices: list[Devices] = []
-    images: dict[Literal["names"], list[str]] = {"names": []}
-    parts: dict[Literal["model", "edge", "system"], Part] = {}
+    sites: list[Site]
+    nodes: list[Nodes]
+    devices: list[Devices]
+    images: dict[Literal["names"], list[str]]
+
+    @model_validator(mode="after")
+    def _together(self) -> Self:
+        for name in ("where", "name", "floating"):
+            if len({getattr(site, name) for site in self.sites}) < len(self.sites):
+                raise ValueError(f"two sites have the same {name}")
+        edge = {site.where: site.site_class == "edge" for site in self.sites}
+        types = set()
+        for group in [*self.nodes, *self.devices]:
+            if edge.get(group.site) is not isinstance(group, Devices):
+                raise ValueError(f"{group.type!r}: {group.site!r} is no site that is listed and has such machines")
+            if (group.site, group.type) in types:
+                raise ValueError(f"{group.type!r} of site {group.site!r} is listed twice")
+            types.add((group.site, group.type))
+        return self
 
 
 @dataclass(frozen=True)
@@ -184,7 +190,6 @@ class Catalogue:
         """Number each group's machines through their site."""
         self.sites = {site.where: site for site in file.sites}
         self.images = file.images["names"]
-        self.parts = file.parts
         self.resources: list[Resource] = []
         for kind, groups in (("host", file.nodes), ("device", file.devices)):
             for group in groups:
@@ -211,30 +216,14 @@ class CatalogueError(ValueError):
 
 
 def catalogue(own: Path | None = None) -> Catalogue:
-    """Return the shipped catalogue, changed by an own file where there is one.
-
-    Args:
-        own: A file in the form of `catalogue.toml`. A site with the `where` of a shipped one takes its place, with
-            nothing of its hardware kept. Nodes or devices of a site and type that are shipped take their place. A part
-            takes the place of the shipped one. Everything else is added.
+    """Return the catalogue of an own file, or the shipped one.
 
     Raises:
         CatalogueError: The file is missing, is no TOML, or says something that cannot be.
     """
-    shipped = _read(_FILE)
-    if own is None:
-        return Catalogue(shipped)
-    merged = _merged(shipped, _read(own))
-    wrong = _contradiction(merged)
-    if wrong:
-        raise CatalogueError(f"{own}: {wrong}")
-    return Catalogue(merged)
-
-
-def _read(path: Path) -> _File:
-    """Return what a file says, each field checked for itself."""
+    path = own or _FILE
     try:
-        return _File.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return Catalogue(_File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))))
     except (OSError, UnicodeDecodeError) as error:
         raise CatalogueError(f"{path}: the catalogue cannot be read: {error}") from error
     except tomllib.TOMLDecodeError as error:
@@ -245,39 +234,6 @@ def _read(path: Path) -> _File:
 
 
 def _words(where: tuple[str | int, ...]) -> str:
-    """Return the place of a mistake as an instructor counts: `nodes 2, gpu, model` is the second table of nodes."""
+    """Return the place of a mistake as an instructor counts: `nodes 2, gpu, model` is in the second table of nodes."""
     words = [f" {part + 1}" if isinstance(part, int) else f", {part}" for part in where]
-    return "".join(words).removeprefix(", ")
-
-
-def _merged(shipped: _File, own: _File) -> _File:
-    replaced = {site.where for site in own.sites}
-
-    def kept(groups: list[_Group], given: list[_Group]) -> list[_Group]:
-        anew = {(group.site, group.type) for group in given}
-        old = [group for group in groups if group.site not in replaced and (group.site, group.type) not in anew]
-        return old + given
-
-    return _File.model_construct(
-        sites=[site for site in shipped.sites if site.where not in replaced] + own.sites,
-        nodes=kept(shipped.nodes, own.nodes),
-        devices=kept(shipped.devices, own.devices),
-        images={"names": list(dict.fromkeys(shipped.images["names"] + own.images["names"]))},
-        parts=shipped.parts | own.parts,
-    )
-
-
-def _contradiction(file: _File) -> str | None:
-    """Return what cannot be in a whole catalogue although each table for itself could, or None."""
-    for name in ("where", "name", "floating"):
-        if len({getattr(site, name) for site in file.sites}) < len(file.sites):
-            return f"two sites have the same {name}"
-    edge = {site.where: site.site_class == "edge" for site in file.sites}
-    for group in [*file.nodes, *file.devices]:
-        if edge.get(group.site) is not isinstance(group, Devices):
-            return (
-                f"{group.type!r} stands at {group.site!r}: nodes need a bare-metal site that is listed, devices 'edge'"
-            )
-    types = [(group.site, group.type) for group in [*file.nodes, *file.devices]]
-    twice = next((kind for kind in types if types.count(kind) > 1), None)
-    return f"type {twice[1]!r} of site {twice[0]!r} is listed twice" if twice else None
+    return "".join(words).removeprefix(", ") or "all together"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,16 +13,7 @@ from provisioning.rehearsal.faults import FAULTS
 
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
-_FAULT = typer.Option("--fault", help="Arm a fault: NAME[=SECONDS][:TIMES|:always][@USER]; repeatable.")
 _USER = typer.Option("--user", help="The student; this computer's user by default.")
-
-
-class Part(StrEnum):
-    """A part of the course, and so a kind of machine."""
-
-    model = "model"
-    edge = "edge"
-    system = "system"
 
 
 @contextmanager
@@ -39,13 +29,12 @@ def _plain_errors() -> Iterator[None]:
 @app.command()
 def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
-    fault: Annotated[list[str] | None, _FAULT] = None,
     user: Annotated[str | None, _USER] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
 ) -> None:
     """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(speed=speed, faults=fault, pinned=pinned)
+        home = control.start(speed=speed, pinned=pinned)
         typer.echo(environment.export_lines(home, user))
 
 
@@ -57,19 +46,6 @@ def catalogue(
     with _plain_errors():
         control.use_catalogue(file)
         typer.echo(f"from the next `up` on: {file or 'the shipped catalogue'}")
-
-
-@app.command()
-def lease(
-    name: Annotated[str, typer.Argument(help="The lease's name.")],
-    part: Annotated[Part, typer.Option(help="Which part of the course it is for.")],
-    user: Annotated[str | None, _USER] = None,
-) -> None:
-    """Make an active lease, as if it had been made in Horizon beforehand."""
-    with _plain_errors():
-        who = user or environment.variables()["OS_USERNAME"]
-        made = _ask("POST", "/leases", {"name": name, "part": part.value, "user": who})
-        typer.echo(f"{made['name']} is {made['status']} at {made['site']} until {made['end_date'][:16]} UTC")
 
 
 @app.command()

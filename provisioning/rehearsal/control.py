@@ -7,22 +7,18 @@ import time
 from pathlib import Path
 
 from provisioning.rehearsal import place
-from provisioning.rehearsal.faults import parse_fault
 
 _PATIENCE_S = 60.0
 # Processes started by this one, so that `stop` can bury them: an ended child stays a zombie until it is waited for.
 _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-def start(
-    home: Path | None = None, speed: float = 120.0, faults: list[str] | None = None, *, pinned: bool = False
-) -> Path:
+def start(home: Path | None = None, speed: float = 120.0, *, pinned: bool = False) -> Path:
     """Start the rehearsal unless it runs already, and return its folder once it answers.
 
     Args:
         home: The rehearsal's folder; `place.folder()` by default.
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
-        faults: Faults to arm, as `parse_fault` spells them; armed in a running rehearsal as well.
         pinned: Make each machine's own environment from its pins, as on a lease (gigabytes the first time), instead of
             letting this one stand in; ignored by one that runs already.
 
@@ -30,18 +26,11 @@ def start(
         The rehearsal's folder.
 
     Raises:
-        ValueError: A fault is misspelt.
         RuntimeError: The process ended or did not answer; then the message holds the end of its log.
     """
     home = home or place.folder()
-    for fault in faults or []:
-        parse_fault(fault)
-    # Two notebooks may start it in the same second: the second one waits, and finds it running.
-    with place.turn(home):
-        if not _answers(home):
-            _launch(home, speed, pinned)
-    for fault in faults or []:
-        place.ask(home, "POST", "/faults", {"fault": fault})
+    if not _answers(home):
+        _launch(home, speed, pinned)
     return home
 
 
@@ -89,7 +78,9 @@ def _launch(home: Path, speed: float, pinned: bool) -> None:
     _CHILDREN[home] = process
     deadline = time.monotonic() + _PATIENCE_S
     while not place.is_alive(home):
-        if process.poll() is not None or time.monotonic() > deadline:
+        # Two notebooks may start it in the same second: the process that came second ends, and the first one answers.
+        failed = process.poll() is not None and not place.is_served(home)
+        if failed or time.monotonic() > deadline:
             tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             process.kill()
             _CHILDREN.pop(home).wait()

@@ -142,14 +142,6 @@ def is_served(home: Path) -> bool:
     return looked is None
 
 
-@contextlib.contextmanager
-def turn(home: Path) -> Iterator[None]:
-    """Let one process at a time start the folder's rehearsal; the others wait for their turn."""
-    with (prepare(home) / "turn").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _locked(home: Path, kind: int) -> TextIO | None:
     """Return the open lock file once locked, or None when somebody else's lock is in the way."""
     file = (prepare(home) / "lock").open("w", encoding="utf-8")

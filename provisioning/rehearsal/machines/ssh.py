@@ -1,8 +1,13 @@
-"""SSH for real: one asyncssh server for each node, at the node's floating IP, with exec, shell, sftp and scp."""
+"""SSH for real: one asyncssh server for each node that should answer, with exec, shell, sftp, scp and tunnels.
+
+A node listens at a high port of 127.0.0.1, for root as for everybody; `ports.json` and `ssh_config` lead there from its
+floating IP and port 22.
+"""
 
 import asyncio
-import contextlib
 import fcntl
+import json
+import logging
 import os
 import posixpath
 import pty
@@ -11,17 +16,18 @@ import struct
 import termios
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import asyncssh
 
 from provisioning.rehearsal.machines.processes import Processes
 from provisioning.rehearsal.machines.scratch import Scratch
+from provisioning.rehearsal.world.clock import answers_ssh
 from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import World
 
 #: The user of Chameleon's images.
 USER = "cc"
+LOG = logging.getLogger(__name__)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -73,13 +79,11 @@ class OpenNode:
 
     Attributes:
         server_id: The server that listens.
-        place: Host and port at which it listens.
         acceptor: asyncssh's listener.
         guests: The connections that are up.
     """
 
     server_id: str
-    place: tuple[str, int]
     acceptor: asyncssh.SSHAcceptor
     guests: set[asyncssh.SSHServerConnection]
 
@@ -92,51 +96,101 @@ class OpenNode:
         await asyncio.gather(*(guest.wait_closed() for guest in cut))
 
 
-def scratch_of(world: World, server: Document) -> Scratch:
-    """Return the scratch folder of a server."""
-    return Scratch(
-        world.folder / "nodes" / server["id"], f"/home/{USER}", server["name"], world.folder / "journal.jsonl"
-    )
+class Listeners:
+    """Opens and closes SSH servers so that they agree with the world; called many times, does little."""
+
+    def __init__(self, world: World, processes: Processes) -> None:
+        """Start with none open."""
+        self._world = world
+        self._processes = processes
+        self._key = host_key(world.folder)
+        self._open: dict[str, OpenNode] = {}
+        self._write()
+
+    async def agree(self) -> None:
+        """Open the SSH server of each node that should answer, close the others, wipe what is gone."""
+        wanted = self._wanted()
+        for address, node in list(self._open.items()):
+            if address not in wanted or wanted[address]["id"] != node.server_id:
+                await self._close(address)
+        for address, server in wanted.items():
+            if address not in self._open:
+                self._open[address] = await self._listen(server)
+                LOG.info("ssh %s@%s is open at port %d", USER, address, self._open[address].acceptor.get_port())
+                self._write()
+        self._wipe()
+
+    async def close(self) -> None:
+        """Close them all."""
+        for address in list(self._open):
+            await self._close(address)
+
+    def _wanted(self) -> dict[str, Document]:
+        """Return the nodes that should answer SSH, by floating IP."""
+        store, now_s = self._world.store, self._world.now()
+        ports = {port["id"]: port["device_id"] for port in store.find("port")}
+        servers = {server["id"]: server for server in store.find("server")}
+        found = {}
+        for address in store.find("floating_ip"):
+            server = servers.get(ports.get(address["port_id"], ""))
+            if server and answers_ssh(server, now_s):
+                found[address["address"]] = server
+        return found
+
+    async def _listen(self, server: Document) -> OpenNode:
+        """Open a node's SSH server."""
+        home, journal = f"/home/{USER}", self._world.folder / "journal.jsonl"
+        scratch = Scratch(self._world.folder / "nodes" / server["id"], home, server["name"], journal)
+        guests: set[asyncssh.SSHServerConnection] = set()
+
+        async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+            await _serve(self._world, self._processes, server, scratch, process)
+
+        acceptor = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=lambda: _Login(server["public_key"], guests),
+            process_factory=serve,
+            sftp_factory=lambda channel: _Files(channel, scratch),
+            allow_scp=True,
+            encoding=None,
+            server_host_keys=[self._key],
+        )
+        return OpenNode(server["id"], acceptor, guests)
+
+    async def _close(self, address: str) -> None:
+        node = self._open.pop(address)
+        self._write()
+        await node.close()
+
+    def _write(self) -> None:
+        """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
+        ports = {address: node.acceptor.get_port() for address, node in self._open.items()}
+        places = {address: ["127.0.0.1", port] for address, port in ports.items()}
+        _replace(self._world.folder / "ports.json", json.dumps(places))
+        blocks = [
+            f"Host {address}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n"
+            "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
+            for address, port in ports.items()
+        ]
+        _replace(self._world.folder / "ssh_config", "\n".join(blocks))
+
+    def _wipe(self) -> None:
+        """End the processes and delete the folders of machines that are gone."""
+        for kind, folder in (("server", "nodes"), ("container", "containers")):
+            base = self._world.folder / folder
+            alive = {machine["id"] for machine in self._world.store.find(kind)}
+            for path in base.iterdir() if base.exists() else ():
+                if path.name not in alive:
+                    self._processes.end(path.name)
+                    shutil.rmtree(path, ignore_errors=True)
 
 
-async def listen(
-    world: World, processes: Processes, server: Document, address: str, host_key: asyncssh.SSHKey
-) -> OpenNode:
-    """Open a node's SSH server.
-
-    Args:
-        world: The world the node lives in.
-        processes: Where its commands are started.
-        server: The node's record.
-        address: Its floating IP.
-        host_key: The key with which it proves itself.
-
-    Returns:
-        The open node. It listens at (floating IP, 22) where the system allows it and `REHEARSAL_PORT22` is not
-        `never`, else at a high port of the floating IP, else (macOS) at one of 127.0.0.1.
-    """
-    scratch = scratch_of(world, server)
-    guests: set[asyncssh.SSHServerConnection] = set()
-
-    async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
-        await _serve(world, processes, server, scratch, process)
-
-    options: dict[str, Any] = {
-        "server_factory": lambda: _Login(server["public_key"], guests),
-        "process_factory": serve,
-        "sftp_factory": lambda channel: _Files(channel, scratch),
-        "allow_scp": True,
-        "encoding": None,
-        "server_host_keys": [host_key],
-    }
-    places = [(address, 22), (address, 0), ("127.0.0.1", 0)]
-    if os.environ.get("REHEARSAL_PORT22") == "never":
-        del places[0]
-    for host, port in places:
-        with contextlib.suppress(OSError):
-            acceptor = await asyncssh.listen(host, port, **options)
-            return OpenNode(server["id"], (host, acceptor.get_port()), acceptor, guests)
-    raise OSError("no port of the loopback interface can be opened: is this a sandbox without a network?")
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never half of it."""
+    draft = path.with_suffix(path.suffix + ".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 async def _serve(
@@ -151,12 +205,10 @@ async def _serve(
     text = raw.decode() if isinstance(raw, bytes) else raw
     world.note("command", machine=server["name"], project=server["project"], command=text or "(shell)")
     shell = shutil.which("bash") or "/bin/sh"
-    terminal = process.term_type
     command = [shell, "-c", scratch.localise(text)] if text else [shell, "--norc", "-i"]
     environment = scratch.environment(USER, SSH_CONNECTION="rehearsal")
-    if terminal:
-        term = terminal.decode() if isinstance(terminal, bytes) else terminal
-        await _serve_terminal(scratch, process, command, environment | {"TERM": term})
+    if process.term_type:
+        await _serve_terminal(processes, server["id"], scratch, process, command, environment)
         return
     child = await processes.start(server["id"], scratch, command, environment)
     try:
@@ -174,62 +226,36 @@ async def _serve(
 
 
 async def _serve_terminal(
+    processes: Processes,
+    machine_id: str,
     scratch: Scratch,
     process: asyncssh.SSHServerProcess[bytes],
     command: list[str],
     environment: dict[str, str],
 ) -> None:
-    """Run an interactive session behind a real pseudo-terminal."""
-    scratch.prepare()
+    """Run an interactive session behind a real pseudo-terminal of the size that the client's has at the start."""
     outer, inner = pty.openpty()
-    _resize(inner, *process.term_size[:2])
-    child = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=scratch.home,
-        env=environment,
+    columns, rows = process.term_size[:2]
+    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
+    child = await processes.start(
+        machine_id,
+        scratch,
+        command,
+        environment | {"TERM": "xterm-256color"},
         stdin=inner,
         stdout=inner,
         stderr=inner,
-        start_new_session=True,
         # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
         preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
     )
     os.close(inner)
-    loop = asyncio.get_running_loop()
-    typing = asyncio.create_task(_type(process, outer))
-
-    def show() -> None:
-        try:
-            process.stdout.write(os.read(outer, 65536))
-        except OSError:  # Linux reports EIO when the last program has closed the terminal.
-            loop.remove_reader(outer)
-
-    loop.add_reader(outer, show)
     try:
-        code = await child.wait()
-        await asyncio.sleep(0)
-        process.exit(max(code, 0))
+        await process.redirect(stdin=os.dup(outer), stdout=outer, send_eof=False)
+        process.exit(max(await child.wait(), 0))
     finally:
-        loop.remove_reader(outer)
-        typing.cancel()
-        os.close(outer)
         if child.returncode is None:
-            child.kill()
+            processes.end_one(machine_id, child.pid)
         await process.wait_closed()
-
-
-async def _type(process: asyncssh.SSHServerProcess[bytes], terminal: int) -> None:
-    """Pass what the client types, and the size of its window, to a pseudo-terminal."""
-    while not process.stdin.at_eof():
-        try:
-            os.write(terminal, await process.stdin.read(4096))
-        except asyncssh.TerminalSizeChanged as change:
-            _resize(terminal, change.width, change.height)
-
-
-def _resize(terminal: int, columns: int, rows: int) -> None:
-    """Tell a pseudo-terminal its size; a client that gives none gets 80 by 24."""
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
 
 
 def host_key(folder: Path) -> asyncssh.SSHKey:

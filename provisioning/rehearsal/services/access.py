@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import Caller, World
 
 
@@ -17,6 +18,17 @@ def world_of(request: Request) -> World:
 def caller_of(request: Request) -> Caller:
     """Return who sent a request that the check let in."""
     return request.state.caller
+
+
+def own(request: Request, kind: str, identifier: str) -> Document | None:
+    """Return a thing of the caller's project at the site that was asked, or None, as if it did not exist."""
+    return next((found for found in all_own(request, kind) if found["id"] == identifier), None)
+
+
+def all_own(request: Request, kind: str) -> list[Document]:
+    """Return all things of a kind that the caller's project has at the site that was asked, oldest first."""
+    site, project_id = request.path_params["site"], caller_of(request).project_id
+    return world_of(request).store.find(kind, site=site, project_id=project_id)
 
 
 async def body_of(request: Request, key: str) -> dict[str, Any]:

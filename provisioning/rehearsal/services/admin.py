@@ -12,9 +12,8 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.place import proof
-from provisioning.rehearsal.services import refusals, reservation
+from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import world_of
-from provisioning.rehearsal.services.identity import caller_named
 from provisioning.rehearsal.world.clock import container_status, lease_status, server_status, stamp
 from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import World
@@ -85,24 +84,6 @@ async def advance(request: Request) -> dict[str, Any]:
     except ValueError as error:
         raise refusals.keystone(400, str(error)) from error
     return {"now": stamp(world.now())}
-
-
-@router.post("/leases")
-async def make_lease(request: Request) -> dict[str, Any]:
-    """Make a lease that is active at once, as a student would have made it in Horizon beforehand."""
-    world, asked = world_of(request), await request.json()
-    part = world.catalogue.parts.get(asked.get("part", ""))
-    if part is None:
-        raise refusals.keystone(400, f"part must be one of {', '.join(world.catalogue.parts)}")
-    site = world.catalogue.sites[part.site]
-    kind, key = ("device", "machine_name") if site.site_class == "edge" else ("physical:host", "node_type")
-    wish = {"resource_type": kind, "resource_properties": ["==", f"${key}", part.type], "min": 1, "max": 1}
-    end = stamp(world.now() + part.hours * 3600, "%Y-%m-%d %H:%M")
-    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [wish]}
-    lease = reservation.create(world, caller_named(asked["user"]), part.site, body)
-    lease["active_at_s"] = world.now()
-    world.store.put("lease", lease)
-    return reservation.lease_body(lease, world.now()) | {"site": site.name}
 
 
 @router.get("/journal")

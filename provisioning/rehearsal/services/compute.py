@@ -11,39 +11,26 @@ from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.services import refusals, security_groups
-from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
 from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, server_status, stamp
 from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import Caller, World
 
-router = APIRouter(prefix="/{site}/compute")
-_guarded = APIRouter(prefix="/v2.1", dependencies=[Depends(check("compute"))])
+router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
 
 _HINTS = ("OS-SCH-HNT:scheduler_hints", "os:scheduler_hints")
 #: How long Nova looks for a host before it gives up, in seconds on Chameleon.
 _SEARCH_S = 60.0
 
 
-@router.get("")
-@router.get("/")
-@router.get("/v2.1")
-@router.get("/v2.1/")
-async def versions(site: str, request: Request) -> dict[str, Any]:
-    """Describe the API's version, as a list at the root and alone below `v2.1`."""
-    here = f"{str(request.base_url).rstrip('/')}/{site}/compute/v2.1/"
-    version = {"id": "v2.1", "status": "CURRENT", "version": "2.96", "min_version": "2.1"}
-    version |= {"updated": "2013-07-23T11:33:21Z", "links": [{"rel": "self", "href": here}]}
-    return {"version": version} if "v2.1" in request.url.path else {"versions": [version]}
-
-
-@_guarded.get("/os-keypairs")
+@router.get("/os-keypairs")
 async def list_keypairs(site: str, request: Request) -> dict[str, Any]:
     """List the caller's key pairs: public keys only, by user and site."""
     found = world_of(request).store.find("keypair", site=site, user_id=caller_of(request).user_id)
     return {"keypairs": [{"keypair": _keypair_body(pair)} for pair in found]}
 
 
-@_guarded.post("/os-keypairs", status_code=201)
+@router.post("/os-keypairs", status_code=201)
 async def create_keypair(site: str, request: Request) -> dict[str, Any]:
     """Register a public key under a name. Nova no longer makes keys itself, and neither do we."""
     world, caller = world_of(request), caller_of(request)
@@ -64,37 +51,37 @@ async def create_keypair(site: str, request: Request) -> dict[str, Any]:
     return {"keypair": _keypair_body(world.store.put("keypair", pair))}
 
 
-@_guarded.get("/os-keypairs/{name}")
+@router.get("/os-keypairs/{name}")
 async def show_keypair(site: str, name: str, request: Request) -> dict[str, Any]:
     """Show one of the caller's key pairs."""
     return {"keypair": _keypair_body(_own_keypair(request, site, name))}
 
 
-@_guarded.delete("/os-keypairs/{name}", status_code=204)
+@router.delete("/os-keypairs/{name}", status_code=204)
 async def delete_keypair(site: str, name: str, request: Request) -> None:
     """Forget one of the caller's key pairs. Servers keep the key that they were started with."""
     world_of(request).store.remove("keypair", _own_keypair(request, site, name)["id"])
 
 
-@_guarded.get("/flavors")
-@_guarded.get("/flavors/detail")
+@router.get("/flavors")
+@router.get("/flavors/detail")
 async def list_flavors(site: str, request: Request) -> dict[str, Any]:
     """List flavours. Bare metal has one; an edge site runs containers and has none."""
     edge = world_of(request).catalogue.sites[site].site_class == "edge"
     return {"flavors": [] if edge or "marker" in request.query_params else [_flavor(site)]}
 
 
-@_guarded.get("/servers")
-@_guarded.get("/servers/detail")
-async def list_servers(site: str, request: Request) -> dict[str, Any]:
+@router.get("/servers")
+@router.get("/servers/detail")
+async def list_servers(request: Request) -> dict[str, Any]:
     """List the project's servers; `name` is a regular expression, as in Nova."""
-    world, project_id = world_of(request), caller_of(request).project_id
-    found = [] if "marker" in request.query_params else world.store.find("server", site=site, project_id=project_id)
-    pattern = request.query_params.get("name", "")
+    world, pattern = world_of(request), request.query_params.get("name", "")
+    # The list fits one page, so whoever asks for the page after some server is at the end.
+    found = [] if "marker" in request.query_params else all_own(request, "server")
     return {"servers": [_server_body(world, server) for server in found if re.search(pattern, server["name"])]}
 
 
-@_guarded.post("/servers", status_code=202)
+@router.post("/servers", status_code=202)
 async def create_server(site: str, request: Request) -> dict[str, Any]:
     """Start a server. Nova says yes at once; whether there is a host shows later, in the status."""
     world, caller = world_of(request), caller_of(request)
@@ -108,27 +95,26 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
         world.add_port(server, "compute:nova")
-    world.note("server created", name=server["name"], project=caller.project, host=server["host"])
     groups = [{"name": "default"}]
     return {"server": {"id": server["id"], "links": [], "OS-DCF:diskConfig": "MANUAL", "security_groups": groups}}
 
 
-@_guarded.get("/servers/{server_id}")
-async def show_server(site: str, server_id: str, request: Request) -> dict[str, Any]:
+@router.get("/servers/{server_id}")
+async def show_server(server_id: str, request: Request) -> dict[str, Any]:
     """Show a server of the project."""
-    return {"server": _server_body(world_of(request), _own_server(request, site, server_id))}
+    return {"server": _server_body(world_of(request), _own_server(request, server_id))}
 
 
-@_guarded.delete("/servers/{server_id}", status_code=204)
-async def delete_server(site: str, server_id: str, request: Request) -> None:
+@router.delete("/servers/{server_id}", status_code=204)
+async def delete_server(server_id: str, request: Request) -> None:
     """Delete a server. Its floating IP stays with the project and must be released apart."""
-    world_of(request).remove_machine("server", _own_server(request, site, server_id))
+    world_of(request).remove_machine("server", _own_server(request, server_id))
 
 
-@_guarded.post("/servers/{server_id}/action", status_code=202)
+@router.post("/servers/{server_id}/action", status_code=202)
 async def act(site: str, server_id: str, request: Request) -> None:
     """Put a server into a security group, or take it out."""
-    world, server = world_of(request), _own_server(request, site, server_id)
+    world, server = world_of(request), _own_server(request, server_id)
     action = await request.json()
     if "createImage" in action:
         raise refusals.nova(501, "Snapshots of servers are not rehearsed: on Chameleon, run cc-snapshot on the node.")
@@ -170,7 +156,6 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
         "public_key": _public_key(world, caller, site, asked.get("key_name")),
         "reservation_id": reservation_id,
         "host": next((host for host in reserved if host not in busy), None),
-        "metadata": asked.get("metadata") or {},
         "created_s": now_s,
         "settled_at_s": now_s + shortened(slow["seconds"] if slow else SERVER_BOOT_S),
         "fate": "ACTIVE",
@@ -202,10 +187,10 @@ def _own_keypair(request: Request, site: str, name: str) -> Document:
     return pair
 
 
-def _own_server(request: Request, site: str, server_id: str) -> Document:
+def _own_server(request: Request, server_id: str) -> Document:
     """Return a server of the caller's project, or refuse with 404."""
-    server = world_of(request).store.get("server", server_id)
-    if server is None or server["site"] != site or server["project_id"] != caller_of(request).project_id:
+    server = own(request, "server", server_id)
+    if server is None:
         raise refusals.nova(404, f"Instance {server_id} could not be found.")
     return server
 
@@ -230,9 +215,6 @@ def _keypair_body(pair: Document) -> dict[str, Any]:
         "user_id": pair["user_id"],
         "id": 1,
         "created_at": stamp(pair["created_s"]).removesuffix("Z"),
-        "deleted": False,
-        "deleted_at": None,
-        "updated_at": None,
     }
 
 
@@ -245,11 +227,6 @@ def _flavor(site: str) -> dict[str, Any]:
         "ram": 1,
         "disk": 1,
         "vcpus": 1,
-        "swap": 0,
-        "rxtx_factor": 1.0,
-        "OS-FLV-EXT-DATA:ephemeral": 0,
-        "OS-FLV-DISABLED:disabled": False,
-        "os-flavor-access:is_public": True,
         "extra_specs": {"resources:CUSTOM_BAREMETAL": "1"},
         "links": [],
     }
@@ -273,25 +250,16 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
         "image": {"id": server["image_id"], "links": []},
         "flavor": {"original_name": "baremetal", "ram": 1, "disk": 1, "vcpus": 1, "extra_specs": {}},
         "key_name": server["key_name"],
-        "metadata": server["metadata"],
+        "metadata": {},
         "addresses": _addresses(world, server),
         "security_groups": [{"name": name} for name in server.get("security_groups", ["default"])],
         "locked": False,
-        "description": None,
-        "tags": [],
-        "progress": 0,
-        "config_drive": "",
-        "accessIPv4": "",
-        "accessIPv6": "",
-        "links": [],
-        "OS-DCF:diskConfig": "MANUAL",
         "OS-EXT-AZ:availability_zone": "nova",
         "OS-EXT-STS:vm_state": "building" if status == "BUILD" else status.lower(),
         "OS-EXT-STS:task_state": "spawning" if status == "BUILD" else None,
         "OS-EXT-STS:power_state": 1 if status == "ACTIVE" else 0,
         "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
         "OS-EXT-SRV-ATTR:host": f"{server['site']}-ironic" if host else None,
-        "os-extended-volumes:volumes_attached": [],
     }
     if status == "ERROR":
         shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}
@@ -309,6 +277,3 @@ def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]
             for address in world.store.find("floating_ip", port_id=port["id"])
         ]
     return {world.catalogue.sites[server["site"]].network: found} if found else {}
-
-
-router.include_router(_guarded)

@@ -18,14 +18,13 @@ from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.machines.processes import Processes
 from provisioning.rehearsal.machines.scratch import Scratch
 from provisioning.rehearsal.services import refusals
-from provisioning.rehearsal.services.access import caller_of, check, world_of
+from provisioning.rehearsal.services.access import all_own, caller_of, check, world_of
 from provisioning.rehearsal.world.clock import CONTAINER_START_S, container_status, stamp
 from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import Caller, World
 
 # The service endpoint ends in /v1; zunclient asks for `/v1/containers` below the part before it.
-router = APIRouter(prefix="/{site}/container")
-_guarded = APIRouter(prefix="/v1", dependencies=[Depends(check("container"))])
+router = APIRouter(prefix="/{site}/container/v1", dependencies=[Depends(check("container"))])
 
 #: The largest upload, in bytes of the decoded archive. Chameleon's Zun limits the body of a request likewise.
 UPLOAD_LIMIT_BYTES = 10 * 2**20
@@ -35,46 +34,35 @@ _OTHER_PROCESSORS = ("amd64", "x86_64", "x86-64")
 _TEXT = "Invalid input for field '{}'. Value: '{}' is not a string"
 
 
-@router.get("")
-@router.get("/")
-async def versions(site: str, request: Request) -> dict[str, Any]:
-    """List the API's versions."""
-    here = f"{str(request.base_url).rstrip('/')}/{site}/container/v1"
-    version = {"id": "v1", "status": "CURRENT", "max_version": "1.44", "min_version": "1.1"}
-    return {"versions": [version | {"links": [{"rel": "self", "href": here}]}], "default_version": version}
-
-
-@_guarded.get("/containers")
-@_guarded.get("/containers/")
-async def list_containers(site: str, request: Request) -> dict[str, Any]:
+@router.get("/containers")
+@router.get("/containers/")
+async def list_containers(request: Request) -> dict[str, Any]:
     """List the project's containers."""
-    world, project_id = world_of(request), caller_of(request).project_id
-    found = world.store.find("container", site=site, project_id=project_id)
-    return {"containers": [_body(world, c) for c in found], "next": None}
+    world = world_of(request)
+    return {"containers": [_body(world, record) for record in all_own(request, "container")], "next": None}
 
 
-@_guarded.post("/containers", status_code=202)
-@_guarded.post("/containers/", status_code=202)
+@router.post("/containers", status_code=202)
+@router.post("/containers/", status_code=202)
 async def create_container(site: str, request: Request) -> dict[str, Any]:
     """Create a container; whether the caller's reservation has a device for it shows later, in its status."""
     world, caller = world_of(request), caller_of(request)
     record = world.store.put("container", _place(world, caller, site, await request.json()))
     if record["host"] is not None:
         world.add_port(record, "compute:kuryr")
-    world.note("container created", name=record["name"], project=caller.project, image=record["image"])
     return _body(world, record)
 
 
-@_guarded.get("/containers/{ref}")
-async def show_container(site: str, ref: str, request: Request) -> dict[str, Any]:
+@router.get("/containers/{ref}")
+async def show_container(ref: str, request: Request) -> dict[str, Any]:
     """Show a container by id or name."""
-    return _body(world_of(request), _own(request, site, ref))
+    return _body(world_of(request), _own(request, ref))
 
 
-@_guarded.delete("/containers/{ref}", status_code=204)
-async def delete_container(site: str, ref: str, request: Request) -> None:
+@router.delete("/containers/{ref}", status_code=204)
+async def delete_container(ref: str, request: Request) -> None:
     """Delete a container; one that runs must be stopped or forced in the same request."""
-    record = _own(request, site, ref)
+    record = _own(request, ref)
     asked = [request.query_params.get(name, "") for name in ("stop", "force")]
     running = container_status(record, world_of(request).now()) == "Running"
     if running and not any(value.lower() in ("true", "1", "yes") for value in asked):
@@ -82,10 +70,10 @@ async def delete_container(site: str, ref: str, request: Request) -> None:
     world_of(request).remove_machine("container", record)
 
 
-@_guarded.get("/containers/{ref}/logs")
-async def logs(site: str, ref: str, request: Request) -> JSONResponse:
+@router.get("/containers/{ref}/logs")
+async def logs(ref: str, request: Request) -> JSONResponse:
     """Return what the container wrote; a Jupyter image shows its address and token, as Jupyter does."""
-    record = _running(request, site, ref, "show logs of")
+    record = _running(request, ref, "show logs of")
     lines = [f"rehearsed, not run: image {record['image']}"]
     words = f"{record['image']} {record['command'] or ''}".lower()
     if "jupyter" in words or "notebook" in words:
@@ -101,10 +89,10 @@ async def logs(site: str, ref: str, request: Request) -> JSONResponse:
     return JSONResponse("\n".join(lines) + "\n")
 
 
-@_guarded.post("/containers/{ref}/execute")
-async def execute(site: str, ref: str, request: Request) -> dict[str, Any]:
+@router.post("/containers/{ref}/execute")
+async def execute(ref: str, request: Request) -> dict[str, Any]:
     """Run a command in a running container. No shell reads it, as with the real Zun: pipes need `sh -c`."""
-    record, world = _running(request, site, ref, "execute"), world_of(request)
+    record, world = _running(request, ref, "execute"), world_of(request)
     try:
         command = shlex.split(request.query_params.get("command", ""))
     except ValueError as error:
@@ -114,20 +102,20 @@ async def execute(site: str, ref: str, request: Request) -> dict[str, Any]:
     world.note("command", machine=record["name"], project=record["project"], command=shlex.join(command))
     scratch = _scratch(world, record)
     processes: Processes = request.app.state.processes
-    outcome = await processes.run(
+    output, exit_code = await processes.run(
         record["id"],
         scratch,
         [_localised(scratch, word) for word in command],
         scratch.environment("root", **record["environment"]),
         _EXECUTE_LIMIT_S,
     )
-    return {"output": outcome.output, "exit_code": outcome.exit_code, "exec_id": None, "proxy_url": None}
+    return {"output": output, "exit_code": exit_code, "exec_id": None, "proxy_url": None}
 
 
-@_guarded.post("/containers/{ref}/put_archive")
-async def put_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
+@router.post("/containers/{ref}/put_archive")
+async def put_archive(ref: str, request: Request) -> dict[str, Any]:
     """Unpack an uploaded tar archive into a folder of a running container."""
-    record, world = _running(request, site, ref, "put_archive"), world_of(request)
+    record, world = _running(request, ref, "put_archive"), world_of(request)
     try:
         data = base64.b64decode((await request.json())["data"], validate=True)
     except (KeyError, binascii.Error) as error:
@@ -146,10 +134,10 @@ async def put_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
     return {}
 
 
-@_guarded.get("/containers/{ref}/get_archive")
-async def get_archive(site: str, ref: str, request: Request) -> dict[str, Any]:
+@router.get("/containers/{ref}/get_archive")
+async def get_archive(ref: str, request: Request) -> dict[str, Any]:
     """Return a file or folder of a running container as a tar archive, in base64."""
-    record = _running(request, site, ref, "get_archive")
+    record = _running(request, ref, "get_archive")
     path = _scratch(world_of(request), record).inside(request.query_params.get("path", ""))
     if not path.exists():
         raise refusals.zun(404, f"Could not find the file {request.query_params.get('path')} in container")
@@ -208,14 +196,13 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     return record
 
 
-def _own(request: Request, site: str, ref: str) -> Document:
+def _own(request: Request, ref: str) -> Document:
     """Return a container of the caller's project by id or by name, or refuse.
 
     Raises:
         RefusalError: 404 when there is none; 409 when the name belongs to several.
     """
-    everybody = world_of(request).store.find("container", site=site, project_id=caller_of(request).project_id)
-    found = [record for record in everybody if ref in (record["id"], record["name"])]
+    found = [record for record in all_own(request, "container") if ref in (record["id"], record["name"])]
     if not found:
         raise refusals.zun(404, f"Container {ref} could not be found.")
     if len(found) > 1:
@@ -224,9 +211,9 @@ def _own(request: Request, site: str, ref: str) -> Document:
     return found[0]
 
 
-def _running(request: Request, site: str, ref: str, verb: str) -> Document:
+def _running(request: Request, ref: str, verb: str) -> Document:
     """Return a container that runs, or refuse with 409 as Zun does."""
-    record = _own(request, site, ref)
+    record = _own(request, ref)
     status = container_status(record, world_of(request).now())
     if status != "Running":
         raise refusals.zun(409, f"Cannot {verb} container {record['id']} in {status} state")
@@ -270,12 +257,9 @@ def _body(world: World, record: Document) -> dict[str, Any]:
         "project_id": record["project_id"],
         "user_id": record["user_id"],
         "image": record["image"],
-        "image_driver": "docker",
-        "image_pull_policy": "always",
         "command": record["command"],
         "workdir": record["workdir"],
         "environment": record["environment"],
-        "labels": {},
         "status": status,
         "status_reason": record["why"] if status == "Error" else None,
         "status_detail": "Pulling image" if status == "Creating" else None,
@@ -285,17 +269,8 @@ def _body(world: World, record: Document) -> dict[str, Any]:
         "host": device.name if device else None,
         "runtime": record["runtime"],
         "device_profiles": record["device_profiles"],
-        "cpu": 1.0,
-        "memory": "512",
-        "disk": 0,
         "hostname": record["name"],
-        "auto_remove": False,
-        "restart_policy": {},
-        "security_groups": [],
         "created_at": stamp(record["created_s"]),
         "updated_at": stamp(min(world.now(), record["settled_at_s"])),
         "links": [],
     }
-
-
-router.include_router(_guarded)

@@ -1,8 +1,9 @@
-"""What anybody may read without a token: the sites, their hardware, and the edge devices."""
+"""What anybody may read without a token: the sites, their hardware, the edge devices, and each service's version."""
 
 from typing import Any
 
 from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse
 
 from provisioning.rehearsal.catalogue import Devices, Nodes, Resource, Site, stable_id
 from provisioning.rehearsal.services import refusals
@@ -36,6 +37,32 @@ async def devices(request: Request) -> list[dict[str, Any]]:
     return [_device_body(device, device.group) for device in found if isinstance(device.group, Devices)]
 
 
+_VERSIONS: dict[str, dict[str, str]] = {
+    "compute": {"id": "v2.1", "version": "2.96", "min_version": "2.1", "updated": "2013-07-23T11:33:21Z"},
+    "network": {"id": "v2.0"},
+    "image": {"id": "v2.16"},
+    "container": {"id": "v1", "max_version": "1.44", "min_version": "1.1"},
+}
+
+
+@router.get("/{site}/{service}")
+@router.get("/{site}/{service}/")
+@router.get("/{site}/{service}/v2.1")
+@router.get("/{site}/{service}/v2.1/")
+async def versions(site: str, service: str, request: Request) -> JSONResponse:
+    """Describe a service's one version, as a list at its root and alone below `v2.1`."""
+    if service not in _VERSIONS:
+        raise refusals.keystone(404, f"GET {request.url.path} is not rehearsed")
+    here = f"{str(request.base_url).rstrip('/')}/{site}/{service}/{_VERSIONS[service]['id'].removesuffix('.16')}"
+    links = [{"rel": "self", "href": here if service == "container" else f"{here}/"}]
+    version = _VERSIONS[service] | {"status": "CURRENT", "links": links}
+    if "v2.1" in request.url.path:
+        return JSONResponse({"version": version})
+    # Glance answers 300 Multiple Choices, and its client counts on it; Zun's client reads `default_version`.
+    status = 300 if service == "image" else 200
+    return JSONResponse({"versions": [version], "default_version": version}, status)
+
+
 def _site_body(site: Site, root: str) -> dict[str, Any]:
     """Return a site as the discovery API shows it."""
     return {
@@ -63,18 +90,13 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
         "node_type": node.type,
         "version": stable_id("version", node.name).replace("-", ""),
         "architecture": {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads},
-        "bios": {"vendor": "rehearsed", "version": "1", "release_date": "2024-01-01"},
         "processor": {
             "vendor": cpu.vendor,
             "model": cpu.model,
-            "other_description": cpu.model,
             "clock_speed": int(cpu.ghz * 1e9),
-            "instruction_set": "x86-64",
         },
         "gpu": shown_gpu,
         "main_memory": {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"},
-        "network_adapters": [{"device": "eno1", "interface": "Ethernet", "rate": 10_000_000_000}],
-        "placement": {"node": node.rank + 1, "rack": "1"},
         "storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}],
     }
 
@@ -88,6 +110,5 @@ def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
         "supported_device_profiles": group.profiles,
         "authorized_projects": ["all"],
         "owning_project": "chameleon",
-        "health_status": "ok",
         "hardware": {"memory_gib": group.memory_gib[device.rank], "architecture": "aarch64"},
     }

@@ -3,14 +3,12 @@
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
 
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import check, world_of
 
-router = APIRouter(prefix="/{site}/image")
-_guarded = APIRouter(prefix="/v2", dependencies=[Depends(check("image"))])
+router = APIRouter(prefix="/{site}/image/v2", dependencies=[Depends(check("image"))])
 
 _PROPERTIES = (
     "id name status visibility size checksum container_format disk_format min_disk min_ram owner protected "
@@ -19,17 +17,7 @@ _PROPERTIES = (
 _PAGING = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir"})
 
 
-@router.get("")
-@router.get("/")
-@router.get("/versions")
-async def versions(site: str, request: Request) -> JSONResponse:
-    """List the versions. Glance answers 300 Multiple Choices, and its client counts on it."""
-    here = f"{str(request.base_url).rstrip('/')}/{site}/image/v2/"
-    version = {"id": "v2.16", "status": "CURRENT", "links": [{"rel": "self", "href": here}]}
-    return JSONResponse({"versions": [version]}, status_code=300)
-
-
-@_guarded.get("/schemas/image")
+@router.get("/schemas/image")
 async def schema() -> dict[str, Any]:
     """Return the schema from which glanceclient builds its image objects."""
     properties: dict[str, Any] = {name: {"type": ["null", "string"]} for name in _PROPERTIES}
@@ -38,7 +26,7 @@ async def schema() -> dict[str, Any]:
     return {"name": "image", "properties": properties, "additionalProperties": {"type": "string"}}
 
 
-@_guarded.get("/images")
+@router.get("/images")
 async def list_images(site: str, request: Request) -> dict[str, Any]:
     """List images, by name or by any other field."""
     wanted = {k: v for k, v in request.query_params.items() if k not in _PAGING}
@@ -50,7 +38,7 @@ async def list_images(site: str, request: Request) -> dict[str, Any]:
     return {"images": found, "schema": "/v2/schemas/images", "first": "/v2/images"}
 
 
-@_guarded.get("/images/{image_id}")
+@router.get("/images/{image_id}")
 async def show_image(site: str, image_id: str, request: Request) -> dict[str, Any]:
     """Show one image by its id."""
     for name in world_of(request).catalogue.images:
@@ -87,6 +75,3 @@ def _body(name: str, site: str) -> dict[str, Any]:
         "self": f"/v2/images/{identifier}",
         "schema": "/v2/schemas/image",
     }
-
-
-router.include_router(_guarded)

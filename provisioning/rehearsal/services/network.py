@@ -9,34 +9,21 @@ from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.services import refusals
-from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
 from provisioning.rehearsal.world.clock import stamp
 from provisioning.rehearsal.world.store import Document
 from provisioning.rehearsal.world.world import World
 
-router = APIRouter(prefix="/{site}/network")
-_guarded = APIRouter(prefix="/v2.0", dependencies=[Depends(check("network"))])
-
-#: Floating IPs that one project may hold at a site.
-QUOTA = 10
+router = APIRouter(prefix="/{site}/network/v2.0", dependencies=[Depends(check("network"))])
 
 
-@router.get("")
-@router.get("/")
-async def versions(site: str, request: Request) -> dict[str, Any]:
-    """List the API's one version."""
-    here = f"{str(request.base_url).rstrip('/')}/{site}/network/v2.0/"
-    version = {"id": "v2.0", "status": "CURRENT", "links": [{"rel": "self", "href": here}]}
-    return {"versions": [version]}
-
-
-@_guarded.get("/networks")
+@router.get("/networks")
 async def list_networks(site: str, request: Request) -> dict[str, Any]:
     """List the site's shared network and the public one, from which floating IPs come."""
     return {"networks": wanted(request, _networks(world_of(request), site))}
 
 
-@_guarded.get("/networks/{network_id}")
+@router.get("/networks/{network_id}")
 async def show_network(site: str, network_id: str, request: Request) -> dict[str, Any]:
     """Show a network by its id."""
     for network in _networks(world_of(request), site):
@@ -45,22 +32,20 @@ async def show_network(site: str, network_id: str, request: Request) -> dict[str
     raise refusals.neutron(404, "NetworkNotFound", f"Network {network_id} could not be found.")
 
 
-@_guarded.get("/ports")
-async def list_ports(site: str, request: Request) -> dict[str, Any]:
+@router.get("/ports")
+async def list_ports(request: Request) -> dict[str, Any]:
     """List the project's ports, by device for example."""
     world = world_of(request)
-    found = world.store.find("port", site=site, project_id=caller_of(request).project_id)
-    return {"ports": wanted(request, [_port_body(world, port) for port in found])}
+    return {"ports": wanted(request, [_port_body(world, port) for port in all_own(request, "port")])}
 
 
-@_guarded.get("/floatingips")
-async def list_floating_ips(site: str, request: Request) -> dict[str, Any]:
+@router.get("/floatingips")
+async def list_floating_ips(request: Request) -> dict[str, Any]:
     """List the project's floating IPs."""
-    found = world_of(request).store.find("floating_ip", site=site, project_id=caller_of(request).project_id)
-    return {"floatingips": wanted(request, [_address_body(address) for address in found])}
+    return {"floatingips": wanted(request, [_address_body(one) for one in all_own(request, "floating_ip")])}
 
 
-@_guarded.post("/floatingips", status_code=201)
+@router.post("/floatingips", status_code=201)
 async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
     """Allocate a floating IP to the project."""
     world, caller = world_of(request), caller_of(request)
@@ -69,47 +54,39 @@ async def create_floating_ip(site: str, request: Request) -> dict[str, Any]:
     if asked.get("floating_network_id") != public:
         message = f"Network {asked.get('floating_network_id')} is not a valid external network"
         raise refusals.neutron(400, "BadRequest", message)
-    if len(world.store.find("floating_ip", site=site, project_id=caller.project_id)) >= QUOTA:
-        raise refusals.neutron(409, "OverQuota", "Quota exceeded for resources: ['floatingip'].")
     drained = world.faults.strike("no-floating-ip", caller.user)
     address = None if drained else world.allocate_floating_ip(site, caller.project_id)
     if address is None:
         message = f"No more IP addresses available on network {public}."
         raise refusals.neutron(409, "IpAddressGenerationFailure", message)
     if asked.get("port_id"):
-        address = _bind(request, site, address, asked["port_id"])
+        address = _bind(request, address, asked["port_id"])
     return {"floatingip": _address_body(address)}
 
 
-@_guarded.get("/floatingips/{address_id}")
-async def show_floating_ip(site: str, address_id: str, request: Request) -> dict[str, Any]:
-    """Show one of the project's floating IPs."""
-    return {"floatingip": _address_body(_own(request, site, "floating_ip", address_id))}
-
-
-@_guarded.put("/floatingips/{address_id}")
-async def change_floating_ip(site: str, address_id: str, request: Request) -> dict[str, Any]:
+@router.put("/floatingips/{address_id}")
+async def change_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Bind a floating IP to a port, or take it off with `port_id: null`."""
-    address = _own(request, site, "floating_ip", address_id)
+    address = _own(request, "floating_ip", address_id)
     asked = await body_of(request, "floatingip")
     if "port_id" in asked:
-        address = _bind(request, site, address, asked["port_id"])
+        address = _bind(request, address, asked["port_id"])
     return {"floatingip": _address_body(address)}
 
 
-@_guarded.put("/floatingips/{address_id}/tags")
-async def tag_floating_ip(site: str, address_id: str, request: Request) -> dict[str, Any]:
+@router.put("/floatingips/{address_id}/tags")
+async def tag_floating_ip(address_id: str, request: Request) -> dict[str, Any]:
     """Replace the tags of a floating IP."""
-    address = _own(request, site, "floating_ip", address_id)
+    address = _own(request, "floating_ip", address_id)
     tags = (await request.json())["tags"]
     world_of(request).store.put("floating_ip", address | {"tags": tags})
     return {"tags": tags}
 
 
-@_guarded.delete("/floatingips/{address_id}", status_code=204)
-async def delete_floating_ip(site: str, address_id: str, request: Request) -> None:
+@router.delete("/floatingips/{address_id}", status_code=204)
+async def delete_floating_ip(address_id: str, request: Request) -> None:
     """Give a floating IP back."""
-    world_of(request).store.remove("floating_ip", _own(request, site, "floating_ip", address_id)["id"])
+    world_of(request).store.remove("floating_ip", _own(request, "floating_ip", address_id)["id"])
 
 
 def wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -118,22 +95,22 @@ def wanted(request: Request, items: list[dict[str, Any]]) -> list[dict[str, Any]
     return [item for item in items if all(str(item[k]) == v for k, v in asked.items())]
 
 
-def _bind(request: Request, site: str, address: Document, port_id: str | None) -> Document:
+def _bind(request: Request, address: Document, port_id: str | None) -> Document:
     """Point a floating IP at a port of the project, and save it."""
     world = world_of(request)
     fixed_ip = None
     if port_id is not None:
-        fixed_ip = _own(request, site, "port", port_id)["fixed_ip"]
+        fixed_ip = _own(request, "port", port_id)["fixed_ip"]
         if any(a["id"] != address["id"] for a in world.store.find("floating_ip", port_id=port_id)):
             message = f"Cannot associate floating IP {address['address']} with port {port_id}: it has one."
             raise refusals.neutron(409, "FloatingIPPortAlreadyAssociated", message)
     return world.store.put("floating_ip", address | {"port_id": port_id, "fixed_ip": fixed_ip})
 
 
-def _own(request: Request, site: str, kind: str, identifier: str) -> Document:
+def _own(request: Request, kind: str, identifier: str) -> Document:
     """Return a port or floating IP of the caller's project, or refuse with 404."""
-    found = world_of(request).store.get(kind, identifier)
-    if found is None or found["site"] != site or found["project_id"] != caller_of(request).project_id:
+    found = own(request, kind, identifier)
+    if found is None:
         name = {"port": "Port", "floating_ip": "FloatingIP"}[kind]
         raise refusals.neutron(404, f"{name}NotFound", f"{name} {identifier} could not be found")
     return found
@@ -146,17 +123,10 @@ def _networks(world: World, site: str) -> list[dict[str, Any]]:
         {
             "id": stable_id("network", site, name),
             "name": name,
-            "description": "",
             "status": "ACTIVE",
-            "admin_state_up": True,
             "shared": name == shared,
             "router:external": name == "public",
-            "provider:physical_network": "public" if name == "public" else "physnet1",
             "subnets": [stable_id("subnet", site)] if name == shared else [],
-            "mtu": 1500,
-            "port_security_enabled": False,
-            "tags": [],
-            "tenant_id": "chameleon",
             "project_id": "chameleon",
         }
         for name in (shared, "public")
@@ -168,16 +138,12 @@ def _port_body(world: World, port: Document) -> dict[str, Any]:
     site = port["site"]
     return {
         "id": port["id"],
-        "name": "",
         "status": "ACTIVE",
-        "admin_state_up": True,
         "network_id": stable_id("network", site, world.catalogue.sites[site].network),
         "device_id": port["device_id"],
         "device_owner": port["owner"],
         "mac_address": port["mac"],
         "fixed_ips": [{"subnet_id": stable_id("subnet", site), "ip_address": port["fixed_ip"]}],
-        "security_groups": [],
-        "tenant_id": port["project_id"],
         "project_id": port["project_id"],
     }
 
@@ -190,15 +156,9 @@ def _address_body(address: Document) -> dict[str, Any]:
         "floating_network_id": stable_id("network", address["site"], "public"),
         "fixed_ip_address": address["fixed_ip"],
         "port_id": address["port_id"],
-        "router_id": stable_id("router", address["site"]) if address["port_id"] else None,
         "status": "ACTIVE" if address["port_id"] else "DOWN",
         "description": "",
         "tags": address["tags"],
-        "tenant_id": address["project_id"],
         "project_id": address["project_id"],
         "created_at": stamp(address["created_s"]),
-        "updated_at": stamp(address["created_s"]),
     }
-
-
-router.include_router(_guarded)

@@ -7,14 +7,7 @@ class RefusalError(Exception):
     """A service's answer with a status of 400 or more; the application turns it into the response."""
 
     def __init__(self, status: int, body: Any, message: str, html: str | None = None) -> None:
-        """Keep the answer.
-
-        Args:
-            status: HTTP status.
-            body: JSON body in the service's own form.
-            message: The reason in words.
-            html: What is sent instead to a client that does not ask for JSON, where the service does that.
-        """
+        """Keep status, JSON body, the reason in words, and what a client gets that does not ask for JSON."""
         super().__init__(message)
         self.status = status
         self.body = body
@@ -65,23 +58,16 @@ def glance(status: int, message: str) -> RefusalError:
     return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message, html)
 
 
-def zun(status: int, message: str) -> RefusalError:
-    """Return a refusal by Zun."""
-    error = {
-        "status": status,
-        "code": "",
-        "title": _TITLES[status],
-        "detail": message,
-        "request_id": "",
-        "links": [],
-    }
+def zun(status: int, message: str, title: str = "") -> RefusalError:
+    """Return a refusal by Zun; its client shows the title alone, by default the status in words."""
+    title = title or _TITLES[status]
+    error = {"status": status, "code": "", "title": title, "detail": message, "request_id": "", "links": []}
     return RefusalError(status, {"errors": [error]}, message)
 
 
 def unavailable(service: str) -> RefusalError:
     """Return the answer of a proxy whose service behind it is down."""
-    html = f"<html><body><h1>503 Service Unavailable</h1>{service}</body></html>"
-    return RefusalError(503, {"message": html}, service, html)
+    return RefusalError(503, {"message": f"503 Service Unavailable: {service}"}, service)
 
 
 def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -> RefusalError:
@@ -89,5 +75,7 @@ def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -
     service = [*path.split("/"), "", ""][2]
     if service == "network":
         return neutron(status, kind, message)
-    forms = {"compute": nova, "reservation": blazar, "image": glance, "container": zun}
+    if service == "container":
+        return zun(status, message, title=message)
+    forms = {"compute": nova, "reservation": blazar, "image": glance}
     return forms.get(service, keystone)(status, message)

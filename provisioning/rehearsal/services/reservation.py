@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import Resource
 from provisioning.rehearsal.services import refusals
-from provisioning.rehearsal.services.access import caller_of, check, world_of
+from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
 from provisioning.rehearsal.world.store import Document
@@ -28,32 +28,30 @@ _HORIZON_S = 21 * 86_400.0
 
 
 @router.get("/leases")
-async def list_leases(site: str, request: Request) -> dict[str, Any]:
+async def list_leases(request: Request) -> dict[str, Any]:
     """List the project's leases, ended ones included."""
-    world, project_id = world_of(request), caller_of(request).project_id
-    found = world.store.find("lease", site=site, project_id=project_id)
-    return {"leases": [lease_body(lease, world.now()) for lease in found]}
+    now_s = world_of(request).now()
+    return {"leases": [lease_body(lease, now_s) for lease in all_own(request, "lease")]}
 
 
 @router.post("/leases", status_code=201)
 async def create_lease(site: str, request: Request) -> dict[str, Any]:
     """Make a lease. Two leases may have one name: Blazar does not mind, and neither do we."""
-    world, caller = world_of(request), caller_of(request)
-    lease = create(world, caller, site, await request.json())
-    world.note("lease created", name=lease["name"], project=lease["project"], user=caller.user)
+    world = world_of(request)
+    lease = create(world, caller_of(request), site, await request.json())
     return {"lease": lease_body(lease, world.now())}
 
 
 @router.get("/leases/{lease_id}")
-async def show_lease(site: str, lease_id: str, request: Request) -> dict[str, Any]:
+async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
-    return {"lease": lease_body(_own_lease(request, site, lease_id), world_of(request).now())}
+    return {"lease": lease_body(_own_lease(request, lease_id), world_of(request).now())}
 
 
 @router.put("/leases/{lease_id}")
-async def change_lease(site: str, lease_id: str, request: Request) -> dict[str, Any]:
+async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
     """Rename a lease or move its end, as long as nobody else holds its resources then."""
-    world, lease = world_of(request), _own_lease(request, site, lease_id)
+    world, lease = world_of(request), _own_lease(request, lease_id)
     asked = await request.json()
     lease["name"] = asked.get("name") or lease["name"]
     if asked.get("end_date"):
@@ -63,12 +61,11 @@ async def change_lease(site: str, lease_id: str, request: Request) -> dict[str, 
 
 
 @router.delete("/leases/{lease_id}", status_code=204)
-async def delete_lease(site: str, lease_id: str, request: Request) -> None:
+async def delete_lease(lease_id: str, request: Request) -> None:
     """Delete a lease and everything that runs on it."""
-    world, lease = world_of(request), _own_lease(request, site, lease_id)
+    world, lease = world_of(request), _own_lease(request, lease_id)
     world.release(lease)
     world.store.remove("lease", lease["id"])
-    world.note("lease deleted", name=lease["name"], project=lease["project"])
 
 
 @router.get("/{collection}/allocations")
@@ -132,16 +129,7 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
 
 
 def _read_date(text: Any, now_s: float, field: str) -> float:
-    """Return a lease date as seconds since 1970.
-
-    Args:
-        text: `now`, or a UTC time as `2026-11-24 23:50`.
-        now_s: The rehearsal's time; Blazar takes `now` as the running minute.
-        field: The field's name, for the message.
-
-    Raises:
-        RefusalError: 400; the usual mistake is a time with seconds or a zone.
-    """
+    """Return a lease date, `now` (the running minute) or a UTC time as `2026-11-24 23:50`, as seconds since 1970."""
     if text == "now":
         return now_s // 60 * 60
     try:
@@ -270,10 +258,10 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     return sorted(held, key=lambda h: h["start_s"])
 
 
-def _own_lease(request: Request, site: str, lease_id: str) -> Document:
+def _own_lease(request: Request, lease_id: str) -> Document:
     """Return a lease of the caller's project, or refuse with 404 as if it did not exist."""
-    lease = world_of(request).store.get("lease", lease_id)
-    if lease is None or lease["site"] != site or lease["project_id"] != caller_of(request).project_id:
+    lease = own(request, "lease", lease_id)
+    if lease is None:
         raise refusals.blazar(404, f"Object with {{'lease_id': '{lease_id}'}} not found")
     return lease
 

@@ -49,13 +49,6 @@ async def delete_group(site: str, group_id: str, request: Request) -> None:
     world_of(request).store.remove("security_group", group_id)
 
 
-@router.get("/security-group-rules")
-async def list_rules(site: str, request: Request) -> dict[str, Any]:
-    """List the rules of all the project's groups."""
-    found = groups(world_of(request), site, caller_of(request))
-    return {"security_group_rules": wanted(request, [rule for one in found for rule in one["security_group_rules"]])}
-
-
 @router.post("/security-group-rules", status_code=201)
 async def create_rule(site: str, request: Request) -> dict[str, Any]:
     """Add a rule to a group."""
@@ -74,18 +67,6 @@ async def create_rule(site: str, request: Request) -> dict[str, Any]:
         raise refusals.neutron(409, "SecurityGroupRuleExists", "Security group rule already exists.")
     world.store.put("security_group", group | {"rules": [*group["rules"], rule]})
     return {"security_group_rule": rule}
-
-
-@router.delete("/security-group-rules/{rule_id}", status_code=204)
-async def delete_rule(site: str, rule_id: str, request: Request) -> None:
-    """Remove a rule from its group."""
-    world = world_of(request)
-    for group in world.store.find("security_group", site=site, project_id=caller_of(request).project_id):
-        kept = [rule for rule in group["rules"] if rule["id"] != rule_id]
-        if len(kept) < len(group["rules"]):
-            world.store.put("security_group", group | {"rules": kept})
-            return
-    raise refusals.neutron(404, "SecurityGroupRuleNotFound", f"Security group rule {rule_id} does not exist")
 
 
 def groups(world: World, site: str, caller: Caller) -> list[dict[str, Any]]:

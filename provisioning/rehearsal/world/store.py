@@ -12,7 +12,6 @@ CREATE TABLE IF NOT EXISTS documents (
     kind TEXT NOT NULL, id TEXT NOT NULL, position INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL,
     UNIQUE (kind, id)
 );
-CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 
 
@@ -60,19 +59,9 @@ class Store:
         """Forget one document; a document that is not there is no error."""
         self._db.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identifier))
 
-    def set_setting(self, name: str, value: Any) -> None:
-        """Save one JSON value under a name."""
-        self._db.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, json.dumps(value)))
-
-    def setting(self, name: str, default: Any = None) -> Any:
-        """Return a saved value, or the default when the name was never set."""
-        row = self._db.execute("SELECT value FROM settings WHERE name = ?", (name,)).fetchone()
-        return json.loads(row[0]) if row else default
-
     def clear(self) -> None:
-        """Forget every document and every setting."""
+        """Forget every document."""
         self._db.execute("DELETE FROM documents")
-        self._db.execute("DELETE FROM settings")
 
     def close(self) -> None:
         """Close the file."""

@@ -81,7 +81,8 @@ class World:
         self.secret = secret
         self.store = Store(folder / "world.sqlite3")
         self.clock = clock or Clock()
-        self.clock.offset_s = self.store.setting("offset_s", 0.0)
+        moved = self.store.get("calendar", "calendar")
+        self.clock.offset_s = moved["offset_s"] if moved else 0.0
         self.faults = ArmedFaults(self.store)
         self.catalogue: Catalogue = catalogue(place.own_catalogue(folder))
 
@@ -92,7 +93,7 @@ class World:
     def advance(self, duration_s: float) -> None:
         """Move the calendar forward by some seconds, and remember it."""
         self.clock.advance(duration_s)
-        self.store.set_setting("offset_s", self.clock.offset_s)
+        self.store.put("calendar", {"id": "calendar", "offset_s": self.clock.offset_s})
         self.settle()
 
     def note(self, event: str, **details: Any) -> None:
@@ -115,7 +116,6 @@ class World:
                 if machine["reservation_id"] in reservations:
                     self.remove_machine(kind, machine)
         self.store.put("lease", lease | {"released": True})
-        self.note("lease released", lease=lease["name"], project=lease["project"])
 
     def remove_machine(self, kind: str, machine: Document) -> None:
         """Delete a server or container and its port. Its floating IP stays allocated, as on Chameleon."""
@@ -124,7 +124,6 @@ class World:
                 self.store.put("floating_ip", address | {"port_id": None, "fixed_ip": None})
             self.store.remove("port", port["id"])
         self.store.remove(kind, machine["id"])
-        self.note(f"{kind} deleted", name=machine["name"], project=machine["project"])
 
     def allocate_floating_ip(self, site: str, project_id: str) -> Document | None:
         """Give a project the first free floating IP of a site, or None when the pool is empty."""

@@ -107,15 +107,15 @@ def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
     """
     student = next(_STUDENTS)
 
-    def run(part: str, lease: str, cells: list[str]) -> str:
-        rehearsal.ask("POST", "/leases", {"name": lease, "part": part, "user": student})
+    def run(site: str, lease: str, kind: str, cells: list[str]) -> str:
+        assert rehearsal.run("beforehand", chi_python, student, site, lease, kind) == "ACTIVE"
         return run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
 
     return run
 
 
 def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("model", "serve_model_mary", SERVER_CELLS)
+    text = outputs("CHI@TACC", "serve_model_mary", "compute_liqid", SERVER_CELLS)
     assert "FIP 127.77.1." in text
     assert "ACTIVE" in text
     assert "<table" in text, "show(type='widget') displays a table in a kernel"
@@ -124,7 +124,7 @@ def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
 
 
 def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("edge", "serve_edge_mary", EDGE_CELLS)
+    text = outputs("CHI@Edge", "serve_edge_mary", "raspberrypi5", EDGE_CELLS)
     assert "edge\n 0" in text
     assert "FIP 127.77.3." in text
     assert "lab?token=" in text
@@ -133,7 +133,6 @@ def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
 def test_one_line_in_the_first_cell_starts_the_rehearsal_and_turns_the_kernel_to_it(tmp_path, monkeypatch) -> None:
     """No export, no restart: neither the testbed nor the variables are there when the kernel starts."""
     home = tmp_path / "home"
-    monkeypatch.setenv("REHEARSAL_PORT22", "never")
     repository = Path(__file__).parents[3]
     variables = {"REHEARSAL_HOME": str(home), "REHEARSAL_USER": "ann", "PYTHONPATH": str(repository)}
     try:
