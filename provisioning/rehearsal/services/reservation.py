@@ -229,7 +229,7 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
     if name in ("and", "or"):
         verdicts = [matches(operand, properties) for operand in operands]
         return all(verdicts) if name == "and" else any(verdicts)
-    if name not in _COMPARE or len(operands) != 2:
+    if str(name) not in _COMPARE or len(operands) != 2:
         raise ValueError(f"not an expression Blazar reads: {expression!r}")
     found, wanted = properties.get(str(operands[0]).removeprefix("$")), operands[1]
     if found is None:

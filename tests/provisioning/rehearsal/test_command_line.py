@@ -1,7 +1,6 @@
 """`python -m provisioning rehearsal`: real processes, from up to down, beside each other and beside strangers."""
 
 import http.client
-import http.server
 import json
 import os
 import socket
@@ -9,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -111,70 +109,31 @@ def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:
     assert not place.is_served(home)
 
 
-def test_one_that_is_busy_for_a_while_is_stopped_all_the_same(home, monkeypatch) -> None:
-    """It would go on for ever otherwise, with nobody to stop it."""
-    run("up")
-    alive, busy = place.is_alive, iter([False, False])
-    monkeypatch.setattr(place, "is_alive", lambda home: next(busy, None) is None and alive(home))
-    assert control.stop(home)
-    assert not place.is_served(home)
-
-
-def test_a_connection_outlives_the_pause_between_two_polls(home) -> None:
-    """python-chi looks every 5 s: closing after 5 s, as web servers do, would meet its next request on the way."""
-    run("up")
-    connection = http.client.HTTPConnection("127.0.0.1", place.port(home), timeout=60)
-    for pause_s in (0.0, 6.0):
-        time.sleep(pause_s)
-        # Without `connect()`, a connection that the other side has closed is an error here.
-        connection.request("GET", "/sites.json")
-        assert connection.getresponse().read()
-        connection.auto_open = 0
-    connection.close()
-
-
-@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH_9.6\r\n", b""], ids=["another protocol", "nothing"])
-def test_another_program_at_the_old_port_is_not_taken_for_the_rehearsal(tmp_path, said) -> None:
-    """Whatever it answers, nobody is there: the next `up` takes another port."""
+@pytest.mark.parametrize(
+    "said",
+    [b"SSH-2.0-OpenSSH_9.6\r\n", b"", b'HTTP/1.1 200 OK\r\nContent-Length: 25\r\n\r\n{"proof": "00", "pid": 12}'],
+    ids=["another protocol", "nothing", "a wrong proof"],
+)
+def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret(tmp_path, said) -> None:
+    """It may be another user's, who answers whatever is asked; the next `up` takes another port."""
+    heard = []
     with socket.create_server(("127.0.0.1", 0)) as other:
 
         def answer() -> None:
-            guest, _ = other.accept()
-            with guest:
-                guest.recv(4096)
-                guest.sendall(said)
+            for _ in range(2):
+                guest, _ = other.accept()
+                with guest:
+                    heard.append(guest.recv(65536).decode())
+                    guest.sendall(said)
 
         thread = threading.Thread(target=answer)
         thread.start()
+        secret = place.secret(tmp_path)
         place.announce(tmp_path, other.getsockname()[1])
-        assert not place.is_alive(tmp_path)
-        thread.join()
-
-
-def test_a_listener_at_the_old_port_is_told_no_secret(tmp_path) -> None:
-    """Another user at yesterday's port answers whatever is asked: it learns nothing, nor is it believed."""
-    heard = []
-
-    class Squatter(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            heard.append(f"{self.requestline}\n{self.headers}")
-            body = json.dumps({"proof": "0" * 64, "pid": 1}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    secret = place.secret(tmp_path)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Squatter) as squatter:
-        threading.Thread(target=squatter.serve_forever, daemon=True).start()
-        place.announce(tmp_path, squatter.server_port)
         assert not place.is_alive(tmp_path)
         with pytest.raises(place.RehearsalDownError):
             place.ask(tmp_path, "GET", "/status")
-        squatter.shutdown()
+        thread.join()
     assert len(heard) == 2
     assert secret not in "".join(heard)
 

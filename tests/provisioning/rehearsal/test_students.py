@@ -105,13 +105,11 @@ class Student:
 
     async def sees(self) -> list[int]:
         """How many leases, servers and addresses this student sees."""
-        leases = (await self.ask("GET", "/reservation/v1/leases"))["leases"]
-        servers = (await self.ask("GET", "/compute/v2.1/servers/detail"))["servers"]
-        addresses = (await self.ask("GET", "/network/v2.0/floatingips"))["floatingips"]
-        return [len(leases), len(servers), len(addresses)]
+        paths = {"leases": "/reservation/v1/leases", "servers": "/compute/v2.1/servers/detail"}
+        paths["floatingips"] = "/network/v2.0/floatingips"
+        return [len((await self.ask("GET", path))[key]) for key, path in paths.items()]
 
     async def release(self) -> list[int]:
-        await self.ask("DELETE", f"/compute/v2.1/servers/{self.server['id']}")
         await self.ask("DELETE", f"/network/v2.0/floatingips/{self.address['id']}")
         await self.ask("DELETE", f"/reservation/v1/leases/{self.lease['id']}")
         left = await self.sees()

@@ -1,5 +1,6 @@
 """Clock, store, expressions, catalogue and other people's calendar: the parts without HTTP."""
 
+import contextlib
 import itertools
 import re
 from pathlib import Path
@@ -85,10 +86,8 @@ def test_an_expression_chooses_as_blazar_does(expression, verdict) -> None:
 @given(st.recursive(st.text() | st.integers(), st.lists))
 def test_an_expression_is_answered_or_refused(expression) -> None:
     """Whatever a client sends: never another exception."""
-    try:
+    with contextlib.suppress(ValueError):
         assert matches(expression, {"node_type": "x", "size": 3}) in (True, False)
-    except ValueError as error:
-        assert "not an expression Blazar reads" in str(error)
 
 
 @given(st.text(min_size=1), st.integers(0, 20), st.integers(1, 20), st.floats(0, 2e9), st.floats(0, 40 * DAY_S))
