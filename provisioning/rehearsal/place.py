@@ -153,7 +153,7 @@ def _locked(home: Path, kind: int) -> TextIO | None:
     return file
 
 
-def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, patience_s: float = 60.0) -> Any:
+def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Send a request to the rehearsal's own service and return its JSON answer.
 
     Args:
@@ -161,7 +161,6 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
         method: `GET`, `POST` or `DELETE`.
         path: The path below `/_rehearsal`.
         body: A JSON body, if any.
-        patience_s: How long to wait for the answer, in seconds.
 
     Returns:
         The decoded answer; None when it is empty.
@@ -172,10 +171,10 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
     """
     content = None if body is None else json.dumps(body)
     headers = {"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"}
-    with _proven(home, patience_s) as connection:
+    with _proven(home, patience_s=60.0) as connection:
         status, text = _exchange(connection, method, path, content, headers)
     if status >= http.HTTPStatus.BAD_REQUEST:
-        raise ValueError(_reason(text))
+        raise ValueError(json.loads(text)["error"]["message"])
     return json.loads(text) if text else None
 
 
@@ -216,12 +215,3 @@ def _exchange(
     connection.request(method, f"/_rehearsal{path}", body, headers or {})
     with connection.getresponse() as answer:
         return answer.status, answer.read()
-
-
-def _reason(text: bytes) -> str:
-    """Return the message in a refusal's body."""
-    try:
-        body = json.loads(text)
-        return body["error"]["message"] if "error" in body else body["error_message"]
-    except (ValueError, KeyError, TypeError):
-        return text.decode(errors="replace")

@@ -23,13 +23,6 @@ _HINTS = ("OS-SCH-HNT:scheduler_hints", "os:scheduler_hints")
 _SEARCH_S = 60.0
 
 
-@router.get("/os-keypairs")
-async def list_keypairs(site: str, request: Request) -> dict[str, Any]:
-    """List the caller's key pairs: public keys only, by user and site."""
-    found = world_of(request).store.find("keypair", site=site, user_id=caller_of(request).user_id)
-    return {"keypairs": [{"keypair": _keypair_body(pair)} for pair in found]}
-
-
 @router.post("/os-keypairs", status_code=201)
 async def create_keypair(site: str, request: Request) -> dict[str, Any]:
     """Register a public key under a name. Nova no longer makes keys itself, and neither do we."""
