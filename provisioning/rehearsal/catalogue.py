@@ -206,7 +206,7 @@ class Catalogue:
         """Return a site's hosts (`host`) or devices (`device`)."""
         return [r for r in self.resources if r.site == site and r.kind == kind]
 
-    def by_id(self, site: str, kind: str, identifier: str) -> Resource | None:
+    def by_id(self, site: str, kind: str, identifier: str | None) -> Resource | None:
         """Return one resource by Blazar's identifier, or None."""
         return next((r for r in self.at(site, kind) if r.id == identifier), None)
 

@@ -16,6 +16,7 @@ import struct
 import termios
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncssh
 
@@ -46,9 +47,6 @@ class _Login(asyncssh.SSHServer):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._guest is not None:
             self._guests.discard(self._guest)
-
-    def begin_auth(self, username: str) -> bool:
-        return True
 
     def public_key_auth_supported(self) -> bool:
         return True
@@ -200,21 +198,31 @@ async def _serve(
     scratch: Scratch,
     process: asyncssh.SSHServerProcess[bytes],
 ) -> None:
-    """Run what one SSH session asks for, in the node's scratch home."""
+    """Run what one SSH session asks for, in the node's scratch home; with a real pseudo-terminal if it wants one."""
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw
     world.note("command", machine=server["name"], project=server["project"], command=text or "(shell)")
     shell = shutil.which("bash") or "/bin/sh"
     command = [shell, "-c", scratch.localise(text)] if text else [shell, "--norc", "-i"]
     environment = scratch.environment(USER, SSH_CONNECTION="rehearsal")
+    streams: dict[str, Any] = {}
     if process.term_type:
-        await _serve_terminal(processes, server["id"], scratch, process, command, environment)
-        return
-    child = await processes.start(server["id"], scratch, command, environment)
+        outer, inner = pty.openpty()
+        columns, rows = process.term_size[:2]
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
+        environment["TERM"] = "xterm-256color"
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
+        # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
+        streams["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    child = await processes.start(server["id"], scratch, command, environment, **streams)
     try:
         # The channel's end of file is for both streams: sent when the first one ends, it would cut off the other, and
         # the connection with it. `exit` closes the channel once both are through.
-        await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        if streams:
+            os.close(inner)
+            await process.redirect(stdin=os.dup(outer), stdout=outer, send_eof=False)
+        else:
+            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
         code = await child.wait()
         await process.stdout.drain()
         await process.stderr.drain()
@@ -222,39 +230,6 @@ async def _serve(
     finally:
         if child.returncode is None:
             processes.end_one(server["id"], child.pid)
-        await process.wait_closed()
-
-
-async def _serve_terminal(
-    processes: Processes,
-    machine_id: str,
-    scratch: Scratch,
-    process: asyncssh.SSHServerProcess[bytes],
-    command: list[str],
-    environment: dict[str, str],
-) -> None:
-    """Run an interactive session behind a real pseudo-terminal of the size that the client's has at the start."""
-    outer, inner = pty.openpty()
-    columns, rows = process.term_size[:2]
-    fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
-    child = await processes.start(
-        machine_id,
-        scratch,
-        command,
-        environment | {"TERM": "xterm-256color"},
-        stdin=inner,
-        stdout=inner,
-        stderr=inner,
-        # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
-        preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
-    )
-    os.close(inner)
-    try:
-        await process.redirect(stdin=os.dup(outer), stdout=outer, send_eof=False)
-        process.exit(max(await child.wait(), 0))
-    finally:
-        if child.returncode is None:
-            processes.end_one(machine_id, child.pid)
         await process.wait_closed()
 
 

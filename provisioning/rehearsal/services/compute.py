@@ -229,7 +229,7 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
     now_s = world.now()
     status = server_status(server, now_s)
-    host = world.resource(server["site"], "host", server["host"]) if server["host"] else None
+    host = world.catalogue.by_id(server["site"], "host", server["host"])
     shown = {
         "id": server["id"],
         "name": server["name"],

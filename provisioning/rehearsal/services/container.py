@@ -239,7 +239,7 @@ def _localised(scratch: Scratch, word: str) -> str:
 def _body(world: World, record: Document) -> dict[str, Any]:
     """Return a container as Zun shows it."""
     status = container_status(record, world.now())
-    device = world.resource(record["site"], "device", record["host"]) if record["host"] else None
+    device = world.catalogue.by_id(record["site"], "device", record["host"])
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
     addresses = [
         {

@@ -1,5 +1,6 @@
 """How each service says no: the status and the body that its own clients look into."""
 
+from http import HTTPStatus
 from typing import Any
 
 
@@ -14,24 +15,15 @@ class RefusalError(Exception):
         self.html = html
 
 
-_TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    405: "Method Not Allowed",
-    409: "Conflict",
-    413: "Request Entity Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
-}
 # Nova names the error object after the exception; its client reads whichever single key is there.
 _NOVA_KEYS = {400: "badRequest", 403: "forbidden", 404: "itemNotFound", 405: "badMethod", 409: "conflictingRequest"}
 
 
 def keystone(status: int, message: str) -> RefusalError:
     """Return a refusal by Keystone, and by the token check that stands before every service."""
-    return RefusalError(status, {"error": {"code": status, "message": message, "title": _TITLES[status]}}, message)
+    return RefusalError(
+        status, {"error": {"code": status, "message": message, "title": HTTPStatus(status).phrase}}, message
+    )
 
 
 def blazar(status: int, message: str) -> RefusalError:
@@ -53,14 +45,14 @@ def neutron(status: int, kind: str, message: str) -> RefusalError:
 
 def glance(status: int, message: str) -> RefusalError:
     """Return a refusal by Glance, which answers in HTML unless JSON was asked for; its own client does not ask."""
-    title = _TITLES[status]
+    title = HTTPStatus(status).phrase
     html = f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1>{message}</body></html>"
     return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message, html)
 
 
 def zun(status: int, message: str, title: str = "") -> RefusalError:
     """Return a refusal by Zun; its client shows the title alone, by default the status in words."""
-    title = title or _TITLES[status]
+    title = title or HTTPStatus(status).phrase
     error = {"status": status, "code": "", "title": title, "detail": message, "request_id": "", "links": []}
     return RefusalError(status, {"errors": [error]}, message)
 

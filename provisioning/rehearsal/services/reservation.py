@@ -105,6 +105,8 @@ def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     end_s = _read_date(asked.get("end_date"), now_s, "end_date")
     if not asked.get("name"):
         raise refusals.blazar(400, "name is required")
+    if start_s < now_s // 60 * 60:
+        raise refusals.blazar(400, "Start date must be later than current date.")
     _check_span(start_s, end_s, now_s)
     active_at_s = max(start_s, now_s + world.clock.shortened(LEASE_START_S))
     cut = world.faults.strike("lease-ends", caller.user)
@@ -140,9 +142,7 @@ def _read_date(text: Any, now_s: float, field: str) -> float:
 
 
 def _check_span(start_s: float, end_s: float, now_s: float) -> None:
-    """Refuse with 400 a span that starts in the past, ends before it starts, or is longer than seven days."""
-    if start_s < now_s // 60 * 60:
-        raise refusals.blazar(400, "Start date must be later than current date.")
+    """Refuse with 400 a span that has gone by, ends before it starts, or is longer than seven days."""
     if end_s <= start_s or end_s <= now_s:
         raise refusals.blazar(400, "End date must be later than current and start date.")
     if end_s - start_s > LONGEST_LEASE_S:
@@ -155,15 +155,13 @@ def _check_span(start_s: float, end_s: float, now_s: float) -> None:
 
 def _move_end(world: World, lease: Document, end_s: float) -> None:
     """Set a lease's end, or refuse when it has passed already or somebody else comes next."""
-    if end_s <= world.now():
-        raise refusals.blazar(400, "End date must be later than current and start date.")
-    if end_s - lease["start_s"] > LONGEST_LEASE_S:
-        raise refusals.blazar(400, "Lease duration must be at most seven days.")
+    _check_span(lease["start_s"], end_s, world.now())
     for reservation in lease["reservations"]:
         kind = _KINDS[reservation["resource_type"]]
-        for identifier in reservation["resource_ids"]:
-            held = _taken(world, world.resource(lease["site"], kind, identifier), lease["end_s"], end_s)
-            if any(h["lease_id"] != lease["id"] for h in held):
+        for resource in world.catalogue.at(lease["site"], kind):
+            held = _taken(world, resource, lease["end_s"], end_s)
+            mine = resource.id in reservation["resource_ids"]
+            if mine and any(h["lease_id"] != lease["id"] for h in held):
                 raise refusals.blazar(500, f"Not enough {kind}s available")
     lease["end_s"] = end_s
 
@@ -246,7 +244,7 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     Returns:
         Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
     """
-    held = [vars(b) for b in bookings(resource.name, resource.rank, resource.peers, from_s, until_s)]
+    held = bookings(resource.name, resource.rank, resource.peers, from_s, until_s)
     for lease in world.store.find("lease", site=resource.site, released=False):
         if lease["start_s"] >= until_s or lease["end_s"] <= from_s or lease["fate"] == "ERROR":
             continue

@@ -7,31 +7,15 @@ whatever the hour, because a rehearsal that cannot get a machine at night teache
 
 import hashlib
 import random
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import Any
 
 _DAY_S = 86_400
 _HOUR_S = 3_600
 
 
-@dataclass(frozen=True)
-class Booking:
-    """Somebody else's reservation of one node or device.
-
-    Attributes:
-        id: The reservation's identifier, always the same for this booking.
-        lease_id: The identifier of the lease it belongs to.
-        start_s: Start, seconds since 1970.
-        end_s: End, seconds since 1970.
-    """
-
-    id: str
-    lease_id: str
-    start_s: float
-    end_s: float
-
-
-def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) -> list[Booking]:
+def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) -> list[dict[str, Any]]:
     """Return other people's bookings of a node that overlap a span of time, earliest first.
 
     Args:
@@ -42,14 +26,15 @@ def bookings(name: str, rank: int, peers: int, from_s: float, until_s: float) ->
         until_s: End of the span, seconds since 1970.
 
     Returns:
-        Bookings with `start_s < until_s` and `end_s > from_s`.
+        Dicts with `id` (the reservation's) and `lease_id`, always the same for a booking, and with `start_s < until_s`
+        and `end_s > from_s`, seconds since 1970.
     """
     first_day, last_day = int(from_s // _DAY_S) - 1, int(until_s // _DAY_S)
     found = (b for day in range(first_day, last_day + 1) for b in _day(name, rank, peers, day))
-    return [b for b in found if b.start_s < until_s and b.end_s > from_s]
+    return [b for b in found if b["start_s"] < until_s and b["end_s"] > from_s]
 
 
-def _day(name: str, rank: int, peers: int, day: int) -> Iterator[Booking]:
+def _day(name: str, rank: int, peers: int, day: int) -> Iterator[dict[str, Any]]:
     """Yield one day's bookings of a node; they never run past midnight (UTC)."""
     # The window of free nodes moves by one node a day and is two wide at least, so one node of it stays in the
     # window tomorrow as well: a lease that crosses midnight finds a machine.
@@ -62,10 +47,6 @@ def _day(name: str, rank: int, peers: int, day: int) -> Iterator[Booking]:
         key = hashlib.sha256(f"{name} {day} {hour}".encode()).hexdigest()
         start_s = float(day * _DAY_S + hour * _HOUR_S)
         # Bookings end ten minutes before the hour, as Chameleon asks of classes that follow one another.
-        yield Booking(_uuid(key[:32]), _uuid(key[32:]), start_s, start_s + hours * _HOUR_S - 600)
+        ids = {"id": str(uuid.UUID(key[:32])), "lease_id": str(uuid.UUID(key[32:]))}
+        yield ids | {"start_s": start_s, "end_s": start_s + hours * _HOUR_S - 600}
         hour += hours + chance.choice((0, 0, 1, 2, 4))
-
-
-def _uuid(digits: str) -> str:
-    """Return 32 hexadecimal digits in the form of a UUID."""
-    return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from provisioning.rehearsal import place
-from provisioning.rehearsal.catalogue import Catalogue, Resource, catalogue
+from provisioning.rehearsal.catalogue import Catalogue, catalogue
 from provisioning.rehearsal.faults import parse_fault
 from provisioning.rehearsal.world.clock import Clock, lease_status
 from provisioning.rehearsal.world.store import Document, Store
@@ -158,10 +158,3 @@ class World:
                 if reservation["id"] == reservation_id and reservation["resource_type"] == resource_type:
                     return reservation["resource_ids"] if lease_status(lease, self.now()) == "ACTIVE" else []
         return []
-
-    def resource(self, site: str, kind: str, identifier: str) -> Resource:
-        """Return a resource that is known to exist; see `Catalogue.by_id` for one that may not."""
-        found = self.catalogue.by_id(site, kind, identifier)
-        if found is None:
-            raise LookupError(f"the catalogue has no {kind} {identifier} at {site}")
-        return found

@@ -1,6 +1,5 @@
 """`python -m provisioning rehearsal`: real processes, from up to down, beside each other and beside strangers."""
 
-import http.client
 import json
 import os
 import socket
@@ -10,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import httpx
 import pytest
 from typer.testing import CliRunner
 
@@ -65,10 +65,7 @@ def test_an_own_catalogue_is_served_from_the_next_start_until_it_is_given_up(hom
 
     def sites() -> str:
         run("up")
-        connection = http.client.HTTPConnection("127.0.0.1", place.port(home), timeout=60)
-        connection.request("GET", "/sites.json")
-        with connection.getresponse() as answer:
-            return answer.read().decode()
+        return httpx.get(f"http://127.0.0.1:{place.port(home)}/sites.json", trust_env=False).text
 
     assert "nowhere.toml: the catalogue cannot be read" in run("catalogue", str(tmp_path / "nowhere.toml"), code=1)
     run("catalogue", str(own))

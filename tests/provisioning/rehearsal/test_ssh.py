@@ -150,16 +150,20 @@ def test_a_service_on_the_nodes_loopback_is_reached_by_a_tunnel_and_nothing_else
     assert asyncio.run(tunnel()) == (b"hello from the node", True)
 
 
-def test_a_terminal_session_is_a_real_one(world, node, key) -> None:
-    async def type_in() -> str:
+def test_a_terminal_session_is_a_real_one_and_loses_nothing(world, node, key) -> None:
+    async def type_in() -> tuple[str, Any]:
         async with opened(world), connect(world, key) as connection:
-            shell_ = await connection.create_process(term_type="xterm", term_size=(90, 30))
-            shell_.stdin.write("stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
-            return await asyncio.wait_for(shell_.stdout.read(), 20)
+            shell = await connection.create_process(term_type="xterm", term_size=(90, 30))
+            shell.stdin.write("sleep 100\n")
+            await asyncio.sleep(0.5)
+            shell.stdin.write("\x03stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
+            said = await asyncio.wait_for(shell.stdout.read(), 20)
+            return said, await connection.run("seq 20000; exit 3", term_type="xterm")
 
-    output = asyncio.run(type_in())
+    output, much = asyncio.run(type_in())
     assert "30 90" in output
     assert "a terminal" in output
+    assert (len(much.stdout.splitlines()), much.exit_status) == (20000, 3)
 
 
 def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:

@@ -94,8 +94,8 @@ def test_an_expression_is_answered_or_refused(expression) -> None:
 def test_a_calendar_is_the_same_for_everybody_and_never_overlaps_itself(name, rank, peers, start_s, span_s) -> None:
     booked = bookings(name, rank, peers, start_s, start_s + span_s)
     assert booked == bookings(name, rank, peers, start_s, start_s + span_s)
-    assert all(b.start_s < start_s + span_s and b.end_s > start_s for b in booked)
-    assert all(a.start_s < a.end_s <= b.start_s for a, b in itertools.pairwise(booked))
+    assert all(b["start_s"] < start_s + span_s and b["end_s"] > start_s for b in booked)
+    assert all(a["start_s"] < a["end_s"] <= b["start_s"] for a, b in itertools.pairwise(booked))
 
 
 @pytest.mark.parametrize("kind", ["host", "device"])
