@@ -97,7 +97,7 @@ FAULTS: dict[str, Fault] = {
     ),
 }
 
-_SPELLING = re.compile(r"(?P<name>[a-z0-9-]+)(=(?P<seconds>[0-9.]+))?(:(?P<times>[0-9]+|always))?(@(?P<user>.+))?")
+_SPELLING = re.compile(r"(?P<name>[a-z0-9-]+)(=(?P<seconds>[0-9.]+))?(:(?P<times>[1-9][0-9]*|always))?(@(?P<user>.+))?")
 
 
 def parse_fault(text: str) -> dict[str, Any]:

@@ -105,7 +105,7 @@ async def delete_server(server_id: str, request: Request) -> None:
 
 
 @router.post("/servers/{server_id}/action", status_code=202)
-async def act(site: str, server_id: str, request: Request) -> None:
+async def act(server_id: str, request: Request) -> None:
     """Put a server into a security group, or take it out."""
     world, server = world_of(request), _own_server(request, server_id)
     action = await request.json()
@@ -115,7 +115,7 @@ async def act(site: str, server_id: str, request: Request) -> None:
     if not change:
         raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
     name = change["name"]
-    if name not in {group["name"] for group in security_groups.groups(world, site, caller_of(request))}:
+    if name not in {group["name"] for group in security_groups.groups(request)}:
         raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
     kept = [one for one in server.get("security_groups", ["default"]) if one != name]
     world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})

@@ -8,7 +8,7 @@ import pytest
 from provisioning.clock import MachineClock
 from provisioning.rehearsal import drills, place
 from provisioning.rehearsal.faults import FAULTS, parse_fault
-from provisioning.rehearsal.world.clock import CONTAINER_START_S, SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
+from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
 
 
 def test_a_fault_is_spelt_with_seconds_times_and_user() -> None:
@@ -46,47 +46,9 @@ def test_one_request_fails_and_the_next_succeeds(student, world, fault, method, 
     assert [mary.send(method, path).status_code for _ in range(2)] == [status, 200]
 
 
-def test_keystone_refuses_one_token_and_lets_another_expire_early(student, world, hand) -> None:
+def test_faults_of_a_start_shape_one_server_each(student, world, hand) -> None:
     mary = student()
-    world.faults.arm("token-401")
-    assert [mary.sign_in().status_code for _ in range(2)] == [401, 201]
-    world.faults.arm("token-expiry")
-    mary = student()
-    assert mary.send("GET", "reservation/v1/leases").status_code == 200
-    hand.wait(20)
-    assert mary.send("GET", "reservation/v1/leases").status_code == 401
-
-
-def test_no_hosts_then_a_lease_that_fails(student, world, hand) -> None:
-    mary = student()
-    world.faults.arm("no-hosts")
-    assert [mary.reserve("compute_liqid").status_code for _ in range(2)] == [500, 201]
-    assert len(world.store.find("lease")) == 1
-    world.faults.arm("lease-error")
-    lease_id, _ = mary.leased(hand)
-    assert mary.send("GET", f"reservation/v1/leases/{lease_id}").json()["lease"]["status"] == "ERROR"
-
-
-def test_a_lease_ends_in_mid_run_with_its_server(student, world, hand) -> None:
-    mary = student()
-    world.faults.arm("lease-ends=45")
-    lease_id, reservation_id = mary.leased(hand)
-    server = mary.start_server(reservation_id)
-    hand.wait(44)
-    assert mary.server(server["id"])["status"] == "BUILD"
-    hand.wait(1)
-    assert mary.send("GET", f"compute/v2.1/servers/{server['id']}").status_code == 404
-    assert mary.send("GET", f"reservation/v1/leases/{lease_id}").json()["lease"]["status"] == "TERMINATED"
-
-
-def test_servers_are_refused_fail_boot_slowly_and_answer_late_or_never(student, world, hand) -> None:
-    mary = student()
-    image = mary.send("GET", "image/v2/images").json()["images"][0]["id"]
-    flavor = mary.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]["id"]
     _, reservation_id = mary.leased(hand, hours=6.0)
-    world.faults.arm("server-conflict")
-    body = {"server": {"name": "x", "imageRef": image, "flavorRef": flavor}}
-    assert mary.send("POST", "compute/v2.1/servers", body).status_code == 409
     for fault, settled_s, ssh_s, fate in (
         ("server-error", SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, "ERROR"),
         ("slow-boot", 3600, SSH_AFTER_ACTIVE_S, "ACTIVE"),
@@ -102,33 +64,10 @@ def test_servers_are_refused_fail_boot_slowly_and_answer_late_or_never(student, 
     assert world.faults.armed() == []
 
 
-def test_no_floating_ip_left(student, world) -> None:
-    mary = student()
-    public = mary.send("GET", "network/v2.0/networks", name="public").json()["networks"][0]["id"]
-    world.faults.arm("no-floating-ip")
-    body = {"floatingip": {"floating_network_id": public}}
-    answer = mary.send("POST", "network/v2.0/floatingips", body)
-    assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, "IpAddressGenerationFailure")
-    assert mary.send("POST", "network/v2.0/floatingips", body).status_code == 201
-
-
-def test_a_container_fails_or_its_upload_does(student, world, hand) -> None:
-    mary = student(site="edge")
-    _, reservation_id = mary.leased(hand, "raspberrypi5", hours=2)
-    world.faults.arm("container-error")
-    body = {"name": "c", "image": "x", "hints": {"reservation": reservation_id}}
-    made = [mary.send("POST", "container/v1/containers", body).json()["uuid"] for _ in range(2)]
-    hand.wait(CONTAINER_START_S)
-    shown = [mary.send("GET", f"container/v1/containers/{uuid}").json() for uuid in made]
-    assert [s["status"] for s in shown] == ["Error", "Running"]
-    assert "exec format error" in shown[0]["status_reason"]
-    world.faults.arm("upload-cut")
-    upload = f"container/v1/containers/{made[1]}/put_archive"
-    assert mary.send("POST", upload, {"data": ""}, path="/tmp").status_code == 413
-
-
-def test_every_fault_is_tried_in_this_file_and_says_what_one_sees() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
+def test_every_fault_meets_python_chi_or_a_request_and_says_what_one_sees() -> None:
+    """The flow of `tests/provisioning/contract` arms them for unmodified python-chi."""
+    flow = Path(__file__).parents[1] / "contract" / "flows" / "faults.py"
+    text = flow.read_text(encoding="utf-8") + Path(__file__).read_text(encoding="utf-8")
     assert [name for name in FAULTS if f'"{name}' not in text] == []
     assert all(fault.seen.endswith(".") and len(fault.seen) > 20 for fault in FAULTS.values())
 
