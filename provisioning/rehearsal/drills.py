@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from provisioning.clock import MachineClock
@@ -67,7 +67,7 @@ def advance(by: timedelta) -> datetime:
     """Move the calendar forward and return its new present, with time zone UTC."""
     answer = _ask("POST", "/clock", {"advance_s": by.total_seconds()})
     PlayedClock.forget()
-    return _moment(answer["now"])
+    return datetime.fromisoformat(answer["now"])
 
 
 def advance_to(moment: datetime) -> datetime:
@@ -91,7 +91,7 @@ def status_text(now: Mapping[str, Any]) -> str:
     """
     ahead = timedelta(seconds=round(now["advanced_s"]))
     lines = [
-        f"calendar: {_moment(now['now']):%a %d %b %Y %H:%M} UTC"
+        f"calendar: {datetime.fromisoformat(now['now']):%a %d %b %Y %H:%M} UTC"
         + (f", {ahead} ahead of the real one" if ahead else ""),
         f"waits are {now['speed']:.0f} times shorter than on Chameleon",
     ]
@@ -138,15 +138,7 @@ def site_clock() -> MachineClock:
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     if not rehearsing():
         raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
-    home = place.folder()
-    if place.port(home) is None:
-        raise NoRehearsalAnswersError(f"no rehearsal was ever started in {home}")
     try:
-        return place.ask(home, method, path, body)
+        return place.ask(place.folder(), method, path, body)
     except place.RehearsalDownError as error:
         raise NoRehearsalAnswersError("no rehearsal answers at its port") from error
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

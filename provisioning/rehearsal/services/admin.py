@@ -21,7 +21,8 @@ from provisioning.rehearsal.world.world import World
 
 async def _know_the_secret(request: Request) -> None:
     """Refuse whoever does not know the secret: on a shared computer the port is open to all its users."""
-    if not hmac.compare_digest(request.headers.get("x-rehearsal-secret", ""), world_of(request).secret):
+    told = request.headers.get("x-rehearsal-secret", "").encode()
+    if not hmac.compare_digest(told, world_of(request).secret.encode()):
         raise refusals.keystone(401, "the header X-Rehearsal-Secret is missing or wrong")
 
 

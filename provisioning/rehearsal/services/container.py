@@ -74,19 +74,11 @@ async def delete_container(ref: str, request: Request) -> None:
 async def logs(ref: str, request: Request) -> JSONResponse:
     """Return what the container wrote; a Jupyter image shows its address and token, as Jupyter does."""
     record = _running(request, ref, "show logs of")
-    lines = [f"rehearsed, not run: image {record['image']}"]
-    words = f"{record['image']} {record['command'] or ''}".lower()
-    if "jupyter" in words or "notebook" in words:
+    text = f"rehearsed, not run: image {record['image']}\n"
+    if "jupyter" in f"{record['image']} {record['command'] or ''}".lower():
         address = f"http://127.0.0.1:8888/lab?token={record['token']}"
-        lines += [
-            "[I ServerApp] Jupyter Server is running at:",
-            f"[I ServerApp] http://{record['name']}:8888/lab?token={record['token']}",
-            f"[I ServerApp]     {address}",
-            "",
-            "    Or copy and paste one of these URLs:",
-            f"        {address}",
-        ]
-    return JSONResponse("\n".join(lines) + "\n")
+        text += f"[I ServerApp] Jupyter Server is running at:\n[I ServerApp]     {address}\n"
+    return JSONResponse(text)
 
 
 @router.post("/containers/{ref}/execute")

@@ -113,7 +113,6 @@ def asked(monkeypatch):
 
     monkeypatch.setenv("REHEARSAL_PORTS", "somewhere")
     monkeypatch.setattr(place, "ask", ask)
-    monkeypatch.setattr(place, "port", lambda _home: 1)
     monkeypatch.setattr(drills.PlayedClock, "_known", None)
     return kept, answers
 
