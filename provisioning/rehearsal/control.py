@@ -75,17 +75,22 @@ def _launch(home: Path, speed: float, pinned: bool) -> None:
             cwd=Path(__file__).parents[2],
             env=os.environ | ({"REHEARSAL_PINNED": "1"} if pinned else {}),
         )
-    _CHILDREN[home] = process
     deadline = time.monotonic() + _PATIENCE_S
     while not place.is_alive(home):
         # Two notebooks may start it in the same second: the process that came second ends, and the first one answers.
         failed = process.poll() is not None and not place.is_served(home)
         if failed or time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             process.kill()
-            _CHILDREN.pop(home).wait()
+            process.wait()
+            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             raise RuntimeError(f"the rehearsal did not start:\n{tail}")
         time.sleep(0.1)
+    if place.process(home) == process.pid:
+        _CHILDREN[home] = process
+    else:
+        # It must not serve the folder when the first one is stopped.
+        process.kill()
+        process.wait()
 
 
 def stop(home: Path | None = None) -> bool:
