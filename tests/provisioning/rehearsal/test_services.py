@@ -187,15 +187,6 @@ class TestServers:
         assert [mary.server(s["id"])["status"] for s in (first, second)] == ["ACTIVE", "ERROR"]
         assert mary.server(first["id"])["flavor"]["original_name"] == "baremetal"
 
-    def test_a_fixed_address_is_one_servers_at_a_time(self, student, hand) -> None:
-        """Also where an earlier one was given back."""
-        mary = student()
-        first, _ = (mary.start_server(mary.leased(hand)[1])["id"] for _ in range(2))
-        mary.send("DELETE", f"{SERVERS}/{first}")
-        mary.start_server(mary.leased(hand)[1])
-        ports = mary.send("GET", "network/v2.0/ports").json()["ports"]
-        assert len({port["fixed_ips"][0]["ip_address"] for port in ports}) == len(ports) == 2
-
     def test_what_nova_refuses_at_once(self, student) -> None:
         mary = student()
         flavor = mary.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]["id"]
