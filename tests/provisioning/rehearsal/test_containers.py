@@ -101,10 +101,3 @@ def test_a_name_of_two_is_409_and_without_a_device_it_ends_in_error(reserved, ha
     hand.wait(CONTAINER_START_S)
     first, second = (mary.send("GET", f"{CONTAINERS}/{uuid}").json() for uuid in ids)
     assert (first["status"], second["status"], second["addresses"]) == ("Running", "Error", {})
-
-
-def test_other_students_do_not_see_it(mary, student) -> None:
-    uuid = mary.send("GET", f"{CONTAINERS}/c").json()["uuid"]
-    john = student("john", site="edge")
-    assert john.send("GET", f"{CONTAINERS}/{uuid}").status_code == 404
-    assert john.send("GET", CONTAINERS).json()["containers"] == []

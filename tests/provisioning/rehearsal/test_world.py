@@ -13,7 +13,7 @@ from provisioning.rehearsal import catalogue as catalogues
 from provisioning.rehearsal.catalogue import CatalogueError, catalogue
 from provisioning.rehearsal.services.reservation import matches
 from provisioning.rehearsal.world.bookings import bookings
-from provisioning.rehearsal.world.clock import Clock, blazar_stamp, created_stamp
+from provisioning.rehearsal.world.clock import Clock
 from provisioning.rehearsal.world.store import Store
 
 DAY_S = 86_400.0
@@ -45,11 +45,6 @@ def test_speed_shortens_waits_and_the_calendar_only_moves_forward() -> None:
     assert clock.advance(50.0) == clock.now() == 1050.0
     with pytest.raises(ValueError, match="only moves forward"):
         clock.advance(-1.0)
-
-
-def test_dates_have_the_two_forms_that_python_chi_parses() -> None:
-    assert blazar_stamp(0.5) == "1970-01-01T00:00:00.500000"
-    assert created_stamp(0.5) == "1970-01-01 00:00:00"
 
 
 def test_a_store_opened_again_remembers_documents_in_order(tmp_path: Path) -> None:
