@@ -3,31 +3,17 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from provisioning.rehearsal import control, environment, place
+from provisioning.rehearsal import control, drills, environment, place
 from provisioning.rehearsal.faults import FAULTS
 
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
-_FAULT = typer.Option("--fault", help="Arm a fault: NAME[=SECONDS][:TIMES|:always][@USER]; repeatable.")
-_CATALOGUE = typer.Option(
-    "--catalogue", help="TOML file with sites, nodes and images of your own; `shipped` goes back to ours."
-)
 _USER = typer.Option("--user", help="The student; this computer's user by default.")
-
-
-class Part(StrEnum):
-    """A part of the course, and so a kind of machine."""
-
-    model = "model"
-    edge = "edge"
-    system = "system"
 
 
 @contextmanager
@@ -42,39 +28,24 @@ def _plain_errors() -> Iterator[None]:
 
 @app.command()
 def up(
-    port: Annotated[int | None, typer.Option(help="TCP port at 127.0.0.1.")] = None,
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
-    fault: Annotated[list[str] | None, _FAULT] = None,
     user: Annotated[str | None, _USER] = None,
     pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
-    catalogue: Annotated[str | None, _CATALOGUE] = None,
 ) -> None:
-    """Start the rehearsal and print the export lines that python-chi needs: `eval "$(… rehearsal up)"`."""
+    """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(port=port, speed=speed, faults=fault, pinned=pinned, catalogue=catalogue)
+        home = control.start(speed=speed, pinned=pinned)
         typer.echo(environment.export_lines(home, user))
 
 
 @app.command()
-def env(user: Annotated[str | None, _USER] = None) -> None:
-    """Print the export lines again, for example for another student."""
-    with _plain_errors():
-        # The password among them is for the rehearsal only: not for whoever has its port while it is down.
-        _ask("GET", "/status")
-        typer.echo(environment.export_lines(user=user))
-
-
-@app.command()
-def lease(
-    name: Annotated[str, typer.Argument(help="The lease's name.")],
-    part: Annotated[Part, typer.Option(help="Which part of the course it is for.")],
-    user: Annotated[str | None, _USER] = None,
+def catalogue(
+    file: Annotated[Path | None, typer.Argument(help="TOML file; without one, the shipped catalogue alone.")] = None,
 ) -> None:
-    """Make an active lease, as if it had been made in Horizon beforehand."""
+    """Add sites, nodes and images of your own, from the next `up` on; leases and machines of before are forgotten."""
     with _plain_errors():
-        who = user or environment.variables()["OS_USERNAME"]
-        made = _ask("POST", "/leases", {"name": name, "part": part.value, "user": who})
-        typer.echo(f"{made['name']} is {made['status']} at {made['site']} until {made['end_date'][:16]} UTC")
+        control.use_catalogue(file)
+        typer.echo(f"from the next `up` on: {file or 'the shipped catalogue'}")
 
 
 @app.command()
@@ -82,12 +53,7 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     """Show the clock, what exists and which faults are armed."""
     with _plain_errors():
         found = _ask("GET", "/status")
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-        return
-    typer.echo(f"now {found['now']}, waits {found['speed']:.0f} times shorter, files in {found['folder']}")
-    for kind in ("leases", "servers", "containers", "floating_ips", "faults"):
-        _show(kind, found[kind])
+        typer.echo(json.dumps(found, indent=2) if as_json else drills.status_text(found))
 
 
 @app.command()
@@ -102,7 +68,7 @@ def fault(
         elif name:
             _ask("POST", "/faults", {"fault": name})
         else:
-            _show("faults", [{"name": n, "what": f.what} for n, f in FAULTS.items()])
+            typer.echo("\n".join(f"{name:16} {one.what}" for name, one in FAULTS.items()))
 
 
 @app.command()
@@ -110,14 +76,6 @@ def advance(hours: Annotated[float, typer.Argument(help="Hours to move the calen
     """Move the calendar forward: leases start and end as if the time had passed."""
     with _plain_errors():
         typer.echo(_ask("POST", "/clock", {"advance_s": hours * 3600})["now"])
-
-
-@app.command()
-def journal() -> None:
-    """Show what was asked of the machines, and what was rehearsed and not run."""
-    with _plain_errors():
-        for line in _ask("GET", "/journal"):
-            typer.echo(json.dumps(line))
 
 
 @app.command()
@@ -137,16 +95,3 @@ def down() -> None:
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Ask the running rehearsal."""
     return place.ask(place.folder(), method, path, body)
-
-
-def _show(title: str, rows: list[dict[str, Any]]) -> None:
-    """Print rows as a table, or one line when there are none."""
-    if not rows:
-        typer.echo(f"no {title.replace('_', ' ')}")
-        return
-    table = Table(title=title.replace("_", " "), title_justify="left")
-    for name in rows[0]:
-        table.add_column(name)
-    for row in rows:
-        table.add_row(*(str(value) for value in row.values()))
-    Console().print(table)

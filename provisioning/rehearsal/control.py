@@ -1,4 +1,4 @@
-"""Start and stop the rehearsal's process."""
+"""Start and stop the rehearsal's process, and choose the catalogue that it serves."""
 
 import os
 import subprocess
@@ -7,112 +7,66 @@ import time
 from pathlib import Path
 
 from provisioning.rehearsal import place
-from provisioning.rehearsal.catalogue import catalogue as read
-from provisioning.rehearsal.faults import parse_fault
 
 _PATIENCE_S = 60.0
 # Processes started by this one, so that `stop` can bury them: an ended child stays a zombie until it is waited for.
 _CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
 
 
-#: Names an own catalogue file for a rehearsal that is started; `rehearsal up --catalogue` does the same.
-CATALOGUE_VARIABLE = "SERVING_LABS_CATALOGUE"
-#: In place of a file: the shipped catalogue alone, after an own one was used.
-SHIPPED = "shipped"
-
-
-def own_catalogue(home: Path) -> Path:
-    """Return where a rehearsal keeps its copy of an own catalogue; there is no such file when it uses none."""
-    return home / "catalogue.toml"
-
-
-def start(
-    home: Path | None = None,
-    port: int | None = None,
-    speed: float = 120.0,
-    faults: list[str] | None = None,
-    *,
-    pinned: bool = False,
-    catalogue: str | None = None,
-) -> Path:
+def start(home: Path | None = None, speed: float = 120.0, *, pinned: bool = False) -> Path:
     """Start the rehearsal unless it runs already, and return its folder once it answers.
 
     Args:
         home: The rehearsal's folder; `place.folder()` by default.
-        port: TCP port; by default the last one used here, else the usual one, else any free one.
         speed: How many times shorter waits are than on Chameleon; ignored by one that runs already.
-        faults: Faults to arm, as `parse_fault` spells them; armed in a running rehearsal as well.
         pinned: Make each machine's own environment from its pins, as on a lease (gigabytes the first time), instead of
             letting this one stand in; ignored by one that runs already.
-        catalogue: An own catalogue file, or `shipped`; by default what `SERVING_LABS_CATALOGUE` names, else the one
-            used here last. A copy of it stays with the rehearsal.
 
     Returns:
         The rehearsal's folder.
 
     Raises:
-        ValueError: A fault is misspelt, or the catalogue file cannot be used.
-        RuntimeError: One runs with another catalogue, or the process ended or did not answer; then the message holds
-            the end of its log.
+        RuntimeError: The process ended or did not answer; then the message holds the end of its log.
     """
     home = home or place.folder()
-    for fault in faults or []:
-        parse_fault(fault)
-    catalogue = catalogue or os.environ.get(CATALOGUE_VARIABLE)
-    wanted = _catalogue_text(catalogue)
-    # Two notebooks may start it in the same second: the second one waits, and finds it running.
-    with place.turn(home):
-        if _answers(home):
-            if wanted is not None and wanted != _kept_text(home):
-                raise RuntimeError(
-                    f"a rehearsal with another catalogue than {catalogue} runs: "
-                    "`python -m provisioning rehearsal down` ends it, then start it anew"
-                )
-            for fault in faults or []:
-                place.ask(home, "POST", "/faults", {"fault": fault})
-        else:
-            _keep(home, wanted)
-            _launch(home, [str(port or "any"), str(speed), *(faults or [])], pinned)
+    if not _answers(home):
+        _launch(home, speed, pinned)
     return home
 
 
-def _catalogue_text(given: str | None) -> str | None:
-    """Return the text of an own catalogue once it was found good; empty for the shipped one, None for no wish."""
-    if not given or given == SHIPPED:
-        return "" if given else None
-    path = Path(given).expanduser()
-    read(path)
-    return path.read_text(encoding="utf-8")
+def use_catalogue(own: Path | None, home: Path | None = None) -> None:
+    """Serve an own catalogue, or the shipped one alone, from the next start on.
 
+    The rehearsal keeps a copy, and begins empty: leases hold machines by a number that may be another machine's now.
 
-def _kept_text(home: Path) -> str:
-    kept = own_catalogue(home)
-    return kept.read_text(encoding="utf-8") if kept.exists() else ""
+    Args:
+        own: The file; None for the shipped catalogue.
+        home: The rehearsal's folder; `place.folder()` by default.
 
-
-def _keep(home: Path, wanted: str | None) -> None:
-    """Put a copy of the own catalogue beside the rehearsal's database, or take the last one away.
-
-    With another catalogue everything is forgotten: leases hold machines by a number that may be another machine's now.
+    Raises:
+        CatalogueError: The file cannot be used.
+        RuntimeError: A rehearsal runs, and its students hold machines of the old one.
     """
-    if wanted is None or wanted == _kept_text(home):
-        return
-    for database in place.prepare(home).glob("world.sqlite3*"):
-        database.unlink()
-    if wanted:
-        own_catalogue(home).write_text(wanted, encoding="utf-8")
-    else:
-        own_catalogue(home).unlink()
+    # Only who has an own catalogue needs pydantic.
+    from provisioning.rehearsal.catalogue import catalogue
+
+    home = home or place.folder()
+    catalogue(own)
+    if place.is_served(home):
+        raise RuntimeError("a rehearsal runs: `python -m provisioning rehearsal down` ends it, then choose again")
+    for old in (*home.glob("world.sqlite3*"), home / "catalogue.toml"):
+        old.unlink(missing_ok=True)
+    if own is not None:
+        (home / "catalogue.toml").write_text(own.read_text(encoding="utf-8"), encoding="utf-8")
 
 
-def _launch(home: Path, words: list[str], pinned: bool) -> None:
+def _launch(home: Path, speed: float, pinned: bool) -> None:
     """Start the process and return once it answers."""
     place.secret(home)
     log = home / "rehearsal.log"
-    command = [sys.executable, "-m", "provisioning.rehearsal.service", str(home), *words]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command,
+            [sys.executable, "-m", "provisioning.rehearsal.serve", str(home), str(speed)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -121,15 +75,22 @@ def _launch(home: Path, words: list[str], pinned: bool) -> None:
             cwd=Path(__file__).parents[2],
             env=os.environ | ({"REHEARSAL_PINNED": "1"} if pinned else {}),
         )
-    _CHILDREN[home] = process
     deadline = time.monotonic() + _PATIENCE_S
     while not place.is_alive(home):
-        if process.poll() is not None or time.monotonic() > deadline:
-            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
+        # Two notebooks may start it in the same second: the process that came second ends, and the first one answers.
+        failed = process.poll() is not None and not place.is_served(home)
+        if failed or time.monotonic() > deadline:
             process.kill()
-            _CHILDREN.pop(home).wait()
+            process.wait()
+            tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-8:])
             raise RuntimeError(f"the rehearsal did not start:\n{tail}")
         time.sleep(0.1)
+    if place.process(home) == process.pid:
+        _CHILDREN[home] = process
+    else:
+        # It must not serve the folder when the first one is stopped.
+        process.kill()
+        process.wait()
 
 
 def stop(home: Path | None = None) -> bool:

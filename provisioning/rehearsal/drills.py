@@ -1,10 +1,10 @@
-"""Faults as a drill: what each does, what one sees then, and how to arm them from a notebook; never on Chameleon."""
+"""The rehearsal's switches in a notebook: faults, and a calendar that moves; never on Chameleon."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from provisioning.clock import MachineClock
@@ -12,27 +12,6 @@ from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import place
 from provisioning.rehearsal.faults import FAULTS
 from provisioning.rehearsing import rehearsing
-
-#: What the course's own cells show when the fault strikes.
-SEEN: dict[str, str] = {
-    "no-hosts": "Reserve says that nothing is free; the planner reads the calendar again.",
-    "lease-error": "The step 'Lease is active' fails: release, and reserve another node by name.",
-    "server-error": "The step 'Server boots' fails; Resume removes the failed server and boots once more.",
-    "container-error": "The step 'Container starts' fails; Resume removes it and starts another.",
-    "server-conflict": "The boot is tried again by itself, and goes on.",
-    "no-floating-ip": "The step 'Floating IP is bound' fails: somebody has to give addresses back.",
-    "ssh-never": "The step 'SSH answers' runs into its time-out: boot again on the same lease.",
-    "ssh-late": "The step 'SSH answers' takes far longer than usual, and then goes on.",
-    "slow-boot": "The step 'Server boots' takes far longer than usual, up to its time-out; Resume waits on.",
-    "token-401": "Signing in is refused: look at the credentials, then run the cell again.",
-    "session-401": "Nothing: python-chi signs in again by itself.",
-    "token-expiry": "Nothing: python-chi signs in again by itself when the token has run out.",
-    "service-503": "The request fails once; the steps try it again, Reserve asks you to.",
-    "lease-ends": "Whatever runs stops with 'the lease has ended': reserve a new block.",
-    "network-503": "The step is tried again by itself, and goes on.",
-    "compute-503": "The step is tried again by itself, and goes on.",
-    "upload-cut": "Copying into the container goes on in smaller pieces by itself.",
-}
 
 
 class NotRehearsingError(ProvisioningError):
@@ -64,8 +43,8 @@ class Drill:
 
 def drills() -> tuple[Drill, ...]:
     """Return every fault with whether it is armed."""
-    armed = {fault["name"]: int(fault["times"]) for fault in _ask("GET", "/faults")["armed"]}
-    return tuple(Drill(name, fault.what, SEEN[name], armed.get(name, 0)) for name, fault in FAULTS.items())
+    armed = {fault["name"]: int(fault["times"]) for fault in status()["faults"]}
+    return tuple(Drill(name, fault.what, fault.seen, armed.get(name, 0)) for name, fault in FAULTS.items())
 
 
 def arm(name: str, times: int = 1) -> None:
@@ -88,7 +67,7 @@ def advance(by: timedelta) -> datetime:
     """Move the calendar forward and return its new present, with time zone UTC."""
     answer = _ask("POST", "/clock", {"advance_s": by.total_seconds()})
     PlayedClock.forget()
-    return _moment(answer["now"])
+    return datetime.fromisoformat(answer["now"])
 
 
 def advance_to(moment: datetime) -> datetime:
@@ -112,10 +91,12 @@ def status_text(now: Mapping[str, Any]) -> str:
     """
     ahead = timedelta(seconds=round(now["advanced_s"]))
     lines = [
-        f"calendar: {_moment(now['now']):%a %d %b %Y %H:%M} UTC"
+        f"calendar: {datetime.fromisoformat(now['now']):%a %d %b %Y %H:%M} UTC"
         + (f", {ahead} ahead of the real one" if ahead else ""),
         f"waits are {now['speed']:.0f} times shorter than on Chameleon",
     ]
+    faults = ", ".join(f"{fault['id']} ({fault['times']} times)" for fault in now["faults"])
+    lines.append(f"faults: {faults or 'none'}".replace("@*", "").replace("-1 times", "always"))
     for kind in ("leases", "servers", "containers"):
         alive = [row for row in now[kind] if row["status"] not in ("TERMINATED", "DELETED")]
         shown = ", ".join(f"{row['name']} {row['status']} at {row['site']}" for row in alive[:6])
@@ -157,15 +138,7 @@ def site_clock() -> MachineClock:
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     if not rehearsing():
         raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
-    home = place.folder()
-    if place.port(home) is None:
-        raise NoRehearsalAnswersError(f"no rehearsal was ever started in {home}")
     try:
-        return place.ask(home, method, path, body)
+        return place.ask(place.folder(), method, path, body)
     except place.RehearsalDownError as error:
         raise NoRehearsalAnswersError("no rehearsal answers at its port") from error
-
-
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -2,14 +2,13 @@
 
 import getpass
 import hashlib
-import hmac
-import importlib.util
 import os
 import shlex
 import sys
 from pathlib import Path
 
 from provisioning.rehearsal import control, place
+from provisioning.rehearsal.startup import sockets
 
 _STARTUP = Path(__file__).with_name("startup")
 # Chameleon's own Jupyter sets these; where they are, the real thing is meant.
@@ -41,7 +40,6 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         raise place.RehearsalDownError("no rehearsal was started: run `python -m provisioning rehearsal up` first")
     root = f"http://127.0.0.1:{port}"
     private = _key_pair(home, user)
-    password = hmac.new(place.secret(home).encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
     inherited = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(_STARTUP)]
     return {
         "CHI_RESOURCE_API_URL": root,
@@ -51,7 +49,7 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
         "OS_REGION_NAME": "CHI@TACC",
         "OS_IDENTITY_API_VERSION": "3",
         "OS_USERNAME": user,
-        "OS_PASSWORD": password,
+        "OS_PASSWORD": place.password(place.secret(home), user),
         "OS_USER_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_DOMAIN_NAME": "chameleon",
         "OS_PROJECT_NAME": f"CHI-rehearsal-{user}",
@@ -86,12 +84,7 @@ def activate(home: Path | None = None, user: str | None = None) -> None:
         raise RuntimeError("chi was imported before the rehearsal: restart the kernel and run this cell first")
     os.environ.update(wanted)
     # This process is past its start-up, so the hook that PYTHONPATH gives to new ones is loaded by hand.
-    spec = importlib.util.spec_from_file_location("sockets", _STARTUP / "sockets.py")
-    if spec is None or spec.loader is None:
-        raise RuntimeError(f"the hooks for sockets are missing from {_STARTUP}: reinstall the package")
-    hook = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(hook)
-    hook.install()
+    sockets.install()
 
 
 def use(speed: float = 120.0, user: str | None = None, *, always: bool = False) -> str:

@@ -71,6 +71,17 @@ def secret(home: Path) -> str:
     return path.read_text(encoding="utf-8").strip()
 
 
+def password(known: str, user: str) -> str:
+    """Return a student's password: nobody else on this computer can compute it without the secret."""
+    return hmac.new(known.encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
+
+
+def own_catalogue(home: Path) -> Path | None:
+    """Return the own catalogue that a rehearsal keeps a copy of, or None where the shipped one is used alone."""
+    kept = home / "catalogue.toml"
+    return kept if kept.exists() else None
+
+
 def proof(known: str, challenge: str) -> str:
     """Return what only a process that knows the secret can answer to a challenge."""
     return hmac.new(known.encode(), f"rehearsal:{challenge}".encode(), hashlib.sha256).hexdigest()
@@ -131,14 +142,6 @@ def is_served(home: Path) -> bool:
     return looked is None
 
 
-@contextlib.contextmanager
-def turn(home: Path) -> Iterator[None]:
-    """Let one process at a time start the folder's rehearsal; the others wait for their turn."""
-    with (prepare(home) / "turn").open("w", encoding="utf-8") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
 def _locked(home: Path, kind: int) -> TextIO | None:
     """Return the open lock file once locked, or None when somebody else's lock is in the way."""
     file = (prepare(home) / "lock").open("w", encoding="utf-8")
@@ -150,7 +153,7 @@ def _locked(home: Path, kind: int) -> TextIO | None:
     return file
 
 
-def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, patience_s: float = 60.0) -> Any:
+def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     """Send a request to the rehearsal's own service and return its JSON answer.
 
     Args:
@@ -158,7 +161,6 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
         method: `GET`, `POST` or `DELETE`.
         path: The path below `/_rehearsal`.
         body: A JSON body, if any.
-        patience_s: How long to wait for the answer, in seconds.
 
     Returns:
         The decoded answer; None when it is empty.
@@ -169,10 +171,10 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None, 
     """
     content = None if body is None else json.dumps(body)
     headers = {"X-Rehearsal-Secret": secret(home), "Content-Type": "application/json"}
-    with _proven(home, patience_s) as connection:
+    with _proven(home, patience_s=60.0) as connection:
         status, text = _exchange(connection, method, path, content, headers)
     if status >= http.HTTPStatus.BAD_REQUEST:
-        raise ValueError(_reason(text))
+        raise ValueError(json.loads(text)["error"]["message"])
     return json.loads(text) if text else None
 
 
@@ -213,12 +215,3 @@ def _exchange(
     connection.request(method, f"/_rehearsal{path}", body, headers or {})
     with connection.getresponse() as answer:
         return answer.status, answer.read()
-
-
-def _reason(text: bytes) -> str:
-    """Return the message in a refusal's body."""
-    try:
-        body = json.loads(text)
-        return body["error"]["message"] if "error" in body else body["error_message"]
-    except (ValueError, KeyError, TypeError):
-        return text.decode(errors="replace")

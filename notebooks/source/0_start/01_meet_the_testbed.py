@@ -226,6 +226,6 @@ guesses("start")
 # - Set the start of a lease to yesterday. Which service refuses, and how does python-chi tell you?
 # - In a terminal, `python -m provisioning rehearsal status` shows what exists, and `… reset` forgets it all. Other
 #   commands there, and notebooks that know nothing of this course, are switched to the rehearsal by `eval "$(python
-#   -m provisioning rehearsal env)"`.
+#   -m provisioning rehearsal up)"`.
 # - If you have a Chameleon account: sign in, find your project's name, and open its Jupyter. With `rehearsal.use()`
 #   in the first cell, the check-up looks at the real thing there.

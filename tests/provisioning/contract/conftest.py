@@ -37,14 +37,14 @@ class Rehearsal:
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return kept | environment.variables(self.home, user)
 
-    def run(self, flow: str, python: Path, user: str, limit_s: float = 300.0) -> dict[str, Any]:
+    def run(self, flow: str, python: Path, user: str, *arguments: str) -> Any:
         """Run a flow with a Python and return what it found out."""
         done = subprocess.run(
-            [str(python), str(FLOWS / f"{flow}.py")],
+            [str(python), str(FLOWS / f"{flow}.py"), *arguments],
             env=self.variables(user),
             capture_output=True,
             text=True,
-            timeout=limit_s,
+            timeout=300,
         )
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
         return json.loads(done.stdout.rsplit("RESULT ", 1)[1])
@@ -52,12 +52,7 @@ class Rehearsal:
 
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A rehearsal in which waiting takes no time, and port 22 is reached through the hook even for root."""
-    home = tmp_path_factory.mktemp("rehearsal")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REHEARSAL_PORT22", "never")
-        control.start(home, speed=10_000.0)
-    try:
-        yield Rehearsal(home)
-    finally:
-        control.stop(home)
+    """A rehearsal in which waiting takes no time."""
+    home = control.start(tmp_path_factory.mktemp("rehearsal"), speed=10_000.0)
+    yield Rehearsal(home)
+    control.stop(home)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import sys
 import time
 from pathlib import Path
 from queue import Empty
@@ -14,8 +13,6 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
-
-from provisioning.rehearsal import control
 
 SERVER_CELLS = [
     "from chi import server, context, lease\nimport os, time\ncontext.version = '1.0'\n"
@@ -44,17 +41,6 @@ EDGE_CELLS = [
 ]
 
 _STUDENTS = (f"mary{number}" for number in itertools.count(1))
-
-COURSE_CELLS = [
-    "from provisioning import rehearsal\nprint(rehearsal.use(speed=10_000.0))",
-    "from datetime import UTC, datetime, timedelta\nfrom chi import context, lease, server\n"
-    "context.use_site('CHI@TACC')\n"
-    "l = lease.Lease('course', end_date=datetime.now(UTC) + timedelta(hours=3))\n"
-    "l.add_node_reservation(amount=1, node_type='compute_liqid')\nl.submit(idempotent=True)",
-    "s = server.Server('course', reservation_id=l.node_reservations[0]['id'], image_name='CC-Ubuntu24.04-CUDA')\n"
-    "s.submit(idempotent=True)\nprint('FIP', s.associate_floating_ip())",
-    "s.refresh()\ns.check_connectivity()\ns.execute('echo from the node')",
-]
 
 
 class Patient(nbclient.NotebookClient):
@@ -107,15 +93,15 @@ def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
     """
     student = next(_STUDENTS)
 
-    def run(part: str, lease: str, cells: list[str]) -> str:
-        rehearsal.ask("POST", "/leases", {"name": lease, "part": part, "user": student})
+    def run(site: str, lease: str, kind: str, cells: list[str]) -> str:
+        assert rehearsal.run("beforehand", chi_python, student, site, lease, kind) == "ACTIVE"
         return run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
 
     return run
 
 
 def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("model", "serve_model_mary", SERVER_CELLS)
+    text = outputs("CHI@TACC", "serve_model_mary", "compute_liqid", SERVER_CELLS)
     assert "FIP 127.77.1." in text
     assert "ACTIVE" in text
     assert "<table" in text, "show(type='widget') displays a table in a kernel"
@@ -124,23 +110,7 @@ def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
 
 
 def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("edge", "serve_edge_mary", EDGE_CELLS)
+    text = outputs("CHI@Edge", "serve_edge_mary", "raspberrypi5", EDGE_CELLS)
     assert "edge\n 0" in text
     assert "FIP 127.77.3." in text
     assert "lab?token=" in text
-
-
-def test_one_line_in_the_first_cell_starts_the_rehearsal_and_turns_the_kernel_to_it(tmp_path, monkeypatch) -> None:
-    """No export, no restart: neither the testbed nor the variables are there when the kernel starts."""
-    home = tmp_path / "home"
-    monkeypatch.setenv("REHEARSAL_PORT22", "never")
-    repository = Path(__file__).parents[3]
-    variables = {"REHEARSAL_HOME": str(home), "REHEARSAL_USER": "ann", "PYTHONPATH": str(repository)}
-    try:
-        text = run_notebook(COURSE_CELLS, Path(sys.executable), variables, tmp_path, monkeypatch)
-    finally:
-        control.stop(home)
-    assert "Rehearsal: python-chi talks to 127.0.0.1:" in text
-    assert "as ann" in text
-    assert "FIP 127.77.1." in text
-    assert "from the node" in text

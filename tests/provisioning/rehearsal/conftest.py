@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from provisioning.rehearsal.app import build
-from provisioning.rehearsal.clock import Clock, stamp
-from provisioning.rehearsal.identity import project_of
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal import place
+from provisioning.rehearsal.serve import build
+from provisioning.rehearsal.services.identity import caller_named
+from provisioning.rehearsal.world.clock import LEASE_START_S, Clock, stamp
+from provisioning.rehearsal.world.world import World
 
 #: Noon (UTC) of a day in 2026, so that a lease of three hours never crosses midnight.
 NOON_S = 1_790_337_600.0
@@ -47,12 +48,6 @@ class Client:
     def request(self, method: str, path: str, **more: Any) -> httpx.Response:
         return self._runner.run(self._http.request(method, path, **more))
 
-    def get(self, path: str, **more: Any) -> httpx.Response:
-        return self.request("GET", path, **more)
-
-    def post(self, path: str, **more: Any) -> httpx.Response:
-        return self.request("POST", path, **more)
-
     def close(self) -> None:
         self._runner.run(self._http.aclose())
         self._runner.close()
@@ -83,20 +78,18 @@ class Student:
         user = {
             "name": self.name,
             "domain": {"name": "chameleon"},
-            "password": password or self.world.password(self.name),
+            "password": password or place.password(self.world.secret, self.name),
         }
-        scope = {"project": {"name": project or project_of(self.name), "domain": {"name": "chameleon"}}}
+        scope = {"project": {"name": project or caller_named(self.name).project, "domain": {"name": "chameleon"}}}
         auth = {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": scope}
-        return self.client.post(f"/{self.site}:5000/v3/auth/tokens", json={"auth": auth})
+        return self.client.request("POST", f"/{self.site}:5000/v3/auth/tokens", json={"auth": auth})
 
     def send(self, method: str, path: str, body: Any = None, /, **query: str) -> httpx.Response:
         return self.client.request(
             method, f"/{self.site}/{path}", json=body, params=query, headers={"X-Auth-Token": self.token}
         )
 
-    def reserve(
-        self, what: str, hours: float = 3.0, start: str = "now", count: int = 1, name: str = "mine"
-    ) -> httpx.Response:
+    def reserve(self, what: str, hours: float = 3.0, start: str = "now", count: int = 1) -> httpx.Response:
         device = what.startswith("raspberry")
         end = stamp(self.world.now() + hours * 3600, "%Y-%m-%d %H:%M")
         wish = {
@@ -118,6 +111,12 @@ class Student:
         answer = self.send("POST", "compute/v2.1/servers", body)
         assert answer.status_code == 202, answer.text
         return answer.json()["server"]
+
+    def leased(self, hand: Hand, what: str = "compute_liqid", hours: float = 3.0) -> tuple[str, str]:
+        """Return an active lease and its reservation, by their ids."""
+        lease = self.reserve(what, hours=hours).json()["lease"]
+        hand.wait(LEASE_START_S)
+        return lease["id"], lease["reservations"][0]["id"]
 
     def server(self, server_id: str) -> dict[str, Any]:
         return self.send("GET", f"compute/v2.1/servers/{server_id}").json()["server"]

@@ -5,12 +5,12 @@ import os
 import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from provisioning import rehearsal
 from provisioning.rehearsal import environment, place
-from provisioning.rehearsal.world import World
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path / "home"))
     place.secret(tmp_path / "home")
-    (tmp_path / "home" / "state.json").write_text('{"port": 35077, "pid": 1}')
+    place.announce(tmp_path / "home", 35077)
     return tmp_path / "home"
 
 
@@ -36,47 +36,38 @@ def test_the_lines_can_be_evaluated_by_a_shell_and_give_the_variables(home, monk
     assert seen["PYTHONPATH"].endswith(":/a folder/with 'quotes'")
 
 
-def test_each_student_has_a_password_that_the_service_knows_and_others_cannot_guess(home) -> None:
+def test_each_student_has_a_password_and_a_key_that_others_cannot_read(home) -> None:
     mary, john = (environment.variables(user=name) for name in ("mary", "john"))
-    assert mary["OS_PASSWORD"] != john["OS_PASSWORD"]
-    world = World(home, place.secret(home))
-    assert world.password("mary") == mary["OS_PASSWORD"]
-    world.store.close()
-    assert mary["OS_KEYPAIR_PRIVATE_KEY"] != john["OS_KEYPAIR_PRIVATE_KEY"]
+    for name in ("OS_PASSWORD", "OS_KEYPAIR_PRIVATE_KEY"):
+        assert mary[name] != john[name]
+        assert environment.variables(user="mary")[name] == mary[name]
+    for path in (home / "secret", Path(mary["OS_KEYPAIR_PRIVATE_KEY"])):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_secret_and_the_private_key_are_readable_by_their_owner_only(home) -> None:
-    key = environment.variables(user="mary")["OS_KEYPAIR_PRIVATE_KEY"]
-    for path in (home / "secret", key):
-        assert stat.S_IMODE(os.stat(path).st_mode) == 0o600  # noqa: PTH116
-    again = environment.variables(user="mary")["OS_KEYPAIR_PRIVATE_KEY"]
-    assert again == key
-
-
-def test_chameleons_own_jupyter_is_left_alone(home, monkeypatch) -> None:
+def test_chameleons_own_jupyter_is_left_alone_and_a_rehearsed_kernel_is_not_taken_for_it(home, monkeypatch) -> None:
     monkeypatch.setenv("OS_ACCESS_TOKEN", "real")
     monkeypatch.setenv("OS_REGION_NAME", "CHI@UC")
     before = dict(os.environ)
     assert rehearsal.on_chameleon()
     assert rehearsal.use() == "This is Chameleon (CHI@UC): nothing is rehearsed."
     assert dict(os.environ) == before
-
-
-def test_a_rehearsed_kernel_is_not_taken_for_chameleon(home, monkeypatch) -> None:
-    monkeypatch.setenv("OS_IDENTITY_PROVIDER", "left over")
     monkeypatch.setenv("REHEARSAL_PORTS", str(home / "ports.json"))
     assert not rehearsal.on_chameleon()
 
 
-def test_activating_sets_the_variables_and_the_hook_in_this_process(home) -> None:
+def test_activating_sets_the_variables_and_the_hook_and_needs_nothing_of_the_testbeds_own_extra(home) -> None:
+    """The Hub's environment has no pydantic, and python-chi must not be imported before."""
     code = (
-        "import os, socket\n"
+        "import os, socket, sys\n"
         "from provisioning import rehearsal\n"
+        "from provisioning.rehearsal import cli, drills\n"
         "rehearsal.activate()\n"
         "print(os.environ['OS_AUTH_URL'], hasattr(socket.socket, 'rehearsal'))\n"
+        "print({'pydantic', 'fastapi', 'chi'} & set(sys.modules))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "http://127.0.0.1:35077/tacc:5000/v3 True\n"
+    assert done.stdout == "http://127.0.0.1:35077/tacc:5000/v3 True\nset()\n"
 
 
 def test_activating_after_chi_was_imported_says_to_restart_the_kernel(home, monkeypatch) -> None:

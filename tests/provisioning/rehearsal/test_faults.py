@@ -1,18 +1,33 @@
-"""Every fault strikes where it should, once, and the next attempt succeeds."""
+"""Every fault strikes where it should, once, and the next attempt succeeds; and the switches of a notebook."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from provisioning.rehearsal.faults import FAULTS
-from provisioning.rehearsal.lifecycle import CONTAINER_START_S, LEASE_START_S, SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
+from provisioning.clock import MachineClock
+from provisioning.rehearsal import drills, place
+from provisioning.rehearsal.faults import FAULTS, parse_fault
+from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
 
 
-def lease_of(who, hand, what="compute_liqid", hours=3.0):
-    """An active lease, and its reservation's id."""
-    lease = who.reserve(what, hours=hours).json()["lease"]
-    hand.wait(LEASE_START_S)
-    return lease["id"], lease["reservations"][0]["id"]
+def test_a_fault_is_spelt_with_seconds_times_and_user() -> None:
+    found = {"id": "slow-boot@mary", "name": "slow-boot", "seconds": 7200.0, "times": 3, "user": "mary"}
+    assert parse_fault("slow-boot=7200:3@mary") == found
+    assert parse_fault("no-hosts:always")["times"] == -1
+    assert parse_fault("ssh-late")["seconds"] == FAULTS["ssh-late"].seconds
+    with pytest.raises(ValueError, match=r"NAME one of .*ssh-late"):
+        parse_fault("ssh-latte")
+
+
+def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> None:
+    world.faults.arm("no-hosts:2@mary")
+    assert world.faults.strike("no-hosts", "john") is None
+    assert [bool(world.faults.strike("no-hosts", "mary")) for _ in range(3)] == [True, True, False]
+    world.faults.arm("no-hosts:always")
+    assert all(world.faults.strike("no-hosts", "anybody") for _ in range(5))
+    world.faults.clear("no-hosts")
+    assert world.faults.armed() == []
 
 
 @pytest.mark.parametrize(
@@ -31,54 +46,9 @@ def test_one_request_fails_and_the_next_succeeds(student, world, fault, method, 
     assert [mary.send(method, path).status_code for _ in range(2)] == [status, 200]
 
 
-def test_keystone_refuses_one_token(student, world) -> None:
+def test_faults_of_a_start_shape_one_server_each(student, world, hand) -> None:
     mary = student()
-    world.faults.arm("token-401")
-    assert [mary.sign_in().status_code for _ in range(2)] == [401, 201]
-
-
-def test_a_token_expires_early(student, world, hand) -> None:
-    world.faults.arm("token-expiry")
-    mary = student()
-    assert mary.send("GET", "reservation/v1/leases").status_code == 200
-    hand.wait(20)
-    assert mary.send("GET", "reservation/v1/leases").status_code == 401
-
-
-def test_no_hosts_then_hosts(student, world) -> None:
-    mary = student()
-    world.faults.arm("no-hosts")
-    assert [mary.reserve("compute_liqid").status_code for _ in range(2)] == [500, 201]
-    assert len(world.store.find("lease")) == 1
-
-
-def test_a_lease_goes_to_error(student, world, hand) -> None:
-    mary = student()
-    world.faults.arm("lease-error")
-    lease_id, _ = lease_of(mary, hand)
-    assert mary.send("GET", f"reservation/v1/leases/{lease_id}").json()["lease"]["status"] == "ERROR"
-
-
-def test_a_lease_ends_in_mid_run_with_its_server(student, world, hand) -> None:
-    mary = student()
-    world.faults.arm("lease-ends=45")
-    lease_id, reservation_id = lease_of(mary, hand)
-    server = mary.start_server(reservation_id)
-    hand.wait(44)
-    assert mary.server(server["id"])["status"] == "BUILD"
-    hand.wait(1)
-    assert mary.send("GET", f"compute/v2.1/servers/{server['id']}").status_code == 404
-    assert mary.send("GET", f"reservation/v1/leases/{lease_id}").json()["lease"]["status"] == "TERMINATED"
-
-
-def test_servers_are_refused_fail_boot_slowly_and_answer_late_or_never(student, world, hand) -> None:
-    mary = student()
-    image = mary.send("GET", "image/v2/images").json()["images"][0]["id"]
-    flavor = mary.send("GET", "compute/v2.1/flavors/detail").json()["flavors"][0]["id"]
-    _, reservation_id = lease_of(mary, hand, hours=6.0)
-    world.faults.arm("server-conflict")
-    body = {"server": {"name": "x", "imageRef": image, "flavorRef": flavor}}
-    assert mary.send("POST", "compute/v2.1/servers", body).status_code == 409
+    _, reservation_id = mary.leased(hand, hours=6.0)
     for fault, settled_s, ssh_s, fate in (
         ("server-error", SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, "ERROR"),
         ("slow-boot", 3600, SSH_AFTER_ACTIVE_S, "ACTIVE"),
@@ -94,31 +64,82 @@ def test_servers_are_refused_fail_boot_slowly_and_answer_late_or_never(student, 
     assert world.faults.armed() == []
 
 
-def test_no_floating_ip_left(student, world) -> None:
-    mary = student()
-    public = mary.send("GET", "network/v2.0/networks", name="public").json()["networks"][0]["id"]
-    world.faults.arm("no-floating-ip")
-    body = {"floatingip": {"floating_network_id": public}}
-    answer = mary.send("POST", "network/v2.0/floatingips", body)
-    assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (409, "IpAddressGenerationFailure")
-    assert mary.send("POST", "network/v2.0/floatingips", body).status_code == 201
-
-
-def test_a_container_fails_or_its_upload_does(student, world, hand) -> None:
-    mary = student(site="edge")
-    _, reservation_id = lease_of(mary, hand, "raspberrypi5", hours=2)
-    world.faults.arm("container-error")
-    body = {"name": "c", "image": "x", "hints": {"reservation": reservation_id}}
-    made = [mary.send("POST", "container/v1/containers", body).json()["uuid"] for _ in range(2)]
-    hand.wait(CONTAINER_START_S)
-    shown = [mary.send("GET", f"container/v1/containers/{uuid}").json() for uuid in made]
-    assert [s["status"] for s in shown] == ["Error", "Running"]
-    assert "exec format error" in shown[0]["status_reason"]
-    world.faults.arm("upload-cut")
-    upload = f"container/v1/containers/{made[1]}/put_archive"
-    assert mary.send("POST", upload, {"data": ""}, path="/tmp").status_code == 413
-
-
-def test_this_file_knows_every_fault() -> None:
-    text = Path(__file__).read_text(encoding="utf-8")
+def test_every_fault_meets_python_chi_or_a_request_and_says_what_one_sees() -> None:
+    """The flow of `tests/provisioning/contract` arms them for unmodified python-chi."""
+    flow = Path(__file__).parents[1] / "contract" / "flows" / "faults.py"
+    text = flow.read_text(encoding="utf-8") + Path(__file__).read_text(encoding="utf-8")
     assert [name for name in FAULTS if f'"{name}' not in text] == []
+    assert all(fault.seen.endswith(".") and len(fault.seen) > 20 for fault in FAULTS.values())
+
+
+ACTS = {
+    "arm": lambda: drills.arm("no-hosts"),
+    "disarm": drills.disarm,
+    "advance": lambda: drills.advance(timedelta(hours=1)),
+    "advance_to": lambda: drills.advance_to(datetime(2100, 1, 1, tzinfo=UTC)),
+    "drills": drills.drills,
+    "status": drills.status,
+}
+
+
+@pytest.mark.parametrize("act", ACTS.values(), ids=ACTS)
+def test_the_real_testbed_is_refused_without_a_request(monkeypatch, act) -> None:
+    """Not even asked: there is nothing there that could answer."""
+    monkeypatch.delenv("REHEARSAL_PORTS", raising=False)
+    monkeypatch.setattr(place, "ask", lambda *_: pytest.fail("a request was sent"))
+    with pytest.raises(drills.NotRehearsingError, match="rehearsal"):
+        act()
+    assert type(drills.site_clock()) is MachineClock
+
+
+def test_a_rehearsal_that_is_gone_says_how_to_bring_it_back(monkeypatch, tmp_path) -> None:
+    """The message names the command; the countdown goes on by the computer's own clock."""
+    monkeypatch.setenv("REHEARSAL_PORTS", str(tmp_path / "ports.json"))
+    monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path))
+    monkeypatch.setattr(drills.PlayedClock, "_known", None)
+    with pytest.raises(drills.NoRehearsalAnswersError, match="rehearsal up"):
+        drills.drills()
+    assert abs(drills.site_clock().now() - datetime.now(UTC)) < timedelta(seconds=60)
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """A rehearsal that answers what the test prepared, and keeps what it was asked."""
+    kept, answers = [], {"/status": {"advanced_s": 0.0, "faults": []}, "/clock": {"now": "2026-03-02T12:00:00Z"}}
+
+    def ask(_home, method, path, body=None):
+        kept.append((method, path, body))
+        return answers.get(path)
+
+    monkeypatch.setenv("REHEARSAL_PORTS", "somewhere")
+    monkeypatch.setattr(place, "ask", ask)
+    monkeypatch.setattr(drills.PlayedClock, "_known", None)
+    return kept, answers
+
+
+def test_a_fault_is_armed_as_the_command_line_spells_it_and_shown_with_what_is_left_of_it(asked) -> None:
+    """Once, several times, always; and a full spelling passes through."""
+    kept, answers = asked
+    for name, times in (("no-hosts", 1), ("no-hosts", 3), ("ssh-never", -1), ("slow-boot=60:2@ada", 1)):
+        drills.arm(name, times)
+    spelt = ["no-hosts:1", "no-hosts:3", "ssh-never:always", "slow-boot=60:2@ada"]
+    assert [body["fault"] for _, _, body in kept] == spelt
+    answers["/status"]["faults"] = [{"name": "no-hosts", "times": 2}, {"name": "ssh-late", "times": -1}]
+    strikes = {drill.name: drill.strikes for drill in drills.drills()}
+    assert {name: count for name, count in strikes.items() if count} == {"no-hosts": 2, "ssh-late": -1}
+    assert len(strikes) == len(FAULTS)
+
+
+def test_the_calendar_is_moved_to_a_moment_and_never_back(asked) -> None:
+    """Just beyond it, so that what begins then has begun; the clock is asked once for many looks, anew after a move."""
+    kept, answers = asked
+    drills.advance_to(datetime.now(UTC) - timedelta(hours=1))
+    assert not [path for _, path, _ in kept if path == "/clock"]
+    answers["/status"] = {"advanced_s": 3600.0}
+    assert drills.advance_to(datetime.now(UTC) + timedelta(hours=3)) == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    (moved,) = [body["advance_s"] for _, path, body in kept if path == "/clock"]
+    assert 7190 < moved <= 7202
+    kept.clear()
+    ahead = [drills.site_clock().now() - datetime.now(UTC) for _ in range(5)]
+    assert all(timedelta(minutes=59) < each <= timedelta(hours=1) for each in ahead)
+    assert len(kept) == 1

@@ -10,10 +10,9 @@ from typing import Any
 import asyncssh
 import pytest
 
-from provisioning.rehearsal import shell
-from provisioning.rehearsal.doors import Doors
-from provisioning.rehearsal.processes import Processes
-from provisioning.rehearsal.world import World
+from provisioning.rehearsal.machines import ssh
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.world.world import World
 
 
 @pytest.fixture
@@ -36,16 +35,16 @@ def node(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
 
 
 @contextlib.asynccontextmanager
-async def opened(world: World) -> AsyncIterator[tuple[Doors, Processes]]:
-    """The doors of a world, open; everything is shut and ended afterwards."""
+async def opened(world: World) -> AsyncIterator[ssh.Listeners]:
+    """A world whose nodes listen; everything is closed and ended afterwards."""
     processes = Processes()
-    doors = Doors(world, processes)
+    listeners = ssh.Listeners(world, processes)
     try:
-        await doors.agree()
-        yield doors, processes
+        await listeners.agree()
+        yield listeners
     finally:
         processes.end_all()
-        await doors.close()
+        await listeners.close()
 
 
 def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
@@ -63,10 +62,12 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
                 await connection.run("pwd; echo $HOME; echo $USER; echo [$OS_PASSWORD]; exit 7"),
                 await connection.run("mkdir /home/cc/data && touch /home/cc/data/x && ls ~/data; ls /backup/home/cc"),
                 await connection.run("cat", input="through stdin"),
+                # Errors that come after the last output leave the connection up.
+                await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3"),
                 await connection.run("sudo systemctl restart docker | cat"),
             )
 
-    where, files, echo, shim = asyncio.run(talk())
+    where, files, echo, late, shim = asyncio.run(talk())
     home = world.folder / "nodes" / "5e7" / "home" / "cc"
     assert where.stdout.splitlines() == [str(home), str(home), "cc", "[]"]
     assert where.exit_status == 7
@@ -74,6 +75,7 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
     assert "/backup/home/cc" in files.stderr
     assert (home / "data" / "x").exists()
     assert echo.stdout == "through stdin"
+    assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
     assert shim.stdout == "rehearsed, not run: sudo systemctl restart docker\n"
     journal = [json.loads(line) for line in (world.folder / "journal.jsonl").read_text().splitlines()]
     assert [line["command"] for line in journal if line["event"] == "rehearsed, not run"] == [
@@ -81,41 +83,21 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
     ]
 
 
-def test_errors_that_come_after_the_last_output_arrive_and_leave_the_connection_up(world, node, key) -> None:
-    async def talk() -> tuple[Any, Any]:
-        async with opened(world), connect(world, key) as connection:
-            late = await connection.run("echo first; exec >&-; sleep 0.3; echo late >&2; exit 3")
-            return late, await connection.run("echo still up")
+@pytest.mark.parametrize("stranger", ["another key", "another user", "a server without a key", None])
+def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key, stranger) -> None:
+    if stranger == "a server without a key":
+        world.store.put("server", node | {"public_key": None})
+    offered = asyncssh.generate_private_key("ssh-ed25519") if stranger == "another key" else key
 
-    late, then = asyncio.run(talk())
-    assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
-    assert then.stdout == "still up\n"
+    async def attempt() -> str:
+        async with opened(world), connect(world, offered, "root" if stranger == "another user" else "cc") as connection:
+            return (await connection.run("echo in")).stdout
 
-
-def test_only_user_cc_with_the_servers_own_key_comes_in(world, node, key) -> None:
-    async def attempt(with_key: asyncssh.SSHKey, user: str) -> str:
-        async with opened(world):
-            try:
-                async with connect(world, with_key, user) as connection:
-                    return (await connection.run("echo in")).stdout
-            except asyncssh.PermissionDenied:
-                return "denied"
-
-    stranger = asyncssh.generate_private_key("ssh-ed25519")
-    assert asyncio.run(attempt(stranger, "cc")) == "denied"
-    assert asyncio.run(attempt(key, "root")) == "denied"
-    assert asyncio.run(attempt(key, "cc")) == "in\n"
-
-
-def test_a_server_started_without_a_key_lets_nobody_in(world, node, key) -> None:
-    world.store.put("server", node | {"public_key": None})
-
-    async def attempt() -> None:
-        async with opened(world), connect(world, key):
-            pass
-
-    with pytest.raises(asyncssh.PermissionDenied):
-        asyncio.run(attempt())
+    if stranger is None:
+        assert asyncio.run(attempt()) == "in\n"
+    else:
+        with pytest.raises(asyncssh.PermissionDenied):
+            asyncio.run(attempt())
 
 
 def test_files_go_up_and_down_by_sftp_and_scp_and_stay_in_the_nodes_folder(world, node, key, tmp_path: Path) -> None:
@@ -160,26 +142,30 @@ def test_a_service_on_the_nodes_loopback_is_reached_by_a_tunnel_and_nothing_else
     assert asyncio.run(tunnel()) == (b"hello from the node", True)
 
 
-def test_a_terminal_session_is_a_real_one(world, node, key) -> None:
-    async def type_in() -> str:
+def test_a_terminal_session_is_a_real_one_and_loses_nothing(world, node, key) -> None:
+    async def type_in() -> tuple[str, Any]:
         async with opened(world), connect(world, key) as connection:
-            shell_ = await connection.create_process(term_type="xterm", term_size=(90, 30))
-            shell_.stdin.write("stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
-            return await asyncio.wait_for(shell_.stdout.read(), 20)
+            shell = await connection.create_process(term_type="xterm", term_size=(90, 30))
+            shell.stdin.write("sleep 100\n")
+            await asyncio.sleep(0.5)
+            shell.stdin.write("\x03stty size; test -t 0 && echo 'a '\"terminal\"; exit\n")
+            said = await asyncio.wait_for(shell.stdout.read(), 20)
+            return said, await connection.run("seq 20000; exit 3", term_type="xterm")
 
-    output = asyncio.run(type_in())
+    output, much = asyncio.run(type_in())
     assert "30 90" in output
     assert "a terminal" in output
+    assert (len(much.stdout.splitlines()), much.exit_status) == (20000, 3)
 
 
 def test_a_node_that_is_deleted_takes_its_processes_and_files_along(world, node, key) -> None:
     async def go() -> tuple[bool, bool, dict[str, Any]]:
-        async with opened(world) as (doors, _):
+        async with opened(world) as listeners:
             async with connect(world, key) as connection:
                 pid = int((await connection.run("sleep 300 >/dev/null 2>&1 & echo $!")).stdout)
                 alive = Path(f"/proc/{pid}").exists() if Path("/proc").exists() else True
                 world.remove_machine("server", world.store.get("server", node["id"]))
-                await doors.agree()
+                await listeners.agree()
                 await asyncio.sleep(0.1)
             return alive, _runs(pid), json.loads((world.folder / "ports.json").read_text())
 
@@ -199,8 +185,8 @@ def _runs(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
-@pytest.mark.parametrize("change", [{"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"stopped": True}])
-def test_a_node_that_should_not_answer_has_no_door(world, node, change) -> None:
+@pytest.mark.parametrize("change", [{"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
+def test_a_node_that_should_not_answer_does_not_listen(world, node, change) -> None:
     world.store.put("server", node | change)
 
     async def look() -> dict[str, Any]:
@@ -210,46 +196,25 @@ def test_a_node_that_should_not_answer_has_no_door(world, node, change) -> None:
     assert asyncio.run(look()) == {}
 
 
-def test_after_a_restart_the_node_answers_again_with_its_files(world, node, key) -> None:
-    async def run(where: World, command: str) -> str:
+def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(world, node, key) -> None:
+    async def run(where: World, command: str) -> tuple[str, str]:
         async with opened(where), connect(where, key) as connection:
-            return (await connection.run(command)).stdout
+            said = (await connection.run(command)).stdout
+            return said, connection.get_server_host_key().get_fingerprint()
 
-    asyncio.run(run(world, "echo kept > file"))
+    _, first = asyncio.run(run(world, "echo kept > file"))
     again = World(world.folder, world.secret, world.clock)
-    assert asyncio.run(run(again, "cat file")) == "kept\n"
+    assert asyncio.run(run(again, "cat file")) == ("kept\n", first)
+    assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
     again.store.close()
 
 
-def test_the_host_key_is_kept(world) -> None:
-    first, second = shell.host_key(world.folder), shell.host_key(world.folder)
-    assert first.get_fingerprint() == second.get_fingerprint()
-    assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
-
-
-@pytest.mark.parametrize(
-    ("refused", "host"),
-    [([("127.77.1.10", 22)], "127.77.1.10"), ([("127.77.1.10", 22), ("127.77.1.10", 0)], "127.0.0.1")],
-    ids=["an ordinary user", "macOS"],
-)
-def test_where_port_22_cannot_be_had_a_high_port_is_taken(world, node, key, monkeypatch, refused, host) -> None:
-    listen = asyncssh.listen
-
-    async def stingy(where: str, port: int, **options: Any) -> Any:
-        if (where, port) in refused:
-            raise PermissionError(13, "Permission denied")
-        return await listen(where, port, **options)
-
-    monkeypatch.setattr("asyncssh.listen", stingy)
-
-    async def go() -> tuple[list[Any], str, str]:
-        async with opened(world), connect(world, key) as connection:
-            said = (await connection.run("echo reached")).stdout
+def test_openssh_is_told_where_a_floating_ip_listens(world, node) -> None:
+    async def look() -> tuple[list[Any], str]:
+        async with opened(world):
             places = json.loads((world.folder / "ports.json").read_text())
-            return places["127.77.1.10"], said, (world.folder / "ssh_config").read_text()
+            return places["127.77.1.10"], (world.folder / "ssh_config").read_text()
 
-    place, said, config = asyncio.run(go())
-    assert place[0] == host
-    assert place[1] > 1023
-    assert said == "reached\n"
-    assert f"Host 127.77.1.10\n  HostName {host}\n  Port {place[1]}\n  User cc\n" in config
+    (host, port), config = asyncio.run(look())
+    assert port > 1023
+    assert f"Host 127.77.1.10\n  HostName {host}\n  Port {port}\n  User cc\n" in config

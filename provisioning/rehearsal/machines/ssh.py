@@ -1,0 +1,242 @@
+"""SSH for real: one asyncssh server for each node that should answer, with exec, shell, sftp, scp and tunnels.
+
+A node listens at a high port of 127.0.0.1, for root as for everybody; `ports.json` and `ssh_config` lead there from its
+floating IP and port 22.
+"""
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import posixpath
+import pty
+import shutil
+import struct
+import termios
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.machines.scratch import Scratch
+from provisioning.rehearsal.world.clock import answers_ssh
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
+
+#: The user of Chameleon's images.
+USER = "cc"
+LOG = logging.getLogger(__name__)
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class _Login(asyncssh.SSHServer):
+    """Lets in user `cc` with the key that the server was started with, and nobody else."""
+
+    def __init__(self, public_key: str | None, guests: set[asyncssh.SSHServerConnection]) -> None:
+        self._key = asyncssh.import_public_key(public_key) if public_key else None
+        self._guests = guests
+        self._guest: asyncssh.SSHServerConnection | None = None
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._guest = conn
+        self._guests.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._guest is not None:
+            self._guests.discard(self._guest)
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == USER and key == self._key
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        # Tunnels (`ssh -L`) reach the node's own loopback and nothing behind it.
+        return dest_host in _LOOPBACK
+
+
+class _Files(asyncssh.SFTPServer):
+    """Sftp and scp in the node's scratch folder, starting in its home."""
+
+    def __init__(self, channel: asyncssh.SSHServerChannel[bytes], scratch: Scratch) -> None:
+        scratch.prepare()
+        self._start = str(scratch.virtual_home).encode()
+        super().__init__(channel, chroot=os.fsencode(scratch.root))
+
+    def map_path(self, path: bytes) -> bytes:
+        return super().map_path(posixpath.join(self._start, path))
+
+
+@dataclass
+class OpenNode:
+    """A node whose SSH server is open.
+
+    Attributes:
+        server_id: The server that listens.
+        acceptor: asyncssh's listener.
+        guests: The connections that are up.
+    """
+
+    server_id: str
+    acceptor: asyncssh.SSHAcceptor
+    guests: set[asyncssh.SSHServerConnection]
+
+    async def close(self) -> None:
+        """Stop listening and cut every connection, as when a node loses power."""
+        self.acceptor.close()
+        cut = list(self.guests)
+        for guest in cut:
+            guest.abort()
+        await asyncio.gather(*(guest.wait_closed() for guest in cut))
+
+
+class Listeners:
+    """Opens and closes SSH servers so that they agree with the world; called many times, does little."""
+
+    def __init__(self, world: World, processes: Processes) -> None:
+        """Start with none open."""
+        self._world = world
+        self._processes = processes
+        self._key = host_key(world.folder)
+        self._open: dict[str, OpenNode] = {}
+        self._write()
+
+    async def agree(self) -> None:
+        """Open the SSH server of each node that should answer, close the others, wipe what is gone."""
+        wanted = self._wanted()
+        for address, node in list(self._open.items()):
+            if address not in wanted or wanted[address]["id"] != node.server_id:
+                await self._close(address)
+        for address, server in wanted.items():
+            if address not in self._open:
+                self._open[address] = await self._listen(server)
+                LOG.info("ssh %s@%s is open at port %d", USER, address, self._open[address].acceptor.get_port())
+                self._write()
+        self._wipe()
+
+    async def close(self) -> None:
+        """Close them all."""
+        for address in list(self._open):
+            await self._close(address)
+
+    def _wanted(self) -> dict[str, Document]:
+        """Return the nodes that should answer SSH, by floating IP."""
+        store, now_s = self._world.store, self._world.now()
+        ports = {port["id"]: port["device_id"] for port in store.find("port")}
+        servers = {server["id"]: server for server in store.find("server")}
+        found = {}
+        for address in store.find("floating_ip"):
+            server = servers.get(ports.get(address["port_id"], ""))
+            if server and answers_ssh(server, now_s):
+                found[address["address"]] = server
+        return found
+
+    async def _listen(self, server: Document) -> OpenNode:
+        """Open a node's SSH server."""
+        home, journal = f"/home/{USER}", self._world.folder / "journal.jsonl"
+        scratch = Scratch(self._world.folder / "nodes" / server["id"], home, server["name"], journal)
+        guests: set[asyncssh.SSHServerConnection] = set()
+
+        async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
+            await _serve(self._world, self._processes, server, scratch, process)
+
+        acceptor = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_factory=lambda: _Login(server["public_key"], guests),
+            process_factory=serve,
+            sftp_factory=lambda channel: _Files(channel, scratch),
+            allow_scp=True,
+            encoding=None,
+            server_host_keys=[self._key],
+        )
+        return OpenNode(server["id"], acceptor, guests)
+
+    async def _close(self, address: str) -> None:
+        node = self._open.pop(address)
+        self._write()
+        await node.close()
+
+    def _write(self) -> None:
+        """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
+        ports = {address: node.acceptor.get_port() for address, node in self._open.items()}
+        places = {address: ["127.0.0.1", port] for address, port in ports.items()}
+        _replace(self._world.folder / "ports.json", json.dumps(places))
+        blocks = [
+            f"Host {address}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n"
+            "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
+            for address, port in ports.items()
+        ]
+        _replace(self._world.folder / "ssh_config", "\n".join(blocks))
+
+    def _wipe(self) -> None:
+        """End the processes and delete the folders of machines that are gone."""
+        for kind, folder in (("server", "nodes"), ("container", "containers")):
+            base = self._world.folder / folder
+            alive = {machine["id"] for machine in self._world.store.find(kind)}
+            for path in base.iterdir() if base.exists() else ():
+                if path.name not in alive:
+                    self._processes.end(path.name)
+                    shutil.rmtree(path, ignore_errors=True)
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never half of it."""
+    draft = path.with_suffix(path.suffix + ".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+async def _serve(
+    world: World,
+    processes: Processes,
+    server: Document,
+    scratch: Scratch,
+    process: asyncssh.SSHServerProcess[bytes],
+) -> None:
+    """Run what one SSH session asks for, in the node's scratch home; with a real pseudo-terminal if it wants one."""
+    raw = process.command
+    text = raw.decode() if isinstance(raw, bytes) else raw
+    world.note("command", machine=server["name"], project=server["project"], command=text or "(shell)")
+    shell = shutil.which("bash") or "/bin/sh"
+    command = [shell, "-c", scratch.localise(text)] if text else [shell, "--norc", "-i"]
+    environment = scratch.environment(USER, SSH_CONNECTION="rehearsal")
+    streams: dict[str, Any] = {}
+    if process.term_type:
+        outer, inner = pty.openpty()
+        columns, rows = process.term_size[:2]
+        fcntl.ioctl(inner, termios.TIOCSWINSZ, struct.pack("HHHH", rows or 24, columns or 80, 0, 0))
+        environment["TERM"] = "xterm-256color"
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), inner)
+        # The session needs its terminal as the controlling one, or Ctrl-C reaches nobody.
+        streams["preexec_fn"] = lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    child = await processes.start(server["id"], scratch, command, environment, **streams)
+    try:
+        # The channel's end of file is for both streams: sent when the first one ends, it would cut off the other, and
+        # the connection with it. `exit` closes the channel once both are through.
+        if streams:
+            os.close(inner)
+            await process.redirect(stdin=os.dup(outer), stdout=outer, send_eof=False)
+        else:
+            await process.redirect(stdin=child.stdin, stdout=child.stdout, stderr=child.stderr, send_eof=False)
+        code = await child.wait()
+        await process.stdout.drain()
+        await process.stderr.drain()
+        process.exit(code if code >= 0 else 128 - code)
+    finally:
+        if child.returncode is None:
+            processes.end_one(server["id"], child.pid)
+        await process.wait_closed()
+
+
+def host_key(folder: Path) -> asyncssh.SSHKey:
+    """Return the rehearsal's SSH host key, made on first use and kept, as real nodes keep theirs."""
+    path = folder / "host_key"
+    if not path.exists():
+        asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
+        path.chmod(0o600)
+    return asyncssh.read_private_key(path)

@@ -1,0 +1,164 @@
+"""The rehearsal's process: every service of every site on one port, and the nodes' SSH servers.
+
+`python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import uvicorn
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, JSONResponse
+from starlette.exceptions import HTTPException
+
+from labs.loopback import OwnHosts, listen
+from provisioning.rehearsal import place
+from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.machines.ssh import Listeners
+from provisioning.rehearsal.services import (
+    admin,
+    compute,
+    container,
+    discovery,
+    identity,
+    image,
+    network,
+    reservation,
+    security_groups,
+    unrehearsed,
+)
+from provisioning.rehearsal.services.refusals import RefusalError
+from provisioning.rehearsal.world.clock import Clock
+from provisioning.rehearsal.world.world import World
+
+LOG = logging.getLogger(__name__)
+
+#: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
+USUAL_PORT = 35077
+_KEEP_ALIVE_S = 600
+#: How often SSH servers are opened and closed to agree with the world, in seconds.
+_TICK_S = 0.2
+
+
+def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
+    """Return the application that serves a world.
+
+    Args:
+        world: The world to serve.
+        stop: Called when the admin service is asked to end the process.
+
+    Returns:
+        An ASGI application; its lifespan keeps the nodes' SSH servers open.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        listeners = Listeners(world, app.state.processes)
+        ticking = asyncio.create_task(_tick(world, listeners))
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await ticking
+            await listeners.close()
+            app.state.processes.end_all()
+
+    app = FastAPI(title="Chameleon, rehearsed", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
+    # A page of a foreign name that resolves to 127.0.0.1 is no client of the rehearsal.
+    app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
+    app.add_exception_handler(RefusalError, _refuse)
+    app.add_exception_handler(HTTPException, _not_rehearsed)
+    services = (identity, reservation, compute, network, security_groups, unrehearsed, image, container, discovery)
+    for router in (admin.router, admin.unguarded, *(service.router for service in services)):
+        app.include_router(router)
+    return app
+
+
+async def _refuse(request: Request, error: Exception) -> Response:
+    """Return a service's refusal as it would send it."""
+    if not isinstance(error, RefusalError):
+        raise error
+    # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
+    headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
+    if error.html is not None and "json" not in request.headers.get("accept", ""):
+        return HTMLResponse(error.html, error.status, headers)
+    return JSONResponse(error.body, error.status, headers)
+
+
+async def _not_rehearsed(request: Request, error: Exception) -> Response:
+    """Say of a request that nobody takes that it is not rehearsed, instead of the framework's two words."""
+    status = getattr(error, "status_code", 500)
+    if status not in (404, 405):
+        return JSONResponse({"detail": str(error)}, status)
+    return await _refuse(request, unrehearsed.unknown(request, status))
+
+
+async def _tick(world: World, listeners: Listeners) -> None:
+    """Let time pass and keep the SSH servers in agreement, until cancelled."""
+    while True:
+        try:
+            world.settle()
+            await listeners.agree()
+        except Exception:
+            # A failing tick must be seen, but must not end the rehearsal for every student.
+            LOG.exception("the rehearsal's timer failed; it goes on")
+        await asyncio.sleep(_TICK_S)
+
+
+def main(folder: str, speed: str) -> None:
+    """Serve a folder's world on loopback until told to stop.
+
+    Args:
+        folder: The rehearsal's folder; it must hold the file `secret`.
+        speed: How many times shorter waits are; see `Clock`.
+    """
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("asyncssh").setLevel(logging.WARNING)
+    # Before the first file is made: nothing of the rehearsal is for another user's eyes.
+    os.umask(0o077)
+    path = Path(folder)
+    # Held until the process ends: two processes that serve one world would undo each other's work.
+    lock = place.lock(path)
+    if lock is None:
+        sys.exit(f"another process serves {folder}")
+    world = World(path, place.secret(path), Clock(speed=float(speed)))
+
+    def stop() -> None:
+        server.should_exit = True
+
+    listener = _listen(path)
+    # A connection that is closed at the very moment at which a client asks again looks like a broken service.
+    # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
+    # Python's own event loop: with uvloop, which uvicorn takes where it is installed, a command that leaves a program
+    # running in a machine's background never ends.
+    config = uvicorn.Config(
+        build(world, stop),
+        loop="asyncio",
+        log_level="warning",
+        timeout_graceful_shutdown=2,
+        timeout_keep_alive=_KEEP_ALIVE_S,
+    )
+    server = uvicorn.Server(config)
+    place.announce(path, listener.getsockname()[1])
+    server.run(sockets=[listener])
+
+
+def _listen(home: Path) -> socket.socket:
+    """Return a socket that listens at the last port used here when it is free, else at the usual one, else at any."""
+    for port in (place.port(home), USUAL_PORT):
+        with contextlib.suppress(OSError):
+            if port is not None:
+                return listen(ports=port)
+    return listen()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,84 @@
+"""The check in front of every service: site, faults that strike anywhere, and the token."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import Request
+
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import Caller, World
+
+
+def world_of(request: Request) -> World:
+    """Return the world that the application serves."""
+    return request.app.state.world
+
+
+def caller_of(request: Request) -> Caller:
+    """Return who sent a request that the check let in."""
+    return request.state.caller
+
+
+def own(request: Request, kind: str, identifier: str) -> Document | None:
+    """Return a thing of the caller's project at the site that was asked, or None, as if it did not exist."""
+    return next((found for found in all_own(request, kind) if found["id"] == identifier), None)
+
+
+def all_own(request: Request, kind: str) -> list[Document]:
+    """Return all things of a kind that the caller's project has at the site that was asked, oldest first."""
+    site, project_id = request.path_params["site"], caller_of(request).project_id
+    return world_of(request).store.find(kind, site=site, project_id=project_id)
+
+
+async def body_of(request: Request, key: str) -> dict[str, Any]:
+    """Return the object that a request's body holds under a key.
+
+    Raises:
+        RefusalError: 400 in the form of the service that was asked; the body is no JSON, or has no such object.
+    """
+    try:
+        found = (await request.json())[key]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, dict):
+        raise refusals.of_service(request.url.path, 400, f"the body needs an object {key!r}")
+    return found
+
+
+def check(service: str) -> Callable[[Request], None]:
+    """Return the check that a service's router runs before each of its handlers.
+
+    Args:
+        service: `reservation`, `compute`, `network`, `image`, `container` or `identity`.
+
+    Returns:
+        A dependency. It lets time pass, strikes armed faults, and raises a refusal when the token is missing,
+        unknown, expired, of another site, or has no project.
+    """
+
+    async def let_in(request: Request) -> None:
+        world, site = world_of(request), request.path_params["site"]
+        if site not in world.catalogue.sites:
+            raise refusals.keystone(404, f"no rehearsed site {site!r}")
+        world.settle()
+        caller = whose_token(world, site, request.headers.get("x-auth-token", ""))
+        if caller is None or world.faults.strike("session-401", caller.user):
+            refuse = refusals.glance if service == "image" else refusals.keystone
+            raise refuse(401, "The request you have made requires authentication.")
+        if not caller.project_id and service != "identity":
+            raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
+        alias = "service-503" if service == "reservation" else f"{service}-503"
+        if world.faults.strike(alias, caller.user):
+            raise refusals.unavailable(service)
+        request.state.caller = caller
+
+    return let_in
+
+
+def whose_token(world: World, site: str, token: str) -> Caller | None:
+    """Return who holds a token, or None when it is unknown, expired or of another site."""
+    record = world.store.get("token", token) if token else None
+    if record is None or record["site"] != site or world.now() >= record["expires_s"]:
+        return None
+    return Caller(record["user"], record["user_id"], record["project"], record["project_id"])

@@ -1,0 +1,120 @@
+"""The rehearsal's own service, which Chameleon does not have: clock, faults, status, journal, reset.
+
+Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that proves who answers.
+"""
+
+import hmac
+import json
+import os
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from provisioning.rehearsal.place import proof
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import world_of
+from provisioning.rehearsal.world.clock import container_status, lease_status, server_status, stamp
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import World
+
+
+async def _know_the_secret(request: Request) -> None:
+    """Refuse whoever does not know the secret: on a shared computer the port is open to all its users."""
+    told = request.headers.get("x-rehearsal-secret", "").encode()
+    if not hmac.compare_digest(told, world_of(request).secret.encode()):
+        raise refusals.keystone(401, "the header X-Rehearsal-Secret is missing or wrong")
+
+
+router = APIRouter(prefix="/_rehearsal", dependencies=[Depends(_know_the_secret)])
+#: Asked by those who do not tell the secret yet.
+unguarded = APIRouter(prefix="/_rehearsal")
+
+
+@unguarded.get("/alive")
+async def alive(request: Request, challenge: str) -> dict[str, Any]:
+    """Prove that the rehearsal with this secret answers here, and say which process it is."""
+    return {"proof": proof(world_of(request).secret, challenge), "pid": os.getpid()}
+
+
+@router.get("/status")
+async def status(request: Request) -> dict[str, Any]:
+    """Return the clock, the armed faults and everything that exists, for all students."""
+    world = world_of(request)
+    world.settle()
+    return {
+        "now": stamp(world.now()),
+        "speed": world.clock.speed,
+        "advanced_s": world.clock.offset_s,
+        "faults": world.faults.armed(),
+        "leases": [
+            _line(world, lease, lease_status) | {"start": stamp(lease["start_s"]), "end": stamp(lease["end_s"])}
+            for lease in world.store.find("lease")
+        ],
+        "servers": [_line(world, server, server_status) for server in world.store.find("server")],
+        "containers": [_line(world, container, container_status) for container in world.store.find("container")],
+        "floating_ips": [
+            {"site": a["site"], "address": a["address"], "bound": a["port_id"] is not None}
+            for a in world.store.find("floating_ip")
+        ],
+        "folder": str(world.folder),
+    }
+
+
+@router.post("/faults")
+async def arm_fault(request: Request) -> dict[str, Any]:
+    """Arm the fault that the body's `fault` spells, for example `{"fault": "ssh-late=3600"}`."""
+    try:
+        return world_of(request).faults.arm(str((await request.json()).get("fault")))
+    except ValueError as error:
+        raise refusals.keystone(400, str(error)) from error
+
+
+@router.delete("/faults", status_code=204)
+async def clear_faults(request: Request) -> None:
+    """Disarm the fault named in the query, or all."""
+    world_of(request).faults.clear(request.query_params.get("name"))
+
+
+@router.post("/clock")
+async def advance(request: Request) -> dict[str, Any]:
+    """Advance the calendar by `advance_s` seconds."""
+    world = world_of(request)
+    try:
+        world.advance(float((await request.json())["advance_s"]))
+    except ValueError as error:
+        raise refusals.keystone(400, str(error)) from error
+    return {"now": stamp(world.now())}
+
+
+@router.get("/journal")
+async def journal(request: Request) -> list[dict[str, Any]]:
+    """Return what happened, command by command, oldest first."""
+    path = world_of(request).folder / "journal.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+
+
+@router.post("/reset")
+async def reset(request: Request) -> dict[str, Any]:
+    """Forget every lease, machine, token and fault, and set the calendar back to now."""
+    world = world_of(request)
+    world.store.clear()
+    world.clock.offset_s = 0.0
+    (world.folder / "journal.jsonl").unlink(missing_ok=True)
+    return {"now": stamp(world.now())}
+
+
+@router.post("/down", status_code=202)
+async def down(request: Request) -> None:
+    """End the process, in good order."""
+    request.app.state.stop()
+
+
+def _line(world: World, found: Document, status_of: Callable[[Document, float], str]) -> dict[str, Any]:
+    """Return what the status says of a lease, a server or a container."""
+    return {
+        "site": world.catalogue.sites[found["site"]].name,
+        "name": found["name"],
+        "user": found["user"],
+        "status": status_of(found, world.now()),
+    }

@@ -1,0 +1,272 @@
+"""Nova: key pairs, the one flavour of bare metal, and servers."""
+
+import base64
+import binascii
+import hashlib
+import re
+import uuid
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from provisioning.rehearsal.catalogue import stable_id
+from provisioning.rehearsal.services import refusals, security_groups
+from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
+from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, server_status, stamp
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import Caller, World
+
+router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
+
+_HINTS = ("OS-SCH-HNT:scheduler_hints", "os:scheduler_hints")
+#: How long Nova looks for a host before it gives up, in seconds on Chameleon.
+_SEARCH_S = 60.0
+
+
+@router.post("/os-keypairs", status_code=201)
+async def create_keypair(site: str, request: Request) -> dict[str, Any]:
+    """Register a public key under a name. Nova no longer makes keys itself, and neither do we."""
+    world, caller = world_of(request), caller_of(request)
+    asked = await body_of(request, "keypair")
+    # A name is unique for a user at a site.
+    identifier = f"{site}/{caller.user_id}/{asked['name']}"
+    if world.store.get("keypair", identifier):
+        raise refusals.nova(409, f"Key pair '{asked['name']}' already exists.")
+    pair = {
+        "id": identifier,
+        "site": site,
+        "user_id": caller.user_id,
+        "name": asked["name"],
+        "public_key": asked.get("public_key") or "",
+        "fingerprint": _fingerprint(asked.get("public_key") or ""),
+        "created_s": world.now(),
+    }
+    return {"keypair": _keypair_body(world.store.put("keypair", pair))}
+
+
+@router.get("/os-keypairs/{name}")
+async def show_keypair(site: str, name: str, request: Request) -> dict[str, Any]:
+    """Show one of the caller's key pairs."""
+    return {"keypair": _keypair_body(_own_keypair(request, site, name))}
+
+
+@router.delete("/os-keypairs/{name}", status_code=204)
+async def delete_keypair(site: str, name: str, request: Request) -> None:
+    """Forget one of the caller's key pairs. Servers keep the key that they were started with."""
+    world_of(request).store.remove("keypair", _own_keypair(request, site, name)["id"])
+
+
+@router.get("/flavors")
+@router.get("/flavors/detail")
+async def list_flavors(site: str, request: Request) -> dict[str, Any]:
+    """List flavours. Bare metal has one; an edge site runs containers and has none."""
+    edge = world_of(request).catalogue.sites[site].site_class == "edge"
+    return {"flavors": [] if edge or "marker" in request.query_params else [_flavor(site)]}
+
+
+@router.get("/servers")
+@router.get("/servers/detail")
+async def list_servers(request: Request) -> dict[str, Any]:
+    """List the project's servers; `name` is a regular expression, as in Nova."""
+    world, pattern = world_of(request), request.query_params.get("name", "")
+    # The list fits one page, so whoever asks for the page after some server is at the end.
+    found = [] if "marker" in request.query_params else all_own(request, "server")
+    return {"servers": [_server_body(world, server) for server in found if re.search(pattern, server["name"])]}
+
+
+@router.post("/servers", status_code=202)
+async def create_server(site: str, request: Request) -> dict[str, Any]:
+    """Start a server. Nova says yes at once; whether there is a host shows later, in the status."""
+    world, caller = world_of(request), caller_of(request)
+    body = await request.json()
+    asked = body["server"]
+    hints = next((body[key] or asked.get(key) for key in _HINTS if key in body or key in asked), None) or {}
+    _check_request(world, caller, site, asked)
+    if world.faults.strike("server-conflict", caller.user):
+        raise refusals.nova(409, "Conflict while starting the instance: the host is locked by another request.")
+    server = world.store.put("server", _place(world, caller, site, asked, hints.get("reservation")))
+    if server["host"] is not None:
+        # A server without a host never gets a port, so no floating IP can be bound to it either.
+        world.add_port(server, "compute:nova")
+    groups = [{"name": "default"}]
+    return {"server": {"id": server["id"], "links": [], "OS-DCF:diskConfig": "MANUAL", "security_groups": groups}}
+
+
+@router.get("/servers/{server_id}")
+async def show_server(server_id: str, request: Request) -> dict[str, Any]:
+    """Show a server of the project."""
+    return {"server": _server_body(world_of(request), _own_server(request, server_id))}
+
+
+@router.delete("/servers/{server_id}", status_code=204)
+async def delete_server(server_id: str, request: Request) -> None:
+    """Delete a server. Its floating IP stays with the project and must be released apart."""
+    world_of(request).remove_machine("server", _own_server(request, server_id))
+
+
+@router.post("/servers/{server_id}/action", status_code=202)
+async def act(server_id: str, request: Request) -> None:
+    """Put a server into a security group, or take it out."""
+    world, server = world_of(request), _own_server(request, server_id)
+    action = await request.json()
+    if "createImage" in action:
+        raise refusals.nova(501, "Snapshots of servers are not rehearsed: on Chameleon, run cc-snapshot on the node.")
+    change = action.get("addSecurityGroup") or action.get("removeSecurityGroup")
+    if not change:
+        raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
+    name = change["name"]
+    if name not in {group["name"] for group in security_groups.groups(request)}:
+        raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
+    kept = [one for one in server.get("security_groups", ["default"]) if one != name]
+    world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
+
+
+def _check_request(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> None:
+    """Refuse with 400 what Nova refuses before it starts anything."""
+    images = {stable_id("image", site, name) for name in world.catalogue.images}
+    if asked.get("imageRef") not in images:
+        raise refusals.nova(400, f"Can not find requested image {asked.get('imageRef')!r}")
+    if world.catalogue.sites[site].site_class == "edge" or asked.get("flavorRef") != _flavor(site)["id"]:
+        raise refusals.nova(400, f"Flavor {asked.get('flavorRef')} could not be found.")
+    if asked.get("key_name") and _public_key(world, caller, site, asked["key_name"]) is None:
+        raise refusals.nova(400, "Invalid key_name provided.")
+
+
+def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reservation_id: str | None) -> Document:
+    """Return a new server's record, with its host when the reservation has one to give."""
+    now_s, shortened = world.now(), world.clock.shortened
+    slow = world.faults.strike("slow-boot", caller.user)
+    late = world.faults.strike("ssh-late", caller.user)
+    busy = {s["host"] for s in world.store.find("server", site=site, reservation_id=reservation_id)}
+    reserved = world.reserved(caller, site, reservation_id, "physical:host")
+    server: Document = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "name": asked["name"],
+        **vars(caller),
+        "image_id": asked["imageRef"],
+        "key_name": asked.get("key_name"),
+        "public_key": _public_key(world, caller, site, asked.get("key_name")),
+        "reservation_id": reservation_id,
+        "host": next((host for host in reserved if host not in busy), None),
+        "created_s": now_s,
+        "settled_at_s": now_s + shortened(slow["seconds"] if slow else SERVER_BOOT_S),
+        "fate": "ACTIVE",
+        "why": "",
+    }
+    server["ssh_at_s"] = server["settled_at_s"] + shortened(late["seconds"] if late else SSH_AFTER_ACTIVE_S)
+    if world.faults.strike("ssh-never", caller.user):
+        server["ssh_at_s"] = 1e18
+    if server["host"] is None:
+        why = "No valid host was found. There are not enough hosts available."
+        return server | {"fate": "ERROR", "why": why, "settled_at_s": now_s + shortened(_SEARCH_S)}
+    if world.faults.strike("server-error", caller.user):
+        server |= {"fate": "ERROR", "why": "Failed to provision instance: timeout reached while cleaning."}
+    return server
+
+
+def _public_key(world: World, caller: Caller, site: str, name: str | None) -> str | None:
+    """Return the public key that the caller registered at this site under a name, or None."""
+    pair = world.store.get("keypair", f"{site}/{caller.user_id}/{name}")
+    return pair["public_key"] if pair else None
+
+
+def _own_keypair(request: Request, site: str, name: str) -> Document:
+    """Return one of the caller's key pairs, or refuse with 404."""
+    user_id = caller_of(request).user_id
+    pair = world_of(request).store.get("keypair", f"{site}/{user_id}/{name}")
+    if pair is None:
+        raise refusals.nova(404, f"Keypair {name} not found for user {user_id}")
+    return pair
+
+
+def _own_server(request: Request, server_id: str) -> Document:
+    """Return a server of the caller's project, or refuse with 404."""
+    server = own(request, "server", server_id)
+    if server is None:
+        raise refusals.nova(404, f"Instance {server_id} could not be found.")
+    return server
+
+
+def _fingerprint(public_key: str) -> str:
+    """Return the MD5 fingerprint in pairs of digits, which python-chi compares with its own."""
+    try:
+        blob = base64.b64decode(public_key.split()[1], validate=True)
+    except (IndexError, binascii.Error) as error:
+        raise refusals.nova(400, "Keypair data is invalid: failed to generate fingerprint") from error
+    digits = hashlib.md5(blob, usedforsecurity=False).hexdigest()
+    return ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+
+
+def _keypair_body(pair: Document) -> dict[str, Any]:
+    """Return a key pair as Nova shows it."""
+    return {
+        "name": pair["name"],
+        "public_key": pair["public_key"],
+        "fingerprint": pair["fingerprint"],
+        "type": "ssh",
+        "user_id": pair["user_id"],
+        "id": 1,
+        "created_at": stamp(pair["created_s"]).removesuffix("Z"),
+    }
+
+
+def _flavor(site: str) -> dict[str, Any]:
+    """Return the flavour of bare metal."""
+    return {
+        "id": stable_id("flavor", site, "baremetal"),
+        "name": "baremetal",
+        "description": "Any reserved bare-metal node",
+        "ram": 1,
+        "disk": 1,
+        "vcpus": 1,
+        "extra_specs": {"resources:CUSTOM_BAREMETAL": "1"},
+        "links": [],
+    }
+
+
+def _server_body(world: World, server: Document) -> dict[str, Any]:
+    """Return a server as Nova shows it from microversion 2.61."""
+    now_s = world.now()
+    status = server_status(server, now_s)
+    host = world.catalogue.by_id(server["site"], "host", server["host"])
+    shown = {
+        "id": server["id"],
+        "name": server["name"],
+        "status": status,
+        "user_id": server["user_id"],
+        "tenant_id": server["project_id"],
+        "created": stamp(server["created_s"]),
+        "updated": stamp(min(now_s, server["settled_at_s"])),
+        "hostId": host.uid.replace("-", "") if host else "",
+        "host_status": "UP" if host else "",
+        "image": {"id": server["image_id"], "links": []},
+        "flavor": {"original_name": "baremetal", "ram": 1, "disk": 1, "vcpus": 1, "extra_specs": {}},
+        "key_name": server["key_name"],
+        "metadata": {},
+        "addresses": _addresses(world, server),
+        "security_groups": [{"name": name} for name in server.get("security_groups", ["default"])],
+        "locked": False,
+        "OS-EXT-AZ:availability_zone": "nova",
+        "OS-EXT-STS:vm_state": "building" if status == "BUILD" else status.lower(),
+        "OS-EXT-STS:task_state": "spawning" if status == "BUILD" else None,
+        "OS-EXT-STS:power_state": 1 if status == "ACTIVE" else 0,
+        "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
+        "OS-EXT-SRV-ATTR:host": f"{server['site']}-ironic" if host else None,
+    }
+    if status == "ERROR":
+        shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}
+    return shown
+
+
+def _addresses(world: World, server: Document) -> dict[str, list[dict[str, Any]]]:
+    """Return a server's addresses in the site's network, the fixed one first; none without a port."""
+    found = []
+    for port in world.store.find("port", device_id=server["id"]):
+        mac = {"version": 4, "OS-EXT-IPS-MAC:mac_addr": port["mac"]}
+        found.append(mac | {"addr": port["fixed_ip"], "OS-EXT-IPS:type": "fixed"})
+        found += [
+            mac | {"addr": address["address"], "OS-EXT-IPS:type": "floating"}
+            for address in world.store.find("floating_ip", port_id=port["id"])
+        ]
+    return {world.catalogue.sites[server["site"]].network: found} if found else {}

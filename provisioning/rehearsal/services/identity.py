@@ -1,0 +1,167 @@
+"""Keystone: tokens by password, the caller's one project, and the service catalogue of each site."""
+
+import hmac
+import uuid
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+
+from provisioning.rehearsal import place
+from provisioning.rehearsal.catalogue import stable_id
+from provisioning.rehearsal.services import refusals, unrehearsed
+from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
+from provisioning.rehearsal.world.clock import stamp
+from provisioning.rehearsal.world.world import Caller, World
+
+# python-chi appends `:5000/v3` to the site's address, so the port lands in the path: one process serves all.
+router = APIRouter(prefix="/{site}:5000/v3")
+_guarded = APIRouter(dependencies=[Depends(check("identity"))])
+
+_TOKEN_LIFE_S = 8 * 3600.0
+_WRONG = "The request you have made requires authentication."
+
+
+def caller_named(user: str) -> Caller:
+    """Return a student with a project of their own, of which nobody else is a member."""
+    project = f"CHI-rehearsal-{user}"
+    ids = (stable_id("user", user), stable_id("project", project))
+    return Caller(user, ids[0].replace("-", ""), project, ids[1].replace("-", ""))
+
+
+@router.get("")
+@router.get("/")
+async def version(request: Request) -> dict[str, Any]:
+    """Return the version document that keystoneauth asks for first."""
+    here = str(request.url).rstrip("/") + "/"
+    version = {"id": "v3.14", "status": "stable", "updated": "2020-04-07T00:00:00Z"}
+    version["links"] = [{"rel": "self", "href": here}]
+    version["media-types"] = [{"base": "application/json", "type": "application/vnd.openstack.identity-v3+json"}]
+    return {"version": version}
+
+
+@router.post("/auth/tokens", status_code=201)
+async def issue(site: str, request: Request, response: Response) -> dict[str, Any]:
+    """Issue a token for a password, with a project or without one.
+
+    Raises:
+        RefusalError: 400 for a body that Keystone's schema refuses, 401 for a wrong password or somebody else's
+            project, 404 at a site that is not there.
+    """
+    world = world_of(request)
+    if site not in world.catalogue.sites:
+        raise refusals.keystone(404, f"no rehearsed site {site!r}")
+    auth = await body_of(request, "auth")
+    try:
+        claim = auth["identity"]["password"]["user"]
+        user, offered = str(claim["name"]), str(claim["password"])
+        wanted = (auth.get("scope") or {}).get("project")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise refusals.keystone(400, "Expecting to find a user's name and password in auth.identity.") from error
+    known = place.password(world.secret, user)
+    if not hmac.compare_digest(offered.encode(), known.encode()) or world.faults.strike("token-401", user):
+        raise refusals.keystone(401, _WRONG)
+    caller = caller_named(user)
+    if wanted and caller.project != wanted.get("name") and caller.project_id != wanted.get("id"):
+        raise refusals.keystone(401, _WRONG)
+    short = world.faults.strike("token-expiry", user)
+    record = {
+        "id": f"rehearsal-{uuid.uuid4().hex}",
+        "site": site,
+        **vars(caller),
+        "issued_s": world.now(),
+        "expires_s": world.now() + (short["seconds"] if short else _TOKEN_LIFE_S),
+    }
+    if not wanted:
+        record |= {"project": "", "project_id": ""}
+    world.store.put("token", record)
+    response.headers["X-Subject-Token"] = record["id"]
+    return {"token": _body(world, request, record)}
+
+
+@_guarded.get("/users/{user_id}/projects")
+@_guarded.get("/auth/projects")
+async def projects(request: Request) -> dict[str, Any]:
+    """List the caller's projects; there is one each."""
+    links = {"self": str(request.url), "next": None, "previous": None}
+    return {"projects": [_project_body(request)], "links": links}
+
+
+@_guarded.get("/projects/{project_id}")
+async def project(project_id: str, request: Request) -> dict[str, Any]:
+    """Show the caller's project."""
+    shown = _project_body(request)
+    if project_id != shown["id"]:
+        # Whether such a project exists is not a stranger's business, so it is 403 and not 404.
+        raise refusals.keystone(403, "You are not authorized to perform the requested action: identity:get_project.")
+    return {"project": shown}
+
+
+def _body(world: World, request: Request, record: dict[str, Any]) -> dict[str, Any]:
+    """Return Keystone's description of a token."""
+    domain = {"id": "default", "name": "chameleon"}
+    body: dict[str, Any] = {
+        "methods": ["password"],
+        "user": {"id": record["user_id"], "name": record["user"], "domain": domain, "password_expires_at": None},
+        "expires_at": stamp(record["expires_s"], "%Y-%m-%dT%H:%M:%S.000000Z"),
+        "issued_at": stamp(record["issued_s"], "%Y-%m-%dT%H:%M:%S.000000Z"),
+        "audit_ids": [record["id"][-22:]],
+    }
+    if record["project"]:
+        body["is_domain"] = False
+        body["project"] = {"id": record["project_id"], "name": record["project"], "domain": domain}
+        body["roles"] = [{"id": stable_id("role", "member").replace("-", ""), "name": "member"}]
+        body["catalog"] = _catalog(world, str(request.base_url).rstrip("/"), record["site"])
+    return body
+
+
+def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
+    """Return the services of a site; each Chameleon site lists its own only."""
+    region = world.catalogue.sites[site].name
+    paths = {
+        "identity": f"/{site}:5000/v3",
+        "compute": f"/{site}/compute/v2.1",
+        "network": f"/{site}/network",
+        "image": f"/{site}/image",
+        "reservation": f"/{site}/reservation/v1",
+    }
+    if world.catalogue.sites[site].site_class == "edge":
+        paths["container"] = f"/{site}/container/v1"
+    else:
+        paths |= {kind: f"/{site}/{path}" for kind, path in unrehearsed.SERVICES.items()}
+    return [
+        {
+            "type": kind,
+            "name": kind,
+            "id": stable_id("service", site, kind),
+            "endpoints": [
+                {
+                    "id": stable_id("endpoint", site, kind),
+                    "interface": "public",
+                    "region": region,
+                    "region_id": region,
+                    "url": root + path,
+                }
+            ],
+        }
+        for kind, path in paths.items()
+    ]
+
+
+def _project_body(request: Request) -> dict[str, Any]:
+    """Return Keystone's description of the caller's project."""
+    own = caller_named(caller_of(request).user)
+    return {
+        "id": own.project_id,
+        "name": own.project,
+        "domain_id": "default",
+        "description": "A project of the rehearsal. It costs nothing and ends with it.",
+        "enabled": True,
+        "is_domain": False,
+        "parent_id": "default",
+        "tags": [],
+        "options": {},
+        "links": {"self": f"{request.base_url}v3/projects/{own.project_id}"},
+    }
+
+
+router.include_router(_guarded)

@@ -1,0 +1,77 @@
+"""Glance: the disk images that a server can be started from."""
+
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from provisioning.rehearsal.catalogue import stable_id
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import check, world_of
+
+router = APIRouter(prefix="/{site}/image/v2", dependencies=[Depends(check("image"))])
+
+_PROPERTIES = (
+    "id name status visibility size checksum container_format disk_format min_disk min_ram owner protected "
+    "tags created_at updated_at file schema self"
+).split()
+_PAGING = frozenset({"limit", "marker", "sort", "sort_key", "sort_dir"})
+
+
+@router.get("/schemas/image")
+async def schema() -> dict[str, Any]:
+    """Return the schema from which glanceclient builds its image objects."""
+    properties: dict[str, Any] = {name: {"type": ["null", "string"]} for name in _PROPERTIES}
+    properties |= {name: {"type": ["null", "integer"]} for name in ("size", "min_disk", "min_ram")}
+    properties |= {"protected": {"type": "boolean"}, "tags": {"type": "array", "items": {"type": "string"}}}
+    return {"name": "image", "properties": properties, "additionalProperties": {"type": "string"}}
+
+
+@router.get("/images")
+async def list_images(site: str, request: Request) -> dict[str, Any]:
+    """List images, by name or by any other field."""
+    wanted = {k: v for k, v in request.query_params.items() if k not in _PAGING}
+    images = [_body(name, site) for name in world_of(request).catalogue.images]
+    found = [image for image in images if all(str(image.get(k)) == v for k, v in wanted.items())]
+    # The list fits one page, so whoever asks for the page after some image is at the end.
+    if request.query_params.get("marker"):
+        found = []
+    return {"images": found, "schema": "/v2/schemas/images", "first": "/v2/images"}
+
+
+@router.get("/images/{image_id}")
+async def show_image(site: str, image_id: str, request: Request) -> dict[str, Any]:
+    """Show one image by its id."""
+    for name in world_of(request).catalogue.images:
+        if image_id == stable_id("image", site, name):
+            return _body(name, site)
+    raise refusals.glance(404, f"Failed to find image {image_id}")
+
+
+def _body(name: str, site: str) -> dict[str, Any]:
+    """Return an image as Glance shows it."""
+    identifier = stable_id("image", site, name)
+    return {
+        "id": identifier,
+        "name": name,
+        "status": "active",
+        "visibility": "public",
+        "protected": True,
+        "size": 8 * 2**30,
+        "virtual_size": None,
+        "os_hidden": False,
+        "os_hash_algo": "sha512",
+        "os_hash_value": identifier.replace("-", "") * 4,
+        "checksum": identifier.replace("-", ""),
+        "container_format": "bare",
+        "disk_format": "qcow2",
+        "min_disk": 0,
+        "min_ram": 0,
+        "owner": "chameleon",
+        "tags": [],
+        "created_at": "2026-01-15T00:00:00Z",
+        "updated_at": "2026-01-15T00:00:00Z",
+        "build-repo": "https://github.com/ChameleonCloud/cc-images",
+        "file": f"/v2/images/{identifier}/file",
+        "self": f"/v2/images/{identifier}",
+        "schema": "/v2/schemas/image",
+    }

@@ -1,0 +1,358 @@
+"""Blazar: leases, hosts, devices and who holds them."""
+
+import json
+import operator
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request
+
+from provisioning.rehearsal.catalogue import Resource
+from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
+from provisioning.rehearsal.world.bookings import bookings
+from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
+from provisioning.rehearsal.world.store import Document
+from provisioning.rehearsal.world.world import Caller, World
+
+router = APIRouter(prefix="/{site}/reservation/v1", dependencies=[Depends(check("reservation"))])
+
+_COLLECTIONS = {"os-hosts": "host", "devices": "device"}
+_KINDS = {"physical:host": "host", "device": "device"}
+#: Chameleon's longest lease, in seconds: seven days.
+LONGEST_LEASE_S = 7 * 86_400.0
+#: How far other people's calendar is shown, in seconds.
+_HORIZON_S = 21 * 86_400.0
+
+
+@router.get("/leases")
+async def list_leases(request: Request) -> dict[str, Any]:
+    """List the project's leases, ended ones included."""
+    now_s = world_of(request).now()
+    return {"leases": [lease_body(lease, now_s) for lease in all_own(request, "lease")]}
+
+
+@router.post("/leases", status_code=201)
+async def create_lease(site: str, request: Request) -> dict[str, Any]:
+    """Make a lease. Two leases may have one name: Blazar does not mind, and neither do we."""
+    world = world_of(request)
+    lease = create(world, caller_of(request), site, await request.json())
+    return {"lease": lease_body(lease, world.now())}
+
+
+@router.get("/leases/{lease_id}")
+async def show_lease(lease_id: str, request: Request) -> dict[str, Any]:
+    """Show a lease by its id; a name is answered 404, and python-chi then looks through the list."""
+    return {"lease": lease_body(_own_lease(request, lease_id), world_of(request).now())}
+
+
+@router.put("/leases/{lease_id}")
+async def change_lease(lease_id: str, request: Request) -> dict[str, Any]:
+    """Rename a lease or move its end, as long as nobody else holds its resources then."""
+    world, lease = world_of(request), _own_lease(request, lease_id)
+    asked = await request.json()
+    lease["name"] = asked.get("name") or lease["name"]
+    if asked.get("end_date"):
+        _move_end(world, lease, _read_date(asked["end_date"], world.now(), "end_date"))
+    world.store.put("lease", lease)
+    return {"lease": lease_body(lease, world.now())}
+
+
+@router.delete("/leases/{lease_id}", status_code=204)
+async def delete_lease(lease_id: str, request: Request) -> None:
+    """Delete a lease and everything that runs on it."""
+    world, lease = world_of(request), _own_lease(request, lease_id)
+    world.release(lease)
+    world.store.remove("lease", lease["id"])
+
+
+@router.get("/{collection}/allocations")
+async def list_allocations(site: str, collection: str, request: Request) -> dict[str, Any]:
+    """Show who holds each host or device, from now to three weeks ahead."""
+    world, kind = world_of(request), _kind(collection)
+    return {"allocations": [_allocation(world, r) for r in world.catalogue.at(site, kind)]}
+
+
+@router.get("/{collection}/{resource_id}/allocation")
+async def show_allocation(site: str, collection: str, resource_id: str, request: Request) -> dict[str, Any]:
+    """Show who holds one host. For devices the real service fails, so python-chi never asks."""
+    world = world_of(request)
+    if _kind(collection) == "device":
+        raise refusals.blazar(500, "Internal Server Error")
+    found = world.catalogue.by_id(site, "host", resource_id)
+    if found is None:
+        raise refusals.blazar(404, f"Object with {{'id': '{resource_id}'}} not found")
+    return {"allocation": _allocation(world, found)}
+
+
+@router.get("/{collection}")
+async def list_resources(site: str, collection: str, request: Request) -> dict[str, Any]:
+    """List a site's hosts or devices."""
+    kind = _kind(collection)
+    return {f"{kind}s": [_resource_body(r) for r in world_of(request).catalogue.at(site, kind)]}
+
+
+def create(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Document:
+    """Make a lease as `POST /leases` asks, and return its record.
+
+    Raises:
+        RefusalError: 400 for what cannot be read, 500 when no host or device is free, as the real Blazar.
+    """
+    now_s = world.now()
+    start_s = _read_date(asked.get("start_date"), now_s, "start_date")
+    end_s = _read_date(asked.get("end_date"), now_s, "end_date")
+    if not asked.get("name"):
+        raise refusals.blazar(400, "name is required")
+    if start_s < now_s // 60 * 60:
+        raise refusals.blazar(400, "Start date must be later than current date.")
+    _check_span(start_s, end_s, now_s)
+    active_at_s = max(start_s, now_s + world.clock.shortened(LEASE_START_S))
+    cut = world.faults.strike("lease-ends", caller.user)
+    if cut:
+        end_s = min(end_s, active_at_s + cut["seconds"])
+    lease: Document = {
+        "id": str(uuid.uuid4()),
+        "site": site,
+        "name": asked["name"],
+        **vars(caller),
+        "start_s": start_s,
+        "end_s": end_s,
+        "created_s": now_s,
+        "active_at_s": active_at_s,
+        "fate": "ERROR" if world.faults.strike("lease-error", caller.user) else "ACTIVE",
+        "released": False,
+        "reservations": [],
+    }
+    for wish in asked.get("reservations") or []:
+        lease["reservations"].append(_reserve(world, caller, lease, wish))
+    return world.store.put("lease", lease)
+
+
+def _read_date(text: Any, now_s: float, field: str) -> float:
+    """Return a lease date, `now` (the running minute) or a UTC time as `2026-11-24 23:50`, as seconds since 1970."""
+    if text == "now":
+        return now_s // 60 * 60
+    try:
+        moment = datetime.strptime(str(text), "%Y-%m-%d %H:%M")
+    except ValueError as error:
+        raise refusals.blazar(400, f"{field} is invalid: write it as YYYY-MM-DD HH:MM in UTC") from error
+    return moment.replace(tzinfo=UTC).timestamp()
+
+
+def _check_span(start_s: float, end_s: float, now_s: float) -> None:
+    """Refuse with 400 a span that has gone by, ends before it starts, or is longer than seven days."""
+    if end_s <= start_s or end_s <= now_s:
+        raise refusals.blazar(400, "End date must be later than current and start date.")
+    if end_s - start_s > LONGEST_LEASE_S:
+        raise refusals.blazar(
+            400,
+            f"Lease duration of {end_s - start_s:.0f} seconds must be less than or equal to the maximum lease "
+            f"duration of {LONGEST_LEASE_S:.0f} seconds.",
+        )
+
+
+def _move_end(world: World, lease: Document, end_s: float) -> None:
+    """Set a lease's end, or refuse when it has passed already or somebody else comes next."""
+    _check_span(lease["start_s"], end_s, world.now())
+    for reservation in lease["reservations"]:
+        kind = _KINDS[reservation["resource_type"]]
+        for resource in world.catalogue.at(lease["site"], kind):
+            held = _taken(world, resource, lease["end_s"], end_s)
+            mine = resource.id in reservation["resource_ids"]
+            if mine and any(h["lease_id"] != lease["id"] for h in held):
+                raise refusals.blazar(500, f"Not enough {kind}s available")
+    lease["end_s"] = end_s
+
+
+def _reserve(world: World, caller: Caller, lease: Document, wish: dict[str, Any]) -> dict[str, Any]:
+    """Return the reservation that satisfies a wish, with the resources it holds."""
+    sort = wish.get("resource_type")
+    if sort not in _KINDS:
+        raise refusals.blazar(400, f"A reservation of type {sort} is not rehearsed: nodes and devices are.")
+    kind = _KINDS[sort]
+    least, most = _count(wish.get("min"), "min"), _count(wish.get("max"), "max")
+    try:
+        asked = wish.get("resource_properties")
+        expression = json.loads(asked) if isinstance(asked, str) and asked else asked
+        fitting = [r for r in world.catalogue.at(lease["site"], kind) if matches(expression, r.properties())]
+    except ValueError as error:
+        raise refusals.blazar(400, f"Malformed requirements: {error}") from error
+    mine = {i for r in lease["reservations"] if r["resource_type"] == sort for i in r["resource_ids"]}
+    free = [r for r in fitting if r.id not in mine and not _taken(world, r, lease["start_s"], lease["end_s"])]
+    if len(free) < least or world.faults.strike("no-hosts", caller.user):
+        raise refusals.blazar(500, f"Not enough {kind}s available")
+    ids = [r.id for r in free[:most]]
+    return {**wish, "id": str(uuid.uuid4()), "min": least, "max": most, "resource_ids": ids}
+
+
+def _count(value: Any, field: str) -> int:
+    """Return a count that a reservation gives, which may be text; refuse what is no number above 0."""
+    try:
+        number = int(value)
+    except (TypeError, ValueError):
+        number = 0
+    if number < 1:
+        raise refusals.blazar(400, f"Malformed parameter {field}: {value!r} is not a number above 0")
+    return number
+
+
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "==": operator.eq,
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
+    """Return whether a resource satisfies an expression of Blazar's, for example `["==", "$node_type", "gpu_p100"]`.
+
+    Args:
+        expression: The decoded expression; an empty one matches everything.
+        properties: The resource's properties; `$a.b` reads the key `a.b`. One that is not there never matches.
+
+    Raises:
+        ValueError: The form, an operator or the number of operands is unknown.
+    """
+    if not expression:
+        return True
+    if not isinstance(expression, list):
+        raise ValueError(f"not an expression Blazar reads: {expression!r}")
+    name, *operands = expression
+    if name in ("and", "or"):
+        verdicts = [matches(operand, properties) for operand in operands]
+        return all(verdicts) if name == "and" else any(verdicts)
+    if str(name) not in _COMPARE or len(operands) != 2:
+        raise ValueError(f"not an expression Blazar reads: {expression!r}")
+    found, wanted = properties.get(str(operands[0]).removeprefix("$")), operands[1]
+    if found is None:
+        return False
+    try:
+        return _COMPARE[name](float(found), float(wanted))
+    except (TypeError, ValueError):
+        return _COMPARE[name](str(found), str(wanted))
+
+
+def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:
+    """Return who holds a resource in a span: other people's bookings and the students' own leases.
+
+    Returns:
+        Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
+    """
+    held = bookings(resource.name, resource.rank, resource.peers, from_s, until_s)
+    for lease in world.store.find("lease", site=resource.site, released=False):
+        if lease["start_s"] >= until_s or lease["end_s"] <= from_s or lease["fate"] == "ERROR":
+            continue
+        held += [
+            {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
+            for r in lease["reservations"]
+            if _KINDS.get(r["resource_type"]) == resource.kind and resource.id in r["resource_ids"]
+        ]
+    return sorted(held, key=lambda h: h["start_s"])
+
+
+def _own_lease(request: Request, lease_id: str) -> Document:
+    """Return a lease of the caller's project, or refuse with 404 as if it did not exist."""
+    lease = own(request, "lease", lease_id)
+    if lease is None:
+        raise refusals.blazar(404, f"Object with {{'lease_id': '{lease_id}'}} not found")
+    return lease
+
+
+def _kind(collection: str) -> str:
+    """Return `host` or `device` for the path's collection, or refuse with 404."""
+    if collection not in _COLLECTIONS:
+        raise refusals.blazar(404, f"{collection!r} of the reservation service is not rehearsed")
+    return _COLLECTIONS[collection]
+
+
+def lease_body(lease: Document, now_s: float) -> dict[str, Any]:
+    """Return a lease as Blazar shows it."""
+    status = lease_status(lease, now_s)
+    made = {"created_at": created_stamp(lease["created_s"]), "updated_at": None}
+    ours = {
+        "lease_id": lease["id"],
+        "status": "deleted" if status == "TERMINATED" else status.lower(),
+        "missing_resources": False,
+        "resources_changed": False,
+        "before_end": "default",
+        **made,
+    }
+    moments = {
+        "start_lease": lease["active_at_s"],
+        "before_end_lease": max(lease["start_s"], lease["end_s"] - 3600),
+        "end_lease": lease["end_s"],
+    }
+    return {
+        "id": lease["id"],
+        "name": lease["name"],
+        "user_id": lease["user_id"],
+        "project_id": lease["project_id"],
+        "start_date": blazar_stamp(lease["start_s"]),
+        "end_date": blazar_stamp(lease["end_s"]),
+        "created_at": made["created_at"],
+        "updated_at": created_stamp(max(lease["created_s"], min(now_s, lease["active_at_s"]))),
+        "status": status,
+        "degraded": False,
+        "trust_id": lease["id"].replace("-", ""),
+        "events": [
+            {
+                "id": str(uuid.uuid5(uuid.UUID(lease["id"]), name)),
+                "lease_id": lease["id"],
+                "event_type": name,
+                "time": blazar_stamp(moment_s),
+                "status": "DONE" if now_s >= moment_s else "UNDONE",
+                **made,
+            }
+            for name, moment_s in moments.items()
+        ],
+        # Without the rehearsal's own bookkeeping.
+        "reservations": [
+            {name: value for name, value in reservation.items() if name != "resource_ids"}
+            | {"resource_id": reservation["id"]}
+            | ours
+            for reservation in lease["reservations"]
+        ],
+    }
+
+
+def _allocation(world: World, resource: Resource) -> dict[str, Any]:
+    """Return who holds a resource, as Blazar shows it: lease ids and dates, no names."""
+    now_s = world.now()
+    return {
+        "resource_id": resource.id,
+        "reservations": [
+            {
+                "id": held["id"],
+                "lease_id": held["lease_id"],
+                "start_date": blazar_stamp(held["start_s"]),
+                "end_date": blazar_stamp(held["end_s"]),
+            }
+            for held in _taken(world, resource, now_s, now_s + _HORIZON_S)
+        ],
+    }
+
+
+def _resource_body(resource: Resource) -> dict[str, Any]:
+    """Return a host or a device as Blazar shows it."""
+    body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
+    body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
+    if resource.kind == "host":
+        body |= {
+            "hypervisor_type": "ironic",
+            "hypervisor_version": 1,
+            "vcpus": 1,
+            "memory_mb": 0,
+            "local_gb": 0,
+            "cpu_info": "",
+            "service_name": f"{resource.site}-compute",
+            "status": None,
+            "availability_zone": "nova",
+            "trust_id": resource.uid.replace("-", ""),
+        }
+    return body
