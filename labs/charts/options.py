@@ -11,8 +11,7 @@ from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
 from labs.records.format import megabytes, milliseconds, percent, rate
-from labs.records.frontier import OBJECTIVES, dominators
-from labs.records.options import OptionSummary, summarize
+from labs.records.options import OBJECTIVES, OptionSummary, dominators, summarize
 from labs.stats import Interval
 
 #: Heading, how a value is written, factor to the axis's unit, and the axis's words.

@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from labs import stats
-from labs.records.entries import ENTRY_TYPES, Answer, Entry, Observation, Prediction
-from labs.records.record import Comparison, Measurement
+from labs.records.record import ENTRY_TYPES, Answer, Comparison, Entry, Measurement, Observation, Prediction
 
 _EntryT = TypeVar("_EntryT", bound=Entry)
 

@@ -9,8 +9,7 @@ from labs.display.shown import Shown
 from labs.display.theme import card
 from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
-from labs.records.standing import Standing, limits, standings
-from labs.records.targets import Target
+from labs.records.targets import Standing, Target, limits, standings
 
 _TITLE = "The manager's targets"
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from labs.records.frontier import OBJECTIVES, dominates, dominators
-from labs.records.options import OptionSummary
+from labs.records.options import OBJECTIVES, OptionSummary, dominates, dominators
 from labs.stats import Interval
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
-from labs.records.load import Failure, Load, ServerSide, Usage, latency_interval
+from labs.records.load import Failure, Load, ServerSide, Usage
+from labs.records.record import latency_interval
 
 LOAD = Load(
     "open",
