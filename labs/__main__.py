@@ -3,7 +3,7 @@
 import typer
 
 from labs.assets.commands import app as assets
-from labs.edge.commands import app as edge
+from labs.edge.cli import app as edge
 from labs.providers.commands import app as providers
 from labs.serve.triton.commands import app as triton
 

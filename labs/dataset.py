@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from labs.labels import NUM_CLASSES
-from labs.preprocess import load_batch
+from labs.preprocess import INPUT_SIZE_PX, load_batch
 
 #: The three parts of Food-11, under the names of its folders.
 SPLITS: tuple[str, ...] = ("training", "validation", "evaluation")
@@ -80,7 +80,12 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
 
 
 def load_split(
-    root: str | Path, split: str, limit: int | None = None, cache: str | Path | None = None
+    root: str | Path,
+    split: str,
+    limit: int | None = None,
+    cache: str | Path | None = None,
+    *,
+    size_px: int = INPUT_SIZE_PX,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a split as model inputs and labels.
 
@@ -90,9 +95,10 @@ def load_split(
         limit: Take this many pictures at most, spread evenly over the ordered split (so over the classes).
         cache: Folder for a copy of the arrays as `.npy`, so that a second call skips decoding. A copy made from
             other files (name, size or time of change) is replaced.
+        size_px: Side of what the model sees.
 
     Returns:
-        float32 inputs of shape (N, 3, 224, 224) and int64 labels of shape (N,).
+        float32 inputs of shape (N, 3, size_px, size_px) and int64 labels of shape (N,).
 
     Raises:
         DatasetError: As for `iterate`.
@@ -102,20 +108,20 @@ def load_split(
         items = [items[i * len(items) // limit] for i in range(limit)]
     labels = np.array([label for _, label in items], np.int64)
     if cache is None:
-        return load_batch(path for path, _ in items), labels
-    return _cached_inputs([path for path, _ in items], Path(cache), split), labels
+        return load_batch((path for path, _ in items), size_px=size_px), labels
+    return _cached_inputs([path for path, _ in items], Path(cache), split, size_px), labels
 
 
-def _cached_inputs(paths: list[Path], cache: Path, split: str) -> np.ndarray:
+def _cached_inputs(paths: list[Path], cache: Path, split: str, size_px: int) -> np.ndarray:
     """Return the inputs of these files from the cache, made on first use."""
-    stamp = hashlib.sha256()
+    stamp = hashlib.sha256(f"{size_px}\n".encode() if size_px != INPUT_SIZE_PX else b"")
     for path in paths:
         status = path.stat()
         stamp.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
     stored = cache / f"{split}-{stamp.hexdigest()[:16]}.npy"
     if stored.is_file():
         return np.load(stored, allow_pickle=False)
-    inputs = load_batch(paths)
+    inputs = load_batch(paths, size_px=size_px)
     cache.mkdir(parents=True, exist_ok=True)
     partial = stored.with_name(stored.name + ".partial")
     with partial.open("wb") as file:

@@ -9,13 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labs import course
-from labs.machine.arm import FEATURES, has, is_arm
 from labs.machine.emulated import emulator
 from labs.machine.fingerprint import Fingerprint, fingerprint
-from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
-from labs.machine.nvidia_wheels import ELSEWHERE, OLDEST_GLIBC, unfit
-from labs.machine.quantization_format import quantization_format
-from labs.machine.surroundings import Surroundings, surroundings
+from labs.machine.limits import ELSEWHERE, INSTEAD, NEEDED, OLDEST_GLIBC, Surroundings, surroundings, too_old, unfit
+from labs.machine.quantization_format import FEATURES, has, is_arm, quantization_format
 
 #: Memory that torch, ONNX Runtime and a calibration set want together, in bytes; and room for the providers' wheels.
 ENOUGH_MEMORY_BYTES, ENOUGH_DISK_BYTES = 4 * 2**30, 3 * 10**9

@@ -1,4 +1,4 @@
-"""A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and observations beside them.
+"""A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and observations.
 
 A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
 summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.records.format``).

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.edge.boards import BOARDS, LANDMARKS, PI_4, PI_5
-from labs.edge.estimate import ASSUMPTIONS, estimate, estimate_ratio
-from labs.edge.work import Work, count_work
+from labs.edge.estimate import ASSUMPTIONS, BOARDS, LANDMARKS, PI_4, PI_5, Work, count_work, estimate, estimate_ratio
 
 onnx = pytest.importorskip("onnx")
 
@@ -85,7 +83,7 @@ def test_a_quantized_file_is_not_counted(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def mobilenet() -> Work:
     """Work about like MobileNetV2's, in one layer of each kind."""
-    from labs.edge.work import Layer
+    from labs.edge.estimate import Layer
 
     dense = Layer("dense", "dense", 279_000_000, 2_150_000, 7_400_000)
     return Work((dense, Layer("deep", "depthwise", 20_700_000, 65_000, 6_000_000)), 50)

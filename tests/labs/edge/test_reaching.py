@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from labs.edge.client import DeviceNotReachedError
 from labs.edge.reaching import SERVICE_PORT, served_on
+from labs.edge.serving import DeviceNotReachedError
 
 
 class ToldDevice:

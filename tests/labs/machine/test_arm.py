@@ -7,9 +7,8 @@ from dataclasses import replace
 import pytest
 
 from labs.machine import Fingerprint
-from labs.machine.arm import forms_on_arm
 from labs.machine.capability import capabilities, for_lesson
-from labs.machine.quantization_format import quantization_format
+from labs.machine.quantization_format import forms_on_arm, quantization_format
 
 
 def arm(*flags: str, **changes: object) -> Fingerprint:

@@ -14,9 +14,8 @@ from labs.machine.capability import (
     capability_text,
     for_lesson,
 )
-from labs.machine.nvidia_wheels import OLDEST_GLIBC
+from labs.machine.limits import OLDEST_GLIBC, Surroundings, surroundings
 from labs.machine.quantization_format import quantization_format
-from labs.machine.surroundings import Surroundings, surroundings
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
 
