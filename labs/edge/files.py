@@ -57,8 +57,8 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
 
     from labs.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
-    from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
+    from labs.optimize.static_quantization import ImageReader
 
     exported = folder / names[0]
     if names[0] in missing:

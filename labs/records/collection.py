@@ -116,14 +116,6 @@ class Lookup:
         found = self.observations(subject)
         return found[-1].seen if found else None
 
-    def lacks(self) -> dict[str, int]:
-        """Return what records of earlier versions of the course do not say, with the number of such records."""
-        found: dict[str, int] = {}
-        for one in self.measurements():
-            for what in one.lacks:
-                found[what] = found.get(what, 0) + 1
-        return found
-
     def to_json(self) -> list[dict]:
         """Return all entries as plain JSON."""
         return [one.to_json() for one in self]

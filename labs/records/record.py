@@ -173,13 +173,6 @@ class Measurement:
             raise ValueError(f"{self.option} was measured alone; only options that took turns have a ratio")
         return tuple(self.samples[begin : begin + size] for begin in range(0, len(self.samples), size))
 
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """What this record does not say because an earlier version of the course made it; empty for today's."""
-        # A load has no file of its own that could be opened again, and a size needs none.
-        opened = self.kind in ("load", "size") or bool(self.settings)
-        return () if opened else ("how the model was opened (settings)",)
-
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""
         return stats.percentile(self.samples, q)

@@ -17,12 +17,10 @@ from labs.machine.capability import for_lesson
 from labs.machine.quantization_format import quantization_format
 from labs.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.optimize.export import export_onnx
-from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, top1
 from labs.optimize.prune import prune_channels
-from labs.optimize.reader import ImageReader
-from labs.optimize.sensitivity import layer_sensitivity
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
 from labs.progress import OnProgress, part, silent
 from labs.runtimes import open_model
 

@@ -13,7 +13,7 @@ from labs.machine.emulated import recorded_on_epyc_7763
 from labs.models import load_mobilenet_v2
 from labs.optimize.affine import scale_and_zero_point
 from labs.optimize.export import export_onnx
-from labs.optimize.reader import ImageReader
+from labs.optimize.static_quantization import ImageReader
 from labs.records import Records
 
 U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}

@@ -1,6 +1,5 @@
 """The small data set and the real Food-11 look the same from here."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -54,23 +53,6 @@ def test_a_limit_takes_from_all_classes(root: Path) -> None:
     """Three of six pictures are one of each class, not the first class only."""
     assert load_split(root, "validation", limit=3)[1].tolist() == [0, 2, 10]
     assert len(load_split(root, "validation", limit=99)[1]) == 6
-
-
-def test_the_cache_gives_the_same_and_notices_a_change(root: Path, tmp_path: Path) -> None:
-    """A second call reads the copy; a changed file makes a new one."""
-    cache = tmp_path / "cache"
-    first, _ = load_split(root, "validation", cache=cache)
-    (copy,) = cache.glob("*.npy")
-    doctored = np.load(copy) + 1
-    np.save(copy, doctored)
-    np.testing.assert_array_equal(load_split(root, "validation", cache=cache)[0], doctored)
-
-    changed = root / "validation" / "class_00" / "0_0.png"
-    _save(changed, 255)
-    os.utime(changed, ns=(1, 1))
-    again, _ = load_split(root, "validation", cache=cache)
-    assert again[0].mean() > first[0].mean()
-    np.testing.assert_array_equal(again[1:], first[1:])
 
 
 def test_mistakes_are_named(root: Path) -> None:

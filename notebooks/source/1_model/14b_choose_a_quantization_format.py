@@ -53,8 +53,8 @@ from labs.machine import capability_text, for_lesson
 from labs.machine.emulated import EPYC_7763, emulator, logits_on, recorded_on_epyc_7763
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.predict import logits_of, signal_to_noise_db
-from labs.optimize.reader import ImageReader  # the class that you wrote in lesson 14
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import ImageReader  # the class that you wrote in lesson 14
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir
