@@ -1,9 +1,9 @@
 """A graph to look at: Netron inside the notebook, and a drawing that needs no server.
 
 Netron's own server is not used. It answers whatever ``Host`` a request names, so that a foreign page can rebind its
-name to it, and it hands out every file that lies beside the model. Its page asks a web service for the visitor's country,
-asks for consent to cookies, reports usage, and from half a year after its release shows nothing but a request to
-update. Here the page is Netron's, without its release date and version (which is how its authors switch all that off
+name to it, and it hands out every file that lies beside the model. Its page asks a web service for the visitor's
+country, asks for consent to cookies, reports usage, and from half a year after its release shows nothing but a request
+to update. Here the page is Netron's, without its release date and version (which is how its authors switch all that off
 while they work on it), and the browser is told not to connect anywhere else.
 
 Source: netron 9.3, browser.js (``age``, ``consent``, ``telemetry``) and server.py.

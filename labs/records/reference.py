@@ -33,10 +33,8 @@ def reference_table(*options: str) -> pd.DataFrame:
     document = _document()
     columns = ["size_bytes", "accuracy", "p50_s", "p95_s", "p99_s", "batch_fps", "batch_size", "machine"]
     found = pd.DataFrame(document["results"]).set_index("option")
-    found["batch_size"], found["machine"] = (
-        document["conditions"]["batch_size"],
-        found["machine"].map(document["machines"]),
-    )
+    found["batch_size"] = document["conditions"]["batch_size"]
+    found["machine"] = found["machine"].map(document["machines"])
     return found.loc[found.index.isin(options) if options else slice(None), columns]
 
 
