@@ -4,7 +4,7 @@ import typer
 
 from labs.assets.commands import app as assets
 from labs.edge.cli import app as edge
-from labs.providers.commands import app as providers
+from labs.providers.cli import app as providers
 from labs.serve.triton.commands import app as triton
 
 app = typer.Typer(help="Model serving labs.", no_args_is_help=True)
