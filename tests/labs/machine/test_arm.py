@@ -8,7 +8,7 @@ import pytest
 
 from labs.machine import Fingerprint
 from labs.machine.capability import capabilities, for_lesson
-from labs.machine.quantization_format import forms_on_arm, quantization_format
+from labs.machine.quantization_format import forms_on_arm
 
 
 def arm(*flags: str, **changes: object) -> Fingerprint:
@@ -53,10 +53,3 @@ def test_signed_with_qdq_comes_first_and_without_dot_product_nothing_is_fast() -
     assert [one.verdict for one in forms_on_arm(PI_5)] == ["fast", "fast", "fast", "slower", "slower"]
     assert "fast" not in {one.verdict for one in forms_on_arm(PI_4)}
     assert "no dot product" in forms_on_arm(PI_4)[0].because
-
-
-def test_i8mm_is_named_where_it_is_there() -> None:
-    """The reason for S8S8 is the instruction that will run."""
-    assert "SMMLA" in quantization_format(SERVER).reason
-    assert "SDOT" in quantization_format(PI_5).reason
-    assert {quantization_format(one).name for one in (PI_5, PI_4, SERVER)} == {"S8S8"}

@@ -91,7 +91,7 @@ def test_a100_runs_all_of_nvidia() -> None:
 
 
 def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
-    """CUDA, TensorRT and Triton's limits do not speak of it; "a GPU" can still be asked for here (A15)."""
+    """CUDA, TensorRT and Triton's limits do not speak of it; "a GPU" can still be asked for here."""
     mi100 = machine("avx2", gpus=(card("AMD Instinct MI100", "", driver="6.12.12"),))
     bare, whole = judged(mi100), judged(mi100, replace(AROUND, has_migraphx=True))
     assert "no NVIDIA GPU" in bare["CUDA provider"].reason
@@ -103,41 +103,29 @@ def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
     assert "CUDA" in judged(P100)["GPU provider"].reason
 
 
-def test_the_best_card_counts() -> None:
-    """Compute capabilities are compared as numbers: 10.0 is more than 7.0, and the best card decides."""
-    both = machine("avx2", gpus=(card("Tesla P100", "6.0"), card("NVIDIA B200", "10.0")))
-    assert judged(both)["TensorRT provider"].available
-
-
-def test_old_driver_is_named() -> None:
-    """A good card with a driver from before CUDA 12 cannot run the wheel, and the driver is what is wrong."""
-    found = judged(machine("avx2", gpus=(card("NVIDIA A100", "8.0", driver="470.57.02"),)))["CUDA provider"]
-    assert not found.available
-    assert "470.57.02" in found.reason
-
-
-def test_no_gpu_is_no_dead_end() -> None:
-    """Without a card the GPU lessons say so, point to the fall-back, and Triton still serves on the CPU."""
-    found = judged(EPYC_7763)
-    assert not found["CUDA provider"].available
-    assert "fall back" in found["CUDA provider"].alternative
-    assert found["Triton 25.03 and later"].available
-
-
-def test_raspberry_pi_has_no_openvino_wheel() -> None:
-    """aarch64: no OpenVINO provider from PyPI, native OpenVINO instead."""
-    found = judged(PI_5)["OpenVINO provider"]
-    assert not found.available
-    assert "aarch64" in found.reason
-    assert "OpenVINO itself" in found.alternative
-
-
-def test_missing_compiler_memory_and_disk_are_said() -> None:
-    """A bare container: no compiler, 1 GiB, a full disk."""
-    found = judged(machine("avx2", memory_bytes=2**30), replace(AROUND, cpp_compiler="", free_disk_bytes=10**9))
-    assert [found[name].available for name in ("C++ compiler", "memory", "disk")] == [False, False, False]
-    assert "1.0 GiB" in found["memory"].reason
-    assert "SERVING_LABS_CACHE" in found["disk"].alternative
+@pytest.mark.parametrize(
+    ("who", "changes", "name", "available", "words"),
+    [
+        (machine("avx2", gpus=(card("P100", "6.0"), card("B200", "10.0"))), {}, "TensorRT provider", True, "B200"),
+        (machine("avx2", gpus=(card("A100", "8.0", driver="470.57"),)), {}, "CUDA provider", False, "470.57"),
+        (EPYC_7763, {}, "CUDA provider", False, "fall back"),
+        (EPYC_7763, {}, "Triton 25.03 and later", True, "CPU"),
+        (PI_5, {}, "OpenVINO provider", False, "OpenVINO itself"),
+        (PI_5, {}, "OpenVINO provider", False, "aarch64"),
+        (machine("avx2"), {"cpp_compiler": ""}, "C++ compiler", False, "g++"),
+        (machine("avx2", memory_bytes=2**30), {}, "memory", False, "1.0 GiB"),
+        (machine("avx2"), {"free_disk_bytes": 10**9}, "disk", False, "SERVING_LABS_CACHE"),
+        (XEON, {"glibc": (2, 35)}, "Triton", True, "wheel"),
+        (XEON, {"glibc": (2, 35)}, "perf_analyzer", False, "needs glibc 2.38, and this system has 2.35"),
+        (XEON, {"glibc": (2, 35)}, "perf_analyzer", False, "Ubuntu 24.04"),
+        (XEON, {"glibc": (0, 0)}, "Triton", False, "glibc 2.35"),
+    ],
+)
+def test_each_verdict_says_what_decided_it_or_the_way_out(who, changes, name, available, words) -> None:
+    """The best card counts, an old driver, a bare container and an older Linux are named, and none is a dead end."""
+    found = judged(who, replace(AROUND, **changes))[name]
+    assert found.available is available
+    assert words in str(found)
 
 
 @pytest.mark.parametrize("who", [EPYC_7763, XEON, PI_5, P100, A100, machine()])
@@ -179,16 +167,6 @@ def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path)
     compiler.write_text("#!/bin/sh\n")
     compiler.chmod(0o755)
     assert surroundings().cpp_compiler == str(compiler)
-
-
-def test_an_older_linux_has_triton_without_its_load_generator() -> None:
-    """Ubuntu 22.04 has glibc 2.35: the server's wheel runs, perf_analyzer's does not, and both numbers are told."""
-    found = judged(XEON, replace(AROUND, glibc=(2, 35)))
-    assert found["Triton"].available
-    assert not found["perf_analyzer"].available
-    assert "needs glibc 2.38, and this system has 2.35" in found["perf_analyzer"].reason
-    assert "Ubuntu 24.04" in found["perf_analyzer"].alternative
-    assert not judged(XEON, replace(AROUND, glibc=(0, 0)))["Triton"].available
 
 
 def test_the_gate_and_the_launcher_agree_on_the_c_library() -> None:

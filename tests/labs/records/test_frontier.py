@@ -27,17 +27,6 @@ def winners(options: list[OptionSummary]) -> list[str]:
     return [name for name, better in dominators(options).items() if not better]
 
 
-def test_better_in_all_dominates():
-    """As accurate, faster, more a second and smaller: nobody would keep the other one."""
-    assert dominates(ALL, EAGER)
-    assert not dominates(EAGER, ALL)
-
-
-def test_a_trade_keeps_both():
-    """Faster and smaller against more accurate is a choice, and both stay."""
-    assert winners([EAGER, ALL, INT8]) == ["all", "int8"]
-
-
 def test_equal_options_do_not_throw_each_other_out():
     """Two options with the same numbers are both on the frontier."""
     assert winners([ALL, option("twin", 0.88, 2.7e-3, 340, 8.9e6)]) == ["all", "twin"]
