@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from labs.dataset import DatasetError, iterate, load_split
+from labs.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 
 def _save(path: Path, shade: int) -> None:
@@ -67,3 +68,15 @@ def test_mistakes_are_named(root: Path) -> None:
     _save(root / "training" / "class_11" / "11_0.png", 0)
     with pytest.raises(DatasetError, match="states no class"):
         list(iterate(root, "training"))
+
+
+def test_the_eleven_classes_stand_in_food11s_order() -> None:
+    """Index 0 is Bread and index 10 is Vegetable/Fruit, as in the published folders, whose names sort like them."""
+    assert NUM_CLASSES == len(CLASS_NAMES) == len(set(CLASS_NAMES)) == 11
+    assert (CLASS_NAMES[0], CLASS_NAMES[6], CLASS_NAMES[10]) == ("Bread", "Noodles/Pasta", "Vegetable/Fruit")
+    names = [class_folder(label) for label in range(NUM_CLASSES)]
+    assert names == sorted(names)
+    assert names[3] == "class_03"
+    for label in (-1, 11):
+        with pytest.raises(ValueError, match="from 0"):
+            class_folder(label)

@@ -15,7 +15,7 @@ from labs.machine.capability import (
     for_lesson,
 )
 from labs.machine.limits import OLDEST_GLIBC, Surroundings, surroundings
-from labs.machine.quantization_format import quantization_format
+from labs.machine.quantization_format import forms_on_arm, quantization_format
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
 
@@ -33,10 +33,11 @@ def card(name: str, compute_capability: str, driver: str = "570.86.15") -> Gpu:
 
 EPYC_7763 = machine("avx", "avx2", "fma")
 XEON = machine("avx2", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16")
-PI_5 = machine("asimd", "asimddp", architecture="aarch64", cpu_model="Cortex-A76")
+PI_5 = machine("asimd", "asimddp", "asimdhp", architecture="aarch64", cpu_model="Cortex-A76")
 PI_4 = machine("asimd", architecture="aarch64", cpu_model="Cortex-A72")
+SERVER_ARM = machine("asimd", "asimddp", "i8mm", "sve", architecture="aarch64", cpu_model="Neoverse V2")
 P100 = machine("avx2", gpus=(card("Tesla P100", "6.0"),))
-#: What is asked of an ARM core only; tests/labs/machine/test_arm.py judges it.
+#: What is asked of an ARM core only.
 ARM = {"an ARM processor", "NEON", "dot product", "i8mm", "half precision"}
 A100 = machine("avx2", gpus=(card("NVIDIA A100", "8.0"),))
 
@@ -174,3 +175,35 @@ def test_the_gate_and_the_launcher_agree_on_the_c_library() -> None:
     from labs.serve.triton.environment import OLDEST_GLIBC as WHEELS
 
     assert list(OLDEST_GLIBC.values()) == list(WHEELS.values())
+
+
+@pytest.mark.parametrize(
+    ("who", "able"),
+    [
+        (PI_5, {"an ARM processor", "NEON", "dot product", "half precision"}),
+        (PI_4, {"an ARM processor", "NEON"}),
+        (SERVER_ARM, {"an ARM processor", "NEON", "dot product", "i8mm"}),
+        (replace(PI_5, emulator="qemu-aarch64"), {"NEON", "dot product", "half precision"}),
+        (machine("avx2", "avx512_vnni"), set()),
+        (machine(architecture="arm64"), {"an ARM processor", "NEON", "dot product", "half precision"}),
+    ],
+)
+def test_a_core_can_what_its_flags_say(who: Fingerprint, able: set[str]) -> None:
+    """And an emulated core is not a processor to measure on, whatever it can."""
+    assert {one.name for one in capabilities(who) if one.available and one.name in ARM} == able
+
+
+def test_the_gate_of_the_measuring_lesson_speaks_of_the_device() -> None:
+    """A laptop is told why its figures are another processor's, and what to do."""
+    found = {one.name: one for one in for_lesson("23", machine("avx2"))}
+    assert "not the device's processor" in found["an ARM processor"].reason
+    assert "measure on the device" in found["an ARM processor"].alternative
+    assert "widened" in {one.name: one for one in for_lesson("23", PI_4)}["dot product"].alternative
+
+
+def test_signed_with_qdq_comes_first_and_without_dot_product_nothing_is_fast() -> None:
+    """S8S8 in QDQ is the form to try first; on a core without SDOT every form is only smaller."""
+    assert forms_on_arm(PI_5)[0].form.startswith("S8S8, QDQ")
+    assert [one.verdict for one in forms_on_arm(PI_5)] == ["fast", "fast", "fast", "slower", "slower"]
+    assert "fast" not in {one.verdict for one in forms_on_arm(PI_4)}
+    assert "no dot product" in forms_on_arm(PI_4)[0].because
