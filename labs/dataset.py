@@ -8,7 +8,6 @@ Two layouts are understood, since the real Food-11 is published flat and sorted 
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from labs.labels import NUM_CLASSES
-from labs.preprocess import load_batch
+from labs.preprocess import INPUT_SIZE_PX, load_batch
 
 #: The three parts of Food-11, under the names of its folders.
 SPLITS: tuple[str, ...] = ("training", "validation", "evaluation")
@@ -80,7 +79,11 @@ def iterate(root: str | Path, split: str) -> Iterator[tuple[Path, int]]:
 
 
 def load_split(
-    root: str | Path, split: str, limit: int | None = None, cache: str | Path | None = None
+    root: str | Path,
+    split: str,
+    limit: int | None = None,
+    *,
+    size_px: int = INPUT_SIZE_PX,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a split as model inputs and labels.
 
@@ -88,11 +91,10 @@ def load_split(
         root: Folder that holds the three splits.
         split: `training`, `validation` or `evaluation`.
         limit: Take this many pictures at most, spread evenly over the ordered split (so over the classes).
-        cache: Folder for a copy of the arrays as `.npy`, so that a second call skips decoding. A copy made from
-            other files (name, size or time of change) is replaced.
+        size_px: Side of what the model sees.
 
     Returns:
-        float32 inputs of shape (N, 3, 224, 224) and int64 labels of shape (N,).
+        float32 inputs of shape (N, 3, size_px, size_px) and int64 labels of shape (N,).
 
     Raises:
         DatasetError: As for `iterate`.
@@ -101,24 +103,4 @@ def load_split(
     if limit is not None and limit < len(items):
         items = [items[i * len(items) // limit] for i in range(limit)]
     labels = np.array([label for _, label in items], np.int64)
-    if cache is None:
-        return load_batch(path for path, _ in items), labels
-    return _cached_inputs([path for path, _ in items], Path(cache), split), labels
-
-
-def _cached_inputs(paths: list[Path], cache: Path, split: str) -> np.ndarray:
-    """Return the inputs of these files from the cache, made on first use."""
-    stamp = hashlib.sha256()
-    for path in paths:
-        status = path.stat()
-        stamp.update(f"{path}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
-    stored = cache / f"{split}-{stamp.hexdigest()[:16]}.npy"
-    if stored.is_file():
-        return np.load(stored, allow_pickle=False)
-    inputs = load_batch(paths)
-    cache.mkdir(parents=True, exist_ok=True)
-    partial = stored.with_name(stored.name + ".partial")
-    with partial.open("wb") as file:
-        np.save(file, inputs, allow_pickle=False)
-    partial.replace(stored)
-    return inputs
+    return load_batch((path for path, _ in items), size_px=size_px), labels

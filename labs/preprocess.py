@@ -163,42 +163,44 @@ def _middle(image: Image.Image) -> Image.Image:
     return image.crop((left, top, left + width, top + height))
 
 
-def to_input(image: Image.Image, out: np.ndarray | None = None) -> np.ndarray:
+def to_input(image: Image.Image, out: np.ndarray | None = None, *, size_px: int = INPUT_SIZE_PX) -> np.ndarray:
     """Return an image as the model's input, without the batch axis.
 
     Args:
         image: Image of any size and mode.
-        out: float32 array of shape (3, 224, 224) to write into, such as one row of a batch; a new one when None.
+        out: float32 array of that shape to write into, such as one row of a batch; a new one when None.
+        size_px: Side of what the model sees.
 
     Returns:
-        float32 array of shape (3, 224, 224), channels red, green, blue, about -2.2 to 2.7.
+        float32 array of shape (3, size_px, size_px), channels red, green, blue, about -2.2 to 2.7.
     """
-    pixels = np.asarray(crop(image))
+    pixels = np.asarray(crop(image, size_px))
     if out is None:
-        out = np.empty((3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
+        out = np.empty((3, size_px, size_px), np.float32)
     for channel, levels in enumerate(_NORMALIZED):
         # 'clip' lets numpy write straight into `out`; a byte is never outside 0 to 255.
         np.take(levels, pixels[:, :, channel], out=out[channel], mode="clip")
     return out
 
 
-def load_batch(paths: Iterable[str | Path]) -> np.ndarray:
+def load_batch(paths: Iterable[str | Path], *, size_px: int = INPUT_SIZE_PX) -> np.ndarray:
     """Return pictures from files as one batch of inputs.
 
     Args:
         paths: Paths of image files, in the order wanted.
+        size_px: Side of what the model sees.
 
     Returns:
-        float32 array of shape (N, 3, 224, 224); N may be 0.
+        float32 array of shape (N, 3, size_px, size_px); N may be 0.
 
     Raises:
         ImageDecodeError: One of the files is not an image.
     """
     paths = list(paths)
     # Written in place: a picture at a time, and then all of them copied, would take twice as long and twice the memory.
-    inputs = np.empty((len(paths), 3, INPUT_SIZE_PX, INPUT_SIZE_PX), np.float32)
+    inputs = np.empty((len(paths), 3, size_px, size_px), np.float32)
     for path, out in zip(paths, inputs, strict=True):
-        to_input(load_image(path), out)
+        to_input(load_image(path), out, size_px=size_px)
     return inputs
 
 

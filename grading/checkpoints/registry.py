@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from grading.checkpoints.plain import fault_of_form
 from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
 from labs.records import Answer, DifferentMachinesError, Records
-from labs.records.entries import ENTRY_TYPES
+from labs.records.record import ENTRY_TYPES
 
 #: Records in, verdict out. No torch, no clock, no files.
 Judge = Callable[[Records], Verdict]

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.strict import StrictJsonError, loads
-from labs.records.entries import ENTRY_TYPES
-from labs.records.schema import first_problem
+from labs.records.ledger import first_problem
+from labs.records.record import ENTRY_TYPES
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20

@@ -2,8 +2,7 @@
 records with raw samples."""
 
 from labs.bench.cold import cold_start
-from labs.bench.measuring import accuracy, measure_option, size
-from labs.bench.reopening import reopen
+from labs.bench.measuring import accuracy, measure_option, reopen, size
 from labs.bench.targets import Description, UnknownTargetError, caller, describe
 from labs.bench.timing import compare, latency, throughput, time_calls
 from labs.progress import Cancelled, OnProgress

@@ -9,13 +9,13 @@ import altair as alt
 import numpy as np
 
 from labs import stats
-from labs.charts.frame import WIDTH_PX, Chart, between, data, ink, tips
+from labs.charts.frame import WIDTH_PX, Chart, data, ink, tips
 from labs.charts.latency import percentile_interval
 from labs.charts.load import level
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Comparison, Measurement, require_same_machine
-from labs.records.format import milliseconds, percent, rate, times
+from labs.records.format import between, milliseconds, percent, rate, times
 from labs.stats import Interval
 
 _SIGNS = {"better": "✓ better", "worse": "✗ worse", "cannot tell": "≈ cannot tell"}

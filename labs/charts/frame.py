@@ -7,7 +7,7 @@ one chart fits a light and a dark theme.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
 import altair as alt
@@ -17,7 +17,6 @@ from labs.display.shown import Shown
 from labs.display.table import Row, html_table, text_table
 from labs.display.theme import SERIES, STYLE
 from labs.records import Measurement
-from labs.stats import Interval
 
 #: What JupyterLab 4 draws, and the version behind it.
 VEGA_LITE = "application/vnd.vegalite.v5+json"
@@ -169,11 +168,6 @@ def newest(records: Iterable[Measurement], *fields: str) -> list[Measurement]:
 def machines(records: Iterable[Measurement]) -> str:
     """Return where records come from, as a footer says it."""
     return "Measured on " + "; ".join(dict.fromkeys(one.machine.label for one in records))
-
-
-def between(one: Interval, write: Callable[[float], str]) -> str:
-    """Return an interval's ends as they are written, without the unit; nothing where it has no width."""
-    return "" if one.low == one.high else f"{write(one.low).rsplit(' ', 1)[0]} – {write(one.high).rsplit(' ', 1)[0]}"
 
 
 def wrapped(text: str, width: int = 104) -> list[str]:

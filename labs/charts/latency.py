@@ -26,7 +26,7 @@ from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
 from labs.records.format import in_unit, milliseconds, percent, rate, times
-from labs.records.load import latency_interval
+from labs.records.record import latency_interval
 
 _BINS, _DOTS = 72, 400
 _QUANTILES = (50, 95, 99)

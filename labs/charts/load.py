@@ -27,7 +27,7 @@ from labs.charts.latency import percentile_interval
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.edge.sustained import energy_a_picture_j, held_back_from_s, slowdown
-from labs.machine.heat import FLAGS
+from labs.machine.sensors import FLAGS
 from labs.records import Measurement, require_same_machine
 from labs.records.format import duration, milliseconds, percent, rate, times
 from labs.stats import Interval

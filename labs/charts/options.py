@@ -6,21 +6,20 @@ from collections.abc import Iterable, Sequence
 
 import altair as alt
 
-from labs.charts.frame import WIDTH_PX, Chart, axis_scale, between, data, ink, tips
+from labs.charts.frame import WIDTH_PX, Chart, axis_scale, data, ink, tips
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
-from labs.records.format import megabytes, milliseconds, percent, rate
-from labs.records.frontier import OBJECTIVES, dominators
-from labs.records.options import OptionSummary, summarize
+from labs.records.format import NUMBERS, between
+from labs.records.options import OBJECTIVES, OptionSummary, dominators, summarize
 from labs.stats import Interval
 
-#: Heading, how a value is written, factor to the axis's unit, and the axis's words.
-NUMBERS = {
-    "accuracy": ("accuracy", percent, 100, "accuracy in % (higher is better)"),
-    "p50_s": ("p50", milliseconds, 1e3, "median latency in ms (lower is better)"),
-    "batch_fps": ("throughput", rate, 1, "throughput in images/s (higher is better)"),
-    "size_bytes": ("size", megabytes, 1e-6, "size in MB (lower is better)"),
+#: Factor to the axis's unit, and the axis's words.
+_AXES = {
+    "accuracy": (100, "accuracy in % (higher is better)"),
+    "p50_s": (1e3, "median latency in ms (lower is better)"),
+    "batch_fps": (1, "throughput in images/s (higher is better)"),
+    "size_bytes": (1e-6, "size in MB (lower is better)"),
 }
 
 
@@ -159,7 +158,7 @@ def _panel(
     y_scale = axis_scale([p[n] for p in points for n in ("y1", "y2")], far=1e9 if up == "accuracy" else 5)
 
     def at(channel: type, field: str, scale: alt.Scale, name: str) -> alt.X | alt.Y:
-        return channel(f"{field}:Q", title=NUMBERS[name][3], scale=scale, axis=alt.Axis(tickCount=5))
+        return channel(f"{field}:Q", title=_AXES[name][1], scale=scale, axis=alt.Axis(tickCount=5))
 
     place = {"x": at(alt.X, "x", x_scale, across), "y": at(alt.Y, "y", y_scale, up)}
     thin = {"color": SERIES[0], "opacity": 0.5}
@@ -179,7 +178,7 @@ def _panel(
 
 
 def _scaled(one: OptionSummary, name: str) -> Interval:
-    interval, factor = getattr(one, name), NUMBERS[name][2]
+    interval, factor = getattr(one, name), _AXES[name][0]
     return Interval(*(factor * value for value in (interval.value, interval.low, interval.high)))
 
 

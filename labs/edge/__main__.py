@@ -1,6 +1,6 @@
 """`python -m labs.edge`: the edge commands alone, for a device that has none of the other rooms' packages."""
 
-from labs.edge.commands import app
+from labs.edge.cli import app
 
 if __name__ == "__main__":
     app()

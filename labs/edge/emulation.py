@@ -20,12 +20,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from labs.assets.places import cache_dir
-from labs.edge.debian import Apt, EmulationUnavailableError
+from labs.edge.debian import EmulationUnavailableError, fetch, unpack
 from labs.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 
@@ -65,36 +65,6 @@ class Emulated:
         """The ARM interpreter's program."""
         return next(path for path in sorted((self.root / "usr/bin").glob("python3.*")) if path.name[8:].isdigit())
 
-    def run(
-        self,
-        arguments: Sequence[str],
-        *,
-        stdin: str = "",
-        environment: Mapping[str, str] | None = None,
-        timeout_s: float = 600.0,
-    ) -> subprocess.CompletedProcess[str]:
-        """Run the ARM interpreter with these arguments and return how it ended, whatever its exit code.
-
-        Args:
-            arguments: For Python, such as ``["-m", "labs.edge.proof"]``; the course is on its path.
-            stdin: What it reads.
-            environment: More environment variables.
-            timeout_s: Seconds after which it is ended.
-        """
-        path = os.pathsep.join(map(str, (self.packages, PROJECT_DIR)))
-        # Byte code is kept outside the checkout: it is another Python's.
-        settings = {"PYTHONPATH": path, "PYTHONPYCACHEPREFIX": str(self.packages.parent / "pycache")}
-        settings |= {"PATH": os.environ.get("PATH", ""), "HOME": str(self.packages.parent), "OMP_NUM_THREADS": "1"}
-        return subprocess.run(
-            [str(self.qemu), "-L", str(self.root), "-cpu", CPU, str(self.python), *arguments],
-            input=stdin,
-            env={**settings, **(environment or {})},
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            check=False,
-        )
-
 
 def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> Emulated:
     """Return the imitated device, fetched on the first call (about 100 MB, 500 MB unpacked) and kept in the cache.
@@ -112,50 +82,44 @@ def prepare(cache: Path | None = None, *, on_progress: OnProgress = silent) -> E
     folder = (cache or cache_dir()) / "emulation"
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / "lock"):
-        apt = Apt(folder)
         on_progress(0.0, "the emulator")
-        qemu = _emulator(folder, apt)
+        qemu = _emulator(folder)
         on_progress(0.2, "an ARM Python")
-        root = _once(folder / "root", lambda partial: _unpack_python(apt, partial))
+        root = _once(folder / "root", lambda partial: _unpack_python(folder, partial))
         on_progress(0.5, "the device's pinned packages")
-        emulated = Emulated(qemu, root, folder / "none")
+        version = Emulated(qemu, root, folder).python.name.removeprefix("python")
         stamp = hashlib.sha256(PINS.read_bytes()).hexdigest()[:12]
-        version = emulated.python.name.removeprefix("python")
         packages = _once(folder / f"packages-{version}-{stamp}", lambda partial: _install(partial, version))
         on_progress(1.0, "ready")
     return Emulated(qemu, root, packages)
 
 
-def _emulator(folder: Path, apt: Apt) -> Path:
+def _emulator(folder: Path) -> Path:
     """Return QEMU's user mode for 64-bit ARM: the installed one, else the one out of Debian's package."""
     for name in ("qemu-aarch64-static", "qemu-aarch64"):
         if found := shutil.which(name):
             return Path(found)
 
-    def unpack(partial: Path) -> None:
-        archives = [path for path in apt.fetch(["qemu-user"], apt.native()) if path.name.startswith("qemu-user")]
-        for archive in archives:
-            # One of forty emulators in it is wanted.
-            wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
-            with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacked:
-                subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
-        for archive in archives:
-            archive.unlink()  # 70 MB, of which 17 are needed
+    def make(partial: Path) -> None:
+        (archive,) = fetch(partial / "apt", "qemu-user", alone=True)
+        # One of forty emulators in it is wanted.
+        wanted = ["tar", "-x", "-C", str(partial), "--wildcards", "./usr/bin/qemu-aarch64*"]
+        with subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE) as unpacked:
+            subprocess.run(wanted, stdin=unpacked.stdout, stderr=subprocess.DEVNULL, check=False)
+        shutil.rmtree(partial / "apt")
 
-    found = sorted(_once(folder / "qemu", unpack).glob("usr/bin/qemu-aarch64*"))
+    found = sorted(_once(folder / "qemu", make).glob("usr/bin/qemu-aarch64*"))
     if not found:
         raise EmulationUnavailableError("Debian's qemu-user package holds no qemu-aarch64")
     return found[0]
 
 
-def _unpack_python(apt: Apt, partial: Path) -> None:
-    """Unpack an ARM Python with what it needs; no maintainer script runs."""
+def _unpack_python(folder: Path, partial: Path) -> None:
     for name in ("lib", "bin", "sbin"):
         # A package that is not unpacked makes these links; the loader is looked for behind them.
         (partial / "usr" / name).mkdir(parents=True)
         (partial / name).symlink_to(f"usr/{name}")
-    for archive in apt.fetch(_PACKAGES, "arm64"):
-        subprocess.run(["dpkg-deb", "-x", str(archive), str(partial)], check=True, capture_output=True)
+    unpack(fetch(folder / "apt", *(f"{name}:arm64" for name in _PACKAGES)), partial)
 
 
 def _install(partial: Path, version: str) -> None:
@@ -188,18 +152,34 @@ def _once(folder: Path, make) -> Path:
     return folder
 
 
-def prove(emulated: Emulated, job: Mapping[str, object], *, timeout_s: float = 600.0) -> dict:
-    """Return what ``labs.edge.proof`` found out on the imitated device.
+def prove(job: Mapping[str, object], emulated: Emulated | None = None, *, timeout_s: float = 600.0) -> dict:
+    """Return what ``labs.edge.proof`` finds out, in a process of its own.
 
     Args:
-        emulated: Where.
-        job: What ``labs.edge.proof`` reads.
+        job: What it reads.
+        emulated: The imitated device that it runs on; this computer when None.
         timeout_s: Seconds after which it is ended.
 
     Raises:
         RuntimeError: It failed; the message ends with what it printed.
     """
-    done = emulated.run(["-m", "labs.edge.proof"], stdin=json.dumps(job), timeout_s=timeout_s)
+    command, variables = [sys.executable], dict(os.environ)
+    if emulated:
+        command = [str(emulated.qemu), "-L", str(emulated.root), "-cpu", CPU, str(emulated.python)]
+        own = emulated.packages.parent
+        # Byte code is kept outside the checkout: it is another Python's.
+        variables = {"PATH": os.environ.get("PATH", ""), "HOME": str(own), "PYTHONPYCACHEPREFIX": str(own / "pycache")}
+        variables |= {"PYTHONPATH": f"{emulated.packages}{os.pathsep}{PROJECT_DIR}", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [*command, "-m", "labs.edge.proof"],
+        input=json.dumps(job),
+        env=variables,
+        cwd=PROJECT_DIR,
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
     if done.returncode != 0:
-        raise RuntimeError(f"the emulated device ended with {done.returncode}:\n{done.stderr.strip()[-3000:]}")
+        raise RuntimeError(f"{' '.join(command[:1])} ended with {done.returncode}:\n{done.stderr.strip()[-3000:]}")
     return json.loads(done.stdout.splitlines()[-1])

@@ -84,8 +84,6 @@ class Job:
     effort: Effort = field(default_factory=Effort)
     #: Batch sizes whose throughput is measured, for 'options'.
     batch_sizes: tuple[int, ...] = (1, 8)
-    #: Cores that the measuring is held to (``labs.machine.holding``); all usable ones when None.
-    held_cores: int | None = None
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -95,11 +93,6 @@ class Job:
         for one in self.candidates:
             if PurePosixPath(one.file).name != one.file:
                 raise ValueError(f"{one.file!r}: a file in the folder of models is named without folders")
-        if self.held_cores is not None:
-            if self.held_cores < 1:
-                raise ValueError(f"held to {self.held_cores} cores nothing can run: 1 or more")
-            if any(not one.threads or one.threads > self.held_cores for one in self.candidates):
-                raise ValueError(f"held to {self.held_cores}, each candidate says how many threads of it it takes")
 
     @property
     def key(self) -> str:
@@ -114,9 +107,7 @@ class Job:
     def from_json(cls, values: dict) -> Job:
         """Return what ``to_json`` wrote."""
         candidates = tuple(Candidate(**one) for one in values["candidates"])
-        return cls(
-            values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"]), values["held_cores"]
-        )
+        return cls(values["task"], candidates, Effort(**values["effort"]), tuple(values["batch_sizes"]))
 
 
 class Device(Protocol):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +14,9 @@ import numpy as np
 
 from labs import assets, bench
 from labs.dataset import iterate, load_split
-from labs.edge.boards import PI_5
 from labs.edge.job import Candidate, Job
-from labs.edge.pictures import load_split_at
-from labs.edge.served import served_latency
+from labs.edge.serving import served_latency
 from labs.edge.sustained import sustained
-from labs.machine import fingerprint
-from labs.machine.holding import held_to
 from labs.preprocess import INPUT_SIZE_PX
 from labs.progress import OnProgress, part, silent
 from labs.records import Measurement
@@ -119,10 +117,7 @@ def pictures_of(candidate: Candidate, limit: int | None) -> tuple[np.ndarray, np
 # One set at a time: 660 pictures are 400 MB, and candidates of one size follow each other.
 @functools.lru_cache(maxsize=1)
 def _pictures(size_px: int, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    root = assets.dataset(DATASET)
-    if size_px == INPUT_SIZE_PX:
-        return load_split(root, "evaluation", limit=limit)
-    return load_split_at(root, "evaluation", size_px, limit=limit)
+    return load_split(assets.dataset(DATASET), "evaluation", limit=limit, size_px=size_px)
 
 
 def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
@@ -134,8 +129,8 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
         on_progress: Told how far it is.
     """
     job = Job.from_json(json.loads(job_path.read_text(encoding="utf-8")))
-    measured, about = _measured(job, on_progress)
-    records = [replace(record, details={**record.details, "job": job.task, **about}) for record in measured]
+    measured = list(measure(job, on_progress=on_progress))
+    records = [replace(record, details={**record.details, "job": job.task}) for record in measured]
     records_path.parent.mkdir(parents=True, exist_ok=True)
     partial = records_path.with_suffix(".partial")
     partial.write_text("".join(json.dumps(record.to_json()) + "\n" for record in records), encoding="utf-8")
@@ -143,11 +138,27 @@ def run_job(job_path: Path, records_path: Path, on_progress: OnProgress) -> int:
     return len(records)
 
 
-def _measured(job: Job, on_progress: OnProgress) -> tuple[list[Measurement], dict]:
-    """Return the records of a job, and what is said in each of them about the cores that it was held to."""
-    if job.held_cores is None:
-        return list(measure(job, on_progress=on_progress)), {}
-    fingerprint()  # read while all cores are usable: a machine that is held to one of them is no other machine
-    with held_to(job.held_cores, PI_5.clock_hz) as held:
-        measured = list(measure(job, on_progress=held.watching(on_progress)))
-    return measured, {"held": held.to_json()}
+@contextlib.contextmanager
+def take_turn(path: Path, *, waiting: Callable[[], None], poll_s: float = 0.5) -> Iterator[None]:
+    """Hold a file's lock for a block, and wait for it while another process does; a process that dies lets go.
+
+    Args:
+        path: The file; it stays.
+        waiting: Told once that it has to wait.
+        poll_s: Seconds between two tries.
+    """
+    import fcntl
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    waiting()
+                    told = True
+                time.sleep(poll_s)
+        yield

@@ -43,7 +43,7 @@ MODULES = (
     "ipywidgets",
     "typer",
     "labs.edge.measuring",
-    "labs.edge.guard",
+    "labs.edge.serving",
     "labs.serve.__main__",
 )
 

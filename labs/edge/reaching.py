@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from labs.edge.client import DeviceNotReachedError
+from labs.edge.serving import DeviceNotReachedError
 
 #: Port of the service in the container, which is opened when the container is made.
 SERVICE_PORT = 8000

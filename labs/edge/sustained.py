@@ -11,8 +11,7 @@ import numpy as np
 
 from labs.bench.targets import caller, describe
 from labs.bench.timing import Stopwatch, record, time_calls, warm_up
-from labs.machine.energy import PowerMeter, find_meter, why_no_meter
-from labs.machine.heat import Heat, read_heat
+from labs.machine.sensors import NO_POWER, POWER_COVERS, Heat, read_heat, read_power_w
 from labs.progress import OnProgress, silent
 from labs.records import Measurement
 from labs.records.format import milliseconds
@@ -30,7 +29,7 @@ def sustained(
     window_s: float = 5.0,
     clock: Callable[[], float] = time.perf_counter,
     heat: Callable[[], Heat] = read_heat,
-    meter: PowerMeter | str | None = "find",
+    power_w: Callable[[], float | None] = read_power_w,
     on_progress: OnProgress = silent,
 ) -> Measurement:
     """Return a latency record of requests back to back, with what the processor said about itself in each window.
@@ -47,11 +46,11 @@ def sustained(
         window_s: Seconds of one window.
         clock: Monotonic clock in seconds.
         heat: Reads the processor's state.
-        meter: Reads power; 'find' looks for one, None measures none.
+        power_w: Reads the power in watts; None where nothing tells it.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
-    meter = find_meter() if isinstance(meter, str) else meter
-    idle = _look(heat, meter.read_w() if meter else None)
+    idle = _look(heat, power_w())
+    metered = idle["power_w"] is not None
     call, about = caller(target), describe(target)
     warmup = warm_up(call, images, clock=clock, on_progress=lambda: on_progress(0.0, f"{option}: warming up"))
     watch, samples, windows = Stopwatch(clock), [], []
@@ -61,7 +60,7 @@ def sustained(
         while (spent_s := clock() - begin_s) < duration_s:
             window: list[float] = []
             until_s = clock() + min(window_s, duration_s - spent_s)
-            power = aside.submit(meter.read_w) if meter else None
+            power = aside.submit(power_w) if metered else None
             while clock() < until_s or not window:
                 window += time_calls(call, images, 1, clock)
             samples += window
@@ -81,8 +80,8 @@ def sustained(
         "windows": windows,
         "calls": len(samples),
         "kept_every": step,
-        "energy_covers": meter.covers if meter else "",
-        "unreadable": [*last.unreadable, *([] if meter else [f"power: {why_no_meter()}"])],
+        "energy_covers": POWER_COVERS if metered else "",
+        "unreadable": [*last.unreadable, *([] if metered else [f"power: {NO_POWER}"])],
     }
     return record("latency", option, samples[::step], about, watch, warmup=warmup, details=details)
 

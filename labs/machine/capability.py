@@ -9,13 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from labs import course
-from labs.machine.arm import FEATURES, has, is_arm
-from labs.machine.emulated import emulator
 from labs.machine.fingerprint import Fingerprint, fingerprint
-from labs.machine.gpu_limits import INSTEAD, NEEDED, too_old
-from labs.machine.nvidia_wheels import ELSEWHERE, OLDEST_GLIBC, unfit
-from labs.machine.quantization_format import quantization_format
-from labs.machine.surroundings import Surroundings, surroundings
+from labs.machine.limits import ELSEWHERE, INSTEAD, NEEDED, OLDEST_GLIBC, Surroundings, surroundings, too_old, unfit
+from labs.machine.quantization_format import FEATURES, has, is_arm, quantization_format
 
 #: Memory that torch, ONNX Runtime and a calibration set want together, in bytes; and room for the providers' wheels.
 ENOUGH_MEMORY_BYTES, ENOUGH_DISK_BYTES = 4 * 2**30, 3 * 10**9
@@ -57,7 +53,6 @@ def capabilities(machine: Fingerprint | None = None, around: Surroundings | None
         *_room(machine, around),
         _compiler(around),
         *_processor(machine),
-        _emulated(),
         *_arm(machine),
         Capability("CPU provider", True, "every ONNX Runtime wheel has it"),
         _openvino(machine, around),
@@ -140,18 +135,6 @@ def _processor(machine: Fingerprint) -> tuple[Capability, Capability]:
             else "the processor has no bf16 instructions",
             "stay with fp32, or quantize",
         ),
-    )
-
-
-def _emulated() -> Capability:
-    found = emulator()
-    return Capability(
-        "another x86-64 processor",
-        found is not None,
-        f"{found} imitates one"
-        if found
-        else "QEMU's qemu-x86_64 is not installed, or this is no x86-64 Linux to install it on",
-        "read the recorded results; or 'apt install qemu-user' (Debian, Ubuntu)",
     )
 
 

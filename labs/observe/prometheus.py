@@ -170,26 +170,24 @@ def briefly(config: str | Path, data: Path | None = None) -> Iterator[Prometheus
 
 def _unpack(root: Path, on_progress: OnProgress) -> None:
     """Fetch the packages, unpack them beside the place where they belong, and move them there when all is whole."""
-    from labs.edge.debian import Apt, EmulationUnavailableError
+    from labs.edge.debian import EmulationUnavailableError, fetch, unpack
 
     on_progress(0.1, "fetching Prometheus' packages (35 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=root.parent, prefix="prometheus-", ignore_cleanup_errors=True) as folder:
         fetched, made = Path(folder) / "fetched", Path(folder) / "made"
         try:
-            apt = Apt(fetched, foreign=())
-            archives = apt.download(PACKAGES, fetched)
+            archives = fetch(fetched, *PACKAGES, alone=True)
             on_progress(0.6, "fetching what its page is drawn with")
             with contextlib.suppress(EmulationUnavailableError):  # it serves without its page, too
-                archives = apt.download(_PAGE_PACKAGES, fetched)
+                archives = fetch(fetched, *_PAGE_PACKAGES, alone=True)
         except EmulationUnavailableError as error:
             raise PrometheusUnavailableError(
                 f"Prometheus is not installed, and its packages cannot be fetched: {error}. With root: 'sudo apt "
                 "install prometheus'; on macOS: 'brew install prometheus'; then run this cell again."
             ) from None
-        for archive in archives:
-            on_progress(0.8, f"unpacking {archive.name}")
-            subprocess.run(["dpkg-deb", "-x", archive, made], check=True)
+        on_progress(0.8, "unpacking")
+        unpack(archives, made)
         with contextlib.suppress(OSError):  # another notebook was faster
             made.rename(root)
 

@@ -1,14 +1,40 @@
-"""A graph to look at: Netron inside the notebook, and a drawing that needs no server."""
+"""A graph to look at: Netron inside the notebook, and a drawing that needs no server.
+
+Netron's own server is not used. It answers whatever ``Host`` a request names, so that a foreign page can rebind its
+name to it, and it hands out every file that lies beside the model. Its page asks a web service for the visitor's
+country, asks for consent to cookies, reports usage, and from half a year after its release shows nothing but a request
+to update. Here the page is Netron's, without its release date and version (which is how its authors switch all that off
+while they work on it), and the browser is told not to connect anywhere else.
+
+Source: netron 9.3, browser.js (``age``, ``consent``, ``telemetry``) and server.py.
+"""
 
 from __future__ import annotations
 
 import html
+import importlib.util
+import io
+import re
+import threading
 from dataclasses import dataclass
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
-from labs.loopback import link
+from labs.loopback import is_own_host, link, listen
 from labs.optimize.graph import Graph, Node, read_graph
-from labs.optimize.viewer import Viewer
+
+#: Where Netron listens, at the first that is free: ports that are known in advance can be tunnelled. Lesson 13 names
+#: them.
+PORTS: tuple[int, ...] = (8081, 8082, 8083, 8084)
+
+#: What its page may load and whom it may talk to; a browser enforces it.
+POLICY = "default-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; connect-src 'self'"
+
+#: Answers the page's question for consent with 'asked already', and keeps it from storing any cookie.
+_QUIET = b"Object.defineProperty(document, 'cookie', { get: () => 'consent=0', set: () => {} });\n"
+
+_DATED = re.compile(r'<meta name="(?:version|date)"[^>]*>\n?')
 
 #: Fill colours by what an operator does; dark text keeps at least 7:1 contrast on each.
 _COLOURS = {
@@ -27,33 +53,48 @@ _VALUE = "value"
 _BOX_WIDTH, _BOX_HEIGHT, _GAP, _MARGIN = 330, 30, 16, 8
 
 
-@dataclass(frozen=True)
+def show_graph(path: str | Path) -> GraphView:
+    """Open a model in Netron on this machine, at a known port (``PORTS``), and return a view that shows it.
+
+    Args:
+        path: The ``.onnx`` file.
+
+    Returns:
+        The view; its ``text`` says the same in words, and ``stop()`` ends the server (it also ends with the kernel).
+
+    Raises:
+        FileNotFoundError: There is no file at this path.
+        PortsTakenError: None of the ports is free.
+    """
+    return GraphView(path)
+
+
 class GraphView:
-    """A model opened in Netron on this machine's loopback address; shown as a frame when it ends a notebook cell."""
+    """A model opened in Netron, shown as a frame when it ends a notebook cell; it ends with ``stop`` or the process."""
 
-    #: File that is shown.
-    path: Path
-    #: The viewer, reachable from this machine only.
-    viewer: Viewer
-    #: The graph in words, for those who cannot see the frame.
-    summary: str
-
-    @property
-    def url(self) -> str:
-        """Address of the viewer."""
-        return self.viewer.url
-
-    @property
-    def text(self) -> str:
-        """What the frame shows and how to reach it when the notebook runs on another machine."""
-        return (
-            f"{self.summary}\nInteractive view: {link(self.url)}\nOn a leased machine it comes with the tunnel "
-            "(`msl lease forward model`), whose table says at which address."
+    def __init__(self, path: str | Path) -> None:
+        """Start the server; the model is read when the page asks for it."""
+        self.path, graph = Path(path), read_graph(path)
+        counts = ", ".join(f"{count} {op}" for op, count in graph.op_counts.items())
+        about = f"{self.path.name}: {len(graph.nodes)} nodes ({counts}), {len(graph.constants)} stored constants."
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler, bind_and_activate=False)
+        self._server.socket.close()
+        self._server.socket = listen(ports=PORTS)
+        self._server.server_name, self._server.server_port = self._server.socket.getsockname()
+        self._server.model_path = self.path
+        #: Its address, reachable from this machine only.
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        #: What the frame shows, and how to reach it when the notebook runs on another machine.
+        self.text = (
+            f"{about}\nInteractive view: {link(self.url)}\nOn a leased machine it comes with the tunnel (`msl lease "
+            "forward model`), whose table says at which address."
         )
+        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
 
     def stop(self) -> None:
-        """Stop the viewer's server."""
-        self.viewer.stop()
+        """Stop answering; twice is fine."""
+        self._server.shutdown()
+        self._server.server_close()
 
     def _repr_html_(self) -> str:
         title = html.escape(f"Graph of {self.path.name} in Netron")
@@ -66,26 +107,56 @@ class GraphView:
         return self.text
 
 
-def show_graph(path: str | Path) -> GraphView:
-    """Open a model in Netron on this machine, at a known port (``viewer.PORTS``), and return a view that shows it.
+class _Handler(SimpleHTTPRequestHandler):
+    """Answers with Netron's files, a page of our own and the model."""
 
-    Args:
-        path: The ``.onnx`` file.
+    def __init__(self, *args: object) -> None:
+        super().__init__(*args, directory=str(_netron_dir()))
 
-    Returns:
-        The view; its ``text`` says the same in words, and ``stop()`` ends the server (it also ends with the kernel).
+    def send_head(self) -> io.BufferedIOBase | None:
+        """Send the headers, and return what follows them."""
+        if not is_own_host(self.headers.get("Host", "")):
+            self.send_error(421)
+            return None
+        path, model = urlsplit(self.path).path, self.server.model_path
+        if path in {"/", "/index.html"}:
+            return self._send(_page(), "text/html; charset=utf-8")
+        if path == "/quiet.js":
+            return self._send(_QUIET, "text/javascript")
+        if path == "/data/model.onnx":
+            return self._send(model.read_bytes(), "application/octet-stream")
+        return super().send_head()
 
-    Raises:
-        FileNotFoundError: There is no file at this path.
-    """
-    graph = read_graph(path)
-    return GraphView(Path(path), Viewer(path), describe_graph(graph, Path(path).name))
+    def end_headers(self) -> None:
+        """Tell the browser whom the page may talk to."""
+        self.send_header("Content-Security-Policy", POLICY)
+        super().end_headers()
+
+    def list_directory(self, path: object) -> None:
+        """Show no folder."""
+        self.send_error(404)
+
+    def log_message(self, *args: object) -> None:
+        """Keep requests out of the notebook."""
+
+    def _send(self, content: bytes, kind: str) -> io.BytesIO:
+        self.send_response(200)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        return io.BytesIO(content)
 
 
-def describe_graph(graph: Graph, name: str = "The graph") -> str:
-    """Return one sentence on a graph's nodes, such as 'model.onnx: 100 nodes (52 Conv, 35 Clip, …)'."""
-    counts = ", ".join(f"{count} {op}" for op, count in graph.op_counts.items())
-    return f"{name}: {len(graph.nodes)} nodes ({counts}), {len(graph.constants)} stored constants."
+def _netron_dir() -> Path:
+    # Found without importing it: its start-up is its server.
+    return Path(importlib.util.find_spec("netron").origin).parent
+
+
+def _page() -> bytes:
+    """Return Netron's page, told where the model is and nothing else."""
+    page = _DATED.sub("", (_netron_dir() / "index.html").read_text(encoding="utf-8"))
+    tags = '<meta name="file" content="data/model.onnx"><meta name="identifier" content="model.onnx">'
+    return page.replace("<title>", f'{tags}<script src="quiet.js"></script>\n<title>', 1).encode()
 
 
 @dataclass(frozen=True)

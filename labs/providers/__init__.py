@@ -6,7 +6,6 @@ from labs.providers.environments import (
     environment,
     environments,
     install,
-    remove,
 )
 
-__all__ = ["Environment", "EnvironmentUnavailableError", "environment", "environments", "install", "remove"]
+__all__ = ["Environment", "EnvironmentUnavailableError", "environment", "environments", "install"]

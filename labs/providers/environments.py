@@ -18,7 +18,6 @@ import signal
 import subprocess
 import sys
 import sysconfig
-import time
 import tomllib
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -71,8 +70,6 @@ class Environment:
     providers: tuple[str, ...]
     #: Pinned requirements, everything included.
     requirements: tuple[str, ...]
-    #: Whether it is only worth installing beside an NVIDIA GPU.
-    needs_nvidia_gpu: bool = False
     #: Whether its scripts also see the packages of the environment that makes it, torch above all.
     borrows_course: bool = False
     #: Folders in site-packages that the dynamic loader has to search.
@@ -101,13 +98,6 @@ class Environment:
     def is_installed(self) -> bool:
         """Whether it is complete, and the interpreter that it links to is still there."""
         return (self.folder / MARKER).is_file() and self.python.exists()
-
-    @property
-    def size_bytes(self) -> int:
-        """Bytes on disk as installed; what is expected where it is not."""
-        if not self.is_installed:
-            return self.installed_bytes
-        return json.loads((self.folder / MARKER).read_text(encoding="utf-8"))["size_bytes"]
 
     @property
     def commands(self) -> str:
@@ -205,40 +195,19 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
     return wanted
 
 
-def remove(name: str) -> int:
-    """Delete all environments of this name, those of old pins included, and return how many bytes that freed.
-
-    Raises:
-        ValueError: There is no such environment.
-    """
-    freed = 0
-    # Ten hexadecimal digits and no more: 'gpu' must not take another name that begins like it along.
-    for folder in environment(name).folder.parent.glob(f"{name}-" + "[0-9a-f]" * 10):
-        freed += _size_bytes(folder)
-        shutil.rmtree(folder)
-    return freed
-
-
 def _make(wanted: Environment, on_progress: OnProgress) -> None:
     if wanted.folder.exists():
         on_progress(0.0, f"{wanted.name} was left half-made; starting it afresh")
         shutil.rmtree(wanted.folder)
     _require_room(wanted)
-    begin_s = time.monotonic()
     on_progress(0.0, f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download")
     _uv(wanted, ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)], on_progress)
     listed = wanted.folder / "requirements.txt"
     listed.write_text("\n".join(wanted.requirements) + "\n", encoding="utf-8")
     # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its libraries.
     _uv(wanted, ["pip", "install", "--no-deps", "--python", str(wanted.python), "-r", str(listed)], on_progress)
-    report = {
-        "name": wanted.name,
-        "requirements": wanted.requirements,
-        "install_s": round(time.monotonic() - begin_s, 1),
-        "size_bytes": _size_bytes(wanted.folder),
-    }
     partial = wanted.folder / (MARKER + ".partial")
-    partial.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    partial.write_text(json.dumps({"name": wanted.name, "requirements": wanted.requirements}, indent=1) + "\n")
     partial.rename(wanted.folder / MARKER)
 
 
@@ -325,10 +294,6 @@ def _printing(command: list[str], **how: object) -> Iterator[tuple[subprocess.Po
 
 def _clean_variables() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-
-
-def _size_bytes(folder: Path) -> int:
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
 @contextlib.contextmanager

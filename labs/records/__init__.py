@@ -1,13 +1,15 @@
 """Records of measurements: raw samples with their machine, kept in one append-only ledger."""
 
 from labs.records.collection import Lookup, Records
-from labs.records.entries import Answer, Observation, Prediction
 from labs.records.ledger import Ledger, LedgerError
 from labs.records.record import (
+    Answer,
     Comparison,
     DifferentMachinesError,
     Measurement,
     ModelFile,
+    Observation,
+    Prediction,
     Threads,
     require_same_machine,
 )

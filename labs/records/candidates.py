@@ -14,7 +14,7 @@ from pathlib import Path
 from labs.records.collection import Lookup, Records
 from labs.records.options import OptionSummary, summarize
 from labs.records.record import Measurement
-from labs.records.standing import GPU_PROVIDERS
+from labs.records.targets import GPU_PROVIDERS
 
 #: The numbers without which an option cannot be weighed against others.
 NUMBERS = {"accuracy": "accuracy", "p50_s": "latency", "batch_fps": "throughput", "size_bytes": "size"}

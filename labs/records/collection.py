@@ -8,8 +8,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from labs import stats
-from labs.records.entries import ENTRY_TYPES, Answer, Entry, Observation, Prediction
-from labs.records.record import Comparison, Measurement
+from labs.records.record import ENTRY_TYPES, Answer, Comparison, Entry, Measurement, Observation, Prediction
 
 _EntryT = TypeVar("_EntryT", bound=Entry)
 
@@ -116,14 +115,6 @@ class Lookup:
         """Return what was seen of a subject the last time, or None."""
         found = self.observations(subject)
         return found[-1].seen if found else None
-
-    def lacks(self) -> dict[str, int]:
-        """Return what records of earlier versions of the course do not say, with the number of such records."""
-        found: dict[str, int] = {}
-        for one in self.measurements():
-            for what in one.lacks:
-                found[what] = found.get(what, 0) + 1
-        return found
 
     def to_json(self) -> list[dict]:
         """Return all entries as plain JSON."""

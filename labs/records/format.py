@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from labs.stats import Interval
+
 
 def milliseconds(seconds: float) -> str:
     """Return a duration in milliseconds with three significant digits, such as '2.69 ms'."""
@@ -43,8 +49,24 @@ def in_unit(value: float, unit: str) -> str:
     return {"s": milliseconds, "bytes": megabytes, "correct": percent}[unit](value)
 
 
+def between(one: Interval, write: Callable[[float], str]) -> str:
+    """Return an interval's ends as they are written, without the unit; nothing where it has no width."""
+    return "" if one.low == one.high else f"{write(one.low).rsplit(' ', 1)[0]} – {write(one.high).rsplit(' ', 1)[0]}"
+
+
 def _significant(number: float) -> str:
     if number == 0:
         return "0"
     decimals = 2 if abs(number) < 10 else 1 if abs(number) < 100 else 0
     return f"{number:,.{decimals}f}"
+
+
+#: An option's numbers: the heading of a column, and how a value is written.
+NUMBERS = {
+    "accuracy": ("accuracy", percent),
+    "p50_s": ("p50", milliseconds),
+    "p95_s": ("p95", milliseconds),
+    "p99_s": ("p99", milliseconds),
+    "batch_fps": ("throughput", rate),
+    "size_bytes": ("size", megabytes),
+}

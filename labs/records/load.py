@@ -7,14 +7,10 @@ a server that refuses everything would have the best percentiles of all: failure
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labs.stats import Interval, TailInterval, mean_interval, steady_interval, tail_interval
-
-if TYPE_CHECKING:
-    from labs.records.record import Measurement
+from labs.stats import Interval, mean_interval
 
 #: Parts into which a run is cut to see how much its throughput varies.
 _BLOCKS = 12
@@ -144,31 +140,3 @@ class Load:
         made["server"] = ServerSide(**made["server"]) if made.get("server") else None
         made["usage"] = Usage.from_json(made.get("usage", {}))
         return cls(**made)
-
-
-def latency_interval(*records: Measurement, q: float = 95) -> TailInterval:
-    """Return a percentile of the latencies of one load run, or of several of the same load taken together.
-
-    The answered requests of an open loop are counted by busy periods (``stats.tail_interval``), those of a closed loop
-    in blocks (``stats.steady_interval``): requests of one queue are not independent. Where the runs were too short for
-    an interval, ``too_short`` says so.
-
-    Args:
-        records: Load records, all with the same mode and load.
-        q: Percentile, above 0 and below 100.
-
-    Raises:
-        ValueError: There is no record, or one has no load, or their loads differ.
-    """
-    if not records or any(one.load is None for one in records):
-        raise ValueError("an interval of a load takes load records: run a closed or an open loop")
-    loads = {(one.load.mode, one.load.offered_rps if one.load.mode == "open" else one.concurrency) for one in records}
-    if len(loads) > 1:
-        raise ValueError("runs under different loads have no percentile in common: repeat one of them")
-    runs = []
-    for one in records:
-        order = np.argsort(one.load.offsets_s, kind="stable")
-        runs.append((np.asarray(one.load.offsets_s)[order], np.asarray(one.samples)[order]))
-    if records[0].load.mode == "open":
-        return tail_interval(runs, q=q)
-    return steady_interval(np.concatenate([latencies for _, latencies in runs]), q=q)

@@ -1,4 +1,4 @@
-"""Frozen records: what was measured, on what, with what, and the raw samples; and options that took turns in one run.
+"""A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and observations.
 
 A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
 summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.records.format``).
@@ -10,12 +10,14 @@ import functools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Self
+
+import numpy as np
 
 from labs import stats
 from labs.machine import Fingerprint
 from labs.machine.fingerprint import names_of
-from labs.records.load import Load, latency_interval
+from labs.records.load import Load
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
@@ -171,13 +173,6 @@ class Measurement:
             raise ValueError(f"{self.option} was measured alone; only options that took turns have a ratio")
         return tuple(self.samples[begin : begin + size] for begin in range(0, len(self.samples), size))
 
-    @property
-    def lacks(self) -> tuple[str, ...]:
-        """What this record does not say because an earlier version of the course made it; empty for today's."""
-        # A load has no file of its own that could be opened again, and a size needs none.
-        opened = self.kind in ("load", "size") or bool(self.settings)
-        return () if opened else ("how the model was opened (settings)",)
-
     def percentile(self, q: float) -> float:
         """Return a percentile of the samples, in their unit."""
         return stats.percentile(self.samples, q)
@@ -247,6 +242,34 @@ class Comparison:
         return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
 
 
+def latency_interval(*records: Measurement, q: float = 95) -> stats.TailInterval:
+    """Return a percentile of the latencies of one load run, or of several of the same load taken together.
+
+    The answered requests of an open loop are counted by busy periods (``stats.tail_interval``), those of a closed loop
+    in blocks (``stats.steady_interval``): requests of one queue are not independent. Where the runs were too short for
+    an interval, ``too_short`` says so.
+
+    Args:
+        records: Load records, all with the same mode and load.
+        q: Percentile, above 0 and below 100.
+
+    Raises:
+        ValueError: There is no record, or one has no load, or their loads differ.
+    """
+    if not records or any(one.load is None for one in records):
+        raise ValueError("an interval of a load takes load records: run a closed or an open loop")
+    loads = {(one.load.mode, one.load.offered_rps if one.load.mode == "open" else one.concurrency) for one in records}
+    if len(loads) > 1:
+        raise ValueError("runs under different loads have no percentile in common: repeat one of them")
+    runs = []
+    for one in records:
+        order = np.argsort(one.load.offsets_s, kind="stable")
+        runs.append((np.asarray(one.load.offsets_s)[order], np.asarray(one.samples)[order]))
+    if records[0].load.mode == "open":
+        return stats.tail_interval(runs, q=q)
+    return stats.steady_interval(np.concatenate([latencies for _, latencies in runs]), q=q)
+
+
 def require_same_machine(records: Iterable[Measurement]) -> None:
     """Return quietly when one machine made all records.
 
@@ -260,3 +283,73 @@ def require_same_machine(records: Iterable[Measurement]) -> None:
             + "; ".join(sorted(labels.values()))
             + ". Measure both on one machine, or ask for a table that shows the machine (comparison_table)."
         )
+
+
+class _Written:
+    """Going to plain JSON and back, which is the same for each of them."""
+
+    def to_json(self) -> dict:
+        """Return the entry as plain JSON values."""
+        return {"type": self.type, **asdict(self)}
+
+    @classmethod
+    def from_json(cls, values: dict) -> Self:
+        """Return the entry that ``to_json`` wrote."""
+        return cls(**{name: values[name] for name in names_of(cls) if name in values})
+
+
+@dataclass(frozen=True)
+class Prediction(_Written):
+    """What a student expected, stored before the measurement that answers it."""
+
+    #: Entry type in the ledger.
+    type: ClassVar[str] = "prediction"
+
+    #: Identifier of the question, such as 'm.predict.eager_latency'.
+    question: str
+    #: What was expected: a number in the question's unit, or one of its choices.
+    value: float | str
+    #: UTC, ISO 8601.
+    made_at: str
+    #: Identifier of this entry.
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Answer(_Written):
+    """A student's answer to a question that asks for a choice, a number or a few sentences."""
+
+    #: Entry type in the ledger.
+    type: ClassVar[str] = "answer"
+
+    #: Identifier of the question, such as 'm.choose.recommendation'.
+    question: str
+    #: The answer as plain JSON: text, a number, or a small dictionary of these.
+    value: object
+    #: UTC, ISO 8601.
+    made_at: str
+    #: Identifier of this entry.
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(frozen=True)
+class Observation(_Written):
+    """Facts as a service reported them, written down by the lesson's code and not by the student."""
+
+    #: Entry type in the ledger.
+    type: ClassVar[str] = "observation"
+
+    #: What was looked at, such as 'model.lease'.
+    subject: str
+    #: What was seen, as plain JSON.
+    seen: dict
+    #: UTC, ISO 8601.
+    made_at: str
+    #: Identifier of this entry.
+    record_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+Entry = Measurement | Prediction | Answer | Observation
+
+#: Entry classes by the value of their ``type``.
+ENTRY_TYPES: dict[str, type[Entry]] = {one.type: one for one in (Measurement, Prediction, Answer, Observation)}

@@ -47,8 +47,8 @@ def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
 
     from labs.dataset import load_split
     from labs.machine.quantization_format import quantization_format
-    from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
+    from labs.optimize.static_quantization import ImageReader
 
     folder = folder or models_dir()
     path = folder / INT8_NAME

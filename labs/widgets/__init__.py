@@ -16,10 +16,10 @@ from labs.widgets.scoreboard import scoreboard
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
     "comparison_table": "comparison",
-    "design_explorer": "designs",
+    "design_explorer": "explorers",
     "image_grid": "images",
     "live_load": "load_run",
-    "quantization_explorer": "quantization",
+    "quantization_explorer": "explorers",
 }
 
 __all__ = ["Records", "Stopped", "facts", "measure", "measure_there", "run_with_progress", "scoreboard"]

@@ -9,21 +9,11 @@ import pandas as pd
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, Row, html_table, text_table
 from labs.display.theme import card
-from labs.records.format import megabytes, milliseconds, percent, rate
+from labs.records.format import NUMBERS, between
 from labs.records.options import Best, OptionSummary, best, summarize
 from labs.stats import Interval
 
 _TITLE = "The options side by side"
-
-#: Columns by the number they show: heading, and how a value is written.
-COLUMNS = {
-    "accuracy": ("accuracy", percent),
-    "p50_s": ("p50", milliseconds),
-    "p95_s": ("p95", milliseconds),
-    "p99_s": ("p99", milliseconds),
-    "batch_fps": ("throughput", rate),
-    "size_bytes": ("size", megabytes),
-}
 
 
 def comparison_table(records: Iterable[object], *, reference: pd.DataFrame | None = None) -> Shown:
@@ -35,14 +25,14 @@ def comparison_table(records: Iterable[object], *, reference: pd.DataFrame | Non
             their own, named with their machine, and are never marked as best.
     """
     ours = summarize(records, across_machines=True)
-    header = ["option", *(heading for heading, _ in COLUMNS.values())]
+    header = ["option", *(heading for heading, _ in NUMBERS.values())]
     rows: list[Row | Group] = []
     for machine_id in dict.fromkeys(one.machine_id for one in ours):
         group = [one for one in ours if one.machine_id == machine_id]
         rows.append(Group(f"Measured on {group[0].machine}"))
         # A machine with one option has no best one.
-        marks = {name: best(group, name) if len(group) > 1 else Best(set(), set(), set()) for name in COLUMNS}
-        rows += [[Cell(one.option), *(_measured(one, name, marks[name]) for name in COLUMNS)] for one in group]
+        marks = {name: best(group, name) if len(group) > 1 else Best(set(), set(), set()) for name in NUMBERS}
+        rows += [[Cell(one.option), *(_measured(one, name, marks[name]) for name in NUMBERS)] for one in group]
     if reference is not None:
         rows += _published(reference)
     note = "★ best of its machine; ≈ cannot tell it from the best, on the same images or side by side in one run"
@@ -58,9 +48,8 @@ def _measured(one: OptionSummary, name: str, marks: Best) -> Cell:
     interval: Interval | None = getattr(one, name)
     if interval is None:
         return Cell("–", kind="msl-soft")
-    written = COLUMNS[name][1]
-    low, high = (written(value).rsplit(" ", 1)[0] for value in (interval.low, interval.high))
-    below = "" if interval.low == interval.high else f"{low} – {high}"
+    written = NUMBERS[name][1]
+    below = between(interval, written)
     if one.option in marks.leaders:
         return Cell(f"{written(interval.value)} ★", below, "msl-best")
     sign = " ≈" if one.option in marks.near else " ?" if one.option in marks.uncompared else ""
@@ -74,7 +63,7 @@ def _published(reference: pd.DataFrame) -> list[Row | Group]:
     for machine, group in flat.groupby("machine", sort=False):
         rows.append(Group(f"Published, not measured here: {machine}"))
         for values in group.to_dict("records"):
-            cells = [_published_cell(values.get(name), name) for name in COLUMNS]
+            cells = [_published_cell(values.get(name), name) for name in NUMBERS]
             rows.append([Cell(str(values["option"]), kind="msl-soft"), *cells])
     return rows
 
@@ -82,4 +71,4 @@ def _published(reference: pd.DataFrame) -> list[Row | Group]:
 def _published_cell(value: object, name: str) -> Cell:
     if value is None or pd.isna(value):
         return Cell("–", kind="msl-soft")
-    return Cell(COLUMNS[name][1](float(value)), kind="msl-soft")
+    return Cell(NUMBERS[name][1](float(value)), kind="msl-soft")

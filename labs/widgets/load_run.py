@@ -15,8 +15,8 @@ from labs.display.theme import STYLE, tiles
 from labs.load import Snapshot
 from labs.load.usage import Reading
 from labs.records.format import milliseconds, percent, rate
+from labs.widgets.explorers import draw, live_chart
 from labs.widgets.progress import Progress
-from labs.widgets.quantization import draw, live_chart
 
 Result = TypeVar("Result")
 

@@ -59,12 +59,7 @@ def measure(
 
 
 def measure_there(
-    device: Device,
-    task: str,
-    candidates: Sequence[Candidate],
-    *,
-    ledger: Ledger | None = None,
-    held_cores: int | None = None,
+    device: Device, task: str, candidates: Sequence[Candidate], *, ledger: Ledger | None = None
 ) -> Records:
     """Measure on a device and return the records, which are in the ledger then; a rehearsed one is asked for little.
 
@@ -73,7 +68,6 @@ def measure_there(
         task: What, a key of ``labs.edge.job.TASKS``.
         candidates: The options.
         ledger: Where the records are kept; nowhere when None.
-        held_cores: Cores that the measuring is held to over there; all usable ones when None.
 
     Raises:
         Stopped: It was cancelled here; the device ends what it has begun, and nothing of it is kept.
@@ -81,7 +75,7 @@ def measure_there(
     from labs.edge.job import REHEARSAL, TASKS, Effort, Job, measure_on
 
     effort = REHEARSAL if getattr(device, "rehearsed", False) else Effort()
-    job = Job(task, tuple(candidates), effort, held_cores=held_cores)
+    job = Job(task, tuple(candidates), effort)
     title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
     work = lambda report: measure_on(device, job, ledger, on_progress=report)  # noqa: E731 - one call with one argument
     return Records(run_with_progress(work, title, kept="Nothing of this one was kept."))

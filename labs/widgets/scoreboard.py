@@ -7,18 +7,13 @@ from html import escape
 
 from labs.display.shown import Shown
 from labs.display.theme import card
-from labs.records.format import megabytes, milliseconds, percent, rate
+from labs.records.format import NUMBERS, percent
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
-from labs.records.standing import Standing, limits, standings
-from labs.records.targets import Target
+from labs.records.targets import Standing, Target, limits, standings
 
 _TITLE = "The manager's targets"
 
-_NUMBERS = {
-    "p50_s": ("median latency", milliseconds),
-    "batch_fps": ("throughput", rate),
-    "size_bytes": ("size", megabytes),
-}
+_NUMBERS = {**NUMBERS, "p50_s": ("median latency", NUMBERS["p50_s"][1])}
 
 
 def scoreboard(records: Iterable[object], *, targets: Iterable[Target] | None = None) -> Shown:

@@ -11,7 +11,6 @@ import pandas as pd
 from labs import assets, bench
 from labs.bench import Comparison
 from labs.dataset import load_split
-from labs.edge.pictures import load_split_at
 from labs.progress import OnProgress, part, silent
 from labs.records import Measurement
 from labs.records.format import megabytes, milliseconds, percent, rate
@@ -47,7 +46,7 @@ def tables(
     """
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation")
     targets = options(models, part(on_progress, 0.0, 0.25))
-    small, _ = load_split_at(assets.dataset("food11-mini"), "evaluation", SMALL_PX)
+    small, _ = load_split(assets.dataset("food11-mini"), "evaluation", size_px=SMALL_PX)
     path = small_model(models)
     smaller = smaller_options(path)
     racers = targets | {name: _with_its_own(target, small[:BATCH_SIZE], path) for name, target in smaller.items()}

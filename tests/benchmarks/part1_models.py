@@ -12,17 +12,14 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from labs import assets, bench
 from labs.dataset import load_split
-from labs.edge.pictures import load_split_at
 from labs.machine.capability import for_lesson
 from labs.machine.quantization_format import quantization_format
 from labs.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.optimize.export import export_onnx
-from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, top1
 from labs.optimize.prune import prune_channels
-from labs.optimize.reader import ImageReader
-from labs.optimize.sensitivity import layer_sensitivity
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
 from labs.progress import OnProgress, part, silent
 from labs.runtimes import open_model
 
@@ -93,7 +90,7 @@ def small_model(folder: Path | None = None) -> Path:
     if not path.is_file():
         export_onnx(load_mobilenet_v2(assets.model(_SHIPPED)), exported, image_size_px=SMALL_PX)
         quant_pre_process(exported, prepared)
-        training, _ = load_split_at(assets.dataset("food11-mini"), "training", SMALL_PX, limit=128)
+        training, _ = load_split(assets.dataset("food11-mini"), "training", limit=128, size_px=SMALL_PX)
         quantize_static(prepared, path, ImageReader(training), **_U8S8)
         slim_onnx(path)
     return path

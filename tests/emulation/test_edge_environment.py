@@ -9,15 +9,14 @@ import pytest
 
 from labs import assets
 from labs.edge import emulation
-from labs.edge.commands import prove_here
 from labs.edge.emulation import PINS, Emulated, EmulationUnavailableError, PinsUnfitError, prepare, prove
-from labs.edge.making import make_part_1_files
+from labs.edge.files import make_part_1_files
 
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
 
 #: What runs on the device: the measuring, the service behind its token, and the server's own start.
-COURSE = ("labs.edge.commands", "labs.edge.measuring", "labs.edge.guard", "labs.serve.__main__")
+COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving", "labs.serve.__main__")
 
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
 IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")
@@ -49,9 +48,8 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> dict:
 def there(emulated: Emulated, job: dict, tmp_path_factory: pytest.TempPathFactory) -> dict:
     """What the device's Python finds out, in one run for all tests."""
     ledger = tmp_path_factory.mktemp("ledger") / "ledger.jsonl"
-    return prove(
-        emulated, {**job, "modules": (*IMPORTED, *COURSE), "time": "static", "ledger": str(ledger)}, timeout_s=500
-    )
+    more = {"modules": (*IMPORTED, *COURSE), "time": "static", "ledger": str(ledger)}
+    return prove({**job, **more}, emulated, timeout_s=500)
 
 
 def test_it_is_an_emulated_cortex_a76(there: dict):
@@ -88,7 +86,7 @@ def machine_of(path: Path) -> int:
 
 def test_pictures_and_labels_are_those_of_this_computer(there: dict, job: dict):
     """The same JPEG gives the same numbers, and each of the three models names the same classes in its precision."""
-    here = prove_here(job)
+    here = prove(job)
     assert there["pictures_sha256"] == here["pictures_sha256"]
     for option, precision in (("fp32", "fp32"), ("dynamic", "int8"), ("static", "int8")):
         assert there["results"][option]["predicted"] == here["results"][option]["predicted"], option

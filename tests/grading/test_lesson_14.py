@@ -9,12 +9,12 @@ from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_
 from grading.checkpoints.model import lesson_14, lesson_14b, lesson_14c
 from labs import assets, stats
 from labs.dataset import load_split
-from labs.machine.emulated import recorded_on_epyc_7763
 from labs.models import load_mobilenet_v2
 from labs.optimize.affine import scale_and_zero_point
 from labs.optimize.export import export_onnx
-from labs.optimize.reader import ImageReader
+from labs.optimize.static_quantization import ImageReader
 from labs.records import Records
+from labs.records.reference import recorded_on_epyc_7763
 
 U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
 

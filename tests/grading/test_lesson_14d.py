@@ -14,7 +14,7 @@ from onnxruntime.quantization import QuantType, quantize_static
 from torch.nn import functional
 
 from grading.checkpoints.model import lesson_14d, lesson_14d_files
-from labs.optimize.reader import ImageReader
+from labs.optimize.static_quantization import ImageReader
 
 GRIDS = [(0.25, 0, -8, 7), (0.1, 5, 0, 15), (0.02, 51, 0, 255)]
 

@@ -14,7 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from labs.loopback import ANY_PORT_VARIABLE, HOSTS_VARIABLE, LINKS_VARIABLE, PortsTakenError, is_own_host, link, listen
-from labs.optimize.viewer import Viewer
+from labs.optimize.drawing import GraphView
 from labs.serve.app import create_app
 from labs.serve.page.app import create_page
 from labs.serve.settings import Settings
@@ -115,7 +115,7 @@ def viewer_status(host: str, folder: Path) -> int:
     node = onnx.helper.make_node("Relu", ["x"], ["y"])
     values = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
     onnx.save(onnx.helper.make_model(onnx.helper.make_graph([node], "g", values[:1], values[1:])), folder / "m.onnx")
-    viewer = Viewer(folder / "m.onnx")
+    viewer = GraphView(folder / "m.onnx")
     try:
         connection = http.client.HTTPConnection(viewer.url.removeprefix("http://"), timeout=20)
         connection.request("GET", "/data/model.onnx", headers={"Host": host})

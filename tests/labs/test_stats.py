@@ -7,39 +7,31 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binomtest
+from scipy.stats import t as student
 
 from labs import stats
 from labs.stats import Interval
 
-
-def test_percentile_interpolates_as_documented() -> None:
-    """The 95th percentile of 0..100 is 95, and of two samples it lies between them."""
-    assert stats.percentile(range(101), 95) == 95
-    assert stats.percentile([1.0, 2.0], 95) == pytest.approx(1.95)
+NUMBERS = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=200)
 
 
-def test_percentile_of_nothing_says_what_to_do() -> None:
+@settings(deadline=None)
+@given(NUMBERS, st.floats(0, 100))
+def test_percentiles_are_numpys_and_lie_in_their_intervals(samples: list[float], q: float) -> None:
+    """To the last bit: a record's summary and its check must not differ by a rounding."""
+    found = stats.median_interval(samples, q=q)
+    assert found.value == stats.percentile(samples, q) == np.percentile(samples, q)
+    assert min(samples) <= found.low <= found.value <= found.high <= max(samples)
+
+
+def test_a_percentile_of_nothing_says_what_to_do() -> None:
     """Asking before measuring is an error that names the way out."""
-    with pytest.raises(ValueError, match="run the measurement"):
-        stats.percentile([], 50)
-
-
-def test_an_intervals_value_is_that_percentile_to_the_last_bit() -> None:
-    """One way sorts and the other is numpy's; a record's summary and its check must not differ by a rounding."""
-    dice = np.random.default_rng(0)
-    for count in (1, 2, 3, 10, 99, 100, 257):
-        samples = dice.lognormal(size=count) * 0.01
-        for q in (0, 5, 25, 50, 75, 95, 99, 99.9, 100):
-            assert stats.median_interval(samples, q=q).value == stats.percentile(samples, q)
-    with pytest.raises(ValueError, match="no samples"):
-        stats.median_interval([])
-
-
-def test_interval_holds_its_own_value() -> None:
-    """However few the samples, the estimate lies inside its interval."""
-    for n in (1, 2, 3, 10):
-        found = stats.median_interval(list(range(n)))
-        assert found.low <= found.value <= found.high
+    for ask in (lambda: stats.percentile([], 50), lambda: stats.median_interval([])):
+        with pytest.raises(ValueError, match="run the measurement"):
+            ask()
 
 
 def test_nothing_needs_scipy() -> None:
@@ -54,24 +46,31 @@ def test_nothing_needs_scipy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_proportion_interval_is_wilsons() -> None:
-    """It is scipy's Wilson interval, and all right does not claim certainty."""
-    from scipy.stats import binomtest
+@settings(deadline=None)
+@given(st.integers(1, 3000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
+def test_proportions_are_scipys(counted: tuple[int, int]) -> None:
+    """Wilson's interval, and the exact test of those on which two options disagree (McNemar's)."""
+    known = binomtest(*counted)
+    found, wilson = stats.proportion_interval(*counted), known.proportion_ci(method="wilson")
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=1e-9)
+    gained, trials = counted
+    a = [True] * gained + [False] * (trials - gained) + [True] * 20
+    b = [False] * gained + [True] * (trials - gained) + [True] * 20
+    assert stats.paired_proportions(a, b).p_value == pytest.approx(known.pvalue)
 
-    for right, trials in ((90, 100), (0, 7), (20, 20), (157, 209)):
-        found, known = stats.proportion_interval(right, trials), binomtest(right, trials).proportion_ci(method="wilson")
-        assert (found.low, found.high) == pytest.approx((known.low, known.high), abs=1e-9)
+
+def test_a_proportion_of_nothing_is_refused() -> None:
+    """And a hundred thousand disagreements keep no grader busy for minutes with their factorials."""
     with pytest.raises(ValueError, match="at least one trial"):
         stats.proportion_interval(0, 0)
+    assert stats.coin_tail(74_700, 150_000) == pytest.approx(binomtest(74_700, 150_000, alternative="less").pvalue)
 
 
-@pytest.mark.parametrize("freedom", [1, 1.7, 2, 4, 9, 19, 39, 400])
-def test_student_quantiles_are_scipys(freedom: float) -> None:
-    """Quantiles of Student's t agree with scipy's to four digits, for fractional degrees of freedom too."""
-    from scipy.stats import t
-
-    for p in (0.8, 0.975, 0.995):
-        assert stats._student(p, freedom) == pytest.approx(t.ppf(p, freedom), rel=1e-4)
+@settings(deadline=None)
+@given(st.floats(0.6, 0.999), st.floats(1, 500))
+def test_student_quantiles_are_scipys(p: float, freedom: float) -> None:
+    """For fractional degrees of freedom too."""
+    assert stats._student(p, freedom) == pytest.approx(student.ppf(p, freedom), rel=2e-3)
 
 
 def test_a_clear_loss_on_the_same_images_is_called_one() -> None:
@@ -85,17 +84,6 @@ def test_a_clear_loss_on_the_same_images_is_called_one() -> None:
     assert found.difference == pytest.approx(-40 / 660)
     assert (found.only_first, found.only_second, found.verdict) == (7, 47, "worse")
     assert found.p_value == pytest.approx(2.3e-8, rel=0.1)
-
-
-def test_the_p_value_is_mcnemars() -> None:
-    """It is the exact binomial test of the images on which the two disagree."""
-    from scipy.stats import binomtest
-
-    # The last one is nobody's measurement: factorials of as many as that would keep a grader busy for minutes.
-    for gained, lost in ((0, 5), (3, 9), (4, 4), (30, 50), (75_300, 74_700)):
-        a = [True] * gained + [False] * lost + [True] * 20
-        b = [False] * gained + [True] * lost + [True] * 20
-        assert stats.paired_proportions(a, b).p_value == pytest.approx(binomtest(gained, gained + lost).pvalue)
 
 
 def test_equal_answers_are_not_different() -> None:

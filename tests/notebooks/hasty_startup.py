@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import labs.dataset
 import labs.edge.job
-import labs.optimize.sensitivity
+import labs.optimize.static_quantization
 from labs import bench
 from labs.bench.timing import warm_up
 from labs.load import loops
@@ -22,8 +22,8 @@ _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 2, "block_calls": 2})
 labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
 # Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
-_layers_of = labs.optimize.sensitivity.layers_of
-labs.optimize.sensitivity.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])
+_layers_of = labs.optimize.static_quantization.layers_of
+labs.optimize.static_quantization.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)
 _plan = loops.plan_for
 loops.plan_for = lambda target, **how: _plan(

@@ -22,7 +22,7 @@ import onnx
 import pytest
 
 from labs.loopback import ANY_PORT_VARIABLE
-from labs.optimize.viewer import PORTS, Viewer
+from labs.optimize.drawing import PORTS, GraphView
 from provisioning import reach
 from provisioning.testbed import Way
 
@@ -134,7 +134,7 @@ def test_a_notebook_runs_on_the_machine_and_netron_is_seen_through_the_hub(hub, 
     model = onnx.helper.make_model(onnx.helper.make_graph([relu], "g", shape[:1], shape[1:]))
     onnx.save(model, tmp_path / "small.onnx")
     monkeypatch.delenv(ANY_PORT_VARIABLE)
-    viewer = Viewer(tmp_path / "small.onnx")
+    viewer = GraphView(tmp_path / "small.onnx")
     try:
         with reach.Tunnel(machine, "model", lambda line: None, HERE) as tunnel, sync_playwright() as driver:
             flags = [*_CHROMIUM_FLAGS, f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub}"]

@@ -18,7 +18,7 @@ import pytest
 
 from labs.course import lessons
 from labs.edge.reaching import SERVICE_PORT
-from labs.optimize.viewer import PORTS
+from labs.optimize.drawing import PORTS
 from provisioning import reach
 from provisioning.errors import NoKeyError, NotReachableError
 from provisioning.sites.spec import PARTS

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.records.entries import Answer, Prediction
 from labs.records.ledger import Ledger
+from labs.records.record import Answer, Prediction
 from provisioning import lab
 from provisioning.errors import CommandFailedError, LeaseMissingError, NotHomeError
 from provisioning.setup.software import REMOTE_ROOT

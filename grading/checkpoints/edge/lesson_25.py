@@ -57,7 +57,7 @@ def inspect_small(path) -> dict:
     import onnxruntime as ort
 
     from labs import assets
-    from labs.edge.pictures import load_split_at
+    from labs.dataset import load_split
 
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]
@@ -68,7 +68,7 @@ def inspect_small(path) -> dict:
         root = assets.dataset("food11-mini")
         classes = []
         for one, side in ((session, 160), (ort.InferenceSession(full, providers=["CPUExecutionProvider"]), 224)):
-            images, _ = load_split_at(root, "validation", side, limit=33)
+            images, _ = load_split(root, "validation", limit=33, size_px=side)
             name = one.get_inputs()[0].name
             classes.append([int(one.run(None, {name: image[np.newaxis]})[0].argmax()) for image in images])
         facts["agree"] = float(np.mean(np.array(classes[0]) == classes[1]))

@@ -21,8 +21,7 @@ from grading.checkpoints import (
 from labs import stats
 from labs.records import Records
 from labs.records.candidates import of_machine
-from labs.records.frontier import dominators
-from labs.records.options import summarize
+from labs.records.options import dominators, summarize
 from labs.records.targets import target
 
 #: The networks of the lesson, with the numbers that their weights come to.

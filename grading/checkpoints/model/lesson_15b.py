@@ -20,7 +20,7 @@ from grading.checkpoints.model.lesson_16_choice import EPSILON, MAX_LOSS, accura
 from labs.records import Records
 from labs.records.candidates import BASELINE, candidates, of_machine
 from labs.records.format import milliseconds, times
-from labs.records.frontier import dominates
+from labs.records.options import dominates
 
 #: Fewest words of a reason.
 _FEWEST_WORDS = 8

@@ -21,7 +21,7 @@ from grading.checkpoints import (
 from labs import stats
 from labs.records import Measurement, Records
 from labs.records.format import milliseconds
-from labs.records.load import latency_interval
+from labs.records.record import latency_interval
 
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")
 _SERVERS = ("tutorial app", "course service", "LitServe", "Ray Serve", "Triton")

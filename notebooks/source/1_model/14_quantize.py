@@ -207,7 +207,7 @@ table.sort_values("spread", ascending=False).head(6).round(1)
 # each channel, a range that holds only 99 % of the values. The activations are what leaves three layers for eight
 # training images; after ReLU6 nothing is negative, so half of a symmetric range would lie idle.
 
-# %% shows="labs.optimize.activations:activations_of"
+# %% shows="labs.optimize.static_quantization:activations_of"
 ...
 
 # %%

@@ -10,7 +10,7 @@
 #     where: [laptop]
 #     needs: ["14"]
 #     ports: []
-#     uses: ["fast INT8", "another x86-64 processor"]
+#     uses: ["fast INT8"]
 #     takes: {"14": ["models/food11-prepared.onnx"]}
 # ---
 
@@ -50,12 +50,10 @@ from labs import assets, bench, stats
 from labs.charts import side_by_side
 from labs.dataset import load_split
 from labs.machine import capability_text, for_lesson
-from labs.machine.emulated import EPYC_7763, emulator, logits_on, recorded_on_epyc_7763
 from labs.machine.quantization_format import quantization_format
-from labs.optimize.predict import logits_of, signal_to_noise_db
-from labs.optimize.reader import ImageReader  # the class that you wrote in lesson 14
 from labs.optimize.slim import slim_onnx
-from labs.records.reference import reference_table, source_line
+from labs.optimize.static_quantization import ImageReader  # the class that you wrote in lesson 14
+from labs.records.reference import recorded_on_epyc_7763, reference_table, source_line
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir
 
@@ -250,24 +248,10 @@ pair_sum([255, 255], [127, 127]), pair_sum([255, 255], [64, 64]), 255 * 127 * 2,
 
 # %% [markdown]
 # 7-bit weights, from -64 to 64, can never get there. How often does it happen in a real network, and what does it do?
-# QEMU runs a program as if it were on another processor. So: your file, some images, here and as an EPYC 7763. (Only
-# the numbers count; the time that it takes here says nothing about that machine.)
-
-# %%
-few = images[::60]
-reference, rows = logits_of(onnx_path, few), []
-for name in ("int8-static-qdq", "int8-static-7bit") if emulator() else ():
-    here = logits_of(made[name], few, batch_size=1)
-    there = run_with_progress(
-        lambda report, name=name: logits_on(EPYC_7763, made[name], few, on_progress=report), f"{name} as {EPYC_7763}"
-    )
-    same = "yes" if np.array_equal(here, there) else "no"
-    rows.append((name, signal_to_noise_db(reference, here), signal_to_noise_db(reference, there), same))
-pd.DataFrame(rows, columns=["file", "here, dB", "EPYC 7763, dB", "same logits"]).round(1)
-
-# %% [markdown]
-# No error, no warning, and other logits. A whole run takes minutes in QEMU, so here is one that was recorded: 220
-# evaluation images, the files of this lesson, on a processor with VNNI and on the emulated EPYC 7763.
+# QEMU runs a program as if it were on another processor: `qemu-x86_64 -cpu EPYC-Milan python your_script.py`. (Only the
+# numbers count; the time that it takes here says nothing about that machine.) There is no error, no warning, and there
+# are other logits. A whole run takes minutes in QEMU, so here is one that was recorded: 220 evaluation images and the
+# files of this lesson, on a processor with VNNI and on the emulated EPYC 7763.
 
 # %%
 recorded, rows = recorded_on_epyc_7763(), []

@@ -55,12 +55,10 @@ from labs.dataset import load_split
 from labs.machine.quantization_format import quantization_format
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
-from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, signal_to_noise_db
 from labs.optimize.prune import prune_channels
-from labs.optimize.reader import ImageReader
-from labs.optimize.sensitivity import layers_of
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import ImageReader, keep_float, layers_of
 from labs.progress import silent
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, measure, run_with_progress
@@ -91,7 +89,7 @@ predict("m.prune.accuracy_guess", ...)
 # Before anything is repaired, find out what is broken. Each layer is quantized *alone*, all others stay float32, and
 # the logits are compared with the float model's; no labels are needed. Fewer decibels mean more damage.
 
-# %% shows="labs.optimize.sensitivity:layer_sensitivity"
+# %% shows="labs.optimize.static_quantization:layer_sensitivity"
 ...
 
 # %%

@@ -59,8 +59,8 @@ from labs.machine.quantization_format import quantization_format
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.prune import narrow
-from labs.optimize.reader import ImageReader
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import ImageReader
 from labs.progress import part, silent
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.workspace import ledger, models_dir, workspace_dir

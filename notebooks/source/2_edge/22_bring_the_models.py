@@ -51,9 +51,9 @@ import pandas as pd
 from chi import container, context
 
 from grading.checkpoints import check, predict
-from labs.edge.making import part_1_files
+from labs.edge.files import part_1_files
 from labs.machine import Fingerprint
-from labs.machine.arm import forms_on_arm
+from labs.machine.quantization_format import forms_on_arm
 from labs.records.targets import target
 from labs.widgets import facts
 from labs.workspace import ledger, models_dir

@@ -52,11 +52,9 @@ from onnx import numpy_helper
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import side_by_side
-from labs.edge.boards import BOARDS, LANDMARKS, PI_5
-from labs.edge.estimate import ASSUMPTIONS, estimate
+from labs.edge.estimate import ASSUMPTIONS, BOARDS, LANDMARKS, PI_5, count_work, estimate
+from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-from labs.edge.making import part_1_files
-from labs.edge.work import count_work
 from labs.machine import Fingerprint, capability_text, for_lesson
 from labs.records.format import milliseconds
 from labs.records.reference import reference_table, source_line

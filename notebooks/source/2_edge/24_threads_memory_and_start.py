@@ -46,10 +46,9 @@ import onnxruntime as ort
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import stats
-from labs.edge.estimate import estimate, estimate_ratio
+from labs.edge.estimate import count_work, estimate, estimate_ratio
+from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-from labs.edge.making import part_1_files
-from labs.edge.work import count_work
 
 # %%
 from labs.records.format import megabytes, milliseconds, times
@@ -150,30 +149,25 @@ else:
     print("All cores were no gain here, or more than Amdahl's law knows: there is nothing to solve.")
 
 # %% [markdown]
-# ### Held to one core
+# ### On one core
 #
-# What can a laptop say about a small machine? Not its milliseconds. But it can be *held*: to one core, from the class
-# whose clock comes nearest to the Pi's 2.4 GHz. (No program may set that clock without being root; so it is looked at
-# meanwhile, and `steady` says whether it kept still. `None`: this machine does not tell.) No second core helps now, and
-# what is left is the *shape* of the answer: how many times as long as float32 does each form take?
+# What can a laptop say about a small machine? Not its milliseconds. But it can be given one thread: no second core
+# helps now, and what is left is the *shape* of the answer: how many times as long as float32 does each form take? (A
+# laptop whose cores differ may move that thread about; on Linux, `taskset -c 0` before a command holds it to one core.)
 
 # %%
 forms = {option: files[option].name for option in ("edge-fp32", "edge-int8-qdq", "edge-int8-s8s8")}
-alone = [Candidate(f"{option}-held", name, threads=1) for option, name in forms.items()]
-held = measure_there(device, "compare", alone, ledger=ledger(), held_cores=1)
-held[0].details["held"]
-
-# %%
-turns = {record.option: record.blocks for record in held}
-ratios = {option: stats.ratio_of_medians(turns[option], turns["edge-fp32-held"]).interval for option in turns}
+alone = [Candidate(f"{option}-alone", name, threads=1) for option, name in forms.items()]
+turns = {one.option: one.blocks for one in measure_there(device, "compare", alone, ledger=ledger())}
+ratios = {option: stats.ratio_of_medians(turns[option], turns["edge-fp32-alone"]).interval for option in turns}
 ratios |= {"the Pi's INT8, a prediction": estimate_ratio(work, threads=1)}
 {option: f"{times(one.value)} [{times(one.low)}, {times(one.high)}]" for option, one in ratios.items()}
 
 # %% [markdown]
 # The prediction is for S8S8, the form that the Pi's dot product multiplies. An x86 core with VNNI has such an
 # instruction for U8S8 and none for S8S8, so its `qdq` row plays that part, and its `s8s8` row shows what a processor
-# *without* the fitting instruction makes of the same file. The shape follows the instructions; hold a laptop as you
-# like, it will not grow others.
+# *without* the fitting instruction makes of the same file. The shape follows the instructions; however few
+# threads a laptop gets, it will not grow others.
 #
 # ### Memory and the first photo
 #

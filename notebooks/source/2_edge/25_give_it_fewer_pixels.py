@@ -46,11 +46,9 @@ import onnx
 import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.edge.estimate import estimate
+from labs.edge.estimate import count_work, estimate
+from labs.edge.files import part_1_files, with_input_size
 from labs.edge.job import Candidate
-from labs.edge.making import part_1_files
-from labs.edge.pictures import with_input_size
-from labs.edge.work import count_work
 from labs.machine import Fingerprint
 from labs.records.format import megabytes, milliseconds
 from labs.widgets import comparison_table, measure_there

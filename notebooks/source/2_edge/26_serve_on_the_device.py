@@ -51,10 +51,10 @@ from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import latency_distribution
 from labs.dataset import iterate
-from labs.edge.client import network_latency
+from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-from labs.edge.making import part_1_files
 from labs.edge.reaching import served_on
+from labs.edge.serving import network_latency
 from labs.records.format import milliseconds
 
 # %%

@@ -45,10 +45,8 @@ import pandas as pd
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import providers
 from labs.charts import side_by_side
-from labs.edge.boards import LANDMARKS, PI_5
-from labs.edge.estimate import estimate
-from labs.edge.making import part_1_files
-from labs.edge.work import count_work
+from labs.edge.estimate import LANDMARKS, PI_5, count_work, estimate
+from labs.edge.files import part_1_files
 from labs.machine import capability_text, for_lesson
 from labs.widgets import comparison_table, run_with_progress
 from labs.workspace import ledger, models_dir, programs_dir

@@ -56,7 +56,7 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import endurance
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, capability_text, for_lesson
-from labs.machine.heat import FLAGS
+from labs.machine.sensors import FLAGS
 from labs.records.format import milliseconds
 from labs.records.targets import target
 

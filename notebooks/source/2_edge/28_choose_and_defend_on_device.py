@@ -46,7 +46,7 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile, sc
 from labs import assets, bench
 from labs.charts import frontiers
 from labs.dataset import load_split
-from labs.edge.making import part_1_files
+from labs.edge.files import part_1_files
 from labs.records.format import megabytes
 from labs.records.options import summarize
 from labs.records.targets import target, target_table
@@ -219,7 +219,7 @@ scoreboard("edge")
 #
 # - Exchange ledgers with somebody who has had a real Pi. Which of your predictions held, and which assumption of the
 #   estimate was furthest off?
-# - The buyer asks for a box at half the price, with Cortex-A72 cores. What do you expect (`labs.edge.boards` has it),
+# - The buyer asks for a box at half the price, with Cortex-A72 cores. What do you expect (`labs.edge.estimate` has it),
 #   and what would you measure first?
 # - A year later a colleague finds your recommendation. Can that colleague tell from it alone which file it means?
 #

@@ -48,7 +48,7 @@ from labs.dataset import load_split
 from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
-from labs.records.load import latency_interval
+from labs.records.record import latency_interval
 
 # %%
 from labs.serve.models import fp32_model

@@ -15,7 +15,7 @@ from grading.artefacts.pictures import Pictures
 from grading.grade import Setup, grade
 from grading.result import Result
 from grading.sandbox import abilities
-from labs.edge.pictures import with_input_size
+from labs.edge.files import with_input_size
 from tests.grading.artefacts.test_inspect import MODEL, taken
 from tests.grading.machines.made_up import recorded
 

@@ -15,7 +15,7 @@ import pytest
 
 from grading.intake import StrictJsonError
 from grading.intake.evidence import read_entry
-from labs.records.schema import SCHEMA_PATH, first_problem, validator
+from labs.records.ledger import SCHEMA_PATH, first_problem, validator
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
 

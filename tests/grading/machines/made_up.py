@@ -21,9 +21,8 @@ from pathlib import Path
 from statistics import geometric_mean, median
 
 from grading.checkpoints.evidence import moment
-from labs.machine.emulated import recorded_on_epyc_7763
 from labs.machine.fingerprint import Fingerprint, Gpu
-from labs.records.reference import published
+from labs.records.reference import published, recorded_on_epyc_7763
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -130,30 +130,23 @@ def test_what_cannot_be_called_is_no_target(wrong) -> None:
         bench.latency(wrong, option="x")
 
 
-def test_missing_provider_names_the_way_out(files) -> None:
-    """Asking this wheel for CUDA is an error that points to the providers' environments, not a silent CPU run."""
-    with pytest.raises(RuntimeUnavailableError, match="labs providers"):
-        open_model(files["onnx"], settings={"providers": ["CUDAExecutionProvider"]})
-
-
-@pytest.mark.parametrize("runtime", ["onnxruntime", "openvino", "torch"])
-def test_missing_model_is_named(runtime, tmp_path) -> None:
-    """The error names the file that is not there."""
-    with pytest.raises(FileNotFoundError, match=r"absent\.onnx"):
-        open_model(tmp_path / "absent.onnx", runtime)
-
-
-def test_unknown_runtime_lists_the_known_ones(files) -> None:
-    """A typing mistake is answered with the choices."""
-    with pytest.raises(ValueError, match="torch, torch-compiled, onnxruntime, openvino"):
-        open_model(files["onnx"], "onnx")
-
-
-def test_no_compiler_is_said_before_half_a_minute_of_trying(files, monkeypatch) -> None:
-    """Without a C++ compiler, compiling says how to get one."""
+@pytest.mark.parametrize(
+    ("opened", "error", "says"),
+    [
+        (("model.onnx", "onnxruntime", {"providers": ["CUDAExecutionProvider"]}), RuntimeUnavailableError, "providers"),
+        (("absent.onnx", "onnxruntime", {}), FileNotFoundError, r"absent\.onnx"),
+        (("absent.onnx", "openvino", {}), FileNotFoundError, r"absent\.onnx"),
+        (("absent.onnx", "torch", {}), FileNotFoundError, r"absent\.onnx"),
+        (("model.onnx", "onnx", {}), ValueError, "torch, torch-compiled, onnxruntime, openvino"),
+        (("model.safetensors", "torch-compiled", {}), RuntimeUnavailableError, r"C\+\+ compiler"),
+    ],
+)
+def test_what_cannot_be_opened_names_the_way_out(files, monkeypatch, opened, error, says) -> None:
+    """No silent run on the CPU, and no half minute of compiling without a compiler."""
     monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(RuntimeUnavailableError, match="C\\+\\+ compiler"):
-        open_model(files["torch"], "torch-compiled")
+    name, runtime, settings = opened
+    with pytest.raises(error, match=says):
+        open_model(files["onnx"].with_name(name), runtime, settings)
 
 
 def test_openvino_reports_the_precision_that_ran(files) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from labs import charts
 from labs.charts.frame import VEGA_LITE
-from labs.records import Comparison, Threads
+from labs.records import Comparison, DifferentMachinesError, Threads
 from labs.records.customers import customer
 from labs.traced import traced
 
@@ -131,6 +131,38 @@ def test_specifications_are_plain_json(everything):
     """No number of numpy's, no infinity and no NaN, which a notebook's file cannot hold."""
     for chart in everything.values():
         json.dumps(chart.spec, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("draw", "says"),
+    [
+        (lambda make, load: charts.latency_distribution([make(kind="accuracy", samples=(1.0,))]), "measure the option"),
+        (lambda make, load: charts.throughput_curve([make()]), "measure an option in batches"),
+        (lambda make, load: charts.thread_sweep([make()]), "at least two numbers of threads"),
+        (lambda make, load: charts.frontier_chart([make()]), "accuracy, latency, throughput and size"),
+        (lambda make, load: charts.frontiers([make()]), "on any machine"),
+        (lambda make, load: charts.side_by_side(Comparison((make(option="a"),)), "a"), "ran alone"),
+        (lambda make, load: charts.queue_compute([make()]), "run a closed or an open loop first"),
+        (lambda make, load: charts.latency_curve([load()]), "a closed loop has no rate"),
+        (lambda make, load: charts.batch_histogram(load(server=None)), "no batch was counted"),
+        (lambda make, load: charts.operator_profile([]), "run the session before"),
+        (lambda make, load: charts.channel_ranges(np.ones(4)), "output channels"),
+        (lambda make, load: charts.design_frontier([], customer("canteens")), "no design"),
+    ],
+)
+def test_what_cannot_be_drawn_says_what_to_do(draw, says, make_measurement, make_load):
+    """A measurement that was cancelled leaves too little; each error names what is needed."""
+    with pytest.raises(ValueError, match=says):
+        draw(make_measurement, make_load)
+
+
+@pytest.mark.parametrize("draw", [charts.frontier_chart, charts.accuracy_latency, charts.before_after])
+def test_two_machines_are_not_compared(draw, make_load, part_1):
+    """A frontier would choose the machine and not the option, and a change be that of the machine."""
+    pair = [make_load(), make_load()] if draw is charts.before_after else part_1
+    elsewhere = replace(pair[0], machine=replace(pair[0].machine, cpu_model="Other CPU"))
+    with pytest.raises(DifferentMachinesError):
+        draw(*(pair[1], elsewhere) if draw is charts.before_after else ([*pair, elsewhere],))
 
 
 def test_a_chart_stays_small(everything, make_measurement):

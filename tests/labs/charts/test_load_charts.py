@@ -10,7 +10,6 @@ import pytest
 from labs import charts
 from labs.charts.changes import changes
 from labs.charts.load import parts_of
-from labs.records import DifferentMachinesError
 from labs.records.load import Failure
 from labs.serve.triton.control import Counters
 
@@ -36,14 +35,6 @@ def test_a_silent_server_has_one_part(make_load) -> None:
     """What is not told is not made up: one grey bar, and dashes in the table."""
     assert list(parts_of(make_load(server=None))) == ["around"]
     assert "–" in charts.queue_compute([make_load(server=None)]).text
-
-
-def test_without_a_load_record_there_is_nothing_to_draw(make_measurement, make_load) -> None:
-    """The messages say what to run."""
-    with pytest.raises(ValueError, match="run a closed or an open loop first"):
-        charts.queue_compute([make_measurement()])
-    with pytest.raises(ValueError, match="a closed loop has no rate"):
-        charts.latency_curve([make_load()])
 
 
 def test_a_formula_is_drawn_as_far_as_it_has_an_answer(make_load) -> None:
@@ -74,8 +65,6 @@ def test_batches_are_counted_in_images(make_load) -> None:
         }
     )
     assert charts.batch_histogram(told).text == text
-    with pytest.raises(ValueError, match="no batch was counted"):
-        charts.batch_histogram(make_load(server=None))
 
 
 def test_a_verdict_needs_an_interval(make_load) -> None:
@@ -91,7 +80,7 @@ def test_a_verdict_needs_an_interval(make_load) -> None:
 
 
 def test_an_open_loop_that_was_too_short_gives_no_verdict(make_load) -> None:
-    """Requests of one queue are not independent: where too few busy periods were seen, nothing is claimed (B1)."""
+    """Requests of one queue are not independent: where too few busy periods were seen, nothing is claimed."""
     jammed = tuple(0.010 + 0.02 * step for step in range(400))
     slow, fast = (dataclasses.replace(make_load(name, rps=100.0), samples=jammed) for name in ("before", "after"))
     assert {row.name: row.verdict for row in changes(slow, fast)}["p95"] == ""
@@ -103,14 +92,6 @@ def test_failures_are_compared_as_proportions(make_load) -> None:
     row = next(row for row in changes(make_load(), failing) if row.name == "failed")
     assert row.after.value == pytest.approx(0.2)
     assert "failed" in charts.before_after(make_load(), failing).text
-
-
-def test_two_machines_are_not_compared(make_load) -> None:
-    """Before on one machine and after on another is no comparison."""
-    one = make_load()
-    other = make_load(machine=dataclasses.replace(one.machine, cpu_model="Other CPU"))
-    with pytest.raises(DifferentMachinesError):
-        charts.before_after(one, other)
 
 
 def test_a_busy_device_is_told_in_words(busy) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import numpy as np
-import pytest
 
 from labs import charts
 from labs.charts.model import operator_seconds
@@ -32,17 +31,9 @@ def test_two_profiles_stand_side_by_side_and_the_rest_is_one_bar():
     assert {row["profile"] for row in rows} == {"disabled", "all"}
 
 
-def test_a_profile_without_a_run_says_what_to_do():
-    """A session that ran nothing has nothing to show."""
-    with pytest.raises(ValueError, match="run the session before"):
-        charts.operator_profile([])
-
-
 def test_a_dead_channel_is_marked_and_not_counted():
     """Batch-norm folding leaves channels of zeros behind: they would make any spread look enormous."""
     weight = np.ones((4, 2, 1, 1)) * np.array([4.0, 2.0, 2.0, 1e-12]).reshape(-1, 1, 1, 1)
     chart = charts.channel_ranges(weight)
     assert "the widest reaches 2.00 × as far as the median one; 1 are dead" in chart.sentence
     assert chart.text.count("dead") >= 2
-    with pytest.raises(ValueError, match="output channels"):
-        charts.channel_ranges(np.ones(4))

@@ -12,17 +12,14 @@ from labs.edge.debian import EmulationUnavailableError
 from labs.edge.emulation import prepare
 
 
-def test_another_system_is_told_what_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS and Fedora have no apt-get: a sentence, not a FileNotFoundError."""
-    monkeypatch.setattr(debian.shutil, "which", lambda name: None)
-    with pytest.raises(EmulationUnavailableError, match="apt-get is missing"):
-        prepare(tmp_path)
-    assert not (tmp_path / "emulation" / "qemu").exists()
-
-
-def test_without_a_network_apt_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its own words are in the reason, so that a test that skips can be understood."""
-    monkeypatch.setattr(debian.shutil, "which", lambda name: f"/usr/bin/{name}" if "qemu" not in name else None)
+@pytest.mark.parametrize(
+    ("there", "reason"),
+    [((), "apt-get is missing"), (("apt-get", "dpkg"), r"update failed .*Temporary failure")],
+    ids=["another system", "no network"],
+)
+def test_the_reason_is_said_and_nothing_half_made_counts(there, reason, tmp_path: Path, monkeypatch) -> None:
+    """A sentence, and not a FileNotFoundError; apt's own words are in it, so that a skip can be understood."""
+    monkeypatch.setattr(debian.shutil, "which", lambda name: f"/usr/bin/{name}" if name in there else None)
 
     def run(command: list[str], **how: object) -> subprocess.CompletedProcess[str]:
         if command[0] == "dpkg":
@@ -30,5 +27,6 @@ def test_without_a_network_apt_says_so(tmp_path: Path, monkeypatch: pytest.Monke
         return subprocess.CompletedProcess(command, 100, "", "E: Temporary failure resolving a host\n")
 
     monkeypatch.setattr(debian.subprocess, "run", run)
-    with pytest.raises(EmulationUnavailableError, match=r"update failed .*Temporary failure"):
+    with pytest.raises(EmulationUnavailableError, match=reason):
         prepare(tmp_path)
+    assert not (tmp_path / "emulation" / "qemu").exists()

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from math import prod
 from pathlib import Path
 
 import pytest
 
-from labs.edge.boards import BOARDS, LANDMARKS, PI_4, PI_5
-from labs.edge.estimate import ASSUMPTIONS, estimate, estimate_ratio
-from labs.edge.work import Work, count_work
+from labs.edge.estimate import (
+    ASSUMPTIONS,
+    BOARDS,
+    LANDMARKS,
+    PI_4,
+    PI_5,
+    Layer,
+    Work,
+    count_work,
+    estimate,
+    estimate_ratio,
+)
 
 onnx = pytest.importorskip("onnx")
 
@@ -20,7 +30,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     float32 = TensorProto.FLOAT
     weights = {"w1": (8, 3, 3, 3), "b1": (8,), "w2": (8, 1, 3, 3), "w3": (5, 8)}
-    stored = [helper.make_tensor(n, float32, d, [0.1] * _count(d)) for n, d in weights.items()]
+    stored = [helper.make_tensor(n, float32, d, [0.1] * prod(d)) for n, d in weights.items()]
     pads = {"pads": [1, 1, 1, 1]}
     nodes = [
         helper.make_node("Conv", ["input", "w1", "b1"], ["a"], name="first/Conv", strides=[2, 2], **pads),
@@ -36,13 +46,6 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("work") / "small.onnx"
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)]), path)
     return path
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
 
 
 def test_multiplications_are_counted_as_by_hand(small: Path) -> None:
@@ -85,8 +88,6 @@ def test_a_quantized_file_is_not_counted(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def mobilenet() -> Work:
     """Work about like MobileNetV2's, in one layer of each kind."""
-    from labs.edge.work import Layer
-
     dense = Layer("dense", "dense", 279_000_000, 2_150_000, 7_400_000)
     return Work((dense, Layer("deep", "depthwise", 20_700_000, 65_000, 6_000_000)), 50)
 

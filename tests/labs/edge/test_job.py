@@ -56,15 +56,6 @@ def test_a_job_that_makes_no_sense_is_refused_here(task: str, candidates: tuple,
         Job(task, candidates)
 
 
-@pytest.mark.parametrize(("threads", "cores"), [(4, 1), (None, 1), (1, 0)])
-def test_a_job_is_held_to_cores_only_with_threads_that_fit(threads: int | None, cores: int) -> None:
-    """Four threads on one core would measure how they wait for each other."""
-    with pytest.raises(ValueError, match=f"held to {cores}"):
-        Job("compare", (Candidate("edge-x", "x.onnx", threads=threads),), held_cores=cores)
-    one = Job("compare", (Candidate("edge-x", "x.onnx", threads=1),), held_cores=1)
-    assert Job.from_json(json.loads(json.dumps(one.to_json()))) == one
-
-
 def test_records_come_back_into_the_ledger(make_measurement, tmp_path) -> None:
     """With the device's own fingerprint, and the progress that it told."""
     made = make_measurement(option=ONE.option)

@@ -1,9 +1,8 @@
-"""A job from its file to its records: held to a core where it asks for that, and all or nothing."""
+"""A job from its file to its records: all or nothing."""
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from pathlib import Path
 
@@ -36,23 +35,14 @@ def written(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     return run
 
 
-def test_a_held_job_says_where_it_ran_and_lets_go(written) -> None:
-    """The machine in its records is the whole one, and whoever measures next has all its processors."""
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+def test_a_job_is_done_as_it_was_written(written) -> None:
+    """Each record names its task, its machine and how far it was."""
     said: list = []
-    records = written(Job("compare", TWO, QUICK, held_cores=1), said)
+    records = written(Job("compare", TWO, QUICK), said)
     assert {record.option for record in records} == {"edge-one", "edge-other"}
-    for record in records:
-        assert record.details["job"] == "compare"
-        assert record.machine == fingerprint()
-        assert len(record.details["held"]["cpus"]) == (1 if before else 0)
+    assert {record.details["job"] for record in records} == {"compare"}
+    assert all(record.machine == fingerprint() for record in records)
     assert said[-1][0] == 1.0
-    assert before is None or os.sched_getaffinity(0) == before
-
-
-def test_a_job_that_is_not_held_claims_nothing_about_it(written) -> None:
-    """Its records have no such key."""
-    assert all("held" not in record.details for record in written(Job("compare", TWO, QUICK)))
 
 
 def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:

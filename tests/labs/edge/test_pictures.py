@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from labs import assets, bench
-from labs.dataset import iterate
+from labs.dataset import load_split
+from labs.edge.files import with_input_size
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
-from labs.edge.pictures import load_split_at, to_input_at, with_input_size
-from labs.preprocess import load_image, to_input
 from labs.runtimes import open_model
 
 
@@ -33,11 +32,9 @@ def test_a_size_that_cannot_be_halved_five_times_is_refused(tiny_model: Path, tm
     assert not (tmp_path / "odd.onnx").exists()
 
 
-def test_the_recipe_is_the_courses_own() -> None:
-    """At 224 pixels to the last bit; at 160 in the same range, for as many pictures as asked."""
-    photo, _ = next(iter(iterate(assets.dataset("food11-mini"), "evaluation")))
-    assert np.array_equal(to_input_at(photo, 224), to_input(load_image(photo)))
-    images, labels = load_split_at(assets.dataset("food11-mini"), "evaluation", 160, limit=11)
+def test_a_split_comes_in_the_size_that_is_asked_for() -> None:
+    """As many pictures as asked, of every class."""
+    images, labels = load_split(assets.dataset("food11-mini"), "evaluation", 11, size_px=160)
     assert images.shape == (11, 3, 160, 160)
     assert sorted(set(labels.tolist())) == list(range(11))
 

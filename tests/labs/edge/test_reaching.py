@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from labs.edge.client import DeviceNotReachedError
 from labs.edge.reaching import SERVICE_PORT, served_on
+from labs.edge.serving import DeviceNotReachedError
 
 
 class ToldDevice:
@@ -66,22 +66,19 @@ def test_it_is_open_to_others_only_where_somebody_asks_from_elsewhere(device, ur
     assert not device.running("service")
 
 
-def test_without_a_floating_ip_nothing_is_started_and_the_way_out_is_named() -> None:
+@pytest.mark.parametrize(
+    ("device", "says", "started"),
+    [
+        (ToldDevice(), r"no floating IP.*Way out: run lesson 21 again", 0),
+        (ToldDevice(address="192.0.2.7", starts=False), rf"did not start.*port {SERVICE_PORT} is taken", 1),
+    ],
+    ids=["no floating IP", "no file, or no port"],
+)
+def test_a_service_that_cannot_be_had_says_what_to_look_at(device, says, started) -> None:
     """This computer's own loopback must not be asked in the device's place."""
-    device = ToldDevice()
     with (
-        pytest.raises(DeviceNotReachedError, match=r"no floating IP.*Way out: run lesson 21 again"),
+        pytest.raises(DeviceNotReachedError, match=says),
         served_on(device, "m.onnx", threads=4, sleep=no_sleep),
     ):
         pass
-    assert device.started == []
-
-
-def test_a_service_that_does_not_start_says_what_to_look_at() -> None:
-    """Its file is missing, or its port is taken."""
-    device = ToldDevice(address="192.0.2.7", starts=False)
-    with (
-        pytest.raises(DeviceNotReachedError, match=rf"did not start.*port {SERVICE_PORT} is taken"),
-        served_on(device, "m.onnx", threads=4, sleep=no_sleep),
-    ):
-        pass
+    assert len(device.started) == started

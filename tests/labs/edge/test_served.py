@@ -12,11 +12,16 @@ import pytest
 
 from labs import assets
 from labs.dataset import iterate
-from labs.edge.client import DeviceNotReachedError, network_latency
-from labs.edge.guard import allowed
 from labs.edge.job import Candidate
-from labs.edge.served import serve_until, served_latency, server_timing_s
-from labs.edge.turn import take_turn
+from labs.edge.measuring import take_turn
+from labs.edge.serving import (
+    DeviceNotReachedError,
+    allowed,
+    network_latency,
+    serve_until,
+    served_latency,
+    server_timing_s,
+)
 from labs.records import Ledger
 
 

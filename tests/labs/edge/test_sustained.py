@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from labs.edge.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
-from labs.machine.energy import PowerMeter
-from labs.machine.heat import Heat
+from labs.machine.sensors import Heat
 from labs.records import Ledger
 
 IMAGE = np.zeros((1, 3, 224, 224), np.float32)
@@ -31,7 +30,7 @@ def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -
     fast, slow = [0.1] * 91, itertools.repeat(0.2)  # 31 calls go into warming up
     backend = fake_model(itertools.chain(fast, slow))
     settings = {"duration_s": 10.0, "window_s": 2.0, "clock": fake_clock, "heat": heating()}
-    made = sustained(backend, IMAGE, option="edge-x", meter=PowerMeter("the board", lambda: 6.0), **settings)
+    made = sustained(backend, IMAGE, option="edge-x", power_w=lambda: 6.0, **settings)
     windows = made.details["windows"]
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
     assert windows[0]["p50_s"] == pytest.approx(0.1)
@@ -49,7 +48,7 @@ def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -
 def test_what_is_not_told_is_listed_and_no_energy_is_made_up(fake_model, fake_clock) -> None:
     """A virtual machine: no thermometer, no meter, no figure."""
     backend = fake_model(itertools.repeat(0.1))
-    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "meter": None}
+    settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "power_w": lambda: None}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["unreadable"][:3] == ["temperature", "frequency", "throttle flags"]
     assert made.details["unreadable"][3].startswith("power: ")
@@ -60,7 +59,7 @@ def test_what_is_not_told_is_listed_and_no_energy_is_made_up(fake_model, fake_cl
 def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:
     """Minutes at 1 ms would fill the ledger; the windows have seen every call."""
     backend = fake_model(itertools.repeat(0.001))
-    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "meter": None}
+    settings = {"duration_s": 12.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "power_w": lambda: None}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["calls"] > 2 * MOST_SAMPLES
     assert len(made.samples) <= MOST_SAMPLES

@@ -14,9 +14,8 @@ from labs.machine.capability import (
     capability_text,
     for_lesson,
 )
-from labs.machine.nvidia_wheels import OLDEST_GLIBC
-from labs.machine.quantization_format import quantization_format
-from labs.machine.surroundings import Surroundings, surroundings
+from labs.machine.limits import OLDEST_GLIBC, Surroundings, surroundings
+from labs.machine.quantization_format import forms_on_arm, quantization_format
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
 
@@ -34,10 +33,11 @@ def card(name: str, compute_capability: str, driver: str = "570.86.15") -> Gpu:
 
 EPYC_7763 = machine("avx", "avx2", "fma")
 XEON = machine("avx2", "avx512f", "avx512_vnni", "amx_int8", "amx_bf16")
-PI_5 = machine("asimd", "asimddp", architecture="aarch64", cpu_model="Cortex-A76")
+PI_5 = machine("asimd", "asimddp", "asimdhp", architecture="aarch64", cpu_model="Cortex-A76")
 PI_4 = machine("asimd", architecture="aarch64", cpu_model="Cortex-A72")
+SERVER_ARM = machine("asimd", "asimddp", "i8mm", "sve", architecture="aarch64", cpu_model="Neoverse V2")
 P100 = machine("avx2", gpus=(card("Tesla P100", "6.0"),))
-#: What is asked of an ARM core only; tests/labs/machine/test_arm.py judges it.
+#: What is asked of an ARM core only.
 ARM = {"an ARM processor", "NEON", "dot product", "i8mm", "half precision"}
 A100 = machine("avx2", gpus=(card("NVIDIA A100", "8.0"),))
 
@@ -85,14 +85,14 @@ def test_p100_runs_cuda_and_nothing_newer() -> None:
 
 
 def test_a100_runs_all_of_nvidia() -> None:
-    """Compute capability 8.0 passes every limit; whether QEMU is installed is the business of whoever runs this."""
+    """Compute capability 8.0 passes every limit."""
     found = judged(A100)
-    others = {"fast INT8", "bf16 on the CPU", "MIGraphX provider", "two NVIDIA GPUs", "another x86-64 processor", *ARM}
+    others = {"fast INT8", "bf16 on the CPU", "MIGraphX provider", "two NVIDIA GPUs", *ARM}
     assert [name for name, one in found.items() if not one.available and name not in others] == []
 
 
 def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
-    """CUDA, TensorRT and Triton's limits do not speak of it; "a GPU" can still be asked for here (A15)."""
+    """CUDA, TensorRT and Triton's limits do not speak of it; "a GPU" can still be asked for here."""
     mi100 = machine("avx2", gpus=(card("AMD Instinct MI100", "", driver="6.12.12"),))
     bare, whole = judged(mi100), judged(mi100, replace(AROUND, has_migraphx=True))
     assert "no NVIDIA GPU" in bare["CUDA provider"].reason
@@ -104,41 +104,29 @@ def test_an_amd_card_is_no_cuda_card_and_serves_through_migraphx() -> None:
     assert "CUDA" in judged(P100)["GPU provider"].reason
 
 
-def test_the_best_card_counts() -> None:
-    """Compute capabilities are compared as numbers: 10.0 is more than 7.0, and the best card decides."""
-    both = machine("avx2", gpus=(card("Tesla P100", "6.0"), card("NVIDIA B200", "10.0")))
-    assert judged(both)["TensorRT provider"].available
-
-
-def test_old_driver_is_named() -> None:
-    """A good card with a driver from before CUDA 12 cannot run the wheel, and the driver is what is wrong."""
-    found = judged(machine("avx2", gpus=(card("NVIDIA A100", "8.0", driver="470.57.02"),)))["CUDA provider"]
-    assert not found.available
-    assert "470.57.02" in found.reason
-
-
-def test_no_gpu_is_no_dead_end() -> None:
-    """Without a card the GPU lessons say so, point to the fall-back, and Triton still serves on the CPU."""
-    found = judged(EPYC_7763)
-    assert not found["CUDA provider"].available
-    assert "fall back" in found["CUDA provider"].alternative
-    assert found["Triton 25.03 and later"].available
-
-
-def test_raspberry_pi_has_no_openvino_wheel() -> None:
-    """aarch64: no OpenVINO provider from PyPI, native OpenVINO instead."""
-    found = judged(PI_5)["OpenVINO provider"]
-    assert not found.available
-    assert "aarch64" in found.reason
-    assert "OpenVINO itself" in found.alternative
-
-
-def test_missing_compiler_memory_and_disk_are_said() -> None:
-    """A bare container: no compiler, 1 GiB, a full disk."""
-    found = judged(machine("avx2", memory_bytes=2**30), replace(AROUND, cpp_compiler="", free_disk_bytes=10**9))
-    assert [found[name].available for name in ("C++ compiler", "memory", "disk")] == [False, False, False]
-    assert "1.0 GiB" in found["memory"].reason
-    assert "SERVING_LABS_CACHE" in found["disk"].alternative
+@pytest.mark.parametrize(
+    ("who", "changes", "name", "available", "words"),
+    [
+        (machine("avx2", gpus=(card("P100", "6.0"), card("B200", "10.0"))), {}, "TensorRT provider", True, "B200"),
+        (machine("avx2", gpus=(card("A100", "8.0", driver="470.57"),)), {}, "CUDA provider", False, "470.57"),
+        (EPYC_7763, {}, "CUDA provider", False, "fall back"),
+        (EPYC_7763, {}, "Triton 25.03 and later", True, "CPU"),
+        (PI_5, {}, "OpenVINO provider", False, "OpenVINO itself"),
+        (PI_5, {}, "OpenVINO provider", False, "aarch64"),
+        (machine("avx2"), {"cpp_compiler": ""}, "C++ compiler", False, "g++"),
+        (machine("avx2", memory_bytes=2**30), {}, "memory", False, "1.0 GiB"),
+        (machine("avx2"), {"free_disk_bytes": 10**9}, "disk", False, "SERVING_LABS_CACHE"),
+        (XEON, {"glibc": (2, 35)}, "Triton", True, "wheel"),
+        (XEON, {"glibc": (2, 35)}, "perf_analyzer", False, "needs glibc 2.38, and this system has 2.35"),
+        (XEON, {"glibc": (2, 35)}, "perf_analyzer", False, "Ubuntu 24.04"),
+        (XEON, {"glibc": (0, 0)}, "Triton", False, "glibc 2.35"),
+    ],
+)
+def test_each_verdict_says_what_decided_it_or_the_way_out(who, changes, name, available, words) -> None:
+    """The best card counts, an old driver, a bare container and an older Linux are named, and none is a dead end."""
+    found = judged(who, replace(AROUND, **changes))[name]
+    assert found.available is available
+    assert words in str(found)
 
 
 @pytest.mark.parametrize("who", [EPYC_7763, XEON, PI_5, P100, A100, machine()])
@@ -182,18 +170,40 @@ def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path)
     assert surroundings().cpp_compiler == str(compiler)
 
 
-def test_an_older_linux_has_triton_without_its_load_generator() -> None:
-    """Ubuntu 22.04 has glibc 2.35: the server's wheel runs, perf_analyzer's does not, and both numbers are told."""
-    found = judged(XEON, replace(AROUND, glibc=(2, 35)))
-    assert found["Triton"].available
-    assert not found["perf_analyzer"].available
-    assert "needs glibc 2.38, and this system has 2.35" in found["perf_analyzer"].reason
-    assert "Ubuntu 24.04" in found["perf_analyzer"].alternative
-    assert not judged(XEON, replace(AROUND, glibc=(0, 0)))["Triton"].available
-
-
 def test_the_gate_and_the_launcher_agree_on_the_c_library() -> None:
     """What the first cell allows does not fail in the third."""
     from labs.serve.triton.environment import OLDEST_GLIBC as WHEELS
 
     assert list(OLDEST_GLIBC.values()) == list(WHEELS.values())
+
+
+@pytest.mark.parametrize(
+    ("who", "able"),
+    [
+        (PI_5, {"an ARM processor", "NEON", "dot product", "half precision"}),
+        (PI_4, {"an ARM processor", "NEON"}),
+        (SERVER_ARM, {"an ARM processor", "NEON", "dot product", "i8mm"}),
+        (replace(PI_5, emulator="qemu-aarch64"), {"NEON", "dot product", "half precision"}),
+        (machine("avx2", "avx512_vnni"), set()),
+        (machine(architecture="arm64"), {"an ARM processor", "NEON", "dot product", "half precision"}),
+    ],
+)
+def test_a_core_can_what_its_flags_say(who: Fingerprint, able: set[str]) -> None:
+    """And an emulated core is not a processor to measure on, whatever it can."""
+    assert {one.name for one in capabilities(who) if one.available and one.name in ARM} == able
+
+
+def test_the_gate_of_the_measuring_lesson_speaks_of_the_device() -> None:
+    """A laptop is told why its figures are another processor's, and what to do."""
+    found = {one.name: one for one in for_lesson("23", machine("avx2"))}
+    assert "not the device's processor" in found["an ARM processor"].reason
+    assert "measure on the device" in found["an ARM processor"].alternative
+    assert "widened" in {one.name: one for one in for_lesson("23", PI_4)}["dot product"].alternative
+
+
+def test_signed_with_qdq_comes_first_and_without_dot_product_nothing_is_fast() -> None:
+    """S8S8 in QDQ is the form to try first; on a core without SDOT every form is only smaller."""
+    assert forms_on_arm(PI_5)[0].form.startswith("S8S8, QDQ")
+    assert [one.verdict for one in forms_on_arm(PI_5)] == ["fast", "fast", "fast", "slower", "slower"]
+    assert "fast" not in {one.verdict for one in forms_on_arm(PI_4)}
+    assert "no dot product" in forms_on_arm(PI_4)[0].because

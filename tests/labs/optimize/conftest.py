@@ -99,7 +99,7 @@ def quantized(prepared, images, tmp_path_factory):
     """Write the network in INT8 in a format said in ``quantize_static``'s words; the ranges are measured once."""
     from onnxruntime.quantization import QuantType, quantize_static
 
-    from labs.optimize.reader import ImageReader
+    from labs.optimize.static_quantization import ImageReader
 
     folder = tmp_path_factory.mktemp("quantized")
     u8s8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}

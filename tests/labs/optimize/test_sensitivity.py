@@ -8,12 +8,9 @@ import pytest
 from onnx import numpy_helper
 from onnxruntime.quantization import QuantType, quantize_static
 
-from labs.optimize.activations import activations_of
 from labs.optimize.graph import optimize_graph, read_graph
-from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of, signal_to_noise_db
-from labs.optimize.reader import ImageReader
-from labs.optimize.sensitivity import layer_sensitivity, layers_of
+from labs.optimize.static_quantization import ImageReader, activations_of, keep_float, layer_sensitivity, layers_of
 
 U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
 PLANTED = "classifier.1/Gemm"

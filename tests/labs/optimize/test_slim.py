@@ -10,9 +10,9 @@ import pytest
 from onnxruntime.quantization import QuantFormat
 
 from labs.optimize.graph import optimize_graph, read_graph
-from labs.optimize.keep import keep_float
 from labs.optimize.predict import logits_of
 from labs.optimize.slim import slim_onnx
+from labs.optimize.static_quantization import keep_float
 
 KEPT = ["features.2.conv.1.0/Conv"]
 

@@ -7,8 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from labs.records.frontier import OBJECTIVES, dominates, dominators
-from labs.records.options import OptionSummary
+from labs.records.options import OBJECTIVES, OptionSummary, dominates, dominators
 from labs.stats import Interval
 
 
@@ -26,17 +25,6 @@ INT8 = option("int8", 0.86, 1.8e-3, 650, 2.4e6)
 def winners(options: list[OptionSummary]) -> list[str]:
     """Return the names of the options that nobody dominates."""
     return [name for name, better in dominators(options).items() if not better]
-
-
-def test_better_in_all_dominates():
-    """As accurate, faster, more a second and smaller: nobody would keep the other one."""
-    assert dominates(ALL, EAGER)
-    assert not dominates(EAGER, ALL)
-
-
-def test_a_trade_keeps_both():
-    """Faster and smaller against more accurate is a choice, and both stay."""
-    assert winners([EAGER, ALL, INT8]) == ["all", "int8"]
 
 
 def test_equal_options_do_not_throw_each_other_out():

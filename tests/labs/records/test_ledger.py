@@ -1,26 +1,62 @@
-"""The append-only ledger."""
+"""Entries are frozen and survive their trip to the ledger, which only grows, is readable after a crash and adopts."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import multiprocessing
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from labs.records import Answer, Ledger, LedgerError, Prediction
+from labs.records import (
+    Answer,
+    DifferentMachinesError,
+    Ledger,
+    LedgerError,
+    Prediction,
+    Records,
+    require_same_machine,
+)
 from labs.records.ledger import parse_line
 
+AT = "2026-01-02T03:04:05+00:00"
+#: The fixtures only build, so one serves all examples.
+PROPERTY = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
-def test_entries_come_back_in_order(tmp_path, make_measurement) -> None:
-    """What was appended is read back equal, in order, with its type."""
-    ledger = Ledger(tmp_path / "deep" / "ledger.jsonl")
-    written = [
-        make_measurement(),
-        Prediction("m.q", 3.5, "2026-01-02T03:04:05+00:00"),
-        Answer("m.a", {"why": "it fits"}, "2026-01-02T03:04:06+00:00"),
-    ]
-    for entry in written:
-        ledger.append(entry)
-    assert list(ledger) == written
+
+@PROPERTY
+@given(data=st.data())
+def test_whatever_is_written_is_read_back_equal_and_in_order(data, entries) -> None:
+    """Through real JSON text, from the file and from memory."""
+    written = data.draw(st.lists(entries, max_size=4))
+    with tempfile.TemporaryDirectory() as folder:
+        ledger = Ledger(Path(folder) / "deep" / "ledger.jsonl")
+        assert [ledger.append(one) for one in written] == written
+        assert list(ledger) == list(ledger.read()) == list(Records.from_json(ledger.to_json())) == written
+
+
+@PROPERTY
+@given(data=st.data())
+def test_adopting_twice_is_adopting_once_and_nothing_is_overwritten(data, entries) -> None:
+    """A ledger that came home brings what is new; what differs under a known id waits beside the ledger."""
+    mine, theirs = (data.draw(st.lists(entries, max_size=3)) for _ in range(2))
+    with tempfile.TemporaryDirectory() as folder:
+        here, there = (Ledger(Path(folder) / name / "ledger.jsonl") for name in ("here", "there"))
+        for ledger, made in ((here, mine), (there, [*mine[:1], *theirs])):
+            for one in made:
+                ledger.append(one)
+        assert here.adopt(there.lines().values()).entries == len(theirs)
+        assert list(here) == [*mine, *theirs]
+        changed = [Answer("m.changed", "otherwise", AT, record_id=one.record_id) for one in mine]
+        again = here.adopt([*there.lines().values(), *(json.dumps(one.to_json()) for one in changed)])
+        assert (again.entries, again.conflicts) == (0, len(changed))
+        assert list(here) == [*mine, *theirs]
+        assert again.kept_in.exists() is bool(changed)
 
 
 def test_a_crash_in_mid_line_loses_only_that_line(tmp_path, make_measurement) -> None:
@@ -36,21 +72,11 @@ def test_a_crash_in_mid_line_loses_only_that_line(tmp_path, make_measurement) ->
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "true", '"0.1"', "-1"])
-def test_numbers_that_are_none_are_refused(make_measurement, number) -> None:
-    """Samples are finite, non-negative numbers: no NaN, no infinity, no booleans, no text."""
-    import json
-
+def test_samples_are_finite_and_not_negative(make_measurement, number) -> None:
+    """No NaN, no infinity, no booleans, no text."""
     line = json.dumps(make_measurement(samples=(123.0,)).to_json()).replace("123.0", number)
     with pytest.raises(LedgerError):
         parse_line(line)
-
-
-def test_nan_never_reaches_the_file(tmp_path, make_measurement) -> None:
-    """A record with NaN is refused before anything is written."""
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    with pytest.raises(LedgerError, match="NaN"):
-        ledger.append(make_measurement(samples=(float("nan"),)))
-    assert not ledger.path.exists()
 
 
 @pytest.mark.parametrize("line", ["[]", "3", "{}", '{"type":"other"}', "<html>", "[" * 100_000])
@@ -60,24 +86,30 @@ def test_junk_is_not_an_entry(line) -> None:
         parse_line(line)
 
 
-def test_first_prediction_and_last_answer_count(tmp_path) -> None:
-    """A prediction cannot be improved after the fact; an answer can be mended."""
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda ledger, make: ledger.append(make(samples=(float("nan"),))),
+        lambda ledger, make: ledger.observe("model.lease", {"end": datetime.now(UTC)}),
+        lambda ledger, make: ledger.observe("", {"status": "ACTIVE"}),
+    ],
+    ids=["NaN", "a date", "no subject"],
+)
+def test_what_cannot_be_read_back_is_refused_and_nothing_is_written(write, tmp_path, make_measurement) -> None:
+    """A date object would be readable here and nowhere else."""
     ledger = Ledger(tmp_path / "ledger.jsonl")
-    for value in (1.0, 2.0):
-        ledger.append(Prediction("m.q", value, "2026-01-02T03:04:05+00:00"))
-        ledger.append(Answer("m.a", value, "2026-01-02T03:04:05+00:00"))
-    assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
-    assert ledger.answers()["m.a"].value == 2.0
+    with pytest.raises(LedgerError):
+        write(ledger, make_measurement)
+    assert not ledger.path.exists()
 
 
-def test_latest_filters_by_fields(tmp_path, make_measurement) -> None:
-    """Records are looked up by any field, the newest first choice."""
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    ledger.append(make_measurement(samples=(1.0,)))
-    ledger.append(make_measurement(samples=(2.0,)))
-    ledger.append(make_measurement(option="other", samples=(3.0,)))
-    assert ledger.latest(option="onnx-all", kind="latency").samples == (2.0,)
-    assert ledger.latest(option="missing") is None
+def test_what_was_seen_is_returned_with_its_moment(tmp_path: Path) -> None:
+    """The function returns what it wrote, and the entry knows when, with a time zone."""
+    ledger, seen = Ledger(tmp_path / "ledger.jsonl"), {"status": "ACTIVE", "addresses": ["127.77.1.10"]}
+    assert ledger.observe("model.lease", seen) == seen
+    (entry,) = Ledger(tmp_path / "ledger.jsonl")
+    assert (entry.subject, entry.seen, entry.to_json()["type"]) == ("model.lease", seen, "observation")
+    assert datetime.fromisoformat(entry.made_at).tzinfo is not None
 
 
 def _append_many(path, option, make) -> None:
@@ -113,3 +145,68 @@ def test_a_line_is_checked_once_and_a_changed_one_again(tmp_path, make_measureme
         assert kept.latest(option="seen-once").samples == (0.125, 0.25)
     with pytest.raises(LedgerError, match="samples"):
         parse_line(line.replace("0.125", "-0.125"))
+
+
+def test_a_record_cannot_be_changed(make_measurement) -> None:
+    """An edited median would have to edit samples."""
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        make_measurement().samples = (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"kind": "speed"}, "unknown kind"),
+        ({"samples": ()}, "at least one"),
+        ({"batch_size": 0}, "starts at 1"),
+        ({"kind": "load"}, "no other record does"),
+    ],
+)
+def test_nonsense_is_refused(make_measurement, changes, message) -> None:
+    """A record that means nothing cannot be made."""
+    with pytest.raises(ValueError, match=message):
+        make_measurement(**changes)
+
+
+def test_summaries_come_from_the_samples(make_measurement) -> None:
+    """Median and throughput of times; accuracy as a proportion, which has no throughput."""
+    made = make_measurement(kind="throughput", samples=(0.1, 0.2, 0.4), batch_size=32)
+    assert made.value.value == pytest.approx(0.2)
+    assert made.throughput_fps.value == pytest.approx(160)
+    assert made.throughput_fps.low <= 160 <= made.throughput_fps.high
+    right = make_measurement(kind="accuracy", samples=(1.0, 1.0, 0.0, 1.0))
+    assert right.value.value == 0.75
+    with pytest.raises(ValueError, match="no throughput"):
+        _ = right.throughput_fps
+
+
+@pytest.mark.parametrize(
+    ("used", "fell_back"),
+    [({"CPUExecutionProvider": 56}, True), ({"CUDAExecutionProvider": 40, "CPUExecutionProvider": 2}, False)],
+)
+def test_fall_back_is_seen(make_measurement, used, fell_back) -> None:
+    """A provider that ran no node did not make the measurement, whoever asked for it."""
+    made = make_measurement(provider_requested="CUDAExecutionProvider", providers_used=used)
+    assert made.fell_back is fell_back
+
+
+def test_machines_are_not_mixed_silently(make_measurement) -> None:
+    """Two machines are refused by name; another Python or kernel is the same machine, another GPU or node is not."""
+    here = make_measurement()
+    there = make_measurement(machine=dataclasses.replace(here.machine, cpu_model="Other CPU"))
+    updated = make_measurement(machine=dataclasses.replace(here.machine, python="3.12.0", system="Linux 7"))
+    node = make_measurement(machine=dataclasses.replace(here.machine, testbed={"node": "P3-GPU-005"}))
+    require_same_machine([here, updated])
+    for other in (there, node):
+        with pytest.raises(DifferentMachinesError, match="Test CPU"):
+            require_same_machine([here, other])
+
+
+def test_first_prediction_and_last_answer_count(tmp_path) -> None:
+    """A prediction cannot be improved after the fact; an answer can be mended."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for value in (1.0, 2.0):
+        ledger.append(Prediction("m.q", value, AT))
+        ledger.append(Answer("m.a", value, AT))
+    assert [one.value for one in ledger.predictions("m.q")] == [1.0, 2.0]
+    assert ledger.answers()["m.a"].value == 2.0

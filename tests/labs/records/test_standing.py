@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from labs.records.options import OptionSummary
-from labs.records.standing import keeps, limits, standing, standings
-from labs.records.targets import target
+from labs.records.targets import keeps, limits, standing, standings, target
 from labs.stats import Interval
 
 

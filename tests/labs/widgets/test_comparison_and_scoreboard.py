@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import pytest
-
-from labs.records import DifferentMachinesError
 from labs.records.reference import reference_table
 from labs.widgets import comparison_table, scoreboard
 
@@ -68,38 +63,3 @@ def test_scoreboard_stores_no_measured_number(part_1):
 def test_scoreboard_works_before_anything_was_measured():
     """The course's first cell may show it empty."""
     assert "Nothing measured yet" in scoreboard([]).text
-
-
-def answers(make_measurement, option: str, wrong: set[int]):
-    """Return an accuracy record of a hundred images."""
-    samples = tuple(float(image not in wrong) for image in range(100))
-    details = {"labels": [3] * 100}
-    return make_measurement(option=option, kind="accuracy", samples=samples, details=details)
-
-
-def test_accuracy_is_compared_on_the_same_images(make_measurement):
-    """Ten images lost and none gained is a loss although the two intervals overlap; one for one cannot be told (B3)."""
-    records = [
-        answers(make_measurement, "float", set(range(12))),
-        answers(make_measurement, "worse", set(range(22))),
-        answers(make_measurement, "other", {*range(11), 98, 99}),
-    ]
-    lines = {line.split()[0]: line for line in comparison_table(records).text.splitlines() if line}
-    assert "★" in lines["float"]
-    assert "≈" not in lines["worse"]
-    assert "≈" in lines["other"]
-
-
-def test_accuracy_on_other_images_is_not_compared(make_measurement):
-    """Without the same images there is no pair, and so no claim."""
-    one = answers(make_measurement, "one", {1, 2})
-    other = replace(answers(make_measurement, "other", {1, 2, 3}), details={"labels": [4] * 100})
-    assert "≈ cannot" in comparison_table([one, other]).text
-    assert "97.0 % ≈" not in comparison_table([one, other]).text
-
-
-def test_a_scoreboard_of_two_machines_is_refused(part_1):
-    """Each machine has a scoreboard of its own."""
-    mixed = [*part_1, replace(part_1[0], machine=replace(part_1[0].machine, cpu_model="Other CPU"))]
-    with pytest.raises(DifferentMachinesError):
-        scoreboard(mixed)

@@ -30,19 +30,11 @@ def test_a_guess_is_said_in_words_with_its_certainty(paths):
     assert grid.html.count("data:image/jpeg;base64,") == 2
 
 
-def test_without_probabilities_only_the_classes_are_named(paths):
-    """Before the model has been asked, nothing may look like an answer."""
+def test_without_probabilities_nothing_looks_like_an_answer(paths):
+    """Only the classes are named; text/plain stays the same when the model changes; each image needs its label."""
     grid = image_grid(paths, [0, 10])
     assert grid.text == "Images\n1. Bread\n2. Vegetable/Fruit"
     assert "sure" not in grid.html
-
-
-def test_stored_text_holds_no_measured_number(paths):
-    """text/plain stays the same when the model changes."""
     assert repr(image_grid(paths, [0, 1], np.eye(11)[:2], title="Food")) == "Food: 2 images"
-
-
-def test_every_image_needs_its_label(paths):
-    """One label short would shift all captions."""
     with pytest.raises(ValueError, match="one label"):
         image_grid(paths, [1])

@@ -19,7 +19,7 @@ import pytest
 from grading.gradescope.package import build_package
 from grading.rehearse import own_testbed, scores
 from labs.course import Lesson, lessons
-from labs.edge.making import part_1_files
+from labs.edge.files import part_1_files
 from provisioning.sites.spec import PARTS
 from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED

@@ -1,4 +1,4 @@
-"""Thermometer, clock, throttle flags and power meters, read from folders that look like machines."""
+"""Thermometer, clock, throttle flags and the power chip, read from folders and commands that look like machines."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.machine.energy import find_meter, pmic_power_w, why_no_meter
-from labs.machine.heat import Heat, read_heat, run_command
+from labs.machine.sensors import Heat, read_heat, read_power_w, run_command
 
 #: What a Raspberry Pi 5 prints, shortened: rails state current and voltage apart, and the input only its voltage.
 PMIC = """
@@ -94,43 +93,6 @@ def test_a_missing_or_failing_command_is_silence() -> None:
 
 def test_the_power_chip_is_summed_over_rails_that_state_both() -> None:
     """0.2 A × 1.8 V + 2.5 A × 0.8 V; the input's voltage alone is no power."""
-    assert pmic_power_w(PMIC) == pytest.approx(2.36)
-    assert pmic_power_w("") is None
-    assert pmic_power_w("EXT5V_V volt(24)=5.12000000V") is None
-
-
-def test_a_raspberry_pi_5_has_a_meter_and_says_what_it_covers(tmp_path: Path) -> None:
-    """The board without what hangs on its 5 V pins."""
-    meter = find_meter(tmp_path, lambda words: PMIC)
-    assert meter is not None
-    assert "without what hangs on its 5 V pins" in meter.covers
-    assert meter.read_w() == pytest.approx(2.36)
-
-
-def test_a_counter_of_energy_becomes_power(tmp_path: Path) -> None:
-    """30 J in 2 s are 15 W; the first reading, and one after the counter began anew, give nothing."""
-    counter = "sys/class/powercap/intel-rapl:0/energy_uj"
-    now_s = iter([10.0, 12.0, 13.0])
-    meter = find_meter(write(tmp_path, {counter: "1000000"}), silent, lambda: next(now_s))
-    assert meter is not None
-    assert meter.read_w() is None
-    write(tmp_path, {counter: "31000000"})
-    assert meter.read_w() == pytest.approx(15.0)
-    write(tmp_path, {counter: "5"})
-    assert meter.read_w() is None
-
-
-def test_a_battery_counts_only_while_it_is_drained(tmp_path: Path) -> None:
-    """On the mains its current charges it."""
-    battery = {"sys/class/power_supply/BAT0/power_now": "8500000", "sys/class/power_supply/BAT0/status": "Charging"}
-    assert find_meter(write(tmp_path, battery), silent) is None
-    meter = find_meter(write(tmp_path, {"sys/class/power_supply/BAT0/status": "Discharging"}), silent)
-    assert meter is not None
-    assert meter.read_w() == pytest.approx(8.5)
-
-
-def test_without_a_meter_the_reason_is_said(tmp_path: Path) -> None:
-    """A counter that only root reads is another case than none."""
-    assert "neither" in why_no_meter(tmp_path)
-    (tmp_path / "sys/class/powercap/intel-rapl:0").mkdir(parents=True)
-    assert "only root" in why_no_meter(tmp_path)
+    assert read_power_w(lambda words: PMIC) == pytest.approx(2.36)
+    assert read_power_w(silent) is None
+    assert read_power_w(lambda words: "EXT5V_V volt(24)=5.12000000V") is None

@@ -1,4 +1,4 @@
-"""The device's files, made in part 1's way where part 1 has not made them yet: fp32, dynamic and static INT8."""
+"""A device's files, made in part 1's way where part 1 has not made them yet, and the same model on smaller pictures."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
 
     from labs.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
-    from labs.optimize.reader import ImageReader
     from labs.optimize.slim import slim_onnx
+    from labs.optimize.static_quantization import ImageReader
 
     exported = folder / names[0]
     if names[0] in missing:
@@ -76,3 +76,40 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
             quantize_static(prepared, folder / name, ImageReader(images), **settings)
             slim_onnx(folder / name)
     return [folder / name for name in missing]
+
+
+#: The network halves its picture five times, so a side that is no multiple of this loses a row.
+STRIDE_PX = 32
+
+
+def with_input_size(path: str | Path, resized_path: str | Path, size_px: int) -> Path:
+    """Write a model that takes pictures of another size, and return where.
+
+    Args:
+        path: Any ``.onnx`` file of the course, float or quantized.
+        resized_path: Where to write.
+        size_px: Side of its pictures, a multiple of 32.
+
+    Raises:
+        ValueError: The size is no multiple of 32, or the model has its size built in somewhere.
+    """
+    import onnx
+
+    if size_px < STRIDE_PX or size_px % STRIDE_PX:
+        raise ValueError(
+            f"{size_px} pixels: take a multiple of {STRIDE_PX}, since the network halves its picture 5 times"
+        )
+    model = onnx.load(path)
+    dimensions = model.graph.input[0].type.tensor_type.shape.dim
+    for dimension in dimensions[2:]:
+        dimension.dim_value = size_px
+    model.graph.ClearField("value_info")
+    try:
+        onnx.shape_inference.infer_shapes(model, strict_mode=True, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise ValueError(f"{Path(path).name} cannot take {size_px} pixels: {error}") from error
+    resized_path = Path(resized_path)
+    partial = resized_path.with_suffix(".partial")
+    partial.write_bytes(model.SerializeToString())
+    partial.replace(resized_path)
+    return resized_path

@@ -1,12 +1,13 @@
 """What a service costs on the device: the same photo classified in the app's own process, and behind HTTP.
 
-The service is the course's own (``labs.serve``), with one copy of the model. It is asked from the device itself, so no
-network takes part; ``labs.edge.client`` asks it from elsewhere.
+The service is the course's own (``labs.serve``), with one copy of the model, behind a token. ``served_latency`` asks it
+from the device itself, so no network takes part; ``network_latency`` from elsewhere.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hmac
 import json
 import os
 import secrets
@@ -14,27 +15,29 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
 from labs.bench.targets import Call, caller, describe
 from labs.bench.timing import Stopwatch, WarmUp, record
 from labs.edge.job import Candidate
-from labs.machine import fingerprint
+from labs.machine import Fingerprint, fingerprint
 from labs.preprocess import load_image, to_input
 from labs.progress import OnProgress, part, silent
-from labs.records import Measurement
+from labs.records import Measurement, ModelFile, Threads
 from labs.records.format import milliseconds
 from labs.runtimes import open_model
 from labs.serve.running import Service, running
 from labs.serve.settings import Settings
 from labs.stats import percentile
+from labs.version import code_version
 
 #: Requests that are made and thrown away first.
 WARMUP = 10
 
 #: The app: the course's service behind a token.
-APP = "labs.edge.guard:app"
+APP = "labs.edge.serving:app"
 
 
 def served_latency(
@@ -154,3 +157,104 @@ def timed_calls(work: Callable[[], object], samples: int, on_progress: OnProgres
         if index % 20 == 19:
             on_progress((index + 1) / samples, f"{index + 1} of {samples} photos, {milliseconds(found[-1])}")
     return found, watch
+
+
+#: Paths that answer without a token: they tell no more than that something runs.
+_OPEN = frozenset({"/healthz", "/readyz"})
+
+
+class Guard:
+    """An ASGI app that hands a request on only when it carries ``Authorization: Bearer …`` with the right token."""
+
+    def __init__(self) -> None:
+        """Load nothing; the app is made at its first event, in the process that serves it."""
+        self._inner = None
+
+    async def __call__(self, scope: dict, receive, send) -> None:
+        """Hand on, or refuse with 401."""
+        if self._inner is None:
+            from labs.serve.app import create_app  # whoever only asks a device needs no web framework
+
+            self._inner = create_app()
+        given = dict(scope.get("headers") or ()).get(b"authorization", b"")
+        if scope["type"] != "http" or scope["path"] in _OPEN or allowed(given):
+            await self._inner(scope, receive, send)
+            return
+        body = json.dumps({"title": "This service wants its token.", "status": 401}).encode()
+        headers = [(b"content-type", b"application/problem+json"), (b"www-authenticate", b"Bearer")]
+        await send({"type": "http.response.start", "status": 401, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+def allowed(header: bytes) -> bool:
+    """Return whether an Authorization header shows the token; without a token nobody is let in."""
+    token = os.environ.get("EDGE_TOKEN", "")
+    return bool(token) and hmac.compare_digest(header, f"Bearer {token}".encode())
+
+
+app = Guard()
+
+
+class DeviceNotReachedError(RuntimeError):
+    """The device's service does not answer from here; the message says what to look at."""
+
+
+def network_latency(
+    url: str, about: dict, photo: bytes, *, option: str, samples: int = 200, on_progress: OnProgress = silent
+) -> Measurement:
+    """Return a latency record of a photo that is sent to the device's service from here.
+
+    The record's machine is the device, which does the work; ``details["client"]`` names this one.
+
+    Args:
+        url: Where the service answers, seen from here.
+        about: What the device wrote about its service.
+        photo: Bytes of a JPEG.
+        option: Name under which the record is kept.
+        samples: Requests timed.
+        on_progress: Told how far it is.
+
+    Raises:
+        DeviceNotReachedError: Often the port was not opened when the container was made, or the floating IP is gone.
+    """
+    timings: list[dict] = []
+    try:
+        with asking(url, about["token"], photo) as ask:
+            timed, watch = timed_calls(lambda: timings.append(ask()), samples, on_progress)
+    except httpx.HTTPError as error:
+        raise DeviceNotReachedError(
+            f"{url} does not answer ({type(error).__name__}: {error}). Likely: the floating IP is gone, the container "
+            "was made without this port, or the service's time is over. Way out: start the service again; after that, "
+            "run lesson 21 again, which looks at all three."
+        ) from error
+    inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
+    runs = about["runs"]
+    return Measurement(
+        kind="latency",
+        option=option,
+        samples=tuple(timed),
+        batch_size=1,
+        model=ModelFile(**runs["model"]),
+        backend=runs["backend"],
+        provider_requested=runs["provider_requested"],
+        providers_used=runs["providers_used"],
+        precision=runs["precision"],
+        threads=Threads(**runs["threads"]),
+        warmup_count=WARMUP,
+        warmup_settled=True,
+        started_at=watch.started_at,
+        monotonic_start_s=watch.start_s,
+        monotonic_end_s=watch.clock(),
+        machine=Fingerprint.from_json(about["machine"]),
+        libraries=runs["libraries"],
+        code_version=code_version(),
+        settings=runs["settings"],
+        details={
+            "includes": ["decode", "prepare", "predict", "HTTP", "the way"],
+            "client": fingerprint().label,
+            # Asked on the device itself, the same service is reached without any network.
+            "over": "loopback" if urlsplit(url).hostname.startswith(("127.", "localhost", "::1")) else "network",
+            "photo_bytes": len(photo),
+            "server_timing_s": inside,
+        },
+    )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -27,8 +25,7 @@ def measure(
     records: Annotated[Path, typer.Option(help="Receives the records, one JSON line each.")],
 ) -> None:
     """Measure what a job asks for. One at a time: a second one waits, since it would disturb the first."""
-    from labs.edge.measuring import run_job
-    from labs.edge.turn import take_turn
+    from labs.edge.measuring import run_job, take_turn
 
     def tell(fraction: float, text: str) -> None:
         typer.echo(f"progress {fraction:.3f} {text}")
@@ -50,35 +47,32 @@ def serve(
     lifetime_s: Annotated[float, typer.Option(help="Seconds after which it ends by itself.")] = 900.0,
 ) -> None:
     """Serve a model behind a token until the about file is removed."""
-    from labs.edge.served import serve_until
+    from labs.edge.serving import serve_until
 
     serve_until(file, about, threads=threads, host=host, port=port, lifetime_s=lifetime_s)
 
 
 @app.command()
 def vitals() -> None:
-    """Print one JSON line: which machine this is, and what it says about its heat and power."""
+    """Print one JSON line: which machine this is, and what it says about its heat."""
     from labs.machine import fingerprint
-    from labs.machine.energy import find_meter, why_no_meter
-    from labs.machine.heat import read_heat
+    from labs.machine.sensors import read_heat
 
-    meter, heat = find_meter(), read_heat()
-    power = {"covers": meter.covers, "power_w": meter.read_w()} if meter else {"covers": "", "why": why_no_meter()}
+    heat = read_heat()
     found = {"machine": fingerprint().to_json(), "heat": heat.to_json(), "unreadable": list(heat.unreadable)}
-    typer.echo(json.dumps({**found, "power": power}))
+    typer.echo(json.dumps(found))
 
 
 @app.command()
 def emulate(
     pictures: Annotated[int, typer.Option(help="Evaluation pictures to classify; a few seconds each.")] = 11,
-    all_packages: Annotated[bool, typer.Option("--all", help="Import every package that lessons use.")] = True,
 ) -> None:
     """Run the device's pinned environment as an ARM Cortex-A76 here, and compare its labels with this computer's.
 
     It shows that packages, files and code work on that processor. It says nothing about how fast they are.
     """
     from labs.edge.emulation import EmulationUnavailableError, prepare, prove
-    from labs.edge.making import PART_1_FILES, make_part_1_files
+    from labs.edge.files import PART_1_FILES, make_part_1_files
     from labs.edge.proof import MODULES
 
     try:
@@ -87,20 +81,12 @@ def emulate(
         typer.echo(f"not possible here: {error}")
         raise typer.Exit(1) from None
     make_part_1_files(models_dir())
-    models = {option: models_dir() / name for option, name in PART_1_FILES.items()}
-    job = {
-        "dataset": str(assets.dataset("food11-mini")),
-        "pictures": pictures,
-        "models": {option: str(path) for option, path in models.items() if path.is_file()},
-    }
+    models = {option: str(models_dir() / name) for option, name in PART_1_FILES.items()}
+    models = {option: path for option, path in models.items() if Path(path).is_file()}
+    job = {"dataset": str(assets.dataset("food11-mini")), "pictures": pictures, "models": models}
     with tempfile.TemporaryDirectory() as folder:
-        more = {
-            "modules": MODULES if all_packages else (),
-            "time": "edge-int8-s8s8",
-            "ledger": f"{folder}/ledger.jsonl",
-        }
-        there = prove(emulated, {**job, **more})
-    here = prove_here(job)
+        more = {"modules": MODULES, "time": "edge-int8-s8s8", "ledger": f"{folder}/ledger.jsonl"}
+        there, here = prove({**job, **more}, emulated), prove(job)
     typer.echo(f"{there['label']}, Python {there['machine']['python']}")
     typer.echo("imported: " + ", ".join(f"{name} {version}".strip() for name, version in there["versions"].items()))
     same = there["pictures_sha256"] == here["pictures_sha256"]
@@ -110,14 +96,3 @@ def emulate(
         typer.echo(f"{option}: {equal} of {len(found['predicted'])} labels as on this computer")
     offered = ", ".join(there["timed"]["kinds"])
     typer.echo(f"measured as in a lesson and offered to the ledger: {offered}; refused: {there['timed']['refused'][0]}")
-
-
-def prove_here(job: dict) -> dict:
-    """Return what ``labs.edge.proof`` finds out on this computer, in a process of its own.
-
-    Args:
-        job: As for the emulated device.
-    """
-    command = [sys.executable, "-m", "labs.edge.proof"]
-    done = subprocess.run(command, input=json.dumps(job), capture_output=True, text=True, check=True, cwd=Path.cwd())
-    return json.loads(done.stdout.splitlines()[-1])
