@@ -45,6 +45,7 @@ def grade(
     from grading.grade import grade as judge
     from grading.hidden import possible_points
     from grading.result import fallback, gradescope, line, page, write_json, write_text
+    from grading.sandbox import abilities
 
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_json(fallback(possible_points(part)), out / "results.json")
@@ -53,6 +54,8 @@ def grade(
     write_json(result.to_json(), out / "result.json")
     write_text(page(result), out / "page.html")
     write_json(gradescope(result), out / "results.json")
+    if rerun and (refusal := abilities().refusal):
+        console.print(refusal, style="yellow", markup=False, highlight=False)
     for name, value in line(result).items():
         console.print(f"{name:15} {value}", markup=False, highlight=False)
 

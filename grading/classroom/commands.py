@@ -45,7 +45,10 @@ def grade_folder(
     from grading.classroom.similarity import said_of, similar_pairs
     from grading.grade import Setup
     from grading.result import spot_checks
+    from grading.sandbox import abilities
 
+    if rerun and (refusal := abilities().refusal):
+        console.print(refusal, style="yellow", markup=False, highlight=False)
     setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
     try:
         found = handed_in(submissions)

@@ -97,7 +97,7 @@ def run_again(
     """
     questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
     if not abilities().apart:
-        why = "this grader could not keep it apart from other files, so it was not run"
+        why = "this grader could not keep it apart from the course's references, so it was not run"
         return {name: Called(fault=why) for name in questions}
     parts = parts_of(intake, lessons, questions)
     reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)

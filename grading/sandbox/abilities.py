@@ -19,6 +19,10 @@ from labs.workspace import PROJECT_DIR
 #: user's.
 FIRST_USER, USERS = 210_000, 40_000
 
+#: Folders of the course, from its root, in which what is right can be read: where bubblewrap does not hide them from
+#: sandboxed code, they have to be closed to other users.
+REFERENCES = ("grading/checkpoints", "grading/answers", "notebooks/source", "tests", ".git")
+
 #: What a command is put behind so that it can open no network socket.
 WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))
 
@@ -36,6 +40,8 @@ class Abilities:
     in_reach: bool = True
     #: Whether the kernel refuses network sockets to a process that asks for it.
     filters: bool = False
+    #: ``REFERENCES`` that every user of this machine can read.
+    readable: tuple[str, ...] = ()
 
     @property
     def network(self) -> bool:
@@ -45,7 +51,18 @@ class Abilities:
     @property
     def apart(self) -> bool:
         """Whether a command can be kept from the grader's own processes and files: else, no student code is run."""
-        return self.bubblewrap or (self.own_user and self.in_reach)
+        return self.bubblewrap or (self.own_user and self.in_reach and not self.readable)
+
+    @property
+    def refusal(self) -> str:
+        """Why no student code is run here and what would help, in one sentence; empty where it is run."""
+        if self.apart:
+            return ""
+        closing = f", or close them to other users: chmod 700 {' '.join(self.readable)}" if self.readable else ""
+        return (
+            "students' code is not run here: without bubblewrap it could read the course's references and the "
+            f"grader's files; install bubblewrap (a container may need the right to make namespaces){closing}"
+        )
 
     def missing(self) -> list[str]:
         """Return, in words, what could not be done here."""
@@ -55,7 +72,7 @@ class Abilities:
             "neither bubblewrap nor a filter: sandboxed code can reach the network": self.network,
             "no user of its own (the grader is not root): processes are not counted by sandbox": self.own_user,
         }
-        return [words for words, there in told.items() if not there]
+        return [*filter(None, [self.refusal]), *(words for words, there in told.items() if not there)]
 
 
 @functools.lru_cache(maxsize=1)
@@ -66,7 +83,7 @@ def abilities() -> Abilities:
     walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
     bubblewrap = shutil.which("bwrap") is not None and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
-    return Abilities(bubblewrap, own_user, _in_reach(), filters)
+    return Abilities(bubblewrap, own_user, _in_reach(), filters, readable(PROJECT_DIR))
 
 
 def privileges(user: int | None) -> list[str]:
@@ -77,6 +94,18 @@ def privileges(user: int | None) -> list[str]:
     """
     become = [] if user is None else [f"--reuid={user}", f"--regid={user}", "--clear-groups"]
     return [*become, "--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"]
+
+
+def readable(course: Path) -> tuple[str, ...]:
+    """Return those of ``REFERENCES`` below a course's root that every user of this machine can read."""
+    return tuple(name for name in REFERENCES if (course / name).exists() and _is_open(course / name))
+
+
+def _is_open(path: Path) -> bool:
+    # A folder that cannot be passed closes all that lies in it.
+    return all(one.stat().st_mode & stat.S_IXOTH for one in (path, *path.parents) if one.is_dir()) and bool(
+        path.stat().st_mode & (stat.S_IROTH | stat.S_IXOTH)
+    )
 
 
 def _works(*command: str) -> bool:

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
+from grading.intake import Intake
 from grading.sandbox import Limits, Outcome, Sandbox, abilities
-from grading.sandbox.abilities import FIRST_USER, privileges
+from grading.sandbox.abilities import FIRST_USER, REFERENCES, privileges, readable
+from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
 CAN = abilities()
@@ -142,6 +144,7 @@ def _in_reach() -> list[str]:
 AS_ORDINARY_USER = """
 import os, sys
 from pathlib import Path
+from grading.intake import Intake
 from grading.sandbox import Limits, Sandbox, abilities
 assert os.getuid() != 0 and not abilities().own_user
 if not abilities().apart:
@@ -254,10 +257,40 @@ def test_a_flood_of_words_is_cut(can):
 def test_what_is_missing_is_said():
     """An instructor has to know what the host could not do."""
     nothing = replace(CAN, bubblewrap=False, own_user=False, filters=False)
-    assert len(nothing.missing()) == 3
+    assert len(nothing.missing()) == 4
     assert not nothing.apart
-    assert "apt install bubblewrap" in nothing.missing()[0]
-    assert "can reach the network" in nothing.missing()[1]
+    assert "install bubblewrap" in nothing.refusal == nothing.missing()[0]
+    assert "can reach the network" in nothing.missing()[2]
+
+
+def test_without_bubblewrap_root_runs_no_cell_while_references_can_be_read():
+    """The checkout's own modes let every user read its questions; once they are closed, another user is enough."""
+    bare = replace(BARE, own_user=True, in_reach=True)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        course = Path(folder)
+        course.chmod(0o755)
+        for name in REFERENCES:
+            (course / name).mkdir(parents=True)
+        opened = replace(bare, readable=readable(course))
+        for name in REFERENCES:
+            (course / name).chmod(0o700)
+        closed = replace(bare, readable=readable(course))
+    assert opened.readable == REFERENCES
+    assert not opened.apart
+    assert "chmod 700 grading/checkpoints" in opened.refusal
+    assert (closed.apart, closed.refusal) == (True, "")
+
+
+@pytest.mark.skipif(not CAN.own_user, reason="only root becomes another user")
+def test_a_cell_beside_open_references_is_not_run_by_root_without_bubblewrap(monkeypatch):
+    """What could import the right functions earns nothing: no cell of it is run, and the reason is told."""
+    import grading.rebuild.run as again
+
+    monkeypatch.setattr(again, "abilities", lambda: replace(BARE, in_reach=True, readable=REFERENCES))
+    monkeypatch.setattr(again, "Sandbox", None)
+    found = again.run_again(Intake(), lessons(part=3), wanted={"s.theory.batch"}, seed="secret", wall_s=60)
+    assert not any(one.verdict for one in found.values())
+    assert ["references" in one.fault for one in found.values()] == [True]
 
 
 @walls
