@@ -1,4 +1,4 @@
-"""nbval in the sandbox: all lessons in one run; after a run that was cut short, each lesson by itself.
+"""nbval in the sandbox: all lessons in one run; after a cell that ended it, once more without that cell.
 
 What goes in are a student's cells and cases for their functions, as plain values. What comes out are the functions'
 results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
@@ -47,11 +47,14 @@ _CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
 #: Seconds without which no kernel is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
 
+#: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
+_GIVEN_BACK_S = 100
+
+#: A grader whose own cell takes longer than this many seconds is too slow to say who used the time up.
+_SLOW_S = 20
+
 #: Said of a cell that was never reached.
 _LATE = "there was no time left for it"
-
-#: Of all seconds, those for the run together; the lessons that it leaves open share the others.
-_TOGETHER = 1 / 3
 
 #: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
 _READ_S = 5.0
@@ -123,46 +126,34 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
     """Return what each function of some lessons did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
-    to hide that its results were typed. Each lesson has a share of the time that no other one can use up. Only a grader
-    that cannot run a cell of its own either takes that back; and where time ran out, one that is too slow for such a
-    cell in such a share.
+    to hide that its results were typed. A cell that ends its run costs itself: the lessons that are left run again
+    without it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes
+    that back; and where time ran out, one that is slow.
 
     Args:
         rounds: Cases on which functions are called, by question.
         parts: The lessons' cells.
-        wall_s: Seconds for everything.
+        wall_s: Seconds for everything, but for what cells take that end their run.
     """
-    until_s = time.monotonic() + wall_s
-    together_s = wall_s * _TOGETHER if len(parts) > 1 else 0.0
-    share_s = (wall_s - together_s) / max(1, len(parts))
-    asked = [name for part in parts for name in part.cells if name in rounds]
+    cells = {part.lesson: dict(part.cells) for part in parts}
+    asked = {name for part in parts for name in part.cells if name in rounds}
     reruns: dict[str, Called] = {}
-
-    def is_open(cells: Iterable[str]) -> bool:
-        return any(name in asked and (name not in reruns or reruns[name].verdict is None) for name in cells)
-
-    # Together first: a kernel costs more than all cells. What was taken along by another lesson gets its lesson's own
-    # kernel, and what was taken along by a cell of its own lesson one without that cell.
-    disturbing = _run(parts, rounds, reruns, together_s) if together_s > _LEAST_S else ""
-    # The one that disturbed the others comes last, and has what they leave of their shares.
-    left = sorted((part for part in parts if is_open(part.cells)), key=lambda part: disturbing in part.cells)
-    for place, part in enumerate(left):
-        now_s = time.monotonic()
-        end_s = now_s + max(share_s, (until_s - now_s) / (len(left) - place))
-        cells = dict(part.cells)
-        while is_open(cells) and (left_s := end_s - time.monotonic()) > _LEAST_S:
-            disturbing = _run([Part(part.lesson, cells)], rounds, reruns, left_s)
-            if disturbing not in cells:
-                break
-            del cells[disturbing]
-    if is_open(asked):
-        took_s = _control_s()
-        for name in asked:
-            if is_open([name]):
-                said = reruns[name].said if name in reruns else _LATE
-                is_ours = took_s > (share_s if said in (DISTURBED, _LATE) else _CONTROL_S)
-                fault = "this grader could not run a cell of its own either" if is_ours else NOTHING
-                reruns[name] = Called(fault=fault, is_absent=not is_ours, said=said)
+    until_s, spare_s = time.monotonic() + wall_s, _GIVEN_BACK_S
+    while left := [Part(lesson, own) for lesson, own in cells.items() if own.keys() & asked - reruns.keys()]:
+        begin_s = time.monotonic()
+        if until_s - begin_s < _LEAST_S:
+            break
+        ending = _run(left, rounds, reruns, until_s - begin_s)
+        if not ending:
+            break
+        took_s = min(spare_s, time.monotonic() - begin_s)
+        until_s, spare_s = until_s + took_s, spare_s - took_s
+        for own in cells.values():
+            own.pop(ending, None)
+    if unknown := asked - reruns.keys():
+        is_slow = _control_s() > _SLOW_S
+        fault = "this grader could not run a cell of its own either" if is_slow else NOTHING
+        reruns |= dict.fromkeys(unknown, Called(fault=fault, is_absent=not is_slow, said=_LATE))
     return reruns
 
 
@@ -189,27 +180,40 @@ def _is_function(name: str) -> bool:
 
 
 def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
-    """Run some lessons in one kernel and note what their functions did, or of a single lesson why nothing came back.
+    """Run some lessons in one kernel and note what their functions did, or why nothing came back.
+
+    Of the cells behind one that ends the run, nothing is noted.
 
     Returns:
-        The question whose cell disturbed what comes after it, by hanging or by ending the run; empty when none did.
+        The question whose cell ended the run before its last cell, or at it; empty when none did, or all time was over.
     """
     names = {name: one.question.name for name, one in rounds.items()}
+    begin_s = time.monotonic()
     results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
-    ended = [(name, *told.get(place, (False, DISTURBED))) for place, name in enumerate(order)]
-    for name in {name for part in parts for name in part.cells} & set(rounds):
+    is_over = time.monotonic() - begin_s >= wall_s
+    ended = [told.get(place, (False, DISTURBED)) for place in range(len(order))]
+    # Behind the last cell that came to its end, whatever that was, nothing ran any more.
+    reached = 1 + max((place for place, (_, said) in enumerate(ended) if said != DISTURBED), default=-1)
+    ending = next((name for name in reversed(order[: reached + 1]) if name), "") if reached < len(order) else ""
+    for name in {name for name in order[:reached] if name in rounds and name not in reruns}:
         # A function's last cell is the one of ours that calls it: where that did not go through, any other cell wrote.
-        called = [ok for whose, ok, _ in ended if whose == name][-1]
-        if called and name in results:
+        first, last = (find(place for place, whose in enumerate(order) if whose == name) for find in (min, max))
+        if last >= reached:
+            continue
+        if ended[last][0] and name in results:
             # A cell that had to be interrupted has not come to its end, though its function may be right.
-            own = next(said for whose, _, said in ended if whose == name)
-            how = {"fault": NOTHING, "said": DISTURBED} if own in _CUT_SHORT else {}
+            how = {"fault": NOTHING, "said": DISTURBED} if ended[first][1] in _CUT_SHORT else {}
             reruns[name] = Called(_judged(rounds[name], results[name]), **how)
-        elif len(parts) == 1:
+        else:
             # Of the student's cell or, where that went through, of the one that calls its function.
-            why = next((said for whose, ok, said in ended if whose == name and not ok), "it wrote down nothing")
-            reruns[name] = Called(fault=NOTHING, said="there is no such function" if why == _NO_NAME else why)
-    return next((name for name, _, said in ended if said == DISTURBED), "")
+            why = next((said for ok, said in (ended[first], ended[last]) if not ok), "it wrote down nothing")
+            said = "there is no such function" if why == _NO_NAME else why
+            reruns[name] = Called(fault=NOTHING, is_absent=True, said=said)
+    if is_over:
+        return ""
+    if ending in rounds and ending not in reruns:
+        reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
+    return ending
 
 
 def _in_sandbox(

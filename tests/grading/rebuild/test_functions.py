@@ -88,37 +88,46 @@ class Clock:
         return self.now_s
 
     def run(self, parts, functions, cases, wall_s):
-        """Run cells as long as there is time; each wrote something for its question, but the one without a function."""
+        """Run cells as long as there is time: most write something, one writes nothing, and one ends the kernel."""
         results, told, order = {}, {}, []
         left_s = wall_s - self.kernel_s
+        alive = True
         for name, source in [one for part in parts for one in part.cells.items()]:
-            if left_s > 0 and source != "nothing":
-                results[name] = [{"value": 1}]
-            left_s -= {"sleeps": wall_s, "slow": wall_s - self.kernel_s - 1}.get(source, 0.1)
-            if left_s > 0:
-                told |= {len(order): (True, ""), len(order) + 1: (source != "nothing", "it raises NameError")}
+            if alive and left_s > 0:
+                left_s -= run.CELL_S if source == "hangs" else 0.1
+                alive = source != "hangs"
+                if source not in ("hangs", "nothing"):
+                    results[name] = [{"value": 1}]
+                if alive and left_s > 0:
+                    told |= {len(order): (True, ""), len(order) + 1: (source != "nothing", "it raises NameError")}
             order += [name, name]
         self.now_s += wall_s - max(0.0, left_s)
         return results, told, order
 
 
 @pytest.mark.parametrize(
-    ("kernel_s", "is_absent"),
-    [pytest.param(3.0, True, id="a grader in time"), pytest.param(40.0, False, id="a slow grader")],
+    ("kernel_s", "hanging", "excused"),
+    [
+        pytest.param(3, 2, False, id="a grader in time"),
+        pytest.param(40, 2, False, id="a slow grader"),
+        pytest.param(3, 12, False, id="a grader in time, and more cells that hang than it has time for"),
+        pytest.param(40, 12, True, id="a slow grader, and more cells that hang than it has time for"),
+    ],
 )
-def test_lessons_that_use_up_their_time_hide_no_other_lessons_functions(monkeypatch, kernel_s: float, is_absent: bool):
-    """(F12) They write down anything and sleep: what was never written is missed all the same, but by a slow grader."""
+def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, kernel_s: int, hanging: int, excused: bool):
+    """What comes behind it is judged, or missed, all the same; only where time ran out a slow grader blames nobody."""
     clock = Clock(kernel_s)
     monkeypatch.setattr(run, "time", clock)
     monkeypatch.setattr(run, "_in_sandbox", clock.run)
-    sources = ["slow", "sleeps", "sleeps", *["nothing"] * 10]
+    sources = ["writes", *["hangs"] * hanging, *["writes", "nothing"] * 5]
     names = [f"t.a{place}.slowest" for place in range(len(sources))]
     parts = [Part(name, {name: source}) for name, source in zip(names, sources, strict=True)]
     found = run_on({name: QUESTION.drawn(generator("a secret", name)) for name in names}, parts, wall_s=150)
-    # Junk of a function that was called is wrong; junk beside a call that never came to its end is nothing at all.
-    assert {name for name in names if found[name].verdict is not None} == {names[0]}
-    assert not found[names[0]].verdict.ok
-    assert {name for name in names if found[name].is_absent} == (set(names[1:]) if is_absent else set())
+    kept = {name for name, source in zip(names, sources, strict=True) if source == "writes"}
+    judged = {name for name in names if found[name].verdict is not None}
+    assert judged == (kept if hanging < 12 else {names[0]})
+    assert excused or all(found[name].is_absent for name in set(names) - judged)
+    assert excused == any("this grader" in one.fault for one in found.values())
 
 
 def test_a_notebook_that_cannot_be_read_in_time_holds_no_cell(monkeypatch, rerun):
@@ -128,6 +137,26 @@ def test_a_notebook_that_cannot_be_read_in_time_holds_no_cell(monkeypatch, rerun
     assert {(one.fault, one.is_absent) for one in rerun({}).values()} == {
         ("its cell was not found in the notebook", True)
     }
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "while True: print('x' * 100, flush=True)",
+        "while True: display('x')",
+        "import os\nwhile True: os.write(1, b'x')",
+    ],
+)
+def test_a_cell_that_prints_for_ever_costs_itself_alone(monkeypatch, endless: str):
+    """The lessons behind it earn what they are worth, in the time of one cell."""
+    monkeypatch.setattr(run, "CELL_S", 5)
+    names = [f"t.{lesson}.slowest" for lesson in ("prints", "next", "last")]
+    rounds = {name: QUESTION.drawn(generator("a secret", name)) for name in names}
+    cells = [f"{CELLS['honest']}\n{endless}", CELLS["honest"], CELLS["honest"]]
+    parts = [Part(f"1{place}_lesson", {name: cells[place]}) for place, name in enumerate(names)]
+    found = run_on(rounds, parts, wall_s=60)
+    assert [not one.fault and one.verdict.ok for one in found.values()] == [False, True, True]
+    assert found["t.prints.slowest"].said == run.DISTURBED
 
 
 def test_a_function_stands_though_a_line_below_it_raises():
