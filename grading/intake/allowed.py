@@ -28,18 +28,25 @@ class Kind(StrEnum):
 LEDGER_NAME = "ledger.jsonl"
 MANIFEST_NAME = "manifest.json"
 
-#: Models carry plain names: no hidden files, no folders, no tricks with dots or other alphabets.
+#: Models carry plain names: no hidden files, no tricks with dots or other alphabets.
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)")
 
 #: Below a folder of this name: a path of plain names, none of them hidden, and of a kind that a lesson asks for.
-_PROGRAMS = "programs/"
+_PROGRAMS = "programs"
 _PROGRAM_NAME = re.compile(
     r"programs/((?!Dockerfile/)[A-Za-z0-9_][A-Za-z0-9_+-]{0,60}/){0,5}"
     r"([A-Za-z0-9_][A-Za-z0-9_+-]{0,60}\.(py|pbtxt|promql|toml|yaml|yml|json|txt)|Dockerfile)"
 )
 
-#: Folders in which files may lie; Gradescope keeps a zip's folders, and a student may have zipped the workspace itself.
-_FOLDERS = frozenset({"", "models", "notebooks", "workspace", "workspace/models"})
+#: What browsers, desktops and Jupyter put behind the name of a second copy, and behind an ending that they do not know.
+_COPY = re.compile(
+    r"(?P<stem>.+?)(?:[ _]?\(\d{1,3}\)| ?- ?copy ?\d{0,3}|[ _]copy ?\d{0,3})*(?P<ending>\.(?:ipynb|jsonl|json))"
+    r"(?:\.(?:txt|json))?",
+    re.IGNORECASE,
+)
+
+#: A folder that a Mac's zips hold beside the files.
+_NOT_THE_FILES = "__MACOSX"
 
 
 def wanted_names(lessons: list[Lesson]) -> set[str]:
@@ -48,13 +55,19 @@ def wanted_names(lessons: list[Lesson]) -> set[str]:
 
 
 def placed(name: str) -> str:
-    """Return the name of a file in the grader's own folder: programs keep their folders, everything else has none.
+    """Return the name of a file in the grader's own folder, which is the one that it was given first.
+
+    Programs keep their folders, everything else has none: a zip may have folders of its own around it. What was put
+    behind the name of a notebook's or a ledger's copy is taken off (``11_x (1).ipynb``); models keep their difference.
 
     Args:
         name: Path inside the submission, with forward slashes.
     """
-    below = name.removeprefix("workspace/")
-    return below if below.startswith(_PROGRAMS) else name.rpartition("/")[2]
+    parts = name.split("/")
+    if _PROGRAMS in parts[:-1]:
+        return "/".join(parts[parts.index(_PROGRAMS) :])
+    copy = _COPY.fullmatch(parts[-1])
+    return copy["stem"] + copy["ending"] if copy else re.sub(r"[ ()]+", "-", parts[-1])
 
 
 def kind_of(name: str, notebooks: set[str]) -> Kind | None:
@@ -65,20 +78,19 @@ def kind_of(name: str, notebooks: set[str]) -> Kind | None:
         notebooks: Names of the notebooks that are asked for.
     """
     path = PurePosixPath(name)
-    if "\\" in name or "\0" in name or path.is_absolute() or ".." in path.parts:
+    hidden = any(part.startswith(".") or part == _NOT_THE_FILES for part in path.parts)
+    if "\\" in name or "\0" in name or path.is_absolute() or hidden:
         return None
-    if _PROGRAM_NAME.fullmatch(placed(name)):
-        return Kind.PROGRAM
-    folder = "" if str(path.parent) == "." else str(path.parent)
-    if folder not in _FOLDERS and not re.fullmatch(r"notebooks/\d_[a-z]+", folder):
-        return None
-    if path.name in notebooks:
+    short = placed(name)
+    if short.startswith(f"{_PROGRAMS}/"):
+        return Kind.PROGRAM if _PROGRAM_NAME.fullmatch(short) else None
+    if short in notebooks:
         return Kind.NOTEBOOK
-    if path.name == LEDGER_NAME:
+    if short == LEDGER_NAME:
         return Kind.LEDGER
-    if path.name == MANIFEST_NAME:
+    if short == MANIFEST_NAME:
         return Kind.MANIFEST
-    return Kind.MODEL if _MODEL_NAME.fullmatch(path.name) else None
+    return Kind.MODEL if _MODEL_NAME.fullmatch(short) else None
 
 
 def cap_bytes(kind: Kind, limits: Limits) -> int:

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 from grading.intake.limits import DEFAULT_LIMITS, Limits
+from grading.intake.sources import encoding_of
 from grading.intake.strict import StrictJsonError, loads
 from labs.records.entries import ENTRY_TYPES
 from labs.records.schema import first_problem
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20
+
+
+#: Why a part of a ledger was left, and how to go on.
+TOO_LONG = (
+    "since the ledger holds more than is read at once: move the lines of an earlier pass, which stand at its "
+    "beginning, into another file, and hand in again"
+)
 
 
 @dataclass
@@ -35,9 +44,13 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
     """
     found = Ledger()
     seen: set[str] = set()
-    for number, line in enumerate(_lines(path), start=1):
-        if number > limits.ledger_lines:
-            found.refused.append((number, f"only the first {limits.ledger_lines} lines are read"))
+    left_bytes = limits.ledger_memory_bytes
+    lines = enumerate(_lines(path), start=1)
+    for number, line in lines:
+        left_bytes -= _memory_bytes(line)
+        if left_bytes < 0:
+            last = max((later for later, _ in lines), default=number)
+            found.refused.append((number, f"lines {number} to {last} were left, {TOO_LONG}"))
             break
         if not line.strip():
             continue
@@ -52,6 +65,11 @@ def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
         seen.add(entry["record_id"])
         found.entries.append(entry)
     return found
+
+
+def _memory_bytes(line: bytes) -> int:
+    """Return what a line takes in memory at most, but for long texts: an object for each comma and bracket."""
+    return 4_096 + len(line) + 64 * sum(map(line.count, (b",", b"[", b"{")))
 
 
 def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
@@ -134,6 +152,13 @@ def _are_numbers(values: list) -> bool:
 
 
 def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines as UTF-8, whatever an editor has made of the file."""
+    encoding = encoding_of(path)
+    if encoding != "utf-8-sig":
+        with path.open(encoding=encoding, errors="replace", newline="\n") as text:
+            for line in text:
+                yield line.rstrip("\r\n").encode(errors="replace")
+        return
     with path.open("rb") as file:
-        for line in file:
-            yield line.rstrip(b"\r\n")
+        for number, line in enumerate(file):
+            yield (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).rstrip(b"\r\n")

@@ -21,16 +21,16 @@ class Limits:
     program_bytes: int = 128 << 10
     #: One notebook.
     notebook_bytes: int = 8 << 20
-    #: The ledger; a recorded part has 0.7 MB. Of nested empty lists, this much takes some 260 MB of memory.
-    ledger_bytes: int = 8 << 20
+    #: The ledger; three recorded passes through all parts have 8 MB. Of a larger one, the beginning is read.
+    ledger_bytes: int = 64 << 20
+    #: What a ledger's entries may take in memory, estimated from its commas and brackets: 64 MB of samples.
+    ledger_memory_bytes: int = 384 << 20
     #: One model.
     model_bytes: int = 24 << 20
     #: The manifest.
     manifest_bytes: int = 256 << 10
     #: All files together.
     total_bytes: int = 160 << 20
-    #: Lines of the ledger.
-    ledger_lines: int = 5_000
     #: One line of the ledger.
     line_bytes: int = 4 << 20
     #: Objects and lists within each other.

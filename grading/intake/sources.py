@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import io
+import itertools
 import lzma
 import os
 import stat
@@ -136,22 +138,21 @@ class Zip:
     def __init__(self, archive: zipfile.ZipFile, limits: Limits) -> None:
         self.archive = archive
         self.limits = limits
-        #: A member without a name is none; Python's reader stumbles over it.
-        self.members = [info for info in archive.infolist() if info.filename]
-        self.prefix = _single_folder([info.filename for info in self.members[:1000]])
+        #: By path. A member without a name is none; Python's reader stumbles over it. Some packers write backslashes.
+        self.members = {info.filename.replace("\\", "/"): info for info in archive.infolist() if info.filename}
 
     def names(self) -> Iterator[str]:
-        """Yield the members' paths; one folder around everything is taken off."""
-        for info in self.members[: self.limits.files]:
-            if not info.is_dir():
-                yield info.filename.removeprefix(self.prefix)
+        """Yield the members' paths."""
+        for name in itertools.islice(self.members, self.limits.files):
+            if not name.endswith("/"):
+                yield name
         if len(self.members) > self.limits.files:
             raise RefusedError(f"More than {self.limits.files} files: the rest was not looked at.")
 
     @contextlib.contextmanager
     def open(self, name: str) -> Iterator[BinaryIO]:
         """Open a member that is a plain file."""
-        info = self.archive.getinfo(self.prefix + name)
+        info = self.members[name]
         mode = info.external_attr >> 16
         if mode and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
             raise RefusedError("A link or device in the zip: it was left.")
@@ -166,12 +167,18 @@ class Zip:
             raise RefusedError(f"Damaged in the zip: {error}") from None
 
 
-def _single_folder(names: list[str]) -> str:
-    """Return the one folder that holds every member, with its slash, or nothing."""
-    tops = {name.partition("/")[0] for name in names if "/" in name}
-    alone = len(tops) == 1 and all("/" in name for name in names)
-    top = next(iter(tops), "")
-    return f"{top}/" if alone and top not in ("models", "notebooks", "workspace", "..", "") else ""
+def encoding_of(path: Path) -> str:
+    """Return how a text is encoded: UTF-8, with or without a mark at its beginning, or UTF-16, as some editors save it.
+
+    Args:
+        path: A regular file of the grader's own.
+    """
+    with path.open("rb") as file:
+        first = file.read(2)
+    if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16"
+    # The first character is a bracket, one byte of which is zero.
+    return {b"{\0": "utf-16-le", b"\0{": "utf-16-be"}.get(first, "utf-8-sig")
 
 
 def open_regular(path: Path) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from grading.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, placed, wanted_names
-from grading.intake.evidence import Ledger, read_ledger
+from grading.intake.evidence import TOO_LONG, Ledger, read_ledger
 from grading.intake.limits import DEFAULT_LIMITS, Limits
 from grading.intake.sources import RefusedError, Source, open_source
 from grading.intake.strict import StrictJsonError, loads
@@ -94,7 +94,8 @@ def copy_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits 
     notebooks = wanted_names(lessons)
     left = 0
     with open_source(submission, limits) as source:
-        for name in _names(source, found):
+        # A file under its own name before a copy of it, and one further out before one in a folder.
+        for name in sorted(_names(source, found), key=lambda name: (not name.endswith(placed(name)), name.count("/"))):
             kind = kind_of(name, notebooks)
             if kind is None:
                 left += 1
@@ -118,7 +119,7 @@ def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limi
     short = placed(name)
     try:
         if short in found.files:
-            raise RefusedError("A file of this name was taken already, from another folder: only the first one counts.")
+            raise RefusedError("A file of this name was taken already: only the first one counts.")
         most_of = {Kind.MODEL: limits.models, Kind.PROGRAM: limits.programs}.get(kind)
         if most_of is not None and len(found.of(kind)) >= most_of:
             raise RefusedError(f"More than {most_of} {kind}s: this one was left.")
@@ -126,16 +127,24 @@ def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limi
         most = min(cap_bytes(kind, limits), limits.total_bytes - used)
         (into / short).parent.mkdir(parents=True, exist_ok=True)
         with source.open(name) as file:
-            size_bytes, sha256 = _copy(file, into / short, most)
+            size_bytes, sha256, is_cut = _copy(file, into / short, most, cut=kind == Kind.LEDGER)
     except RefusedError as error:
         (into / short).unlink(missing_ok=True) if short not in found.files else None
         found.notes.append(Note(name[:200], str(error)))
         return
+    if is_cut:
+        found.notes.append(Note(name[:200], f"Only its first {most / 1e6:.0f} MB were read, {TOO_LONG}."))
     found.files[short] = Taken(kind, short, into / short, size_bytes, sha256)
 
 
-def _copy(file: BinaryIO, target: Path, most_bytes: int) -> tuple[int, str]:
-    """Copy at most so many bytes, whatever the file claims to have, and return size and sha256.
+def _copy(file: BinaryIO, target: Path, most_bytes: int, *, cut: bool) -> tuple[int, str, bool]:
+    """Copy at most so many bytes, whatever the file claims to have; return size, sha256, and whether it was cut.
+
+    Args:
+        file: Where to read.
+        target: A new file.
+        most_bytes: The most that is copied.
+        cut: Whether of a larger file the beginning is taken.
 
     Raises:
         RefusedError: There is more.
@@ -143,12 +152,16 @@ def _copy(file: BinaryIO, target: Path, most_bytes: int) -> tuple[int, str]:
     digest, size_bytes = hashlib.sha256(), 0
     with target.open("xb") as copy:
         while block := file.read(1 << 20):
+            if is_cut := size_bytes + len(block) > most_bytes:
+                if not cut:
+                    raise RefusedError(f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left.")
+                block = block[: most_bytes - size_bytes]
             size_bytes += len(block)
-            if size_bytes > most_bytes:
-                raise RefusedError(f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left.")
             digest.update(block)
             copy.write(block)
-    return size_bytes, digest.hexdigest()
+            if is_cut:
+                return size_bytes, digest.hexdigest(), True
+    return size_bytes, digest.hexdigest(), False
 
 
 def _read(found: Intake, lessons: list[Lesson], limits: Limits) -> None:

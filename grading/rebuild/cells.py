@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from grading.intake.sources import encoding_of
 from grading.intake.strict import is_abyss
 
 #: Cells that are looked at, and the longest source that is run again.
@@ -39,7 +40,7 @@ def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
 def _code_cells(path: Path) -> list[dict]:
     """Return the code cells of a notebook of format 4; nothing where it is not one."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding=encoding_of(path))
         if is_abyss(text):
             return []
         # Outputs of honest notebooks may hold NaN, which is no evidence here: only sources are read.
