@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 from statistics import correlation
 
+from grading.classroom.likeness import WORDS, Pair
 from grading.classroom.roster import Handed, not_named
-from grading.classroom.similarity import Pair
-from grading.result import Result, Row, SpotCheck, line, write_text
-from grading.result.page import STYLE
+from grading.grade.result import Result, Row, SpotCheck, line, write_text
+from grading.grade.result.page import STYLE
 
 _MORE_STYLE = """
 main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
@@ -44,7 +44,6 @@ def write_report(
     """
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
-    pair_columns = ("first", "second", "correlation", "shared", "distance", "ids", "records")
     tables = {
         "class": as_csv([_of_class(one, result) for one, result in zip(submissions, results, strict=True)]),
         "checks": as_csv(
@@ -53,7 +52,7 @@ def write_report(
                 for result, earned in zip(results, points, strict=True)
             ]
         ),
-        "similar": as_csv([_pair(pair) for pair in pairs], pair_columns),
+        "similar": as_csv([_pair(pair) for pair in pairs], ("first", "second", *WORDS)),
         "questions": as_csv(question_statistics(results)),
     }
     for name, text in tables.items():
@@ -150,43 +149,15 @@ def _of_class(one: Handed, result: Result) -> dict[str, object]:
 
 
 def _pair(pair: Pair) -> dict[str, object]:
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        "correlation": round(pair.correlation, 3),
-        "shared": round(pair.shared, 3),
-        "distance": round(pair.distance, 3),
-        "ids": pair.ids,
-        "records": "; ".join(pair.records),
-    }
+    return {"first": pair.first, "second": pair.second} | {what: pair.same.get(what, 0) for what in WORDS}
 
 
 def _pairs(pairs: Sequence[Pair]) -> str:
     if not pairs:
-        return "<p>None: no two runs repeat each other's noise.</p>"
-    rows = [
-        (
-            escape(one.first),
-            escape(one.second),
-            f"{one.correlation:.2f}",
-            f"{one.shared * 100:.0f} %",
-            f"{one.distance:.2f}",
-            str(one.ids),
-            escape(", ".join(one.records[:3])) + (f" and {len(one.records) - 3} more" if len(one.records) > 3 else ""),
-        )
-        for one in pairs[:200]
-    ]
-    head = (
-        "First",
-        "Second",
-        "Correlation of log samples",
-        "Equal samples",
-        "Distance (0.5 by chance)",
-        "Equal ids",
-        "Records",
-    )
+        return "<p>None: no two hold the same.</p>"
+    rows = [(escape(one.first), escape(one.second), escape(one.said)) for one in pairs[:200]]
     left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
-    return _table(head, rows) + left
+    return _table(("First", "Second", "The same"), rows) + left
 
 
 def _shares(results: Sequence[Result]) -> list[tuple[str, float]]:
@@ -241,7 +212,7 @@ def _machines(results: Sequence[Result]) -> str:
         for machine in result.machines or ("no measurement",):
             counts[machine] = counts.get(machine, 0) + 1
     rows = [(escape(name), str(count)) for name, count in sorted(counts.items(), key=lambda one: -one[1])]
-    return _table(("Machine class and processor", "Submissions"), rows)
+    return _table(("Processor and GPUs", "Submissions"), rows)
 
 
 def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:

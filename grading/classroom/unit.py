@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from grading.artefacts.pictures import sha256_of
-from grading.grade import Setup, grade
-from grading.intake.take import copy_in
-from grading.result import Result
+from grading.grade.artefacts.pictures import sha256_of
+from grading.grade.grader import Setup, grade
+from grading.grade.intake.take import copy_in
+from grading.grade.result import Result
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from grading.checkpoints import as_records
 from grading.front.standing import standing_of
-from grading.intake import DEFAULT_LIMITS, read_ledger
+from grading.grade.intake import DEFAULT_LIMITS, read_ledger
 from labs.display.shown import Shown
 from labs.display.table import Cell, html_table, text_table
 from labs.display.theme import card

@@ -19,15 +19,15 @@ from pathlib import Path
 import onnx
 import pandas as pd
 import psutil
+from grading.grade.contradictions.samples import looks_drawn
 from scipy.stats import binomtest
 
-from grading.artefacts.pictures import Pictures
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import processes
+from grading.classroom.likeness import similar_pairs
 from grading.classroom.roster import handed_in
-from grading.classroom.similarity import similar_pairs
-from grading.consistency.samples import looks_drawn
-from grading.grade import Setup, grade
+from grading.grade.artefacts.pictures import Pictures
+from grading.grade.grader import Setup, grade
 from labs import assets, bench
 from labs.bench.timing import warm_up
 from labs.dataset import load_split
@@ -35,7 +35,7 @@ from labs.progress import OnProgress, silent
 from labs.records import Ledger, Measurement
 from labs.runtimes import open_model
 from tests.grading.classroom.members import make_class
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 
 SIZES = (50, 200)
 

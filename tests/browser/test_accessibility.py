@@ -16,11 +16,11 @@ import nbformat
 import pytest
 
 from grading.classroom.defence import sheet
+from grading.classroom.likeness import Pair
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
-from grading.classroom.similarity import Pair
 from grading.front.watching import Watcher
-from grading.result import SpotCheck, page
+from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.front.conftest import FIXTURES

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from grading.artefacts import child
-from grading.artefacts.pictures import Pictures, at_hand, sha256_of
+from grading.grade.artefacts import child
+from grading.grade.artefacts.pictures import Pictures, at_hand, sha256_of
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR

@@ -28,8 +28,8 @@ from grading.classroom.feedback import write_feedback
 from grading.classroom.report import as_csv, question_statistics, write_report
 from grading.classroom.roster import Handed, handed_in, not_named
 from grading.classroom.unit import Done, Task, key_of, work
-from grading.grade import Setup
-from grading.result import Result, Row, spot_checks
+from grading.grade.grader import Setup
+from grading.grade.result import Result, Row, spot_checks
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from grading.classroom.defence import items, sheet, write_sheets
 from grading.classroom.roster import Handed
-from grading.result import Result
+from grading.grade.result import Result
 
 
 def member(name: str) -> Result:

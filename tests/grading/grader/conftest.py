@@ -12,10 +12,10 @@ import pytest
 
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
-from grading.grade import Setup
+from grading.grade.grader import Setup
 from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 from tests.grading.test_breaking import ELSEWHERE
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

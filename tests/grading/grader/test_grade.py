@@ -16,13 +16,13 @@ import pytest
 
 from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
-from grading.deadline import TooLongError, deadline
-from grading.grade import Setup, grade
-from grading.rebuild.run import NOTHING, Called
-from grading.result import Result, Row, gradescope, line, page
-from grading.sandbox import abilities
+from grading.grade.deadline import TooLongError, deadline
+from grading.grade.functions.run import NOTHING, Called
+from grading.grade.grader import Setup, grade
+from grading.grade.result import Result, Row, gradescope, line, page
+from grading.grade.sandbox import abilities
 from labs.course import lessons
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
@@ -181,7 +181,7 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
 
 def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
     """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
     monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {"m.measure.percentile": ended})
@@ -197,7 +197,7 @@ def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: 
 
 def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch):
     """A student does not pay for our mistakes."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def agree(work) -> None:
         raise RuntimeError("a bug of ours")
@@ -212,7 +212,7 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
 
 def test_a_checkpoint_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):
     """What one record does to one judge is the submission's doing: no fault of the grader's, and no other point."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def endless(records) -> None:
         while True:
@@ -256,7 +256,7 @@ def test_a_deadline_ends_its_block_and_nothing_behind_it(in_thread: bool):
 
 def test_a_step_without_end_is_given_up_and_the_others_count(submission: Path, quick: Setup, monkeypatch):
     """Whatever nobody has thought of must not hold a class."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def judge_hidden(work) -> None:
         while True:

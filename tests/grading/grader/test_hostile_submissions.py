@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.grade import Setup, grade
-from grading.result import gradescope, page
+from grading.grade.grader import Setup, grade
+from grading.grade.result import gradescope, page
 from labs.workspace import PROJECT_DIR
-from tests.grading.machines.made_up import recorded
+from tests.grading.recorded import recorded
 
 NOTEBOOK = "11_measure_the_torch_model.ipynb"
 
@@ -233,7 +233,7 @@ def test_a_processors_name_that_is_no_text_ends_no_command(tmp_path: Path):
 MEASURED = """
 import sys
 from pathlib import Path
-from grading.grade import Setup, grade
+from grading.grade.grader import Setup, grade
 result = grade(Path(sys.argv[1]), part=1, setup=Setup(measure=False, rerun=False))
 assert not result.fault, result.fault
 (peak,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM")]

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.intake import StrictJsonError
-from grading.intake.evidence import read_entry
+from grading.grade.intake import StrictJsonError
+from grading.grade.intake.ledger import read_entry
 from labs.records.schema import SCHEMA_PATH, first_problem, validator
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
@@ -137,7 +137,7 @@ def test_honest_evidence_costs_no_import_of_what_words_the_faults():
     code = (
         "import sys, grading.classroom.unit\n"
         "from pathlib import Path\n"
-        "from grading.intake.evidence import read_ledger\n"
+        "from grading.grade.intake.ledger import read_ledger\n"
         "import gzip, tempfile\n"
         f"data = gzip.decompress(Path({str(RECORDED)!r}).read_bytes())\n"
         "with tempfile.NamedTemporaryFile() as file:\n"

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.intake import Intake
-from grading.sandbox import Limits, Outcome, Sandbox, abilities
-from grading.sandbox.abilities import FIRST_USER, REFERENCES, privileges, readable
+from grading.grade.intake import Intake
+from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
+from grading.grade.sandbox.abilities import FIRST_USER, REFERENCES, privileges, readable
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
@@ -144,8 +144,8 @@ def _in_reach() -> list[str]:
 AS_ORDINARY_USER = """
 import os, sys
 from pathlib import Path
-from grading.intake import Intake
-from grading.sandbox import Limits, Sandbox, abilities
+from grading.grade.intake import Intake
+from grading.grade.sandbox import Limits, Sandbox, abilities
 assert os.getuid() != 0 and not abilities().own_user
 if not abilities().apart:
     print("nothing is run")
@@ -284,7 +284,7 @@ def test_without_bubblewrap_root_runs_no_cell_while_references_can_be_read():
 @pytest.mark.skipif(not CAN.own_user, reason="only root becomes another user")
 def test_a_cell_beside_open_references_is_not_run_by_root_without_bubblewrap(monkeypatch):
     """What could import the right functions earns nothing: no cell of it is run, and the reason is told."""
-    import grading.rebuild.run as again
+    import grading.grade.functions.run as again
 
     monkeypatch.setattr(again, "abilities", lambda: replace(BARE, in_reach=True, readable=REFERENCES))
     monkeypatch.setattr(again, "Sandbox", None)
