@@ -2,7 +2,7 @@
 
 Nothing is weighed here, and no noise is looked at. Ids of records are random, a clock's samples are nobody else's, and
 two students do not write the same sentence of six words and more. Functions are compared without their names, blanks
-and comments; short ones are often the same, so only two students who have *all* of them alike make a pair by these.
+and comments; short ones are often the same, so two students make a pair by these when most of all that both wrote are.
 Files alone make none: quantizing is deterministic.
 """
 
@@ -27,7 +27,7 @@ WORDS = {
 #: What no two students share by chance.
 _ALONE = ("ids", "records", "texts")
 
-#: Functions that both have to have written before having all of them alike tells anything.
+#: Functions that both have to have written before having most of them alike tells anything.
 _FEWEST_CELLS = 10
 
 
@@ -71,7 +71,7 @@ def similar_pairs(results: Sequence[Result], earlier: Sequence[Result] = ()) -> 
     pairs = []
     for (first, second), counts in same.items():
         both = len(asked[first] & asked[second])
-        if any(counts[what] for what in _ALONE) or counts["cells"] == both >= _FEWEST_CELLS:
+        if any(counts[what] for what in _ALONE) or (both >= _FEWEST_CELLS and 2 * counts["cells"] > both):
             told = {what: counts[what] for what in WORDS if counts[what]}
             pairs.append(Pair(first, second, told))
     return sorted(pairs, key=lambda one: (-sum(one.same.values()), one.first, one.second))

@@ -46,13 +46,16 @@ def prints(entries: Sequence[dict], files: Iterable[str], student: str) -> dict[
 
 
 def plain_source(source: str) -> str:
-    """Return a source without its names, blanks and comments: renaming makes no other function of it."""
+    """Return a source without names, blanks, comments and docstrings: renaming makes no other function of it."""
+    parts, begins = [], True
     try:
-        parts = [
-            "name" if one.type == tokenize.NAME and not keyword.iskeyword(one.string) else one.string
-            for one in tokenize.generate_tokens(io.StringIO(source).readline)
-            if one.type not in _UNSAID
-        ]
+        for one in tokenize.generate_tokens(io.StringIO(source).readline):
+            if one.type in _UNSAID:
+                begins = True
+            elif not (begins and one.type == tokenize.STRING):  # a text that stands alone does nothing
+                is_name = one.type == tokenize.NAME and not keyword.iskeyword(one.string)
+                parts.append("name" if is_name else one.string)
+                begins = False
     except (tokenize.TokenError, SyntaxError, ValueError):
         return "".join(source.split())
     return " ".join(parts)

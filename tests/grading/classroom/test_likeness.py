@@ -1,232 +1,136 @@
-"""Likeness in a class: a copied run is found whatever was done to it, and honest runs make no pair."""
+"""Likeness in a class: what two submissions hold alike makes a line for a person, and honest ones make none."""
 
 from __future__ import annotations
 
 import json
-import math
 import random
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from grading.classroom.batch import earlier_results
-from grading.classroom.likeness import said_of, similar_pairs
+from grading.classroom.batch import earlier_results, grade_class
+from grading.classroom.likeness import Pair, said_of, similar_pairs
+from grading.classroom.roster import handed_in
+from grading.classroom.unit import work
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks, write_json
-from tests.grading.classroom import attacks
-from tests.grading.recorded import recorded
+from grading.grade.result.prints import plain_source, prints
+from tests.grading.classroom.members import diligent, make_class
+from tests.grading.recorded import recorded, written
+
+EVIDENCE = Setup(measure=False, rerun=False)
 
 
-def _result(student: str, samples: list[float], record: str = "onnx-all × 1") -> Result:
-    return Result(student=student, part=1, digest="", samples={record: samples})
+def member(student: str, ledger: list[dict]) -> Result:
+    """Return a member with the prints of a ledger."""
+    return Result(student, 1, "", prints=prints(ledger, ["a file's hash"], student))
 
 
-def test_copies_are_found_and_independent_runs_are_not():
-    """Scaled and jittered, shuffled, cut short: each is found; forty independent runs make no pair."""
-    dice = random.Random(4)
-
-    def run(count: int = 200) -> list[float]:
-        return [0.002 * dice.lognormvariate(0, 0.05) + (0.004 if dice.random() < 0.02 else 0) for _ in range(count)]
-
-    honest = [_result(f"honest {number}", run(dice.choice((120, 200)))) for number in range(40)]
-    assert similar_pairs(honest) == []
-    first = honest[0].samples["onnx-all × 1"]
-    scaled = _result("scaled", [0.7 * one * dice.uniform(0.99, 1.01) for one in first])
-    shuffled = _result("shuffled", dice.sample(first, len(first)))
-    cut = _result("cut", first[:90])
-    found = {(pair.first, pair.second) for pair in similar_pairs([*honest, scaled, shuffled, cut])}
-    assert {("honest 0", "scaled"), ("honest 0", "shuffled"), ("cut", "honest 0")} <= found
-    assert all({"scaled", "shuffled", "cut"} & set(pair) for pair in found)
+@pytest.fixture(scope="module")
+def honest() -> list[list[dict]]:
+    """Return the ledgers of three members who did everything by themselves, one recorded and two made up."""
+    return [recorded(1), *(diligent(random.Random(number)) for number in range(2))]
 
 
-def test_both_of_a_pair_are_for_a_person_to_look_at():
-    """Who copied whom no sample tells."""
-    samples = [0.001 + number * 1e-7 for number in range(100)]
-    class_of_three = [_result("ada", samples), _result("bob", samples), _result("eve", [])]
-    checks = spot_checks(class_of_three, seed="x", share=0, alike=said_of(similar_pairs(class_of_three)))
-    assert [one.student for one in checks] == ["ada", "bob"]
-    assert checks[0].reasons == ("1 record looks like the same measurement as bob's",)
+def test_honest_members_make_no_pair_though_their_files_are_the_same(honest: list[list[dict]]):
+    """Quantizing is deterministic, and a class has one course."""
+    assert similar_pairs([member(f"member {number}", one) for number, one in enumerate(honest)]) == []
 
 
-def test_under_load_a_shape_is_nobodys_copy_and_noise_is():
-    """Every queue that fills up looks alike; a copied run has the noise too, scaled and jittered or not."""
-    dice, record = random.Random(5), "python-8 × 1 @ 8"
-
-    def run() -> list[float]:
-        return [0.02 * (1 + number / 20) * dice.lognormvariate(0, 0.05) for number in range(160)]
-
-    honest = [_result(f"honest {number}", run(), record) for number in range(20)]
-    assert similar_pairs(honest) == []
-    scaled = [0.7 * one * dice.uniform(0.99, 1.01) for one in honest[0].samples[record]]
-    (pair,) = similar_pairs([*honest, _result("copied", scaled, record)])
-    assert (pair.first, pair.second) == ("copied", "honest 0")
+def only(ledger: list[dict], *kinds: str) -> list[dict]:
+    """Return entries of some types."""
+    return [entry for entry in ledger if entry["type"] in kinds]
 
 
-def test_constant_and_few_samples_are_nobodys_copy():
-    """A record without noise, or with hardly a sample, says nothing about who made it."""
-    constant = [_result(name, [0.002] * 200) for name in "ab"]
-    few = [_result(name, [0.001, 0.002, 0.003]) for name in "ab"]
-    assert similar_pairs(constant) == similar_pairs(few) == []
+@pytest.mark.parametrize(
+    ("taken", "same"),
+    [
+        pytest.param(lambda ada: ada, {"ids", "records", "texts", "cells", "files"}, id="all of it"),
+        pytest.param(
+            lambda ada: [{**one, "record_id": f"{place:032x}"} for place, one in enumerate(ada) if "samples" in one],
+            {"records"},
+            id="samples under ids of its own",
+        ),
+        pytest.param(
+            lambda ada: [one for one in ada if one.get("question") == "m.choose.recommendation"],
+            {"texts"},
+            id="written answers",
+        ),
+        pytest.param(
+            lambda ada: [
+                {**one, "value": {"source": one["value"]["source"].replace("samples", "values") + "  # mine"}}
+                for one in only(ada, "answer")
+                if isinstance(one["value"], dict) and "source" in one["value"]
+            ],
+            {"cells"},
+            id="functions, renamed and with other comments",
+        ),
+    ],
+)
+def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], taken, same: set[str]):
+    """Of both, since who copied whom nobody knows; and of nobody else."""
+    results = [member(name, ledger) for name, ledger in zip(("bob", "eve"), honest[1:], strict=True)]
+    results += [member("ada", honest[0]), member("copy", taken(honest[0]))]
+    (pair,) = similar_pairs(results)
+    assert (pair.first, pair.second) == ("ada", "copy")
+    assert same <= pair.same.keys()
+    checks = spot_checks(results, seed="x", share=0, alike=said_of([pair]))
+    assert [one.student for one in checks] == ["ada", "copy"]
+    assert checks[0].reasons == (f"the same as copy's: {pair.said}",)
 
 
-def _ledger(student: str, dice: random.Random, records: int = 12) -> Result:
-    """Return an honest student's runs on the same kind of machine: the same options, another hour's noise."""
-    samples = {}
-    for record in range(records):
-        middle_s = 0.002 * (1 + record) * dice.lognormvariate(0, 0.01)
-        run = [middle_s * dice.lognormvariate(0, 0.03) * (1.5 if dice.random() < 0.02 else 1) for _ in range(200)]
-        # A clock of whole nanoseconds.
-        samples[f"option {record} × 1"] = [round(one * 1e9) / 1e9 for one in run]
-    return Result(student=student, part=1, digest="", samples=samples)
+def test_a_name_blanks_and_capitals_do_not_tell_texts_apart():
+    """Sixty members with one text, each with a name of its own in it."""
+    text = "{}: Seven-bit weights never  overflow sixteen bits there, so it computes the same."
+
+    def written_by(name: str) -> Result:
+        answer = {"type": "answer", "question": "q", "value": {"reason": text.format(name)}}
+        return Result(name, 1, "", prints=prints([answer], (), name))
+
+    assert [pair.same for pair in similar_pairs([written_by("Ada Love"), written_by("BOB")])] == [{"texts": 1}]
 
 
-def _redrawn(result: Result, student: str, draw) -> Result:
-    samples = {name: draw(values) for name, values in result.samples.items()}
-    return Result(student=student, part=1, digest="", samples=samples)
+def test_sources_are_the_same_but_for_names_blanks_and_comments():
+    """A number, an operator or a keyword more is another function; what is no Python at all is compared as it is."""
+    source = "def f(a, b):\n    # a sum\n    return a + b"
+    assert plain_source(source) == plain_source("def total( x , y ):\n\n        return x + y")
+    assert plain_source(source) != plain_source(source.replace("+", "-"))
+    assert plain_source(source) != plain_source(f"{source} + 1")
+    assert plain_source("def f(:\n (") == plain_source("def f(:\n\n  (")
 
 
-def _blocks(values: list[float], draw) -> list[float]:
-    """Return blocks of ten samples in the order that ``draw`` gives them, all of them once or some again."""
-    starts = range(0, len(values), 10)
-    return [one for start in draw(starts, k=len(starts)) for one in values[start : start + 10]]
-
-
-def _noisy(values: list[float], dice: random.Random) -> list[float]:
-    return [one * dice.gauss(1, 1e-4) for one in values]
-
-
-def test_f7_f8_a_neighbours_ledger_is_found_in_every_seed_and_two_hundred_honest_ones_make_no_pair():
-    """Shuffled in blocks with noise of 1e-4, drawn again in blocks, both scaled or not; on one kind of machine."""
-    honest = [_ledger(f"honest {number}", random.Random(number)) for number in range(200)]
-    assert similar_pairs(honest) == []
-    for seed in range(8):
-        dice = random.Random(f"copy {seed}")
-        victim = honest[seed]
-
-        shuffled = _redrawn(victim, "f7", lambda values, dice=dice: _noisy(_blocks(values, dice.sample), dice))
-        scaled = _redrawn(shuffled, "f7 scaled", lambda values: [0.8 * one for one in values])
-        again = _redrawn(victim, "f8", lambda values, dice=dice: _blocks(values, dice.choices))
-        noisy = _redrawn(again, "f8 noise", lambda values, dice=dice: _noisy(values, dice))
-        for copy in (shuffled, scaled, again, noisy):
-            found = similar_pairs([*honest[:20], copy])
-            assert [(pair.first, pair.second) for pair in found] == [(copy.student, victim.student)], copy.student
-
-
-def _framing(result: Result, student: str, dice: random.Random) -> Result:
-    """Return a run whose samples lie in three clusters: hers are far apart, and everybody else's beside one of them."""
-
-    def reshaped(values: list[float]) -> list[float]:
-        top = len(values) // 4 + 1
-        middle = len(values) // 2
-        low = len(values) - top - middle
-        beside, far = 0.12, 3.0
-        below = (middle * beside + top * far) / low
-        clusters = ((-below, 0.01, low), (beside, 1e-3, middle), (far, 0.01, top))
-        logs = [dice.gauss(where, width) for where, width, count in clusters for _ in range(count)]
-        return [float(np.median(values)) * math.exp(one) for one in dice.sample(logs, len(logs))]
-
-    return _redrawn(result, student, reshaped)
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_nobody_makes_others_look_like_her_copies(seed: int):
-    """(B1) Nearness is measured in the gaps of both: who shapes hers is near nobody, whose gaps she cannot know."""
-    class_of = [_ledger(f"honest {number}", random.Random(f"{seed} {number}"), records=46) for number in range(12)]
-    mallory = _framing(_ledger("", random.Random(f"{seed} mallory"), records=46), "mallory", random.Random(seed))
-    assert similar_pairs([*class_of, mallory]) == []
-
-
-def test_of_a_pair_only_the_records_that_are_near_are_named():
-    """Who took four records of twelve is asked about these four."""
-    ada, bob = (_ledger(name, random.Random(name)) for name in ("ada", "bob"))
-    taken = sorted(ada.samples)[:4]
-    dice = random.Random(1)
-    copied = {name: dice.sample(_noisy(ada.samples[name], dice), 200) for name in taken}
-    (pair,) = similar_pairs([ada, replace(bob, samples=bob.samples | copied)])
-    assert pair.records == tuple(taken)
-
-
-def test_a_copied_record_hides_behind_no_other_of_its_name(tmp_path: Path):
-    """(A1) A neighbour's ledger with ids of its own, and behind each record one more, longer or shorter."""
-    dice = random.Random(5)
-    ada = recorded(1)
-    copied = attacks.with_ids_of_its_own(ada, dice)
-    latest = {entry["option"]: entry for entry in copied if entry.get("kind") == "latency"}
-    results = [_graded(tmp_path / "ada", "ada", ada)]
-    for count in (45, 70):
-        decoys = []
-        for number, entry in enumerate(latest.values(), start=1):
-            middle_s = float(np.median(entry["samples"]))
-            samples = [middle_s * dice.lognormvariate(0, 0.05) for _ in range(count)]
-            later = {
-                "record_id": f"{dice.getrandbits(128):032x}",
-                "samples": samples,
-                "monotonic_start_s": 1e6 + 60 * number,
-                "monotonic_end_s": 1e6 + 60 * number + 1.01 * sum(samples) + 1e-4,
-                "started_at": (datetime(2030, 1, 1, tzinfo=UTC) + timedelta(minutes=number)).isoformat(),
-            }
-            decoys.append(entry | later)
-        results.append(_graded(tmp_path / str(count), f"mallory {count}", [*copied, *decoys]))
-    pairs = {(pair.first, pair.second): pair for pair in similar_pairs(results)}
-    for count in (45, 70):
-        assert len(pairs["ada", f"mallory {count}"].records) >= 30
-        assert not any("#" in record for record in pairs["ada", f"mallory {count}"].records)
-
-
-def _graded(folder: Path, student: str, ledger: list[dict]) -> Result:
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in ledger))
-    return grade(folder, part=1, student=student, setup=Setup(measure=False, rerun=False))
-
-
-def test_of_many_records_of_a_name_a_secret_seed_draws_those_that_are_compared(tmp_path: Path):
-    """A ledger of thousands costs the class no memory, and whoever wrote it cannot foresee which are kept."""
-    one = next(entry for entry in recorded(1) if entry.get("kind") == "latency")
-    clock = {"monotonic_start_s": 0.0, "monotonic_end_s": 1e4}
-    many = [one | clock | {"record_id": f"{number:032x}"} for number in range(40)]
-    for number, entry in enumerate(many):
-        entry["samples"] = [random.Random(f"{number} {place}").uniform(0.001, 0.002) for place in range(80)]
-    (tmp_path / "ledger.jsonl").write_text("".join(json.dumps(entry) + "\n" for entry in many))
-    drawn = [
-        grade(tmp_path, part=1, setup=Setup(measure=False, rerun=False, seed=seed)).samples for seed in ("a", "b", "a")
-    ]
-    assert [len(one) for one in drawn] == [8, 8, 8]
-    assert drawn[0] == drawn[2] != drawn[1]
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_times_that_crowd_at_a_schedulers_steps_are_nobodys_copy(seed: int):
-    """On a busy machine a call takes so many slices of the clock more: honest runs crowd at the same places."""
-    dice = random.Random(seed)
-
-    def run(student: str) -> Result:
-        slices = (dice.choices(range(5), (60, 20, 10, 6, 4))[0] for _ in range(200))
-        return _result(student, [0.004 * (1 + one) * dice.lognormvariate(0, 0.004) for one in slices])
-
-    assert similar_pairs([run(f"s{number}") for number in range(30)]) == []
-
-
-def test_another_years_ledger_is_found_and_two_of_that_year_are_nobodys_matter(tmp_path: Path):
+def test_another_years_members_are_compared_and_two_of_that_year_are_nobodys_matter(tmp_path: Path):
     """Results are kept in a class's folder; its students are named with it."""
-    ada, bob = _ledger("ada", random.Random(1)), _ledger("bob", random.Random(2))
+    ada, bob = member("ada", recorded(1)), member("bob", diligent(random.Random(1)))
     for result in (ada, replace(ada, student="eve")):
         write_json({"key": "", "result": result.to_json()}, tmp_path / "2025" / "results" / f"{result.student}.json")
     (tmp_path / "2025" / "results" / "torn.json").write_text("{")
     before = earlier_results(tmp_path / "2025")
-    copy = _redrawn(ada, "copy", lambda values: _noisy(values, random.Random(3)))
-    found = {(pair.first, pair.second) for pair in similar_pairs([bob, copy], before)}
+    found = {(pair.first, pair.second) for pair in similar_pairs([bob, replace(ada, student="copy")], before)}
     assert found == {("ada in 2025", "copy"), ("copy", "eve in 2025")}
     assert similar_pairs([bob], before) == []
     with pytest.raises(FileNotFoundError, match="no results"):
         earlier_results(tmp_path)
 
 
-def test_ids_that_two_ledgers_share_are_told():
-    """They are random: whatever was done to the samples, somebody has the other's records."""
-    ada, bob = (Result(student=name, part=1, digest="", ids=("a", "b", name)) for name in ("ada", "bob"))
-    (pair,) = similar_pairs([ada, bob])
-    assert (pair.ids, pair.records) == (2, ())
-    assert said_of([pair])["ada"] == ["2 ids of records or runs are bob's too"]
+def test_a_made_up_class_has_the_pairs_of_those_who_copied(tmp_path: Path):
+    """Graded as a class is; times that were drawn again under ids of their own are what this does not see."""
+    kinds = ["diligent", "diligent", "half-way", "mistaken", "copied", "drawn again", "handed in twice"]
+    make_class(tmp_path / "in", 0, kinds=kinds)
+    found = handed_in(tmp_path / "in")
+    engine = lambda tasks: ((task, work(task)) for task in tasks)  # noqa: E731
+    results = grade_class(found, tmp_path / "out", part=1, engine=engine, setup=EVIDENCE)
+    assert [(one.first, one.second) for one in similar_pairs(results)] == [("001-diligent", "005-copied")]
+    assert [one.points for one in results][-1] == 0
+    assert "handed in 2 times" in results[-1].fault
+
+
+def test_a_result_keeps_what_is_compared_and_no_students_work(tmp_path: Path):
+    """Hashes alone, and the samples that a student may be asked about."""
+    (tmp_path / "ledger.jsonl").write_text(written(recorded(1)))
+    result = grade(tmp_path, part=1, student="ada", setup=EVIDENCE)
+    assert Pair("a", "b", {what: len(one) for what, one in result.prints.items()}).same["cells"] > 40
+    kept = json.dumps(result.to_json()["prints"])
+    assert "def " not in kept
+    assert max(map(len, result.samples.values())) == 200

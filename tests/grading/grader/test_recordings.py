@@ -50,5 +50,5 @@ def test_an_honest_recording_has_neither_contradictions_nor_flags(part: int):
 @pytest.mark.parametrize("part", RECORDED)
 def test_what_cannot_be_proven_of_predictions_is_a_tenth_of_a_part_at_most(part: int):
     """Whoever dates them back with care earns what an honest member earns, and nothing shows it."""
-    asked = [one for one in all_checkpoints() if one.kind == "prediction" and one.id[0] == "mes"[part - 1]]
+    asked = [one for one in all_checkpoints() if one.kind == "prediction" and one.id.startswith(f"{'mes'[part - 1]}.")]
     assert 0 < sum(one.points for one in asked) <= 0.10 * possible_points(part)

@@ -103,10 +103,13 @@ def relabelled(folder: Path) -> None:
 
 
 def raised(folder: Path) -> None:
-    """Let the recommended file be right on ten points more than it is."""
+    """Let the recommended file be right on ten points more than it is, in its record and in the recommendation."""
     path = folder / "ledger.jsonl"
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     attacks.raised(attacks.chosen(entries), 10)
+    for entry in entries:
+        if entry.get("question") == "m.choose.recommendation":
+            entry["value"]["points_lost"] -= 10
     path.write_text(written(entries))
 
 
