@@ -1,4 +1,4 @@
-"""The commands: ``submit`` for students; ``grade``, ``pictures``, ``class`` and more for instructors; authors' own."""
+"""The commands: ``submit`` for students; ``pictures``, ``class`` and more for instructors; authors' own."""
 
 from __future__ import annotations
 
@@ -29,37 +29,6 @@ def submit(
         raise typer.Exit(1) from None
 
 
-def grade(
-    submission: Annotated[Path, typer.Argument(help="A submission: folder or zip.")],
-    out: Annotated[Path, typer.Argument(help="Folder that receives results.json, result.json and page.html.")],
-    part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
-    student: Annotated[str, typer.Option(help="Who handed it in.")] = "",
-    pictures: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
-    ] = None,
-    seed: Annotated[str, typer.Option(help="Draws the cases on which functions are called again.")] = "public",
-    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox.")] = True,
-) -> None:
-    """Grade one submission."""
-    from grading.grade.grader import Setup
-    from grading.grade.grader import grade as judge
-    from grading.grade.hidden import possible_points
-    from grading.grade.result import fallback, gradescope, line, page, write_json, write_text
-    from grading.grade.sandbox import abilities
-
-    out.mkdir(parents=True, exist_ok=True, mode=0o700)
-    write_json(fallback(possible_points(part)), out / "results.json")
-    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
-    result = judge(submission, part=part, student=student, setup=setup)
-    write_json(result.to_json(), out / "result.json")
-    write_text(page(result), out / "page.html")
-    write_json(gradescope(result), out / "results.json")
-    if rerun and (refusal := abilities().refusal):
-        console.print(refusal, style="yellow", markup=False, highlight=False)
-    for name, value in line(result).items():
-        console.print(f"{name:15} {value}", markup=False, highlight=False)
-
-
 def pictures(
     out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")],
     seed: Annotated[str, typer.Option(prompt=True, help="A secret: whoever knows it can foresee the pictures.")],
@@ -75,7 +44,7 @@ def pictures(
 
 def register(app: typer.Typer) -> None:
     """Add the commands to ``python -m grading``."""
-    for command in (submit, grade, pictures):
+    for command in (submit, pictures):
         app.command()(command)
     # A student's archive has this file, for `submit`, and none of these.
     if find_spec("grading.authoring"):

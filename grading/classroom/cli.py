@@ -42,7 +42,7 @@ def grade_folder(
     from grading.classroom.feedback import write_feedback
     from grading.classroom.likeness import said_of, similar_pairs
     from grading.classroom.report import write_report
-    from grading.classroom.roster import handed_in
+    from grading.classroom.roster import handed_in, not_named
     from grading.grade.grader import Setup
     from grading.grade.result import spot_checks
     from grading.grade.sandbox import abilities
@@ -67,14 +67,19 @@ def grade_folder(
     sheets = write_sheets(found, results, seed, out)
     feedback = write_feedback(found, results, out)
     report = write_report(found, results, pairs, checks, out)
-    for name, value in summary(results).items():
-        console.print(f"{name:24} {value}", markup=False, highlight=False)
-    console.print(f"{'pairs too alike':24} {len(pairs)}", highlight=False)
-    console.print(f"{'for a person to look at':24} {len(checks)}", highlight=False)
-    console.print(f"{'defence sheets':24} {sheets}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{'to hand back':24} {feedback}", markup=False, highlight=False, soft_wrap=True)
-    console.print(f"{'report':24} {report}", markup=False, highlight=False, soft_wrap=True)
-    _say_not_named(found)
+    _say(
+        {
+            "submissions": len(results),
+            "grader's own faults": sum(bool(result.fault) for result in results),
+            "pairs that hold the same": len(pairs),
+            "for a person to look at": len(checks),
+            "defence sheets": sheets,
+            "to hand back": feedback,
+            "report": report,
+        }
+    )
+    if nameless := not_named(submissions, found):
+        console.print(nameless, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def hand_back(
@@ -93,29 +98,12 @@ def hand_back(
     except FileNotFoundError as error:
         raise typer.BadParameter(str(error)) from None
     rows = "with hidden rows" if hidden else "public rows alone"
-    console.print(f"{path}: {len(found)} pages, {rows}", markup=False, highlight=False, soft_wrap=True)
-    _say_not_named(found)
+    _say({"to hand back": path, "pages": f"{len(found)}, {rows}"})
 
 
-def _say_not_named(found: Sequence[Handed]) -> None:
-    from grading.classroom.roster import not_named
-
-    for sentence in not_named(found):
-        console.print(sentence, style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def summary(results: Sequence[Result]) -> dict[str, int]:
-    """Return the class in a few numbers."""
-    from grading.grade.result import line
-
-    rows = [line(result) for result in results]
-    return {
-        "submissions": len(rows),
-        "with points": sum(bool(row["points"]) for row in rows),
-        "with records set aside": sum(bool(row["contradictions"]) for row in rows),
-        "with flags": sum(bool(row["flags"]) for row in rows),
-        "grader's own faults": sum(bool(row["fault"]) for row in rows),
-    }
+def _say(values: dict[str, object]) -> None:
+    for name, value in values.items():
+        console.print(f"{name:24} {value}", markup=False, highlight=False, soft_wrap=True)
 
 
 def _with_progress(found: Sequence[Handed], out: Path, part: int, engine: Engine, setup: Setup) -> list[Result]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import correlation
 
 from grading.classroom.likeness import WORDS, Pair
-from grading.classroom.roster import Handed, not_named
+from grading.classroom.roster import Handed
 from grading.grade.result import Result, Row, SpotCheck, line, write_text
 from grading.grade.result.page import STYLE
 
@@ -71,19 +71,16 @@ def _page(
     sections = (
         ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
-        ("alike", f"Pairs that are too alike ({len(pairs)})", _pairs(pairs)),
-        ("checks", "Share of the class that passes each check", _meters(_shares(results))),
-        ("machines", "Machines", _machines(results)),
+        ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
         ("students", "Students", _students(submissions, results)),
     )
-    nameless = "".join(f"<p>{escape(sentence)}.</p>" for sentence in not_named(submissions))
     links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
     body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        f"{_facts(results, possible)}{nameless}<nav>{links}</nav>{body}</main></body></html>\n"
+        f"{_facts(results, possible)}<nav>{links}</nav>{body}</main></body></html>\n"
     )
 
 
@@ -112,21 +109,14 @@ def _distribution(points: Sequence[int], possible: int) -> str:
     counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
     most = max(counts.values())
     rows = [
-        (f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}", _meter(count / most), str(count))
+        (
+            f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}",
+            f'<meter value="{count / most:.3f}" aria-hidden="true"></meter>',
+            str(count),
+        )
         for step, count in sorted(counts.items())
     ]
     return _table(("Points", "", "Submissions"), rows)
-
-
-def _meters(shares: Sequence[tuple[str, float]]) -> str:
-    """Return shares between 0 and 1 as bars with their numbers."""
-    rows = [(escape(name), _meter(share), f"{share * 100:.0f} %") for name, share in shares]
-    return _table(("Check", "", "Pass"), rows) if rows else "<p>No checks.</p>"
-
-
-def _meter(share: float) -> str:
-    # The number beside it says the same to whoever does not see it.
-    return f'<meter value="{share:.3f}" aria-hidden="true"></meter>'
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
@@ -158,15 +148,6 @@ def _pairs(pairs: Sequence[Pair]) -> str:
     rows = [(escape(one.first), escape(one.second), escape(one.said)) for one in pairs[:200]]
     left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
     return _table(("First", "Second", "The same"), rows) + left
-
-
-def _shares(results: Sequence[Result]) -> list[tuple[str, float]]:
-    """Return each check with the share of the class that earns all its points, in the lessons' order."""
-    earned: dict[str, list[bool]] = {}
-    for result in results:
-        for row in result.rows:
-            earned.setdefault(row.id, []).append(row.points == row.possible)
-    return [(one, sum(passes) / len(results)) for one, passes in earned.items()]
 
 
 def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
@@ -204,15 +185,6 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
             }
         )
     return found
-
-
-def _machines(results: Sequence[Result]) -> str:
-    counts: dict[str, int] = {}
-    for result in results:
-        for machine in result.machines or ("no measurement",):
-            counts[machine] = counts.get(machine, 0) + 1
-    rows = [(escape(name), str(count)) for name, count in sorted(counts.items(), key=lambda one: -one[1])]
-    return _table(("Processor and GPUs", "Submissions"), rows)
 
 
 def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:

@@ -61,8 +61,8 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
         report(0.0, "a class of 200 at a rehearsed testbed")
         yield f"A class of {classroom.STUDENTS}", classroom.table()
     # Some ten minutes, and of no interest to a student: only on request.
-    if only in ("grading", "grading-noise"):
-        yield from grading.tables(report, noise=only == "grading-noise")
+    if only == "grading":
+        yield from grading.tables(report)
     # Simulated, so the same on every machine.
     if only == "coverage":
         report(0.0, "how often intervals hold the truth")
@@ -75,7 +75,7 @@ def main(
     only: str = typer.Option(
         "",
         help="one table alone: harness, part1, ray, serving, servers, triton, overload, tokens; "
-        "class, grading, grading-noise, coverage.",
+        "class, grading, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

@@ -1,4 +1,4 @@
-"""Grading a class: submissions a minute on this machine, and how often honest noise is taken for a fake."""
+"""Grading a class: submissions a minute on this machine."""
 
 from __future__ import annotations
 
@@ -6,12 +6,9 @@ import ctypes
 import hashlib
 import os
 import resource
-import subprocess
-import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -19,21 +16,13 @@ from pathlib import Path
 import onnx
 import pandas as pd
 import psutil
-from grading.grade.contradictions.samples import looks_drawn
-from scipy.stats import binomtest
 
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import processes
-from grading.classroom.likeness import similar_pairs
 from grading.classroom.roster import handed_in
 from grading.grade.artefacts.pictures import Pictures
 from grading.grade.grader import Setup, grade
-from labs import assets, bench
-from labs.bench.timing import warm_up
-from labs.dataset import load_split
 from labs.progress import OnProgress, silent
-from labs.records import Ledger, Measurement
-from labs.runtimes import open_model
 from tests.grading.classroom.members import make_class
 from tests.grading.recorded import MODEL
 
@@ -42,9 +31,6 @@ SIZES = (50, 200)
 #: What the course's owner asks for, on two cores: evidence checked, and one model measured again, for each; and memory
 #: of all processes together, this one included.
 BAR_A_MINUTE, BAR_BYTES = 200, 2 << 30
-
-#: Share of honest runs that a person may be asked to look at.
-BAR_FALSE_FLAGS = 0.01
 
 #: Submissions that are graded one by one, to see what one costs.
 _ALONE = 8
@@ -183,92 +169,6 @@ def _spent_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def honest_noise(report: OnProgress = silent, *, runs: int = 200, jobs: int = 4) -> pd.DataFrame:
-    """Return what the grader finds in real runs of an honest student on a busy machine: nothing would be right.
-
-    Each run measures the course's INT8 model on one and on two threads: size, accuracy, latency, batches of one and of
-    eight, and both side by side. Nothing is made up, and nothing is repeated when it looks odd. No node was leased for
-    them, so the bands of leased classes have nothing to say here.
-
-    Args:
-        report: Told what is under way.
-        runs: How many.
-        jobs: Processes that keep the processors busy meanwhile.
-    """
-    results, records, long, drawn = [], 0, 0, 0
-    # On a machine that never settles, each record would wait its ten seconds for that.
-    warm_up.__kwdefaults__.update(limit_s=0.25)
-    images, labels = load_split(assets.dataset("food11-mini"), "evaluation", limit=44)
-    with tempfile.TemporaryDirectory(prefix="noise-") as folder, _busy(jobs):
-        for number in range(runs):
-            report(number / runs, f"honest runs beside {jobs} busy processes: {number} of {runs}")
-            home = Path(folder) / f"{number:03d}"
-            home.mkdir()
-            made = _one_run(home, images, labels)
-            clocked = [one.samples for one in made if one.kind in ("latency", "throughput") and len(one.samples) >= 80]
-            records, long = records + len(made), long + len(clocked)
-            drawn += sum(map(looks_drawn, clocked))
-            setup = Setup(measure=False, rerun=False)
-            results.append(grade(home, part=1, student=f"honest {number}", setup=setup))
-    found = Counter((one.rule, one.impossible) for result in results for one in result.findings)
-    flagged = sum(bool(result.findings) for result in results)
-    row = {
-        "runs": runs,
-        "records": records,
-        "busy processes": jobs,
-        "contradictions": sum(count for (_, impossible), count in found.items() if impossible),
-        "flags": sum(count for (_, impossible), count in found.items() if not impossible),
-        "runs with either": flagged,
-        "false-flag rate": f"{flagged / runs:.1%}",
-        "its 95 % interval (Clopper-Pearson)": "{:.2%} to {:.2%}".format(*exact_interval(flagged, runs)),
-        f"at most {BAR_FALSE_FLAGS:.0%}": "yes" if flagged <= BAR_FALSE_FLAGS * runs else "no",
-        "records that look drawn": f"{drawn} of {long}",
-        "rules": ", ".join(f"{rule} {count}" for (rule, _), count in found.most_common()) or "none",
-        "pairs too alike": f"{len(similar_pairs(results))} of {runs * (runs - 1) // 2}",
-    }
-    return pd.DataFrame([row])
-
-
-def exact_interval(count: int, of: int) -> tuple[float, float]:
-    """Return the 95 % interval of a share, 0 to 1.
-
-    Source: Clopper and Pearson, The use of confidence or fiducial limits illustrated in the case of the binomial, 1934.
-    """
-    found = binomtest(count, of).proportion_ci(0.95, method="exact")
-    return found.low, found.high
-
-
-def _one_run(home: Path, images, labels) -> list[Measurement]:
-    """Measure once, as a student would, and return the records that the ledger holds then."""
-    ledger, names = Ledger(home / "ledger.jsonl"), {"one-thread": 1, "two-threads": 2}
-    sessions = {name: open_model(MODEL, settings={"intra_op_num_threads": count}) for name, count in names.items()}
-    for name, session in sessions.items():
-        ledger.append(bench.size(session, option=name))
-        ledger.append(bench.accuracy(session, images, labels, option=name))
-        ledger.append(bench.latency(session, images[:1], option=name, min_samples=120, half_width=1.0))
-        for record in bench.throughput(session, images, option=name, batch_sizes=(1, 8), min_batches=5, min_s=0.1):
-            ledger.append(record)
-    for record in bench.compare(sessions, images[:1], rounds=12):
-        ledger.append(record)
-    return ledger.measurements()
-
-
-@contextmanager
-def _busy(jobs: int) -> Iterator[None]:
-    """Keep the processors busy with so many processes."""
-    code = "x = 0\nwhile True: x += 1"
-    started = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(jobs)]
-    try:
-        yield
-    finally:
-        for process in started:
-            process.kill()
-            process.wait()
-
-
-def tables(report: OnProgress = silent, *, noise: bool = False) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Yield the table of classes, or that of honest noise."""
-    if noise:
-        yield "Honest runs on a busy machine", honest_noise(report)
-    else:
-        yield "Classes, graded on this machine", classes(report)
+def tables(report: OnProgress = silent) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Yield the table of classes."""
+    yield "Classes, graded on this machine", classes(report)

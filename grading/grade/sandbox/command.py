@@ -8,18 +8,17 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 from grading.grade.sandbox import visible
 from grading.grade.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
@@ -98,43 +97,47 @@ class Sandbox:
         """
         self.give_to_user()
         begin_s = time.monotonic()
-        process = subprocess.Popen(
-            self._line(command, limits, variables or {}),
-            cwd=self.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        kept = [Reader(stream, limits.output_bytes) for stream in (process.stdout, process.stderr)]
-        ended = threading.Event()
-        late = threading.Timer(limits.wall_s + GRACE_S, lambda: (ended.set(), _kill_group(process)))
-        late.start()
-        greedy = threading.Thread(target=self._watch, args=(process, limits, ended), daemon=True)
-        greedy.start()
+        kept = [self.temporary / name for name in ("output", "errors")]
+        with contextlib.ExitStack() as stack:
+            output, errors = (stack.enter_context(path.open("wb")) for path in kept)
+            process = subprocess.Popen(
+                self._line(command, limits, variables or {}),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
         try:
-            # It sleeps until the process has ended. A wait with a limit would look every 50 ms.
-            process.wait()
+            was_late = not self._watched_to_its_end(process, limits, begin_s + limits.wall_s + GRACE_S)
         finally:
             # Whatever happened, and also when the command ended by itself and left something running.
-            late.cancel()
-            was_late = ended.is_set()
-            ended.set()
             _kill_group(process)
             self.kill_leftovers()
             process.wait()
-        output, errors = (reader.text() for reader in kept)
         wall_s = time.monotonic() - begin_s
         timed_out = was_late or (process.returncode in (124, 137, -9) and wall_s >= limits.wall_s)
-        return Outcome(process.returncode, timed_out, output, errors, wall_s)
+        return Outcome(process.returncode, timed_out, *(_beginning(path, limits) for path in kept), wall_s)
 
-    def _watch(self, process: subprocess.Popen[bytes], limits: Limits, ended: threading.Event) -> None:
-        """End a command whose processes hold too much memory together, or whose folder has grown too large."""
-        while not ended.wait(LOOK_S):
-            if self._memory_bytes(process.pid) > limits.together_bytes or size_bytes(self.folder) > limits.folder_bytes:
-                _kill_group(process)
-                self.kill_leftovers()
-                return
+    def _watched_to_its_end(self, process: subprocess.Popen[bytes], limits: Limits, end_s: float) -> bool:
+        """Wait for a command; end one whose processes hold too much memory together, or whose folder grows too large.
+
+        Returns:
+            Whether it ended before its time was over.
+        """
+        # It is readable once the process has ended. A wait with a limit would look every 50 ms.
+        ended = os.pidfd_open(process.pid)
+        try:
+            while not select.select([ended], [], [], LOOK_S)[0]:
+                if time.monotonic() > end_s:
+                    return False
+                grown = size_bytes(self.folder) > limits.folder_bytes
+                if grown or self._memory_bytes(process.pid) > limits.together_bytes:
+                    _kill_group(process)
+                    self.kill_leftovers()
+            return True
+        finally:
+            os.close(ended)
 
     def _memory_bytes(self, root: int) -> int:
         mine = below(root) if self.user is None else processes_of(self.user)
@@ -229,23 +232,10 @@ def size_bytes(folder: Path) -> int:
     return int(done.stdout.split()[0]) if done.stdout else 0
 
 
-class Reader:
-    """Reads a pipe to its end in a thread and keeps its beginning, so that a flood neither blocks nor fills memory."""
-
-    def __init__(self, stream: BinaryIO, most_bytes: int) -> None:
-        self.kept = bytearray()
-        self.thread = threading.Thread(target=self._read, args=(stream, most_bytes), daemon=True)
-        self.thread.start()
-
-    def _read(self, stream: BinaryIO, most_bytes: int) -> None:
-        with stream:
-            while block := os.read(stream.fileno(), 1 << 16):
-                self.kept += block[: max(0, most_bytes - len(self.kept))]
-
-    def text(self) -> str:
-        """Return what was kept; a process that escaped with the pipe in its hands is not waited for."""
-        self.thread.join(2)
-        return bytes(self.kept).decode("utf-8", errors="replace")
+def _beginning(path: Path, limits: Limits) -> str:
+    """Return the beginning of what was printed; the file itself cannot outgrow the limit on files."""
+    with path.open("rb") as file:
+        return file.read(limits.output_bytes).decode("utf-8", errors="replace")
 
 
 def _inside(folder: Path) -> Iterator[Path]:

@@ -25,7 +25,7 @@ class Limits:
     processes: int = 96
     #: Open files of each process.
     open_files: int = 256
-    #: Bytes of standard output, and of standard error, that are kept; the rest is read and thrown away.
+    #: Bytes of standard output, and of standard error, that are kept.
     output_bytes: int = 1 << 20
 
     def prlimit(self) -> list[str]:

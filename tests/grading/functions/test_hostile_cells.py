@@ -81,7 +81,7 @@ def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path
     assert found["s.best.best"].said != "it raises RuntimeError"
 
 
-#: Answers, hidden checkpoints, the questions with their right functions, the history and the tests (F4, F11).
+#: Answers, hidden checkpoints, the questions with their right functions, the history and the tests.
 PEEK = """
 import grading, labs
 from pathlib import Path
@@ -143,7 +143,7 @@ answer("s.ensemble.most", {"low": 0.5, "high": 0.6, "claim": "compiled is faster
 """
 
 
-def test_f5_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):
+def test_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):
     """Neither its text, nor the name of a class of its own, through which a file could be read out letter by letter.
 
     Students get no name at all: one for each five bits of a secret case would do.

@@ -161,9 +161,7 @@ def test_a_claim_beyond_the_file_is_found_by_running_it(rewrite, pictures: Path)
         return entry
 
     result = grade(rewrite(boast), part=1, setup=Setup(pictures=pictures, rerun=False))
-    got = earned(result)
-    assert "m.artefact.same_classes" not in got
-    assert {one.rule for one in result.findings} == {"int8-above-float"}
+    assert "m.artefact.same_classes" not in earned(result)
 
 
 def test_a_result_survives_its_own_form(submission: Path, quick: Setup):

@@ -60,7 +60,7 @@ def test_a_line_full_of_odd_things_is_refused_in_no_time(latency: dict):
     "stamp", ["2026-02-30T00:00:00+00:00", "0000-01-01T00:00:00+00:00", "２026-01-01T00:00:00+00:00"]
 )
 def test_a_date_that_does_not_exist_costs_its_record(latency: dict, stamp: str):
-    """(F16) And nothing else: the rules that compare times never meet it."""
+    """And nothing else: the rules that compare times never meet it."""
     with pytest.raises(StrictJsonError, match="no date and time"):
         read_entry(json.dumps(latency | {"started_at": stamp}).encode())
 

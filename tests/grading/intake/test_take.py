@@ -302,7 +302,7 @@ def test_what_is_no_zip_is_an_empty_submission_that_says_so(take, tmp_path: Path
 
 
 def test_a_damaged_member_is_one_file_lost(take, tmp_path: Path):
-    """(F16) Whatever a zip was packed with: the others are read."""
+    """Whatever a zip was packed with: the others are read."""
     path = tmp_path / "lzma.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
         archive.writestr("model.onnx", os.urandom(4000))
@@ -324,7 +324,7 @@ def test_a_damaged_member_is_one_file_lost(take, tmp_path: Path):
         pytest.param(0x800, b"\xff", 1, id="no UTF-8 in its own header"),
     ],
 )
-def test_f16_a_member_with_a_broken_name_is_at_most_one_file_lost(take, tmp_path: Path, flags, name, length):
+def test_a_member_with_a_broken_name_is_at_most_one_file_lost(take, tmp_path: Path, flags, name, length):
     """In the zip's directory, or where the member itself begins; Python's reader raises what is no error of a zip."""
     path = tmp_path / "names.zip"
     with zipfile.ZipFile(path, "w") as archive:

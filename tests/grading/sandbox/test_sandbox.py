@@ -166,13 +166,15 @@ print("kept apart")
 
 @pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
 def test_only_what_is_named_is_there():
-    """(F4, F11, F21) No history, no test, no question, no answer, no home, no other submission, whatever its mode."""
+    """No history, no test, no question, no answer, no home, no other submission, whatever its mode."""
     secret = Path("/var/tmp") / f"secret-{os.getpid()}"
     secret.mkdir(mode=0o777)
     try:
         (secret / "answer").write_text("42")
         rooms = [PROJECT_DIR / name for name in (".git", "tests", "notebooks", "assets", "provisioning", "workspace")]
-        rooms += [PROJECT_DIR / "grading" / name for name in ("answers", "checkpoints", "hidden", "grade.py")]
+        rooms += [
+            PROJECT_DIR / "grading" / name for name in ("answers", "checkpoints", "grade/hidden.py", "grade/intake")
+        ]
         places = " ".join(str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"])
         found = shell(f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls {PROJECT_DIR}/grading; ls /")
     finally:
@@ -180,7 +182,7 @@ def test_only_what_is_named_is_there():
         secret.rmdir()
     seen = set(found.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
-    course = {"labs", "grading", "__init__.py", "calls.py", "given.py", "artefacts", "rebuild", "sandbox"}
+    course = {"labs", "grading", "__init__.py", "calls.py", "given.py", "grade"}
     ways = {part for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix)) for part in path.resolve().parts}
     assert seen <= system | course | ways | {Path(sys.prefix).name}, seen - system - course - ways
 
@@ -251,7 +253,7 @@ except OSError:
 def test_a_flood_of_words_is_cut(can):
     """200 MB of prints would otherwise lie in the grader's memory."""
     found = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
-    assert (len(found.output), found.errors) == (1000, "end\n")
+    assert (len(found.output), found.errors.splitlines()[-1]) == (1000, "end")
 
 
 def test_what_is_missing_is_said():
@@ -315,7 +317,7 @@ def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
 
 
 def test_thousands_of_folders_in_each_other_are_cleaned_up():
-    """(F17) Deeper than Python's own functions go, and closed to their owner."""
+    """Deeper than Python's own functions go, and closed to their owner."""
     deep = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\nprint('made')"
     with Sandbox() as sandbox:
         outcome = sandbox.run([sys.executable, "-c", deep], limits=Limits(wall_s=30))
