@@ -9,7 +9,7 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from grading.grade.artefacts.pictures import sha256_of
+from grading.grade.artefacts.pictures import at_hand
 from grading.grade.grader import Setup, grade
 from grading.grade.intake.take import copy_in
 from grading.grade.result import Result
@@ -66,7 +66,7 @@ def key_of(task: Task, digest: str) -> str:
     """
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
-    shown = sha256_of(pictures) if pictures else "public"
+    shown = at_hand(pictures)[1] if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None)), "pictures": shown}
     said = json.dumps([digest, task.student, task.part, setup, rules_sha256()], default=str, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

@@ -141,7 +141,7 @@ def measure(work: _Work) -> None:
     if path is None:
         path = work.folder / "pictures.npz"
         Pictures.draw(PUBLIC_SEED).save(path)
-    work.pictures = at_hand(path)
+    work.pictures, _ = at_hand(path)
     ordered = [models[sha256] for sha256 in wanted if sha256 in models]
     work.facts = {one.sha256: one for one in inspect_models(ordered, path).values()}
 

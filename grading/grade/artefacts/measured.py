@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from grading.grade.artefacts.pictures import at_hand, sha256_of
+from grading.grade.artefacts.pictures import at_hand
 from grading.grade.intake import StrictJsonError, loads
 from grading.grade.intake.take import Taken
 from grading.grade.sandbox import Limits, Sandbox
@@ -66,7 +66,7 @@ def inspect_models(files: Sequence[Taken], pictures: Path, *, limits: Limits | N
         pictures: File of ``Pictures.save``.
         limits: Of the child; generous for honest models when None.
     """
-    shown = sha256_of(pictures)
+    _, shown = at_hand(pictures)
     found = {
         one.name: replace(_MEASURED[one.sha256, shown], name=one.name)
         for one in files
@@ -97,7 +97,7 @@ def _ask(files: Sequence[Taken], pictures: Path, limits: Limits) -> dict[str, di
     """Return what the child said, by file name; a file that it began and never ended is faulty."""
     with Sandbox() as sandbox:
         # Their classes stay outside: a model that takes the child over finds no answers beside it.
-        np.save(sandbox.folder / "pixels.npy", at_hand(pictures).pixels)
+        np.save(sandbox.folder / "pixels.npy", at_hand(pictures)[0].pixels)
         for one in files:
             shutil.copyfile(one.path, sandbox.folder / one.name)
         arguments = ["pixels.npy", *(one.name for one in files)]

@@ -90,30 +90,15 @@ class Pictures:
             return cls(stored["pixels"], stored["labels"], stored["places"])
 
 
-def at_hand(path: Path) -> Pictures:
-    """Return a file's pictures. A class is graded with one file, so it is read once a process, unless it changes."""
-    return _read(path, *_state(path))
-
-
-def sha256_of(path: Path) -> str:
-    """Return the sha256 of a file of pictures, as hexadecimal; computed once a process, unless the file changes."""
-    return _hash(path, *_state(path))
-
-
-def _state(path: Path) -> tuple[int, int, int]:
+def at_hand(path: Path) -> tuple[Pictures, str]:
+    """Return a file's pictures and its sha256. A class is graded with one file, so it is read once a process."""
     found = path.stat()
-    return found.st_mtime_ns, found.st_size, found.st_ino
+    return _read(path, found.st_mtime_ns, found.st_size)
 
 
 @functools.lru_cache(maxsize=1)
-def _read(path: Path, *_: int) -> Pictures:
-    return Pictures.load(path)
-
-
-@functools.lru_cache(maxsize=1)
-def _hash(path: Path, *_: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _read(path: Path, *_: int) -> tuple[Pictures, str]:
+    return Pictures.load(path), hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _places(random: np.random.Generator, count: int, size: int) -> np.ndarray:

@@ -110,7 +110,7 @@ def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_me
         bomb(tmp_path / "bomb.onnx"): "memory|refused",
         junk: "not an ONNX model",
         page: "not an ONNX model",
-        pickle: "not a safetensors file",
+        pickle: "not an ONNX model",
         save(tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]): "11 finite numbers",
         save(tmp_path / "own.onnx", [helper.make_node("Run", ["x"], ["y"], domain="mine")]): "mine",
     }
