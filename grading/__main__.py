@@ -7,7 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
-from grading.commands import register
+from grading.cli import register
 from labs.course import LessonError
 
 app = typer.Typer(

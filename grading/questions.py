@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.result.page import points_in_words
+from grading.grade.result.page import points_in_words
 from grading.submission.by_hand import questions_of
 from labs.course import NOTEBOOKS_DIR, Lesson, lessons
 

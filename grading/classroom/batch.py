@@ -12,8 +12,8 @@ from pathlib import Path
 from grading.classroom.engines import Engine
 from grading.classroom.roster import Handed
 from grading.classroom.unit import Done, Task, failed
-from grading.grade import Setup
-from grading.result import Result, write_json
+from grading.grade.grader import Setup
+from grading.grade.result import Result, write_json
 
 
 def grade_class(

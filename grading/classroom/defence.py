@@ -16,9 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from grading.classroom.roster import Handed
-from grading.result import Result, write_text
-from grading.result.page import STYLE
-from grading.result.result import UNDER_LOAD
+from grading.grade.result import Result, write_text
+from grading.grade.result.page import STYLE
 from labs import stats
 
 #: Samples below which a percentile says too little to be asked about.
@@ -48,7 +47,7 @@ def items(result: Result, seed: str) -> list[Item]:
     known = {
         name: np.asarray(samples, float)
         for name, samples in sorted(result.samples.items())
-        if UNDER_LOAD not in name and len(samples) >= _FEWEST and min(samples) > 0
+        if len(samples) >= _FEWEST and min(samples) > 0
     }
     if not known:
         return []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from grading.classroom.report import as_csv
 from grading.classroom.roster import Handed, Person
-from grading.result import Result, page, write_text
+from grading.grade.result import Result, page, write_text
 
 #: The table inside the zip: one line for each person, a group's members each with the same points.
 TABLE_NAME = "grades.csv"

@@ -11,10 +11,10 @@ from html import escape
 from pathlib import Path
 from statistics import correlation
 
-from grading.classroom.roster import Handed, not_named
-from grading.classroom.similarity import Pair
-from grading.result import Result, Row, SpotCheck, line, write_text
-from grading.result.page import STYLE
+from grading.classroom.likeness import WORDS, Pair
+from grading.classroom.roster import Handed
+from grading.grade.result import Result, Row, SpotCheck, line, write_text
+from grading.grade.result.page import STYLE
 
 _MORE_STYLE = """
 main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
@@ -44,7 +44,6 @@ def write_report(
     """
     ids = list(dict.fromkeys(row.id for result in results for row in result.rows))
     points = [{row.id: row.points for row in result.rows} for result in results]
-    pair_columns = ("first", "second", "correlation", "shared", "distance", "ids", "records")
     tables = {
         "class": as_csv([_of_class(one, result) for one, result in zip(submissions, results, strict=True)]),
         "checks": as_csv(
@@ -53,7 +52,7 @@ def write_report(
                 for result, earned in zip(results, points, strict=True)
             ]
         ),
-        "similar": as_csv([_pair(pair) for pair in pairs], pair_columns),
+        "similar": as_csv([_pair(pair) for pair in pairs], ("first", "second", *WORDS)),
         "questions": as_csv(question_statistics(results)),
     }
     for name, text in tables.items():
@@ -72,19 +71,16 @@ def _page(
     sections = (
         ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
-        ("alike", f"Pairs that are too alike ({len(pairs)})", _pairs(pairs)),
-        ("checks", "Share of the class that passes each check", _meters(_shares(results))),
-        ("machines", "Machines", _machines(results)),
+        ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
         ("students", "Students", _students(submissions, results)),
     )
-    nameless = "".join(f"<p>{escape(sentence)}.</p>" for sentence in not_named(submissions))
     links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
     body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
         f"<title>{escape(title)}</title><style>{STYLE}{_MORE_STYLE}</style></head><body><main><h1>{escape(title)}</h1>"
-        f"{_facts(results, possible)}{nameless}<nav>{links}</nav>{body}</main></body></html>\n"
+        f"{_facts(results, possible)}<nav>{links}</nav>{body}</main></body></html>\n"
     )
 
 
@@ -113,21 +109,14 @@ def _distribution(points: Sequence[int], possible: int) -> str:
     counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
     most = max(counts.values())
     rows = [
-        (f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}", _meter(count / most), str(count))
+        (
+            f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}",
+            f'<meter value="{count / most:.3f}" aria-hidden="true"></meter>',
+            str(count),
+        )
         for step, count in sorted(counts.items())
     ]
     return _table(("Points", "", "Submissions"), rows)
-
-
-def _meters(shares: Sequence[tuple[str, float]]) -> str:
-    """Return shares between 0 and 1 as bars with their numbers."""
-    rows = [(escape(name), _meter(share), f"{share * 100:.0f} %") for name, share in shares]
-    return _table(("Check", "", "Pass"), rows) if rows else "<p>No checks.</p>"
-
-
-def _meter(share: float) -> str:
-    # The number beside it says the same to whoever does not see it.
-    return f'<meter value="{share:.3f}" aria-hidden="true"></meter>'
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
@@ -150,52 +139,15 @@ def _of_class(one: Handed, result: Result) -> dict[str, object]:
 
 
 def _pair(pair: Pair) -> dict[str, object]:
-    return {
-        "first": pair.first,
-        "second": pair.second,
-        "correlation": round(pair.correlation, 3),
-        "shared": round(pair.shared, 3),
-        "distance": round(pair.distance, 3),
-        "ids": pair.ids,
-        "records": "; ".join(pair.records),
-    }
+    return {"first": pair.first, "second": pair.second} | {what: pair.same.get(what, 0) for what in WORDS}
 
 
 def _pairs(pairs: Sequence[Pair]) -> str:
     if not pairs:
-        return "<p>None: no two runs repeat each other's noise.</p>"
-    rows = [
-        (
-            escape(one.first),
-            escape(one.second),
-            f"{one.correlation:.2f}",
-            f"{one.shared * 100:.0f} %",
-            f"{one.distance:.2f}",
-            str(one.ids),
-            escape(", ".join(one.records[:3])) + (f" and {len(one.records) - 3} more" if len(one.records) > 3 else ""),
-        )
-        for one in pairs[:200]
-    ]
-    head = (
-        "First",
-        "Second",
-        "Correlation of log samples",
-        "Equal samples",
-        "Distance (0.5 by chance)",
-        "Equal ids",
-        "Records",
-    )
+        return "<p>None: no two hold the same.</p>"
+    rows = [(escape(one.first), escape(one.second), escape(one.said)) for one in pairs[:200]]
     left = f'<p class="soft">{len(pairs) - 200} more stand in similar.csv.</p>' if len(pairs) > 200 else ""
-    return _table(head, rows) + left
-
-
-def _shares(results: Sequence[Result]) -> list[tuple[str, float]]:
-    """Return each check with the share of the class that earns all its points, in the lessons' order."""
-    earned: dict[str, list[bool]] = {}
-    for result in results:
-        for row in result.rows:
-            earned.setdefault(row.id, []).append(row.points == row.possible)
-    return [(one, sum(passes) / len(results)) for one, passes in earned.items()]
+    return _table(("First", "Second", "The same"), rows) + left
 
 
 def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
@@ -233,15 +185,6 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
             }
         )
     return found
-
-
-def _machines(results: Sequence[Result]) -> str:
-    counts: dict[str, int] = {}
-    for result in results:
-        for machine in result.machines or ("no measurement",):
-            counts[machine] = counts.get(machine, 0) + 1
-    rows = [(escape(name), str(count)) for name, count in sorted(counts.items(), key=lambda one: -one[1])]
-    return _table(("Machine class and processor", "Submissions"), rows)
 
 
 def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:

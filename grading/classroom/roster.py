@@ -38,8 +38,6 @@ class Handed:
     beside: tuple[str, ...] = ()
     #: Who they are; empty where nobody says.
     people: tuple[Person, ...] = ()
-    #: Why an export that is there does not say who they are, as a predicate; empty where it does, or there is none.
-    unnamed: str = ""
 
     @property
     def slug(self) -> str:
@@ -67,39 +65,31 @@ def handed_in(folder: Path) -> list[Handed]:
         found.setdefault(entry.name[: -len(".zip")] if is_zip else entry.name, []).append(entry)
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
-    people, why = _people(folder / METADATA_NAME)
+    people = _people(folder / METADATA_NAME)
     names = {entry: ", ".join(filter(None, (one.name for one in people.get(entry, ())))) or entry for entry in found}
     # Somebody may be named as another becomes. Each round lengthens all that share a name, so there is a last one.
     while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
         names = {entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()}
     return [
-        Handed(
-            names[entry],
-            one,
-            tuple(other.name for other in more),
-            people.get(entry, ()),
-            "" if any(one.name for one in people.get(entry, ())) else why,
-        )
+        Handed(names[entry], one, tuple(other.name for other in more), people.get(entry, ()))
         for entry, (one, *more) in found.items()
     ]
 
 
-def not_named(submissions: Sequence[Handed]) -> list[str]:
-    """Return a sentence for each reason why an export does not say whose a submission is, with the entries."""
-    found: dict[str, list[str]] = {}
-    for one in submissions:
-        if one.unnamed:
-            found.setdefault(one.unnamed, []).append(one.path.name)
-    return [
-        f"{METADATA_NAME} {why}, so {', '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''} "
-        f"{'stands under its' if len(names) == 1 else 'stand under their'} own name, without an e-mail: "
-        "take the file out of the export again, and grade again"
-        for why, names in found.items()
-    ]
+def not_named(folder: Path, submissions: Sequence[Handed]) -> str:
+    """Return a sentence where an export lies there and does not say whose some submissions are; else nothing."""
+    nameless = [one.path.name for one in submissions if not any(person.name for person in one.people)]
+    if not nameless or not (folder / METADATA_NAME).exists():
+        return ""
+    more = f" and {len(nameless) - 5} more" if len(nameless) > 5 else ""
+    return (
+        f"{METADATA_NAME} does not say who handed in {', '.join(nameless[:5])}{more}: they stand under their own "
+        "names, without an e-mail; take the file out of the export again, and grade again"
+    )
 
 
-def _people(path: Path) -> tuple[dict[str, tuple[Person, ...]], str]:
-    """Return who handed in, by the entry's name, and why an export does not say it of the others.
+def _people(path: Path) -> dict[str, tuple[Person, ...]]:
+    """Return who handed in, by the entry's name; of a damaged export, nobody.
 
     Source: an export's ``submission_metadata.yml``: for each folder ``:submitters``, each with ``:name``, ``:sid`` and
     ``:email``.
@@ -108,21 +98,14 @@ def _people(path: Path) -> tuple[dict[str, tuple[Person, ...]], str]:
         with path.open("rb") as file:
             # libyaml reads a class's file in a second, PyYAML's own reader takes half a minute.
             told = yaml.load(file.read(_MOST_BYTES), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except FileNotFoundError:
-        return {}, ""
-    except OSError as error:
-        return {}, f"cannot be read ({error.strerror})"
-    except (ValueError, RecursionError, yaml.YAMLError) as error:
-        mark = getattr(error, "problem_mark", None)
-        return {}, "is damaged" + (f" in line {mark.line + 1}" if mark else "")
-    if not isinstance(told, dict):
-        return {}, "is no list of submissions"
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return {}
     found = {}
-    for entry, about in told.items():
+    for entry, about in told.items() if isinstance(told, dict) else ():
         submitters = about.get(":submitters") if isinstance(about, dict) else None
         known = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
         found[str(entry)] = tuple(
             Person(*(str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")))
             for one in known
         )
-    return found, "does not say who handed in"
+    return found

@@ -9,10 +9,10 @@ import tempfile
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from grading.artefacts.pictures import sha256_of
-from grading.grade import Setup, grade
-from grading.intake.take import copy_in
-from grading.result import Result
+from grading.grade.artefacts.pictures import at_hand
+from grading.grade.grader import Setup, grade
+from grading.grade.intake.take import copy_in
+from grading.grade.result import Result
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
@@ -66,7 +66,7 @@ def key_of(task: Task, digest: str) -> str:
     """
     # Where the pictures lie does not matter, what they are does.
     pictures = task.setup.pictures
-    shown = sha256_of(pictures) if pictures else "public"
+    shown = at_hand(pictures)[1] if pictures else "public"
     setup = {**asdict(replace(task.setup, pictures=None)), "pictures": shown}
     said = json.dumps([digest, task.student, task.part, setup, rules_sha256()], default=str, sort_keys=True)
     return hashlib.sha256(said.encode()).hexdigest()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from grading.checkpoints import State, all_checkpoints
-from grading.result.public import Row, public_rows
+from grading.grade.result.rows import Row, public_rows
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
 from labs.workspace import ledger, workspace_dir

@@ -9,11 +9,9 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from grading.grade import Setup, grade
-from grading.gradescope import metadata
+from grading.grade.grader import Setup, grade
+from grading.grade.result import gradescope, write_json
 from grading.gradescope.places import Assignment, Places
-from grading.gradescope.told import with_history
-from grading.result import gradescope, write_json
 
 #: What staff reads when only the evidence was judged.
 ONLY_EVIDENCE = "the whole grading ended before it was done (time or memory), so only the evidence was judged"
@@ -27,12 +25,11 @@ def judge(places: Places, *, whole: bool) -> dict:
         whole: Whether models are measured again and answers run again.
     """
     assignment = Assignment.load(places)
-    handed = metadata.read(places.metadata)
     setup = Setup(pictures=places.secret / "pictures.npz", measure=whole, rerun=whole, seed=assignment.seed)
-    result = grade(places.submission, part=assignment.part, student=handed.who, setup=setup)
+    result = grade(places.submission, part=assignment.part, setup=setup)
     if not whole:
         result = replace(result, fault="; ".join(filter(None, [ONLY_EVIDENCE, result.fault])))
-    return with_history(gradescope(result), handed)
+    return gradescope(result)
 
 
 if __name__ == "__main__":

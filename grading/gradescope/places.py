@@ -66,7 +66,7 @@ class Places:
         folder = self.results.parent
         folder.mkdir(parents=True, exist_ok=True)
         before = folder.stat().st_mode & 0o7777
-        rooms = [self.source / "grading" / name for name in ("hidden", "checkpoints")]
+        rooms = [self.source / "grading" / name for name in ("grade/hidden.py", "checkpoints")]
         for path in (folder, self.secret, self.submission, *rooms):
             _allow(path, 0o700)
         _allow(self.metadata, 0o600)

@@ -24,7 +24,7 @@ rm -rf "$root/tools"
 
 chmod 755 "$root" "$source_dir"
 # Where bubblewrap is forbidden, modes keep questions and secrets from student code.
-chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/hidden" "$source_dir/grading/checkpoints"
+chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/grade/hidden.py" "$source_dir/grading/checkpoints"
 
 # Better a red build than a red class.
 cd "$source_dir"

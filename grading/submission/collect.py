@@ -6,9 +6,9 @@ import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading.intake import Kind, kind_of, read_ledger, wanted_names
-from grading.intake.allowed import LEDGER_NAME
-from grading.intake.limits import DEFAULT_LIMITS
+from grading.grade.intake import Kind, kind_of, read_ledger, wanted_names
+from grading.grade.intake.allowed import LEDGER_NAME
+from grading.grade.intake.limits import DEFAULT_LIMITS
 from labs.course import Lesson
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from grading.result import Result
+from grading.grade.result import Result
 from grading.submission.prepare import Prepared, prepare
 
 

@@ -10,7 +10,7 @@ import json
 import zipfile
 from pathlib import Path
 
-from grading.intake.allowed import MANIFEST_NAME
+from grading.grade.intake.allowed import MANIFEST_NAME
 from grading.submission.collect import Collection
 from labs.version import code_version
 

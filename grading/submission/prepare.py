@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from grading.checkpoints import as_records
-from grading.consistency import examine
-from grading.intake import take_in
-from grading.result import Result, public_rows
+from grading.grade.contradictions import examine
+from grading.grade.intake import take_in
+from grading.grade.result import Result, public_rows
 from grading.submission.by_hand import Question, questions_of
 from grading.submission.collect import collect
 from grading.submission.graders_own import GRADERS_OWN, GradersOwn

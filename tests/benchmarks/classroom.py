@@ -26,7 +26,7 @@ from provisioning.rehearsal import control, environment
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import load_spec
 from tests.browser.jupyterlab import Course
-from tests.grading.machines.made_up import recorded
+from tests.grading.recorded import recorded
 
 STUDENTS = 200
 #: Seconds that each step may take.

@@ -15,14 +15,13 @@ import onnx
 import pandas as pd
 import psutil
 
-from grading.artefacts.pictures import Pictures
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import processes
 from grading.classroom.roster import handed_in
-from grading.grade import Setup
+from grading.grade.grader import Setup
 from labs.progress import OnProgress, silent
 from tests.grading.classroom.members import make_class
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 
 SIZES = (50, 200)
 

@@ -16,10 +16,10 @@ import nbformat
 import pytest
 
 from grading.classroom.defence import sheet
+from grading.classroom.likeness import Pair
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
-from grading.classroom.similarity import Pair
-from grading.result import SpotCheck, page
+from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.front.conftest import FIXTURES
@@ -147,7 +147,7 @@ def test_what_a_lesson_shows_is_for_everybody(course):
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
     ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(FLAG, ASIDE), limits=("no walls",))
-    pair, looked_at = Pair("ada", "bob", ("onnx × 1",), 0.99, 0.5), SpotCheck("ada", ("handed in twice",))
+    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("handed in twice",))
     report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
     texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
     for name, text in texts.items():

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from grading.artefacts.pictures import Pictures
 from grading.checkpoints import Verdict, all_checkpoints
 from grading.course import guides, sources
+from grading.grade.artefacts.pictures import Pictures
 from labs.course import Lesson
 from tests.grading.entries import Entries
 

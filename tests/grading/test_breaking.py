@@ -16,7 +16,7 @@ from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
 from grading.solve import AnswerKeyError, require_whole
 from labs.course import Lesson, lessons
-from tests.grading.machines.made_up import DONE, recorded
+from tests.grading.recorded import DONE, recorded
 
 PARTS = (0, 1, 2, 3)
 

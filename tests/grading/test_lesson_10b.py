@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from grading.checkpoints import all_checkpoints
-from tests.grading.machines.made_up import recorded
+from tests.grading.recorded import recorded
 
 (CHOICE,) = (one for one in all_checkpoints() if one.id == "m.arch.choice")
 GOOD = {"server": "mobilenetv2", "device": "mobilenetv2-050", "reason": "as accurate by the paired test, and faster"}

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from grading.artefacts.inspect import inspect_models
-from grading.artefacts.pictures import Pictures
-from grading.grade import Setup, grade
-from grading.result import Result
-from grading.sandbox import abilities
+from grading.grade.artefacts.measured import inspect_models
+from grading.grade.artefacts.pictures import Pictures
+from grading.grade.grader import Setup, grade
+from grading.grade.result import Result
+from grading.grade.sandbox import abilities
 from labs.edge.files import with_input_size
-from tests.grading.artefacts.test_inspect import MODEL, taken
-from tests.grading.machines.made_up import recorded
+from tests.grading.artefacts.test_measured import MODEL, taken
+from tests.grading.recorded import recorded
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from grading.artefacts import child
-from grading.artefacts.pictures import Pictures, at_hand, sha256_of
+from grading.grade.artefacts import child
+from grading.grade.artefacts.pictures import Pictures, at_hand
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
@@ -46,12 +46,12 @@ def test_a_file_of_pictures_is_read_once_until_it_changes(tmp_path: Path):
     """A class's workers read it for each submission."""
     path = tmp_path / "pictures.npz"
     Pictures.draw("a", count=2).save(path)
-    first, sha256 = at_hand(path), sha256_of(path)
-    assert at_hand(path) is first
+    first, sha256 = at_hand(path)
+    assert at_hand(path)[0] is first
     Pictures.draw("b", count=2).save(path)
     os.utime(path, ns=(1, 1))  # a clock that stands still must not hide the change
-    assert not np.array_equal(at_hand(path).pixels, first.pixels)
-    assert sha256_of(path) == hashlib.sha256(path.read_bytes()).hexdigest() != sha256
+    assert not np.array_equal(at_hand(path)[0].pixels, first.pixels)
+    assert at_hand(path)[1] == hashlib.sha256(path.read_bytes()).hexdigest() != sha256
 
 
 def test_places_are_the_order_of_a_record_and_views_are_new():

@@ -1,8 +1,4 @@
-"""What dishonest members hand in: the review's attacks (F6 to F15) as changes to an honest ledger or its files.
-
-Each takes the ledger of somebody who did everything, and makes something of it that was not done. The tests hold the
-grader to what becomes of each, and `make grade-demo` shows it in a class.
-"""
+"""What dishonest members hand in, where it takes more than a line: changes to an honest ledger, and files for it."""
 
 from __future__ import annotations
 
@@ -10,18 +6,13 @@ import hashlib
 import json
 import random
 from collections.abc import Iterator
-from datetime import timedelta
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from grading.checkpoints import all_checkpoints, as_records
-from grading.checkpoints.evidence import moment
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
-from labs.records.collection import began
 from labs.workspace import PROJECT_DIR
-from tests.grading.machines.made_up import MACHINES
 
 Entries = list[dict]
 
@@ -48,96 +39,8 @@ def with_ids_of_its_own(ledger: Entries, dice: random.Random) -> Entries:
     return renamed(ledger)
 
 
-def shuffled(ledger: Entries, dice: random.Random) -> Entries:
-    """(F7) A neighbour's ledger, its samples shuffled in blocks, with noise of 1e-4."""
-    ledger = with_ids_of_its_own(ledger, dice)
-    for entry in timed(ledger):
-        blocks = _blocks(entry["samples"])
-        entry["samples"] = [one * dice.gauss(1, 1e-4) for block in dice.sample(blocks, len(blocks)) for one in block]
-    return ledger
-
-
-def drawn_again(ledger: Entries, dice: random.Random) -> Entries:
-    """(F8) A neighbour's ledger, its samples drawn again in blocks, and fitted clocks."""
-    ledger = with_ids_of_its_own(ledger, dice)
-    for entry in timed(ledger):
-        blocks, count = _blocks(entry["samples"]), len(entry["samples"])
-        _retype(entry, [one for block in dice.choices(blocks, k=len(blocks) + 1) for one in block][:count])
-    return ledger
-
-
-def _blocks(samples: list[float]) -> list[list[float]]:
-    return [samples[start : start + 10] for start in range(0, len(samples), 10)]
-
-
-def typed_times(ledger: Entries, dice: random.Random) -> Entries:
-    """(F9) All times typed: lognormal, of the right middle and width, in a run that a fitted clock encloses."""
-    ledger = with_ids_of_its_own(ledger, dice)
-    for entry in timed(ledger):
-        logs = np.log(entry["samples"])
-        _retype(entry, [dice.lognormvariate(float(logs.mean()), float(logs.std())) for _ in entry["samples"]])
-    return ledger
-
-
-def _retype(entry: dict, samples: list[float]) -> None:
-    """Give a record other samples, no longer in all than its own: its clock, and those after it, still fit."""
-    entry["samples"] = [one * min(1.0, sum(entry["samples"]) / sum(samples)) for one in samples]
-
-
-def under_another_name(ledger: Entries, dice: random.Random) -> Entries:
-    """(F10) A laptop's ledger with the whole description of an A100's node."""
-    ledger, node = with_ids_of_its_own(ledger, dice), MACHINES["A100"].fingerprint.to_json()
-    for entry in ledger:
-        if entry["type"] == "measurement":
-            entry["machine"] = node
-    return ledger
-
-
-def typed_answers(ledger: Entries, dice: random.Random) -> Entries:
-    """(F12) A neighbour's answers, and no measurement."""
-    return [entry for entry in with_ids_of_its_own(ledger, dice) if entry["type"] != "measurement"]
-
-
-def unpredicted(ledger: Entries) -> Entries:
-    """Return the ledger of somebody who did everything but predict."""
-    return [entry for entry in ledger if entry["type"] != "prediction"]
-
-
-def dated_back(ledger: Entries, dice: random.Random, *, carefully: bool = False) -> Entries:
-    """(F13) Nothing was predicted; afterwards, each prediction is written in front of what it is about, dated before.
-
-    Args:
-        ledger: An honest one, whose predictions are thrown away.
-        dice: Of the forger.
-        carefully: Let the time between vary as a reader's does.
-    """
-    ledger = unpredicted(ledger)
-    for one in all_checkpoints():
-        records = as_records(ledger)
-        first = records.first_about(one.asks.about) if one.kind == "prediction" else None
-        if first is None:
-            continue
-        place = list(records).index(first)
-        ahead_s = dice.lognormvariate(3, 1.2) if carefully else 20.0
-        made_at = (began(records[place]) - timedelta(seconds=ahead_s)).isoformat()
-        # In front of what came later, too: a ledger only grows.
-        while place and moment(_stamp(ledger[place - 1])) > moment(made_at):
-            place -= 1
-        value = one.asks.choices[0] if one.asks.choices else max(one.asks.between[0], 1.0)
-        ledger.insert(
-            place,
-            {"type": "prediction", "question": one.id, "value": value, "made_at": made_at}
-            | {"record_id": f"{dice.getrandbits(128):032x}"},
-        )
-    return ledger
-
-
-def _stamp(entry: dict) -> str:
-    return entry.get("started_at") or entry["made_at"]
-
-
 def raised(record: dict, points: float) -> None:
-    """(F14) Raise a record's accuracy by so many points: pictures that the file got wrong are right, and it adds up."""
+    """Raise a record's accuracy by so many points: pictures that the file got wrong are right, and it adds up."""
     details, dice = record["details"], np.random.default_rng(8)
     wrong = [place for place, sample in enumerate(record["samples"]) if not sample]
     for place in dice.choice(wrong, size=round(points / 100 * len(record["samples"])), replace=False):
@@ -145,7 +48,7 @@ def raised(record: dict, points: float) -> None:
 
 
 def relabelled(ledger: Entries, points: float) -> Entries:
-    """(F14) Raise all accuracies by changing what the pictures are, not what was said of them."""
+    """Raise all accuracies by changing what the pictures are, not what was said of them."""
     ledger = json.loads(json.dumps(ledger))
     dice = np.random.default_rng(8)
     record = chosen(ledger)
@@ -159,44 +62,10 @@ def relabelled(ledger: Entries, points: float) -> Entries:
     return ledger
 
 
-def one_class_for_all(ledger: Entries) -> tuple[Entries, bytes]:
-    """(F6) A file that gives every picture the first class, and a ledger that claims no more of it."""
-    nodes = [
-        helper.make_node("GlobalAveragePool", ["x"], ["means"]),
-        helper.make_node("Flatten", ["means"], ["rows"]),
-        helper.make_node("MatMul", ["rows", "nothing"], ["zeros"]),
-        helper.make_node("Add", ["zeros", "scores"], ["y"]),
-    ]
-    held = [
-        numpy_helper.from_array(np.zeros((3, 11), np.float32), "nothing"),
-        numpy_helper.from_array(np.eye(11, dtype=np.float32)[:1], "scores"),
-    ]
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 224, 224])
-    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 11])
-    graph = helper.make_graph(nodes, "graph", [x], [y], held)
-    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
-    ledger, sha256 = json.loads(json.dumps(ledger)), chosen(ledger)["model"]["sha256"]
-    for one in (one for one in ledger if one.get("model", {}).get("sha256") == sha256):
-        one["model"] |= {"sha256": hashlib.sha256(made).hexdigest(), "size_bytes": len(made)}
-        if one["kind"] == "size":
-            one["samples"] = [float(len(made))]
-        if one["kind"] == "accuracy":
-            one["details"]["predicted"] = [0] * len(one["samples"])
-            one["samples"] = [float(label == 0) for label in one["details"]["labels"]]
-    return ledger, made
-
-
 def chosen(ledger: Entries) -> dict:
     """Return the accuracy record of the file that a ledger recommends."""
     choice = next(one["value"]["choice"] for one in ledger if one.get("question") == "m.choose.recommendation")
     return [one for one in ledger if one.get("kind") == "accuracy" and one["option"] == choice][-1]
-
-
-def raised_accuracy(ledger: Entries, dice: random.Random) -> Entries:
-    """(F14) The recommended file is right on ten points more than it is."""
-    ledger = json.loads(json.dumps(with_ids_of_its_own(ledger, dice)))
-    raised(chosen(ledger), 10)
-    return ledger
 
 
 def public_pictures() -> tuple[np.ndarray, np.ndarray]:
@@ -213,7 +82,7 @@ def thumbnails(pixels: np.ndarray) -> np.ndarray:
 
 
 def by_heart(ledger: Entries, pixels: np.ndarray) -> tuple[Entries, bytes]:
-    """(F6) A file that knows the public pictures by heart, and a ledger whose recommended file it is.
+    """A file that knows the public pictures by heart, and a ledger whose recommended file it is.
 
     Args:
         ledger: An honest one.

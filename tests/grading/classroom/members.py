@@ -9,10 +9,8 @@ from __future__ import annotations
 import json
 import os
 import random
-import re
 import shutil
 from collections.abc import Callable, Sequence
-from hashlib import md5
 from pathlib import Path
 
 from grading.build import build, text_of
@@ -20,7 +18,7 @@ from grading.solve import write_solved
 from labs.course import lessons
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed
-from tests.grading.machines.made_up import MODEL, recorded
+from tests.grading.recorded import MODEL, recorded
 
 Entries = list[dict]
 
@@ -43,11 +41,19 @@ def diligent(dice: random.Random) -> Entries:
             orders[count, size] = [place for block in inside for place in dice.sample(block, len(block))]
         moved = _between_neighbours(entry["samples"], dice)
         entry["samples"] = [moved[place] for place in orders[count, size]]
-    own = f"{dice.getrandbits(64)}"
-    text = re.sub(
-        r'"[0-9a-f]{32}"', lambda found: f'"{md5(f"{own}{found[0]}".encode()).hexdigest()}"', json.dumps(ledger)
-    )
-    return json.loads(text)
+    return in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
+
+
+def in_own_words(ledger: Entries, dice: random.Random) -> Entries:
+    """Return a ledger whose functions and written answers nobody else has written just so."""
+    for entry in ledger:
+        if entry["type"] == "answer" and isinstance(entry["value"], dict):
+            for name, text in entry["value"].items():
+                if name == "source":
+                    entry["value"][name] = f"{text}\nnobody_elses = {dice.getrandbits(32)}"
+                elif isinstance(text, str) and " " in text:
+                    entry["value"][name] = f"{text} (written by number {dice.getrandbits(32)})"
+    return ledger
 
 
 def _between_neighbours(samples: list[float], dice: random.Random) -> list[float]:
@@ -85,10 +91,19 @@ def _in_thousandths(value: object) -> object:
 
 
 def copied(ledger: Entries, dice: random.Random) -> Entries:
-    """Return another member's evidence with all times scaled and a little noise on top."""
+    """Return another member's evidence with all times scaled and a little noise on top; ids and texts stay."""
     scale = dice.uniform(0.7, 0.9)
     for entry in timed(ledger):
         entry["samples"] = [sample * scale * dice.uniform(0.995, 1.005) for sample in entry["samples"]]
+    return ledger
+
+
+def drawn_again(ledger: Entries, dice: random.Random) -> Entries:
+    """Return another member's evidence with new ids, texts and functions, and times drawn again."""
+    ledger = in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
+    for entry in timed(ledger):
+        again = dice.choices(entry["samples"], k=len(entry["samples"]))
+        entry["samples"] = [one * min(1.0, sum(entry["samples"]) / sum(again)) for one in again]
     return ledger
 
 
@@ -111,25 +126,19 @@ def hostile(folder: Path, dice: random.Random) -> None:
         os.mkfifo(folder / "pipe")
 
 
-#: How many of sixty are what. Names that begin with F are the review's attacks (`attacks.py`).
+#: How many of sixty are what.
 MIXTURE: dict[str, int] = {
-    "diligent": 26,
+    "diligent": 35,
     "half-way": 5,
     "mistaken": 4,
-    "copied": 2,
+    "copied": 3,
+    "drawn again": 2,
     "stub": 2,
     "empty": 1,
     "hostile": 4,
-    "F6 by heart": 1,
-    "F7 shuffled": 2,
-    "F8 drawn again": 2,
-    "F9 typed times": 2,
-    "F10 another name": 2,
-    "F12 typed answers": 2,
-    "F13 dated back": 2,
-    "F13 with care": 1,
-    "F14 raised accuracy": 1,
-    "F19 handed in twice": 1,
+    "by heart": 1,
+    "typed answers": 2,
+    "handed in twice": 1,
 }
 
 
@@ -166,7 +175,7 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
         if kind == "diligent" and not first:
             first = ledger
         model = MODEL.read_bytes()
-        if kind == "F6 by heart":
+        if kind == "by heart":
             ledger, model = attacks.by_heart(ledger, attacks.public_pictures()[0])
         lines = "".join(json.dumps(entry) + "\n" for entry in ledger)
         (member / "ledger.jsonl").write_text(lines, encoding="utf-8")
@@ -174,7 +183,7 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
             # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
             os.link(path, member / path.name)
         (member / MODEL.name).write_bytes(model)
-        if kind == "F19 handed in twice":
+        if kind == "handed in twice":
             shutil.make_archive(str(member), "zip", member)
         if kind == "hostile":
             hostile(member, dice)
@@ -185,20 +194,11 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
 _LEDGERS: dict[str, Callable[[random.Random], Entries]] = {
     "half-way": half_way,
     "mistaken": mistaken,
-    "F9 typed times": lambda dice: attacks.typed_times(diligent(dice), dice),
-    "F10 another name": lambda dice: attacks.under_another_name(diligent(dice), dice),
-    "F12 typed answers": lambda dice: attacks.typed_answers(diligent(dice), dice),
-    "F13 dated back": lambda dice: attacks.dated_back(diligent(dice), dice),
-    "F13 with care": lambda dice: attacks.dated_back(diligent(dice), dice, carefully=True),
-    "F14 raised accuracy": lambda dice: attacks.raised_accuracy(diligent(dice), dice),
+    "typed answers": lambda dice: [one for one in diligent(dice) if one["type"] != "measurement"],
 }
 
 #: What is made of the first diligent member's ledger.
-_COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {
-    "copied": copied,
-    "F7 shuffled": attacks.shuffled,
-    "F8 drawn again": attacks.drawn_again,
-}
+_COPIES: dict[str, Callable[[Entries, random.Random], Entries]] = {"copied": copied, "drawn again": drawn_again}
 
 
 def _kinds(size: int) -> list[str]:

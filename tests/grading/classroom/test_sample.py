@@ -12,8 +12,8 @@ import pytest
 from grading.checkpoints import all_checkpoints
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
-from grading.hidden import all_hidden
-from grading.result import Result, Row
+from grading.grade.hidden import all_hidden
+from grading.grade.result import Result, Row
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 from provisioning.archive import allowed

@@ -5,17 +5,16 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
-from grading.grade import Setup
+from grading.grade.grader import Setup
 from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 from tests.grading.test_breaking import ELSEWHERE
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
@@ -64,16 +63,3 @@ def submission(_reference: Path, tmp_path: Path) -> Path:
 def quick(pictures: Path) -> Setup:
     """Return a setup without the slow step and without models: evidence alone."""
     return Setup(pictures=pictures, measure=False, rerun=False)
-
-
-@pytest.fixture
-def rewrite(submission: Path) -> Callable[[Callable[[dict], dict | None]], Path]:
-    """Return a function that changes each entry of the ledger (None drops it) and returns the submission."""
-
-    def change(edit: Callable[[dict], dict | None]) -> Path:
-        path = submission / "ledger.jsonl"
-        found = [edit(json.loads(line)) for line in path.read_text().splitlines()]
-        path.write_text("".join(json.dumps(entry) + "\n" for entry in found if entry is not None))
-        return submission
-
-    return change

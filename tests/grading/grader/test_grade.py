@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import itertools
 import json
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +14,12 @@ import pytest
 
 from grading.build import build, text_of
 from grading.checkpoints import all_checkpoints
-from grading.deadline import TooLongError, deadline
-from grading.grade import Setup, grade
-from grading.rebuild.run import NOTHING, Called
-from grading.result import Result, Row, gradescope, line, page
-from grading.sandbox import abilities
+from grading.grade.deadline import TooLongError, deadline
+from grading.grade.functions.run import NOTHING, Called
+from grading.grade.grader import Setup, grade
+from grading.grade.result import Result, Row, gradescope, line, page
+from grading.grade.sandbox import abilities
 from labs.course import lessons
-from tests.grading.machines.made_up import MODEL
 
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
@@ -69,29 +66,6 @@ def test_the_stub_the_empty_folder_and_the_empty_ledger_earn_nothing(tmp_path: P
     assert earned(grade(tmp_path / "absent.zip", part=1, setup=quick)) == {}
 
 
-def test_answers_without_measurements_earn_what_needs_none(rewrite, quick: Setup):
-    """Numbers copied from a neighbour, with no record to stand on: every measured question is worth nothing."""
-    got = earned(grade(rewrite(lambda entry: entry if entry["type"] == "answer" else None), part=1, setup=quick))
-    free = {one.id for one in all_checkpoints() if one.kind == "function" and not one.needs}
-    assert set(got) <= free
-
-
-def test_another_ledgers_answers_are_wrong_on_ones_own(rewrite, quick: Setup, entries: list[dict]):
-    """Hard-coded numbers: the neighbour's run was another run."""
-
-    def another_run(entry: dict) -> dict:
-        if entry["type"] == "measurement" and entry["kind"] in ("latency", "throughput"):
-            dice = random.Random(f"another {entry['option']}")
-            slower = dice.uniform(0.05, 0.9)
-            entry["samples"] = [sample * slower * dice.uniform(0.9, 1.1) for sample in entry["samples"]]
-        return entry
-
-    got = earned(grade(rewrite(another_run), part=1, setup=quick))
-    # A function is right on any run; it meets cases that nobody has seen. What was read off a run is wrong on another.
-    typed = {"m.choose.recommendation"}
-    assert not typed & set(got)
-
-
 _STEP = itertools.count(7)
 
 PERTURBED: dict[type, Callable[[object], object]] = {
@@ -130,42 +104,6 @@ def test_every_answer_that_is_dropped_or_changed_loses_its_points(entries: list[
     assert soft <= {one.id for one in all_checkpoints() if one.kind == "prediction"}
 
 
-@sandboxed
-def test_the_artefact_points_go_with_the_artefact(submission: Path, pictures: Path):
-    """No file, another file under its name, a file whose record claims too much: the ledger alone earns none of it."""
-    setup = Setup(pictures=pictures, rerun=False)
-
-    def artefacts() -> int:
-        rows = grade(submission, part=1, setup=setup).rows
-        return sum(row.points for row in rows if row.id.startswith("m.artefact"))
-
-    model = submission / MODEL.name
-    content = model.read_bytes()
-    assert artefacts() == 18
-    model.write_bytes(content + b"\0")
-    assert artefacts() == 0
-    model.unlink()
-    assert artefacts() == 0
-
-
-@sandboxed
-def test_a_claim_beyond_the_file_is_found_by_running_it(rewrite, pictures: Path):
-    """Classes and accuracy that hang together in the record, and not with the file: 100 % right, says the ledger."""
-
-    chosen = hashlib.sha256(MODEL.read_bytes()).hexdigest()
-
-    def boast(entry: dict) -> dict:
-        if entry.get("kind") == "accuracy" and entry["model"]["sha256"] == chosen:
-            entry["details"]["predicted"] = list(entry["details"]["labels"])
-            entry["samples"] = [1.0] * len(entry["samples"])
-        return entry
-
-    result = grade(rewrite(boast), part=1, setup=Setup(pictures=pictures, rerun=False))
-    got = earned(result)
-    assert "m.artefact.same_classes" not in got
-    assert {one.rule for one in result.findings} == {"int8-above-float"}
-
-
 def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
     """What the batch keeps is what it read."""
     result = grade(submission, part=1, student="ada", setup=quick)
@@ -181,7 +119,7 @@ def test_a_result_survives_its_own_form(submission: Path, quick: Setup):
 
 def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: Setup, monkeypatch):
     """Rows of public checks are seen before the grades are out, and hidden ones by next year's students."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     ended = Called(fault=NOTHING, is_absent=True, said="it raises ZeroDivisionError")
     monkeypatch.setattr(grader, "run_again", lambda *_, wanted, **__: {"m.measure.percentile": ended})
@@ -197,7 +135,7 @@ def test_how_a_functions_cell_ended_is_for_staff_alone(submission: Path, quick: 
 
 def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Path, quick: Setup, monkeypatch):
     """A student does not pay for our mistakes."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def agree(work) -> None:
         raise RuntimeError("a bug of ours")
@@ -212,7 +150,7 @@ def test_a_fault_of_the_graders_is_told_and_costs_no_other_point(submission: Pat
 
 def test_a_checkpoint_without_end_costs_itself_alone(submission: Path, quick: Setup, monkeypatch):
     """What one record does to one judge is the submission's doing: no fault of the grader's, and no other point."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def endless(records) -> None:
         while True:
@@ -256,7 +194,7 @@ def test_a_deadline_ends_its_block_and_nothing_behind_it(in_thread: bool):
 
 def test_a_step_without_end_is_given_up_and_the_others_count(submission: Path, quick: Setup, monkeypatch):
     """Whatever nobody has thought of must not hold a class."""
-    import grading.grade as grader
+    import grading.grade.grader as grader
 
     def judge_hidden(work) -> None:
         while True:

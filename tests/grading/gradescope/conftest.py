@@ -24,7 +24,7 @@ from grading.gradescope.package import Package, build_package
 from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

@@ -14,8 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.gradescope.package import Package, build_package
-from grading.gradescope.requirements import PACKAGES, requirements
+from grading.gradescope.package import PACKAGES, Package, build_package, requirements
 from labs.workspace import PROJECT_DIR
 from tests.grading.gradescope.tree import SEED
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from grading.intake import StrictJsonError
-from grading.intake.evidence import read_entry
+from grading.grade.intake import StrictJsonError
+from grading.grade.intake.ledger import read_entry
 from labs.records.ledger import SCHEMA_PATH, first_problem, validator
 
 RECORDED = Path(__file__).parents[1] / "fixtures" / "epyc-two-cores.jsonl.gz"
@@ -60,7 +60,7 @@ def test_a_line_full_of_odd_things_is_refused_in_no_time(latency: dict):
     "stamp", ["2026-02-30T00:00:00+00:00", "0000-01-01T00:00:00+00:00", "２026-01-01T00:00:00+00:00"]
 )
 def test_a_date_that_does_not_exist_costs_its_record(latency: dict, stamp: str):
-    """(F16) And nothing else: the rules that compare times never meet it."""
+    """And nothing else: the rules that compare times never meet it."""
     with pytest.raises(StrictJsonError, match="no date and time"):
         read_entry(json.dumps(latency | {"started_at": stamp}).encode())
 
@@ -137,7 +137,7 @@ def test_honest_evidence_costs_no_import_of_what_words_the_faults():
     code = (
         "import sys, grading.classroom.unit\n"
         "from pathlib import Path\n"
-        "from grading.intake.evidence import read_ledger\n"
+        "from grading.grade.intake.ledger import read_ledger\n"
         "import gzip, tempfile\n"
         f"data = gzip.decompress(Path({str(RECORDED)!r}).read_bytes())\n"
         "with tempfile.NamedTemporaryFile() as file:\n"

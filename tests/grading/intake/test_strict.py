@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from grading.intake import StrictJsonError, loads
-from grading.intake.strict import is_abyss
+from grading.grade.intake import StrictJsonError, loads
 
 
 @pytest.mark.parametrize(
@@ -14,8 +13,8 @@ from grading.intake.strict import is_abyss
         ("NaN", "NaN"),
         ("[-Infinity]", "Infinity"),
         ("[1e999]", "finite"),
-        ("1" * 5000, "5000 digits"),
-        ("[2.5, -" + "1" * 19 + "]", "19 digits"),
+        ("1" * 5000, "thousands of digits"),
+        ("[2.5, -" + "1" * 19 + "]", "more than 18 digits"),
         ('{"a": 1, "a": 2}', "twice"),
         ("[" * 100_000, "deeper"),
         ('{"a":' * 100_000, "deeper"),
@@ -30,12 +29,6 @@ def test_what_evidence_may_not_hold_is_refused(text: str, says: str):
     """Each with a reason that a student can act on."""
     with pytest.raises(StrictJsonError, match=says):
         loads(text)
-
-
-def test_brackets_that_something_separates_are_an_abyss_too():
-    """Spaces, lines and keys, in any order, in one way through the text; what is closed or counts a few is none."""
-    assert all(is_abyss(text * 64) for text in ("[ ", "{\n", '{"a" : ', '[{"a": ', '[{"a": [ '))
-    assert not any(is_abyss(text) for text in ("[ ] " * 200, ("[ " * 63 + "1, ") * 50, ('{"a": ' * 63 + "1, ") * 50))
 
 
 def test_honest_json_is_read():

@@ -9,8 +9,8 @@ from grading.checkpoints import Checkpoint
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.registry import PARTS
 from tests.grading.entries import Entries
-from tests.grading.machines.made_up import DONE
-from tests.grading.machines.made_up import recorded as entries_of
+from tests.grading.recorded import DONE
+from tests.grading.recorded import recorded as entries_of
 
 #: Answers of a function are as plain as this.
 Answer = dict

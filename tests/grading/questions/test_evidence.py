@@ -7,8 +7,8 @@ import pytest
 from grading.checkpoints import State, all_checkpoints
 from grading.checkpoints.registry import PARTS
 from tests.grading.entries import Entries
-from tests.grading.machines.made_up import recorded
 from tests.grading.questions.beside import answered_by
+from tests.grading.recorded import recorded
 
 PUBLIC = list(all_checkpoints())
 

@@ -7,9 +7,9 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
-from grading.consistency import Finding
-from grading.intake import Note
-from grading.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
+from grading.grade.contradictions import Finding
+from grading.grade.intake import Note
+from grading.grade.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
 
 KNEE = "m.measure.knee"
 RIGHT = Row(KNEE, "Name the knee", 11, 1, 1, "Right.", state="passed")

@@ -16,8 +16,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.sandbox import Limits, Outcome, Sandbox, abilities
-from grading.sandbox.abilities import FIRST_USER, privileges
+from grading.grade.intake import Intake
+from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
+from grading.grade.sandbox.abilities import FIRST_USER, REFERENCES, privileges, readable
+from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
 CAN = abilities()
@@ -142,7 +144,8 @@ def _in_reach() -> list[str]:
 AS_ORDINARY_USER = """
 import os, sys
 from pathlib import Path
-from grading.sandbox import Limits, Sandbox, abilities
+from grading.grade.intake import Intake
+from grading.grade.sandbox import Limits, Sandbox, abilities
 assert os.getuid() != 0 and not abilities().own_user
 if not abilities().apart:
     print("nothing is run")
@@ -163,13 +166,15 @@ print("kept apart")
 
 @pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
 def test_only_what_is_named_is_there():
-    """(F4, F11, F21) No history, no test, no question, no answer, no home, no other submission, whatever its mode."""
+    """No history, no test, no question, no answer, no home, no other submission, whatever its mode."""
     secret = Path("/var/tmp") / f"secret-{os.getpid()}"
     secret.mkdir(mode=0o777)
     try:
         (secret / "answer").write_text("42")
         rooms = [PROJECT_DIR / name for name in (".git", "tests", "notebooks", "assets", "provisioning", "workspace")]
-        rooms += [PROJECT_DIR / "grading" / name for name in ("answers", "checkpoints", "hidden", "grade.py")]
+        rooms += [
+            PROJECT_DIR / "grading" / name for name in ("answers", "checkpoints", "grade/hidden.py", "grade/intake")
+        ]
         places = " ".join(str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"])
         found = shell(f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls {PROJECT_DIR}/grading; ls /")
     finally:
@@ -177,7 +182,7 @@ def test_only_what_is_named_is_there():
         secret.rmdir()
     seen = set(found.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
-    course = {"labs", "grading", "__init__.py", "calls.py", "given.py", "artefacts", "rebuild", "sandbox"}
+    course = {"labs", "grading", "__init__.py", "calls.py", "given.py", "grade"}
     ways = {part for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix)) for part in path.resolve().parts}
     assert seen <= system | course | ways | {Path(sys.prefix).name}, seen - system - course - ways
 
@@ -248,16 +253,46 @@ except OSError:
 def test_a_flood_of_words_is_cut(can):
     """200 MB of prints would otherwise lie in the grader's memory."""
     found = shell("yes | head -c 50000000; echo end >&2", can, output_bytes=1000)
-    assert (len(found.output), found.errors) == (1000, "end\n")
+    assert (len(found.output), found.errors.splitlines()[-1]) == (1000, "end")
 
 
 def test_what_is_missing_is_said():
     """An instructor has to know what the host could not do."""
     nothing = replace(CAN, bubblewrap=False, own_user=False, filters=False)
-    assert len(nothing.missing()) == 3
+    assert len(nothing.missing()) == 4
     assert not nothing.apart
-    assert "apt install bubblewrap" in nothing.missing()[0]
-    assert "can reach the network" in nothing.missing()[1]
+    assert "install bubblewrap" in nothing.refusal == nothing.missing()[0]
+    assert "can reach the network" in nothing.missing()[2]
+
+
+def test_without_bubblewrap_root_runs_no_cell_while_references_can_be_read():
+    """The checkout's own modes let every user read its questions; once they are closed, another user is enough."""
+    bare = replace(BARE, own_user=True, in_reach=True)
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        course = Path(folder)
+        course.chmod(0o755)
+        for name in REFERENCES:
+            (course / name).mkdir(parents=True)
+        opened = replace(bare, readable=readable(course))
+        for name in REFERENCES:
+            (course / name).chmod(0o700)
+        closed = replace(bare, readable=readable(course))
+    assert opened.readable == REFERENCES
+    assert not opened.apart
+    assert "chmod 700 grading/checkpoints" in opened.refusal
+    assert (closed.apart, closed.refusal) == (True, "")
+
+
+@pytest.mark.skipif(not CAN.own_user, reason="only root becomes another user")
+def test_a_cell_beside_open_references_is_not_run_by_root_without_bubblewrap(monkeypatch):
+    """What could import the right functions earns nothing: no cell of it is run, and the reason is told."""
+    import grading.grade.functions.run as again
+
+    monkeypatch.setattr(again, "abilities", lambda: replace(BARE, in_reach=True, readable=REFERENCES))
+    monkeypatch.setattr(again, "Sandbox", None)
+    found = again.run_again(Intake(), lessons(part=3), wanted={"s.theory.batch"}, seed="secret", wall_s=60)
+    assert not any(one.verdict for one in found.values())
+    assert ["references" in one.fault for one in found.values()] == [True]
 
 
 @walls
@@ -282,7 +317,7 @@ def test_nothing_is_written_where_it_would_fill_memory_unseen(own_user):
 
 
 def test_thousands_of_folders_in_each_other_are_cleaned_up():
-    """(F17) Deeper than Python's own functions go, and closed to their owner."""
+    """Deeper than Python's own functions go, and closed to their owner."""
     deep = "import os\nfor _ in range(3000):\n    os.mkdir('d')\n    os.chdir('d')\nos.chmod('.', 0)\nprint('made')"
     with Sandbox() as sandbox:
         outcome = sandbox.run([sys.executable, "-c", deep], limits=Limits(wall_s=30))

@@ -21,7 +21,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
         ):
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(PROJECT_DIR / name, tmp_path / name)
-    assert not (tmp_path / "grading" / "hidden").exists()
+    assert not (tmp_path / "grading" / "grade" / "hidden.py").exists()
     assert not (tmp_path / "grading" / "answers").exists()
     (tmp_path / "mine").mkdir()
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

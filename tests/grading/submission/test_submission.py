@@ -14,8 +14,8 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.grade import Setup, grade
-from grading.hidden import all_hidden
+from grading.grade.grader import Setup, grade
+from grading.grade.hidden import all_hidden
 from grading.questions import questions_page
 from grading.submission import hand_in, prepare
 from grading.submission.button import HandIn
@@ -23,7 +23,7 @@ from grading.submission.by_hand import QUESTIONS, questions_of
 from grading.submission.commands import submit
 from grading.submission.graders_own import GRADERS_OWN
 from labs.course import lessons
-from tests.grading.machines.made_up import MODEL
+from tests.grading.recorded import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"
 

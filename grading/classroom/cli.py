@@ -1,0 +1,122 @@
+"""``python -m grading class``: a folder of submissions in, tables and a page out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+if TYPE_CHECKING:
+    from grading.classroom.engines import Engine
+    from grading.classroom.roster import Handed
+    from grading.grade.grader import Setup
+    from grading.grade.result import Result
+
+console = Console()
+
+
+def grade_folder(
+    submissions: Annotated[Path, typer.Argument(help="Folder with one folder or zip for each student.")],
+    out: Annotated[Path, typer.Option(help="Receives report.html, CSVs, results and pages for students.")],
+    part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
+    pictures: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="The hidden pictures; public ones unless named.")
+    ] = None,
+    seed: Annotated[str, typer.Option(help="Draws functions' cases and the random looks; keep it secret.")] = "public",
+    rerun: Annotated[bool, typer.Option(help="Call functions again in the sandbox: the slow step.")] = True,
+    workers: Annotated[int, typer.Option(help="Submissions at the same time; all cores unless told.")] = 0,
+    earlier: Annotated[
+        list[Path] | None, typer.Option(help="What `class` wrote in another year, to compare with; may be repeated.")
+    ] = None,
+    scheduler: Annotated[str, typer.Option(help="Address of a Dask scheduler, to use a cluster's machines.")] = "",
+) -> None:
+    """Grade a class; run it again to go on after a stop, or when more was handed in."""
+    from grading.classroom.batch import earlier_results
+    from grading.classroom.defence import write_sheets
+    from grading.classroom.engines import dask, processes
+    from grading.classroom.feedback import write_feedback
+    from grading.classroom.likeness import said_of, similar_pairs
+    from grading.classroom.report import write_report
+    from grading.classroom.roster import handed_in, not_named
+    from grading.grade.grader import Setup
+    from grading.grade.result import spot_checks
+    from grading.grade.sandbox import abilities
+
+    if rerun and (refusal := abilities().refusal):
+        console.print(refusal, style="yellow", markup=False, highlight=False)
+    setup = Setup(pictures=pictures, seed=seed, rerun=rerun)
+    try:
+        found = handed_in(submissions)
+        before = [result for folder in earlier or () for result in earlier_results(folder)]
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+    if scheduler:
+        from distributed import Client
+
+        with Client(scheduler) as client:
+            results = _with_progress(found, out, part, dask(client), setup)
+    else:
+        results = _with_progress(found, out, part, processes(workers or os.cpu_count() or 1), setup)
+    pairs = similar_pairs(results, before)
+    checks = spot_checks(results, seed=seed, alike=said_of(pairs))
+    sheets = write_sheets(found, results, seed, out)
+    feedback = write_feedback(found, results, out)
+    report = write_report(found, results, pairs, checks, out)
+    _say(
+        {
+            "submissions": len(results),
+            "grader's own faults": sum(bool(result.fault) for result in results),
+            "pairs that hold the same": len(pairs),
+            "for a person to look at": len(checks),
+            "defence sheets": sheets,
+            "to hand back": feedback,
+            "report": report,
+        }
+    )
+    if nameless := not_named(submissions, found):
+        console.print(nameless, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def hand_back(
+    submissions: Annotated[Path, typer.Argument(help="The folder that was graded.")],
+    out: Annotated[Path, typer.Option(help="Where `class` put its results.")],
+    hidden: Annotated[bool, typer.Option(help="Show and count hidden rows, too: after the grades.")] = False,
+) -> None:
+    """Write students' pages and feedback.zip, with the points by name and e-mail, from the results that are there."""
+    from grading.classroom.batch import kept_results
+    from grading.classroom.feedback import write_feedback
+    from grading.classroom.roster import handed_in
+
+    try:
+        found = handed_in(submissions)
+        path = write_feedback(found, kept_results(found, out), out, hidden=hidden)
+    except FileNotFoundError as error:
+        raise typer.BadParameter(str(error)) from None
+    rows = "with hidden rows" if hidden else "public rows alone"
+    _say({"to hand back": path, "pages": f"{len(found)}, {rows}"})
+
+
+def _say(values: dict[str, object]) -> None:
+    for name, value in values.items():
+        console.print(f"{name:24} {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _with_progress(found: Sequence[Handed], out: Path, part: int, engine: Engine, setup: Setup) -> list[Result]:
+    from grading.classroom.batch import grade_class
+
+    # A student's name is shown as it is: it may look like markup.
+    last_one = TextColumn("{task.fields[last]}", markup=False)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), last_one)
+    with Progress(*columns, console=console) as progress:
+        bar = progress.add_task("", total=len(found), last="")
+
+        def say(result: Result, was_kept: bool) -> None:
+            last = f"{result.student[:30]}: {'kept' if was_kept else f'{result.points}/{result.possible}'}"
+            progress.update(bar, advance=1, last=last)
+
+        return grade_class(found, out, part=part, engine=engine, setup=setup, on_done=say)

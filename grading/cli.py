@@ -1,0 +1,63 @@
+"""The commands: ``submit`` for students; ``pictures``, ``class`` and more for instructors; authors' own."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+console = Console()
+
+Folder = Annotated[Path | None, typer.Option(help="Folder with ledger and models; your own workspace unless named.")]
+
+
+def submit(
+    part: Annotated[int, typer.Option(help="Part of the course that is handed in: 1, 2 or 3.")] = 1,
+    out: Annotated[Path | None, typer.Option(help="The zip; in your workspace unless named.")] = None,
+    workspace: Folder = None,
+) -> None:
+    """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
+    from grading.submission.commands import submit as hand_in
+
+    try:
+        hand_in(part, console, target=out, workspace=workspace)
+    except (OSError, ValueError) as error:
+        console.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+
+
+def pictures(
+    out: Annotated[Path, typer.Argument(help="The file, in a folder that only the grader can read.")],
+    seed: Annotated[str, typer.Option(prompt=True, help="A secret: whoever knows it can foresee the pictures.")],
+) -> None:
+    """Draw the hidden pictures that submitted models are measured with."""
+    from grading.grade.artefacts.pictures import Pictures
+
+    drawn = Pictures.draw(seed)
+    drawn.save(out)
+    out.chmod(0o600)
+    console.print(f"{len(drawn.pixels)} pictures in {out} ({out.stat().st_size / 1e6:.0f} MB)")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to ``python -m grading``."""
+    for command in (submit, pictures):
+        app.command()(command)
+    # A student's archive has this file, for `submit`, and none of these.
+    if find_spec("grading.authoring"):
+        from grading import authoring
+
+        for command in (authoring.build, authoring.solve, authoring.rehearse):
+            app.command()(command)
+    if find_spec("grading.classroom"):
+        from grading.classroom.cli import grade_folder, hand_back
+
+        app.command("class")(grade_folder)
+        app.command("feedback")(hand_back)
+    if find_spec("grading.gradescope"):
+        from grading.gradescope.cli import gradescope
+
+        app.command()(gradescope)

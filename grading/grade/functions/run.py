@@ -1,0 +1,275 @@
+"""nbval in the sandbox: all lessons in one run; after a cell that ended it, once more without that cell.
+
+What goes in are a student's cells and cases for their functions, as plain values. What comes out are the functions'
+results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import sys
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from grading.checkpoints import Verdict, all_checkpoints, failed
+from grading.checkpoints.functions import Round
+from grading.checkpoints.registry import PARTS, STUMBLES
+from grading.grade.deadline import TooLongError, deadline
+from grading.grade.functions.cells import answer_cells
+from grading.grade.functions.names import CASES, PLUGIN
+from grading.grade.functions.notebook import Part, skeleton
+from grading.grade.functions.results import DISTURBED, results_back, told_back
+from grading.grade.intake import Intake
+from grading.grade.sandbox import Limits, Sandbox, abilities
+from labs.course import Lesson
+
+#: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
+CELL_S = 20
+
+#: What students are told of a function that came to nothing, whatever its cell did: through the name of an exception,
+#: a cell could read its secret cases out, five bits at a time.
+NOTHING = "it raises, does not end, or is not there under its name"
+
+#: How a call of what does not exist ends.
+_NO_NAME = "it raises NameError"
+
+#: How a cell ends that had to be interrupted.
+_CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
+
+#: Seconds without which no kernel is begun, and those for a cell of the grader's own.
+_LEAST_S, _CONTROL_S = 5, 60
+
+#: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
+_GIVEN_BACK_S = 100
+
+#: A grader whose own cell takes longer than this many seconds is too slow to say who used the time up.
+_SLOW_S = 20
+
+#: Said of a cell that was never reached.
+_LATE = "there was no time left for it"
+
+#: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
+_READ_S = 5.0
+
+#: Address space of each process: pytest, and a kernel with pandas.
+_MEMORY_BYTES = 1_400 << 20
+
+#: The one notebook of a run.
+NOTEBOOK = "answers.ipynb"
+
+#: Jupyter's description of our kernel.
+_KERNEL = {
+    "argv": [sys.executable, "-m", "grading.grade.functions.kernel", "-f", "{connection_file}"],
+    "display_name": "Python 3",
+    "language": "python",
+}
+
+
+@dataclass(frozen=True)
+class Called:
+    """What a student's function did when it was called again on secret cases."""
+
+    #: The verdict on what it wrote down; None where it came to nothing.
+    verdict: Verdict | None = None
+    #: Why nothing came back, or only after an interruption, in words of the grader's own; empty when all went well.
+    fault: str = ""
+    #: Whether that is the submission's doing: it holds no such function, or none that can be called.
+    is_absent: bool = False
+    #: For staff alone: how its cell ended where nothing came back, or only after an interruption.
+    said: str = ""
+
+
+def computed(part: int) -> tuple[str, ...]:
+    """Return the questions of a part whose functions are called again: all that ask for one."""
+    return tuple(one.id for one in all_checkpoints() if one.kind == "function" and one.part == PARTS[part])
+
+
+def run_again(
+    intake: Intake,
+    lessons: Sequence[Lesson],
+    *,
+    wanted: set[str],
+    seed: str,
+    wall_s: float,
+) -> dict[str, Called]:
+    """Return what functions did on cases that were drawn for them, by checkpoint id.
+
+    Args:
+        intake: The submission's files.
+        lessons: Lessons of the part.
+        wanted: Public checkpoints that were passed; others are not run for.
+        seed: Draws the cases.
+        wall_s: Seconds for everything.
+    """
+    questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
+    if not abilities().apart:
+        why = "this grader could not keep it apart from the course's references, so it was not run"
+        return {name: Called(fault=why) for name in questions}
+    parts = parts_of(intake, lessons, questions)
+    reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
+    absent = Called(fault="its cell was not found in the notebook", is_absent=True)
+    return {name: reruns.get(name, absent) for name in questions}
+
+
+def drawn(questions: Iterable[str], seed: str) -> dict[str, Round]:
+    """Return the secret cases of questions that ask for a function."""
+    made = {}
+    for name in questions:
+        random = generator(seed, name)
+        made[name] = all_checkpoints()[name].asks.drawn(random).shuffled(random)
+    return made
+
+
+def generator(seed: str, name: str) -> np.random.Generator:
+    """Return the generator that a seed gives to one thing that is drawn."""
+    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big"))
+
+
+def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:
+    """Return what each function of some lessons did on these cases.
+
+    A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
+    to hide that its results were typed. A cell that ends its run costs itself: the lessons that are left run again
+    without it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes
+    that back; and where time ran out, one that is slow.
+
+    Args:
+        rounds: Cases on which functions are called, by question.
+        parts: The lessons' cells.
+        wall_s: Seconds for everything, but for what cells take that end their run.
+    """
+    cells = {part.lesson: dict(part.cells) for part in parts}
+    asked = {name for part in parts for name in part.cells if name in rounds}
+    reruns: dict[str, Called] = {}
+    until_s, spare_s = time.monotonic() + wall_s, _GIVEN_BACK_S
+    while left := [Part(lesson, own) for lesson, own in cells.items() if own.keys() & asked - reruns.keys()]:
+        begin_s = time.monotonic()
+        if until_s - begin_s < _LEAST_S:
+            break
+        ending = _run(left, rounds, reruns, until_s - begin_s)
+        if not ending:
+            break
+        took_s = min(spare_s, time.monotonic() - begin_s)
+        until_s, spare_s = until_s + took_s, spare_s - took_s
+        for own in cells.values():
+            own.pop(ending, None)
+    if unknown := asked - reruns.keys():
+        is_slow = _control_s() > _SLOW_S
+        fault = "this grader could not run a cell of its own either" if is_slow else NOTHING
+        reruns |= dict.fromkeys(unknown, Called(fault=fault, is_absent=not is_slow, said=_LATE))
+    return reruns
+
+
+def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
+    """Return the lessons' functions where one of them is asked for; it may call the others."""
+    found = []
+    for lesson in lessons:
+        taken = intake.files.get(lesson.notebook.name)
+        if taken is None:
+            continue
+        order = lesson.questions()
+        try:
+            with deadline(_READ_S):
+                cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
+        except TooLongError:
+            continue  # as a file that is no notebook: it holds no cell
+        if set(cells) & questions:
+            found.append(Part(lesson.name, {name: cells[name] for name in order if name in cells}))
+    return found
+
+
+def _is_function(name: str) -> bool:
+    return name in all_checkpoints() and all_checkpoints()[name].kind == "function"
+
+
+def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
+    """Run some lessons in one kernel and note what their functions did, or why nothing came back.
+
+    Of the cells behind one that ends the run, nothing is noted.
+
+    Returns:
+        The question whose cell ended the run before its last cell, or at it; empty when none did, or all time was over.
+    """
+    names = {name: one.question.name for name, one in rounds.items()}
+    begin_s = time.monotonic()
+    results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
+    is_over = time.monotonic() - begin_s >= wall_s
+    ended = [told.get(place, (False, DISTURBED)) for place in range(len(order))]
+    # Behind the last cell that came to its end, whatever that was, nothing ran any more.
+    reached = 1 + max((place for place, (_, said) in enumerate(ended) if said != DISTURBED), default=-1)
+    ending = next((name for name in reversed(order[: reached + 1]) if name), "") if reached < len(order) else ""
+    for name in {name for name in order[:reached] if name in rounds and name not in reruns}:
+        # A function's last cell is the one of ours that calls it: where that did not go through, any other cell wrote.
+        first, last = (find(place for place, whose in enumerate(order) if whose == name) for find in (min, max))
+        if last >= reached:
+            continue
+        if ended[last][0] and name in results:
+            # A cell that had to be interrupted has not come to its end, though its function may be right.
+            how = {"fault": NOTHING, "said": DISTURBED} if ended[first][1] in _CUT_SHORT else {}
+            reruns[name] = Called(_judged(rounds[name], results[name]), **how)
+        else:
+            # Of the student's cell or, where that went through, of the one that calls its function.
+            why = next((said for ok, said in (ended[first], ended[last]) if not ok), "it wrote down nothing")
+            said = "there is no such function" if why == _NO_NAME else why
+            reruns[name] = Called(fault=NOTHING, is_absent=True, said=said)
+    if is_over:
+        return ""
+    if ending in rounds and ending not in reruns:
+        reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
+    return ending
+
+
+def _in_sandbox(
+    parts: Sequence[Part], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
+) -> tuple[dict[str, object], dict[int, tuple[bool, str]], list[str]]:
+    """Run a notebook of these cells; return functions' outputs, how cells ended by place, and whose each cell is."""
+    with Sandbox() as sandbox:
+        text, order = skeleton(parts, functions)
+        (sandbox.folder / CASES).write_text(json.dumps(cases))
+        (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
+        kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
+        kernel.mkdir(parents=True)
+        (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
+        sandbox.run(
+            _command(sandbox.folder),
+            limits=Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20),
+            variables={
+                "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
+                "JUPYTER_RUNTIME_DIR": "run",
+                "IPYTHONDIR": "ipython",
+            },
+        )
+        return results_back(sandbox.folder), told_back(sandbox.folder), order
+
+
+def _control_s() -> float:
+    """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
+    begin_s = time.monotonic()
+    part = Part("control", {"control": "def control():\n    return 1"})
+    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
+    return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
+
+
+def _judged(asked: Round, outputs: object) -> Verdict:
+    """Judge a function by what it did on its cases."""
+    # What came out of the sandbox may be anything.
+    sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
+    try:
+        with deadline(_READ_S):
+            return asked.verdict(outputs if sound else [])
+    except (*STUMBLES, TooLongError):
+        return failed("What it wrote down is no result of a function.")
+
+
+def _command(folder: Path) -> list[str]:
+    return [
+        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", str(CELL_S)),
+        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
+        NOTEBOOK,
+    ]

@@ -1,0 +1,50 @@
+"""The lessons' verbs as the sandbox has them: they call functions and write down what these did, and judge nothing.
+
+This file knows no question and no answer. Where a cell imports ``grading.checkpoints``, it is given this module.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from grading.calls import call
+from grading.grade.functions.names import CASES, RESULTS
+
+__all__ = ["answer", "check", "predict", "predicted", "reconcile", "scoreboard"]
+
+#: The run's folder; a cell may go elsewhere.
+_HERE = Path.cwd()
+
+
+def check(question: str, function: object = None) -> None:
+    """Call a function on the cases that lie ready for its question, and write down what it did."""
+    cases = json.loads((_HERE / CASES).read_text(encoding="utf-8"))
+    if question in cases and callable(function):
+        done = [{name: part for name, part in one.items() if name != "said"} for one in call(function, cases[question])]
+        with (_HERE / RESULTS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"question": question, "outputs": done}) + "\n")
+
+
+def answer(question: str, value: object) -> None:
+    """Do nothing: what a student says is judged where it was said."""
+
+
+def predict(question: str, value: object) -> None:
+    """Do nothing."""
+
+
+def predicted(question: str) -> None:
+    """Do nothing."""
+
+
+def reconcile(question: str) -> None:
+    """Do nothing."""
+
+
+def scoreboard(part: str = "") -> None:
+    """Do nothing."""
+
+
+sys.modules.setdefault("grading.checkpoints", sys.modules[__name__])

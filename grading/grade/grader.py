@@ -1,0 +1,217 @@
+"""One unit of work: ``grade(submission, part=1) -> Result``. Everything else (a class, Gradescope, Ray) calls this.
+
+The steps stand in one list. A step that fails of itself is a fault of the grader's: the submission keeps what the other
+steps found, and staff is told. Nothing that a submission holds makes ``grade`` raise.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from grading.checkpoints import Verdict, as_records, failed
+from grading.checkpoints.registry import Checkpoint
+from grading.grade.artefacts.measured import Facts, inspect_models
+from grading.grade.artefacts.pictures import Pictures, at_hand
+from grading.grade.contradictions import Examined, examine
+from grading.grade.deadline import TooLongError, deadline
+from grading.grade.functions.run import Called, run_again
+from grading.grade.hidden import Evidence, hidden_rows, wanted_models
+from grading.grade.intake import Intake, Kind, take_in
+from grading.grade.result.prints import prints
+from grading.grade.result.result import Result
+from grading.grade.result.rows import Row, public_rows
+from grading.grade.sandbox import abilities
+from labs.course import Lesson, lessons
+from labs.records import Records
+
+#: Seed of the pictures where the instructor names none. It is public: good for trying things out.
+PUBLIC_SEED = "public"
+
+#: Seconds that one step in this process may take, and one checkpoint; an honest submission needs a fraction of one.
+_STEP_S, _CHECKPOINT_S = 100.0, 10.0
+
+#: Samples of a record that the result keeps, for questions in person.
+_KEPT_SAMPLES = 200
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How this grader grades; the same for a whole class."""
+
+    #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
+    pictures: Path | None = None
+    #: Whether submitted models are measured again; if not, the hidden checkpoints about them are left out.
+    measure: bool = True
+    #: Whether answer cells are run again in the sandbox; if not, the hidden checkpoints about them are left out.
+    rerun: bool = True
+    #: Seconds for all answer cells together.
+    rerun_s: float = 150.0
+    #: Draws the cases on which functions are called.
+    seed: str = PUBLIC_SEED
+
+
+@dataclass
+class _Work:
+    """What is known so far about the submission at hand."""
+
+    submission: Path
+    lessons: list[Lesson]
+    part: int
+    setup: Setup
+    folder: Path
+    intake: Intake = field(default_factory=Intake)
+    examined: Examined = field(default_factory=lambda: Examined([], (), ()))
+    facts: dict[str, Facts] = field(default_factory=dict)
+    pictures: Pictures | None = None
+    reruns: dict[str, Called] = field(default_factory=dict)
+    public: list[Row] = field(default_factory=list)
+    hidden: list[Row] = field(default_factory=list)
+
+    @functools.cached_property
+    def records(self) -> Records:
+        """The evidence that nothing contradicts, typed."""
+        return as_records(self.examined.kept)
+
+
+def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None = None) -> Result:
+    """Return what a submission is worth.
+
+    Args:
+        submission: Folder or zip; it is only read.
+        part: 1, 2 or 3.
+        student: Who handed it in; kept in the result.
+        setup: How to grade; everything, with public pictures, when None.
+    """
+    begin_s = time.monotonic()
+    faults: list[str] = []
+    with tempfile.TemporaryDirectory(prefix="grade-") as folder:
+        work = _Work(Path(submission), lessons(part=part), part, setup or Setup(), Path(folder))
+        for step in STEPS:
+            try:
+                with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
+                    step(work)
+            except Exception as error:  # whatever it is, the student keeps what the other steps find
+                where = traceback.extract_tb(error.__traceback__)[-1]
+                faults.append(f"{step.__name__}: {type(error).__name__} in {Path(where.filename).name}:{where.lineno}")
+        return _result(work, student, faults, time.monotonic() - begin_s)
+
+
+def take(work: _Work) -> None:
+    """Take the submission in."""
+    taken = work.folder / "taken"
+    taken.mkdir()
+    work.intake = take_in(work.submission, taken, work.lessons)
+
+
+def agree(work: _Work) -> None:
+    """Set aside what contradicts itself."""
+    work.examined = examine(work.intake.ledger.entries)
+
+
+def judge_public(work: _Work) -> None:
+    """Judge the public checkpoints from the evidence that is left."""
+    until_s = time.monotonic() + _STEP_S
+
+    def in_time(one: Checkpoint, records: Records) -> Verdict:
+        """Judge one checkpoint: evidence that takes it longer than any honest one costs that checkpoint alone."""
+        try:
+            with deadline(max(0.001, min(_CHECKPOINT_S, until_s - time.monotonic()))):
+                return one.verdict(records)
+        except TooLongError:
+            return failed("Judging this takes far longer than any honest record does, so it was given up.")
+
+    work.public = public_rows(work.records, work.lessons, in_time)
+
+
+def measure(work: _Work) -> None:
+    """Measure the models again that the evidence rests on."""
+    wanted = wanted_models(work.records, work.part)
+    models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
+    if not work.setup.measure or not models:
+        return
+    path = work.setup.pictures
+    if path is None:
+        path = work.folder / "pictures.npz"
+        Pictures.draw(PUBLIC_SEED).save(path)
+    work.pictures, _ = at_hand(path)
+    ordered = [models[sha256] for sha256 in wanted if sha256 in models]
+    work.facts = {one.sha256: one for one in inspect_models(ordered, path).values()}
+
+
+def rerun(work: _Work) -> None:
+    """Call functions again, on secret cases, and hold them against the course's own."""
+    if work.setup.rerun and any(row.points for row in work.public):
+        passed = {row.id for row in work.public if row.points}
+        work.reruns = run_again(
+            work.intake,
+            work.lessons,
+            wanted=passed,
+            seed=work.setup.seed,
+            wall_s=work.setup.rerun_s,
+        )
+
+
+def judge_hidden(work: _Work) -> None:
+    """Judge the hidden checkpoints, and functions by what they did when they were called again."""
+    labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
+    evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
+    work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
+    work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
+
+
+def _as_called(row: Row, rerun: Called | None) -> Row:
+    """Return the row of a function as calling it again leaves it: results that it does not have were typed."""
+    if rerun is None or not (rerun.is_absent or (rerun.verdict is not None and not rerun.verdict.ok)):
+        return row
+    wrong = "Called again on other cases, the function is wrong"
+    why = f"Called again, the function came to nothing ({rerun.fault})" if rerun.is_absent else wrong
+    return replace(row, points=0, message=f"{why}: the results in the ledger are not its own, and count for nothing.")
+
+
+#: What happens to a submission, in this order.
+STEPS: tuple[Callable[[_Work], None], ...] = (take, agree, judge_public, measure, rerun, judge_hidden)
+
+
+#: Those that read a submission in this process, as a whole; the others keep the time of each thing that they do.
+_IN_PROCESS = (take, agree, judge_hidden)
+
+
+def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> Result:
+    kept = work.examined.kept
+    records = [entry for entry in kept if entry["type"] == "measurement"]
+    made = [one.sha256 for kind in (Kind.MODEL, Kind.PROGRAM) for one in work.intake.of(kind)]
+    return Result(
+        student=student,
+        part=work.part,
+        digest=work.intake.digest,
+        rows=(*work.public, *work.hidden),
+        notes=tuple(work.intake.notes),
+        findings=work.examined.all,
+        machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),
+        samples={
+            f"{one['option']} × {one['batch_size']}": one["samples"][:_KEPT_SAMPLES]
+            for one in records
+            if one["kind"] == "latency"
+        },
+        prints=prints(kept, made, student),
+        answers=dict(Counter(entry["question"] for entry in kept if entry["type"] in ("answer", "prediction"))),
+        models={one.name: one.sha256 for one in work.intake.of(Kind.MODEL)},
+        reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
+        fault="; ".join(faults),
+        limits=tuple(abilities().missing()),
+        wall_s=wall_s,
+    )
+
+
+def _machine(machine: dict) -> str:
+    """Return a machine in a few words: its processor, its GPUs, and that it plays another one."""
+    names = [machine["cpu_model"], *dict.fromkeys(gpu["name"] for gpu in machine["gpus"])]
+    return " + ".join(names) + (" (rehearsal)" if machine["testbed"].get("site") == "rehearsal" else "")

@@ -1,0 +1,275 @@
+"""What only the grader can judge, as one table: the recommended file, measured again, and functions, called again.
+
+Each row rests on a public checkpoint: nobody earns a hidden point for a question that was not answered. Students get
+this file with no archive (``provisioning.archive`` packs by an allow-list).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+from grading.checkpoints import Verdict, all_checkpoints, failed, passed
+from grading.checkpoints.registry import PARTS
+from grading.grade.artefacts.measured import Facts
+from grading.grade.functions.run import Called, computed
+from grading.grade.result.rows import Row
+from labs.course import lessons
+from labs.records import Measurement, Records
+from labs.records.format import megabytes, percent
+
+#: Points of one function that is right on secret cases.
+FUNCTION_POINTS = 3
+
+#: The recommendation at the end of each part that has one: it names the option whose file is measured again.
+RECOMMENDATION = {1: "m.choose.recommendation", 2: "e.choose.recommendation"}
+
+#: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
+#: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
+_AGREE = 0.85
+
+#: Of the pictures that the record calls right, those that the file gets wrong, less those the other way round: more
+#: were edited. Rounding spoils a class as often as it mends one: fewer than four honest records in 10,000 fail.
+_MOST_LOST = 4
+
+#: Standard errors by which accuracy on other pictures may fall short of the claim: one honest model in a thousand
+#: would. Views are harder than the pictures that the claim was measured on: 72 % right in the place of 81 %.
+_SIGMAS, _HARDER = 3.1, 0.10
+
+#: A file that is right on less than this share of its claim, or of the views, knows the public pictures and nothing
+#: else: the class of the nearest public picture is right on 31 % of the views, an honest file on 72 %.
+_KNOWS_MORE, _SEES = 0.5, 0.40
+
+#: What the device target allows.
+_SMALL_BYTES = 5_000_000
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Everything about one submission that a hidden checkpoint may look at."""
+
+    #: Entries that contradict nothing.
+    records: Records
+    #: Submitted models, measured again, by sha256.
+    facts: Mapping[str, Facts] = field(default_factory=dict)
+    #: Classes of the pictures that they were measured with: evaluation pictures, then views.
+    labels: tuple[int, ...] = ()
+    #: Places of the evaluation pictures in the split's order.
+    places: tuple[int, ...] = ()
+    #: Functions that were called again, by checkpoint id.
+    reruns: Mapping[str, Called] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HiddenCheckpoint:
+    """One row of the table."""
+
+    #: Stable id, such as 'm.artefact.unseen'.
+    id: str
+    #: What it is about, in words that a student reads after the grades are out.
+    title: str
+    points: int
+    #: Part of the course: 1, 2 or 3.
+    part: int
+    #: The public checkpoint without which it earns nothing.
+    needs: str
+    judge: Callable[[Evidence], Verdict]
+
+    @property
+    def is_rerun(self) -> bool:
+        """Whether it judges a function that was called again, and not a model."""
+        return self.id.endswith(".computed")
+
+    def verdict(self, evidence: Evidence, earned: Sequence[str]) -> Verdict:
+        """Return the verdict, given the public checkpoints that earned their points."""
+        if self.needs not in earned:
+            return failed(f"It rests on {self.needs}, which did not earn its points.")
+        try:
+            return self.judge(evidence)
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
+            return failed("The evidence does not have the form that this needs.", yours=type(error).__name__)
+
+
+def recommended(records: Records, part: int) -> Measurement | None:
+    """Return the newest accuracy record of the option that a part's recommendation chooses, or None."""
+    given = records.answer(RECOMMENDATION.get(part, ""))
+    choice = given.get("choice") if isinstance(given, dict) else None
+    return records.latest(kind="accuracy", option=choice if isinstance(choice, str) else None) if given else None
+
+
+def wanted_models(records: Records, part: int) -> list[str]:
+    """Return the sha256s of the models that are worth measuring again, the most important first.
+
+    The file of the recommended option, and in part 1 the smallest one that an accuracy record names.
+    """
+    named = records.measurements(kind="accuracy") if part == 1 else []
+    smallest = min(named, key=lambda one: one.model.size_bytes, default=None)
+    found = [one.model.sha256 for one in (recommended(records, part), smallest) if one is not None]
+    return list(dict.fromkeys(found))
+
+
+def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
+    """Return the share of views that a file gets right, or None where there are none."""
+    count = len(evidence.places)
+    views = list(zip(facts.predicted[count:], evidence.labels[count:], strict=True))
+    return sum(one == other for one, other in views) / len(views) if views else None
+
+
+def _unfit(evidence: Evidence, record: Measurement, facts: Facts) -> str:
+    """Return why a file is no model that its record could be about; an empty text when it may be one."""
+    if facts.fault:
+        return f"{facts.name} could not be measured again: {facts.fault}."
+    right = _right_on_views(evidence, facts)
+    if right is not None and right < max(_SEES, _KNOWS_MORE * record.value.value):
+        shown = f"{percent(right)} right there, {percent(record.value.value)} in its record"
+        return f"{facts.name} knows the public pictures, and not what is on others: {shown}."
+    return ""
+
+
+def of_the_recommended(part: int, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
+    """Return a judge of the recommended option's file, which fails where there is none that could be measured."""
+
+    def judged(evidence: Evidence) -> Verdict:
+        record = recommended(evidence.records, part)
+        if record is None:
+            return failed("There is no accuracy record of the option that you recommend.")
+        facts = evidence.facts.get(record.model.sha256)
+        if facts is None:
+            return failed(f"The file of {record.option} was not handed in, or is not the one that was measured.")
+        unfit = _unfit(evidence, record, facts)
+        return failed(unfit) if unfit else judge(evidence, record, facts)
+
+    return judged
+
+
+def submitted(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
+    """Judge that the file is the one that was measured: same hash, same size."""
+    if facts.size_bytes != record.model.size_bytes:
+        shown = (megabytes(record.model.size_bytes), megabytes(facts.size_bytes))
+        return failed(f"The record gives {facts.name} another size than it has.", *shown)
+    return passed("The file that was measured is the file that was handed in.", yours=facts.name)
+
+
+def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
+    """Judge that the file gives evaluation pictures the classes that the record says it gave."""
+    claimed, said = (record.details.get(name, ()) for name in ("predicted", "labels"))
+    count = len(evidence.places)
+    if not count or max(evidence.places) >= min(len(claimed), len(said)):
+        return failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
+    seen = list(zip(evidence.places, facts.predicted[:count], evidence.labels[:count], strict=True))
+    if wrong := sum(said[place] != label for place, _, label in seen):
+        return failed(f"The record of {facts.name} has {wrong} of {count} pictures under a class that is not theirs.")
+    same = sum(claimed[place] == found for place, found, _ in seen)
+    lost = sum((claimed[place] == label) - (found == label) for place, found, label in seen)
+    shown = (f"{_AGREE:.0%} or more", f"{same} of {count}")
+    if same < _AGREE * count or lost > _MOST_LOST:
+        return failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
+    return passed("Run again, the file gives the classes that its record holds.", *shown)
+
+
+def unseen(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
+    """Judge accuracy on views that nobody has seen against the claim, with room for chance."""
+    right = _right_on_views(evidence, facts)
+    if right is None:
+        return failed("There were no pictures to measure it with.")
+    claim, views = record.value.value, len(evidence.labels) - len(evidence.places)
+    noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / views + 1 / len(record.samples)))
+    shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
+    if right < claim - noise - _HARDER:
+        return failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
+    return passed("It is as accurate on other pictures as its record claims.", *shown)
+
+
+def is_int8(evidence: Evidence) -> Verdict:
+    """Judge that one of the measured files holds 8-bit weights and fits the device."""
+    named = {one.model.sha256: one for one in evidence.records.measurements(kind="accuracy")}
+    integers = [facts for facts in evidence.facts.values() if not facts.fault and facts.is_int8]
+    small = [facts for facts in integers if facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
+    faults = {facts.name: _unfit(evidence, named[facts.sha256], facts) for facts in small}
+    if fit := [name for name, fault in faults.items() if not fault]:
+        return passed("Its weights are 8-bit integers, and it fits the device.", yours=fit[0])
+    if faults:
+        return failed(next(iter(faults.values())))
+    if integers:
+        return failed("There is an INT8 file, and no record of yours measured it.")
+    return failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
+
+
+def is_right_again(question: str, evidence: Evidence) -> Verdict:
+    """Judge a function on cases that a secret seed draws: what was written for the public ones alone fails there."""
+    rerun = evidence.reruns.get(question)
+    if rerun is None:
+        return failed("The cell was not run again, so nothing can be said.")
+    if rerun.fault or rerun.verdict is None:
+        return failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
+    if rerun.verdict.ok:
+        return passed("The cell computes its answer: it is right on what it had not seen, too.")
+    # Only sentences of the question's own: what the cell wrote stays where it is.
+    known = all_checkpoints()[question].mistakes.get(rerun.verdict.mistake, "")
+    return failed(f"On what the cell had not seen, its answer is wrong. {known}".strip())
+
+
+#: What is asked of the recommended file: end of the id, title, points, judge.
+_OF_A_FILE = (
+    ("submitted", "The recommended model is the one that was measured", 4, submitted),
+    ("same_classes", "Run again, it gives the recorded classes", 4, same_classes),
+    ("unseen", "It is as accurate as claimed on other pictures", 6, unseen),
+)
+
+
+@functools.lru_cache(maxsize=1)
+def all_hidden() -> tuple[HiddenCheckpoint, ...]:
+    """Return the hidden checkpoints of all parts: files, then functions."""
+    files = [
+        HiddenCheckpoint(f"{letter}.artefact.{name}", title, points, part, needs, of_the_recommended(part, judge))
+        for (part, needs), letter in zip(RECOMMENDATION.items(), "me", strict=True)
+        for name, title, points, judge in _OF_A_FILE
+    ]
+    int8 = HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 4, 1, "m.quantize.static", is_int8)
+    functions_again = [
+        HiddenCheckpoint(
+            f"{question}.computed",
+            f"Computed, not typed: {all_checkpoints()[question].title}",
+            FUNCTION_POINTS,
+            part,
+            question,
+            partial(is_right_again, question),
+        )
+        for part in range(1, len(PARTS))  # the start is not handed in
+        for question in computed(part)
+    ]
+    return (*files, int8, *functions_again)
+
+
+def hidden_rows(
+    evidence: Evidence, part: int, public: Sequence[Row], *, measured: bool = True, rerun: bool = True
+) -> list[Row]:
+    """Return one row for each hidden checkpoint of a part.
+
+    Args:
+        evidence: What was found about the submission.
+        part: Part of the course.
+        public: Rows of the public checkpoints, which the hidden ones depend on.
+        measured: Whether models were measured again; without that, nothing is said about them.
+        rerun: Whether functions were called again; without that, nothing is said about them.
+    """
+    earned = [row.id for row in public if row.points == row.possible]
+    rows = []
+    for one in all_hidden():
+        if one.part != part or not (rerun if one.is_rerun else measured):
+            continue
+        verdict = one.verdict(evidence, earned)
+        said = (verdict.message, verdict.expected, verdict.yours)
+        points = one.points if verdict.ok else 0
+        rows.append(Row(one.id, one.title, 0, points, one.points, *said, hidden=True, needs=one.needs))
+    return rows
+
+
+def possible_points(part: int) -> int:
+    """Return all points of a part, public and hidden."""
+    numbers = {lesson.whole_number for lesson in lessons(part=part)}
+    public = sum(one.points for one in all_checkpoints() if one.lesson in numbers)
+    return public + sum(one.points for one in all_hidden() if one.part == part)

@@ -1,0 +1,27 @@
+"""Taking a submission in: everything in it was written by somebody else and may be anything.
+
+``take_in`` copies what the allow-list names out of a folder or a zip, regular files only and each under a cap, and
+reads the ledger as strict JSON lines. Nothing is executed, imported, unpickled or extracted blindly; whatever is left
+out is named with its reason, so that a student can mend it.
+"""
+
+from grading.grade.intake.allowed import Kind, kind_of, wanted_names
+from grading.grade.intake.ledger import Ledger, read_ledger
+from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
+from grading.grade.intake.strict import StrictJsonError, loads
+from grading.grade.intake.take import Intake, Note, take_in
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "Intake",
+    "Kind",
+    "Ledger",
+    "Limits",
+    "Note",
+    "StrictJsonError",
+    "kind_of",
+    "loads",
+    "read_ledger",
+    "take_in",
+    "wanted_names",
+]

@@ -1,0 +1,164 @@
+"""The submitted ledger, line by line: what is evidence, and which lines were refused and why."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
+from grading.grade.intake.sources import encoding_of
+from grading.grade.intake.strict import StrictJsonError, loads
+from labs.records.ledger import first_problem
+from labs.records.record import ENTRY_TYPES
+
+#: RefusedError lines that are named one by one; the rest is only counted.
+_NAMED = 20
+
+
+#: Why a part of a ledger was left, and how to go on.
+TOO_LONG = (
+    "since the ledger holds more than is read at once: move the lines of an earlier pass, which stand at its "
+    "beginning, into another file, and hand in again"
+)
+
+
+@dataclass
+class Ledger:
+    """What a ledger file held."""
+
+    #: Entries that fit the published schema, as plain JSON, in the file's order.
+    entries: list[dict] = field(default_factory=list)
+    #: Line number and reason of the lines that do not.
+    refused: list[tuple[int, str]] = field(default_factory=list)
+
+
+def read_ledger(path: Path, limits: Limits = DEFAULT_LIMITS) -> Ledger:
+    """Return the entries of a ledger file that was taken in already.
+
+    Args:
+        path: A regular file, not larger than the intake's cap.
+        limits: Caps on lines and on what a line may hold.
+    """
+    found = Ledger()
+    seen: set[str] = set()
+    left_bytes = limits.ledger_memory_bytes
+    lines = enumerate(_lines(path), start=1)
+    for number, line in lines:
+        left_bytes -= _memory_bytes(line)
+        if left_bytes < 0:
+            last = max((later for later, _ in lines), default=number)
+            found.refused.append((number, f"lines {number} to {last} were left, {TOO_LONG}"))
+            break
+        if not line.strip():
+            continue
+        try:
+            entry = read_entry(line, limits)
+            if entry["record_id"] in seen:
+                raise StrictJsonError("an entry with this record_id stands above already; the first one counts")
+        except StrictJsonError as error:
+            if len(found.refused) < _NAMED:
+                found.refused.append((number, str(error)))
+            continue
+        seen.add(entry["record_id"])
+        found.entries.append(entry)
+    return found
+
+
+def _memory_bytes(line: bytes) -> int:
+    """Return what a line takes in memory at most, but for long texts: an object for each comma and bracket."""
+    return 4_096 + len(line) + 64 * sum(map(line.count, (b",", b"[", b"{")))
+
+
+def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
+    """Return one line as an entry that fits the schema.
+
+    Raises:
+        StrictJsonError: It does not; the message names the first fault.
+    """
+    if len(line) > limits.line_bytes:
+        raise StrictJsonError(f"the line has {len(line)} bytes; {limits.line_bytes} are the most")
+    try:
+        text = line.decode("utf-8")
+    except UnicodeDecodeError:
+        raise StrictJsonError("the line is not UTF-8 text") from None
+    entry = loads(text, limits)
+    if not isinstance(entry, dict):
+        raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
+    problem = first_problem(_in_short(entry))
+    if problem is not None:
+        where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
+        message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
+        raise StrictJsonError(f"{where}: {message}")
+    _have_a_meaning(entry)
+    if entry["type"] == "measurement" and entry["machine"].get("emulator"):
+        raise StrictJsonError("an emulated processor's times say nothing about a real one")
+    return entry
+
+
+def _have_a_meaning(entry: dict) -> None:
+    """Raise for what has an entry's form and is none: the 30th of February, or a part that no typed record holds."""
+    stamp = entry.get("started_at") or entry["made_at"]
+    try:
+        # A pattern's digits are anybody's; a date's are ours.
+        datetime.fromisoformat(stamp.encode("ascii").decode())
+    except ValueError:
+        raise StrictJsonError(f"{stamp!r} is no date and time") from None
+    try:
+        ENTRY_TYPES[entry["type"]].from_json(entry)
+    except (TypeError, ValueError, KeyError, AttributeError) as error:
+        raise StrictJsonError(f"no {entry['type']} that the course reads: {error}") from None
+
+
+def _in_short(value: object) -> object:
+    """Return a value whose long lists hold one item for all, after all of them were looked at here.
+
+    The schema's validator walks through a list in Python: thousands of samples would take it seconds. A list is cut
+    when its items are numbers, none below 0, or objects of the same form with such numbers; any other one stays whole.
+    """
+    if isinstance(value, dict):
+        # A call for each of an entry's numbers and words would take most of the time.
+        return {name: _in_short(part) if isinstance(part, dict | list) else part for name, part in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) > _MOST_ITEMS:
+        raise StrictJsonError(f"a list of {len(value)} items; {_MOST_ITEMS} are the most")
+    if len(value) <= _FEW:
+        return [_in_short(part) for part in value]
+    if isinstance(value[0], dict):
+        forms = {tuple(part) if isinstance(part, dict) else () for part in value}
+        alike = len(forms) == 1 and all(_are_numbers([part[name] for part in value]) for name in next(iter(forms)))
+    else:
+        alike = _are_numbers(value)
+    if not alike and len(value) > _MOST_ODD:
+        raise StrictJsonError(f"a list of {len(value)} items that are not numbers of one kind, 0 or more")
+    return value[:1] if alike else value
+
+
+#: Lists up to this length are left to the validator.
+_FEW = 32
+
+#: Items of one list; the largest that the schema knows has as many samples.
+_MOST_ITEMS = 200_000
+
+#: Items of a list that are no plain numbers: classes of pictures and names of layers are far fewer.
+_MOST_ODD = 5_000
+
+
+def _are_numbers(values: list) -> bool:
+    return not set(map(type, values)) - {int, float} and min(values) >= 0
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines as UTF-8, whatever an editor has made of the file."""
+    encoding = encoding_of(path)
+    if encoding != "utf-8-sig":
+        with path.open(encoding=encoding, errors="replace", newline="\n") as text:
+            for line in text:
+                yield line.rstrip("\r\n").encode(errors="replace")
+        return
+    with path.open("rb") as file:
+        for number, line in enumerate(file):
+            yield (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).rstrip(b"\r\n")

@@ -1,0 +1,43 @@
+"""How much of anything a submission may hold. Honest ones stay far below: the course's largest model has 9 MB."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Caps of the intake; sizes in bytes."""
+
+    #: Files that are looked at, in a folder or a zip; the rest is counted and left.
+    files: int = 400
+    #: What a zip says about its members, which is read at once: 8 MB of it become some 80 MB in memory.
+    directory_bytes: int = 8 << 20
+    #: Models that are kept, the first ones by name.
+    models: int = 24
+    #: Programs that are kept, the first ones by name.
+    programs: int = 80
+    #: One program or configuration.
+    program_bytes: int = 128 << 10
+    #: One notebook.
+    notebook_bytes: int = 8 << 20
+    #: The ledger; three recorded passes through all parts have 8 MB. Of a larger one, the beginning is read.
+    ledger_bytes: int = 64 << 20
+    #: What a ledger's entries may take in memory, estimated from its commas and brackets: 64 MB of samples.
+    ledger_memory_bytes: int = 384 << 20
+    #: One model.
+    model_bytes: int = 24 << 20
+    #: The manifest.
+    manifest_bytes: int = 256 << 10
+    #: All files together.
+    total_bytes: int = 160 << 20
+    #: One line of the ledger.
+    line_bytes: int = 4 << 20
+    #: Objects and lists within each other.
+    json_depth: int = 24
+    #: Digits of a whole number; more are nobody's measurement.
+    json_digits: int = 18
+
+
+#: The caps that are used unless a test or a course says otherwise.
+DEFAULT_LIMITS = Limits()

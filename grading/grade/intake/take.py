@@ -1,0 +1,169 @@
+"""From a folder or a zip of unknown contents to a private folder that holds only what the allow-list names."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from grading.grade.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, placed, wanted_names
+from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
+from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
+from grading.grade.intake.sources import RefusedError, Source, open_source
+from labs.course import Lesson
+
+#: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
+_NAMED = 20
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something about a submission that its student should know."""
+
+    #: The file, or part of it, that it is about.
+    about: str
+    #: What was done and why, in one sentence.
+    message: str
+
+
+@dataclass(frozen=True)
+class Taken:
+    """One file that was taken in."""
+
+    #: What it is.
+    kind: Kind
+    #: Its name; only a program has folders in it.
+    name: str
+    #: Our own copy.
+    path: Path
+    #: Size in bytes.
+    size_bytes: int
+    #: sha256 as hexadecimal.
+    sha256: str
+
+
+@dataclass
+class Intake:
+    """A submission after the intake: copies of its files, its evidence, and what was left out."""
+
+    #: Files that were taken in, by name.
+    files: dict[str, Taken] = field(default_factory=dict)
+    #: The ledger's entries and refused lines.
+    ledger: Ledger = field(default_factory=Ledger)
+    #: What was left out, is missing or looks damaged.
+    notes: list[Note] = field(default_factory=list)
+
+    def of(self, kind: Kind) -> list[Taken]:
+        """Return the files of a kind, by name."""
+        return [self.files[name] for name in sorted(self.files) if self.files[name].kind == kind]
+
+    @property
+    def digest(self) -> str:
+        """One sha256 over all names and contents: equal submissions have equal digests, whatever their order."""
+        lines = "".join(f"{name}\0{self.files[name].sha256}\n" for name in sorted(self.files) if name != MANIFEST_NAME)
+        return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def take_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+    """Return a submission's evidence, with copies of its files in a private folder.
+
+    Args:
+        submission: Folder (Gradescope's), or a zip; a folder that holds nothing but one zip is read as that zip.
+        into: Empty folder of the grader's own; receives the copies.
+        lessons: The lessons of the part that is handed in.
+        limits: Caps.
+    """
+    found = copy_in(submission, into, lessons, limits)
+    _read(found, lessons, limits)
+    return found
+
+
+def copy_in(submission: Path, into: Path, lessons: list[Lesson], limits: Limits = DEFAULT_LIMITS) -> Intake:
+    """Return a submission's files, copied as ``take_in`` does, before any of them is read: enough for the digest.
+
+    Args:
+        submission: As for ``take_in``, and the others too.
+        into: Empty folder.
+        lessons: The lessons of the part.
+        limits: Caps.
+    """
+    found = Intake()
+    notebooks = wanted_names(lessons)
+    left = 0
+    with open_source(submission, limits) as source:
+        found.notes += [Note("the submission", fault) for fault in source.faults]
+        # A file under its own name before a copy of it, and one further out before one in a folder.
+        for name in sorted(source.files, key=lambda name: (not name.endswith(placed(name)), name.count("/"))):
+            kind = kind_of(name, notebooks)
+            if kind is None:
+                left += 1
+                if left <= _NAMED:
+                    found.notes.append(Note(name[:200], "No submission of this part needs this file: it was left."))
+                continue
+            _take(source, name, kind, into, found, limits)
+    if left > _NAMED:
+        found.notes.append(Note("other files", f"{left - _NAMED} more files were left."))
+    return found
+
+
+def _take(source: Source, name: str, kind: Kind, into: Path, found: Intake, limits: Limits) -> None:
+    short = placed(name)
+    try:
+        if short in found.files:
+            raise RefusedError("A file of this name was taken already: only the first one counts.")
+        most_of = {Kind.MODEL: limits.models, Kind.PROGRAM: limits.programs}.get(kind)
+        if most_of is not None and len(found.of(kind)) >= most_of:
+            raise RefusedError(f"More than {most_of} {kind}s: this one was left.")
+        used = sum(one.size_bytes for one in found.files.values())
+        most = min(cap_bytes(kind, limits), limits.total_bytes - used)
+        (into / short).parent.mkdir(parents=True, exist_ok=True)
+        with source.files[name]() as file:
+            size_bytes, sha256, is_cut = _copy(file, into / short, most, cut=kind == Kind.LEDGER)
+    except RefusedError as error:
+        (into / short).unlink(missing_ok=True) if short not in found.files else None
+        found.notes.append(Note(name[:200], str(error)))
+        return
+    if is_cut:
+        found.notes.append(Note(name[:200], f"Only its first {most / 1e6:.0f} MB were read, {TOO_LONG}."))
+    found.files[short] = Taken(kind, short, into / short, size_bytes, sha256)
+
+
+def _copy(file: BinaryIO, target: Path, most_bytes: int, *, cut: bool) -> tuple[int, str, bool]:
+    """Copy at most so many bytes, whatever the file claims to have; return size, sha256, and whether it was cut.
+
+    Args:
+        file: Where to read.
+        target: A new file.
+        most_bytes: The most that is copied.
+        cut: Whether of a larger file the beginning is taken.
+
+    Raises:
+        RefusedError: There is more.
+    """
+    digest, size_bytes = hashlib.sha256(), 0
+    with target.open("xb") as copy:
+        while block := file.read(1 << 20):
+            if is_cut := size_bytes + len(block) > most_bytes:
+                if not cut:
+                    raise RefusedError(f"Larger than {most_bytes / 1e6:.0f} MB, the most that is read: it was left.")
+                block = block[: most_bytes - size_bytes]
+            size_bytes += len(block)
+            digest.update(block)
+            copy.write(block)
+            if is_cut:
+                return size_bytes, digest.hexdigest(), True
+    return size_bytes, digest.hexdigest(), False
+
+
+def _read(found: Intake, lessons: list[Lesson], limits: Limits) -> None:
+    """Read the ledger, and note what is missing."""
+    ledgers = found.of(Kind.LEDGER)
+    if ledgers:
+        found.ledger = read_ledger(ledgers[0].path, limits)
+        found.notes += [Note(f"ledger.jsonl, line {n}", f"Not counted: {why}.") for n, why in found.ledger.refused]
+    else:
+        found.notes.append(Note("ledger.jsonl", "Missing: without the ledger there is no evidence to judge."))
+    for lesson in lessons:
+        if lesson.notebook.name not in found.files:
+            found.notes.append(Note(lesson.notebook.name, "Missing, or under another name."))

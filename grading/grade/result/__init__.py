@@ -1,0 +1,22 @@
+"""What a submission is worth, and how student, instructor and Gradescope are told."""
+
+from grading.grade.result.gradescope import fallback, gradescope
+from grading.grade.result.page import page
+from grading.grade.result.result import Result
+from grading.grade.result.rows import Row, public_rows
+from grading.grade.result.table import SpotCheck, line, spot_checks
+from grading.grade.result.write import write_json, write_text
+
+__all__ = [
+    "Result",
+    "Row",
+    "SpotCheck",
+    "fallback",
+    "gradescope",
+    "line",
+    "page",
+    "public_rows",
+    "spot_checks",
+    "write_json",
+    "write_text",
+]

@@ -1,0 +1,92 @@
+"""A result in Gradescope's form.
+
+Source: Gradescope's autograder specification, https://gradescope-autograders.readthedocs.io/en/latest/specs/ (output
+format, and the rule that a hidden test hides the total).
+"""
+
+from __future__ import annotations
+
+from grading.grade.result.result import Result
+from grading.grade.result.rows import Row
+
+#: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.
+_LATER = "after_published"
+
+#: Characters of one row's output; Gradescope shows them all.
+_MOST = 1_000
+
+
+def gradescope(result: Result) -> dict:
+    """Return the content of ``results.json``.
+
+    A row a checkpoint, the public ones visible at once. What is for the instructor alone (flags, machines, the digest)
+    stands in ``extra_data``, which students do not see.
+    """
+    return {
+        "score": result.points,
+        "output": _summary(result),
+        "output_format": "text",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "execution_time": round(result.wall_s),
+        "tests": [_test(row, index) for index, row in enumerate(result.rows, start=1)],
+        "extra_data": {
+            "digest": result.digest,
+            "part": result.part,
+            "fault": result.fault,
+            "flags": [one.message[:300] for one in result.flags][:50],
+            "machines": list(result.machines)[:10],
+            "models": result.models,
+            "reruns": result.reruns,
+            "limits": list(result.limits),
+            "version": result.version,
+        },
+    }
+
+
+def fallback(possible: float) -> dict:
+    """Return what stands in ``results.json`` until the grader is done: what a student sees if it never is.
+
+    Args:
+        possible: Points of the assignment.
+    """
+    return {
+        "score": 0,
+        "output": "The grader did not come to its end. This is no judgement of your work: staff runs it again, and you "
+        "may hand in the same zip once more.",
+        "visibility": "visible",
+        "stdout_visibility": "hidden",
+        "tests": [
+            {"name": "The grader did not come to its end", "score": 0, "max_score": possible, "status": "failed"}
+        ],
+        "extra_data": {"fault": "the grader did not come to its end"},
+    }
+
+
+def _test(row: Row, number: int) -> dict:
+    said = [row.message]
+    if row.yours:
+        said.append(f"Yours: {row.yours}")
+    if row.hint:
+        said.append(f"Hint: {row.hint}")
+    return {
+        "name": f"{row.id}: {row.title}",
+        "number": str(number),
+        "score": row.points,
+        "max_score": row.possible,
+        "status": "passed" if row.points == row.possible else "failed",
+        "output": "\n".join(said)[:_MOST],
+        "output_format": "text",
+        "tags": ["hidden" if row.hidden else f"lesson {row.lesson:02d}"],
+        "visibility": _LATER if row.hidden else "visible",
+    }
+
+
+def _summary(result: Result) -> str:
+    public = [row for row in result.rows if not row.hidden]
+    lines = [f"{sum(row.points for row in public)} of {sum(row.possible for row in public)} points in public checks."]
+    if result.fault:
+        lines.append("A part of the grader failed, not your work; staff has been told and will look at it.")
+    lines += [f"{note.about}: {note.message}" for note in result.notes[:30]]
+    lines += [f"Set aside: {one.message}" for one in result.findings if one.impossible][:20]
+    return "\n".join(lines)

@@ -1,0 +1,11 @@
+"""Running what others wrote, or what reads what others wrote, within limits.
+
+``run`` starts a command behind as many walls as the host allows: a time limit, bubblewrap's view of the few files that
+are named for it, a user of its own, resource limits, no way back to privileges, an empty environment. ``abilities``
+says which of them are missing here."""
+
+from grading.grade.sandbox.abilities import Abilities, abilities
+from grading.grade.sandbox.command import Outcome, Sandbox, SandboxError
+from grading.grade.sandbox.limits import Limits
+
+__all__ = ["Abilities", "Limits", "Outcome", "Sandbox", "SandboxError", "abilities"]

@@ -1,1 +1,0 @@
-"""What runs inside the sandbox beside a student's cells."""

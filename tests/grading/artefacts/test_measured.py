@@ -1,0 +1,196 @@
+"""Submitted models: an honest one is measured, and whatever else calls itself a model becomes one clear sentence."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+from grading.grade.artefacts import measured
+from grading.grade.artefacts.graph import UnfitModelError, read
+from grading.grade.artefacts.measured import Facts, inspect_models
+from grading.grade.artefacts.pictures import Pictures
+from grading.grade.intake import Kind
+from grading.grade.intake.take import Taken
+from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
+
+MODEL = Path(__file__).parents[1] / "fixtures" / "int8-static-qdq.onnx"
+
+pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a small file of pictures."""
+    path = tmp_path_factory.mktemp("secret") / "pictures.npz"
+    Pictures.draw("a test's secret", count=8).save(path)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _measured_anew(monkeypatch):
+    """Keep nothing from one test to the next."""
+    monkeypatch.setattr(measured, "_MEASURED", {})
+
+
+def taken(path: Path) -> Taken:
+    """Return a file as the intake would hand it over."""
+    return Taken(Kind.MODEL, path.name, path, path.stat().st_size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def save(path: Path, nodes: list, *, initializers: list = (), shape=("n", 3, 224, 224)) -> Path:
+    """Write a model with one input of pictures and one output of logits."""
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)],
+        initializer=list(initializers),
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    path.write_bytes(model.SerializeToString())
+    return path
+
+
+def loop(path: Path) -> Path:
+    """Write a model that goes round for ever: a few hundred bytes keep a runtime busy until somebody pulls the plug."""
+    body = helper.make_graph(
+        [helper.make_node("Identity", ["c"], ["c2"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("c", TensorProto.BOOL, []),
+        ],
+        [helper.make_tensor_value_info("c2", TensorProto.BOOL, [])],
+    )
+    true = helper.make_tensor("t", TensorProto.BOOL, [], [True])
+    most = helper.make_tensor("m", TensorProto.INT64, [], [2**62])
+    return save(path, [helper.make_node("Loop", ["m", "t"], [], body=body)], initializers=[true, most])
+
+
+def outside(path: Path) -> Path:
+    """Write a model whose weights lie in somebody else's file."""
+    tensor = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[11], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value="../../../etc/passwd")
+    return save(path, [helper.make_node("Identity", ["w"], ["y"])], initializers=[tensor])
+
+
+def bomb(path: Path) -> Path:
+    """Write 300 bytes that ask for 64 GB when they are loaded."""
+    size = helper.make_tensor("s", TensorProto.INT64, [2], [1 << 17, 1 << 17])
+    nodes = [helper.make_node("ConstantOfShape", ["s"], ["big"]), helper.make_node("ReduceSum", ["big"], ["y"])]
+    return save(path, nodes, initializers=[size])
+
+
+def test_an_honest_model_is_measured(pictures: Path):
+    """Its classes, in the pictures' order, and its integers."""
+    found = inspect_models([taken(MODEL)], pictures)[MODEL.name]
+    drawn = Pictures.load(pictures)
+    assert found.fault == ""
+    assert found.is_int8
+    assert len(found.predicted) == 16
+    # Hard pictures and views: far more than one in eleven, and fewer than of all pictures.
+    assert np.mean(np.array(found.predicted) == drawn.labels) > 0.3
+
+
+def test_each_hostile_model_is_one_sentence_and_the_honest_one_beside_them_is_measured(tmp_path: Path, pictures: Path):
+    """A loop, weights from elsewhere, a memory bomb, junk, a page of HTML, the wrong shape, an operator of its own."""
+    junk, page, pickle = tmp_path / "junk.onnx", tmp_path / "page.onnx", tmp_path / "pickle.safetensors"
+    junk.write_bytes(np.random.default_rng(0).bytes(5000))
+    page.write_text("<html>Log in</html>")
+    pickle.write_bytes(b"\x80\x02cos\nsystem\nq\x00X\x04\x00\x00\x00exitq\x01\x85q\x02Rq\x03.")
+    files = {
+        loop(tmp_path / "loop.onnx"): "Loop",
+        outside(tmp_path / "outside.onnx"): "another file",
+        bomb(tmp_path / "bomb.onnx"): "memory|refused",
+        junk: "not an ONNX model",
+        page: "not an ONNX model",
+        pickle: "not an ONNX model",
+        save(tmp_path / "shape.onnx", [helper.make_node("Identity", ["x"], ["y"])]): "11 finite numbers",
+        save(tmp_path / "own.onnx", [helper.make_node("Run", ["x"], ["y"], domain="mine")]): "mine",
+    }
+    found = inspect_models([*map(taken, files), taken(MODEL)], pictures)
+    assert found[MODEL.name].fault == ""
+    for path, says in files.items():
+        fault = found[path.name].fault
+        assert any(word in fault for word in says.split("|")), f"{path.name}: {fault!r}"
+        assert found[path.name].predicted == ()
+
+
+def test_a_model_that_takes_for_ever_takes_no_others_result_with_it(tmp_path: Path, pictures: Path):
+    """The limit strikes, the slow one is named, and the others are looked at in a child of their own."""
+    weight = helper.make_tensor("w", TensorProto.FLOAT, [16, 3, 1, 1], np.ones(48, np.float32))
+    wide = helper.make_node("Conv", ["x", "w"], ["h0"])
+    more = [helper.make_node("Sin", [f"h{i}"], [f"h{i + 1}"]) for i in range(4000)]
+    last = helper.make_node("Identity", ["h4000"], ["y"])
+    slow = save(tmp_path / "slow.onnx", [wide, *more, last], initializers=[weight])
+    limits = Limits(wall_s=10, cpu_s=10, memory_bytes=1_600 << 20, processes=32)
+    found = inspect_models([taken(slow), taken(MODEL)], pictures, limits=limits)
+    assert "in time" in found["slow.onnx"].fault
+    assert found[MODEL.name].fault == ""
+
+
+def test_a_child_that_was_taken_over_cannot_make_the_grader_stumble(tmp_path: Path, pictures: Path, monkeypatch):
+    """What it prints is as little trusted as the file."""
+    lines = [
+        "[1",
+        "NaN",
+        '{"name": "../../etc"}',
+        '{"name": "int8-static-qdq.onnx", "predicted": [true, 99, "x"]}',
+    ]
+    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, "\n".join(lines), "", 0.1))
+    found = inspect_models([taken(MODEL)], pictures)
+    assert found[MODEL.name].fault == "what was measured makes no sense"
+
+
+def test_the_same_bytes_are_measured_once(tmp_path: Path, pictures: Path, monkeypatch):
+    """A class on one kind of machine hands in few files; each keeps its own name, and other pictures ask anew."""
+    twin, others = tmp_path / "twin.onnx", tmp_path / "other.npz"
+    twin.write_bytes(MODEL.read_bytes())
+    Pictures.draw("another secret", count=8).save(others)
+    first = inspect_models([taken(MODEL)], pictures)[MODEL.name]
+    children: list[tuple] = []
+    run = Sandbox.run
+    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: children.append(a) or run(*a, **k))
+    assert inspect_models([taken(twin)], pictures) == {twin.name: replace(first, name=twin.name)}
+    assert children == []
+    inspect_models([taken(MODEL)], others)
+    assert len(children) == 1
+
+
+def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(tmp_path: Path, pictures: Path, monkeypatch):
+    """The first model's line, before a second one was loaded; the second is asked again when it comes alone."""
+    other = tmp_path / "other.onnx"
+    other.write_bytes(MODEL.read_bytes() + b" ")
+    said = {"weight_bytes": 8, "int8_bytes": 8}
+    lines = [
+        {"name": other.name, "begun": True},
+        {"name": other.name, **said, "predicted": [1]},
+        {"name": MODEL.name, "begun": True},
+        {"name": other.name, **said, "predicted": [2]},
+        {"name": MODEL.name, **said, "predicted": [3]},
+    ]
+    text = "\n".join(map(json.dumps, lines))
+    monkeypatch.setattr(Sandbox, "run", lambda *a, **k: Outcome(0, False, text, "", 0.1))
+    found = inspect_models([taken(other), taken(MODEL)], pictures)
+    assert (found[other.name].predicted, found[MODEL.name].predicted) == ((1,), (3,))
+    assert [one.name for one in measured._MEASURED.values()] == [other.name]
+
+
+def test_a_file_of_nodes_without_end_is_refused(tmp_path: Path):
+    """Before a runtime sees it."""
+    path = save(tmp_path / "long.onnx", [helper.make_node("Relu", ["x"], ["y"])] * 6000)
+    with pytest.raises(UnfitModelError, match="6000 nodes"):
+        read(path)
+
+
+def test_facts_know_integers_by_half_of_the_bytes():
+    """A float model with one integer table is no INT8 model."""
+    assert Facts("a", "", 1, weight_bytes=10, int8_bytes=5).is_int8
+    assert not Facts("a", "", 1, weight_bytes=10, int8_bytes=4).is_int8
+    assert not Facts("a", "", 1).is_int8

@@ -1,0 +1,136 @@
+"""Likeness in a class: what two submissions hold alike makes a line for a person, and honest ones make none."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from grading.classroom.batch import earlier_results, grade_class
+from grading.classroom.likeness import Pair, said_of, similar_pairs
+from grading.classroom.roster import handed_in
+from grading.classroom.unit import work
+from grading.grade.grader import Setup, grade
+from grading.grade.result import Result, spot_checks, write_json
+from grading.grade.result.prints import plain_source, prints
+from tests.grading.classroom.members import diligent, make_class
+from tests.grading.recorded import recorded, written
+
+EVIDENCE = Setup(measure=False, rerun=False)
+
+
+def member(student: str, ledger: list[dict]) -> Result:
+    """Return a member with the prints of a ledger."""
+    return Result(student, 1, "", prints=prints(ledger, ["a file's hash"], student))
+
+
+@pytest.fixture(scope="module")
+def honest() -> list[list[dict]]:
+    """Return the ledgers of three members who did everything by themselves, one recorded and two made up."""
+    return [recorded(1), *(diligent(random.Random(number)) for number in range(2))]
+
+
+def test_honest_members_make_no_pair_though_their_files_are_the_same(honest: list[list[dict]]):
+    """Quantizing is deterministic, and a class has one course."""
+    assert similar_pairs([member(f"member {number}", one) for number, one in enumerate(honest)]) == []
+
+
+def only(ledger: list[dict], *kinds: str) -> list[dict]:
+    """Return entries of some types."""
+    return [entry for entry in ledger if entry["type"] in kinds]
+
+
+@pytest.mark.parametrize(
+    ("taken", "same"),
+    [
+        pytest.param(lambda ada: ada, {"ids", "records", "texts", "cells", "files"}, id="all of it"),
+        pytest.param(
+            lambda ada: [{**one, "record_id": f"{place:032x}"} for place, one in enumerate(ada) if "samples" in one],
+            {"records"},
+            id="samples under ids of its own",
+        ),
+        pytest.param(
+            lambda ada: [one for one in ada if one.get("question") == "m.choose.recommendation"],
+            {"texts"},
+            id="written answers",
+        ),
+        pytest.param(
+            lambda ada: [
+                {**one, "value": {"source": one["value"]["source"].replace("samples", "values") + "  # mine"}}
+                for one in only(ada, "answer")
+                if isinstance(one["value"], dict) and "source" in one["value"]
+            ],
+            {"cells"},
+            id="functions, renamed and with other comments",
+        ),
+    ],
+)
+def test_what_was_taken_from_a_neighbour_is_named(honest: list[list[dict]], taken, same: set[str]):
+    """Of both, since who copied whom nobody knows; and of nobody else."""
+    results = [member(name, ledger) for name, ledger in zip(("bob", "eve"), honest[1:], strict=True)]
+    results += [member("ada", honest[0]), member("copy", taken(honest[0]))]
+    (pair,) = similar_pairs(results)
+    assert (pair.first, pair.second) == ("ada", "copy")
+    assert same <= pair.same.keys()
+    checks = spot_checks(results, seed="x", share=0, alike=said_of([pair]))
+    assert [one.student for one in checks] == ["ada", "copy"]
+    assert checks[0].reasons == (f"the same as copy's: {pair.said}",)
+
+
+def test_a_name_blanks_and_capitals_do_not_tell_texts_apart():
+    """Sixty members with one text, each with a name of its own in it."""
+    text = "{}: Seven-bit weights never  overflow sixteen bits there, so it computes the same."
+
+    def written_by(name: str) -> Result:
+        answer = {"type": "answer", "question": "q", "value": {"reason": text.format(name)}}
+        return Result(name, 1, "", prints=prints([answer], (), name))
+
+    assert [pair.same for pair in similar_pairs([written_by("Ada Love"), written_by("BOB")])] == [{"texts": 1}]
+
+
+def test_sources_are_the_same_but_for_names_blanks_and_comments():
+    """A number, an operator or a keyword more is another function; what is no Python at all is compared as it is."""
+    source = "def f(a, b):\n    # a sum\n    return a + b"
+    assert plain_source(source) == plain_source("def total( x , y ):\n\n        return x + y")
+    assert plain_source(source) != plain_source(source.replace("+", "-"))
+    assert plain_source(source) != plain_source(f"{source} + 1")
+    assert plain_source("def f(:\n (") == plain_source("def f(:\n\n  (")
+
+
+def test_another_years_members_are_compared_and_two_of_that_year_are_nobodys_matter(tmp_path: Path):
+    """Results are kept in a class's folder; its students are named with it."""
+    ada, bob = member("ada", recorded(1)), member("bob", diligent(random.Random(1)))
+    for result in (ada, replace(ada, student="eve")):
+        write_json({"key": "", "result": result.to_json()}, tmp_path / "2025" / "results" / f"{result.student}.json")
+    (tmp_path / "2025" / "results" / "torn.json").write_text("{")
+    before = earlier_results(tmp_path / "2025")
+    found = {(pair.first, pair.second) for pair in similar_pairs([bob, replace(ada, student="copy")], before)}
+    assert found == {("ada in 2025", "copy"), ("copy", "eve in 2025")}
+    assert similar_pairs([bob], before) == []
+    with pytest.raises(FileNotFoundError, match="no results"):
+        earlier_results(tmp_path)
+
+
+def test_a_made_up_class_has_the_pairs_of_those_who_copied(tmp_path: Path):
+    """Graded as a class is; times that were drawn again under ids of their own are what this does not see."""
+    kinds = ["diligent", "diligent", "half-way", "mistaken", "copied", "drawn again", "handed in twice"]
+    make_class(tmp_path / "in", 0, kinds=kinds)
+    found = handed_in(tmp_path / "in")
+    engine = lambda tasks: ((task, work(task)) for task in tasks)  # noqa: E731
+    results = grade_class(found, tmp_path / "out", part=1, engine=engine, setup=EVIDENCE)
+    assert [(one.first, one.second) for one in similar_pairs(results)] == [("001-diligent", "005-copied")]
+    assert [one.points for one in results][-1] == 0
+    assert "handed in 2 times" in results[-1].fault
+
+
+def test_a_result_keeps_what_is_compared_and_no_students_work(tmp_path: Path):
+    """Hashes alone, and the samples that a student may be asked about."""
+    (tmp_path / "ledger.jsonl").write_text(written(recorded(1)))
+    result = grade(tmp_path, part=1, student="ada", setup=EVIDENCE)
+    assert Pair("a", "b", {what: len(one) for what, one in result.prints.items()}).same["cells"] > 40
+    kept = json.dumps(result.to_json()["prints"])
+    assert "def " not in kept
+    assert max(map(len, result.samples.values())) == 200

@@ -1,0 +1,147 @@
+"""Contradictions: what cannot be true is set aside, alone; a flag costs nothing; honest evidence is left in peace."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import pytest
+
+from grading.grade.contradictions import Examined, examine
+from grading.grade.contradictions.clocks import load_fits_its_senders
+from tests.grading.recorded import recorded
+
+LATENCY = {"kind": "latency", "option": "torch-eager"}
+ACCURACY = {"kind": "accuracy", "option": "onnx-all"}
+
+
+def spoiled(edit: Callable[[dict, list[dict]], object], wanted: dict) -> tuple[Examined, dict]:
+    """Change the first fitting record of a recorded ledger, and examine it."""
+    entries = recorded(1)
+    record = next(one for one in entries if all(one.get(name) == value for name, value in wanted.items()))
+    edit(record, entries)
+    return examine(entries), record
+
+
+def scale(factor: float):
+    """Return an edit that scales a record's samples."""
+    return lambda record, entries: record.update(samples=[factor * sample for sample in record["samples"]])
+
+
+def set_to(**values: object):
+    """Return an edit that sets fields."""
+    return lambda record, entries: record.update(copy.deepcopy(values))
+
+
+def another_has_its_samples(record: dict, entries: list[dict]) -> None:
+    """Give another option this one's samples."""
+    other = next(one for one in entries if one.get("kind") == "latency" and one["option"] == "onnx-disabled")
+    other["samples"], other["monotonic_end_s"] = record["samples"], other["monotonic_start_s"] + 1e4
+
+
+def two_machines_in_one_run(record: dict, entries: list[dict]) -> None:
+    """Put one option of a comparison on another machine."""
+    one = next(entry for entry in entries if "comparison_id" in entry.get("details", {}))
+    one["machine"] = {**one["machine"], "machine_id": "another"}
+
+
+def other_labels(record: dict, entries: list[dict]) -> None:
+    """Call a picture by another class, and be right on it."""
+    details = record["details"]
+    place = record["samples"].index(0.0)
+    details["labels"][place], record["samples"][place] = details["predicted"][place], 1.0
+
+
+def nothing_timed(record: dict, entries: list[dict]) -> None:
+    """Throw away whatever a clock measured."""
+    entries[:] = [one for one in entries if one.get("kind", "size") in ("size", "accuracy")]
+
+
+#: A rule, what breaks it, and where; with whether the changed record itself is the one that cannot be true.
+CONTRADICTIONS = [
+    ("samples-longer-than-run", scale(1.3), LATENCY, True),
+    ("samples-constant", lambda r, _: r.update(samples=[0.001] * len(r["samples"])), LATENCY, True),
+    ("samples-constant", lambda r, _: r.update(samples=[0.001, 0.0011] * (len(r["samples"]) // 2)), LATENCY, True),
+    ("run-ends-before-it-begins", set_to(monotonic_end_s=-1.0), LATENCY, True),
+    ("samples-twice", another_has_its_samples, LATENCY, False),
+    ("size-not-the-files", set_to(samples=[1_000_000.0]), {"kind": "size", "option": "int8-static-qdq"}, True),
+    ("hash-not-the-files", lambda r, _: r["model"].update(size_bytes=17), ACCURACY, False),
+    ("hash-not-the-files", lambda r, _: r["model"].update(sha256="a" * 64), ACCURACY, True),
+    ("accuracy-not-its-classes", lambda r, _: r.update(samples=[1.0] * len(r["samples"])), ACCURACY, True),
+    ("accuracy-not-its-classes", lambda r, _: r["details"].pop("labels"), ACCURACY, True),
+    ("accuracy-not-its-classes", lambda r, _: r["details"].update(predicted="all of them"), ACCURACY, True),
+    ("labels-not-the-splits", other_labels, ACCURACY, True),
+    ("run-on-two-machines", two_machines_in_one_run, LATENCY, False),
+    ("files-never-measured", nothing_timed, ACCURACY, False),
+]
+
+
+@pytest.mark.parametrize(("rule", "edit", "wanted", "is_itself"), CONTRADICTIONS)
+def test_what_cannot_be_true_is_set_aside_alone(rule: str, edit, wanted: dict, is_itself: bool):
+    """Everything else is kept, answers above all."""
+    found, record = spoiled(edit, wanted)
+    assert {one.rule for one in found.contradictions} == {rule}
+    assert found.flags == () or rule == "run-on-two-machines"
+    gone = {name for one in found.contradictions for name in one.records}
+    assert not gone & {entry["record_id"] for entry in found.kept}
+    assert record["record_id"] in gone or not is_itself
+
+
+def later_by_a_day(record: dict, entries: list[dict]) -> None:
+    """Move a run to another day on one of the two clocks only."""
+    record["monotonic_start_s"] += 86_400
+    record["monotonic_end_s"] += 86_400
+
+
+@pytest.mark.parametrize(
+    ("rule", "edit"),
+    [
+        ("machine-edited", lambda r, _: r["machine"].update(machine_id="0" * 12)),
+        ("clocks-disagree", later_by_a_day),
+    ],
+)
+def test_what_cannot_be_said_of_one_record_is_flagged_and_costs_nothing(rule: str, edit):
+    """A flag asks a person to look; every record stays."""
+    found, record = spoiled(edit, LATENCY)
+    assert rule in {one.rule for one in found.flags}
+    assert found.contradictions == ()
+    assert record in found.kept
+
+
+def test_a_scaled_record_of_a_comparison_still_fits_and_is_nobodys_proof():
+    """What the grader cannot see it does not claim to see: making one option of a race faster leaves no mark here."""
+    found, _ = spoiled(scale(0.7), {"kind": "latency", "option": "int8-static-qdq"})
+    assert found.contradictions == ()
+
+
+def test_an_empty_ledger_and_one_of_answers_only_are_fine():
+    """Nothing to examine is no fault."""
+    answer = {"type": "answer", "question": "m.choose.frontier", "value": ["onnx-all"], "made_at": "", "record_id": "1"}
+    assert examine([]).all == ()
+    assert examine([answer]).kept == [answer]
+
+
+def load(samples: list[float], **fields: object) -> dict:
+    """Return a load record of two senders whose ten answers began over half a second."""
+    made = {"mode": "closed", "offsets_s": [0.1 * (number // 2) for number in range(10)], "failures": [], **fields}
+    about = {"kind": "load", "option": "triton", "batch_size": 1, "concurrency": 2, "record_id": "r"}
+    return {**about, "samples": samples, "load": made}
+
+
+@pytest.mark.parametrize(
+    ("made", "rules"),
+    [
+        pytest.param(load([0.1] * 10), [], id="two senders, busy all the time"),
+        pytest.param(load([0.3] * 10), ["load-beyond-its-senders"], id="slower answers"),
+        pytest.param(
+            load([0.1] * 10, failures=[{"offset_s": 0.0, "latency_s": 0.4, "status": 503}]),
+            ["load-beyond-its-senders"],
+            id="failures on top",
+        ),
+        pytest.param(load([0.1] * 10, offsets_s=[0.0] * 9), ["load-of-two-lengths"], id="an answer with no beginning"),
+        pytest.param(load([5.0] * 10, mode="open"), [], id="an open loop, which may have any number inside"),
+    ],
+)
+def test_more_waiting_than_there_were_senders_is_impossible(made: dict, rules: list[str]):
+    """Little's law bounds what senders can have felt."""
+    assert [one.rule for one in load_fits_its_senders([made])] == rules

@@ -1,0 +1,181 @@
+"""Functions in the sandbox: called on cases that were drawn outside, judged outside, and nothing to copy inside."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from grading.checkpoints.functions import Function, Mistake, close
+from grading.grade.functions import run
+from grading.grade.functions.notebook import Part
+from grading.grade.functions.run import generator, run_on
+from grading.grade.sandbox import abilities
+
+pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
+
+
+def slowest(samples_s, most):
+    """Return the slowest samples, at most so many."""
+    return sorted(samples_s)[-most:]
+
+
+QUESTION = Function(
+    "t.cell.slowest",
+    slowest,
+    lambda random: [(random.random(9), most) for most in (1, 3, 4)],
+    None,
+    (Mistake("fastest", lambda samples_s, most: sorted(samples_s)[:most], "Those are the fastest."),),
+    close(),
+)
+
+#: What students may write; each stands in a lesson of its own, and all share one run.
+CELLS = {
+    "honest": "def slowest(samples_s, most):\n    return np.sort(samples_s)[-most:]",
+    "mistaken": "def slowest(samples_s, most):\n    return np.sort(samples_s)[:most]",
+    "raises": "def slowest(samples_s, most):\n    raise ValueError('the secret of ' + str(samples_s))",
+    "syntax": "def slowest(samples_s, most:\n    return 1",
+    # The answer key, the cases with their results, a comparison that always says yes.
+    "looks": (
+        "import json\nfrom pathlib import Path\nimport grading.checkpoints as other\n"
+        "def slowest(samples_s, most):\n"
+        "    from grading.checkpoints.functions import Function\n    return samples_s"
+    ),
+    "spies": (
+        "class Spy(list):\n    def __eq__(self, other): return True\n    __hash__ = None\n"
+        "def slowest(samples_s, most):\n    return Spy([0.0] * most)"
+    ),
+    "forges": (
+        "answer('t.forges.slowest', {'outputs': [{'value': {'$': 'array', 'dtype': 'O', 'values': []}}] * 3})\n"
+        "check = print\ndef slowest(samples_s, most):\n    return 0"
+    ),
+}
+
+
+def test_functions_are_judged_outside_by_what_they_return_inside():
+    """The honest one is right on secret cases; a mistake keeps its name; what a cell says never comes out."""
+    rounds = {f"t.{name}.slowest": QUESTION.drawn(generator("a secret", name)) for name in CELLS}
+    parts = [Part(f"1{place}_{name}", {f"t.{name}.slowest": CELLS[name]}) for place, name in enumerate(CELLS)]
+    found = run_on(rounds, parts, wall_s=200)
+    came = {name: found[f"t.{name}.slowest"] for name in CELLS}
+    assert came["honest"].verdict is not None, came["honest"].fault
+    assert {name for name, one in came.items() if not one.fault and one.verdict.ok} == {"honest"}
+    assert came["mistaken"].verdict.mistake == "fastest"
+    assert came["raises"].verdict.message == "`slowest` raises ValueError."
+    assert (came["syntax"].fault, came["syntax"].said) == (run.NOTHING, "it raises SyntaxError")
+    assert "raises" in came["looks"].verdict.message
+    assert not any("secret" in f"{one.fault} {one.said} {one.verdict}" for one in came.values())
+
+
+def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
+    """Whose kernel does not start, it says so; whose kernel does start misses a function that comes to nothing."""
+    rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
+    parts = [Part("10_raises", {"t.cell.slowest": "raise ValueError"})]
+    (missed,) = run_on(rounds, parts, wall_s=60).values()
+    assert (missed.said, missed.is_absent) == ("it raises ValueError", True)
+    monkeypatch.setattr(run, "_command", lambda folder: ["false"])
+    (unknown,) = run_on(rounds, parts, wall_s=60).values()
+    assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)
+
+
+class Clock:
+    """A sandbox whose time is what a kernel and cells are said to take; no clock of this machine is read."""
+
+    def __init__(self, kernel_s: float) -> None:
+        self.now_s, self.kernel_s = 0.0, kernel_s
+
+    def monotonic(self) -> float:
+        """Return the seconds so far."""
+        return self.now_s
+
+    def run(self, parts, functions, cases, wall_s):
+        """Run cells as long as there is time: most write something, one writes nothing, and one ends the kernel."""
+        results, told, order = {}, {}, []
+        left_s = wall_s - self.kernel_s
+        alive = True
+        for name, source in [one for part in parts for one in part.cells.items()]:
+            if alive and left_s > 0:
+                left_s -= run.CELL_S if source == "hangs" else 0.1
+                alive = source != "hangs"
+                if source not in ("hangs", "nothing"):
+                    results[name] = [{"value": 1}]
+                if alive and left_s > 0:
+                    told |= {len(order): (True, ""), len(order) + 1: (source != "nothing", "it raises NameError")}
+            order += [name, name]
+        self.now_s += wall_s - max(0.0, left_s)
+        return results, told, order
+
+
+@pytest.mark.parametrize(
+    ("kernel_s", "hanging", "excused"),
+    [
+        pytest.param(3, 2, False, id="a grader in time"),
+        pytest.param(40, 2, False, id="a slow grader"),
+        pytest.param(3, 12, False, id="a grader in time, and more cells that hang than it has time for"),
+        pytest.param(40, 12, True, id="a slow grader, and more cells that hang than it has time for"),
+    ],
+)
+def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, kernel_s: int, hanging: int, excused: bool):
+    """What comes behind it is judged, or missed, all the same; only where time ran out a slow grader blames nobody."""
+    clock = Clock(kernel_s)
+    monkeypatch.setattr(run, "time", clock)
+    monkeypatch.setattr(run, "_in_sandbox", clock.run)
+    sources = ["writes", *["hangs"] * hanging, *["writes", "nothing"] * 5]
+    names = [f"t.a{place}.slowest" for place in range(len(sources))]
+    parts = [Part(name, {name: source}) for name, source in zip(names, sources, strict=True)]
+    found = run_on({name: QUESTION.drawn(generator("a secret", name)) for name in names}, parts, wall_s=150)
+    kept = {name for name, source in zip(names, sources, strict=True) if source == "writes"}
+    judged = {name for name in names if found[name].verdict is not None}
+    assert judged == (kept if hanging < 12 else {names[0]})
+    assert excused or all(found[name].is_absent for name in set(names) - judged)
+    assert excused == any("this grader" in one.fault for one in found.values())
+
+
+def test_a_notebook_that_cannot_be_read_in_time_holds_no_cell(monkeypatch, rerun):
+    """Sixteen of eight megabytes each, of nothing but brackets, must hold up no class."""
+    monkeypatch.setattr(run, "answer_cells", lambda path, wanted: all(iter(lambda: True, None)))
+    monkeypatch.setattr(run, "_READ_S", 0.05)
+    assert {(one.fault, one.is_absent) for one in rerun({}).values()} == {
+        ("its cell was not found in the notebook", True)
+    }
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        "while True: print('x' * 100, flush=True)",
+        "while True: display('x')",
+        "import os\nwhile True: os.write(1, b'x')",
+    ],
+)
+def test_a_cell_that_prints_for_ever_costs_itself_alone(monkeypatch, endless: str):
+    """The lessons behind it earn what they are worth, in the time of one cell."""
+    monkeypatch.setattr(run, "CELL_S", 5)
+    names = [f"t.{lesson}.slowest" for lesson in ("prints", "next", "last")]
+    rounds = {name: QUESTION.drawn(generator("a secret", name)) for name in names}
+    cells = [f"{CELLS['honest']}\n{endless}", CELLS["honest"], CELLS["honest"]]
+    parts = [Part(f"1{place}_lesson", {name: cells[place]}) for place, name in enumerate(names)]
+    found = run_on(rounds, parts, wall_s=60)
+    assert [not one.fault and one.verdict.ok for one in found.values()] == [False, True, True]
+    assert found["t.prints.slowest"].said == run.DISTURBED
+
+
+def test_a_function_stands_though_a_line_below_it_raises():
+    """Such as one that tries it on what only the lesson has."""
+    rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
+    parts = [Part("10_tries", {"t.cell.slowest": CELLS["honest"] + "\nslowest(measured_s, 3)"})]
+    (found,) = run_on(rounds, parts, wall_s=60).values()
+    assert found.verdict.ok
+
+
+def test_a_seed_draws_the_cases_and_another_one_draws_others():
+    """Students of one class meet the same cases; nobody can know them before."""
+    first, again, other = (QUESTION.drawn(generator(seed, "t.cell.slowest")).cases for seed in ("a", "a", "b"))
+    assert first == again
+    assert first != other
+    assert QUESTION.public.cases == QUESTION.drawn(np.random.default_rng(_public_seed())).cases
+
+
+def _public_seed() -> int:
+    import zlib
+
+    return zlib.crc32(b"t.cell.slowest")

@@ -1,0 +1,38 @@
+"""The recorded ledgers of this machine, by part: every public checkpoint is answered that the machine can earn."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+FIXTURES = Path(__file__).parent / "fixtures"
+
+#: Recordings by part; ``fixtures/README.md`` says how each was made.
+WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "two-cores-part-3"}
+
+#: Earned by what was done, measured or seen, and by no answer.
+DONE = {
+    *("m.measure.batches", "s.lease.rehearsed", "e.reserve.lease", "e.provision.container"),
+    *("m.lease.race", "e.lease.script", "e.lease.race"),
+    *("s.ray.scaled", "s.teams.recovered", "s.teams.rolled_back", "s.teams.node"),
+}
+
+#: The file that part 1's recommendation chooses.
+MODEL = FIXTURES / "chosen.onnx"
+
+#: Parts that are handed in.
+RECORDED = (1, 2, 3)
+
+Entries = list[dict]
+
+
+def recorded(part: int) -> Entries:
+    """Return the recorded entries of a part, new at each call."""
+    text = gzip.decompress((FIXTURES / f"{WHOLE[part]}.jsonl.gz").read_bytes()).decode()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def written(entries: Entries) -> str:
+    """Return entries as a ledger's text."""
+    return "".join(json.dumps(entry) + "\n" for entry in entries)
