@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from html import escape
 
@@ -48,6 +49,8 @@ class PredictionBox:
                 style=wide,
                 layout=ipywidgets.Layout(width="320px"),
             )
+            # Enter in the field is what most people try first; the browser's half sends it as a message.
+            self.field.on_msg(lambda _, content, __: self.lock() if content.get("event") == "submit" else None)
         self.button = ipywidgets.Button(
             description="Lock in my prediction",
             tooltip=f"Write down my prediction: {self.checkpoint.title}",
@@ -66,27 +69,21 @@ class PredictionBox:
         self._show()
 
     def lock(self) -> None:
-        """Write down what the box holds, and say so."""
-        given = self._given()
-        if given is None:
-            self._say("A number is asked for here, without its unit." if not self.checkpoint.asks.choices else _CHOOSE)
-            return
-        fault = self._write(given)
+        """Write down what the box holds, and say so; or say what is wrong with it."""
+        typed = self.field.value
+        if self.checkpoint.asks.choices:
+            fault, value = ("" if typed else "Choose one of the words."), typed
+        else:
+            try:
+                fault, value = "", number(typed, self.checkpoint.asks.unit)
+            except ValueError as error:
+                fault, value = str(error), None
+        fault = fault or self._write(value)
         self._show()
         if fault:
+            if not self.field.disabled:
+                self.field.value = typed  # to be mended
             self._say(fault)
-
-    def _given(self) -> float | str | None:
-        """Return what was typed or chosen, or None where it is neither number nor choice."""
-        if self.checkpoint.asks.choices or self.field.value is None:
-            return self.field.value
-        text = self.field.value.strip().removesuffix(self.checkpoint.asks.unit or "\0").strip()
-        # A decimal comma is how many write it.
-        text = text.replace(",", ".") if text.count(",") == 1 and "." not in text else text
-        try:
-            return float(text)
-        except ValueError:
-            return None
 
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
@@ -99,7 +96,7 @@ class PredictionBox:
         if asked.choices:
             self.field.value = made.value if made.value in asked.choices else None
         else:
-            self.field.value = f"{made.value:g}" if isinstance(made.value, int | float) else str(made.value)
+            self.field.value = f"{made.value:.12g}" if isinstance(made.value, int | float) else str(made.value)
         self.field.disabled = self.button.disabled = over
         self.button.description = "Change my prediction"
         end = "It is measured now, so it stays." if over else "It may be changed until it is measured."
@@ -132,4 +129,30 @@ class PredictionBox:
         return bundle
 
 
-_CHOOSE = "Choose one of the words."
+def number(typed: str, unit: str = "") -> float:
+    """Return the number that somebody typed; its unit may follow it.
+
+    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
+    world and one to the other: what is no group of three digits is refused and never guessed.
+
+    Args:
+        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
+        unit: The question's; empty for a pure number.
+
+    Raises:
+        ValueError: It is no number; the message says what to write.
+    """
+    text = typed.strip().removesuffix(unit or "\0").strip()
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    if _GROUPED.fullmatch(text):
+        return float(re.sub(r"[^-+.\d]", "", text))
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
+    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
+
+
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+# One sign for all groups; among the spaces are the narrow ones that typographers use.
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)

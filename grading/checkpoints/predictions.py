@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -50,7 +51,7 @@ class Prediction:
             return "" if value in self.choices else f"Choose one of these: {', '.join(self.choices)}."
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "A number is asked for here, without its unit."
-        if not self.between[0] <= value <= self.between[1]:
+        if not (math.isfinite(value) and self.between[0] <= value <= self.between[1]):
             return "This number cannot be meant: look at the unit that the question asks for."
         return ""
 
