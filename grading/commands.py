@@ -75,10 +75,10 @@ def register(app: typer.Typer) -> None:
     for command in (submit, grade, pictures):
         app.command()(command)
     # A student's archive has this file, for `submit`, and none of these.
-    if find_spec("grading.authoring"):
-        from grading import authoring
+    if find_spec("grading.builder"):
+        from grading.builder import cli
 
-        for command in (authoring.build, authoring.solve, authoring.rehearse):
+        for command in (cli.build, cli.solve, cli.rehearse):
             app.command()(command)
     if find_spec("grading.classroom"):
         from grading.classroom.commands import grade_folder, hand_back

@@ -30,7 +30,7 @@ ALLOWED = (
     "grading/__main__.py",
     "grading/checkpoints/**",
     # `python -m grading submit`: collecting, and looking at one's work as the grader will.
-    *(f"grading/{name}.py" for name in "calls commands given".split()),
+    *(f"grading/{name}.py" for name in "calls commands".split()),
     *(f"grading/{name}/**" for name in "submission intake consistency result front".split()),
 )
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from grading.checkpoints import all_checkpoints, as_records
-from grading.checkpoints.evidence import moment
+from grading.checkpoints.values import moment
 from grading.consistency.finding import Finding, flag, impossible, named
 from labs.records.collection import began
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from grading.artefacts.pictures import Pictures
+from grading.builder.sources import guides, sources
 from grading.checkpoints import Verdict, all_checkpoints
-from grading.course import guides, sources
 from labs.course import Lesson
 from tests.grading.entries import Entries
 

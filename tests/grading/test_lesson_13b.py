@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.calls import call, decode, encode
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.model.lesson_13b import inspect_kernel, shared_kernel
-from grading.solve import AnswerKey
 from labs.records import Records
 from labs.traced import Traced
 

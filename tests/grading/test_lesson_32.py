@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
-from grading.solve import AnswerKey
 from tests.grading.entries import Entries
 
 ANSWERS = AnswerKey.read().answers

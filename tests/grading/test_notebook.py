@@ -11,15 +11,16 @@ from grading.checkpoints import (
     all_checkpoints,
     answer,
     check,
+    guesses,
     predict,
     predicted,
     reconcile,
     scoreboard,
 )
 from grading.checkpoints.cards import Card, marked
-from grading.checkpoints.plain import NotAnsweredError, plain, shown
-from grading.checkpoints.prediction_box import number
-from grading.checkpoints.verdict import State
+from grading.checkpoints.predictions import number
+from grading.checkpoints.registry import State
+from grading.checkpoints.values import NotAnsweredError, plain, shown
 from labs.records import Records
 from labs.workspace import ledger
 
@@ -237,6 +238,14 @@ def test_reconcile_shows_the_prediction_beside_the_measurement(entries):
     assert "not measured yet" in card._repr_html_()
     with pytest.raises(ValueError, match="use check"):
         reconcile(FUNCTION)
+
+
+def test_guesses_are_a_table_of_a_parts_predictions():
+    """In the words of ``reconcile``; with nothing predicted it says so kindly."""
+    assert "costs nothing" in guesses()._repr_html_()
+    predict(GUESS, 9)
+    assert guesses("start").rows[0][1:] == ("9 MB", "not measured yet", "")
+    assert repr(guesses("model")).endswith("none yet")
 
 
 def test_the_scoreboard_counts_points_of_a_part_and_says_how_each_stands(entries):

@@ -11,9 +11,9 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grading.build import build
-from grading.execute import CELL_TIMEOUT_S, PollingClient
-from grading.rehearse import own_testbed, scores
+from grading.builder.execute import CELL_TIMEOUT_S, PollingClient
+from grading.builder.notebook import build
+from grading.builder.rehearse import own_testbed, scores
 from labs.course import lessons
 from labs.records import Answer, Ledger, Prediction
 

@@ -16,7 +16,7 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from grading.checkpoints import all_checkpoints, as_records
-from grading.checkpoints.evidence import moment
+from grading.checkpoints.values import moment
 from labs.dataset import iterate
 from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.records.collection import began

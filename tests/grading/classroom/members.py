@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 from hashlib import md5
 from pathlib import Path
 
-from grading.build import build, text_of
-from grading.solve import write_solved
+from grading.builder.notebook import build, text_of
+from grading.builder.solve import write_solved
 from labs.course import lessons
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.build import build, text_of
+from grading.builder.notebook import build, text_of
 from grading.checkpoints import all_checkpoints
 from grading.deadline import TooLongError, deadline
 from grading.grade import Setup, grade

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import write_solved
 from grading.checkpoints import all_checkpoints
 from grading.hidden import all_hidden
 from grading.sandbox import abilities
-from grading.solve import write_solved
 from labs.course import lessons
 from tests.grading.machines.made_up import FIXTURES, recorded
 from tests.grading.test_breaking import checkpoints_of

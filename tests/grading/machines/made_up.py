@@ -20,7 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from statistics import geometric_mean, median
 
-from grading.checkpoints.evidence import moment
+from grading.checkpoints.values import moment
 from labs.machine.emulated import recorded_on_epyc_7763
 from labs.machine.fingerprint import Fingerprint, Gpu
 from labs.records.reference import published

@@ -11,6 +11,7 @@ import tomllib
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.consistency import examine
 from grading.consistency.machines import machine_class
@@ -18,7 +19,6 @@ from grading.hidden.reruns import computed
 from grading.rebuild.notebook import Part
 from grading.rebuild.run import drawn, run_on
 from grading.sandbox import abilities
-from grading.solve import AnswerKey
 from labs.course import lessons
 from labs.machine import Fingerprint
 from labs.workspace import PROJECT_DIR

@@ -13,8 +13,8 @@ from pathlib import Path
 from grading.checkpoints import Checkpoint, Verdict, as_records, missing
 from grading.checkpoints.artefacts import SUBJECT, facts_about
 from grading.checkpoints.cards import verdict_card
-from grading.checkpoints.plain import NotAnsweredError, fault_of_form, fitted, plain
-from grading.checkpoints.verdict import failed
+from grading.checkpoints.registry import failed
+from grading.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
 from labs.records import Answer, Observation, Records
 
 NONSENSE = (0, 1, -1, 3.7, 100, 1e9, True, "nonsense", "", "1", [], [1, 2], ["nonsense"], {}, {"a": 1})

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from grading.build import build
+from grading.builder.notebook import build
+from grading.builder.solve import checkpoint_cells
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.registry import PARTS
-from grading.solve import checkpoint_cells
 from labs.course import lessons
 from tests.grading.questions.beside import needed, recorded
 from tests.grading.questions.blind import points

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.hidden.evidence import Rerun
 from grading.intake import Intake, Kind
 from grading.intake.take import Taken
 from grading.rebuild import run
-from grading.solve import AnswerKey
 from labs.course import lessons
 
 #: The honest answer, in the last lesson.

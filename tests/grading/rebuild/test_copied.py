@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.grade import Setup
 from grading.rebuild.copied import copied
 from grading.rebuild.notebook import Part
 from grading.result import Row
-from grading.solve import AnswerKey
 
 
 def lifted(part: str) -> dict[str, str]:

@@ -14,9 +14,9 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from grading.__main__ import app
+from grading.builder.pages import questions_page
 from grading.grade import Setup, grade
 from grading.hidden import all_hidden
-from grading.questions import questions_page
 from grading.submission import hand_in, prepare
 from grading.submission.button import HandIn
 from grading.submission.by_hand import QUESTIONS, questions_of
