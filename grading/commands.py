@@ -20,7 +20,7 @@ def submit(
     workspace: Folder = None,
 ) -> None:
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
-    from grading.submission.commands import submit as hand_in
+    from grading.submission.show import submit as hand_in
 
     try:
         hand_in(part, console, target=out, workspace=workspace)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.result.page import points_in_words
-from grading.submission.by_hand import questions_of
+from grading.submission.points import questions_of
 from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson, lessons
 
 #: The committed page.

@@ -158,7 +158,7 @@ def submit(
     ] = None,
 ) -> None:
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
-    from grading.submission.commands import submit as hand_in
+    from grading.submission.show import submit as hand_in
 
     with _in_sentences():
         hand_in(part, Console(), target=out, workspace=workspace)

@@ -10,7 +10,7 @@ from html import escape
 
 from grading.checkpoints.notebook import NOTHING_GUESSED
 from grading.front.standing import PROVISIONED, LeaseLeft, Standing, Step
-from grading.submission.graders_own import GRADERS_OWN
+from grading.submission.points import GRADERS_OWN
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, text_table

@@ -12,36 +12,26 @@ from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
 from tests.grading.entries import Entries
 
-from .jupyterlab import Course, chromium
+from .jupyterlab import Course, require_browser
 
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
     """Yield a page that shows JupyterLab as it opens, and the ledger that it looks at."""
-    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    require_browser()
     workspace: Path = tmp_path_factory.mktemp("front") / "workspace"
-    with Course(PROJECT_DIR, workspace=workspace) as lab, lab.browser(width=1280, height=1000) as browser:
-        browser.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
-        browser.page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
-        yield browser.page, Ledger(workspace / "ledger.jsonl")
+    with Course(PROJECT_DIR, workspace=workspace) as lab, lab.front_page() as page:
+        yield page, Ledger(workspace / "ledger.jsonl")
 
 
-def test_jupyterlab_opens_the_front_page(course, tmp_path: Path):
-    """The first tab names every lesson, the points with what is hidden, and what comes next."""
+def test_jupyterlab_opens_the_front_page(course):
+    """The first tab names every lesson, its points and what comes next; regions, tables and rows have names."""
     page, _ = course
     shown = page.locator("#msl-course")
     assert shown.locator("[data-open]").count() > 30
     text = shown.text_content()
     assert "Begin: 00 Start here" in text
     assert re.search(r"\d+ hidden points that only the grader gives", text)
-    page.screenshot(path=str(tmp_path / "front.png"))
-
-
-def test_it_has_names_for_whoever_cannot_see_it(course):
-    """Regions, tables and rows are what they are called, and the next step is marked as the current one."""
-    page, _ = course
     said = page.locator("#msl-course").aria_snapshot()
     assert 'progressbar "Points of the course"' in said
     assert 'columnheader "minutes"' in said

@@ -9,7 +9,7 @@ CHOOSE = 'predict("start.submit_guess", ...)'
 GUARD = 'print("going on with", predicted("start.size_guess"))'
 
 
-def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, workspace, tmp_path):
+def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, workspace):
     """One sentence before, without a traceback; the number after. Every control has a name."""
     notebook = open_cells(ASK, CHOOSE, GUARD)
     notebook.run_cell(0)
@@ -32,7 +32,6 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     page.get_by_label("returns", exact=True).check()
     page.get_by_role("button", name="Lock in my prediction").last.click()
     page.wait_for_selector("text=Noted: returns")
-    page.screenshot(path=tmp_path / "box.png")
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     assert {one["type"] for one in kept} == {"prediction"}
     assert [one["value"] for one in kept] == [1000, 9.5, "returns"]

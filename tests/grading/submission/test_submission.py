@@ -18,10 +18,8 @@ from grading.builder.pages import questions_page
 from grading.grade import Setup, grade
 from grading.hidden import all_hidden
 from grading.submission import hand_in, prepare
-from grading.submission.button import HandIn
-from grading.submission.by_hand import QUESTIONS, questions_of
-from grading.submission.commands import submit
-from grading.submission.graders_own import GRADERS_OWN
+from grading.submission.points import GRADERS_OWN, QUESTIONS, questions_of
+from grading.submission.show import HandIn, submit
 from labs.course import lessons
 from tests.grading.machines.made_up import MODEL
 
