@@ -20,7 +20,7 @@ def submit(
     workspace: Folder = None,
 ) -> None:
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
-    from grading.submission.commands import submit as hand_in
+    from grading.submission.show import submit as hand_in
 
     try:
         hand_in(part, console, target=out, workspace=workspace)
@@ -47,10 +47,10 @@ def register(app: typer.Typer) -> None:
     for command in (submit, pictures):
         app.command()(command)
     # A student's archive has this file, for `submit`, and none of these.
-    if find_spec("grading.authoring"):
-        from grading import authoring
+    if find_spec("grading.builder"):
+        from grading.builder import cli
 
-        for command in (authoring.build, authoring.solve, authoring.rehearse):
+        for command in (cli.build, cli.solve, cli.rehearse):
             app.command()(command)
     if find_spec("grading.classroom"):
         from grading.classroom.cli import grade_folder, hand_back

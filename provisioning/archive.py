@@ -33,7 +33,7 @@ ALLOWED = (
     "grading/__main__.py",
     "grading/checkpoints/**",
     # `python -m grading submit`: collecting, and looking at one's work as the grader will.
-    *(f"grading/{name}.py" for name in "calls cli given grade/__init__".split()),
+    *(f"grading/{name}.py" for name in "calls cli grade/__init__".split()),
     *(f"grading/{name}/**" for name in "submission grade/intake grade/contradictions grade/result front".split()),
 )
 

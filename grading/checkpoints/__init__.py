@@ -6,11 +6,11 @@ Authors of questions use ``prediction``, ``function_question``, ``artefact_quest
 
 from grading.checkpoints.artefacts import Example, artefact_question
 from grading.checkpoints.functions import Mistake, close, function_question
-from grading.checkpoints.guesses import guesses
 from grading.checkpoints.notebook import (
     NotPredictedYetError,
     answer,
     check,
+    guesses,
     predict,
     predicted,
     reconcile,
@@ -20,12 +20,18 @@ from grading.checkpoints.predictions import prediction
 from grading.checkpoints.registry import (
     Checkpoint,
     Registry,
+    State,
     UnknownCheckpointError,
+    Verdict,
     all_checkpoints,
     as_records,
     checkpoint,
+    failed,
+    failed_as,
+    missing,
+    passed,
+    unanswered,
 )
-from grading.checkpoints.verdict import State, Verdict, failed, failed_as, missing, passed, unanswered
 
 __all__ = [
     "Checkpoint",

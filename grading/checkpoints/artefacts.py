@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grading.checkpoints.registry import REGISTRY
-from grading.checkpoints.verdict import Verdict, unanswered
+from grading.checkpoints.registry import REGISTRY, Verdict, unanswered
 from labs.records import Records
 
 #: Beginning of the subject under which facts about a question's file are written down.

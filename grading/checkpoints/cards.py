@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from grading.checkpoints.registry import Checkpoint
-from grading.checkpoints.verdict import State, Verdict
+from grading.checkpoints.registry import Checkpoint, State, Verdict
 
 #: JupyterLab's own variables, so that a card is readable in light and dark themes; the second value is for elsewhere.
 _TEXT = "var(--jp-ui-font-color1, #1a1a1a)"

@@ -14,11 +14,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from grading.calls import call, decode, encode
-from grading.checkpoints.evidence import is_number
-from grading.checkpoints.plain import shown
-from grading.checkpoints.registry import REGISTRY, STUMBLES
-from grading.checkpoints.verdict import State, Verdict, failed, passed, unanswered
+from grading.calls import call, decode, encode, taken_from_elsewhere
+from grading.checkpoints.registry import REGISTRY, STUMBLES, State, Verdict, failed, passed, unanswered
+from grading.checkpoints.values import is_number, shown
 from labs.records import Records
 
 Cases = Callable[[np.random.Generator], Sequence[tuple]]
@@ -100,9 +98,6 @@ class Function:
         # What an exception says may be long, and anything; its type is enough to judge by.
         kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
         answer = {"source": _source(function), "outputs": kept, "own": on_own.ok}
-        # With pandas, which a lesson that asks for no function need not wait for.
-        from grading.given import taken_from_elsewhere
-
         others = [one.asks.name for one in REGISTRY if isinstance(one.asks, Function)]
         if elsewhere := taken_from_elsewhere(function, others):
             answer["elsewhere"] = elsewhere

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grading.checkpoints.evidence import is_close, is_number, moment
-from grading.checkpoints.verdict import Verdict, failed, passed, unanswered
+from grading.checkpoints.registry import Verdict, failed, passed, unanswered
+from grading.checkpoints.values import is_close, is_number, moment
 from labs.records import Measurement, Records
 
 

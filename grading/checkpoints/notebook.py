@@ -8,11 +8,9 @@ from datetime import UTC, datetime
 
 from grading.checkpoints.artefacts import SUBJECT, facts_about, paths_in, stub_in
 from grading.checkpoints.cards import Card, Table, verdict_card
-from grading.checkpoints.plain import NotAnsweredError, fault_of_form, fitted, plain, shown
-from grading.checkpoints.prediction_box import PredictionBox
-from grading.checkpoints.predictions import reconciled
-from grading.checkpoints.registry import Checkpoint, all_checkpoints
-from grading.checkpoints.verdict import State, Verdict, failed, missing, unanswered
+from grading.checkpoints.predictions import PredictionBox, guessed, reconciled
+from grading.checkpoints.registry import Checkpoint, State, Verdict, all_checkpoints, failed, missing, unanswered
+from grading.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain, shown
 from labs.records import Answer, LedgerError, Prediction, Records
 from labs.workspace import ledger
 
@@ -190,6 +188,27 @@ def reconcile(question: str) -> Card:
         headline=checkpoint.title,
         rows=(("You predicted", guess), ("Measured", measured), ("So it was", difference)),
     )
+
+
+def guesses(part: str = "") -> Card | Table:
+    """Return what was predicted beside what was measured since.
+
+    Args:
+        part: 'start', 'model', …; everything when empty.
+    """
+    found = guessed((one for one in all_checkpoints() if part in ("", one.part)), ledger().read())
+    title = "Your guesses against reality"
+    if not found:
+        return Card(f"{title}: none yet", title, None, (NOTHING_GUESSED,))
+    rows = tuple((f"{one.lesson:02d} {one.title}", *texts) for one, *texts in found)
+    return Table(title, title, ("Question", "Predicted", "Measured", "So it was"), rows)
+
+
+#: Said where the guesses will stand; the front page says it too.
+NOTHING_GUESSED = (
+    "Nothing is predicted yet. Each lesson asks for a guess before it measures; once you have made one, it stands here "
+    "beside what was measured. Being wrong costs nothing, and shows what there is to learn."
+)
 
 
 def scoreboard(part: str = "") -> Table:

@@ -9,14 +9,11 @@ import pkgutil
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
-from grading.checkpoints.plain import fault_of_form
-from grading.checkpoints.verdict import Verdict, failed, missing, unanswered
+from grading.checkpoints.values import fault_of_form
 from labs.records import Answer, DifferentMachinesError, Records
 from labs.records.record import ENTRY_TYPES
-
-#: Records in, verdict out. No torch, no clock, no files.
-Judge = Callable[[Records], Verdict]
 
 #: The parts of the course that have checkpoints: the packages beside this file, in the course's order.
 PARTS = ("start", "model", "edge", "system")
@@ -35,11 +32,78 @@ class UnknownCheckpointError(KeyError):
         return self.args[0]
 
 
+class State(StrEnum):
+    """How a question stands."""
+
+    #: The points are earned.
+    PASSED = "passed"
+    #: There is an answer, and it is not right.
+    FAILED = "failed"
+    #: The stub's dots are still there, or nothing was handed over.
+    UNANSWERED = "unanswered"
+    #: A record or a file that the question rests on is not there yet.
+    MISSING_EVIDENCE = "missing evidence"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check.
+
+    ``message`` is stored in the notebook as text and must read the same on every machine: no measured numbers, clocks
+    or identifiers, and never the answer. ``yours`` is shown in the card's HTML only; ``expected`` after a pass only.
+    """
+
+    #: How the question stands.
+    state: State
+    #: One sentence: what is right, or what is wrong and what to do about it. Backticks mark code.
+    message: str
+    #: What the evidence leads one to expect, ready to be shown.
+    expected: str = ""
+    #: What was handed in, ready to be shown.
+    yours: str = ""
+    #: Name of the known mistake that was recognized; empty when none was.
+    mistake: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the checkpoint's points are earned."""
+        return self.state is State.PASSED
+
+
+def passed(message: str = "Right.", expected: str = "", yours: str = "") -> Verdict:
+    """Return a verdict that earns the points."""
+    return Verdict(State.PASSED, message, expected, yours)
+
+
+def failed(message: str, expected: str = "", yours: str = "") -> Verdict:
+    """Return a verdict that earns nothing; the message says what to do. Nobody is shown ``expected``."""
+    return Verdict(State.FAILED, message, expected, yours)
+
+
+def failed_as(mistake: str, yours: str = "") -> Verdict:
+    """Return the verdict on a known mistake; its sentence stands in the question's ``mistakes``."""
+    return Verdict(State.FAILED, "", yours=yours, mistake=mistake)
+
+
+def missing(message: str) -> Verdict:
+    """Return the verdict while a record or a file is not there; the message says which cell makes it."""
+    return Verdict(State.MISSING_EVIDENCE, message)
+
+
+def unanswered(what: str = "Replace the dots in the cell above and run it.") -> Verdict:
+    """Return the verdict on a stub."""
+    return Verdict(State.UNANSWERED, f"Not answered yet. {what}")
+
+
+#: Records in, verdict out. No torch, no clock, no files.
+Judge = Callable[[Records], Verdict]
+
+
 @dataclass(frozen=True)
 class Words:
     """A question that ``answer`` answers, or that asks for evidence alone."""
 
-    #: What an answer looks like (``grading.checkpoints.plain.fault_of_form``); anything when None.
+    #: What an answer looks like (``grading.checkpoints.values.fault_of_form``); anything when None.
     form: object = None
     #: Nothing is answered: the judge looks at records only.
     evidence_only: bool = False

@@ -116,19 +116,6 @@ def lab(context: typer.Context) -> None:
         start(given, wanted)
 
 
-@app.command(context_settings=_HANDED_ON)
-def resume(context: typer.Context) -> None:
-    """Open the lesson that you worked in last, in JupyterLab; the next one where that is done."""
-    from grading.front.lab import start
-    from grading.front.standing import standing
-
-    with _in_sentences():
-        step = standing().resumed
-        if step is not None:
-            typer.echo(f"{step.lesson.number} {step.lesson.title}: {step.earned} of {step.possible} points so far")
-        start(list(context.args), step.lesson if step else None)
-
-
 @app.command()
 def check(
     number: Annotated[str, typer.Argument(help="A lesson's number, such as 11.", autocompletion=_numbers)],
@@ -171,7 +158,7 @@ def submit(
     ] = None,
 ) -> None:
     """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
-    from grading.submission.commands import submit as hand_in
+    from grading.submission.show import submit as hand_in
 
     with _in_sentences():
         hand_in(part, Console(), target=out, workspace=workspace)

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from html import escape
 
+from grading.checkpoints.notebook import NOTHING_GUESSED
 from grading.front.standing import PROVISIONED, LeaseLeft, Standing, Step
-from grading.submission.graders_own import GRADERS_OWN
+from grading.submission.points import GRADERS_OWN
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, text_table
@@ -25,7 +26,7 @@ _TITLE = "Model serving labs"
 def front_page(found: Standing) -> Shown:
     """Return the page for a standing."""
     parts = [part for part in PART_TITLES if found.of_part(part)]
-    body = _top(found) + "".join(_section(found, part) for part in parts)
+    body = _top(found) + "".join(_section(found, part) for part in parts) + _guesses(found)
     unread = f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them." if found.unread else ""
     return Shown(card(_TITLE, body, subtitle=_summary(found), footer=unread), text_of(found))
 
@@ -38,7 +39,9 @@ def text_of(found: Standing) -> str:
     for part in PART_TITLES:
         rows.append(Group(_part_line(found, part)))
         rows += [_row_of_cells(one) for one in found.of_part(part)]
-    lines += ["", text_table(header, rows)]
+    lines += ["", text_table(header, rows), "", _GUESSES]
+    guessed = [[Cell(text, words=True) for text in row] for row in found.guesses]
+    lines += [text_table(_GUESSED, guessed) if guessed else NOTHING_GUESSED]
     if found.unread:
         lines += ["", f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them."]
     return "\n".join(lines)
@@ -92,8 +95,7 @@ def _top(found: Standing) -> str:
         go = f'<p class="msl-strong">{word}: {_link(resumed)}</p>'
     # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
     more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
-    guesses = '<p><a href="#" data-page="guesses">Your guesses against reality</a></p>'
-    return f"{bar}{tiles(facts)}{go}{more}{guesses}{''.join(map(_lease, found.leases))}"
+    return f"{bar}{tiles(facts)}{go}{more}{''.join(map(_lease, found.leases))}"
 
 
 def _lease(one: LeaseLeft) -> str:
@@ -117,6 +119,24 @@ def _section(found: Standing, part: int) -> str:
         f'<details data-part="{part}"{opened}><summary>{escape(_part_line(found, part))}</summary>{table}{_ends(part)}'
         "</details>"
     )
+
+
+_GUESSES = "Your guesses against reality"
+_GUESSED = ["question", "predicted", "measured", "so it was"]
+
+
+def _guesses(found: Standing) -> str:
+    """Return every prediction beside what was measured, in words; kindly while there is none."""
+    rows = "".join(
+        f'<tr><th scope="row" style="white-space:normal">{escape(title)}</th>'
+        + "".join(f'<td class="msl-text">{escape(text)}</td>' for text in texts)
+        + "</tr>"
+        for title, *texts in found.guesses
+    )
+    head = "".join(f'<th scope="col" class="msl-text">{name}</th>' for name in _GUESSED)
+    table = f'<table class="msl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    body = table if rows else _paragraph(NOTHING_GUESSED)
+    return f'<details data-part="guesses"><summary>{_GUESSES}</summary>{body}</details>'
 
 
 def _row(step: Step, is_next: bool) -> str:

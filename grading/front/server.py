@@ -10,7 +10,6 @@ from jupyter_server.utils import url_path_join
 from tornado import web
 from tornado.ioloop import IOLoop
 
-from grading.checkpoints import guesses
 from grading.front.page import front_page
 from grading.front.standing import stamp, standing
 
@@ -32,17 +31,6 @@ class CourseHandler(APIHandler):
         self.finish(json.dumps({"stamp": now, "html": page.html, "text": page.text}))
 
 
-class GuessesHandler(APIHandler):
-    """Answers with the student's guesses beside what was measured: a chart where there is one, HTML and text."""
-
-    @web.authenticated
-    async def get(self) -> None:
-        """Send JSON: ``chart`` as Vega-Lite or null, ``html`` below it, ``text``."""
-        found = await IOLoop.current().run_in_executor(_JUDGE, guesses)
-        html = getattr(found, "html", "") or found._repr_html_()
-        self.finish(json.dumps({"chart": getattr(found, "spec", None), "html": html, "text": str(found)}))
-
-
 def _jupyter_server_extension_points() -> list[dict[str, str]]:
     return [{"module": "grading.front.server"}]
 
@@ -50,6 +38,5 @@ def _jupyter_server_extension_points() -> list[dict[str, str]]:
 def _load_jupyter_server_extension(server_app: object) -> None:
     """Add the page to a server; Jupyter calls this."""
     application = server_app.web_app  # type: ignore[attr-defined]
-    base = url_path_join(application.settings["base_url"], "msl")
-    handlers = {"course": CourseHandler, "guesses": GuessesHandler}
-    application.add_handlers(".*$", [(url_path_join(base, name), one) for name, one in handlers.items()])
+    address = url_path_join(application.settings["base_url"], "msl", "course")
+    application.add_handlers(".*$", [(address, CourseHandler)])

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from grading.checkpoints import State, all_checkpoints
+from grading.checkpoints.predictions import guessed
 from grading.grade.result.rows import Row, public_rows
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
@@ -110,6 +111,8 @@ class Standing:
     last: str | None = None
     #: Leases that this computer knows of.
     leases: tuple[LeaseLeft, ...] = ()
+    #: What was predicted: the question, the prediction, what was measured since, and how they differ.
+    guesses: tuple[tuple[str, str, str, str], ...] = ()
     #: Lines of the ledger that cannot be read.
     unread: tuple[str, ...] = field(default=())
 
@@ -177,7 +180,8 @@ def standing_of(records: Records) -> Standing:
         Step(one, tuple(by_id[id] for id in _asked(one) if id in by_id), bool(touched & set(_asked(one))))
         for one in course
     )
-    return Standing(steps, _last(records, steps))
+    guesses = tuple((f"{one.lesson:02d} {one.title}", *said) for one, *said in guessed(all_checkpoints(), records))
+    return Standing(steps, _last(records, steps), guesses=guesses)
 
 
 def stamp() -> tuple[int, ...]:

@@ -10,10 +10,8 @@ from grading.checkpoints import as_records
 from grading.grade.contradictions import examine
 from grading.grade.intake import take_in
 from grading.grade.result import Result, public_rows
-from grading.submission.by_hand import Question, questions_of
-from grading.submission.collect import collect
-from grading.submission.graders_own import GRADERS_OWN, GradersOwn
-from grading.submission.pack import pack
+from grading.submission.collect import collect, pack
+from grading.submission.points import GRADERS_OWN, GradersOwn, Question, questions_of
 from labs.course import Lesson, lessons
 from labs.workspace import workspace_dir
 
@@ -36,6 +34,18 @@ class Prepared:
     missing: tuple[str, ...] = ()
     #: Points that only the grader gives.
     own: GradersOwn = field(default_factory=GradersOwn)
+
+    @property
+    def lists(self) -> dict[str, list[str]]:
+        """What else there is to say, by its heading."""
+        found = {
+            "Missing, or left out": list(self.said),
+            "What does not fit together in your evidence": [str(one) for one in self.preview.findings],
+            "To be answered by hand, where you hand in the zip": [
+                f"{one.text} ({one.points} points)" for one in self.questions
+            ],
+        }
+        return {title: lines for title, lines in found.items() if lines}
 
     @property
     def points_text(self) -> str:

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 import pandas as pd
 
-from grading.solve import AnswerKey
+from grading.builder.solve import AnswerKey
 from labs.load.race import together
 from labs.load.retry import RetriedLoad, retried_load
 from labs.progress import OnProgress, silent

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from .jupyterlab import JupyterLab, chromium
-from .notebook import Notebook
+from .jupyterlab import JupyterLab, Notebook, require_browser
+
+
+def write_cells(path: Path, sources: Iterable[str]) -> None:
+    """Write a notebook with the given code cells."""
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    cells = [nbformat.v4.new_code_cell(source.strip()) for source in sources]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), path)
 
 
 @pytest.fixture
@@ -23,20 +29,14 @@ def open_cells(tmp_path: Path) -> Iterator[Callable[..., Notebook]]:
 @contextmanager
 def opening(room: Path) -> Iterator[Callable[..., Notebook]]:
     """Yield that function, for notebooks and results below a folder."""
-    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+    require_browser()
     with ExitStack() as stack:
 
         def open_(*cells: str) -> Notebook:
             folder = room / "notebooks"
             folder.mkdir(exist_ok=True)
-            kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-            written = nbformat.v4.new_notebook(
-                cells=[nbformat.v4.new_code_cell(source) for source in cells], metadata={"kernelspec": kernel}
-            )
-            nbformat.write(written, folder / "test.ipynb")
+            write_cells(folder / "test.ipynb", cells)
             lab = stack.enter_context(JupyterLab(folder, workspace=room / "workspace"))
-            return stack.enter_context(lab.browser()).open("test.ipynb")
+            return lab.open(stack.enter_context(lab.window()), "test.ipynb")
 
         yield open_

@@ -1,9 +1,8 @@
 """A real JupyterLab in a real Chromium: start it, open a notebook, run it, look at it, press things.
 
-    with JupyterLab(folder) as lab, lab.browser() as browser:
-        notebook = browser.open("lesson.ipynb")
+    with JupyterLab(folder) as lab, lab.window() as page:
+        notebook = lab.open(page, "lesson.ipynb")
         notebook.run_all()
-        notebook.screenshot("lesson.png")
 
 The server listens on a free loopback port with a token of its own; settings, data and run-time files live in a
 temporary folder, so that neither the developer's JupyterLab nor the checkout sees any of it.
@@ -22,14 +21,13 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import psutil
+import pytest
 
 from grading.front.lab import LABEXTENSIONS
-
-from .notebook import Notebook
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -45,18 +43,47 @@ def chromium() -> str | None:
     return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
 
 
+def require_browser() -> None:
+    """Skip a test where there is no browser to look with."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
+    if chromium() is None:
+        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+
+
+def serious(page: object, *within: str, without: Sequence[str] = ()) -> list[str]:
+    """Return what axe calls serious or critical, with its rule and element; nothing where everybody can use the page.
+
+    Args:
+        page: Of playwright.
+        within: Selectors of the elements to look at; the whole page when there are none.
+        without: Selectors of elements in them to leave out.
+    """
+    sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is not installed")
+    for selector in within:
+        assert page.locator(selector).count(), f"{selector} is not there to be looked at"
+    context = {"include": [[one] for one in within]} if within else {}
+    context |= {"exclude": [[one] for one in without]} if without else {}
+    # An iframe is another page, with another author.
+    found = sync.Axe().run(page, context or None, {"resultTypes": ["violations"], "iframes": False})
+    return [
+        f"{one['id']}: {' '.join(node['target'])}: {node['html'][:300]}: {node['failureSummary']}"
+        for one in found.response["violations"]
+        if one["impact"] in ("serious", "critical")
+        for node in one["nodes"]
+    ]
+
+
 class JupyterLab:
     """A JupyterLab server that serves one folder."""
 
-    def __init__(self, folder: str | Path, *, workspace: str | Path | None = None, start_within_s: float = 240) -> None:
+    def __init__(self, folder: str | Path, *, workspace: str | Path | None = None) -> None:
         """Describe the server; ``with`` starts it.
 
         Args:
             folder: Notebooks; kernels start in it.
             workspace: Where the lessons keep their results (SERVING_LABS_WORKSPACE); a temporary folder when None.
-            start_within_s: Seconds after which a server that does not answer counts as broken.
         """
-        self.folder, self._workspace, self._start_within_s = Path(folder), workspace, start_within_s
+        self.folder, self._workspace = Path(folder), workspace
         self.token = secrets.token_hex(16)
 
     def __enter__(self) -> JupyterLab:
@@ -102,28 +129,33 @@ class JupyterLab:
         psutil.wait_procs(family, timeout=20)
         self._home.cleanup()
 
-    def url(self, path: str) -> str:
-        """Return the address at which JupyterLab opens a file of the folder, alone in the main area."""
-        return f"http://127.0.0.1:{self.port}/lab/tree/{path}?token={self.token}&reset"
+    def url(self, path: str = "") -> str:
+        """Return the address of JupyterLab as it opens, or with a file of the folder alone in the main area."""
+        return f"http://127.0.0.1:{self.port}/lab{path and f'/tree/{path}'}?token={self.token}&reset"
 
     @contextlib.contextmanager
-    def browser(self, *, width: int = 1280, height: int = 1400) -> Iterator[Browser]:
-        """Yield a headless Chromium window.
-
-        Args:
-            width: Of the window, in pixels.
-            height: Of the window, in pixels; JupyterLab renders what is on screen.
-        """
+    def window(self, *, width: int = 1280, height: int = 1400) -> Iterator[object]:
+        """Yield a page of a headless Chromium, of playwright; JupyterLab draws what is on screen."""
         from playwright.sync_api import sync_playwright
 
         with sync_playwright() as driver:
-            window = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
+            browser = driver.chromium.launch(executable_path=chromium(), headless=True, args=list(_CHROMIUM_FLAGS))
             try:
-                page = window.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
+                page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=1.5)
                 page.set_default_timeout(60_000)
-                yield Browser(self, page)
+                yield page
             finally:
-                window.close()
+                browser.close()
+
+    def open(self, page: object, path: str) -> Notebook:
+        """Return a notebook of the server's folder, opened on a page and with its kernel ready."""
+        page.goto(self.url(path))
+        page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=180_000)
+        notebook = Notebook(page)
+        notebook.command("application:toggle-left-area")  # the file browser takes a quarter of the width
+        page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
+        notebook.wait_idle()
+        return notebook
 
     def _command(self) -> list[str]:
         options = {
@@ -141,7 +173,7 @@ class JupyterLab:
         return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
 
     def _wait_until_it_answers(self) -> None:
-        give_up_s = time.monotonic() + self._start_within_s
+        give_up_s = time.monotonic() + 240
         while time.monotonic() < give_up_s:
             with contextlib.suppress(urllib.error.URLError, OSError):
                 urllib.request.urlopen(f"http://127.0.0.1:{self.port}/api?token={self.token}", timeout=5)
@@ -162,20 +194,87 @@ class Course(JupyterLab):
         )
         return [*super()._command(), *own, "--LabApp.default_url=/lab"]
 
+    @contextlib.contextmanager
+    def front_page(self, *, height: int = 1000) -> Iterator[object]:
+        """Yield a page that shows the course as it opens."""
+        with self.window(height=height) as page:
+            page.goto(self.url())
+            page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
+            yield page
 
-class Browser:
-    """A window on a JupyterLab."""
 
-    def __init__(self, lab: JupyterLab, page: object) -> None:
+class Notebook:
+    """The one notebook on a page: run its cells, wait for them, press what they show."""
+
+    def __init__(self, page: object) -> None:
         """Keep the playwright page that shows it."""
-        self.lab, self.page = lab, page
+        self.page = page
 
-    def open(self, path: str) -> Notebook:
-        """Return a notebook of the server's folder, opened and with its kernel ready."""
-        self.page.goto(self.lab.url(path))
-        self.page.wait_for_selector(".jp-NotebookPanel .jp-Cell", timeout=180_000)
-        notebook = Notebook(self.page)
-        notebook.command("application:toggle-left-area")  # the file browser takes a quarter of the width
-        self.page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.ready")
-        notebook.wait_idle()
-        return notebook
+    def run_all(self, *, wait_s: float | None = 120) -> None:
+        """Run all cells.
+
+        Args:
+            wait_s: Seconds until they must have run; None returns while they run.
+        """
+        self.command("notebook:run-all-cells")
+        if wait_s is not None:
+            self.wait_idle(wait_s)
+
+    def command(self, name: str, **arguments: object) -> None:
+        """Start one of JupyterLab's commands; ``wait_idle`` also waits for its end.
+
+        The command and not its menu entry: on a busy machine a menu may close under the pointer.
+        """
+        self.page.evaluate(
+            """([name, given]) => { const end = () => { window.commandsRunning -= 1; };
+                 window.commandsRunning = (window.commandsRunning || 0) + 1;
+                 window.jupyterapp.commands.execute(name, given).then(end, end); }""",
+            [name, arguments],
+        )
+
+    def run_cell(self, cell: int) -> None:
+        """Run one cell and wait for it; ``cell`` counts all cells from 0."""
+        self.page.locator(".jp-Cell").nth(cell).locator(".jp-InputPrompt").click()
+        self.command("notebook:run-cell")
+        self.wait_idle()
+
+    def wait_idle(self, wait_s: float = 120) -> None:
+        """Return when the kernel is idle and no cell waits for it.
+
+        Raises:
+            TimeoutError: It is still busy; the message says which cells are waiting.
+        """
+        give_up_s = time.monotonic() + wait_s
+        idle = ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
+        while time.monotonic() < give_up_s:
+            ended = not self.page.evaluate("window.commandsRunning || 0")
+            if ended and self.page.locator(idle).count() and not self.waiting_cells():
+                return
+            self.page.wait_for_timeout(100)
+        raise TimeoutError(f"the notebook is still busy after {wait_s:.0f} s; waiting cells: {self.waiting_cells()}")
+
+    def settle(self) -> None:
+        """Return when the kernel has heard everything that was pressed so far, and what it answered is drawn.
+
+        An empty request queues up behind the widgets' own messages. It takes two: while one of a widget's messages is
+        on its way, the browser holds back the next.
+        """
+        kernel = "window.jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        for _ in range(2):
+            self.page.evaluate(f"() => {kernel}.requestExecute({{code: 'pass', silent: true}}).done.then(() => null)")
+        self.wait_idle()
+
+    def waiting_cells(self) -> list[int]:
+        """Return the numbers of the code cells that run or are queued."""
+        prompts = self.page.locator(".jp-CodeCell .jp-InputPrompt").all_inner_texts()
+        return [index for index, prompt in enumerate(prompts) if "*" in prompt]
+
+    def use_theme(self, name: str) -> None:
+        """Switch JupyterLab to its 'Dark' or 'Light' theme."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {name}")
+        is_light = "true" if name == "Light" else "false"
+        self.page.wait_for_selector(f'body[data-jp-theme-light="{is_light}"]', state="attached")
+
+    def output_text(self, cell: int) -> str:
+        """Return everything that a cell shows, as text; ``cell`` counts all cells from 0."""
+        return self.page.locator(".jp-Cell").nth(cell).locator(".jp-Cell-outputWrapper").inner_text()

@@ -1,4 +1,4 @@
-"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both themes (D8).
+"""Everybody can use it: axe finds nothing serious on a page or in a widget of the course, in both themes.
 
 Looked at is what the course makes: the front page, and what its cells show. JupyterLab's own frame around it (menus,
 toolbars, the editor) has its own makers, and so have what stands in a frame (Netron) and the menu that Vega puts beside
@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 import pytest
 
 from grading.classroom.defence import sheet
@@ -25,9 +24,8 @@ from tests.grading.classroom.test_defence import member
 from tests.grading.front.conftest import FIXTURES
 from tests.grading.result.test_result import ASIDE, FLAG, RESULT
 
-from .axe import serious
-from .jupyterlab import Course, chromium
-from .notebook import Notebook
+from .conftest import write_cells
+from .jupyterlab import Course, Notebook, require_browser, serious
 
 #: What students press and read, a cell for each kind.
 CELLS = {
@@ -59,24 +57,20 @@ plan = planner("edge")
 lease = plan.reserve()
 display(plan, lease_countdown(lease, "edge"), faults())""",
     "hand-in": """
-from grading.submission.button import HandIn
+from grading.submission.show import HandIn
 display(HandIn(1))""",
 }
 
 
 @pytest.fixture(scope="module")
-def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
-    """Yield a page that shows the course's JupyterLab as it opens, over the recorded work of part 1."""
-    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-    if chromium() is None:
-        pytest.skip("there is no Chromium on this machine: apt install chromium, or set CHROMIUM to one")
+def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
+    """Yield a JupyterLab over the recorded work of part 1, and a page that shows the course as it opens."""
+    require_browser()
     folder: Path = tmp_path_factory.mktemp("everybody")
     (folder / "workspace").mkdir()
     recorded = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes())
     (folder / "workspace" / "ledger.jsonl").write_bytes(recorded)
-    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    cells = [nbformat.v4.new_code_cell(source.strip()) for source in CELLS.values()]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel}), folder / "shown.ipynb")
+    write_cells(folder / "shown.ipynb", CELLS.values())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():
             patch.setenv(name, str(folder / value))
@@ -84,17 +78,15 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notebook]:
         patch.setenv("REHEARSAL_PORT22", "never")
         try:
             # JupyterLab draws what is on screen, and axe sees what is drawn.
-            with Course(folder, workspace=folder / "workspace") as lab, lab.browser(height=9000) as browser:
-                browser.page.goto(f"http://127.0.0.1:{lab.port}/lab?token={lab.token}&reset")
-                browser.page.wait_for_selector("#msl-course [data-open]", timeout=180_000)
-                yield browser
+            with Course(folder, workspace=folder / "workspace") as lab, lab.front_page(height=9000) as page:
+                yield lab, page
         finally:
             control.stop(folder / "rehearsal")
 
 
 def test_what_is_not_for_everybody_is_found(course):
     """A button without a name and grey words on grey; and not where nobody looks."""
-    window = course.page.context.browser.new_page()
+    window = course[1].context.browser.new_page()
     window.set_content('<main><button></button></main><p style="color:#999;background:#ccc">grey</p>')
     assert {line.partition(":")[0] for line in serious(window)} >= {"button-name", "color-contrast"}
     assert serious(window, "p", without=["main"])[0].startswith("color-contrast: p: ")
@@ -103,16 +95,16 @@ def test_what_is_not_for_everybody_is_found(course):
 
 def test_the_front_page_is_for_everybody(course):
     """In both themes, with every part open."""
-    page = course.page
+    _, page = course
     page.evaluate("document.querySelectorAll('#msl-course details').forEach(one => one.open = true)")
     assert serious(page, "#msl-course") == []
-    Notebook(page).use_dark_theme()
+    Notebook(page).use_theme("Dark")
     assert serious(page, "#msl-course") == []
 
 
 def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percent(course):
     """Tab comes to each link and each part once, in the order in which they are read; nothing sticks out sideways."""
-    page = course.page
+    _, page = course
     page.set_viewport_size({"width": 640, "height": 500})
     try:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -130,15 +122,14 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
 
 def test_what_a_lesson_shows_is_for_everybody(course):
     """Prediction boxes, cards, tables, charts, the explorer, planner, countdown, faults and the hand-in button."""
-    notebook = course.open("shown.ipynb")
+    lab, page = course
+    notebook, found = lab.open(page, "shown.ipynb"), []
     notebook.run_all(wait_s=300)
-    page, found = notebook.page, []
     page.wait_for_selector(".noUi-handle[aria-label]")
     page.locator(".vega-embed [role=graphics-document]").nth(1).wait_for()
     assert page.locator(".jp-OutputArea-output[data-mime-type*=error]").all_inner_texts() == []
-    for theme, is_light in (("JupyterLab Dark", "false"), ("JupyterLab Light", "true")):
-        notebook.command("apputils:change-theme", theme=theme)
-        page.wait_for_selector(f"body[data-jp-theme-light='{is_light}']", state="attached")
+    for theme in ("Dark", "Light"):
+        notebook.use_theme(theme)
         shown = serious(page, ".jp-OutputArea-output", without=[".vega-embed > details"])
         found += [f"{theme}: {line}" for line in shown]
     assert found == []
@@ -152,7 +143,7 @@ def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
     for name, text in texts.items():
         (tmp_path / f"{name}.html").write_text(text, encoding="utf-8")
-    window = course.page.context.browser.new_page()
+    window = course[1].context.browser.new_page()
     found = []
     for address in [report.as_uri(), *((tmp_path / f"{name}.html").as_uri() for name in texts)]:
         window.goto(address)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 #: A measurement that would never end: a model that answers no single image before the file `go` is there, measured by
 #: the real suite into the workspace's ledger.
 SLOW = """
@@ -27,45 +29,26 @@ MEASURE = 'measure(slow, images, labels, option="slow", ledger=ledger(), batch_s
 AFTER = "print('finished' in globals())"
 
 
-def kinds_kept(workspace) -> list[str]:
-    """Return the kinds of the records that are in the ledger."""
-    return [json.loads(line)["kind"] for line in (workspace / "ledger.jsonl").read_text().splitlines()]
-
-
-def wait_for_latency(notebook) -> None:
-    """Return when accuracy is measured and the slow latency has begun."""
-    notebook.page.wait_for_selector("text=slow: warming up", timeout=120_000)
-
-
-def test_cancel_button_stops_a_running_cell(open_cells, workspace):
-    """A click while the model warms up ends the cell at the next call (D9), and keeps what was finished."""
+@pytest.mark.parametrize("how", ["button", "toolbar"])
+def test_a_running_cell_is_stopped_and_keeps_what_was_finished(open_cells, workspace, how):
+    """By the course's button, which answers at once though the cell is busy, or by the kernel's own interrupt."""
     notebook = open_cells(SLOW, MEASURE, AFTER)
+    page = notebook.page
     notebook.run_all(wait_s=None)
-    wait_for_latency(notebook)
-    notebook.page.click("button:has-text('Cancel')")
-    # The button answers at once, although the cell is busy: the click did not queue behind it.
-    notebook.page.wait_for_selector("button:has-text('Stopping')")
-    assert notebook.waiting_cells()
-    (workspace / "models" / "go").touch()
+    page.wait_for_selector("text=slow: warming up", timeout=120_000)
+    if how == "button":
+        page.click("button:has-text('Cancel')")
+        page.wait_for_selector("button:has-text('Stopping')")
+        assert notebook.waiting_cells()
+        (workspace / "models" / "go").touch()
+    else:
+        page.click(".jp-NotebookPanel-toolbar [data-jp-item-name='interrupt'] jp-button")
     notebook.wait_idle(180)
     shown = notebook.output_text(1)
-    assert "stopped" in shown
     assert "What was finished before is in the ledger." in shown
     assert "Traceback" not in shown
-    assert kinds_kept(workspace) == ["size", "accuracy"]
+    kept = [json.loads(line)["kind"] for line in (workspace / "ledger.jsonl").read_text().splitlines()]
+    assert kept == ["size", "accuracy"]
     assert notebook.output_text(2) == ""
-
-
-def test_toolbar_stop_button_stops_as_cleanly(open_cells, workspace):
-    """The kernel's own interrupt leaves the same sentence and the same ledger, and the kernel is usable after it."""
-    notebook = open_cells(SLOW, MEASURE, AFTER)
-    notebook.run_all(wait_s=None)
-    wait_for_latency(notebook)
-    notebook.interrupt()
-    notebook.wait_idle(180)
-    shown = notebook.output_text(1)
-    assert "What was finished before is in the ledger." in shown
-    assert "Traceback" not in shown
-    assert kinds_kept(workspace) == ["size", "accuracy"]
     notebook.run_cell(2)
     assert "False" in notebook.output_text(2)

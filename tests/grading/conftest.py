@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.sources import guides, sources
 from grading.checkpoints import Verdict, all_checkpoints
-from grading.course import guides, sources
 from grading.grade.artefacts.pictures import Pictures
 from labs.course import Lesson
 from tests.grading.entries import Entries

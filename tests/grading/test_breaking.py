@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKeyError, require_whole
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
-from grading.solve import AnswerKeyError, require_whole
 from labs.course import Lesson, lessons
 from tests.grading.recorded import DONE, recorded
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from grading.build import NOTEBOOK_METADATA, build, is_stale, text_of, write
-from grading.course import sources
-from grading.shown import source_of
+from grading.builder.notebook import NOTEBOOK_METADATA, build, is_stale, source_of, text_of, write
+from grading.builder.sources import sources
 from labs.course import NOTEBOOKS_DIR, LessonError
 
 

@@ -8,11 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from grading.__main__ import app
-from grading.authoring import refresh_notebooks
+from grading.builder.cli import refresh_notebooks
+from grading.builder.pages import course_map, questions_page
+from grading.builder.sources import sources
 from grading.checkpoints import all_checkpoints
-from grading.course import sources
-from grading.course_map import course_map
-from grading.questions import questions_page
 from labs.course import LessonError, lesson, lessons
 
 

@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.execute import LessonFailedError, execute, save
+from grading.builder.execute import LessonFailedError, execute, save
 
 
 def notebook(*sources: str):

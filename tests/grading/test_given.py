@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
+from grading.calls import taken_from_elsewhere
 from grading.checkpoints.registry import all_checkpoints
-from grading.given import taken_from_elsewhere
 from labs.records import Answer, Records
 
 CLAIM = """

@@ -11,14 +11,16 @@ from grading.checkpoints import (
     all_checkpoints,
     answer,
     check,
+    guesses,
     predict,
     predicted,
     reconcile,
     scoreboard,
 )
 from grading.checkpoints.cards import Card, marked
-from grading.checkpoints.plain import NotAnsweredError, plain, shown
-from grading.checkpoints.verdict import State
+from grading.checkpoints.predictions import number
+from grading.checkpoints.registry import State
+from grading.checkpoints.values import NotAnsweredError, plain, shown
 from labs.records import Records
 from labs.workspace import ledger
 
@@ -60,22 +62,68 @@ def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
 
 
 def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(entries):
-    """Typed with its unit or a decimal comma; after the measurement the box is closed."""
+    """What is wrong stays in the field to be mended; after the measurement the box is closed."""
     box = predict(GUESS, ...)
     assert repr(box) == f"{GUESS}: a box for your prediction"
     assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
-    box.field.value = "ten"
-    box.lock()
-    assert "A number is asked for" in box.said.value
-    for typed, kept in (("12,5", 12.5), ("9 MB", 9.0)):
+    for typed, says in (("ten", "A number is asked for"), ("1,5", "write 1.5"), ("-3", "cannot be meant")):
         box.field.value = typed
         box.lock()
+        assert says in box.said.value
+        assert box.field.value == typed
+    assert list(ledger()) == []
+    for typed, kept in (("1,250", 1250), ("9.5 MB", 9.5)):
+        box.field.value = typed
+        # What the browser sends when Enter is pressed in the field.
+        box.field._handle_custom_msg({"event": "submit"}, [])
         assert predicted(GUESS) == kept
+        assert f"Noted: {kept} MB" in box.said.value
     assert not box.button.disabled
     measured(entries)
     assert predict(GUESS, ...).button.disabled
     assert "stays as it was" in repr(predict(GUESS, 10))
     assert repr(check(GUESS)) == f"PASS {GUESS} (1/1)"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("1000", 1000),
+        ("1,000", 1000),
+        ("1 000", 1000),
+        ("1_000", 1000),
+        ("1\u202f000", 1000),
+        ("12,345,678", 12_345_678),
+        ("1,234.5", 1234.5),
+        ("-1 500", -1500),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("1.000", 1),
+        ("2e6", 2e6),
+        ("9.5 MB", 9.5),
+        ("9.5MB", 9.5),
+        (" 7 ", 7),
+        ("1,5", "write 1.5 with a point"),
+        ("0,125", "write 0.125 with a point"),
+        ("1,0000", "write 1.0000 with a point"),
+        ("12,34", "write 12.34 with a point"),
+        ("1,234,56", "A number is asked for"),
+        ("1,000_000", "A number is asked for"),
+        ("1.000,5", "A number is asked for"),
+        ("1.000.000", "A number is asked for"),
+        ("1 5", "A number is asked for"),
+        ("9 GB", "A number is asked for"),
+        ("nan", "A number is asked for"),
+        ("", "A number is asked for"),
+    ],
+)
+def test_a_comma_parts_thousands_or_is_refused(typed, meant):
+    """Nobody's thousand is noted as one."""
+    if isinstance(meant, str):
+        with pytest.raises(ValueError, match=meant):
+            number(typed, "MB")
+    else:
+        assert number(typed, "MB") == meant
 
 
 def test_a_box_of_words_takes_one_of_them():
@@ -89,7 +137,7 @@ def test_a_box_of_words_takes_one_of_them():
     assert predicted("start.submit_guess") == "returns"
 
 
-@pytest.mark.parametrize("value", ["9 megabytes or so", True, -3, [1]])
+@pytest.mark.parametrize("value", ["9 megabytes or so", True, -3, float("inf"), [1]])
 def test_a_prediction_of_another_form_is_not_written_down(value):
     """It would be the last word before the measurement, and worth nothing."""
     assert "not written down" in repr(predict(GUESS, value))
@@ -190,6 +238,14 @@ def test_reconcile_shows_the_prediction_beside_the_measurement(entries):
     assert "not measured yet" in card._repr_html_()
     with pytest.raises(ValueError, match="use check"):
         reconcile(FUNCTION)
+
+
+def test_guesses_are_a_table_of_a_parts_predictions():
+    """In the words of ``reconcile``; with nothing predicted it says so kindly."""
+    assert "costs nothing" in guesses()._repr_html_()
+    predict(GUESS, 9)
+    assert guesses("start").rows[0][1:] == ("9 MB", "not measured yet", "")
+    assert repr(guesses("model")).endswith("none yet")
 
 
 def test_the_scoreboard_counts_points_of_a_part_and_says_how_each_stands(entries):

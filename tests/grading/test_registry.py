@@ -13,8 +13,8 @@ from grading.checkpoints import (
     failed_as,
     passed,
 )
-from grading.checkpoints.plain import fault_of_form, fitted
 from grading.checkpoints.registry import place_of
+from grading.checkpoints.values import fault_of_form, fitted
 from labs.records import DifferentMachinesError
 
 

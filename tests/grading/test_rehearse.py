@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from grading.build import build
+from grading.builder.execute import LessonFailedError
+from grading.builder.notebook import build
+from grading.builder.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
+from grading.builder.solve import AnswerKey, solve
 from grading.checkpoints import all_checkpoints
-from grading.execute import LessonFailedError
-from grading.rehearse import own_testbed, rehearse, run_all, scoreboard, scores
-from grading.solve import AnswerKey, solve
 from labs.course import NOTEBOOKS_DIR
 from labs.machine import Capability, capabilities
 from labs.records import Ledger
@@ -73,7 +73,7 @@ def test_the_scoreboard_says_why_points_are_missing(tmp_path, console):
 def test_points_for_another_machine_are_no_failure(tmp_path, console, monkeypatch):
     """A laptop without bf16 has done all it can; the scoreboard says how many points are left for another machine."""
     here = [Capability("bf16 on the CPU", False, "none", "stay with fp32"), Capability("OpenVINO provider", True, "")]
-    monkeypatch.setattr("grading.rehearse.capabilities", lambda: here)
+    monkeypatch.setattr("grading.builder.rehearse.capabilities", lambda: here)
     found = {one.checkpoint.id: one for one in scores(tmp_path, lesson_numbers={15})}
     assert found["m.provider.bf16"].lacks == ("bf16 on the CPU",)
     assert not found["m.provider.bf16"].is_open

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from grading.build import build
+from grading.builder.notebook import build
+from grading.builder.solve import AnswerKey, AnswerKeyError, has_stub, require_whole, solve, write_solved
 from grading.checkpoints import all_checkpoints
-from grading.solve import AnswerKey, AnswerKeyError, has_stub, require_whole, solve, write_solved
 from labs.course import NOTEBOOKS_DIR, lessons
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grading.build import build, is_stale
-from grading.course import guides
-from grading.execute import execute
-from grading.rehearse import own_testbed
+from grading.builder.execute import execute
+from grading.builder.notebook import build, is_stale
+from grading.builder.rehearse import own_testbed
+from grading.builder.sources import guides
 from labs.course import lessons
 from provisioning.rehearsal import place
 

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grading.rehearse import own_testbed, scores
-from grading.solve import write_solved
+from grading.builder.rehearse import own_testbed, scores
+from grading.builder.solve import write_solved
 from labs.course import lessons
 
 #: A cell that takes longer hangs. nbval's own default is 2000 s, and it notices a dead kernel only then.

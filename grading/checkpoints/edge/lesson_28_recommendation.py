@@ -5,7 +5,7 @@ from __future__ import annotations
 from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.edge.device import points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
-from grading.checkpoints.evidence import is_close
+from grading.checkpoints.values import is_close
 from labs.records import Records
 from labs.records.format import milliseconds
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from grading.checkpoints import Verdict, checkpoint, failed, passed, prediction, unanswered
-from grading.checkpoints.evidence import is_number, moment
 from grading.checkpoints.leases import judge_lease
+from grading.checkpoints.values import is_number, moment
 from labs.records import Records
 
 _FORM = "%Y-%m-%d %H:%M"

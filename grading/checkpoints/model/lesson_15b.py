@@ -15,8 +15,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
-from grading.checkpoints.evidence import is_close
 from grading.checkpoints.model.lesson_16_choice import EPSILON, MAX_LOSS, accuracy_lost, here_of
+from grading.checkpoints.values import is_close
 from labs.records import Records
 from labs.records.candidates import BASELINE, candidates, of_machine
 from labs.records.format import milliseconds, times

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from grading.checkpoints import Example, Verdict, artefact_question, checkpoint, failed, failed_as, missing, passed
-from grading.checkpoints.evidence import is_close
 from grading.checkpoints.model.lesson_16_choice import (
     EPSILON,
     MAX_LOSS,
@@ -14,6 +13,7 @@ from grading.checkpoints.model.lesson_16_choice import (
     here_of,
     raced,
 )
+from grading.checkpoints.values import is_close
 from labs.records import Records
 from labs.records.candidates import BASELINE, racers
 

@@ -21,7 +21,6 @@ from grading.checkpoints import (
     passed,
 )
 from grading.checkpoints.artefacts import SUBJECT
-from grading.checkpoints.evidence import is_close
 from grading.checkpoints.start.lesson_02 import (
     BATCH,
     LATENCY,
@@ -33,6 +32,7 @@ from grading.checkpoints.start.lesson_02 import (
     waits_h,
 )
 from grading.checkpoints.start.lesson_02_network import over_link_s
+from grading.checkpoints.values import is_close
 from labs.records import Observation, Records
 from labs.records.customers import (
     BOARD_TIMES_AS_LONG,

@@ -168,8 +168,8 @@ scoreboard("start")
 # - `?` behind a name shows its documentation: try `bench.size?` in a cell of its own.
 # - **A cell raises an error.** Read its last line first; the course's own say what to do.
 # - **Everything says `NameError`.** The kernel was restarted and has forgotten your variables; your ledger has
-#   forgotten nothing. Run the lesson's first cell, `begin(…)`: its button brings back what you had, and its link leads
-#   to where you go on.
+#   forgotten nothing. Run the lesson's first cell, `begin(…)`: its link leads to where you go on. Select that cell and
+#   choose *Run → Run All Above Selected Cell*, which makes the names again.
 # - **A measurement takes too long.** Its *Cancel* button stops it, and what was finished is kept.
 #
 # ## On your own

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
-from grading.solve import AnswerKey
 from labs.serve.running import running
 from labs.serve.settings import Settings
 from tests.grading.entries import Entries

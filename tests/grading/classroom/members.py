@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from grading.build import build, text_of
-from grading.solve import write_solved
+from grading.builder.notebook import build, text_of
+from grading.builder.solve import write_solved
 from labs.course import lessons
 from tests.grading.classroom import attacks
 from tests.grading.classroom.attacks import timed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from grading.checkpoints import scoreboard
+from grading.checkpoints import reconcile, scoreboard
 from grading.front.page import front_page, next_text
 from grading.front.standing import stamp, standing
 from labs.course import lessons
@@ -55,6 +55,23 @@ def test_what_was_worked_in_last_is_resumed(part_1: Path):
     assert found.resumed.lesson.number == "00"
     assert found.resumed.begun
     assert "first open question" in next_text(found)
+
+
+def test_guesses_stand_on_the_page_in_the_words_of_the_lessons(workspace: Path, entries):
+    """Kindly while there is none; then each with what was measured since, as HTML and as text."""
+    workspace.mkdir(parents=True)
+    empty = front_page(standing())
+    for form in (empty.text, empty.html):
+        assert "Nothing is predicted yet" in form
+    entries.predicted("start.size_guess", 90.0).predicted("start.submit_guess", "returns")
+    for entry in entries.measured("size", "torch-eager", [9e6]).records:
+        Ledger(workspace / "ledger.jsonl").append(entry)
+    full = front_page(standing())
+    for form in (full.text, full.html):
+        assert "Nothing is predicted yet" not in form
+        for _, words in reconcile("start.size_guess").rows:
+            assert words in form
+        assert "not measured yet" in form
 
 
 def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.grade.functions import run
 from grading.grade.functions.run import Called
 from grading.grade.intake import Intake, Kind
 from grading.grade.intake.take import Taken
-from grading.solve import AnswerKey
 from labs.course import lessons
 
 #: The honest answer, in the last lesson.

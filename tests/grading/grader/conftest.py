@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKeyError, write_solved
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
 from grading.grade.grader import Setup
-from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
 from tests.grading.recorded import MODEL
 from tests.grading.test_breaking import ELSEWHERE

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.build import build, text_of
+from grading.builder.notebook import build, text_of
 from grading.checkpoints import all_checkpoints
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called

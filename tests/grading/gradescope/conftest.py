@@ -20,8 +20,8 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import AnswerKeyError, write_solved
 from grading.gradescope.package import Package, build_package
-from grading.solve import AnswerKeyError, write_solved
 from labs.course import lessons
 from tests.grading.gradescope.tree import METADATA, SEED, Tree
 from tests.grading.recorded import MODEL

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.solve import write_solved
 from grading.checkpoints import all_checkpoints
 from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
-from grading.solve import write_solved
 from labs.course import lessons
 from tests.grading.recorded import FIXTURES, recorded
 from tests.grading.test_breaking import checkpoints_of

@@ -1,21 +1,22 @@
-"""What holds for every question: its stub, each known mistake, and its own right answer are told apart.
+"""What holds for every question: its stub, each mistake that it names, and its own right answer are told apart.
 
 A new lesson is covered as soon as its questions are registered.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 
 import numpy as np
 import pytest
 
+from grading.builder.solve import AnswerKey
 from grading.calls import call
 from grading.checkpoints import Checkpoint, State, all_checkpoints, check
 from grading.checkpoints.artefacts import SUBJECT
-from grading.checkpoints.functions import Mistake
-from grading.solve import AnswerKey
+from grading.checkpoints.functions import Mistake, Round
 from labs.records import Records
 from labs.workspace import ledger
 from tests.grading.questions.beside import answered_by, needed
@@ -29,6 +30,12 @@ EXAMPLES = [(one, name) for one in ARTEFACTS for name in one.asks.examples]
 def named(value: object) -> str:
     """Return how a case is called."""
     return getattr(value, "id", getattr(value, "name", str(value)))
+
+
+@functools.cache
+def drawn(id: str, seed: int) -> Round:
+    """Return secret cases; what the reference does on them is kept for all tests of a question."""
+    return all_checkpoints()[id].asks.drawn(np.random.default_rng(seed))
 
 
 @pytest.mark.parametrize("question", FUNCTIONS, ids=named)
@@ -64,8 +71,8 @@ def answered() -> dict[str, object]:
 def test_the_answer_key_is_right_on_cases_that_nobody_has_seen(question: Checkpoint, answered: dict[str, object]):
     """As in the grader, with nothing ready but `np` and `math`, whatever the seed."""
     for seed in range(5):
-        drawn = question.asks.drawn(np.random.default_rng(seed))
-        verdict = drawn.verdict(call(answered[question.id], drawn.cases))
+        cases = drawn(question.id, seed)
+        verdict = cases.verdict(call(answered[question.id], cases.cases))
         assert verdict.ok, f"seed {seed}: {verdict}"
 
 
@@ -76,19 +83,34 @@ def test_a_known_mistake_of_a_function_gets_its_sentence(question: Checkpoint, m
     verdict = question.verdict(entries)
     assert (verdict.state, verdict.mistake, verdict.message) == (State.FAILED, mistake.name, mistake.message)
     for seed in range(5):
-        assert question.asks.drawn(np.random.default_rng(seed)).differing(mistake), f"seed {seed} does not show it"
+        assert drawn(question.id, seed).differing(mistake), f"seed {seed} does not show it"
+
+
+#: What somebody may hand over who has not read the question: an argument, or a built-in of the first one.
+THOUGHTLESS = (
+    *(lambda *arguments, place=place: arguments[place] for place in range(4)),
+    *(lambda first, *_, built_in=built_in: built_in(first) for built_in in (len, sum, max, min, sorted, bool, str)),
+)
 
 
 @pytest.mark.parametrize("question", FUNCTIONS, ids=named)
-def test_cases_ask_for_more_than_one_result(question: Checkpoint):
-    """Otherwise a function without a thought would pass; and every case can be kept as JSON, whatever the seed."""
-    results = [json.dumps(one.get("value", one.get("raised"))) for one in question.asks.public.expected]
-    assert len(set(results)) > 1
+def test_no_function_without_a_thought_is_right(question: Checkpoint):
+    """No constant, no argument that is handed back and no built-in agrees with the reference on all fixed cases."""
+    public = question.asks.public
+    assert not public.verdict([public.expected[0]] * len(public.cases)).ok, "one constant is right everywhere"
+    for function in THOUGHTLESS:
+        outcomes = zip(call(function, public.cases), public.expected, strict=True)
+        assert not all(public.agrees(*pair) for pair in outcomes)
+
+
+@pytest.mark.parametrize("question", FUNCTIONS, ids=named)
+def test_every_case_can_be_kept_as_json(question: Checkpoint):
+    """Whatever the seed, as the ledger and the grader's sandbox do."""
     for seed in range(10):
-        drawn = question.asks.drawn(np.random.default_rng(seed))
-        assert json.loads(json.dumps(drawn.cases)) == list(drawn.cases)
-        assert drawn.verdict(drawn.expected).ok
-        assert '"other"' not in json.dumps([drawn.cases, drawn.expected])
+        cases = drawn(question.id, seed)
+        assert json.loads(json.dumps(cases.cases)) == list(cases.cases)
+        assert cases.verdict(cases.expected).ok
+        assert '"other"' not in json.dumps([cases.cases, cases.expected])
 
 
 @pytest.mark.parametrize(("question", "name"), EXAMPLES, ids=named)
@@ -122,11 +144,3 @@ def test_a_program_that_is_still_a_stub_starts_no_server(tmp_path):
     assert said.startswith("OPEN ")
     assert "`execute` in `model.py` still ends in the stub's dots" in said
     assert list(ledger()) == []
-
-
-@pytest.mark.parametrize("question", [*FUNCTIONS, *ARTEFACTS], ids=named)
-def test_two_hints_and_a_table_of_known_mistakes(question: Checkpoint):
-    """The second hint is another one than the first, and no sentence is empty."""
-    assert len(set(question.hints)) == 2
-    assert question.mistakes
-    assert all(question.mistakes.values())

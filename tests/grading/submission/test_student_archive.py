@@ -31,7 +31,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert lines.pop() == "megabytes was called"
-    assert lines[0] == str(tmp_path / "grading" / "submission" / "button.py")
+    assert lines[0] == str(tmp_path / "grading" / "submission" / "show.py")
     assert any("is written, and not complete" in line for line in lines)
     with zipfile.ZipFile(tmp_path / "mine" / "submission-part-1.zip") as archive:
         assert "11_measure_the_torch_model.ipynb" in archive.namelist()
@@ -42,8 +42,8 @@ ALONE = """
 import sys
 sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
 import grading.__main__
-import grading.submission.button
-print(grading.submission.button.__file__)
+import grading.submission.show
+print(grading.submission.show.__file__)
 grading.__main__.app(["submit", "--part", "1", "--workspace", "mine"], standalone_mode=False)
 # What a check of a function imports when it is asked for, too.
 from grading.checkpoints import all_checkpoints

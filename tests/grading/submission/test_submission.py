@@ -14,14 +14,12 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from grading.__main__ import app
+from grading.builder.pages import questions_page
 from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden
-from grading.questions import questions_page
 from grading.submission import hand_in, prepare
-from grading.submission.button import HandIn
-from grading.submission.by_hand import QUESTIONS, questions_of
-from grading.submission.commands import submit
-from grading.submission.graders_own import GRADERS_OWN
+from grading.submission.points import GRADERS_OWN, QUESTIONS, questions_of
+from grading.submission.show import HandIn, submit
 from labs.course import lessons
 from tests.grading.recorded import MODEL
 

@@ -15,8 +15,7 @@ from labs.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import running
 from labs.serve.settings import PageSettings
-from tests.browser.axe import serious
-from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium
+from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, serious
 
 from .conftest import ask
 

@@ -15,8 +15,8 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell
 
-from grading.execute import execute
-from grading.solve import write_solved
+from grading.builder.execute import execute
+from grading.builder.solve import write_solved
 from labs.course import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
 from provisioning.archive import pack

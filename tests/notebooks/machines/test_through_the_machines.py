@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from grading.builder.rehearse import own_testbed, scores
 from grading.gradescope.package import build_package
-from grading.rehearse import own_testbed, scores
 from labs.course import Lesson, lessons
 from labs.edge.files import part_1_files
 from provisioning.sites.spec import PARTS

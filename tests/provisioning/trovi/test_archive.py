@@ -45,7 +45,7 @@ def test_only_the_allowed_files(course):
     "name",
     ["grading/answers/x.py", "tests/x.py", "notebooks/1_model/11_solved.ipynb", "labs/.secret", ".env", "new/file.py",
      "grading/checkpoints/hidden_model.py", "labs/__pycache__/x.pyc", "notebooks/instructor/90.ipynb",
-     "notebooks/source/1_model/11_measure.py", "grading/build.py", "grading/course.py"],
+     "notebooks/source/1_model/11_measure.py", "grading/builder/notebook.py", "grading/builder/sources.py"],
 )  # fmt: skip
 def test_refused_names(name):
     """Each kind of file that must stay home."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.execute import execute
+from grading.builder.execute import execute
 from provisioning.rehearsal import control
 
 ROOT = Path(__file__).parents[3]

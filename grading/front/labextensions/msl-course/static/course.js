@@ -37,56 +37,21 @@
     node.replaceChildren(said);
   }
 
-  // JupyterLab's own drawing of Vega-Lite, in its theme and without the internet.
-  async function draw(node, rendermime, answer) {
-    node.replaceChildren();
-    if (answer.chart) {
-      const type = "application/vnd.vegalite.v5+json";
-      const options = { renderer: "svg", actions: false };
-      const renderer = rendermime.createRenderer(type);
-      node.append(renderer.node);
-      await renderer.renderModel(
-        rendermime.createModel({ data: { [type]: answer.chart }, metadata: { [type]: { embed_options: options } } }),
-      );
-    }
-    node.insertAdjacentHTML("beforeend", answer.html);
-  }
-
-  async function activate(app, rendermime) {
+  async function activate(app) {
     const { Widget } = await fromJupyterLab("@lumino/widgets");
 
-    function openTab(id, label, caption) {
-      const page = new Widget();
-      page.id = id;
-      page.title.label = label;
-      page.title.caption = caption;
-      page.title.closable = true;
-      page.node.tabIndex = 0;
-      page.node.setAttribute("role", "region");
-      page.node.setAttribute("aria-label", label);
-      page.node.style.cssText = "overflow:auto;padding:12px 16px;background:var(--jp-layout-color1)";
-      return page;
-    }
-
-    async function showGuesses(node) {
-      try {
-        const answer = await fetch(`${baseUrl()}msl/guesses`, { credentials: "same-origin" });
-        if (!answer.ok) throw new Error(`the server said ${answer.status}`);
-        await draw(node, rendermime, await answer.json());
-      } catch (error) {
-        say(node, `Your guesses did not come: ${error.message}. Is JupyterLab still running?`);
-      }
-    }
-
     function makePage() {
-      const page = openTab(NAME, "Course", "The course: lessons, points, the next step");
+      const page = new Widget();
+      page.id = NAME;
+      page.title.label = "Course";
+      page.title.caption = "The course: lessons, points, the next step";
+      page.title.closable = true;
       const node = page.node;
+      node.tabIndex = 0;
+      node.setAttribute("role", "region");
+      node.setAttribute("aria-label", "Course");
+      node.style.cssText = "overflow:auto;padding:12px 16px;background:var(--jp-layout-color1)";
       node.addEventListener("click", (event) => {
-        if (event.target.closest("a[data-page=guesses]")) {
-          event.preventDefault();
-          app.commands.execute("msl:guesses");
-          return;
-        }
         const link = event.target.closest("a[data-open]");
         if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
         event.preventDefault();
@@ -125,18 +90,6 @@
         app.shell.activateById(page.id);
       },
     });
-    let guesses = null;
-    app.commands.addCommand("msl:guesses", {
-      label: "Your guesses against reality",
-      execute: async () => {
-        if (guesses === null || guesses.isDisposed) {
-          guesses = openTab("msl-guesses", "Guesses", "Your predictions beside what was measured");
-        }
-        if (!guesses.isAttached) app.shell.add(guesses, "main");
-        app.shell.activateById(guesses.id);
-        await showGuesses(guesses.node);
-      },
-    });
     app.restored.then(() => {
       // Whoever asks for a lesson by its address gets the lesson.
       if (!location.pathname.includes("/tree/")) app.commands.execute("msl:course");
@@ -149,9 +102,7 @@
       shared = scope;
     },
     get: async () => {
-      const { IRenderMimeRegistry } = await fromJupyterLab("@jupyterlab/rendermime");
-      const requires = [IRenderMimeRegistry];
-      const plugin = { id: `${NAME}:page`, description: "The course's front page.", autoStart: true, requires, activate };
+      const plugin = { id: `${NAME}:page`, description: "The course's front page.", autoStart: true, activate };
       return () => ({ __esModule: true, default: plugin });
     },
   };

@@ -1,6 +1,8 @@
-"""The questions of each part that a person reads, with their rubric: no checkpoint can judge a sentence.
+"""The points of a part that no check in a lesson gives: those of a reader, and those of the grader.
 
-They stand on the page of questions from the first lesson on, and ``python -m grading submit`` prints those of its part.
+A person reads answers in words, by a rubric that stands on the page of questions from the first lesson on. How the
+grader judges what it measures itself stays with the grader; how many points that is is no secret, for a hand-in that
+left them out would promise too little and warn of too little.
 """
 
 from __future__ import annotations
@@ -68,3 +70,27 @@ QUESTIONS: tuple[Question, ...] = (
 def questions_of(part: int) -> list[Question]:
     """Return the questions of a part that a person reads."""
     return [one for one in QUESTIONS if one.part == part]
+
+
+@dataclass(frozen=True)
+class GradersOwn:
+    """Points of one part that no check in a lesson gives."""
+
+    #: For the files of models that are handed in, measured again.
+    files: int = 0
+    #: For functions and cells, run again on other cases.
+    again: int = 0
+
+    @property
+    def points(self) -> int:
+        """Both together."""
+        return self.files + self.again
+
+
+#: By part of the course.
+GRADERS_OWN: dict[int, GradersOwn] = {
+    0: GradersOwn(),
+    1: GradersOwn(files=18, again=138),
+    2: GradersOwn(files=14, again=36),
+    3: GradersOwn(again=96),
+}

@@ -1,10 +1,14 @@
-"""Answers as plain JSON, and their form: what is handed over may be numpy, pandas, tuples or still the stub's dots."""
+"""Answers as plain JSON, and their form: what is handed over may be numpy, pandas, tuples or still the stub's dots.
+
+Beside them stand the small questions that judges ask of numbers and times.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 
 #: Digits shown on a card; the ledger keeps all of them.
 _SIGNIFICANT = 4
@@ -146,3 +150,18 @@ def _on_one_line(value: object) -> str:
     if isinstance(value, dict):
         return "(" + ", ".join(f"{name}: {_on_one_line(part)}" for name, part in value.items()) + ")"
     return shown(value)
+
+
+def moment(stamp: str) -> datetime:
+    """Return an ISO 8601 time stamp as a date and time that can be compared."""
+    return datetime.fromisoformat(stamp)
+
+
+def is_number(value: object) -> bool:
+    """Return whether a JSON value is a number; true and false are not."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def is_close(value: float, expected: float, *, within: float = 0.01) -> bool:
+    """Return whether a number equals another up to a relative difference."""
+    return abs(value - expected) <= within * abs(expected)

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from grading.builder.execute import execute, save
+from grading.builder.solve import AnswerKey, solve
 from grading.checkpoints import Checkpoint, all_checkpoints
-from grading.execute import execute, save
-from grading.solve import AnswerKey, solve
 from labs.course import NOTEBOOKS_DIR, Lesson
 from labs.loopback import ANY_PORT_VARIABLE
 from labs.machine import capabilities

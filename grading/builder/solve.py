@@ -14,12 +14,12 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from grading.build import build, read_source, text_of
+from grading.builder.notebook import build, read_source, text_of
 from grading.checkpoints import Checkpoint, all_checkpoints
 from labs.course import NOTEBOOKS_DIR, Lesson, LessonError, lessons
 
 #: Where the answers live.
-ANSWERS_DIR = Path(__file__).with_name("answers")
+ANSWERS_DIR = Path(__file__).parents[1] / "answers"
 
 
 class AnswerKeyError(LessonError):

@@ -10,6 +10,7 @@ twin must not change without its source, and a student's answer is found by its 
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -18,10 +19,9 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
+from grading.builder.sources import read_source, sources
 from grading.checkpoints.registry import ID_FORM
-from grading.course import sources
-from grading.shown import source_of
-from labs.course import Lesson, LessonError
+from labs.course import NOTEBOOKS_DIR, Lesson, LessonError
 
 #: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
 CELL_METADATA = ("checkpoint", "shows", "tags")
@@ -37,20 +37,13 @@ NOTEBOOK_METADATA = {
 
 #: The first code cell of each lesson.
 BEGIN = """\
-# Begin here. After a restart of the kernel, run this cell alone, and go on where it says.
+# Begin here: it says what is missing, and where to go on.
 from grading.checkpoints.begin import begin
 
 begin("{number}")"""
 
 #: nbformat allows 64 characters; room is left for a counter.
 _ID_LENGTH = 56
-
-
-def read_source(path: Path) -> NotebookNode:
-    """Return a py:percent file as a notebook, as jupytext reads it."""
-    import jupytext
-
-    return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")
 
 
 def set_notebook_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
@@ -96,7 +89,7 @@ def show_bodies(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
 
 
 def begin_alike(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
-    """Put the same cell before the first code of each lesson: what it takes, and the way on after a restart."""
+    """Put the same cell before the first code of each lesson: what it takes, and where to go on."""
     first = next((at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"), None)
     if lesson.kind != "guide" and first is not None:
         notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(number=lesson.number)))
@@ -206,3 +199,51 @@ def cell_id(cell: NotebookNode, lesson_number: int) -> str:
 def checkpoint_cell_id(checkpoint: str) -> str:
     """Return the id of the cell that holds a checkpoint's stub or answer."""
     return checkpoint.replace(".", "-")
+
+
+#: The rooms whose functions a lesson can show.
+ROOMS = ("labs", "provisioning")
+
+
+def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
+    """Return the source of top-level functions, classes or constants, decorators and docstrings included.
+
+    It is cut from the module's file, which is not imported.
+
+    Args:
+        shows: Where and what: ``"labs.preprocess:softmax"``, or several names: ``"labs.preprocess:resize,crop"``.
+        root: The checkout.
+
+    Raises:
+        LookupError: There is no such module, or it has no such name; the message lists those that it has.
+    """
+    module, _, names = shows.partition(":")
+    if module.partition(".")[0] not in ROOMS or not names:
+        raise LookupError(f'shows="{shows}" wants a module of {" or ".join(ROOMS)} and a name: "labs.stats:percentile"')
+    base = root.joinpath(*module.split("."))
+    path = next((one for one in (base.with_suffix(".py"), base / "__init__.py") if one.is_file()), None)
+    if path is None:
+        raise LookupError(f'shows="{shows}": there is no module {module}')
+    text = path.read_text(encoding="utf-8")
+    defined = _definitions(text)
+    wanted = [name.strip() for name in names.split(",")]
+    missing = [name for name in wanted if name not in defined]
+    if missing:
+        raise LookupError(f'shows="{shows}": {path.name} defines no {", ".join(missing)}; it has {", ".join(defined)}')
+    return "\n\n\n".join(defined[name] for name in wanted)
+
+
+def _definitions(text: str) -> dict[str, str]:
+    """Return the sources of what a module defines at its top level, by name."""
+    lines, found = text.splitlines(), {}
+    for node in ast.parse(text).body:
+        first = node.lineno
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            names = [node.name]
+            first = min([first, *(one.lineno for one in node.decorator_list)])
+        elif isinstance(node, ast.Assign):
+            names = [target.id for target in node.targets if isinstance(target, ast.Name)]
+        else:
+            names = [node.target.id] if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else []
+        found |= {name: "\n".join(lines[first - 1 : node.end_lineno]) for name in names}
+    return found

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+from nbformat import NotebookNode
+
 from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 
 
@@ -44,3 +46,10 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
     if not isinstance(facts, dict):
         raise LessonError(f"{path.name}: its front matter holds no 'lesson:' below 'jupyter:'")
     return Lesson.from_facts(facts, path.parents[2] / path.parent.name / f"{path.stem}.ipynb")
+
+
+def read_source(path: Path) -> NotebookNode:
+    """Return a py:percent file as a notebook, as jupytext reads it."""
+    import jupytext
+
+    return jupytext.reads(path.read_text(encoding="utf-8"), fmt="py:percent")

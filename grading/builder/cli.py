@@ -8,12 +8,11 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from grading.build import is_stale, write
-from grading.course import guides, sources
-from grading.course_map import MAP_PATH, course_map
-from grading.questions import QUESTIONS_PATH, questions_page
-from grading.rehearse import rehearse as rehearse_lessons
-from grading.solve import require_whole, write_solved
+from grading.builder.notebook import is_stale, write
+from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
+from grading.builder.rehearse import rehearse as rehearse_lessons
+from grading.builder.solve import require_whole, write_solved
+from grading.builder.sources import guides, sources
 from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, lessons
 
 console = Console()

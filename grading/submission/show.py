@@ -1,0 +1,127 @@
+"""What a student sees when a part is handed in: on a terminal, and in the notebook below its button.
+
+Neither holds any logic: both call ``prepare`` and show what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+
+from grading.result.public import Row
+from grading.submission.prepare import Prepared, prepare
+
+_TEXT = "color:var(--jp-ui-font-color1,#1a1a1a);line-height:1.5;max-width:56em"
+_SOFT = "color:var(--jp-ui-font-color2,#5b6169)"
+_LINE = "border-bottom:1px solid var(--jp-border-color2,#d9dce0)"
+
+
+def submit(part: int, console: object, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
+    """Write a part's zip, and say what the grader will find in it and what is left to do.
+
+    Args:
+        part: 1, 2 or 3.
+        console: Of rich, where it is said.
+        target: The zip; in the workspace when None.
+        workspace: Folder with ledger and models; the student's own when None.
+    """
+    from rich.table import Table
+    from rich.text import Text
+
+    found = prepare(part, target=target, workspace=workspace)
+    points = f"{found.preview.points} of {found.preview.possible} public points"
+    table = Table("checkpoint", "points", "what is asked, or what is missing", title=points, title_justify="left")
+    # An id is copied from here into an editor: it must stay whole.
+    table.columns[0].no_wrap = True
+    for row in found.preview.rows:
+        style = "" if row.points == row.possible else "bold"
+        table.add_row(row.id, f"{row.points}/{row.possible}", Text(says(row)), style=style)
+    console.print(table)
+    for title, lines in found.lists.items():
+        console.print(f"\n[bold]{title}[/]")
+        for line in lines:
+            console.print(f"  • {line}", markup=False, highlight=False)
+    console.print(f"\n{found.points_text}", markup=False, highlight=False)
+    console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
+    console.print(f"sha256 {found.sha256}", style="dim")
+    return found
+
+
+def says(row: Row) -> str:
+    """Return what a checkpoint asks, or what is to be mended."""
+    if row.is_open:
+        return f"not answered yet: {row.title}"
+    return row.title if row.points == row.possible else row.message
+
+
+class HandIn:
+    """A button that writes the zip of a part, and below it what the grader will say."""
+
+    def __init__(self, part: int, make: Callable[[int], Prepared] = prepare) -> None:
+        """Make the button; nothing is collected before it is pressed.
+
+        Args:
+            part: Part of the course.
+            make: Collects, packs and looks; tests hand over another one.
+        """
+        import ipywidgets
+
+        self.part, self._make = part, make
+        #: The same in words.
+        self.text = f"Hand in part {part}: press the button, or run `msl submit {part}`"
+        self.button = ipywidgets.Button(
+            description=f"Collect part {part}",
+            icon="archive",
+            button_style="primary",
+            tooltip="Writes one zip and shows what the grader will find in it",
+            layout=ipywidgets.Layout(width="auto"),
+        )
+        self.said = ipywidgets.HTML(
+            f'<p style="{_TEXT}">Save this notebook first: what is collected are the files as they were saved.</p>'
+        )
+        self.button.on_click(self._pressed)
+        self.live = ipywidgets.VBox([self.button, self.said])
+
+    def _pressed(self, _: object) -> None:
+        self.button.disabled = True
+        try:
+            found = self._make(self.part)
+        except (OSError, ValueError) as error:
+            self.said.value = f'<p style="{_TEXT}"><strong>Nothing was written.</strong> {escape(str(error))}</p>'
+            return
+        finally:
+            self.button.disabled = False
+        self.said.value = _html(found)
+        self.text = f"{found.path.name}: {found.preview.points} of {found.preview.possible} public points"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        made = self.live._repr_mimebundle_()
+        bundle = dict(made if isinstance(made, dict) else made[0])
+        return {**bundle, "text/plain": self.text}
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _html(found: Prepared) -> str:
+    cell = f'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top;white-space:normal;{_LINE}"'
+    lines = "".join(
+        f"<tr><td {cell}><code>{escape(row.id)}</code></td><td {cell}>{row.possible}</td>"
+        f"<td {cell}>{escape(says(row))}</td></tr>"
+        for row in found.preview.rows
+        if row.points < row.possible
+    )
+    head = "".join(f'<th scope="col" {cell}>{name}</th>' for name in ("Still open", "Points", "What to do"))
+    table = f'<table style="border-collapse:collapse;margin:8px 0"><thead><tr>{head}</tr></thead>{lines}</table>'
+    lists = "".join(
+        f'<p style="margin:10px 0 2px"><strong>{title}</strong></p><ul style="margin:0">'
+        + "".join(f"<li>{escape(line)}</li>" for line in listed)
+        + "</ul>"
+        for title, listed in found.lists.items()
+    )
+    return (
+        f'<div style="{_TEXT}"><p><strong>{escape(found.points_text)}</strong></p><p>{escape(found.state_text)}</p>'
+        f"{table if lines else '<p>Every public check is passed.</p>'}{lists}"
+        f'<p style="{_SOFT};font-size:12px">sha256 {found.sha256}</p></div>'
+    )
