@@ -11,11 +11,10 @@ from pathlib import Path
 
 import grimp
 import pytest
+from grading.builder.notebook import is_stale
+from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
+from grading.builder.sources import guides, read_source, sources
 
-from grading.build import is_stale, read_source
-from grading.course import guides, sources
-from grading.course_map import MAP_PATH, course_map
-from grading.questions import QUESTIONS_PATH, questions_page
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
@@ -41,8 +40,8 @@ MAY_IMPORT = {
         "grading.front",
         "provisioning",
         "grading.checkpoints",
-        "grading.intake",
-        "grading.result",
+        "grading.grade.intake",
+        "grading.grade.result",
         "grading.submission",
         "labs.display",
         *LIGHT,
@@ -64,6 +63,11 @@ LONG_FILES: dict[str, str] = {
     "labs/stats.py": "every interval of the course with its derivation",
 }
 CEILING_LINES = 400
+
+#: What a package may have at most: names side by side, and floors of imports among them.
+MOST_NAMES, MOST_FLOORS = 13, 6
+#: Rooms with a file for each lesson.
+QUESTIONS = ("grading.checkpoints.model.", "grading.checkpoints.edge.", "grading.checkpoints.system.")
 
 #: What every lesson says, in this order.
 RHYTHM = (
@@ -159,7 +163,7 @@ def test_rooms_import_in_their_directions_only():
         ("grading", "from labs import bench"),
         ("provisioning", "from labs.bench import latency"),
         ("provisioning", "from grading.front.standing import standing"),
-        ("grading/front", "from grading.hidden import possible_points"),
+        ("grading/front", "from grading.grade.hidden import possible_points"),
     ],
 )
 def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):
@@ -189,7 +193,7 @@ def _reached(graph: dict[str, set[str]], start: str) -> set[str]:
 
 def sibling_graphs() -> list[dict[str, set[str]]]:
     """Return, for each package, which of its modules and packages import which others, whatever lies below them."""
-    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=True, cache_dir=None)
+    graph = grimp.build_graph(*ROOMS, exclude_type_checking_imports=False, cache_dir=None)
     made = []
     for package in sorted(graph.modules):
         children = graph.find_children(package)
@@ -220,6 +224,33 @@ def test_there_are_no_circles():
 def test_a_circle_would_be_found():
     """The test above is worth something only if it can fail."""
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}) == [{"a", "b", "c"}]
+
+
+def floors(graph: dict[str, set[str]]) -> int:
+    """Return how many nodes the longest way down has, in a graph without circles."""
+    below: dict[str, int] = {}
+
+    def height(node: str) -> int:
+        if node not in below:
+            below[node] = 1 + max(map(height, graph[node]), default=0)
+        return below[node]
+
+    return max(map(height, graph), default=0)
+
+
+def test_a_room_can_be_seen_at_once():
+    """Thirteen names side by side and six floors of imports are what a newcomer keeps in mind."""
+    found = {}
+    for graph in sibling_graphs():
+        if graph and not any(part in next(iter(graph)) for part in QUESTIONS):
+            found[next(iter(graph)).rpartition(".")[0]] = (len(graph), floors(graph))
+    assert {room: size for room, size in found.items() if size[0] > MOST_NAMES or size[1] > MOST_FLOORS} == {}
+
+
+@pytest.mark.parametrize(("graph", "high"), [({}, 0), ({"a": set()}, 1), ({"a": {"b"}, "b": {"c"}, "c": set()}, 3)])
+def test_floors_are_counted(graph: dict[str, set[str]], high: int):
+    """The test above is worth something only if it can fail."""
+    assert floors(graph) == high
 
 
 def test_files_stay_within_the_ceiling():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
-from grading.result.public import Row
+from grading.grade.result.rows import Row
 from grading.submission.prepare import Prepared, prepare
 
 _TEXT = "color:var(--jp-ui-font-color1,#1a1a1a);line-height:1.5;max-width:56em"

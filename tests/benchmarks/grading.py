@@ -18,6 +18,7 @@ import psutil
 from grading.classroom.batch import grade_class
 from grading.classroom.engines import processes
 from grading.classroom.roster import handed_in
+from grading.grade.artefacts.pictures import Pictures
 from grading.grade.grader import Setup
 from labs.progress import OnProgress, silent
 from tests.grading.classroom.members import make_class

@@ -16,7 +16,7 @@ from grading.builder.execute import CELL_TIMEOUT_S, PollingClient
 from grading.builder.notebook import build
 from grading.builder.rehearse import own_testbed, scores
 from labs.course import lessons
-from labs.edge.making import PART_1_FILES
+from labs.edge.files import PART_1_FILES
 from labs.records import Answer, Ledger, Prediction
 
 MODEL = Path(__file__).parents[1] / "grading" / "fixtures" / "int8-static-qdq.onnx"

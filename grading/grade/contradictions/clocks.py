@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from grading.checkpoints.evidence import moment
+from grading.checkpoints.values import moment
 from grading.grade.contradictions.finding import Finding, flag, impossible, named
 
 #: Kinds whose samples are taken one after the other inside the run that the clock readings enclose.

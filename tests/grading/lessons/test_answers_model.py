@@ -6,7 +6,7 @@ import pytest
 
 from grading.checkpoints import State, all_checkpoints
 from tests.grading.entries import Entries
-from tests.grading.machines.made_up import recorded
+from tests.grading.recorded import recorded
 
 CPU, OPENVINO = "CPUExecutionProvider", "OpenVINOExecutionProvider"
 CUDA, TENSORRT = "CUDAExecutionProvider", "TensorrtExecutionProvider"

@@ -24,7 +24,7 @@ from labs.dataset import load_split
 from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.graph import optimize_graph
-from labs.optimize.reader import ImageReader
+from labs.optimize.static_quantization import ImageReader
 from labs.workspace import models_dir
 from tests.grading.questions.beside import needed
 

@@ -30,8 +30,8 @@ from labs.course import lessons
 from labs.records import Answer, Observation, Records
 from labs.serve.models import FP32_NAME
 from labs.workspace import models_dir
-from tests.grading.machines.made_up import MODEL
 from tests.grading.questions.beside import needed, recorded
+from tests.grading.recorded import MODEL
 
 ASKED = [one for one in all_checkpoints() if one.kind in ("answer", "artefact")]
 
