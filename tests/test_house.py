@@ -11,10 +11,10 @@ from pathlib import Path
 
 import grimp
 import pytest
+
 from grading.builder.notebook import is_stale
 from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
 from grading.builder.sources import guides, read_source, sources
-
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
