@@ -32,13 +32,17 @@ JPEG = b"\xff\xd8\xff"
 
 
 def food11(leave_out: str = "none", compression: int = zipfile.ZIP_DEFLATED, **more: bytes) -> bytes:
-    """Return a small Food-11 in its published flat form."""
+    """Return a small Food-11: two splits flat, as it is published, one sorted; and what systems add to archives."""
+    more |= {"Food-11/labels.csv": b"x", "__MACOSX/training/._3_17.jpg": b"x"}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w", compression) as archive:
         for split in SPLITS:
             for label in range(NUM_CLASSES):
-                if leave_out not in f"{split}/{label}_":
-                    archive.writestr(f"Food-11/{split}/{label}_0.jpg", JPEG + f"{split} {label}".encode())
+                name = (
+                    f"Food-11/Validation/class_{label:02d}/0.PNG" if split == "validation" else f"{split}/{label}_0.jpg"
+                )
+                if leave_out not in name:
+                    archive.writestr(name, JPEG + f"{split} {label}".encode())
         for name, data in more.items():
             archive.writestr(name, data)
     return content.getvalue()
@@ -62,7 +66,8 @@ def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCapt
     folder = assets.dataset("food11")
     for split in SPLITS:
         assert [label for _, label in iterate(folder, split)] == [*range(NUM_CLASSES)]
-    assert (folder / "validation/class_03/3_0.jpg").read_bytes() == JPEG + b"validation 3"
+    assert (folder / "validation/class_03/0.PNG").read_bytes() == JPEG + b"validation 3"
+    assert (folder / "training/class_10/10_0.jpg").read_bytes() == JPEG + b"training 10"
     assert assets.dataset("food11") == folder
     assert Handler.asked == ("/Food-11.zip?token=s3cret",)
     assert hashlib.sha256(zipped).hexdigest() in caplog.text
@@ -149,22 +154,6 @@ def test_a_pth_that_holds_something_else_is_refused(tmp_path: Path, thing: objec
         fetched.convert_weights(tmp_path / "food11.pth", tmp_path / "made")
 
 
-@pytest.mark.parametrize(
-    ("path", "place"),
-    [
-        ("training/3_17.jpg", "training/class_03/3_17.jpg"),
-        ("a/b/Validation/0_0.JPG", "validation/class_00/0_0.JPG"),
-        ("training/class_07/picture.png", "training/class_07/picture.png"),
-        ("../../evaluation/10_2.jpg", "evaluation/class_10/10_2.jpg"),
-        ("training/labels.csv", None),
-        ("__MACOSX/training/._3_17.jpg", None),
-    ],
-)
-def test_each_picture_has_its_place(path: str, place: str | None) -> None:
-    """Flat and sorted archives, with folders around them; what a system added is left out."""
-    assert fetched.place_of(PurePosixPath(path)) == (place and PurePosixPath(place))
-
-
 @given(st.text(alphabet="training/evaluation_0123456789.jpg\\:\0 ~", max_size=60))
 def test_no_path_leads_out_of_the_folder(name: str) -> None:
     """Whatever an archive calls its files, each lands in a class of a split, or is refused."""
@@ -189,7 +178,7 @@ def claiming(size_bytes: int) -> bytes:
     [
         (b"<html>Download</html>", "damaged or no zip.*share links"),
         (food11()[:-40], "damaged or no zip"),
-        (food11("validation/"), "validation split of .* has 0 of 11"),
+        (food11("Validation/"), "validation split of .* has 0 of 11"),
         (food11("training/4_"), "training split of .* has 10 of 11"),
         (food11(compression=zipfile.ZIP_LZMA), "packed in a way"),
         (food11(**{"training/1_7.jpg": b"MZ"}), "neither JPEG nor PNG"),
