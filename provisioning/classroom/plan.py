@@ -74,12 +74,8 @@ class Plan:
     seats: tuple[Seat, ...]
     #: Students without a block.
     without: tuple[str, ...]
-    #: Seats that nobody took.
-    left: int
     #: Options whose calendar could not be read, with the reason.
     unread: Mapping[SiteOption, str]
-    #: Options with a calendar that the plan was not to use.
-    elsewhere: tuple[SiteOption, ...]
 
     @property
     def hours(self) -> float:
@@ -98,14 +94,11 @@ class Plan:
             fit = f"{asked - late} of {asked} blocks fit before {last}, {late} kept leases end later"
             fit = fit if late else f"All {asked} blocks fit before {last}"
             return f"{fit}: {on}; {wished} at hours as asked for."
-        said = f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'})."
-        if self.left:
-            return (
-                f"{said} {self.left} seats are free, but not when {', '.join(self.without)} can come: ask "
-                "them for other times, or allow other days and hours."
-            )
-        more = [f"{option.name} (--type {option.type})" for option in self.elsewhere]
-        return f"{said} Way out: {', or '.join(['a later deadline', 'more days or hours', *more])}."
+        return (
+            f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'}). Way out: a later "
+            "deadline, more days or hours, another kind of machine (--type), or other times of "
+            f"{', '.join(self.without)}."
+        )
 
 
 def make_plan(
@@ -146,7 +139,6 @@ def make_plan(
     for student, place in zip(waiting, taken, strict=True):
         if place is not None:
             seats[student.name] = _seat(student, free[place], wish)
-    free = [block for place, block in enumerate(free) if place not in taken]
     # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
     late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
     every = open_blocks([seat.block for seat in seats.values()], packed=False) if late else []
@@ -157,19 +149,9 @@ def make_plan(
             continue
         block = every[int(np.argmin(costs))]
         seats[student.name] = _seat(student, block, wish)
-        free, every = (
-            [one for one in known if one.resource != block.resource or is_free([block], one.start, one.end)]
-            for known in (free, every)
-        )
-    return Plan(
-        spec,
-        wish,
-        tuple(sorted(seats.values(), key=lambda one: (one.block.start, one.student))),
-        tuple(without),
-        len(free),
-        dict(unread or {}),
-        tuple(option for option in calendars if option not in order),
-    )
+        every = [one for one in every if one.resource != block.resource or is_free([block], one.start, one.end)]
+    ordered = sorted(seats.values(), key=lambda one: (one.block.start, one.student))
+    return Plan(spec, wish, tuple(ordered), tuple(without), dict(unread or {}))
 
 
 def _kept(

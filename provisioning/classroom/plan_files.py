@@ -122,7 +122,5 @@ def plan_text(plan: Plan) -> str:
         when = seat.block.local(plan.wish.zone)
         lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
     lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours."]
-    if plan.without:
-        lines.append(f"Without a block: {', '.join(plan.without)}")
     lines += [f"{option.name} is not in it: {why}" for option, why in plan.unread.items()]
     return "\n".join(lines)
