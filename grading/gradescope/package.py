@@ -17,7 +17,7 @@ from labs.workspace import PROJECT_DIR
 
 #: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
 ALLOWED = (
-    *(f"grading/{name}.py" for name in "__init__ calls given".split()),
+    *(f"grading/{name}.py" for name in "__init__ calls".split()),
     *(f"grading/{room}/*.py" for room in "checkpoints grade gradescope".split()),
     *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess progress stats workspace".split()),
     "assets/reference/*.json",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import threading
 from collections.abc import Iterator
@@ -21,6 +22,13 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.delenv(URL_VARIABLE, raising=False)
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def collected() -> Iterator[None]:
+    """Collect what a test has left, while its own filters of warnings hold."""
+    yield
+    gc.collect()
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import hashlib
 import io
 import os
-import warnings
 import zipfile
 from pathlib import Path, PurePosixPath
 
@@ -27,6 +25,9 @@ from labs.dataset import SPLITS, iterate
 from labs.labels import NUM_CLASSES
 from labs.models import load_mobilenet_v2
 from tests.labs.assets.conftest import Handler
+
+# pooch leaves an answer that it could not use to the garbage collector.
+pytestmark = [pytest.mark.usefixtures("collected"), pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")]
 
 JPEG = b"\xff\xd8\xff"
 
@@ -92,8 +93,6 @@ def test_a_broken_download_begins_again(zipped: bytes) -> None:
         assets.dataset("food11")
     assert "s3cret" not in str(failure.value)
     del failure
-    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
-        gc.collect()  # pooch leaves the broken connection to the garbage collector
     assert assets.dataset("food11").is_dir()
 
 
