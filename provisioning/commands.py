@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.errors import ProvisioningError
+from provisioning.errors import NotSignedInError, ProvisioningError, ServiceBusyError
 from provisioning.planning.blocks import HORIZON, Proposal, Wish, calendars_of, propose, table
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.zones import find_zone
@@ -52,6 +52,8 @@ def _proposal(part: Part, days: float, zone: str | None, type_name: str | None) 
     if type_name is not None:
         spec = spec.only(type_name)
     calendars, unread = calendars_of(spec, lab.open_testbed)
+    if not calendars:
+        raise ServiceBusyError("no calendar could be read: " + "; ".join(sorted(set(unread.values()))))
     return propose(spec, calendars, Wish(now, now + timedelta(days=days), find_zone(zone)), unread)
 
 
@@ -214,6 +216,8 @@ def sweep(
                 lines = sweep_site(testbed, here, now, grace=grace) if delete else []
                 # What is counted below is what is there now, not what was there before.
                 found += survey(testbed, now, owner, grace=grace) if lines else here
+            except NotSignedInError:
+                raise
             except ProvisioningError as error:
                 # One site in maintenance must not hide the others.
                 typer.secho(f"{site}: {error.what}", err=True, fg="yellow")

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 from labs.workspace import workspace_dir
 from provisioning.chameleon.shells import shell_at
-from provisioning.errors import LeaseMissingError, NoKeyError, NotHomeError, NotReachableError, ProvisioningError
+from provisioning.errors import (
+    LeaseMissingError,
+    NoCredentialsError,
+    NoKeyError,
+    NotHomeError,
+    NotReachableError,
+    NotSignedInError,
+    ProvisioningError,
+    ServiceBusyError,
+)
 from provisioning.reach import Reached, Tunnel, at_address
 from provisioning.rehearsal.drills import site_clock
 from provisioning.rehearsing import poll_s, rehearsing, ssh_command
@@ -25,10 +36,19 @@ from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, W
 
 #: The course's root folder: what is copied to a machine.
 ROOT = Path(__file__).resolve().parents[1]
+_CREDENTIALS = ("OS_AUTH_TYPE", "OS_AUTH_URL", "OS_ACCESS_TOKEN")
 
 
 def open_testbed(site: str) -> Testbed:
-    """Return the site through python-chi: the real one, or the rehearsal where the environment points there."""
+    """Return the site through python-chi: the real one, or the rehearsal where the environment points there.
+
+    Raises:
+        NoCredentialsError: nothing here says who is to be signed in.
+    """
+    # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a browser.
+    asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
+    if not asks_a_browser and not any(os.environ.get(name) for name in _CREDENTIALS):
+        raise NoCredentialsError
     from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
 
     return ChameleonTestbed(site)
@@ -65,24 +85,34 @@ def find_option(testbed_for, part: Part, name: str, site: str | None = None) -> 
 
     Raises:
         KeyError: the part never runs at that site; the message lists where it does.
-        LeaseMissingError: no site of the options has one; a site that did not answer is named.
+        LeaseMissingError: no site of the options has one.
+        NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
+        ServiceBusyError: no site that answered has one, and another did not answer: it may be there.
     """
     spec = load_spec(part)
-    said, like_ours = [], set()
+    asked, silent, like_ours = [], [], set()
     for place in [spec.option(site).site] if site else sites_of(part):
         try:
             leases = (testbed := testbed_for(place)).leases()
+        except NotSignedInError:
+            raise
         except ProvisioningError as error:
             # One site in maintenance must not hide a lease at the next one.
-            said.append(f"{place} did not answer ({error.what})")
+            silent.append(f"{place} did not answer ({error.what})")
             continue
         if (lease := pick_lease(leases, name)) is not None:
             return _option_of(lease, [option for option in spec.options if option.site == place], testbed)
-        said.append(place)
+        asked.append(place)
         # A roster may know a student by the netid, and the account is called by the address, or the other way round.
         usable = {one.name for one in leases if one.status not in SPENT}
         like_ours |= {one for one in usable if name.startswith(f"{one}-") or one.startswith(f"{name}-")}
-    missing = f"there is no usable lease {name!r} at {', '.join(said)}"
+    missing = f"there is no usable lease {name!r} at {', '.join(asked)}" if asked else f"nobody knows of {name!r}"
+    if silent:
+        raise ServiceBusyError(
+            f"{missing}, and {', '.join(silent)}",
+            likely="A site is overloaded or in maintenance; a lease that you have there is not lost.",
+            way_out="Run this again in a few minutes, and reserve no second machine meanwhile.",
+        )
     if like_ours:
         owner = min(like_ours).removeprefix(f"{NAME_PREFIX}-{part}-")
         raise LeaseMissingError(

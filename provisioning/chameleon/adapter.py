@@ -95,11 +95,14 @@ class ChameleonTestbed:
     def _use_site(self) -> None:
         if chi.context.get("region_name") != self.site:
             # It prints four lines each time; a sweep over three sites would drown its own table.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 chi.use_site(self.site)
             if chi.context.get("region_name") != self.site:
                 # Without its list of sites python-chi prints a hint and goes on with the old site.
-                raise ServiceBusyError(f"the list of Chameleon's sites could not be fetched, so {self.site} is unknown")
+                raise ServiceBusyError(
+                    "the list of Chameleon's sites could not be fetched",
+                    likely="There is no way from here to api.chameleoncloud.org, or it is in maintenance.",
+                )
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:

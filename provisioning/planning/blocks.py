@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from provisioning.errors import ProvisioningError
+from provisioning.errors import NotSignedInError, ProvisioningError
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource
 
@@ -179,6 +179,8 @@ def calendars_of(spec: PartSpec, testbed_for) -> tuple[dict[SiteOption, Sequence
             continue
         try:
             calendars[option] = testbed_for(option.site).resources(option.resource, option.type)
+        except NotSignedInError:
+            raise  # no site is to blame for it
         except ProvisioningError as error:
             # One site in maintenance must not hide the others.
             unread[option] = error.what

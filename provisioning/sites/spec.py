@@ -108,11 +108,12 @@ def load_spec(part: Part) -> PartSpec:
     """Return what the part needs, as ``sites/<part>.toml`` says.
 
     Args:
-        part: ``"model"``, ``"edge"`` or ``"system"``.
+        part: ``"model"``, ``"edge"`` or ``"system"``, or its number in the lessons as text.
 
     Raises:
         ValueError: no such part, or its file has an unknown or missing field.
     """
+    part = {str(number): name for name, number in NUMBERS.items()}.get(part, part)
     if part not in PARTS:
         raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
     text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")
