@@ -29,7 +29,7 @@ from labs.display.theme import card
 from labs.loopback import OwnHosts, listen
 from provisioning.classroom.leases import Whereabouts
 from provisioning.classroom.roster import short_name
-from provisioning.errors import ProvisioningError
+from provisioning.testbed.errors import ProvisioningError
 
 #: Answers to one question, none of them right, that make somebody stuck.
 STUCK_ANSWERS = 3

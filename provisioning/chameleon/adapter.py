@@ -15,8 +15,6 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
-
-Longer than the house's ceiling, because the one file that knows ``chi`` must not become two.
 """
 
 from __future__ import annotations
@@ -42,8 +40,7 @@ from chi import clients
 
 from provisioning.chameleon import replies
 from provisioning.chameleon.refusals import explain, unless_absent, unless_missing
-from provisioning.chameleon.shells import ContainerShell, SshShell, shell_at
-from provisioning.errors import NoKeyError, ServiceBusyError
+from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
     ContainerRequest,
@@ -56,6 +53,7 @@ from provisioning.testbed import (
     Volume,
     Way,
 )
+from provisioning.testbed.errors import NoKeyError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
 _CHI = threading.RLock()
@@ -195,11 +193,6 @@ class ChameleonTestbed:
         else:
             unless_missing(lambda: clients.nova().servers.delete(machine.id))
 
-    @_call("reading the container's log")
-    def container_log(self, machine: Machine) -> str:
-        """Return what the container has printed."""
-        return str(chi.container.get_logs(machine.id) or "")
-
     @_call("listing floating IPs")
     def addresses(self) -> tuple[Address, ...]:
         """Return the project's floating IPs."""
@@ -258,7 +251,7 @@ class ChameleonTestbed:
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        return shell_at(self.way(machine, user))
+        return SshShell(self.way(machine, user))
 
     def way(self, machine: Machine, user: str) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""

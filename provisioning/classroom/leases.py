@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
 from provisioning.classroom.plan import Seat
-from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
-from provisioning.evidence import machine_of
 from provisioning.planning.blocks import block_end, free_resources
 from provisioning.setup.context import SPENT, pick_lease
+from provisioning.setup.release import Leftover, survey
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
-from provisioning.sweep import Leftover, survey
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
+from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
 
 #: Returns the testbed of a site's name.
 TestbedFor = Callable[[str], Testbed]
@@ -44,7 +43,7 @@ def leases_at(testbed_for: TestbedFor, options: Iterable[SiteOption], part: Part
             for option in (here if len(here) > 1 and leases else ())
             for each in testbed.resources(option.resource, option.type)
         }
-        found += [(machines.get(machine_of(lease), here[0]), lease) for lease in leases]
+        found += [(machines.get(lease.node, here[0]), lease) for lease in leases]
     return found
 
 
@@ -222,8 +221,8 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
     try:
         return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
     except NoCapacityError as error:
-        machine = machine_of(lease)
-        after = [one for one in testbed.leases() if machine and machine_of(one) == machine and usable(one)]
+        machine = lease.node
+        after = [one for one in testbed.leases() if machine and one.node == machine and usable(one)]
         after = sorted((one for one in after if one.start >= lease.end), key=lambda one: one.start)
         raise NoCapacityError(
             error.what,

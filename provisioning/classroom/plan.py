@@ -17,7 +17,6 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from provisioning.classroom.roster import Student
-from provisioning.evidence import machine_of
 from provisioning.planning.blocks import Block, Wish, is_free, spans
 from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
@@ -179,7 +178,7 @@ def _kept(
     for student in students:
         found = sorted(by_name.get(resource_name(spec.part, student.name), ()), key=lambda each: each[1].start)
         if found:
-            blocks = [Block(option, machine_of(lease), lease.start, lease.end) for option, lease in found]
+            blocks = [Block(option, lease.node, lease.start, lease.end) for option, lease in found]
             seats = (_seat(student, number, block, wish, kept=True) for number, block in enumerate(blocks, start=1))
             kept[student.name] = tuple(seats)
     return kept

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from provisioning.errors import NotSignedInError, ProvisioningError
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource
+from provisioning.testbed.errors import NotSignedInError, ProvisioningError
 
 HOUR = timedelta(hours=1)
 

@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from provisioning.clock import Clock
-from provisioning.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
 from provisioning.planning.blocks import Block, calendars_of
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.timetable import Slot, Timetable, timetable
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
+from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
 PAGE_DAYS = 7

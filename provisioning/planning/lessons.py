@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from labs.course import Lesson, lessons
-from provisioning.setup.graph import plan
+from provisioning.setup.plan import plan
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import NUMBERS, Part, SiteOption, load_spec
 

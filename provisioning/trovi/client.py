@@ -14,7 +14,7 @@ from typing import Any
 
 import requests
 
-from provisioning.errors import NotSignedInError, ProvisioningError, ServiceBusyError
+from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
 
 BASE_URL = "https://trovi.chameleoncloud.org"
 _JWT = "urn:ietf:params:oauth:token-type:jwt"

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from provisioning.errors import ProvisioningError
 from provisioning.lab import ROOT
+from provisioning.testbed.errors import ProvisioningError
 from provisioning.trovi import crate, package, template
 from provisioning.trovi.client import BASE_URL, TroviClient, exchange
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from provisioning.archive import unpack
-from provisioning.errors import ProvisioningError
+from provisioning.testbed.errors import ProvisioningError
 from provisioning.trovi import package
 
 BRANCH = "main"

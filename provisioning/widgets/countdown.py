@@ -17,16 +17,15 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel, hear_while_busy
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import ProvisioningError
 from provisioning.planning.lessons import block_of, extras_text, lessons_left_s, lessons_on_machine
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import transfer
-from provisioning.setup.progress import LeaseLeft, lease_left
-from provisioning.setup.runner import Run
+from provisioning.setup.run import LeaseLeft, Run, lease_left
 from provisioning.sites.spec import Part
 from provisioning.testbed import Lease
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import card, heading
 
 REDRAW_S = 20.0
@@ -50,20 +49,20 @@ def lease_countdown(
         ValueError: the end of the lease is not known, or the part has no such lesson.
     """
     if isinstance(of, Run):
-        end = of.state.facts("lease").get("end")
+        end = of.record.facts("lease").get("end")
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
         name, end, part = of.settings.name, datetime.fromisoformat(end), of.settings.spec.part
-        testbed, state, setup_s = of.testbed, of.state, 0.0
+        testbed, record, setup_s = of.testbed, of.record, 0.0
     else:
-        name, end, testbed, state = of.name, of.end, None, None
+        name, end, testbed, record = of.name, of.end, None, None
     if part is None:
         raise ValueError("say which part the lease is for: lease_countdown(lease, 'model')")
     if isinstance(of, Lease):
         setup_s = block_of(part).setup_s if at is None else 0.0
 
     def pull() -> transfer.Moved:
-        return lab.pull(part, testbed, name=name, say=lambda _line: None, state=state)
+        return lab.pull(part, testbed, name=name, say=lambda _line: None, record=record)
 
     return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone(), pull, setup_s)
 

@@ -11,8 +11,6 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import has_kernel
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import NoCapacityError
 from provisioning.planning.blocks import Block
 from provisioning.planning.choice import choice_text
 from provisioning.planning.chooser import Chooser
@@ -20,6 +18,8 @@ from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.sites.spec import Part, SiteOption
 from provisioning.testbed import Lease, Testbed
+from provisioning.testbed.errors import NoCapacityError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets import planner_view as view
 from provisioning.widgets.planner_clicks import PlannerClicks
 from provisioning.widgets.planner_controls import PlannerControls

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from provisioning.errors import ProvisioningError
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.sites.spec import SiteOption
+from provisioning.testbed.errors import ProvisioningError
 
 if TYPE_CHECKING:
     from provisioning.widgets.planner import Planner

@@ -7,7 +7,6 @@ from datetime import datetime, tzinfo
 from html import escape
 
 from labs.display.theme import STYLE
-from provisioning.errors import LeaseFailedError
 from provisioning.planning.choice import (
     OptionLine,
     option_lines,
@@ -19,6 +18,7 @@ from provisioning.planning.choice import (
 )
 from provisioning.planning.chooser import PAGE_DAYS, Chooser
 from provisioning.sites.spec import SiteOption
+from provisioning.testbed.errors import LeaseFailedError
 from provisioning.widgets.calendar import CALENDAR_STYLE, legend, still_calendar
 from provisioning.widgets.cards import card, heading, note
 

@@ -13,13 +13,11 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import ProvisioningError
 from provisioning.planning.lessons import lessons_left_s
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.attempt import Attempt, Link
-from provisioning.setup.progress import LeaseLeft
-from provisioning.setup.runner import Event, Run
+from provisioning.setup.run import Event, LeaseLeft, Link, Run, lease_left
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets import progress_view as view
 
 #: Seconds between two redraws while steps run, and while only the lease's time goes on.
@@ -38,21 +36,23 @@ def provisioning_progress(run: Run, *, at: str | None = None, clock: Clock | Non
     Raises:
         ValueError: the part has no such lesson.
     """
-    return ProvisioningProgress(Attempt(run, clock or site_clock()), at)
+    return ProvisioningProgress(run, clock or site_clock(), at)
 
 
 class ProvisioningProgress(Shown):
     """The widget. Call ``run()`` in a cell that later cells depend on; show the object itself to start by click.
 
     Args:
-        attempt: its state.
+        attempt: its steps and how far they are.
+        clock: of the sites.
         at: number of the lesson that comes next.
     """
 
-    def __init__(self, attempt: Attempt, at: str | None = None) -> None:
+    def __init__(self, attempt: Run, clock: Clock, at: str | None = None) -> None:
         self.attempt = attempt
+        self._clock = clock
         self.rehearsed = lab.rehearsing()
-        self._lessons_left_s = lessons_left_s(attempt.run.settings.spec.part, at)
+        self._lessons_left_s = lessons_left_s(attempt.settings.spec.part, at)
         self._handle: Any = None
         self._worker: threading.Thread | None = None
         self._ticker: threading.Thread | None = None
@@ -71,7 +71,8 @@ class ProvisioningProgress(Shown):
     @property
     def left(self) -> LeaseLeft | None:
         """What is left of the lease; None before it is known."""
-        return self.attempt.lease_left(self._lessons_left_s)
+        end = self.attempt.lease_end
+        return lease_left(end, self._clock.now(), self._lessons_left_s) if end else None
 
     @property
     def text(self) -> str:
@@ -154,7 +155,7 @@ class ProvisioningProgress(Shown):
         state = self.attempt.state
         self.status.value = STYLE + view.steps(self.attempt, self.left, self.rehearsed)
         self.go.description = {"waiting": "Bring it up", "failed": "Try again"}.get(state, "Resume")
-        if state == "waiting" and any(row.state == "done" for row in self.attempt.progress.rows.values()):
+        if state == "waiting" and any(row.state == "done" for row in self.attempt.rows.values()):
             self.go.description = "Resume"
         running = state == "running"
         self.go.layout.display = "none" if state in ("running", "done") else ""

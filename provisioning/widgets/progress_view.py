@@ -5,9 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from labs.display.theme import STYLE, progress_bar
-from provisioning.setup.attempt import Attempt, Link
-from provisioning.setup.progress import LeaseLeft, Row
-from provisioning.setup.runner import Event
+from provisioning.setup.run import Event, LeaseLeft, Link, Row, Run
 from provisioning.widgets.cards import heading, note
 
 _MARKS = {
@@ -44,15 +42,15 @@ def line(event: Event) -> str:
     return f"{event.elapsed_s:7.1f} s  {event.step:<12}{kind}{said}"
 
 
-def picture(attempt: Attempt, left: LeaseLeft | None, rehearsed: bool) -> str:
+def picture(attempt: Run, left: LeaseLeft | None, rehearsed: bool) -> str:
     """Return everything as a still picture."""
     title = escape(attempt.title)
     return f'{STYLE}<section class="msl msl-card" aria-label="{title}">{steps(attempt, left, rehearsed)}</section>'
 
 
-def steps(attempt: Attempt, left: LeaseLeft | None, rehearsed: bool) -> str:
+def steps(attempt: Run, left: LeaseLeft | None, rehearsed: bool) -> str:
     """Return the HTML of the steps, and of the links once they are there."""
-    settings = attempt.run.settings
+    settings = attempt.settings
     subtitle = f"{settings.name} at {settings.option.site}: {_said(attempt)}"
     table = _table(attempt)
     if attempt.state == "done":
@@ -62,11 +60,11 @@ def steps(attempt: Attempt, left: LeaseLeft | None, rehearsed: bool) -> str:
     return f'<div class="msl">{"".join(parts)}{table}</div>'
 
 
-def _said(attempt: Attempt) -> str:
-    rows = attempt.progress.rows.values()
+def _said(attempt: Run) -> str:
+    rows = attempt.rows.values()
     done = sum(row.state == "done" for row in rows)
     counted = f"{done} of {len(rows)} steps"
-    usual = minutes(attempt.progress.left_s)
+    usual = minutes(attempt.left_s)
     return {
         "waiting": f"{counted} done, usually {usual} to go" if done else f"usually {usual}",
         "running": f"{counted}, usually {usual} to go",
@@ -76,15 +74,15 @@ def _said(attempt: Attempt) -> str:
     }[attempt.state]
 
 
-def _bar(attempt: Attempt) -> str:
+def _bar(attempt: Run) -> str:
     if attempt.state == "done":
         return ""
     return progress_bar(attempt.title, attempt.fraction)
 
 
-def _table(attempt: Attempt) -> str:
-    critical = set(attempt.run.plan.critical_path)
-    rows = "".join(_row(attempt, row, row.name in critical) for row in attempt.progress.rows.values())
+def _table(attempt: Run) -> str:
+    critical = set(attempt.plan.critical_path)
+    rows = "".join(_row(attempt, row, row.name in critical) for row in attempt.rows.values())
     return (
         '<table class="msl-table msl-words msl-steps"><thead><tr><th scope="col">state</th><th scope="col">step</th>'
         '<th scope="col" class="msl-number">elapsed</th><th scope="col" class="msl-number">usual</th></tr></thead>'
@@ -94,7 +92,7 @@ def _table(attempt: Attempt) -> str:
     )
 
 
-def _row(attempt: Attempt, row: Row, critical: bool) -> str:
+def _row(attempt: Run, row: Row, critical: bool) -> str:
     mark, kind, word = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
     elapsed = minutes(attempt.elapsed_s(row)) if began else ""

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.errors import NoAddressError, NoKeyError, ServiceBusyError
 from provisioning.setup.context import Settings
-from provisioning.setup.runner import Run
-from provisioning.setup.state import StateFile
+from provisioning.setup.record import Record
+from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume, Way
+from provisioning.testbed.errors import NoAddressError, NoKeyError, ServiceBusyError
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -45,6 +45,12 @@ class DrivenClock:
         time.sleep(min(seconds, 0.005))
 
 
+def facts_of(run: Run) -> dict[str, dict]:
+    """Run to the end; return what each step found or made."""
+    run.go()
+    return {name: run.record.facts(name) for name in run.rows}
+
+
 class FolderShell:
     """Runs commands for real, with a folder as home, as a rehearsed machine does."""
 
@@ -52,7 +58,7 @@ class FolderShell:
         self.home = home
         self.commands: list[str] = []
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line=None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         self.commands.append(command)
         environment = {
             "HOME": str(self.home),
@@ -151,10 +157,6 @@ class MemoryTestbed:
         self.address_list = [
             dataclasses.replace(a, port_id=None) if a.port_id == machine.id else a for a in self.address_list
         ]
-
-    def container_log(self, machine):
-        self._note("container_log")
-        return "[I ServerApp] http://127.0.0.1:8888/lab?token=0123abcd\n"
 
     def addresses(self):
         self._note("addresses")
@@ -265,6 +267,6 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
         chosen = Settings(
             spec, option, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
         )
-        return Run(steps, chosen, testbed or memory, StateFile(tmp_path / "state" / f"{part}.json"))
+        return Run(steps, chosen, testbed or memory, Record(tmp_path / "state" / f"{part}.json"))
 
     return make

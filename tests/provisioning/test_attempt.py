@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.errors import CancelledError, NoAddressError, ServerFailedError
-from provisioning.setup.attempt import Attempt
+from provisioning.setup.run import Attempt
+from provisioning.testbed.errors import CancelledError, NoAddressError, ServerFailedError
 
 UP = ("lease", "server", "address", "ssh")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from provisioning.checkup import checkup, checkup_text
-from provisioning.errors import NotSignedInError
+from provisioning.lab.checkup import checkup, checkup_text
+from provisioning.testbed.errors import NotSignedInError
 
 
 def look(memory, **environ: str) -> dict:

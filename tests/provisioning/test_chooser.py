@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
 from provisioning.planning.choice import choice_text, option_lines
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
 
 from .conftest import NOON, MemoryTestbed
 

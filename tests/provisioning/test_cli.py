@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from grading.front.command import app as msl
 from provisioning import lab
 from provisioning.__main__ import app as provisioning
-from provisioning.errors import NotSignedInError, ServiceBusyError
+from provisioning.testbed.errors import NotSignedInError, ServiceBusyError
 
 COMMANDS = (
     *("plan 1", "reserve 1", "reserve model --number 2", "up 1", "up 1 --site CHI@TACC", "forward 2", "push 3"),

@@ -9,10 +9,10 @@ from datetime import timedelta
 import pytest
 
 from provisioning import evidence
-from provisioning.errors import LeaseMissingError
 from provisioning.planning.blocks import Block
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
+from provisioning.testbed.errors import LeaseMissingError
 
 NAME = "serve-model-ada"
 OPTION = load_spec("model").options[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from provisioning.setup.graph import Step, plan
+from provisioning.setup.plan import Step, plan
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import PARTS, load_spec
 

@@ -6,10 +6,10 @@ import threading
 
 import pytest
 
-from provisioning.clock import MachineClock
-from provisioning.errors import CommandFailedError
 from provisioning.setup import jobs
 from provisioning.setup.context import StepContext
+from provisioning.testbed.errors import CommandFailedError
+from provisioning.testbed.surroundings import MachineClock
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import dataclasses
 import pytest
 
 from provisioning import lab
-from provisioning.errors import LeaseMissingError, ServiceBusyError
 from provisioning.testbed import Reservation, Resource
+from provisioning.testbed.errors import LeaseMissingError, ServiceBusyError
 
 NAME = "serve-model-ada"
 

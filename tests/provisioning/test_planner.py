@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.errors import ServiceBusyError
 from provisioning.planning.blocks import Wish, block_end, calendars_of, free_blocks, is_free, propose, table
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
+from provisioning.testbed.errors import ServiceBusyError
 
 MODEL = load_spec("model")
 LIQID, GIGAIO = MODEL.options[:2]

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from provisioning.setup.graph import Step, plan
-from provisioning.setup.progress import Progress, lease_left
-from provisioning.setup.runner import Event
-from provisioning.setup.state import StateFile
+from provisioning.setup.plan import Step, plan
+from provisioning.setup.record import Record
+from provisioning.setup.run import Event, Progress, lease_left
 
 
 def two_branches():
@@ -59,7 +58,7 @@ def test_time_left_follows_the_longest_branch():
 
 def test_a_new_kernel_shows_what_was_done(tmp_path):
     """'running' in the record of a dead kernel is not running."""
-    state = StateFile(tmp_path / "s.json")
+    state = Record(tmp_path / "s.json")
     state.update("boot", state="done", elapsed_s=50)
     state.update("long", state="running")
     state.update("short", state="failed", error="Broken.")

@@ -20,9 +20,9 @@ from labs.course import lessons
 from labs.edge.reaching import SERVICE_PORT
 from labs.optimize.viewer import PORTS
 from provisioning import reach
-from provisioning.errors import NoKeyError, NotReachableError
 from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
+from provisioning.testbed.errors import NoKeyError, NotReachableError
 
 TOKEN = "0123abcd"
 

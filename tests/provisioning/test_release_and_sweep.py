@@ -7,11 +7,10 @@ from datetime import timedelta
 
 import pytest
 
-from provisioning.errors import NotReleasedError, ServiceBusyError
-from provisioning.release import release
-from provisioning.setup.state import StateFile
-from provisioning.sweep import survey, sweep, table
+from provisioning.setup.record import Record
+from provisioning.setup.release import release, survey, sweep, table
 from provisioning.testbed import Address, Volume
+from provisioning.testbed.errors import NotReleasedError, ServiceBusyError
 
 NAME = "serve-model-ada"
 BOOT = ("lease", "server", "address")
@@ -185,5 +184,5 @@ def test_state_file_is_optional(memory, make_run, clock, tmp_path):
     """A release in another kernel, without the record, finds everything by name."""
     memory.give_lease(NAME)
     make_run(only=BOOT).finish()
-    go(memory, clock, StateFile(tmp_path / "other.json"))
+    go(memory, clock, Record(tmp_path / "other.json"))
     assert memory.machine_list == memory.address_list == memory.lease_list == []

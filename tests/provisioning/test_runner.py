@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from provisioning import errors
-from provisioning.setup.graph import Step
-from provisioning.setup.runner import Run
+from provisioning.setup.plan import Step
+from provisioning.setup.run import Run
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import sys
 import textwrap
 from pathlib import Path
 
-from provisioning.setup.state import StateFile, state_folder
+from provisioning.setup.record import Record, state_folder
 
 
 def test_facts_are_on_disk_before_update_returns(tmp_path: Path):
@@ -16,8 +16,8 @@ def test_facts_are_on_disk_before_update_returns(tmp_path: Path):
     program = f"""
         import os, signal
         from pathlib import Path
-        from provisioning.setup.state import StateFile
-        state = StateFile(Path({str(tmp_path / "s.json")!r}))
+        from provisioning.setup.record import Record
+        state = Record(Path({str(tmp_path / "s.json")!r}))
         state.update("address", state="running", remember={{"address_id": "a-1"}})
         os.kill(os.getpid(), signal.SIGKILL)
     """
@@ -25,14 +25,14 @@ def test_facts_are_on_disk_before_update_returns(tmp_path: Path):
         [sys.executable, "-c", textwrap.dedent(program)], cwd=Path(__file__).parents[2], check=False, timeout=60
     )
     assert done.returncode == -9
-    again = StateFile(tmp_path / "s.json")
+    again = Record(tmp_path / "s.json")
     assert again.facts("address") == {"address_id": "a-1"}
     assert again.step("address").state == "running"
 
 
 def test_only_the_owner_can_read_it(tmp_path: Path):
     """It holds a Jupyter token."""
-    state = StateFile(tmp_path / "s.json")
+    state = Record(tmp_path / "s.json")
     state.update("services", remember={"token": "secret"})
     assert state.path.stat().st_mode & 0o077 == 0
 
@@ -42,7 +42,7 @@ def test_an_unreadable_record_is_set_aside_and_work_goes_on(tmp_path: Path):
     for text in ('{"format": 1, "steps"', '{"format": 99, "steps": {}, "about": {}}', "[]", '{"format": 1}'):
         path = tmp_path / "s.json"
         path.write_text(text)
-        state = StateFile(path)
+        state = Record(path)
         assert state.step("lease").state == "waiting"
         assert not path.exists()
         (kept,) = tmp_path.glob("s.unreadable-*.json")
@@ -52,7 +52,7 @@ def test_an_unreadable_record_is_set_aside_and_work_goes_on(tmp_path: Path):
 
 def test_another_machine_starts_a_new_record(tmp_path: Path):
     """Facts of a node at one site would mislead at another."""
-    state = StateFile(tmp_path / "s.json")
+    state = Record(tmp_path / "s.json")
     state.describe(part="model", site="CHI@TACC", type="compute_liqid")
     state.update("server", remember={"machine_id": "m-1"})
     state.describe(part="model", site="CHI@TACC", type="compute_liqid")
@@ -63,7 +63,7 @@ def test_another_machine_starts_a_new_record(tmp_path: Path):
 
 def test_no_temporary_file_stays_after_a_failed_write(tmp_path: Path):
     """What cannot be written as JSON raises, and the old record stays whole."""
-    state = StateFile(tmp_path / "s.json")
+    state = Record(tmp_path / "s.json")
     state.update("lease", remember={"lease_id": "l-1"})
     try:
         state.update("lease", remember={"bad": object()})

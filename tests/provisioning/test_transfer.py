@@ -11,11 +11,11 @@ import pytest
 from labs.records.entries import Answer, Prediction
 from labs.records.ledger import Ledger
 from provisioning import lab
-from provisioning.errors import CommandFailedError, LeaseMissingError, NotHomeError
+from provisioning.setup.record import Record
 from provisioning.setup.software import REMOTE_ROOT
-from provisioning.setup.state import StateFile
 from provisioning.setup.transfer import FETCH_BYTES, Home, only_there, pull, push
 from provisioning.testbed import Machine
+from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, NotHomeError
 from tests.provisioning.conftest import FolderShell
 
 WHEN = "2026-11-26T00:00:00+00:00"
@@ -180,7 +180,7 @@ def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, 
     with pytest.raises(NotHomeError, match="1 ledger entry"):
         lab.give_back("model", memory, **where)
     assert len(memory.machine_list) == 1
-    state = StateFile.for_name(name, tmp_path / "state")
+    state = Record.for_name(name, tmp_path / "state")
     assert lab.pull("model", memory, name=name, say=quiet, state=state).entries == 1
     list(lab.give_back("model", memory, **where))
     assert memory.machine_list == []
@@ -189,7 +189,7 @@ def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, 
 
 def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory, tmp_path):
     """Pulling from it is no error, since there is nothing to lose; pushing is."""
-    where = {"name": "serve-model-ada", "state": StateFile(tmp_path / "state.json")}
+    where = {"name": "serve-model-ada", "state": Record(tmp_path / "state.json")}
     said = []
     assert not lab.pull("model", memory, say=said.append, **where).anything
     assert "nothing to bring home" in said[0]
@@ -214,6 +214,6 @@ def test_a_machine_that_the_set_up_never_reached_is_released_unasked(memory, tmp
     name = "serve-model-ada"
     memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
     memory.locked_looks = 1
-    StateFile.for_name(name, tmp_path / "state").describe(part="model", site=memory.site, type="compute_liqid")
+    Record.for_name(name, tmp_path / "state").describe(part="model", site=memory.site, type="compute_liqid")
     list(lab.give_back("model", memory, name=name, state_folder=tmp_path / "state"))
     assert memory.machine_list == []

@@ -58,8 +58,9 @@ from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
-from provisioning import evidence, lab
-from provisioning.checkup import checkup, checkup_text
+from provisioning import lab
+from provisioning.lab import facts
+from provisioning.lab.checkup import checkup, checkup_text
 from provisioning.rehearsal.drills import arm, site_clock
 from provisioning.widgets import faults
 
@@ -184,7 +185,7 @@ practice.submit()
 
 # %%
 testbed = lab.open_testbed("CHI@TACC")
-ledger().observe("start.recovered", evidence.of_lease(testbed, "model", "practice"))
+ledger().observe("start.recovered", facts.of_lease(testbed, "model", "practice"))
 
 # %% [markdown]
 # ## Checkpoint

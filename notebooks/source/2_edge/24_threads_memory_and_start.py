@@ -55,7 +55,7 @@ from labs.edge.work import count_work
 from labs.records.format import megabytes, milliseconds, times
 from labs.widgets import measure_there
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

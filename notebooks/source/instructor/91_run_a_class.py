@@ -44,8 +44,8 @@ from provisioning.classroom.roster import read_roster
 from provisioning.planning.blocks import Wish, calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
+from provisioning.setup.release import survey, sweep, table
 from provisioning.sites.spec import load_spec
-from provisioning.sweep import survey, sweep, table
 
 # %% [markdown]
 # ## The roster

@@ -22,8 +22,8 @@ from grading.front.watching import Ledgers, Watcher, application, class_page, pr
 from labs.loopback import listen
 from labs.records import Answer
 from provisioning.classroom.leases import Whereabouts
-from provisioning.errors import ServiceBusyError
 from provisioning.testbed import Lease
+from provisioning.testbed.errors import ServiceBusyError
 from tests.grading.front.conftest import FIXTURES
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)

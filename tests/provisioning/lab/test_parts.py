@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from provisioning.reach import JUPYTER_PORT, first_notebook, ports_of
+from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
 
 NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from provisioning.clock import MachineClock
 from provisioning.rehearsal import drills, place
 from provisioning.rehearsal.faults import FAULTS
+from provisioning.testbed.surroundings import MachineClock
 
 
 def test_every_fault_says_what_one_sees():

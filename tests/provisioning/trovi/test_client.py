@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from typer.testing import CliRunner
 
-from provisioning.errors import NotSignedInError, ServiceBusyError
+from provisioning.testbed.errors import NotSignedInError, ServiceBusyError
 from provisioning.trovi.client import TroviClient, TroviRefusalError, exchange
 from provisioning.trovi.commands import app
 

@@ -22,7 +22,7 @@ from provisioning.widgets import faults, lease_countdown, planner, provisioning_
 plan = planner("edge", zone="America/Chicago")
 plan""",
     "refused": """
-from provisioning.errors import NoCapacityError
+from provisioning.testbed.errors import NoCapacityError
 board = faults()
 board.on("no-hosts")
 print([drill.name for drill in board.drills if drill.strikes])

@@ -9,9 +9,9 @@ from datetime import timedelta
 import pytest
 from icalendar import Calendar
 
-from provisioning.errors import NoCapacityError, ServiceBusyError
 from provisioning.planning.zones import find_zone
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
 from provisioning.widgets import planner
 
 from ..conftest import NOON

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from provisioning.errors import LeaseMissingError, NoAddressError, ServerFailedError
+from provisioning.testbed.errors import LeaseMissingError, NoAddressError, ServerFailedError
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 # The package's attribute of that name is not the module.
@@ -146,7 +146,7 @@ def test_a_cancel_that_is_heard_after_the_end_leaves_the_button_as_it_was(progre
 
 def test_what_a_service_prints_is_no_html(progress):
     """Logs come from a machine."""
-    row = progress.attempt.progress.rows["server"]
+    row = progress.attempt.rows["server"]
     row.state = "running"
     row.tail.append("<script>alert(1)</script>")
     progress.draw()
@@ -166,15 +166,15 @@ def test_links_and_countdown_come_when_all_is_up(make_run, memory, clock):
     """With the warning when the lessons do not fit: a quarter of an hour is too little for lesson 15."""
     memory.give_lease("serve-model-ada")
     run = make_run()
-    run.state.describe(part="model", site="CHI@TACC", type="compute_liqid")
+    run.record.describe(part="model", site="CHI@TACC", type="compute_liqid")
     end = memory.lease_list[0].end.isoformat()
     facts = {
         "lease": {"end": end},
         "links": {"ssh": "ssh cc@192.0.2.7", "jupyter": "http://127.0.0.1:8888/lab?token=<t>", "tunnel": "ssh -N -L …"},
     }
     for item in run.plan.schedule:
-        run.state.update(item.step.name, state="done", remember=facts.get(item.step.name, {}))
-    progress = provisioning_progress(run, clock=clock)
+        run.record.update(item.step.name, state="done", remember=facts.get(item.step.name, {}))
+    progress = provisioning_progress(make_run(), clock=clock)
     assert progress.links == facts["links"]
     for form in (progress.status.value, progress.html):
         assert '<a href="http://127.0.0.1:8888/lab?token=&lt;t&gt;"' in form
@@ -182,7 +182,7 @@ def test_links_and_countdown_come_when_all_is_up(make_run, memory, clock):
         assert "3 h 00 min of the lease left" in form
     assert "3 h 00 min of the lease left" in progress.text
     clock.sleep(2.75 * 3600)
-    progress = provisioning_progress(run, at="15b", clock=clock)
+    progress = provisioning_progress(make_run(), at="15b", clock=clock)
     assert "min more than is left" in progress.text
     assert "msl-bad" in progress.html
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from provisioning import lab
 from provisioning.__main__ import app
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from provisioning import errors, lab
 from provisioning.chameleon import shells
-from provisioning.device import open_device
-from provisioning.setup.runner import Run
+from provisioning.lab.device import open_device
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec, resource_name
 
 user, course = sys.argv[1], Path(sys.argv[2])

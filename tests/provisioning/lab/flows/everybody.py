@@ -18,7 +18,7 @@ import provisioning.chameleon.adapter  # noqa: F401 - before the forks
 from provisioning import lab
 from provisioning.rehearsal import environment, place
 from provisioning.rehearsal.drills import advance_to, site_clock
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 
 prefix, course, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])

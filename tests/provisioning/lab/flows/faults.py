@@ -12,7 +12,7 @@ import chi
 from provisioning import errors, lab
 from provisioning.rehearsal import place
 from provisioning.setup.context import StepContext
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 
 user, course = sys.argv[1], Path(sys.argv[2])

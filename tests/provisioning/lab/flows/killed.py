@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 
 user, course = sys.argv[1], Path(sys.argv[2])

@@ -16,9 +16,9 @@ from chi import clients
 
 from labs.records import Ledger
 from provisioning import lab
-from provisioning.reach import Tunnel
-from provisioning.rehearsing import ssh_command
+from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import load_spec
+from provisioning.testbed.surroundings import ssh_command
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 spec = load_spec(part)

@@ -1,22 +1,24 @@
 """The seam between this room and a testbed: a protocol and the plain values that cross it.
 
 Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
-python-chi. `provisioning.chameleon.adapter` implements it, for the real sites and for the rehearsal alike; tests do it
-in memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
+python-chi. `provisioning.chameleon` implements it, for the real sites and for the rehearsal alike; tests do it in
+memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-#: Called with each line of output as it arrives.
-LineSink = Callable[[str], None]
 MachineKind = Literal["server", "container"]
 ResourceKind = Literal["node", "device", "flavor"]
+
+#: Blazar's keys for one named machine: a node, and a device.
+_NAME_KEYS = ("$node_name", "$name", "$device_name")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,23 @@ class Reservation:
     resource_type: str
     #: What was asked for, as Blazar keeps it: ``["==", "$node_name", "liqid01"]``; empty where it keeps nothing.
     condition: str = ""
+
+    @property
+    def node(self) -> str:
+        """The one machine that is named; an empty text where any of a type was asked for."""
+        try:
+            return _named(json.loads(self.condition))
+        except ValueError:
+            return ""
+
+
+def _named(terms: object) -> str:
+    match terms:
+        case ["==", str(key), str(value)] if key in _NAME_KEYS:
+            return value
+        case ["and", *parts]:
+            return next(filter(None, map(_named, parts)), "")
+    return ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,11 @@ class Lease:
     reservations: tuple[Reservation, ...] = ()
     #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
+
+    @property
+    def node(self) -> str:
+        """The machine that it names; an empty text where it names none."""
+        return next((each.node for each in self.reservations if each.node), "")
 
 
 @dataclass(frozen=True)
@@ -194,7 +218,7 @@ class Way:
 class Shell(Protocol):
     """A way to run commands on a machine and to put files there."""
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended; a non-zero exit code does not raise."""
 
     def put(self, source: Path, target: str) -> None:
@@ -231,14 +255,15 @@ class Testbed(Protocol):
     def delete_machine(self, machine: Machine) -> None:
         """Ask for its deletion; a missing one is fine."""
 
-    def container_log(self, machine: Machine) -> str:
-        """Return what the container has printed so far."""
-
     def addresses(self) -> Sequence[Address]:
         """Return the project's floating IPs."""
 
     def allocate_address(self, label: str) -> Address:
-        """Return a floating IP that is new to the project; raise :class:`~provisioning.errors.NoAddressError`."""
+        """Return a floating IP that is new to the project.
+
+        Raises:
+            provisioning.testbed.errors.NoAddressError: there is none.
+        """
 
     def attach_address(self, address: Address, machine: Machine) -> None:
         """Bind the floating IP to the machine's first port that can carry it."""

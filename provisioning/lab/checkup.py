@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.errors import ProvisioningError
 from provisioning.sites.spec import owner_name
 from provisioning.testbed import Testbed
+from provisioning.testbed.errors import ProvisioningError
 
 _PRIVATE_KEY = "OS_KEYPAIR_PRIVATE_KEY"
 
@@ -40,15 +40,17 @@ def checkup(
         environ: environment of this process.
     """
     where = "the rehearsal on this computer" if lab.rehearsing(environ) else "Chameleon itself"
+    missing = "OS_PROJECT_NAME is not set: choose your class's project, `context.use_project('CHI-…')`"
     project = environ.get("OS_PROJECT_NAME", "")
+    try:
+        leases = open_site(site).leases()
+        signed_in = Finding("signed in", True, f"{site} answers, and lists {len(leases)} leases of your project")
+    except ProvisioningError as error:
+        signed_in = Finding("signed in", False, f"{error.what}. {error.way_out}")
     return (
         Finding("testbed", True, f"python-chi talks to {where}"),
-        Finding(
-            "project",
-            bool(project),
-            project or "OS_PROJECT_NAME is not set: choose your class's project, `context.use_project('CHI-…')`",
-        ),
-        _signed_in(site, open_site),
+        Finding("project", bool(project), project or missing),
+        signed_in,
         _key(environ),
         Finding("your name", True, f"leases and machines will be called serve-…-{owner_name(environ)}"),
     )
@@ -57,14 +59,6 @@ def checkup(
 def checkup_text(found: tuple[Finding, ...]) -> str:
     """Return one line a finding."""
     return "\n".join(f"{'yes' if one.ok else 'no '}  {one.name}: {one.said}" for one in found)
-
-
-def _signed_in(site: str, open_site: Callable[[str], Testbed]) -> Finding:
-    try:
-        leases = open_site(site).leases()
-    except ProvisioningError as error:
-        return Finding("signed in", False, f"{error.what}. {error.way_out}")
-    return Finding("signed in", True, f"{site} answers, and lists {len(leases)} leases of your project")
 
 
 def _key(environ: Mapping[str, str]) -> Finding:

@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from provisioning.setup.context import StepContext
+from provisioning.setup.context import StepContext
 
-#: Does the step's work and returns the facts that later steps need. It looks before it makes, so that running it
-#: twice leaves one of everything; it raises a ProvisioningError otherwise.
-StepBody = Callable[["StepContext"], Mapping[str, Any]]
+#: Does the step's work and returns what others need to know of it. It looks before it makes, so that running it twice
+#: leaves one of everything; it raises a ProvisioningError otherwise.
+StepBody = Callable[[StepContext], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Step:
     """One idempotent piece of work."""
 
-    #: Short name, also the key in the state file.
+    #: Short name.
     name: str
     #: Words for people.
     title: str
@@ -63,19 +62,14 @@ class Plan:
         """Return the plan as a table; ``*`` marks the critical path."""
         rows = [f"{'':2}{'step':<14}{'begins':>8}{'takes':>8}  needs"]
         for item in self.schedule:
-            mark = "* " if item.critical else "  "
             needs = ", ".join(item.step.needs) or "-"
-            begins, takes = _minutes(item.begins_s), _minutes(item.step.expected_s)
-            rows.append(f"{mark}{item.step.name:<14}{begins:>8}{takes:>8}  {needs}")
+            times = f"{item.begins_s / 60:>8.1f}{item.step.expected_s / 60:>8.1f}"
+            rows.append(f"{'* ' if item.critical else '  '}{item.step.name:<14}{times}  {needs}")
         rows.append(
-            f"Costs about {_minutes(self.total_s)} min of the lease; one step after another it would be "
-            f"{_minutes(self.serial_s)} min."
+            f"Costs about {self.total_s / 60:.1f} min of the lease; one step after another it would be "
+            f"{self.serial_s / 60:.1f} min."
         )
         return "\n".join(rows)
-
-
-def _minutes(seconds: float) -> str:
-    return f"{seconds / 60:.1f}"
 
 
 def plan(steps: Iterable[Step]) -> Plan:
@@ -98,21 +92,15 @@ def plan(steps: Iterable[Step]) -> Plan:
     begins: dict[str, float] = {}
     ends: dict[str, float] = {}
     for name in order:
-        step = by_name[name]
-        begins[name] = max((ends[need] for need in step.needs), default=0.0)
-        ends[name] = begins[name] + step.expected_s
+        begins[name] = max((ends[need] for need in by_name[name].needs), default=0.0)
+        ends[name] = begins[name] + by_name[name].expected_s
     total_s = max(ends.values(), default=0.0)
-    critical = _critical(by_name, begins, ends, total_s)
-    schedule = [Scheduled(by_name[n], begins[n], n in critical) for n in order]
+    critical: set[str] = set()
+    current = next((name for name, end in ends.items() if end == total_s), None)
+    while current is not None:
+        critical.add(current)
+        current = next((need for need in by_name[current].needs if ends[need] == begins[current]), None)
+    schedule = [Scheduled(by_name[name], begins[name], name in critical) for name in order]
     # Python's sort is stable, so steps that begin together keep an order in which they can run.
     schedule.sort(key=lambda item: item.begins_s)
     return Plan(tuple(schedule), total_s, sum(step.expected_s for step in all_steps))
-
-
-def _critical(by_name: Mapping[str, Step], begins: dict, ends: dict, total_s: float) -> set[str]:
-    path: set[str] = set()
-    current = next((name for name, end in ends.items() if end == total_s), None)
-    while current is not None:
-        path.add(current)
-        current = next((need for need in by_name[current].needs if ends[need] == begins[current]), None)
-    return path
