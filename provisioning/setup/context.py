@@ -96,7 +96,9 @@ class StepContext:
                 return found
             if (left_s := self._deadline_s - clock.monotonic_s()) <= 0:
                 raise StepTimeoutError(f"waited {self.timeout_s:.0f} s for {waiting_for}")
-            self._check_lease()
+            if clock.monotonic_s() - self._lease_checked_s > self.LEASE_CHECK_S:
+                self._lease_checked_s = clock.monotonic_s()
+                self.require_lease()
             clock.sleep(min(self.settings.poll_s, max(left_s, 0.01)))
 
     def lease(self) -> Lease | None:
@@ -128,15 +130,22 @@ class StepContext:
 
         return jobs.follow(self.shell(), name, command, title, say=say, until=self.until, again=again)
 
-    def _check_lease(self) -> None:
-        now_s = self.settings.clock.monotonic_s()
-        if self.step_name == "lease" or now_s - self._lease_checked_s < self.LEASE_CHECK_S:
+    def require_lease(self, meanwhile: str = "") -> None:
+        """See that the lease is still ours, once one was.
+
+        Args:
+            meanwhile: what went wrong, which a lease that has ended explains.
+
+        Raises:
+            LeaseEndedError: it is no longer active.
+        """
+        if self.step_name == "lease" or not self.facts("lease"):
             return
-        self._lease_checked_s = now_s
         lease = self.lease()
         if lease is None or lease.status != "ACTIVE":
             seen = "gone" if lease is None else lease.status
-            raise LeaseEndedError(f"the lease {self.settings.name!r} is {seen}")
+            because = f"; meanwhile: {meanwhile}" if meanwhile else ""
+            raise LeaseEndedError(f"the lease {self.settings.name!r} is {seen}{because}")
 
 
 #: Leases in these states can never be used again.

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from provisioning.setup.context import StepContext
-from provisioning.setup.reach import SSH_PORT, ports_of
-from provisioning.testbed import Address, ContainerRequest, Lease, Machine, ServerRequest
+from provisioning.setup.reach import ports_of
+from provisioning.testbed import Address, Lease, Machine
 from provisioning.testbed.errors import (
     CommandFailedError,
     LeaseFailedError,
@@ -78,31 +78,24 @@ def lease_active(context: StepContext) -> dict[str, Any]:
 
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    option = context.settings.option
-    reservation_id = context.facts("lease")["reservation_id"]
+    option, reservation_id = context.settings.option, context.facts("lease")["reservation_id"]
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
-    request = ServerRequest(context.settings.name, reservation_id, option.image, flavor)
-    machine = _up(context, lambda: context.testbed.boot(request))
+    machine = _up(context, lambda name: context.testbed.boot(name, reservation_id, option.image, flavor))
     return {"machine_id": machine.id}
 
 
 def container_running(context: StepContext) -> dict[str, Any]:
     """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
-    request = ContainerRequest(
-        name=context.settings.name,
-        reservation_id=context.facts("lease")["reservation_id"],
-        image=context.settings.option.image,
-        # A container's ports are opened when it is made, and never after: all that any of the part's lessons names.
-        ports=tuple(f"{port}/tcp" for port in ports_of(context.settings.spec.part)),
-        # The image takes it by its environment only, and that is where it is read again. Members of the project can
-        # read it too; they can also run any command in the container.
-        environment={"JUPYTER_TOKEN": secrets.token_hex(16)},
-    )
-    machine = _up(context, lambda: context.testbed.launch(request))
+    image, reservation_id = context.settings.option.image, context.facts("lease")["reservation_id"]
+    # A container's ports are opened when it is made, and never after: all that any of the part's lessons names. The
+    # image takes the token by its environment only, and that is where it is read again. Members of the project can read
+    # it too; they can also run any command in the container.
+    ports, environment = list(ports_of(context.settings.spec.part)), {"JUPYTER_TOKEN": secrets.token_hex(16)}
+    machine = _up(context, lambda name: context.testbed.launch(name, reservation_id, image, ports, environment))
     return {"machine_id": machine.id}
 
 
-def _up(context: StepContext, make: Callable[[], None]) -> Machine:
+def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
     name = context.settings.name
 
     def ours() -> list[Machine]:
@@ -117,7 +110,7 @@ def _up(context: StepContext, make: Callable[[], None]) -> Machine:
     if gone:
         context.until(lambda: gone.isdisjoint(one.id for one in ours()) or None, "the failed machine to be removed")
     if not ours():
-        make()
+        make(name)
 
     def look() -> Machine | None:
         machine = next((one for one in ours() if one.id not in gone), None)
@@ -159,14 +152,7 @@ def address_bound(context: StepContext) -> dict[str, Any]:
 
 
 def ssh_answers(context: StepContext) -> dict[str, Any]:
-    """Wait until port 22 answers and a command really runs; return what the machine says about itself."""
-    address = context.facts("address")["address"]
-    try:
-        look = f"port {SSH_PORT} of {address} to answer"
-        context.until(lambda: context.testbed.reachable(address, SSH_PORT) or None, look)
-    except StepTimeoutError as error:
-        hints = _VIRTUAL_HINTS if context.settings.option.resource == "flavor" else {}
-        raise NotReachableError(error.what, **hints) from error
+    """Wait until a command really runs over SSH; return what the machine says about itself."""
     last: NoKeyError | NotReachableError | None = None
 
     def signs_in() -> str | None:
@@ -176,13 +162,15 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
         except (NoKeyError, NotReachableError) as error:
             # The port opens some seconds before cloud-init writes the key, and the daemon may restart meanwhile.
             last = error
-            context.say(f"the port answers, but not yet: {error.what}")
+            context.say(f"not yet: {error.what}")
             return None
         if done.exit_code != 0:
-            raise CommandFailedError(f"`uname` on {address} ended with {done.exit_code}: {done.output.strip()}")
+            raise CommandFailedError(f"`uname` ended with {done.exit_code}: {done.output.strip()}")
         return done.output.strip()
 
     try:
-        return {"kernel": context.until(signs_in, f"{address} to accept the SSH key")}
+        return {"kernel": context.until(signs_in, "the machine to accept the SSH key")}
     except StepTimeoutError as error:
+        if isinstance(last, NotReachableError) and context.settings.option.resource == "flavor":
+            raise NotReachableError(last.what, **_VIRTUAL_HINTS) from error
         raise (last or error) from error

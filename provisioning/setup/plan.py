@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from graphlib import CycleError, TopologicalSorter
+from graphlib import TopologicalSorter
 from typing import Any
 
 from provisioning.setup.context import StepContext
@@ -76,19 +76,10 @@ def plan(steps: Iterable[Step]) -> Plan:
     """Return the plan of the steps.
 
     Raises:
-        ValueError: two steps share a name, one needs a step that is not there, or they need each other in a circle.
+        graphlib.CycleError: they need each other in a circle.
     """
-    all_steps = tuple(steps)
-    by_name = {step.name: step for step in all_steps}
-    if len(by_name) != len(all_steps):
-        raise ValueError("two steps share a name")
-    for step in all_steps:
-        if missing := [name for name in step.needs if name not in by_name]:
-            raise ValueError(f"step {step.name!r} needs {', '.join(missing)}, which is not in the list")
-    try:
-        order = tuple(TopologicalSorter({step.name: step.needs for step in all_steps}).static_order())
-    except CycleError as error:
-        raise ValueError(f"steps need each other in a circle: {' -> '.join(error.args[1])}") from error
+    by_name = {step.name: step for step in steps}
+    order = tuple(TopologicalSorter({name: step.needs for name, step in by_name.items()}).static_order())
     begins: dict[str, float] = {}
     ends: dict[str, float] = {}
     for name in order:
@@ -103,4 +94,4 @@ def plan(steps: Iterable[Step]) -> Plan:
     schedule = [Scheduled(by_name[name], begins[name], name in critical) for name in order]
     # Python's sort is stable, so steps that begin together keep an order in which they can run.
     schedule.sort(key=lambda item: item.begins_s)
-    return Plan(tuple(schedule), total_s, sum(step.expected_s for step in all_steps))
+    return Plan(tuple(schedule), total_s, sum(step.expected_s for step in by_name.values()))

@@ -28,7 +28,6 @@ from provisioning.testbed.errors import NoKeyError, NotReachableError
 
 #: Port of Jupyter on the machine.
 JUPYTER_PORT = 8888
-SSH_PORT = 22
 #: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it puts a 1 before them.
 OFFSET = 10_000
 #: Ports that are tried here, a hundred apart: the next ones may be the lessons' own.

@@ -13,13 +13,13 @@ from functools import partial
 from provisioning.setup.context import SPENT
 from provisioning.setup.record import Record
 from provisioning.sites.spec import NAME_PREFIX, PARTS, resource_name
-from provisioning.testbed import Address, Lease, Machine, Testbed, Volume
+from provisioning.testbed import Address, Lease, Machine, Testbed
 from provisioning.testbed.errors import NotReleasedError, ProvisioningError
 from provisioning.testbed.surroundings import Clock, MachineClock
 
 #: Kinds of things in the order of their deletion. First a machine, then its address: one that is deleted while bound
 #: makes some services refuse both. The lease goes last: whatever fails before can be tried again while it is ours.
-KINDS = ("server", "container", "floating IP", "volume", "lease")
+KINDS = ("server", "container", "floating IP", "lease")
 
 #: A lease may well be active for a while before its student comes and boots the machine.
 GRACE = timedelta(minutes=45)
@@ -31,7 +31,7 @@ class Held:
 
     #: One of ``KINDS``.
     kind: str
-    thing: Lease | Machine | Address | Volume
+    thing: Lease | Machine | Address
     #: Name that a student's things of one part carry.
     owner: str
     #: Asks for its deletion.
@@ -58,7 +58,6 @@ def held_at(testbed: Testbed) -> list[Held]:
         Held("floating IP", one, bound.get(one.address) or one.label, partial(testbed.delete_address, one.id))
         for one in testbed.addresses()
     ]
-    held += [Held("volume", one, one.name, partial(testbed.delete_volume, one.id)) for one in testbed.volumes()]
     leases = [one for one in testbed.leases() if one.status not in SPENT]
     held += [Held("lease", one, one.name, partial(testbed.delete_lease, one.id)) for one in leases]
     return sorted(held, key=lambda one: KINDS.index(one.kind))
@@ -69,14 +68,10 @@ def held_by(testbed: Testbed, name: str, known: Collection[str] = ()) -> list[He
 
     Args:
         testbed: the site.
-        name: that lease, machine, addresses and volumes carry.
+        name: that lease, machine, and addresses carry.
         known: identifiers of what belonged to it before, such as the address of a machine that is gone by now.
     """
-    return [
-        one
-        for one in held_at(testbed)
-        if one.owner == name or one.id in known or (one.kind == "volume" and one.name.startswith(f"{name}-"))
-    ]
+    return [one for one in held_at(testbed) if one.owner == name or one.id in known]
 
 
 def release(
@@ -93,7 +88,7 @@ def release(
 
     Args:
         testbed: the site.
-        name: that lease, machine, addresses and volumes carry.
+        name: that lease, machine, and addresses carry.
         record: of the set-up; it is cleared once nothing is left.
         keep_lease: leave the lease, to boot again on the same reservation.
         timeout_s: how long to wait until everything is really gone.
@@ -163,10 +158,8 @@ def survey(testbed: Testbed, now: datetime, owner: str | None = None, *, grace: 
     names = {resource_name(part, owner) for part in PARTS} if owner else None
     found = []
     for one in held:
-        # Whole names: 'ada' must not reach what is adam's. Of a volume's name the last word may say what is on it. What
-        # carries no name of ours may belong to anybody in the project.
-        ours = {one.owner, one.name.rpartition("-")[0]} if one.kind == "volume" else {one.owner}
-        if ours & names if names is not None else one.owner.startswith(f"{NAME_PREFIX}-"):
+        # Whole names: 'ada' must not reach what is adam's. What carries no name of ours may be anybody's.
+        if one.owner in names if names is not None else one.owner.startswith(f"{NAME_PREFIX}-"):
             age = now - one.thing.created if one.thing.created else None
             found.append(Leftover(**vars(one), site=testbed.site, reason=_why(one, held, now, grace), age=age))
     return sorted(found, key=lambda item: (not item.orphan, -(item.age or timedelta()).total_seconds()))
@@ -187,8 +180,6 @@ def _why(one: Held, held: list[Held], now: datetime, grace: timedelta) -> str:
             return "" if one.name in leased else "no active lease of that name"
         case Address(port_id=None):
             return "bound to nothing"
-        case Volume(name=name):
-            return "" if machines & {name, name.rpartition("-")[0]} else "no machine of that name"
     return ""
 
 

@@ -245,7 +245,7 @@ class Run:
         try:
             facts = self._body(step, context, tell)
         except BaseException as raised:
-            error = self._explained(step, raised)
+            error = self._explained(context, raised)
             self.failures[step.name] = error
             ended = "cancelled" if isinstance(error, CancelledError) else "failed"
             self.record.update(step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s)
@@ -267,27 +267,25 @@ class Run:
                 self.settings.clock.sleep(self.settings.poll_s * attempt)
         return step.body(context)
 
-    def _explained(self, step: Step, error: BaseException) -> ProvisioningError:
+    def _explained(self, context: StepContext, error: BaseException) -> ProvisioningError:
         """Return the error, or that the lease has ended when that is why everything on the machine fails."""
         if not isinstance(error, ProvisioningError):
             # A defect of ours must not leave the caller waiting for an event that never comes.
             wrapped = ProvisioningError(
-                f"step {step.name!r} broke: {type(error).__name__}: {error}",
+                f"step {context.step_name!r} broke: {type(error).__name__}: {error}",
                 likely="A defect in this course, or a library version it was not tried with.",
                 way_out="Run it again; if it repeats, send the traceback to the course's maintainers.",
             )
             wrapped.__cause__ = error
             return wrapped
-        lease_id = self.record.facts("lease").get("lease_id")
-        if lease_id is None or step.name == "lease" or isinstance(error, LeaseEndedError | CancelledError):
-            return error
-        try:
-            status = next((lease.status for lease in self.testbed.leases() if lease.id == lease_id), "gone")
-        except ProvisioningError:
-            return error
-        if status == "ACTIVE":
-            return error
-        return LeaseEndedError(f"the lease {self.settings.name!r} is {status}; meanwhile: {error.what}")
+        if not isinstance(error, LeaseEndedError | CancelledError):
+            try:
+                context.require_lease(error.what)
+            except LeaseEndedError as ended:
+                return ended
+            except ProvisioningError:
+                pass  # nobody knows
+        return error
 
     def elapsed_s(self, row: Row) -> float:
         """Return the seconds of a step, those since its last event included while it runs."""

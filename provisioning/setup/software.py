@@ -61,7 +61,7 @@ def _copied(context: StepContext, what: str, *, assets: bool) -> dict[str, Any]:
         if shell.run(f"cat .serving-labs/{marker} 2>/dev/null; true").output.strip() == archive.sha256:
             context.say(f"the same {what} are there already")
         else:
-            context.say(f"copying {archive.bytes / 1e6:.1f} MB of {what}")
+            context.say(f"copying {archive.path.stat().st_size / 1e6:.1f} MB of {what}")
             shell.put(archive.path, archive.path.name)
             unpack = _UNPACK.format(archive=archive.path.name, digest=archive.sha256, root=REMOTE_ROOT, marker=marker)
             done = shell.run(unpack, timeout_s=300)

@@ -8,7 +8,7 @@ memory. Calls are single requests. None waits: the steps poll, so that a wait ca
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -117,32 +117,6 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class ServerRequest:
-    """A server to boot on a reservation."""
-
-    name: str
-    reservation_id: str
-    #: Name of the disk image.
-    image: str
-    #: Name of the flavour; bare metal has one.
-    flavor: str = "baremetal"
-
-
-@dataclass(frozen=True)
-class ContainerRequest:
-    """A container to launch on a reserved edge device."""
-
-    name: str
-    reservation_id: str
-    #: Image reference with a tag; it must have an arm64 build.
-    image: str
-    #: Ports to open, as Zun writes them: ``"8888/tcp"``.
-    ports: tuple[str, ...] = ()
-    #: Environment of the container.
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Address:
     """A floating IP that the project holds."""
 
@@ -153,17 +127,6 @@ class Address:
     #: Tag or text set at allocation; ours is the resource name, so that a sweep can tell whose it is.
     label: str = ""
     #: When it was allocated, UTC; None where the service does not say.
-    created: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Volume:
-    """A block volume (KVM sites only)."""
-
-    id: str
-    name: str
-    status: str
-    #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
 
 
@@ -246,11 +209,13 @@ class Testbed(Protocol):
     def machines(self) -> Sequence[Machine]:
         """Return servers and containers; a site has one of the two."""
 
-    def boot(self, request: ServerRequest) -> None:
-        """Ask for a server; look it up by name afterwards."""
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
+        """Ask for a server on a reservation; look it up by name afterwards."""
 
-    def launch(self, request: ContainerRequest) -> None:
-        """Ask for a container; look it up by name afterwards."""
+    def launch(
+        self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
+    ) -> None:
+        """Ask for a container on a reserved device with some TCP ports open; look it up by name afterwards."""
 
     def delete_machine(self, machine: Machine) -> None:
         """Ask for its deletion; a missing one is fine."""
@@ -270,15 +235,6 @@ class Testbed(Protocol):
 
     def delete_address(self, address_id: str) -> None:
         """Give the floating IP back; a missing one is fine."""
-
-    def volumes(self) -> Sequence[Volume]:
-        """Return the project's volumes; empty where the site has no volume service."""
-
-    def delete_volume(self, volume_id: str) -> None:
-        """Ask for the volume's deletion; a missing one is fine."""
-
-    def reachable(self, host: str, port: int, timeout_s: float = 5.0) -> bool:
-        """Return whether a TCP connection from here succeeds."""
 
     def shell(self, machine: Machine, user: str) -> Shell:
         """Return a shell on the machine: SSH for servers, the container service's execute for containers."""

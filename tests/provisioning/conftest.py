@@ -20,8 +20,8 @@ from provisioning.setup.record import Record
 from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import load_spec
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume, Way
-from provisioning.testbed.errors import NoAddressError, NoKeyError, ServiceBusyError
+from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Way
+from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -57,6 +57,8 @@ class FolderShell:
     def __init__(self, home: Path) -> None:
         self.home = home
         self.commands: list[str] = []
+        #: More variables, as a container has them.
+        self.environment: dict[str, str] = {}
 
     def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         self.commands.append(command)
@@ -64,6 +66,7 @@ class FolderShell:
             "HOME": str(self.home),
             "PATH": f"{self.home}/bin:{os.environ['PATH']}",
             "REHEARSAL_MACHINE": "folder",
+            **self.environment,
         }
         done = subprocess.run(
             ["sh", "-c", command],
@@ -90,10 +93,9 @@ class MemoryTestbed:
         self.lease_list: list[Lease] = []
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
-        self.volume_list: list[Volume] = []
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
-        #: Looks until port 22 answers, and sign-ins until the key is accepted.
+        #: Connections until port 22 answers, and sign-ins until the key is accepted.
         self.deaf_looks = 0
         self.locked_looks = 0
         self.pool = 3
@@ -138,18 +140,23 @@ class MemoryTestbed:
                 self.machine_list[index] = dataclasses.replace(machine, status=fate.pop(0))
         return list(self.machine_list)
 
-    def _make(self, request, kind):
-        machine = Machine(f"{kind}-{next(self._numbers)}", request.name, kind, self.fate[0], created=NOON)
+    def make(self, name: str, kind: str) -> None:
+        """Put a machine there that goes through the prepared statuses."""
+        machine = Machine(f"{kind}-{next(self._numbers)}", name, kind, self.fate[0], created=NOON)
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def boot(self, request):
-        self._note("boot")
-        self._make(request, "server")
+    def _make(self, request, kind):
+        self.make(request.name, kind)
 
-    def launch(self, request):
+    def boot(self, name, reservation_id, image, flavor):
+        self._note("boot")
+        self.make(name, "server")
+
+    def launch(self, name, reservation_id, image, ports, environment):
         self._note("launch")
-        self._make(request, "container")
+        self.folder_shell.environment = dict(environment)
+        self.make(name, "container")
 
     def delete_machine(self, machine):
         self._note("delete_machine")
@@ -186,20 +193,10 @@ class MemoryTestbed:
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
 
-    def volumes(self):
-        self._note("volumes")
-        return list(self.volume_list)
-
-    def delete_volume(self, volume_id):
-        self._note("delete_volume")
-        self.volume_list = [v for v in self.volume_list if v.id != volume_id]
-
-    def reachable(self, host, port, timeout_s=5.0):
-        self._note("reachable")
-        self.deaf_looks -= 1
-        return self.deaf_looks < 0
-
     def shell(self, machine, user):
+        self.deaf_looks -= 1
+        if self.deaf_looks >= 0:
+            raise NotReachableError("no SSH connection")
         self.locked_looks -= 1
         if self.locked_looks >= 0:
             raise NoKeyError("key refused")
