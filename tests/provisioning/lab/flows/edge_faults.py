@@ -7,11 +7,12 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from provisioning import errors, lab
+from provisioning import lab
 from provisioning.chameleon import shells
 from provisioning.lab.device import open_device
 from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec, resource_name
+from provisioning.testbed import errors
 
 user, course = sys.argv[1], Path(sys.argv[2])
 found = {}
@@ -25,7 +26,7 @@ def attempt(option, steps=STEPS):
     """Run some of the steps; return the first failure's class and text, or 'done', and the steps that ran anew."""
     run = lab.prepare("edge", option, testbed=testbed, materials=course)
     chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
-    run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.state)
+    run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.record)
     said = [event.text for event in run.events() if event.kind == "line"]
     if not run.failures:
         return ["done", "", said]

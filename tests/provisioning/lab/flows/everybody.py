@@ -71,8 +71,8 @@ def student(number: int, part: str, option, end: datetime, gate, results) -> Non
         whole = lab.prepare(part, option, testbed=testbed, materials=course)
         settings = dataclasses.replace(whole.settings, poll_s=0.5)
         steps = [item.step for item in whole.plan.schedule if item.step.name in STEPS]
-        run = Run(steps, settings, testbed, whole.state)
-        run.finish()
+        run = Run(steps, settings, testbed, whole.record)
+        run.go()
         (machine,) = testbed.machines()
         said = testbed.shell(machine, option.user).run(f"echo {user} >> mine; cat mine; pwd").output.split()
         held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]

@@ -17,12 +17,12 @@ lab.reserve(testbed, "model", option, None, datetime.now(UTC) + timedelta(hours=
 whole = lab.prepare("model", option, testbed=testbed, materials=course)
 wanted = ("lease", "server", "address", "ssh", "materials", "environment")
 steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
-run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.state)
+run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
 
 held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]
-attempts = {name: record.attempts for name, record in run.state.steps().items()}
+attempts = {name: record.attempts for name, record in run.record.steps().items()}
 list(lab.give_back("model", testbed))
 left = [len(testbed.machines()), len(testbed.addresses())]
 found = {"failed": {name: str(e) for name, e in run.failures.items()}, "held": held, "attempts": attempts, "left": left}
