@@ -54,7 +54,7 @@ OPTIONS = [(part, option) for part in LIMITS for option in load_spec(part).optio
 
 @pytest.mark.parametrize(("part", "option"), OPTIONS, ids=lambda one: getattr(one, "name", one))
 def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
-    """From front matter and sites alone, set-up and pull included; the rest is for what goes wrong (A11)."""
+    """From front matter and sites alone, set-up and pull included; the rest is for what goes wrong."""
     block = block_of(part, option)
     assert block.setup_s > 60 * 5
     assert block.planned_s <= 60 * LIMITS[part]
@@ -66,7 +66,7 @@ def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
 
 @pytest.mark.parametrize("part", LIMITS)
 def test_one_lease_lesson_a_part_and_the_release_are_all_that_needs_the_machine(part):
-    """Lessons at home take no minute of a lease: nobody is told of 315 minutes again (A11)."""
+    """Lessons at home take no minute of a lease: nobody is told of 315 minutes again."""
     core = block_of(part).core
     assert len(core) == 2
     assert {"hub"} not in [set(one.where) for one in core[:1]]
@@ -75,7 +75,7 @@ def test_one_lease_lesson_a_part_and_the_release_are_all_that_needs_the_machine(
 
 
 def test_the_plan_names_the_extras_and_what_is_fetched():
-    """What may be left out is said by name; gigabytes are announced before they travel (A11)."""
+    """What may be left out is said by name; gigabytes are announced before they travel."""
     assert "May be left out: 26 Serve on the device (10 min)" in block_of("edge").text()
     assert "Set-up fetches 5.1 GB more than the course's packages" in block_of("model").text()
     assert "May be left out: 13b Write a kernel (5 min)" in block_of("model").text()

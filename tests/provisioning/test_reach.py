@@ -66,7 +66,16 @@ class Node:
             child = await asyncio.create_subprocess_shell(
                 process.command, cwd=home, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
-            await process.redirect(stdin=child.stdin, stdout=child.stdout)
+
+            async def feed():
+                with contextlib.suppress(asyncssh.Error, OSError):
+                    await process.stdin.read()
+                child.stdin.close()
+
+            feeding = asyncio.ensure_future(feed())
+            while line := await child.stdout.readline():
+                process.stdout.write(line.decode())
+            feeding.cancel()
             process.exit(await child.wait())
 
         host_key = asyncssh.generate_private_key("ssh-ed25519")

@@ -66,7 +66,7 @@ def test_a_lesson_that_finds_no_device_brings_one_up(found):
 
 
 def test_a_class_is_reserved_watched_and_swept(found):
-    """A plan makes nothing; again fills gaps only; whoever did not come for an hour is an orphan (E3)."""
+    """A plan makes nothing; again fills gaps only; whoever did not come for an hour is an orphan."""
     assert found["class plan"][0] == 0, found["class plan"][1]
     assert "All 2 blocks fit" in found["class plan"][1]
     assert found["after plan"] == 0
