@@ -124,8 +124,8 @@ class StepContext:
         """Run a command on the machine as a job to its end; arguments, result and errors are those of jobs.follow."""
 
         def say(line: str) -> None:
-            # The scripts' lines for the steps are not for people.
-            if line and not line.startswith(("report ", "check ")):
+            # The scripts' lines for the step 'health' are not for people.
+            if line and not line.startswith("check "):
                 self.say(line)
 
         return jobs.follow(self.shell(), name, command, title, say=say, until=self.until, again=again)

@@ -12,6 +12,7 @@ from provisioning.archive import build_archive, materials_files
 from provisioning.setup import reach
 from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
+from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
 from provisioning.testbed.errors import CommandFailedError, UnhealthyError
 
@@ -78,31 +79,36 @@ def work_brought(context: StepContext) -> dict[str, Any]:
     return {"known": same}
 
 
-def environment_ready(context: StepContext) -> dict[str, Any]:
-    """Make the Python environment with the machine's pinned packages."""
-    return _reported(context.follow("environment", script_command(context, "environment.sh"), "making the environment"))
+def scripted(name: str, title: str) -> StepBody:
+    """Return the step that runs the machine's script of that name to its end.
+
+    Args:
+        name: of the script without its suffix, and of its job.
+        title: words for people.
+    """
+
+    def body(context: StepContext) -> dict[str, Any]:
+        context.follow(name, script_command(context, f"{name}.sh"), title)
+        return {}
+
+    return body
 
 
-def drivers_ready(context: StepContext) -> dict[str, Any]:
-    """See that the GPU driver fits, and install Docker and NVIDIA's container toolkit where the part needs them."""
-    return _reported(context.follow("drivers", script_command(context, "drivers.sh"), "checking drivers"))
+def begun(name: str, what: str) -> StepBody:
+    """Return the step that only begins what nothing here waits for: gigabytes that come while the student reads.
 
+    Args:
+        name: of the script without its suffix, and of its job.
+        what: words for what it fetches.
+    """
 
-def providers_begun(context: StepContext) -> dict[str, Any]:
-    """Begin to fetch the environments of lesson 15's execution providers, gigabytes that nothing here waits for."""
-    return _begun(context, "providers", "providers.sh", "the execution providers of lesson 15")
+    def body(context: StepContext) -> dict[str, Any]:
+        state = start(context.shell(), name, script_command(context, f"{name}.sh"))
+        on_its_way = f"on its way while you go on; see ~/.serving-labs/jobs/{name}/log on the machine"
+        context.say(f"{what}: {on_its_way if state == 'running' else 'there'}")
+        return {}
 
-
-def containers_begun(context: StepContext) -> dict[str, Any]:
-    """Begin to fetch, build and start part 3's containers, which the first of its lessons do without."""
-    return _begun(context, "containers", "containers.sh", "NVIDIA's Triton")
-
-
-def _begun(context: StepContext, name: str, script: str, what: str) -> dict[str, Any]:
-    state = start(context.shell(), name, script_command(context, script))
-    on_its_way = f"on its way while you go on; see ~/.serving-labs/jobs/{name}/log on the machine"
-    context.say(f"{what}: {on_its_way if state == 'running' else 'there'}")
-    return {"background": state}
+    return body
 
 
 def services_started(context: StepContext) -> dict[str, Any]:
@@ -110,9 +116,10 @@ def services_started(context: StepContext) -> dict[str, Any]:
     made = context.shell().run(_TOKEN.format(base=shlex.quote(reach.jupyter_base())))
     if made.exit_code != 0:
         raise CommandFailedError(f"could not write Jupyter's token on the machine: {made.output.strip()}")
-    command = script_command(context, "services.sh", "127.0.0.1", str(reach.JUPYTER_PORT))
     # Again each time: the script leaves alone what answers, and a Jupyter that has died since has to come back.
-    return _reported(context.follow("services", command, "starting services", again=True))
+    command = script_command(context, "services.sh", "127.0.0.1", str(reach.JUPYTER_PORT))
+    context.follow("services", command, "starting services", again=True)
+    return {}
 
 
 def healthy(context: StepContext) -> dict[str, Any]:
@@ -174,9 +181,3 @@ def script_command(context: StepContext, name: str, *arguments: str) -> str:
         *arguments,
     ]
     return f'cd "$HOME" && {shlex.join(words)}'
-
-
-def _reported(log: str) -> dict[str, Any]:
-    """Return the ``report key=value`` lines that a script printed."""
-    pairs = (line.split(" ", 1)[1].partition("=") for line in log.splitlines() if line.startswith("report "))
-    return {key: value for key, _, value in pairs}

@@ -5,15 +5,13 @@ from __future__ import annotations
 from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
 from provisioning.setup.plan import Step, StepBody
 from provisioning.setup.software import (
+    begun,
     container_links,
-    containers_begun,
     data_copied,
-    drivers_ready,
-    environment_ready,
     healthy,
     materials_copied,
     node_links,
-    providers_begun,
+    scripted,
     services_started,
     work_brought,
 )
@@ -24,18 +22,23 @@ from provisioning.sites.spec import PartSpec, SiteOption
 #: machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
+_ENVIRONMENT = scripted("environment", "making the environment")
+_DRIVERS = scripted("drivers", "checking drivers")
+_PROVIDERS = begun("providers", "the execution providers of lesson 15")
+_CONTAINERS = begun("containers", "NVIDIA's Triton")
+
 NODE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
     ("server", "Server boots", ("lease",), server_active, 1800),
     ("address", "Floating IP is bound", ("server",), address_bound, 300),
     ("ssh", "SSH answers", ("address",), ssh_answers, 900),
     ("materials", "Course is copied", ("ssh",), materials_copied, 600),
-    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1200),
     ("work", "Your work arrives", ("materials",), work_brought, 900),
-    ("drivers", "Docker and GPU driver", ("materials",), drivers_ready, 1200),
-    ("providers", "Providers, in the background", ("environment",), providers_begun, 120),
-    ("containers", "Triton, in the background", ("drivers",), containers_begun, 120),
+    ("drivers", "Docker and GPU driver", ("materials",), _DRIVERS, 1200),
+    ("providers", "Providers, in the background", ("environment",), _PROVIDERS, 120),
+    ("containers", "Triton, in the background", ("drivers",), _CONTAINERS, 120),
     ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
     ("health", "Everything answers", ("services",), healthy, 300),
     ("links", "Links", ("health",), node_links, 60),
@@ -48,7 +51,7 @@ EDGE_STEPS: tuple[Row, ...] = (
     ("container", "Container starts", ("lease",), container_running, 900),
     ("address", "Floating IP is bound", ("container",), address_bound, 300),
     ("materials", "Course is copied", ("container",), materials_copied, 900),
-    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1800),
     ("work", "Your work arrives", ("materials",), work_brought, 900),
     ("health", "Everything answers", ("environment", "data", "work"), healthy, 300),

@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from provisioning import lab
 from provisioning.lab import facts
-from provisioning.lab.checkup import checkup, checkup_text
 from provisioning.planning.blocks import Block
 from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
-from provisioning.testbed.errors import LeaseMissingError, NotSignedInError, ServiceBusyError
+from provisioning.testbed.errors import LeaseMissingError, ServiceBusyError
 
 NAME = "serve-model-ada"
 OPTION = load_spec("model").options[0]
@@ -118,34 +116,3 @@ def test_a_block_says_how_far_away_it_is(clock):
     seen = facts.of_block(Block(OPTION, "liqid01", start, start + timedelta(hours=2, minutes=50), 3), clock.now())
     assert (seen["hours_away"], seen["free"], seen["node"]) == (5.0, 4, "liqid01")
     assert json.loads(json.dumps(seen)) == seen
-
-
-# The check-up before the first lease
-
-
-@pytest.mark.parametrize(
-    ("change", "name", "says"),
-    [
-        ({}, None, "serve-…-ada-l"),
-        ({"OS_PROJECT_NAME": ""}, "project", "use_project"),
-        ({"OS_KEYPAIR_PRIVATE_KEY": "{folder}/none"}, "key pair", "ssh-keygen"),
-        ({"OS_KEYPAIR_PRIVATE_KEY": "{folder}/open"}, "key pair", "chmod 600"),
-        ({"refused": "the token was refused"}, "signed in", "the token was refused"),
-    ],
-)
-def test_the_checkup_names_what_is_missing_and_the_way_out(memory, tmp_path: Path, change, name, says):
-    """It never raises for a student who has not begun."""
-    for file, mode in (("key", 0o600), ("open", 0o644)):
-        (tmp_path / file).write_text("x")
-        (tmp_path / file).chmod(mode)
-    environ = {"OS_PROJECT_NAME": "CHI-1", "OS_KEYPAIR_PRIVATE_KEY": "{folder}/key", "LABS_OWNER": "Ada L", **change}
-
-    def refuse(_request: str) -> None:
-        if refused := environ.get("refused"):
-            raise NotSignedInError(refused)
-
-    memory.before = refuse
-    environ["OS_KEYPAIR_PRIVATE_KEY"] = environ["OS_KEYPAIR_PRIVATE_KEY"].format(folder=tmp_path)
-    found = checkup(open_site=lambda site: memory, environ=environ)
-    assert [one.name for one in found if not one.ok] == ([name] if name else [])
-    assert says in checkup_text(found)
