@@ -152,7 +152,6 @@ def push(
     *,
     name: str | None = None,
     say: Callable[[str], None] = print,
-    record: Record | None = None,
     way: Way | None = None,
 ) -> transfer.Moved:
     """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
@@ -161,7 +160,7 @@ def push(
         LeaseMissingError: there is no running machine of that name.
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
-    return _travel(transfer.push, part, testbed, name or resource_name(part), say, record, way)
+    return _travel(transfer.push, part, testbed, name or resource_name(part), say, way)
 
 
 def pull(
@@ -170,7 +169,6 @@ def pull(
     *,
     name: str | None = None,
     say: Callable[[str], None] = print,
-    record: Record | None = None,
     way: Way | None = None,
 ) -> transfer.Moved:
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
@@ -180,26 +178,25 @@ def pull(
         testbed: the machine's site; the one that has it when left out.
         name: of the machine; the student's own when left out.
         say: called with a line for each thing that travels.
-        record: of the set-up; the usual one when left out.
         way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
 
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
     try:
-        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, record, way)
+        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, way)
     except LeaseMissingError as error:
         say(f"{error.what}: nothing to bring home")
         return transfer.Moved()
 
 
-def _travel(how, part, testbed, name, say, record, way) -> transfer.Moved:
+def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
     if way is None:
         site, machine = _running(part, testbed, name)
-        shell, record = _shell(part, site, machine), record or Record.for_name(name)
+        shell, record = _shell(part, site, machine), Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
-        shell, record = SshShell(way), record or Record.for_name(f"{name}-at-{way.host}")
+        shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
     moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
     if record.about or way is not None:
         record.update("work", remember={"known": same})
@@ -270,7 +267,6 @@ def give_back(
     name: str | None = None,
     keep_lease: bool = False,
     discard: bool = False,
-    record: Record | None = None,
 ) -> Iterator[str]:
     """Delete everything of the part at the site and yield what happens.
 
@@ -280,7 +276,6 @@ def give_back(
         name: that machine and lease carry; the student's own when left out.
         keep_lease: leave the lease, to boot again on the same reservation.
         discard: delete the machine with results that are nowhere else, or without having asked it.
-        record: of the set-up; the usual one when left out.
 
     Raises:
         NotHomeError: the machine holds results that are nowhere else, or does not answer the question; nothing is
@@ -288,7 +283,7 @@ def give_back(
         NotReleasedError: something is still there; it names each thing, and why.
     """
     name = name or resource_name(part)
-    record = record or Record.for_name(name)
+    record = Record.for_name(name)
     if not discard:
         _require_home(part, testbed, name, record)
     return release(testbed, name, record, keep_lease=keep_lease, poll_s=poll_s())

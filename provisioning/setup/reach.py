@@ -35,8 +35,8 @@ _ATTEMPTS = 50
 
 _HERE = "http://127.0.0.1:"
 
-#: What the machine's own folder says about its Jupyter, a line each.
-ASK = 'echo; for each in token port base; do echo "$each=$(cat ".serving-labs/jupyter-$each" 2>/dev/null)"; done'
+#: What the machine's own folder says about its Jupyter, in one line.
+ASK = 'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/jupyter-$each 2>/dev/null)"; done; echo'
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Jupyter:
 
 def jupyter_there(said: str) -> Jupyter:
     """Return what the machine has answered to ``ASK``."""
-    there = dict(line.partition("=")[::2] for line in said.splitlines())
-    token, port, base = (there.get(name, "").strip() for name in ("token", "port", "base"))
+    there = dict(word.partition("=")[::2] for word in said.split())
+    token, port, base = (there.get(name, "") for name in ("token", "port", "base"))
     # In rehearsal all machines share one loopback, so that most of them have another port than the usual one.
     return Jupyter(token, int(port) if port.isdigit() else JUPYTER_PORT, base or "/")
 
@@ -205,13 +205,15 @@ class Tunnel(Reached):
         """
         if self.way.key and not Path(self.way.key).expanduser().exists():
             raise NoKeyError(f"there is no key {self.way.key}")
-        there = jupyter_there(self._open([], ASK).communicate()[0])
+        child, said = self._open([], ASK)
+        child.communicate()
+        there = jupyter_there(said)
         ports = {}
         for port, usual in usual_ports(self._part, there.port, there.base).items():
             # A path behind the Hub's proxy names its port; else others will do, a hundred apart.
             named = port == there.port and _named_in(there.base)
             ports[port] = _free(range(usual, usual + (1 if named else 100 * _ATTEMPTS), 100))
-        self._child = self._open(_forwards(ports), "echo; exec cat")
+        self._child, _ = self._open(_forwards(ports), "echo; exec cat")
         words = ports_of(self._part)
         self.rows = tuple(
             Row(port, local, words[JUPYTER_PORT], self._jupyter(there, local))
@@ -252,8 +254,8 @@ class Tunnel(Reached):
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def _open(self, more: Sequence[str], command: str) -> subprocess.Popen[str]:
-        """Start ssh and return it once the command's first line has come, and with it the forwarding."""
+    def _open(self, more: Sequence[str], command: str) -> tuple[subprocess.Popen[str], str]:
+        """Start ssh and return it with the command's first line: once that has come, so has the forwarding."""
         # Addresses go from lease to lease, so an unknown host key is the rule. ssh looks every 15 s whether the other
         # side is still there, and asks for no passphrase where nobody could type one.
         given = "BatchMode=yes ConnectTimeout=20 ServerAliveInterval=15 ExitOnForwardFailure=yes LogLevel=ERROR"
@@ -266,8 +268,8 @@ class Tunnel(Reached):
             child = subprocess.Popen(line, **pipes, text=True)
         except FileNotFoundError as error:
             raise NotReachableError("OpenSSH is missing here", way_out="Install OpenSSH's client.") from error
-        if child.stdout.readline():
-            return child
+        if first := child.stdout.readline():
+            return child, first
         said = child.communicate()[1].strip()
         if "Permission denied" in said or "invalid format" in said:
             raise NoKeyError(

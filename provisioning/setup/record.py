@@ -49,70 +49,69 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 class Record:
-    """The record of one set-up, in JSON.
+    """The record of one set-up, in JSON; whoever else writes it is seen at once.
 
     Args:
         path: the file; its folder is made when needed. It holds a link with a token: only the owner can read it.
     """
 
+    #: Steps run side by side, and a countdown beside them pulls.
+    _lock = threading.RLock()
+
     def __init__(self, path: Path):
         self.path = path
-        self._lock = threading.Lock()
-        self._steps: dict[str, StepRecord] = {}
-        #: What is set up: part, site, node type; empty before anything is.
-        self.about: dict[str, Any] = {}
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            self._steps = {name: StepRecord(**record) for name, record in document["steps"].items()}
-            self.about = document["about"]
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            pass  # missing, or of another version: an empty one costs a few requests
 
     @classmethod
-    def for_name(cls, name: str, folder: Path | None = None) -> Record:
+    def for_name(cls, name: str) -> Record:
         """Return the record of the resources that carry this name."""
-        return cls((folder or state_folder()) / f"{name}.json")
+        return cls(state_folder() / f"{name}.json")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is set up: part, site, node type; empty before anything is."""
+        return self._read()[0]
 
     def steps(self) -> dict[str, StepRecord]:
         """Return every step's record by name, in the order in which they were begun."""
-        with self._lock:
-            return {name: StepRecord(**asdict(record)) for name, record in self._steps.items()}
+        return self._read()[1]
 
     def step(self, name: str) -> StepRecord:
-        """Return a copy of the step's record; a fresh one when nothing was noted."""
+        """Return the step's record; a fresh one when nothing was noted."""
         return self.steps().get(name, StepRecord())
 
     def facts(self, name: str) -> dict[str, Any]:
-        """Return a copy of what the step found or made."""
+        """Return what the step found or made."""
         return self.step(name).facts
 
     def describe(self, **about: Any) -> None:
         """Write what is set up. Another site or machine begins a new record: old facts would mislead."""
         with self._lock:
-            if self.about and self.about != about:
-                self._steps.clear()
-            self.about = about
-            self._write()
+            before, steps = self._read()
+            self._write(about, steps if before in ({}, about) else {})
 
-    def update(self, name: str, *, remember: Mapping[str, Any] | None = None, **changes: Any) -> StepRecord:
+    def update(self, name: str, *, remember: Mapping[str, Any] | None = None, **changes: Any) -> None:
         """Write changed fields and new facts of a step before returning."""
         with self._lock:
-            record = self._steps.setdefault(name, StepRecord())
+            about, steps = self._read()
+            record = steps.setdefault(name, StepRecord())
             for key, value in changes.items():
                 setattr(record, key, value)
             record.facts.update(remember or {})
-            self._write()
-            return record
+            self._write(about, steps)
 
     def clear(self) -> None:
         """Forget everything, after a release."""
-        with self._lock:
-            self._steps.clear()
-            self.about = {}
-            self.path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
-    def _write(self) -> None:
-        text = json.dumps({"about": self.about, "steps": {name: asdict(one) for name, one in self._steps.items()}})
+    def _read(self) -> tuple[dict[str, Any], dict[str, StepRecord]]:
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+            return document["about"], {name: StepRecord(**record) for name, record in document["steps"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}, {}  # missing, or of another version: an empty one costs a few requests
+
+    def _write(self, about: Mapping[str, Any], steps: Mapping[str, StepRecord]) -> None:
+        text = json.dumps({"about": about, "steps": {name: asdict(one) for name, one in steps.items()}})
         self.path.parent.mkdir(parents=True, exist_ok=True)
         # mkstemp makes the file readable by its owner only; replacing is atomic on one file system.
         handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")

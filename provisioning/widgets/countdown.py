@@ -53,16 +53,16 @@ def lease_countdown(
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
         name, end, part = of.settings.name, datetime.fromisoformat(end), of.settings.spec.part
-        testbed, record, setup_s = of.testbed, of.record, 0.0
+        testbed, setup_s = of.testbed, 0.0
     else:
-        name, end, testbed, record = of.name, of.end, None, None
+        name, end, testbed = of.name, of.end, None
     if part is None:
         raise ValueError("say which part the lease is for: lease_countdown(lease, 'model')")
     if isinstance(of, Lease):
         setup_s = block_of(part).setup_s if at is None else 0.0
 
     def pull() -> transfer.Moved:
-        return lab.pull(part, testbed, name=name, say=lambda _line: None, record=record)
+        return lab.pull(part, testbed, name=name, say=lambda _line: None)
 
     return LeaseCountdown(name, end, part, at, clock or site_clock(), find_zone(), pull, setup_s)
 

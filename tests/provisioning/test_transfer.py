@@ -17,6 +17,13 @@ from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, N
 from tests.provisioning.conftest import FolderShell
 
 WHEN = "2026-11-26T00:00:00+00:00"
+NAME = "serve-model-ada"
+
+
+@pytest.fixture(autouse=True)
+def _records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep records in the test's own folder."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 def quiet(_line: str) -> None:
@@ -167,44 +174,40 @@ def test_a_damaged_line_there_is_one_line(home, there, shell):
     assert ids(home) == [entry.record_id]
 
 
-def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, workspace):
+def test_release_refuses_while_something_is_only_there(memory, workspace):
     """The machine is still there afterwards; pulled or given up by name, it goes."""
-    name = "serve-model-ada"
-    memory.give_lease(name)
-    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+    memory.give_lease(NAME)
+    memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     remote = Ledger(memory.folder_shell.home / REMOTE_ROOT / "workspace" / "ledger.jsonl")
     remote.append(Answer("m.a.found", 3, WHEN))
-    where = {"name": name, "record": Record.for_name(name, tmp_path / "state")}
     with pytest.raises(NotHomeError, match="1 ledger entry"):
-        lab.give_back("model", memory, **where)
+        lab.give_back("model", memory, name=NAME)
     assert len(memory.machine_list) == 1
-    assert lab.pull("model", memory, say=quiet, **where).entries == 1
-    list(lab.give_back("model", memory, **where))
+    assert lab.pull("model", memory, say=quiet, name=NAME).entries == 1
+    list(lab.give_back("model", memory, name=NAME))
     assert memory.machine_list == []
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
 
-def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory, tmp_path):
+def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
     """Pulling from it is no error, since there is nothing to lose; pushing is."""
-    where = {"name": "serve-model-ada", "record": Record(tmp_path / "state.json")}
     said = []
-    assert not lab.pull("model", memory, say=said.append, **where).anything
+    assert not lab.pull("model", memory, say=said.append, name=NAME).anything
     assert "nothing to bring home" in said[0]
     with pytest.raises(LeaseMissingError):
-        lab.push("model", memory, say=quiet, **where)
+        lab.push("model", memory, say=quiet, name=NAME)
 
 
 @pytest.mark.parametrize("reached", [True, False], ids=["reached before", "never reached"])
-def test_release_refuses_a_machine_that_does_not_answer(memory, tmp_path, reached):
+def test_release_refuses_a_machine_that_does_not_answer(memory, reached):
     """Nobody knows what is on it, unless the student gives it up, or set-up has never reached it."""
-    name = "serve-model-ada"
-    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+    memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     memory.locked_looks = 1
-    where = {"name": name, "record": Record.for_name(name, tmp_path / "state")}
-    where["record"].describe(part="model", site=memory.site, type="compute_liqid")
+    record = Record.for_name(NAME)
+    record.describe(part="model", site=memory.site, type="compute_liqid")
     if reached:
-        where["record"].update("work", state="done")
+        record.update("work", state="done")
         with pytest.raises(NotHomeError, match="does not answer"):
-            lab.give_back("model", memory, **where)
-    list(lab.give_back("model", memory, discard=reached, **where))
+            lab.give_back("model", memory, name=NAME)
+    list(lab.give_back("model", memory, discard=reached, name=NAME))
     assert memory.machine_list == []

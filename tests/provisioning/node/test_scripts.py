@@ -280,7 +280,7 @@ def test_triton_is_the_newest_that_every_gpu_can_use(machine: Machine, capabilit
     pulled = digest or f"sha256:{'ab' * 32}"
     assert machine.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
     # Images are what the compose file names, held against what is there: `compose images` sees none of it yet.
-    assert {"report images=1", "report containers=triton"} <= set(done.stdout.splitlines())
+    assert {"report images=1", "report containers=triton"} <= {line.strip() for line in done.stdout.splitlines()}
     assert not [call for call in machine.calls if "compose images" in call]
 
 

@@ -32,7 +32,7 @@ def test_only_the_allowed_files(course):
 def test_this_repository_ships_no_answer():
     """The real tree: every path is allowed, and none is an answer, a test or hidden."""
     files = student_files(ROOT)
-    assert "provisioning/lab.py" in files
+    assert "provisioning/lab/__init__.py" in files
     for name in files:
         assert not name.startswith(("grading/answers", "tests/", "notebooks/instructor", ".venv", ".git"))
         assert "/." not in f"/{name}"
