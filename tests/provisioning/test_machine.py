@@ -119,7 +119,7 @@ def test_an_idle_address_without_our_name_is_not_taken(memory, make_run, label):
 
 
 def test_an_address_of_a_killed_kernel_is_used_again(memory, make_run):
-    """Killed between allocation and binding: its label leads back to it."""
+    """Killed between allocation and binding: its label leads back to it; one that a sweep took away is replaced."""
     memory.give_lease(NAME)
 
     def killed(request):
@@ -131,6 +131,10 @@ def test_an_address_of_a_killed_kernel_is_used_again(memory, make_run):
     memory.before = lambda _request: None
     facts_of(make_run(only=BOOT))
     assert len(memory.address_list) == 1
+    memory.address_list = []
+    memory.machine_list = [dataclasses.replace(memory.machine_list[0], addresses=())]
+    facts_of(make_run(only=BOOT))
+    assert (len(memory.address_list), memory.requests.count("boot")) == (1, 1)
 
 
 @pytest.mark.parametrize(

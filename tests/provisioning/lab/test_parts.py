@@ -69,8 +69,9 @@ def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):
     assert {"rocminfo", "rocm-smi"} <= set(asked)
 
 
-def test_both_versions_of_python_chi_bring_a_node_up(rehearsal, chi_python):
+@pytest.mark.parametrize("part", ["model", "edge"])
+def test_both_versions_of_python_chi_bring_a_machine_up(rehearsal, chi_python, part):
     """Chameleon's own Jupyter has whichever was current when its image was made."""
-    found = rehearsal.run("killed", f"flo-{chi_python.parts[-3][:12]}", python=chi_python)
+    found = rehearsal.run("killed", f"flo-{part}-{chi_python.parts[-3][:12]}", part, python=chi_python)
     assert found["failed"] == {}
     assert (found["held"], found["left"]) == ([1, 1, 1], [0, 0])
