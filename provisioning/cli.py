@@ -171,7 +171,7 @@ def release(
     pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
-    """Give everything of a part back: machine, floating IPs, volumes, lease; refuse while results are only there."""
+    """Give everything of a part back: machine, floating IPs, lease; refuse while results are only there."""
     with plain_errors():
         spec = load_spec(part)
         if pull_first:

@@ -117,7 +117,7 @@ reconcile("m.release.left_guess")
 #
 # ### All of it
 #
-# `give_back` deletes what carries your name: server or container, floating IPs, volumes, and last of all the lease.
+# `give_back` deletes what carries your name: server or container, floating IPs, and last of all the lease.
 # The order matters. While you have the lease, whatever failed before can be tried again. And nothing is believed to
 # be gone before the site no longer lists it.
 

@@ -129,7 +129,7 @@ if lab.rehearsing():
         print(line)
 
 # %% [markdown]
-# A sweep of everything does the same for machines, addresses and volumes: look before you delete. What is in use is
+# A sweep of everything does the same for machines and addresses: look before you delete. What is in use is
 # never touched, and the list is read again before anything goes.
 #
 # The leases of later blocks are still to come. In rehearsal, they are given back here, so that nothing stays.
