@@ -87,7 +87,7 @@ def unless_missing(delete: Callable[[], Any]) -> None:
 
 
 def unless_absent(listing: Callable[[], Iterable[Any]]) -> list[Any]:
-    """Return what a service lists, or nothing when the site has none: such as compute at the edge."""
+    """Return what a service lists, or nothing where the site has no such service."""
     try:
         return list(listing())
     except Exception as error:
