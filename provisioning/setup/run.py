@@ -312,7 +312,7 @@ class Run:
     @property
     def links(self) -> tuple[Link, ...]:
         """Ways to the machine; none before it is up."""
-        if "links" not in self.rows or self.rows["links"].state != "done":
+        if self.record.about != self._about or self.record.step("links").state != "done":
             return ()
         facts = self.record.facts("links")
         return tuple(Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts)
