@@ -46,7 +46,7 @@ again.run()
 testbed = lab.open_testbed("CHI@Edge")
 print("AGAIN", before, again.attempt.state, len(testbed.machines()), again.links == progress.links)""",
     "countdown": """
-countdown = lease_countdown(again.attempt.run)
+countdown = lease_countdown(again.attempt)
 before = countdown.left.left
 board.advance(1)
 print("HOUR", round((before - countdown.left.left).total_seconds() / 3600, 1))""",
