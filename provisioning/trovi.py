@@ -27,7 +27,7 @@ import typer
 
 from labs.workspace import PROJECT_DIR
 from provisioning.archive import pack, student_files, unpack
-from provisioning.errors import ProvisioningError
+from provisioning.testbed.errors import ProvisioningError
 
 CRATE = "trovi.json"
 

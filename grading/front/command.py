@@ -49,7 +49,7 @@ _PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="1, 2 o
 def _in_sentences() -> Iterator[None]:
     """Turn what a person can act on into its text and exit code 1."""
     from grading.front.lab import LabError
-    from provisioning.errors import ProvisioningError
+    from provisioning.testbed.errors import ProvisioningError
 
     try:
         yield
@@ -144,7 +144,7 @@ def pull(
 ) -> None:
     """Bring home what was measured and made on a part's machine; run it as often as you like."""
     from grading.front.standing import PROVISIONED
-    from provisioning.commands import pull as bring_home
+    from provisioning.cli import pull as bring_home
 
     bring_home(PROVISIONED[part], address=address, key=key)
 
@@ -193,7 +193,7 @@ def _add_class() -> None:
 
 
 def _add_lease() -> None:
-    from provisioning.commands import app as provisioned
+    from provisioning.cli import app as provisioned
 
     lease = typer.Typer(
         invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …"

@@ -18,10 +18,10 @@ from grading.grade.result.rows import Row, public_rows
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
 from labs.workspace import ledger, workspace_dir
-from provisioning.clock import Clock
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.state import StateFile
+from provisioning.setup.record import Record
 from provisioning.sites.spec import NUMBERS, Part, resource_name
+from provisioning.testbed.surroundings import Clock
 
 #: The part of provisioning that belongs to a part of the course.
 PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()}
@@ -216,7 +216,7 @@ def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
     now, found = clock.now(), []
     for part, provisioned in PROVISIONED.items():
         name = resource_name(provisioned)
-        end = StateFile.for_name(name).facts("lease").get("end")
+        end = Record.for_name(name).facts("lease").get("end")
         if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
             found.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
     return tuple(found)

@@ -129,7 +129,7 @@ def measure_on(
     """Measure on a device, bring the records back, and return them.
 
     Args:
-        device: Where; ``provisioning.device.open_device`` returns one.
+        device: Where; ``provisioning.lab.device.open_device`` returns one.
         job: What.
         ledger: Where they are kept; nowhere when None.
         on_progress: Told how far it is; raising stops watching, while the device goes on.

@@ -64,7 +64,7 @@ def measure_there(
     """Measure on a device and return the records, which are in the ledger then; a rehearsed one is asked for little.
 
     Args:
-        device: Where; ``provisioning.device.open_device`` returns one.
+        device: Where; ``provisioning.lab.device.open_device`` returns one.
         task: What, a key of ``labs.edge.job.TASKS``.
         candidates: The options.
         ledger: Where the records are kept; nowhere when None.

@@ -15,8 +15,6 @@ It serves the real sites and the rehearsal testbed alike, which differ by enviro
 - `list_servers` makes four more requests a server and fails on a deleted image: the client's list is read.
 - `check_connectivity` tries localhost when there is no floating IP: an address is required here.
 - the chosen site is process-wide: one lock guards it, and every call names its site.
-
-Longer than the house's ceiling, because the one file that knows ``chi`` must not become two.
 """
 
 from __future__ import annotations
@@ -25,9 +23,8 @@ import contextlib
 import functools
 import io
 import logging
-import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,20 +39,17 @@ from chi import clients
 
 from provisioning.chameleon import replies
 from provisioning.chameleon.refusals import explain, unless_absent, unless_missing
-from provisioning.chameleon.shells import ContainerShell, SshShell, shell_at
-from provisioning.errors import NoKeyError, ServiceBusyError
+from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,
-    ContainerRequest,
     Lease,
     LeaseRequest,
     Machine,
     Resource,
     ResourceKind,
-    ServerRequest,
-    Volume,
     Way,
 )
+from provisioning.testbed.errors import NoKeyError, ServiceBusyError
 
 #: python-chi keeps the chosen site and its session in module globals.
 _CHI = threading.RLock()
@@ -95,11 +89,14 @@ class ChameleonTestbed:
     def _use_site(self) -> None:
         if chi.context.get("region_name") != self.site:
             # It prints four lines each time; a sweep over three sites would drown its own table.
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
                 chi.use_site(self.site)
             if chi.context.get("region_name") != self.site:
                 # Without its list of sites python-chi prints a hint and goes on with the old site.
-                raise ServiceBusyError(f"the list of Chameleon's sites could not be fetched, so {self.site} is unknown")
+                raise ServiceBusyError(
+                    "the list of Chameleon's sites could not be fetched",
+                    likely="There is no way from here to api.chameleoncloud.org, or it is in maintenance.",
+                )
 
     @_call("listing leases")
     def leases(self) -> tuple[Lease, ...]:
@@ -150,35 +147,27 @@ class ChameleonTestbed:
         return {ip["port_id"]: ip["floating_ip_address"] for ip in chi.network.list_floating_ips() if ip["port_id"]}
 
     @_call("booting the server")
-    def boot(self, request: ServerRequest) -> None:
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
         """Ask for a server."""
         keypair = chi.server.update_keypair()
         if keypair is None:
             raise NoKeyError("there is no SSH key pair to put on the server")
-        server = chi.server.Server(
-            request.name,
-            reservation_id=request.reservation_id,
-            image_name=request.image,
-            flavor_name=request.flavor,
-            keypair=keypair,
-        )
-        server.submit(wait_for_active=False, show=None)
+        how = {"image_name": image, "flavor_name": flavor, "keypair": keypair}
+        chi.server.Server(name, reservation_id=reservation_id, **how).submit(wait_for_active=False, show=None)
 
     @_call("launching the container")
-    def launch(self, request: ContainerRequest) -> None:
+    def launch(
+        self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
+    ) -> None:
         """Ask for a container."""
-        container = chi.container.Container(
-            request.name,
-            request.image,
-            exposed_ports=list(request.ports),
-            reservation_id=request.reservation_id,
-            environment=dict(request.environment),
-        )
+        opened = {f"{port}/tcp": {} for port in ports}
+        how = {"reservation_id": reservation_id, "environment": dict(environment)}
+        container = chi.container.Container(name, image, exposed_ports=list(opened), **how)
         clients.zun().containers.create(
             name=container.name,
             image=container.image_ref,
-            exposed_ports={port: {} for port in request.ports},
-            hints={"reservation": request.reservation_id},
+            exposed_ports=opened,
+            hints={"reservation": reservation_id},
             runtime=container.runtime,
             environment=container.environment,
             device_profiles=container.device_profiles,
@@ -191,11 +180,6 @@ class ChameleonTestbed:
             unless_missing(lambda: clients.zun().containers.delete(machine.id, force=True))
         else:
             unless_missing(lambda: clients.nova().servers.delete(machine.id))
-
-    @_call("reading the container's log")
-    def container_log(self, machine: Machine) -> str:
-        """Return what the container has printed."""
-        return str(chi.container.get_logs(machine.id) or "")
 
     @_call("listing floating IPs")
     def addresses(self) -> tuple[Address, ...]:
@@ -226,36 +210,13 @@ class ChameleonTestbed:
         """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
-    @_call("listing volumes")
-    def volumes(self) -> tuple[Volume, ...]:
-        """Return the project's volumes; a bare-metal site has no volume service."""
-        return tuple(
-            Volume(each.id, each.name or "", str(each.status).upper(), replies.moment(each.created_at))
-            for each in unless_absent(lambda: clients.cinder().volumes.list())
-        )
-
-    @_call("deleting the volume")
-    def delete_volume(self, volume_id: str) -> None:
-        """Ask for the volume's deletion."""
-        unless_missing(lambda: clients.cinder().volumes.delete(volume_id))
-
-    def reachable(self, host: str, port: int, timeout_s: float = 5.0) -> bool:
-        """Return whether a TCP connection from here succeeds."""
-        if not host:
-            raise ValueError("an address is needed: without one python-chi would look at localhost")
-        try:
-            with socket.create_connection((host, port), timeout=timeout_s):
-                return True
-        except OSError:
-            return False
-
     def shell(self, machine: Machine, user: str) -> SshShell | ContainerShell:
         """Return a shell on the machine."""
         if machine.kind == "container":
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        return shell_at(self.way(machine, user))
+        return SshShell(self.way(machine, user))
 
     def way(self, machine: Machine, user: str) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""

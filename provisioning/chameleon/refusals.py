@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from provisioning.errors import (
+from provisioning.testbed.errors import (
     ConflictError,
     GoneError,
     NoAddressError,
@@ -30,15 +30,8 @@ _NO_ANSWER = {
     "ChunkedEncodingError",
 }
 
-
-def is_missing(error: BaseException) -> bool:
-    """Return whether the error says that the thing is not there (404)."""
-    return status_of(error) == 404
-
-
-def is_absent_service(error: BaseException) -> bool:
-    """Return whether the site's catalogue has no such service: the edge site has no compute, bare metal no volumes."""
-    return any(type(e).__name__ in {"EndpointNotFound", "CatalogException", "EmptyCatalog"} for e in _chain(error))
+_ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
+_BY_STATUS = {401: NotSignedInError, 403: NotAllowedError, 404: GoneError, 409: ConflictError}
 
 
 def status_of(error: BaseException) -> int | None:
@@ -63,31 +56,25 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
     """
     if isinstance(error, ProvisioningError):
         return error
-    status = status_of(error)
-    said = _said(error)
-    lowered = said.lower()
-    if "not enough" in lowered and "available" in lowered:
-        # Blazar answers 500 to this, so the words decide, not the status.
+    status, name, said = status_of(error), type(error).__name__, _said(error)
+    # Blazar answers 500 to a full calendar, and Neutron 409 to an empty pool: words and names decide before statuses.
+    if "not enough" in said.lower() and "available" in said.lower():
         return NoCapacityError(f"{doing}: {said}")
-    if status == 401 or type(error).__name__ in {"Unauthorized", "MissingRequiredOptions", "MissingAuthPlugin"}:
-        return NotSignedInError(f"{doing}: {said}")
-    if status == 403:
-        return NotAllowedError(f"{doing}: {said}")
-    if type(error).__name__ in {"IpAddressGenerationFailureClient", "OverQuotaClient"}:
+    if name in ("IpAddressGenerationFailureClient", "OverQuotaClient"):
         return NoAddressError(f"{doing}: {said}")
-    if status == 404 and type(error).__name__ != "CHIValueError":
-        return GoneError(f"{doing}: {said}")
-    if status == 409:
-        return ConflictError(f"{doing}: {said}")
-    if status is not None and status >= 500:
-        return ServiceBusyError(f"{doing}: the service answered {status}: {said}")
+    if name == "CHIValueError" and status in (None, 404):
+        return WrongRequestError(f"{doing}: {said}")
+    if name in ("Unauthorized", "MissingRequiredOptions", "MissingAuthPlugin"):
+        return NotSignedInError(f"{doing}: {said}")
+    if status in _BY_STATUS:
+        return _BY_STATUS[status](f"{doing}: {said}")
     if status is not None:
-        return WrongRequestError(f"{doing}: the service answered {status}: {said}")
+        return (ServiceBusyError if status >= 500 else WrongRequestError)(
+            f"{doing}: the service answered {status}: {said}"
+        )
     if any(type(e).__name__ in _NO_ANSWER for e in _chain(error)) or isinstance(error, TimeoutError | OSError):
         return ServiceBusyError(f"{doing}: no answer: {said}")
-    if type(error).__name__ == "CHIValueError":
-        return WrongRequestError(f"{doing}: {said}")
-    return ProvisioningError(f"{doing}: {type(error).__name__}: {said}")
+    return ProvisioningError(f"{doing}: {name}: {said}")
 
 
 def unless_missing(delete: Callable[[], Any]) -> None:
@@ -95,16 +82,16 @@ def unless_missing(delete: Callable[[], Any]) -> None:
     try:
         delete()
     except Exception as error:
-        if not is_missing(error):
+        if status_of(error) != 404:
             raise
 
 
 def unless_absent(listing: Callable[[], Iterable[Any]]) -> list[Any]:
-    """Return what a service lists, or nothing when the site has no such service."""
+    """Return what a service lists, or nothing where the site has no such service."""
     try:
         return list(listing())
     except Exception as error:
-        if not is_absent_service(error):
+        if not any(type(each).__name__ in _ABSENT for each in _chain(error)):
             raise
         return []
 

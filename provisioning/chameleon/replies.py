@@ -8,26 +8,16 @@ from typing import Any
 
 from provisioning.testbed import Address, Booking, Lease, Machine, Reservation, Resource
 
-#: The forms in which the services write a moment; all of them mean UTC.
-_FORMS = ("%Y-%m-%dT%H:%M:%S.%f", "%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M")
-
 
 def moment(text: Any) -> datetime | None:
-    """Return the moment with time zone UTC, or None when the service gave none.
+    """Return the moment with time zone UTC, or None when the service gave none. Each writes it in a form of its own.
 
     Raises:
-        ValueError: a form that no service is known to use.
+        ValueError: no form of ISO 8601.
     """
     if not text or text == "None":
         return None
-    if isinstance(text, datetime):
-        return text if text.tzinfo else text.replace(tzinfo=UTC)
-    for form in _FORMS:
-        try:
-            return datetime.strptime(str(text), form).replace(tzinfo=UTC)
-        except ValueError:
-            continue
-    parsed = datetime.fromisoformat(str(text))
+    parsed = text if isinstance(text, datetime) else datetime.fromisoformat(str(text))
     return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 

@@ -6,11 +6,19 @@ import io
 import math
 import shlex
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from provisioning.errors import CommandFailedError, NoKeyError, NotReachableError, ServiceBusyError, StepTimeoutError
-from provisioning.testbed import Completed, LineSink, Way
+from provisioning.testbed import Completed, Way
+from provisioning.testbed.errors import (
+    CommandFailedError,
+    NoKeyError,
+    NotReachableError,
+    ServiceBusyError,
+    StepTimeoutError,
+)
 
 #: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
 #: when it is refused.
@@ -22,36 +30,17 @@ SMALLEST_PART_BYTES = 64 * 2**10
 _WITH_LIMIT = "if command -v timeout >/dev/null; then exec timeout {limit_s} sh -c {inner}; else exec sh -c {inner}; fi"
 
 
-class _Lines(io.TextIOBase):
-    """A stream that hands on whole lines and keeps everything."""
-
-    def __init__(self, on_line: LineSink | None):
-        self.text = ""
-        self._pending = ""
-        self._on_line = on_line
-
-    def write(self, text: str) -> int:
-        self.text += text
-        *lines, self._pending = (self._pending + text).split("\n")
-        if self._on_line:
-            for line in lines:
-                self._on_line(line)
-        return len(text)
-
-
 class SshShell:
     """Commands over SSH, one connection each: the steps run side by side, and a connection is not to be shared.
 
     Args:
-        connect: returns a new fabric connection.
-        host: for messages.
+        way: to the server.
     """
 
-    def __init__(self, connect: Callable[[], object], host: str):
-        self._connect = connect
-        self._host = host
+    def __init__(self, way: Way):
+        self._way = way
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended.
 
         Raises:
@@ -59,61 +48,40 @@ class SshShell:
             NotReachableError: no connection.
             StepTimeoutError: the command did not end in time.
         """
-        stream = _Lines(on_line)
-        with self._session() as connection:
+        said = io.StringIO()
+        how = {"hide": False, "warn": True, "in_stream": False, "out_stream": said, "err_stream": said}
+        with self._connection() as connection:
             # Not the login shell's choice: the scripts are sh, whatever the account has.
-            line = f"sh -c {shlex.quote(command)}"
-            result = self._guard(
-                lambda: connection.run(
-                    line,
-                    hide=False,
-                    warn=True,
-                    in_stream=False,
-                    timeout=timeout_s,
-                    out_stream=stream,
-                    err_stream=stream,
-                )
-            )
-        return Completed(result.exited, stream.text)
+            result = connection.run(f"sh -c {shlex.quote(command)}", timeout=timeout_s, **how)
+        return Completed(result.exited, said.getvalue())
 
     def put(self, source: Path, target: str) -> None:
         """Copy one file."""
-        with self._session() as connection:
-            self._guard(lambda: connection.put(str(source), target))
+        with self._connection() as connection:
+            connection.put(str(source), target)
 
-    def _session(self):
-        connection = self._connect()
-        self._guard(connection.open)
-        return connection
-
-    def _guard(self, call: Callable):
-        try:
-            return call()
-        except Exception as error:
-            name = type(error).__name__
-            if name in {"AuthenticationException", "PasswordRequiredException", "BadAuthenticationType"}:
-                raise NoKeyError(f"{self._host} does not accept the SSH key ({error})") from error
-            if name == "CommandTimedOut":
-                raise StepTimeoutError(f"a command on {self._host} did not end in time") from error
-            if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
-                raise NotReachableError(f"no SSH connection to {self._host}: {error}") from error
-            raise
-
-
-def shell_at(way: Way) -> SshShell:
-    """Return a shell on a server."""
-
-    def connect() -> object:
+    @contextmanager
+    def _connection(self) -> Iterator[Any]:
         from fabric import Connection
         from paramiko import AutoAddPolicy
 
-        key = {"key_filename": way.key} if way.key else {}
-        connection = Connection(way.host, user=way.user, connect_timeout=20, connect_kwargs=key)
-        # Addresses go from lease to lease, so an unknown host key is the rule: accept it, without python-chi's warning.
-        connection.client.set_missing_host_key_policy(AutoAddPolicy)
-        return connection
-
-    return SshShell(connect, way.host)
+        host = self._way.host
+        key = {"key_filename": self._way.key} if self._way.key else {}
+        try:
+            with Connection(host, user=self._way.user, connect_timeout=20, connect_kwargs=key) as connection:
+                # Addresses go from lease to lease, so an unknown host key is the rule: accept it.
+                connection.client.set_missing_host_key_policy(AutoAddPolicy)
+                connection.open()
+                yield connection
+        except Exception as error:
+            name = type(error).__name__
+            if name in {"AuthenticationException", "PasswordRequiredException", "BadAuthenticationType"}:
+                raise NoKeyError(f"{host} does not accept the SSH key ({error})") from error
+            if name == "CommandTimedOut":
+                raise StepTimeoutError(f"a command on {host} did not end in time") from error
+            if isinstance(error, OSError | EOFError) or name in {"SSHException", "NoValidConnectionsError"}:
+                raise NotReachableError(f"no SSH connection to {host}: {error}") from error
+            raise
 
 
 class ContainerShell:
@@ -128,20 +96,16 @@ class ContainerShell:
         self._execute = execute
         self._upload = upload
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended; exit code 124 means that it did not end in time."""
         # The image may start in a subfolder; SSH starts in the home, and the steps count on it.
         inner = shlex.quote(f'cd "$HOME" && {{ {command.strip()}\n}}')
         limited = _WITH_LIMIT.format(limit_s=math.ceil(timeout_s), inner=inner)
         output, exit_code = self._execute(f"sh -c {shlex.quote(limited)}")
         try:
-            code = int(str(exit_code))
+            return Completed(int(str(exit_code)), output)
         except ValueError as error:
             raise ServiceBusyError(f"the container service gave no exit code for a command: {exit_code!r}") from error
-        if on_line:
-            for text in (output or "").splitlines():
-                on_line(text)
-        return Completed(code, output or "")
 
     def put(self, source: Path, target: str) -> None:
         """Copy one file to a path under the home, in parts where it is larger than the service takes at once."""

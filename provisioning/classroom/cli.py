@@ -15,12 +15,12 @@ from provisioning import lab
 from provisioning.classroom import leases, plan_files, watching
 from provisioning.classroom.plan import Plan, Wish, make_plan
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
-from provisioning.commands import PART, ZONE, plain_errors
+from provisioning.cli import PART, ZONE, plain_errors
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
+from provisioning.setup.release import GRACE, sweep
 from provisioning.sites.spec import PartSpec, load_spec
-from provisioning.sweep import GRACE, sweep
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 

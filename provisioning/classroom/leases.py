@@ -7,13 +7,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from provisioning.classroom.plan import Seat
-from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
-from provisioning.evidence import machine_of
 from provisioning.planning.blocks import block_end, free_resources, is_free
 from provisioning.setup.context import SPENT, pick_lease
+from provisioning.setup.release import Leftover, survey
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
-from provisioning.sweep import Leftover, survey
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
+from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
 
 #: Returns the testbed of a site's name.
 TestbedFor = Callable[[str], Testbed]
@@ -44,7 +43,7 @@ def leases_at(testbed_for: TestbedFor, options: Iterable[SiteOption], part: Part
             for option in (here if len(here) > 1 and leases else ())
             for each in testbed.resources(option.resource, option.type)
         }
-        found += [(machines.get(machine_of(lease), here[0]), lease) for lease in leases]
+        found += [(machines.get(lease.node, here[0]), lease) for lease in leases]
     return found
 
 

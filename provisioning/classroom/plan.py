@@ -14,12 +14,11 @@ from datetime import UTC, datetime, time, tzinfo
 import numpy as np
 
 from provisioning.classroom.roster import DAY_ENDS, Student
-from provisioning.errors import ProvisioningError
-from provisioning.evidence import machine_of
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, Resource
+from provisioning.testbed.errors import ProvisioningError
 
 #: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
 _LATER_OPTION, _NOT_WISHED = 1e9, 1e6
@@ -161,7 +160,7 @@ def _kept(
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
         if lease.status not in SPENT | {"ERROR"}:
-            found.setdefault(lease.name, Block(option, machine_of(lease), lease.start, lease.end))
+            found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
     named = {student: resource_name(spec.part, student.name) for student in students}
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
 
-from provisioning.errors import ProvisioningError
 from provisioning.sites.spec import owner_name
+from provisioning.testbed.errors import ProvisioningError
 
 #: Column of the roster that names a student, the surest first: leases carry the account's name, and accounts that come
 #: from a university's sign-in are called by the address there.

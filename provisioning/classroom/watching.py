@@ -11,8 +11,8 @@ from labs.display.table import Cell, text_table
 from provisioning.classroom.roster import Student
 from provisioning.planning.blocks import local_span
 from provisioning.setup.context import pick_lease
+from provisioning.setup.release import GRACE
 from provisioning.sites.spec import Part, resource_name
-from provisioning.sweep import GRACE
 from provisioning.testbed import Lease, Machine, Testbed
 
 #: A lease that ends within this is pointed at.

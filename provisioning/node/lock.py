@@ -1,15 +1,13 @@
-"""Pins what is put on each machine: packages with their hashes, and images by their digests.
+"""Pins the packages that are put on each machine, with their hashes.
 
 ``python -m provisioning.node.lock`` resolves the packages for each machine's platform, which need not be this one (an
 arm64 set can be made on a laptop); it needs ``uv`` and a package index. With ``--check`` it changes nothing and says
-which pins no longer fit. With ``--digests`` it asks the images' registries for their digests instead; that needs Docker
-with buildx, and a network.
+which pins no longer fit.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 import shutil
 import subprocess
 import sys
@@ -19,10 +17,6 @@ from pathlib import Path
 
 NODE_FOLDER = Path(__file__).parent
 PROJECT = NODE_FOLDER.parents[1] / "pyproject.toml"
-#: What part 3's container is built on: least compute capability, image, digest or "-".
-IMAGES = NODE_FOLDER / "p100" / "images.txt"
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True)
@@ -108,50 +102,11 @@ def stale(target: Target) -> str:
     return f"hashes are missing or no longer published: {', '.join(changed)}" if changed else ""
 
 
-def digest_of(image: str) -> str:
-    """Return the digest that the image's registry gives for its tag now.
-
-    Raises:
-        FileNotFoundError: there is no Docker here.
-        ValueError: the registry gave none; the message has Docker's words.
-    """
-    docker = shutil.which("docker")
-    if docker is None:
-        raise FileNotFoundError("digests are looked up by `docker buildx imagetools`, and Docker is not installed")
-    command = [docker, "buildx", "imagetools", "inspect", "--format", "{{.Manifest.Digest}}", image]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    digest = done.stdout.strip()
-    if done.returncode != 0 or not _DIGEST.fullmatch(digest):
-        raise ValueError(f"no digest for {image}: {(done.stderr or done.stdout).strip() or 'no answer'}")
-    return digest
-
-
-def with_digests(text: str) -> str:
-    """Return the table of images with the digest of each looked up anew; comments stay."""
-    lines = []
-    for line in text.splitlines():
-        if line.strip() and not line.startswith("#"):
-            capability, image, _digest = line.split()
-            line = f"{capability} {image} {digest_of(image)}"
-        lines.append(line)
-    return "\n".join(lines) + "\n"
-
-
 def main() -> int:
     """Pin every target, or with ``--check`` say which pins no longer fit; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a pin no longer fits")
-    parser.add_argument("--digests", action="store_true", help="look up the images' digests and write them down")
     arguments = parser.parse_args()
-    if arguments.digests:
-        try:
-            table = with_digests(IMAGES.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError) as error:
-            print(f"{IMAGES.name} stays as it is: {error}", file=sys.stderr)
-            return 1
-        IMAGES.write_text(table, encoding="utf-8")
-        print(table, end="")
-        return 0
     failed = False
     for target in TARGETS:
         if arguments.check:

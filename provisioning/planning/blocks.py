@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
-from provisioning.errors import ProvisioningError
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Booking, Resource, Testbed
+from provisioning.testbed.errors import NotSignedInError, ProvisioningError
 
 HOUR = timedelta(hours=1)
 
@@ -190,6 +190,8 @@ def calendars_of(
             continue
         try:
             calendars[option] = testbed_for(option.site).resources(option.resource, option.type)
+        except NotSignedInError:
+            raise  # no site is to blame for it
         except ProvisioningError as error:
             # One site in maintenance must not hide the others.
             unread[option] = error.what

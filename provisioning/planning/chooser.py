@@ -10,14 +10,14 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from labs.display.table import Cell
-from provisioning.clock import Clock
-from provisioning.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
+from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
 PAGE_DAYS = 7

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from labs.course import Lesson, lessons
-from provisioning.setup.graph import plan
+from provisioning.setup.plan import plan
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import NUMBERS, Part, SiteOption, load_spec
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
-from provisioning.setup.state import state_folder
+from provisioning.setup.record import state_folder
 
 #: Offered first: where Chameleon's sites and most of its classes are.
 FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles", "UTC")

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from provisioning.clock import MachineClock
-from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import place
 from provisioning.rehearsal.faults import FAULTS
-from provisioning.rehearsing import rehearsing
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.surroundings import MachineClock, rehearsing
 
 
 class NotRehearsingError(ProvisioningError):

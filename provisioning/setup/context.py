@@ -1,4 +1,4 @@
-"""What a step may use: the testbed, earlier facts, a way to wait that can be timed, cancelled and watched."""
+"""What a step may use: the testbed, what others found, and a way to wait that can be timed, cancelled and watched."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from provisioning.clock import Clock, MachineClock
-from provisioning.errors import CancelledError, LeaseEndedError, StepTimeoutError
-from provisioning.setup.state import StateFile
+from provisioning.setup import jobs
+from provisioning.setup.record import Record
 from provisioning.sites.spec import PartSpec, SiteOption
 from provisioning.testbed import Lease, Machine, Shell, Testbed
+from provisioning.testbed.errors import CancelledError, LeaseEndedError, StepTimeoutError
+from provisioning.testbed.surroundings import Clock, MachineClock
 
 Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the caller decides about one provisioning."""
+    """What the caller decides about one set-up."""
 
     spec: PartSpec
     option: SiteOption
@@ -28,8 +29,6 @@ class Settings:
     name: str
     #: Tree that is copied to the machine: the course's root folder.
     materials: Path
-    #: Open Jupyter's port to the world; otherwise it listens on loopback and is reached through an SSH tunnel.
-    expose: bool = False
     #: How OpenSSH is called in the links; a rehearsal needs its own configuration file.
     ssh: str = "ssh"
     #: Seconds between two looks at a status.
@@ -47,7 +46,7 @@ class StepContext:
     Args:
         settings: what the caller decided.
         testbed: the site.
-        state: the record that survives the kernel.
+        record: of the set-up.
         step_name: which step this is.
         timeout_s: seconds from now after which waiting is given up.
         say: called with each line worth showing.
@@ -61,7 +60,7 @@ class StepContext:
         self,
         settings: Settings,
         testbed: Testbed,
-        state: StateFile,
+        record: Record,
         step_name: str,
         timeout_s: float,
         say: Callable[[str], None],
@@ -69,7 +68,7 @@ class StepContext:
     ):
         self.settings = settings
         self.testbed = testbed
-        self.state = state
+        self.record = record
         self.step_name = step_name
         self.timeout_s = timeout_s
         self.say = say
@@ -77,20 +76,11 @@ class StepContext:
         self._deadline_s = settings.clock.monotonic_s() + timeout_s
         self._lease_checked_s = settings.clock.monotonic_s()
 
-    @property
-    def remaining_s(self) -> float:
-        """Seconds left of this attempt, never negative."""
-        return max(0.0, self._deadline_s - self.settings.clock.monotonic_s())
-
     def facts(self, step_name: str) -> dict[str, Any]:
-        """Return what an earlier step remembered."""
-        return self.state.facts(step_name)
+        """Return what another step has noted."""
+        return self.record.facts(step_name)
 
-    def remember(self, **facts: Any) -> None:
-        """Write facts at once: what was made must be known even if the kernel dies on the next line."""
-        self.state.update(self.step_name, remember=facts)
-
-    def until(self, look: Callable[[], Found | None], waiting_for: str, every_s: float | None = None) -> Found:
+    def until(self, look: Callable[[], Found | None], waiting_for: str) -> Found:
         """Return what ``look`` finds, looking again until it does.
 
         Raises:
@@ -98,23 +88,25 @@ class StepContext:
             CancelledError: the user asked to stop.
             LeaseEndedError: the lease is no longer active, so waiting is in vain.
         """
-        every_s = self.settings.poll_s if every_s is None else every_s
+        clock = self.settings.clock
         while True:
             if self.cancelled.is_set():
                 raise CancelledError(f"stopped while waiting for {waiting_for}")
             if (found := look()) is not None:
                 return found
-            if self.remaining_s <= 0:
+            if (left_s := self._deadline_s - clock.monotonic_s()) <= 0:
                 raise StepTimeoutError(f"waited {self.timeout_s:.0f} s for {waiting_for}")
-            self._check_lease()
-            self.settings.clock.sleep(min(every_s, max(self.remaining_s, 0.01)))
+            if clock.monotonic_s() - self._lease_checked_s > self.LEASE_CHECK_S:
+                self._lease_checked_s = clock.monotonic_s()
+                self.require_lease()
+            clock.sleep(min(self.settings.poll_s, max(left_s, 0.01)))
 
     def lease(self) -> Lease | None:
         """Return the lease as the site sees it now: ours by name, the active one first."""
         return pick_lease(self.testbed.leases(), self.settings.name)
 
     def machine(self) -> Machine:
-        """Return the machine of this provisioning.
+        """Return the machine of this set-up.
 
         Raises:
             LeaseEndedError: it is gone.
@@ -128,15 +120,32 @@ class StepContext:
         """Return a shell on the machine."""
         return self.testbed.shell(self.machine(), self.settings.option.user)
 
-    def _check_lease(self) -> None:
-        now_s = self.settings.clock.monotonic_s()
-        if self.step_name == "lease" or now_s - self._lease_checked_s < self.LEASE_CHECK_S:
+    def follow(self, name: str, command: str, title: str, *, again: bool = False) -> str:
+        """Run a command on the machine as a job to its end; arguments, result and errors are those of jobs.follow."""
+
+        def say(line: str) -> None:
+            # The scripts' lines for the step 'health' are not for people.
+            if line and not line.startswith("check "):
+                self.say(line)
+
+        return jobs.follow(self.shell(), name, command, title, say=say, until=self.until, again=again)
+
+    def require_lease(self, meanwhile: str = "") -> None:
+        """See that the lease is still ours, once one was.
+
+        Args:
+            meanwhile: what went wrong, which a lease that has ended explains.
+
+        Raises:
+            LeaseEndedError: it is no longer active.
+        """
+        if self.step_name == "lease" or not self.facts("lease"):
             return
-        self._lease_checked_s = now_s
         lease = self.lease()
         if lease is None or lease.status != "ACTIVE":
             seen = "gone" if lease is None else lease.status
-            raise LeaseEndedError(f"the lease {self.settings.name!r} is {seen}")
+            because = f"; meanwhile: {meanwhile}" if meanwhile else ""
+            raise LeaseEndedError(f"the lease {self.settings.name!r} is {seen}{because}")
 
 
 #: Leases in these states can never be used again.

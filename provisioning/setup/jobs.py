@@ -1,22 +1,25 @@
 """Long commands on a machine that outlive the connection: started once, followed from anywhere, never doubled.
 
 A job is a folder ``~/.serving-labs/jobs/NAME`` on the machine with ``log``, ``pid``, ``key`` and, when it has ended,
-``rc``. A kernel that dies, or a laptop that sleeps, leaves the job running; the next attempt finds it by its key and
-follows it. Plain POSIX sh, because it runs over SSH and inside small containers alike.
+``rc``. A kernel that dies, or a laptop that sleeps, leaves the job running; the next attempt finds it by its key, which
+is made of the command, and follows it. Plain POSIX sh, because it runs over SSH and inside small containers alike.
 """
 
 from __future__ import annotations
 
 import hashlib
 import shlex
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
-from provisioning.errors import CommandFailedError, ServiceBusyError
-from provisioning.setup.context import StepContext
 from provisioning.testbed import Shell
+from provisioning.testbed.errors import CommandFailedError, ServiceBusyError
 
 JobState = Literal["running", "ended", "lost"]
+
+#: Bytes of a log in one look.
+_CHUNK = 16384
 
 _START = """
 set -u
@@ -39,7 +42,7 @@ cd "$HOME/.serving-labs/jobs/{name}" 2>/dev/null || {{ echo "state lost"; exit 0
 if [ -f rc ]; then echo "state ended $(cat rc)"
 elif kill -0 "$(cat pid 2>/dev/null)" 2>/dev/null; then echo "state running"
 else echo "state lost"; fi
-tail -c +{offset} log 2>/dev/null | head -c 16384
+tail -c +{offset} log 2>/dev/null | head -c {chunk}
 """
 
 
@@ -54,99 +57,85 @@ class Look:
     text: str
 
 
-def start(shell: Shell, name: str, command: str, key: str, *, again: bool = False) -> str:
+def start(shell: Shell, name: str, command: str, *, again: bool = False) -> str:
     """Start the job unless the same one runs or has succeeded; return ``"running"`` or ``"ended"``.
 
     Args:
         shell: where.
-        name: the job's folder.
-        command: for ``sh``.
-        key: what makes it the same job; a different key stops the old one and starts anew.
+        name: the job's folder. Another command under this name stops the old job.
+        command: for ``sh``; it starts in the job's folder.
         again: start it also when it has succeeded, for what may have changed since.
     """
+    key = hashlib.sha256(command.encode()).hexdigest()[:16]
     # rc is written by rename, so that a look never reads half of it.
     wrapped = shlex.quote(f"( {command}\n); echo $? > rc.new; mv rc.new rc")
-    done = shell.run(_START.format(name=name, key=shlex.quote(key), wrapped=wrapped, again="yes" if again else "no"))
-    word = done.output.strip().splitlines()[-1] if done.output.strip() else ""
-    if done.exit_code != 0 or word not in {"running", "ended"}:
-        said = done.output.strip()
+    done = shell.run(_START.format(name=name, key=key, wrapped=wrapped, again="yes" if again else "no"))
+    said = done.output.strip()
+    word = said.rpartition("\n")[2]
+    if done.exit_code != 0 or word not in ("running", "ended"):
         raise CommandFailedError(f"could not start {name} on the machine (exit {done.exit_code}): {said}")
     return word
 
 
-def look(shell: Shell, name: str, offset: int) -> Look:
+def look(shell: Shell, name: str, offset: int = 0) -> Look:
     """Return the job's state and what it printed from a byte offset on (0 for the beginning)."""
-    done = shell.run(_LOOK.format(name=name, offset=offset + 1))
-    first, _, text = done.output.partition("\n")
+    first, _, text = shell.run(_LOOK.format(name=name, offset=offset + 1, chunk=_CHUNK)).output.partition("\n")
     words = first.split()
     if len(words) < 2 or words[0] != "state":
         raise ServiceBusyError(f"the machine gave no clear answer about {name}: {first[:200]!r}")
-    exit_code = int(words[2]) if words[1] == "ended" else None
-    return Look(words[1], exit_code, text)  # type: ignore[arg-type]
+    return Look(cast(JobState, words[1]), int(words[2]) if words[1] == "ended" else None, text)
 
 
-def begin(context: StepContext, name: str, command: str) -> str:
-    """Start a command as a job and return at once: it goes on over there, and nobody has to look.
-
-    Args:
-        context: of the step that does it.
-        name: the job's folder, with its log.
-        command: for ``sh``.
-
-    Returns:
-        ``"running"``, or ``"ended"`` when the same command has succeeded before; one that failed begins again.
-    """
-    return start(context.shell(), name, command, _key(command))
-
-
-def follow(context: StepContext, name: str, command: str, *, title: str, again: bool = False) -> str:
-    """Run a command as a job to its end, showing its lines as they come; return its whole log.
+def follow(
+    shell: Shell,
+    name: str,
+    command: str,
+    title: str,
+    *,
+    say: Callable[[str], None],
+    until: Callable[[Callable[[], Look | None], str], Look],
+    again: bool = False,
+) -> str:
+    """Run a command as a job to its end and return its whole log.
 
     Args:
-        context: of the step that does it.
-        name: the job's folder; one a step.
+        shell: where.
+        name: the job's folder.
         command: for ``sh``; it starts in the job's folder.
         title: words for people.
+        say: called with each line that it prints.
+        until: waits; called with a look and the title, it returns the first thing that the look finds.
         again: run it also when it has succeeded before.
 
     Raises:
         CommandFailedError: it ended with another exit code than 0; the last lines are in the message.
     """
-    shell = context.shell()
-    key = _key(command)
-    start(shell, name, command, key, again=again)
-    log = ""
-    pending = ""
-    restarts = 0
+    start(shell, name, command, again=again)
+    log = pending = ""
+    lost = 0
 
     def watch() -> Look | None:
-        nonlocal log, pending, restarts
+        nonlocal log, pending, lost
         seen = look(shell, name, len(log.encode()))
         log += seen.text
         *lines, pending = (pending + seen.text).split("\n")
         for line in lines:
-            # The scripts' lines for the steps are not for people.
-            if line and not line.startswith(("report ", "check ")):
-                context.say(line)
+            say(line)
         if seen.state == "lost":
             # The machine was rebooted, or somebody killed it. Once is worth another try.
-            restarts += 1
-            if restarts > 1:
+            lost += 1
+            if lost > 1:
                 raise CommandFailedError(f"{title} vanished twice without an exit code\n{_tail(log)}")
-            start(shell, name, command, key)
+            start(shell, name, command)
             log = pending = ""
             return None
         # A full chunk means that more is waiting: read on before believing the end.
-        return seen if seen.state == "ended" and len(seen.text.encode()) < 16384 else None
+        return seen if seen.state == "ended" and len(seen.text.encode()) < _CHUNK else None
 
-    ended = context.until(watch, title)
+    ended = until(watch, title)
     if ended.exit_code != 0:
         raise CommandFailedError(f"{title} ended with exit code {ended.exit_code}\n{_tail(log)}")
     return log
-
-
-def _key(command: str) -> str:
-    return hashlib.sha256(command.encode()).hexdigest()[:16]
 
 
 def _tail(log: str, lines: int = 15) -> str:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
-from provisioning.errors import (
+from provisioning.setup.context import StepContext
+from provisioning.setup.reach import ports_of
+from provisioning.testbed import Address, Lease, Machine
+from provisioning.testbed.errors import (
     CommandFailedError,
     LeaseFailedError,
     LeaseMissingError,
@@ -16,9 +20,6 @@ from provisioning.errors import (
     ServerFailedError,
     StepTimeoutError,
 )
-from provisioning.reach import SSH_PORT, ports_of
-from provisioning.setup.context import StepContext
-from provisioning.testbed import Address, ContainerRequest, Lease, Machine, ServerRequest
 
 _CONTAINER_HINTS = {
     "likely": "The device could not pull the image, the image is not for arm64, or the device went offline.",
@@ -60,78 +61,62 @@ def lease_active(context: StepContext) -> dict[str, Any]:
         return None
 
     lease = context.until(look, f"the lease {name!r} to become active")
-    reservation = reservation_of(lease, context)
+    wanted = RESOURCE_TYPES[context.settings.option.resource]
+    held = {reservation.resource_type: reservation.id for reservation in reversed(lease.reservations)}
+    if wanted not in held:
+        raise LeaseMissingError(
+            f"the lease {name!r} holds {', '.join(held) or 'nothing'}, not a {wanted}",
+            likely="It was made for another part, or only its floating IP was added in the web page's form.",
+        )
     return {
         "lease_id": lease.id,
-        "reservation_id": reservation,
+        "reservation_id": held[wanted],
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
     }
 
 
-def reservation_of(lease: Lease, context: StepContext) -> str:
-    """Return the reservation of the option's kind inside the lease.
-
-    Raises:
-        LeaseMissingError: the lease holds something else.
-    """
-    wanted = RESOURCE_TYPES[context.settings.option.resource]
-    for reservation in lease.reservations:
-        if reservation.resource_type == wanted:
-            return reservation.id
-    held = ", ".join(r.resource_type for r in lease.reservations) or "nothing"
-    raise LeaseMissingError(
-        f"the lease {lease.name!r} holds {held}, not a {wanted}",
-        likely="It was made for another part, or only its floating IP was added in the web page's form.",
-    )
-
-
 def server_active(context: StepContext) -> dict[str, Any]:
     """Boot the server, unless it is there, and wait until it is really ACTIVE."""
-    option = context.settings.option
-    reservation_id = context.facts("lease")["reservation_id"]
+    option, reservation_id = context.settings.option, context.facts("lease")["reservation_id"]
     flavor = f"reservation:{reservation_id}" if option.resource == "flavor" else "baremetal"
-    request = ServerRequest(context.settings.name, reservation_id, option.image, flavor)
-    machine = _up(context, lambda: context.testbed.boot(request))
+    machine = _up(context, lambda name: context.testbed.boot(name, reservation_id, option.image, flavor))
     return {"machine_id": machine.id}
 
 
 def container_running(context: StepContext) -> dict[str, Any]:
     """Launch the container with its Jupyter token, unless it is there, and wait until it is really running."""
-    token = context.facts(context.step_name).get("token") or secrets.token_hex(16)
-    # Before the request: a container whose token nobody knows would be useless. The image takes it by its environment
-    # only. Members of the project can read that; they can also run any command in the container.
-    context.remember(token=token)
-    request = ContainerRequest(
-        name=context.settings.name,
-        reservation_id=context.facts("lease")["reservation_id"],
-        image=context.settings.option.image,
-        # A container's ports are opened when it is made, and never after: all that any of the part's lessons names.
-        ports=tuple(f"{port}/tcp" for port in ports_of(context.settings.spec.part)),
-        environment={"JUPYTER_TOKEN": token},
-    )
-    machine = _up(context, lambda: context.testbed.launch(request))
+    image, reservation_id = context.settings.option.image, context.facts("lease")["reservation_id"]
+    # A container's ports are opened when it is made, and never after: all that any of the part's lessons names. The
+    # image takes the token by its environment only, and that is where it is read again. Members of the project can read
+    # it too; they can also run any command in the container.
+    ports, environment = list(ports_of(context.settings.spec.part)), {"JUPYTER_TOKEN": secrets.token_hex(16)}
+    machine = _up(context, lambda name: context.testbed.launch(name, reservation_id, image, ports, environment))
     return {"machine_id": machine.id}
 
 
-def _up(context: StepContext, make) -> Machine:
+def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
     name = context.settings.name
-    failed_before = [m for m in context.testbed.machines() if m.name == name and m.failed]
-    for machine in failed_before:
-        context.say(f"removing {machine.kind} {machine.id}, which is in {machine.status}")
-        context.testbed.delete_machine(machine)
-    gone = {machine.id for machine in failed_before}
-    if failed_before:
-        context.until(lambda: True if not (gone & _ids(context)) else None, "the failed machine to be removed")
-    if not [m for m in context.testbed.machines() if m.name == name]:
-        make()
+
+    def ours() -> list[Machine]:
+        return [machine for machine in context.testbed.machines() if machine.name == name]
+
+    gone = set()
+    for machine in ours():
+        if machine.failed:
+            context.say(f"removing {machine.kind} {machine.id}, which is in {machine.status}")
+            context.testbed.delete_machine(machine)
+            gone.add(machine.id)
+    if gone:
+        context.until(lambda: gone.isdisjoint(one.id for one in ours()) or None, "the failed machine to be removed")
+    if not ours():
+        make(name)
 
     def look() -> Machine | None:
-        ours = [m for m in context.testbed.machines() if m.name == name and m.id not in gone]
-        if not ours:
+        machine = next((one for one in ours() if one.id not in gone), None)
+        if machine is None:
             context.say("asked for; not listed yet")
             return None
-        machine = ours[0]
         if machine.failed:
             reason = f": {machine.fault}" if machine.fault else ""
             what = f"the {machine.kind} {name!r} is in {machine.status}{reason}"
@@ -144,63 +129,30 @@ def _up(context: StepContext, make) -> Machine:
     return context.until(look, f"{name!r} to come up")
 
 
-def _ids(context: StepContext) -> set[str]:
-    return {machine.id for machine in context.testbed.machines()}
-
-
 def address_bound(context: StepContext) -> dict[str, Any]:
     """Bind a floating IP to the machine, unless it has one, and see that it stayed bound."""
     machine = context.machine()
     if machine.addresses:
-        held = [a for a in context.testbed.addresses() if a.address == machine.addresses[0]]
-        return {"address": machine.addresses[0], "address_id": held[0].id if held else ""}
-    address = _own_address(context) or _new_address(context)
-    context.remember(address_id=address.id, address=address.address)
+        return {"address": machine.addresses[0]}
+    # An idle one may be a classmate's, allocated a second ago: only one that carries our name is ours.
+    name = context.settings.name
+    idle = [one for one in context.testbed.addresses() if one.port_id is None and one.label == name]
+    address = idle[0] if idle else context.testbed.allocate_address(name)
     context.testbed.attach_address(address, machine)
 
     def bound() -> Address | None:
-        now = [a for a in context.testbed.addresses() if a.id == address.id]
+        now = [one for one in context.testbed.addresses() if one.id == address.id]
         if not now:
             what = f"the floating IP {address.address} was taken away again"
             raise NoAddressError(what, likely="A sweep removed it.")
-        return now[0] if address.address in context.machine().addresses or now[0].port_id else None
+        return now[0] if now[0].port_id or address.address in context.machine().addresses else None
 
     context.until(bound, f"{address.address} to be bound")
-    return {"address": address.address, "address_id": address.id}
-
-
-def _own_address(context: StepContext) -> Address | None:
-    remembered = context.facts(context.step_name).get("address_id")
-    for address in context.testbed.addresses():
-        if address.port_id is None and (address.id == remembered or address.label == context.settings.name):
-            return address
-    return None
-
-
-def _new_address(context: StepContext) -> Address:
-    # A class shares one project: an idle address may be one that a classmate allocated a second ago, so a new one
-    # comes first, and an idle one that nobody described is only the way out when the pool is empty.
-    try:
-        return context.testbed.allocate_address(context.settings.name)
-    except NoAddressError:
-        idle = [a for a in context.testbed.addresses() if a.port_id is None and not a.label]
-        if not idle:
-            raise
-        context.say(f"no new floating IP left; taking the idle {idle[0].address}")
-        return idle[0]
+    return {"address": address.address}
 
 
 def ssh_answers(context: StepContext) -> dict[str, Any]:
-    """Wait until port 22 answers and a command really runs; return what the machine says about itself."""
-    address = context.facts("address")["address"]
-    try:
-        context.until(
-            lambda: True if context.testbed.reachable(address, SSH_PORT) else None,
-            f"port {SSH_PORT} of {address} to answer",
-        )
-    except StepTimeoutError as error:
-        hints = _VIRTUAL_HINTS if context.settings.option.resource == "flavor" else {}
-        raise NotReachableError(error.what, **hints) from error
+    """Wait until a command really runs over SSH; return what the machine says about itself."""
     last: NoKeyError | NotReachableError | None = None
 
     def signs_in() -> str | None:
@@ -210,13 +162,15 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
         except (NoKeyError, NotReachableError) as error:
             # The port opens some seconds before cloud-init writes the key, and the daemon may restart meanwhile.
             last = error
-            context.say(f"the port answers, but not yet: {error.what}")
+            context.say(f"not yet: {error.what}")
             return None
         if done.exit_code != 0:
-            raise CommandFailedError(f"`uname` on {address} ended with {done.exit_code}: {done.output.strip()}")
+            raise CommandFailedError(f"`uname` ended with {done.exit_code}: {done.output.strip()}")
         return done.output.strip()
 
     try:
-        return {"kernel": context.until(signs_in, f"{address} to accept the SSH key")}
+        return {"kernel": context.until(signs_in, "the machine to accept the SSH key")}
     except StepTimeoutError as error:
+        if isinstance(last, NotReachableError) and context.settings.option.resource == "flavor":
+            raise NotReachableError(last.what, **_VIRTUAL_HINTS) from error
         raise (last or error) from error

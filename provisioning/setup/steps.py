@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from provisioning.setup.finish import container_links, healthy, node_links
-from provisioning.setup.graph import Step, StepBody
 from provisioning.setup.machine import address_bound, container_running, lease_active, server_active, ssh_answers
+from provisioning.setup.plan import Step, StepBody
 from provisioning.setup.software import (
-    containers_begun,
+    begun,
+    container_links,
     data_copied,
-    drivers_ready,
-    environment_ready,
+    healthy,
     materials_copied,
-    providers_begun,
+    node_links,
+    scripted,
     services_started,
+    work_brought,
 )
-from provisioning.setup.transfer import work_brought
 from provisioning.sites.spec import PartSpec, SiteOption
 
 #: name, title, needs, body, time-out in seconds. Materials carry the scripts, so everything on the machine needs them;
@@ -22,42 +22,36 @@ from provisioning.sites.spec import PartSpec, SiteOption
 #: machine while the student reads, and nothing needs them: execution providers, and part 3's containers.
 Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
-_BOOT: tuple[Row, ...] = (
+_ENVIRONMENT = scripted("environment", "making the environment")
+_DRIVERS = scripted("drivers", "checking drivers")
+_PROVIDERS = begun("providers", "the execution providers of lesson 15")
+_CONTAINERS = begun("containers", "NVIDIA's Triton")
+
+NODE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
     ("server", "Server boots", ("lease",), server_active, 1800),
     ("address", "Floating IP is bound", ("server",), address_bound, 300),
     ("ssh", "SSH answers", ("address",), ssh_answers, 900),
     ("materials", "Course is copied", ("ssh",), materials_copied, 600),
-    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1200),
     ("work", "Your work arrives", ("materials",), work_brought, 900),
-    ("drivers", "Docker and GPU driver", ("materials",), drivers_ready, 1200),
-)
-_FINISH: tuple[Row, ...] = (
+    ("drivers", "Docker and GPU driver", ("materials",), _DRIVERS, 1200),
+    ("providers", "Providers, in the background", ("environment",), _PROVIDERS, 120),
+    ("containers", "Triton, in the background", ("drivers",), _CONTAINERS, 120),
+    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
     ("health", "Everything answers", ("services",), healthy, 300),
     ("links", "Links", ("health",), node_links, 60),
 )
-
-NODE_STEPS: tuple[Row, ...] = (
-    *_BOOT,
-    ("providers", "Providers, in the background", ("environment",), providers_begun, 120),
-    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
-    *_FINISH,
-)
-
-SYSTEM_STEPS: tuple[Row, ...] = (
-    *_BOOT,
-    ("containers", "Triton, in the background", ("drivers",), containers_begun, 120),
-    ("services", "Jupyter", ("environment", "drivers", "data", "work"), services_started, 600),
-    *_FINISH,
-)
+#: What only the other part on a node needs.
+_NOT_OF = {"model": "containers", "system": "providers"}
 
 EDGE_STEPS: tuple[Row, ...] = (
     ("lease", "Lease is active", (), lease_active, 900),
     ("container", "Container starts", ("lease",), container_running, 900),
     ("address", "Floating IP is bound", ("container",), address_bound, 300),
     ("materials", "Course is copied", ("container",), materials_copied, 900),
-    ("environment", "Python environment", ("materials",), environment_ready, 1800),
+    ("environment", "Python environment", ("materials",), _ENVIRONMENT, 1800),
     ("data", "Pictures and model", ("materials",), data_copied, 1800),
     ("work", "Your work arrives", ("materials",), work_brought, 900),
     ("health", "Everything answers", ("environment", "data", "work"), healthy, 300),
@@ -67,10 +61,10 @@ EDGE_STEPS: tuple[Row, ...] = (
 
 def steps_for(spec: PartSpec, option: SiteOption) -> tuple[Step, ...]:
     """Return the steps that bring up this part on this option, in an order in which they could run one by one."""
-    rows = EDGE_STEPS if option.is_edge else SYSTEM_STEPS if spec.part == "system" else NODE_STEPS
+    rows = EDGE_STEPS if option.is_edge else [row for row in NODE_STEPS if row[0] != _NOT_OF[spec.part]]
     steps = []
     for name, title, needs, body, timeout_s in rows:
-        boots = name in {"server", "container"}
+        boots = name in ("server", "container")
         expected_s = option.boot_s if boots else spec.expected_s.get(name, 30.0)
         steps.append(Step(name, title, needs, body, expected_s, option.boot_timeout_s if boots else timeout_s))
     return tuple(steps)

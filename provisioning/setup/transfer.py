@@ -14,32 +14,31 @@ import hashlib
 import itertools
 import re
 import shlex
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Any
 
-from labs.records.ledger import Ledger
+from labs.records import Ledger
 from labs.workspace import workspace_dir
-from provisioning.errors import CommandFailedError
-from provisioning.setup.context import StepContext
-from provisioning.setup.software import REMOTE_ROOT
 from provisioning.testbed import Shell
+from provisioning.testbed.errors import CommandFailedError
 
+#: Where the course lies on the machine, under the account's home.
+REMOTE_ROOT = "serving-labs"
 #: Bytes fetched in one answer: text, a third longer than what it stands for. The container service's limit is not
 #: published.
 FETCH_BYTES = 192 * 2**10
 #: Seconds for a brief command: a small device that is busy takes its time.
 PATIENCE_S = 240.0
 
-_LEDGER = "workspace/ledger.jsonl"
 #: What a student makes, by folder below the course's on either side.
 _NAMES = {
     "workspace/models": ("*.onnx", "*.pte", "*.safetensors"),
     "workspace/programs": ("*.py", "*.pbtxt", "*.promql", "*.toml", "*.yaml", "*.yml", "*.json", "*.txt", "Dockerfile"),
     "notebooks": ("*.ipynb",),
 }
-_FOLDERS = tuple(_NAMES)
+_PATTERNS = tuple(itertools.chain(*_NAMES.values()))
 
 _SURVEY = """
 cd "$HOME/{root}" 2>/dev/null || exit 0
@@ -101,6 +100,11 @@ class Home:
     #: With the ledger and the models.
     workspace: Path
 
+    @classmethod
+    def of_course(cls, course: Path) -> Home:
+        """Return this computer's: a course with the workspace that belongs to this process."""
+        return cls(course, workspace_dir())
+
     @property
     def ledger(self) -> Ledger:
         """The ledger here."""
@@ -111,10 +115,10 @@ class Home:
         first, _, rest = name.partition("/")
         return self.workspace / rest if first == "workspace" else self.course / name
 
-    def files(self) -> dict[str, tuple[str, int]]:
+    def files(self) -> Files:
         """Return what travels, by name: its sha256 and its size in bytes."""
         found = {}
-        for folder in _FOLDERS:
+        for folder in _NAMES:
             root = self.path(folder)
             for path in sorted(root.rglob("*")):
                 name = f"{folder}/{path.relative_to(root).as_posix()}"
@@ -124,6 +128,8 @@ class Home:
         return found
 
 
+#: Names of files, each with its sha256 and its size in bytes.
+Files = dict[str, tuple[str, int]]
 #: What a transfer left the same on both sides: name to sha256. The next one sees by it which side has changed a file.
 Same = dict[str, str]
 
@@ -144,9 +150,8 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         CommandFailedError: it broke off; run it again, it goes on.
     """
     moved, there, here = Moved(), _files_there(shell), home.files()
-    _run(shell, f"mkdir -p {' '.join(f'{REMOTE_ROOT}/{one}' for one in _FOLDERS)}", "making the folders")
     for path, (digest, size) in here.items():
-        seen = there.get(path, ("", 0))[0]
+        seen = _digest(there, path)
         if seen == digest:
             continue
         if seen and seen != known.get(path):
@@ -160,17 +165,9 @@ def push(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
     missing = [line for identity, line in home.ledger.lines().items() if identity not in known_there]
     if missing:
         say(f"sending {_counted(len(missing), 'ledger entry', 'ledger entries')}")
-        _send_entries(shell, home, missing)
+        _send_entries(shell, missing)
         moved.entries = len(missing)
     return moved, _same(here, there)
-
-
-def work_brought(context: StepContext) -> dict[str, Any]:
-    """Push what was made at home, as a step of the set-up."""
-    home = Home(context.settings.materials, workspace_dir())
-    moved, same = push(context.shell(), home, context.facts(context.step_name).get("known", {}), context.say)
-    context.say(f"sent {moved}")
-    return {"known": same}
 
 
 def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = print) -> tuple[Moved, Same]:
@@ -198,88 +195,82 @@ def pull(shell: Shell, home: Home, known: Same, say: Callable[[str], None] = pri
         moved.conflicts.append(
             f"{adopted.conflicts} ledger entries differ from yours of the same id: {adopted.kept_in}"
         )
-    for path, (digest, size) in there.items():
-        target, mine = home.path(path), here.get(path, ("", 0))[0]
-        if not _wanted(path, digest, mine, known):
-            continue
+    for path, digest, size in _news(there, here, known):
+        target, mine = home.path(path), _digest(here, path)
         if mine and mine != known.get(path):
             target = target.with_name(f"{target.stem}.from-machine-{digest[:8]}{target.suffix}")
             if target.exists():
                 continue
             moved.conflicts.append(f"{path} was changed on both sides: the machine's is {target.name}")
         say(f"fetching {path}, {size / 1e6:.1f} MB")
-        _fetch(shell, path, size, digest, target)
+        fetch(shell, path, size, digest, target)
         moved.files[path] = size
-        here[path] = (digest, size) if target == home.path(path) else here[path]
+        if target == home.path(path):
+            here[path] = (digest, size)
     return moved, _same(here, there)
 
 
 def only_there(shell: Shell, home: Home, known: Same) -> Moved:
     """Return what would be lost with the machine: entries, and files that are not here under any name."""
-    here = home.files()
-    mine = home.ledger.lines()
+    here, mine = home.files(), home.ledger.lines()
     digests = {digest for digest, _ in here.values()}
-    files = {
-        path: size
-        for path, (digest, size) in _files_there(shell).items()
-        if digest not in digests and _wanted(path, digest, here.get(path, ("", 0))[0], known)
-    }
+    news = _news(_files_there(shell), here, known)
+    files = {path: size for path, digest, size in news if digest not in digests}
     return Moved(sum(identity not in mine for identity in _ledger_there(shell)), files)
 
 
-def _wanted(path: str, digest: str, mine: str, known: Mapping[str, str]) -> bool:
-    """Return whether a file over there has news: it is another one than here, and not the one that was sent."""
-    return digest not in (mine, known.get(path))
+def _news(there: Files, here: Files, known: Same) -> Iterator[tuple[str, str, int]]:
+    """Yield the files over there that have news: another content than here, and not the one that was sent."""
+    for path, (digest, size) in there.items():
+        if digest not in (_digest(here, path), known.get(path)):
+            yield path, digest, size
 
 
-def _same(here: Mapping[str, tuple[str, int]], there: Mapping[str, tuple[str, int]]) -> dict[str, str]:
-    return {path: digest for path, (digest, _) in here.items() if there.get(path, ("", 0))[0] == digest}
+def _digest(files: Files, path: str) -> str:
+    return files.get(path, ("", 0))[0]
+
+
+def _same(here: Files, there: Files) -> Same:
+    return {path: digest for path, (digest, _) in here.items() if _digest(there, path) == digest}
 
 
 def _travels(name: str) -> bool:
     """Return whether a name is one of a student's files: the same question is asked of both sides."""
     path = PurePosixPath(name)
-    wanted = [patterns for folder, patterns in _NAMES.items() if name.startswith(f"{folder}/")]
+    patterns = next((found for folder, found in _NAMES.items() if name.startswith(f"{folder}/")), ())
     return (
-        any(path.match(pattern) for pattern in itertools.chain(*wanted))
+        any(path.match(pattern) for pattern in patterns)
         and path.parts[:2] not in {("notebooks", "instructor"), ("notebooks", "source")}
         # Nothing hidden, and no way up.
         and not any(part.startswith(".") for part in path.parts)
     )
 
 
-def _files_there(shell: Shell) -> dict[str, tuple[str, int]]:
-    names = " -o ".join(f"-name '{pattern}'" for pattern in itertools.chain(*_NAMES.values()))
-    survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_FOLDERS), names=names)
-    found = {}
-    for line in _run(shell, survey, "looking at what is there").splitlines():
-        # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
-        seen = _SURVEYED.fullmatch(line)
-        if seen and _travels(seen["name"]):
-            found[seen["name"]] = (seen["digest"], int(seen["size"]))
-    return found
+def _files_there(shell: Shell) -> Files:
+    names = " -o ".join(f"-name '{pattern}'" for pattern in _PATTERNS)
+    survey = _SURVEY.format(root=REMOTE_ROOT, folders=" ".join(_NAMES), names=names)
+    # What another machine says is not trusted: neither to name another place, nor to be a hash and a size.
+    seen = map(_SURVEYED.fullmatch, _run(shell, survey, "looking at what is there").splitlines())
+    return {one["name"]: (one["digest"], int(one["size"])) for one in seen if one and _travels(one["name"])}
 
 
 def _ledger_there(shell: Shell) -> dict[str, str]:
     """Return the ledger's lines over there by their identity."""
     # Packed, because samples are long texts of digits; whole, because a ledger is small beside one model.
-    remote = f"{REMOTE_ROOT}/{_LEDGER}"
+    remote = f"{REMOTE_ROOT}/workspace/ledger.jsonl"
     packed = _run(shell, f"if [ -f {remote} ]; then gzip -c {remote} | base64; fi", "reading the ledger there")
     text = gzip.decompress(base64.b64decode(packed)).decode(errors="replace") if packed.strip() else ""
     return Ledger.lines_of(text)
 
 
-def _send_entries(shell: Shell, home: Home, lines: list[str]) -> None:
+def _send_entries(shell: Shell, lines: list[str]) -> None:
     content = gzip.compress("".join(f"{line}\n" for line in lines).encode(), mtime=0)
     digest = hashlib.sha256(content).hexdigest()
     arrived = f"entries-{digest[:12]}.gz"
-    partial = home.workspace / f".{arrived}"
-    partial.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_bytes(content)
-    try:
-        send(shell, partial, f"workspace/{arrived}", digest)
-    finally:
-        partial.unlink()
+    with tempfile.TemporaryDirectory() as folder:
+        packed = Path(folder) / arrived
+        packed.write_bytes(content)
+        send(shell, packed, f"workspace/{arrived}", digest)
     _run(shell, _APPEND.format(root=REMOTE_ROOT, arrived=arrived), "adding entries to the ledger there")
 
 
@@ -312,14 +303,28 @@ def digest_there(shell: Shell, path: str) -> str:
     return shell.run(command).output.strip()
 
 
-def _fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:
-    """Fetch a file in parts; one that broke off goes on where it stopped."""
+def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:
+    """Fetch a file in parts; one that broke off goes on where it stopped.
+
+    Args:
+        shell: on the machine.
+        path: below the course's folder.
+        size: in bytes.
+        digest: sha256 of the file over there.
+        target: where it goes, once it is whole.
+
+    Raises:
+        CommandFailedError: it broke off, or it changed on its way.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     # Its hash is in the name: the rest of another file's is never added to it.
     partial = target.with_name(f".{target.name}.{digest[:12]}.partial")
+    remote = shlex.quote(f"{REMOTE_ROOT}/{path}")
     with partial.open("ab") as file:
         while (begin := file.tell()) < size:
-            part = read_part(shell, f"{REMOTE_ROOT}/{path}", begin)
+            # Base64, because the container service returns text, and a byte that is none would be replaced.
+            command = f"tail -c +{begin + 1} {remote} | head -c {FETCH_BYTES} | base64"
+            part = base64.b64decode(_run(shell, command, f"fetching {path}"))
             if not part:
                 break
             file.write(part)
@@ -328,21 +333,8 @@ def _fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> Non
         seen = hashlib.file_digest(file, "sha256").hexdigest()
     if seen != digest:
         partial.unlink()
-        raise CommandFailedError(f"{path} changed on its way: it is being written over there; pull again")
+        raise CommandFailedError(f"{path} changed on its way: it is being written over there; fetch it again")
     partial.replace(target)
-
-
-def read_part(shell: Shell, path: str, begin: int) -> bytes:
-    """Return the next bytes of a file on the machine, at most ``FETCH_BYTES``.
-
-    Args:
-        shell: on the machine.
-        path: below its home.
-        begin: bytes before them.
-    """
-    # Base64, because the container service returns text, and a byte that is none would be replaced.
-    command = f"tail -c +{begin + 1} {shlex.quote(path)} | head -c {FETCH_BYTES} | base64"
-    return base64.b64decode(_run(shell, command, f"fetching {path}"))
 
 
 def _run(shell: Shell, command: str, doing: str) -> str:

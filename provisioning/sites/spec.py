@@ -11,8 +11,6 @@ from functools import cache
 from importlib import resources
 from typing import Literal, get_args
 
-from provisioning.testbed import ResourceKind
-
 Part = Literal["model", "edge", "system"]
 PARTS: tuple[Part, ...] = get_args(Part)
 #: Their numbers in the lessons.
@@ -31,7 +29,7 @@ class SiteOption:
     #: Site's name, such as ``CHI@TACC``.
     site: str
     #: What is reserved there: a bare-metal node, an edge device, or a KVM flavour.
-    resource: ResourceKind
+    resource: Literal["node", "device", "flavor"]
     #: Node type, device machine name or flavour name.
     type: str
     #: Disk image of the server, or image reference of the container.
@@ -104,15 +102,16 @@ class PartSpec:
 
 
 @cache
-def load_spec(part: Part) -> PartSpec:
+def load_spec(part: str) -> PartSpec:
     """Return what the part needs, as ``sites/<part>.toml`` says.
 
     Args:
-        part: ``"model"``, ``"edge"`` or ``"system"``.
+        part: ``"model"``, ``"edge"`` or ``"system"``, or its number in the lessons as text.
 
     Raises:
         ValueError: no such part, or its file has an unknown or missing field.
     """
+    part = {str(number): name for name, number in NUMBERS.items()}.get(part, part)
     if part not in PARTS:
         raise ValueError(f"no part {part!r}; the parts are {', '.join(PARTS)}")
     text = resources.files("provisioning").joinpath("sites", f"{part}.toml").read_text(encoding="utf-8")

@@ -3,7 +3,7 @@
 Every function returns an object that a notebook shows as a live widget; ``.text`` and ``print`` give the same content
 in words and columns, and its methods do what its buttons do, for notebooks that run without anybody at the mouse.
 Nothing is computed here: the state of the planner is `provisioning.planning.chooser`, that of the progress
-`provisioning.setup.attempt`, that of the faults `provisioning.rehearsal.drills`.
+`provisioning.setup.run`, that of the faults `provisioning.rehearsal.drills`.
 """
 
 from provisioning.widgets.countdown import lease_countdown

@@ -15,13 +15,12 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import controls, has_kernel, hear_while_busy
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import ProvisioningError
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.progress import lease_left
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run, lease_left
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import heading, html, still
 
 REDRAW_S = 20.0
@@ -46,7 +45,7 @@ class LeaseCountdown(Shown):
     """
 
     def __init__(self, run: Run, clock: Clock) -> None:
-        end = run.state.facts("lease").get("end")
+        end = run.record.facts("lease").get("end")
         if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
         self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
@@ -99,9 +98,7 @@ class LeaseCountdown(Shown):
             return
         try:
             run = self._run
-            moved = lab.pull(
-                run.settings.spec.part, run.testbed, name=self.name, say=lambda _line: None, state=run.state
-            )
+            moved = lab.pull(run.settings.spec.part, run.testbed, name=self.name, say=lambda _line: None)
             came = f"{moved} came home" if moved.anything else "nothing new"
         except ProvisioningError as error:
             # The lease goes on, and so does the countdown; the next pull may work.

@@ -12,9 +12,9 @@ from labs.display.shown import Shown
 from labs.display.theme import STYLE
 from labs.widgets.controls import controls
 from provisioning import lab
-from provisioning.errors import ProvisioningError
 from provisioning.rehearsal import drills
 from provisioning.rehearsal.drills import Drill
+from provisioning.testbed.errors import ProvisioningError
 from provisioning.widgets.cards import heading, html, note, still
 
 _TITLE = "Practise what goes wrong"

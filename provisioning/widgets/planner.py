@@ -12,14 +12,14 @@ from IPython.display import display
 from labs.display.shown import Shown
 from labs.widgets.controls import controls, has_kernel
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import NoCapacityError, ProvisioningError
 from provisioning.planning.blocks import Block
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone, keep_zone, zone_names
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import Part, SiteOption, load_spec
 from provisioning.testbed import Lease, Testbed
+from provisioning.testbed.errors import NoCapacityError, ProvisioningError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets import planner_view as view
 from provisioning.widgets.cards import html, note, still
 

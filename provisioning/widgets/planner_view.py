@@ -10,9 +10,9 @@ import ipywidgets
 
 from labs.display.table import html_table
 from labs.display.theme import STYLE
-from provisioning.errors import LeaseFailedError
 from provisioning.planning.blocks import Slot, mark_of
 from provisioning.planning.chooser import OPTION_COLUMNS, PAGE_DAYS, Chooser
+from provisioning.testbed.errors import LeaseFailedError
 from provisioning.widgets.cards import heading, html, note
 
 _COLUMNS = "78px repeat(24, minmax(0, 1fr))"

@@ -16,12 +16,9 @@ from labs.display.table import Cell, html_table
 from labs.display.theme import STYLE, progress_bar
 from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_while_busy
 from provisioning import lab
-from provisioning.clock import Clock
-from provisioning.errors import ProvisioningError
-from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.attempt import Attempt
-from provisioning.setup.progress import Row
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Row, Run
+from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import heading, html, note
 
 #: Seconds between two redraws while steps run.
@@ -46,7 +43,7 @@ def provisioning_progress(run: Run, *, clock: Clock | None = None) -> Provisioni
         run: from ``lab.prepare(part, …)``.
         clock: of the sites.
     """
-    return ProvisioningProgress(Attempt(run, clock or site_clock()))
+    return ProvisioningProgress(run)
 
 
 class ProvisioningProgress(Shown):
@@ -56,7 +53,7 @@ class ProvisioningProgress(Shown):
         attempt: its state.
     """
 
-    def __init__(self, attempt: Attempt) -> None:
+    def __init__(self, attempt: Run) -> None:
         self.attempt = attempt
         self.rehearsed = lab.rehearsing()
         self._handle: Any = None
@@ -133,7 +130,7 @@ class ProvisioningProgress(Shown):
         with self._drawing:
             state = self.attempt.state
             self.status.value = STYLE + _picture(self)
-            begun = state != "waiting" or any(row.state == "done" for row in self.attempt.progress.rows.values())
+            begun = state != "waiting" or any(row.state == "done" for row in self.attempt.rows.values())
             self.go.description = "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
             running = state == "running"
             self.go.layout.display = "none" if state in ("running", "done") else ""
@@ -180,13 +177,13 @@ def _show_once() -> None:
 def _picture(shown: ProvisioningProgress) -> str:
     """Return the HTML of the steps, and of the links once they are there."""
     attempt = shown.attempt
-    settings, rows = attempt.run.settings, attempt.progress.rows.values()
+    settings, rows = attempt.settings, attempt.rows.values()
     done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
-    to_go = f"usually {_minutes(attempt.progress.left_s)} to go"
+    to_go = f"usually {_minutes(attempt.left_s)} to go"
     said = {"done": "ready", "failed": f"{done}; a step failed", "stopped": f"{done}; stopped"}
     subtitle = f"{settings.name} at {settings.option.site}: {said.get(attempt.state, f'{done}, {to_go}')}"
     table = html_table(_COLUMNS, [_cells(attempt, row) for row in rows]) + "".join(map(_detail, rows))
-    path = " > ".join(attempt.run.plan.critical_path)
+    path = " > ".join(attempt.plan.critical_path)
     table += f'<p class="msl-sub">Critical path, where a delay delays the end: {escape(path)}</p>'
     parts = [heading(attempt.title, shown.rehearsed, subtitle)]
     if attempt.state == "done":
@@ -197,7 +194,7 @@ def _picture(shown: ProvisioningProgress) -> str:
     return f'<div class="msl">{"".join(parts)}{table}</div>'
 
 
-def _cells(attempt: Attempt, row: Row) -> list[Cell]:
+def _cells(attempt: Run, row: Row) -> list[Cell]:
     word, kind = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
     elapsed = _minutes(attempt.elapsed_s(row)) if began else ""

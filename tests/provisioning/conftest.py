@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.errors import NoAddressError, NoKeyError, ServiceBusyError
 from provisioning.setup.context import Settings
-from provisioning.setup.runner import Run
-from provisioning.setup.state import StateFile
+from provisioning.setup.record import Record
+from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import load_spec
-from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Volume, Way
+from provisioning.testbed import Address, Completed, Lease, Machine, Reservation, Way
+from provisioning.testbed.errors import NoAddressError, NoKeyError, NotReachableError, ServiceBusyError
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
@@ -45,19 +45,28 @@ class DrivenClock:
         time.sleep(min(seconds, 0.005))
 
 
+def facts_of(run: Run) -> dict[str, dict]:
+    """Run to the end; return what each step found or made."""
+    run.go()
+    return {name: run.record.facts(name) for name in run.rows}
+
+
 class FolderShell:
     """Runs commands for real, with a folder as home, as a rehearsed machine does."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
         self.commands: list[str] = []
+        #: More variables, as a container has them.
+        self.environment: dict[str, str] = {}
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line=None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         self.commands.append(command)
         environment = {
             "HOME": str(self.home),
             "PATH": f"{self.home}/bin:{os.environ['PATH']}",
             "REHEARSAL_MACHINE": "folder",
+            **self.environment,
         }
         done = subprocess.run(
             ["sh", "-c", command],
@@ -84,10 +93,9 @@ class MemoryTestbed:
         self.lease_list: list[Lease] = []
         self.machine_list: list[Machine] = []
         self.address_list: list[Address] = []
-        self.volume_list: list[Volume] = []
         #: Statuses that the next machine goes through.
         self.fate: list[str] = ["BUILD", "ACTIVE"]
-        #: Looks until port 22 answers, and sign-ins until the key is accepted.
+        #: Connections until port 22 answers, and sign-ins until the key is accepted.
         self.deaf_looks = 0
         self.locked_looks = 0
         self.pool = 3
@@ -132,18 +140,23 @@ class MemoryTestbed:
                 self.machine_list[index] = dataclasses.replace(machine, status=fate.pop(0))
         return list(self.machine_list)
 
-    def _make(self, request, kind):
-        machine = Machine(f"{kind}-{next(self._numbers)}", request.name, kind, self.fate[0], created=NOON)
+    def make(self, name: str, kind: str) -> None:
+        """Put a machine there that goes through the prepared statuses."""
+        machine = Machine(f"{kind}-{next(self._numbers)}", name, kind, self.fate[0], created=NOON)
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def boot(self, request):
-        self._note("boot")
-        self._make(request, "server")
+    def _make(self, request, kind):
+        self.make(request.name, kind)
 
-    def launch(self, request):
+    def boot(self, name, reservation_id, image, flavor):
+        self._note("boot")
+        self.make(name, "server")
+
+    def launch(self, name, reservation_id, image, ports, environment):
         self._note("launch")
-        self._make(request, "container")
+        self.folder_shell.environment = dict(environment)
+        self.make(name, "container")
 
     def delete_machine(self, machine):
         self._note("delete_machine")
@@ -151,10 +164,6 @@ class MemoryTestbed:
         self.address_list = [
             dataclasses.replace(a, port_id=None) if a.port_id == machine.id else a for a in self.address_list
         ]
-
-    def container_log(self, machine):
-        self._note("container_log")
-        return "[I ServerApp] http://127.0.0.1:8888/lab?token=0123abcd\n"
 
     def addresses(self):
         self._note("addresses")
@@ -184,20 +193,10 @@ class MemoryTestbed:
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
 
-    def volumes(self):
-        self._note("volumes")
-        return list(self.volume_list)
-
-    def delete_volume(self, volume_id):
-        self._note("delete_volume")
-        self.volume_list = [v for v in self.volume_list if v.id != volume_id]
-
-    def reachable(self, host, port, timeout_s=5.0):
-        self._note("reachable")
-        self.deaf_looks -= 1
-        return self.deaf_looks < 0
-
     def shell(self, machine, user):
+        self.deaf_looks -= 1
+        if self.deaf_looks >= 0:
+            raise NotReachableError("no SSH connection")
         self.locked_looks -= 1
         if self.locked_looks >= 0:
             raise NoKeyError("key refused")
@@ -265,6 +264,6 @@ def make_run(memory: MemoryTestbed, clock: DrivenClock, course: Path, tmp_path: 
         chosen = Settings(
             spec, option, f"serve-{part}-ada", course, stand_in=Path(sys.executable), **{"clock": clock, **settings}
         )
-        return Run(steps, chosen, testbed or memory, StateFile(tmp_path / "state" / f"{part}.json"))
+        return Run(steps, chosen, testbed or memory, Record(tmp_path / "state" / f"{part}.json"))
 
     return make

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provisioning.errors import ServiceBusyError
 from provisioning.planning.blocks import calendars_of, mark_of, timetable
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
+from provisioning.testbed.errors import ServiceBusyError
 
 MODEL = load_spec("model")
 DAY = datetime(2026, 3, 2, tzinfo=UTC)

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
 from provisioning.planning.chooser import Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
 
 from .conftest import NOON, MemoryTestbed
 

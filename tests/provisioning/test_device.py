@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.device import Device, HereShell, on_the_device
-from provisioning.errors import CommandFailedError
+from provisioning.lab.device import Device, HereShell, on_the_device
 from provisioning.setup.transfer import FETCH_BYTES
+from provisioning.testbed.errors import CommandFailedError
 
 
 @pytest.fixture

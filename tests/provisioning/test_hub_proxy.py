@@ -1,4 +1,4 @@
-"""From Chameleon's Jupyter: a browser reaches the machine through a real jupyter-server-proxy and the tunnel (A6).
+"""From Chameleon's Jupyter: a browser reaches the machine through a real jupyter-server-proxy and the tunnel.
 
 The Hub is a JupyterLab below /user/ada/ under Chameleon's name, which the browser resolves to this computer. The
 machine is a real SSH server, and its Jupyter is the one that the node's own script starts. Chameleon's own Hub: not run
@@ -23,7 +23,7 @@ import pytest
 
 from labs.loopback import ANY_PORT_VARIABLE
 from labs.optimize.drawing import PORTS, GraphView
-from provisioning import reach
+from provisioning.setup import reach
 from provisioning.testbed import Way
 
 from ..browser.jupyterlab import _CHROMIUM_FLAGS, chromium
@@ -96,8 +96,8 @@ def hub(proxy_python: Path, tmp_path: Path) -> Iterator[int]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
-    """The way to a machine whose Jupyter the node's script has started for a Hub, with one notebook."""
+def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
+    """The way to a machine and how ssh is called for it; the node's script has started its Jupyter for a Hub."""
     home = tmp_path / "home"
     own, notebooks = home / ".serving-labs", home / "serving-labs" / "notebooks" / "1_model"
     own.mkdir(parents=True)
@@ -111,13 +111,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Way]:
     nbformat.write(written, home / reach.first_notebook("model").replace("notebooks/", "serving-labs/notebooks/", 1))
     made = Node(home)
     made.key.write_private_key(tmp_path / "key")
-    monkeypatch.setattr(reach, "SSH_PORT", made.port)
+    (tmp_path / "key").chmod(0o600)
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
     started = ["bash", str(SERVICES), "a100", "model", "127.0.0.1", str(reach.JUPYTER_PORT)]
     try:
         done = subprocess.run(started, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Way("127.0.0.1", "cc", str(tmp_path / "key"))
+        yield Way("127.0.0.1", "cc", str(tmp_path / "key")), made.ssh
     finally:
         pid = own / "jupyter.pid"
         if pid.exists():
@@ -136,7 +136,7 @@ def test_a_notebook_runs_on_the_machine_and_netron_is_seen_through_the_hub(hub, 
     monkeypatch.delenv(ANY_PORT_VARIABLE)
     viewer = GraphView(tmp_path / "small.onnx")
     try:
-        with reach.Tunnel(machine, "model", lambda line: None, HERE) as tunnel, sync_playwright() as driver:
+        with reach.Tunnel(machine[0], "model", machine[1], HERE) as tunnel, sync_playwright() as driver:
             flags = [*_CHROMIUM_FLAGS, f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub}"]
             window = driver.chromium.launch(executable_path=chromium(), headless=True, args=flags)
             page = window.new_page(viewport={"width": 1280, "height": 1000})

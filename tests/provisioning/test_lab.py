@@ -1,28 +1,23 @@
-"""A lease is found by its name at whichever site it is, with the option that fits it."""
+"""A lease is found wherever it is, and what is seen of a testbed is kept as plain JSON."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+from datetime import timedelta
 
 import pytest
 
 from provisioning import lab
-from provisioning.errors import LeaseMissingError, ServiceBusyError
+from provisioning.lab import facts
+from provisioning.planning.blocks import Block
+from provisioning.sites.spec import load_spec
 from provisioning.testbed import Reservation, Resource
+from provisioning.testbed.errors import LeaseMissingError, ServiceBusyError
 
 NAME = "serve-model-ada"
-
-
-class Elsewhere:
-    """A site that holds nothing, or does not answer."""
-
-    def __init__(self, error: Exception | None = None) -> None:
-        self.error = error
-
-    def leases(self):
-        if self.error:
-            raise self.error
-        return []
+OPTION = load_spec("model").options[0]
+NODES = {"compute_liqid": "liqid01", "gpu_mi100": "mi100-1", "gpu_h100": "hopper-1"}
 
 
 def asks(memory, condition: str) -> None:
@@ -31,59 +26,93 @@ def asks(memory, condition: str) -> None:
     memory.lease_list = [dataclasses.replace(lease, reservations=(Reservation("r", "physical:host", condition),))]
 
 
-@pytest.mark.parametrize("type_name", ["compute_liqid", "gpu_mi100", "gpu_h100"])
-def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name):
-    """Several kinds of machine are at one site: by type, or by the name of a machine of that type."""
-    asks(memory, f'["==", "$node_type", "{type_name}"]')
-    assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
-    nodes = {"compute_liqid": "liqid01", "gpu_mi100": "mi100-1", "gpu_h100": "hopper-1"}
-    monkeypatch.setattr(memory, "resources", lambda kind, name: [Resource("CHI@TACC", nodes[name], name)])
-    asks(memory, f'["==", "$node_name", "{nodes[type_name]}"]')
-    assert lab.find_option(lambda site: memory, "model", NAME).type == type_name
-
-
-def test_a_site_in_maintenance_does_not_hide_the_others(memory):
-    """The lease at CHI@UC is found although CHI@TACC does not answer."""
-    memory.give_lease(NAME)
-    busy = Elsewhere(ServiceBusyError("maintenance"))
-    assert lab.find_option(lambda site: memory if site == "CHI@UC" else busy, "model", NAME).site == "CHI@UC"
-
-
-def test_the_option_is_the_leases_own_also_where_the_site_is_named(memory):
-    """`up model --site CHI@TACC` with an MI100's lease must not put an A100's environment on it (A15)."""
-    asks(memory, '["==", "$node_type", "gpu_mi100"]')
-    assert lab.find_option(lambda site: memory, "model", NAME, "CHI@TACC").machine == "mi100"
+@pytest.mark.parametrize("site", [None, "CHI@TACC"])
+@pytest.mark.parametrize("type_name", NODES)
+def test_the_option_is_the_one_that_the_lease_asks_for(memory, monkeypatch, type_name, site):
+    """Several kinds of machine are at one site: an MI100's lease must not get an A100's environment."""
+    monkeypatch.setattr(memory, "resources", lambda kind, name: [Resource("CHI@TACC", NODES[name], name)])
+    for condition in (f'["==", "$node_type", "{type_name}"]', f'["==", "$node_name", "{NODES[type_name]}"]'):
+        asks(memory, condition)
+        assert lab.find_option(lambda site: memory, "model", NAME, site).type == type_name
     with pytest.raises(KeyError, match="gpu_mi100 at CHI@TACC"):
         lab.find_option(lambda site: memory, "model", NAME, "CHI@Edge")
 
 
-def test_a_missing_lease_names_the_sites_that_were_asked(monkeypatch):
-    """In rehearsal nobody asks the real site of virtual machines."""
-    asked = []
+@pytest.mark.parametrize(
+    ("rehearsed", "busy", "has_it", "found"),
+    [
+        (False, "CHI@TACC", "CHI@UC", "CHI@UC"),
+        (False, "CHI@UC", None, "at CHI@TACC, KVM@TACC, and CHI@UC did not answer"),
+        (True, "CHI@UC", None, "at CHI@TACC, and CHI@UC did not answer"),
+        (True, None, None, "at CHI@TACC, CHI@UC"),
+    ],
+)
+def test_a_site_in_maintenance_hides_no_lease_and_is_no_missing_one(
+    memory, monkeypatch, rehearsed, busy, has_it, found
+):
+    """Who read 'no lease' would reserve a second one. In rehearsal nobody asks the site of virtual machines."""
+    memory.give_lease(NAME)
 
-    def open_site(site: str) -> Elsewhere:
-        asked.append(site)
-        return Elsewhere(ServiceBusyError("maintenance") if site == "CHI@UC" else None)
+    class Elsewhere:
+        def leases(self):
+            return []
 
-    monkeypatch.setenv("REHEARSAL_PORTS", "ports.json")
-    with pytest.raises(LeaseMissingError, match="CHI@TACC, CHI@UC did not answer"):
+    def open_site(site: str):
+        if site == busy:
+            raise ServiceBusyError("maintenance")
+        return memory if site == has_it else Elsewhere()
+
+    if rehearsed:
+        monkeypatch.setenv("REHEARSAL_PORTS", "ports.json")
+    if has_it:
+        assert lab.find_option(open_site, "model", NAME).site == found
+        return
+    with pytest.raises(ServiceBusyError if busy else LeaseMissingError) as raised:
         lab.find_option(open_site, "model", NAME)
-    assert asked == ["CHI@TACC", "CHI@UC"]
-    monkeypatch.delenv("REHEARSAL_PORTS")
-    with pytest.raises(LeaseMissingError, match="KVM@TACC"):
-        lab.find_option(open_site, "model", NAME)
+    assert found in raised.value.what
 
 
-def test_a_lease_under_another_form_of_the_name_is_pointed_at(memory):
-    """The roster had the netid, the account is called by its address: and the lesson found nothing (E2)."""
-    memory.give_lease("serve-model-ada")
-    memory.give_lease("serve-model-adam")
-    memory.give_lease("serve-model-ada-uni-edu", "TERMINATED")
-    with pytest.raises(LeaseMissingError) as raised:
-        lab.find_option(lambda _site: memory, "model", "serve-model-ada-uni-edu", "CHI@TACC")
-    assert "there is serve-model-ada" in raised.value.what
-    assert "adam" not in raised.value.what
-    assert "LABS_OWNER'] = 'ada'" in raised.value.way_out
-    with pytest.raises(LeaseMissingError) as raised:
-        lab.find_option(lambda _site: memory, "model", "serve-model-zoe", "CHI@TACC")
-    assert raised.value.way_out == LeaseMissingError.way_out
+# Facts
+
+
+def test_a_lease_is_described_as_the_site_has_it(memory, monkeypatch):
+    """Node by name, and the type that the site's catalogue gives that node; a missing lease is not invented."""
+    with pytest.raises(LeaseMissingError, match=NAME):
+        facts.of_lease(memory, "model", NAME)
+    asks(memory, '["==", "$node_name", "liqid01"]')
+    (lease,) = memory.lease_list
+    nodes = [Resource("CHI@TACC", "liqid01", OPTION.type)]
+    monkeypatch.setattr(memory, "resources", lambda kind, type_name: nodes if type_name == OPTION.type else [])
+    seen = facts.of_lease(memory, "model", NAME)
+    expected = {"node": "liqid01", "type": OPTION.type, "status": lease.status, "of_this_name": 1}
+    expected |= {"start": lease.start.isoformat(), "end": lease.end.isoformat()}
+    assert expected.items() <= json.loads(json.dumps(seen)).items()
+
+
+def test_a_machine_is_described_with_its_steps_and_checks(memory, make_run, clock):
+    """Statuses and holdings come from the site, attempts and checks from the record."""
+    memory.give_lease(NAME)
+    run = make_run(only=("lease", "server", "address"))
+    plan = facts.of_plan(run.plan)
+    assert [(step["name"], step["needs"]) for step in plan["steps"][:2]] == [("lease", []), ("server", ["lease"])]
+    assert plan["total_s"] == sum(step["expected_s"] for step in plan["steps"])
+    run.go()
+    run.record.update("health", state="done", remember={"checks": {"disk": "ok", "GPU": "rehearsed"}})
+    seen = json.loads(json.dumps(facts.of_machine(memory, "model", NAME, run.record)))
+    assert (seen["statuses"], len(seen["addresses"])) == (["ACTIVE"], 1)
+    assert seen["held"] == {"server": 1, "floating IP": 1, "lease": 1}
+    assert seen["checks"] == {"disk": "ok", "GPU": "rehearsed"}
+    attempts = {name: (step["state"], step["attempts"]) for name, step in seen["steps"].items()}
+    assert attempts == {**dict.fromkeys(("lease", "server", "address"), ("done", 1)), "health": ("done", 0)}
+    memory.machine_list = memory.address_list = []
+    assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == ["lease"]
+    memory.lease_list = []
+    assert facts.of_holdings(memory, "model", clock.now(), NAME)["held"] == []
+
+
+def test_a_block_says_how_far_away_it_is(clock):
+    """Hours from the site's present to its beginning."""
+    start = clock.now() + timedelta(hours=5)
+    seen = facts.of_block(Block(OPTION, "liqid01", start, start + timedelta(hours=2, minutes=50), 3), clock.now())
+    assert (seen["hours_away"], seen["free"], seen["node"]) == (5.0, 4, "liqid01")
+    assert json.loads(json.dumps(seen)) == seen

@@ -1,11 +1,16 @@
-"""All ports of a part's machine come here with one command, by a real SSH server, and the links work (A6, A7)."""
+"""All ports of a part's machine come here with one command, by a real SSH server, and the links work."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import http.client
+import signal
 import socket
+import subprocess
+import sys
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,33 +24,30 @@ import pytest
 from labs.course import lessons
 from labs.edge.reaching import SERVICE_PORT
 from labs.optimize.drawing import PORTS
-from provisioning import reach
-from provisioning.errors import NoKeyError, NotReachableError
+from provisioning.setup import reach
 from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
+from provisioning.testbed.errors import NoKeyError, NotReachableError
 
 TOKEN = "0123abcd"
 
 
 class Node:
-    """A machine with OpenSSH's protocol at its door and its own answer on its loopback; the port 22 is any."""
+    """A machine with OpenSSH's protocol at its door and its own answer on its loopback."""
 
     def __init__(self, home: Path) -> None:
-        self.home, self.port = home, 0
+        self.home = home
         self.key = asyncssh.generate_private_key("ssh-ed25519")
-        self.host_key = asyncssh.generate_private_key("ssh-ed25519")
+        self.guests: set[asyncssh.SSHServerConnection] = set()
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.open()
+        self.acceptor = asyncio.run_coroutine_threadsafe(self._listen(), self.loop).result(20)
+        #: How OpenSSH is called to come here.
+        self.ssh = f"ssh -F none -p {self.acceptor.get_port()}"
 
-    def _do(self, awaitable):
-        return asyncio.run_coroutine_threadsafe(awaitable, self.loop).result(20)
-
-    def open(self) -> None:
-        """Start answering, at the same port as before."""
-        self.guests = guests = set()
-        ours = self.key
+    async def _listen(self):
+        guests, ours, home = self.guests, self.key, self.home
 
         class Door(asyncssh.SSHServer):
             def connection_made(self, conn):
@@ -62,18 +64,24 @@ class Node:
 
         async def serve(process):
             child = await asyncio.create_subprocess_shell(
-                process.command, cwd=self.home, stdout=asyncio.subprocess.PIPE
-            )
-            process.stdout.write((await child.communicate())[0].decode())
-            process.exit(0)
-
-        async def listen():
-            return await asyncssh.listen(
-                "127.0.0.1", self.port, server_factory=Door, server_host_keys=[self.host_key], process_factory=serve
+                process.command, cwd=home, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
             )
 
-        self.acceptor = self._do(listen())
-        self.port = self.acceptor.get_port()
+            async def feed():
+                with contextlib.suppress(asyncssh.Error, OSError):
+                    await process.stdin.read()
+                child.stdin.close()
+
+            feeding = asyncio.ensure_future(feed())
+            while line := await child.stdout.readline():
+                process.stdout.write(line.decode())
+            feeding.cancel()
+            process.exit(await child.wait())
+
+        host_key = asyncssh.generate_private_key("ssh-ed25519")
+        return await asyncssh.listen(
+            "127.0.0.1", 0, server_factory=Door, server_host_keys=[host_key], process_factory=serve
+        )
 
     def cut(self) -> None:
         """Lose every connection and answer nobody, as when the network goes."""
@@ -84,7 +92,7 @@ class Node:
                 guest.abort()
             await asyncio.sleep(0)
 
-        self._do(close())
+        asyncio.run_coroutine_threadsafe(close(), self.loop).result(20)
 
     def end(self) -> None:
         self.cut()
@@ -118,14 +126,14 @@ def get(url: str) -> str:
 
 
 @pytest.fixture
-def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Node]:
+def node(tmp_path: Path) -> Iterator[Node]:
     own = tmp_path / "home" / ".serving-labs"
     own.mkdir(parents=True)
     made = Node(tmp_path / "home")
     made.key.write_private_key(tmp_path / "key")
+    (tmp_path / "key").chmod(0o600)
     (own / "jupyter-token").write_text(TOKEN)
     (own / "jupyter-base").write_text("/")
-    monkeypatch.setattr(reach, "SSH_PORT", made.port)
     yield made
     made.end()
 
@@ -138,18 +146,12 @@ def jupyter(node: Node) -> Iterator[int]:
 
 
 @pytest.fixture
-def said() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def open_tunnel(node: Node, jupyter: int, tmp_path: Path, said: list[str]):
+def open_tunnel(node: Node, jupyter: int, tmp_path: Path):
     """Return a function that opens one to the node."""
     opened = []
 
-    def open_(part="model", **more):
-        way = Way("127.0.0.1", "cc", str(tmp_path / "key"))
-        opened.append(reach.Tunnel(way, part, said.append, **more))
+    def open_(part="model", key="key", **more):
+        opened.append(reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / key)), part, node.ssh, **more))
         return opened[-1].start()
 
     yield open_
@@ -171,8 +173,8 @@ def test_what_lessons_open_by_themselves_is_in_their_front_matter() -> None:
     assert SERVICE_PORT in reach.ports_of("edge")
 
 
-def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter, said) -> None:
-    """Jupyter's link opens the next lesson over there, with the token, and each service's link reaches it."""
+def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter, tmp_path) -> None:
+    """Jupyter's link opens the next lesson over there; the same as a plain line has key and ports, and no token."""
     tunnel = open_tunnel()
     rows = {row.port: row for row in tunnel.rows}
     assert set(rows) == {jupyter, *PORTS}
@@ -181,7 +183,11 @@ def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter, sa
     with answering(PORTS[0], "Netron"):
         assert get(rows[PORTS[0]].link) == "Netron"
     assert TOKEN in repr(tunnel)
-    assert TOKEN not in "".join(said)
+    line = tunnel.plain_line()
+    assert f"-i {tmp_path / 'key'}" in line
+    assert all(f"-L 127.0.0.1:{row.local}:127.0.0.1:{row.port}" in line for row in tunnel.rows)
+    assert line.endswith(" cc@127.0.0.1")
+    assert TOKEN not in line
 
 
 def test_a_port_at_which_nothing_listens_yet_is_reached_as_soon_as_it_does(open_tunnel) -> None:
@@ -204,77 +210,59 @@ def test_what_is_taken_here_is_left_alone(open_tunnel, jupyter) -> None:
 
 
 def test_jupyter_is_never_brought_to_the_port_that_make_lab_uses() -> None:
-    """A6: the old command took local port 8888 and showed the student's own login page."""
+    """That showed the student's own login page."""
     assert all(reach.JUPYTER_PORT not in reach.usual_ports(part).values() for part in PARTS)
 
 
-def test_a_lost_connection_is_made_again_at_the_same_ports(node, open_tunnel, jupyter, said) -> None:
-    """A laptop sleeps, a network goes: the links that are open in the browser work again."""
-    tunnel = open_tunnel()
-    before = tunnel.rows
-    node.cut()
-    node.open()
-    waited = threading.Event()
-    for _ in range(200):
-        if "the tunnel is open again" in said:
-            break
-        waited.wait(0.1)
-    assert tunnel.rows == before
-    assert get(f"http://127.0.0.1:{before[0].local}/") == "Jupyter"
-
-
-def test_another_machine_at_the_same_address_gets_nothing(node, open_tunnel) -> None:
-    """Addresses go from lease to lease: who answers after a loss must be who answered before it."""
-    tunnel = open_tunnel()
-    node.cut()
-    node.host_key = asyncssh.generate_private_key("ssh-ed25519")
-    node.open()
-    with pytest.raises(NotReachableError, match="another machine answers"):
-        tunnel.wait()
-
-
-def test_a_stopped_tunnel_gives_its_ports_back(open_tunnel) -> None:
-    """Twice is fine."""
+def test_a_lost_connection_is_said_and_the_same_call_brings_the_same_ports(node, open_tunnel) -> None:
+    """A laptop sleeps, a network goes: the links that are open in the browser work again after one more call."""
     tunnel = open_tunnel()
     tunnel.stop()
-    tunnel.stop()
-    for row in tunnel.rows:
-        with socket.socket() as again:
+    tunnel.stop()  # twice is fine
+    again = open_tunnel()
+    assert again.rows == tunnel.rows
+    node.cut()
+    with pytest.raises(NotReachableError, match="is lost") as raised:
+        again.wait()
+    assert "same ports" in raised.value.way_out
+
+
+def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_path) -> None:
+    """A killed kernel gives its ports back."""
+    program = (
+        "import os, signal; from provisioning.setup.reach import Tunnel; from provisioning.testbed import Way;"
+        f"tunnel = Tunnel(Way('127.0.0.1', 'cc', {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
+        "print(tunnel.rows[0].local, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    for _ in range(100):
+        with socket.socket() as again, contextlib.suppress(OSError):
             again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            again.bind(("127.0.0.1", row.local))
+            again.bind(("127.0.0.1", int(done.stdout)))
+            return
+        time.sleep(0.1)
+    raise AssertionError("its port is still taken")
 
 
-def test_a_wrong_key_is_named(node, jupyter, tmp_path) -> None:
-    """The message says which key was tried and what to do."""
-    asyncssh.generate_private_key("ssh-ed25519").write_private_key(tmp_path / "other")
-    with pytest.raises(NoKeyError, match="other"):
-        reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / "other")), "model").start()
+@pytest.mark.parametrize(("key", "passphrase"), [("other", None), ("locked", "a long one"), ("none", None)])
+def test_a_key_that_does_not_open_the_machine_is_named(node, open_tunnel, tmp_path, key, passphrase) -> None:
+    """Another machine's, one with a passphrase, one that is not there: which was tried, and what to do."""
+    made = node.key if passphrase else asyncssh.generate_private_key("ssh-ed25519")
+    if key != "none":
+        made.write_private_key(tmp_path / key, passphrase=passphrase)
+        (tmp_path / key).chmod(0o600)
+    with pytest.raises(NoKeyError, match=key) as raised:
+        open_tunnel(key=key)
+    assert raised.value.way_out
 
 
-def test_a_key_with_a_passphrase_is_said_to_be_one(node, tmp_path) -> None:
-    """The plain line asks for the passphrase; this does not."""
-    node.key.write_private_key(tmp_path / "locked", passphrase="a long one")
-    with pytest.raises(NoKeyError, match="cannot be used"):
-        reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / "locked")), "model").start()
-
-
-def test_a_machine_that_is_not_there_is_said_not_to_answer(tmp_path, monkeypatch) -> None:
+def test_a_machine_that_is_not_there_is_said_not_to_answer() -> None:
     """Not a traceback out of a library."""
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
-        monkeypatch.setattr(reach, "SSH_PORT", nobody.getsockname()[1])
-        with pytest.raises(NotReachableError):
-            reach.Tunnel(Way("127.0.0.1", "cc"), "model").start()
-
-
-def test_the_plain_line_has_the_key_the_ports_and_no_token(open_tunnel, tmp_path, jupyter) -> None:
-    """A6: the old line lacked the key."""
-    tunnel = open_tunnel()
-    line = tunnel.plain_line("ssh")
-    assert f"-i {tmp_path / 'key'}" in line
-    assert all(f"-L 127.0.0.1:{row.local}:127.0.0.1:{row.port}" in line for row in tunnel.rows)
-    assert line.endswith(" cc@127.0.0.1")
-    assert TOKEN not in line
+        with pytest.raises(NotReachableError, match="no SSH connection"):
+            reach.Tunnel(Way("127.0.0.1", "cc"), "model", f"ssh -F none -p {nobody.getsockname()[1]}").start()
 
 
 def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:
@@ -300,7 +288,6 @@ def test_on_the_hub_a_jupyter_that_was_started_for_a_laptop_has_no_link(open_tun
 
 def test_a_device_is_reached_at_its_address_and_all_its_ports() -> None:
     """No SSH there: the ports were opened when the container was made."""
-    reached = reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")
-    links = {row.port: row.link for row in reached.rows}
+    links = {row.port: row.link for row in reach.at_address("192.0.2.7", "edge", TOKEN, "serving-labs")}
     assert links[SERVICE_PORT] == f"http://192.0.2.7:{SERVICE_PORT}/"
     assert links[reach.JUPYTER_PORT].startswith("http://192.0.2.7:8888/lab/tree/serving-labs/?token=")

@@ -48,7 +48,7 @@ def test_options_of_part_one_goes_down_to_a_slice_of_a_virtual_gpu():
 
 
 def test_the_amd_edition_is_an_option_of_part_one_with_an_environment_of_its_own():
-    """Chameleon's ROCm image, its own pins, and the targets that differ; alone, where only it is asked for (A15)."""
+    """Chameleon's ROCm image, its own pins, and the targets that differ; alone, where only it is asked for."""
     only = load_spec("model").only("gpu_mi100")
     (option,) = only.options
     assert (option.site, option.machine, option.image) == ("CHI@TACC", "mi100", "CC-Ubuntu24.04-ROCm")
@@ -86,6 +86,6 @@ def test_an_unknown_place_lists_the_known_ones():
     ],
 )
 def test_owner_is_fit_for_resource_names(environ, name):
-    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of it (E2)."""
+    """Letters, digits and hyphens only, and the same for an address and for what the Hub makes of it."""
     assert owner_name(environ) == name
     assert resource_name("edge", owner_name(environ)) == f"serve-edge-{name}"

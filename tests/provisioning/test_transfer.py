@@ -1,4 +1,4 @@
-"""A1: what a machine has comes home, what is made at home is there, and a machine with results is not deleted."""
+"""What a machine has comes home, what is made at home is there, and a machine with results is not deleted."""
 
 from __future__ import annotations
 
@@ -11,14 +11,20 @@ import pytest
 from labs.records.ledger import Ledger
 from labs.records.record import Answer, Prediction
 from provisioning import lab
-from provisioning.errors import CommandFailedError, LeaseMissingError, NotHomeError
-from provisioning.setup.software import REMOTE_ROOT
-from provisioning.setup.state import StateFile
-from provisioning.setup.transfer import FETCH_BYTES, Home, only_there, pull, push
+from provisioning.setup.record import Record
+from provisioning.setup.transfer import FETCH_BYTES, REMOTE_ROOT, Home, only_there, pull, push
 from provisioning.testbed import Machine
+from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, NotHomeError
 from tests.provisioning.conftest import FolderShell
 
 WHEN = "2026-11-26T00:00:00+00:00"
+NAME = "serve-model-ada"
+
+
+@pytest.fixture(autouse=True)
+def _records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep records in the test's own folder."""
+    monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
 
 
 def quiet(_line: str) -> None:
@@ -169,51 +175,40 @@ def test_a_damaged_line_there_is_one_line(home, there, shell):
     assert ids(home) == [entry.record_id]
 
 
-def test_release_refuses_while_something_is_only_there(memory, clock, tmp_path, workspace):
-    """A1: the machine is still there afterwards; pulled or given up by name, it goes."""
-    name = "serve-model-ada"
-    memory.give_lease(name)
-    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+def test_release_refuses_while_something_is_only_there(memory, workspace):
+    """The machine is still there afterwards; pulled or given up by name, it goes."""
+    memory.give_lease(NAME)
+    memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     remote = Ledger(memory.folder_shell.home / REMOTE_ROOT / "workspace" / "ledger.jsonl")
     remote.append(Answer("m.a.found", 3, WHEN))
-    where = {"name": name, "state_folder": tmp_path / "state"}
     with pytest.raises(NotHomeError, match="1 ledger entry"):
-        lab.give_back("model", memory, **where)
+        lab.give_back("model", memory, name=NAME)
     assert len(memory.machine_list) == 1
-    state = StateFile.for_name(name, tmp_path / "state")
-    assert lab.pull("model", memory, name=name, say=quiet, state=state).entries == 1
-    list(lab.give_back("model", memory, **where))
+    assert lab.pull("model", memory, say=quiet, name=NAME).entries == 1
+    list(lab.give_back("model", memory, name=NAME))
     assert memory.machine_list == []
     assert Ledger(workspace / "ledger.jsonl").answer("m.a.found") == 3
 
 
-def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory, tmp_path):
+def test_nothing_is_pushed_to_a_machine_that_is_not_there(memory):
     """Pulling from it is no error, since there is nothing to lose; pushing is."""
-    where = {"name": "serve-model-ada", "state": StateFile(tmp_path / "state.json")}
     said = []
-    assert not lab.pull("model", memory, say=said.append, **where).anything
+    assert not lab.pull("model", memory, say=said.append, name=NAME).anything
     assert "nothing to bring home" in said[0]
     with pytest.raises(LeaseMissingError):
-        lab.push("model", memory, say=quiet, **where)
+        lab.push("model", memory, say=quiet, name=NAME)
 
 
-def test_release_refuses_a_machine_that_does_not_answer(memory, tmp_path):
-    """Nobody knows what is on it, unless the student says that it may go."""
-    name = "serve-model-ada"
-    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
+@pytest.mark.parametrize("reached", [True, False], ids=["reached before", "never reached"])
+def test_release_refuses_a_machine_that_does_not_answer(memory, reached):
+    """Nobody knows what is on it, unless the student gives it up, or set-up has never reached it."""
+    memory.machine_list.append(Machine("m-1", NAME, "server", "ACTIVE"))
     memory.locked_looks = 1
-    where = {"name": name, "state_folder": tmp_path / "state"}
-    with pytest.raises(NotHomeError, match="does not answer"):
-        lab.give_back("model", memory, **where)
-    list(lab.give_back("model", memory, discard=True, **where))
-    assert memory.machine_list == []
-
-
-def test_a_machine_that_the_set_up_never_reached_is_released_unasked(memory, tmp_path):
-    """It never let anybody in, so nothing of the student's is on it; releasing is the way out of that."""
-    name = "serve-model-ada"
-    memory.machine_list.append(Machine("m-1", name, "server", "ACTIVE"))
-    memory.locked_looks = 1
-    StateFile.for_name(name, tmp_path / "state").describe(part="model", site=memory.site, type="compute_liqid")
-    list(lab.give_back("model", memory, name=name, state_folder=tmp_path / "state"))
+    record = Record.for_name(NAME)
+    record.describe(part="model", site=memory.site, type="compute_liqid")
+    if reached:
+        record.update("work", state="done")
+        with pytest.raises(NotHomeError, match="does not answer"):
+            lab.give_back("model", memory, name=NAME)
+    list(lab.give_back("model", memory, discard=reached, name=NAME))
     assert memory.machine_list == []

@@ -52,15 +52,17 @@ from provisioning import rehearsal
 print(rehearsal.use(always=True))
 
 # %%
+import os
 from datetime import timedelta
 
 from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
-from provisioning import evidence, lab
-from provisioning.checkup import checkup, checkup_text
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import arm, site_clock
+from provisioning.sites.spec import resource_name
 from provisioning.widgets import faults
 
 # %% [markdown]
@@ -86,11 +88,12 @@ predict("start.submit_guess", ...)
 # while. And for the machine itself there is a *key pair*: its public half goes onto each server that you boot, the
 # private half stays with you and opens it. In Chameleon's Jupyter all of this is there when you arrive.
 #
-# Here is your check-up. It signs in and looks, and changes nothing.
+# Here is what this kernel holds of it. The last line signs in and looks, and changes nothing.
 
 # %%
-found = checkup()
-print(checkup_text(found))
+print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
+print("leases and machines will be called", resource_name("model"))
+print(len(lab.open_testbed("CHI@TACC").leases()), "leases of your project at CHI@TACC")
 
 # %% [markdown]
 # ### Where you are
@@ -184,7 +187,7 @@ practice.submit()
 
 # %%
 testbed = lab.open_testbed("CHI@TACC")
-ledger().observe("start.recovered", evidence.of_lease(testbed, "model", "practice"))
+ledger().observe("start.recovered", facts.of_lease(testbed, "model", "practice"))
 
 # %% [markdown]
 # ## Checkpoint

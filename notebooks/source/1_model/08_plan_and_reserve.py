@@ -53,7 +53,8 @@ from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import planner
 
@@ -112,7 +113,7 @@ plan
 block = plan.chosen
 if block is None:
     raise LookupError("Nothing is chosen: turn the planner to another week or another machine, then come back here.")
-ledger().observe("model.block", evidence.of_block(block, site_clock().now()))
+ledger().observe("model.block", facts.of_block(block, site_clock().now()))
 
 # %%
 reconcile("m.reserve.wait_guess")
@@ -194,7 +195,7 @@ mine.status
 
 # %%
 testbed = lab.open_testbed(block.option.site)
-ledger().observe("model.lease", evidence.of_lease(testbed, "model"))
+ledger().observe("model.lease", facts.of_lease(testbed, "model"))
 
 # %% [markdown]
 # ## Checkpoint

@@ -48,7 +48,8 @@ from chi import context, lease, server
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.planning.lessons import block_of
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
@@ -62,7 +63,7 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 name = resource_name("model")
 option = lab.find_option(lab.open_testbed, "model", name)
 testbed = lab.open_testbed(option.site)
-found = evidence.of_lease(testbed, "model")
+found = facts.of_lease(testbed, "model")
 found["site"], found["node"], found["status"], found["start"]
 
 # %% [markdown]
@@ -162,7 +163,7 @@ print(run.plan.text())
 print(block_of("model", option).text())
 
 # %%
-plan = ledger().observe("model.plan", evidence.of_plan(run.plan))
+plan = ledger().observe("model.plan", facts.of_plan(run.plan))
 reconcile("m.provision.minutes_guess")
 
 # %% [markdown]
@@ -201,7 +202,7 @@ progress.run()
 # What is there now, according to the site, and what did the checks on the machine say?
 
 # %%
-seen = ledger().observe("model.machine", evidence.of_machine(testbed, "model"))
+seen = ledger().observe("model.machine", facts.of_machine(testbed, "model"))
 seen["statuses"], seen["addresses"], seen["held"]
 
 # %%
@@ -230,7 +231,7 @@ again = lab.prepare("model", option, testbed=testbed)
 provisioning_progress(again).run()
 
 # %%
-seen = ledger().observe("model.machine", evidence.of_machine(testbed, "model"))
+seen = ledger().observe("model.machine", facts.of_machine(testbed, "model"))
 seen["steps"]["server"], seen["held"]
 
 # %% [markdown]

@@ -47,16 +47,17 @@ from chi import context, network, server
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
+from provisioning.setup.release import survey, table
 from provisioning.sites.spec import resource_name
-from provisioning.sweep import survey, table
 
 # %%
 name = resource_name("model")
 option = lab.find_option(lab.open_testbed, "model", name)
 testbed, clock = lab.open_testbed(option.site), site_clock()
-lease_seen = ledger().observe("model.lease_at_release", evidence.of_lease(testbed, "model"))
+lease_seen = ledger().observe("model.lease_at_release", facts.of_lease(testbed, "model"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
@@ -97,7 +98,7 @@ for found in server.list_servers():
 # %%
 while any(machine.name == name for machine in testbed.machines()):
     clock.sleep(lab.poll_s())
-left = ledger().observe("model.after_delete", evidence.of_holdings(testbed, "model", clock.now()))
+left = ledger().observe("model.after_delete", facts.of_holdings(testbed, "model", clock.now()))
 left["held"]
 
 # %%
@@ -116,7 +117,7 @@ reconcile("m.release.left_guess")
 #
 # ### All of it
 #
-# `give_back` deletes what carries your name: server or container, floating IPs, volumes, and last of all the lease.
+# `give_back` deletes what carries your name: server or container, floating IPs, and last of all the lease.
 # The order matters. While you have the lease, whatever failed before can be tried again. And nothing is believed to
 # be gone before the site no longer lists it.
 
@@ -130,7 +131,7 @@ for line in lab.give_back("model", testbed):
 # And now? An empty list is the evidence.
 
 # %%
-released = ledger().observe("model.release", evidence.of_holdings(testbed, "model", clock.now()))
+released = ledger().observe("model.release", facts.of_holdings(testbed, "model", clock.now()))
 released["held"]
 
 # %% [markdown]

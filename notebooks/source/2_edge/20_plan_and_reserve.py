@@ -42,7 +42,8 @@ from chi import context, hardware, lease
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import planner
 
@@ -74,7 +75,7 @@ plan
 block = plan.chosen
 if block is None:
     raise LookupError("Nothing is chosen: turn the planner to another week or another machine, then come back here.")
-ledger().observe("edge.block", evidence.of_block(block, site_clock().now()))
+ledger().observe("edge.block", facts.of_block(block, site_clock().now()))
 
 # %%
 reconcile("e.reserve.free_guess")
@@ -112,7 +113,7 @@ mine.status
 
 # %%
 testbed = lab.open_testbed(block.option.site)
-seen = ledger().observe("edge.lease", evidence.of_lease(testbed, "edge"))
+seen = ledger().observe("edge.lease", facts.of_lease(testbed, "edge"))
 seen["node"], seen["status"], seen["start"], seen["end"]
 
 # %% [markdown]

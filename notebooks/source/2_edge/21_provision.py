@@ -47,9 +47,10 @@ from chi import container, context, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger, programs_dir
-from provisioning import evidence, lab
-from provisioning.reach import ports_of
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal import drills
+from provisioning.setup.reach import ports_of
 from provisioning.sites.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
 
@@ -57,7 +58,7 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 name = resource_name("edge")
 option = lab.find_option(lab.open_testbed, "edge", name)
 testbed = lab.open_testbed(option.site)
-found = evidence.of_lease(testbed, "edge")
+found = facts.of_lease(testbed, "edge")
 found["node"], found["status"], found["start"]
 
 # %%
@@ -200,7 +201,7 @@ provisioning_progress(again).run()
 # ## Measure
 
 # %%
-seen = ledger().observe("edge.machine", evidence.of_machine(testbed, "edge"))
+seen = ledger().observe("edge.machine", facts.of_machine(testbed, "edge"))
 seen["statuses"], seen["held"], seen["checks"]
 
 # %% [markdown]

@@ -57,7 +57,7 @@ from labs.machine.quantization_format import forms_on_arm
 from labs.records.targets import target
 from labs.widgets import facts
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %% [markdown]
 # ## Predict

@@ -60,7 +60,7 @@ from labs.records.format import milliseconds
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, facts, measure_there
 from labs.workspace import ledger, models_dir, programs_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

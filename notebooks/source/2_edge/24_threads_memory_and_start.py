@@ -54,7 +54,7 @@ from labs.edge.job import Candidate
 from labs.records.format import megabytes, milliseconds, times
 from labs.widgets import measure_there
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

@@ -55,7 +55,7 @@ from labs.widgets import comparison_table, measure_there
 
 # %%
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

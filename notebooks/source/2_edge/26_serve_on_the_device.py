@@ -61,7 +61,7 @@ from labs.records.format import milliseconds
 from labs.records.targets import target
 from labs.widgets import measure_there, run_with_progress
 from labs.workspace import ledger, models_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

@@ -64,7 +64,7 @@ from labs.records.targets import target
 from labs.widgets import comparison_table, measure_there
 from labs.widgets import scoreboard as targets_board
 from labs.workspace import ledger, models_dir, programs_dir
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 
 # %%
 device = open_device()

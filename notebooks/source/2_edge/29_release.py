@@ -40,7 +40,8 @@ from chi import container, context
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import resource_name
 
@@ -52,7 +53,7 @@ from provisioning.sites.spec import resource_name
 name = resource_name("edge")
 option = lab.find_option(lab.open_testbed, "edge", name)
 testbed, clock = lab.open_testbed(option.site), site_clock()
-lease_seen = ledger().observe("edge.lease_at_release", evidence.of_lease(testbed, "edge"))
+lease_seen = ledger().observe("edge.lease_at_release", facts.of_lease(testbed, "edge"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
@@ -86,7 +87,7 @@ if board is not None:
 # %%
 while any(machine.name == name for machine in testbed.machines()):
     clock.sleep(lab.poll_s())
-left = ledger().observe("edge.after_delete", evidence.of_holdings(testbed, "edge", clock.now()))
+left = ledger().observe("edge.after_delete", facts.of_holdings(testbed, "edge", clock.now()))
 left["held"]
 
 # %%
@@ -103,7 +104,7 @@ for line in lab.give_back("edge", testbed):
 # ## Measure
 
 # %%
-released = ledger().observe("edge.release", evidence.of_holdings(testbed, "edge", clock.now()))
+released = ledger().observe("edge.release", facts.of_holdings(testbed, "edge", clock.now()))
 released["held"]
 
 # %% [markdown]

@@ -42,7 +42,8 @@ from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import planner
 
@@ -81,7 +82,7 @@ plan
 block = plan.chosen
 if block is None:
     raise LookupError("Nothing is chosen: turn the planner to another week or another machine, then come back here.")
-ledger().observe("system.block", evidence.of_block(block, site_clock().now()))
+ledger().observe("system.block", facts.of_block(block, site_clock().now()))
 
 # %%
 reconcile("s.reserve.wait_guess")
@@ -102,7 +103,7 @@ mine.status
 
 # %%
 testbed = lab.open_testbed(block.option.site)
-ledger().observe("system.lease", evidence.of_lease(testbed, "system"))
+ledger().observe("system.lease", facts.of_lease(testbed, "system"))
 
 # %% [markdown]
 # ## Checkpoint

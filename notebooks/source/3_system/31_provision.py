@@ -45,7 +45,8 @@ from chi import context, server
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
 from provisioning.widgets import lease_countdown, provisioning_progress
@@ -54,7 +55,7 @@ from provisioning.widgets import lease_countdown, provisioning_progress
 name = resource_name("system")
 option = lab.find_option(lab.open_testbed, "system", name)
 testbed = lab.open_testbed(option.site)
-found = evidence.of_lease(testbed, "system")
+found = facts.of_lease(testbed, "system")
 found["site"], found["node"], found["status"], found["start"]
 
 # %%
@@ -79,7 +80,7 @@ run = lab.prepare("system", option, testbed=testbed)
 print(run.plan.text())
 
 # %%
-plan = ledger().observe("system.plan", evidence.of_plan(run.plan))
+plan = ledger().observe("system.plan", facts.of_plan(run.plan))
 reconcile("s.provision.saved_guess")
 
 # %% [markdown]
@@ -111,7 +112,7 @@ provisioning_progress(again).run()
 # ## Measure
 
 # %%
-seen = ledger().observe("system.machine", evidence.of_machine(testbed, "system"))
+seen = ledger().observe("system.machine", facts.of_machine(testbed, "system"))
 seen["held"], seen["checks"]
 
 # %% [markdown]

@@ -39,16 +39,17 @@ print(rehearsal.use())
 # %%
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
 from labs.workspace import ledger
-from provisioning import evidence, lab
+from provisioning import lab
+from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
+from provisioning.setup.release import survey, table
 from provisioning.sites.spec import resource_name
-from provisioning.sweep import survey, table
 
 # %%
 name = resource_name("system")
 option = lab.find_option(lab.open_testbed, "system", name)
 testbed, clock = lab.open_testbed(option.site), site_clock()
-lease_seen = ledger().observe("system.lease_at_release", evidence.of_lease(testbed, "system"))
+lease_seen = ledger().observe("system.lease_at_release", facts.of_lease(testbed, "system"))
 lease_seen["node"], lease_seen["status"], lease_seen["end"]
 
 # %% [markdown]
@@ -90,7 +91,7 @@ for line in lab.give_back("system", testbed):
 # ## Measure
 
 # %%
-released = ledger().observe("system.release", evidence.of_holdings(testbed, "system", clock.now()))
+released = ledger().observe("system.release", facts.of_holdings(testbed, "system", clock.now()))
 released["held"]
 
 # %% [markdown]

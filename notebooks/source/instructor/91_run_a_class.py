@@ -45,8 +45,8 @@ from provisioning.classroom.watching import watch, watch_table
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills
+from provisioning.setup.release import survey, sweep, table
 from provisioning.sites.spec import load_spec
-from provisioning.sweep import survey, sweep, table
 
 # %% [markdown]
 # ## The roster
@@ -130,7 +130,7 @@ if lab.rehearsing():
         print(line)
 
 # %% [markdown]
-# A sweep of everything does the same for machines, addresses and volumes: look before you delete. What is in use is
+# A sweep of everything does the same for machines and addresses: look before you delete. What is in use is
 # never touched, and the list is read again before anything goes.
 #
 # The leases of later blocks are still to come. In rehearsal, they are given back here, so that nothing stays.

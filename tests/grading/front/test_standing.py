@@ -10,7 +10,7 @@ from grading.front.page import front_page, next_text
 from grading.front.standing import stamp, standing
 from labs.course import lessons
 from labs.records import Answer, Ledger
-from provisioning.setup.state import StateFile
+from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name
 
 
@@ -78,7 +78,7 @@ def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
     """From the record of set-up; one that has ended is left out."""
     now = datetime(2026, 1, 1, 12, tzinfo=UTC)
     for part, end in (("model", now + timedelta(minutes=75)), ("edge", now - timedelta(minutes=1))):
-        StateFile.for_name(resource_name(part)).update("lease", remember={"end": end.isoformat()})
+        Record.for_name(resource_name(part)).update("lease", remember={"end": end.isoformat()})
     found = standing(At(now))
     assert [one.part for one in found.leases] == [1]
     assert "1 h 15 min left" in front_page(found).text

@@ -125,7 +125,7 @@ FORWARD = """
 from provisioning import lab, rehearsal
 
 rehearsal.use()
-tunnel = lab.forward({part!r}, say=lambda line: None)
+tunnel = lab.forward({part!r})
 print(tunnel.rows[0].link, flush=True)
 tunnel.wait()
 """

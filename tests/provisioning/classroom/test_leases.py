@@ -10,9 +10,9 @@ import pytest
 from provisioning.classroom import leases
 from provisioning.classroom.plan import make_plan
 from provisioning.classroom.roster import Student
-from provisioning.errors import ConflictError, LeaseMissingError, NoCapacityError, ServiceBusyError
-from provisioning.sweep import sweep
+from provisioning.setup.release import sweep
 from provisioning.testbed import Booking
+from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ServiceBusyError
 
 from .conftest import FIRST, MODEL, nodes
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from provisioning.classroom.plan import Wish, assign, make_plan
 from provisioning.classroom.roster import Student, Times, read_times
-from provisioning.errors import ProvisioningError
 from provisioning.testbed import Booking, Lease, Reservation
+from provisioning.testbed.errors import ProvisioningError
 
 from .conftest import FIRST, MODEL, SECOND, nodes
 

@@ -55,12 +55,11 @@ class Rehearsal:
     def left(self, user: str) -> list[str]:
         """Return what the student still holds, as the testbed itself knows it."""
         status = self.ask("GET", "/status")
-        project = f"CHI-rehearsal-{user}"
         return [
             f"{kind}: {row}"
-            for kind in ("leases", "servers", "containers", "floating_ips")
+            for kind in ("leases", "servers", "containers")
             for row in status[kind]
-            if project in row.values() and row.get("status") not in ("TERMINATED",)
+            if row["name"].endswith(f"-{user}") and row["status"] not in ("TERMINATED", "DELETED")
         ]
 
 

@@ -1,4 +1,4 @@
-"""`python -m provisioning plan|reserve|up|release|sweep|class` through python-chi, on a calendar that was moved."""
+"""`python -m provisioning plan|reserve|up|release|sweep` through python-chi, on a calendar that was moved."""
 
 from __future__ import annotations
 
@@ -63,19 +63,3 @@ def test_a_lesson_that_finds_no_device_brings_one_up(found):
     """Whatever the calendar says: its lease begins when the site has now, and not this computer."""
     assert found["device"].startswith("serve-edge-tess at 127.77.3.")
     assert found["release device"][0] == 0
-
-
-def test_a_class_is_reserved_watched_and_swept(found):
-    """A plan makes nothing; again fills gaps only; whoever did not come for an hour is an orphan (E3)."""
-    assert found["class plan"][0] == 0, found["class plan"][1]
-    assert "All 2 blocks fit" in found["class plan"][1]
-    assert found["after plan"] == 0
-    assert found["class"][1].endswith("2 reserved\n")
-    assert found["class again"][1].endswith("2 there already\n")
-    assert "2 waits" in found["watch before"][1]
-    assert "2 no machine" in found["watch"][1]
-    assert "2 of 2 are orphans." in found["sweep class"][1]
-    assert "without a machine" in found["sweep class"][1]
-    assert found["sweep delete"][1].count("deleted lease serve-model-") == 2
-    assert found["sweep delete"][1].endswith("2 deleted\nNothing of the labs is left.\n")
-    assert "Nothing of the labs is left." in found["sweep at the end"][1]

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from provisioning.reach import JUPYTER_PORT, first_notebook, ports_of
+from provisioning.setup.reach import JUPYTER_PORT, first_notebook, ports_of
 
 NODE_STEPS = set("lease server address ssh materials environment data work drivers services health links".split())
 
@@ -30,7 +30,7 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
     assert found["model bytes"] == 11 * 2**20
     address, _, token = found["links"]["jupyter"].partition("token=")
     assert address
-    # The rehearsal's journal keeps every command that was run on a machine (F25).
+    # The rehearsal's journal keeps every command that was run on a machine.
     assert token not in json.dumps(rehearsal.ask("GET", "/journal"))
     assert "failed" not in found["checks"].values()
     assert found["checks"]["assets"] == "ok"
@@ -42,22 +42,22 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
         assert found["checks"]["Jupyter"] == "ok"
         assert "127.0.0.1" in found["links"]["jupyter"]
         assert found["links"]["tunnel"].startswith("ssh -F ")
-        # Through the node's SSH server, with python-chi's key, to the port that the link names (A6).
+        # Through the node's SSH server, with python-chi's key, to the port that the link names.
         assert found["opened"]["status"] == 200
         assert " -i " in found["opened"]["line"]
         assert {int(port) for port in found["reached"]} >= set(ports_of(part)) - {JUPYTER_PORT}
         assert first_notebook(part) in found["links"]["jupyter"]
-        # What a laptop has made arrives with no more than the address and the key, once (A1).
+        # What a laptop has made arrives with no more than the address and the key, once.
         assert found["moved"] == [1, 0, 0]
         assert "token" not in found["links"]["tunnel"] + found["links"]["forward"]
     else:
-        # A container's ports are opened when it is made, or never (A6).
+        # A container's ports are opened when it is made, or never.
         assert found["container's ports"] == [sorted(ports_of(part))]
         assert {int(port) for port in found["reached"]} == set(ports_of(part))
 
 
 def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):
-    """Its lease is found as what it is, and its set-up asks ROCm's tools, not NVIDIA's (A15)."""
+    """Its lease is found as what it is, and its set-up asks ROCm's tools, not NVIDIA's."""
     found = rehearsal.run("part", "ada-amd", "model", "gpu_mi100")
     assert found["failed"] == {}
     assert found["found"] == "gpu_mi100"
@@ -69,8 +69,9 @@ def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):
     assert {"rocminfo", "rocm-smi"} <= set(asked)
 
 
-def test_both_versions_of_python_chi_bring_a_node_up(rehearsal, chi_python):
+@pytest.mark.parametrize("part", ["model", "edge"])
+def test_both_versions_of_python_chi_bring_a_machine_up(rehearsal, chi_python, part):
     """Chameleon's own Jupyter has whichever was current when its image was made."""
-    found = rehearsal.run("killed", f"flo-{chi_python.parts[-3][:12]}", python=chi_python)
+    found = rehearsal.run("killed", f"flo-{part}-{chi_python.parts[-3][:12]}", part, python=chi_python)
     assert found["failed"] == {}
     assert (found["held"], found["left"]) == ([1, 1, 1], [0, 0])

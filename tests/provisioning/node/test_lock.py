@@ -42,7 +42,7 @@ def skip_offline(said: str) -> None:
 @pytest.mark.machine
 @pytest.mark.usefixtures("uv_on_path")
 def test_another_file_under_a_pinned_name_is_not_installed(tmp_path: Path):
-    """What was resolved is what arrives; a package whose hash differs, or that has none, is refused (F25)."""
+    """What was resolved is what arrives; a package whose hash differs, or that has none, is refused."""
     text = lock.pinned_file(next(target for target in lock.TARGETS if target.machine == "edge")).read_text()
     good = re.search(r"^idna==.*?(?=^\S)", text, re.MULTILINE | re.DOTALL)[0]
     wrong = re.sub("sha256:[0-9a-f]{64}", f"sha256:{'0' * 64}", good)
@@ -67,42 +67,6 @@ def test_hashes_belong_to_their_pin():
     """As uv writes them: a backslash goes on, a marker belongs to the pin, a comment to nothing."""
     text = "# said\na==1.0 \\\n    --hash=sha256:11 \\\n    --hash=sha256:22\nb[x]==2 ; python_version < '4'\n"
     assert lock.pins(text) == {"a==1.0": {"sha256:11", "sha256:22"}, "b[x]==2 ; python_version < '4'": set()}
-
-
-@pytest.fixture
-def registry(tmp_path: Path, monkeypatch) -> Path:
-    """A program in place of Docker: it answers with what stands in the returned file."""
-    (tmp_path / "docker").write_text('#!/bin/sh\ncat "$(dirname "$0")/answer"\n')
-    (tmp_path / "docker").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    return tmp_path / "answer"
-
-
-def test_digests_are_the_registrys(registry: Path):
-    """Each image's last column is what was answered; words around the table stay (F25)."""
-    digest = f"sha256:{'ab' * 32}"
-    registry.write_text(f"{digest}\n")
-    text = "# why\n\n7.5 host/image:25.07-py3 -\n6.0 host/image:24.10-py3 sha256:old\n"
-    wanted = f"# why\n\n7.5 host/image:25.07-py3 {digest}\n6.0 host/image:24.10-py3 {digest}\n"
-    assert lock.with_digests(text) == wanted
-
-
-@pytest.mark.parametrize("answer", ["", "unauthorized", "sha256:1234"])
-def test_an_answer_that_is_no_digest_is_not_written(registry: Path, answer: str):
-    """No digest is better than a made-up one (F25)."""
-    registry.write_text(answer)
-    with pytest.raises(ValueError, match="no digest for host/image:1"):
-        lock.with_digests("6.0 host/image:1 -\n")
-
-
-def test_without_docker_no_digest_is_looked_up(tmp_path: Path, monkeypatch, capsys):
-    """The table stays as it is, and the message says what is missing (F25)."""
-    monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(sys, "argv", ["lock", "--digests"])
-    before = lock.IMAGES.read_text()
-    assert lock.main() == 1
-    assert "Docker is not installed" in capsys.readouterr().err
-    assert lock.IMAGES.read_text() == before
 
 
 @pytest.mark.machine

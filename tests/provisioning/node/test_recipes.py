@@ -49,32 +49,26 @@ def test_scripts_stop_at_the_first_error_and_say_how_they_are_called(script):
 def test_every_script_that_a_step_runs_is_there():
     """Names in the steps and files in the folder agree."""
     steps = "".join(path.read_text() for path in (NODE.parent / "setup").glob("*.py"))
-    named = set(re.findall(r'"(\w+\.sh)"', steps))
-    assert named == {path.name for path in SCRIPTS}
+    named = set(re.findall(r'(?:scripted|begun)\("(\w+)"|"(\w+)\.sh"', steps))
+    assert {f"{one or other}.sh" for one, other in named} == {path.name for path in SCRIPTS}
 
 
 DOCKERFILES = sorted(NODE.rglob("*Dockerfile"))
 
 
 @pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
-def test_dockerfile_passes_hadolint(dockerfile: Path):
-    """Every finding, info included."""
+def test_dockerfile_passes_hadolint_and_copies_what_is_there(dockerfile: Path):
+    """Every finding, info included; each source of a COPY exists under the build context of the compose file."""
+    text = dockerfile.read_text()
+    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert sources
+    assert [source for source in sources if not (NODE / source).exists()] == []
     done = run(tool("hadolint"), str(dockerfile))
     assert done.returncode == 0, done.stdout
 
 
-@pytest.mark.parametrize("dockerfile", DOCKERFILES, ids=lambda path: path.name)
-def test_dockerfile_copies_what_is_there(dockerfile: Path):
-    """Each source of a COPY exists under the build context that the compose file gives."""
-    text = dockerfile.read_text()
-    sources = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
-    assert sources
-    for source in sources:
-        assert (NODE / source).exists(), source
-
-
 def test_what_is_built_is_started_by_the_set_up():
-    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built (A5)."""
+    """A service or a Dockerfile that nothing starts is tried by nobody: it could not even be built."""
     services = compose()["services"]
     built = [one["build"] for one in services.values()]
     assert [str(path.relative_to(NODE)) for path in DOCKERFILES] == [one["dockerfile"] for one in built]
@@ -104,15 +98,15 @@ def test_compose_file_is_accepted_by_docker_compose(tmp_path, monkeypatch):
     assert "prots" in refused.stderr
 
 
-def test_services_are_bound_to_loopback():
-    """A port of a container passes the host's firewall: the address in front of it is what protects (F1)."""
-    for name, service in compose()["services"].items():
-        assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == [], name
-
-
 def test_a_container_that_runs_foreign_code_holds_nothing():
-    """A P100 keeps a Triton with published flaws: no root, no way to it, nothing to change, no shared memory (F25)."""
+    """A P100 keeps a Triton with published flaws: no root, no way to it, nothing to change, no shared memory."""
+    # One folder, made by the data step and given to Jupyter as the lessons' cache, is seen by every container.
+    assert 'data="$HOME/data"' in (NODE / "bin" / "data.sh").read_text()
+    assert 'SERVING_LABS_CACHE="$HOME/data"' in (NODE / "bin" / "services.sh").read_text()
     for name, service in compose()["services"].items():
+        assert "${LABS_HOME:-.}/data:/data:ro" in service["volumes"], name
+        # A port of a container passes the host's firewall: the address in front of it is what protects.
+        assert [port for port in service["ports"] if not port.startswith("127.0.0.1:")] == [], name
         assert "ipc" not in service, name
         assert service["shm_size"], name
         assert service["cap_drop"] == ["ALL"], name
@@ -126,27 +120,17 @@ def test_a_container_that_runs_foreign_code_holds_nothing():
         assert {"model-repository", "shared-memory"} <= set(guarded), option
 
 
-def test_every_container_reads_the_data_volume_that_the_lessons_fill():
-    """One folder, made by the data step, given to Jupyter as the lessons' cache, and seen by the containers."""
-    assert 'data="$HOME/data"' in (NODE / "bin" / "data.sh").read_text()
-    assert 'SERVING_LABS_CACHE="$HOME/data"' in (NODE / "bin" / "services.sh").read_text()
-    for service in compose()["services"].values():
-        assert "${LABS_HOME:-.}/data:/data:ro" in service["volumes"]
-
-
 def test_images_are_releases_and_fit_their_gpus():
-    """Below compute capability 7.5 nothing from 25.03 on, which asks for it; from 7.5 on 25.07 or newer (F25)."""
-    rows = [line.split() for line in lock.IMAGES.read_text().splitlines() if line and not line.startswith("#")]
+    """Below compute capability 7.5 nothing from 25.03 on, which asks for it; from 7.5 on 25.07 or newer."""
+    lines = (NODE / "p100" / "images.txt").read_text().splitlines()
+    rows = [line.split() for line in lines if line and not line.startswith("#")]
     assert [float(row[0]) for row in rows] == sorted((float(row[0]) for row in rows), reverse=True)
     for capability, image, digest in rows:
         year, month = re.fullmatch(r"nvcr\.io/nvidia/tritonserver:(\d\d)\.(\d\d)-py3", image).groups()
         release = int(year), int(month)
         assert release >= (25, 7) if float(capability) >= 7.5 else release <= (24, 12), image
         assert re.fullmatch("-|sha256:[0-9a-f]{64}", digest), image
-
-
-def test_the_image_is_built_on_what_the_set_up_chose_and_says_so():
-    """No base is written into the Dockerfile, where it could differ; the label has it with its digest (F25)."""
+    # No base is written into the Dockerfile, where it could differ; the label has it with its digest.
     text = (NODE / "p100" / "Triton.Dockerfile").read_text()
     assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["${BASE}"]
     assert re.search(r'^LABEL org\.opencontainers\.image\.base\.name="\$\{BASE\}"', text, re.MULTILINE)
@@ -162,39 +146,53 @@ def pins(machine: str) -> dict[str, tuple[int, ...]]:
     return found
 
 
-def test_p100_can_be_used_with_what_is_pinned():
-    """Pascal: ONNX Runtime GPU below 1.26, cuDNN below 9.11, no torch of PyPI, no second ONNX Runtime beside it."""
-    found = pins("p100")
-    assert found["onnxruntime-gpu"] < (1, 26)
-    assert found["nvidia-cudnn-cu12"] < (9, 11)
-    assert not {"torch", "onnxruntime", "onnxruntime-openvino", "tensorrt"} & set(found)
-    torch = (NODE / "p100" / "torch.txt").read_text()
-    assert "--index-url https://download.pytorch.org/whl/cu126" in torch
-
-
-def test_a100_runs_with_any_driver_of_cuda_12():
-    """A CUDA 13 build would need a newer driver than a Chameleon image may have."""
-    found = pins("a100")
-    assert "nvidia-cudnn-cu12" in found
-    assert not [name for name in found if name.endswith("cu13")]
-    assert {"onnxruntime", "torch", "torchvision", "jupyterlab"} <= set(found)
-    assert not {"onnxruntime-gpu", "onnxruntime-openvino"} & set(found)
+@pytest.mark.parametrize(
+    ("machine", "there", "not_there", "below"),
+    [
+        # Pascal: no torch of PyPI, and no second ONNX Runtime beside that for the GPU.
+        (
+            "p100",
+            {"onnxruntime-gpu", "nvidia-cudnn-cu12"},
+            {"torch", "onnxruntime", "onnxruntime-openvino", "tensorrt"},
+            {"onnxruntime-gpu": (1, 26), "nvidia-cudnn-cu12": (9, 11)},
+        ),
+        # A CUDA 13 build would need a newer driver than a Chameleon image may have.
+        (
+            "a100",
+            {"nvidia-cudnn-cu12", "onnxruntime", "torch", "torchvision", "jupyterlab"},
+            {"onnxruntime-gpu", "onnxruntime-openvino"},
+            {},
+        ),
+        # torch comes from AMD's index, MIGraphX in an environment of its own.
+        (
+            "mi100",
+            {"onnxruntime", "onnx", "onnxscript", "scipy", "jupyterlab", "uv"},
+            {"torch", "torchvision", "triton", "onnxruntime-migraphx"},
+            {},
+        ),
+        # 4 to 16 GB of memory, a processor: the model arrives as ONNX.
+        ("edge", {"onnxruntime", "numpy", "pillow", "ipykernel"}, {"torch", "nvidia-ml-py", "openvino"}, {}),
+    ],
+)
+def test_each_machine_can_be_used_with_what_is_pinned(machine, there, not_there, below):
+    """Packages that it needs, that would not run there, and versions that are too new for it."""
+    found = pins(machine)
+    assert there <= set(found)
+    assert not [name for name in found if name in not_there or name.endswith("cu13")]
+    assert all(found[name] < limit for name, limit in below.items())
+    index = {"p100": "whl/cu126", "mi100": "whl/rocm"}.get(machine)
+    if index:
+        assert f"--index-url https://download.pytorch.org/{index}" in (NODE / machine / "torch.txt").read_text()
 
 
 def test_mi100_has_what_the_a100_has_without_nvidias_libraries():
-    """The same lessons and versions; torch comes from AMD's index, MIGraphX in an environment of its own (A15)."""
-    found, a100 = pins("mi100"), pins("a100")
-    assert found.items() <= a100.items()
-    assert {"onnxruntime", "onnx", "onnxscript", "scipy", "jupyterlab", "uv"} <= set(found)
-    assert not {"torch", "torchvision", "triton", "onnxruntime-migraphx"} & set(found)
-    # NVML's binding is a file of Python that the fingerprint asks first; it brings no library.
-    assert [name for name in found if name.startswith(("nvidia", "cuda"))] == ["nvidia-ml-py"]
-    torch = (NODE / "mi100" / "torch.txt").read_text()
-    assert "--index-url https://download.pytorch.org/whl/rocm" in torch
+    """The same lessons and versions. NVML's binding is a file of Python that is asked first; it brings no library."""
+    assert pins("mi100").items() <= pins("a100").items()
+    assert [name for name in pins("mi100") if name.startswith(("nvidia", "cuda"))] == ["nvidia-ml-py"]
 
 
 def test_drivers_of_an_mi100_ask_rocm_and_not_nvidia(tmp_path):
-    """Without ROCm the script says which image has it; NVIDIA's tool is asked for nothing (A15)."""
+    """Without ROCm the script says which image has it; NVIDIA's tool is asked for nothing."""
     environment = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
     script = str(NODE / "bin" / "drivers.sh")
     refused = run("bash", script, "mi100", "model", env=environment)
@@ -209,16 +207,9 @@ def test_drivers_of_an_mi100_ask_rocm_and_not_nvidia(tmp_path):
     assert "nvidia" not in (refused.stderr + played.stdout)
 
 
-def test_the_device_gets_no_torch():
-    """4 to 16 GB of memory, a processor: the model arrives as ONNX."""
-    found = pins("edge")
-    assert {"onnxruntime", "numpy", "pillow", "ipykernel"} <= set(found)
-    assert not [name for name in found if name.startswith(("torch", "nvidia", "openvino"))]
-
-
 @pytest.mark.parametrize("target", lock.TARGETS, ids=lambda target: target.machine)
 def test_everything_is_pinned_with_its_hashes(target):
-    """One version each, and the hashes of its files: another file under the same name is refused (F25)."""
+    """One version each, and the hashes of its files: another file under the same name is refused."""
     found = lock.pins(lock.pinned_file(target).read_text())
     assert len(found) > 20 or not target.course
     assert all(re.match(r"^[A-Za-z0-9._-]+(\[[a-z,]+\])?==\S+", requirement) for requirement in found)

@@ -172,7 +172,7 @@ def with_toolkit(machine: Machine) -> Machine:
 
 
 def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
-    """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second restart (A12)."""
+    """Docker keeps its groups by cgroupfs; what NVIDIA's tool and others wrote stays; no second restart."""
     with_toolkit.daemon.write_text('{"log-driver": "local", "exec-opts": ["native.cgroupdriver=systemd", "x=y"]}')
     done = with_toolkit.run("drivers.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
@@ -187,21 +187,24 @@ def test_containers_keep_their_gpus_when_systemd_reloads(with_toolkit: Machine):
     assert [call for call in with_toolkit.calls if call.startswith("systemctl")] == ["systemctl restart docker"]
 
 
-def test_a_docker_that_keeps_systemds_groups_stops_the_step(with_toolkit: Machine):
-    """Its unit's options win over the file: better known now than in mid-lease (A12)."""
-    with_toolkit.write("cgroups", "systemd")
+@pytest.mark.parametrize(
+    ("settings", "cgroups", "code", "said"),
+    [
+        # Its unit's options win over the file: better known now than in mid-lease.
+        ("{}", "systemd", 78, "keeps its groups with systemd"),
+        # Somebody's file with a typing error is theirs to correct.
+        ('{"runtimes": "nvidia-container-runtime",}', None, 1, "is not JSON"),
+    ],
+)
+def test_a_docker_that_cannot_be_set_up_stops_the_step(with_toolkit: Machine, settings, cgroups, code, said):
+    """And what was there is not overwritten."""
+    with_toolkit.daemon.write_text(settings)
+    if cgroups:
+        with_toolkit.write("cgroups", cgroups)
     done = with_toolkit.run("drivers.sh", "p100", "system")
-    assert done.returncode == 78
-    assert "keeps its groups with systemd" in done.stderr
-
-
-def test_settings_of_docker_that_are_no_json_are_not_overwritten(with_toolkit: Machine):
-    """Somebody's file with a typing error is theirs to correct (A12)."""
-    with_toolkit.daemon.write_text('{"runtimes": "nvidia-container-runtime",}')
-    done = with_toolkit.run("drivers.sh", "p100", "system")
-    assert done.returncode != 0
-    assert "is not JSON" in done.stderr
-    assert with_toolkit.daemon.read_text() == '{"runtimes": "nvidia-container-runtime",}'
+    assert done.returncode == code
+    assert said in done.stderr
+    assert cgroups or with_toolkit.daemon.read_text() == settings
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +233,7 @@ NVIDIA_KEY = "C95B321B61E88C1809C4F759DDCAE044F796ECB0"
 
 
 def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, keys):
-    """Another key, or a second one beside the right one, is refused before apt hears of the repository (F25)."""
+    """Another key, or a second one beside the right one, is refused before apt hears of the repository."""
     one, both, fingerprint = keys
     mine = {NVIDIA_KEY: fingerprint}
     refused = [(one, None), (both, mine), ("<html>a proxy's page</html>", mine)]
@@ -253,63 +256,54 @@ def test_a_repository_key_is_trusted_by_its_fingerprint_only(machine: Machine, k
 
 
 @pytest.mark.parametrize(
-    ("capabilities", "release"),
-    [("6.0 6.0", "24.10"), ("8.0", "25.07"), ("9.0", "25.07"), ("7.0", "24.10"), ("12.0 6.1", "24.10")],
+    ("capabilities", "release", "digest"),
+    [
+        ("6.0 6.0", "24.10", ""),
+        ("8.0", "25.07", ""),
+        ("9.0", "25.07", ""),
+        ("7.0", "24.10", ""),
+        ("12.0 6.1", "24.10", f"sha256:{'cd' * 32}"),
+    ],
 )
-def test_triton_is_the_newest_that_every_gpu_can_use(machine: Machine, capabilities: str, release: str):
-    """25.07 and its mended flaws on A100 and H100; what a P100 still can on a P100 (F25)."""
+def test_triton_is_the_newest_that_every_gpu_can_use(machine: Machine, capabilities: str, release: str, digest: str):
+    """25.07 on A100 and H100, what a P100 still can on a P100; by its digest, since a tag can be moved."""
     tool("docker-compose")
+    images = machine.home / "serving-labs/provisioning/node/p100/images.txt"
+    images.write_text(images.read_text().replace(f"{release}-py3 -", f"{release}-py3 {digest or '-'}"))
     machine.write("capability", capabilities.replace(" ", "\n") + "\n")
     done = machine.run("containers.sh", "p100", "system")
     assert done.returncode == 0, done.stderr
     assert machine.settings["LABS_TRITON_RELEASE"] == release
-    assert f"docker pull --quiet nvcr.io/nvidia/tritonserver:{release}-py3" in machine.calls
+    by_digest = f"@{digest}" if digest else ""
+    assert f"docker pull --quiet nvcr.io/nvidia/tritonserver:{release}-py3{by_digest}" in machine.calls
     # What is built on is what was pulled: by digest, also where images.txt has none yet.
-    assert machine.settings["LABS_TRITON_BASE"] == f"nvcr.io/nvidia/tritonserver@sha256:{'ab' * 32}"
-
-
-def test_a_gpu_without_any_triton_is_told(machine: Machine):
-    """A K80 gets a sentence, not an empty image name."""
-    machine.write("capability", "3.7\n")
-    done = machine.run("containers.sh", "p100", "system")
-    assert done.returncode == 69
-    assert "compute capability 3.7" in done.stderr
-
-
-def test_a_digest_that_is_written_down_is_what_is_pulled(machine: Machine):
-    """A tag can be moved; the digest beside it cannot (F25)."""
-    tool("docker-compose")
-    images = machine.home / "serving-labs/provisioning/node/p100/images.txt"
-    digest = f"sha256:{'cd' * 32}"
-    images.write_text(images.read_text().replace("24.10-py3 -", f"24.10-py3 {digest}"))
-    done = machine.run("containers.sh", "p100", "system")
-    assert done.returncode == 0, done.stderr
-    assert f"docker pull --quiet nvcr.io/nvidia/tritonserver:24.10-py3@{digest}" in machine.calls
-    assert machine.settings["LABS_TRITON_BASE"].endswith(f"@{digest}")
-
-
-def test_images_are_counted_before_there_are_containers(machine: Machine):
-    """What the compose file names is held against what is there; `compose images` sees none of it yet (A12)."""
-    tool("docker-compose")
-    done = machine.run("containers.sh", "p100", "system")
-    assert done.returncode == 0, done.stderr
-    assert "report images=1" in done.stdout
-    assert "report containers=triton" in done.stdout
+    pulled = digest or f"sha256:{'ab' * 32}"
+    assert machine.settings["LABS_TRITON_BASE"].rpartition("@")[2] == pulled
+    # Images are what the compose file names, held against what is there: `compose images` sees none of it yet.
+    assert {"report images=1", "report containers=triton"} <= {line.strip() for line in done.stdout.splitlines()}
     assert not [call for call in machine.calls if "compose images" in call]
 
 
-def test_an_image_that_a_build_did_not_leave_is_missed(machine: Machine):
-    """Before anything is started (A12)."""
+@pytest.mark.parametrize(
+    ("file", "content", "code", "said"),
+    [
+        ("capability", "3.7\n", 69, "compute capability 3.7"),
+        ("build-leaves-nothing", "", 70, "serving-labs/triton:24.10 is not there"),
+    ],
+    ids=["a GPU without any Triton", "a build that left no image"],
+)
+def test_containers_that_cannot_be_are_told_before_anything_is_started(machine: Machine, file, content, code, said):
+    """A sentence, not an empty image name."""
     tool("docker-compose")
-    machine.write("build-leaves-nothing", "")
+    machine.write(file, content)
     done = machine.run("containers.sh", "p100", "system")
-    assert done.returncode == 70
-    assert "serving-labs/triton:24.10 is not there" in done.stderr
+    assert done.returncode == code
+    assert said in done.stderr
     assert not [call for call in machine.calls if "compose up" in call]
 
 
 def test_tritons_key_is_made_once_and_is_a_word_of_no_command(machine: Machine):
-    """Lessons that hold it go on after a second run; only the owner can read it (F25)."""
+    """Lessons that hold it go on after a second run; only the owner can read it."""
     tool("docker-compose")
     machine.run("containers.sh", "p100", "system")
     key = machine.settings["LABS_TRITON_KEY"]
@@ -335,13 +329,15 @@ def with_uv(machine: Machine) -> Machine:
 
 @pytest.mark.parametrize("name", ["a100", "p100", "edge"])
 def test_packages_are_installed_by_their_hashes(with_uv: Machine, name: str):
-    """All of PyPI's; not torch's own index, which the README names, nor the course itself (F25)."""
+    """All of PyPI's; not torch's own index, which the README names, nor the course itself."""
     done = with_uv.run("environment.sh", name, "any")
     assert done.returncode == 0, done.stderr
     installs = [call for call in with_uv.calls if call.startswith("uv pip install")]
     by_hash = [call for call in installs if f"/{name}/requirements.txt" in call]
     assert len(by_hash) == 1
     assert "--require-hashes" in by_hash[0]
+    text = (NODE / "bin" / "environment.sh").read_text()  # uv itself is the first thing that is fetched
+    assert re.search(r'uv/bin/pip" install .*--require-hashes -r "\$root/provisioning/node/uv/requirements.txt"', text)
     others = [call for call in installs if call not in by_hash]
     assert all("/p100/torch.txt" in call or "--no-deps --editable" in call for call in others), others
 
@@ -359,17 +355,8 @@ def test_a_rehearsal_leaves_room_for_what_it_fetches_and_no_more(with_uv: Machin
         shutil.rmtree(with_uv.home / ".serving-labs" / "venv")
 
 
-def test_uv_itself_comes_by_its_hash(machine: Machine):
-    """The installer is the first thing that is fetched (F25)."""
-    text = (NODE / "bin" / "environment.sh").read_text()
-    assert re.search(
-        r"uv/bin/pip\" install .*--require-hashes -r \"\$root/provisioning/node/uv/requirements.txt\"", text
-    )
-    assert "--hash=sha256:" in (NODE / "uv" / "requirements.txt").read_text()
-
-
 def test_providers_are_no_part_of_the_environment(with_uv: Machine):
-    """Gigabytes that Jupyter does not wait for; a script of their own fetches them (A4, A11)."""
+    """Gigabytes that Jupyter does not wait for; a script of their own fetches them."""
     assert with_uv.run("environment.sh", "a100", "model").returncode == 0
     assert not [call for call in with_uv.calls if "labs providers" in call]
     done = with_uv.run("providers.sh", "a100", "model")

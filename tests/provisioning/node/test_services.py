@@ -71,7 +71,7 @@ def test_a_port_that_was_just_taken_gives_way_to_the_next(start, tmp_path: Path)
 
 
 def test_the_token_is_a_word_of_no_command(start, tmp_path: Path):
-    """Whoever lists processes sees what curl and Jupyter were called with (F25)."""
+    """Whoever lists processes sees what curl and Jupyter were called with."""
     for name in ("curl", "seq", "nohup"):
         program = tmp_path / "bin" / name
         program.parent.mkdir(exist_ok=True)

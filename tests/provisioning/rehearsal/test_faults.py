@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.clock import MachineClock
 from provisioning.rehearsal import drills, place
 from provisioning.rehearsal.faults import FAULTS, parse_fault
 from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S
+from provisioning.testbed.surroundings import MachineClock
 
 
 def test_a_fault_is_spelt_with_seconds_times_and_user() -> None:

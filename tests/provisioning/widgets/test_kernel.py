@@ -23,7 +23,7 @@ rehearsal.use(speed=10_000.0, user="kim")
 plan = planner("edge", zone="America/Chicago")
 plan""",
     "reserve": """
-from provisioning.errors import NoCapacityError
+from provisioning.testbed.errors import NoCapacityError
 board = faults()
 board.on("no-hosts")
 try:

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from icalendar import Calendar
 
-from provisioning.errors import NoCapacityError, ServiceBusyError
 from provisioning.planning.zones import find_zone
+from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
 from provisioning.widgets import planner
 
 from ..conftest import NOON

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from provisioning.errors import LeaseMissingError, NoAddressError
+from provisioning.testbed.errors import LeaseMissingError, NoAddressError
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 # The package's attribute of that name is not the module.
@@ -109,7 +109,7 @@ def test_cancel_stops_a_wait_while_the_times_go_on(progress, memory, monkeypatch
 
 def test_what_a_service_prints_is_no_html(progress):
     """Logs come from a machine."""
-    row = progress.attempt.progress.rows["server"]
+    row = progress.attempt.rows["server"]
     row.state = "running"
     row.tail.append("<script>alert(1)</script>")
     progress.draw()
@@ -130,13 +130,13 @@ def up(make_run, memory):
     """Return a run whose record says that everything is done, with links and a lease that ends at 09:00 in Chicago."""
     memory.give_lease("serve-model-ada")
     run = make_run()
-    run.state.describe(part="model", site="CHI@TACC", type="compute_liqid")
+    run.record.describe(part="model", site="CHI@TACC", type="compute_liqid")
     facts = {
         "lease": {"end": memory.lease_list[0].end.isoformat()},
         "links": {"ssh": "ssh cc@192.0.2.7", "jupyter": "http://127.0.0.1:8888/lab?token=<t>", "tunnel": "ssh -N -L …"},
     }
     for item in run.plan.schedule:
-        run.state.update(item.step.name, state="done", remember=facts.get(item.step.name, {}))
+        run.record.update(item.step.name, state="done", remember=facts.get(item.step.name, {}))
     return run
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from provisioning import lab
 from provisioning.__main__ import app
-from provisioning.device import open_device
+from provisioning.lab.device import open_device
 from provisioning.rehearsal import drills
 from provisioning.sites.spec import resource_name
 
@@ -50,19 +50,5 @@ run("sweep after", "sweep", "--mine")
 found["device"] = str(open_device())
 run("release device", "release", "edge")
 
-roster = folder / "roster.csv"
-roster.write_text("name,netid\nAda,ada\nBob,bob\n")
-first = drills.site_clock().now().replace(minute=0, second=0, microsecond=0) + timedelta(hours=2)
-hours = ["--from", f"{first:%Y-%m-%dT%H:%M:%S}", "--until", f"{first + timedelta(hours=3):%Y-%m-%dT%H:%M:%S}"]
-run("class plan", "class", "plan", "model", str(roster), *hours, "--zone", "UTC", "--out", str(folder / "plan"))
-found["after plan"] = len([x for x in lab.open_testbed("CHI@TACC").leases() if x.name.startswith("serve-model")])
-run("class", "class", "reserve", "model", str(folder / "plan" / "plan.csv"))
-run("class again", "class", "reserve", "model", str(folder / "plan" / "plan.csv"))
-run("watch before", "class", "watch", "model", str(roster), "--zone", "UTC")
-drills.advance_to(first + timedelta(hours=1))
-run("watch", "class", "watch", "model", str(roster), "--zone", "UTC")
-run("sweep class", "sweep")
-run("sweep delete", "sweep", "--delete")
-run("sweep at the end", "sweep")
 found["block"] = [lease.start.isoformat(), datetime.fromisoformat(found["now"]).isoformat()]
 print("RESULT " + json.dumps(found))

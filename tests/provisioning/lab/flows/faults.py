@@ -9,11 +9,12 @@ from pathlib import Path
 
 import chi
 
-from provisioning import errors, lab
+from provisioning import lab
 from provisioning.rehearsal import place
 from provisioning.setup.context import StepContext
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
+from provisioning.testbed import errors
 
 user, course = sys.argv[1], Path(sys.argv[2])
 found = {}
@@ -33,7 +34,7 @@ def attempt(part, testbed, option, steps, while_booting=None, **timeouts):
     run = lab.prepare(part, option, testbed=testbed, materials=course)
     chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
     chosen = [dataclasses.replace(s, timeout_s=timeouts.get(s.name, s.timeout_s)) for s in chosen]
-    run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.state)
+    run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.record)
     for event in run.events():
         if while_booting and (event.step, event.kind) == ("server", "line"):
             while_booting()

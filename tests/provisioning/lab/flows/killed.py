@@ -1,4 +1,7 @@
-"""Bring a node up, or go on with what an earlier process began; then count and release. Arguments: user, course."""
+"""Bring a machine up, or go on with what an earlier process began; then count and release.
+
+Arguments: user, course, part.
+"""
 
 import dataclasses
 import json
@@ -7,23 +10,23 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.setup.runner import Run
+from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 
-user, course = sys.argv[1], Path(sys.argv[2])
-option = load_spec("model").options[0]
+user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
+option = load_spec(part).options[0]
 testbed = lab.open_testbed(option.site)
-lab.reserve(testbed, "model", option, None, datetime.now(UTC) + timedelta(hours=3), None)
-whole = lab.prepare("model", option, testbed=testbed, materials=course)
-wanted = ("lease", "server", "address", "ssh", "materials", "environment")
+lab.reserve(testbed, part, option, None, datetime.now(UTC) + timedelta(hours=3), None)
+whole = lab.prepare(part, option, testbed=testbed, materials=course)
+wanted = ("lease", "server", "container", "address", "ssh", "materials", "environment")
 steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
-run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.state)
+run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
 
 held = [len(testbed.machines()), len(testbed.addresses()), len(testbed.leases())]
-attempts = {name: record.attempts for name, record in run.state.steps().items()}
-list(lab.give_back("model", testbed))
+attempts = {name: record.attempts for name, record in run.record.steps().items()}
+list(lab.give_back(part, testbed))
 left = [len(testbed.machines()), len(testbed.addresses())]
 found = {"failed": {name: str(e) for name, e in run.failures.items()}, "held": held, "attempts": attempts, "left": left}
 print("RESULT " + json.dumps(found))

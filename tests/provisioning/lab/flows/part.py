@@ -16,8 +16,7 @@ from chi import clients
 
 from labs.records import Ledger
 from provisioning import lab
-from provisioning.reach import Tunnel
-from provisioning.rehearsing import ssh_command
+from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
@@ -48,16 +47,16 @@ shell = testbed.shell(machine, option.user)
 whole = shell.run("wc -c < serving-labs/assets/model.bin; cat .serving-labs/jupyter-token 2>/dev/null; true").output
 again, _, failed_again, second_s = go()
 held_again = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
-sequence = {name: again.state.step(name).attempts for name in again.plan.critical_path}
-links = again.state.facts("links")
-checks = again.state.facts("health").get("checks")
-reached = lab.forward(part, testbed, say=lambda line: None)
+sequence = {name: again.record.step(name).attempts for name in again.plan.critical_path}
+links = again.record.facts("links")
+checks = again.record.facts("health").get("checks")
+reached = lab.forward(part, testbed)
 opened = {}
 if isinstance(reached, Tunnel):
     jupyter, *services = reached.rows
     here, _, query = jupyter.link.partition("?")
     opened["status"] = urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
-    opened["line"] = reached.plain_line(ssh_command())
+    opened["line"] = reached.plain_line()
     reached.stop()
 way, moved = testbed.way(machine, option.user), []
 if way is not None:  # a laptop that has no more than the address and the key
@@ -89,7 +88,7 @@ print(
             "checks": checks,
             "released": released,
             "left": left,
-            "record left": again.state.path.exists(),
+            "record left": again.record.path.exists(),
             "first_s": first_s,
             "second_s": second_s,
         }

@@ -11,21 +11,15 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.errors import ProvisioningError
-from provisioning.evidence import machine_of
 from provisioning.planning.blocks import local_span
 from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
-from provisioning.reach import Tunnel, key_file
 from provisioning.rehearsal.drills import site_clock
-from provisioning.rehearsing import ssh_command
-from provisioning.setup.attempt import LINKS
-from provisioning.setup.progress import Progress
-from provisioning.sites.spec import PARTS, Part, load_spec, owner_name, resource_name
-from provisioning.sweep import GRACE, survey
-from provisioning.sweep import sweep as sweep_site
-from provisioning.sweep import table as sweep_table
+from provisioning.setup import release as held
+from provisioning.setup.reach import Tunnel, key_file
+from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
+from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
 
 app = typer.Typer(no_args_is_help=True)
 
@@ -48,12 +42,14 @@ def plain_errors() -> Iterator[None]:
         raise typer.Exit(1) from error
 
 
-def _chooser(part: Part, week: int, zone: str | None, type_name: str | None) -> Chooser:
+def _chooser(part: str, week: int, zone: str | None, type_name: str | None) -> Chooser:
     spec = load_spec(part)
     if type_name is not None:
         spec = spec.only(type_name)
     chooser = Chooser(spec, lab.open_testbed, find_zone(zone), site_clock())
     chooser.read()
+    if not chooser.options:
+        raise ServiceBusyError("no calendar could be read: " + "; ".join(sorted(set(chooser.unread.values()))))
     chooser.turn_to(week - 1)
     return chooser
 
@@ -69,7 +65,7 @@ def plan(
 ) -> None:
     """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
     with plain_errors():
-        chooser = _chooser(part, week, zone, type_name)  # type: ignore[arg-type]
+        chooser = _chooser(part, week, zone, type_name)
         typer.echo(chooser.text(rehearsed=lab.rehearsing()))
         for number, slot in enumerate(chooser.table().free[:10], start=1):
             typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
@@ -90,38 +86,28 @@ def reserve(
 ) -> None:
     """Reserve a block of the planner's list."""
     with plain_errors():
-        chooser = _chooser(part, week, zone, type_name)  # type: ignore[arg-type]
+        chooser = _chooser(part, week, zone, type_name)
         free = chooser.table().free
         if not 1 <= number <= len(free):
             raise ValueError(f"there is no block {number}; the list has {len(free)}")
         chooser.choose(start=free[number - 1].start)
         lease = chooser.reserve()
-        where = f"{machine_of(lease)} at {chooser.lease_option.site}"
+        where = f"{lease.node} at {chooser.lease_option.site}"
         typer.echo(f"{lease.name} is {lease.status} on {where}, {local_span(lease.start, lease.end, chooser.zone)}")
 
 
 @app.command()
-def up(
-    part: Annotated[str, PART],
-    site: Annotated[str | None, _SITE] = None,
-    expose: Annotated[bool, typer.Option("--expose", help="Open Jupyter's port instead of an SSH tunnel.")] = False,
-) -> None:
+def up(part: Annotated[str, PART], site: Annotated[str | None, _SITE] = None) -> None:
     """Bring the part's machine up; run it again to resume."""
     with plain_errors():
-        spec = load_spec(part)  # type: ignore[arg-type]
+        spec = load_spec(part)
         option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part), site)
-        run = lab.prepare(spec.part, option, expose=expose)
+        run = lab.prepare(spec.part, option)
         typer.echo(run.plan.text())
-        progress = Progress(run.plan, run.state)
         for event in run.events():
-            progress.take(event)
             if event.text or event.kind in ("started", "done"):
                 typer.echo(f"{event.elapsed_s:7.1f} s  {event.step:<12}{event.text or event.kind}")
-        typer.echo(progress.text())
-        links = run.state.facts("links")
-        for link, purpose in LINKS.items():
-            if link in links:
-                typer.echo(f"{purpose}:\n  {links[link]}")
+        typer.echo(run.text())
         if run.failures:
             raise typer.Exit(1)
 
@@ -135,15 +121,14 @@ def forward(
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     with plain_errors():
-        spec = load_spec(part)  # type: ignore[arg-type]
-        way = _way(part, address, key, site)
+        spec = load_spec(part)
         testbed = lab.open_testbed(site) if site and not address else None
-        reached = lab.forward(spec.part, testbed, say=typer.echo, way=way)
+        reached = lab.forward(spec.part, testbed, way=_way(part, address, key, site))
         typer.echo(repr(reached))
         if not isinstance(reached, Tunnel):
             typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
             return
-        typer.echo(f"The same as a plain line: {reached.plain_line(ssh_command())}")
+        typer.echo(f"The same as a plain line: {reached.plain_line()}")
         typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
         with suppress(KeyboardInterrupt):
             reached.wait()
@@ -158,7 +143,7 @@ def push(
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
     with plain_errors():
-        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
+        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")
 
 
 @app.command()
@@ -169,11 +154,11 @@ def pull(
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     with plain_errors():
-        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")  # type: ignore[arg-type]
+        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")
 
 
 def _way(part: str, address: str | None, key: str | None, site: str | None = None) -> Way | None:
-    spec = load_spec(part)  # type: ignore[arg-type]
+    spec = load_spec(part)
     return Way(address, (spec.option(site) if site else spec.options[0]).user, key or key_file()) if address else None
 
 
@@ -185,9 +170,9 @@ def release(
     pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
 ) -> None:
-    """Give everything of a part back: machine, floating IPs, volumes, lease; refuse while results are only there."""
+    """Give everything of a part back: machine, floating IPs, lease; refuse while results are only there."""
     with plain_errors():
-        spec = load_spec(part)  # type: ignore[arg-type]
+        spec = load_spec(part)
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
         for name in [site] if site else lab.sites_of(spec.part):
@@ -201,27 +186,28 @@ def sweep(
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
     grace_min: Annotated[
         float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
-    ] = GRACE / timedelta(minutes=1),
+    ] = held.GRACE / timedelta(minutes=1),
 ) -> None:
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
     now, grace = site_clock().now(), timedelta(minutes=grace_min)
-    found, deleted, kept = [], 0, 0
+    found, lines = [], []
     with plain_errors():
         for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
             try:
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
-                here = survey(testbed, now, owner, grace=grace)
-                lines = sweep_site(testbed, here, now, grace=grace) if delete else []
+                here = held.survey(testbed, now, owner, grace=grace)
+                swept = held.sweep(testbed, here, now, grace=grace) if delete else []
                 # What is counted below is what is there now, not what was there before.
-                found += survey(testbed, now, owner, grace=grace) if lines else here
+                found += held.survey(testbed, now, owner, grace=grace) if swept else here
+                lines += swept
+            except NotSignedInError:
+                raise
             except ProvisioningError as error:
                 # One site in maintenance must not hide the others.
                 typer.secho(f"{site}: {error.what}", err=True, fg="yellow")
-                continue
-            deleted += sum(line.startswith("deleted") for line in lines)
-            kept += sum(line.startswith("kept") for line in lines)
-            for line in lines:
-                typer.echo(line)
+        for line in lines:
+            typer.echo(line)
         if delete:
-            typer.echo(f"{deleted} deleted" + (f", {kept} could not be" if kept else ""))
-        typer.echo(sweep_table(found))
+            kept = sum(line.startswith("kept") for line in lines)
+            typer.echo(f"{len(lines) - kept} deleted" + (f", {kept} could not be" if kept else ""))
+        typer.echo(held.table(found))

@@ -2,33 +2,50 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
-from labs.workspace import workspace_dir
-from provisioning.chameleon.shells import shell_at
-from provisioning.errors import LeaseMissingError, NoKeyError, NotHomeError, NotReachableError, ProvisioningError
-from provisioning.reach import Reached, Tunnel, at_address
+from provisioning.chameleon.shells import SshShell
 from provisioning.rehearsal.drills import site_clock
-from provisioning.rehearsing import poll_s, rehearsing, ssh_command
-from provisioning.release import release
 from provisioning.setup import transfer
-from provisioning.setup.context import SPENT, Settings, pick_lease
-from provisioning.setup.finish import token_in
-from provisioning.setup.runner import Run
-from provisioning.setup.software import REMOTE_ROOT
-from provisioning.setup.state import StateFile
+from provisioning.setup.context import Settings, pick_lease
+from provisioning.setup.reach import Reached, Tunnel, at_address, container_token
+from provisioning.setup.record import Record
+from provisioning.setup.release import release
+from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
-from provisioning.sites.spec import NAME_PREFIX, Part, SiteOption, load_spec, resource_name
+from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, Way
+from provisioning.testbed.errors import (
+    LeaseMissingError,
+    NoCredentialsError,
+    NoKeyError,
+    NotHomeError,
+    NotReachableError,
+    NotSignedInError,
+    ProvisioningError,
+    ServiceBusyError,
+)
+from provisioning.testbed.surroundings import poll_s, rehearsing, ssh_command
 
 #: The course's root folder: what is copied to a machine.
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+_CREDENTIALS = ("OS_AUTH_TYPE", "OS_AUTH_URL", "OS_ACCESS_TOKEN")
 
 
 def open_testbed(site: str) -> Testbed:
-    """Return the site through python-chi: the real one, or the rehearsal where the environment points there."""
+    """Return the site through python-chi: the real one, or the rehearsal where the environment points there.
+
+    Raises:
+        NoCredentialsError: nothing here says who is to be signed in.
+    """
+    # Chameleon's Jupyter, an openrc and a rehearsal all set one of these; python-chi can also ask a browser.
+    asks_a_browser = getattr(sys.modules.get("chi.context"), "_device_auth", False)
+    if not asks_a_browser and not any(os.environ.get(name) for name in _CREDENTIALS):
+        raise NoCredentialsError
     from provisioning.chameleon.adapter import ChameleonTestbed  # imports chi, which takes a second and 150 MB
 
     return ChameleonTestbed(site)
@@ -54,7 +71,7 @@ def reserve(
     )
 
 
-def find_option(testbed_for, part: Part, name: str, site: str | None = None) -> SiteOption:
+def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str, site: str | None = None) -> SiteOption:
     """Return the option whose site holds a usable lease of that name.
 
     Args:
@@ -65,31 +82,30 @@ def find_option(testbed_for, part: Part, name: str, site: str | None = None) -> 
 
     Raises:
         KeyError: the part never runs at that site; the message lists where it does.
-        LeaseMissingError: no site of the options has one; a site that did not answer is named.
+        LeaseMissingError: no site of the options has one.
+        NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
+        ServiceBusyError: no site that answered has one, and another did not answer: it may be there.
     """
     spec = load_spec(part)
-    said, like_ours = [], set()
+    asked, silent = [], []
     for place in [spec.option(site).site] if site else sites_of(part):
         try:
-            leases = (testbed := testbed_for(place)).leases()
+            lease = pick_lease((testbed := testbed_for(place)).leases(), name)
+        except NotSignedInError:
+            raise
         except ProvisioningError as error:
             # One site in maintenance must not hide a lease at the next one.
-            said.append(f"{place} did not answer ({error.what})")
+            silent.append(f"{place} did not answer ({error.what})")
             continue
-        if (lease := pick_lease(leases, name)) is not None:
+        if lease is not None:
             return _option_of(lease, [option for option in spec.options if option.site == place], testbed)
-        said.append(place)
-        # A roster may know a student by the netid, and the account is called by the address, or the other way round.
-        usable = {one.name for one in leases if one.status not in SPENT}
-        like_ours |= {one for one in usable if name.startswith(f"{one}-") or one.startswith(f"{name}-")}
-    missing = f"there is no usable lease {name!r} at {', '.join(said)}"
-    if like_ours:
-        owner = min(like_ours).removeprefix(f"{NAME_PREFIX}-{part}-")
-        raise LeaseMissingError(
-            f"{missing}; there is {', '.join(sorted(like_ours))}",
-            likely="It was made for you under another form of your name.",
-            way_out=f"If it is yours: `import os; os.environ['LABS_OWNER'] = {owner!r}` before this cell, or "
-            f"`export LABS_OWNER={owner}` in a terminal.",
+        asked.append(place)
+    missing = f"there is no usable lease {name!r} at {', '.join(asked)}" if asked else f"nobody knows of {name!r}"
+    if silent:
+        raise ServiceBusyError(
+            f"{missing}, and {', '.join(silent)}",
+            likely="A site is overloaded or in maintenance; a lease that you have there is not lost.",
+            way_out="Run this again in a few minutes, and reserve no second machine meanwhile.",
         )
     raise LeaseMissingError(missing)
 
@@ -107,36 +123,27 @@ def _option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> Sit
     if by_type or len(options) == 1:
         return (by_type or options)[0]
     for option in options:
-        if any(f'"{each.name}"' in asked_for for each in testbed.resources(option.resource, option.type)):
+        if any(each.name == lease.node for each in testbed.resources(option.resource, option.type)):
             return option
     return options[0]
 
 
 def prepare(
-    part: Part,
-    option: SiteOption | None = None,
-    *,
-    testbed: Testbed | None = None,
-    materials: Path = ROOT,
-    expose: bool = False,
+    part: Part, option: SiteOption | None = None, *, testbed: Testbed | None = None, materials: Path = ROOT
 ) -> Run:
-    """Return the run that brings the part's machine up; iterate over its events, or call ``finish``.
+    """Return the run that brings the part's machine up; iterate over its events, or call ``go``.
 
     Args:
         part: of the course.
         option: where; the first when left out.
         testbed: the option's site; opened through python-chi when left out.
         materials: tree to copy to the machine.
-        expose: open Jupyter's port instead of the SSH tunnel.
     """
     spec = load_spec(part)
     option = option or spec.options[0]
     name = resource_name(part)
-    settings = Settings(
-        spec, option, name, materials, expose=expose, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock()
-    )
-    testbed = testbed or open_testbed(option.site)
-    return Run(steps_for(spec, option), settings, testbed, StateFile.for_name(name))
+    settings = Settings(spec, option, name, materials, ssh=ssh_command(), poll_s=poll_s(), clock=site_clock())
+    return Run(steps_for(spec, option), settings, testbed or open_testbed(option.site), Record.for_name(name))
 
 
 def push(
@@ -145,7 +152,6 @@ def push(
     *,
     name: str | None = None,
     say: Callable[[str], None] = print,
-    state: StateFile | None = None,
     way: Way | None = None,
 ) -> transfer.Moved:
     """Bring predictions, answers, models and notebooks to the part's machine; arguments as for ``pull``.
@@ -154,7 +160,7 @@ def push(
         LeaseMissingError: there is no running machine of that name.
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
-    return _travel(transfer.push, part, testbed, name or resource_name(part), say, state, way)
+    return _travel(transfer.push, part, testbed, name or resource_name(part), say, way)
 
 
 def pull(
@@ -163,7 +169,6 @@ def pull(
     *,
     name: str | None = None,
     say: Callable[[str], None] = print,
-    state: StateFile | None = None,
     way: Way | None = None,
 ) -> transfer.Moved:
     """Bring home what was recorded, made and written on the part's machine; again, or without a machine, is fine.
@@ -173,35 +178,40 @@ def pull(
         testbed: the machine's site; the one that has it when left out.
         name: of the machine; the student's own when left out.
         say: called with a line for each thing that travels.
-        state: the record of the provisioning; the usual one when left out.
         way: to the machine, for a computer that knows its address and has no credentials; no site is asked then.
 
     Raises:
         ProvisioningError: it does not answer, or the transfer broke off; run it again, it goes on.
     """
     try:
-        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, state, way)
+        return _travel(transfer.pull, part, testbed, name or resource_name(part), say, way)
     except LeaseMissingError as error:
         say(f"{error.what}: nothing to bring home")
         return transfer.Moved()
 
 
-def forward(
-    part: Part,
-    testbed: Testbed | None = None,
-    *,
-    say: Callable[[str], None] = print,
-    way: Way | None = None,
-) -> Reached:
+def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
+    if way is None:
+        site, machine = _running(part, testbed, name)
+        shell, record = _shell(part, site, machine), Record.for_name(name)
+    else:
+        # Another computer than the one that has set it up, and so with a record of its own.
+        shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
+    moved, same = how(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}), say)
+    if record.about or way is not None:
+        record.update("work", remember={"known": same})
+    return moved
+
+
+def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = None) -> Reached:
     """Bring every port that the part's lessons use from its machine to free ports here; return the table of links.
 
-    What comes back is a :class:`~provisioning.reach.Tunnel`, which stays open until its ``stop``. Only for a container
-    on a device it is no more than the table, since its ports are open at its own address.
+    What comes back is a :class:`~provisioning.setup.reach.Tunnel`, which stays open until its ``stop``. Only for a
+    container on a device it is no more than the table, since its ports are open at its own address.
 
     Args:
         part: of the course.
         testbed: the machine's site; the one that has it when left out.
-        say: called with a line whenever the tunnel opens or is lost.
         way: to the machine, for whoever knows its address and has no credentials here; no site is asked then.
 
     Raises:
@@ -212,34 +222,16 @@ def forward(
     if way is None:
         site, machine = _running(part, testbed, resource_name(part))
         way = site.way(machine, _option_at(part, site).user)
-        if way is None:
-            return _at_address(part, site, machine)
-    return Tunnel(way, part, say).start()
-
-
-def _at_address(part: Part, site: Testbed, machine: Machine) -> Reached:
+    if way is not None:
+        return Tunnel(way, part, ssh_command()).start()
     if not machine.addresses:
         raise NotReachableError(
             f"{machine.name} has no floating IP",
             likely="It was taken away since the container was made.",
             way_out="Run the provisioning notebook again: it binds a new one and keeps the container.",
         )
-    token = token_in(site.container_log(machine))
-    known = StateFile.for_name(machine.name).facts("container").get("token", "")
-    return at_address(machine.addresses[0], part, token or known, REMOTE_ROOT)
-
-
-def _travel(how, part, testbed, name, say, state, way) -> transfer.Moved:
-    if way is None:
-        site, machine = _running(part, testbed, name)
-        shell, state = site.shell(machine, _option_at(part, site).user), state or StateFile.for_name(name)
-    else:
-        # Another computer than the one that has provisioned it, and so with a record of its own.
-        shell, state = shell_at(way), state or StateFile.for_name(f"{name}-at-{way.host}")
-    moved, same = how(shell, _home(), _known(state), say)
-    if state.about or way is not None:
-        state.update("work", remember={"known": same})
-    return moved
+    token = container_token(_shell(part, site, machine))
+    return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
 
 
 def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, Machine]:
@@ -249,8 +241,9 @@ def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, M
         LeaseMissingError: no site has it.
     """
     for site in [testbed] if testbed is not None else map(open_testbed, sites_of(part)):
-        if (machine := _machine_of(site, name)) is not None:
-            return site, machine
+        for machine in site.machines():
+            if machine.name == name and machine.up:
+                return site, machine
     raise LeaseMissingError(
         f"there is no running machine {name!r}",
         likely="It was not brought up yet, or its lease has ended.",
@@ -258,27 +251,13 @@ def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, M
     )
 
 
-def _machine_of(testbed: Testbed, name: str) -> Machine | None:
-    return next((each for each in testbed.machines() if each.name == name and each.up), None)
-
-
 def _option_at(part: Part, testbed: Testbed) -> SiteOption:
     options = load_spec(part).options
     return next((one for one in options if one.site == testbed.site), options[0])
 
 
-def _shell_of(part: Part, testbed: Testbed, name: str) -> Shell | None:
-    """Return a shell on the running machine of that name, or None where the site has none."""
-    machine = _machine_of(testbed, name)
-    return testbed.shell(machine, _option_at(part, testbed).user) if machine is not None else None
-
-
-def _home() -> transfer.Home:
-    return transfer.Home(ROOT, workspace_dir())
-
-
-def _known(state: StateFile) -> dict[str, str]:
-    return state.facts("work").get("known", {})
+def _shell(part: Part, testbed: Testbed, machine: Machine) -> Shell:
+    return testbed.shell(machine, _option_at(part, testbed).user)
 
 
 def give_back(
@@ -288,7 +267,6 @@ def give_back(
     name: str | None = None,
     keep_lease: bool = False,
     discard: bool = False,
-    state_folder: Path | None = None,
 ) -> Iterator[str]:
     """Delete everything of the part at the site and yield what happens.
 
@@ -298,7 +276,6 @@ def give_back(
         name: that machine and lease carry; the student's own when left out.
         keep_lease: leave the lease, to boot again on the same reservation.
         discard: delete the machine with results that are nowhere else, or without having asked it.
-        state_folder: where the record of the provisioning is kept.
 
     Raises:
         NotHomeError: the machine holds results that are nowhere else, or does not answer the question; nothing is
@@ -306,18 +283,20 @@ def give_back(
         NotReleasedError: something is still there; it names each thing, and why.
     """
     name = name or resource_name(part)
-    state = StateFile.for_name(name, state_folder)
+    record = Record.for_name(name)
     if not discard:
-        _require_home(part, testbed, name, state)
-    return release(testbed, name, state, keep_lease=keep_lease, poll_s=poll_s())
+        _require_home(part, testbed, name, record)
+    return release(testbed, name, record, keep_lease=keep_lease, poll_s=poll_s())
 
 
-def _require_home(part: Part, testbed: Testbed, name: str, state: StateFile) -> None:
+def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> None:
     try:
-        shell = _shell_of(part, testbed, name)
-        left = transfer.only_there(shell, _home(), _known(state)) if shell is not None else transfer.Moved()
+        shell = _shell(part, *_running(part, testbed, name))
+        left = transfer.only_there(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}))
+    except LeaseMissingError:
+        return  # nothing runs, so nothing is on it
     except (NotReachableError, NoKeyError) as error:
-        if state.about and state.step("work").state != "done":
+        if record.about and record.step("work").state != "done":
             return  # the set-up has never reached it, so nothing of the student's can be on it
         raise NotHomeError(
             f"{name} does not answer, so nobody knows what is only there: {error.what}",

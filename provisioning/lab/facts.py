@@ -1,38 +1,34 @@
-"""What a lesson may keep of a testbed as evidence: plain JSON facts, read from the services and never from memory.
+"""What a lesson may keep of a testbed: plain JSON facts, read from the services and never from memory.
 
 A grader without that testbed judges them later, so each document says whether it was rehearsed, at which site and when.
 """
 
 from __future__ import annotations
 
-import json
 from collections import Counter
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from provisioning import lab
-from provisioning.errors import LeaseMissingError
-from provisioning.planning.blocks import Block
-from provisioning.release import held_by
 from provisioning.setup.context import pick_lease
-from provisioning.setup.graph import Plan
-from provisioning.setup.state import StateFile
+from provisioning.setup.plan import Plan
+from provisioning.setup.record import Record
+from provisioning.setup.release import held_by
 from provisioning.sites.spec import Part, load_spec, resource_name
-from provisioning.testbed import Lease, Testbed
+from provisioning.testbed import Testbed
+from provisioning.testbed.errors import LeaseMissingError
+from provisioning.testbed.surroundings import rehearsing
 
-#: Blazar's keys for one named machine: a node, and a device.
-_NAME_KEYS = ("$node_name", "$name", "$device_name")
 
-
-def of_block(block: Block, now: datetime) -> dict[str, Any]:
+def of_block(block: Any, now: datetime) -> dict[str, Any]:
     """Return a free block that a planner offers.
 
     Args:
-        block: from the planner.
+        block: from the planner (:class:`provisioning.planning.blocks.Block`).
         now: the site's present, with time zone.
     """
     return {
-        "rehearsed": lab.rehearsing(),
+        "rehearsed": rehearsing(),
         "site": block.option.site,
         "type": block.option.type,
         "node": block.resource,
@@ -59,17 +55,13 @@ def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str,
     lease = pick_lease(leases, name)
     if lease is None:
         raise LeaseMissingError(f"there is no usable lease {name!r} at {testbed.site}")
-    node = machine_of(lease)
     return {
-        "rehearsed": lab.rehearsing(),
-        "part": part,
-        "site": testbed.site,
-        "name": name,
+        **_about(testbed, part, name),
         "status": lease.status,
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
-        "node": node,
-        "type": _type_of(testbed, part, node) if node else "",
+        "node": lease.node,
+        "type": _type_of(testbed, part, lease.node) if lease.node else "",
         "asked_for": [each.condition for each in lease.reservations],
         "of_this_name": sum(each.name == name and each.status == lease.status for each in leases),
     }
@@ -87,31 +79,26 @@ def of_plan(plan: Plan) -> dict[str, Any]:
     }
 
 
-def of_machine(testbed: Testbed, part: Part, name: str | None = None, state: StateFile | None = None) -> dict[str, Any]:
-    """Return what stands under the part's name at the site, and what the steps recorded about it.
+def of_machine(testbed: Testbed, part: Part, name: str | None = None, record: Record | None = None) -> dict[str, Any]:
+    """Return what stands under the part's name at the site, and what the steps noted about it.
 
     Args:
         testbed: the site.
         part: of the course.
         name: of machine and lease; the student's own when left out.
-        state: the record of the provisioning; the usual one when left out.
+        record: of the set-up; the usual one when left out.
     """
     name = name or resource_name(part)
-    state = state or StateFile.for_name(name)
+    record = record or Record.for_name(name)
     machines = [each for each in testbed.machines() if each.name == name]
+    kept = ("state", "attempts", "elapsed_s")
     return {
-        "rehearsed": lab.rehearsing(),
-        "part": part,
-        "site": testbed.site,
-        "name": name,
+        **_about(testbed, part, name),
         "statuses": [each.status for each in machines],
         "addresses": [address for each in machines for address in each.addresses],
-        "held": dict(Counter(item.kind for item in held_by(testbed, name, state))),
-        "checks": state.facts("health").get("checks", {}),
-        "steps": {
-            step: {"state": record.state, "attempts": record.attempts, "elapsed_s": record.elapsed_s}
-            for step, record in state.steps().items()
-        },
+        "held": dict(Counter(one.kind for one in held_by(testbed, name))),
+        "checks": record.facts("health").get("checks", {}),
+        "steps": {step: {key: asdict(one)[key] for key in kept} for step, one in record.steps().items()},
     }
 
 
@@ -125,48 +112,18 @@ def of_holdings(testbed: Testbed, part: Part, now: datetime, name: str | None = 
         name: of machine and lease; the student's own when left out.
     """
     name = name or resource_name(part)
-    held = held_by(testbed, name, StateFile.for_name(name))
-    return {
-        "rehearsed": lab.rehearsing(),
-        "part": part,
-        "site": testbed.site,
-        "name": name,
-        "held": [item.kind for item in held],
-        "at": now.isoformat(),
-    }
+    held = [one.kind for one in held_by(testbed, name)]
+    return {**_about(testbed, part, name), "held": held, "at": now.isoformat()}
 
 
-def machine_of(lease: Lease) -> str:
-    """Return the machine that a lease names; empty where it names none."""
-    return next((found for each in lease.reservations if (found := named_in(each.condition))), "")
-
-
-def named_in(condition: str) -> str:
-    """Return the one machine that a reservation names, or an empty text when it takes any of a type.
-
-    Args:
-        condition: as Blazar keeps it, such as ``["==", "$node_name", "liqid01"]``.
-    """
-    try:
-        return _named(json.loads(condition))
-    except ValueError:
-        return ""
-
-
-def _named(terms: object) -> str:
-    match terms:
-        case ["==", str(key), str(value)] if key in _NAME_KEYS:
-            return value
-        case ["and", *parts]:
-            return next(filter(None, map(_named, parts)), "")
-    return ""
+def _about(testbed: Testbed, part: Part, name: str) -> dict[str, Any]:
+    return {"rehearsed": rehearsing(), "part": part, "site": testbed.site, "name": name}
 
 
 def _type_of(testbed: Testbed, part: Part, node: str) -> str:
-    options = [
-        option for option in load_spec(part).options if option.site == testbed.site and option.resource != "flavor"
-    ]
-    for option in options:
+    for option in load_spec(part).options:
+        if option.site != testbed.site or option.resource == "flavor":
+            continue
         if any(each.name == node for each in testbed.resources(option.resource, option.type)):
             return option.type
     return ""

@@ -47,6 +47,20 @@ class NotSignedInError(ProvisioningError):
     )
 
 
+class NoCredentialsError(NotSignedInError):
+    """This computer has nothing to sign in with: one sentence, since it is the first that a newcomer meets."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "There are no Chameleon credentials on this computer: rehearse with "
+            '`eval "$(python -m provisioning rehearsal up)"`, or download the openrc from Chameleon\'s web page '
+            "(Identity, Application Credentials) and `source` it, or open Chameleon's Jupyter."
+        )
+
+    def __str__(self) -> str:
+        return self.what
+
+
 class NotAllowedError(ProvisioningError):
     """The service understood and refused (403)."""
 

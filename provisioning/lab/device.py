@@ -20,13 +20,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from provisioning import lab
-from provisioning.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import jobs
-from provisioning.setup.software import REMOTE_ROOT
-from provisioning.setup.transfer import PATIENCE_S, digest_there, read_part, send
+from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
 from provisioning.sites.spec import load_spec, resource_name
-from provisioning.testbed import Completed, LineSink, Machine, Shell, Testbed
+from provisioning.testbed import Completed, Machine, Shell, Testbed
+from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
 
 #: Where models lie under the course's folder.
 MODELS = "workspace/models"
@@ -58,7 +57,6 @@ class Device:
         address: its floating IP; empty where it has none.
         here: whether this process runs on it.
         poll_s: seconds between two looks at a job.
-        sleep: waits.
     """
 
     def __init__(
@@ -70,7 +68,6 @@ class Device:
         address: str = "",
         here: bool = False,
         poll_s: float = 1.0,
-        sleep: Callable[[float], None] = time.sleep,
     ):
         self.shell = shell
         self.name = name
@@ -78,7 +75,6 @@ class Device:
         self.address = address
         self.here = here
         self._poll_s = poll_s
-        self._sleep = sleep
 
     def __str__(self) -> str:
         played = ", played by this computer: a rehearsal" if self.rehearsed else ""
@@ -94,23 +90,21 @@ class Device:
         Raises:
             CommandFailedError: what arrived is not what was sent.
         """
-        return [self._bring(file, folder) for file in files]
-
-    def _bring(self, file: Path, folder: str) -> Brought:
-        content = file.read_bytes()
-        digest = hashlib.sha256(content).hexdigest()
-        if digest_there(self.shell, f"{REMOTE_ROOT}/{folder}/{file.name}") == digest:
-            return Brought(file.name, digest, len(content), "was there")
-        send(self.shell, file, f"{folder}/{file.name}", digest)
-        return Brought(file.name, digest, len(content), "copied")
+        brought = []
+        for file in files:
+            digest, path = hashlib.sha256(file.read_bytes()).hexdigest(), f"{folder}/{file.name}"
+            there = digest_there(self.shell, f"{REMOTE_ROOT}/{path}") == digest
+            if not there:
+                send(self.shell, file, path, digest)
+            brought.append(Brought(file.name, digest, file.stat().st_size, "was there" if there else "copied"))
+        return brought
 
     def write(self, path: str, text: str) -> None:
         """Write a small text to a path under the course's folder."""
         with tempfile.TemporaryDirectory() as folder:
             local = Path(folder) / Path(path).name
             local.write_text(text, encoding="utf-8")
-            self._sh(f"mkdir -p {shlex.quote(f'{REMOTE_ROOT}/{Path(path).parent}')}", f"making the folder of {path}")
-            self.shell.put(local, f"{REMOTE_ROOT}/{path}")
+            send(self.shell, local, path, hashlib.sha256(local.read_bytes()).hexdigest())
 
     def fetch(self, path: str) -> bytes:
         """Return a file from under the course's folder, whole.
@@ -120,12 +114,10 @@ class Device:
         """
         remote = f"{REMOTE_ROOT}/{path}"
         size = int(self._sh(f"wc -c < {shlex.quote(remote)}", f"looking for {path}").strip())
-        content = b""
-        while len(content) < size and (part := read_part(self.shell, remote, len(content))):
-            content += part
-        if hashlib.sha256(content).hexdigest() != digest_there(self.shell, remote):
-            raise CommandFailedError(f"{path} changed on its way from the device")
-        return content
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / Path(path).name
+            fetch(self.shell, path, size, digest_there(self.shell, remote), target)
+            return target.read_bytes()
 
     def ask(self, arguments: Sequence[str], timeout_s: float = PATIENCE_S) -> Any:
         """Run the device's Python briefly and return its last line, which must be JSON."""
@@ -137,7 +129,7 @@ class Device:
         arguments: Sequence[str],
         *,
         name: str,
-        on_line: LineSink = lambda line: None,
+        on_line: Callable[[str], None] = lambda line: None,
         timeout_s: float = 3600.0,
     ) -> None:
         """Run the device's Python as a job to its end; asked again while the same one runs, follow that one.
@@ -152,41 +144,25 @@ class Device:
             CommandFailedError: it ended with another exit code than 0; its last lines are in the message.
             StepTimeoutError: it goes on over there.
         """
-        key = self.start(arguments, name=name)
-        log, waited_s, pending = b"", 0.0, ""
-        while True:
-            seen = jobs.look(self.shell, name, len(log))
-            log += seen.text.encode()
-            *lines, pending = (pending + seen.text).split("\n")
-            for line in lines:
-                on_line(line)
-            more = len(seen.text.encode()) >= 16384
-            if seen.state == "ended" and not more:
-                break
-            if seen.state == "lost":
-                raise CommandFailedError(f"{name} vanished from the device (job {key}); was it restarted?")
-            if waited_s > timeout_s:
-                raise StepTimeoutError(f"{name} has not ended after {timeout_s:.0f} s")
-            if not more:
-                self._sleep(self._poll_s)
-                waited_s += self._poll_s
-        if seen.exit_code != 0:
-            tail = "\n".join(f"  | {line}" for line in log.decode(errors="replace").splitlines()[-15:])
-            raise CommandFailedError(f"{name} ended with exit code {seen.exit_code} on the device\n{tail}")
+        deadline_s = time.monotonic() + timeout_s
 
-    def start(self, arguments: Sequence[str], *, name: str) -> str:
-        """Start the device's Python as a job, unless this very one runs, and return the job's key."""
-        command = self._command(arguments)
-        key = hashlib.sha256(command.encode()).hexdigest()[:16]
-        if jobs.look(self.shell, name, 0).state == "ended":
-            # A measurement is made anew each time; only one that still runs is followed.
-            self.shell.run(f"rm -rf .serving-labs/jobs/{shlex.quote(name)}")
-        jobs.start(self.shell, name, command, key)
-        return key
+        def until(look: Callable[[], jobs.Look | None], title: str) -> jobs.Look:
+            while (seen := look()) is None:
+                if time.monotonic() > deadline_s:
+                    raise StepTimeoutError(f"{title} has not ended after {timeout_s:.0f} s")
+                time.sleep(self._poll_s)
+            return seen
+
+        # A measurement is made anew each time; only one that still runs is followed.
+        jobs.follow(self.shell, name, self._command(arguments), name, say=on_line, until=until, again=True)
+
+    def start(self, arguments: Sequence[str], *, name: str) -> None:
+        """Start the device's Python as a job, unless this very one runs."""
+        jobs.start(self.shell, name, self._command(arguments), again=True)
 
     def running(self, name: str) -> bool:
         """Return whether a job of this name runs."""
-        return jobs.look(self.shell, name, 0).state == "running"
+        return jobs.look(self.shell, name).state == "running"
 
     def remove(self, path: str) -> None:
         """Remove a file under the course's folder; a missing one is fine."""
@@ -202,25 +178,21 @@ class Device:
     def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)
         if done.exit_code != 0:
-            raise CommandFailedError(
-                f"{doing} ended with {done.exit_code} on {self.name}: {done.output.strip()[-1500:]}"
-            )
+            said = done.output.strip()[-1500:]
+            raise CommandFailedError(f"{doing} ended with {done.exit_code} on {self.name}: {said}")
         return done.output
 
 
 class HereShell:
     """The device itself: the kernel runs in the container's own Jupyter."""
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended; exit code 124 means that it did not end in time."""
+        words, home = ["sh", "-c", command], Path.home()
         try:
-            done = subprocess.run(
-                ["sh", "-c", command], cwd=Path.home(), capture_output=True, text=True, timeout=timeout_s, check=False
-            )
+            done = subprocess.run(words, cwd=home, capture_output=True, text=True, timeout=timeout_s, check=False)
         except subprocess.TimeoutExpired:
             return Completed(124, "")
-        for line in done.stdout.splitlines() if on_line else ():
-            on_line(line)
         return Completed(done.returncode, done.stdout + done.stderr)
 
     def put(self, source: Path, target: str) -> None:
@@ -241,31 +213,26 @@ def open_device() -> Device:
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
     """
-    if on_the_device() and not lab.rehearsing():
+    rehearsed = lab.rehearsing()
+    if on_the_device() and not rehearsed:
         return Device(HereShell(), "this device", here=True)
     spec, name = load_spec("edge"), resource_name("edge")
-    testbed = lab.open_testbed(spec.options[0].site)
+    option = spec.options[0]
+    testbed = lab.open_testbed(option.site)
+    if _running(testbed, name) is None and rehearsed:
+        lab.reserve(testbed, "edge", option, None, site_clock().now() + timedelta(hours=spec.hours), None)
+        lab.prepare("edge", option, testbed=testbed).go()
     found = _running(testbed, name)
-    if found is None and lab.rehearsing():
-        _bring_up(testbed)
-        found = _running(testbed, name)
     if found is None:
         raise LeaseMissingError(
             f"there is no running container {name!r} at {testbed.site}",
             likely="The lease has ended, or lesson 21 has not been run.",
             way_out="Run lesson 21; it resumes where it stopped.",
         )
-    shell = testbed.shell(found, spec.options[0].user)
-    address = found.addresses[0] if found.addresses else ""
-    return Device(shell, name, rehearsed=lab.rehearsing(), address=address, poll_s=0.2 if lab.rehearsing() else 2.0)
+    address = next(iter(found.addresses), "")
+    shell = testbed.shell(found, option.user)
+    return Device(shell, name, rehearsed=rehearsed, address=address, poll_s=0.2 if rehearsed else 2.0)
 
 
 def _running(testbed: Testbed, name: str) -> Machine | None:
     return next((machine for machine in testbed.machines() if machine.name == name and machine.up), None)
-
-
-def _bring_up(testbed: Testbed) -> None:
-    spec = load_spec("edge")
-    option, hours = spec.options[0], timedelta(hours=spec.hours)
-    lab.reserve(testbed, "edge", option, None, site_clock().now() + hours, None)
-    lab.prepare("edge", option, testbed=testbed).finish()

@@ -1,22 +1,24 @@
 """The seam between this room and a testbed: a protocol and the plain values that cross it.
 
 Everything above the seam (steps, release, sweep, planner) is written against :class:`Testbed` and knows nothing of
-python-chi. `provisioning.chameleon.adapter` implements it, for the real sites and for the rehearsal alike; tests do it
-in memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
+python-chi. `provisioning.chameleon` implements it, for the real sites and for the rehearsal alike; tests do it in
+memory. Calls are single requests. None waits: the steps poll, so that a wait can be watched and cancelled.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Protocol
 
-#: Called with each line of output as it arrives.
-LineSink = Callable[[str], None]
 MachineKind = Literal["server", "container"]
 ResourceKind = Literal["node", "device", "flavor"]
+
+#: Blazar's keys for one named machine: a node, and a device.
+_NAME_KEYS = ("$node_name", "$name", "$device_name")
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,23 @@ class Reservation:
     resource_type: str
     #: What was asked for, as Blazar keeps it: ``["==", "$node_name", "liqid01"]``; empty where it keeps nothing.
     condition: str = ""
+
+    @property
+    def node(self) -> str:
+        """The one machine that is named; an empty text where any of a type was asked for."""
+        try:
+            return _named(json.loads(self.condition))
+        except ValueError:
+            return ""
+
+
+def _named(terms: object) -> str:
+    match terms:
+        case ["==", str(key), str(value)] if key in _NAME_KEYS:
+            return value
+        case ["and", *parts]:
+            return next(filter(None, map(_named, parts)), "")
+    return ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,11 @@ class Lease:
     reservations: tuple[Reservation, ...] = ()
     #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
+
+    @property
+    def node(self) -> str:
+        """The machine that it names; an empty text where it names none."""
+        return next((each.node for each in self.reservations if each.node), "")
 
 
 @dataclass(frozen=True)
@@ -93,32 +117,6 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class ServerRequest:
-    """A server to boot on a reservation."""
-
-    name: str
-    reservation_id: str
-    #: Name of the disk image.
-    image: str
-    #: Name of the flavour; bare metal has one.
-    flavor: str = "baremetal"
-
-
-@dataclass(frozen=True)
-class ContainerRequest:
-    """A container to launch on a reserved edge device."""
-
-    name: str
-    reservation_id: str
-    #: Image reference with a tag; it must have an arm64 build.
-    image: str
-    #: Ports to open, as Zun writes them: ``"8888/tcp"``.
-    ports: tuple[str, ...] = ()
-    #: Environment of the container.
-    environment: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class Address:
     """A floating IP that the project holds."""
 
@@ -129,17 +127,6 @@ class Address:
     #: Tag or text set at allocation; ours is the resource name, so that a sweep can tell whose it is.
     label: str = ""
     #: When it was allocated, UTC; None where the service does not say.
-    created: datetime | None = None
-
-
-@dataclass(frozen=True)
-class Volume:
-    """A block volume (KVM sites only)."""
-
-    id: str
-    name: str
-    status: str
-    #: When it was made, UTC; None where the service does not say.
     created: datetime | None = None
 
 
@@ -194,7 +181,7 @@ class Way:
 class Shell(Protocol):
     """A way to run commands on a machine and to put files there."""
 
-    def run(self, command: str, *, timeout_s: float = 60.0, on_line: LineSink | None = None) -> Completed:
+    def run(self, command: str, *, timeout_s: float = 60.0) -> Completed:
         """Return how the command ended; a non-zero exit code does not raise."""
 
     def put(self, source: Path, target: str) -> None:
@@ -222,38 +209,32 @@ class Testbed(Protocol):
     def machines(self) -> Sequence[Machine]:
         """Return servers and containers; a site has one of the two."""
 
-    def boot(self, request: ServerRequest) -> None:
-        """Ask for a server; look it up by name afterwards."""
+    def boot(self, name: str, reservation_id: str, image: str, flavor: str) -> None:
+        """Ask for a server on a reservation; look it up by name afterwards."""
 
-    def launch(self, request: ContainerRequest) -> None:
-        """Ask for a container; look it up by name afterwards."""
+    def launch(
+        self, name: str, reservation_id: str, image: str, ports: Sequence[int], environment: Mapping[str, str]
+    ) -> None:
+        """Ask for a container on a reserved device with some TCP ports open; look it up by name afterwards."""
 
     def delete_machine(self, machine: Machine) -> None:
         """Ask for its deletion; a missing one is fine."""
-
-    def container_log(self, machine: Machine) -> str:
-        """Return what the container has printed so far."""
 
     def addresses(self) -> Sequence[Address]:
         """Return the project's floating IPs."""
 
     def allocate_address(self, label: str) -> Address:
-        """Return a floating IP that is new to the project; raise :class:`~provisioning.errors.NoAddressError`."""
+        """Return a floating IP that is new to the project.
+
+        Raises:
+            provisioning.testbed.errors.NoAddressError: there is none.
+        """
 
     def attach_address(self, address: Address, machine: Machine) -> None:
         """Bind the floating IP to the machine's first port that can carry it."""
 
     def delete_address(self, address_id: str) -> None:
         """Give the floating IP back; a missing one is fine."""
-
-    def volumes(self) -> Sequence[Volume]:
-        """Return the project's volumes; empty where the site has no volume service."""
-
-    def delete_volume(self, volume_id: str) -> None:
-        """Ask for the volume's deletion; a missing one is fine."""
-
-    def reachable(self, host: str, port: int, timeout_s: float = 5.0) -> bool:
-        """Return whether a TCP connection from here succeeds."""
 
     def shell(self, machine: Machine, user: str) -> Shell:
         """Return a shell on the machine: SSH for servers, the container service's execute for containers."""

@@ -1,0 +1,338 @@
+"""Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of links.
+
+Nothing on a leased machine listens to the world, so its ports are brought to where the browser is. Which ones there are
+stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or the next one that
+is free: JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
+
+In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it; Jupyter's own proxy
+(jupyter-server-proxy) shows its ports below the Hub's address. A container on a device has no SSH. Its ports are opened
+when it is made, and its floating IP is the way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import html
+import os
+import shlex
+import socket
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.course import Lesson, lessons
+from provisioning.sites.spec import NUMBERS, Part
+from provisioning.testbed import Shell, Way
+from provisioning.testbed.errors import NoKeyError, NotReachableError
+
+#: Port of Jupyter on the machine.
+JUPYTER_PORT = 8888
+#: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it puts a 1 before them.
+OFFSET = 10_000
+#: Ports that are tried here, a hundred apart: the next ones may be the lessons' own.
+_ATTEMPTS = 50
+
+_HERE = "http://127.0.0.1:"
+
+#: What the machine's own folder says about its Jupyter, in one line.
+ASK = 'for each in token port base; do printf "$each=%s " "$(cat .serving-labs/jupyter-$each 2>/dev/null)"; done; echo'
+
+
+@dataclass(frozen=True)
+class Row:
+    """One port and the way to it."""
+
+    #: On the machine.
+    port: int
+    #: On this computer; None where the machine's own address leads to it.
+    local: int | None
+    #: What is there.
+    what: str
+    #: What a browser opens; empty where there is no way to it from here.
+    link: str
+
+
+@dataclass(frozen=True)
+class Jupyter:
+    """What a machine says about its Jupyter."""
+
+    token: str
+    port: int
+    #: Path at which it lives; behind a Hub's proxy it names a port of this side.
+    base: str
+
+
+def jupyter_there(said: str) -> Jupyter:
+    """Return what the machine has answered to ``ASK``."""
+    there = dict(word.partition("=")[::2] for word in said.split())
+    token, port, base = (there.get(name, "") for name in ("token", "port", "base"))
+    # In rehearsal all machines share one loopback, so that most of them have another port than the usual one.
+    return Jupyter(token, int(port) if port.isdigit() else JUPYTER_PORT, base or "/")
+
+
+def container_token(shell: Shell) -> str:
+    """Return the token that a container's Jupyter was started with."""
+    return shell.run('printf %s "$JUPYTER_TOKEN"').output.strip()
+
+
+def ports_of(part: Part) -> dict[int, str]:
+    """Return what listens on a part's machine, by port: Jupyter, and what the lessons' front matter names."""
+    found = {JUPYTER_PORT: "JupyterLab"}
+    for each in _lessons_of(part):
+        for port in each.ports:
+            found.setdefault(port, f"lesson {each.number}, {each.title}")
+    return found
+
+
+def usual_ports(part: Part, jupyter_port: int = JUPYTER_PORT, base: str = "/") -> dict[int, int]:
+    """Return where a part's ports are brought when all of those are free here, by the machine's ports.
+
+    Args:
+        part: of the course.
+        jupyter_port: where the machine's Jupyter listens; another program there may have had the usual port.
+        base: path at which that Jupyter lives; behind a Hub's proxy it names the port.
+    """
+    there = [jupyter_port if port == JUPYTER_PORT else port for port in ports_of(part)]
+    moved = {port: port + OFFSET if port < OFFSET else port for port in there}
+    return moved | {jupyter_port: _named_in(base) or moved[jupyter_port]}
+
+
+def first_notebook(part: Part) -> str:
+    """Return the path of the notebook that is run on the machine, under the course's folder; empty where none is.
+
+    A device's lease lesson is run from where the device was provisioned.
+    """
+    there = [each for each in _lessons_of(part) if each.where == ("node",)]
+    return f"notebooks/{there[0].link}" if there else ""
+
+
+def _lessons_of(part: Part) -> list[Lesson]:
+    return [each for each in lessons() if each.part == NUMBERS[part]]
+
+
+def hub_prefix(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the path below which a JupyterHub shows this user's server, such as '/user/ada/'; empty elsewhere."""
+    return environ.get("JUPYTERHUB_SERVICE_PREFIX", "")
+
+
+def jupyter_base(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the path at which the machine's Jupyter has to live, so that a browser finds it from here.
+
+    Jupyter writes absolute addresses into its pages. Behind a proxy it has to know the path that the browser sees.
+    """
+    prefix = hub_prefix(environ)
+    return f"{prefix}proxy/absolute/{JUPYTER_PORT + OFFSET}/" if prefix else "/"
+
+
+def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
+    """Return the link that opens a notebook in the machine's Jupyter.
+
+    Args:
+        address: 'http://127.0.0.1:18888', or empty for a path below the Hub's own address.
+        base: path at which that Jupyter lives.
+        token: lets whoever has it in.
+        notebook: path below that Jupyter's root.
+    """
+    return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
+
+
+def ssh_line(way: Way, ssh: str, ports: Mapping[int, int] | None = None) -> str:
+    """Return the plain command that signs in, or that brings ports here, for those who prefer it.
+
+    Args:
+        way: to the machine.
+        ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
+        ports: of the machine, each with one of this computer.
+    """
+    key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
+    brought = f" -N -o ExitOnForwardFailure=yes {' '.join(_forwards(ports))}" if ports else ""
+    return f"{ssh}{key}{brought} {way.user}@{way.host}"
+
+
+class Reached:
+    """The ways to a machine's services; shows itself as a table of links."""
+
+    def __init__(self, rows: Iterable[Row] = (), environ: Mapping[str, str] = os.environ) -> None:
+        """Hold rows."""
+        self.rows: tuple[Row, ...] = tuple(rows)
+        self._prefix = hub_prefix(environ)
+
+    def __repr__(self) -> str:
+        lines = ["on the machine   here"]
+        for row in self.rows:
+            lines += [f"{row.port:>14}   {row.link or 'no way to it from here'}", f"{'':>14}   {row.what}"]
+        if self._prefix:
+            lines.append("The links go behind the address of the Hub that you look at (https://…).")
+            lines.append("Should they say 404: `pip install jupyter-server-proxy`, then stop and start your server.")
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        shown = [(str(row.port), html.escape(row.what), html.escape(row.link)) for row in self.rows]
+        lines = [
+            f"<tr><td>{port}</td><td>{what}</td>"
+            f'<td><a href="{link}" target="_blank" rel="noopener">{link}</a></td></tr>'
+            for port, what, link in shown
+        ]
+        return f"<table><tr><th>on the machine</th><th>what</th><th>here</th></tr>{''.join(lines)}</table>"
+
+
+class Tunnel(Reached):
+    """All ports of a part's machine, brought here by one ``ssh -L`` until ``stop`` or until the connection is lost.
+
+    After a loss the same call brings the same ports again, and links that are open in a browser work as before.
+
+    Args:
+        way: to the machine.
+        part: of the course, which decides the ports.
+        ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
+        environ: tells a JupyterHub.
+    """
+
+    def __init__(self, way: Way, part: Part, ssh: str = "ssh", environ: Mapping[str, str] = os.environ) -> None:
+        super().__init__(environ=environ)
+        self.way = way
+        self._part = part
+        self._ssh = ssh
+        self._child: subprocess.Popen[str] | None = None
+
+    def start(self) -> Tunnel:
+        """Connect, and return when the ports are here.
+
+        Raises:
+            NoKeyError: the machine does not accept the key.
+            NotReachableError: no connection, or no free port here.
+        """
+        if self.way.key and not Path(self.way.key).expanduser().exists():
+            raise NoKeyError(f"there is no key {self.way.key}")
+        child, said = self._open([], ASK)
+        child.communicate()
+        there = jupyter_there(said)
+        ports = {}
+        for port, usual in usual_ports(self._part, there.port, there.base).items():
+            # A path behind the Hub's proxy names its port; else others will do, a hundred apart.
+            named = port == there.port and _named_in(there.base)
+            ports[port] = _free(range(usual, usual + (1 if named else 100 * _ATTEMPTS), 100))
+        self._child, _ = self._open(_forwards(ports), "echo; exec cat")
+        words = ports_of(self._part)
+        self.rows = tuple(
+            Row(port, local, words[JUPYTER_PORT], self._jupyter(there, local))
+            if port == there.port
+            else Row(port, local, words[port], f"{self._prefix}proxy/{local}/" if self._prefix else f"{_HERE}{local}/")
+            for port, local in ports.items()
+        )
+        return self
+
+    def plain_line(self) -> str:
+        """Return the ``ssh`` command that does the same."""
+        return ssh_line(self.way, self._ssh, {row.port: row.local for row in self.rows if row.local})
+
+    def wait(self) -> None:
+        """Return when it was stopped.
+
+        Raises:
+            NotReachableError: the connection was lost.
+        """
+        child = self._child
+        if child is not None and child.wait() and self._child is not None:
+            raise NotReachableError(
+                f"the connection to {self.way.host} is lost",
+                likely="The network went, this computer slept, or the lease has ended.",
+                way_out="Run this again: the same ports come to the same links.",
+            )
+
+    def stop(self) -> None:
+        """Close the tunnel; again is fine."""
+        child, self._child = self._child, None
+        if child is not None:
+            child.terminate()
+            child.communicate()
+
+    def __enter__(self) -> Tunnel:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _open(self, more: Sequence[str], command: str) -> tuple[subprocess.Popen[str], str]:
+        """Start ssh and return it with the command's first line: once that has come, so has the forwarding."""
+        # Addresses go from lease to lease, so an unknown host key is the rule. ssh looks every 15 s whether the other
+        # side is still there, and asks for no passphrase where nobody could type one.
+        given = "BatchMode=yes ConnectTimeout=20 ServerAliveInterval=15 ExitOnForwardFailure=yes LogLevel=ERROR"
+        options = f"{given} StrictHostKeyChecking=no UserKnownHostsFile={os.devnull}".split()
+        words = shlex.split(ssh_line(self.way, self._ssh))
+        line = [*words[:-1], *(f"-o{one}" for one in options), *more, words[-1], command]
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        try:
+            # Its input is ours: when this process ends, however it ends, so does the command, and ssh with it.
+            child = subprocess.Popen(line, **pipes, text=True)
+        except FileNotFoundError as error:
+            raise NotReachableError("OpenSSH is missing here", way_out="Install OpenSSH's client.") from error
+        if first := child.stdout.readline():
+            return child, first
+        said = child.communicate()[1].strip()
+        if "Permission denied" in said or "invalid format" in said:
+            raise NoKeyError(
+                f"{self.way.host} does not accept the key {self.way.key or 'that ssh usually takes'}: {said}",
+                likely="It is another machine's key, it has a passphrase, or it is no private key.",
+                way_out="Name another key; the plain `ssh` line asks for a passphrase.",
+            )
+        raise NotReachableError(f"no SSH connection to {self.way.host}: {said}")
+
+    def _jupyter(self, there: Jupyter, local: int) -> str:
+        if self._prefix and not there.base.startswith(self._prefix):
+            return ""  # it was started for another place, where its pages would point
+        address = "" if self._prefix else f"{_HERE}{local}"
+        return jupyter_link(address, there.base, there.token, first_notebook(self._part))
+
+
+def _forwards(ports: Mapping[int, int]) -> list[str]:
+    return [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
+
+
+def _named_in(base: str) -> int | None:
+    """Return the port that a Jupyter's path behind a proxy names."""
+    last = base.strip("/").rpartition("/")[2]
+    return int(last) if "/proxy/absolute/" in base and last.isdigit() else None
+
+
+def _free(tried: Sequence[int]) -> int:
+    """Return the first of some ports that is free here.
+
+    Raises:
+        NotReachableError: none of them is.
+    """
+    for port in tried:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                return port
+    raise NotReachableError(
+        f"port {tried[0]} of this computer is taken" + (f", and so are others up to {tried[-1]}" if tried[1:] else ""),
+        likely="Another tunnel runs here already.",
+        way_out="Use that one, or stop it (Ctrl+C where it runs) and run this again.",
+    )
+
+
+def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Row, ...]:
+    """Return the ways to a device's container, whose ports are open at its floating IP; Jupyter's is the first.
+
+    Args:
+        address: its floating IP.
+        part: of the course.
+        token: of its Jupyter.
+        root: where the course lies below that Jupyter's root.
+    """
+    notebook = f"{root}/{first_notebook(part)}".lstrip("/")
+    rows = {port: (what, f"http://{address}:{port}") for port, what in ports_of(part).items()}
+    return tuple(
+        Row(port, None, what, jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/")
+        for port, (what, link) in rows.items()
+    )
+
+
+def key_file() -> str:
+    """Return the key that python-chi would use here, for whoever has only a machine's address; empty for the usual."""
+    named = os.environ.get("OS_KEYPAIR_PRIVATE_KEY", "")
+    return named if named and Path(named).expanduser().exists() else ""

@@ -1,0 +1,122 @@
+"""What a set-up has noted about each step, in one small file that survives the kernel: written whole or not at all.
+
+Nothing hangs on it: every step looks at the site and at the machine first. It holds what neither of them knows: how
+often a step ran, what a transfer left the same on both sides, and when the lease ends for whoever is offline.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+
+StepState = Literal["waiting", "running", "done", "failed", "cancelled"]
+
+
+@dataclass
+class StepRecord:
+    """What was noted about one step."""
+
+    state: StepState = "waiting"
+    #: How often it was begun.
+    attempts: int = 0
+    #: Seconds of its last attempt.
+    elapsed_s: float = 0.0
+    #: Message of the last failure; empty after a success.
+    error: str = ""
+    #: What it found or made.
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Return where records live: ``$LABS_STATE``, or Chameleon's lasting ``~/work``, or the user's state folder.
+
+    On Chameleon's Jupyter only ``~/work`` outlives the server.
+    """
+    if chosen := environ.get("LABS_STATE"):
+        return Path(chosen)
+    work = Path.home() / "work"
+    if work.is_dir() and "NB_USER" in environ:
+        return work / ".serving-labs"
+    return Path(platformdirs.user_state_dir("model-serving-labs"))
+
+
+class Record:
+    """The record of one set-up, in JSON; whoever else writes it is seen at once.
+
+    Args:
+        path: the file; its folder is made when needed. It holds a link with a token: only the owner can read it.
+    """
+
+    #: Steps run side by side, and a countdown beside them pulls.
+    _lock = threading.RLock()
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def for_name(cls, name: str) -> Record:
+        """Return the record of the resources that carry this name."""
+        return cls(state_folder() / f"{name}.json")
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is set up: part, site, node type; empty before anything is."""
+        return self._read()[0]
+
+    def steps(self) -> dict[str, StepRecord]:
+        """Return every step's record by name, in the order in which they were begun."""
+        return self._read()[1]
+
+    def step(self, name: str) -> StepRecord:
+        """Return the step's record; a fresh one when nothing was noted."""
+        return self.steps().get(name, StepRecord())
+
+    def facts(self, name: str) -> dict[str, Any]:
+        """Return what the step found or made."""
+        return self.step(name).facts
+
+    def describe(self, **about: Any) -> None:
+        """Write what is set up. Another site or machine begins a new record: old facts would mislead."""
+        with self._lock:
+            before, steps = self._read()
+            self._write(about, steps if before in ({}, about) else {})
+
+    def update(self, name: str, *, remember: Mapping[str, Any] | None = None, **changes: Any) -> None:
+        """Write changed fields and new facts of a step before returning."""
+        with self._lock:
+            about, steps = self._read()
+            record = steps.setdefault(name, StepRecord())
+            for key, value in changes.items():
+                setattr(record, key, value)
+            record.facts.update(remember or {})
+            self._write(about, steps)
+
+    def clear(self) -> None:
+        """Forget everything, after a release."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> tuple[dict[str, Any], dict[str, StepRecord]]:
+        try:
+            document = json.loads(self.path.read_text(encoding="utf-8"))
+            return document["about"], {name: StepRecord(**record) for name, record in document["steps"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return {}, {}  # missing, or of another version: an empty one costs a few requests
+
+    def _write(self, about: Mapping[str, Any], steps: Mapping[str, StepRecord]) -> None:
+        text = json.dumps({"about": about, "steps": {name: asdict(one) for name, one in steps.items()}})
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        # mkstemp makes the file readable by its owner only; replacing is atomic on one file system.
+        handle, temporary = tempfile.mkstemp(dir=self.path.parent, prefix=f".{self.path.name}.")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(temporary).replace(self.path)

@@ -1,0 +1,374 @@
+"""The run that works off a plan: side by side, resumable, stoppable, and shown as a table.
+
+Each step looks at the testbed before it makes anything. So a second go after a failure, or in a new kernel, passes
+quickly over what is there and continues with what is not.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from provisioning.setup.context import Settings, StepContext
+from provisioning.setup.plan import Step, plan
+from provisioning.setup.record import Record
+from provisioning.testbed import Testbed
+from provisioning.testbed.errors import CancelledError, LeaseEndedError, ProvisioningError
+
+EventKind = Literal["started", "line", "retrying", "done", "failed", "blocked"]
+RowState = Literal["waiting", "running", "done", "failed", "cancelled", "blocked"]
+RunState = Literal["waiting", "running", "done", "failed", "stopped"]
+
+#: Most steps that can run at once in any of our lists.
+WORKERS = 4
+#: Attempts of a step whose error says that trying again may help.
+ATTEMPTS = 3
+#: Lines of log that are kept of a step.
+TAIL_LINES = 8
+_MARKS = {"waiting": " ", "running": ">", "done": "v", "failed": "x", "cancelled": "o", "blocked": "-"}
+
+#: Links in the order in which they are used, with what each is for.
+LINKS = {
+    "forward": (
+        "Run this in a terminal where your browser is (on Chameleon: in a terminal of its Jupyter), and leave it open: "
+        "it brings every port of the part, and prints the links"
+    ),
+    "jupyter": "Then open the machine's own Jupyter, in which the lease lesson runs",
+    "tunnel": "The same as a plain line, for those who prefer it",
+    "ssh": "A terminal on the machine",
+}
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a display may want to show."""
+
+    #: Which step.
+    step: str
+    #: ``line`` is one line of log; ``blocked`` means that a step it needs failed.
+    kind: EventKind
+    #: The line, the error's text, or empty.
+    text: str = ""
+    #: Seconds since the step began.
+    elapsed_s: float = 0.0
+    #: The error of ``failed``; None otherwise.
+    error: ProvisioningError | None = None
+
+
+@dataclass
+class Row:
+    """One step as it is shown."""
+
+    name: str
+    title: str
+    expected_s: float
+    state: RowState = "waiting"
+    elapsed_s: float = 0.0
+    #: Last lines of its log.
+    tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
+    #: Text of its error, with the way out; empty when there is none.
+    error: str = ""
+
+    def take(self, event: Event) -> None:
+        """Fold one event in."""
+        if event.kind == "started":
+            self.state, self.error = "running", ""
+            self.tail.clear()
+        elif event.kind == "failed":
+            self.state = "cancelled" if isinstance(event.error, CancelledError) else "failed"
+            self.error = event.text
+        elif event.kind in ("done", "blocked"):
+            self.state = event.kind
+        else:
+            line = f"again: {event.text}" if event.kind == "retrying" else event.text
+            # A wait says the same at each look; once is enough, and what was said before it stays in sight.
+            if not self.tail or self.tail[-1] != line:
+                self.tail.append(line)
+        if event.kind != "blocked":
+            self.elapsed_s = event.elapsed_s
+
+
+@dataclass(frozen=True)
+class Link:
+    """One way to the machine."""
+
+    name: str
+    #: What it is for, in words.
+    purpose: str
+    #: An address to open, or a command to run.
+    value: str
+
+    @property
+    def is_address(self) -> bool:
+        """True for what a browser opens."""
+        return self.value.startswith(("http", "/"))
+
+
+class Run:
+    """The steps of one set-up, and how far they are; go again after a failure, and it continues.
+
+    Args:
+        steps: the list, in any order.
+        settings: what the caller decided.
+        testbed: the site.
+        record: of the set-up; what it says is done is shown as done before anything runs.
+    """
+
+    def __init__(self, steps: Iterable[Step], settings: Settings, testbed: Testbed, record: Record):
+        self.plan = plan(steps)
+        self.settings = settings
+        self.testbed = testbed
+        self.record = record
+        self.rows = {i.step.name: Row(i.step.name, i.step.title, i.step.expected_s) for i in self.plan.schedule}
+        self.state: RunState = "waiting"
+        self.failures: dict[str, ProvisioningError] = {}
+        self._about = {"part": settings.spec.part, "site": settings.option.site, "type": settings.option.type}
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._heard_s: dict[str, float] = {}
+        self._cancelled = threading.Event()
+        self._turn = threading.Lock()
+        # A record of another machine says nothing about this one; 'running' in that of a dead kernel is over.
+        for name, seen in record.steps().items() if record.about == self._about else ():
+            if name in self.rows and seen.state in ("done", "failed", "cancelled"):
+                row = self.rows[name]
+                row.state, row.elapsed_s, row.error = seen.state, seen.elapsed_s, seen.error
+        if self._all_done():
+            self.state = "done"
+
+    @property
+    def title(self) -> str:
+        """What is being brought up, in words."""
+        return f"Bring up {self.settings.option.name}"
+
+    @property
+    def error(self) -> ProvisioningError | None:
+        """First failure of the last go that nobody asked for, else that it was stopped; None when all is well."""
+        failures = sorted(self.failures.values(), key=lambda error: isinstance(error, CancelledError))
+        if not failures and self.state == "stopped":
+            return CancelledError("stopped before everything was done")
+        return failures[0] if failures else None
+
+    def cancel(self) -> None:
+        """Ask to stop: nothing new begins, and waiting steps stop at their next look."""
+        self._cancelled.set()
+
+    def go(self, changed: Callable[[Event], None] = lambda _event: None) -> None:
+        """Run what there is to run, to the end or the first failure of each branch.
+
+        Args:
+            changed: called with each event, from this thread.
+
+        Raises:
+            ProvisioningError: the first failure; the record keeps what is done.
+        """
+        with self._turn:
+            for event in self.events():
+                changed(event)
+            error = self.error
+        if error is not None:
+            raise error
+
+    def events(self) -> Iterator[Event]:
+        """Run the steps and yield what happens, until all are done, failed or blocked.
+
+        Leaving the loop early cancels: running steps stop at their next look, and this generator waits for them.
+        """
+        self.failures = {}
+        self._cancelled.clear()
+        self.record.describe(**self._about)
+        for row in self.rows.values():
+            row.state = "waiting" if row.state == "blocked" else row.state
+        waiting = [item.step for item in self.plan.schedule]
+        done: set[str] = set()
+        running: set[str] = set()
+        self.state = "running"
+        with ThreadPoolExecutor(WORKERS, thread_name_prefix="step") as pool:
+            try:
+                while waiting or running:
+                    for step in [s for s in waiting if done.issuperset(s.needs) and not self._cancelled.is_set()]:
+                        waiting.remove(step)
+                        running.add(step.name)
+                        pool.submit(self._attempts, step)
+                    if not running:
+                        break
+                    event = self._events.get()
+                    if event.kind in ("done", "failed"):
+                        running.discard(event.step)
+                    if event.kind == "done":
+                        done.add(event.step)
+                    yield self._taken(event)
+                for step in waiting:
+                    missing = ", ".join(name for name in step.needs if name not in done)
+                    words = f"waits for {missing}" if missing else "not begun: stopped"
+                    yield self._taken(Event(step.name, "blocked", words))
+            finally:
+                # Also reached when the caller breaks off or the kernel is interrupted.
+                self._cancelled.set()
+                real = [error for error in self.failures.values() if not isinstance(error, CancelledError)]
+                finished = not waiting and not running and self._all_done()
+                self.state = "failed" if real else "done" if finished else "stopped"
+
+    def _all_done(self) -> bool:
+        return all(row.state == "done" for row in self.rows.values())
+
+    def _taken(self, event: Event) -> Event:
+        self.rows[event.step].take(event)
+        self._heard_s[event.step] = self.settings.clock.monotonic_s()
+        return event
+
+    def _attempts(self, step: Step) -> None:
+        """Do a step, in a thread of its own; whatever happens, its last event is ``done`` or ``failed``."""
+        clock = self.settings.clock
+        began_s = clock.monotonic_s()
+
+        def tell(kind: EventKind, text: str = "", error: ProvisioningError | None = None) -> None:
+            self._events.put(Event(step.name, kind, text, clock.monotonic_s() - began_s, error))
+
+        attempts = self.record.step(step.name).attempts + 1
+        self.record.update(step.name, state="running", attempts=attempts)
+        tell("started", f"attempt {attempts}" if attempts > 1 else "")
+        context = StepContext(
+            self.settings,
+            self.testbed,
+            self.record,
+            step.name,
+            step.timeout_s,
+            lambda line: tell("line", line),
+            self._cancelled,
+        )
+        try:
+            facts = self._body(step, context, tell)
+        except BaseException as raised:
+            error = self._explained(context, raised)
+            self.failures[step.name] = error
+            ended = "cancelled" if isinstance(error, CancelledError) else "failed"
+            self.record.update(step.name, state=ended, error=str(error), elapsed_s=clock.monotonic_s() - began_s)
+            tell("failed", str(error), error)
+        else:
+            elapsed_s = clock.monotonic_s() - began_s
+            self.record.update(step.name, state="done", error="", elapsed_s=elapsed_s, remember=facts)
+            tell("done")
+
+    def _body(self, step: Step, context: StepContext, tell: Callable[..., None]) -> Mapping[str, Any]:
+        for attempt in range(1, ATTEMPTS):
+            try:
+                return step.body(context)
+            except ProvisioningError as error:
+                if not error.transient or self._cancelled.is_set():
+                    raise
+                tell("retrying", error.what)
+                # Looking before making is what makes this safe after a request whose answer was lost.
+                self.settings.clock.sleep(self.settings.poll_s * attempt)
+        return step.body(context)
+
+    def _explained(self, context: StepContext, error: BaseException) -> ProvisioningError:
+        """Return the error, or that the lease has ended when that is why everything on the machine fails."""
+        if not isinstance(error, ProvisioningError):
+            # A defect of ours must not leave the caller waiting for an event that never comes.
+            wrapped = ProvisioningError(
+                f"step {context.step_name!r} broke: {type(error).__name__}: {error}",
+                likely="A defect in this course, or a library version it was not tried with.",
+                way_out="Run it again; if it repeats, send the traceback to the course's maintainers.",
+            )
+            wrapped.__cause__ = error
+            return wrapped
+        if not isinstance(error, LeaseEndedError | CancelledError):
+            try:
+                context.require_lease(error.what)
+            except LeaseEndedError as ended:
+                return ended
+            except ProvisioningError:
+                pass  # nobody knows
+        return error
+
+    def elapsed_s(self, row: Row) -> float:
+        """Return the seconds of a step, those since its last event included while it runs."""
+        if row.state != "running":
+            return row.elapsed_s
+        now_s = self.settings.clock.monotonic_s()
+        return row.elapsed_s + now_s - self._heard_s.get(row.name, now_s)
+
+    @property
+    def left_s(self) -> float:
+        """Usual seconds until the end, independent steps side by side."""
+        ends: dict[str, float] = {}
+        for item in self.plan.schedule:
+            row = self.rows[item.step.name]
+            own_s = 0.0 if row.state == "done" else max(0.0, row.expected_s - row.elapsed_s * (row.state == "running"))
+            ends[row.name] = max((ends[need] for need in item.step.needs), default=0.0) + own_s
+        return max(ends.values(), default=0.0)
+
+    @property
+    def fraction(self) -> float:
+        """How far it is, 0 to 1, by the usual times along the critical path."""
+        return min(1.0, max(0.0, 1 - self.left_s / self.plan.total_s)) if self.plan.total_s else 1.0
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        """Ways to the machine; none before it is up."""
+        if self.record.about != self._about or self.record.step("links").state != "done":
+            return ()
+        facts = self.record.facts("links")
+        return tuple(Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts)
+
+    @property
+    def lease_end(self) -> datetime | None:
+        """End of the lease with time zone; None before the step 'lease' is done."""
+        end = self.record.facts("lease").get("end")
+        return datetime.fromisoformat(end) if end else None
+
+    def text(self) -> str:
+        """Return the steps with the log of what runs and the error of what failed, and the links, as text."""
+        lines = [f"{self.title} at {self.settings.option.site}", f"  {'step':<24}{'elapsed':>9}{'usual':>8}"]
+        for row in self.rows.values():
+            elapsed = f"{row.elapsed_s:.0f} s" if row.state not in ("waiting", "blocked") else ""
+            lines.append(f"{_MARKS[row.state]} {row.title:<24}{elapsed:>9}{row.expected_s:>6.0f} s")
+            detail = {"running": row.tail, "failed": row.error.splitlines()}.get(row.state, ())
+            lines += [f"      {line}" for line in detail]
+        lines.append(f"About {self.left_s / 60:.0f} min left." if self.left_s else "All done.")
+        lines.append(f"Critical path: {' > '.join(self.plan.critical_path)}")
+        lines += [f"{link.purpose}:\n  {link.value}" for link in self.links]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class LeaseLeft:
+    """How much of the lease is left, and whether the rest of the lessons still fits."""
+
+    left: timedelta
+    #: Empty while all fits; otherwise what to do.
+    warning: str
+
+    def text(self) -> str:
+        """Return one line for the countdown."""
+        minutes = max(0, int(self.left.total_seconds() // 60))
+        line = f"{minutes // 60} h {minutes % 60:02d} min of the lease left"
+        return f"{line}. {self.warning}" if self.warning else line
+
+
+def lease_left(end: datetime, now: datetime, lessons_left_s: float) -> LeaseLeft:
+    """Return the countdown.
+
+    Args:
+        end: of the lease, with time zone.
+        now: with time zone.
+        lessons_left_s: usual seconds of the lessons that still need the machine.
+    """
+    left = end - now
+    if left <= timedelta(0):
+        return LeaseLeft(left, "The lease has ended.")
+    short_s = lessons_left_s - left.total_seconds()
+    if short_s <= 0:
+        return LeaseLeft(left, "")
+    return LeaseLeft(
+        left,
+        f"What is planned usually takes {lessons_left_s / 60:.0f} min, {short_s / 60:.0f} min more than is left: "
+        "extend the lease now in the web page (Leases, Update Lease), or leave the end of the lease lesson out and "
+        "release in time.",
+    )

@@ -1,0 +1,53 @@
+"""Where this process is: at Chameleon or in a rehearsal of it, and by which clock."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+
+def rehearsing(environ: Mapping[str, str] = os.environ) -> bool:
+    """Return whether this process talks to the rehearsal testbed."""
+    return "REHEARSAL_PORTS" in environ
+
+
+def poll_s() -> float:
+    """Return the seconds between two looks: rehearsed machines change a hundred times faster."""
+    return 0.5 if rehearsing() else 5.0
+
+
+def ssh_command() -> str:
+    """Return how OpenSSH is called: as it is, or with the rehearsal's own configuration and key."""
+    if not rehearsing():
+        return "ssh"
+    config = Path(os.environ["REHEARSAL_PORTS"]).with_name("ssh_config")
+    return shlex.join(["ssh", "-F", str(config), "-i", os.environ["OS_KEYPAIR_PRIVATE_KEY"]])
+
+
+class Clock(Protocol):
+    """What steps and planner know of time; a test drives its own."""
+
+    def now(self) -> datetime:
+        """Return the present moment with time zone UTC."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never go backwards; only differences mean anything."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class MachineClock:
+    """The machine's own time."""
+
+    def now(self) -> datetime:
+        """Return the present moment with time zone UTC."""
+        return datetime.now(UTC)
+
+    monotonic_s = staticmethod(time.monotonic)
+    sleep = staticmethod(time.sleep)

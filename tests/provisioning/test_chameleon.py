@@ -1,0 +1,209 @@
+"""What clients answer becomes plain values, and what they raise becomes what a student can act on."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
+import pytest
+
+from provisioning.chameleon import replies
+from provisioning.chameleon.refusals import explain, status_of, unless_absent, unless_missing
+from provisioning.testbed import errors
+
+# Refusals: the exceptions are built as the clients build them.
+
+
+class BlazarClientException(Exception):  # noqa: N818 - the client names it so
+    """As blazarclient: the class says 500, the real status is in kwargs."""
+
+    code = 500
+
+    def __init__(self, message, **kwargs):
+        self.kwargs = {"code": 500, **kwargs}
+        super().__init__(message)
+
+
+class HttpError(Exception):
+    """As keystoneauth's and novaclient's."""
+
+    def __init__(self, message, http_status):
+        self.http_status = http_status
+        super().__init__(message)
+
+
+class ResourceError(Exception):
+    """As python-chi's, which takes the cause as its only argument."""
+
+
+def named(name: str, message: str = "said", **attributes) -> Exception:
+    error = type(name, (Exception,), {})(message)
+    for key, value in attributes.items():
+        setattr(error, key, value)
+    return error
+
+
+PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected", "what"),
+    [
+        (BlazarClientException("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
+        (BlazarClientException("ERROR: Not enough devices available", code=409), errors.NoCapacityError, "devices"),
+        (BlazarClientException("ERROR: Service Unavailable", code=503), errors.ServiceBusyError, "503"),
+        (BlazarClientException("ERROR: start date must be later", code=400), errors.WrongRequestError, "400"),
+        (BlazarClientException("ERROR: policy", code=403), errors.NotAllowedError, "policy"),
+        (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "requires"),
+        (HttpError("Not Found", 404), errors.GoneError, "Not Found"),
+        (HttpError("Conflict", 409), errors.ConflictError, "Conflict"),
+        (HttpError(PAGE, 503), errors.ServiceBusyError, "the service answered 503: 503 Service Unavailable"),
+        (ResourceError(HttpError("Conflict", 409)), errors.ConflictError, "Conflict"),
+        (ResourceError(BlazarClientException("x", code=503)), errors.ServiceBusyError, "503"),
+        (named("IpAddressGenerationFailureClient", status_code=409), errors.NoAddressError, "said"),
+        (named("OverQuotaClient", status_code=409), errors.NoAddressError, "said"),
+        (named("ConnectFailure"), errors.ServiceBusyError, "no answer"),
+        (ConnectionRefusedError("refused"), errors.ServiceBusyError, "no answer"),
+        (named("MissingRequiredOptions"), errors.NotSignedInError, "said"),
+        (named("CHIValueError", "No image found"), errors.WrongRequestError, "No image found"),
+        (named("CHIValueError", "No image found", status_code=404), errors.WrongRequestError, "No image found"),
+        (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
+        (HttpError("words " * 5000, 502), errors.ServiceBusyError, "..."),
+    ],
+)
+def test_each_refusal_has_its_error(raised, expected, what):
+    """Kind, what was being done, and what the service said in a few words; an error is explained once."""
+    made = explain(raised, "reserving at CHI@TACC")
+    assert type(made) is expected
+    assert made.what.startswith("reserving at CHI@TACC: ")
+    assert what in made.what
+    assert len(made.what) < 600
+    assert explain(made, "again") is made
+
+
+def test_a_circle_of_causes_ends():
+    """Exceptions may refer to each other."""
+    first, second = RuntimeError("a"), RuntimeError("b")
+    first.__cause__, second.__cause__ = second, first
+    assert status_of(first) is None
+
+
+def test_missing_and_absent():
+    """Deleting twice is fine, a site without the service lists nothing, and anything else still raises."""
+
+    def raiser(error):
+        def call():
+            raise error
+
+        return call
+
+    unless_missing(raiser(BlazarClientException("gone", code=404)))
+    assert unless_absent(raiser(named("EndpointNotFound"))) == []
+    for call, error in ((unless_missing, HttpError("busy", 503)), (unless_absent, HttpError("gone", 404))):
+        with pytest.raises(HttpError):
+            call(raiser(error))
+
+
+KINDS = [value for value in vars(errors).values() if isinstance(value, type)]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind is not errors.NoCredentialsError])
+def test_every_error_is_a_help(kind):
+    """Each kind says what is likely and how to get out, and its text shows all three parts."""
+    error = kind("It happened.")
+    assert str(error).splitlines()[0] == "It happened."
+    assert "Likely:" in str(error)
+    assert "Way out:" in str(error)
+    assert kind is errors.ProvisioningError or error.way_out != errors.ProvisioningError.way_out
+
+
+# Replies
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-02T12:00:00.000000", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("2026-03-02 12:00:05", datetime(2026, 3, 2, 12, 0, 5, tzinfo=UTC)),
+        ("2026-03-02 12:00", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("2026-03-02T12:00:00Z", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        ("2026-03-02T06:00:00-06:00", datetime(2026, 3, 2, 12, tzinfo=UTC)),
+        (None, None),
+        ("None", None),
+        ("", None),
+    ],
+)
+def test_every_form_of_a_moment(text, expected):
+    """Blazar, Nova, Neutron and Zun each write it in their own way; all of them mean UTC."""
+    assert replies.moment(text) == expected
+
+
+LEASE = {
+    "id": "l",
+    "name": "n",
+    "status": "active",
+    "start_date": "2026-03-02T12:00:00.000000",
+    "end_date": "2026-03-02T14:50:00.000000",
+    "created_at": "2026-03-01 10:00:00",
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "name"),
+    [
+        ('["==", "$node_name", "liqid01"]', "liqid01"),
+        ('["==", "$name", "pi5-03"]', "pi5-03"),
+        ('["and", ["==", "$node_type", "compute_liqid"], ["==", "$node_name", "liqid02"]]', "liqid02"),
+        ('["==", "$node_type", "compute_liqid"]', ""),
+        ('[">=", "$node_name", "liqid01"]', ""),
+        ("", ""),
+        ("not JSON", ""),
+    ],
+)
+def test_a_lease_tells_a_named_machine_from_any_of_a_type(condition, name):
+    """Status in capitals, reservations in order; only an equality with one machine's name names it."""
+    reservations = [
+        {"id": 7, "resource_type": "physical:host", "resource_properties": condition},
+        {"id": "f", "resource_type": "virtual:floatingip"},
+    ]
+    made = replies.lease({**LEASE, "reservations": reservations})
+    assert (made.status, made.end.minute, made.node) == ("ACTIVE", 50, name)
+    assert [(r.id, r.resource_type) for r in made.reservations] == [("7", "physical:host"), ("f", "virtual:floatingip")]
+    with pytest.raises(ValueError, match="without its dates"):  # a calendar must not be built on a guess
+        replies.lease({**LEASE, "start_date": None})
+
+
+def test_machines_have_floating_addresses_only():
+    """The fixed address is of no use from outside; Zun lists it with its port, by which the floating one is known."""
+    fixed, floating = (
+        {"addr": "10.0.0.4", "OS-EXT-IPS:type": "fixed"},
+        {"addr": "192.0.2.4", "OS-EXT-IPS:type": "floating"},
+    )
+    fault, created = {"message": "No valid host was found."}, "2026-03-02T12:00:00Z"
+    server = SimpleNamespace(id="s", name="n", status="ERROR", fault=fault, created=created)
+    server.addresses = {"sharednet1": [fixed, floating]}
+    made = replies.server(server)
+    assert (made.addresses, made.failed, made.fault) == (("192.0.2.4",), True, "No valid host was found.")
+    container = SimpleNamespace(uuid="c", name="n", status="Running", status_reason="None", created_at=created)
+    container.addresses = {"net": [{"addr": "10.1.0.4", "port": "p-1"}]}
+    made = replies.container(container, {"p-1": "192.0.2.5", "p-2": "192.0.2.6"})
+    assert (made.status, made.up, made.addresses, made.fault) == ("RUNNING", True, ("192.0.2.5",), "")
+
+
+def test_address_label_is_tag_or_text():
+    """A tag wins; Neutron's text is the next best."""
+    document = {"id": "a", "floating_ip_address": "192.0.2.1", "port_id": None, "description": "text"}
+    assert replies.address(document).label == "text"
+    assert replies.address({**document, "tags": ["serve-model-ada"]}).label == "serve-model-ada"
+
+
+def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
+    """Blazar's order means nothing, and the catalogue lists nodes that are out of service."""
+    dates = [(f"2026-03-0{day}T00:00:00.000000", f"2026-03-0{day}T01:00:00.000000") for day in (3, 2)]
+    reservations = [{"start_date": start, "end_date": end} for start, end in dates]
+    taken = replies.bookings([{"resource_id": 3, "reservations": reservations}])
+    assert [span.start.day for span in taken["3"]] == [2, 3]
+    node = SimpleNamespace(site="CHI@TACC", name="nc01", type="compute_liqid", reservable=True)
+    found = replies.node_resource(node, "3", taken)
+    assert (found.reservable, found.bookings) == (True, taken["3"])
+    assert not replies.node_resource(node, None, taken).reservable

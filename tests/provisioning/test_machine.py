@@ -1,0 +1,157 @@
+"""Lease, server, floating IP, SSH: real statuses are asserted, and every fault is named with a way out."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+import pytest
+
+from provisioning.testbed import Address, errors
+from tests.provisioning.conftest import NOON, facts_of
+
+BOOT = ("lease", "server", "address", "ssh")
+NAME = "serve-model-ada"
+
+
+def failure_of(run) -> errors.ProvisioningError:
+    for _ in run.events():
+        pass
+    assert len(run.failures) == 1, run.failures
+    return next(iter(run.failures.values()))
+
+
+@pytest.mark.parametrize("with_record", [True, False])
+def test_a_machine_comes_up_and_a_second_run_makes_nothing(memory, make_run, with_record):
+    """From an active lease to a shell; the testbed is looked at, so that a lost record costs a few requests."""
+    lease = memory.give_lease(NAME)
+    memory.deaf_looks, memory.locked_looks = 2, 3  # the port opens late, and the key is accepted later still
+    run = make_run(only=BOOT)
+    found = facts_of(run)
+    assert found["lease"]["lease_id"] == lease.id
+    assert found["lease"]["reservation_id"] == lease.reservations[0].id
+    assert found["server"]["machine_id"] == memory.machine_list[0].id
+    assert found["address"]["address"] == memory.address_list[0].address
+    assert found["ssh"]["kernel"].split()[0] in {"Linux", "Darwin"}
+    assert memory.address_list[0].label == NAME
+    memory.requests.clear()
+    if not with_record:
+        run.record.path.unlink()
+    assert facts_of(make_run(only=BOOT)) == found
+    assert not {"boot", "allocate_address", "attach_address", "reserve"} & set(memory.requests)
+    assert len(memory.machine_list) == len(memory.address_list) == 1
+
+
+@pytest.mark.parametrize(
+    ("leases", "kind", "says"),
+    [
+        ([("serve-model-bob", {}), (NAME, {"status": "TERMINATED"})], errors.LeaseMissingError, "no usable lease"),
+        ([(NAME, {"status": "ERROR"})], errors.LeaseFailedError, "another node"),
+        ([(NAME, {"status": "PENDING", "start": NOON + timedelta(hours=20)})], errors.LeaseNotStartedError, "20.0 h"),
+        ([(NAME, {"kind": "virtual:floatingip"})], errors.LeaseMissingError, "floatingip, not a physical:host"),
+    ],
+    ids=["somebody else's and an ended one", "in ERROR", "tomorrow", "with only a floating IP"],
+)
+def test_a_lease_that_cannot_be_used_says_why_at_once(memory, make_run, clock, leases, kind, says):
+    """python-chi's wait returns normally on ERROR, and an hour of waiting helps nobody."""
+    for name, changes in leases:
+        memory.give_lease(name, **changes)
+    error = failure_of(make_run(only=BOOT))
+    assert type(error) is kind
+    assert says in str(error)
+    assert clock.elapsed_s < 60
+
+
+def test_the_active_one_of_several_leases_is_taken_and_one_that_starts_soon_waited_for(memory, make_run, clock):
+    """Duplicate names are allowed; python-chi calls both missing then."""
+    memory.give_lease(NAME, status="ERROR")
+    memory.give_lease(NAME, status="PENDING", start=NOON + timedelta(days=1))
+    active = memory.give_lease(NAME)
+    assert facts_of(make_run(only=("lease",)))["lease"]["lease_id"] == active.id
+    soon = dataclasses.replace(active, status="PENDING", start=NOON + timedelta(seconds=60))
+    memory.lease_list = [soon]
+
+    def later(request):
+        if request == "leases" and clock.elapsed_s > 60:
+            memory.lease_list = [active]
+
+    memory.before = later
+    assert facts_of(make_run(only=("lease",)))["lease"]["lease_id"] == active.id
+    assert clock.elapsed_s > 60
+
+
+def test_a_server_in_error_fails_and_the_next_run_boots_another(memory, make_run):
+    """python-chi's submit returns normally on ERROR; nothing of the failed one may stay behind."""
+    memory.give_lease(NAME)
+    memory.fate = ["BUILD", "ERROR"]
+    error = failure_of(make_run(only=BOOT))
+    assert isinstance(error, errors.ServerFailedError)
+    assert "ERROR" in error.what
+    failed_id = memory.machine_list[0].id
+    memory.fate = ["BUILD", "ACTIVE"]
+    found = facts_of(make_run(only=BOOT))
+    assert [machine.id for machine in memory.machine_list] == [found["server"]["machine_id"]]
+    assert found["server"]["machine_id"] != failed_id
+
+
+def test_a_boot_that_never_ends_is_given_up_and_found_again(memory, make_run, clock):
+    """The time-out does not orphan the server: the next run waits for the same one."""
+    memory.give_lease(NAME)
+    memory.fate = ["BUILD"]
+    assert isinstance(failure_of(make_run(only=BOOT)), errors.StepTimeoutError)
+    assert 1800 <= clock.elapsed_s < 1900
+    memory.machine_list[0] = dataclasses.replace(memory.machine_list[0], status="ACTIVE")
+    assert facts_of(make_run(only=BOOT))["server"]["machine_id"] == memory.machine_list[0].id
+    assert memory.requests.count("boot") == 1
+
+
+@pytest.mark.parametrize("label", ["serve-model-bob", ""], ids=["a classmate's", "nobody's"])
+def test_an_idle_address_without_our_name_is_not_taken(memory, make_run, label):
+    """In a class's project it may have been allocated by somebody a second ago; the way out names the sweep."""
+    memory.give_lease(NAME)
+    memory.pool = 0
+    memory.address_list = [Address("a-9", "192.0.2.9", None, label)]
+    error = failure_of(make_run(only=BOOT))
+    assert isinstance(error, errors.NoAddressError)
+    assert "sweep" in error.way_out
+    memory.pool = 1
+    assert facts_of(make_run(only=BOOT))["address"]["address"] != "192.0.2.9"
+
+
+def test_an_address_of_a_killed_kernel_is_used_again(memory, make_run):
+    """Killed between allocation and binding: its label leads back to it; one that a sweep took away is replaced."""
+    memory.give_lease(NAME)
+
+    def killed(request):
+        if request == "attach_address":
+            raise KeyboardInterrupt
+
+    memory.before = killed
+    failure_of(make_run(only=BOOT))
+    memory.before = lambda _request: None
+    facts_of(make_run(only=BOOT))
+    assert len(memory.address_list) == 1
+    memory.address_list = []
+    memory.machine_list = [dataclasses.replace(memory.machine_list[0], addresses=())]
+    facts_of(make_run(only=BOOT))
+    assert (len(memory.address_list), memory.requests.count("boot")) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("fault", "resource", "kind", "way_out"),
+    [
+        ("deaf_looks", "node", errors.NotReachableError, "--keep-lease"),
+        ("deaf_looks", "flavor", errors.NotReachableError, "Edit Security Groups"),
+        ("locked_looks", "node", errors.NoKeyError, "OS_KEYPAIR_PRIVATE_KEY"),
+    ],
+)
+def test_a_machine_that_lets_nobody_in_says_what_to_look_at(memory, make_run, fault, resource, kind, way_out):
+    """Its firewall, on the virtual machines' site its security groups, or the key: never a bare time-out."""
+    memory.give_lease(NAME, kind={"node": "physical:host", "flavor": "flavor:instance"}[resource])
+    setattr(memory, fault, 10**9)
+    run = make_run(only=BOOT)
+    option = next(option for option in run.settings.spec.options if option.resource == resource)
+    run.settings = dataclasses.replace(run.settings, option=option)
+    error = failure_of(run)
+    assert type(error) is kind
+    assert way_out in error.way_out

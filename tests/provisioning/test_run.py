@@ -1,0 +1,332 @@
+"""A plan is worked off: side by side, resumable, stoppable, and never waiting for an event that does not come."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+import threading
+from datetime import timedelta
+from graphlib import CycleError
+from pathlib import Path
+
+import pytest
+
+from provisioning.setup.plan import Step, plan
+from provisioning.setup.record import Record, state_folder
+from provisioning.setup.run import Event, Run, lease_left
+from provisioning.setup.steps import steps_for
+from provisioning.sites.spec import PARTS, load_spec
+from provisioning.testbed import errors
+from tests.provisioning.conftest import NOON, facts_of
+
+UP = ("lease", "server", "address", "ssh")
+
+
+def step(name: str, body=lambda _context: {}, *needs: str, expected_s: float = 1, timeout_s: float = 100) -> Step:
+    return Step(name, name.title(), needs, body, expected_s, timeout_s)
+
+
+@pytest.fixture
+def run_steps(make_run):
+    """Return a function that makes a run of given steps on the memory testbed."""
+
+    def make(*steps: Step) -> Run:
+        run = make_run(only=("lease",))
+        return Run(steps, run.settings, run.testbed, run.record)
+
+    return make
+
+
+@pytest.fixture
+def run(make_run, memory) -> Run:
+    memory.give_lease("serve-model-ada")
+    return make_run(only=UP)
+
+
+def states(run: Run) -> list[str]:
+    return [row.state for row in run.rows.values()]
+
+
+# The plan
+
+
+def test_independent_steps_run_side_by_side_and_the_slow_one_is_critical():
+    """Two branches between a beginning and an end: the total is the slow branch's, and the text marks it."""
+    steps = [("end", 300, "slow", "quick"), ("quick", 6, "start"), ("slow", 60, "start"), ("start", 60)]
+    made = plan(step(name, lambda _c: {}, *needs, expected_s=expected_s) for name, expected_s, *needs in steps)
+    assert (made.total_s, made.serial_s) == (420, 426)
+    assert made.critical_path == ("start", "slow", "end")
+    assert {item.step.name: item.begins_s for item in made.schedule} == {
+        "start": 0,
+        "slow": 60,
+        "quick": 60,
+        "end": 120,
+    }
+    for words in ("* end", "  quick", "about 7.0 min of the lease", "7.1 min"):
+        assert words in made.text()
+    with pytest.raises(CycleError):
+        plan([step("a", lambda _c: {}, "b"), step("b", lambda _c: {}, "a")])
+
+
+@pytest.mark.parametrize(
+    ("part", "option"),
+    [(part, option) for part in PARTS for option in load_spec(part).options],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_every_list_of_steps_can_run_and_waits_for_nothing_in_the_background(part, option):
+    """Each step stands after what it needs; images and execution providers are gigabytes that nothing waits for."""
+    steps = steps_for(load_spec(part), option)
+    made, seen = plan(steps), set()
+    for item in made.schedule:
+        assert seen.issuperset(item.step.needs)
+        seen.add(item.step.name)
+    background = {"providers", "containers"} & seen
+    assert background == {"model": {"providers"}, "edge": set(), "system": {"containers"}}[part]
+    assert not background & {*made.critical_path, *(need for each in steps for need in each.needs)}
+    if part == "model":  # by the site file's own seconds, from the first command that runs there to the links
+        ends = {item.step.name: item.begins_s + item.step.expected_s for item in made.schedule}
+        assert ends["links"] - ends["ssh"] <= 360
+        assert made.critical_path[-1] == "links"
+
+
+# Steps
+
+
+def test_independent_steps_are_really_at_once(run_steps):
+    """Each of two steps ends only after the other has begun: one after another would never end."""
+    barrier = threading.Barrier(2, timeout=20)
+    run_steps(step("left", lambda _c: {"n": barrier.wait()}), step("right", lambda _c: {"n": barrier.wait()})).go()
+
+
+def test_a_failure_blocks_only_what_needs_it(run_steps):
+    """The other branch goes on with what earlier steps found, and each blocked step says what it waits for."""
+
+    def bad(_context):
+        raise errors.CommandFailedError("no space left")
+
+    seen = {}
+    run = run_steps(
+        step("bad", bad),
+        step("after", lambda _c: {}, "bad"),
+        step("good", lambda c: c.settings.clock.sleep(7) or {"n": 1}),
+        step("end", lambda c: seen.update(c.facts("good")) or {}, "good"),
+    )
+    events = list(run.events())
+    assert {("bad", "failed"), ("after", "blocked"), ("good", "done"), ("end", "done")} <= {
+        (event.step, event.kind) for event in events
+    }
+    assert seen == {"n": 1}
+    assert next(e.text for e in events if e.kind == "blocked") == "waits for bad"
+    assert isinstance(run.error, errors.CommandFailedError)
+    good = run.record.step("good")
+    assert (good.state, good.attempts, good.elapsed_s) == ("done", 1, pytest.approx(7))
+    text = run.text()
+    assert all(words in text for words in ("x Bad", "no space left", "Way out:", "- After", "v Good"))
+
+
+def test_busy_services_are_asked_again_and_others_are_not(run_steps):
+    """A 503 gets three tries; a wrong request gets one; a defect of ours ends the run and says where."""
+    tries = {"busy": 0, "wrong": 0}
+
+    def busy(_context):
+        tries["busy"] += 1
+        if tries["busy"] < 3:
+            raise errors.ServiceBusyError("503")
+        return {}
+
+    def wrong(_context):
+        tries["wrong"] += 1
+        raise errors.WrongRequestError("400")
+
+    run = run_steps(step("busy", busy), step("wrong", wrong), step("broken", lambda _c: 1 / 0))
+    events = list(run.events())
+    assert tries == {"busy": 3, "wrong": 1}
+    assert [e.text for e in events if e.kind == "retrying"] == ["503", "503"]
+    assert run.rows["busy"].state == "done"
+    assert "'broken' broke: ZeroDivisionError" in run.failures["broken"].what
+
+
+def test_leaving_the_loop_stops_what_runs(run_steps):
+    """A cell that is interrupted leaves no thread behind, begins nothing new, and can be run again."""
+    endless = step("endless", lambda c: c.until(lambda: None, "nothing"), timeout_s=10**9)
+    run = run_steps(endless, step("next", lambda _c: {}, "endless"))
+    for event in run.events():
+        if event.kind == "started":
+            break
+    assert (run.state, run.record.step("endless").state) == ("stopped", "cancelled")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("step")]
+    run = run_steps(step("first"), step("second", lambda _c: {}, "first"))
+    seen = []
+    with pytest.raises(errors.CancelledError):
+        run.go(lambda event: seen.append((event.step, event.kind, event.text)) or run.cancel())
+    assert seen[-1] == ("second", "blocked", "not begun: stopped")
+    run.go()
+    assert run.state == "done"
+
+
+@pytest.mark.parametrize("how", ["a wait", "an error"])
+def test_a_lease_that_ends_meanwhile_is_the_reason(memory, run_steps, clock, how):
+    """Everything fails in its own way then, and a long wait looks from time to time: the message names the cause."""
+    lease = memory.give_lease("serve-model-ada")
+
+    def work(context):
+        memory.lease_list = [dataclasses.replace(lease, status="TERMINATED")]
+        if how == "an error":
+            raise errors.NotReachableError("connection reset")
+        return context.until(lambda: None, "a boot")
+
+    run = run_steps(step("lease", lambda _c: {"lease_id": lease.id}), step("work", work, "lease", timeout_s=5000))
+    with pytest.raises(errors.LeaseEndedError, match="is gone") as raised:
+        run.go()
+    assert ("connection reset" in raised.value.what) == (how == "an error")
+    assert clock.elapsed_s < 200
+
+
+# Goes at one run
+
+
+def test_a_failed_go_is_resumed_where_it_stopped_also_by_a_new_kernel(run, memory, make_run):
+    """The server stays the one that was made; the rest follows. 'running' in the record of a dead kernel is over."""
+    memory.pool = 0
+    with pytest.raises(errors.NoAddressError):
+        run.go()
+    assert (run.state, states(run)) == ("failed", ["done", "done", "failed", "blocked"])
+    run.record.update("ssh", state="running")
+    reborn = make_run(only=UP)
+    assert (reborn.state, states(reborn)) == ("waiting", ["done", "done", "failed", "waiting"])
+    assert reborn.rows["address"].error
+    memory.pool = 1
+    for each in (run, reborn):
+        at_first: list[str] = []
+        each.go(lambda _event, each=each, seen=at_first: seen or seen.extend(states(each)))
+        assert at_first[0] == "running"
+        assert (each.state, each.error, each.fraction, states(each)) == ("done", None, 1.0, ["done"] * 4)
+    assert memory.requests.count("boot") == 1
+    assert make_run(only=UP).state == "done"
+    run.record.describe(part="model", site="CHI@UC", type="compute_gigaio")
+    run.record.update("server", state="done")
+    assert states(make_run(only=UP)) == ["waiting"] * 4  # a record of another machine says nothing about this one
+
+
+def test_cancel_stops_a_wait_and_the_next_go_resumes(run, memory):
+    """What waits stops at its next look; what is done stays."""
+    memory.fate = ["BUILD"]
+    memory.before = lambda request: run.cancel() if request == "machines" and memory.machine_list else None
+    with pytest.raises(errors.CancelledError):
+        run.go()
+    assert (run.state, states(run)[0]) == ("stopped", "done")
+    memory.before = lambda request: None
+    memory._fates = {machine.id: ["ACTIVE"] for machine in memory.machine_list}
+    run.go()
+    assert run.state == "done"
+
+
+def test_two_goes_at_once_make_one_of_everything(run, memory):
+    """A click and a cell: the second waits, and finds everything done."""
+    goes = [threading.Thread(target=run.go) for _ in range(2)]
+    for go in goes:
+        go.start()
+    for go in goes:
+        go.join(60)
+    assert run.state == "done"
+    assert memory.requests.count("boot") == 1
+
+
+def test_a_running_step_grows_older_without_events_and_says_each_thing_once(run, clock):
+    """Elapsed is what the last event said, and what has passed since."""
+    row, looks = run.rows["server"], []
+
+    def look(event):
+        if (event.step, event.kind) == ("server", "started"):
+            before = run.elapsed_s(row)
+            clock.sleep(7)
+            looks.append(run.elapsed_s(row) - before)
+
+    run.go(look)
+    assert looks[0] >= 7
+    assert run.elapsed_s(row) == row.elapsed_s
+    row.take(Event("server", "started"))
+    for text in ("removing server 7", *["server is BUILD"] * 30):
+        row.take(Event("server", "line", text, elapsed_s=100))
+    assert list(row.tail) == ["removing server 7", "server is BUILD"]
+    assert run.left_s == row.expected_s - 100
+
+
+def test_links_come_with_their_step_and_in_the_order_of_use(make_run):
+    """The command that brings the ports first, since the address works through it only."""
+    assert make_run().links == ()
+    record = make_run().record
+    record.describe(part="model", site="CHI@TACC", type="compute_liqid")
+    links = {
+        "ssh": "ssh cc@192.0.2.7",
+        "jupyter": "http://127.0.0.1:8888/lab?token=t",
+        "forward": "msl lease forward 1",
+    }
+    record.update("links", state="done", remember=links)
+    run = make_run()
+    assert [link.name for link in run.links] == ["forward", "jupyter", "ssh"]
+    assert [link.is_address for link in run.links] == [False, True, False]
+    assert "ssh cc@192.0.2.7" in run.text()
+
+
+def test_countdown_warns_when_the_lessons_do_not_fit(run):
+    """Two hours left and 150 minutes of lessons; nothing is known before the lease is."""
+    assert run.lease_end is None
+    facts_of(run)
+    assert run.lease_end == NOON + timedelta(hours=3)
+    end = NOON + timedelta(hours=2)
+    assert lease_left(end, NOON, 3600).text() == "2 h 00 min of the lease left"
+    assert "30 min more than is left" in lease_left(end, NOON, 9000).text()
+    assert "has ended" in lease_left(NOON, NOON + timedelta(seconds=1), 0).text()
+
+
+# The record
+
+
+def test_facts_are_on_disk_before_update_returns_and_only_the_owner_reads_them(tmp_path: Path):
+    """A process killed right after `update` leaves the fact behind; a link in it holds a token."""
+    program = (
+        "import os, signal; from pathlib import Path; from provisioning.setup.record import Record;"
+        f"Record(Path({str(tmp_path / 's.json')!r})).update('work', state='running', remember={{'known': 'a-1'}});"
+        "os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=Path(__file__).parents[2], check=False, timeout=60)
+    assert done.returncode == -9
+    record = Record(tmp_path / "s.json")
+    assert (record.facts("work"), record.step("work").state) == ({"known": "a-1"}, "running")
+    assert record.path.stat().st_mode & 0o077 == 0
+    with pytest.raises(TypeError):
+        record.update("work", remember={"bad": object()})
+    assert [path.name for path in tmp_path.iterdir()] == ["s.json"]
+    assert json.loads(record.path.read_text())["steps"]["work"]["facts"] == {"known": "a-1"}
+
+
+@pytest.mark.parametrize("text", ['{"about": {}, "steps"', '{"steps": {"lease": {"odd": 1}}, "about": {}}', "[]", "{}"])
+def test_an_unreadable_record_never_stops_a_student(tmp_path: Path, text):
+    """Half a file, or one of another version: every step looks at the site anyway."""
+    (tmp_path / "s.json").write_text(text)
+    record = Record(tmp_path / "s.json")
+    assert record.step("lease").state == "waiting"
+    record.update("lease", state="done")
+    assert Record(record.path).step("lease").state == "done"
+
+
+def test_another_machine_begins_a_new_record(tmp_path: Path):
+    """Facts of a node at one site would mislead at another."""
+    record = Record(tmp_path / "s.json")
+    for site, expected in (("CHI@TACC", {"machine_id": "m-1"}), ("CHI@UC", {})):
+        record.describe(part="model", site="CHI@TACC", type="compute_liqid")
+        record.update("server", remember={"machine_id": "m-1"})
+        record.describe(part="model", site=site, type="compute_liqid")
+        assert record.facts("server") == expected
+
+
+def test_on_chameleon_the_record_lies_where_it_lasts(tmp_path: Path, monkeypatch):
+    """Chameleon keeps ~/work when the Jupyter server goes."""
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    (tmp_path / "work").mkdir()
+    assert state_folder({"NB_USER": "ada"}) == tmp_path / "work" / ".serving-labs"
+    assert state_folder({"LABS_STATE": "/x/y", "NB_USER": "ada"}) == Path("/x/y")
+    assert tmp_path / "work" not in state_folder({}).parents
