@@ -38,7 +38,7 @@ def test_what_students_get_can_collect_and_look(tmp_path: Path):
 
 
 def test_what_students_get_starts_with_the_readmes_commands(tmp_path: Path):
-    """The archive said `make lab` and had neither Makefile nor constraints.txt (D2)."""
+    """`make lab` finds its Makefile and its pins there."""
     files = set(student_files(PROJECT_DIR))
     assert {
         "Makefile",
