@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 from nbclient.util import run_sync
@@ -114,34 +113,11 @@ def execute(
     return Run(notebook, time.monotonic() - begin_s)
 
 
-def save(run: Run, path: Path) -> None:
-    """Write a notebook with its outputs."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(nbformat.writes(run.notebook) + "\n", encoding="utf-8")
-
-
 def _explain(name: str, cell: NotebookNode, index: int, error: Exception) -> str:
     where = f"{name}, cell {index + 1} (id {cell.id})"
-    if isinstance(error, CellTimeoutError):
-        why = "did not finish in time"
-    elif isinstance(error, DeadKernelError):
-        why = "ended with the kernel's death; memory may have run out"
-    else:
-        why = f"raised {error.ename}: {_ANSI.sub('', str(error.evalue))}"
-    parts = [f"{where} {why}", "", *(f"    {line}" for line in cell.source.splitlines())]
-    printed = _printed(cell)
-    if printed:
-        parts += ["", "It had printed:", "", *(f"    {line}" for line in printed.splitlines()[-25:])]
-    return "\n".join(parts)
-
-
-def _printed(cell: NotebookNode) -> str:
-    pieces = []
-    for output in cell.get("outputs", []):
-        if output.output_type == "stream":
-            pieces.append(output.text)
-        elif output.output_type == "error":
-            pieces.append("\n".join(_ANSI.sub("", line) for line in output.traceback[-2:]))
-        else:
-            pieces.append(str(output.get("data", {}).get("text/plain", "")))
-    return "\n".join(piece.rstrip() for piece in pieces if piece.strip())
+    if isinstance(error, CellExecutionError):
+        # nbclient's own text holds the cell, what it had printed, and the traceback.
+        return f"{where} raised {_ANSI.sub('', f'{error.ename}: {error.evalue}')}\n\n{_ANSI.sub('', str(error))}"
+    hangs = isinstance(error, CellTimeoutError)
+    why = "did not finish in time" if hangs else "ended with the kernel's death; memory may have run out"
+    return f"{where} {why}\n\n{cell.source}"

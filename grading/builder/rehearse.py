@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from grading.builder.execute import execute, save
+from grading.builder.execute import execute
+from grading.builder.notebook import text_of
 from grading.builder.solve import AnswerKey, solve
 from grading.checkpoints import Checkpoint, all_checkpoints
 from labs.course import NOTEBOOKS_DIR, Lesson
@@ -120,7 +121,7 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
                 ),
             )
             progress.remove_task(task)
-            save(run, folder / lesson.notebook.name)
+            (folder / lesson.notebook.name).write_text(text_of(run.notebook), encoding="utf-8")
             spent_s[lesson.name] = run.duration_s
             console.print(f"{lesson.name}: {duration(run.duration_s)}")
     console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")

@@ -7,7 +7,7 @@ solved notebooks are written to a folder that the caller names, never beside the
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,29 +72,16 @@ def graft_answers(notebook: NotebookNode, key: AnswerKey) -> NotebookNode:
     return notebook
 
 
-def say_that_it_is_solved(notebook: NotebookNode, key: AnswerKey) -> NotebookNode:
-    """Begin with a warning, so that a solved notebook is not handed out by mistake."""
-    warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
-    warning.id = "solved"
-    notebook.cells.insert(0, warning)
-    return notebook
-
-
-Step = Callable[[NotebookNode, AnswerKey], NotebookNode]
-
-#: What happens to a lesson's notebook on its way to a solved one, in this order.
-STEPS: tuple[Step, ...] = (graft_answers, say_that_it_is_solved)
-
-
 def solve(lesson: Lesson, key: AnswerKey) -> NotebookNode:
-    """Return a lesson's solved notebook, not run yet.
+    """Return a lesson's solved notebook, not run yet, with a warning on top.
 
     Raises:
         AnswerKeyError: Lesson and answers do not fit together.
     """
-    notebook = build(lesson)
-    for step in STEPS:
-        notebook = step(notebook, key)
+    notebook = graft_answers(build(lesson), key)
+    warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
+    warning.id = "solved"
+    notebook.cells.insert(0, warning)
     return notebook
 
 

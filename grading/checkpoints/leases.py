@@ -1,6 +1,7 @@
 """What a good lease, a good set-up and a good release look like, judged from what the services said at that time.
 
-The lessons of all three parts ask the same, so the judging stands here once; each part's checkpoints name themselves.
+The lessons of all three parts ask the same, so the judging stands here once; each part's checkpoints name themselves,
+and hand over records in which they are answered.
 Subjects of the observations are ``<part>.lease``, ``.plan``, ``.machine``, ``.lease_at_release`` and ``.release``.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from grading.checkpoints.registry import Verdict, failed, passed, unanswered
+from grading.checkpoints.registry import Verdict, failed, passed
 from grading.checkpoints.values import is_close, is_number, moment
 from labs.records import Measurement, Records
 
@@ -44,8 +45,6 @@ def judge_lease(records: Records, part: str, question: str) -> Verdict:
         question: Asks for ``{"status": …, "minutes": …}``.
     """
     given = records.answer(question)
-    if given is None:
-        return unanswered()
     seen = records.seen(f"{part}.lease")
     if seen is None:
         return failed("No lease of yours was seen yet: run the cell that reads it from the site, then answer again.")
@@ -87,8 +86,6 @@ def lease_fault(seen: dict, terms: Terms) -> str:
 def judge_critical(records: Records, part: str, question: str) -> Verdict:
     """Judge a list of the steps that decide how long set-up takes."""
     given = records.answer(question)
-    if given is None:
-        return unanswered()
     seen = records.seen(f"{part}.plan")
     if seen is None:
         return failed("No plan was kept yet: run the cell that shows it, then answer again.")
@@ -138,8 +135,6 @@ def critical_path(steps: list[Measurement]) -> list[str]:
 def judge_once(records: Records, part: str, question: str) -> Verdict:
     """Judge what was counted after the steps had run twice: one of everything."""
     given = records.answer(question)
-    if given is None:
-        return unanswered()
     seen = records.seen(f"{part}.machine")
     if seen is None:
         return failed("No machine was seen yet: run the steps and the cell that looks at the result.")
@@ -160,8 +155,6 @@ def judge_once(records: Records, part: str, question: str) -> Verdict:
 def judge_rehearsed(records: Records, part: str, question: str) -> Verdict:
     """Judge which of the health checks only played their part."""
     given = records.answer(question)
-    if given is None:
-        return unanswered()
     seen = records.seen(f"{part}.machine")
     if seen is None or not seen["checks"]:
         return failed("No check of the machine was kept yet: run the steps to their end, then look again.")
@@ -185,8 +178,6 @@ def left_after_deletion(records: Records, part: str) -> str | None:
 def judge_release(records: Records, part: str, question: str) -> Verdict:
     """Judge that nothing is left, and the hours that others can have now."""
     given = records.answer(question)
-    if given is None:
-        return unanswered()
     released, lease = (records.observations(f"{part}.{subject}") for subject in ("release", "lease_at_release"))
     if not released or not lease or records.index(released[-1]) < records.index(lease[-1]):
         return failed("No release of your lease was seen yet: run the cells above, then answer again.")

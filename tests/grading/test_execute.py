@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from grading.builder.execute import LessonFailedError, execute, save
+from grading.builder.execute import LessonFailedError, execute
 
 
 def notebook(*sources: str):
@@ -32,8 +31,6 @@ def test_a_notebook_runs_and_tells_how_far_it_is(tmp_path: Path):
     assert (stream.text, result.data["text/plain"]) == ("21\n", "22")
     assert told == [(0, 2), (1, 2)]
     assert run.duration_s > 0
-    save(run, tmp_path / "kept" / "a.ipynb")
-    assert nbformat.read(tmp_path / "kept" / "a.ipynb", 4).cells[2].outputs[0].text == "21\n"
 
 
 def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
@@ -42,21 +39,21 @@ def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
         execute(notebook("pass", "print('so far')\n1 / 0"), folder=tmp_path, name="a lesson")
     message = str(caught.value)
     assert message.startswith("a lesson, cell 3 (id cell-2) raised ZeroDivisionError: division by zero")
-    assert "    1 / 0" in message
-    assert "    so far" in message
+    assert "\n1 / 0" in message
+    assert "so far" in message.partition("1 / 0")[2]
     assert "\x1b" not in message
 
 
-def test_a_cell_that_hangs_is_given_up(tmp_path: Path):
-    """An endless loop must not hold the rehearsal for ever."""
-    with pytest.raises(LessonFailedError, match="did not finish in time"):
-        execute(notebook("while True: pass"), folder=tmp_path, name="a lesson", cell_timeout_s=2)
-
-
-def test_a_kernel_that_dies_is_reported_as_dead(tmp_path: Path):
-    """Out of memory looks like this."""
-    with pytest.raises(LessonFailedError, match="kernel's death"):
-        execute(notebook("import os\nos._exit(1)"), folder=tmp_path, name="a lesson")
+@pytest.mark.parametrize(
+    ("source", "timeout_s", "says"),
+    [("while True: pass", 2, "did not finish in time"), ("import os\nos._exit(1)", 60, "kernel's death")],
+)
+def test_a_cell_that_never_ends_or_takes_the_kernel_with_it_is_given_up(
+    tmp_path: Path, source: str, timeout_s: float, says: str
+):
+    """An endless loop must not hold the rehearsal for ever; out of memory looks like a death."""
+    with pytest.raises(LessonFailedError, match=says):
+        execute(notebook(source), folder=tmp_path, name="a lesson", cell_timeout_s=timeout_s)
 
 
 def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):

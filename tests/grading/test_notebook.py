@@ -50,7 +50,7 @@ def test_an_answer_is_kept_as_plain_json():
 
 @pytest.mark.parametrize("value", [float("nan"), len, object()])
 def test_what_cannot_be_written_down_is_said_on_a_card(value):
-    """An exception would be a page of code that is not the student's (C3)."""
+    """An exception would be a page of code that is not the student's."""
     assert repr(answer(WORDS, value)).startswith(f"{WORDS}: not written down: ")
     assert list(ledger()) == []
 
@@ -145,7 +145,7 @@ def test_a_prediction_of_another_form_is_not_written_down(value):
 
 
 def test_nobody_runs_past_a_prediction():
-    """The measuring cell says in one sentence what comes first, without a traceback (C4)."""
+    """The measuring cell says in one sentence what comes first, without a traceback."""
     with pytest.raises(NotPredictedYetError) as caught:
         predicted(GUESS)
     (line,) = caught.value._render_traceback_()
@@ -220,7 +220,7 @@ def test_what_is_right_on_fixed_cases_and_wrong_on_ones_own_records_fails_everyw
 
 
 def test_answers_are_escaped_and_code_is_marked_up():
-    """An answer is text from anywhere; backticks in our own sentences are code (D10)."""
+    """An answer is text from anywhere; backticks in our own sentences are code."""
     html = answer(WORDS, {"first": "<script>alert(1)</script>", "second": "x"})._repr_html_()
     assert "<script>" not in html
     assert "&lt;script&gt;" in html

@@ -41,23 +41,18 @@ def test_an_unknown_id_is_answered_with_the_nearest_ones(registry):
         registry["t.first.on"]
 
 
-@pytest.mark.parametrize("id", ["p95", "M.latency", "m.latency-p95", "m..p95", ""])
-def test_an_id_that_cannot_be_a_cell_id_is_refused(registry, id):
-    """Dots become dashes in cell ids, so an id with a dash could not be mapped back."""
-    with pytest.raises(ValueError, match="lower-case words joined by dots"):
-        registry.checkpoint(id)(lambda entries: passed())
-
-
-def test_an_id_is_defined_once(registry):
-    """The second definition would win in silence."""
-    with pytest.raises(ValueError, match="defined twice"):
-        registry.checkpoint("t.first.one")(lambda entries: passed())
-
-
-def test_a_checkpoint_is_worth_something(registry):
-    """Zero points would show as passed and failed at once."""
-    with pytest.raises(ValueError, match="one is the least"):
-        registry.checkpoint("t.first.two", points=0)(lambda entries: passed())
+@pytest.mark.parametrize(
+    ("id", "points", "says"),
+    [
+        *((id, 1, "lower-case words joined by dots") for id in ("p95", "M.latency", "m.latency-p95", "m..p95", "")),
+        ("t.first.one", 1, "defined twice"),
+        ("t.first.two", 0, "one is the least"),
+    ],
+)
+def test_a_definition_with_a_fault_is_refused(registry, id, points, says):
+    """Dots become dashes in cell ids, a second definition would win in silence, zero points pass and fail at once."""
+    with pytest.raises(ValueError, match=says):
+        registry.checkpoint(id, points=points)(lambda entries: passed())
 
 
 @pytest.mark.parametrize(
@@ -65,7 +60,7 @@ def test_a_checkpoint_is_worth_something(registry):
     [({}, "lacks the part `value`"), ({"value": "text"}, "a text where a number belongs"), ([1], "form"), (7, "form")],
 )
 def test_an_answer_of_any_form_fails_in_one_sentence(registry, entries, value, says):
-    """No exception's own words reach a student, and none ends a grader's run over a whole class (C3)."""
+    """No exception's own words reach a student, and none ends a grader's run over a whole class."""
     verdict = registry["t.first.one"].verdict(entries.answered("t.first.one", value))
     assert verdict.state is State.FAILED
     assert says in verdict.message
@@ -92,7 +87,7 @@ def test_an_entry_that_is_none_costs_nothing_else(registry, entries, junk):
 
 
 def test_what_was_expected_is_shown_after_a_pass_only(registry, entries):
-    """Whatever the judge says (C1)."""
+    """Whatever the judge says."""
     one = registry["t.first.one"]
     assert one.verdict(entries.answered("t.first.one", {"value": 3})).expected == ""
     assert one.verdict(entries.answered("t.first.one", {"value": 2})).expected == "2"
@@ -134,7 +129,7 @@ def test_a_form_is_checked_in_one_place_with_one_sentence(form, value, says):
     ],
 )
 def test_a_words_capitals_and_spaces_are_forgiven(form, value, kept):
-    """All spellings of 'Latency' are one word (C3)."""
+    """All spellings of 'Latency' are one word."""
     assert fitted(value, form) == kept
     assert fault_of_form(value, form) == ""
 

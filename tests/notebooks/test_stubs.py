@@ -31,7 +31,7 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
     part: int, tmp_path: Path, workspace: Path, kernels_run
 ):
     """No crash at a stub before that, and not a point for having pressed Shift + Enter."""
-    kernels_run("hasty_startup.py")
+    kernels_run("hasty_startup.py", *(["torchscript_startup.py"] if part == 0 else []))
     wanted = lessons(part=part)
     if part > 1:
         bring_part_1(workspace / "models")

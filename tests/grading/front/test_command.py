@@ -1,4 +1,4 @@
-"""``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it (D7)."""
+"""``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_every_step_of_the_course_has_a_command_with_help(name: str):
 
 
 def test_completion_binds_to_the_command_and_not_to_python():
-    """`python -m labs --install-completion` bound itself to `python` (D7)."""
+    """And not to the `python` that runs it."""
     environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
     done = subprocess.run(
         [MSL, "--show-completion", "bash"], env=environment, capture_output=True, text=True, check=True
@@ -58,7 +58,7 @@ def test_check_fails_while_something_is_left(part_1: Path):
 
 
 def test_a_part_that_is_none_is_a_slip_of_usage():
-    """`--part 4` printed a traceback (C5)."""
+    """Exit code 2 and a sentence that lists the parts."""
     done = run("submit", "4")
     assert done.exit_code == 2
     assert "there is no part '4'" in " ".join(done.output.split())
@@ -73,7 +73,7 @@ def test_leases_are_asked_for_without_a_network():
 
 
 def test_results_that_cannot_be_written_are_a_sentence(monkeypatch: pytest.MonkeyPatch):
-    """A read-only checkout ended in a traceback (D10)."""
+    """With the way out."""
     monkeypatch.setenv("SERVING_LABS_WORKSPACE", "/proc/nobody/writes/here")
     done = run("doctor")
     assert done.exit_code == 1

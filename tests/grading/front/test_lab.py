@@ -1,4 +1,4 @@
-"""Starting JupyterLab: as root, without a screen, with a port that is taken, with options of one's own (D3)."""
+"""Starting JupyterLab: as root, without a screen, with a port that is taken, with options of one's own."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def taken() -> Iterator[int]:
 
 
 def test_root_is_let_in_and_told():
-    """`make lab` as root ended with 'Use --allow-root' (D3)."""
+    """JupyterLab itself would refuse."""
     said: list[str] = []
     assert "--allow-root" in command(environ=WITH_SCREEN, is_root=True, say=said.append)
     assert any("root" in one for one in said)
@@ -31,7 +31,7 @@ def test_root_is_let_in_and_told():
 
 
 def test_options_reach_jupyterlab_and_win():
-    """What a person says comes after what the course says, and traitlets take the last (D3)."""
+    """What a person says comes after what the course says, and traitlets take the last."""
     line = command(["--port", "0", "--no-browser", "--ip=::1"], environ={}, is_root=False, say=print)
     assert line[-4:] == ["--port", "0", "--no-browser", "--ip=::1"]
     assert line.count("--no-browser") == 1

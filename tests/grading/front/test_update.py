@@ -1,4 +1,4 @@
-"""The course's next version in a student's folder: nbgitpuller's real merge of two versions of the template (D4)."""
+"""The course's next version in a student's folder: nbgitpuller's real merge of two versions of the template."""
 
 from __future__ import annotations
 

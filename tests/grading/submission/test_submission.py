@@ -168,7 +168,7 @@ def test_questions_for_a_person_have_a_rubric_that_adds_up():
 
 
 def test_the_graders_own_points_are_the_graders():
-    """The plain figures that students see are those of the hidden checkpoints (C5)."""
+    """The plain figures that students see are those of the hidden checkpoints."""
     for part, own in GRADERS_OWN.items():
         hidden = [one for one in all_hidden() if one.part == part]
         assert own.again == sum(one.points for one in hidden if one.is_rerun)
@@ -176,7 +176,7 @@ def test_the_graders_own_points_are_the_graders():
 
 
 def test_a_hand_in_with_missing_files_says_what_they_cost(filled: Path):
-    """'119 of 119 … ready' with seven model files missing, and a grade of 119 of 128 (C5)."""
+    """It is not called ready, and the points that depend on them are named."""
     made = prepare(1, workspace=filled)
     assert len(made.missing) >= 2
     assert "is ready" not in made.state_text
@@ -186,7 +186,7 @@ def test_a_hand_in_with_missing_files_says_what_they_cost(filled: Path):
 
 
 def test_a_slip_in_a_path_or_part_is_an_error_and_makes_nothing(tmp_path: Path):
-    """`--workspace TYPO` made the folder and exited 0, `--part 4` printed a traceback (C5)."""
+    """No folder, no traceback, and an exit code that scripts can rely on."""
     for slip in (["--part", "1", "--workspace", str(tmp_path / "TYPO")], ["--part", "4"]):
         done = CliRunner().invoke(app, ["submit", *slip])
         assert done.exit_code == 1

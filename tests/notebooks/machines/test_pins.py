@@ -15,6 +15,7 @@ from grading.builder.rehearse import own_testbed
 from grading.builder.solve import write_solved
 from grading.gradescope.package import build_package
 from labs.course import lesson
+from provisioning.trovi import STORAGE_LIMIT_BYTES
 from tests.grading.gradescope.conftest import unpack
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, unpack_course, uv
 
@@ -36,7 +37,7 @@ def without(path: Path, package: str) -> None:
 def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
     machine: str, package: str, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    """(A3) The solved lesson fails in the node's own kernel, or the environment cannot be made at all."""
+    """The solved lesson fails in the node's own kernel, or the environment cannot be made at all."""
     home = tmp_path / "home"
     course = unpack_course(tmp_path, home / "serving-labs")
     without(course / "provisioning" / "node" / machine / "requirements.txt", package)
@@ -54,7 +55,7 @@ def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
 
 
 def test_a_device_that_lacks_a_package_measures_nothing(tmp_path: Path):
-    """(A2) The course's measuring code does not start there, or the environment cannot be made at all."""
+    """The course's measuring code does not start there, or the environment cannot be made at all."""
     home = tmp_path / "home"
     course = unpack_course(tmp_path, home / "serving-labs")
     without(course / "provisioning" / "node" / "edge" / "requirements.txt", "httpx")
@@ -69,12 +70,20 @@ def test_a_device_that_lacks_a_package_measures_nothing(tmp_path: Path):
 
 
 def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp_path: Path):
-    """(A2) Part 2 is driven from there."""
+    """Part 2 is driven from there."""
     wanted = lesson("20")
     hub.write_solved([wanted], tmp_path / "solved")
     uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "python-chi")
     with own_testbed(tmp_path / "testbed", [wanted]), pytest.raises(LessonFailedError, match="No module named 'chi'"):
         hub.run(wanted)
+
+
+def test_course_and_packages_fit_into_the_users_storage(hub: Hub):
+    """Chameleon's Jupyter gives a user 512 MB for everything, although its image has most of these packages already."""
+    folders = (hub.work, hub.python.parents[1])
+    size_bytes = sum(path.lstat().st_size for folder in folders for path in folder.rglob("*") if path.is_file())
+    print(f"work folder and packages: {size_bytes / 2**20:.0f} MB", file=sys.stderr)
+    assert size_bytes < STORAGE_LIMIT_BYTES
 
 
 def test_an_autograder_that_lacks_a_package_is_not_built(tmp_path: Path):

@@ -1,4 +1,4 @@
-"""The rooms that need no torch, under the oldest and the newest Python that is promised (D1).
+"""The rooms that need no torch, under the oldest and the newest Python that is promised.
 
 The suite itself runs under one Python. That every pin has a wheel for the others is asked of the resolver
 (``tests/test_environment.py``); a GitHub workflow sets up all of it under both.

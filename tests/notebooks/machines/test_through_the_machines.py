@@ -42,7 +42,7 @@ HUB_LIMIT_MB = 350
 def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     number: int, hub: Hub, tmp_path: Path, kernels_run, monkeypatch: pytest.MonkeyPatch
 ):
-    """(A1–A4, A6, A7) What an instructor promises students: it can be done, and every point be earned.
+    """What an instructor promises students: it can be done, and every point be earned.
 
     Lessons at home run on this machine, which plays the laptop; those that may be done on the node too run under the
     node's pins; those around the lease in Chameleon's Jupyter, and stay small enough for it; the lease lesson in the
@@ -104,7 +104,7 @@ def _used_s() -> float:
 
 
 def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
-    """(A15) Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
+    """Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
     workspace, home = tmp_path / "mi100-workspace", tmp_path / "mi100"
     shutil.copytree(hub.workspace, workspace)
     unpack_course(tmp_path, home / "serving-labs")
