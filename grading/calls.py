@@ -19,7 +19,7 @@ from types import CodeType, FunctionType
 
 import numpy as np
 
-from labs.traced import Traced
+from labs.optimize.traced import Traced
 
 #: Marks a value that JSON has no form for: {"$": "array", …}. The functions' own dictionaries never use this key.
 MARK = "$"
@@ -114,7 +114,7 @@ def names() -> dict[str, object]:
     import pandas as pd
 
     from labs import stats
-    from labs.records.format import duration, megabytes, milliseconds, percent, rate, times
+    from labs.display.format import duration, megabytes, milliseconds, percent, rate, times
     from labs.records.options import summarize
     from labs.records.targets import target
 

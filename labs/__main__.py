@@ -4,7 +4,7 @@ import typer
 
 from labs.assets.cli import app as assets
 from labs.edge.cli import app as edge
-from labs.providers.cli import app as providers
+from labs.runtimes.providers.cli import app as providers
 
 app = typer.Typer(help="Model serving labs.", no_args_is_help=True)
 app.add_typer(assets, name="assets")

@@ -1,14 +1,18 @@
-"""Where a student's own results live: the ledger and the models made in the lessons."""
+"""Where things lie: the checkout, a student's own results, and the cache for what was fetched or made."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
-from labs.records import Ledger
-
 #: Environment variable that moves the workspace, for a run that must not touch the student's own results.
 WORKSPACE_VARIABLE = "SERVING_LABS_WORKSPACE"
+
+#: Environment variable that moves the cache, for example to a disk with more room.
+CACHE_VARIABLE = "SERVING_LABS_CACHE"
+
+#: Name under which the platform's cache and configuration folders are asked for.
+APP_NAME = "model-serving-labs"
 
 #: The checkout that holds this package.
 PROJECT_DIR = Path(__file__).resolve().parents[1]
@@ -33,6 +37,9 @@ def programs_dir() -> Path:
     return folder
 
 
-def ledger() -> Ledger:
-    """Return the student's ledger."""
-    return Ledger(workspace_dir() / "ledger.jsonl")
+def cache_dir() -> Path:
+    """Return the cache: ``$SERVING_LABS_CACHE``, or the platform's own cache folder for this course."""
+    import platformdirs  # not everywhere that a workspace is: the autograder has no cache
+
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path(APP_NAME)

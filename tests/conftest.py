@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.loopback import ANY_PORT_VARIABLE
+from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
 
 #: Tests that take minutes, by the beginning of their id, in the order in which they begin; the rest fills the gaps.

@@ -21,19 +21,16 @@ from labs.workspace import PROJECT_DIR
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(
-    f"labs.{name}" for name in "course loopback records machine stats labels traced workspace version".split()
-)
+LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records stats workspace".split())
 
-#: Where the real Food-11 is configured to be, which the set-up hands to a machine; as light.
-ADDRESSES = ("labs.assets.places",)
+LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split())
 
 #: What each room may import from the project; a name allows everything below it.
 MAY_IMPORT = {
     "labs": ("labs",),
-    "provisioning": ("provisioning", "labs.display", "labs.widgets", *ADDRESSES, *LIGHT),
+    "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again.
-    "grading": ("grading", "labs.preprocess", "labs.dataset", "labs.widgets", *LIGHT),
+    "grading": ("grading", "labs.data.preprocess", "labs.data.dataset", "labs.widgets", *LIGHT),
     "notebooks": ("labs", "provisioning", "grading.checkpoints", "grading.submission"),
     # The door leads to every room that students use; no room leads back to it.
     "grading/front": (

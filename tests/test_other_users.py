@@ -20,10 +20,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from labs.assets.places import CACHE_VARIABLE, cache_dir
-from labs.loopback import listen
-from labs.runtimes import RuntimeUnavailableError
-from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
+from labs.runtimes.loopback import listen
+from labs.runtimes.opening import RuntimeUnavailableError
+from labs.workspace import CACHE_VARIABLE, PROJECT_DIR, WORKSPACE_VARIABLE, cache_dir
 
 only_root = pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become another user"

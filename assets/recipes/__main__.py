@@ -12,7 +12,8 @@ import typer
 
 from assets.recipes import dataset as recipe
 from assets.recipes.drawings import SourceError
-from labs.assets.places import ASSETS_DIR, cache_dir
+from labs.assets.places import ASSETS_DIR
+from labs.workspace import cache_dir
 
 app = typer.Typer(help="How the assets that come with the checkout were made.", no_args_is_help=True)
 

@@ -17,8 +17,8 @@ import numpy as np
 from assets.recipes.compose import compose
 from assets.recipes.drawings import SOURCES, Drawing, drawings_of, render, sources_of
 from labs.assets.places import ASSETS_DIR
-from labs.dataset import SPLITS
-from labs.labels import CLASS_NAMES, NUM_CLASSES, class_folder
+from labs.data.dataset import SPLITS
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 #: Side of the shipped pictures: above 224, so that resizing and cropping have something to do.
 SIZE_PX = 256

@@ -17,8 +17,8 @@ from assets.recipes.drawings import FOODS, Drawing
 from assets.recipes.pictures import draw_batch, mix
 from assets.recipes.surgery import STAGE_ENDS, blocks_of, transplant
 from assets.recipes.training import EVENLY, QUICK_AT_FIRST, Journal, accuracy, cosine, keep, restore
-from labs.labels import CLASS_NAMES
-from labs.models import ARCHITECTURES
+from labs.data.labels import CLASS_NAMES
+from labs.data.models import ARCHITECTURES
 
 #: Softening of both networks' answers. Source: Hinton et al. 2015, https://arxiv.org/abs/1503.02531.
 TEMPERATURE = 2.0
@@ -81,7 +81,7 @@ def train_student(
     """Return the trained student; begins behind the last phase that an earlier run has finished.
 
     Args:
-        architecture: `mobilenetv2` or another width of it, of `labs.models.ARCHITECTURES`.
+        architecture: `mobilenetv2` or another width of it, of `labs.data.models.ARCHITECTURES`.
         teacher: Fine-tuned EfficientNet-Lite0.
         drawings: All drawings of the training artists, foods and others.
         validation: Inputs and labels that accuracy is reported on.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
 
 
 @dataclass(frozen=True)

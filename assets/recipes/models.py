@@ -22,10 +22,10 @@ from assets.recipes.pictures import training_drawings
 from assets.recipes.teacher import TEACHER, TEACHER_SEED, fine_tune, shipped
 from assets.recipes.training import Journal, accuracy, evaluate
 from labs.assets.places import ASSETS_DIR
-from labs.dataset import load_split
-from labs.models import ARCHITECTURES, load_model, save_weights
+from labs.data.dataset import load_split
+from labs.data.models import ARCHITECTURES, load_model, save_weights
 
-#: What is trained here, names of `labs.models.ARCHITECTURES`.
+#: What is trained here, names of `labs.data.models.ARCHITECTURES`.
 TRAINED = ("mobilenetv2", "mobilenetv2-050", TEACHER)
 
 

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from assets.recipes.compose import compose, restyle
 from assets.recipes.drawings import Drawing, drawings_of, render, sources_of
-from labs.labels import NUM_CLASSES
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from labs.data.labels import NUM_CLASSES
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 
 #: Side of the composed pictures: larger than the model's 224, so that crops can move.
 COMPOSED_SIZE_PX = 256
@@ -92,7 +92,7 @@ def _erase(images: torch.Tensor, generator: torch.Generator) -> None:
 
 
 def normalise(images: torch.Tensor) -> torch.Tensor:
-    """Return pictures from 0 to 1 in the model's input scale, as `labs.preprocess.to_input` does."""
+    """Return pictures from 0 to 1 in the model's input scale, as `labs.data.preprocess.to_input` does."""
     return (images - torch.tensor(IMAGENET_MEAN)[:, None, None]) / torch.tensor(IMAGENET_STD)[:, None, None]
 
 

@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional
 from torchvision.models import mobilenet_v2
 
-from labs.labels import NUM_CLASSES
+from labs.data.labels import NUM_CLASSES
 
 #: Teacher block whose work each student block takes over. Two stages are one block deeper in the student: their extra
 #: block (None) corrects what the narrower stream lost. One stage is one block shallower: block 14 has no heir, and

@@ -15,8 +15,8 @@ from assets.recipes.drawings import Drawing
 from assets.recipes.pictures import draw_batch, mix
 from assets.recipes.surgery import copy_norm
 from assets.recipes.training import EVENLY, QUICK_AT_FIRST, Journal, accuracy, cosine, keep, restore
-from labs.labels import NUM_CLASSES
-from labs.models import ARCHITECTURES, build_model
+from labs.data.labels import NUM_CLASSES
+from labs.data.models import ARCHITECTURES, build_model
 
 TEACHER, TEACHER_SEED = "efficientnet-lite0", 11
 BATCH_SIZE = 32

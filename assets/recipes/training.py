@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from labs.dataset import iterate, load_split
-from labs.labels import CLASS_NAMES, NUM_CLASSES
+from labs.data.dataset import iterate, load_split
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES
 from labs.stats import proportion_interval
 
 _log = logging.getLogger(__name__)

@@ -15,8 +15,8 @@ from executorch.exir import to_edge_transform_and_lower
 from torchao.quantization.pt2e.quantize_pt2e import convert_pt2e, prepare_pt2e
 
 from labs import assets
-from labs.dataset import load_split
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 
 net = load_mobilenet_v2(assets.model()).eval()
 example = (torch.zeros(1, 3, 224, 224),)

@@ -21,7 +21,7 @@ fair = {"accuracy": True, "latency": False, "size": True, "ratio": True}
 answer("e.choose.fair", fair)
 
 # %% checkpoint="e.choose.recommendation"
-from labs.records.format import milliseconds
+from labs.display.format import milliseconds
 
 timed = ledger().latest(kind="latency", option=choice, batch_size=1)
 weighed = ledger().latest(kind="size", option=choice).samples[0]

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from fastapi import FastAPI, HTTPException, Request
 from ray import serve
 
-from labs.preprocess import ImageDecodeError, load_image, to_input
+from labs.data.preprocess import ImageDecodeError, load_image, to_input
 
 api = FastAPI()
 

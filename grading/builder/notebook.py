@@ -211,7 +211,7 @@ def source_of(shows: str, *, root: Path = NOTEBOOKS_DIR.parent) -> str:
     It is cut from the module's file, which is not imported.
 
     Args:
-        shows: Where and what: ``"labs.preprocess:softmax"``, or several names: ``"labs.preprocess:resize,crop"``.
+        shows: Where and what: ``"labs.data.preprocess:softmax"``, or several names: ``"labs.stats:verdict,quotient"``.
         root: The checkout.
 
     Raises:

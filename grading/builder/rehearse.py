@@ -24,10 +24,10 @@ from grading.builder.notebook import text_of
 from grading.builder.solve import AnswerKey, solve
 from grading.checkpoints import Checkpoint, all_checkpoints
 from labs.course import NOTEBOOKS_DIR, Lesson
-from labs.loopback import ANY_PORT_VARIABLE
+from labs.display.format import duration
 from labs.machine import capabilities
 from labs.records import Ledger
-from labs.records.format import duration
+from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
 
 #: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.

@@ -13,7 +13,8 @@ from grading.checkpoints.cards import Card
 from grading.checkpoints.registry import Checkpoint, State, all_checkpoints
 from labs.course import Lesson, lesson
 from labs.records import Records
-from labs.workspace import ledger, workspace_dir
+from labs.records.ledger import ledger
+from labs.workspace import workspace_dir
 
 
 class NotThereYetError(LookupError):

@@ -12,7 +12,7 @@ from grading.checkpoints.predictions import PredictionBox, guessed, reconciled
 from grading.checkpoints.registry import Checkpoint, State, Verdict, all_checkpoints, failed, missing, unanswered
 from grading.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain, shown
 from labs.records import Answer, LedgerError, Prediction, Records
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 
 _NOTHING = object()
 

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 
 from labs.course import LessonError, lessons
-from labs.version import code_version
+from labs.machine.version import code_version
 
 app = typer.Typer(
     name="msl",

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labs.course import Lesson
-from labs.loopback import listen
+from labs.runtimes.loopback import listen
 from labs.workspace import PROJECT_DIR, workspace_dir
 
 #: JupyterLab's own port, and how many beside it are tried.

@@ -17,7 +17,8 @@ from grading.checkpoints.predictions import guessed
 from grading.grade.result.rows import Row, public_rows
 from labs.course import PLACES, Lesson, lessons
 from labs.records import Answer, Prediction, Records
-from labs.workspace import ledger, workspace_dir
+from labs.records.ledger import ledger
+from labs.workspace import workspace_dir
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.record import Record
 from provisioning.sites.spec import NUMBERS, Part, resource_name

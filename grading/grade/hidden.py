@@ -18,8 +18,8 @@ from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called, computed
 from grading.grade.result.rows import Row
 from labs.course import lessons
+from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
-from labs.records.format import megabytes, percent
 
 #: Points of one function that is right on secret cases.
 FUNCTION_POINTS = 3

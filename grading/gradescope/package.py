@@ -19,9 +19,11 @@ from labs.workspace import PROJECT_DIR
 ALLOWED = (
     *(f"grading/{name}.py" for name in "__init__ calls".split()),
     *(f"grading/{room}/*.py" for room in "checkpoints grade gradescope".split()),
-    *(f"labs/{name}.py" for name in "__init__ course dataset labels preprocess progress stats workspace".split()),
+    *(f"labs/{name}.py" for name in "__init__ course stats workspace runtimes/__init__ runtimes/progress".split()),
+    *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
+    *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
     "assets/reference/*.json",
-    *("labs/traced.py", "labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
+    *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
     "constraints.txt",
 )

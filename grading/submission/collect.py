@@ -16,7 +16,7 @@ from grading.grade.intake import Kind, kind_of, read_ledger, wanted_names
 from grading.grade.intake.allowed import LEDGER_NAME, MANIFEST_NAME
 from grading.grade.intake.limits import DEFAULT_LIMITS
 from labs.course import Lesson
-from labs.version import code_version
+from labs.machine.version import code_version
 
 
 @dataclass

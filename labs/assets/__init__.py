@@ -48,7 +48,7 @@ def dataset(name: str | None = None) -> Path:
         name: `food11-mini` (comes with the checkout) or `food11` (fetched); `default_dataset()` when None.
 
     Returns:
-        A folder that holds `training`, `validation` and `evaluation`; `labs.dataset` reads it.
+        A folder that holds `training`, `validation` and `evaluation`; `labs.data.dataset` reads it.
 
     Raises:
         AssetError: No data set has this name, no address is set, or the server, the disk or a file is at fault.
@@ -64,7 +64,7 @@ def model(name: str | None = None) -> Path:
             `food11-mobilenetv2-onnx` (fetched); `default_model()` when None.
 
     Returns:
-        A `.safetensors` file for `labs.models.load_mobilenet_v2`, or an `.onnx` file.
+        A `.safetensors` file for `labs.data.models.load_mobilenet_v2`, or an `.onnx` file.
 
     Raises:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.

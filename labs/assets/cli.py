@@ -11,7 +11,8 @@ from rich.table import Table
 from labs import assets
 from labs.assets.fetched import PUBLISHED
 from labs.assets.manifest import carried
-from labs.assets.places import AssetError, address, address_file, cache_dir
+from labs.assets.places import AssetError, address, address_file
+from labs.workspace import cache_dir
 
 app = typer.Typer(
     help="Data sets and models. The real Food-11 and the course's published model are fetched from the folder whose "

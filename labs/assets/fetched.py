@@ -17,9 +17,10 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 
 from labs.assets.manifest import sha256_of
-from labs.assets.places import Address, AssetError, address, cache_dir
-from labs.dataset import IMAGE_SUFFIXES, SPLITS, iterate, label_of
-from labs.labels import NUM_CLASSES, class_folder
+from labs.assets.places import Address, AssetError, address
+from labs.data.dataset import IMAGE_SUFFIXES, SPLITS, iterate, label_of
+from labs.data.labels import NUM_CLASSES, class_folder
+from labs.workspace import cache_dir
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +131,7 @@ def convert_weights(published: Path, folder: Path) -> None:
     from torchvision.models import mobilenetv2
     from torchvision.ops.misc import Conv2dNormActivation
 
-    from labs.models import save_weights
+    from labs.data.models import save_weights
 
     parts = [mobilenetv2.MobileNetV2, mobilenetv2.InvertedResidual, Conv2dNormActivation, set]
     parts += [nn.ReLU6, nn.BatchNorm2d, nn.Sequential, nn.Conv2d, nn.Dropout, nn.Linear]

@@ -45,7 +45,7 @@ class Carried:
             elif sha256_of(root / name) != sha256:
                 wrong.append(f"{name} has other content")
         if self.kind == "dataset":
-            from labs.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
+            from labs.data.dataset import IMAGE_SUFFIXES  # brings Pillow, which Chameleon's Jupyter need not have
 
             # One picture more changes the accuracy.
             seen = {

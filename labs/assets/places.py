@@ -1,4 +1,4 @@
-"""Where assets are: the checkout's own folder, one cache, and the one address that others are fetched from.
+"""Where assets are: the checkout's own folder, and the one address that others are fetched from.
 
 Nothing is fetched until you say from where. Put the files as they are published, `Food-11.zip`, `food11.pth` and
 `food11.onnx`, into one folder of a server or an object store, and set its address, with the SHA-256 of `Food-11.zip`
@@ -19,11 +19,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import platformdirs
 
-#: Name under which the platform's cache and configuration folders are asked for.
-APP_NAME = "model-serving-labs"
-
-#: Environment variable that moves the cache, for example to a disk with more room.
-CACHE_VARIABLE = "SERVING_LABS_CACHE"
+from labs.workspace import APP_NAME
 
 #: Environment variable that says where the published files are, and the file that says it instead.
 URL_VARIABLE, URL_FILE = "SERVING_LABS_ASSETS_URL", "assets-url.txt"
@@ -58,12 +54,6 @@ class Address:
         """Return the address of a file in the folder; a query stays behind it."""
         parts = urlsplit(self.url)
         return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{file}", fragment=""))
-
-
-def cache_dir() -> Path:
-    """Return the cache: ``$SERVING_LABS_CACHE``, or the platform's own cache folder for this course."""
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen).expanduser() if chosen else platformdirs.user_cache_path(APP_NAME)
 
 
 def address_file() -> Path:

@@ -3,10 +3,11 @@ records with raw samples."""
 
 from labs.bench.cold import cold_start
 from labs.bench.measuring import accuracy, measure_option, reopen, size
-from labs.bench.targets import Description, UnknownTargetError, caller, describe
+from labs.bench.targets import Description, describe
 from labs.bench.timing import compare, latency, throughput, time_calls
-from labs.progress import Cancelled, OnProgress
 from labs.records import Comparison
+from labs.runtimes.calling import UnknownTargetError, caller
+from labs.runtimes.progress import Cancelled, OnProgress
 
 __all__ = [
     "Cancelled",

@@ -18,11 +18,12 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.bench.targets import Description, caller, describe, input_size_px
+from labs.bench.targets import Description, describe
 from labs.bench.timing import Stopwatch, record
-from labs.progress import OnProgress, silent
 from labs.records import Measurement, ModelFile, Threads
-from labs.runtimes import open_model
+from labs.runtimes.calling import caller, input_size_px
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, silent
 
 
 class ColdStartError(RuntimeError):

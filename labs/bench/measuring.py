@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from labs import assets
-from labs.bench.targets import Description, caller, describe, model_file
+from labs.bench.targets import Description, describe, model_file
 from labs.bench.timing import Clock, Stopwatch, latency, record, throughput
-from labs.progress import OnProgress, part, silent
+from labs.display.format import percent
 from labs.records import Ledger, Measurement
-from labs.records.format import percent
-from labs.runtimes import open_model
+from labs.runtimes.calling import caller
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, part, silent
 
 
 def measure_option(

@@ -12,23 +12,20 @@ from __future__ import annotations
 
 import collections
 import hashlib
-import inspect
 import json
 import sys
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from labs.machine.fingerprint import fingerprint, physical_core_count
+from labs.machine.version import library_versions
 from labs.records import ModelFile, Threads
-from labs.version import library_versions
-
-#: Batch in, logits out; a callable without arguments takes none and its result is thrown away.
-Call = Callable[[np.ndarray | None], np.ndarray]
+from labs.runtimes.calling import UnknownTargetError, kind_of
 
 #: Operators that do a model's real work, by what they compute in, after ONNX Runtime has fused the graph.
 INT8_OPERATORS = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "DynamicQuantizeMatMul")
@@ -38,10 +35,6 @@ FLOAT_OPERATORS = ("Conv", "FusedConv", "Gemm", "FusedGemm", "MatMul")
 _SESSION_SETTINGS = ("intra_op_num_threads", "inter_op_num_threads", "enable_cpu_mem_arena", "enable_mem_pattern")
 
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-migraphx", "numpy")
-
-
-class UnknownTargetError(ValueError):
-    """Something about a target cannot be seen and was not said; the message says what to hand over."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +55,7 @@ class Description:
     threads: Threads = field(default_factory=Threads)
     #: Versions of the libraries that take part.
     libraries: dict[str, str] = field(default_factory=dict)
-    #: How it was opened, as plain JSON: enough for ``labs.runtimes`` to open it again.
+    #: How it was opened, as plain JSON: enough for ``labs.runtimes.opening`` to open it again.
     settings: dict = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -136,57 +129,6 @@ def describe(
     return found
 
 
-def kind_of(target: object) -> str:
-    """Return 'onnxruntime', 'torch', 'openvino' or 'callable'.
-
-    Raises:
-        UnknownTargetError: It is none of these, such as a path.
-    """
-    # A runtime whose object this is has been imported by whoever made it.
-    for name, module, kind in (
-        ("onnxruntime", "onnxruntime", "InferenceSession"),
-        ("torch", "torch.nn", "Module"),
-        ("openvino", "openvino", "CompiledModel"),
-    ):
-        made = getattr(sys.modules.get(module), kind, None)
-        if made is not None and isinstance(target, made):
-            return name
-    if callable(target):
-        return "callable"
-    raise UnknownTargetError(
-        f"a {type(target).__name__} cannot be measured: hand over an onnxruntime.InferenceSession, a torch module, an "
-        "OpenVINO compiled model, or a function"
-    )
-
-
-def caller(target: object) -> Call:
-    """Return a function that runs a target on one batch and is over when the logits are in host memory.
-
-    On a GPU the copy back waits for the device, so no measurement can stop its clock early.
-    """
-    kind = kind_of(target)
-    if kind == "onnxruntime":
-        name = target.get_inputs()[0].name
-        return lambda images: target.run(None, {name: images})[0]
-    if kind == "torch":
-        return _torch_caller(target)
-    if kind == "openvino":
-        request = target.create_infer_request()
-        return lambda images: np.array(next(iter(request.infer({0: images}, share_inputs=True).values())))
-    takes = [
-        one
-        for one in inspect.signature(target).parameters.values()
-        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
-    ]
-    return target if takes else lambda images: target()
-
-
-def input_size_px(target: object, default: int = 224) -> int:
-    """Return the side of the images that a session takes, or the default where the target leaves it open."""
-    shape = target.get_inputs()[0].shape if kind_of(target) == "onnxruntime" else ()
-    return shape[2] if len(shape) == 4 and isinstance(shape[2], int) else default
-
-
 def model_file(path: str | Path) -> ModelFile:
     """Return name, sha256 and size of a model's file.
 
@@ -203,18 +145,6 @@ def providers_of(events: list[dict]) -> list[tuple[str, str]]:
     """Return provider and operator of every node in the events of an ONNX Runtime profile."""
     nodes = [event["args"] for event in events if event.get("cat") == "Node"]
     return [(node["provider"], node.get("op_name", "")) for node in nodes if node.get("provider")]
-
-
-def _torch_caller(module) -> Call:
-    import torch
-
-    device = next((tensor.device for tensor in module.parameters()), torch.device("cpu"))
-
-    def call(images: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return module(torch.from_numpy(images).to(device)).cpu().numpy()
-
-    return call
 
 
 def _file_of(known: dict, what: str) -> ModelFile:

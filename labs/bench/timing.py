@@ -13,12 +13,13 @@ from statistics import median
 import numpy as np
 
 from labs import stats
-from labs.bench.targets import Call, Description, caller, describe
+from labs.bench.targets import Description, describe
+from labs.display.format import milliseconds, rate
 from labs.machine import fingerprint
-from labs.progress import OnProgress, silent
+from labs.machine.version import code_version
 from labs.records import Comparison, Measurement
-from labs.records.format import milliseconds, rate
-from labs.version import code_version
+from labs.runtimes.calling import Call, caller
+from labs.runtimes.progress import OnProgress, silent
 
 #: Monotonic clock in seconds.
 Clock = Callable[[], float]

@@ -12,10 +12,10 @@ from labs import stats
 from labs.charts.frame import WIDTH_PX, Chart, data, ink, tips
 from labs.charts.latency import percentile_interval
 from labs.charts.load import level
+from labs.display.format import between, milliseconds, percent, rate, times
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Comparison, Measurement, require_same_machine
-from labs.records.format import between, milliseconds, percent, rate, times
 from labs.stats import Interval
 
 _SIGNS = {"better": "✓ better", "worse": "✗ worse", "cannot tell": "≈ cannot tell"}

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 
 from labs.charts.frame import WIDTH_PX, Chart, axis_scale, colours, data, marks, target_line, tips
+from labs.display.format import duration, milliseconds, percent
 from labs.display.table import Cell
 from labs.records.customers import Customer
-from labs.records.format import duration, milliseconds, percent
 
 
 def design_frontier(designs: Sequence[Mapping], customer: Customer) -> Chart:

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import altair as alt
 
 from labs.charts.frame import WIDTH_PX, Chart, colours, data, ink, marks, tips
+from labs.display.format import percent
 from labs.display.table import Cell
-from labs.records.format import percent
-from labs.traced import Touch, Traced, sectors
+from labs.optimize.traced import Touch, Traced, sectors
 
 #: One matrix and what was touched of it.
 Touched = tuple[Traced, Sequence[Touch]]
@@ -23,7 +23,7 @@ def access_map(panels: Mapping[str, Touched], *, title: str = "Which numbers are
 
     Args:
         panels: By name, a matrix and touches from its log: the first of a kernel on the processor, or one instruction
-            of a warp (``labs.traced.instructions``).
+            of a warp (``labs.optimize.traced.instructions``).
         title: Heading.
 
     Raises:

@@ -22,10 +22,10 @@ from labs.charts.frame import (
     target_line,
     tips,
 )
+from labs.display.format import in_unit, milliseconds, percent, rate, times
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
-from labs.records.format import in_unit, milliseconds, percent, rate, times
 from labs.records.record import latency_interval
 
 _BINS, _DOTS = 72, 400

@@ -9,6 +9,7 @@ import altair as alt
 import numpy as np
 
 from labs import stats
+from labs.bench.sustained import energy_a_picture_j, held_back_from_s, slowdown
 from labs.charts.frame import (
     WIDTH_PX,
     Chart,
@@ -24,12 +25,11 @@ from labs.charts.frame import (
     tips,
 )
 from labs.charts.latency import percentile_interval
+from labs.display.format import duration, milliseconds, percent, rate, times
 from labs.display.table import Cell
 from labs.display.theme import SERIES
-from labs.edge.sustained import energy_a_picture_j, held_back_from_s, slowdown
 from labs.machine.sensors import FLAGS
 from labs.records import Measurement, require_same_machine
-from labs.records.format import duration, milliseconds, percent, rate, times
 from labs.stats import Interval
 
 #: Seconds that a formula expects at a rate in requests a second; may raise ValueError where it knows no answer.

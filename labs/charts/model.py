@@ -11,9 +11,9 @@ import altair as alt
 import numpy as np
 
 from labs.charts.frame import WIDTH_PX, Chart, colours, data, ink, tips
+from labs.display.format import milliseconds, percent, times
 from labs.display.table import Cell
 from labs.display.theme import SERIES
-from labs.records.format import milliseconds, percent, times
 
 #: A profile: the path of the JSON file that ONNX Runtime wrote, or its events.
 Profile = str | Path | Sequence[Mapping]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 import altair as alt
 
 from labs.charts.frame import WIDTH_PX, Chart, axis_scale, data, ink, tips
+from labs.display.format import NUMBERS, between
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
-from labs.records.format import NUMBERS, between
 from labs.records.options import OBJECTIVES, OptionSummary, dominators, summarize
 from labs.stats import Interval
 

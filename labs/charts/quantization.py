@@ -9,10 +9,10 @@ import numpy as np
 
 from labs import stats
 from labs.charts.frame import WIDTH_PX, Chart, colours, data, ink, tips
+from labs.display.format import percent
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.optimize.affine import Affine, Loss, choose_affine
-from labs.records.format import percent
 
 _BINS = 160
 _BEFORE, _AFTER = "the model's values", "after quantization"

@@ -24,10 +24,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.assets.places import cache_dir
-from labs.edge.debian import EmulationUnavailableError, fetch, unpack
-from labs.progress import OnProgress, silent
-from labs.workspace import PROJECT_DIR
+from labs.runtimes.debian import EmulationUnavailableError, fetch, unpack
+from labs.runtimes.progress import OnProgress, silent
+from labs.workspace import PROJECT_DIR, cache_dir
 
 #: What the device is pinned to.
 PINS = PROJECT_DIR / "provisioning" / "node" / "edge" / "requirements.txt"

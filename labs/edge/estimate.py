@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labs.records.format import milliseconds
+from labs.display.format import milliseconds
 from labs.stats import Interval
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labs import assets
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 
 #: The files that a device is measured with, by option: what part 1 calls them in the folder of models.
 PART_1_FILES: dict[str, str] = {
@@ -55,7 +55,7 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
     from onnxruntime.quantization import QuantType, quantize_dynamic, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    from labs.models import load_mobilenet_v2
+    from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
     from labs.optimize.slim import slim_onnx
     from labs.optimize.static_quantization import ImageReader

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Protocol
 
-from labs.progress import OnProgress, silent
 from labs.records import Ledger, Measurement
 from labs.records.ledger import parse_line
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, silent
 
 #: Kinds of job, and what each gives.
 TASKS: dict[str, str] = {

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from labs import assets, bench
-from labs.dataset import iterate, load_split
+from labs.bench.sustained import sustained
+from labs.data.dataset import iterate, load_split
+from labs.data.preprocess import INPUT_SIZE_PX
 from labs.edge.job import Candidate, Job
 from labs.edge.serving import served_latency
-from labs.edge.sustained import sustained
-from labs.preprocess import INPUT_SIZE_PX
-from labs.progress import OnProgress, part, silent
 from labs.records import Measurement
+from labs.runtimes.progress import OnProgress, part, silent
 from labs.workspace import models_dir
 
 #: The data set that every device measures with.

@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 
 from labs import bench
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
 from labs.machine import fingerprint
 from labs.records import Ledger
 from labs.records.ledger import LedgerError
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 #: What the device's lessons import of its environment, beside the course itself.
 MODULES = (

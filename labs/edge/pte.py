@@ -1,7 +1,7 @@
 """What is inside an ExecuTorch file, and which classes it names: found out by loading and running it.
 
-``python labs/edge/pte.py FILE.pte FACTS.json`` runs in the environment 'executorch' (:mod:`labs.providers`), where both
-torch and the runtime are.
+``python labs/edge/pte.py FILE.pte FACTS.json`` runs in the environment 'executorch' (:mod:`labs.runtimes.providers`),
+where both torch and the runtime are.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def pte_facts(path: str | Path) -> dict:
         EnvironmentUnavailableError: ExecuTorch cannot be had on this machine.
         subprocess.CalledProcessError: ExecuTorch refuses the file.
     """
-    from labs import providers
+    from labs.runtimes import providers
 
     if Path(path).read_bytes()[4:8] != IDENTIFIER:
         raise ValueError(f"{Path(path).name} is no ExecuTorch program")
@@ -51,8 +51,8 @@ def _look(path: Path) -> dict:
     from executorch.runtime import Runtime
 
     from labs import assets
-    from labs.dataset import load_split
-    from labs.models import load_mobilenet_v2
+    from labs.data.dataset import load_split
+    from labs.data.models import load_mobilenet_v2
 
     plan = deserialize_pte_binary(path.read_bytes()).program.execution_plan[0]
     delegates = [one.id for one in plan.delegates]

@@ -19,19 +19,20 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from labs.bench.targets import Call, caller, describe
+from labs.bench.targets import describe
 from labs.bench.timing import Stopwatch, WarmUp, record
+from labs.data.preprocess import load_image, to_input
+from labs.display.format import milliseconds
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, fingerprint
-from labs.preprocess import load_image, to_input
-from labs.progress import OnProgress, part, silent
+from labs.machine.version import code_version
 from labs.records import Measurement, ModelFile, Threads
-from labs.records.format import milliseconds
-from labs.runtimes import open_model
+from labs.runtimes.calling import Call, caller
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, part, silent
 from labs.serve.running import Service, running
 from labs.serve.settings import Settings
 from labs.stats import percentile
-from labs.version import code_version
 
 #: Requests that are made and thrown away first.
 WARMUP = 10

@@ -4,7 +4,7 @@ from labs.load.loops import Snapshot, closed_loop, open_loop
 from labs.load.record import NothingAnsweredError
 from labs.load.served import image_inputs, tensor_inputs, triton_grpc, triton_http
 from labs.load.target import Served, Target, predict, predict_raw
-from labs.progress import Cancelled
+from labs.runtimes.progress import Cancelled
 
 __all__ = [
     "Cancelled",

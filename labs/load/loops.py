@@ -26,14 +26,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from labs.display.format import milliseconds, rate
 from labs.load.record import load_record
 from labs.load.served import between
 from labs.load.target import Target
 from labs.load.usage import Reading, Sampler
-from labs.progress import Cancelled, OnProgress, silent
 from labs.records import Measurement
-from labs.records.format import milliseconds, rate
 from labs.records.load import ServerSide
+from labs.runtimes.progress import Cancelled, OnProgress, silent
 from labs.serve.triton.control import Counters
 
 

@@ -11,8 +11,8 @@ from typing import TypeVar
 from labs import stats
 from labs.load.loops import closed_loop
 from labs.load.target import Target
-from labs.progress import Cancelled, OnProgress, part, silent
 from labs.records import Measurement
+from labs.runtimes.progress import Cancelled, OnProgress, part, silent
 
 Result = TypeVar("Result")
 

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING
 from labs.load.served import between
 from labs.load.target import Target
 from labs.machine import fingerprint
+from labs.machine.version import code_version, library_versions
 from labs.records import Measurement
 from labs.records.load import Failure, Load, ServerSide, Usage
 from labs.serve.triton.control import Counters
-from labs.version import code_version, library_versions
 
 if TYPE_CHECKING:
     import pandas as pd

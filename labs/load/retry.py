@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from labs.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, silent
 
 #: Seconds to wait before the next try, from how many tries have failed and the last one's status (0: no answer at all);
 #: None to give up.

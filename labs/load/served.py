@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labs.load.target import Served, Target, predict, predict_raw
+from labs.machine.version import library_versions
 from labs.records import Threads
 from labs.records.load import ServerSide
 from labs.serve.triton.control import Counters, Triton, TritonError
-from labs.version import library_versions
 
 if TYPE_CHECKING:
     from labs.serve.running import Service

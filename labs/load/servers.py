@@ -15,18 +15,18 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from labs import child
 from labs.bench.targets import model_file
+from labs.display.format import milliseconds
 from labs.load import image_inputs, predict
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target, triton_target
 from labs.load.target import Served, Target
-from labs.loopback import listen
 from labs.machine.fingerprint import usable_cpu_count
-from labs.progress import OnProgress, part, silent
-from labs.providers.environments import environment, install
 from labs.records import Measurement, Threads
-from labs.records.format import milliseconds
+from labs.runtimes import child
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, part, silent
+from labs.runtimes.providers.environments import environment, install
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray

@@ -105,7 +105,7 @@ class Surroundings:
 
 def surroundings() -> Surroundings:
     """Return the surroundings of this machine, read anew each time: a compiler may just have been installed."""
-    from labs.assets.places import cache_dir  # imported late: this room is light, and asks only here
+    from labs.workspace import cache_dir  # imported late: this room is light, and asks only here
 
     cache = cache_dir().absolute()
     existing = next(folder for folder in (cache, *cache.parents) if folder.exists())

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import httpx
 
-from labs.loopback import listen
 from labs.observe import prometheus, replica
-from labs.progress import OnProgress, part, silent
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, part, silent
 from labs.serve.running import Service, start, wait_until_ready
 from labs.serve.settings import Settings
 from labs.workspace import workspace_dir

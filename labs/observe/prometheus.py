@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs import child
-from labs.child import Child, ChildError
-from labs.loopback import listen
-from labs.progress import OnProgress, silent
+from labs.runtimes import child
+from labs.runtimes.child import Child, ChildError
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import workspace_dir
 
 #: Debian's and Ubuntu's packages: the two programs, and what the server's own page is drawn with.
@@ -67,7 +67,7 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     Raises:
         PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
     """
-    from labs.assets.places import cache_dir
+    from labs.workspace import cache_dir
 
     own = [shutil.which(name) for name in PACKAGES]
     if all(own):
@@ -170,7 +170,7 @@ def briefly(config: str | Path, data: Path | None = None) -> Iterator[Prometheus
 
 def _unpack(root: Path, on_progress: OnProgress) -> None:
     """Fetch the packages, unpack them beside the place where they belong, and move them there when all is whole."""
-    from labs.edge.debian import EmulationUnavailableError, fetch, unpack
+    from labs.runtimes.debian import EmulationUnavailableError, fetch, unpack
 
     on_progress(0.1, "fetching Prometheus' packages (35 MB)")
     root.parent.mkdir(parents=True, exist_ok=True)

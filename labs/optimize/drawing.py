@@ -21,8 +21,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from labs.loopback import is_own_host, link, listen
 from labs.optimize.graph import Graph, Node, read_graph
+from labs.runtimes.loopback import is_own_host, link, listen
 
 #: Where Netron listens, at the first that is free: ports that are known in advance can be tunnelled. Lesson 13 names
 #: them.

@@ -8,8 +8,8 @@ import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE_PX
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, INPUT_SIZE_PX
 
 if TYPE_CHECKING:
     import onnx

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 
 def logits_of(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from labs.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, silent
 
 if TYPE_CHECKING:
     import torch

@@ -14,7 +14,7 @@ from onnx import helper, numpy_helper
 from onnxruntime.quantization import CalibrationDataReader, quantize_static
 
 from labs.optimize.predict import logits_of, signal_to_noise_db
-from labs.progress import silent
+from labs.runtimes.progress import silent
 
 
 def layers_of(path):

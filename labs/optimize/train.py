@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from labs.progress import silent
+from labs.runtimes.progress import silent
 
 
 def fit(module, maps, loss, *, seed, epochs, learning_rate=5e-4, batch_size=32, on_progress=silent):

@@ -22,7 +22,7 @@ NUMBERS = {"accuracy": "accuracy", "p50_s": "latency", "batch_fps": "throughput"
 #: What every option is compared with: the float32 model with every graph optimization.
 BASELINE = "onnx-all"
 
-#: Environments (``labs.providers``) by the provider that needs them; any other option runs in the lessons' own.
+#: Environments (``labs.runtimes.providers``) by the provider that needs them; other options run in the lessons' own.
 ENVIRONMENTS = {
     "OpenVINOExecutionProvider": "openvino",
     "CUDAExecutionProvider": "gpu",
@@ -47,7 +47,7 @@ class Candidate:
 
     @property
     def environment(self) -> str:
-        """The environment of ``labs.providers`` that it runs in; empty for the lessons' own."""
+        """The environment of ``labs.runtimes.providers`` that it runs in; empty for the lessons' own."""
         return ENVIRONMENTS.get(self.record.provider_requested, "")
 
     @property

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from labs.records.collection import Lookup, Records
 from labs.records.record import ENTRY_TYPES, Entry, Measurement, Observation
+from labs.workspace import workspace_dir
 
 if TYPE_CHECKING:
     import jsonschema
@@ -279,3 +280,8 @@ def _locked(file) -> Iterator[None]:
         yield
     finally:
         fcntl.flock(file, fcntl.LOCK_UN)
+
+
+def ledger() -> Ledger:
+    """Return the student's ledger."""
+    return Ledger(workspace_dir() / "ledger.jsonl")

@@ -1,7 +1,7 @@
 """A ledger's entries, frozen: measurements with their raw samples, and predictions, answers and observations.
 
 A record keeps samples; percentiles, rates and intervals are derived from them each time, so that nobody has to trust a
-summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.records.format``).
+summary. Times are seconds, sizes are bytes; milliseconds appear only on screen (``labs.display.format``).
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class Measurement:
     code_version: str
     #: Requests in flight at once.
     concurrency: int = 1
-    #: How the model was opened, as plain JSON (``labs.runtimes``); empty in records of earlier versions.
+    #: How the model was opened, as plain JSON (``labs.runtimes.opening``); empty in records of earlier versions.
     settings: dict = field(default_factory=dict)
     #: Anything else a lesson needs, as plain JSON (labels predicted, tuner steps, …).
     details: dict = field(default_factory=dict)

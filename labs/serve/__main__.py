@@ -8,7 +8,7 @@ import socket
 import typer
 import uvicorn
 
-from labs.loopback import listen
+from labs.runtimes.loopback import listen
 from labs.serve.limits import BoundedProtocol
 from labs.serve.settings import Settings
 

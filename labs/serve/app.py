@@ -19,8 +19,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from labs.loopback import OwnHosts
-from labs.preprocess import ImageDecodeError, ImageTooLargeError, TooManyScansError
+from labs.data.preprocess import ImageDecodeError, ImageTooLargeError, TooManyScansError
+from labs.machine.version import code_version
+from labs.runtimes.loopback import OwnHosts
 from labs.serve.contract import (
     IMAGE_MEDIA_TYPES,
     PredictReply,
@@ -32,7 +33,6 @@ from labs.serve.contract import (
 from labs.serve.engine import Engine, Outcome, OverloadedError
 from labs.serve.limits import image_in_json, read_body, require_image_type
 from labs.serve.settings import Settings
-from labs.version import code_version
 
 _PATHS = frozenset(("/predict", "/predict/raw", "/healthz", "/readyz", "/metrics"))
 

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import softmax
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import softmax
 
 #: A whole image of one pixel, for the documentation's examples: it can be sent as it stands.
 TINY_PNG_BASE64 = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR42mM4EaUBAAM4AUuENdDFAAAAAElFTkSuQmCC"

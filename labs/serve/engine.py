@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from PIL import Image
 
-from labs.bench.targets import Call, caller
-from labs.preprocess import INPUT_SIZE_PX, ImageDecodeError, load_image, to_input
+from labs.data.preprocess import INPUT_SIZE_PX, ImageDecodeError, load_image, to_input
+from labs.runtimes.calling import Call, caller
 from labs.serve.contract import IMAGE_FORMATS, PredictReply, reply_from
 from labs.serve.settings import Settings
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labs import assets
-from labs.progress import OnProgress, part, silent
+from labs.runtimes.progress import OnProgress, part, silent
 from labs.workspace import models_dir
 
 #: File names, as part 1's lessons give them: whoever has taken those serves what he made there.
@@ -22,7 +22,7 @@ def fp32_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
         folder: Where it is kept; the workspace's models when None.
         on_progress: Told how far it is; may raise ``Cancelled``.
     """
-    from labs.models import load_mobilenet_v2
+    from labs.data.models import load_mobilenet_v2
     from labs.optimize.export import export_onnx
 
     path = (folder or models_dir()) / FP32_NAME
@@ -45,7 +45,7 @@ def int8_model(folder: Path | None = None, *, on_progress: OnProgress = silent) 
     from onnxruntime.quantization import quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
     from labs.machine.quantization_format import quantization_format
     from labs.optimize.slim import slim_onnx
     from labs.optimize.static_quantization import ImageReader

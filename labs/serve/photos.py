@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 
 from labs import assets
-from labs.dataset import iterate
+from labs.data.dataset import iterate
 
 #: Side in pixels: the published Food-11's images are about this large, and so is what a web page uploads.
 SIDE_PX = 512

@@ -10,10 +10,10 @@ import urllib.request
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from labs import child
-from labs.child import Child, ChildError
-from labs.loopback import listen
-from labs.progress import OnProgress, silent
+from labs.runtimes import child
+from labs.runtimes.child import Child, ChildError
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, silent
 from labs.serve.settings import PageSettings, Settings
 from labs.workspace import workspace_dir
 

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from labs.machine.fingerprint import usable_cpu_count
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 #: How far a probability may move when a JPEG is decoded in a reduced size. Found on 165 evaluation images at 512 and
 #: at 1024 pixels: 0.055 at most, 0.01 on average, and another class for one image in a hundred.

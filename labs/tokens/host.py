@@ -9,7 +9,7 @@ import sys
 import uvicorn
 from starlette.responses import PlainTextResponse
 
-from labs.loopback import OwnHosts
+from labs.runtimes.loopback import OwnHosts
 
 
 def main(path: str, fd: int) -> None:

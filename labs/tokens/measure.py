@@ -15,9 +15,9 @@ import httpx
 
 from labs.load.record import load_record
 from labs.load.target import Served, Target
-from labs.progress import OnProgress, silent
-from labs.providers import environment
 from labs.records import Measurement, ModelFile
+from labs.runtimes.progress import OnProgress, silent
+from labs.runtimes.providers import environment
 
 
 def generate(

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from labs import child
-from labs.loopback import listen
-from labs.progress import OnProgress, part, silent
-from labs.providers import install
+from labs.runtimes import child
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, part, silent
+from labs.runtimes.providers import install
 from labs.serve.running import Service, wait_until_ready
 from labs.workspace import PROJECT_DIR, workspace_dir
 

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 import pandas as pd
 
+from labs.display.format import NUMBERS, between
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, Row, html_table, text_table
 from labs.display.theme import card
-from labs.records.format import NUMBERS, between
 from labs.records.options import Best, OptionSummary, best, summarize
 from labs.stats import Interval
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import crop, load_image
+from labs.display.format import percent
 from labs.display.shown import Shown
 from labs.display.theme import card
-from labs.labels import CLASS_NAMES
-from labs.preprocess import crop, load_image
-from labs.records.format import percent
 
 #: Side of a shown image in pixels: large enough to judge it, small enough that a dozen do not bloat the notebook.
 _SIDE_PX = 124

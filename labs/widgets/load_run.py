@@ -10,11 +10,11 @@ import altair as alt
 from IPython.display import display
 
 from labs.charts.frame import Chart, colours, data
+from labs.display.format import milliseconds, percent, rate
 from labs.display.table import Cell
 from labs.display.theme import STYLE, tiles
 from labs.load import Snapshot
 from labs.load.usage import Reading
-from labs.records.format import milliseconds, percent, rate
 from labs.widgets.explorers import draw, live_chart
 from labs.widgets.progress import Progress
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labs.bench import measure_option
+from labs.display.format import in_unit, rate
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card
 from labs.records import Ledger, Measurement
-from labs.records.format import in_unit, rate
 from labs.widgets.progress import run_with_progress
 
 if TYPE_CHECKING:

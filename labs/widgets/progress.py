@@ -15,10 +15,10 @@ from typing import TypeVar
 import ipywidgets
 from IPython.display import display
 
+from labs.display.format import duration
 from labs.display.shown import Shown
 from labs.display.theme import STYLE, progress_bar
-from labs.progress import Cancelled, OnProgress
-from labs.records.format import duration
+from labs.runtimes.progress import Cancelled, OnProgress
 from labs.widgets.controls import controls, hear_while_busy, heard_while_busy
 
 Result = TypeVar("Result")

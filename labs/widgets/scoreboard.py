@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from labs.display.format import NUMBERS, percent
 from labs.display.shown import Shown
 from labs.display.theme import card
-from labs.records.format import NUMBERS, percent
 from labs.records.options import LARGER_IS_BETTER, OptionSummary, summarize
 from labs.records.targets import Standing, Target, limits, standings
 

@@ -17,7 +17,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
-from labs.loopback import OwnHosts, listen
+from labs.runtimes.loopback import OwnHosts, listen
 from provisioning.rehearsal import place
 from provisioning.rehearsal.machines.processes import Processes
 from provisioning.rehearsal.machines.ssh import Listeners

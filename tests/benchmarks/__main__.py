@@ -11,9 +11,9 @@ from typing import Annotated
 import pandas as pd
 import typer
 
+from labs.display.format import duration
 from labs.load import servers
 from labs.machine import fingerprint
-from labs.records.format import duration
 from tests.benchmarks import classroom, grading, harness, part1, ray, serving, tokens, triton
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage

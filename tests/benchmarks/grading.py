@@ -20,7 +20,7 @@ from grading.classroom.engines import processes
 from grading.classroom.roster import handed_in
 from grading.grade.artefacts.pictures import Pictures
 from grading.grade.grader import Setup
-from labs.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, silent
 from tests.grading.classroom.members import make_class
 from tests.grading.recorded import MODEL
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from labs import bench, stats
 from labs.bench.timing import warm_up
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 #: How far the two medians may be apart, as a fraction.
 BAR = 0.01

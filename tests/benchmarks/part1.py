@@ -10,11 +10,11 @@ import pandas as pd
 
 from labs import assets, bench
 from labs.bench import Comparison
-from labs.dataset import load_split
-from labs.progress import OnProgress, part, silent
+from labs.data.dataset import load_split
+from labs.display.format import megabytes, milliseconds, percent, rate
 from labs.records import Measurement
-from labs.records.format import megabytes, milliseconds, percent, rate
 from labs.records.options import OptionSummary, summarize
+from labs.runtimes.progress import OnProgress, part, silent
 from tests.benchmarks.part1_models import SMALL_PX, options, small_model, smaller_options
 
 #: The option that all ratios are taken against: float32 with every graph optimization.

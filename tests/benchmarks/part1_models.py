@@ -11,17 +11,17 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from labs import assets, bench
-from labs.dataset import load_split
+from labs.data.dataset import load_split
+from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.machine.capability import for_lesson
 from labs.machine.quantization_format import quantization_format
-from labs.models import ARCHITECTURES, load_mobilenet_v2, load_model
 from labs.optimize.export import export_onnx
 from labs.optimize.predict import logits_of, top1
 from labs.optimize.prune import prune_channels
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
-from labs.progress import OnProgress, part, silent
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
+from labs.runtimes.progress import OnProgress, part, silent
 
 _SHIPPED = "food11-mini-mobilenetv2"
 #: Without basic, which leaves the exported graph as it is (lesson 13).

@@ -14,10 +14,10 @@ from unittest.mock import patch
 import pandas as pd
 
 from grading.builder.solve import AnswerKey
+from labs.display.format import duration
 from labs.load.race import together
 from labs.load.retry import RetriedLoad, retried_load
-from labs.progress import OnProgress, silent
-from labs.records.format import duration
+from labs.runtimes.progress import OnProgress, silent
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import RayCluster, start_ray

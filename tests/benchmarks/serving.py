@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pandas as pd
 
+from labs.display.format import milliseconds
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
-from labs.progress import OnProgress, silent
 from labs.records import Measurement
-from labs.records.format import milliseconds
+from labs.runtimes.progress import OnProgress, silent
 from labs.serve.models import int8_model
 from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running

@@ -10,7 +10,7 @@ from statistics import median
 import pandas as pd
 
 from grading.builder.solve import AnswerKey
-from labs.progress import OnProgress
+from labs.runtimes.progress import OnProgress
 from labs.tokens import serving
 from labs.tokens.measure import generate, tokens_per_s
 

@@ -23,10 +23,10 @@ import numpy as np
 import pandas as pd
 
 from labs import assets
+from labs.data.models import load_mobilenet_v2
 from labs.machine.fingerprint import usable_cpu_count
-from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
-from labs.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, silent
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder, ModelRepository, instances
 from labs.serve.triton.environment import perf_analyzer

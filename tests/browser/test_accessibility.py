@@ -40,7 +40,7 @@ scoreboard("start")""",
     "tables": """
 from labs.records import customers
 from labs.widgets import comparison_table, scoreboard
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 display(comparison_table(ledger()), scoreboard(ledger()), customers.customer_table())""",
     "charts": """
 import numpy as np

@@ -13,7 +13,8 @@ import time
 import numpy as np
 from labs import bench
 from labs.widgets import measure
-from labs.workspace import ledger, models_dir
+from labs.records.ledger import ledger
+from labs.workspace import models_dir
 
 def slow(images):
     while len(images) == 1 and not (models_dir() / "go").exists():

@@ -13,7 +13,7 @@ from labs.load import Served, closed_loop, predict_raw
 from labs.serve.triton.control import Counters
 from labs.records import ModelFile
 from labs.widgets import live_load
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 
 answered = []
 

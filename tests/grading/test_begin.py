@@ -12,7 +12,7 @@ from grading.checkpoints import begin as first_cell
 from grading.checkpoints import predict
 from labs.course import lesson, lessons
 from labs.records import Records
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 
 
 @pytest.fixture

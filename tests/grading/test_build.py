@@ -146,18 +146,18 @@ def test_a_source_leaves_the_link_to_the_builder(write_lesson):
 
 def test_a_cell_shows_the_source_that_the_package_holds(write_lesson):
     """Docstring included, and exactly as it stands there."""
-    cell = build(write_lesson('# %% shows="labs.labels:CLASS_NAMES"\n...\n')).cells[1]
+    cell = build(write_lesson('# %% shows="labs.data.labels:CLASS_NAMES"\n...\n')).cells[1]
     assert cell.source.startswith("CLASS_NAMES")
-    assert cell.source in (NOTEBOOKS_DIR.parent / "labs" / "labels.py").read_text(encoding="utf-8")
+    assert cell.source in (NOTEBOOKS_DIR.parent / "labs" / "data" / "labels.py").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        ('shows="labs.labels:colours"\n...', "labels.py defines no colours; it has CLASS_NAMES"),
+        ('shows="labs.data.labels:colours"\n...', "labels.py defines no colours; it has CLASS_NAMES"),
         ('shows="labs.nothing:colours"\n...', "there is no module labs.nothing"),
         ('shows="numpy:array"\n...', "wants a module of labs or provisioning"),
-        ('shows="labs.labels:CLASS_NAMES"\nx = 1', "may hold nothing but"),
+        ('shows="labs.data.labels:CLASS_NAMES"\nx = 1', "may hold nothing but"),
     ],
 )
 def test_a_cell_that_cannot_be_filled_is_named(write_lesson, cell, says):

@@ -22,7 +22,7 @@ from grading.checkpoints.predictions import number
 from grading.checkpoints.registry import State
 from grading.checkpoints.values import NotAnsweredError, plain, shown
 from labs.records import Records
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 
 GUESS, FUNCTION, WORDS = "start.size_guess", "start.megabytes", "start.statuses"
 

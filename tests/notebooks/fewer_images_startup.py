@@ -5,11 +5,11 @@ IPython runs this file because the test makes it part of a profile; no lesson an
 
 import itertools
 
-import labs.dataset
+import labs.data.dataset
 
-_iterate, _load_split = labs.dataset.iterate, labs.dataset.load_split
+_iterate, _load_split = labs.data.dataset.iterate, labs.data.dataset.load_split
 # In order, so the classes stay as they are. Calibration and the search for a budget keep their images.
-labs.dataset.iterate = lambda root, split: itertools.islice(
+labs.data.dataset.iterate = lambda root, split: itertools.islice(
     _iterate(root, split), 0, None, 3 if split == "evaluation" else 1
 )
 
@@ -20,4 +20,4 @@ def _load_fewer(root, split, limit=None, cache=None):
     return _load_split(root, split, limit, cache)
 
 
-labs.dataset.load_split = _load_fewer
+labs.data.dataset.load_split = _load_fewer

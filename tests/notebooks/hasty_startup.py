@@ -7,7 +7,7 @@ this file because the test makes it part of a profile; no lesson and no code of 
 import functools
 from dataclasses import replace
 
-import labs.dataset
+import labs.data.dataset
 import labs.edge.job
 import labs.optimize.static_quantization
 from labs import bench
@@ -20,7 +20,7 @@ bench.throughput.__kwdefaults__.update(min_batches=2, min_s=0.01)
 # Lessons choose their own number of rounds, so defaults would not do.
 _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 2, "block_calls": 2})
-labs.dataset.load_split = functools.partial(labs.dataset.load_split, limit=44)
+labs.data.dataset.load_split = functools.partial(labs.data.dataset.load_split, limit=44)
 # Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
 _layers_of = labs.optimize.static_quantization.layers_of
 labs.optimize.static_quantization.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])

@@ -21,8 +21,8 @@ import nbformat
 import onnx
 import pytest
 
-from labs.loopback import ANY_PORT_VARIABLE
 from labs.optimize.drawing import PORTS, GraphView
+from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from provisioning.setup import reach
 from provisioning.testbed import Way
 

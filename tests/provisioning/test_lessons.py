@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from labs.providers import environments
+from labs.runtimes.providers import environments
 from provisioning.planning.lessons import block_of
 from provisioning.sites.spec import load_spec
 

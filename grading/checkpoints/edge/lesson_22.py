@@ -6,8 +6,8 @@ import numpy as np
 
 from grading.checkpoints import Mistake, function_question, prediction
 from grading.checkpoints.edge.device import DEVICE_BYTES
+from labs.display.format import milliseconds
 from labs.records import Records
-from labs.records.format import milliseconds
 
 
 @prediction(

@@ -7,8 +7,8 @@ import numpy as np
 from grading.checkpoints import Mistake, function_question, prediction
 from grading.checkpoints.edge.device import size_of
 from labs import stats
+from labs.display.format import percent, times
 from labs.records import Records
-from labs.records.format import percent, times
 
 INT8 = "edge-int8-s8s8"
 

@@ -17,8 +17,8 @@ from grading.checkpoints import (
     unanswered,
 )
 from grading.checkpoints.edge.device import BASELINE, NOT_MEASURED, points_lost, right_of, size_of
+from labs.display.format import megabytes, milliseconds
 from labs.records import Records
-from labs.records.format import megabytes, milliseconds
 
 INT8 = "edge-int8-s8s8"
 
@@ -57,7 +57,7 @@ def inspect_small(path) -> dict:
     import onnxruntime as ort
 
     from labs import assets
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
 
     session = ort.InferenceSession(path, providers=["CPUExecutionProvider"])
     given = session.get_inputs()[0]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from grading.checkpoints import Mistake, function_question, prediction
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 APP, SERVICE = "edge-int8-app", "edge-int8-app-service"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from grading.checkpoints import Verdict, artefact_question, checkpoint, failed_as, missing, passed, prediction
 from grading.checkpoints.edge.device import DEVICE_BYTES
+from labs.display.format import megabytes, times
 from labs.records import Records
-from labs.records.format import megabytes, times
 
 ORT, PTE, FLOAT = "ort-int8", "xnnpack-int8", "xnnpack-fp32"
 _RACE = {"kind": "latency", "option": PTE}

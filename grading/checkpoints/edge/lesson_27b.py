@@ -18,9 +18,9 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.edge.device import BASELINE, on_arm, on_the_estimated_core
+from labs.display.format import milliseconds, times
 from labs.records import Measurement, Records
 from labs.records.candidates import of_machine
-from labs.records.format import milliseconds, times
 from labs.stats import percentile
 
 SIGNED, BUSY = "edge-int8-s8s8", "edge-lease-busy"

@@ -6,8 +6,8 @@ from grading.checkpoints import Verdict, checkpoint, failed, passed, unanswered
 from grading.checkpoints.edge.device import points_lost, where_of
 from grading.checkpoints.edge.lesson_28 import measured
 from grading.checkpoints.values import is_close
+from labs.display.format import milliseconds
 from labs.records import Records
-from labs.records.format import milliseconds
 
 #: Fewest words of each text; fewer do not say why.
 _FEWEST_WORDS = {"to_the_manager": 30, "what_it_costs": 6, "what_would_change_my_mind": 8}

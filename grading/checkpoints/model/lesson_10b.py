@@ -77,7 +77,7 @@ def inspect_files(paths: Mapping[str, str | Path]) -> dict:
     import onnxruntime as ort
 
     from labs import assets
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
 
     found = {}
     images, labels = load_split(assets.dataset("food11-mini"), "evaluation", limit=33)

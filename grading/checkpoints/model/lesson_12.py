@@ -16,10 +16,10 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
-from labs.labels import CLASS_NAMES
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 _BASELINE = {"kind": "latency", "option": "onnx-disabled"}
 
@@ -78,8 +78,8 @@ def difference_from_torch(path) -> float:
     import torch
 
     from labs import assets
-    from labs.dataset import load_split
-    from labs.models import load_mobilenet_v2
+    from labs.data.dataset import load_split
+    from labs.data.models import load_mobilenet_v2
 
     images, _ = load_split(assets.dataset(), "validation", limit=6)
     with torch.inference_mode():

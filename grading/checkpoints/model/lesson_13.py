@@ -17,8 +17,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.model.lesson_12 import ROUNDING, difference_from_torch
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: The five levels' names as options.
 _OPTIONS = ("onnx-disabled", "onnx-basic", "onnx-extended", "onnx-layout", "onnx-all")

@@ -16,9 +16,9 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times
+from labs.optimize.traced import Traced
 from labs.records import Records
-from labs.records.format import times
-from labs.traced import Traced
 
 #: What a right kernel may fetch beside the reference: other orders of tiles are as good.
 _ROOM = 1.3
@@ -267,7 +267,7 @@ def transactions(addresses: list[int]) -> int:
 
 def inspect_kernel(path) -> dict:
     """Return what a kernel did in the simulator, in a process of its own."""
-    from labs.simulated import simulate
+    from labs.optimize.simulated import simulate
 
     return simulate(path)
 

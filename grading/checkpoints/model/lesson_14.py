@@ -17,8 +17,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import megabytes, percent, times
 from labs.records import Records
-from labs.records.format import megabytes, percent, times
 
 #: The float model that every file is compared with.
 BASELINE = "onnx-all"
@@ -362,7 +362,7 @@ def stored_as(path: str | Path) -> dict:
 def answers_of(path: str | Path) -> dict:
     """Return what a file says to every third evaluation image, and how often the float file beside it says the same."""
     from labs import assets
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
     from labs.optimize.predict import logits_of
 
     images, labels = (part[::3] for part in load_split(assets.dataset(), "evaluation"))
@@ -384,7 +384,7 @@ def _saw_evaluation(path: Path) -> bool:
     from onnx import numpy_helper
 
     from labs import assets
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
     from labs.optimize.predict import logits_of
 
     graph, float_path = onnx.load(path).graph, path.with_name("food11.onnx")

@@ -19,9 +19,9 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.model.lesson_14 import BASELINE, answers_of, stored_as
+from labs.display.format import megabytes, percent
 from labs.machine.quantization_format import quantization_format
 from labs.records import Records
-from labs.records.format import megabytes, percent
 from labs.stats import coin_tail
 
 _PRUNED = "int8-pruned"
@@ -123,7 +123,7 @@ def inspect_budgets(paths: Mapping[str, str | Path]) -> dict:
     from onnxruntime.quantization import QuantType, quantize_static
 
     from labs import assets
-    from labs.dataset import load_split
+    from labs.data.dataset import load_split
     from labs.optimize.predict import logits_of, top1
 
     images, labels = load_split(assets.dataset(), "validation")

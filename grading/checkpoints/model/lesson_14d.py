@@ -15,8 +15,8 @@ from grading.checkpoints import (
 )
 from grading.checkpoints.model.lesson_14 import BASELINE
 from labs import stats
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 _ZEROS = "zeros"
 

@@ -8,8 +8,8 @@ import numpy as np
 
 from grading.checkpoints import Verdict, artefact_question, failed_as, passed
 from grading.checkpoints.model.lesson_14 import answers_of
+from labs.display.format import megabytes, percent
 from labs.records import Records
-from labs.records.format import megabytes, percent
 
 #: What the manager asked for, in bytes, and most weights of a network whose end has lost half.
 _MOST_BYTES, _NARROW_WEIGHTS = 1_700_000, 1_700_000

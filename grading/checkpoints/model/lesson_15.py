@@ -15,8 +15,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: What the questions on OpenVINO run on.
 _OPENVINO = ("OpenVINO provider",)

@@ -17,9 +17,9 @@ from grading.checkpoints import (
 )
 from grading.checkpoints.model.lesson_16_choice import EPSILON, MAX_LOSS, accuracy_lost, here_of
 from grading.checkpoints.values import is_close
+from labs.display.format import milliseconds, times
 from labs.records import Records
 from labs.records.candidates import BASELINE, candidates, of_machine
-from labs.records.format import milliseconds, times
 from labs.records.options import dominates
 
 #: Fewest words of a reason.

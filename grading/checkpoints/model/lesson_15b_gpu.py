@@ -16,8 +16,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.model.lesson_16_choice import EPSILON, MAX_LOSS
+from labs.display.format import times
 from labs.records import Measurement, Records
-from labs.records.format import times
 
 _TENSORRT = {"tensorrt": "fp32", "tensorrt-fp16": "fp16", "tensorrt-int8": "int8"}
 

@@ -16,9 +16,9 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times
 from labs.records import Measurement, Records
 from labs.records.candidates import BASELINE, candidates, gains, of_machine, racers, same
-from labs.records.format import times
 from labs.records.targets import targets_for
 
 #: Accuracy that a finalist may lose against it, and room for rounding.

@@ -9,8 +9,8 @@ import numpy as np
 from grading.checkpoints import Mistake, Verdict, checkpoint, failed_as, function_question, missing, passed, prediction
 from grading.checkpoints.system.runs import answered_per_s
 from labs import stats
+from labs.display.format import times
 from labs.records import Measurement, Records
-from labs.records.format import times
 
 #: The services of the ablation: each lacks one idea of 'http-all'.
 WITHOUT = ("http-fp32", "http-full-decode", "http-on-loop", "http-default-threads", "http-alone-1", "http-no-batch")

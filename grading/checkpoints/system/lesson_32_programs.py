@@ -14,7 +14,7 @@ def inspect_app(path) -> dict:
     import tempfile
     from pathlib import Path
 
-    from labs.loopback import listen
+    from labs.runtimes.loopback import listen
     from labs.serve.models import fp32_model
 
     path = Path(path)
@@ -84,8 +84,8 @@ def _compared(reply, content: bytes) -> dict:
     """Return the fields of a reply, and how far its probability is from the model's own."""
     import onnxruntime as ort
 
-    from labs.labels import CLASS_NAMES
-    from labs.preprocess import load_image, softmax, to_input
+    from labs.data.labels import CLASS_NAMES
+    from labs.data.preprocess import load_image, softmax, to_input
     from labs.serve.models import fp32_model
 
     session = ort.InferenceSession(fp32_model(), providers=["CPUExecutionProvider"])

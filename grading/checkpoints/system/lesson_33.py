@@ -16,8 +16,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.runs import answered_per_s
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: The runs in the lesson's order.
 _RUNS = ("python-1", "python-8", "python-16")

@@ -16,8 +16,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.lesson_33 import GOOD, ratio_of_rates
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: What the lesson asks for.
 SIZES, DELAY_US = [4, 8], 5000

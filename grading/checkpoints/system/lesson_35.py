@@ -16,8 +16,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.lesson_33 import GOOD, ratio_of_rates
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: From this share on there is nothing left to share out; above the second, figures do not belong together.
 FULL, IMPOSSIBLE = 0.85, 1.05

@@ -17,9 +17,9 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 from labs.stats import quotient
 
 _BOTH = {"kind": "load", "option": "classifier-both"}

@@ -17,8 +17,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.lesson_33 import ratio_of_rates
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 _STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
 _EIGHT = {"kind": "load", "option": "ensemble-8"}
@@ -95,7 +95,7 @@ def _apart_on_a_wide_photo(triton, model: str) -> float | None:
     """
     import io
 
-    from labs.preprocess import load_image, to_input
+    from labs.data.preprocess import load_image, to_input
     from labs.serve.photos import SIDE_PX, photo
     from labs.serve.triton import trial
 

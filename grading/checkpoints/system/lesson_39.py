@@ -19,8 +19,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 #: Processors that the lesson's cluster gives away, and the images that are asked for at once.
 _CPUS, _IMAGES = 4, 8

@@ -19,8 +19,8 @@ from grading.checkpoints import (
     prediction,
 )
 from labs import stats
+from labs.display.format import milliseconds
 from labs.records import Measurement, Records
-from labs.records.format import milliseconds
 from labs.records.record import latency_interval
 
 _CONFIGURATIONS = ("1x1", "1x2", "2x1", "2x1-batch8")

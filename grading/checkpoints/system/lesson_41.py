@@ -18,8 +18,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.runs import compute_s
+from labs.display.format import times
 from labs.records import Measurement, Records
-from labs.records.format import times
 
 _ALONE = {"kind": "load", "option": "theory-1", "concurrency": 1}
 _OVER = {"kind": "load", "option": "theory-over"}

@@ -18,8 +18,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.lesson_39 import inspect_config
+from labs.display.format import duration, times
 from labs.records import Records
-from labs.records.format import duration, times
 
 #: Requests of the router's look.
 _ASKED = 60

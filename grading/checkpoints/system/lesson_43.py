@@ -18,8 +18,8 @@ from grading.checkpoints import (
     prediction,
 )
 from grading.checkpoints.system.lesson_33 import ratio_of_rates
+from labs.display.format import rate, times
 from labs.records import Measurement, Records
-from labs.records.format import rate, times
 from labs.stats import quotient
 
 _GPUS = ("two NVIDIA GPUs",)

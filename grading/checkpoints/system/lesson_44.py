@@ -15,8 +15,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times
 from labs.records import Records
-from labs.records.format import times
 
 _LOAD = {"kind": "load", "option": "observe-16"}
 

@@ -17,8 +17,8 @@ from grading.checkpoints import (
     passed,
     prediction,
 )
+from labs.display.format import times as as_times
 from labs.records import Measurement, Records
-from labs.records.format import times as as_times
 
 _SIXTEEN = {"kind": "load", "option": "tokens-16"}
 _HIT = {"kind": "load", "option": "tokens-prefix-hit"}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-#: The course's recipe. ``labs.preprocess`` has the same numbers (a test compares them), and Pillow, which takes time.
+#: The course's recipe. ``labs.data.preprocess`` has the same numbers (a test compares them), and imports Pillow.
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 #: Pictures in one call: more would only fill memory.

@@ -21,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from labs.dataset import iterate
-from labs.preprocess import INPUT_SIZE_PX, crop, load_image
+from labs.data.dataset import iterate
+from labs.data.preprocess import INPUT_SIZE_PX, crop, load_image
 from labs.workspace import PROJECT_DIR
 
 #: The course's small data set, in the checkout.

@@ -6,8 +6,8 @@ import sys
 import litserve as ls
 import onnxruntime as ort
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import load_image, softmax, to_input
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import load_image, softmax, to_input
 
 
 class FoodClassifier(ls.LitAPI):

@@ -7,8 +7,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from ray import serve
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import load_image, softmax, to_input
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import load_image, softmax, to_input
 
 api = FastAPI()
 

@@ -15,7 +15,7 @@ from PIL import Image
 from pydantic import BaseModel
 from torchvision import transforms
 
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
 
 app = FastAPI()
 session = ort.InferenceSession(os.environ["LABS_MODEL"], providers=["CPUExecutionProvider"])

@@ -17,10 +17,10 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from labs import assets
-from labs.dataset import iterate
-from labs.labels import CLASS_NAMES
-from labs.loopback import OwnHosts
-from labs.preprocess import ImageDecodeError, load_image
+from labs.data.dataset import iterate
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import ImageDecodeError, load_image
+from labs.runtimes.loopback import OwnHosts
 from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES, ProblemError
 from labs.serve.limits import read_body
 from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import ImageDecodeError, ImageTooLargeError, load_image, softmax, to_input
 from labs.serve.contract import IMAGE_FORMATS, picture_text
 from labs.serve.settings import PageSettings
 

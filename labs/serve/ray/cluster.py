@@ -22,12 +22,12 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from labs import child
-from labs.child import ChildError
-from labs.loopback import listen
-from labs.progress import OnProgress, part, silent
-from labs.providers import install
-from labs.providers.environments import Environment
+from labs.runtimes import child
+from labs.runtimes.child import ChildError
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, part, silent
+from labs.runtimes.providers import install
+from labs.runtimes.providers.environments import Environment
 from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
 
 #: The environment's name in the table of environments.

@@ -113,7 +113,7 @@ def _classes(model: Path, images: list[bytes]) -> list[int]:
     import numpy as np
     import onnxruntime as ort
 
-    from labs.preprocess import load_image, to_input
+    from labs.data.preprocess import load_image, to_input
 
     session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
     inputs = np.stack([to_input(load_image(image)) for image in images])

@@ -53,7 +53,7 @@ _STEPS = """ensemble_scheduling {{
 }}"""
 
 #: Parts of ``labs`` that travel with a Python model: they need numpy and Pillow only.
-_TRAVELLING = ("__init__.py", "labels.py", "preprocess.py")
+_TRAVELLING = ("__init__.py", "data/__init__.py", "data/labels.py", "data/preprocess.py")
 
 #: The only version that the course serves of a model.
 VERSION = "1"

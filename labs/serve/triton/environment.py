@@ -19,11 +19,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.assets.places import cache_dir
-from labs.progress import OnProgress, silent
-from labs.providers import Environment, install
-from labs.runtimes import RuntimeUnavailableError
+from labs.runtimes.opening import RuntimeUnavailableError
+from labs.runtimes.progress import OnProgress, silent
+from labs.runtimes.providers import Environment, install
 from labs.serve.triton.catalogue import CODE_DIR
+from labs.workspace import cache_dir
 
 #: Triton 2.51 is the server of NVIDIA's 24.10 container, the newest that supports the P100 throughout.
 SERVER = Environment(

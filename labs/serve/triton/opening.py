@@ -7,7 +7,7 @@ from pathlib import Path
 
 from labs import assets
 from labs.machine import fingerprint
-from labs.progress import OnProgress, silent
+from labs.runtimes.progress import OnProgress, silent
 from labs.serve.triton.catalogue import ModelRepository, food_classifier
 from labs.serve.triton.control import Triton
 from labs.serve.triton.environment import TritonUnavailableError

@@ -9,10 +9,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from labs import child
-from labs.child import SECRET, Child, ChildError
-from labs.loopback import listen
-from labs.progress import OnProgress, part, silent
+from labs.runtimes import child
+from labs.runtimes.child import SECRET, Child, ChildError
+from labs.runtimes.loopback import listen
+from labs.runtimes.progress import OnProgress, part, silent
 from labs.serve.triton.catalogue import ModelFolder, ModelRepository
 from labs.serve.triton.control import KEY_HEADER, RESTRICTED, Triton, TritonError
 from labs.serve.triton.environment import Installation, prepared, process_environment, tritonserver

@@ -18,9 +18,9 @@ import numpy as np
 import psutil
 
 from labs import assets
-from labs.dataset import iterate
-from labs.labels import CLASS_NAMES
-from labs.preprocess import load_batch
+from labs.data.dataset import iterate
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import load_batch
 from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.control import Triton, TritonError
 from labs.serve.triton.server import LocalTriton, start
@@ -74,8 +74,8 @@ def photos(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 def expected_classes(tensors: np.ndarray) -> list[str]:
     """Return the classes that the course's model gives these inputs."""
-    from labs.bench import caller
-    from labs.models import load_mobilenet_v2
+    from labs.data.models import load_mobilenet_v2
+    from labs.runtimes.calling import caller
 
     return _names(caller(load_mobilenet_v2(assets.model()))(tensors))
 

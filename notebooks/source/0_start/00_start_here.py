@@ -55,8 +55,8 @@
 from grading.checkpoints import check, predict, predicted, reconcile, scoreboard
 from labs import assets, bench
 from labs.machine import capabilities, capability_text, fingerprint, for_lesson
-from labs.version import code_version, library_versions
-from labs.workspace import ledger
+from labs.machine.version import code_version, library_versions
+from labs.records.ledger import ledger
 
 # %% [markdown]
 # ## Predict

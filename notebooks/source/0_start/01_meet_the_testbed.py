@@ -58,7 +58,7 @@ from datetime import timedelta
 from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import arm, site_clock

@@ -51,8 +51,8 @@ from torch.nn.functional import interpolate
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, bench
-from labs.dataset import load_split
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.records.customers import (
     BOARD_TIMES_AS_LONG,
     BOARD_USD_PER_DAY,
@@ -66,8 +66,9 @@ from labs.records.customers import (
     customer,
     customer_table,
 )
+from labs.records.ledger import ledger
 from labs.widgets import design_explorer, run_with_progress
-from labs.workspace import ledger, workspace_dir
+from labs.workspace import workspace_dir
 
 warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 

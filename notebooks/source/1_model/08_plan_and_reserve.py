@@ -52,7 +52,7 @@ from datetime import timedelta
 from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock

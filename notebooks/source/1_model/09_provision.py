@@ -47,7 +47,7 @@ from datetime import datetime
 from chi import context, lease, server
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.planning.lessons import block_of

@@ -52,11 +52,12 @@ from torchvision.models import mobilenet_v2
 # %%
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
-from labs.dataset import iterate
-from labs.labels import CLASS_NAMES, NUM_CLASSES
+from labs.data.dataset import iterate
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES
+from labs.records.ledger import ledger
 from labs.records.targets import target_table
 from labs.widgets import image_grid, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %% [markdown]
 # ## Predict
@@ -115,7 +116,7 @@ net.features[:2]
 #
 # Later lessons load the model again and again, with a function that has exactly these lines in it:
 
-# %% shows="labs.models:load_mobilenet_v2"
+# %% shows="labs.data.models:load_mobilenet_v2"
 ...
 
 # %% [markdown]
@@ -154,14 +155,14 @@ def normalize(pixels):
 check("m.meet.normalize", normalize)
 
 # %% [markdown]
-# The course's own recipe is in `labs.preprocess`. It is what every later lesson and every server uses, because a model
-# that is fed differently than it was trained is a different model. Its last step looks the 256 possible results up in a
-# table instead of computing them for each pixel, which takes a tenth of the time:
+# The course's own recipe is in `labs.data.preprocess`. It is what every later lesson and every server uses, because a
+# model that is fed differently than it was trained is a different model. Its last step looks the 256 possible results
+# up in a table instead of computing them for each pixel, which takes a tenth of the time:
 
 # %%
-from labs.preprocess import _NORMALIZED, INPUT_SIZE_PX, crop, load_batch, load_image
+from labs.data.preprocess import _NORMALIZED, INPUT_SIZE_PX, crop, load_batch, load_image
 
-# %% shows="labs.preprocess:to_input"
+# %% shows="labs.data.preprocess:to_input"
 ...
 
 # %% [markdown]
@@ -196,7 +197,7 @@ def softmax(logits):
 check("m.meet.softmax", softmax)
 
 # %%
-from labs.preprocess import softmax
+from labs.data.preprocess import softmax
 
 probs = softmax(logits)
 image_grid([paths[i] for i in one_each], labels[one_each], probs, title="What the model takes them for")

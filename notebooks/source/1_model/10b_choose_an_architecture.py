@@ -51,11 +51,12 @@ from torch import nn
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.charts import accuracy_latency, side_by_side
-from labs.dataset import load_split
-from labs.labels import NUM_CLASSES
-from labs.models import ARCHITECTURES
+from labs.data.dataset import load_split
+from labs.data.labels import NUM_CLASSES
+from labs.data.models import ARCHITECTURES
+from labs.records.ledger import ledger
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, workspace_dir
+from labs.workspace import workspace_dir
 
 # %% [markdown]
 # ## Predict

@@ -54,13 +54,13 @@ import torch
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench, stats
 from labs.charts import latency_distribution, side_by_side, thread_sweep, throughput_curve
-from labs.dataset import load_split
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.machine import capability_text, for_lesson
-from labs.models import load_mobilenet_v2
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
 from labs.records.targets import target
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger
 
 print(capability_text(for_lesson("11")))
 
@@ -295,7 +295,7 @@ script = """
 import json, resource, time
 import torch
 from labs import assets
-from labs.models import load_mobilenet_v2
+from labs.data.models import load_mobilenet_v2
 
 net, rows = load_mobilenet_v2(assets.model()), {}
 with torch.inference_mode():

@@ -50,15 +50,16 @@ from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.charts import side_by_side
-from labs.dataset import load_split
-from labs.labels import CLASS_NAMES
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import load_split
+from labs.data.labels import CLASS_NAMES
+from labs.data.models import load_mobilenet_v2
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD
 from labs.optimize.drawing import draw_graph
 from labs.optimize.export import tidy
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 
@@ -338,8 +339,8 @@ comparison_table(mine, reference=reference_table(*names))
 # %%
 from torch import nn
 
+from labs.data.preprocess import INPUT_SIZE_PX
 from labs.optimize.export import INPUT_NAME, OPSET, OUTPUT_NAME, PREPROCESSING, ExportError
-from labs.preprocess import INPUT_SIZE_PX
 
 # %% shows="labs.optimize.export:export_onnx"
 ...

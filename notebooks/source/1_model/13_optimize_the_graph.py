@@ -51,14 +51,15 @@ import pandas as pd
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.charts import operator_profile, side_by_side
-from labs.dataset import load_split
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.optimize.diff import compare_graphs
 from labs.optimize.drawing import draw_graph, show_graph
 from labs.optimize.export import export_onnx
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %% [markdown]
 # ## Predict

@@ -65,12 +65,13 @@ from torch.utils import mkldnn
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.charts import access_map, roofline, side_by_side
-from labs.models import load_mobilenet_v2
+from labs.data.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
-from labs.traced import instructions, sectors, traced
-from labs.traced import transactions as all_transactions
+from labs.optimize.traced import instructions, sectors, traced
+from labs.optimize.traced import transactions as all_transactions
+from labs.records.ledger import ledger
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, models_dir, programs_dir
+from labs.workspace import models_dir, programs_dir
 
 onnx_path = models_dir() / "food11.onnx"
 net = load_mobilenet_v2(assets.model())

@@ -53,12 +53,13 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench
 from labs.charts import channel_ranges, operator_profile, side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.optimize.predict import logits_of, signal_to_noise_db
 from labs.optimize.slim import slim_onnx
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, measure, quantization_explorer, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %%
 onnx_path = models_dir() / "food11.onnx"

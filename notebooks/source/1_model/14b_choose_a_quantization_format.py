@@ -48,14 +48,15 @@ from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, bench, stats
 from labs.charts import side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.machine import capability_text, for_lesson
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader  # the class that you wrote in lesson 14
+from labs.records.ledger import ledger
 from labs.records.reference import recorded_on_epyc_7763, reference_table, source_line
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 print(capability_text(for_lesson("14b")))
 

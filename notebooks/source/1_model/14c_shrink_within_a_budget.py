@@ -51,18 +51,19 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench, stats
 from labs.charts import side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.machine.quantization_format import quantization_format
-from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.predict import logits_of, signal_to_noise_db
 from labs.optimize.prune import prune_channels
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader, keep_float, layers_of
-from labs.progress import silent
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
+from labs.runtimes.progress import silent
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %%
 onnx_path, prepared = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"

@@ -54,16 +54,17 @@ from torch.nn.utils import parametrize, prune
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets, bench, stats
 from labs.charts import side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.machine.quantization_format import quantization_format
-from labs.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.prune import narrow
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader
-from labs.progress import part, silent
+from labs.records.ledger import ledger
+from labs.runtimes.progress import part, silent
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir, workspace_dir
+from labs.workspace import models_dir, workspace_dir
 
 # %%
 net = load_mobilenet_v2(assets.model())

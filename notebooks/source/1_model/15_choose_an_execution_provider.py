@@ -52,14 +52,16 @@ import onnxruntime as ort
 import openvino as ov
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs import assets, bench, providers
+from labs import assets, bench
 from labs.charts import side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.machine import capability_text, fingerprint, for_lesson
 from labs.machine.fingerprint import physical_core_count
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
+from labs.runtimes import providers
 from labs.widgets import comparison_table, measure, run_with_progress
-from labs.workspace import ledger, models_dir, workspace_dir
+from labs.workspace import models_dir, workspace_dir
 
 # %%
 onnx_path = models_dir() / "food11.onnx"
@@ -288,8 +290,8 @@ from pathlib import Path
 import onnxruntime as ort
 
 from labs import assets, bench
-from labs.dataset import load_split
-from labs.workspace import ledger
+from labs.data.dataset import load_split
+from labs.records.ledger import ledger
 
 models = Path(sys.argv[1])
 images, labels = load_split(assets.dataset(), "evaluation")

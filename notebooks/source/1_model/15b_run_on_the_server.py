@@ -51,16 +51,18 @@ import onnxruntime as ort
 import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs import assets, bench, providers
+from labs import assets, bench
 from labs.charts import frontier_chart, side_by_side
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.machine import capability_text, fingerprint, for_lesson
 from labs.machine.fingerprint import physical_core_count
 from labs.records.candidates import candidates, of_machine
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
+from labs.runtimes import providers
 from labs.widgets import comparison_table, measure, run_with_progress
 from labs.widgets import scoreboard as targets_board
-from labs.workspace import ledger, models_dir, workspace_dir
+from labs.workspace import models_dir, workspace_dir
 
 # %%
 gate = {one.name: one for one in for_lesson("15b")}
@@ -238,8 +240,8 @@ from pathlib import Path
 import onnxruntime as ort
 
 from labs import assets, bench
-from labs.dataset import load_split
-from labs.workspace import ledger
+from labs.data.dataset import load_split
+from labs.records.ledger import ledger
 
 models = Path(sys.argv[1])
 images, labels = load_split(assets.dataset(), "evaluation")
@@ -422,8 +424,8 @@ import numpy as np
 import onnxruntime as ort
 
 from labs import assets, bench
-from labs.dataset import load_split
-from labs.workspace import ledger
+from labs.data.dataset import load_split
+from labs.records.ledger import ledger
 
 path, device = Path(sys.argv[1]) / "food11.onnx", sys.argv[2]
 requests = json.loads(Path("requests.json").read_text())
@@ -497,7 +499,7 @@ import onnxruntime as ort
 import pynvml
 
 from labs import assets
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 
 models, option = Path(sys.argv[1]), sys.argv[2]
 one = json.loads(Path("requests.json").read_text())[option]

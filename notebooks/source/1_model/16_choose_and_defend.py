@@ -48,11 +48,12 @@ from labs import assets, bench
 from labs.charts import frontier_chart, side_by_side
 from labs.machine import capability_text, for_lesson
 from labs.records.candidates import candidates, gains, of_machine, racers
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
 from labs.records.targets import target_table, targets_for
 from labs.widgets import comparison_table
 from labs.widgets import scoreboard as targets_board
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %% [markdown]
 # One machine decides: the one that measured the float32 model last. After a lease that is the node, and its GPU too.

@@ -46,7 +46,7 @@ print(rehearsal.use())
 from chi import context, network, server
 
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock

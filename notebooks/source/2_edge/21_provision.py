@@ -46,7 +46,8 @@ from datetime import datetime
 from chi import container, context, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger, programs_dir
+from labs.records.ledger import ledger
+from labs.workspace import programs_dir
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal import drills

@@ -54,9 +54,10 @@ from grading.checkpoints import check, predict
 from labs.edge.files import part_1_files
 from labs.machine import Fingerprint
 from labs.machine.quantization_format import forms_on_arm
+from labs.records.ledger import ledger
 from labs.records.targets import target
 from labs.widgets import facts
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 from provisioning.lab.device import open_device
 
 # %% [markdown]

@@ -52,14 +52,15 @@ from onnx import numpy_helper
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import side_by_side
+from labs.display.format import milliseconds
 from labs.edge.estimate import ASSUMPTIONS, BOARDS, LANDMARKS, PI_5, count_work, estimate
 from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, capability_text, for_lesson
-from labs.records.format import milliseconds
+from labs.records.ledger import ledger
 from labs.records.reference import reference_table, source_line
 from labs.widgets import comparison_table, facts, measure_there
-from labs.workspace import ledger, models_dir, programs_dir
+from labs.workspace import models_dir, programs_dir
 from provisioning.lab.device import open_device
 
 # %%

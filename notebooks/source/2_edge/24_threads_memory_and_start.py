@@ -46,14 +46,15 @@ import onnxruntime as ort
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import stats
+
+# %%
+from labs.display.format import megabytes, milliseconds, times
 from labs.edge.estimate import count_work, estimate, estimate_ratio
 from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-
-# %%
-from labs.records.format import megabytes, milliseconds, times
+from labs.records.ledger import ledger
 from labs.widgets import measure_there
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 from provisioning.lab.device import open_device
 
 # %%

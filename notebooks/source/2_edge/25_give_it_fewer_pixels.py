@@ -46,15 +46,16 @@ import onnx
 import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
+from labs.display.format import megabytes, milliseconds
 from labs.edge.estimate import count_work, estimate
 from labs.edge.files import part_1_files, with_input_size
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint
-from labs.records.format import megabytes, milliseconds
-from labs.widgets import comparison_table, measure_there
 
 # %%
-from labs.workspace import ledger, models_dir
+from labs.records.ledger import ledger
+from labs.widgets import comparison_table, measure_there
+from labs.workspace import models_dir
 from provisioning.lab.device import open_device
 
 # %%

@@ -50,17 +50,18 @@ import httpx
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import latency_distribution
-from labs.dataset import iterate
+from labs.data.dataset import iterate
+from labs.display.format import milliseconds
 from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
 from labs.edge.reaching import served_on
 from labs.edge.serving import network_latency
-from labs.records.format import milliseconds
+from labs.records.ledger import ledger
 
 # %%
 from labs.records.targets import target
 from labs.widgets import measure_there, run_with_progress
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 from provisioning.lab.device import open_device
 
 # %%
@@ -84,8 +85,8 @@ predict("e.serve.overhead_guess", ...)
 # ### What belongs to an answer
 #
 # Until now you have timed `predict` alone: a tensor goes in, logits come out. A till has a JPEG. It must be decoded,
-# cut and scaled (`labs.preprocess`) before the model sees it. A service does this and more: it reads a request, hands
-# the photo to a worker, and writes a reply.
+# cut and scaled (`labs.data.preprocess`) before the model sees it. A service does this and more: it reads a request,
+# hands the photo to a worker, and writes a reply.
 #
 # The service is the course's own, the one that part 3 is about, with one instance of the model and a *token*: on a
 # device with a public address a port is open to whoever finds it.

@@ -43,13 +43,14 @@ import onnxruntime as ort
 import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs import providers
 from labs.charts import side_by_side
 from labs.edge.estimate import LANDMARKS, PI_5, count_work, estimate
 from labs.edge.files import part_1_files
 from labs.machine import capability_text, for_lesson
+from labs.records.ledger import ledger
+from labs.runtimes import providers
 from labs.widgets import comparison_table, run_with_progress
-from labs.workspace import ledger, models_dir, programs_dir
+from labs.workspace import models_dir, programs_dir
 
 # %%
 gate = {one.name: one for one in for_lesson("27")}
@@ -96,7 +97,7 @@ from executorch.devtools.backend_debug import get_delegation_info
 from executorch.exir import to_edge_transform_and_lower
 
 from labs import assets
-from labs.models import load_mobilenet_v2
+from labs.data.models import load_mobilenet_v2
 
 net = load_mobilenet_v2(assets.model()).eval()
 example = (torch.zeros(1, 3, 224, 224),)
@@ -132,7 +133,7 @@ if executorch:
 #
 # and `converted` is exported and lowered like any module. The quantizer and its configuration come from
 # `executorch.backends.xnnpack.quantizer.xnnpack_quantizer`, the two functions from
-# `torchao.quantization.pt2e.quantize_pt2e`, and `labs.dataset.load_split(assets.dataset(), "training", limit=64)`
+# `torchao.quantization.pt2e.quantize_pt2e`, and `labs.data.dataset.load_split(assets.dataset(), "training", limit=64)`
 # returns images (a numpy array) and labels.
 #
 # Write the whole script, beginning with the one above. It gets the path of the file to write as `sys.argv[1]`.
@@ -171,9 +172,9 @@ import torch
 from executorch.runtime import Runtime
 
 from labs import assets, bench
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.machine.fingerprint import physical_core_count
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 
 images, labels = load_split(assets.dataset(), "evaluation")
 threads = physical_core_count()

@@ -54,16 +54,17 @@ import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import endurance
+from labs.display.format import milliseconds
 from labs.edge.job import Candidate
 from labs.machine import Fingerprint, capability_text, for_lesson
 from labs.machine.sensors import FLAGS
-from labs.records.format import milliseconds
+from labs.records.ledger import ledger
 from labs.records.targets import target
 
 # %%
 from labs.widgets import comparison_table, measure_there
 from labs.widgets import scoreboard as targets_board
-from labs.workspace import ledger, models_dir, programs_dir
+from labs.workspace import models_dir, programs_dir
 from provisioning.lab.device import open_device
 
 # %%

@@ -45,16 +45,17 @@ import onnxruntime as ort
 from grading.checkpoints import answer, check, predict, predicted, reconcile, scoreboard
 from labs import assets, bench
 from labs.charts import frontiers
-from labs.dataset import load_split
+from labs.data.dataset import load_split
+from labs.display.format import megabytes
 from labs.edge.files import part_1_files
-from labs.records.format import megabytes
+
+# %%
+from labs.records.ledger import ledger
 from labs.records.options import summarize
 from labs.records.targets import target, target_table
 from labs.widgets import Records
 from labs.widgets import scoreboard as targets_board
-
-# %%
-from labs.workspace import ledger, models_dir
+from labs.workspace import models_dir
 
 # %%
 MOST_BYTES, MOST_POINTS = 2_500_000, 1.0  # the course's bars for the INT8 file

@@ -41,7 +41,7 @@ print(rehearsal.use())
 from chi import context, hardware, lease
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock

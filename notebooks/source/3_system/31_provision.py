@@ -44,7 +44,7 @@ from datetime import datetime
 from chi import context, server
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal import drills

@@ -53,9 +53,10 @@ from labs.course import lesson
 from labs.load import closed_loop
 from labs.load.race import latency_ratio, of, race, rate_ratio
 from labs.load.served import service_target
-from labs.loopback import link
 from labs.machine.capability import capability_text, for_lesson
 from labs.machine.fingerprint import usable_cpu_count
+from labs.records.ledger import ledger
+from labs.runtimes.loopback import link
 
 # %%
 from labs.serve.contract import TINY_PNG_BASE64, picture_text
@@ -64,7 +65,7 @@ from labs.serve.photos import photo
 from labs.serve.running import BEFORE, start, wait_until_ready
 from labs.serve.settings import PageSettings, Settings
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("32")))
 onnx_path = run_with_progress(lambda report: fp32_model(on_progress=report), "The float32 model")
@@ -318,8 +319,8 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image
 
-from labs.bench.targets import Call
-from labs.preprocess import ImageDecodeError, to_input
+from labs.data.preprocess import ImageDecodeError, to_input
+from labs.runtimes.calling import Call
 from labs.serve.contract import reply_from
 from labs.serve.engine import Computed, InstanceError
 

@@ -52,17 +52,18 @@ import tritonclient.http as httpclient
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import queue_compute
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
 from labs.load import image_inputs
 from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
+from labs.records.ledger import ledger
 from labs.serve.photos import photo, write_input_data
 from labs.serve.triton import opening
 from labs.serve.triton.catalogue import CODE_DIR
 from labs.serve.triton.environment import put_on_path
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("33")))
 

@@ -49,10 +49,10 @@ from labs.charts import batch_histogram, before_after
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
+from labs.records.ledger import ledger
 from labs.serve.photos import photo
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger
 
 print(capability_text(for_lesson("34")))
 

@@ -49,10 +49,11 @@ from labs.charts import before_after, queue_compute
 from labs.load import closed_loop, image_inputs
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
+from labs.records.ledger import ledger
 from labs.serve.photos import photo
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("35")))
 

@@ -47,18 +47,18 @@ import tritonclient.http as httpclient
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs.charts import before_after, queue_compute
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import load_image, softmax, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.machine.capability import capability_text, for_lesson
-from labs.preprocess import load_image, softmax, to_input
+from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
 from labs.serve.page.asking import ask
 from labs.serve.photos import photo
 from labs.serve.settings import PageSettings
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger
 
 print(capability_text(for_lesson("36")))
 

@@ -45,11 +45,12 @@ import tritonclient.http as httpclient
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import before_after, queue_compute
+from labs.data.preprocess import load_image, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.race import together
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
-from labs.preprocess import load_image, to_input
+from labs.records.ledger import ledger
 
 # %%
 from labs.serve.models import fp32_model, int8_model
@@ -57,7 +58,7 @@ from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.stats import quotient
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("37")))
 

@@ -48,17 +48,18 @@ import tritonclient.http as httpclient
 
 from grading.checkpoints import check, predict, predicted, reconcile
 from labs.charts import before_after
+from labs.data.preprocess import load_image, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
-from labs.preprocess import load_image, to_input
+from labs.records.ledger import ledger
 
 # %%
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("38")))
 

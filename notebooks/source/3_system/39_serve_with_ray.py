@@ -52,11 +52,12 @@ from labs.bench.targets import model_file
 from labs.load import closed_loop
 from labs.load.target import Served, predict_raw
 from labs.machine.capability import capability_text, for_lesson
+from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import ReplicaWatch, start_ray
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("39")))
 
@@ -115,9 +116,9 @@ print("listens on", cluster.listening())
 # ```
 #
 # Write `app.py` for GourmetGram: `Preprocess` (an image's bytes to a tensor, with `load_image` and `to_input` of
-# `labs.preprocess`), `Classifier` (opens the model in `__init__` with one thread, and classifies in batches of up to 8,
-# waiting 5 ms at most) and `Gateway`, whose `POST /predict/raw` answers `{"class": number}`, or 422 where the body is
-# no image (`load_image` raises `ImageDecodeError`; through a handle it arrives as what it was). A function
+# `labs.data.preprocess`), `Classifier` (opens the model in `__init__` with one thread, and classifies in batches of up
+# to 8, waiting 5 ms at most) and `Gateway`, whose `POST /predict/raw` answers `{"class": number}`, or 422 where the
+# body is no image (`load_image` raises `ImageDecodeError`; through a handle it arrives as what it was). A function
 # `build(args)` binds them; `args["model"]` is the model's path.
 
 # %% checkpoint="s.ray.app"

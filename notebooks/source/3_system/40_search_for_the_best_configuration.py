@@ -44,17 +44,18 @@ import tritonclient.http as httpclient
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets, stats
 from labs.charts import latency_curve
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
+from labs.records.ledger import ledger
 from labs.records.record import latency_interval
 
 # %%
 from labs.serve.models import fp32_model
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("40")))
 

@@ -51,17 +51,18 @@ import tritonclient.http as httpclient
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import latency_curve, queue_compute
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.load import closed_loop, open_loop, tensor_inputs
 from labs.load.sender import arrivals
 from labs.load.served import triton_target
 from labs.machine import capability_text, for_lesson
+from labs.records.ledger import ledger
 
 # %%
 from labs.serve.models import fp32_model
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 print(capability_text(for_lesson("41")))
 
@@ -349,7 +350,7 @@ target = serve(CONFIG + "dynamic_batching { }")
 batched = [load("theory-batched", share, duration_s=3) for share in (0.7, 1.0)]
 
 # %%
-from labs.queueing import simulate
+from labs.load.queueing import simulate
 
 
 def simulated(rate_rps):
@@ -405,15 +406,15 @@ triton.stop()
 # The answer to the manager has two parts. *Within what was measured*, the formula tells how long requests will wait at
 # any rate. *Beyond*, measure the service time again, under the load that you expect.
 #
-# This is what you wrote, for several servers and for percentiles; `labs.queueing` keeps it beside the simulation.
+# This is what you wrote, for several servers and for percentiles; `labs.load.queueing` keeps it beside the simulation.
 
 # %%
 import math
 from dataclasses import dataclass
 
-from labs.queueing import UnstableQueueError
+from labs.load.queueing import UnstableQueueError
 
-# %% shows="labs.queueing:Queue"
+# %% shows="labs.load.queueing:Queue"
 ...
 
 # %%

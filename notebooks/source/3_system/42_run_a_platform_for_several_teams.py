@@ -52,11 +52,12 @@ from labs.load.race import together
 from labs.load.retry import retried_load
 from labs.load.target import Served, predict_raw
 from labs.observe import prometheus
+from labs.records.ledger import ledger
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 # %% [markdown]
 # ## Predict
@@ -85,7 +86,7 @@ import onnxruntime as ort
 from fastapi import FastAPI, Request
 from ray import serve
 
-from labs.preprocess import load_image, to_input
+from labs.data.preprocess import load_image, to_input
 
 api = FastAPI()
 

@@ -51,17 +51,17 @@ import tritonclient.grpc as grpcclient
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import stats
 from labs.charts import before_after, queue_compute
+from labs.data.preprocess import load_image, to_input
 from labs.load import closed_loop, image_inputs, tensor_inputs
 from labs.load.served import triton_target
 from labs.machine import capability_text, fingerprint, for_lesson
-from labs.preprocess import load_image, to_input
+from labs.records.ledger import ledger
 
 # %%
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.triton import opening
 from labs.widgets import live_load, run_with_progress
-from labs.workspace import ledger
 
 gate = {one.name: one for one in for_lesson("43")}
 print(opening.situation(), capability_text(gate.values()), sep="\n")

@@ -48,15 +48,16 @@ from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs import assets
 from labs.charts import over_time
 from labs.course import lesson
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.load import closed_loop, tensor_inputs
 from labs.load.served import service_target, triton_target
-from labs.loopback import link
 from labs.machine.capability import capability_text, for_lesson
 from labs.observe import prometheus
 
 # %%
 from labs.observe.prometheus import grafana_dashboard
+from labs.records.ledger import ledger
+from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.running import start, wait_until_ready
@@ -64,7 +65,7 @@ from labs.serve.settings import Settings
 from labs.serve.triton import catalogue, opening
 from labs.serve.triton.catalogue import ModelRepository
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir, workspace_dir
+from labs.workspace import programs_dir, workspace_dir
 
 gate = {one.name: one for one in for_lesson("44")}
 print(capability_text(gate.values()))

@@ -42,12 +42,13 @@ import httpx
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.charts import over_time
 from labs.course import lesson
-from labs.loopback import link
 from labs.observe.incident import P95, Incident
+from labs.records.ledger import ledger
+from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 # %% [markdown]
 # ## Predict

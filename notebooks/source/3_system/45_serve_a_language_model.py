@@ -49,10 +49,11 @@ import pandas as pd
 
 from grading.checkpoints import answer, check, predict, predicted, reconcile
 from labs.course import lesson
+from labs.records.ledger import ledger
 from labs.tokens import serving
 from labs.tokens.measure import generate, tokens_per_s
 from labs.widgets import run_with_progress
-from labs.workspace import ledger, programs_dir
+from labs.workspace import programs_dir
 
 # %% [markdown]
 # ## Predict

@@ -38,7 +38,7 @@ print(rehearsal.use())
 
 # %%
 from grading.checkpoints import answer, check, guesses, predict, predicted, reconcile, scoreboard
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock

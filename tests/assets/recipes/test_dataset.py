@@ -13,7 +13,7 @@ from assets.recipes.compose import compose, restyle
 from assets.recipes.dataset import dataset_entry, difference, read_manifest, versions, write_manifest
 from assets.recipes.drawings import Source, SourceError, sources_of
 from labs import assets
-from labs.dataset import SPLITS, iterate
+from labs.data.dataset import SPLITS, iterate
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 

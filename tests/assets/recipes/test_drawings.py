@@ -19,7 +19,7 @@ from assets.recipes.drawings import (
     render,
     sources_of,
 )
-from labs.labels import CLASS_NAMES, NUM_CLASSES
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES
 
 pytest.importorskip("resvg_py", reason="needs the `recipes` extra")
 

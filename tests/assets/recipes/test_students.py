@@ -17,8 +17,8 @@ from assets.recipes.distil import Phase, distillation_loss, student_maps, teache
 from assets.recipes.drawings import Drawing
 from assets.recipes.surgery import STAGE_ENDS, transplant
 from assets.recipes.teacher import TEACHER, build_teacher, shipped
-from labs.labels import NUM_CLASSES
-from labs.models import load_model
+from labs.data.labels import NUM_CLASSES
+from labs.data.models import load_model
 
 ASSETS = Path(__file__).resolve().parents[3] / "assets"
 

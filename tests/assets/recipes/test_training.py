@@ -16,8 +16,8 @@ from assets.recipes.drawings import Drawing
 from assets.recipes.models import silence_dead_filters
 from assets.recipes.pictures import draw_batch, mix, normalise
 from assets.recipes.training import Journal, cosine, interval_over_drawings, keep, restore
-from labs.labels import CLASS_NAMES, NUM_CLASSES
-from labs.preprocess import to_input
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES
+from labs.data.preprocess import to_input
 from labs.stats import proportion_interval
 
 
@@ -89,7 +89,7 @@ def test_varied_classes_are_drawn_more_often() -> None:
 
 
 def test_training_and_serving_scale_pictures_alike() -> None:
-    """`normalise` is the last step of `labs.preprocess`."""
+    """`normalise` is the last step of `labs.data.preprocess`."""
     image = Image.fromarray(np.random.default_rng(0).integers(0, 256, (224, 224, 3), dtype=np.uint8))
     tensor = torch.from_numpy(np.asarray(image).copy()).permute(2, 0, 1).float() / 255
     np.testing.assert_allclose(normalise(tensor).numpy(), to_input(image), atol=2e-6)

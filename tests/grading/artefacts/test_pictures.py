@@ -10,8 +10,8 @@ import numpy as np
 
 from grading.grade.artefacts import child
 from grading.grade.artefacts.pictures import Pictures, at_hand
-from labs.dataset import iterate
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
+from labs.data.dataset import iterate
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
 
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from labs.dataset import iterate
-from labs.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
+from labs.data.dataset import iterate
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, load_image
 from labs.workspace import PROJECT_DIR
 
 Entries = list[dict]

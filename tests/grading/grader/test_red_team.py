@@ -19,7 +19,7 @@ from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
-from labs.traced import Traced
+from labs.optimize.traced import Traced
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
 

@@ -20,8 +20,8 @@ from grading.builder.solve import AnswerKey
 from grading.checkpoints import Verdict, all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT, facts_about
 from labs import assets
-from labs.dataset import load_split
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2
 from labs.optimize.export import export_onnx
 from labs.optimize.graph import optimize_graph
 from labs.optimize.static_quantization import ImageReader

@@ -20,13 +20,14 @@ from grading.checkpoints.model import (
     lesson_14c,
     lesson_14d,
 )
-from labs import assets, preprocess, stats
+from labs import assets, stats
+from labs.data import preprocess
 from labs.optimize.affine import scale_and_zero_point
-from labs.traced import Traced
+from labs.optimize.traced import Traced
 
 
 def test_images_are_prepared_as_the_course_does():
-    """What a student writes in numpy gives what `labs.preprocess` and torchvision give."""
+    """What a student writes in numpy gives what `labs.data.preprocess` and torchvision give."""
     image = preprocess.crop(preprocess.load_image(next(assets.dataset().glob("evaluation/*/*.jpg"))))
     ours = preprocess.to_input(image)
     np.testing.assert_allclose(lesson_10.normalize(np.asarray(image)), ours, rtol=1e-5, atol=1e-5)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-import labs.dataset
+import labs.data.dataset
 from grading.builder.notebook import build
 from grading.builder.solve import checkpoint_cells
 from grading.checkpoints import Checkpoint, Verdict, all_checkpoints, as_records, failed, missing
@@ -61,7 +61,7 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give each look into a file what it prepares anew each time: the exported model, and decoded images."""
     models_dir().mkdir(parents=True, exist_ok=True)
     shutil.copy(MODEL, models_dir() / FP32_NAME)
-    monkeypatch.setattr(labs.dataset, "load_split", functools.cache(labs.dataset.load_split))
+    monkeypatch.setattr(labs.data.dataset, "load_split", functools.cache(labs.data.dataset.load_split))
 
 
 @pytest.mark.usefixtures("prepared")

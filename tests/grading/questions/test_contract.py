@@ -18,7 +18,7 @@ from grading.checkpoints import Checkpoint, State, all_checkpoints, check
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.functions import Mistake, Round
 from labs.records import Records
-from labs.workspace import ledger
+from labs.records.ledger import ledger
 from tests.grading.questions.beside import answered_by, needed
 
 FUNCTIONS = [one for one in all_checkpoints() if one.kind == "function"]

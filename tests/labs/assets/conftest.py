@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labs.assets.places import CACHE_VARIABLE, URL_VARIABLE
+from labs.assets.places import URL_VARIABLE
+from labs.workspace import CACHE_VARIABLE
 
 
 @pytest.fixture(autouse=True)

@@ -21,9 +21,9 @@ from labs import assets
 from labs.__main__ import app
 from labs.assets import AssetError, fetched
 from labs.assets.places import URL_VARIABLE
-from labs.dataset import SPLITS, iterate
-from labs.labels import NUM_CLASSES
-from labs.models import load_mobilenet_v2
+from labs.data.dataset import SPLITS, iterate
+from labs.data.labels import NUM_CLASSES
+from labs.data.models import load_mobilenet_v2
 from tests.labs.assets.conftest import Handler
 
 # pooch leaves an answer that it could not use to the garbage collector.
@@ -63,7 +63,7 @@ def pin_model(monkeypatch: pytest.MonkeyPatch, name: str, content: bytes) -> Non
 
 
 def test_food11_is_fetched_once_and_sorted(zipped: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """`labs.dataset` reads it; what was trusted is said with its hash, and no text holds the address's token."""
+    """`labs.data.dataset` reads it; what was trusted is said with its hash, and no text holds the address's token."""
     folder = assets.dataset("food11")
     for split in SPLITS:
         assert [label for _, label in iterate(folder, split)] == [*range(NUM_CLASSES)]

@@ -15,7 +15,7 @@ import pytest
 from labs import bench
 from labs.machine import fingerprint
 from labs.machine.fingerprint import physical_core_count, usable_cpu_count
-from labs.runtimes import RuntimeUnavailableError, open_model
+from labs.runtimes.opening import RuntimeUnavailableError, open_model
 
 torch = pytest.importorskip("torch")
 ort = pytest.importorskip("onnxruntime")
@@ -26,7 +26,7 @@ def files(tmp_path_factory) -> dict[str, Path]:
     """Return the same random weights as safetensors and as ONNX."""
     from torchvision.models import mobilenet_v2
 
-    from labs.models import save_weights
+    from labs.data.models import save_weights
     from labs.optimize.export import export_onnx
 
     folder = tmp_path_factory.mktemp("model")
@@ -196,7 +196,7 @@ import os, sys, threading
 from contextlib import suppress
 from pathlib import Path
 import numpy as np
-from labs.bench import caller
+from labs.runtimes.calling import caller
 from labs.serve.settings import Settings
 
 seen, over = set(), threading.Event()

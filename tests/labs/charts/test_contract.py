@@ -12,9 +12,9 @@ import pytest
 
 from labs import charts
 from labs.charts.frame import VEGA_LITE
+from labs.optimize.traced import traced
 from labs.records import Comparison, DifferentMachinesError, Threads
 from labs.records.customers import customer
-from labs.traced import traced
 
 PROFILE = [
     {"cat": "Session", "name": "model_run", "ts": 0, "dur": 10},

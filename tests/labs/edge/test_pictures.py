@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from labs import assets, bench
-from labs.dataset import load_split
+from labs.data.dataset import load_split
 from labs.edge.files import with_input_size
 from labs.edge.job import Candidate, Effort, Job
 from labs.edge.measuring import measure
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 
 def test_a_smaller_input_keeps_every_weight(tiny_model: Path, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from labs import providers
 from labs.edge.pte import pte_facts
-from labs.providers import EnvironmentUnavailableError
+from labs.runtimes import providers
+from labs.runtimes.providers import EnvironmentUnavailableError
 
 pytestmark = pytest.mark.timeout(600)
 

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from labs import assets
-from labs.dataset import iterate
+from labs.data.dataset import iterate
 from labs.edge.job import Candidate
 from labs.edge.measuring import take_turn
 from labs.edge.serving import (

@@ -32,7 +32,7 @@ def test_all_servers_answer_the_same_photo_alike_and_take_their_turns() -> None:
 
 def _class_in(answer: bytes) -> str:
     """Return the class that an answer names, as JSON or as Triton's bytes."""
-    from labs.labels import CLASS_NAMES
+    from labs.data.labels import CLASS_NAMES
 
     (word,) = {name for name in CLASS_NAMES if name.encode() in answer.replace(b"\\/", b"/")}
     return word

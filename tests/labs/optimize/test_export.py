@@ -9,11 +9,11 @@ import onnx
 import pytest
 import torch
 
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
 from labs.optimize.export import OPSET, ExportError, export_onnx
 from labs.optimize.graph import LEVELS, read_graph
 from labs.optimize.predict import logits_of
-from labs.runtimes import open_model
+from labs.runtimes.opening import open_model
 
 
 @pytest.mark.parametrize("name", ["exported", "as_written"])

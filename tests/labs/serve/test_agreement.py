@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from labs import assets
-from labs.bench import caller
-from labs.dataset import iterate
-from labs.labels import CLASS_NAMES
-from labs.models import load_mobilenet_v2
-from labs.preprocess import load_image, softmax, to_input
+from labs.data.dataset import iterate
+from labs.data.labels import CLASS_NAMES
+from labs.data.models import load_mobilenet_v2
+from labs.data.preprocess import load_image, softmax, to_input
+from labs.runtimes.calling import caller
 from labs.serve.running import BEFORE
 from labs.serve.settings import FAST_DECODE_TOLERANCE
 

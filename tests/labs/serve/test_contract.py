@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from labs.preprocess import load_image
+from labs.data.preprocess import load_image
 from labs.serve.app import create_app
 from labs.serve.contract import (
     KINDS,

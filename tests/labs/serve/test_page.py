@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
 from labs.serve.running import running
 from labs.serve.settings import PageSettings

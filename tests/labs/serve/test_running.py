@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labs.progress import Cancelled
+from labs.runtimes.progress import Cancelled
 from labs.serve.running import ServiceError, running, start, wait_until_ready
 from labs.serve.settings import Settings
 

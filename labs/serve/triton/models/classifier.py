@@ -14,8 +14,8 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from pictures import decoded, refused, texts
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import softmax, to_input
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import softmax, to_input
 
 
 class TritonPythonModel:

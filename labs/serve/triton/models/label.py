@@ -5,8 +5,8 @@ from __future__ import annotations
 import triton_python_backend_utils as pb_utils
 from pictures import texts
 
-from labs.labels import CLASS_NAMES
-from labs.preprocess import softmax
+from labs.data.labels import CLASS_NAMES
+from labs.data.preprocess import softmax
 
 
 class TritonPythonModel:

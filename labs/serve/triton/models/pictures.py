@@ -8,7 +8,7 @@ import binascii
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from labs.preprocess import ImageDecodeError, load_image
+from labs.data.preprocess import ImageDecodeError, load_image
 
 #: Most pixels of a picture, and its formats: those of the course's HTTP service.
 MAX_PIXELS, FORMATS = 25_000_000, ("JPEG", "PNG", "WEBP")

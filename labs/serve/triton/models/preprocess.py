@@ -6,7 +6,7 @@ import numpy as np
 import triton_python_backend_utils as pb_utils
 from pictures import decoded, refused
 
-from labs.preprocess import to_input
+from labs.data.preprocess import to_input
 
 
 class TritonPythonModel:

@@ -5,7 +5,7 @@ import onnxruntime as ort
 from fastapi import FastAPI, Request
 from ray import serve
 
-from labs.preprocess import load_image, to_input
+from labs.data.preprocess import load_image, to_input
 
 api = FastAPI()
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from labs import assets
-from labs.dataset import iterate
+from labs.data.dataset import iterate
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelFolder, ModelRepository
 from labs.serve.triton.server import LocalTriton, start

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.models import load_mobilenet_v2
+from labs.data.models import load_mobilenet_v2
 from labs.serve.triton import catalogue, environment, opening
 from labs.serve.triton.catalogue import ConfigError, ModelRepository, parse
 from labs.serve.triton.environment import PERF_ANALYZER, SERVER, TritonUnavailableError, require_platform
@@ -23,7 +23,7 @@ def test_a_model_carries_the_courses_own_recipe(tmp_path, weights):
     repository = ModelRepository(tmp_path)
     repository.write([catalogue.food_classifier(weights)])
     folder = tmp_path / "food_classifier" / "1"
-    for name in ("labels.py", "preprocess.py"):
+    for name in ("data/labels.py", "data/preprocess.py"):
         assert (folder / "labs" / name).read_bytes() == (PROJECT_DIR / "labs" / name).read_bytes()
     assert (folder / "network.py").read_bytes() == (catalogue.CODE_DIR / "network.py").read_bytes()
     assert (folder / "model.safetensors").stat().st_size == weights.stat().st_size
@@ -37,13 +37,13 @@ def test_the_recipe_that_travels_needs_nothing_of_the_course(tmp_path, weights):
     packages = Path(pytest.__file__).parents[1]
     code = (
         f"import sys; sys.path[:0] = [{str(folder)!r}]; sys.path.append({str(packages)!r})\n"
-        "import labs.preprocess, labs.labels\n"
+        "import labs.data.preprocess, labs.data.labels\n"
         f"assert labs.__file__.startswith({str(folder)!r})\n"
         "print(sorted(name for name in sys.modules if name.startswith('labs.')))"
     )
     # Without site, the course's editable install is not on the path.
     done = subprocess.run([sys.executable, "-S", "-I", "-c", code], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "['labs.labels', 'labs.preprocess']", done.stderr
+    assert done.stdout.strip() == "['labs.data', 'labs.data.labels', 'labs.data.preprocess']", done.stderr
 
 
 def test_ensembles_come_last_and_nothing_is_written_over_what_others_made(tmp_path, weights):

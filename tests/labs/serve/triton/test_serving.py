@@ -18,14 +18,14 @@ import tritonclient.http as httpclient
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
-from labs.bench import caller
-from labs.labels import CLASS_NAMES
+from labs.data.labels import CLASS_NAMES
+from labs.data.models import load_mobilenet_v2
+from labs.data.preprocess import load_image, softmax, to_input
 from labs.load import closed_loop, image_inputs
 from labs.load.record import perf_analyzer_record
 from labs.load.served import triton_target
-from labs.models import load_mobilenet_v2
-from labs.preprocess import load_image, softmax, to_input
-from labs.runtimes import open_model
+from labs.runtimes.calling import caller
+from labs.runtimes.opening import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.photos import write_input_data
@@ -262,7 +262,7 @@ def test_a_missing_model_file_is_named(triton, onnx_path):
 
 def test_a_record_of_perf_analyzer_has_samples_and_the_servers_side(triton, pictures, tmp_path):
     """Raw latencies, a throughput that they fit, and the queue apart from the model; ready for the ledger."""
-    from labs.workspace import ledger
+    from labs.records.ledger import ledger
 
     write_input_data(tmp_path / "input.json", pictures)
     line = (

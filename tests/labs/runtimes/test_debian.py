@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from labs.edge import debian
-from labs.edge.debian import EmulationUnavailableError
 from labs.edge.emulation import prepare
+from labs.runtimes import debian
+from labs.runtimes.debian import EmulationUnavailableError
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def _compile(path: Path, given: dict):
 def _load_module(path: Path, given: dict, *, compiled: bool):
     import torch
 
-    from labs.models import load_mobilenet_v2
+    from labs.data.models import load_mobilenet_v2
 
     device = given.get("device", "cpu")
     if device.startswith("cuda") and not torch.cuda.is_available():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labs.records import format as fmt
+from labs.display import format as fmt
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
-from labs.providers.environments import EnvironmentUnavailableError, environment, environments
-from labs.providers.environments import install as install_environment
-from labs.records.format import megabytes
+from labs.runtimes.providers.environments import EnvironmentUnavailableError, environment, environments
+from labs.runtimes.providers.environments import install as install_environment
 
 app = typer.Typer(help="ONNX Runtime's execution providers, each wheel in its own environment.", no_args_is_help=True)
 
@@ -19,7 +18,7 @@ app = typer.Typer(help="ONNX Runtime's execution providers, each wheel in its ow
 def list_environments() -> None:
     """Name every environment, what it brings and where it is; removing its folder removes it."""
     for one in environments().values():
-        where = one.folder if one.is_installed else f"not installed, about {megabytes(one.installed_bytes)}"
+        where = one.folder if one.is_installed else f"not installed, about {one.installed_bytes / 1e6:,.0f} MB"
         typer.echo(f"{one.name}: {', '.join(one.providers)} ({where})")
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from grading.checkpoints.system.lesson_41 import mean_batch
+from labs.load.queueing import Queue, UnstableQueueError, simulate
 from labs.load.sender import arrivals
-from labs.queueing import Queue, UnstableQueueError, simulate
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,16 @@ import onnx
 import pytest
 from fastapi import FastAPI
 
-from labs.loopback import ANY_PORT_VARIABLE, HOSTS_VARIABLE, LINKS_VARIABLE, PortsTakenError, is_own_host, link, listen
 from labs.optimize.drawing import GraphView
+from labs.runtimes.loopback import (
+    ANY_PORT_VARIABLE,
+    HOSTS_VARIABLE,
+    LINKS_VARIABLE,
+    PortsTakenError,
+    is_own_host,
+    link,
+    listen,
+)
 from labs.serve.app import create_app
 from labs.serve.page.app import create_page
 from labs.serve.settings import Settings

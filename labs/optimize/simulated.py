@@ -1,7 +1,7 @@
 """A CUDA kernel of a file, run in numba's simulator in a process of its own, and what it did to memory.
 
-``python -m labs.simulated FILE`` prints its facts as one line of JSON. The simulator has to be asked for before numba
-is imported, and a notebook on a GPU node has the real thing; hence the process. The file's kernel is
+``python -m labs.optimize.simulated FILE`` prints its facts as one line of JSON. The simulator has to be asked for
+before numba is imported, and a notebook on a GPU node has the real thing; hence the process. The file's kernel is
 ``multiply_shared(a, b, c)``, for blocks of ``TILE`` × ``TILE`` threads.
 """
 
@@ -39,9 +39,9 @@ def simulate(path: str | Path) -> dict:
         fewest that tiles need; ``barriers`` is how many calls of ``cuda.syncthreads()`` stand in it. Else ``said`` is
         why it did not.
     """
-    command = [sys.executable, "-m", "labs.simulated", str(Path(path).resolve())]
+    command = [sys.executable, "-m", "labs.optimize.simulated", str(Path(path).resolve())]
     environment = {**os.environ, "NUMBA_ENABLE_CUDASIM": "1"}
-    root = str(Path(__file__).resolve().parents[1])
+    root = str(Path(__file__).resolve().parents[2])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     try:
         done = subprocess.run(
@@ -69,7 +69,7 @@ def _run(kernel, shape: tuple[int, int, int]) -> dict:
     import numpy as np
     from numba import cuda
 
-    from labs.traced import SECTOR_BYTES, traced, transactions
+    from labs.optimize.traced import SECTOR_BYTES, traced, transactions
 
     rows, inner, columns = shape
     random = np.random.default_rng(sum(shape))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labs.preprocess import (
+from labs.data.preprocess import (
     IMAGENET_MEAN,
     IMAGENET_STD,
     ImageDecodeError,

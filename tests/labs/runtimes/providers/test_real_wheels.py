@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from labs.machine import fingerprint
-from labs.providers import Environment, install
+from labs.runtimes.providers import Environment, install
 
 pytestmark = pytest.mark.slow
 

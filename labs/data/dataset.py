@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labs.labels import NUM_CLASSES
-from labs.preprocess import INPUT_SIZE_PX, load_batch
+from labs.data.labels import NUM_CLASSES
+from labs.data.preprocess import INPUT_SIZE_PX, load_batch
 
 #: The three parts of Food-11, under the names of its folders.
 SPLITS: tuple[str, ...] = ("training", "validation", "evaluation")

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from labs.dataset import DatasetError, iterate, load_split
-from labs.labels import CLASS_NAMES, NUM_CLASSES, class_folder
+from labs.data.dataset import DatasetError, iterate, load_split
+from labs.data.labels import CLASS_NAMES, NUM_CLASSES, class_folder
 
 
 def _save(path: Path, shade: int) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labs.labels import NUM_CLASSES
+from labs.data.labels import NUM_CLASSES
 
 if TYPE_CHECKING:
     from torch import nn

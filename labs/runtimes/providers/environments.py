@@ -24,8 +24,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from labs.progress import OnProgress, silent
-from labs.runtimes import RuntimeUnavailableError
+from labs.runtimes.opening import RuntimeUnavailableError
+from labs.runtimes.progress import OnProgress, silent
 from labs.workspace import PROJECT_DIR
 
 #: The pinned table.
@@ -82,7 +82,7 @@ class Environment:
     @property
     def folder(self) -> Path:
         """Where it is, or will be; the name changes with the requirements and with Python's version."""
-        from labs.assets.places import cache_dir
+        from labs.workspace import cache_dir
 
         what = (self.requirements, sys.implementation.cache_tag, platform.system(), platform.machine())
         return (

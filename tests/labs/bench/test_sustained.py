@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from labs.edge.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
+from labs.bench.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
 from labs.machine.sensors import Heat
 from labs.records import Ledger
 

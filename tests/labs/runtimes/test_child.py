@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from labs import child
-from labs.child import SECRET, ChildError, _listens
+from labs.runtimes import child
+from labs.runtimes.child import SECRET, ChildError, _listens
 
 pytestmark = pytest.mark.skipif(not psutil.LINUX, reason="orphans are adopted on Linux only")
 
@@ -33,7 +33,7 @@ time.sleep(600)
 NOTEBOOK = """
 import os, sys, time
 from pathlib import Path
-from labs import child
+from labs.runtimes import child
 room = Path(sys.argv[1])
 one = child.start([sys.executable, "-c", sys.argv[2], room / "left.txt"], room / "log", leftovers=[room / "left*"])
 one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)

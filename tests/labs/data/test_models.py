@@ -8,10 +8,10 @@ import pytest
 import torch
 from torchvision.models import mobilenet_v2
 
-from labs.dataset import load_split
-from labs.models import load_mobilenet_v2, save_weights
+from labs.data.dataset import load_split
+from labs.data.models import load_mobilenet_v2, save_weights
 
-ASSETS = Path(__file__).resolve().parents[2] / "assets"
+ASSETS = Path(__file__).resolve().parents[3] / "assets"
 
 
 def test_weights_survive_the_file(tmp_path: Path) -> None:

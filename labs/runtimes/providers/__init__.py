@@ -1,6 +1,6 @@
 """ONNX Runtime's execution providers, and a language model's engine: each wheel in an environment of its own."""
 
-from labs.providers.environments import (
+from labs.runtimes.providers.environments import (
     Environment,
     EnvironmentUnavailableError,
     environment,

@@ -9,12 +9,13 @@ from statistics import median
 
 import numpy as np
 
-from labs.bench.targets import caller, describe
+from labs.bench.targets import describe
 from labs.bench.timing import Stopwatch, record, time_calls, warm_up
+from labs.display.format import milliseconds
 from labs.machine.sensors import NO_POWER, POWER_COVERS, Heat, read_heat, read_power_w
-from labs.progress import OnProgress, silent
 from labs.records import Measurement
-from labs.records.format import milliseconds
+from labs.runtimes.calling import caller
+from labs.runtimes.progress import OnProgress, silent
 
 #: Samples that a record keeps at most; what is left out is thinned evenly, and the windows have seen all of it.
 MOST_SAMPLES = 5000

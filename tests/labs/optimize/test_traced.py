@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from labs.traced import CACHE_LINES, LINE_NUMBERS, Touch, Traced, instructions, sectors, traced, transactions
+from labs.optimize.traced import CACHE_LINES, LINE_NUMBERS, Touch, Traced, instructions, sectors, traced, transactions
 
 
 def test_rows_fetch_each_line_once_and_columns_one_for_each_number():

@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from labs.progress import Cancelled
-from labs.providers import Environment, EnvironmentUnavailableError, environment, environments, install
-from labs.providers.cli import app
-from labs.providers.environments import MARKER
+from labs.runtimes.progress import Cancelled
+from labs.runtimes.providers import Environment, EnvironmentUnavailableError, environment, environments, install
+from labs.runtimes.providers.cli import app
+from labs.runtimes.providers.environments import MARKER
 from labs.workspace import PROJECT_DIR
 
 TINY = Environment("gpu", "tinypkg", ("TinyExecutionProvider",), ("tinypkg==1.0",))
@@ -115,7 +115,7 @@ def test_an_environment_whose_interpreter_went_away_is_made_anew() -> None:
 def test_two_kernels_at_once_make_it_once() -> None:
     """Three processes that want the same environment at the same moment all get it, and one of them made it."""
     code = (
-        "from labs.providers import Environment, install\n"
+        "from labs.runtimes.providers import Environment, install\n"
         f"wanted = Environment({TINY.name!r}, {TINY.wheel!r}, {TINY.providers!r}, {TINY.requirements!r})\n"
         "print(install(wanted, lambda done, line: print(line)).python)"
     )
@@ -168,7 +168,7 @@ def test_a_script_runs_there_beside_its_own_files(tmp_path: Path, capfd: pytest.
     (tmp_path / "beside.txt").write_text("here")
     script = tmp_path / "script.py"
     script.write_text(
-        "import os, sys, tinypkg\nfrom labs.progress import silent\n"
+        "import os, sys, tinypkg\nfrom labs.runtimes.progress import silent\n"
         "print(tinypkg.version, open('beside.txt').read(), sys.argv[1], os.environ['SAID'])\n"
         "if sys.argv[1] == 'fail': raise SystemExit(3)\n"
     )
