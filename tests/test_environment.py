@@ -37,6 +37,8 @@ EXTRAS_OF = {
     "labs/tokens": ("", "labs", "serving"),
     "labs/widgets": ("", "labs", "serving"),
     "labs": ("", "labs"),
+    # A class is planned on the instructor's machine.
+    "provisioning/classroom": ("", "provisioning", "grading"),
     "provisioning/rehearsal": ("", "provisioning", "rehearsal"),
     "provisioning": ("", "provisioning"),
     "grading": ("", "grading", "labs", "cluster"),
@@ -53,6 +55,7 @@ PART_OF = {
     "packaging": "jupyterlab",
     "paramiko": "python-chi",
     "protobuf": "onnx",
+    "pytest": "nbval",
     "starlette": "fastapi",
     "tornado": "jupyterlab",
     "werkzeug": "flask",
@@ -129,7 +132,7 @@ def test_the_owners_packages_are_declared_where_they_are_used() -> None:
     everywhere = {canonicalize_name(r.name) for _, r in DECLARED}
     assert {"jupyterlab", "python-chi", "torch", "onnxruntime", "ipywidgets", "pandas"} <= everywhere
     assert "python-chi" in _requirements(EXTRAS["provisioning"])
-    workers = "\n".join(path.read_text() for path in (ROOT / "labs" / "providers").glob("*") if path.is_file())
+    workers = "\n".join(path.read_text() for path in (ROOT / "labs" / "runtimes" / "providers").glob("*") if path.is_file())
     assert re.search(r"onnxruntime-gpu==\d", workers)
 
 

@@ -56,13 +56,14 @@ MUST_NOT_IMPORT = {
 #: Files above the ceiling, each with its reason. A file of 50 to 400 lines needs none.
 LONG_FILES: dict[str, str] = {
     "grading/checkpoints/model/lesson_14.py": "one lesson's questions, whose mistakes are functions of their own",
-    "labs/bench/targets.py": "what each kind of target tells about itself, side by side",
     "labs/stats.py": "every interval of the course with its derivation",
 }
 CEILING_LINES = 400
 
 #: What a package may have at most: names side by side, and floors of imports among them.
 MOST_NAMES, MOST_FLOORS = 13, 6
+#: Rooms with more names, each with its reason.
+CROWDED = {"labs": "one word for each thing that a student imports from"}
 #: Rooms with a file for each lesson.
 QUESTIONS = ("grading.checkpoints.model.", "grading.checkpoints.edge.", "grading.checkpoints.system.")
 
@@ -241,7 +242,8 @@ def test_a_room_can_be_seen_at_once():
     for graph in sibling_graphs():
         if graph and not any(part in next(iter(graph)) for part in QUESTIONS):
             found[next(iter(graph)).rpartition(".")[0]] = (len(graph), floors(graph))
-    assert {room: size for room, size in found.items() if size[0] > MOST_NAMES or size[1] > MOST_FLOORS} == {}
+    assert {room: size for room, size in found.items() if size[0] > MOST_NAMES and room not in CROWDED} == {}
+    assert {room: size for room, size in found.items() if size[1] > MOST_FLOORS} == {}
 
 
 @pytest.mark.parametrize(("graph", "high"), [({}, 0), ({"a": set()}, 1), ({"a": {"b"}, "b": {"c"}, "c": set()}, 3)])

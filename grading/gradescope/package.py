@@ -43,6 +43,7 @@ PACKAGES = (
     "onnxruntime",
     "pandas",
     "pillow",
+    "platformdirs",
     "pytest",
     "safetensors",
     "scipy",
