@@ -1,6 +1,6 @@
 """The rehearsal's process: every service of every site on one port, and the nodes' SSH servers.
 
-`python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`.
+`python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`, which hands it the folder's lock.
 """
 
 import asyncio
@@ -29,11 +29,10 @@ from provisioning.rehearsal.services import (
     identity,
     image,
     network,
+    refusals,
     reservation,
     security_groups,
-    unrehearsed,
 )
-from provisioning.rehearsal.services.refusals import RefusalError
 from provisioning.rehearsal.world.clock import Clock
 from provisioning.rehearsal.world.world import World
 
@@ -74,9 +73,9 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
     # A page of a foreign name that resolves to 127.0.0.1 is no client of the rehearsal.
     app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
-    app.add_exception_handler(RefusalError, _refuse)
+    app.add_exception_handler(refusals.RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
-    services = (identity, reservation, compute, network, security_groups, unrehearsed, image, container, discovery)
+    services = (identity, reservation, compute, network, security_groups, image, container, discovery)
     for router in (admin.router, admin.unguarded, *(service.router for service in services)):
         app.include_router(router)
     return app
@@ -84,7 +83,7 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Return a service's refusal as it would send it."""
-    if not isinstance(error, RefusalError):
+    if not isinstance(error, refusals.RefusalError):
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
@@ -98,7 +97,8 @@ async def _not_rehearsed(request: Request, error: Exception) -> Response:
     status = getattr(error, "status_code", 500)
     if status not in (404, 405):
         return JSONResponse({"detail": str(error)}, status)
-    return await _refuse(request, unrehearsed.unknown(request, status))
+    said = f"{request.method} {request.url.path} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
+    return await _refuse(request, refusals.of_service(request.url.path, status, said, "NotRehearsed"))
 
 
 async def _tick(world: World, listeners: Listeners) -> None:
@@ -125,10 +125,6 @@ def main(folder: str, speed: str) -> None:
     # Before the first file is made: nothing of the rehearsal is for another user's eyes.
     os.umask(0o077)
     path = Path(folder)
-    # Held until the process ends: two processes that serve one world would undo each other's work.
-    lock = place.lock(path)
-    if lock is None:
-        sys.exit(f"another process serves {folder}")
     world = World(path, place.secret(path), Clock(speed=float(speed)))
 
     def stop() -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, catalogue
 from provisioning.rehearsal.faults import parse_fault
 from provisioning.rehearsal.world.clock import Clock, lease_status
@@ -84,7 +83,8 @@ class World:
         moved = self.store.get("calendar", "calendar")
         self.clock.offset_s = moved["offset_s"] if moved else 0.0
         self.faults = ArmedFaults(self.store)
-        self.catalogue: Catalogue = catalogue(place.own_catalogue(folder))
+        own = folder / "catalogue.toml"
+        self.catalogue: Catalogue = catalogue(own if own.exists() else None)
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
