@@ -1,7 +1,7 @@
 """The catalogue: sites, nodes, devices, images, and their stable identifiers.
 
 The shipped one is `catalogue.toml`; an instructor's own, a changed copy of it, takes its place. Only the testbed's
-process and `rehearsal catalogue` import this file: pydantic comes with the extra `rehearsal`.
+process imports this file: pydantic comes with the extra `rehearsal`.
 """
 
 import tomllib
@@ -187,7 +187,7 @@ class Catalogue:
 
     def at(self, site: str, kind: str) -> list[Resource]:
         """Return a site's hosts (`host`) or devices (`device`); no site has both."""
-        return [machine for machine in self._machines[site] if machine.group.kind == kind]
+        return [machine for machine in self._machines.get(site, []) if machine.group.kind == kind]
 
     def by_id(self, site: str, identifier: str | None) -> Resource | None:
         """Return one machine by Blazar's identifier, or None."""

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -31,22 +30,11 @@ def _plain_errors() -> Iterator[None]:
 def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
     user: Annotated[str | None, _USER] = None,
-    pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
 ) -> None:
     """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(speed=speed, pinned=pinned)
+        home = control.start(speed=speed)
         typer.echo(environment.export_lines(home, user))
-
-
-@app.command()
-def catalogue(
-    file: Annotated[Path | None, typer.Argument(help="TOML file; without one, the shipped catalogue alone.")] = None,
-) -> None:
-    """Serve sites and nodes of your own, from the next `up` on; leases and machines of before are forgotten."""
-    with _plain_errors():
-        control.use_catalogue(file)
-        typer.echo(f"from the next `up` on: {file or 'the shipped catalogue'}")
 
 
 @app.command()

@@ -12,7 +12,6 @@ import http.client
 import json
 import os
 import secrets
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
@@ -60,14 +59,9 @@ def secret(home: Path) -> str:
     path = home / "secret"
     if not path.exists():
         prepare(home)
-        # Written aside and linked into place: of two processes the slower one keeps the first one's secret, and nobody
-        # reads half of it.
-        descriptor, draft = tempfile.mkstemp(dir=home)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.token_hex(16))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
+        # Only whoever holds the folder's lock comes here, so nobody reads half of it.
+        path.touch(0o600, exist_ok=False)
+        path.write_text(secrets.token_hex(16), encoding="utf-8")
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -83,26 +77,17 @@ def proof(known: str, challenge: str) -> str:
 
 def port(home: Path) -> int | None:
     """Return the port at which the last rehearsal of a folder listened, or None."""
-    return _state(home).get("port")
-
-
-def process(home: Path) -> int | None:
-    """Return the process that last served a folder, or None."""
-    return _state(home).get("pid")
-
-
-def _state(home: Path) -> dict[str, int]:
     try:
-        return json.loads((home / "state.json").read_text(encoding="utf-8"))
+        return int((home / "port").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return None
 
 
-def announce(home: Path, number: int) -> None:
-    """Write down at which port this process serves a folder; whoever reads meanwhile finds the old port or the new."""
-    draft = home / f"state.json.{os.getpid()}"
-    draft.write_text(json.dumps({"port": number, "pid": os.getpid()}), encoding="utf-8")
-    draft.replace(home / "state.json")
+def replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never half of it."""
+    draft = path.with_suffix(path.suffix + ".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def is_alive(home: Path) -> bool:

@@ -1,4 +1,4 @@
-"""The rehearsal's own service, which Chameleon does not have: clock, faults, status, journal, reset.
+"""The rehearsal's own service, which Chameleon does not have: leases beforehand, faults, clock, status, reset.
 
 Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that proves who answers.
 """
@@ -14,9 +14,8 @@ from provisioning.rehearsal.place import proof
 from provisioning.rehearsal.services import refusals, reservation
 from provisioning.rehearsal.services.access import world_of
 from provisioning.rehearsal.services.identity import caller_named
-from provisioning.rehearsal.world.clock import container_status, lease_status, server_status, stamp
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import World
+from provisioning.rehearsal.world.clock import lease_status, machine_status, stamp
+from provisioning.rehearsal.world.world import Document, World
 
 
 async def _know_the_secret(request: Request) -> None:
@@ -46,17 +45,14 @@ async def status(request: Request) -> dict[str, Any]:
         "now": stamp(world.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
-        "faults": world.faults.armed(),
+        "faults": world.store.find("fault"),
         "leases": [
             _line(world, lease, lease_status) | {"start": stamp(lease["start_s"]), "end": stamp(lease["end_s"])}
             for lease in world.store.find("lease")
         ],
-        "servers": [_line(world, server, server_status) for server in world.store.find("server")],
-        "containers": [_line(world, container, container_status) for container in world.store.find("container")],
-        "floating_ips": [
-            {"site": a["site"], "address": a["address"], "bound": a["port_id"] is not None}
-            for a in world.store.find("floating_ip")
-        ],
+        "servers": [_line(world, server, machine_status) for server in world.store.find("server")],
+        "containers": [_line(world, container, machine_status) for container in world.store.find("container")],
+        "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
         "folder": str(world.folder),
     }
 
@@ -110,20 +106,13 @@ async def advance(request: Request) -> dict[str, Any]:
     return {"now": stamp(world.now())}
 
 
-@router.get("/journal")
-async def journal(request: Request) -> list[dict[str, Any]]:
-    """Return what happened, command by command, oldest first."""
-    path = world_of(request).folder / "journal.jsonl"
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
 @router.post("/reset")
 async def reset(request: Request) -> dict[str, Any]:
     """Forget every lease, machine, token and fault, and set the calendar back to now."""
     world = world_of(request)
     world.store.clear()
     world.clock.offset_s = 0.0
-    (world.folder / "journal.jsonl").unlink(missing_ok=True)
+    world.journal.unlink(missing_ok=True)
     return {"now": stamp(world.now())}
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.services import refusals, security_groups
+from provisioning.rehearsal.services import network, refusals
 from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
-from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, server_status, stamp
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, machine_status, stamp
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
 
@@ -85,7 +84,7 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     server = world.store.put("server", _place(world, caller, site, asked, hints.get("reservation")))
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
-        world.add_port(server, "compute:nova")
+        world.add_port(server)
     return {"server": {"id": server["id"], "links": []}}
 
 
@@ -110,7 +109,7 @@ async def act(server_id: str, request: Request) -> None:
     if not change:
         raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
     name = change["name"]
-    if name not in {group["name"] for group in security_groups.groups(request)}:
+    if name not in {group["name"] for group in network.groups(request)}:
         raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
     kept = [one for one in server.get("security_groups", ["default"]) if one != name]
     world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
@@ -146,6 +145,7 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
         "host": next((host for host in reserved if host not in busy), None),
         "created_s": now_s,
         "settled_at_s": now_s + shortened(slow["seconds"] if slow else SERVER_BOOT_S),
+        "starting": "BUILD",
         "fate": "ACTIVE",
         "why": "",
     }
@@ -217,7 +217,7 @@ def _flavor(site: str) -> dict[str, Any]:
 
 def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
-    status = server_status(server, world.now())
+    status = machine_status(server, world.now())
     host = world.catalogue.by_id(server["site"], server["host"])
     shown = {
         "id": server["id"],

@@ -24,8 +24,6 @@ async def sites(request: Request) -> dict[str, Any]:
 async def nodes(where: str, request: Request) -> dict[str, Any]:
     """List a site's nodes with their hardware."""
     catalogue = world_of(request).catalogue
-    if where not in catalogue.sites or catalogue.sites[where].site_class != "baremetal":
-        raise refusals.keystone(404, f"no hardware listed for {where!r}")
     items = [_node_body(node, node.group) for node in catalogue.at(where, "host") if isinstance(node.group, Nodes)]
     return {"items": items, "total": len(items), "offset": 0, "links": []}
 

@@ -14,8 +14,7 @@ from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/reservation/v1", dependencies=[Depends(check("reservation"))])
 

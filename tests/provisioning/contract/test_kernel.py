@@ -13,6 +13,9 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
+from typer.testing import CliRunner
+
+from provisioning.__main__ import app
 
 SERVER_CELLS = [
     "from chi import server, context, lease\nimport os, time\ncontext.version = '1.0'\n"
@@ -93,15 +96,17 @@ def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
     """
     student = next(_STUDENTS)
 
-    def run(site: str, lease: str, kind: str, cells: list[str]) -> str:
-        assert rehearsal.run("beforehand", chi_python, student, site, lease, kind) == "ACTIVE"
+    def run(lease: str, part: str, cells: list[str]) -> str:
+        monkeypatch.setenv("REHEARSAL_HOME", str(rehearsal.home))
+        done = CliRunner().invoke(app, ["rehearsal", "lease", lease, "--part", part, "--user", student])
+        assert f"{lease} is active" in done.output
         return run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
 
     return run
 
 
 def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("CHI@TACC", "serve_model_mary", "compute_liqid", SERVER_CELLS)
+    text = outputs("serve_model_mary", "model", SERVER_CELLS)
     assert "FIP 127.77.1." in text
     assert "ACTIVE" in text
     assert "<table" in text, "show(type='widget') displays a table in a kernel"
@@ -110,7 +115,7 @@ def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
 
 
 def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("CHI@Edge", "serve_edge_mary", "raspberrypi5", EDGE_CELLS)
+    text = outputs("serve_edge_mary", "edge", EDGE_CELLS)
     assert "edge\n 0" in text
     assert "FIP 127.77.3." in text
     assert "lab?token=" in text

@@ -155,12 +155,13 @@ class TestReservation:
         too_far = stamp(world.now() + 8 * 86_400, "%Y-%m-%d %H:%M")
         assert mary.send("PUT", path, {"end_date": too_far}).status_code == 400
 
-    def test_devices_have_no_single_allocation_as_in_the_real_service(self, student) -> None:
+    def test_a_site_lists_its_own_hosts_and_devices_and_each_ones_hours(self, student) -> None:
         mary = student(site="edge")
-        assert mary.send("GET", "reservation/v1/devices/1/allocation").status_code == 500
         assert len(mary.send("GET", "reservation/v1/devices").json()["devices"]) == 10
+        assert mary.send("GET", "reservation/v1/os-hosts").json()["hosts"] == []
         found = student().send("GET", "reservation/v1/os-hosts/1/allocation").json()["allocation"]
         assert found["resource_id"] == "1"
+        assert student().send("GET", "reservation/v1/devices/1/allocation").status_code == 404
 
 
 class TestServers:
@@ -238,9 +239,9 @@ class TestServers:
             ask = {"security_group_rule": rule | {"security_group_id": group["id"]}}
             first, again = (mary.send("POST", RULES, ask) for _ in range(2))
             assert (first.status_code, again.status_code) == (201, 409)
-            shown = mary.send("GET", f"{GROUPS}/{group['id']}").json()["security_group"]
+            (shown,) = mary.send("GET", GROUPS, name=group["name"]).json()["security_groups"]
             assert first.json()["security_group_rule"] in shown["security_group_rules"]
-            assert john.send("GET", f"{GROUPS}/{group['id']}").status_code == 404
+            assert john.send("DELETE", f"{GROUPS}/{group['id']}").status_code == 404
         server = mary.start_server(mary.leased(hand)[1])["id"]
         for act, names in (("addSecurityGroup", ["default", "web"]), ("removeSecurityGroup", ["default"])):
             assert mary.send("POST", f"{SERVERS}/{server}/action", {act: {"name": "web"}}).status_code == 202
@@ -250,7 +251,7 @@ class TestServers:
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:
     """On a shared computer the port is open to all its users."""
-    for method, path in (("GET", "status"), ("GET", "journal"), ("POST", "faults"), ("POST", "down")):
+    for method, path in (("GET", "status"), ("POST", "leases"), ("POST", "faults"), ("POST", "down")):
         assert client.request(method, f"/_rehearsal/{path}", json={}).status_code == 401
     right = {"X-Rehearsal-Secret": "secret"}
     assert client.request("GET", "/_rehearsal/status", headers=right).status_code == 200
