@@ -48,20 +48,10 @@ class TestIdentity:
 
 
 @pytest.mark.parametrize("body", ["", "{}", "[]", '{"auth": 1}', '{"auth": {"identity": {"password": "x"}}}', "{"])
-def test_a_body_that_keystone_cannot_read_is_400_in_openstacks_form(client, body) -> None:
+def test_a_body_that_cannot_be_read_is_400_in_openstacks_form(client, body) -> None:
     answer = client.request("POST", "/tacc:5000/v3/auth/tokens", content=body)
     assert answer.status_code == answer.json()["error"]["code"] == 400
     assert answer.json()["error"]["title"] == "Bad Request"
-
-
-@pytest.mark.parametrize(
-    ("path", "key"),
-    [("compute/v2.1/os-keypairs", "badRequest"), (FLOATING, "NeutronError"), (RULES, "NeutronError")],
-)
-def test_a_body_without_its_object_is_400_in_the_services_form(student, path, key) -> None:
-    answer = student().send("POST", path, {})
-    assert answer.status_code == 400
-    assert "needs an object" in answer.json()[key]["message"]
 
 
 @pytest.mark.parametrize(
@@ -226,8 +216,8 @@ class TestServers:
         assert made.json()["keypair"]["fingerprint"].count(":") == 15
         assert mary.send("POST", "compute/v2.1/os-keypairs", body).status_code == 409
         assert john.send("GET", "compute/v2.1/os-keypairs/k").status_code == 404
-        broken = {"keypair": {"name": "b", "public_key": "nonsense"}}
-        assert mary.send("POST", "compute/v2.1/os-keypairs", broken).status_code == 400
+        for broken in ({}, {"keypair": {"name": "b", "public_key": "nonsense"}}):
+            assert mary.send("POST", "compute/v2.1/os-keypairs", broken).json()["badRequest"]["code"] == 400
 
     def test_security_groups_keep_rules_and_the_default_one_stays(self, student, hand) -> None:
         """One rule twice is refused; a project's `default` is there from the start; a server joins and leaves."""

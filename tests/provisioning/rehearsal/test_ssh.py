@@ -185,15 +185,19 @@ def _runs(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
-@pytest.mark.parametrize("change", [{"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
-def test_a_node_that_should_not_answer_does_not_listen(world, node, change) -> None:
+@pytest.mark.parametrize("change", [{}, {"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
+def test_a_node_listens_when_it_should_and_openssh_is_told_where(world, node, change) -> None:
     world.store.put("server", node | change)
 
-    async def look() -> dict[str, Any]:
+    async def look() -> tuple[dict[str, int], str]:
         async with opened(world):
-            return json.loads((world.folder / "ports.json").read_text())
+            return json.loads((world.folder / "ports.json").read_text()), (world.folder / "ssh_config").read_text()
 
-    assert asyncio.run(look()) == {}
+    ports, config = asyncio.run(look())
+    assert list(ports) == ([] if change else ["127.77.1.10"])
+    for port in ports.values():
+        assert port > 1023
+        assert f"Host 127.77.1.10\n  HostName 127.0.0.1\n  Port {port}\n  User cc\n" in config
 
 
 def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(world, node, key) -> None:
@@ -207,14 +211,3 @@ def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(
     assert asyncio.run(run(again, "cat file")) == ("kept\n", first)
     assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
     again.store.close()
-
-
-def test_openssh_is_told_where_a_floating_ip_listens(world, node) -> None:
-    async def look() -> tuple[int, str]:
-        async with opened(world):
-            places = json.loads((world.folder / "ports.json").read_text())
-            return places["127.77.1.10"], (world.folder / "ssh_config").read_text()
-
-    port, config = asyncio.run(look())
-    assert port > 1023
-    assert f"Host 127.77.1.10\n  HostName 127.0.0.1\n  Port {port}\n  User cc\n" in config

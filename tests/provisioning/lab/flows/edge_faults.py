@@ -10,6 +10,7 @@ from pathlib import Path
 from provisioning import errors, lab
 from provisioning.chameleon import shells
 from provisioning.device import open_device
+from provisioning.rehearsal import drills
 from provisioning.setup.runner import Run
 from provisioning.sites.spec import load_spec, resource_name
 
@@ -35,9 +36,9 @@ def attempt(option, steps=STEPS):
 
 lab.reserve(testbed, "edge", option, None, datetime.now(UTC) + timedelta(hours=2), None)
 
-# An image for another processor: the device cannot run it, and the container ends in Error.
-wrong = dataclasses.replace(option, image="quay.io/jupyter/minimal-notebook:x86_64-2024-05-27")
-found["wrong image"] = attempt(wrong)
+# As with an image for another processor: the device cannot run it, and the container ends in Error.
+drills.arm(f"container-error:1@{user}")
+found["wrong image"] = attempt(option)
 found["wrong image, states"] = [machine.status for machine in testbed.machines()]
 found["right image"] = attempt(option)
 found["right image, states"] = [machine.status for machine in testbed.machines()]
