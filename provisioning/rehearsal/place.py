@@ -59,9 +59,8 @@ def secret(home: Path) -> str:
     path = home / "secret"
     if not path.exists():
         prepare(home)
-        # Only whoever holds the folder's lock comes here, so nobody reads half of it.
-        path.touch(0o600, exist_ok=False)
-        path.write_text(secrets.token_hex(16), encoding="utf-8")
+        # Only whoever holds the folder's lock comes here: two would make two.
+        replace(path, secrets.token_hex(16))
     return path.read_text(encoding="utf-8").strip()
 
 
@@ -86,6 +85,7 @@ def port(home: Path) -> int | None:
 def replace(path: Path, text: str) -> None:
     """Write a file so that a reader sees the old text or the new one, never half of it."""
     draft = path.with_suffix(path.suffix + ".new")
+    draft.touch(0o600)
     draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 

@@ -135,7 +135,8 @@ class World:
         self.folder = folder
         self.journal = folder / "journal.txt"
         self.secret = secret
-        self.store = Store(folder / "world.sqlite3")
+        # Another number when documents get another form: what an earlier version remembers is left alone.
+        self.store = Store(folder / "world-2.sqlite3")
         self.clock = clock or Clock()
         moved = self.store.get("calendar", "calendar")
         self.clock.offset_s = moved["offset_s"] if moved else 0.0
