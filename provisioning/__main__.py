@@ -11,7 +11,6 @@ from provisioning.rehearsal import cli as rehearsal
 
 app = typer.Typer(no_args_is_help=True, help="Reserve, provision and release machines, or rehearse all of it.")
 app.add_typer(rehearsal.app, name="rehearsal")
-app.add_typer(rehearsal.app, name="rehearse", hidden=True)
 app.add_typer(cli.app)  # plan, reserve, up, release, sweep
 app.add_typer(classroom.app, name="class")
 app.add_typer(trovi.app, name="trovi")

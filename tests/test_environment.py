@@ -132,7 +132,9 @@ def test_the_owners_packages_are_declared_where_they_are_used() -> None:
     everywhere = {canonicalize_name(r.name) for _, r in DECLARED}
     assert {"jupyterlab", "python-chi", "torch", "onnxruntime", "ipywidgets", "pandas"} <= everywhere
     assert "python-chi" in _requirements(EXTRAS["provisioning"])
-    workers = "\n".join(path.read_text() for path in (ROOT / "labs" / "runtimes" / "providers").glob("*") if path.is_file())
+    workers = "\n".join(
+        path.read_text() for path in (ROOT / "labs" / "runtimes" / "providers").glob("*") if path.is_file()
+    )
     assert re.search(r"onnxruntime-gpu==\d", workers)
 
 

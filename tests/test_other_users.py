@@ -229,7 +229,6 @@ def room() -> Iterator[Path]:
         patch.setenv("TMPDIR", str(room / "tmp"))
         patch.setattr(tempfile, "tempdir", None)
         patch.setenv(WORKSPACE_VARIABLE, str(room / "workspace"))
-        patch.setenv("REHEARSAL_PORT22", "never")
         yield room
     tempfile.tempdir = None
 

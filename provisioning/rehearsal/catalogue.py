@@ -1,16 +1,16 @@
 """The catalogue: sites, nodes, devices, images, and their stable identifiers.
 
 The shipped one is `catalogue.toml`; an instructor's own, a changed copy of it, takes its place. Only the testbed's
-process and `rehearsal catalogue` import this file: pydantic comes with the extra `rehearsal`.
+process imports this file: pydantic comes with the extra `rehearsal`.
 """
 
 import tomllib
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 _FILE = Path(__file__).with_name("catalogue.toml")
 _NAMESPACE = uuid.uuid5(uuid.NAMESPACE_DNS, "rehearsal.model-serving-labs")
@@ -84,6 +84,7 @@ class _Group(_Table):
 class Nodes(_Group):
     """Several nodes that are alike."""
 
+    kind: ClassVar = "host"
     cpu: Cpu
     memory_gib: int
     storage_gb: int
@@ -91,16 +92,10 @@ class Nodes(_Group):
 
 
 class Devices(_Group):
-    """Several edge devices that are alike; `memory_gib` lists the memory of each."""
+    """Several edge devices that are alike."""
 
-    memory_gib: list[int]
+    kind: ClassVar = "device"
     profiles: list[str]
-
-    @model_validator(mode="after")
-    def _one_number_a_device(self) -> Self:
-        if len(self.memory_gib) != self.count:
-            raise ValueError(f"memory_gib lists {len(self.memory_gib)} devices and count is {self.count}")
-        return self
 
 
 class _File(_Table):
@@ -135,22 +130,14 @@ class Resource:
         id: Blazar's identifier, a small number as text.
         uid: The hardware's own UUID, which the discovery API and Blazar share.
         name: Its name, for example `liqid03`.
-        type: Node type or machine name, for example `compute_liqid`.
-        site: Path prefix of its site.
-        kind: `host` or `device`.
         rank: Its place among its peers, from 0.
-        peers: How many of its type the site has.
         group: The catalogue's entry for it and its peers.
     """
 
     id: str
     uid: str
     name: str
-    type: str
-    site: str
-    kind: str
     rank: int
-    peers: int
     group: Nodes | Devices = field(hash=False)
 
     def properties(self) -> dict[str, str | int | bool]:
@@ -159,16 +146,16 @@ class Resource:
             return {
                 "name": self.name,
                 "uid": self.uid,
-                "machine_name": self.type,
+                "machine_name": self.group.type,
                 "device_type": "container",
                 "vendor": "Raspberry Pi",
-                "model": self.type,
+                "model": self.group.type,
                 "reservable": True,
             }
         cpu, gpu = self.group.cpu, self.group.gpu
         return {
             "node_name": self.name,
-            "node_type": self.type,
+            "node_type": self.group.type,
             "uid": self.uid,
             "hypervisor_hostname": self.uid,
             "architecture.platform_type": "x86_64",
@@ -190,50 +177,32 @@ class Catalogue:
         """Number each group's machines through their site."""
         self.sites = {site.where: site for site in file.sites}
         self.images = file.images["names"]
-        self.resources: list[Resource] = []
-        for kind, groups in (("host", file.nodes), ("device", file.devices)):
-            for group in groups:
-                first = len(self.at(group.site, kind)) + 1
-                for rank in range(group.count):
-                    name = group.names.format(rank + 1)
-                    uid = stable_id(kind, group.site, name)
-                    number = str(first + rank)
-                    self.resources.append(
-                        Resource(number, uid, name, group.type, group.site, kind, rank, group.count, group)
-                    )
+        self._machines: dict[str, list[Resource]] = {where: [] for where in self.sites}
+        for group in [*file.nodes, *file.devices]:
+            machines = self._machines[group.site]
+            for rank in range(group.count):
+                name = group.names.format(rank + 1)
+                uid = stable_id(group.kind, group.site, name)
+                machines.append(Resource(str(len(machines) + 1), uid, name, rank, group))
 
     def at(self, site: str, kind: str) -> list[Resource]:
-        """Return a site's hosts (`host`) or devices (`device`)."""
-        return [r for r in self.resources if r.site == site and r.kind == kind]
+        """Return a site's hosts (`host`) or devices (`device`); no site has both."""
+        return [machine for machine in self._machines.get(site, []) if machine.group.kind == kind]
 
-    def by_id(self, site: str, kind: str, identifier: str | None) -> Resource | None:
-        """Return one resource by Blazar's identifier, or None."""
-        return next((r for r in self.at(site, kind) if r.id == identifier), None)
-
-
-class CatalogueError(ValueError):
-    """A catalogue file cannot be used; the message names the file, the field, and what is wrong with it."""
+    def by_id(self, site: str, identifier: str | None) -> Resource | None:
+        """Return one machine by Blazar's identifier, or None."""
+        return next((machine for machine in self._machines[site] if machine.id == identifier), None)
 
 
 def catalogue(own: Path | None = None) -> Catalogue:
     """Return the catalogue of an own file, or the shipped one.
 
     Raises:
-        CatalogueError: The file is missing, is no TOML, or says something that cannot be.
+        ValueError: The file is missing, is no TOML, or says something that cannot be; the message names the file, the
+            field, and what is wrong with it.
     """
     path = own or _FILE
     try:
         return Catalogue(_File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))))
-    except (OSError, UnicodeDecodeError) as error:
-        raise CatalogueError(f"{path}: the catalogue cannot be read: {error}") from error
-    except tomllib.TOMLDecodeError as error:
-        raise CatalogueError(f"{path}: this is not TOML: {error}") from error
-    except ValidationError as error:
-        lines = [f"{path}: {_words(mistake['loc'])}: {mistake['msg']}" for mistake in error.errors()]
-        raise CatalogueError("\n".join(lines)) from error
-
-
-def _words(where: tuple[str | int, ...]) -> str:
-    """Return the place of a mistake as an instructor counts: `nodes 2, gpu, model` is in the second table of nodes."""
-    words = [f" {part + 1}" if isinstance(part, int) else f", {part}" for part in where]
-    return "".join(words).removeprefix(", ") or "all together"
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error

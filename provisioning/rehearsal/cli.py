@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from provisioning.rehearsal import control, drills, environment, place
 from provisioning.rehearsal.faults import FAULTS
+from provisioning.sites.spec import Part, load_spec
 
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
@@ -30,22 +30,26 @@ def _plain_errors() -> Iterator[None]:
 def up(
     speed: Annotated[float, typer.Option(help="How many times shorter waits are than on Chameleon.")] = 120.0,
     user: Annotated[str | None, _USER] = None,
-    pinned: Annotated[bool, typer.Option("--pinned", help="Make each machine's own environment: gigabytes.")] = False,
 ) -> None:
     """Start the rehearsal, or find it, and print the export lines for python-chi: `eval "$(… rehearsal up)"`."""
     with _plain_errors():
-        home = control.start(speed=speed, pinned=pinned)
+        home = control.start(speed=speed)
         typer.echo(environment.export_lines(home, user))
 
 
 @app.command()
-def catalogue(
-    file: Annotated[Path | None, typer.Argument(help="TOML file; without one, the shipped catalogue alone.")] = None,
+def lease(
+    name: Annotated[str, typer.Argument(help="The lease's name.")],
+    part: Annotated[Part, typer.Option(help="Part of the course: the lease holds what that runs on first.")],
+    user: Annotated[str | None, _USER] = None,
 ) -> None:
-    """Add sites, nodes and images of your own, from the next `up` on; leases and machines of before are forgotten."""
+    """Make an active lease, as if it had been made in Horizon beforehand."""
     with _plain_errors():
-        control.use_catalogue(file)
-        typer.echo(f"from the next `up` on: {file or 'the shipped catalogue'}")
+        spec = load_spec(part)
+        asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"], "hours": spec.hours}
+        asked |= {"site": spec.options[0].site, "type": spec.options[0].type}
+        end = _ask("POST", "/leases", asked)["end"]
+        typer.echo(f"{name} is active at {asked['site']}, with one {asked['type']}, until {end}")
 
 
 @app.command()

@@ -20,13 +20,6 @@ class NotRehearsingError(ProvisioningError):
     way_out = "On a laptop: `from provisioning import rehearsal; rehearsal.use()` in the notebook's first cell."
 
 
-class NoRehearsalAnswersError(ProvisioningError):
-    """The rehearsal that this process was turned to is gone."""
-
-    likely = "It was stopped, or the computer was restarted."
-    way_out = "`python -m provisioning rehearsal up` starts it again, with everything that was in it."
-
-
 @dataclass(frozen=True)
 class Drill:
     """One fault, as a student practises with it."""
@@ -137,7 +130,4 @@ def site_clock() -> MachineClock:
 def _ask(method: str, path: str, body: dict[str, Any] | None = None) -> Any:
     if not rehearsing():
         raise NotRehearsingError("faults and a calendar that moves exist in the rehearsal only")
-    try:
-        return place.ask(place.folder(), method, path, body)
-    except place.RehearsalDownError as error:
-        raise NoRehearsalAnswersError("no rehearsal answers at its port") from error
+    return place.ask(place.folder(), method, path, body)

@@ -37,7 +37,7 @@ def variables(home: Path | None = None, user: str | None = None) -> dict[str, st
     user = user or os.environ.get("REHEARSAL_USER") or getpass.getuser()
     port = place.port(home)
     if port is None:
-        raise place.RehearsalDownError("no rehearsal was started: run `python -m provisioning rehearsal up` first")
+        raise place.RehearsalDownError
     root = f"http://127.0.0.1:{port}"
     private = _key_pair(home, user)
     inherited = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p and p != str(_STARTUP)]

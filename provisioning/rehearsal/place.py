@@ -12,21 +12,26 @@ import http.client
 import json
 import os
 import secrets
-import stat
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
 import platformdirs
 
+from provisioning.testbed.errors import ProvisioningError
+
 _HOME = "REHEARSAL_HOME"
-_NOBODY = "no rehearsal answers: start it with `python -m provisioning rehearsal up`"
 
 
-class RehearsalDownError(RuntimeError):
-    """No rehearsal answers; the message says how to start one."""
+class RehearsalDownError(ProvisioningError):
+    """No rehearsal answers."""
+
+    likely = "It was never started, or was stopped, or the computer was restarted."
+    way_out = "`python -m provisioning rehearsal up` starts it, with everything that was in it."
+
+    def __init__(self) -> None:
+        """Say that nobody answers."""
+        super().__init__("no rehearsal answers")
 
 
 def folder() -> Path:
@@ -36,7 +41,7 @@ def folder() -> Path:
 
 
 def prepare(home: Path) -> Path:
-    """Return the rehearsal's folder, made if need be, with nothing in it that another user can read.
+    """Return the rehearsal's folder, made if need be, and closed to every other user.
 
     Raises:
         PermissionError: The folder belongs to another user, who could read and change everything in it.
@@ -44,14 +49,8 @@ def prepare(home: Path) -> Path:
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     if home.stat().st_uid != os.geteuid():
         raise PermissionError(f"{home} belongs to another user: let ${_HOME} name a folder of your own")
-    # Whatever stood there before: a folder made by hand, or unpacked, is often open to all.
+    # A folder that was made by hand, or unpacked, is often open to all.
     home.chmod(0o700)
-    for path in home.iterdir():
-        # The service beside us writes its drafts in this folder and renames them: what was listed may be gone.
-        with contextlib.suppress(FileNotFoundError):
-            status = path.lstat()
-            if stat.S_ISREG(status.st_mode) and status.st_mode & 0o077:
-                path.chmod(status.st_mode & 0o700)
     return home
 
 
@@ -60,26 +59,14 @@ def secret(home: Path) -> str:
     path = home / "secret"
     if not path.exists():
         prepare(home)
-        # Written aside and linked into place: of two processes the slower one keeps the first one's secret, and nobody
-        # reads half of it.
-        descriptor, draft = tempfile.mkstemp(dir=home)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(secrets.token_hex(16))
-        with contextlib.suppress(FileExistsError):
-            os.link(draft, path)
-        Path(draft).unlink()
+        # Only whoever holds the folder's lock comes here: two would make two.
+        replace(path, secrets.token_hex(16))
     return path.read_text(encoding="utf-8").strip()
 
 
 def password(known: str, user: str) -> str:
     """Return a student's password: nobody else on this computer can compute it without the secret."""
     return hmac.new(known.encode(), user.encode(), hashlib.sha256).hexdigest()[:32]
-
-
-def own_catalogue(home: Path) -> Path | None:
-    """Return the own catalogue that a rehearsal keeps a copy of, or None where the shipped one is used alone."""
-    kept = home / "catalogue.toml"
-    return kept if kept.exists() else None
 
 
 def proof(known: str, challenge: str) -> str:
@@ -89,26 +76,18 @@ def proof(known: str, challenge: str) -> str:
 
 def port(home: Path) -> int | None:
     """Return the port at which the last rehearsal of a folder listened, or None."""
-    return _state(home).get("port")
-
-
-def process(home: Path) -> int | None:
-    """Return the process that last served a folder, or None."""
-    return _state(home).get("pid")
-
-
-def _state(home: Path) -> dict[str, int]:
     try:
-        return json.loads((home / "state.json").read_text(encoding="utf-8"))
+        return int((home / "port").read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return {}
+        return None
 
 
-def announce(home: Path, number: int) -> None:
-    """Write down at which port this process serves a folder; whoever reads meanwhile finds the old port or the new."""
-    draft = home / f"state.json.{os.getpid()}"
-    draft.write_text(json.dumps({"port": number, "pid": os.getpid()}), encoding="utf-8")
-    draft.replace(home / "state.json")
+def replace(path: Path, text: str) -> None:
+    """Write a file so that a reader sees the old text or the new one, never half of it."""
+    draft = path.with_suffix(path.suffix + ".new")
+    draft.touch(0o600)
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
 
 
 def is_alive(home: Path) -> bool:
@@ -120,33 +99,14 @@ def is_alive(home: Path) -> bool:
         return False
 
 
-def lock(home: Path, patience_s: float = 1.0) -> TextIO | None:
-    """Return the folder's lock, held until it is closed, or None when a process that serves the folder holds it.
+def lock(home: Path) -> TextIO | None:
+    """Return the folder's lock, held until it is closed, or None while another process starts, serves or ends it.
 
-    Args:
-        home: The rehearsal's folder.
-        patience_s: How long to go on trying, in seconds: longer than `is_served` holds the lock to look at it.
+    Whoever starts the rehearsal's process hands the lock on to it, so that it is free again when that process is gone.
     """
-    deadline = time.monotonic() + patience_s
-    while (file := _locked(home, fcntl.LOCK_EX)) is None and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return file
-
-
-def is_served(home: Path) -> bool:
-    """Return whether a process serves the folder, be it too busy to answer, or just starting or ending."""
-    # A shared lock: two who look at the same time do not take each other for a server.
-    looked = _locked(home, fcntl.LOCK_SH)
-    if looked is not None:
-        looked.close()
-    return looked is None
-
-
-def _locked(home: Path, kind: int) -> TextIO | None:
-    """Return the open lock file once locked, or None when somebody else's lock is in the way."""
     file = (prepare(home) / "lock").open("w", encoding="utf-8")
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         file.close()
         return None
@@ -166,7 +126,7 @@ def ask(home: Path, method: str, path: str, body: dict[str, Any] | None = None) 
         The decoded answer; None when it is empty.
 
     Raises:
-        RehearsalDownError: Nothing answers: start it with `python -m provisioning rehearsal up`.
+        RehearsalDownError: Nothing answers.
         ValueError: The service refused; the message is its reason.
     """
     content = None if body is None else json.dumps(body)
@@ -189,19 +149,18 @@ def _proven(home: Path, patience_s: float) -> Iterator[http.client.HTTPConnectio
     """
     number = port(home)
     if number is None:
-        raise RehearsalDownError(_NOBODY)
+        raise RehearsalDownError
     challenge = secrets.token_hex(16)
     # No proxy stands between a computer and its own loopback, whatever the environment says: http.client knows none.
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", number, timeout=patience_s)) as connection:
         try:
             _, text = _exchange(connection, "GET", f"/alive?challenge={challenge}")
-            if not hmac.compare_digest(
-                str(json.loads(text)["proof"]).encode(), proof(secret(home), challenge).encode()
-            ):
-                raise RehearsalDownError(_NOBODY)
+            said = str(json.loads(text)["proof"])
+            if not hmac.compare_digest(said.encode(), proof(secret(home), challenge).encode()):
+                raise RehearsalDownError
             yield connection
         except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-            raise RehearsalDownError(_NOBODY) from error
+            raise RehearsalDownError from error
 
 
 def _exchange(

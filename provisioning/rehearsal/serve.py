@@ -1,25 +1,24 @@
 """The rehearsal's process: every service of every site on one port, and the nodes' SSH servers.
 
-`python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`.
+`python -m provisioning.rehearsal.serve HOME SPEED`, started by `control.start`, which hands it the folder's lock.
 """
 
 import asyncio
 import contextlib
 import logging
 import os
-import socket
 import sys
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import JSONResponse, PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from labs.runtimes.loopback import OwnHosts, listen
 from provisioning.rehearsal import place
-from provisioning.rehearsal.machines.processes import Processes
+from provisioning.rehearsal.machines.scratch import Processes
 from provisioning.rehearsal.machines.ssh import Listeners
 from provisioning.rehearsal.services import (
     admin,
@@ -29,18 +28,14 @@ from provisioning.rehearsal.services import (
     identity,
     image,
     network,
+    refusals,
     reservation,
-    security_groups,
-    unrehearsed,
 )
-from provisioning.rehearsal.services.refusals import RefusalError
 from provisioning.rehearsal.world.clock import Clock
 from provisioning.rehearsal.world.world import World
 
 LOG = logging.getLogger(__name__)
 
-#: The port to listen at when it is free: a fixed one keeps printed environments valid from day to day.
-USUAL_PORT = 35077
 _KEEP_ALIVE_S = 600
 #: How often SSH servers are opened and closed to agree with the world, in seconds.
 _TICK_S = 0.2
@@ -74,9 +69,9 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
     app.state.world, app.state.stop, app.state.processes = world, stop, Processes()
     # A page of a foreign name that resolves to 127.0.0.1 is no client of the rehearsal.
     app.add_middleware(OwnHosts, refusal=JSONResponse({"error": {"message": "The rehearsal is on loopback."}}, 421))
-    app.add_exception_handler(RefusalError, _refuse)
+    app.add_exception_handler(refusals.RefusalError, _refuse)
     app.add_exception_handler(HTTPException, _not_rehearsed)
-    services = (identity, reservation, compute, network, security_groups, unrehearsed, image, container, discovery)
+    services = (identity, reservation, compute, network, image, container, discovery)
     for router in (admin.router, admin.unguarded, *(service.router for service in services)):
         app.include_router(router)
     return app
@@ -84,21 +79,21 @@ def build(world: World, stop: Callable[[], None] = lambda: None) -> FastAPI:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     """Return a service's refusal as it would send it."""
-    if not isinstance(error, RefusalError):
+    if not isinstance(error, refusals.RefusalError):
         raise error
     # A 401 without this header is not read as "get a new token" by keystoneauth's older relatives.
     headers = {"WWW-Authenticate": 'Keystone uri="rehearsal"'} if error.status == 401 else None
-    if error.html is not None and "json" not in request.headers.get("accept", ""):
-        return HTMLResponse(error.html, error.status, headers)
+    if "/image/" in request.url.path and "json" not in request.headers.get("accept", ""):
+        # Glance's own client does not ask for JSON, and cannot read a refusal in it.
+        return PlainTextResponse(str(error), error.status, headers)
     return JSONResponse(error.body, error.status, headers)
 
 
 async def _not_rehearsed(request: Request, error: Exception) -> Response:
     """Say of a request that nobody takes that it is not rehearsed, instead of the framework's two words."""
     status = getattr(error, "status_code", 500)
-    if status not in (404, 405):
-        return JSONResponse({"detail": str(error)}, status)
-    return await _refuse(request, unrehearsed.unknown(request, status))
+    said = f"{request.method} {request.url.path} is not rehearsed (provisioning/rehearsal/README.md lists what is)."
+    return await _refuse(request, refusals.of_service(request.url.path, status, said, "NotRehearsed"))
 
 
 async def _tick(world: World, listeners: Listeners) -> None:
@@ -125,16 +120,13 @@ def main(folder: str, speed: str) -> None:
     # Before the first file is made: nothing of the rehearsal is for another user's eyes.
     os.umask(0o077)
     path = Path(folder)
-    # Held until the process ends: two processes that serve one world would undo each other's work.
-    lock = place.lock(path)
-    if lock is None:
-        sys.exit(f"another process serves {folder}")
     world = World(path, place.secret(path), Clock(speed=float(speed)))
 
     def stop() -> None:
         server.should_exit = True
 
-    listener = _listen(path)
+    # The last port used here when it is free: a printed environment stays valid from day to day.
+    listener = listen(ports=[place.port(path) or 0, 0])
     # A connection that is closed at the very moment at which a client asks again looks like a broken service.
     # python-chi asks every few seconds; uvicorn's own patience of 5 s meets that.
     # Python's own event loop: with uvloop, which uvicorn takes where it is installed, a command that leaves a program
@@ -147,17 +139,8 @@ def main(folder: str, speed: str) -> None:
         timeout_keep_alive=_KEEP_ALIVE_S,
     )
     server = uvicorn.Server(config)
-    place.announce(path, listener.getsockname()[1])
+    place.replace(path / "port", str(listener.getsockname()[1]))
     server.run(sockets=[listener])
-
-
-def _listen(home: Path) -> socket.socket:
-    """Return a socket that listens at the last port used here when it is free, else at the usual one, else at any."""
-    for port in (place.port(home), USUAL_PORT):
-        with contextlib.suppress(OSError):
-            if port is not None:
-                return listen(ports=port)
-    return listen()
 
 
 if __name__ == "__main__":

@@ -75,7 +75,6 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
         for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():
             patch.setenv(name, str(folder / value))
         patch.setenv("LABS_OWNER", "kim")
-        patch.setenv("REHEARSAL_PORT22", "never")
         try:
             # JupyterLab draws what is on screen, and axe sees what is drawn.
             with Course(folder, workspace=folder / "workspace") as lab, lab.front_page(height=9000) as page:

@@ -43,7 +43,7 @@ BEGINS = """[...document.querySelectorAll('.widget-dropdown')].find(at => at.inn
 def kim(tmp_path, monkeypatch):
     """A student with a rehearsal and a small course of her own."""
     home = tmp_path / "rehearsal"
-    for name, value in {"REHEARSAL_HOME": str(home), "REHEARSAL_PORT22": "never", "TZ": "America/Chicago"}.items():
+    for name, value in {"REHEARSAL_HOME": str(home), "TZ": "America/Chicago"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("LABS_STATE", str(tmp_path / "state"))
     monkeypatch.setenv("LABS_OWNER", "kim")

@@ -118,7 +118,8 @@ def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Pat
         assert home == tmp_path / "testbed"
         assert os.environ["LABS_STATE"].startswith(str(home))
         assert place.is_alive(home)
-    assert not place.is_served(home)
+    with place.lock(home) as lock:
+        assert lock is not None, "nothing serves it any longer"
     assert dict(os.environ) == before
 
 

@@ -7,7 +7,6 @@ floating IP and port 22.
 import asyncio
 import fcntl
 import json
-import logging
 import os
 import posixpath
 import pty
@@ -20,15 +19,13 @@ from typing import Any
 
 import asyncssh
 
-from provisioning.rehearsal.machines.processes import Processes
-from provisioning.rehearsal.machines.scratch import Scratch
-from provisioning.rehearsal.world.clock import answers_ssh
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import World
+from provisioning.rehearsal import place
+from provisioning.rehearsal.machines.scratch import Processes, Scratch
+from provisioning.rehearsal.world.clock import machine_status
+from provisioning.rehearsal.world.world import Document, World
 
 #: The user of Chameleon's images.
 USER = "cc"
-LOG = logging.getLogger(__name__)
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -114,7 +111,6 @@ class Listeners:
         for address, server in wanted.items():
             if address not in self._open:
                 self._open[address] = await self._listen(server)
-                LOG.info("ssh %s@%s is open at port %d", USER, address, self._open[address].acceptor.get_port())
                 self._write()
         self._wipe()
 
@@ -131,14 +127,15 @@ class Listeners:
         found = {}
         for address in store.find("floating_ip"):
             server = servers.get(ports.get(address["port_id"], ""))
-            if server and answers_ssh(server, now_s):
+            # A while after it is active, as on bare metal.
+            if server and machine_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]:
                 found[address["address"]] = server
         return found
 
     async def _listen(self, server: Document) -> OpenNode:
         """Open a node's SSH server."""
-        home, journal = f"/home/{USER}", self._world.folder / "journal.jsonl"
-        scratch = Scratch(self._world.folder / "nodes" / server["id"], home, server["name"], journal)
+        root = self._world.folder / "nodes" / server["id"]
+        scratch = Scratch(root, f"/home/{USER}", server["name"], self._world.journal)
         guests: set[asyncssh.SSHServerConnection] = set()
 
         async def serve(process: asyncssh.SSHServerProcess[bytes]) -> None:
@@ -164,14 +161,13 @@ class Listeners:
     def _write(self) -> None:
         """Write `ports.json` for the port 22 hook and `ssh_config` for OpenSSH."""
         ports = {address: node.acceptor.get_port() for address, node in self._open.items()}
-        places = {address: ["127.0.0.1", port] for address, port in ports.items()}
-        _replace(self._world.folder / "ports.json", json.dumps(places))
+        place.replace(self._world.folder / "ports.json", json.dumps(ports))
         blocks = [
             f"Host {address}\n  HostName 127.0.0.1\n  Port {port}\n  User {USER}\n"
             "  StrictHostKeyChecking no\n  UserKnownHostsFile /dev/null\n"
             for address, port in ports.items()
         ]
-        _replace(self._world.folder / "ssh_config", "\n".join(blocks))
+        place.replace(self._world.folder / "ssh_config", "\n".join(blocks))
 
     def _wipe(self) -> None:
         """End the processes and delete the folders of machines that are gone."""
@@ -184,13 +180,6 @@ class Listeners:
                     shutil.rmtree(path, ignore_errors=True)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file so that a reader sees the old text or the new one, never half of it."""
-    draft = path.with_suffix(path.suffix + ".new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
 async def _serve(
     world: World,
     processes: Processes,
@@ -201,7 +190,7 @@ async def _serve(
     """Run what one SSH session asks for, in the node's scratch home; with a real pseudo-terminal if it wants one."""
     raw = process.command
     text = raw.decode() if isinstance(raw, bytes) else raw
-    world.note("command", machine=server["name"], project=server["project"], command=text or "(shell)")
+    world.note(server["name"], text or "(shell)")
     shell = shutil.which("bash") or "/bin/sh"
     command = [shell, "-c", scratch.localise(text)] if text else [shell, "--norc", "-i"]
     environment = scratch.environment(USER, SSH_CONNECTION="rehearsal")

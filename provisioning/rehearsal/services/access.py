@@ -6,8 +6,7 @@ from typing import Any
 from fastapi import Request
 
 from provisioning.rehearsal.services import refusals
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 
 def world_of(request: Request) -> World:
@@ -70,7 +69,8 @@ def check(service: str) -> Callable[[Request], None]:
             raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
         alias = "service-503" if service == "reservation" else f"{service}-503"
         if world.faults.strike(alias, caller.user):
-            raise refusals.unavailable(service)
+            # The answer of a proxy whose service behind it is down.
+            raise refusals.RefusalError(503, {"message": f"503 Service Unavailable: {service}"}, service)
         request.state.caller = caller
 
     return let_in

@@ -1,22 +1,21 @@
-"""The rehearsal's own service, which Chameleon does not have: clock, faults, status, journal, reset.
+"""The rehearsal's own service, which Chameleon does not have: leases beforehand, faults, clock, status, reset.
 
 Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that proves who answers.
 """
 
 import hmac
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.place import proof
-from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services import refusals, reservation
 from provisioning.rehearsal.services.access import world_of
-from provisioning.rehearsal.world.clock import container_status, lease_status, server_status, stamp
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import World
+from provisioning.rehearsal.services.identity import caller_named
+from provisioning.rehearsal.world.clock import lease_status, machine_status, stamp
+from provisioning.rehearsal.world.world import Document, World
 
 
 async def _know_the_secret(request: Request) -> None:
@@ -33,8 +32,8 @@ unguarded = APIRouter(prefix="/_rehearsal")
 
 @unguarded.get("/alive")
 async def alive(request: Request, challenge: str) -> dict[str, Any]:
-    """Prove that the rehearsal with this secret answers here, and say which process it is."""
-    return {"proof": proof(world_of(request).secret, challenge), "pid": os.getpid()}
+    """Prove that the rehearsal with this secret answers here."""
+    return {"proof": proof(world_of(request).secret, challenge)}
 
 
 @router.get("/status")
@@ -46,19 +45,39 @@ async def status(request: Request) -> dict[str, Any]:
         "now": stamp(world.now()),
         "speed": world.clock.speed,
         "advanced_s": world.clock.offset_s,
-        "faults": world.faults.armed(),
+        "faults": world.store.find("fault"),
         "leases": [
             _line(world, lease, lease_status) | {"start": stamp(lease["start_s"]), "end": stamp(lease["end_s"])}
             for lease in world.store.find("lease")
         ],
-        "servers": [_line(world, server, server_status) for server in world.store.find("server")],
-        "containers": [_line(world, container, container_status) for container in world.store.find("container")],
-        "floating_ips": [
-            {"site": a["site"], "address": a["address"], "bound": a["port_id"] is not None}
-            for a in world.store.find("floating_ip")
-        ],
+        "servers": [_line(world, server, machine_status) for server in world.store.find("server")],
+        "containers": [_line(world, container, machine_status) for container in world.store.find("container")],
+        "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
         "folder": str(world.folder),
     }
+
+
+@router.post("/leases")
+async def make_lease(request: Request) -> dict[str, Any]:
+    """Make a lease that is active at once, as if it had been made in Horizon beforehand.
+
+    The body has `name`, `user`, `site` (its name), `type` (of node or device) and `hours`.
+    """
+    world, asked = world_of(request), await request.json()
+    site = next((site for site in world.catalogue.sites.values() if site.name == asked["site"]), None)
+    if site is None:
+        raise refusals.keystone(404, f"{asked['site']} is not rehearsed")
+    edge = site.site_class == "edge"
+    sort, key = ("device", "$machine_name") if edge else ("physical:host", "$node_type")
+    wish = {"resource_type": sort, "resource_properties": json.dumps(["==", key, asked["type"]]), "min": 1, "max": 1}
+    end = stamp(world.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
+    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [wish]}
+    try:
+        lease = reservation.create(world, caller_named(asked["user"]), site.where, body)
+    except refusals.RefusalError as error:
+        raise refusals.keystone(error.status, str(error)) from error
+    world.store.put("lease", lease | {"active_at_s": world.now()})
+    return {"end": stamp(lease["end_s"])}
 
 
 @router.post("/faults")
@@ -87,20 +106,13 @@ async def advance(request: Request) -> dict[str, Any]:
     return {"now": stamp(world.now())}
 
 
-@router.get("/journal")
-async def journal(request: Request) -> list[dict[str, Any]]:
-    """Return what happened, command by command, oldest first."""
-    path = world_of(request).folder / "journal.jsonl"
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
-
-
 @router.post("/reset")
 async def reset(request: Request) -> dict[str, Any]:
     """Forget every lease, machine, token and fault, and set the calendar back to now."""
     world = world_of(request)
     world.store.clear()
     world.clock.offset_s = 0.0
-    (world.folder / "journal.jsonl").unlink(missing_ok=True)
+    world.journal.unlink(missing_ok=True)
     return {"now": stamp(world.now())}
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.services import refusals, security_groups
+from provisioning.rehearsal.services import network, refusals
 from provisioning.rehearsal.services.access import all_own, body_of, caller_of, check, own, world_of
-from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, server_status, stamp
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.clock import SERVER_BOOT_S, SSH_AFTER_ACTIVE_S, machine_status, stamp
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/compute/v2.1", dependencies=[Depends(check("compute"))])
 
@@ -35,11 +34,9 @@ async def create_keypair(site: str, request: Request) -> dict[str, Any]:
     pair = {
         "id": identifier,
         "site": site,
-        "user_id": caller.user_id,
         "name": asked["name"],
         "public_key": asked.get("public_key") or "",
         "fingerprint": _fingerprint(asked.get("public_key") or ""),
-        "created_s": world.now(),
     }
     return {"keypair": _keypair_body(world.store.put("keypair", pair))}
 
@@ -87,9 +84,8 @@ async def create_server(site: str, request: Request) -> dict[str, Any]:
     server = world.store.put("server", _place(world, caller, site, asked, hints.get("reservation")))
     if server["host"] is not None:
         # A server without a host never gets a port, so no floating IP can be bound to it either.
-        world.add_port(server, "compute:nova")
-    groups = [{"name": "default"}]
-    return {"server": {"id": server["id"], "links": [], "OS-DCF:diskConfig": "MANUAL", "security_groups": groups}}
+        world.add_port(server)
+    return {"server": {"id": server["id"], "links": []}}
 
 
 @router.get("/servers/{server_id}")
@@ -109,13 +105,11 @@ async def act(server_id: str, request: Request) -> None:
     """Put a server into a security group, or take it out."""
     world, server = world_of(request), _own_server(request, server_id)
     action = await request.json()
-    if "createImage" in action:
-        raise refusals.nova(501, "Snapshots of servers are not rehearsed: on Chameleon, run cc-snapshot on the node.")
     change = action.get("addSecurityGroup") or action.get("removeSecurityGroup")
     if not change:
         raise refusals.nova(400, f"The action {', '.join(action)} of a server is not rehearsed.")
     name = change["name"]
-    if name not in {group["name"] for group in security_groups.groups(request)}:
+    if name not in {group["name"] for group in network.groups(request)}:
         raise refusals.nova(404, f"Unable to find security_group with name or id '{name}'")
     kept = [one for one in server.get("security_groups", ["default"]) if one != name]
     world.store.put("server", server | {"security_groups": [*kept, name] if "addSecurityGroup" in action else kept})
@@ -151,6 +145,7 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any], reser
         "host": next((host for host in reserved if host not in busy), None),
         "created_s": now_s,
         "settled_at_s": now_s + shortened(slow["seconds"] if slow else SERVER_BOOT_S),
+        "starting": "BUILD",
         "fate": "ACTIVE",
         "why": "",
     }
@@ -205,9 +200,6 @@ def _keypair_body(pair: Document) -> dict[str, Any]:
         "public_key": pair["public_key"],
         "fingerprint": pair["fingerprint"],
         "type": "ssh",
-        "user_id": pair["user_id"],
-        "id": 1,
-        "created_at": stamp(pair["created_s"]).removesuffix("Z"),
     }
 
 
@@ -216,20 +208,17 @@ def _flavor(site: str) -> dict[str, Any]:
     return {
         "id": stable_id("flavor", site, "baremetal"),
         "name": "baremetal",
-        "description": "Any reserved bare-metal node",
         "ram": 1,
         "disk": 1,
         "vcpus": 1,
-        "extra_specs": {"resources:CUSTOM_BAREMETAL": "1"},
-        "links": [],
+        "extra_specs": {},
     }
 
 
 def _server_body(world: World, server: Document) -> dict[str, Any]:
     """Return a server as Nova shows it from microversion 2.61."""
-    now_s = world.now()
-    status = server_status(server, now_s)
-    host = world.catalogue.by_id(server["site"], "host", server["host"])
+    status = machine_status(server, world.now())
+    host = world.catalogue.by_id(server["site"], server["host"])
     shown = {
         "id": server["id"],
         "name": server["name"],
@@ -237,22 +226,15 @@ def _server_body(world: World, server: Document) -> dict[str, Any]:
         "user_id": server["user_id"],
         "tenant_id": server["project_id"],
         "created": stamp(server["created_s"]),
-        "updated": stamp(min(now_s, server["settled_at_s"])),
         "hostId": host.uid.replace("-", "") if host else "",
         "host_status": "UP" if host else "",
         "image": {"id": server["image_id"], "links": []},
         "flavor": {"original_name": "baremetal", "ram": 1, "disk": 1, "vcpus": 1, "extra_specs": {}},
         "key_name": server["key_name"],
-        "metadata": {},
         "addresses": _addresses(world, server),
         "security_groups": [{"name": name} for name in server.get("security_groups", ["default"])],
         "locked": False,
-        "OS-EXT-AZ:availability_zone": "nova",
-        "OS-EXT-STS:vm_state": "building" if status == "BUILD" else status.lower(),
-        "OS-EXT-STS:task_state": "spawning" if status == "BUILD" else None,
-        "OS-EXT-STS:power_state": 1 if status == "ACTIVE" else 0,
         "OS-EXT-SRV-ATTR:hypervisor_hostname": host.uid if host else None,
-        "OS-EXT-SRV-ATTR:host": f"{server['site']}-ironic" if host else None,
     }
     if status == "ERROR":
         shown["fault"] = {"code": 500, "message": server["why"], "created": stamp(server["settled_at_s"])}

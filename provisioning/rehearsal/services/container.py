@@ -1,10 +1,8 @@
 """Zun: containers on edge devices, with execute, logs and archives."""
 
 import base64
-import binascii
-import hashlib
-import hmac
 import io
+import secrets
 import shlex
 import tarfile
 import uuid
@@ -15,13 +13,11 @@ from fastapi.responses import JSONResponse
 
 from provisioning.archive import unpack
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.machines.processes import Processes
-from provisioning.rehearsal.machines.scratch import Scratch
+from provisioning.rehearsal.machines.scratch import Processes, Scratch
 from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, world_of
-from provisioning.rehearsal.world.clock import CONTAINER_START_S, container_status, stamp
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.clock import CONTAINER_START_S, machine_status, stamp
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 # The service endpoint ends in /v1; zunclient asks for `/v1/containers` below the part before it.
 router = APIRouter(prefix="/{site}/container/v1", dependencies=[Depends(check("container"))])
@@ -29,9 +25,6 @@ router = APIRouter(prefix="/{site}/container/v1", dependencies=[Depends(check("c
 #: The largest upload, in bytes of the decoded archive. Chameleon's Zun limits the body of a request likewise.
 UPLOAD_LIMIT_BYTES = 10 * 2**20
 _EXECUTE_LIMIT_S = 300.0
-#: Marks of an image that says it is for another processor than a Raspberry Pi's.
-_OTHER_PROCESSORS = ("amd64", "x86_64", "x86-64")
-_TEXT = "Invalid input for field '{}'. Value: '{}' is not a string"
 
 
 @router.get("/containers")
@@ -49,7 +42,7 @@ async def create_container(site: str, request: Request) -> dict[str, Any]:
     world, caller = world_of(request), caller_of(request)
     record = world.store.put("container", _place(world, caller, site, await request.json()))
     if record["host"] is not None:
-        world.add_port(record, "compute:kuryr")
+        world.add_port(record)
     return _body(world, record)
 
 
@@ -64,7 +57,7 @@ async def delete_container(ref: str, request: Request) -> None:
     """Delete a container; one that runs must be stopped or forced in the same request."""
     record = _own(request, ref)
     asked = [request.query_params.get(name, "") for name in ("stop", "force")]
-    running = container_status(record, world_of(request).now()) == "Running"
+    running = machine_status(record, world_of(request).now()) == "Running"
     if running and not any(value.lower() in ("true", "1", "yes") for value in asked):
         raise refusals.zun(409, f"Cannot delete container {record['id']} in Running state")
     world_of(request).remove_machine("container", record)
@@ -75,7 +68,7 @@ async def logs(ref: str, request: Request) -> JSONResponse:
     """Return what the container wrote; a Jupyter image shows its address and token, as Jupyter does."""
     record = _running(request, ref, "show logs of")
     text = f"rehearsed, not run: image {record['image']}\n"
-    if "jupyter" in f"{record['image']} {record['command'] or ''}".lower():
+    if "jupyter" in record["image"].lower():
         address = f"http://127.0.0.1:8888/lab?token={record['token']}"
         text += f"[I ServerApp] Jupyter Server is running at:\n[I ServerApp]     {address}\n"
     return JSONResponse(text)
@@ -91,7 +84,7 @@ async def execute(ref: str, request: Request) -> dict[str, Any]:
         raise refusals.zun(400, f"Invalid command: {error}") from error
     if not command:
         raise refusals.zun(400, "Invalid input for query parameter command: ''")
-    world.note("command", machine=record["name"], project=record["project"], command=shlex.join(command))
+    world.note(record["name"], shlex.join(command))
     scratch = _scratch(world, record)
     processes: Processes = request.app.state.processes
     output, exit_code = await processes.run(
@@ -108,10 +101,7 @@ async def execute(ref: str, request: Request) -> dict[str, Any]:
 async def put_archive(ref: str, request: Request) -> dict[str, Any]:
     """Unpack an uploaded tar archive into a folder of a running container."""
     record, world = _running(request, ref, "put_archive"), world_of(request)
-    try:
-        data = base64.b64decode((await request.json())["data"], validate=True)
-    except (KeyError, binascii.Error) as error:
-        raise refusals.zun(400, "Invalid input for field 'data': not base64") from error
+    data = base64.b64decode((await request.json())["data"])
     if len(data) > UPLOAD_LIMIT_BYTES or world.faults.strike("upload-cut", record["user"]):
         raise refusals.zun(413, "Request is too large.")
     folder = _scratch(world, record).inside(request.query_params.get("path", ""))
@@ -136,9 +126,7 @@ async def get_archive(ref: str, request: Request) -> dict[str, Any]:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as archive:
         archive.add(path, arcname=path.name)
-    data = packed.getvalue()
-    stat = {"name": path.name, "size": len(data), "mode": path.stat().st_mode, "mtime": ""}
-    return {"data": base64.b64encode(data).decode(), "stat": stat}
+    return {"data": base64.b64encode(packed.getvalue()).decode(), "stat": {}}
 
 
 def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Document:
@@ -149,40 +137,33 @@ def _place(world: World, caller: Caller, site: str, asked: dict[str, Any]) -> Do
     """
     if world.catalogue.sites[site].site_class != "edge":
         raise refusals.zun(404, "containers are an edge site's: use CHI@Edge")
-    for field in ("name", "image"):
-        if not isinstance(asked.get(field), str) or not asked[field]:
-            raise refusals.zun(400, _TEXT.format(field, asked.get(field)))
     environment = asked.get("environment") or {}
     for value in environment.values():
         if not isinstance(value, str):
-            raise refusals.zun(400, _TEXT.format("environment", value))
-    now_s, identifier = world.now(), str(uuid.uuid4())
+            raise refusals.zun(400, f"Invalid input for field 'environment'. Value: '{value}' is not a string")
+    now_s = world.now()
     reservation_id = (asked.get("hints") or {}).get("reservation")
     slow = world.faults.strike("slow-boot", caller.user)
     record: Document = {
-        "id": identifier,
+        "id": str(uuid.uuid4()),
         "site": site,
         "name": asked["name"],
         **vars(caller),
         "image": asked["image"],
-        "command": asked.get("command"),
         "workdir": asked.get("workdir") or "",
         "environment": environment,
-        "runtime": asked.get("runtime"),
-        "device_profiles": asked.get("device_profiles") or [],
         "exposed_ports": sorted(asked.get("exposed_ports") or {}),
         "reservation_id": reservation_id,
         "host": next(iter(world.reserved(caller, site, reservation_id, "device")), None),
         "created_s": now_s,
         "settled_at_s": now_s + world.clock.shortened(slow["seconds"] if slow else CONTAINER_START_S),
+        "starting": "Creating",
         "fate": "Running",
         "why": "",
-        "token": hmac.new(world.secret.encode(), identifier.encode(), hashlib.sha256).hexdigest()[:48],
+        "token": secrets.token_hex(24),
     }
     if record["host"] is None:
         record |= {"fate": "Error", "why": "There are not enough hosts available."}
-    elif any(mark in record["image"] for mark in _OTHER_PROCESSORS):
-        record |= {"fate": "Error", "why": f"failed to start {record['image']}: exec format error"}
     elif world.faults.strike("container-error", caller.user):
         record |= {"fate": "Error", "why": f"failed to pull image {record['image']}: exec format error"}
     return record
@@ -206,7 +187,7 @@ def _own(request: Request, ref: str) -> Document:
 def _running(request: Request, ref: str, verb: str) -> Document:
     """Return a container that runs, or refuse with 409 as Zun does."""
     record = _own(request, ref)
-    status = container_status(record, world_of(request).now())
+    status = machine_status(record, world_of(request).now())
     if status != "Running":
         raise refusals.zun(409, f"Cannot {verb} container {record['id']} in {status} state")
     return record
@@ -215,7 +196,7 @@ def _running(request: Request, ref: str, verb: str) -> Document:
 def _scratch(world: World, record: Document) -> Scratch:
     """Return the scratch folder of a container; its home is the working directory it was started in."""
     home = record["workdir"] or ("/home/jovyan/work" if "jupyter" in record["image"].lower() else "/root")
-    scratch = Scratch(world.folder / "containers" / record["id"], home, record["name"], world.folder / "journal.jsonl")
+    scratch = Scratch(world.folder / "containers" / record["id"], home, record["name"], world.journal)
     scratch.prepare()
     return scratch
 
@@ -230,39 +211,18 @@ def _localised(scratch: Scratch, word: str) -> str:
 
 def _body(world: World, record: Document) -> dict[str, Any]:
     """Return a container as Zun shows it."""
-    status = container_status(record, world.now())
-    device = world.catalogue.by_id(record["site"], "device", record["host"])
+    status = machine_status(record, world.now())
     network_id = stable_id("network", record["site"], world.catalogue.sites[record["site"]].network)
-    addresses = [
-        {
-            "addr": port["fixed_ip"],
-            "version": 4,
-            "port": port["id"],
-            "subnet_id": stable_id("subnet", record["site"]),
-            "preserve_on_delete": False,
-        }
-        for port in world.store.find("port", device_id=record["id"])
-    ]
+    ports = world.store.find("port", device_id=record["id"])
+    addresses = [{"addr": port["fixed_ip"], "version": 4, "port": port["id"]} for port in ports]
     return {
         "uuid": record["id"],
         "name": record["name"],
-        "project_id": record["project_id"],
-        "user_id": record["user_id"],
         "image": record["image"],
-        "command": record["command"],
-        "workdir": record["workdir"],
-        "environment": record["environment"],
         "status": status,
         "status_reason": record["why"] if status == "Error" else None,
         "status_detail": "Pulling image" if status == "Creating" else None,
-        "task_state": "container_creating" if status == "Creating" else None,
         "addresses": {network_id: addresses} if addresses else {},
         "ports": [int(port.split("/")[0]) for port in record["exposed_ports"]],
-        "host": device.name if device else None,
-        "runtime": record["runtime"],
-        "device_profiles": record["device_profiles"],
-        "hostname": record["name"],
         "created_at": stamp(record["created_s"]),
-        "updated_at": stamp(min(world.now(), record["settled_at_s"])),
-        "links": [],
     }

@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import JSONResponse
 
-from provisioning.rehearsal.catalogue import Devices, Nodes, Resource, Site, stable_id
+from provisioning.rehearsal.catalogue import Devices, Nodes, Resource, Site
 from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import world_of
 
@@ -24,8 +24,6 @@ async def sites(request: Request) -> dict[str, Any]:
 async def nodes(where: str, request: Request) -> dict[str, Any]:
     """List a site's nodes with their hardware."""
     catalogue = world_of(request).catalogue
-    if where not in catalogue.sites or catalogue.sites[where].site_class != "baremetal":
-        raise refusals.keystone(404, f"no hardware listed for {where!r}")
     items = [_node_body(node, node.group) for node in catalogue.at(where, "host") if isinstance(node.group, Nodes)]
     return {"items": items, "total": len(items), "offset": 0, "links": []}
 
@@ -65,15 +63,8 @@ async def versions(site: str, service: str, request: Request) -> JSONResponse:
 
 def _site_body(site: Site, root: str) -> dict[str, Any]:
     """Return a site as the discovery API shows it."""
-    return {
-        "uid": site.where,
-        "name": site.name,
-        "site_class": site.site_class,
-        "web": f"{root}/{site.where}",
-        "location": site.location,
-        "user_support_contact": "nobody: this is a rehearsal",
-        "type": "site",
-    }
+    shown = {"uid": site.where, "name": site.name, "site_class": site.site_class, "location": site.location}
+    return shown | {"web": f"{root}/{site.where}", "user_support_contact": "nobody: this is a rehearsal"}
 
 
 def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
@@ -84,17 +75,11 @@ def _node_body(node: Resource, group: Nodes) -> dict[str, Any]:
         shown_gpu |= {"gpu_count": gpu.count, "gpu_model": gpu.model, "gpu_vendor": gpu.vendor}
         shown_gpu["gpu_memory"] = gpu.memory_gib * 2**30
     return {
-        "type": "node",
         "uid": node.uid,
         "node_name": node.name,
-        "node_type": node.type,
-        "version": stable_id("version", node.name).replace("-", ""),
+        "node_type": group.type,
         "architecture": {"platform_type": "x86_64", "smp_size": cpu.sockets, "smt_size": cpu.threads},
-        "processor": {
-            "vendor": cpu.vendor,
-            "model": cpu.model,
-            "clock_speed": int(cpu.ghz * 1e9),
-        },
+        "processor": {"vendor": cpu.vendor, "model": cpu.model, "clock_speed": int(cpu.ghz * 1e9)},
         "gpu": shown_gpu,
         "main_memory": {"ram_size": group.memory_gib * 2**30, "humanized_ram_size": f"{group.memory_gib} GiB"},
         "storage_devices": [{"size": group.storage_gb * 10**9, "humanized_size": f"{group.storage_gb} GB"}],
@@ -106,9 +91,8 @@ def _device_body(device: Resource, group: Devices) -> dict[str, Any]:
     return {
         "uuid": device.uid,
         "device_name": device.name,
-        "device_type": device.type,
+        "device_type": group.type,
         "supported_device_profiles": group.profiles,
         "authorized_projects": ["all"],
         "owning_project": "chameleon",
-        "hardware": {"memory_gib": group.memory_gib[device.rank], "architecture": "aarch64"},
     }

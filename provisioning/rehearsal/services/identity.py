@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response
 
 from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import stable_id
-from provisioning.rehearsal.services import refusals, unrehearsed
+from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import body_of, caller_of, check, world_of
 from provisioning.rehearsal.world.clock import stamp
 from provisioning.rehearsal.world.world import Caller, World
@@ -126,8 +126,6 @@ def _catalog(world: World, root: str, site: str) -> list[dict[str, Any]]:
     }
     if world.catalogue.sites[site].site_class == "edge":
         paths["container"] = f"/{site}/container/v1"
-    else:
-        paths |= {kind: f"/{site}/{path}" for kind, path in unrehearsed.SERVICES.items()}
     return [
         {
             "type": kind,

@@ -7,12 +7,11 @@ from typing import Any
 class RefusalError(Exception):
     """A service's answer with a status of 400 or more; the application turns it into the response."""
 
-    def __init__(self, status: int, body: Any, message: str, html: str | None = None) -> None:
-        """Keep status, JSON body, the reason in words, and what a client gets that does not ask for JSON."""
+    def __init__(self, status: int, body: Any, message: str) -> None:
+        """Keep status, JSON body, and the reason in words."""
         super().__init__(message)
         self.status = status
         self.body = body
-        self.html = html
 
 
 # Nova names the error object after the exception; its client reads whichever single key is there.
@@ -44,10 +43,9 @@ def neutron(status: int, kind: str, message: str) -> RefusalError:
 
 
 def glance(status: int, message: str) -> RefusalError:
-    """Return a refusal by Glance, which answers in HTML unless JSON was asked for; its own client does not ask."""
+    """Return a refusal by Glance."""
     title = HTTPStatus(status).phrase
-    html = f"<html><head><title>{status} {title}</title></head><body><h1>{status} {title}</h1>{message}</body></html>"
-    return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message, html)
+    return RefusalError(status, {"message": message, "code": f"{status} {title}", "title": title}, message)
 
 
 def zun(status: int, message: str, title: str = "") -> RefusalError:
@@ -55,11 +53,6 @@ def zun(status: int, message: str, title: str = "") -> RefusalError:
     title = title or HTTPStatus(status).phrase
     error = {"status": status, "code": "", "title": title, "detail": message, "request_id": "", "links": []}
     return RefusalError(status, {"errors": [error]}, message)
-
-
-def unavailable(service: str) -> RefusalError:
-    """Return the answer of a proxy whose service behind it is down."""
-    return RefusalError(503, {"message": f"503 Service Unavailable: {service}"}, service)
 
 
 def of_service(path: str, status: int, message: str, kind: str = "BadRequest") -> RefusalError:

@@ -14,8 +14,7 @@ from provisioning.rehearsal.services import refusals
 from provisioning.rehearsal.services.access import all_own, caller_of, check, own, world_of
 from provisioning.rehearsal.world.bookings import bookings
 from provisioning.rehearsal.world.clock import LEASE_START_S, blazar_stamp, created_stamp, lease_status
-from provisioning.rehearsal.world.store import Document
-from provisioning.rehearsal.world.world import Caller, World
+from provisioning.rehearsal.world.world import Caller, Document, World
 
 router = APIRouter(prefix="/{site}/reservation/v1", dependencies=[Depends(check("reservation"))])
 
@@ -77,12 +76,10 @@ async def list_allocations(site: str, collection: str, request: Request) -> dict
 
 @router.get("/{collection}/{resource_id}/allocation")
 async def show_allocation(site: str, collection: str, resource_id: str, request: Request) -> dict[str, Any]:
-    """Show who holds one host. For devices the real service fails, so python-chi never asks."""
-    world = world_of(request)
-    if _kind(collection) == "device":
-        raise refusals.blazar(500, "Internal Server Error")
-    found = world.catalogue.by_id(site, "host", resource_id)
-    if found is None:
+    """Show who holds one host or device."""
+    world, kind = world_of(request), _kind(collection)
+    found = world.catalogue.by_id(site, resource_id)
+    if found is None or found.group.kind != kind:
         raise refusals.blazar(404, f"Object with {{'id': '{resource_id}'}} not found")
     return {"allocation": _allocation(world, found)}
 
@@ -156,13 +153,10 @@ def _check_span(start_s: float, end_s: float, now_s: float) -> None:
 def _move_end(world: World, lease: Document, end_s: float) -> None:
     """Set a lease's end, or refuse when it has passed already or somebody else comes next."""
     _check_span(lease["start_s"], end_s, world.now())
-    for reservation in lease["reservations"]:
-        kind = _KINDS[reservation["resource_type"]]
-        for resource in world.catalogue.at(lease["site"], kind):
-            held = _taken(world, resource, lease["end_s"], end_s)
-            mine = resource.id in reservation["resource_ids"]
-            if mine and any(h["lease_id"] != lease["id"] for h in held):
-                raise refusals.blazar(500, f"Not enough {kind}s available")
+    for identifier in (i for reservation in lease["reservations"] for i in reservation["resource_ids"]):
+        resource = world.catalogue.by_id(lease["site"], identifier)
+        if resource and any(h["lease_id"] != lease["id"] for h in _taken(world, resource, lease["end_s"], end_s)):
+            raise refusals.blazar(500, f"Not enough {resource.group.kind}s available")
     lease["end_s"] = end_s
 
 
@@ -244,14 +238,14 @@ def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> l
     Returns:
         Dicts with `id`, `lease_id`, `start_s`, `end_s`, earliest first.
     """
-    held = bookings(resource.name, resource.rank, resource.peers, from_s, until_s)
-    for lease in world.store.find("lease", site=resource.site, released=False):
+    held = bookings(resource.name, resource.rank, resource.group.count, from_s, until_s)
+    for lease in world.store.find("lease", site=resource.group.site, released=False):
         if lease["start_s"] >= until_s or lease["end_s"] <= from_s or lease["fate"] == "ERROR":
             continue
         held += [
             {"id": r["id"], "lease_id": lease["id"], "start_s": lease["start_s"], "end_s": lease["end_s"]}
             for r in lease["reservations"]
-            if _KINDS.get(r["resource_type"]) == resource.kind and resource.id in r["resource_ids"]
+            if _KINDS.get(r["resource_type"]) == resource.group.kind and resource.id in r["resource_ids"]
         ]
     return sorted(held, key=lambda h: h["start_s"])
 
@@ -342,7 +336,7 @@ def _resource_body(resource: Resource) -> dict[str, Any]:
     """Return a host or a device as Blazar shows it."""
     body = {name: value if value is True else str(value) for name, value in resource.properties().items()}
     body |= {"id": resource.id, "reservable": True, "created_at": created_stamp(0.0), "updated_at": None}
-    if resource.kind == "host":
+    if resource.group.kind == "host":
         body |= {
             "hypervisor_type": "ironic",
             "hypervisor_version": 1,
@@ -350,7 +344,7 @@ def _resource_body(resource: Resource) -> dict[str, Any]:
             "memory_mb": 0,
             "local_gb": 0,
             "cpu_info": "",
-            "service_name": f"{resource.site}-compute",
+            "service_name": f"{resource.group.site}-compute",
             "status": None,
             "availability_zone": "nova",
             "trust_id": resource.uid.replace("-", ""),

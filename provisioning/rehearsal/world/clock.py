@@ -38,17 +38,6 @@ class Clock:
         """Return how long a wait of some seconds on Chameleon takes here, in seconds."""
         return duration_s / self.speed
 
-    def advance(self, duration_s: float) -> float:
-        """Move the calendar forward by some seconds and return the rehearsal's time.
-
-        Raises:
-            ValueError: The duration is negative. Time does not run backwards; `reset` starts afresh.
-        """
-        if duration_s < 0:
-            raise ValueError("the calendar only moves forward: reset the rehearsal to start again from now")
-        self.offset_s += duration_s
-        return self.now()
-
 
 def stamp(moment_s: float, pattern: str = "%Y-%m-%dT%H:%M:%SZ") -> str:
     """Return a UTC time as text, by default as Keystone, Nova, Neutron and Glance write it: `1970-01-01T00:00:00Z`."""
@@ -79,26 +68,12 @@ def lease_status(lease: dict[str, Any], now_s: float) -> str:
     return "ACTIVE" if now_s < lease["end_s"] else "TERMINATED"
 
 
-def server_status(server: dict[str, Any], now_s: float) -> str:
-    """Return Nova's status of a server: `BUILD`, then its fate, which is `ACTIVE` or `ERROR`.
+def machine_status(machine: dict[str, Any], now_s: float) -> str:
+    """Return Nova's or Zun's status of a server or container: `BUILD` or `Creating`, then its fate.
 
     Args:
-        server: A recorded server with `settled_at_s` and `fate`.
+        machine: A recorded server or container with `starting`, `settled_at_s` and `fate` (`ACTIVE` or `ERROR`,
+            `Running` or `Error`).
         now_s: The rehearsal's time, seconds since 1970.
     """
-    return "BUILD" if now_s < server["settled_at_s"] else server["fate"]
-
-
-def container_status(container: dict[str, Any], now_s: float) -> str:
-    """Return Zun's status of a container: `Creating`, then its fate, which is `Running` or `Error`.
-
-    Args:
-        container: A recorded container with `settled_at_s` and `fate`.
-        now_s: The rehearsal's time, seconds since 1970.
-    """
-    return "Creating" if now_s < container["settled_at_s"] else container["fate"]
-
-
-def answers_ssh(server: dict[str, Any], now_s: float) -> bool:
-    """Return whether the server's SSH daemon is up: a while after `ACTIVE`, as on bare metal."""
-    return server_status(server, now_s) == "ACTIVE" and now_s >= server["ssh_at_s"]
+    return machine["starting"] if now_s < machine["settled_at_s"] else machine["fate"]

@@ -1,17 +1,76 @@
-"""The rehearsed world: what the services share, and what time does to it between two requests."""
+"""The rehearsed world: what the services share, and what time does to it between two requests.
+
+It is remembered in one SQLite file of JSON documents, so that a restart loses nothing.
+"""
 
 import itertools
 import json
+import sqlite3
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from provisioning.rehearsal import place
 from provisioning.rehearsal.catalogue import Catalogue, catalogue
 from provisioning.rehearsal.faults import parse_fault
 from provisioning.rehearsal.world.clock import Clock, lease_status
-from provisioning.rehearsal.world.store import Document, Store
+
+Document = dict[str, Any]
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS documents (
+    kind TEXT NOT NULL, id TEXT NOT NULL, position INTEGER PRIMARY KEY AUTOINCREMENT, body TEXT NOT NULL,
+    UNIQUE (kind, id)
+);
+"""
+
+
+class Store:
+    """Documents by kind and id, in the order in which they were added.
+
+    A document is a dict of JSON values with an `id`. Callers change a document they were given and `put` it back;
+    nothing is saved by itself.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the SQLite file, creating it when it is missing."""
+        # One event loop owns the store, but the test client moves it to a thread of its own.
+        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=NORMAL")
+        self._db.executescript(_SCHEMA)
+
+    def put(self, kind: str, document: Document) -> Document:
+        """Save a document and return it; a document with the same id is replaced in place."""
+        self._db.execute(
+            "INSERT INTO documents (kind, id, body) VALUES (?, ?, ?)"
+            " ON CONFLICT (kind, id) DO UPDATE SET body = excluded.body",
+            (kind, document["id"], json.dumps(document)),
+        )
+        return document
+
+    def get(self, kind: str, identifier: str) -> Document | None:
+        """Return one document, or None when there is none of that kind and id."""
+        row = self._db.execute("SELECT body FROM documents WHERE kind = ? AND id = ?", (kind, identifier)).fetchone()
+        return json.loads(row[0]) if row else None
+
+    def find(self, kind: str, **wanted: Any) -> list[Document]:
+        """Return the documents of a kind whose fields equal all the wanted values, oldest first."""
+        rows = self._db.execute("SELECT body FROM documents WHERE kind = ? ORDER BY position", (kind,))
+        documents = (json.loads(body) for (body,) in rows)
+        return [d for d in documents if all(d.get(name) == value for name, value in wanted.items())]
+
+    def remove(self, kind: str, identifier: str) -> None:
+        """Forget one document; a document that is not there is no error."""
+        self._db.execute("DELETE FROM documents WHERE kind = ? AND id = ?", (kind, identifier))
+
+    def clear(self) -> None:
+        """Forget every document."""
+        self._db.execute("DELETE FROM documents")
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
 
 
 @dataclass(frozen=True)
@@ -48,10 +107,6 @@ class ArmedFaults:
             if name in (None, fault["name"]):
                 self._store.remove("fault", fault["id"])
 
-    def armed(self) -> list[Document]:
-        """Return the armed faults, oldest first."""
-        return self._store.find("fault")
-
     def strike(self, name: str, user: str) -> Document | None:
         """Use one strike of a fault against a user's request, and return its record, or None when it is not armed."""
         for fault in self._store.find("fault", name=name):
@@ -78,29 +133,37 @@ class World:
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
+        self.journal = folder / "journal.txt"
         self.secret = secret
-        self.store = Store(folder / "world.sqlite3")
+        # Another number when documents get another form: what an earlier version remembers is left alone.
+        self.store = Store(folder / "world-2.sqlite3")
         self.clock = clock or Clock()
         moved = self.store.get("calendar", "calendar")
         self.clock.offset_s = moved["offset_s"] if moved else 0.0
         self.faults = ArmedFaults(self.store)
-        self.catalogue: Catalogue = catalogue(place.own_catalogue(folder))
+        own = folder / "catalogue.toml"
+        self.catalogue: Catalogue = catalogue(own if own.exists() else None)
 
     def now(self) -> float:
         """Return the rehearsal's time, seconds since 1970."""
         return self.clock.now()
 
     def advance(self, duration_s: float) -> None:
-        """Move the calendar forward by some seconds, and remember it."""
-        self.clock.advance(duration_s)
+        """Move the calendar forward by some seconds, and remember it.
+
+        Raises:
+            ValueError: The duration is negative. Time does not run backwards; `reset` starts afresh.
+        """
+        if duration_s < 0:
+            raise ValueError("the calendar only moves forward: reset the rehearsal to start again from now")
+        self.clock.offset_s += duration_s
         self.store.put("calendar", {"id": "calendar", "offset_s": self.clock.offset_s})
         self.settle()
 
-    def note(self, event: str, **details: Any) -> None:
-        """Write one line to the journal, which the graders of a rehearsal read."""
-        line = json.dumps({"at_s": self.now(), "event": event, **details})
-        with (self.folder / "journal.jsonl").open("a", encoding="utf-8") as journal:
-            journal.write(line + "\n")
+    def note(self, machine: str, command: str) -> None:
+        """Write into the journal what a machine was asked to run; its shims add what they did not run."""
+        with self.journal.open("a", encoding="utf-8") as journal:
+            journal.write(f"{machine}: {command}\n")
 
     def settle(self) -> None:
         """Do what Blazar's timer does: when a lease has ended, its servers and containers go."""
@@ -125,18 +188,18 @@ class World:
             self.store.remove("port", port["id"])
         self.store.remove(kind, machine["id"])
 
-    def allocate_floating_ip(self, site: str, project_id: str) -> Document | None:
-        """Give a project the first free floating IP of a site, or None when the pool is empty."""
+    def allocate_floating_ip(self, site: str, caller: Caller) -> Document | None:
+        """Give the caller's project the first free floating IP of a site, or None when the pool is empty."""
         taken = {address["address"] for address in self.store.find("floating_ip", site=site)}
         prefix = self.catalogue.sites[site].floating
         free = next((a for n in range(10, 250) if (a := f"{prefix}.{n}") not in taken), None)
         if free is None:
             return None
-        address = {"id": str(uuid.uuid4()), "site": site, "project_id": project_id, "address": free}
+        address = {"id": str(uuid.uuid4()), "site": site, **vars(caller), "address": free}
         address |= {"port_id": None, "fixed_ip": None, "tags": [], "created_s": self.now()}
         return self.store.put("floating_ip", address)
 
-    def add_port(self, machine: Document, owner: str) -> Document:
+    def add_port(self, machine: Document) -> Document:
         """Plug a machine into its site's network and return the port."""
         taken = {port["fixed_ip"] for port in self.store.find("port", site=machine["site"])}
         addresses = (f"10.52.{number // 250}.{number % 250 + 1}" for number in itertools.count(10))
@@ -145,7 +208,6 @@ class World:
             "site": machine["site"],
             "project_id": machine["project_id"],
             "device_id": machine["id"],
-            "owner": owner,
             "fixed_ip": next(address for address in addresses if address not in taken),
             "mac": "fa:16:3e:" + ":".join(machine["id"][i : i + 2] for i in (0, 2, 4)),
         }

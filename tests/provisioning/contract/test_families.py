@@ -30,14 +30,12 @@ def test_the_functions_of_python_chi_before_1_0_reserve_boot_and_release(found) 
 @pytest.mark.parametrize(
     ("call", "sentence"),
     [
-        ("object store: create", "Not rehearsed: the object store. Keep files on the node."),
-        ("object store: list", "Not rehearsed: the object store. Keep files on the node."),
-        ("shares: create", "Shared file systems are not rehearsed"),
-        ("shares: list", "Shared file systems are not rehearsed"),
+        ("object store", "endpoint for object-store service not found"),
+        ("shares", "endpoint for sharev2 service not found"),
         ("network", "POST /tacc/network/v2.0/networks is not rehearsed"),
         ("subnet", "POST /tacc/network/v2.0/subnets is not rehearsed"),
         ("router", "POST /tacc/network/v2.0/routers is not rehearsed"),
-        ("server snapshot", "run cc-snapshot on the node"),
+        ("server snapshot", "The action createImage of a server is not rehearsed"),
         ("stop", "The action os-stop of a server is not rehearsed"),
         ("attach", "os-volume_attachments is not rehearsed"),
         ("container snapshot", "/commit is not rehearsed"),

@@ -13,6 +13,9 @@ from typing import Any
 import nbclient
 import nbformat
 import pytest
+from typer.testing import CliRunner
+
+from provisioning.__main__ import app
 
 SERVER_CELLS = [
     "from chi import server, context, lease\nimport os, time\ncontext.version = '1.0'\n"
@@ -85,32 +88,27 @@ def run_notebook(cells: list[str], python: Path, variables: dict[str, str], fold
     return printed + json.dumps([output.data for output in outputs if "data" in output])
 
 
-@pytest.fixture
-def outputs(rehearsal, chi_python, tmp_path, monkeypatch):
-    """Run cells as a student whose lease was made beforehand, as in Horizon.
-
-    Each test is another student: a lease of the same name, left by another python-chi, would make the name ambiguous.
-    """
+@pytest.mark.parametrize(
+    ("lease", "part", "cells", "shown"),
+    [
+        (
+            "serve_model_mary",
+            "model",
+            SERVER_CELLS,
+            # show(type='widget') displays a table in a kernel.
+            ["FIP 127.77.1.", "ACTIVE", "<table", "/home/cc/labs", "rehearsed, not run: sudo nvidia-ctk runtime"],
+        ),
+        ("serve_edge_mary", "edge", EDGE_CELLS, ["edge\n 0", "FIP 127.77.3.", "lab?token="]),
+    ],
+    ids=["server", "edge"],
+)
+def test_an_older_notebook_runs_unchanged(
+    rehearsal, chi_python, tmp_path, monkeypatch, lease, part, cells, shown
+) -> None:
+    """Its lease was made beforehand, as in Horizon; each time by another student, so that the name tells one lease."""
     student = next(_STUDENTS)
-
-    def run(site: str, lease: str, kind: str, cells: list[str]) -> str:
-        assert rehearsal.run("beforehand", chi_python, student, site, lease, kind) == "ACTIVE"
-        return run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
-
-    return run
-
-
-def test_an_older_server_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("CHI@TACC", "serve_model_mary", "compute_liqid", SERVER_CELLS)
-    assert "FIP 127.77.1." in text
-    assert "ACTIVE" in text
-    assert "<table" in text, "show(type='widget') displays a table in a kernel"
-    assert "/home/cc/labs" in text
-    assert "rehearsed, not run: sudo nvidia-ctk runtime configure --runtime=docker" in text
-
-
-def test_an_older_edge_notebook_runs_unchanged(outputs) -> None:
-    text = outputs("CHI@Edge", "serve_edge_mary", "raspberrypi5", EDGE_CELLS)
-    assert "edge\n 0" in text
-    assert "FIP 127.77.3." in text
-    assert "lab?token=" in text
+    monkeypatch.setenv("REHEARSAL_HOME", str(rehearsal.home))
+    done = CliRunner().invoke(app, ["rehearsal", "lease", lease, "--part", part, "--user", student])
+    assert f"{lease} is active" in done.output
+    text = run_notebook(cells, chi_python, rehearsal.variables(student), tmp_path, monkeypatch)
+    assert [words for words in shown if words not in text] == []

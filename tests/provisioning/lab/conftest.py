@@ -59,7 +59,7 @@ class Rehearsal:
             f"{kind}: {row}"
             for kind in ("leases", "servers", "containers")
             for row in status[kind]
-            if row["name"].endswith(f"-{user}") and row["status"] not in ("TERMINATED", "DELETED")
+            if row["user"] == user and row.get("status") != "TERMINATED"
         ]
 
 
@@ -75,7 +75,7 @@ def result_of(process: subprocess.Popen[str], limit_s: float) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
-    """A rehearsal in which waiting takes no time, and port 22 is reached through the hook even for root."""
+    """A rehearsal in which waiting takes no time."""
     home = tmp_path_factory.mktemp("rehearsal")
     course = tmp_path_factory.mktemp("course")
     for name in ("bin", "a100", "mi100", "p100", "edge"):
@@ -87,9 +87,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     (course / "assets" / "manifest.json").write_text("{}")
     # Larger than one upload that a container takes, so that it has to travel in parts.
     (course / "assets" / "model.bin").write_bytes(os.urandom(11 * 2**20))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("REHEARSAL_PORT22", "never")
-        control.start(home, speed=10_000.0)
+    control.start(home, speed=10_000.0)
     try:
         yield Rehearsal(home, course)
     finally:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import socket
 import stat
 import subprocess
@@ -58,31 +59,40 @@ def test_a_rehearsal_from_up_to_down(home) -> None:
     assert json.loads(run("status", "--json"))["advanced_s"] == 0.0
 
 
-def test_an_own_catalogue_is_served_from_the_next_start_until_it_is_given_up(home, tmp_path) -> None:
-    """A mistake is told before anything changes; one that runs is not changed under its students' feet."""
-    own = tmp_path / "my.toml"
-    own.write_text(CATALOGUE.replace('"CHI@UC"', '"CHI@MyCampus"'))
+def test_an_own_catalogue_in_the_folder_is_served_from_the_next_start(home) -> None:
+    """A mistake in it is told, with file and field; without it ours is served again."""
+    own = place.prepare(home) / "catalogue.toml"
 
     def sites() -> str:
         run("up")
         return httpx.get(f"http://127.0.0.1:{place.port(home)}/sites.json", trust_env=False).text
 
-    assert "nowhere.toml: the catalogue cannot be read" in run("catalogue", str(tmp_path / "nowhere.toml"), code=1)
-    run("catalogue", str(own))
-    own.unlink()
+    own.write_text(CATALOGUE.replace("count = 10", "count = 0"))
+    assert re.search(r"catalogue\.toml: .*nodes\.0\.count", run("up", code=1), re.DOTALL)
+    own.write_text(CATALOGUE.replace('"CHI@UC"', '"CHI@MyCampus"'))
     assert "CHI@MyCampus" in sites()
-    assert "rehearsal down" in run("catalogue", code=1)
     run("down")
-    run("catalogue")
+    own.unlink()
     assert "CHI@MyCampus" not in sites()
 
 
-def test_two_rehearsals_stand_beside_each_other_each_with_one_process(home, tmp_path) -> None:
-    """Two folders whose last port was the same do not meet; a second process on one world ends at once."""
+def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> None:
+    """Active at once, at the site and with the machine that the part runs on first; a refusal is told."""
+    run("up", "--speed", "1")
+    for part, site in (("model", "CHI@TACC"), ("edge", "CHI@Edge"), ("system", "CHI@TACC")):
+        assert f"serve_{part} is active at {site}" in run("lease", f"serve_{part}", "--part", part, "--user", "mary")
+    leases = json.loads(run("status", "--json"))["leases"]
+    assert {(one["user"], one["status"]) for one in leases} == {("mary", "ACTIVE")}
+    run("fault", "no-hosts")
+    assert "Not enough hosts available" in run("lease", "another", "--part", "model", code=1)
+
+
+def test_two_rehearsals_stand_beside_each_other(home, tmp_path) -> None:
+    """Two folders whose last port was the same do not meet."""
     run("up")
     other = tmp_path / "other"
     place.secret(other)
-    (other / "state.json").write_text(json.dumps({"port": place.port(home), "pid": 1}))
+    place.replace(other / "port", str(place.port(home)))
     assert not place.is_alive(other)
     control.start(other)
     try:
@@ -91,19 +101,18 @@ def test_two_rehearsals_stand_beside_each_other_each_with_one_process(home, tmp_
         assert place.port(other) != place.port(home)
     finally:
         control.stop(other)
-    second = [sys.executable, "-m", "provisioning.rehearsal.serve", str(home), "1"]
-    done = subprocess.run(second, capture_output=True, text=True)
-    assert (done.returncode, "another process serves" in done.stderr) == (1, True)
-    assert place.is_alive(home)
 
 
 def test_two_notebooks_that_start_it_in_the_same_second_share_one(home) -> None:
+    """The folder's lock is held while its one process runs, and free when that is gone."""
     code = "from provisioning.rehearsal import control; control.start()"
     both = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
     assert [process.wait(120) for process in both] == [0, 0]
     assert place.is_alive(home)
+    assert place.lock(home) is None
     run("down")
-    assert not place.is_served(home)
+    with place.lock(home) as lock:
+        assert lock is not None
 
 
 @pytest.mark.parametrize(
@@ -126,7 +135,7 @@ def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret
         thread = threading.Thread(target=answer)
         thread.start()
         secret = place.secret(tmp_path)
-        place.announce(tmp_path, other.getsockname()[1])
+        place.replace(tmp_path / "port", str(other.getsockname()[1]))
         assert not place.is_alive(tmp_path)
         with pytest.raises(place.RehearsalDownError):
             place.ask(tmp_path, "GET", "/status")
@@ -136,29 +145,10 @@ def test_another_program_at_the_old_port_is_neither_believed_nor_told_the_secret
 
 
 def test_a_folder_that_was_open_to_all_is_closed(tmp_path) -> None:
-    """Whatever modes stood there before; a draft that the service renames meanwhile is no fault."""
+    """Whatever mode it had before, nobody else can look into it."""
     tmp_path.chmod(0o755)
-    (tmp_path / "old.sqlite3").write_text("tokens")
-    (tmp_path / "old.sqlite3").chmod(0o644)
-    ended = threading.Event()
-
-    def serve() -> None:
-        while not ended.is_set():
-            draft = tmp_path / "ports.json.new"
-            draft.touch(0o600)
-            draft.replace(tmp_path / "ports.json")
-
-    service = threading.Thread(target=serve)
-    service.start()
-    try:
-        for _ in range(500):
-            place.prepare(tmp_path)
-    finally:
-        ended.set()
-        service.join()
     place.secret(tmp_path)
-    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [tmp_path, *tmp_path.iterdir()]}
-    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (tmp_path, tmp_path / "secret")] == [0o700, 0o600]
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can hand a folder to another user")

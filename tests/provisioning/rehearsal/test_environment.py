@@ -20,7 +20,7 @@ def home(tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path / "home"))
     place.secret(tmp_path / "home")
-    place.announce(tmp_path / "home", 35077)
+    place.replace(tmp_path / "home" / "port", "35077")
     return tmp_path / "home"
 
 

@@ -27,7 +27,7 @@ def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> No
     world.faults.arm("no-hosts:always")
     assert all(world.faults.strike("no-hosts", "anybody") for _ in range(5))
     world.faults.clear("no-hosts")
-    assert world.faults.armed() == []
+    assert world.store.find("fault") == []
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_faults_of_a_start_shape_one_server_each(student, world, hand) -> None:
         assert server["ssh_at_s"] - server["settled_at_s"] == pytest.approx(ssh_s)
         assert server["fate"] == fate
         world.remove_machine("server", server)
-    assert world.faults.armed() == []
+    assert world.store.find("fault") == []
 
 
 def test_every_fault_meets_python_chi_or_a_request_and_says_what_one_sees() -> None:
@@ -97,7 +97,7 @@ def test_a_rehearsal_that_is_gone_says_how_to_bring_it_back(monkeypatch, tmp_pat
     monkeypatch.setenv("REHEARSAL_PORTS", str(tmp_path / "ports.json"))
     monkeypatch.setenv("REHEARSAL_HOME", str(tmp_path))
     monkeypatch.setattr(drills.PlayedClock, "_known", None)
-    with pytest.raises(drills.NoRehearsalAnswersError, match="rehearsal up"):
+    with pytest.raises(place.RehearsalDownError, match="rehearsal up"):
         drills.drills()
     assert abs(drills.site_clock().now() - datetime.now(UTC)) < timedelta(seconds=60)
 

@@ -11,8 +11,8 @@ import asyncssh
 import pytest
 
 from provisioning.rehearsal.machines import ssh
-from provisioning.rehearsal.machines.processes import Processes
-from provisioning.rehearsal.world.world import World
+from provisioning.rehearsal.machines.scratch import Processes
+from provisioning.rehearsal.world.world import Caller, World
 
 
 @pytest.fixture
@@ -25,11 +25,12 @@ def node(world: World, key: asyncssh.SSHKey) -> dict[str, Any]:
     """A server that answers SSH at 127.77.1.10."""
     server = {
         "id": "5e7", "site": "tacc", "name": "node", "project": "p", "project_id": "p", "reservation_id": "r",
-        "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE", "public_key": key.export_public_key().decode(),
+        "starting": "BUILD", "settled_at_s": 0.0, "ssh_at_s": 0.0, "fate": "ACTIVE",
+        "public_key": key.export_public_key().decode(),
     }  # fmt: skip
     world.store.put("server", server)
-    port = world.add_port(server, "compute:nova")
-    address = world.allocate_floating_ip("tacc", "p")
+    port = world.add_port(server)
+    address = world.allocate_floating_ip("tacc", Caller("mary", "m", "p", "p"))
     world.store.put("floating_ip", address | {"port_id": port["id"]})
     return server
 
@@ -49,8 +50,10 @@ async def opened(world: World) -> AsyncIterator[ssh.Listeners]:
 
 def connect(world: World, key: asyncssh.SSHKey, user: str = "cc") -> Any:
     """Connect to the node, wherever it listens."""
-    host, port = json.loads((world.folder / "ports.json").read_text())["127.77.1.10"]
-    return asyncssh.connect(host, port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[])
+    port = json.loads((world.folder / "ports.json").read_text())["127.77.1.10"]
+    return asyncssh.connect(
+        "127.0.0.1", port, username=user, client_keys=[key], known_hosts=None, agent_path=None, config=[]
+    )
 
 
 def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, key, monkeypatch) -> None:
@@ -77,10 +80,7 @@ def test_a_command_runs_in_the_nodes_home_with_a_short_environment(world, node, 
     assert echo.stdout == "through stdin"
     assert (late.stdout, late.stderr, late.exit_status) == ("first\n", "late\n", 3)
     assert shim.stdout == "rehearsed, not run: sudo systemctl restart docker\n"
-    journal = [json.loads(line) for line in (world.folder / "journal.jsonl").read_text().splitlines()]
-    assert [line["command"] for line in journal if line["event"] == "rehearsed, not run"] == [
-        "sudo systemctl restart docker"
-    ]
+    assert "node: rehearsed, not run: sudo systemctl restart docker\n" in world.journal.read_text()
 
 
 @pytest.mark.parametrize("stranger", ["another key", "another user", "a server without a key", None])
@@ -185,15 +185,19 @@ def _runs(pid: int) -> bool:
     return state not in ("Z", "X")
 
 
-@pytest.mark.parametrize("change", [{"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
-def test_a_node_that_should_not_answer_does_not_listen(world, node, change) -> None:
+@pytest.mark.parametrize("change", [{}, {"ssh_at_s": 1e18}, {"fate": "ERROR"}, {"settled_at_s": 1e18}])
+def test_a_node_listens_when_it_should_and_openssh_is_told_where(world, node, change) -> None:
     world.store.put("server", node | change)
 
-    async def look() -> dict[str, Any]:
+    async def look() -> tuple[dict[str, int], str]:
         async with opened(world):
-            return json.loads((world.folder / "ports.json").read_text())
+            return json.loads((world.folder / "ports.json").read_text()), (world.folder / "ssh_config").read_text()
 
-    assert asyncio.run(look()) == {}
+    ports, config = asyncio.run(look())
+    assert list(ports) == ([] if change else ["127.77.1.10"])
+    for port in ports.values():
+        assert port > 1023
+        assert f"Host 127.77.1.10\n  HostName 127.0.0.1\n  Port {port}\n  User cc\n" in config
 
 
 def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(world, node, key) -> None:
@@ -207,14 +211,3 @@ def test_after_a_restart_the_node_answers_again_with_its_files_and_its_host_key(
     assert asyncio.run(run(again, "cat file")) == ("kept\n", first)
     assert (world.folder / "host_key").stat().st_mode & 0o77 == 0
     again.store.close()
-
-
-def test_openssh_is_told_where_a_floating_ip_listens(world, node) -> None:
-    async def look() -> tuple[list[Any], str]:
-        async with opened(world):
-            places = json.loads((world.folder / "ports.json").read_text())
-            return places["127.77.1.10"], (world.folder / "ssh_config").read_text()
-
-    (host, port), config = asyncio.run(look())
-    assert port > 1023
-    assert f"Host 127.77.1.10\n  HostName {host}\n  Port {port}\n  User cc\n" in config

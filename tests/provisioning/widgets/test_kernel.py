@@ -79,7 +79,6 @@ def found(tmp_path_factory):
         patch.setenv("REHEARSAL_HOME", str(folder / "rehearsal"))
         patch.setenv("LABS_STATE", str(folder / "state"))
         patch.setenv("LABS_OWNER", "kim")
-        patch.setenv("REHEARSAL_PORT22", "never")
         patch.setenv("PYTHONPATH", str(ROOT))
         try:
             execute(notebook, folder=folder, name="a planned part", cell_timeout_s=300)
