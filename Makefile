@@ -14,7 +14,7 @@ SETUP_KB ?= 3000000
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate grade-demo fidelity clean compiler-hint test-hint
+.PHONY: help setup lab rehearse test machines check notebooks assets bench emulate grade-demo clean compiler-hint test-hint
 
 help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' \
@@ -92,9 +92,6 @@ bench: setup ## Print the benchmark tables of this machine
 
 grade-demo: setup ## Grade a made-up class of sixty and show its report; ARGS="--sample FOLDER" keeps it
 	@$(BIN)/python -m tests.grading.classroom.demo $(ARGS)
-
-fidelity: setup ## Compare the rehearsal testbed with real Keystone, Blazar and Glance (optional, minutes)
-	@$(BIN)/python tests/provisioning/contract/fidelity/record.py
 
 clean: ## Remove the environment, caches and built files; your workspace/ stays
 	rm -rf $(VENV) .cache build dist .pytest_cache .ruff_cache *.egg-info
