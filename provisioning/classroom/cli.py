@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -25,7 +23,7 @@ from provisioning.sites.spec import PartSpec, load_spec
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
 _ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
-_TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
+_TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
 
@@ -53,9 +51,7 @@ def plan_class(
         plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
         typer.echo(plan_files.plan_text(plan))
         if out:
-            typer.echo(
-                f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv, class.ics and calendars/"
-            )
+            typer.echo(f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
         if plan.without:
             raise typer.Exit(1)
 
@@ -77,26 +73,18 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
 def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
-    use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
     # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
     calendars, unread = calendars_of(spec, lab.open_testbed)
-    if not any(option in calendars for option in use):
-        raise ValueError(
-            "no machine can be planned: "
-            + "; ".join(f"{each.name}: {why}" for each, why in unread.items() if each in use)
-        )
+    there = leases.leases_at(lab.open_testbed, calendars, spec.part)
+    use = {option: found for option, found in calendars.items() if not types or option.type in types}
+    missing = [f"{option.name}: {why}" for option, why in unread.items() if not types or option.type in types]
+    if not use:
+        raise ValueError("no machine can be planned: " + "; ".join(missing))
+    for line in missing:
+        typer.echo(f"not in the plan: {line}")
     if placeholder:
-        calendars = leases.without_placeholders(lab.open_testbed, calendars, placeholder)
-    readable = [option for option in spec.options if option in calendars]
-    return make_plan(
-        students,
-        spec,
-        calendars,
-        leases.leases_at(lab.open_testbed, readable, spec.part),
-        wish,
-        use=use,
-        unread={option: why for option, why in unread.items() if option in use},
-    )
+        use = leases.without_placeholders(lab.open_testbed, use, placeholder)
+    return make_plan(students, spec, use, there, wish)
 
 
 @app.command("reserve")
@@ -110,12 +98,7 @@ def reserve_class(
     with plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
         seats = plan_files.read_plan(plan, spec)
-        now = site_clock().now()
-        if placeholder:
-            open_seats = leases.to_make(lab.open_testbed, spec.part, seats, now)
-            for line in leases.release_placeholders(lab.open_testbed, open_seats, placeholder):
-                typer.echo(line)
-        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now)
+        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
         counts = Counter(what.split(":")[0] for _, what in outcome)
@@ -129,21 +112,13 @@ def watch_class(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
     zone: Annotated[str | None, ZONE] = None,
-    every_s: Annotated[float, typer.Option("--every", help="Seconds between two looks; one look when 0.")] = 0,
 ) -> None:
-    """Show where each student of a roster is now, and at whom somebody should look; Ctrl+C ends it."""
-    with plain_errors(), suppress(KeyboardInterrupt):
+    """Show where each student of a roster is now, and at whom somebody should look."""
+    with plain_errors():
         spec, local, students = load_spec(part), find_zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
-        while True:
-            now = site_clock().now()
-            shown = watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local)
-            if not every_s:
-                typer.echo(shown)
-                return
-            typer.clear()
-            typer.echo(shown)
-            time.sleep(every_s)
+        now = site_clock().now()
+        typer.echo(watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local))
 
 
 @app.command("extend")

@@ -17,7 +17,7 @@ from provisioning.classroom.roster import DAY_ENDS, Student
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
-from provisioning.testbed import Lease, Resource
+from provisioning.testbed import Booking, Lease, Resource
 from provisioning.testbed.errors import ProvisioningError
 
 #: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
@@ -73,8 +73,6 @@ class Plan:
     seats: tuple[Seat, ...]
     #: Students without a block.
     without: tuple[str, ...]
-    #: Options whose calendar could not be read, with the reason.
-    unread: Mapping[SiteOption, str]
 
     @property
     def hours(self) -> float:
@@ -106,51 +104,33 @@ def make_plan(
     calendars: Mapping[SiteOption, Sequence[Resource]],
     leases: Iterable[tuple[SiteOption, Lease]],
     wish: Wish,
-    *,
-    use: Sequence[SiteOption] | None = None,
-    unread: Mapping[SiteOption, str] | None = None,
 ) -> Plan:
     """Return who runs when.
 
     Args:
         students: of the roster.
         spec: of the part.
-        calendars: machines of each option with their bookings; leases that the class has are bookings too.
+        calendars: machines with their bookings of each option that may be used; a later option of the part takes what
+            the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the project at those sites, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline.
-        use: options in order of preference; the part's own order when None. A later one takes what the earlier ones
-            cannot.
-        unread: options whose calendar could not be read.
 
     Raises:
         ProvisioningError: SciPy is not installed here.
     """
-    order = [option for option in (spec.options if use is None else use) if option in calendars]
-
-    def open_blocks(used: Sequence[Block] = (), *, packed: bool) -> list[Block]:
-        return [one for option in order for one in _blocks(spec, option, calendars[option], wish, used, packed)]
-
+    order = [option for option in spec.options if option in calendars]
     seats = _kept(students, spec, leases, wish)
     waiting = [each for each in students if each.name not in seats]
-    free, without = open_blocks(packed=True), []
+    free = [one for option in order for one in _blocks(spec, option, calendars[option], wish)]
     costs = np.array([_costs(each, free, order, wish) for each in waiting])
-    taken = assign(costs.reshape(len(waiting), len(free)))
-    for student, place in zip(waiting, taken, strict=True):
-        if place is not None:
-            seats[student.name] = _seat(student, free[place], wish)
-    # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
-    late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
-    every = open_blocks([seat.block for seat in seats.values()], packed=False) if late else []
-    for student in late:
-        costs = _costs(student, every, order, wish)
-        if not np.isfinite(costs).any():
+    without = []
+    for student, place in zip(waiting, assign(costs.reshape(len(waiting), len(free))), strict=True):
+        if place is None:
             without.append(student.name)
-            continue
-        block = every[int(np.argmin(costs))]
-        seats[student.name] = _seat(student, block, wish)
-        every = [one for one in every if one.resource != block.resource or is_free([block], one.start, one.end)]
+        else:
+            seats[student.name] = _seat(student, free[place], wish)
     ordered = sorted(seats.values(), key=lambda one: (one.block.start, one.student))
-    return Plan(spec, wish, tuple(ordered), tuple(without), dict(unread or {}))
+    return Plan(spec, wish, tuple(ordered), tuple(without))
 
 
 def _kept(
@@ -165,10 +145,8 @@ def _kept(
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 
 
-def _blocks(
-    spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish, held: Sequence[Block], packed: bool
-) -> Iterable[Block]:
-    """Return free blocks at full hours: each one, or as many as fit on the machines with none over another.
+def _blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> Iterable[Block]:
+    """Return free blocks at full hours: as many as fit on the machines with none over another.
 
     Full hours of UTC: a class shares the machines, and zones with a half hour must meet the same grid.
     """
@@ -180,13 +158,12 @@ def _blocks(
     spans = [(start, block_end(start, spec.hours, option.end_minute)) for start in starts]
     allowed = [span for span in spans if wish.allows(*span)]
     for resource in sorted(resources, key=lambda each: each.name):
-        taken = [*resource.bookings, *(one for one in held if one.resource == resource.name)]
+        taken: list[Booking | Block] = [*resource.bookings]
         for start, end in allowed if resource.reservable else ():
             if is_free(taken, start, end):
                 block = Block(option, resource.name, start, end)
+                taken.append(block)
                 yield block
-                if packed:
-                    taken.append(block)
 
 
 def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption], wish: Wish) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +11,7 @@ from pathlib import Path
 from provisioning.classroom.plan import Plan, Seat
 from provisioning.classroom.roster import RosterError, read_text, short_name
 from provisioning.planning.blocks import Block
-from provisioning.planning.booking import calendar_file, calendar_of, event
+from provisioning.planning.booking import calendar_file
 from provisioning.sites.spec import PartSpec, resource_name
 
 #: Columns that are read back; ``local``, ``state`` and what follows are for people.
@@ -22,7 +21,7 @@ _FORM = "%Y-%m-%d %H:%M"
 
 
 def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
-    """Write ``plan.csv``, ``class.ics`` and for each student a calendar, called as the lease is; return the paths.
+    """Write ``plan.csv`` and for each student a calendar, called as the lease is; return the paths.
 
     Args:
         plan: who runs when.
@@ -33,32 +32,13 @@ def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
     calendars.mkdir(parents=True, exist_ok=True)
     for old in calendars.glob(f"{resource_name(spec.part, '*')}.ics"):
         old.unlink()
-    files = {folder / "plan.csv": plan_csv(plan).encode(), folder / "class.ics": class_calendar(plan, now)}
+    files = {folder / "plan.csv": plan_csv(plan).encode()}
     for seat in plan.seats:
         name = resource_name(spec.part, seat.student)
         files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now)
     for path, content in files.items():
         path.write_bytes(content)
     return list(files)
-
-
-def class_calendar(plan: Plan, now: datetime) -> bytes:
-    """Return an ``.ics`` file of the whole class for whoever is on duty: one entry for each beginning."""
-    spans: dict[tuple[datetime, datetime], list[Seat]] = defaultdict(list)
-    for seat in plan.seats:
-        spans[seat.block.start, seat.block.end].append(seat)
-    title = plan.spec.title
-    return calendar_of(
-        event(
-            f"class of {plan.spec.part}/{start.isoformat()}",
-            now,
-            start,
-            end,
-            f"{title}: {len(seats)} on machines",
-            "\n".join(f"{seat.student} on {seat.block.resource}" for seat in seats),
-        )
-        for (start, end), seats in spans.items()
-    )
 
 
 def plan_csv(plan: Plan) -> str:
@@ -121,6 +101,4 @@ def plan_text(plan: Plan) -> str:
         mark = "there already" if seat.kept else "" if seat.wished else "not as wished"
         when = seat.block.local(plan.wish.zone)
         lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
-    lines += ["", plan.sentence(), f"{plan.hours:.0f} machine hours."]
-    lines += [f"{option.name} is not in it: {why}" for option, why in plan.unread.items()]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", plan.sentence(), f"{plan.hours:.0f} machine hours."])

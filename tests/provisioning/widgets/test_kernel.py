@@ -40,13 +40,13 @@ progress = provisioning_progress(lab.prepare("edge", plan.chosen.option, materia
 progress.run()""",
     "again": """
 again = provisioning_progress(lab.prepare("edge", plan.chosen.option, materials=Path("course").absolute()))
-before = again.attempt.state
+before = again.setup.state
 again.run()
 testbed = lab.open_testbed("CHI@Edge")
-print("AGAIN", before, again.attempt.state, len(testbed.machines()), again.links == progress.links)
+print("AGAIN", before, again.setup.state, len(testbed.machines()), again.links == progress.links)
 print(progress.text)""",
     "countdown": """
-countdown = lease_countdown(again.attempt.run)
+countdown = lease_countdown(again.setup)
 before = countdown.text
 board.advance(1)
 print(before, "then", countdown.text)
