@@ -37,16 +37,6 @@ _STYLE = (
     "</style>"
 )
 
-#: Copies the code beside the button. The clipboard's own interface exists on pages served over HTTPS or from this
-#: computer; selecting the text and the old command do the same elsewhere.
-_COPY = (
-    "const code=this.closest('.msl-card').querySelector('.msl-take-code').textContent;"
-    "const done=()=>{this.textContent='Copied ✓';setTimeout(()=>{this.textContent='Copy the code'},2500)};"
-    "const old=()=>{const a=document.createElement('textarea');a.value=code;document.body.append(a);a.select();"
-    "document.execCommand('copy');a.remove();done()};"
-    "navigator.clipboard?navigator.clipboard.writeText(code).then(done,old):old()"
-)
-
 
 class CalendarGrid:
     """Buttons for one page of the calendar, a row a day and a column an hour, made once and repainted.
@@ -131,17 +121,15 @@ def week(chooser: Chooser) -> str:
 
 
 def take_along(chooser: Chooser) -> str:
-    """Return the HTML of the python-chi code that makes the same reservation, to copy, and of the calendar file."""
+    """Return the HTML of the python-chi code that makes the same reservation, and of the calendar file."""
     if chooser.block is None:
         return ""
     ics = base64.b64encode(chooser.calendar_file()).decode()
     return (
-        '<div class="msl msl-line-of-text" style="margin-left:2px">'
-        f'<button class="jupyter-button" type="button" onclick="{escape(_COPY)}" '
-        'title="python-chi code that makes the same reservation">Copy the code</button>'
-        f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a>'
-        '</div><div class="msl"><details><summary>The code: the same reservation with python-chi</summary>'
-        f'<pre class="msl-code msl-take-code">{escape(chooser.code())}</pre></details></div>'
+        '<div class="msl"><p class="msl-sub">'
+        f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a></p>'
+        "<details><summary>The code: the same reservation with python-chi</summary>"
+        f'<pre class="msl-code">{escape(chooser.code())}</pre></details></div>'
     )
 
 

@@ -20,7 +20,7 @@ from provisioning.testbed.errors import ProvisioningError
 from .conftest import FIRST, MODEL, SECOND, nodes
 
 HOURS = st.tuples(st.integers(0, 14), st.integers(15, 23))
-TIMES = st.builds(lambda day, hours: Times(day, None, *map(time, hours)), st.integers(1, 2), HOURS)
+TIMES = st.builds(lambda day, hours: Times(day, *map(time, hours)), st.integers(1, 2), HOURS)
 WANTED = st.lists(st.lists(TIMES, max_size=2).map(tuple), min_size=2, max_size=2)
 BOOKED = st.lists(st.tuples(st.integers(0, 46), st.integers(1, 12)), max_size=3)
 
@@ -117,7 +117,7 @@ def test_a_later_option_takes_only_what_the_first_cannot(wish):
     calendars = {FIRST: nodes("a"), SECOND: nodes("x", site="CHI@UC")}
     wanting = students(8, prefers=read_times("Tue 9-12"))
     assert "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC" in make_plan(wanting, MODEL, calendars, [], wish).sentence()
-    other = make_plan(wanting, MODEL, calendars, [], wish, use=[SECOND])
+    other = make_plan(wanting, MODEL, {SECOND: calendars[SECOND]}, [], wish)
     assert {seat.block.option for seat in other.seats} == {SECOND}
     calendars[FIRST] = [dataclasses.replace(one, reservable=False) for one in calendars[FIRST]]
     assert len(make_plan(wanting, MODEL, calendars, [], wish).seats) == 6
@@ -130,13 +130,6 @@ def test_wishes_are_met_where_they_can_be(wish):
     seats = {seat.student: seat for seat in make_plan(wanting, MODEL, {FIRST: nodes("m")}, [], wish).seats}
     assert seats["s2"].block.start == at(10, 9)
     assert [seats[one.name].wished for one in wanting] == [False, False, True]
-
-
-def test_somebody_between_the_packed_seats_still_finds_a_machine(wish):
-    """Packed seats begin at 9, 12 and 15; who can only come from 10 to 13 is seated where the machine is free then."""
-    only = Student("late", cannot=read_times("Tue 9-10; Tue 13-18; Wed"))
-    plan = make_plan([only], MODEL, {FIRST: nodes("m")}, [], wish)
-    assert [(seat.block.start, seat.block.end) for seat in plan.seats] == [(at(10, 10), at(10, 12, 50))]
 
 
 def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):

@@ -30,8 +30,8 @@ def test_a_plan_is_read_as_it_was_written(plan, tmp_path):
     assert "8 machine hours." in plan_text(plan)
 
 
-def test_calendars_hold_every_block_of_the_class(plan, wish, tmp_path):
-    """A student's with the preparation, the class's with one entry for each beginning; a new plan's replace them."""
+def test_a_calendar_holds_its_students_block(plan, wish, tmp_path):
+    """Each student's own, with the preparation; a new plan's replace them."""
     write_all(plan, tmp_path, NOW)
     mine = next(seat.block for seat in plan.seats if seat.student == "ada-x-edu")
     events = Calendar.from_ical((tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()).walk("VEVENT")
@@ -39,8 +39,6 @@ def test_calendars_hold_every_block_of_the_class(plan, wish, tmp_path):
         (mine.start, mine.end)
     ]
     assert len(events) == 2
-    whole = Calendar.from_ical((tmp_path / "class.ics").read_bytes()).walk("VEVENT")
-    assert {event.start for event in whole} == {seat.block.start for seat in plan.seats}
     (tmp_path / "calendars" / "my-own.ics").touch()
     write_all(make_plan(STUDENTS[:1], MODEL, {FIRST: nodes("m")}, [], wish), tmp_path, NOW)
     assert {path.name for path in (tmp_path / "calendars").iterdir()} == {"my-own.ics", "serve-model-ada-x-edu.ics"}

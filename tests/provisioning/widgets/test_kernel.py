@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[3]
 
 CELLS = {
     "plan": """
+from datetime import timedelta
 from pathlib import Path
 from provisioning import lab, rehearsal
 from provisioning.rehearsal import drills
@@ -48,7 +49,7 @@ print(progress.text)""",
     "countdown": """
 countdown = lease_countdown(again.setup)
 before = countdown.text
-board.advance(1)
+drills.advance(timedelta(hours=1))
 print(before, "then", countdown.text)
 board""",
     "release": """
