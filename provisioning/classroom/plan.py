@@ -18,7 +18,6 @@ from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Booking, Lease, Resource
-from provisioning.testbed.errors import ProvisioningError
 
 #: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
 _LATER_OPTION, _NOT_WISHED = 1e9, 1e6
@@ -113,11 +112,7 @@ def make_plan(
         calendars: machines with their bookings of each option that may be used; a later option of the part takes what
             the earlier ones cannot. Leases that the class has are bookings too.
         leases: of the project at those sites, each with the option that it is on.
-        wish: days and hours that the instructor allows, and the deadline.
-
-    Raises:
-        ProvisioningError: SciPy is not installed here.
-    """
+        wish: days and hours that the instructor allows, and the deadline."""
     order = [option for option in spec.options if option in calendars]
     seats = _kept(students, spec, leases, wish)
     waiting = [each for each in students if each.name not in seats]
@@ -190,18 +185,10 @@ def assign(costs: np.ndarray) -> list[int | None]:
 
     Args:
         costs: of row and column, shape ``(rows, columns)``; infinite where they do not go together.
-
-    Raises:
-        ProvisioningError: SciPy is not installed here.
     """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as error:
-        raise ProvisioningError(
-            "SciPy, which assigns students to blocks, is not installed here",
-            likely="Students need none, so the Hub has none.",
-            way_out="On the instructor's computer: `pip install scipy`, then plan again.",
-        ) from error
+    # Planning alone needs SciPy, and the Hub, where students have the other commands, has none.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = costs.shape
     finite = costs[np.isfinite(costs)]
     # Each row may also take nothing, at a cost that no choice of seats outweighs.

@@ -16,7 +16,7 @@ from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
 from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -145,10 +145,6 @@ class Chooser:
             block = self.block
             if block is None:
                 raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
-            if block.start < self.now:
-                raise WrongRequestError(
-                    "the beginning of the chosen block has gone by", way_out="Choose a later one in the calendar."
-                )
             option = block.option
             self.lease = self._testbed_for(option.site).reserve(
                 LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)

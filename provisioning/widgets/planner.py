@@ -59,16 +59,13 @@ class Planner(Shown):
 
     def __init__(self, chooser: Chooser) -> None:
         self.chooser = chooser
+        #: Name of the lease, reserved or not.
+        self.lease_name = chooser.name
         self.rehearsed = lab.rehearsing()
         # A click may arrive in a thread of its own while a cell runs; what drawing changes nobody has chosen.
         self._lock, self._drawing = threading.RLock(), False
         self._build()
         self.draw()
-
-    @property
-    def lease_name(self) -> str:
-        """Name of the lease, reserved or not."""
-        return self.chooser.name
 
     @property
     def chosen(self) -> Block | None:

@@ -18,7 +18,6 @@ from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_w
 from provisioning import lab
 from provisioning.setup.run import Row, Run
 from provisioning.testbed.errors import ProvisioningError
-from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import heading, html, note
 
 #: Seconds between two redraws while steps run.
@@ -36,13 +35,8 @@ _MARKS = {
 }
 
 
-def provisioning_progress(run: Run, *, clock: Clock | None = None) -> ProvisioningProgress:
-    """Return the progress of a run; nothing begins before ``run()`` or a click on its button.
-
-    Args:
-        run: from ``lab.prepare(part, …)``.
-        clock: of the sites.
-    """
+def provisioning_progress(run: Run) -> ProvisioningProgress:
+    """Return the progress of a run from ``lab.prepare``; nothing begins before ``run()`` or a click on its button."""
     return ProvisioningProgress(run)
 
 

@@ -20,7 +20,7 @@ UP = ("lease", "server", "address", "ssh")
 @pytest.fixture
 def progress(make_run, memory, clock):
     memory.give_lease("serve-model-ada")
-    return provisioning_progress(make_run(only=UP), clock=clock)
+    return provisioning_progress(make_run(only=UP))
 
 
 def wait(progress) -> None:
@@ -70,7 +70,7 @@ def test_a_failure_shows_message_and_retry_and_the_cell_stops(progress, memory, 
     # A click that is heard only after the end stops nothing: after Resume there is a button to press again.
     progress.cancel()
     assert (progress.stop.description, progress.stop.disabled) == ("Cancel", False)
-    reborn = provisioning_progress(make_run(only=UP), clock=clock)
+    reborn = provisioning_progress(make_run(only=UP))
     assert reborn.go.description == "Resume"
     assert reborn.status.value.count("✓ done") == 2
     memory.pool = 1
@@ -140,7 +140,7 @@ def up(make_run, memory):
 
 def test_links_come_when_all_is_up(up, clock):
     """In every form, escaped."""
-    progress = provisioning_progress(up, clock=clock)
+    progress = provisioning_progress(up)
     assert progress.links["ssh"] == "ssh cc@192.0.2.7"
     for form in (progress.status.value, progress.html):
         assert '<a href="http://127.0.0.1:8888/lab?token=&lt;t&gt;"' in form
@@ -155,7 +155,7 @@ def test_the_countdown_says_by_when_each_lesson_must_begin(up, clock):
     assert "ends Mon 09:00 CST; begin 15b Run on the server by Mon 08:10, 19 Release" in countdown.text
     assert due not in countdown._words.value
     clock.sleep(2.99 * 3600)
-    countdown.pull_button.click()
+    countdown.pull()
     assert "15b Run on the server by Mon 08:10 (gone by)" in countdown.text
     assert due in countdown._words.value
     assert countdown.text.endswith(": nothing new")
