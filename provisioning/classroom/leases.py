@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from provisioning import lab
 from provisioning.classroom.plan import Seat
 from provisioning.planning.blocks import Block, block_end, free_resources, is_free
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import Leftover, survey
-from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
+from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
 
@@ -68,17 +69,6 @@ def _placeholders(testbed: Testbed, name: str) -> set[str]:
     return {lease.id for lease in testbed.leases() if lease.name == name and usable(lease)}
 
 
-def _leases_of(testbed_for: TestbedFor, sites: Iterable[str]) -> tuple[dict[str, list[Lease]], dict[str, str]]:
-    """Return each site's leases, and why a site did not answer: it must not hide the others."""
-    there, silent = {}, {}
-    for site in sites:
-        try:
-            there[site] = testbed_for(site).leases()
-        except ProvisioningError as error:
-            silent[site] = error.what
-    return there, silent
-
-
 def reserve_all(
     testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime, placeholder: str = ""
 ) -> list[tuple[Seat, str]]:
@@ -95,7 +85,14 @@ def reserve_all(
         placeholder: name of the leases that hold machines for the class; each is given back just before the first
             lease that it is in the way of.
     """
-    there, silent = _leases_of(testbed_for, dict.fromkeys(seat.block.option.site for seat in seats))
+    there: dict[str, list[Lease]] = {}
+    silent: dict[str, str] = {}
+    for site in dict.fromkeys(seat.block.option.site for seat in seats):
+        try:
+            there[site] = testbed_for(site).leases()
+        except ProvisioningError as error:
+            # One site in maintenance must not hide the others.
+            silent[site] = error.what
     outcome = []
     for seat in seats:
         block, option = seat.block, seat.block.option
@@ -137,20 +134,19 @@ def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
     return bool(found)
 
 
-def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[str, Lease]:
-    """Return the site and a student's lease of the part there: the one that runs, else the next one.
+def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[Testbed, Lease]:
+    """Return a student's lease of the part, and the testbed that has it: the one that runs, else the next one.
 
     Raises:
-        LeaseMissingError: the student has none at any site that answers.
+        LeaseMissingError: the student has none at any site.
+        ServiceBusyError: a site did not answer, and the others have none.
     """
     name = resource_name(part, student)
-    sites = dict.fromkeys(option.site for option in load_spec(part).options if option.resource != "flavor")
-    there, silent = _leases_of(testbed_for, sites)
-    chosen = pick_lease((one for leases in there.values() for one in leases if usable(one)), name)
-    if chosen is None:
-        said = [*there, *(f"{site} did not answer ({why})" for site, why in silent.items())]
-        raise LeaseMissingError(f"{student} has no lease {name!r} at {', '.join(said)}")
-    return next(site for site, leases in there.items() if chosen in leases), chosen
+    testbed = testbed_for(lab.find_option(testbed_for, part, name).site)
+    lease = pick_lease(testbed.leases(), name)
+    if lease is None:
+        raise LeaseMissingError(f"the lease {name!r} has just gone")
+    return testbed, lease
 
 
 def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> Lease:
@@ -160,8 +156,8 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
         LeaseMissingError: the student has none.
         ProvisioningError: somebody has the machine after it; the site's own reason stands in the message.
     """
-    site, lease = lease_of(testbed_for, part, student)
-    return testbed_for(site).extend_lease(lease.id, lease.end + timedelta(hours=hours))
+    testbed, lease = lease_of(testbed_for, part, student)
+    return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
 def move(
@@ -186,8 +182,8 @@ def move(
     """
     if start <= now:
         raise ValueError(f"{start:%a %d %b %H:%M} has gone by")
-    site, old = lease_of(testbed_for, spec.part, student)
-    if any(machine.name == old.name for machine in testbed_for(site).machines()) and old.status == "ACTIVE":
+    there, old = lease_of(testbed_for, spec.part, student)
+    if any(machine.name == old.name for machine in there.machines()) and old.status == "ACTIVE":
         raise ConflictError(
             f"a machine runs on {old.name}",
             likely="The block has begun, and moving it would delete what was measured.",
@@ -201,7 +197,7 @@ def move(
                 made = testbed.reserve(request)
             except NoCapacityError:
                 continue
-            testbed_for(site).delete_lease(old.id)
+            there.delete_lease(old.id)
             return option, machine.name, made
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"

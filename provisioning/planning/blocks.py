@@ -80,13 +80,11 @@ class Timetable:
         """The slots that can be taken."""
         return tuple(slot for slot in self.slots if slot.free)
 
-    def text(self, zone: tzinfo) -> str:
+    def text(self) -> str:
         """Return the calendar as text: a line a day, a column an hour, how many machines are free in each."""
         lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
         lines += [f"{day.date:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in day.hours) for day in self.days]
-        minutes = {slot.start.astimezone(zone).minute for slot in self.slots} - {0}
-        past_hour = f", and begin {minutes.pop()} minutes past the hour in your zone" if minutes else ""
-        lines.append(f"{'':<11} number: machines free for a whole block from that hour{past_hour}")
+        lines.append(f"{'':<11} number: machines free for a whole block from that hour")
         lines.append(f"{'':<11} ·: all taken   (blank): gone by")
         return "\n".join(lines)
 

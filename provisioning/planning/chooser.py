@@ -6,17 +6,19 @@ The planner's widget draws this, and a lesson, the command line and a screen rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from labs.display.table import Cell
+from provisioning import lab
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
+from provisioning.testbed.errors import LeaseFailedError, LeaseMissingError, NoCapacityError, ServiceBusyError
 from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -156,16 +158,10 @@ class Chooser:
 
     def _find_lease(self) -> None:
         self.lease = self.lease_option = None
-        for site in dict.fromkeys(option.site for option in self._calendars):
-            try:
-                lease = pick_lease(self._testbed_for(site).leases(), self.name)
-            except ProvisioningError:
-                # The calendar was read; a lease that cannot be seen now is found at the next reading.
-                continue
-            if lease is not None:
-                self.lease = lease
-                self.lease_option = next(option for option in self.spec.options if option.site == site)
-                return
+        # A site that does not answer now is asked again at the next reading.
+        with suppress(LeaseMissingError, ServiceBusyError):
+            self.lease_option = lab.find_option(self._testbed_for, self.spec.part, self.name)
+            self.lease = pick_lease(self._testbed_for(self.lease_option.site).leases(), self.name)
 
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
@@ -232,7 +228,7 @@ class Chooser:
             self.said_rules(),
             "",
             f"{option.name} ({option.site}, {option.type}): {option.hardware}",
-            self.table().text(self.zone),
+            self.table().text(),
             "",
             *(
                 f"{machine.plain()}: {free.plain()}; changes {what.plain()}"

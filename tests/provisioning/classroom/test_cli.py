@@ -87,7 +87,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert said == f"{held.name} ends {held.end + timedelta(hours=0.1):%a %d %b %H:%M} UTC\n"
     # Beyond Chameleon's seven days never.
     assert "extending the lease at CHI@" in run("extend", "model", "s7@uni.edu", "--hours", "400", code=1)
-    assert "has no lease" in run("extend", "model", "nobody@uni.edu", code=1)
+    assert "there is no usable lease" in run("extend", "model", "nobody@uni.edu", code=1)
 
     drills.advance_to(min(lease.start for lease in _leases()) + timedelta(minutes=40))
     assert run("no-shows", "model", path) == "0 of 31 have not come\n"

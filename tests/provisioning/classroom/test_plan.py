@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import sys
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from provisioning.classroom.plan import Wish, assign, make_plan
 from provisioning.classroom.roster import Student, Times, read_times
 from provisioning.testbed import Booking, Lease, Reservation
-from provisioning.testbed.errors import ProvisioningError
 
 from .conftest import FIRST, MODEL, SECOND, nodes
 
@@ -95,13 +93,6 @@ def test_no_other_choice_seats_more_students_or_costs_less(table):
         if len(used := [one for one in chosen if one is not None]) == len(set(used)) and np.isfinite(score(chosen)[1])
     ]
     assert score(assign(costs)) == min(map(score, every))
-
-
-def test_without_scipy_a_plan_says_what_to_install(monkeypatch, wish):
-    """The Hub has none and needs none; a traceback would not say so."""
-    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(ProvisioningError, match="pip install scipy"):
-        make_plan(students(1), MODEL, {FIRST: nodes("m")}, [], wish)
 
 
 def test_a_shortfall_says_what_is_missing_and_what_would_do(wish):
