@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.classroom import leases, plan_files, watching
-from provisioning.classroom.plan import Plan, Wish, make_plan
+from provisioning.classroom import leases, watching
+from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
 from provisioning.cli import PART, ZONE, plain_errors
 from provisioning.planning.blocks import calendars_of
@@ -49,9 +49,9 @@ def plan_class(
             keep_zone(local)
         wish = _wish(begin, until, day or [], hours, local, now)
         plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
-        typer.echo(plan_files.plan_text(plan))
+        typer.echo(plan_text(plan))
         if out:
-            typer.echo(f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
+            typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
         if plan.without:
             raise typer.Exit(1)
 
@@ -97,7 +97,7 @@ def reserve_class(
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
     with plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
-        seats = plan_files.read_plan(plan, spec)
+        seats = read_plan(plan, spec)
         outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
@@ -139,7 +139,6 @@ def move_lease(
     part: Annotated[str, PART],
     student: Annotated[str, _STUDENT],
     to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in your zone.")],
-    type_name: Annotated[str | None, typer.Option("--type", help="Only a machine of this type.")] = None,
     zone: Annotated[str | None, ZONE] = None,
 ) -> None:
     """Give a student another block in the place of the one that is reserved; the new one is made first."""
@@ -148,7 +147,6 @@ def move_lease(
         start = to.replace(tzinfo=local)
         if start.astimezone(UTC).minute or start.second:
             raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
-        spec = spec.only(type_name) if type_name else spec
         option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start, site_clock().now())
         begins = lease.start.astimezone(local)
         typer.echo(

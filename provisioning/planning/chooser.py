@@ -40,20 +40,13 @@ class Chooser:
         testbed_for: returns the testbed of a site's name.
         zone: the student's.
         clock: whose present decides what has gone by.
-        name: of the lease; the student's own when left out.
     """
 
-    def __init__(
-        self,
-        spec: PartSpec,
-        testbed_for: Callable[[str], Testbed],
-        zone: ZoneInfo,
-        clock: Clock,
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
         self.spec = spec
         self.zone = zone
-        self.name = name or resource_name(spec.part)
+        #: Of the lease.
+        self.name = resource_name(spec.part)
         self.page = 0
         self.option: SiteOption = spec.options[0]
         self.slot: Slot | None = None

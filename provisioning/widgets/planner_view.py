@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import ipywidgets
@@ -70,9 +70,9 @@ class CalendarGrid:
 
     def draw(self, chooser: Chooser) -> None:
         """Repaint what has changed."""
-        for label, row, day in zip(self._days, self.cells, chooser.table().days, strict=True):
-            label.value = f'<div class="msl-day">{day.date:%a %d %b}</div>'
-            for button, hour in zip(row, day.hours, strict=True):
+        for label, row, (day, hours) in zip(self._days, self.cells, chooser.table().days.items(), strict=True):
+            label.value = f'<div class="msl-day">{day:%a %d %b}</div>'
+            for button, hour in zip(row, hours, strict=True):
                 free = next((slot for slot in hour if slot.free), None)
                 self._slots[button] = free
                 with button.hold_sync():
@@ -82,7 +82,7 @@ class CalendarGrid:
                     button._dom_classes = ("msl-cell", *_kinds(hour, chooser.slot))
 
 
-def _kinds(hour: tuple[Slot, ...], chosen: Slot | None) -> tuple[str, ...]:
+def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
     kinds = ["msl-free" if any(slot.free for slot in hour) else "msl-taken" if mark_of(hour) else "msl-past"]
     if chosen is not None and any(slot.start == chosen.start for slot in hour):
         kinds.append("msl-chosen")
@@ -113,9 +113,9 @@ def machines(chooser: Chooser) -> str:
 
 def week(chooser: Chooser) -> str:
     """Return the HTML that names the week on the page, and explains the cells below it."""
-    days = chooser.table().days
+    first, *_, last = chooser.table().days
     return (
-        f'<span class="msl-strong">{days[0].date:%a %d %b} – {days[-1].date:%a %d %b %Y}</span> <span class="msl-soft">'
+        f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
         "A number: machines free for a whole block from that hour. ·: all taken. Filled: chosen.</span>"
     )
 

@@ -59,16 +59,15 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
     assert starts == [starts[0] + timedelta(hours=number) for number in range(len(starts))]
     edges = [datetime(*each.timetuple()[:3], tzinfo=zone) for each in (first, first + timedelta(days=days))]
     assert len(starts) == round((edges[1].astimezone(UTC) - edges[0].astimezone(UTC)) / timedelta(hours=1))
-    for day in page.days:
-        for hour, slots in enumerate(day.hours):
+    for day, hours in page.days.items():
+        for hour, slots in enumerate(hours):
             local = [slot.start.astimezone(zone) for slot in slots]
-            assert {(each.date(), each.hour) for each in local} <= {(day.date, hour)}
+            assert {(each.date(), each.hour) for each in local} <= {(day, hour)}
 
 
-def test_the_machine_with_most_room_after_it_is_named_first():
-    """So that the lease can still be extended; equals go by name; out of service is never named."""
-    page = table(node("a", (16, 20)), node("c"), node("b"), node("d", reservable=False))
-    assert page.slots[9].free == ("b", "c", "a")
+def test_a_machine_out_of_service_is_never_named():
+    """Its calendar is as empty as that of a free one."""
+    assert table(node("a"), node("b", reservable=False)).slots[9].free == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -83,7 +82,7 @@ def test_the_machine_with_most_room_after_it_is_named_first():
 def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
     """With the day where midnight lies in it, and both zones where the clocks change."""
     page = table(node("a"), zone=ZoneInfo(zone), first=first)
-    assert page.days[0].hours[hour][0].said(ZoneInfo(zone)) == said
+    assert page.days[first][hour][0].said(ZoneInfo(zone)) == said
 
 
 def test_the_text_says_what_the_calendar_shows():
@@ -93,7 +92,7 @@ def test_the_text_says_what_the_calendar_shows():
     assert head.split() == [str(hour) for hour in range(24)]
     columns = [day[11 + 3 * hour : 14 + 3 * hour].strip() for hour in range(24)]
     assert columns == [""] * 9 + ["2"] + ["1"] * 5 + ["2"] * 3 + ["·"] * 6
-    assert [mark_of(hour) for hour in page.days[0].hours] == columns
+    assert [mark_of(hour) for hour in page.days[DAY.date()]] == columns
 
 
 def test_one_site_in_maintenance_does_not_hide_the_others():

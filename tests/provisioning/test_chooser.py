@@ -49,12 +49,14 @@ def sites(tmp_path):
 
 
 @pytest.fixture
-def read(sites, clock):
+def read(sites, clock, monkeypatch):
     """Return a chooser that has read its calendars, ten minutes before noon: the next block can be taken in peace."""
+
+    monkeypatch.setenv("LABS_OWNER", "ada")
 
     def made(elapsed_s=-600.0):
         clock.elapsed_s = elapsed_s
-        chooser = Chooser(MODEL, sites, CHICAGO, clock, NAME)
+        chooser = Chooser(MODEL, sites, CHICAGO, clock)
         chooser.read()
         return chooser
 

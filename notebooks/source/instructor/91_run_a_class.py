@@ -38,8 +38,7 @@ from pathlib import Path
 
 from provisioning import lab
 from provisioning.classroom.leases import leases_at, no_shows, reserve_all
-from provisioning.classroom.plan import Wish, make_plan
-from provisioning.classroom.plan_files import plan_text
+from provisioning.classroom.plan import Wish, make_plan, plan_text
 from provisioning.classroom.roster import read_roster
 from provisioning.classroom.watching import watch, watch_table
 from provisioning.planning.blocks import calendars_of

@@ -1,4 +1,4 @@
-"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met, and what is missing."""
+"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met; table and calendars."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from icalendar import Calendar
 
-from provisioning.classroom.plan import Wish, assign, make_plan
-from provisioning.classroom.roster import Student, Times, read_times
+from provisioning.classroom.plan import Wish, assign, make_plan, plan_text, read_plan, write_all
+from provisioning.classroom.roster import RosterError, Student, Times, read_times
 from provisioning.testbed import Booking, Lease, Reservation
 
 from .conftest import FIRST, MODEL, SECOND, nodes
@@ -20,6 +21,8 @@ from .conftest import FIRST, MODEL, SECOND, nodes
 HOURS = st.tuples(st.integers(0, 14), st.integers(15, 23))
 TIMES = st.builds(lambda day, hours: Times(day, *map(time, hours)), st.integers(1, 2), HOURS)
 WANTED = st.lists(st.lists(TIMES, max_size=2).map(tuple), min_size=2, max_size=2)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+CLASS = (Student("ada-x-edu"), Student("bob", cannot=read_times("Tue")), Student("cyd"))
 BOOKED = st.lists(st.tuples(st.integers(0, 46), st.integers(1, 12)), max_size=3)
 
 
@@ -38,6 +41,11 @@ def meet(one, other) -> bool:
 def lease_of(student: str, machine: str, start: datetime, end: datetime, status: str = "PENDING") -> Lease:
     on = (Reservation("r", "physical:host", f'["==", "$node_name", "{machine}"]'),)
     return Lease(student, f"serve-model-{student}", status, start, end, on)
+
+
+@pytest.fixture
+def made(wish):
+    return make_plan(CLASS, MODEL, {FIRST: nodes("m"), SECOND: nodes("x", site="CHI@UC")}, [], wish)
 
 
 @settings(deadline=None)
@@ -131,4 +139,48 @@ def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):
     plan = make_plan(students(2), MODEL, {FIRST: booked}, [(FIRST, there), (FIRST, spent)], wish)
     assert [(seat.student, seat.kept) for seat in plan.seats] == [("s1", False), ("s0", True)]
     assert plan.hours == pytest.approx(2 * 170 / 60)
-    assert "1 of 2 blocks fit before Wed 11 Mar 23:00, 1 kept leases end later" in plan.sentence()
+    assert "All 2 have a block" in plan.sentence()
+    assert plan.sentence().endswith("The last ends Thu 12 Mar 11:50.")
+
+
+def test_a_plan_is_read_as_it_was_written(made, tmp_path):
+    """Through the table that a person may change, nothing that matters is lost."""
+    write_all(made, tmp_path, NOW)
+    read = read_plan(tmp_path / "plan.csv", MODEL)
+    assert [(seat.student, seat.block) for seat in read] == [(seat.student, seat.block) for seat in made.seats]
+    assert "8 machine hours." in plan_text(made)
+
+
+def test_a_calendar_holds_its_students_block(made, wish, tmp_path):
+    """Each student's own, with the preparation; a new plan's replace them."""
+    write_all(made, tmp_path, NOW)
+    mine = next(seat.block for seat in made.seats if seat.student == "ada-x-edu")
+    events = Calendar.from_ical((tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()).walk("VEVENT")
+    assert [(event.start, event.end) for event in events if str(event["summary"]) == MODEL.title] == [
+        (mine.start, mine.end)
+    ]
+    assert len(events) == 2
+    (tmp_path / "calendars" / "my-own.ics").touch()
+    write_all(make_plan(CLASS[:1], MODEL, {FIRST: nodes("m")}, [], wish), tmp_path, NOW)
+    assert {path.name for path in (tmp_path / "calendars").iterdir()} == {"my-own.ics", "serve-model-ada-x-edu.ics"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("student,", "who,", "lacks the columns student"),
+        ("compute_liqid", "gpu_x", "line 2: Part 1: model optimizations has no machine gpu_x"),
+        ("2026-03-10 09:00", "10.03.2026", "line 2: time data '10.03.2026' does not match"),
+        ("14:50", "11:50", "the block ends before it begins"),
+        ("\ncyd,", "\nada-x-edu,", "ada-x-edu has a block already"),
+    ],
+)
+def test_a_plan_that_was_changed_for_the_worse_is_a_sentence(made, tmp_path, old, new, message):
+    """A person may edit the table; what does not fit together names its line."""
+    write_all(made, tmp_path, NOW)
+    path = tmp_path / "plan.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(RosterError, match=message):
+        read_plan(path, MODEL)
