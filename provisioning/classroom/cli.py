@@ -147,7 +147,7 @@ def move_lease(
         start = to.replace(tzinfo=local)
         if start.astimezone(UTC).minute or start.second:
             raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
-        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start, site_clock().now())
+        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
         begins = lease.start.astimezone(local)
         typer.echo(
             f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()

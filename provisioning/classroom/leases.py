@@ -160,9 +160,7 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
     return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
-def move(
-    testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime, now: datetime
-) -> tuple[SiteOption, str, Lease]:
+def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime) -> tuple[SiteOption, str, Lease]:
     """Give a student another block in the place of the lease; return its option, its machine and its lease.
 
     The new one is made first: whoever cannot have it keeps the old one.
@@ -172,16 +170,13 @@ def move(
         spec: of the part, with the options that are allowed.
         student: short name.
         start: of the new block, a full hour, with time zone.
-        now: with time zone.
 
     Raises:
         LeaseMissingError: there is no lease to move.
         ConflictError: a machine runs on it.
         NoCapacityError: no machine is free then.
-        ValueError: the time has passed.
+        ProvisioningError: the time has passed, or anything else that the site refused.
     """
-    if start <= now:
-        raise ValueError(f"{start:%a %d %b %H:%M} has gone by")
     there, old = lease_of(testbed_for, spec.part, student)
     if any(machine.name == old.name for machine in there.machines()) and old.status == "ACTIVE":
         raise ConflictError(

@@ -21,7 +21,6 @@ import numpy as np
 from provisioning.classroom.roster import DAY_ENDS, RosterError, Student, read_text, short_name
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
 from provisioning.planning.booking import calendar_file
-from provisioning.setup.context import SPENT
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Booking, Lease, Resource
 
@@ -122,7 +121,7 @@ def make_plan(
         spec: of the part.
         calendars: machines with their bookings of each option that may be used; a later option of the part takes what
             the earlier ones cannot. Leases that the class has are bookings too.
-        leases: of the project at those sites, each with the option that it is on.
+        leases: of the class that are still usable, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline."""
     order = [option for option in spec.options if option in calendars]
     seats = _kept(students, spec, leases, wish)
@@ -145,8 +144,7 @@ def _kept(
     """Return the seats that students have already; of several leases the earliest."""
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
-        if lease.status not in SPENT | {"ERROR"}:
-            found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
+        found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
     named = {student: resource_name(spec.part, student.name) for student in students}
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 

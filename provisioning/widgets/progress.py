@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 
 import ipywidgets
-from IPython import get_ipython
 from IPython.display import display
 
 from labs.display.shown import Shown
@@ -88,7 +87,6 @@ class ProvisioningProgress(Shown):
             ProvisioningError: a step failed or was cancelled; its message says what to do. The record keeps the rest.
         """
         if has_kernel():
-            _show_once()
             self._handle = display(self, display_id=True)
         try:
             self._go()
@@ -153,19 +151,6 @@ class ProvisioningProgress(Shown):
         while self._going:
             self.draw()
             threading.Event().wait(REDRAW_S)
-
-
-def _show_once() -> None:
-    """Let the widget be the only one that shows its error: a second, red one would stay after a successful Resume.
-
-    The cell still ends in the error, so that no later cell runs.
-    """
-
-    def handle(shell, kind, error, trace, tb_offset=None) -> None:
-        if not error.shown:
-            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-    get_ipython().set_custom_exc((ProvisioningError,), handle)
 
 
 def _picture(shown: ProvisioningProgress) -> str:

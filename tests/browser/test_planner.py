@@ -29,7 +29,7 @@ progress.run()
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
 
 #: What the Tab key visits, in the order in which a student decides.
-STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Copy,Calendar".split(",")
+STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Calendar,The code".split(",")
 
 #: The words beside what has the focus.
 FOCUSED = "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || at.innerText)(document.activeElement)"
@@ -101,12 +101,8 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_function("words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words)
     page.wait_for_function(f"words => ({BEGINS}) === words", arg=words)
 
-    # What travels: the code in the clipboard, the calendar file as a download.
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.click("button:has-text('Copy the code')")
-    page.wait_for_selector("button:has-text('Copied')")
-    code = page.evaluate("navigator.clipboard.readText()")
-    compile(code, "copied", "exec")
+    # What travels: the code, and the calendar file as a download.
+    code = page.locator("details:has-text('The code') pre").text_content()
     assert "'serve-edge-kim'" in code
     with page.expect_download() as download:
         page.click("a[download]")
@@ -136,14 +132,6 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.click("button:has-text('Resume')")
     page.wait_for_selector("a[href*='/lab/tree/']", timeout=120_000)
     assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
-    # No error is left beside it.
-    assert "cancel" not in notebook.output_text(1).lower()
-    assert (
-        page.locator(
-            ".jp-OutputArea-output[data-mime-type*='stderr'], .jp-OutputArea-output[data-mime-type*='error']"
-        ).count()
-        == 0
-    )
     notebook.run_cell(2)
     assert "NEXT http" in notebook.output_text(2)
     notebook.save()
@@ -152,6 +140,6 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
 
 
 def beginning(code: str) -> str:
-    """Return the copied code's beginning as the testbed writes it."""
+    """Return the code's beginning as the testbed writes it."""
     numbers = re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1]
     return datetime(*map(int, numbers.split(",")), tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
