@@ -258,7 +258,7 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
     seats: dict[str, Seat] = {}
     for row in reader:
         try:
-            seat = _seat(row, spec)
+            seat = _seat_of(row, spec)
             if seat.student in seats:
                 raise ValueError(f"{seat.student} has a block already")
             seats[seat.student] = seat
@@ -271,7 +271,7 @@ def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
     return tuple(seats.values())
 
 
-def _seat(row: Mapping[str, str], spec: PartSpec) -> Seat:
+def _seat_of(row: Mapping[str, str], spec: PartSpec) -> Seat:
     option = spec.option(row["site"].strip(), row["type"].strip())
     start, end = (datetime.strptime(row[name].strip(), _FORM).replace(tzinfo=UTC) for name in ("start_utc", "end_utc"))
     if end <= start:

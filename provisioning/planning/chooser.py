@@ -14,7 +14,6 @@ from labs.display.table import Cell
 from provisioning import lab
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
@@ -165,9 +164,10 @@ class Chooser:
         return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
 
     def said_zone(self) -> str:
-        """Return whose time is shown, and a hint where it is probably nobody's."""
-        hint = " This computer only knows UTC, so choose yours." if is_doubtful(self.zone) else ""
-        return f"All times are in your time zone: {said_of(self.zone, self.now)}.{hint}"
+        """Return whose time is shown, and how far it is from UTC now; a server in a cloud knows no better than UTC."""
+        key, offset = self.zone.key, self.now.astimezone(self.zone).isoformat()[-6:]
+        hint = " Choose yours." if key in ("UTC", "Etc/UTC") else ""
+        return f"All times are in your time zone: {key} (UTC{offset}).{hint}"
 
     def said_rules(self) -> str:
         """Return how long a block is and why it begins and ends as it does."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import datetime, tzinfo
 from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, available_timezones
@@ -54,16 +53,6 @@ def zone_names(first: str) -> tuple[str, ...]:
     # Names without a place are kept in the database for old programs.
     places = sorted(name for name in available_timezones() if "/" in name and not name.startswith("Etc/"))
     return tuple(dict.fromkeys([first, *FIRST, *places]))
-
-
-def said_of(zone: ZoneInfo, moment: datetime) -> str:
-    """Return the zone in words: its name and how far it is from UTC at that moment, such as ``UTC-06:00``."""
-    return f"{zone.key} (UTC{moment.astimezone(zone).isoformat()[-6:]})"
-
-
-def is_doubtful(zone: tzinfo, environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether UTC was taken only because this computer says nothing better, as servers in a cloud do."""
-    return getattr(zone, "key", "") in ("UTC", "Etc/UTC") and not _kept(environ)
 
 
 def _zone(name: str) -> ZoneInfo:

@@ -161,3 +161,18 @@ def test_what_to_read_and_rehearse_before_is_there(part):
     spec = load_spec(part)
     for page in (spec.read_first, spec.rehearse_first):
         assert (Path(__file__).parents[2] / page).is_file(), page
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("America/Chicago", "America/Chicago (UTC-06:00)."),
+        ("Asia/Kolkata", "Asia/Kolkata (UTC+05:30)."),
+        ("UTC", "UTC (UTC+00:00). Choose yours."),
+    ],
+)
+def test_whose_time_is_shown_is_said(read, name, said):
+    """With its distance from UTC on that day; UTC is what a server in a cloud says."""
+    chooser = read()
+    chooser.zone = ZoneInfo(name)
+    assert chooser.said_zone() == f"All times are in your time zone: {said}"
