@@ -12,7 +12,7 @@ import pytest
 from provisioning.planning.chooser import Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError
+from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
 
 from .conftest import NOON, MemoryTestbed
 
@@ -145,14 +145,6 @@ def test_a_second_click_makes_no_second_lease_anywhere(read, sites):
     again.choose(GIGAIO)
     assert again.reserve() == first
     assert sum(len(bed.lease_list) for bed in sites.beds.values()) == 1
-
-
-def test_what_is_no_reservation_is_told(read, sites):
-    """A site lists a lease in ERROR like any other."""
-    chooser = read()
-    sites("CHI@TACC").give_lease(NAME, "ERROR")
-    with pytest.raises(LeaseFailedError):
-        chooser.reserve()
 
 
 @pytest.mark.parametrize("part", PARTS)

@@ -76,13 +76,6 @@ def test_a_site_in_maintenance_stands_in_nobody_elses_way(memory, seats):
         leases.lease_of(without(memory, "CHI@TACC"), "model", "bob")
 
 
-def test_extending_moves_the_end(memory):
-    """By so many hours, of the lease that runs."""
-    lease = memory.give_lease("serve-model-ada")
-    made = leases.extend(lambda _site: memory, "model", "ada", 1.5)
-    assert made.end == lease.end + timedelta(hours=1.5)
-
-
 def test_moving_makes_the_new_lease_first(memory):
     """On whichever free machine the site grants; whoever cannot have the new block keeps the old one."""
     start, refused = datetime(2026, 3, 10, 12, tzinfo=UTC), iter([True])

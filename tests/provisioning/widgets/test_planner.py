@@ -10,7 +10,7 @@ import pytest
 from icalendar import Calendar
 
 from provisioning.planning.zones import find_zone
-from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError
 from provisioning.widgets import planner
 
 from ..conftest import NOON
@@ -134,6 +134,8 @@ def test_a_lease_in_error_is_no_reservation(plan, site):
     assert plan.take.description == "Failed"
     assert "✓" not in plan.held.value
     assert "Release this lease" in plan.held.value
+    with pytest.raises(LeaseFailedError):
+        plan.reserve()
 
 
 def test_when_somebody_was_faster_the_calendar_is_read_again(plan, site):
