@@ -134,7 +134,8 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
     notebook.run_cell(2)
     assert "NEXT http" in notebook.output_text(2)
-    notebook.save()
+    notebook.command("docmanager:save")
+    notebook.wait_idle()
     saved = (tmp_path / "notebooks" / "test.ipynb").read_text()
     assert "/lab/tree/" in saved
 
