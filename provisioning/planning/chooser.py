@@ -11,13 +11,12 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from labs.display.table import Cell
-from provisioning import lab
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
-from provisioning.testbed.errors import LeaseFailedError, LeaseMissingError, NoCapacityError, ServiceBusyError
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
 from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -150,10 +149,11 @@ class Chooser:
 
     def _find_lease(self) -> None:
         self.lease = self.lease_option = None
-        # A site that does not answer now is asked again at the next reading.
-        with suppress(LeaseMissingError, ServiceBusyError):
-            self.lease_option = lab.find_option(self._testbed_for, self.spec.part, self.name)
-            self.lease = pick_lease(self._testbed_for(self.lease_option.site).leases(), self.name)
+        for option in {option.site: option for option in reversed(self.options)}.values():
+            # The best site's lease stands; one that cannot be seen now is found at the next reading.
+            with suppress(ProvisioningError):
+                if lease := pick_lease(self._testbed_for(option.site).leases(), self.name):
+                    self.lease, self.lease_option = lease, option
 
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
