@@ -65,11 +65,6 @@ def test_the_days_are_the_students_own_and_lose_no_hour(zone, first, days):
             assert {(each.date(), each.hour) for each in local} <= {(day, hour)}
 
 
-def test_a_machine_out_of_service_is_never_named():
-    """Its calendar is as empty as that of a free one."""
-    assert table(node("a"), node("b", reservable=False)).slots[9].free == ("a",)
-
-
 @pytest.mark.parametrize(
     ("zone", "first", "hour", "said"),
     [
@@ -86,8 +81,10 @@ def test_a_block_is_said_in_the_students_own_time(zone, first, hour, said):
 
 
 def test_the_text_says_what_the_calendar_shows():
-    """A line a day, a column an hour: gone by, free, taken."""
-    page = table(node("a", (20, 24)), node("b", (12, 15), (20, 24)), now=DAY + timedelta(hours=8.5))
+    """A line a day, a column an hour: gone by, free, taken; a machine out of service counts nowhere."""
+    page = table(
+        node("a", (20, 24)), node("b", (12, 15), (20, 24)), node("c", reservable=False), now=DAY + timedelta(hours=8.5)
+    )
     head, day, *_ = page.text().splitlines()
     assert head.split() == [str(hour) for hour in range(24)]
     columns = [day[11 + 3 * hour : 14 + 3 * hour].strip() for hour in range(24)]
