@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +10,8 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.classroom import leases, plan_files, watching
-from provisioning.classroom.plan import Plan, Wish, make_plan
+from provisioning.classroom import leases, watching
+from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
 from provisioning.cli import PART, ZONE, plain_errors
 from provisioning.planning.blocks import calendars_of
@@ -25,7 +23,7 @@ from provisioning.sites.spec import PartSpec, load_spec
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
 _ROSTER = typer.Argument(help="CSV with a column username, email or netid; name, prefers, cannot where you have them.")
-_TYPES = typer.Option("--type", help="Node type or device to use, in order; repeatable. All of the part when left out.")
+_TYPES = typer.Option("--type", help="Node type or device to use; repeatable. All of the part when left out.")
 _PLACEHOLDER = typer.Option("--placeholder", help="Name of the leases that hold machines for the class.")
 _STUDENT = typer.Argument(help="The student, as in the roster.")
 
@@ -51,11 +49,9 @@ def plan_class(
             keep_zone(local)
         wish = _wish(begin, until, day or [], hours, local, now)
         plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
-        typer.echo(plan_files.plan_text(plan))
+        typer.echo(plan_text(plan))
         if out:
-            typer.echo(
-                f"{len(plan_files.write_all(plan, out, now))} files in {out}: plan.csv, class.ics and calendars/"
-            )
+            typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
         if plan.without:
             raise typer.Exit(1)
 
@@ -77,26 +73,18 @@ def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, 
 def _plan(spec: PartSpec, students: tuple[Student, ...], wish: Wish, types: list[str], placeholder: str) -> Plan:
     for name in types:
         spec.only(name)  # says which there are
-    use = [option for name in types for option in spec.options if option.type == name] or list(spec.options)
     # The rehearsal does not play the site of virtual machines, and those have no calendar anywhere.
     calendars, unread = calendars_of(spec, lab.open_testbed)
-    if not any(option in calendars for option in use):
-        raise ValueError(
-            "no machine can be planned: "
-            + "; ".join(f"{each.name}: {why}" for each, why in unread.items() if each in use)
-        )
+    there = leases.leases_at(lab.open_testbed, calendars, spec.part)
+    use = {option: found for option, found in calendars.items() if not types or option.type in types}
+    missing = [f"{option.name}: {why}" for option, why in unread.items() if not types or option.type in types]
+    if not use:
+        raise ValueError("no machine can be planned: " + "; ".join(missing))
+    for line in missing:
+        typer.echo(f"not in the plan: {line}")
     if placeholder:
-        calendars = leases.without_placeholders(lab.open_testbed, calendars, placeholder)
-    readable = [option for option in spec.options if option in calendars]
-    return make_plan(
-        students,
-        spec,
-        calendars,
-        leases.leases_at(lab.open_testbed, readable, spec.part),
-        wish,
-        use=use,
-        unread={option: why for option, why in unread.items() if option in use},
-    )
+        use = leases.without_placeholders(lab.open_testbed, use, placeholder)
+    return make_plan(students, spec, use, there, wish)
 
 
 @app.command("reserve")
@@ -109,13 +97,8 @@ def reserve_class(
     """Make a plan's leases; run it again to fill the gaps. Exit 1 when one could not be made."""
     with plain_errors():
         spec, local = load_spec(part), find_zone(zone)  # type: ignore[arg-type]
-        seats = plan_files.read_plan(plan, spec)
-        now = site_clock().now()
-        if placeholder:
-            open_seats = leases.to_make(lab.open_testbed, spec.part, seats, now)
-            for line in leases.release_placeholders(lab.open_testbed, open_seats, placeholder):
-                typer.echo(line)
-        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, now)
+        seats = read_plan(plan, spec)
+        outcome = leases.reserve_all(lab.open_testbed, spec.part, seats, site_clock().now(), placeholder)
         for seat, what in outcome:
             typer.echo(f"{seat.student:<28}{seat.block.resource:<20}{seat.block.local(local):<36}{what}")
         counts = Counter(what.split(":")[0] for _, what in outcome)
@@ -129,21 +112,13 @@ def watch_class(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
     zone: Annotated[str | None, ZONE] = None,
-    every_s: Annotated[float, typer.Option("--every", help="Seconds between two looks; one look when 0.")] = 0,
 ) -> None:
-    """Show where each student of a roster is now, and at whom somebody should look; Ctrl+C ends it."""
-    with plain_errors(), suppress(KeyboardInterrupt):
+    """Show where each student of a roster is now, and at whom somebody should look."""
+    with plain_errors():
         spec, local, students = load_spec(part), find_zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
-        while True:
-            now = site_clock().now()
-            shown = watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local)
-            if not every_s:
-                typer.echo(shown)
-                return
-            typer.clear()
-            typer.echo(shown)
-            time.sleep(every_s)
+        now = site_clock().now()
+        typer.echo(watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local))
 
 
 @app.command("extend")
@@ -164,7 +139,6 @@ def move_lease(
     part: Annotated[str, PART],
     student: Annotated[str, _STUDENT],
     to: Annotated[datetime, typer.Option(help="Beginning of the new block, a full hour in your zone.")],
-    type_name: Annotated[str | None, typer.Option("--type", help="Only a machine of this type.")] = None,
     zone: Annotated[str | None, ZONE] = None,
 ) -> None:
     """Give a student another block in the place of the one that is reserved; the new one is made first."""
@@ -173,8 +147,7 @@ def move_lease(
         start = to.replace(tzinfo=local)
         if start.astimezone(UTC).minute or start.second:
             raise ValueError(f"{start:%H:%M %Z} is {start.astimezone(UTC):%H:%M} UTC, and blocks begin on the hour")
-        spec = spec.only(type_name) if type_name else spec
-        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start, site_clock().now())
+        option, machine, lease = leases.move(lab.open_testbed, spec, short_name(student), start)
         begins = lease.start.astimezone(local)
         typer.echo(
             f"{lease.name} is on {machine} ({option.name}), {begins:%a %d %b %H:%M %Z}. {option.changes}".rstrip()

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from provisioning import lab
 from provisioning.classroom.plan import Seat
-from provisioning.planning.blocks import block_end, free_resources, is_free
+from provisioning.planning.blocks import Block, block_end, free_resources, is_free
 from provisioning.setup.context import SPENT, pick_lease
 from provisioning.setup.release import Leftover, survey
-from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, load_spec, resource_name
+from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
 
@@ -23,28 +24,25 @@ def usable(lease: Lease) -> bool:
     return lease.status not in SPENT | {"ERROR"}
 
 
-def leases_at(testbed_for: TestbedFor, options: Iterable[SiteOption], part: Part) -> list[tuple[SiteOption, Lease]]:
-    """Return the part's usable leases at the options' sites, each with the option whose machine it has.
+def leases_at(
+    testbed_for: TestbedFor, calendars: Mapping[SiteOption, Sequence[Resource]], part: Part
+) -> list[tuple[SiteOption, Lease]]:
+    """Return the part's usable leases at the calendars' sites, each with the option whose machine it has.
 
     Args:
         testbed_for: returns the testbed of a site's name.
-        options: of the part.
+        calendars: machines of each option.
         part: of the course.
     """
-    by_site: dict[str, list[SiteOption]] = {}
-    for option in options:
-        by_site.setdefault(option.site, []).append(option)
-    prefix, found = f"{NAME_PREFIX}-{part}-", []
-    for site, here in by_site.items():
-        testbed = testbed_for(site)
-        leases = [each for each in testbed.leases() if each.name.startswith(prefix) and usable(each)]
-        machines = {
-            each.name: option
-            for option in (here if len(here) > 1 and leases else ())
-            for each in testbed.resources(option.resource, option.type)
-        }
-        found += [(machines.get(lease.node, here[0]), lease) for lease in leases]
-    return found
+    machines = {each.name: option for option, found in calendars.items() for each in found}
+    # A lease of a machine that no calendar has counts as one of its site's first option.
+    first = {option.site: option for option in reversed(calendars)}
+    return [
+        (machines.get(lease.node, option), lease)
+        for site, option in first.items()
+        for lease in testbed_for(site).leases()
+        if lease.name.startswith(f"{NAME_PREFIX}-{part}-") and usable(lease)
+    ]
 
 
 def without_placeholders(
@@ -67,53 +65,13 @@ def without_placeholders(
     return free
 
 
-def release_placeholders(testbed_for: TestbedFor, seats: Iterable[Seat], name: str) -> list[str]:
-    """Delete the placeholder leases that hold a seat's machine at its time; return what was deleted, one line each.
-
-    The seats' leases are to be made at once after that: what is given back here, others may take.
-
-    Args:
-        testbed_for: returns the testbed of a site's name.
-        seats: whose leases are still to be made.
-        name: that the placeholder leases carry.
-    """
-    deleted: dict[str, str] = {}
-    wanted = list(seats)
-    for option in dict.fromkeys(seat.block.option for seat in wanted):
-        testbed = testbed_for(option.site)
-        ours = _placeholders(testbed, name)
-        spans = [(one.block.resource, one.block.start, one.block.end) for one in wanted if one.block.option == option]
-        for each in testbed.resources(option.resource, option.type) if ours else ():
-            for booking in each.bookings:
-                needed = any(each.name == machine and not is_free([booking], *span) for machine, *span in spans)
-                if needed and booking.lease_id in ours and booking.lease_id not in deleted:
-                    testbed.delete_lease(booking.lease_id)
-                    when = f"{booking.start:%a %d %b %H:%M} to {booking.end:%a %d %b %H:%M} UTC"
-                    deleted[booking.lease_id] = f"placeholder {name} of {when} given back"
-    return list(deleted.values())
-
-
 def _placeholders(testbed: Testbed, name: str) -> set[str]:
     return {lease.id for lease in testbed.leases() if lease.name == name and usable(lease)}
 
 
-def _leases_of(testbed_for: TestbedFor, sites: Iterable[str]) -> tuple[dict[str, list[Lease]], dict[str, str]]:
-    """Return each site's leases, and why a site did not answer: it must not hide the others."""
-    there, silent = {}, {}
-    for site in sites:
-        try:
-            there[site] = testbed_for(site).leases()
-        except ProvisioningError as error:
-            silent[site] = error.what
-    return there, silent
-
-
-def to_make(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[Seat]:
-    """Return the seats whose leases ``reserve_all`` would make; arguments as there."""
-    return [seat for seat, what in _looked_up(testbed_for, part, seats, now) if not what]
-
-
-def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
+def reserve_all(
+    testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime, placeholder: str = ""
+) -> list[tuple[Seat, str]]:
     """Make each seat's lease, unless the student has it; return each seat with what happened.
 
     One refusal does not stop the others, and running it again fills the gaps only. A student who has a lease at another
@@ -124,58 +82,71 @@ def reserve_all(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now:
         part: of the course.
         seats: of a plan.
         now: with time zone.
+        placeholder: name of the leases that hold machines for the class; each is given back just before the first
+            lease that it is in the way of.
     """
+    there: dict[str, list[Lease]] = {}
+    silent: dict[str, str] = {}
+    for site in dict.fromkeys(seat.block.option.site for seat in seats):
+        try:
+            there[site] = testbed_for(site).leases()
+        except ProvisioningError as error:
+            # One site in maintenance must not hide the others.
+            silent[site] = error.what
     outcome = []
-    for seat, what in _looked_up(testbed_for, part, seats, now):
+    for seat in seats:
         block, option = seat.block, seat.block.option
         name = resource_name(part, seat.student)
+        mine = [lease for leases in there.values() for lease in leases if lease.name == name]
+        what = f"refused: {silent[option.site]}" if option.site in silent else _why_none(mine, block.start, now)
         if not what:
             try:
-                testbed_for(option.site).reserve(
+                testbed = testbed_for(option.site)
+                back = placeholder and _give_back(testbed, placeholder, block)
+                testbed.reserve(
                     LeaseRequest(name, option.resource, option.type, block.start, block.end, block.resource or None)
                 )
-                what = "reserved"
+                what = "reserved: placeholder given back" if back else "reserved"
             except ProvisioningError as error:
                 what = f"refused: {error.what}"
         outcome.append((seat, what))
     return outcome
 
 
-def _looked_up(testbed_for: TestbedFor, part: Part, seats: Sequence[Seat], now: datetime) -> list[tuple[Seat, str]]:
-    """Return each seat with why no lease is to be made for it; empty where one is."""
-    there, silent = _leases_of(testbed_for, dict.fromkeys(seat.block.option.site for seat in seats))
-    outcome = []
-    for seat in seats:
-        name, start, site = resource_name(part, seat.student), seat.block.start, seat.block.option.site
-        mine = [lease for leases in there.values() for lease in leases if lease.name == name]
-        usable_one = next((lease for lease in mine if usable(lease)), None)
-        if site in silent:
-            what = f"refused: {silent[site]}"
-        elif usable_one is not None:
-            at = usable_one.start
-            what = "there already" if at == start else f"has another one: {at:%a %d %b %H:%M} UTC"
-        elif any(lease.start == start and lease.status != "ERROR" for lease in mine):
-            what = "over"
-        else:
-            what = "not made: its time has come already" if start <= now else ""
-        outcome.append((seat, what))
-    return outcome
+def _why_none(mine: Sequence[Lease], start: datetime, now: datetime) -> str:
+    """Return why a student with these leases gets no further one; empty where one is to be made."""
+    held = next((lease for lease in mine if usable(lease)), None)
+    if held is not None:
+        return "there already" if held.start == start else f"has another one: {held.start:%a %d %b %H:%M} UTC"
+    if any(lease.start == start and lease.status != "ERROR" for lease in mine):
+        return "over"
+    return "not made: its time has come already" if start <= now else ""
 
 
-def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[str, Lease]:
-    """Return the site and a student's lease of the part there: the one that runs, else the next one.
+def _give_back(testbed: Testbed, placeholder: str, block: Block) -> bool:
+    """Delete the placeholder leases that hold a block's machine at its time; return whether there were any."""
+    ours = _placeholders(testbed, placeholder)
+    machines = testbed.resources(block.option.resource, block.option.type) if ours else ()
+    bookings = [one for machine in machines if machine.name == block.resource for one in machine.bookings]
+    found = {one.lease_id for one in bookings if not is_free([one], block.start, block.end)} & ours
+    for lease_id in found:
+        testbed.delete_lease(lease_id)
+    return bool(found)
+
+
+def lease_of(testbed_for: TestbedFor, part: Part, student: str) -> tuple[Testbed, Lease]:
+    """Return a student's lease of the part, and the testbed that has it: the one that runs, else the next one.
 
     Raises:
-        LeaseMissingError: the student has none at any site that answers.
+        LeaseMissingError: the student has none at any site.
+        ServiceBusyError: a site did not answer, and the others have none.
     """
     name = resource_name(part, student)
-    sites = dict.fromkeys(option.site for option in load_spec(part).options if option.resource != "flavor")
-    there, silent = _leases_of(testbed_for, sites)
-    chosen = pick_lease((one for leases in there.values() for one in leases if usable(one)), name)
-    if chosen is None:
-        said = [*there, *(f"{site} did not answer ({why})" for site, why in silent.items())]
-        raise LeaseMissingError(f"{student} has no lease {name!r} at {', '.join(said)}")
-    return next(site for site, leases in there.items() if chosen in leases), chosen
+    testbed = testbed_for(lab.find_option(testbed_for, part, name).site)
+    lease = pick_lease(testbed.leases(), name)
+    if lease is None:
+        raise LeaseMissingError(f"the lease {name!r} has just gone")
+    return testbed, lease
 
 
 def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> Lease:
@@ -185,13 +156,11 @@ def extend(testbed_for: TestbedFor, part: Part, student: str, hours: float) -> L
         LeaseMissingError: the student has none.
         ProvisioningError: somebody has the machine after it; the site's own reason stands in the message.
     """
-    site, lease = lease_of(testbed_for, part, student)
-    return testbed_for(site).extend_lease(lease.id, lease.end + timedelta(hours=hours))
+    testbed, lease = lease_of(testbed_for, part, student)
+    return testbed.extend_lease(lease.id, lease.end + timedelta(hours=hours))
 
 
-def move(
-    testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime, now: datetime
-) -> tuple[SiteOption, str, Lease]:
+def move(testbed_for: TestbedFor, spec: PartSpec, student: str, start: datetime) -> tuple[SiteOption, str, Lease]:
     """Give a student another block in the place of the lease; return its option, its machine and its lease.
 
     The new one is made first: whoever cannot have it keeps the old one.
@@ -201,18 +170,15 @@ def move(
         spec: of the part, with the options that are allowed.
         student: short name.
         start: of the new block, a full hour, with time zone.
-        now: with time zone.
 
     Raises:
         LeaseMissingError: there is no lease to move.
         ConflictError: a machine runs on it.
         NoCapacityError: no machine is free then.
-        ValueError: the time has passed.
+        ProvisioningError: the time has passed, or anything else that the site refused.
     """
-    if start <= now:
-        raise ValueError(f"{start:%a %d %b %H:%M} has gone by")
-    site, old = lease_of(testbed_for, spec.part, student)
-    if any(machine.name == old.name for machine in testbed_for(site).machines()) and old.status == "ACTIVE":
+    there, old = lease_of(testbed_for, spec.part, student)
+    if any(machine.name == old.name for machine in there.machines()) and old.status == "ACTIVE":
         raise ConflictError(
             f"a machine runs on {old.name}",
             likely="The block has begun, and moving it would delete what was measured.",
@@ -226,7 +192,7 @@ def move(
                 made = testbed.reserve(request)
             except NoCapacityError:
                 continue
-            testbed_for(site).delete_lease(old.id)
+            there.delete_lease(old.id)
             return option, machine.name, made
     raise NoCapacityError(
         f"no machine of {', '.join(option.name for option in spec.options)} is free at {start:%a %d %b %H:%M %Z}"

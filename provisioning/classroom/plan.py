@@ -3,25 +3,34 @@
 A seat is one block on one machine. Free machines are packed with seats from the first allowed hour on, which holds as
 many as possible: all blocks of a part are of one length. As many students have one as can be; among such ways the plan
 takes the one with the fewest seats on later site options, and among those the one that meets the most wishes.
+
+Out of a plan come a table that a person may edit and ``class reserve`` reads, and a calendar for each student.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, tzinfo
+from pathlib import Path
 
 import numpy as np
 
-from provisioning.classroom.roster import DAY_ENDS, Student
+from provisioning.classroom.roster import DAY_ENDS, RosterError, Student, read_text, short_name
 from provisioning.planning.blocks import HOUR, Block, block_end, is_free
-from provisioning.setup.context import SPENT
+from provisioning.planning.booking import calendar_file
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
-from provisioning.testbed import Lease, Resource
-from provisioning.testbed.errors import ProvisioningError
+from provisioning.testbed import Booking, Lease, Resource
 
 #: What a seat costs in hours of waiting for it. A class's sum of the smaller ones does not reach the next larger one.
 _LATER_OPTION, _NOT_WISHED = 1e9, 1e6
+
+#: Columns that are read back; ``local``, ``state`` and what follows are for people.
+NEEDED = ("student", "site", "type", "machine", "start_utc", "end_utc")
+_COLUMNS = (*NEEDED, "local", "state", "as_wished")
+_FORM = "%Y-%m-%d %H:%M"
 
 
 @dataclass(frozen=True)
@@ -73,8 +82,6 @@ class Plan:
     seats: tuple[Seat, ...]
     #: Students without a block.
     without: tuple[str, ...]
-    #: Options whose calendar could not be read, with the reason.
-    unread: Mapping[SiteOption, str]
 
     @property
     def hours(self) -> float:
@@ -87,12 +94,12 @@ class Plan:
         used = {option: sum(seat.block.option == option for seat in self.seats) for option in self.spec.options}
         on = ", ".join(f"{count} on {option.name}" for option, count in used.items() if count)
         last = f"{self.wish.latest.astimezone(self.wish.zone):%a %d %b %H:%M}"
-        late = sum(seat.block.end > self.wish.latest for seat in self.seats)
         if not missing:
             wished = sum(seat.wished for seat in self.seats)
-            fit = f"{asked - late} of {asked} blocks fit before {last}, {late} kept leases end later"
-            fit = fit if late else f"All {asked} blocks fit before {last}"
-            return f"{fit}: {on}; {wished} at hours as asked for."
+            ends = max((seat.block.end for seat in self.seats), default=self.wish.latest).astimezone(self.wish.zone)
+            return (
+                f"All {asked} have a block: {on}; {wished} at hours as asked for. The last ends {ends:%a %d %b %H:%M}."
+            )
         return (
             f"{missing} of {asked} blocks are missing before {last} ({on or 'no machine is free'}). Way out: a later "
             "deadline, more days or hours, another kind of machine (--type), or other times of "
@@ -106,51 +113,29 @@ def make_plan(
     calendars: Mapping[SiteOption, Sequence[Resource]],
     leases: Iterable[tuple[SiteOption, Lease]],
     wish: Wish,
-    *,
-    use: Sequence[SiteOption] | None = None,
-    unread: Mapping[SiteOption, str] | None = None,
 ) -> Plan:
     """Return who runs when.
 
     Args:
         students: of the roster.
         spec: of the part.
-        calendars: machines of each option with their bookings; leases that the class has are bookings too.
-        leases: of the project at those sites, each with the option that it is on.
-        wish: days and hours that the instructor allows, and the deadline.
-        use: options in order of preference; the part's own order when None. A later one takes what the earlier ones
-            cannot.
-        unread: options whose calendar could not be read.
-
-    Raises:
-        ProvisioningError: SciPy is not installed here.
-    """
-    order = [option for option in (spec.options if use is None else use) if option in calendars]
-
-    def open_blocks(used: Sequence[Block] = (), *, packed: bool) -> list[Block]:
-        return [one for option in order for one in _blocks(spec, option, calendars[option], wish, used, packed)]
-
+        calendars: machines with their bookings of each option that may be used; a later option of the part takes what
+            the earlier ones cannot. Leases that the class has are bookings too.
+        leases: of the class that are still usable, each with the option that it is on.
+        wish: days and hours that the instructor allows, and the deadline."""
+    order = [option for option in spec.options if option in calendars]
     seats = _kept(students, spec, leases, wish)
     waiting = [each for each in students if each.name not in seats]
-    free, without = open_blocks(packed=True), []
+    free = [one for option in order for one in _blocks(spec, option, calendars[option], wish)]
     costs = np.array([_costs(each, free, order, wish) for each in waiting])
-    taken = assign(costs.reshape(len(waiting), len(free)))
-    for student, place in zip(waiting, taken, strict=True):
-        if place is not None:
-            seats[student.name] = _seat(student, free[place], wish)
-    # Packed seats begin every few hours; whoever cannot come then may find a machine an hour earlier or later.
-    late = [student for student, place in zip(waiting, taken, strict=True) if place is None]
-    every = open_blocks([seat.block for seat in seats.values()], packed=False) if late else []
-    for student in late:
-        costs = _costs(student, every, order, wish)
-        if not np.isfinite(costs).any():
+    without = []
+    for student, place in zip(waiting, assign(costs.reshape(len(waiting), len(free))), strict=True):
+        if place is None:
             without.append(student.name)
-            continue
-        block = every[int(np.argmin(costs))]
-        seats[student.name] = _seat(student, block, wish)
-        every = [one for one in every if one.resource != block.resource or is_free([block], one.start, one.end)]
+        else:
+            seats[student.name] = _seat(student, free[place], wish)
     ordered = sorted(seats.values(), key=lambda one: (one.block.start, one.student))
-    return Plan(spec, wish, tuple(ordered), tuple(without), dict(unread or {}))
+    return Plan(spec, wish, tuple(ordered), tuple(without))
 
 
 def _kept(
@@ -159,16 +144,13 @@ def _kept(
     """Return the seats that students have already; of several leases the earliest."""
     found: dict[str, Block] = {}
     for option, lease in sorted(leases, key=lambda each: each[1].start):
-        if lease.status not in SPENT | {"ERROR"}:
-            found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
+        found.setdefault(lease.name, Block(option, lease.node, lease.start, lease.end))
     named = {student: resource_name(spec.part, student.name) for student in students}
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 
 
-def _blocks(
-    spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish, held: Sequence[Block], packed: bool
-) -> Iterable[Block]:
-    """Return free blocks at full hours: each one, or as many as fit on the machines with none over another.
+def _blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> Iterable[Block]:
+    """Return free blocks at full hours: as many as fit on the machines with none over another.
 
     Full hours of UTC: a class shares the machines, and zones with a half hour must meet the same grid.
     """
@@ -180,13 +162,12 @@ def _blocks(
     spans = [(start, block_end(start, spec.hours, option.end_minute)) for start in starts]
     allowed = [span for span in spans if wish.allows(*span)]
     for resource in sorted(resources, key=lambda each: each.name):
-        taken = [*resource.bookings, *(one for one in held if one.resource == resource.name)]
+        taken: list[Booking | Block] = [*resource.bookings]
         for start, end in allowed if resource.reservable else ():
             if is_free(taken, start, end):
                 block = Block(option, resource.name, start, end)
+                taken.append(block)
                 yield block
-                if packed:
-                    taken.append(block)
 
 
 def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption], wish: Wish) -> np.ndarray:
@@ -213,21 +194,97 @@ def assign(costs: np.ndarray) -> list[int | None]:
 
     Args:
         costs: of row and column, shape ``(rows, columns)``; infinite where they do not go together.
-
-    Raises:
-        ProvisioningError: SciPy is not installed here.
     """
-    try:
-        from scipy.optimize import linear_sum_assignment
-    except ImportError as error:
-        raise ProvisioningError(
-            "SciPy, which assigns students to blocks, is not installed here",
-            likely="Students need none, so the Hub has none.",
-            way_out="On the instructor's computer: `pip install scipy`, then plan again.",
-        ) from error
+    # Planning alone needs SciPy, and the Hub, where students have the other commands, has none.
+    from scipy.optimize import linear_sum_assignment
+
     rows, columns = costs.shape
     finite = costs[np.isfinite(costs)]
     # Each row may also take nothing, at a cost that no choice of seats outweighs.
     nothing = 1.0 + rows * float(np.ptp(finite)) + float(finite.max()) if finite.size else 1.0
     _, chosen = linear_sum_assignment(np.hstack([costs, np.full((rows, rows), nothing)]))
     return [int(column) if column < columns else None for column in chosen]
+
+
+def write_all(plan: Plan, folder: Path, now: datetime) -> list[Path]:
+    """Write ``plan.csv`` and for each student a calendar, called as the lease is; return the paths.
+
+    Args:
+        plan: who runs when.
+        folder: receives the files; made where it is missing. Calendars of an earlier plan of the part go.
+        now: with time zone.
+    """
+    spec, calendars = plan.spec, folder / "calendars"
+    calendars.mkdir(parents=True, exist_ok=True)
+    for old in calendars.glob(f"{resource_name(spec.part, '*')}.ics"):
+        old.unlink()
+    files = {folder / "plan.csv": plan_csv(plan).encode()}
+    for seat in plan.seats:
+        name = resource_name(spec.part, seat.student)
+        files[calendars / f"{name}.ics"] = calendar_file(spec, seat.block, name, now)
+    for path, content in files.items():
+        path.write_bytes(content)
+    return list(files)
+
+
+def plan_csv(plan: Plan) -> str:
+    """Return the plan as a table, one line for each block, the earliest first."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    for seat in plan.seats:
+        block, state = seat.block, "there already" if seat.kept else "planned"
+        times = [moment.astimezone(UTC).strftime(_FORM) for moment in (block.start, block.end)]
+        place = (block.option.site, block.option.type, block.resource)
+        wished = "yes" if seat.wished else "no"
+        writer.writerow([seat.student, *place, *times, block.local(plan.wish.zone), state, wished])
+    return text.getvalue()
+
+
+def read_plan(path: Path, spec: PartSpec) -> tuple[Seat, ...]:
+    """Return the seats of a plan's table, as it was written or as a person changed it.
+
+    Raises:
+        RosterError: it cannot be read: an unknown machine type, a time in another form, a student twice; the message
+            names the line. That a machine is taken, the site says.
+    """
+    reader = csv.DictReader(io.StringIO(read_text(path), newline=""))
+    if lacking := [name for name in NEEDED if name not in (reader.fieldnames or ())]:
+        raise RosterError(
+            f"{path.name} lacks the columns {', '.join(lacking)}",
+            likely="This is no plan, perhaps the roster.",
+            way_out="`class plan PART ROSTER --out FOLDER` writes FOLDER/plan.csv.",
+        )
+    seats: dict[str, Seat] = {}
+    for row in reader:
+        try:
+            seat = _seat_of(row, spec)
+            if seat.student in seats:
+                raise ValueError(f"{seat.student} has a block already")
+            seats[seat.student] = seat
+        except (KeyError, ValueError, TypeError) as error:
+            raise RosterError(
+                f"{path.name}, line {reader.line_num}: {error.args[0]}",
+                likely="It was changed by hand, or by a spreadsheet that writes dates in its own way.",
+                way_out="Times are UTC and look like 2026-12-01 15:00; or plan anew.",
+            ) from error
+    return tuple(seats.values())
+
+
+def _seat_of(row: Mapping[str, str], spec: PartSpec) -> Seat:
+    option = spec.option(row["site"].strip(), row["type"].strip())
+    start, end = (datetime.strptime(row[name].strip(), _FORM).replace(tzinfo=UTC) for name in ("start_utc", "end_utc"))
+    if end <= start:
+        raise ValueError("the block ends before it begins")
+    block = Block(option, row["machine"].strip(), start, end)
+    return Seat(short_name(row["student"]), block, kept=row.get("state") == "there already")
+
+
+def plan_text(plan: Plan) -> str:
+    """Return the plan for the screen: the students' blocks, the machine hours, and whether it works out."""
+    lines = [f"{'student':<28}{'machine':<20}{'when':<36}"]
+    for seat in plan.seats:
+        mark = "there already" if seat.kept else "" if seat.wished else "not as wished"
+        when = seat.block.local(plan.wish.zone)
+        lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
+    return "\n".join([*lines, "", plan.sentence(), f"{plan.hours:.0f} machine hours."])

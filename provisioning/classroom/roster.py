@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import datetime, time
 from pathlib import Path
 
 from provisioning.sites.spec import owner_name
@@ -33,29 +33,23 @@ class RosterError(ProvisioningError):
 
 @dataclass(frozen=True)
 class Times:
-    """Hours of a weekday or of one date, in the class's time zone."""
+    """Hours of a weekday, in the class's time zone."""
 
-    #: 0 for Monday to 6 for Sunday; None where a date is given.
-    weekday: int | None
-    #: The date; None where a weekday is given.
-    day: date | None = None
+    #: 0 for Monday to 6 for Sunday.
+    weekday: int
     begins: time = time(0, 0)
     ends: time = DAY_ENDS
 
     def hold(self, start: datetime, end: datetime) -> bool:
         """Return whether a block, in local time, lies within these hours."""
-        return (
-            self._is_on(start) and start.date() == end.date() and self.begins <= start.time() <= end.time() <= self.ends
-        )
+        on_day = start.weekday() == self.weekday and start.date() == end.date()
+        return on_day and self.begins <= start.time() <= end.time() <= self.ends
 
     def touch(self, start: datetime, end: datetime) -> bool:
         """Return whether a block, in local time, reaches into these hours, on the day on which it begins or ends."""
-        on_first = self._is_on(start) and start.time() < self.ends
-        on_last = self._is_on(end) and end.time() > self.begins
+        on_first = start.weekday() == self.weekday and start.time() < self.ends
+        on_last = end.weekday() == self.weekday and end.time() > self.begins
         return on_first and on_last if start.date() == end.date() else on_first or on_last
-
-    def _is_on(self, moment: datetime) -> bool:
-        return moment.date() == self.day if self.day else moment.weekday() == self.weekday
 
 
 @dataclass(frozen=True)
@@ -86,7 +80,7 @@ def short_name(raw: str) -> str:
 
 
 def read_times(text: str) -> tuple[Times, ...]:
-    """Return times as a cell of the roster gives them: ``Tue 14-20; Wed; 2026-12-01 9:30-12``.
+    """Return times as a cell of the roster gives them: ``Tue 14-20; Wed; Thu 9:30-12``.
 
     Raises:
         ValueError: a piece is no day, or its hours end before they begin; the message names it.
@@ -96,12 +90,7 @@ def read_times(text: str) -> tuple[Times, ...]:
 
 def _times(day: str, hours: str) -> Times:
     begins, ends = read_hours(hours) if hours.strip() else (time(0, 0), DAY_ENDS)
-    if not day[:1].isdigit():
-        return Times(read_weekday(day), None, begins, ends)
-    try:
-        return Times(None, date.fromisoformat(day), begins, ends)
-    except ValueError as error:
-        raise ValueError(f"{day!r} is no date: write it as 2026-12-01") from error
+    return Times(read_weekday(day), begins, ends)
 
 
 def read_hours(text: str) -> tuple[time, time]:
@@ -150,14 +139,13 @@ def read_roster(path: Path) -> tuple[Student, ...]:
         if column is None:
             raise RosterError(f"{path.name} has the columns {', '.join(columns) or 'none'}")
         students: dict[str, Student] = {}
-        lines: dict[str, int] = {}
         for row in reader:
             line, raw = reader.line_num, (row[column] or "").strip()
             if not re.search(r"[A-Za-z0-9]", raw):
                 raise RosterError(f"{path.name}, line {line}: no name in column {column!r}")
             name = short_name(raw)
             if name in students:
-                raise RosterError(f"{path.name}: lines {lines[name]} and {line} both give {name!r}")
+                raise RosterError(f"{path.name}, line {line}: {name!r} is there already")
             more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
             try:
                 prefers, cannot = (read_times(more.get(each, "")) for each in ("prefers", "cannot"))
@@ -166,9 +154,8 @@ def read_roster(path: Path) -> tuple[Student, ...]:
                 raise RosterError(
                     f"{path.name}, line {line}: {error}",
                     likely="A day or an hour is written in another way.",
-                    way_out="Days and hours look like this: Tue 14-20; Wed; 2026-12-01 9:30-12",
+                    way_out="Days and hours look like this: Tue 14-20; Wed; Thu 9:30-12",
                 ) from error
-            lines[name] = line
     if not students:
         raise RosterError(f"{path.name} names no student")
     return tuple(students.values())

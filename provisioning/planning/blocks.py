@@ -5,7 +5,7 @@ The calendar has a row for each local day and a column for each local hour. Widg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 
@@ -43,7 +43,7 @@ class Slot:
     start: datetime
     #: End of a block that begins then, with time zone UTC.
     end: datetime
-    #: Names of the machines that are free for the whole block, the one with most room after it first.
+    #: Names of the machines that are free for the whole block.
     free: tuple[str, ...]
     #: True when the beginning has gone by.
     past: bool = False
@@ -56,37 +56,27 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class Day:
-    """One local day of the calendar."""
-
-    date: date
-    #: Slots by local hour, 0 to 23. An hour that the clocks skip has none; one that comes twice has two.
-    hours: tuple[tuple[Slot, ...], ...]
-
-
-@dataclass(frozen=True)
 class Timetable:
     """Days and hours of one option."""
 
-    days: tuple[Day, ...]
+    #: Slots of each local day by local hour, 0 to 23. An hour that the clocks skip has none; one that comes twice, two.
+    days: Mapping[date, Sequence[Sequence[Slot]]]
 
     @property
     def slots(self) -> tuple[Slot, ...]:
         """Every slot, the earliest first."""
-        return tuple(slot for day in self.days for hour in day.hours for slot in hour)
+        return tuple(slot for hours in self.days.values() for hour in hours for slot in hour)
 
     @property
     def free(self) -> tuple[Slot, ...]:
         """The slots that can be taken."""
         return tuple(slot for slot in self.slots if slot.free)
 
-    def text(self, zone: tzinfo) -> str:
+    def text(self) -> str:
         """Return the calendar as text: a line a day, a column an hour, how many machines are free in each."""
         lines = [f"{'':<11}" + "".join(f"{hour:>3}" for hour in range(24))]
-        lines += [f"{day.date:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in day.hours) for day in self.days]
-        minutes = {slot.start.astimezone(zone).minute for slot in self.slots} - {0}
-        past_hour = f", and begin {minutes.pop()} minutes past the hour in your zone" if minutes else ""
-        lines.append(f"{'':<11} number: machines free for a whole block from that hour{past_hour}")
+        lines += [f"{day:%a %d %b} " + "".join(f"{mark_of(hour):>3}" for hour in row) for day, row in self.days.items()]
+        lines.append(f"{'':<11} number: machines free for a whole block from that hour")
         lines.append(f"{'':<11} ·: all taken   (blank): gone by")
         return "\n".join(lines)
 
@@ -143,16 +133,12 @@ def timetable(
             free = () if past else tuple(each.name for each in free_resources(resources, moment, end))
             hours[local.date()][local.hour].append(Slot(moment, end, free, past))
         moment += HOUR
-    return Timetable(tuple(Day(day, tuple(map(tuple, found))) for day, found in hours.items()))
+    return Timetable(hours)
 
 
 def free_resources(resources: Iterable[Resource], start: datetime, end: datetime) -> list[Resource]:
-    """Return the machines that are free for the whole block, the one whose next booking is furthest away first.
-
-    A lease there can still be extended; equals go by name.
-    """
-    free = [each for each in resources if each.reservable and is_free(each.bookings, start, end)]
-    return sorted(free, key=lambda each: (-_room_after(each.bookings, end).total_seconds(), each.name))
+    """Return the machines that are in service and free for the whole block."""
+    return [each for each in resources if each.reservable and is_free(each.bookings, start, end)]
 
 
 def block_end(start: datetime, hours: int, end_minute: int) -> datetime:
@@ -166,11 +152,6 @@ def block_end(start: datetime, hours: int, end_minute: int) -> datetime:
 def is_free(bookings: Iterable[Booking | Block], start: datetime, end: datetime) -> bool:
     """Return whether no booking overlaps the block; one that ends at its very start does not."""
     return all(booking.end <= start or booking.start >= end for booking in bookings)
-
-
-def _room_after(bookings: Iterable[Booking], end: datetime) -> timedelta:
-    following = [booking.start - end for booking in bookings if booking.start >= end]
-    return min(following, default=timedelta(days=365))
 
 
 def calendars_of(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from uuid import NAMESPACE_URL, uuid5
 
@@ -57,56 +56,36 @@ def calendar_file(spec: PartSpec, block: Block, lease_name: str, now: datetime) 
         lease_name: the student's own; the same name and block give the same entries, so importing twice is harmless.
         now: with time zone; a preparation that would lie before it is left out.
     """
-    return calendar_of(_entries(spec, block, lease_name, now))
-
-
-def calendar_of(events: Iterable[Event]) -> bytes:
-    """Return an ``.ics`` file of entries."""
+    option, identity = block.option, f"{lease_name}/{block.start.isoformat()}"
     calendar = Calendar()
     calendar.add("prodid", "-//model serving labs//planner//EN")
     calendar.add("version", "2.0")
-    for event in events:
+
+    def add(kind: str, start: datetime, end: datetime, summary: str, description: str) -> Event:
+        event = Event()
+        event.add("uid", str(uuid5(NAMESPACE_URL, f"{identity}/{kind}")))
+        event.add("dtstamp", now.astimezone(UTC))
+        event.add("dtstart", start.astimezone(UTC))
+        event.add("dtend", end.astimezone(UTC))
+        event.add("summary", summary)
+        event.add("description", description)
         calendar.add_component(event)
-    return calendar.to_ical()
+        return event
 
-
-def _entries(spec: PartSpec, block: Block, lease_name: str, now: datetime) -> Iterable[Event]:
-    option, identity = block.option, f"{lease_name}/{block.start.isoformat()}"
     words = (
         f"Lease {lease_name} on {block.resource} ({option.hardware}) at {option.site}.\n"
         "Run the provisioning notebook at the very beginning: the machine needs its time to boot.\n"
         f"{option.changes}".strip()
     )
-    lab = event(f"{identity}/lab", now, block.start, block.end, spec.title, words)
+    lab = add("lab", block.start, block.end, spec.title, words)
     lab.add("location", f"{option.site} {block.resource}")
     reminder = Alarm()
     reminder.add("action", "DISPLAY")
     reminder.add("description", f"{spec.title} begins")
     reminder.add("trigger", -REMIND_BEFORE)
     lab.add_component(reminder)
-    yield lab
     before = block.start - PREPARE_BEFORE
     if before > now:
         words = f"Read {spec.read_first}, then rehearse with {spec.rehearse_first}: it needs no lease."
-        yield event(f"{identity}/prepare", now, before, before + HOUR, f"Prepare for {spec.title}", words)
-
-
-def event(identity: str, now: datetime, start: datetime, end: datetime, summary: str, description: str) -> Event:
-    """Return one entry.
-
-    Args:
-        identity: what makes it the same entry when it is imported again.
-        now: with time zone.
-        start: of the entry, with time zone.
-        end: of the entry, with time zone.
-        summary: its title.
-        description: its text.
-    """
-    made = Event()
-    made.add("uid", str(uuid5(NAMESPACE_URL, identity)))
-    made.add("dtstamp", now.astimezone(UTC))
-    made.add("dtstart", start.astimezone(UTC))
-    made.add("dtend", end.astimezone(UTC))
-    made.add("summary", summary)
-    made.add("description", description)
-    return made
+        add("prepare", before, before + HOUR, f"Prepare for {spec.title}", words)
+    return calendar.to_ical()

@@ -6,17 +6,17 @@ The planner's widget draws this, and a lesson, the command line and a screen rea
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from labs.display.table import Cell
 from provisioning.planning.blocks import Block, Slot, Timetable, calendars_of, local_span, timetable
 from provisioning.planning.booking import calendar_file, reservation_code
-from provisioning.planning.zones import is_doubtful, said_of
 from provisioning.setup.context import pick_lease
 from provisioning.sites.spec import PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Resource, Testbed
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError, WrongRequestError
+from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ProvisioningError
 from provisioning.testbed.surroundings import Clock
 
 #: How many days one page of the calendar shows, and how many pages there are: beyond that nobody plans a lab.
@@ -38,20 +38,13 @@ class Chooser:
         testbed_for: returns the testbed of a site's name.
         zone: the student's.
         clock: whose present decides what has gone by.
-        name: of the lease; the student's own when left out.
     """
 
-    def __init__(
-        self,
-        spec: PartSpec,
-        testbed_for: Callable[[str], Testbed],
-        zone: ZoneInfo,
-        clock: Clock,
-        name: str | None = None,
-    ) -> None:
+    def __init__(self, spec: PartSpec, testbed_for: Callable[[str], Testbed], zone: ZoneInfo, clock: Clock) -> None:
         self.spec = spec
         self.zone = zone
-        self.name = name or resource_name(spec.part)
+        #: Of the lease.
+        self.name = resource_name(spec.part)
         self.page = 0
         self.option: SiteOption = spec.options[0]
         self.slot: Slot | None = None
@@ -145,10 +138,6 @@ class Chooser:
             block = self.block
             if block is None:
                 raise NoCapacityError(f"nothing is chosen: no {self.option.type} is free in this week")
-            if block.start < self.now:
-                raise WrongRequestError(
-                    "the beginning of the chosen block has gone by", way_out="Choose a later one in the calendar."
-                )
             option = block.option
             self.lease = self._testbed_for(option.site).reserve(
                 LeaseRequest(self.name, option.resource, option.type, block.start, block.end, block.resource)
@@ -160,16 +149,11 @@ class Chooser:
 
     def _find_lease(self) -> None:
         self.lease = self.lease_option = None
-        for site in dict.fromkeys(option.site for option in self._calendars):
-            try:
-                lease = pick_lease(self._testbed_for(site).leases(), self.name)
-            except ProvisioningError:
-                # The calendar was read; a lease that cannot be seen now is found at the next reading.
-                continue
-            if lease is not None:
-                self.lease = lease
-                self.lease_option = next(option for option in self.spec.options if option.site == site)
-                return
+        for option in {option.site: option for option in reversed(self.options)}.values():
+            # The best site's lease stands; one that cannot be seen now is found at the next reading.
+            with suppress(ProvisioningError):
+                if lease := pick_lease(self._testbed_for(option.site).leases(), self.name):
+                    self.lease, self.lease_option = lease, option
 
     def code(self) -> str:
         """Return python-chi code that reserves the chosen block; a comment when none is chosen."""
@@ -180,9 +164,10 @@ class Chooser:
         return calendar_file(self.spec, self.block, self.name, self.now) if self.block else b""
 
     def said_zone(self) -> str:
-        """Return whose time is shown, and a hint where it is probably nobody's."""
-        hint = " This computer only knows UTC, so choose yours." if is_doubtful(self.zone) else ""
-        return f"All times are in your time zone: {said_of(self.zone, self.now)}.{hint}"
+        """Return whose time is shown, and how far it is from UTC now; a server in a cloud knows no better than UTC."""
+        key, offset = self.zone.key, self.now.astimezone(self.zone).isoformat()[-6:]
+        hint = " Choose yours." if key in ("UTC", "Etc/UTC") else ""
+        return f"All times are in your time zone: {key} (UTC{offset}).{hint}"
 
     def said_rules(self) -> str:
         """Return how long a block is and why it begins and ends as it does."""
@@ -236,7 +221,7 @@ class Chooser:
             self.said_rules(),
             "",
             f"{option.name} ({option.site}, {option.type}): {option.hardware}",
-            self.table().text(self.zone),
+            self.table().text(),
             "",
             *(
                 f"{machine.plain()}: {free.plain()}; changes {what.plain()}"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+from zoneinfo import ZoneInfo, available_timezones
 
 from provisioning.setup.record import state_folder
 
@@ -15,10 +15,6 @@ from provisioning.setup.record import state_folder
 FIRST = ("America/Chicago", "America/New_York", "America/Denver", "America/Los_Angeles", "UTC")
 
 _KEPT_IN = "time-zone"
-
-
-class UnknownZoneError(ValueError):
-    """No such time zone; the message shows how they are written."""
 
 
 def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ) -> ZoneInfo:
@@ -31,29 +27,24 @@ def find_zone(name: str | None = None, environ: Mapping[str, str] = os.environ) 
         environ: environment, for the kept choice and ``TZ``.
 
     Raises:
-        UnknownZoneError: there is no zone of that name.
+        ValueError: there is no zone of that name.
     """
     if name is not None:
         return _zone(name)
     # Linux and macOS: a link into the database, whose tail is the name.
     of_this_computer = str(Path("/etc/localtime").resolve()).rpartition("zoneinfo/")[2]
     for each in (_kept(environ), environ.get("TZ", "").removeprefix(":"), of_this_computer):
-        try:
-            if each:
-                return _zone(each)
-        except UnknownZoneError:
-            continue
+        with suppress(ValueError):
+            return _zone(each)
     return ZoneInfo("UTC")
 
 
 def keep_zone(zone: ZoneInfo, environ: Mapping[str, str] = os.environ) -> None:
     """Remember the choice for the next notebook; a folder that cannot be written to costs the memory only."""
-    try:
-        folder = state_folder(environ)
+    folder = state_folder(environ)
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         (folder / _KEPT_IN).write_text(zone.key + "\n", encoding="utf-8")
-    except OSError:
-        return
 
 
 @cache
@@ -64,21 +55,11 @@ def zone_names(first: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([first, *FIRST, *places]))
 
 
-def said_of(zone: ZoneInfo, moment: datetime) -> str:
-    """Return the zone in words: its name and how far it is from UTC at that moment, such as ``UTC-06:00``."""
-    return f"{zone.key} (UTC{moment.astimezone(zone).isoformat()[-6:]})"
-
-
-def is_doubtful(zone: tzinfo, environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether UTC was taken only because this computer says nothing better, as servers in a cloud do."""
-    return getattr(zone, "key", "") in ("UTC", "Etc/UTC") and not _kept(environ)
-
-
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise UnknownZoneError(f"no time zone {name!r}: write it as a place, such as 'America/Chicago'") from error
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"no time zone {name!r}: write it as a place, such as 'America/Chicago'") from error
 
 
 def _kept(environ: Mapping[str, str]) -> str:

@@ -5,15 +5,14 @@ While it is open it pulls every few minutes: a lease that ends in the middle of 
 
 from __future__ import annotations
 
+import itertools
 import threading
 from datetime import datetime
 from html import escape
 
-import ipywidgets
-
 from labs.display.shown import Shown
 from labs.display.theme import STYLE
-from labs.widgets.controls import controls, has_kernel, hear_while_busy
+from labs.widgets.controls import controls, has_kernel
 from provisioning import lab
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
@@ -45,21 +44,17 @@ class LeaseCountdown(Shown):
     """
 
     def __init__(self, run: Run, clock: Clock) -> None:
-        end = run.record.facts("lease").get("end")
-        if end is None:
+        if run.lease_end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
-        self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
+        self.name, self.end, self.zone = run.settings.name, run.lease_end, find_zone()
         self.rehearsed = lab.rehearsing()
         planned = block_of(run.settings.spec.part).begin_by(self.end)
         self._steps = [(f"{one.number} {one.title}", at) for one, at in planned]
-        self._run, self._clock, self._pulling = run, clock, threading.Lock()
+        self._run, self._clock = run, clock
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"
         self._words = html()
-        self.pull_button = ipywidgets.Button(description="Pull now", icon="download", tooltip="Bring results home")
-        self.pull_button.on_click(lambda _: self.pull())
-        self.live = controls([self._words, self.pull_button]).add_class("msl").add_class("msl-card")
-        hear_while_busy(self.pull_button)
+        self.live = controls([self._words]).add_class("msl").add_class("msl-card")
         self.draw()
         if has_kernel():
             threading.Thread(target=self._tick, name="lease-countdown", daemon=True).start()
@@ -67,9 +62,10 @@ class LeaseCountdown(Shown):
     @property
     def lines(self) -> list[str]:
         """What is left, by when each lesson must begin, and what came home; the first line is the most urgent."""
-        now, words = self._clock.now(), lease_left(self.end, self._clock.now(), 0.0).text()
+        now = self._clock.now()
         steps = ", ".join(f"{title} by {self._local(at)}{' (gone by)' * (at < now)}" for title, at in self._steps)
-        return [words, f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}", self.pulled]
+        ends = f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}"
+        return [lease_left(self.end, now, 0.0).text(), ends, self.pulled]
 
     @property
     def text(self) -> str:
@@ -85,17 +81,14 @@ class LeaseCountdown(Shown):
         """Bring the words up to date."""
         first, *more = map(escape, self.lines)
         # In red once the release should have begun.
-        kind = (
-            'class="msl-note msl-bad" role="status"' if self._clock.now() > self._steps[-1][1] else 'class="msl-strong"'
-        )
+        due = self._clock.now() > self._steps[-1][1]
+        kind = 'class="msl-note msl-bad" role="status"' if due else 'class="msl-strong"'
         rest = "".join(f'<p class="msl-sub">{line}</p>' for line in more)
         head = heading(self.name, self.rehearsed)
         self._words.value = f'{STYLE}<div class="msl">{head}<div {kind}><p>{first}</p></div>{rest}</div>'
 
     def pull(self) -> None:
-        """Bring home what is only on the machine, unless that is under way."""
-        if not self._pulling.acquire(blocking=False):
-            return
+        """Bring home what is only on the machine."""
         try:
             run = self._run
             moved = lab.pull(run.settings.spec.part, run.testbed, name=self.name, say=lambda _line: None)
@@ -103,8 +96,6 @@ class LeaseCountdown(Shown):
         except ProvisioningError as error:
             # The lease goes on, and so does the countdown; the next pull may work.
             came = f"not pulled: {error.what}"
-        finally:
-            self._pulling.release()
         self.pulled = f"{datetime.now(self.zone):%H:%M}: {came}"
         self.draw()
 
@@ -112,10 +103,10 @@ class LeaseCountdown(Shown):
         return f"{moment.astimezone(self.zone):%a %H:%M}"
 
     def _tick(self) -> None:
-        looks = 0
-        while self._clock.now() < self.end:
+        for looks in itertools.count(1):
             threading.Event().wait(REDRAW_S)
-            looks += 1
-            if looks % PULL_EVERY == 0:
+            if looks % PULL_EVERY == 0 and self._clock.now() < self.end:
                 self.pull()
             self.draw()
+            if self._clock.now() >= self.end:
+                break

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import timedelta
 from html import escape
 
 import ipywidgets
@@ -18,6 +16,7 @@ from provisioning.testbed.errors import ProvisioningError
 from provisioning.widgets.cards import heading, html, note, still
 
 _TITLE = "Practise what goes wrong"
+_HOW = "Switch a fault on, then reserve or bring up a machine: it strikes once."
 _REFUSED = "Faults exist in the rehearsal only: this is Chameleon itself, where what breaks breaks by itself."
 
 
@@ -38,11 +37,6 @@ class Faults(Shown):
             self._build()
             self.draw()
 
-    @property
-    def drills(self) -> tuple[Drill, ...]:
-        """Every fault with whether it is on."""
-        return drills.drills()
-
     def on(self, name: str, times: int = 1) -> None:
         """Let a fault strike.
 
@@ -58,24 +52,15 @@ class Faults(Shown):
         drills.disarm(name)
         self.draw()
 
-    def advance(self, hours: float) -> None:
-        """Move the calendar forward: leases start and end as if the time had passed."""
-        drills.advance(timedelta(hours=hours))
-        self.draw()
-
-    def status(self) -> str:
-        """Return the testbed's state in a few lines."""
-        return drills.status_text(drills.status())
-
     @property
     def text(self) -> str:
         """Every fault, whether it is on, and the testbed's state."""
         if not self.rehearsed:
             return _REFUSED
         lines = [f"{_TITLE} (rehearsal)"]
-        for drill in self.drills:
+        for drill in drills.drills():
             lines += [f"[{'x' if drill.strikes else ' '}] {drill.name}: {drill.what}", f"      {drill.seen}"]
-        return "\n".join([*lines, "", self.status()])
+        return "\n".join([*lines, "", drills.status_text(drills.status())])
 
     @property
     def html(self) -> str:
@@ -83,46 +68,33 @@ class Faults(Shown):
         return still(_TITLE, self.text, self.rehearsed)
 
     def _build(self) -> None:
-        self._head, self._message, self._status = html(), html(), html()
-        known = self.drills
+        head, self._message = html(), html()
+        head.value = f'{STYLE}<div class="msl">{heading(_TITLE, rehearsed=True, subtitle=_HOW)}</div>'
+        known = drills.drills()
         self.switches = {drill.name: self._switch(drill) for drill in known}
-        self._words = {drill.name: html() for drill in known}
-        cells = [each for name in self.switches for each in (self.switches[name], self._words[name])]
+        cells = [each for drill in known for each in (self.switches[drill.name], _words(drill))]
         grid = ipywidgets.GridBox(
             cells, layout=ipywidgets.Layout(grid_template_columns="168px 1fr", grid_gap="0 8px", width="100%")
         )
-        row = ipywidgets.HBox(
-            [
-                self._button("All off", self.off),
-                self._button("An hour later", lambda: self.advance(1)),
-                self._button("Look again", self.draw),
-            ]
-        )
-        self.live = controls([self._head, grid, row, self._message, self._status])
-        self.live.add_class("msl").add_class("msl-card")
+        all_off = ipywidgets.Button(description="All off", layout={"width": "auto"})
+        all_off.on_click(lambda _: self.off())
+        self.live = controls([head, grid, all_off, self._message]).add_class("msl").add_class("msl-card")
 
     def _switch(self, drill: Drill) -> ipywidgets.Checkbox:
         switch = ipywidgets.Checkbox(description=drill.name, indent=False, layout={"width": "auto", "margin": "0"})
         switch.tooltip = drill.what
 
         def changed(change) -> None:
-            if not self._drawing:
-                self._act(lambda: self.on(drill.name) if change.new else self.off(drill.name))
+            if self._drawing:
+                return
+            try:
+                self.on(drill.name) if change.new else self.off(drill.name)
+                self._message.value = ""
+            except (ProvisioningError, ValueError) as error:
+                self._message.value = note(str(error))
 
         switch.observe(changed, "value")
         return switch
-
-    def _button(self, words: str, act: Callable[[], None]) -> ipywidgets.Button:
-        button = ipywidgets.Button(description=words, layout={"width": "auto"})
-        button.on_click(lambda _: self._act(act))
-        return button
-
-    def _act(self, act: Callable[[], None]) -> None:
-        try:
-            act()
-            self._message.value = ""
-        except (ProvisioningError, ValueError) as error:
-            self._message.value = note(str(error))
 
     def draw(self) -> None:
         """Look at the testbed and show how its switches stand."""
@@ -130,25 +102,16 @@ class Faults(Shown):
             return
         self._drawing = True
         try:
-            head = heading(
-                _TITLE,
-                rehearsed=True,
-                subtitle="Switch a fault on, then reserve or bring up a machine: it strikes once.",
-            )
-            self._head.value = f'{STYLE}<div class="msl">{head}</div>'
-            for drill in self.drills:
+            for drill in drills.drills():
                 self.switches[drill.name].value = bool(drill.strikes)
-                self._words[drill.name].value = _said(drill)
-            self._status.value = f'<div class="msl"><pre class="msl-code">{escape(self.status())}</pre></div>'
         finally:
             self._drawing = False
 
 
-def _said(drill: Drill) -> str:
-    often = {1: "once", -1: "every time"}.get(drill.strikes, f"{drill.strikes} times yet")
-    on = f'<span class="msl-bad">● strikes {often}</span> ' if drill.strikes else ""
-    what = f"{drill.what[0].upper()}{drill.what[1:]}."
-    return (
-        f'<div class="msl" style="padding:4px 0">{on}{escape(what)}'
+def _words(drill: Drill) -> ipywidgets.HTML:
+    words = html()
+    words.value = (
+        f'<div class="msl" style="padding:4px 0">{escape(drill.what[0].upper() + drill.what[1:])}.'
         f'<br><span class="msl-soft">{escape(drill.seen)}</span></div>'
     )
+    return words

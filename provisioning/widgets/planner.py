@@ -7,10 +7,9 @@ from collections.abc import Callable
 from datetime import datetime
 
 import ipywidgets
-from IPython.display import display
 
 from labs.display.shown import Shown
-from labs.widgets.controls import controls, has_kernel
+from labs.widgets.controls import controls
 from provisioning import lab
 from provisioning.planning.blocks import Block
 from provisioning.planning.chooser import PAGES, Chooser
@@ -42,11 +41,7 @@ def planner(
     if zone is not None:
         keep_zone(find_zone(zone))
     chooser = Chooser(load_spec(part), testbed_for or lab.open_testbed, find_zone(zone), clock or site_clock())
-    # Several calendars take a while; the line goes when they are read.
-    said = display(Shown("Reading the calendars…", "Reading the calendars…"), display_id=True) if has_kernel() else None
     chooser.read()
-    if said:
-        said.update(Shown("", ""))
     return Planner(chooser)
 
 
@@ -59,16 +54,13 @@ class Planner(Shown):
 
     def __init__(self, chooser: Chooser) -> None:
         self.chooser = chooser
+        #: Name of the lease, reserved or not.
+        self.lease_name = chooser.name
         self.rehearsed = lab.rehearsing()
         # A click may arrive in a thread of its own while a cell runs; what drawing changes nobody has chosen.
         self._lock, self._drawing = threading.RLock(), False
         self._build()
         self.draw()
-
-    @property
-    def lease_name(self) -> str:
-        """Name of the lease, reserved or not."""
-        return self.chooser.name
 
     @property
     def chosen(self) -> Block | None:

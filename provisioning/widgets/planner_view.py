@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 
 import ipywidgets
@@ -35,16 +35,6 @@ _STYLE = (
     ".msl .msl-cell.jupyter-button.msl-chosen{border-color:var(--msl-accent);"
     "background:var(--msl-accent);color:var(--msl-on-accent);font-weight:700}"
     "</style>"
-)
-
-#: Copies the code beside the button. The clipboard's own interface exists on pages served over HTTPS or from this
-#: computer; selecting the text and the old command do the same elsewhere.
-_COPY = (
-    "const code=this.closest('.msl-card').querySelector('.msl-take-code').textContent;"
-    "const done=()=>{this.textContent='Copied ✓';setTimeout(()=>{this.textContent='Copy the code'},2500)};"
-    "const old=()=>{const a=document.createElement('textarea');a.value=code;document.body.append(a);a.select();"
-    "document.execCommand('copy');a.remove();done()};"
-    "navigator.clipboard?navigator.clipboard.writeText(code).then(done,old):old()"
 )
 
 
@@ -80,9 +70,9 @@ class CalendarGrid:
 
     def draw(self, chooser: Chooser) -> None:
         """Repaint what has changed."""
-        for label, row, day in zip(self._days, self.cells, chooser.table().days, strict=True):
-            label.value = f'<div class="msl-day">{day.date:%a %d %b}</div>'
-            for button, hour in zip(row, day.hours, strict=True):
+        for label, row, (day, hours) in zip(self._days, self.cells, chooser.table().days.items(), strict=True):
+            label.value = f'<div class="msl-day">{day:%a %d %b}</div>'
+            for button, hour in zip(row, hours, strict=True):
                 free = next((slot for slot in hour if slot.free), None)
                 self._slots[button] = free
                 with button.hold_sync():
@@ -92,7 +82,7 @@ class CalendarGrid:
                     button._dom_classes = ("msl-cell", *_kinds(hour, chooser.slot))
 
 
-def _kinds(hour: tuple[Slot, ...], chosen: Slot | None) -> tuple[str, ...]:
+def _kinds(hour: Sequence[Slot], chosen: Slot | None) -> tuple[str, ...]:
     kinds = ["msl-free" if any(slot.free for slot in hour) else "msl-taken" if mark_of(hour) else "msl-past"]
     if chosen is not None and any(slot.start == chosen.start for slot in hour):
         kinds.append("msl-chosen")
@@ -123,25 +113,23 @@ def machines(chooser: Chooser) -> str:
 
 def week(chooser: Chooser) -> str:
     """Return the HTML that names the week on the page, and explains the cells below it."""
-    days = chooser.table().days
+    first, *_, last = chooser.table().days
     return (
-        f'<span class="msl-strong">{days[0].date:%a %d %b} – {days[-1].date:%a %d %b %Y}</span> <span class="msl-soft">'
+        f'<span class="msl-strong">{first:%a %d %b} – {last:%a %d %b %Y}</span> <span class="msl-soft">'
         "A number: machines free for a whole block from that hour. ·: all taken. Filled: chosen.</span>"
     )
 
 
 def take_along(chooser: Chooser) -> str:
-    """Return the HTML of the python-chi code that makes the same reservation, to copy, and of the calendar file."""
+    """Return the HTML of the python-chi code that makes the same reservation, and of the calendar file."""
     if chooser.block is None:
         return ""
     ics = base64.b64encode(chooser.calendar_file()).decode()
     return (
-        '<div class="msl msl-line-of-text" style="margin-left:2px">'
-        f'<button class="jupyter-button" type="button" onclick="{escape(_COPY)}" '
-        'title="python-chi code that makes the same reservation">Copy the code</button>'
-        f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a>'
-        '</div><div class="msl"><details><summary>The code: the same reservation with python-chi</summary>'
-        f'<pre class="msl-code msl-take-code">{escape(chooser.code())}</pre></details></div>'
+        '<div class="msl"><p class="msl-sub">'
+        f'<a download="{escape(chooser.name)}.ics" href="data:text/calendar;base64,{ics}">Calendar file (.ics)</a></p>'
+        "<details><summary>The code: the same reservation with python-chi</summary>"
+        f'<pre class="msl-code">{escape(chooser.code())}</pre></details></div>'
     )
 
 

@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 
 import ipywidgets
-from IPython import get_ipython
 from IPython.display import display
 
 from labs.display.shown import Shown
@@ -18,7 +17,6 @@ from labs.widgets.controls import controls, has_kernel, hear_while_busy, heard_w
 from provisioning import lab
 from provisioning.setup.run import Row, Run
 from provisioning.testbed.errors import ProvisioningError
-from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import heading, html, note
 
 #: Seconds between two redraws while steps run.
@@ -36,13 +34,8 @@ _MARKS = {
 }
 
 
-def provisioning_progress(run: Run, *, clock: Clock | None = None) -> ProvisioningProgress:
-    """Return the progress of a run; nothing begins before ``run()`` or a click on its button.
-
-    Args:
-        run: from ``lab.prepare(part, …)``.
-        clock: of the sites.
-    """
+def provisioning_progress(run: Run) -> ProvisioningProgress:
+    """Return the progress of a run from ``lab.prepare``; nothing begins before ``run()`` or a click on its button."""
     return ProvisioningProgress(run)
 
 
@@ -50,11 +43,11 @@ class ProvisioningProgress(Shown):
     """The widget. Call ``run()`` in a cell that later cells depend on; show the object itself to start by click.
 
     Args:
-        attempt: its state.
+        setup: the run that is watched; ``run`` is the method that starts it.
     """
 
-    def __init__(self, attempt: Run) -> None:
-        self.attempt = attempt
+    def __init__(self, setup: Run) -> None:
+        self.setup = setup
         self.rehearsed = lab.rehearsing()
         self._handle: Any = None
         self._worker: threading.Thread | None = None
@@ -74,17 +67,17 @@ class ProvisioningProgress(Shown):
     @property
     def links(self) -> dict[str, str]:
         """The ways to the machine by name (``jupyter``, ``ssh``, ``tunnel``); empty before it is up."""
-        return {link.name: link.value for link in self.attempt.links}
+        return {link.name: link.value for link in self.setup.links}
 
     @property
     def text(self) -> str:
         """Steps and links in words and columns."""
-        return ("Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else "") + self.attempt.text()
+        return ("Rehearsal: nothing runs on Chameleon.\n" if self.rehearsed else "") + self.setup.text()
 
     @property
     def html(self) -> str:
         """The same as a still picture."""
-        label = escape(self.attempt.title)
+        label = escape(self.setup.title)
         return f'{STYLE}<section class="msl msl-card" aria-label="{label}">{_picture(self)}</section>'
 
     def run(self) -> None:
@@ -94,7 +87,6 @@ class ProvisioningProgress(Shown):
             ProvisioningError: a step failed or was cancelled; its message says what to do. The record keeps the rest.
         """
         if has_kernel():
-            _show_once()
             self._handle = display(self, display_id=True)
         try:
             self._go()
@@ -119,18 +111,18 @@ class ProvisioningProgress(Shown):
 
     def cancel(self) -> None:
         """Stop: nothing new begins, and what waits stops at its next look."""
-        self.attempt.cancel()
+        self.setup.cancel()
         with self._drawing:
             # A click that is heard only after the end stops nothing, and the next start wants its button.
-            if self.attempt.state == "running":
+            if self.setup.state == "running":
                 self.stop.disabled, self.stop.description = True, "Stopping…"
 
     def draw(self) -> None:
         """Bring the picture and the buttons up to date."""
         with self._drawing:
-            state = self.attempt.state
+            state = self.setup.state
             self.status.value = STYLE + _picture(self)
-            begun = state != "waiting" or any(row.state == "done" for row in self.attempt.rows.values())
+            begun = state != "waiting" or any(row.state == "done" for row in self.setup.rows.values())
             self.go.description = "Try again" if state == "failed" else "Resume" if begun else "Bring it up"
             running = state == "running"
             self.go.layout.display = "none" if state in ("running", "done") else ""
@@ -146,12 +138,12 @@ class ProvisioningProgress(Shown):
         self._going = True
         threading.Thread(target=self._tick, name="provisioning-clock", daemon=True).start()
         try:
-            self.attempt.go()
+            self.setup.go()
         finally:
             self._going = False
             with self._drawing:
                 self.draw()
-                if self._handle is not None and self.attempt.state == "done":
+                if self._handle is not None and self.setup.state == "done":
                     self.live = None
                     self._handle.update(Shown(self.html, self.text))
 
@@ -161,43 +153,28 @@ class ProvisioningProgress(Shown):
             threading.Event().wait(REDRAW_S)
 
 
-def _show_once() -> None:
-    """Let the widget be the only one that shows its error: a second, red one would stay after a successful Resume.
-
-    The cell still ends in the error, so that no later cell runs.
-    """
-
-    def handle(shell, kind, error, trace, tb_offset=None) -> None:
-        if not error.shown:
-            shell.showtraceback((kind, error, trace), tb_offset=tb_offset)
-
-    get_ipython().set_custom_exc((ProvisioningError,), handle)
-
-
 def _picture(shown: ProvisioningProgress) -> str:
     """Return the HTML of the steps, and of the links once they are there."""
-    attempt = shown.attempt
-    settings, rows = attempt.settings, attempt.rows.values()
+    run = shown.setup
+    settings, rows = run.settings, run.rows.values()
     done = f"{sum(row.state == 'done' for row in rows)} of {len(rows)} steps done"
-    to_go = f"usually {_minutes(attempt.left_s)} to go"
+    to_go = f"usually {_minutes(run.left_s)} to go"
     said = {"done": "ready", "failed": f"{done}; a step failed", "stopped": f"{done}; stopped"}
-    subtitle = f"{settings.name} at {settings.option.site}: {said.get(attempt.state, f'{done}, {to_go}')}"
-    table = html_table(_COLUMNS, [_cells(attempt, row) for row in rows]) + "".join(map(_detail, rows))
-    path = " > ".join(attempt.plan.critical_path)
-    table += f'<p class="msl-sub">Critical path, where a delay delays the end: {escape(path)}</p>'
-    parts = [heading(attempt.title, shown.rehearsed, subtitle)]
-    if attempt.state == "done":
-        parts += [*map(_link, attempt.links), "<details><summary>The steps</summary>"]
+    subtitle = f"{settings.name} at {settings.option.site}: {said.get(run.state, f'{done}, {to_go}')}"
+    table = html_table(_COLUMNS, [_cells(run, row) for row in rows]) + "".join(map(_detail, rows))
+    parts = [heading(run.title, shown.rehearsed, subtitle)]
+    if run.state == "done":
+        parts += [*map(_link, run.links), "<details><summary>The steps</summary>"]
         table += "</details>"
     else:
-        parts.append(progress_bar(attempt.title, attempt.fraction))
+        parts.append(progress_bar(run.title, run.fraction))
     return f'<div class="msl">{"".join(parts)}{table}</div>'
 
 
-def _cells(attempt: Run, row: Row) -> list[Cell]:
+def _cells(run: Run, row: Row) -> list[Cell]:
     word, kind = _MARKS[row.state]
     began = row.state not in ("waiting", "blocked")
-    elapsed = _minutes(attempt.elapsed_s(row)) if began else ""
+    elapsed = _minutes(run.elapsed_s(row)) if began else ""
     return [Cell(row.title), Cell(word, "", kind, words=True), Cell(elapsed), Cell(_minutes(row.expected_s))]
 
 

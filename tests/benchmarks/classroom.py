@@ -60,7 +60,7 @@ def _rows(folder: Path) -> list[dict[str, str]]:
     ]
     spec, clock, zone = load_spec("model"), site_clock(), ZoneInfo("America/Chicago")
     wish = Wish(clock.now() + timedelta(hours=1), clock.now() + timedelta(days=10), zone)
-    calendars, unread = calendars_of(spec, lab.open_testbed)
+    calendars, _ = calendars_of(spec, lab.open_testbed)
     rows = []
 
     def step(name: str, work: Callable, said: Callable):
@@ -74,10 +74,8 @@ def _rows(folder: Path) -> list[dict[str, str]]:
         )
         return found
 
-    there = leases_at(lab.open_testbed, list(calendars), spec.part)
-    plan = step(
-        "plan", lambda: make_plan(students, spec, calendars, there, wish, unread=unread), lambda plan: plan.sentence()
-    )
+    there = leases_at(lab.open_testbed, calendars, spec.part)
+    plan = step("plan", lambda: make_plan(students, spec, calendars, there, wish), lambda plan: plan.sentence())
     step(
         "reserve",
         lambda: reserve_all(lab.open_testbed, spec.part, plan.seats, clock.now()),

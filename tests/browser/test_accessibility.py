@@ -54,8 +54,9 @@ from provisioning import lab, rehearsal
 from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
 rehearsal.use(speed=10_000.0, user="kim")
 plan = planner("edge")
-lease = plan.reserve()
-display(plan, lease_countdown(lease, "edge"), faults())""",
+run = lab.prepare("edge", plan.chosen.option)
+run.record.update("lease", state="done", remember={"end": plan.reserve().end.isoformat()})
+display(plan, lease_countdown(run), faults())""",
     "hand-in": """
 from grading.submission.show import HandIn
 display(HandIn(1))""",

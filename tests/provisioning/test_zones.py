@@ -1,13 +1,12 @@
-"""The student's time zone: asked for, kept, found, and said."""
+"""The student's time zone: asked for, kept and found."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from provisioning.planning.zones import UnknownZoneError, find_zone, is_doubtful, keep_zone, said_of, zone_names
+from provisioning.planning.zones import find_zone, keep_zone, zone_names
 
 
 def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
@@ -17,7 +16,7 @@ def test_a_choice_is_kept_for_the_next_notebook(tmp_path):
     keep_zone(ZoneInfo("Asia/Kolkata"), environ)
     assert find_zone(None, environ).key == "Asia/Kolkata"
     assert find_zone("America/Denver", environ).key == "America/Denver"
-    with pytest.raises(UnknownZoneError, match="America/Chicago"):
+    with pytest.raises(ValueError, match="America/Chicago"):
         find_zone("Chicago time")
 
 
@@ -26,24 +25,6 @@ def test_a_broken_choice_is_passed_over(tmp_path, left_over):
     """A file that holds no zone costs the choice, and nothing else."""
     (tmp_path / "time-zone").write_text(left_over)
     assert find_zone(None, {"LABS_STATE": str(tmp_path), "TZ": "America/New_York"}).key == "America/New_York"
-
-
-def test_utc_is_doubted_until_it_was_chosen(tmp_path):
-    """A server in a cloud knows UTC only; a student who chooses UTC means it."""
-    environ = {"LABS_STATE": str(tmp_path)}
-    assert is_doubtful(ZoneInfo("UTC"), environ)
-    assert not is_doubtful(ZoneInfo("Europe/London"), environ)
-    keep_zone(ZoneInfo("UTC"), environ)
-    assert not is_doubtful(ZoneInfo("UTC"), environ)
-
-
-@pytest.mark.parametrize(
-    ("name", "month", "distance"),
-    [("America/Chicago", 1, "-06:00"), ("America/Chicago", 7, "-05:00"), ("Asia/Kolkata", 1, "+05:30")],
-)
-def test_a_zone_is_said_with_its_distance_on_that_day(name, month, distance):
-    """Summer time counts."""
-    assert said_of(ZoneInfo(name), datetime(2026, month, 2, tzinfo=UTC)) == f"{name} (UTC{distance})"
 
 
 def test_the_students_own_zone_comes_first_and_once():

@@ -38,8 +38,7 @@ from pathlib import Path
 
 from provisioning import lab
 from provisioning.classroom.leases import leases_at, no_shows, reserve_all
-from provisioning.classroom.plan import Wish, make_plan
-from provisioning.classroom.plan_files import plan_text
+from provisioning.classroom.plan import Wish, make_plan, plan_text
 from provisioning.classroom.roster import read_roster
 from provisioning.classroom.watching import watch, watch_table
 from provisioning.planning.blocks import calendars_of
@@ -53,7 +52,7 @@ from provisioning.sites.spec import load_spec
 #
 # Any CSV that your registrar exports will do, as long as one column is called `username`, `email`, `netid`, `user` or
 # `login`; take the name of the Chameleon account, or the address that it was made with. `name` is how you call them,
-# `prefers` and `cannot` say when: `Tue 14-20; Wed; 2026-12-01 9:30-12`. Other columns are ignored. Two students whose
+# `prefers` and `cannot` say when: `Tue 14-20; Wed; Thu 9:30-12`. Other columns are ignored. Two students whose
 # names shorten to the same are refused here, and not in the middle of the night.
 
 # %%
@@ -75,10 +74,10 @@ students[0]
 spec, clock, zone = load_spec("model"), drills.site_clock(), find_zone()
 begin = clock.now() + timedelta(hours=2)
 wish = Wish(begin, begin + timedelta(days=3), zone)
-calendars, unread = calendars_of(spec, lab.open_testbed)
-use = [option for option in spec.options if option in calendars]
-there = leases_at(lab.open_testbed, use, "model")
-plan = make_plan(students, spec, calendars, there, wish, use=use[:2], unread=unread)
+calendars, _ = calendars_of(spec, lab.open_testbed)
+there = leases_at(lab.open_testbed, calendars, "model")
+use = {option: calendars[option] for option in spec.options[:2] if option in calendars}
+plan = make_plan(students, spec, use, there, wish)
 print(plan_text(plan))
 
 # %% [markdown]
@@ -138,7 +137,7 @@ if lab.rehearsing():
 # %%
 if lab.rehearsing():
     mine = {f"serve-model-{one.name}" for one in students}
-    for option, lease in leases_at(lab.open_testbed, use, "model"):
+    for option, lease in leases_at(lab.open_testbed, calendars, "model"):
         if lease.name in mine:
             lab.open_testbed(option.site).delete_lease(lease.id)
 print(table(survey(testbed, clock.now())))

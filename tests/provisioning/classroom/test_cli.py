@@ -67,11 +67,11 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     """Plan, reserve, again with a late name, watch, move, extend, and give back who did not come."""
     students, out = [f"s{number}" for number in range(30)], tmp_path / "plan"
     words = ("plan", "model", roster(students), "--until", local(6), "--hours", "8-22", "--zone", ZONE, "--out", out)
-    assert "All 30 blocks fit before" in run(*words)
+    assert "All 30 have a block" in run(*words)
     assert run("reserve", "model", out / "plan.csv").endswith("30 reserved\n")
     path = roster([*students, "late"])
     again = run(*words)
-    assert "All 31 blocks fit before" in again
+    assert "All 31 have a block" in again
     assert again.count("there already") == 30
     assert run("reserve", "model", out / "plan.csv").endswith("30 there already, 1 reserved\n")
 
@@ -87,7 +87,7 @@ def test_a_class_from_roster_to_leases_and_back(run, roster, tmp_path):
     assert said == f"{held.name} ends {held.end + timedelta(hours=0.1):%a %d %b %H:%M} UTC\n"
     # Beyond Chameleon's seven days never.
     assert "extending the lease at CHI@" in run("extend", "model", "s7@uni.edu", "--hours", "400", code=1)
-    assert "has no lease" in run("extend", "model", "nobody@uni.edu", code=1)
+    assert "there is no usable lease" in run("extend", "model", "nobody@uni.edu", code=1)
 
     drills.advance_to(min(lease.start for lease in _leases()) + timedelta(minutes=40))
     assert run("no-shows", "model", path) == "0 of 31 have not come\n"

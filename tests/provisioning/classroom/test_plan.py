@@ -1,27 +1,28 @@
-"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met, and what is missing."""
+"""Who runs when: as many students as fit, nobody's machine twice, wishes where they can be met; table and calendars."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
-import sys
 from datetime import UTC, datetime, time, timedelta
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from icalendar import Calendar
 
-from provisioning.classroom.plan import Wish, assign, make_plan
-from provisioning.classroom.roster import Student, Times, read_times
+from provisioning.classroom.plan import Wish, assign, make_plan, plan_text, read_plan, write_all
+from provisioning.classroom.roster import RosterError, Student, Times, read_times
 from provisioning.testbed import Booking, Lease, Reservation
-from provisioning.testbed.errors import ProvisioningError
 
 from .conftest import FIRST, MODEL, SECOND, nodes
 
 HOURS = st.tuples(st.integers(0, 14), st.integers(15, 23))
-TIMES = st.builds(lambda day, hours: Times(day, None, *map(time, hours)), st.integers(1, 2), HOURS)
+TIMES = st.builds(lambda day, hours: Times(day, *map(time, hours)), st.integers(1, 2), HOURS)
 WANTED = st.lists(st.lists(TIMES, max_size=2).map(tuple), min_size=2, max_size=2)
+NOW = datetime(2026, 3, 1, tzinfo=UTC)
+CLASS = (Student("ada-x-edu"), Student("bob", cannot=read_times("Tue")), Student("cyd"))
 BOOKED = st.lists(st.tuples(st.integers(0, 46), st.integers(1, 12)), max_size=3)
 
 
@@ -37,9 +38,14 @@ def meet(one, other) -> bool:
     return one.start < other.end and other.start < one.end
 
 
-def lease_of(student: str, machine: str, start: datetime, end: datetime, status: str = "PENDING") -> Lease:
+def lease_of(student: str, machine: str, start: datetime, end: datetime) -> Lease:
     on = (Reservation("r", "physical:host", f'["==", "$node_name", "{machine}"]'),)
-    return Lease(student, f"serve-model-{student}", status, start, end, on)
+    return Lease(student, f"serve-model-{student}", "PENDING", start, end, on)
+
+
+@pytest.fixture
+def made(wish):
+    return make_plan(CLASS, MODEL, {FIRST: nodes("m"), SECOND: nodes("x", site="CHI@UC")}, [], wish)
 
 
 @settings(deadline=None)
@@ -97,13 +103,6 @@ def test_no_other_choice_seats_more_students_or_costs_less(table):
     assert score(assign(costs)) == min(map(score, every))
 
 
-def test_without_scipy_a_plan_says_what_to_install(monkeypatch, wish):
-    """The Hub has none and needs none; a traceback would not say so."""
-    monkeypatch.setitem(sys.modules, "scipy.optimize", None)
-    with pytest.raises(ProvisioningError, match="pip install scipy"):
-        make_plan(students(1), MODEL, {FIRST: nodes("m")}, [], wish)
-
-
 def test_a_shortfall_says_what_is_missing_and_what_would_do(wish):
     """Two machines, two days of three blocks: the thirteenth student has none."""
     plan = make_plan(students(13), MODEL, {FIRST: nodes("a", "b")}, [], wish)
@@ -117,7 +116,7 @@ def test_a_later_option_takes_only_what_the_first_cannot(wish):
     calendars = {FIRST: nodes("a"), SECOND: nodes("x", site="CHI@UC")}
     wanting = students(8, prefers=read_times("Tue 9-12"))
     assert "6 on A100 40 GB at TACC, 2 on A100 80 GB at UC" in make_plan(wanting, MODEL, calendars, [], wish).sentence()
-    other = make_plan(wanting, MODEL, calendars, [], wish, use=[SECOND])
+    other = make_plan(wanting, MODEL, {SECOND: calendars[SECOND]}, [], wish)
     assert {seat.block.option for seat in other.seats} == {SECOND}
     calendars[FIRST] = [dataclasses.replace(one, reservable=False) for one in calendars[FIRST]]
     assert len(make_plan(wanting, MODEL, calendars, [], wish).seats) == 6
@@ -132,19 +131,55 @@ def test_wishes_are_met_where_they_can_be(wish):
     assert [seats[one.name].wished for one in wanting] == [False, False, True]
 
 
-def test_somebody_between_the_packed_seats_still_finds_a_machine(wish):
-    """Packed seats begin at 9, 12 and 15; who can only come from 10 to 13 is seated where the machine is free then."""
-    only = Student("late", cannot=read_times("Tue 9-10; Tue 13-18; Wed"))
-    plan = make_plan([only], MODEL, {FIRST: nodes("m")}, [], wish)
-    assert [(seat.block.start, seat.block.end) for seat in plan.seats] == [(at(10, 10), at(10, 12, 50))]
-
-
 def test_leases_that_exist_are_kept_and_counted_even_after_the_deadline(wish):
-    """On their machine; what is over is not; and the sentence does not promise what a moved deadline breaks."""
+    """On their machine; and the sentence does not promise what a moved deadline breaks."""
     booked = nodes("m", bookings=[Booking(at(12, 9), at(12, 11, 50))])
     there = lease_of("s0", "m", at(12, 9), at(12, 11, 50))
-    spent = lease_of("s1", "m", at(10, 12), at(10, 14, 50), "TERMINATED")
-    plan = make_plan(students(2), MODEL, {FIRST: booked}, [(FIRST, there), (FIRST, spent)], wish)
+    plan = make_plan(students(2), MODEL, {FIRST: booked}, [(FIRST, there)], wish)
     assert [(seat.student, seat.kept) for seat in plan.seats] == [("s1", False), ("s0", True)]
     assert plan.hours == pytest.approx(2 * 170 / 60)
-    assert "1 of 2 blocks fit before Wed 11 Mar 23:00, 1 kept leases end later" in plan.sentence()
+    assert "All 2 have a block" in plan.sentence()
+    assert plan.sentence().endswith("The last ends Thu 12 Mar 11:50.")
+
+
+def test_a_plan_is_read_as_it_was_written(made, tmp_path):
+    """Through the table that a person may change, nothing that matters is lost."""
+    write_all(made, tmp_path, NOW)
+    read = read_plan(tmp_path / "plan.csv", MODEL)
+    assert [(seat.student, seat.block) for seat in read] == [(seat.student, seat.block) for seat in made.seats]
+    assert "8 machine hours." in plan_text(made)
+
+
+def test_a_calendar_holds_its_students_block(made, wish, tmp_path):
+    """Each student's own, with the preparation; a new plan's replace them."""
+    write_all(made, tmp_path, NOW)
+    mine = next(seat.block for seat in made.seats if seat.student == "ada-x-edu")
+    events = Calendar.from_ical((tmp_path / "calendars" / "serve-model-ada-x-edu.ics").read_bytes()).walk("VEVENT")
+    assert [(event.start, event.end) for event in events if str(event["summary"]) == MODEL.title] == [
+        (mine.start, mine.end)
+    ]
+    assert len(events) == 2
+    (tmp_path / "calendars" / "my-own.ics").touch()
+    write_all(make_plan(CLASS[:1], MODEL, {FIRST: nodes("m")}, [], wish), tmp_path, NOW)
+    assert {path.name for path in (tmp_path / "calendars").iterdir()} == {"my-own.ics", "serve-model-ada-x-edu.ics"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("student,", "who,", "lacks the columns student"),
+        ("compute_liqid", "gpu_x", "line 2: Part 1: model optimizations has no machine gpu_x"),
+        ("2026-03-10 09:00", "10.03.2026", "line 2: time data '10.03.2026' does not match"),
+        ("14:50", "11:50", "the block ends before it begins"),
+        ("\ncyd,", "\nada-x-edu,", "ada-x-edu has a block already"),
+    ],
+)
+def test_a_plan_that_was_changed_for_the_worse_is_a_sentence(made, tmp_path, old, new, message):
+    """A person may edit the table; what does not fit together names its line."""
+    write_all(made, tmp_path, NOW)
+    path = tmp_path / "plan.csv"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+    with pytest.raises(RosterError, match=message):
+        read_plan(path, MODEL)

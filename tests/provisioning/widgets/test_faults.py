@@ -1,9 +1,13 @@
-"""The switchboard of faults; that the switches reach a testbed is proved in test_kernel.py."""
+"""The switchboard of faults, on the real testbed and in a rehearsal."""
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
+from provisioning.rehearsal import control, drills, environment
 from provisioning.rehearsal.drills import NotRehearsingError
 from provisioning.widgets import faults
 
@@ -16,6 +20,32 @@ def test_the_real_testbed_is_refused_in_every_form():
     assert "rehearsal only" in board.html
     assert "msl-real" in board.html
     assert set(board._repr_mimebundle_()) == {"text/html", "text/plain"}
-    for act in (lambda: board.on("no-hosts"), board.off, lambda: board.advance(1), board.status):
+    for act in (lambda: board.on("no-hosts"), board.off):
         with pytest.raises(NotRehearsingError, match="Way out"):
             act()
+
+
+def test_switch_and_code_reach_the_testbed_and_the_text_says_so(tmp_path, monkeypatch):
+    """One switch for each fault; what was switched elsewhere is seen when the board is drawn again."""
+    control.start(tmp_path, speed=10_000.0)
+    try:
+        for name, value in environment.variables(tmp_path, "kim").items():
+            monkeypatch.setenv(name, value)
+        board = faults()
+        assert set(board.switches) == {drill.name for drill in drills.drills()}
+        board.switches["no-hosts"].value = True
+        board.on("slow-boot")
+        assert {drill.name for drill in drills.drills() if drill.strikes} == {"no-hosts", "slow-boot"}
+        assert "[x] no-hosts: " in board.text
+        assert board.switches["slow-boot"].value
+        board.off()
+        assert "[x]" not in board.text
+        assert not any(switch.value for switch in board.switches.values())
+    finally:
+        control.stop(tmp_path)
+
+
+def test_the_widgets_need_no_torch():
+    """Chameleon's Jupyter has 1 GB of memory for a student."""
+    asked = "import sys, provisioning.widgets; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True).stdout == "False\n"
