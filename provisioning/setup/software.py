@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from provisioning.archive import build_archive, materials_files
+from provisioning.node.archive import build_archive, materials_files
 from provisioning.setup import reach
 from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
@@ -22,7 +22,7 @@ cd "$HOME"
 seen=$( (sha256sum {archive} 2>/dev/null || shasum -a 256 {archive}) | cut -d ' ' -f 1)
 [ "$seen" = {digest} ] || {{ echo "the copy is damaged: $seen"; exit 65; }}
 mkdir -p {root} .serving-labs
-tar -xzf {archive} -C {root}
+tar -xzmf {archive} -C {root}
 echo {digest} > .serving-labs/{marker}
 rm -f {archive}
 """

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from provisioning.archive import unpack
+from provisioning.node.archive import unpack
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.machines.processes import Processes
 from provisioning.rehearsal.machines.scratch import Scratch

@@ -233,7 +233,7 @@ def test_health_checks_name_packages_that_are_installed():
 
 def test_the_course_can_be_installed_as_it_is_copied():
     """The scripts install the copied tree; its pyproject must be among what is copied."""
-    from provisioning.archive import materials_files
+    from provisioning.node.archive import materials_files
 
     root = NODE.parents[1]
     files = materials_files(root, assets=False)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.archive import commit_date_s, pack, unpack
+from provisioning.node.archive import commit_date_s, pack, unpack
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
