@@ -242,14 +242,14 @@ class ChameleonTestbed:
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
             taken = replies.bookings(blazar.host.list_allocations())
-            nodes = chi.hardware.get_nodes(node_type=type_name)
-            return tuple(replies.node_resource(node, ids.get(node.uid), taken) for node in nodes)
-        if kind == "device":
+            found = [(ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)]
+        elif kind == "device":
             ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
             taken = replies.bookings(blazar.device.list_allocations())
-            devices = chi.hardware.get_devices(device_type=type_name)
-            return tuple(replies.device_resource(each, self.site, ids.get(each.uuid), taken) for each in devices)
-        return ()
+            found = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
+        else:
+            return ()
+        return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in found)
 
 
 def _utc(moment: datetime) -> str:
