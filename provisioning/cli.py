@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -60,8 +58,6 @@ def plan(
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
-    code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
-    ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
 ) -> None:
     """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
     with plain_errors():
@@ -69,11 +65,6 @@ def plan(
         typer.echo(chooser.text(rehearsed=lab.rehearsing()))
         for number, slot in enumerate(chooser.table().free[:10], start=1):
             typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
-        if chooser.block and code:
-            typer.echo("\n" + chooser.code())
-        if chooser.block and ics:
-            ics.write_bytes(chooser.calendar_file())
-            typer.echo(f"{ics} written")
 
 
 @app.command()
@@ -128,7 +119,6 @@ def forward(
         if not isinstance(reached, Tunnel):
             typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
             return
-        typer.echo(f"The same as a plain line: {reached.plain_line()}")
         typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
         with suppress(KeyboardInterrupt):
             reached.wait()
@@ -184,21 +174,18 @@ def release(
 def sweep(
     mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
-    grace_min: Annotated[
-        float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
-    ] = held.GRACE / timedelta(minutes=1),
 ) -> None:
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
-    now, grace = site_clock().now(), timedelta(minutes=grace_min)
+    now = site_clock().now()
     found, lines = [], []
     with plain_errors():
         for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
             try:
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
-                here = held.survey(testbed, now, owner, grace=grace)
-                swept = held.sweep(testbed, here, now, grace=grace) if delete else []
+                here = held.survey(testbed, now, owner)
+                swept = held.sweep(testbed, here, now) if delete else []
                 # What is counted below is what is there now, not what was there before.
-                found += held.survey(testbed, now, owner, grace=grace) if swept else here
+                found += held.survey(testbed, now, owner) if swept else here
                 lines += swept
             except NotSignedInError:
                 raise

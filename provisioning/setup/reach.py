@@ -85,17 +85,17 @@ def ports_of(part: Part) -> dict[int, str]:
     return found
 
 
-def usual_ports(part: Part, jupyter_port: int = JUPYTER_PORT, base: str = "/") -> dict[int, int]:
-    """Return where a part's ports are brought when all of those are free here, by the machine's ports.
+def usual_port(port: int, base: str = "") -> int:
+    """Return where a port of the machine is brought when that is free here.
 
     Args:
-        part: of the course.
-        jupyter_port: where the machine's Jupyter listens; another program there may have had the usual port.
+        port: of the machine; that of its Jupyter may be another than the usual one already.
         base: path at which that Jupyter lives; behind a Hub's proxy it names the port.
     """
-    there = [jupyter_port if port == JUPYTER_PORT else port for port in ports_of(part)]
-    moved = {port: port + OFFSET if port < OFFSET else port for port in there}
-    return moved | {jupyter_port: _named_in(base) or moved[jupyter_port]}
+    last = base.strip("/").rpartition("/")[2]
+    if "/proxy/absolute/" in base and last.isdigit():
+        return int(last)
+    return port + OFFSET if port < OFFSET else port
 
 
 def first_notebook(part: Part) -> str:
@@ -137,17 +137,15 @@ def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
     return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
 
 
-def ssh_line(way: Way, ssh: str, ports: Mapping[int, int] | None = None) -> str:
-    """Return the plain command that signs in, or that brings ports here, for those who prefer it.
+def ssh_line(way: Way, ssh: str) -> str:
+    """Return the command that signs in.
 
     Args:
         way: to the machine.
         ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
-        ports: of the machine, each with one of this computer.
     """
     key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
-    brought = f" -N -o ExitOnForwardFailure=yes {' '.join(_forwards(ports))}" if ports else ""
-    return f"{ssh}{key}{brought} {way.user}@{way.host}"
+    return f"{ssh}{key} {way.user}@{way.host}"
 
 
 class Reached:
@@ -208,24 +206,20 @@ class Tunnel(Reached):
         child, said = self._open([], ASK)
         child.communicate()
         there = jupyter_there(said)
-        ports = {}
-        for port, usual in usual_ports(self._part, there.port, there.base).items():
+        words, ports = ports_of(self._part), {}
+        words = {there.port: words.pop(JUPYTER_PORT), **words}
+        for port in words:
             # A path behind the Hub's proxy names its port; else others will do, a hundred apart.
-            named = port == there.port and _named_in(there.base)
+            usual = usual_port(port, there.base if port == there.port else "")
+            named = f"/{usual}/" in there.base
             ports[port] = _free(range(usual, usual + (1 if named else 100 * _ATTEMPTS), 100))
-        self._child, _ = self._open(_forwards(ports), "echo; exec cat")
-        words = ports_of(self._part)
-        self.rows = tuple(
-            Row(port, local, words[JUPYTER_PORT], self._jupyter(there, local))
-            if port == there.port
-            else Row(port, local, words[port], f"{self._prefix}proxy/{local}/" if self._prefix else f"{_HERE}{local}/")
-            for port, local in ports.items()
-        )
+        brought = [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
+        self._child, _ = self._open(brought, "echo; exec cat")
+        at = f"{self._prefix}proxy/" if self._prefix else _HERE
+        links = {port: f"{at}{local}/" for port, local in ports.items()}
+        links[there.port] = self._jupyter(there, ports[there.port])
+        self.rows = tuple(Row(port, local, words[port], links[port]) for port, local in ports.items())
         return self
-
-    def plain_line(self) -> str:
-        """Return the ``ssh`` command that does the same."""
-        return ssh_line(self.way, self._ssh, {row.port: row.local for row in self.rows if row.local})
 
     def wait(self) -> None:
         """Return when it was stopped.
@@ -284,16 +278,6 @@ class Tunnel(Reached):
             return ""  # it was started for another place, where its pages would point
         address = "" if self._prefix else f"{_HERE}{local}"
         return jupyter_link(address, there.base, there.token, first_notebook(self._part))
-
-
-def _forwards(ports: Mapping[int, int]) -> list[str]:
-    return [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
-
-
-def _named_in(base: str) -> int | None:
-    """Return the port that a Jupyter's path behind a proxy names."""
-    last = base.strip("/").rpartition("/")[2]
-    return int(last) if "/proxy/absolute/" in base and last.isdigit() else None
 
 
 def _free(tried: Sequence[int]) -> int:

@@ -40,7 +40,6 @@ LINKS = {
         "it brings every port of the part, and prints the links"
     ),
     "jupyter": "Then open the machine's own Jupyter, in which the lease lesson runs",
-    "tunnel": "The same as a plain line, for those who prefer it",
     "ssh": "A terminal on the machine",
 }
 

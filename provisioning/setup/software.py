@@ -144,15 +144,13 @@ def healthy(context: StepContext) -> dict[str, Any]:
 
 
 def node_links(context: StepContext) -> dict[str, Any]:
-    """Return the ways to a server: the command that brings its ports, the same as a plain line, Jupyter, a terminal."""
+    """Return the ways to a server: the command that brings its ports, Jupyter, a terminal."""
     settings, part = context.settings, context.settings.spec.part
     there = reach.jupyter_there(context.shell().run(reach.ASK).output)
     way = context.testbed.way(context.machine(), settings.option.user)
-    ports = reach.usual_ports(part, there.port, there.base)
-    address = "" if reach.hub_prefix() else f"http://127.0.0.1:{ports[there.port]}"
+    address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
     links = {
         "forward": f"msl lease forward {part}",
-        "tunnel": reach.ssh_line(way, settings.ssh, ports),
         "jupyter": reach.jupyter_link(address, there.base, there.token, reach.first_notebook(part)),
         "ssh": reach.ssh_line(way, settings.ssh),
     }

@@ -56,7 +56,6 @@ if isinstance(reached, Tunnel):
     jupyter, *services = reached.rows
     here, _, query = jupyter.link.partition("?")
     opened["status"] = urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
-    opened["line"] = reached.plain_line()
     reached.stop()
 way, moved = testbed.way(machine, option.user), []
 if way is not None:  # a laptop that has no more than the address and the key
