@@ -19,7 +19,7 @@ testbed = lab.open_testbed(option.site)
 lab.reserve(testbed, part, option, None, datetime.now(UTC) + timedelta(hours=3), None)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
 wanted = ("lease", "server", "container", "address", "ssh", "materials", "environment")
-steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
+steps = [step for step in whole.plan.steps if step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
