@@ -14,7 +14,7 @@ from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
 from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
-from provisioning.testbed.errors import CommandFailedError, UnhealthyError
+from provisioning.testbed.errors import CommandFailedError
 
 _UNPACK = """
 set -e
@@ -128,18 +128,21 @@ def healthy(context: StepContext) -> dict[str, Any]:
     A check says ``ok``, ``failed``, or ``rehearsed`` when this machine cannot run it for real and said so.
 
     Raises:
-        UnhealthyError: at least one failed; all are listed.
+        CommandFailedError: at least one failed; all are listed.
     """
     # Again each time: health is a question about now.
     log = context.follow("health", script_command(context, "health.sh"), "checking health", again=True)
     checks = [json.loads(line.split(" ", 1)[1]) for line in log.splitlines() if line.startswith("check ")]
     if not checks:
-        raise UnhealthyError("the health script made no check", likely="The copied materials are from another version.")
+        raise CommandFailedError("health.sh made no check", likely="The copied materials are from another version.")
     for check in checks:
         context.say(f"{check['outcome']:<11}{check['name']}: {check['detail']}")
     failed = [f"\n  - {check['name']}: {check['detail']}" for check in checks if check["outcome"] == "failed"]
     if failed:
-        raise UnhealthyError(f"{len(failed)} of {len(checks)} checks failed:{''.join(failed)}")
+        raise CommandFailedError(
+            f"{len(failed)} of {len(checks)} checks failed:{''.join(failed)}",
+            likely="A service did not start, or the machine is not the kind that this part needs.",
+        )
     return {"checks": {check["name"]: check["outcome"] for check in checks}}
 
 
