@@ -14,7 +14,7 @@ from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import release as held
-from provisioning.setup.reach import Tunnel, key_file
+from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
@@ -25,7 +25,7 @@ PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
-_KEY = typer.Option("--key", help="File of the private key, with --address.")
+_KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
@@ -106,15 +106,13 @@ def up(part: Annotated[str, PART], site: Annotated[str | None, _SITE] = None) ->
 @app.command()
 def forward(
     part: Annotated[str, PART],
-    site: Annotated[str | None, _SITE] = None,
     address: Annotated[str | None, _ADDRESS] = None,
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     with plain_errors():
         spec = load_spec(part)
-        testbed = lab.open_testbed(site) if site and not address else None
-        reached = lab.forward(spec.part, testbed, way=_way(part, address, key, site))
+        reached = lab.forward(spec.part, way=_way(part, address, key))
         typer.echo(repr(reached))
         if not isinstance(reached, Tunnel):
             typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
@@ -147,9 +145,8 @@ def pull(
         typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")
 
 
-def _way(part: str, address: str | None, key: str | None, site: str | None = None) -> Way | None:
-    spec = load_spec(part)
-    return Way(address, (spec.option(site) if site else spec.options[0]).user, key or key_file()) if address else None
+def _way(part: str, address: str | None, key: str | None) -> Way | None:
+    return Way(address, load_spec(part).options[0].user, key or "") if address else None
 
 
 @app.command()

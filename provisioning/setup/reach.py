@@ -1,8 +1,8 @@
 """Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of links.
 
 Nothing on a leased machine listens to the world, so its ports are brought to where the browser is. Which ones there are
-stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or the next one that
-is free: JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
+stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or one that is free:
+JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
 
 In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it; Jupyter's own proxy
 (jupyter-server-proxy) shows its ports below the Hub's address. A container on a device has no SSH. Its ports are opened
@@ -30,8 +30,6 @@ from provisioning.testbed.errors import NoKeyError, NotReachableError
 JUPYTER_PORT = 8888
 #: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it puts a 1 before them.
 OFFSET = 10_000
-#: Ports that are tried here, a hundred apart: the next ones may be the lessons' own.
-_ATTEMPTS = 50
 
 _HERE = "http://127.0.0.1:"
 
@@ -209,10 +207,9 @@ class Tunnel(Reached):
         words, ports = ports_of(self._part), {}
         words = {there.port: words.pop(JUPYTER_PORT), **words}
         for port in words:
-            # A path behind the Hub's proxy names its port; else others will do, a hundred apart.
-            usual = usual_port(port, there.base if port == there.port else "")
-            named = f"/{usual}/" in there.base
-            ports[port] = _free(range(usual, usual + (1 if named else 100 * _ATTEMPTS), 100))
+            base = there.base if port == there.port else ""
+            # A path behind the Hub's proxy names its port; else another will do.
+            ports[port] = _free(usual_port(port, base), only="/proxy/" in base)
         brought = [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
         self._child, _ = self._open(brought, "echo; exec cat")
         at = f"{self._prefix}proxy/" if self._prefix else _HERE
@@ -280,20 +277,19 @@ class Tunnel(Reached):
         return jupyter_link(address, there.base, there.token, first_notebook(self._part))
 
 
-def _free(tried: Sequence[int]) -> int:
-    """Return the first of some ports that is free here.
+def _free(usual: int, *, only: bool) -> int:
+    """Return the usual port where that is free here, else another, unless it has to be that one.
 
     Raises:
-        NotReachableError: none of them is.
+        NotReachableError: it is taken.
     """
-    for port in tried:
-        with socket.socket() as probe:
+    for port in (usual,) if only else (usual, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+            probe.bind(("127.0.0.1", port))
+            return probe.getsockname()[1]
     raise NotReachableError(
-        f"port {tried[0]} of this computer is taken" + (f", and so are others up to {tried[-1]}" if tried[1:] else ""),
+        f"port {usual} of this computer is taken",
         likely="Another tunnel runs here already.",
         way_out="Use that one, or stop it (Ctrl+C where it runs) and run this again.",
     )
@@ -314,9 +310,3 @@ def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Ro
         Row(port, None, what, jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/")
         for port, (what, link) in rows.items()
     )
-
-
-def key_file() -> str:
-    """Return the key that python-chi would use here, for whoever has only a machine's address; empty for the usual."""
-    named = os.environ.get("OS_KEYPAIR_PRIVATE_KEY", "")
-    return named if named and Path(named).expanduser().exists() else ""
