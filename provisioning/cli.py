@@ -112,7 +112,7 @@ def forward(
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     with plain_errors():
         spec = load_spec(part)
-        reached = lab.forward(spec.part, way=_way(part, address, key))
+        reached = lab.forward(spec.part, way=_way(address, key))
         typer.echo(repr(reached))
         if not isinstance(reached, Tunnel):
             typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
@@ -131,7 +131,7 @@ def push(
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
     with plain_errors():
-        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")
+        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
 
 
 @app.command()
@@ -142,11 +142,11 @@ def pull(
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     with plain_errors():
-        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")
+        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
 
 
-def _way(part: str, address: str | None, key: str | None) -> Way | None:
-    return Way(address, load_spec(part).options[0].user, key or "") if address else None
+def _way(address: str | None, key: str | None) -> Way | None:
+    return Way(address, key or "") if address else None
 
 
 @app.command()

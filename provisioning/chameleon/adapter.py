@@ -210,21 +210,21 @@ class ChameleonTestbed:
         """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
-    def shell(self, machine: Machine, user: str) -> SshShell | ContainerShell:
+    def shell(self, machine: Machine) -> SshShell | ContainerShell:
         """Return a shell on the machine."""
         if machine.kind == "container":
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        return SshShell(self.way(machine, user))
+        return SshShell(self.way(machine))
 
-    def way(self, machine: Machine, user: str) -> Way | None:
+    def way(self, machine: Machine) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""
         if machine.kind == "container":
             return None
         if not machine.addresses:
             raise ServiceBusyError(f"{machine.name} has no floating IP yet")
-        return Way(machine.addresses[0], user, chi.context.get("keypair_private_key") or "")
+        return Way(machine.addresses[0], chi.context.get("keypair_private_key") or "")
 
     @_call("running a command in the container")
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:

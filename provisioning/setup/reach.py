@@ -278,16 +278,17 @@ class Tunnel(Reached):
 
 
 def _free(usual: int, *, only: bool) -> int:
-    """Return the usual port where that is free here, else another, unless it has to be that one.
+    """Return the usual port where that is free here, else the next one that is, unless it has to be that one.
 
     Raises:
         NotReachableError: it is taken.
     """
-    for port in (usual,) if only else (usual, 0):
+    # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link stays what it is.
+    for port in range(usual, usual + (1 if only else 5000), 100):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(("127.0.0.1", port))
-            return probe.getsockname()[1]
+            return port
     raise NotReachableError(
         f"port {usual} of this computer is taken",
         likely="Another tunnel runs here already.",

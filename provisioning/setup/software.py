@@ -150,7 +150,7 @@ def node_links(context: StepContext) -> dict[str, Any]:
     """Return the ways to a server: the command that brings its ports, Jupyter, a terminal."""
     settings, part = context.settings, context.settings.spec.part
     there = reach.jupyter_there(context.shell().run(reach.ASK).output)
-    way = context.testbed.way(context.machine(), settings.option.user)
+    way = context.testbed.way(context.machine())
     address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
     links = {
         "forward": f"msl lease forward {part}",

@@ -193,7 +193,7 @@ class MemoryTestbed:
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
 
-    def shell(self, machine, user):
+    def shell(self, machine):
         self.deaf_looks -= 1
         if self.deaf_looks >= 0:
             raise NotReachableError("no SSH connection")
@@ -202,8 +202,8 @@ class MemoryTestbed:
             raise NoKeyError("key refused")
         return self.folder_shell
 
-    def way(self, machine, user):
-        return None if machine.kind == "container" else Way(machine.addresses[0], user, "/home/ada/.ssh/chameleon")
+    def way(self, machine):
+        return None if machine.kind == "container" else Way(machine.addresses[0], "/home/ada/.ssh/chameleon")
 
     def resources(self, kind, type_name):
         return []

@@ -151,7 +151,7 @@ def open_tunnel(node: Node, jupyter: int, tmp_path: Path):
     opened = []
 
     def open_(part="model", key="key", **more):
-        opened.append(reach.Tunnel(Way("127.0.0.1", "cc", str(tmp_path / key)), part, node.ssh, **more))
+        opened.append(reach.Tunnel(Way("127.0.0.1", str(tmp_path / key)), part, node.ssh, **more))
         return opened[-1].start()
 
     yield open_
@@ -226,7 +226,7 @@ def test_a_tunnel_ends_with_its_process_however_that_ends(node, jupyter, tmp_pat
     """A killed kernel gives its ports back."""
     program = (
         "import os, signal; from provisioning.setup.reach import Tunnel; from provisioning.testbed import Way;"
-        f"tunnel = Tunnel(Way('127.0.0.1', 'cc', {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
+        f"tunnel = Tunnel(Way('127.0.0.1', {str(tmp_path / 'key')!r}), 'model', {node.ssh!r}).start();"
         "print(tunnel.rows[0].local, flush=True); os.kill(os.getpid(), signal.SIGKILL)"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60)
@@ -257,7 +257,7 @@ def test_a_machine_that_is_not_there_is_said_not_to_answer() -> None:
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         with pytest.raises(NotReachableError, match="no SSH connection"):
-            reach.Tunnel(Way("127.0.0.1", "cc"), "model", f"ssh -F none -p {nobody.getsockname()[1]}").start()
+            reach.Tunnel(Way("127.0.0.1"), "model", f"ssh -F none -p {nobody.getsockname()[1]}").start()
 
 
 def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jupyter) -> None:

@@ -49,7 +49,7 @@ run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
 held = (len(testbed.machines()), len(testbed.addresses()), len(testbed.leases()))
 machine = run.testbed.machines()[0]
-shell = testbed.shell(machine, option.user)
+shell = testbed.shell(machine)
 whole = shell.run("wc -c < serving-labs/assets/model.bin; cat .serving-labs/jupyter-token 2>/dev/null; true").output
 run_command("up", "up", part)
 again = lab.prepare(part, option, testbed=testbed)
@@ -64,7 +64,7 @@ if isinstance(reached, Tunnel):
     here, _, query = jupyter.link.partition("?")
     opened["status"] = urllib.request.urlopen(f"{here.split('/lab/')[0]}/api/status?{query}", timeout=60).status
     reached.stop()
-way, moved = testbed.way(machine, option.user), []
+way, moved = testbed.way(machine), []
 if way is not None:  # a laptop that has no more than the address and the key
     os.environ["SERVING_LABS_WORKSPACE"] = str(course / f"laptop-{user}")
     Ledger(course / f"laptop-{user}" / "ledger.jsonl").observe("part.flow", {"made": "at home"})
