@@ -316,12 +316,6 @@ class Run:
         facts = self.record.facts("links")
         return tuple(Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts)
 
-    @property
-    def lease_end(self) -> datetime | None:
-        """End of the lease with time zone; None before the step 'lease' is done."""
-        end = self.record.facts("lease").get("end")
-        return datetime.fromisoformat(end) if end else None
-
     def text(self) -> str:
         """Return the steps with the log of what runs and the error of what failed, and the links, as text."""
         lines = [f"{self.title} at {self.settings.option.site}", f"  {'step':<24}{'elapsed':>9}{'usual':>8}"]

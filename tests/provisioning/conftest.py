@@ -146,9 +146,6 @@ class MemoryTestbed:
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def _make(self, request, kind):
-        self.make(request.name, kind)
-
     def boot(self, name, reservation_id, image, flavor):
         self._note("boot")
         self.make(name, "server")
