@@ -20,8 +20,10 @@ from provisioning.testbed.errors import (
     StepTimeoutError,
 )
 
-#: What the container service takes in one upload is limited, and the limit is not published.
-UPLOAD_PART_BYTES = 2**20
+#: What the container service takes in one upload is limited, and the limit is not published: start here, and halve
+#: when it is refused.
+UPLOAD_PART_BYTES = 4 * 2**20
+SMALLEST_PART_BYTES = 64 * 2**10
 
 #: The service splits a command line into words and starts no shell, and has no time limit of its own. A small image
 #: may lack `timeout`.
@@ -107,14 +109,25 @@ class ContainerShell:
 
     def put(self, source: Path, target: str) -> None:
         """Copy one file to a path under the home, in parts where it is larger than the service takes at once."""
-        count = max(1, math.ceil(source.stat().st_size / UPLOAD_PART_BYTES))
+        part_bytes = UPLOAD_PART_BYTES
+        while True:
+            try:
+                return self._put_parts(source, target, part_bytes)
+            except Exception as error:
+                too_large = "413" in str(error) or "too large" in str(error).lower()
+                if not too_large or part_bytes <= SMALLEST_PART_BYTES:
+                    raise
+                part_bytes //= 2
+
+    def _put_parts(self, source: Path, target: str, part_bytes: int) -> None:
+        count = max(1, math.ceil(source.stat().st_size / part_bytes))
         parts = f'"${{TMPDIR:-/tmp}}"/{shlex.quote(source.name)}.*.part'
-        # Parts of an earlier file must not be joined in.
+        # Parts of an earlier try with another size must not be joined in.
         self.run(f"rm -f {parts}")
         with tempfile.TemporaryDirectory() as local, source.open("rb") as stream:
             for number in range(count):
                 part = Path(local) / f"{source.name}.{number:05d}.part"
-                part.write_bytes(stream.read(UPLOAD_PART_BYTES))
+                part.write_bytes(stream.read(part_bytes))
                 # The upload wants a folder that is there, and where the home lies differs from image to image.
                 self._upload(str(part), "/tmp")
                 part.unlink()
