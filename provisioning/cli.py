@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import timedelta
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +14,7 @@ from provisioning.planning.chooser import PAGES, Chooser
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup import release as held
-from provisioning.setup.reach import Tunnel, key_file
+from provisioning.setup.reach import Tunnel
 from provisioning.sites.spec import PARTS, load_spec, owner_name, resource_name
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NotSignedInError, ProvisioningError, ServiceBusyError
@@ -27,7 +25,7 @@ PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
 _SITE = typer.Option("--site", help="Such as CHI@TACC.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
-_KEY = typer.Option("--key", help="File of the private key, with --address.")
+_KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
 _TYPE = typer.Option("--type", help="Node type or device, such as gpu_mi100; the first that is free when left out.")
 
@@ -60,8 +58,6 @@ def plan(
     week: Annotated[int, _WEEK] = 1,
     zone: Annotated[str | None, ZONE] = None,
     type_name: Annotated[str | None, _TYPE] = None,
-    code: Annotated[bool, typer.Option("--code", help="Print python-chi code for the first block.")] = False,
-    ics: Annotated[Path | None, typer.Option(help="Write the first block to a calendar file.")] = None,
 ) -> None:
     """Show the free blocks of a part's machines in your time zone: what the planner shows, and a numbered list."""
     with plain_errors():
@@ -69,11 +65,6 @@ def plan(
         typer.echo(chooser.text(rehearsed=lab.rehearsing()))
         for number, slot in enumerate(chooser.table().free[:10], start=1):
             typer.echo(f"{number:>3}  {slot.said(chooser.zone)}, on {slot.free[0]}")
-        if chooser.block and code:
-            typer.echo("\n" + chooser.code())
-        if chooser.block and ics:
-            ics.write_bytes(chooser.calendar_file())
-            typer.echo(f"{ics} written")
 
 
 @app.command()
@@ -115,20 +106,17 @@ def up(part: Annotated[str, PART], site: Annotated[str | None, _SITE] = None) ->
 @app.command()
 def forward(
     part: Annotated[str, PART],
-    site: Annotated[str | None, _SITE] = None,
     address: Annotated[str | None, _ADDRESS] = None,
     key: Annotated[str | None, _KEY] = None,
 ) -> None:
     """Bring every port that a part's lessons use from its machine to free ports here, until Ctrl+C."""
     with plain_errors():
         spec = load_spec(part)
-        testbed = lab.open_testbed(site) if site and not address else None
-        reached = lab.forward(spec.part, testbed, way=_way(part, address, key, site))
+        reached = lab.forward(spec.part, way=_way(address, key))
         typer.echo(repr(reached))
         if not isinstance(reached, Tunnel):
             typer.echo("Its ports are open at its own address: nothing has to be forwarded.")
             return
-        typer.echo(f"The same as a plain line: {reached.plain_line()}")
         typer.echo("A link works once its lesson has started what it leads to. Ctrl+C closes the tunnel.")
         with suppress(KeyboardInterrupt):
             reached.wait()
@@ -143,7 +131,7 @@ def push(
 ) -> None:
     """Bring predictions, answers, models and notebooks to the part's machine; `up` does it too."""
     with plain_errors():
-        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(part, address, key))}")
+        typer.echo(f"sent: {lab.push(load_spec(part).part, way=_way(address, key))}")
 
 
 @app.command()
@@ -154,12 +142,11 @@ def pull(
 ) -> None:
     """Bring home what was measured and made on the part's machine; run it as often as you like."""
     with plain_errors():
-        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(part, address, key))}")
+        typer.echo(f"home: {lab.pull(load_spec(part).part, way=_way(address, key))}")
 
 
-def _way(part: str, address: str | None, key: str | None, site: str | None = None) -> Way | None:
-    spec = load_spec(part)
-    return Way(address, (spec.option(site) if site else spec.options[0]).user, key or key_file()) if address else None
+def _way(address: str | None, key: str | None) -> Way | None:
+    return Way(address, key or "") if address else None
 
 
 @app.command()
@@ -184,21 +171,18 @@ def release(
 def sweep(
     mine: Annotated[bool, typer.Option("--mine", help="Only what carries your own name.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the orphans; what is in use stays.")] = False,
-    grace_min: Annotated[
-        float, typer.Option(min=0, help="Minutes for which a lease may run without a machine.")
-    ] = held.GRACE / timedelta(minutes=1),
 ) -> None:
     """List what the labs left at all sites, with its age; with --delete, what is left after that."""
-    now, grace = site_clock().now(), timedelta(minutes=grace_min)
+    now = site_clock().now()
     found, lines = [], []
     with plain_errors():
         for site in dict.fromkeys(site for part in PARTS for site in lab.sites_of(part)):
             try:
                 testbed, owner = lab.open_testbed(site), owner_name() if mine else None
-                here = held.survey(testbed, now, owner, grace=grace)
-                swept = held.sweep(testbed, here, now, grace=grace) if delete else []
+                here = held.survey(testbed, now, owner)
+                swept = held.sweep(testbed, here, now) if delete else []
                 # What is counted below is what is there now, not what was there before.
-                found += held.survey(testbed, now, owner, grace=grace) if swept else here
+                found += held.survey(testbed, now, owner) if swept else here
                 lines += swept
             except NotSignedInError:
                 raise

@@ -26,7 +26,7 @@ from urllib.parse import urlencode
 import typer
 
 from labs.workspace import PROJECT_DIR
-from provisioning.archive import pack, student_files, unpack
+from provisioning.node.archive import pack, student_files, unpack
 from provisioning.testbed.errors import ProvisioningError
 
 CRATE = "trovi.json"

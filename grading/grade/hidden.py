@@ -1,7 +1,7 @@
 """What only the grader can judge, as one table: the recommended file, measured again, and functions, called again.
 
 Each row rests on a public checkpoint: nobody earns a hidden point for a question that was not answered. Students get
-this file with no archive (``provisioning.archive`` packs by an allow-list).
+this file with no archive (``provisioning.node.archive`` packs by an allow-list).
 """
 
 from __future__ import annotations

@@ -210,21 +210,21 @@ class ChameleonTestbed:
         """Give the floating IP back."""
         unless_missing(lambda: clients.neutron().delete_floatingip(address_id))
 
-    def shell(self, machine: Machine, user: str) -> SshShell | ContainerShell:
+    def shell(self, machine: Machine) -> SshShell | ContainerShell:
         """Return a shell on the machine."""
         if machine.kind == "container":
             return ContainerShell(
                 functools.partial(self._execute, machine.id), functools.partial(self._upload, machine.id)
             )
-        return SshShell(self.way(machine, user))
+        return SshShell(self.way(machine))
 
-    def way(self, machine: Machine, user: str) -> Way | None:
+    def way(self, machine: Machine) -> Way | None:
         """Return how SSH reaches the machine, with the key that python-chi signs in with."""
         if machine.kind == "container":
             return None
         if not machine.addresses:
             raise ServiceBusyError(f"{machine.name} has no floating IP yet")
-        return Way(machine.addresses[0], user, chi.context.get("keypair_private_key") or "")
+        return Way(machine.addresses[0], chi.context.get("keypair_private_key") or "")
 
     @_call("running a command in the container")
     def _execute(self, container_id: str, line: str) -> tuple[str, object]:
@@ -242,14 +242,14 @@ class ChameleonTestbed:
         if kind == "node":
             ids = {host["hypervisor_hostname"]: str(host["id"]) for host in blazar.host.list()}
             taken = replies.bookings(blazar.host.list_allocations())
-            nodes = chi.hardware.get_nodes(node_type=type_name)
-            return tuple(replies.node_resource(node, ids.get(node.uid), taken) for node in nodes)
-        if kind == "device":
+            found = [(ids.get(node.uid), node) for node in chi.hardware.get_nodes(node_type=type_name)]
+        elif kind == "device":
             ids = {device["uid"]: str(device["id"]) for device in blazar.device.list()}
             taken = replies.bookings(blazar.device.list_allocations())
-            devices = chi.hardware.get_devices(device_type=type_name)
-            return tuple(replies.device_resource(each, self.site, ids.get(each.uuid), taken) for each in devices)
-        return ()
+            found = [(ids.get(device.uuid), device) for device in chi.hardware.get_devices(device_type=type_name)]
+        else:
+            return ()
+        return tuple(replies.resource(each, self.site, blazar_id, taken) for blazar_id, each in found)
 
 
 def _utc(moment: datetime) -> str:

@@ -112,26 +112,19 @@ def bookings(allocations: Iterable[Mapping[str, Any]]) -> dict[str, tuple[Bookin
     return by_id
 
 
-def node_resource(node: Any, host_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
-    """Return the resource of python-chi's node."""
-    return Resource(
-        site=node.site,
-        name=node.name,
-        type=node.type,
-        # A node that Blazar does not know cannot be reserved, whatever the catalogue says.
-        reservable=bool(node.reservable) and host_id is not None,
-        bookings=taken.get(str(host_id), ()),
-    )
+def resource(found: Any, site: str, blazar_id: str | None, taken: Mapping[str, tuple[Booking, ...]]) -> Resource:
+    """Return the resource of python-chi's node or device.
 
-
-def device_resource(
-    device: Any, site: str, device_id: str | None, taken: Mapping[str, tuple[Booking, ...]]
-) -> Resource:
-    """Return the resource of python-chi's device."""
+    Args:
+        found: the node or device.
+        site: where it is.
+        blazar_id: by which Blazar knows it; one that it does not know cannot be reserved, whatever the catalogue says.
+        taken: bookings by that id.
+    """
     return Resource(
         site=site,
-        name=device.device_name,
-        type=device.device_type,
-        reservable=bool(device.reservable) and device_id is not None,
-        bookings=taken.get(str(device_id), ()),
+        name=getattr(found, "device_name", None) or found.name,
+        type=getattr(found, "device_type", None) or found.type,
+        reservable=bool(found.reservable) and blazar_id is not None,
+        bookings=taken.get(str(blazar_id), ()),
     )

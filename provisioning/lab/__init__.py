@@ -18,7 +18,7 @@ from provisioning.setup.release import release
 from provisioning.setup.run import Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
-from provisioning.testbed import Lease, LeaseRequest, Machine, Shell, Testbed, Way
+from provisioning.testbed import Lease, LeaseRequest, Machine, Testbed, Way
 from provisioning.testbed.errors import (
     LeaseMissingError,
     NoCredentialsError,
@@ -193,7 +193,7 @@ def pull(
 def _travel(how, part, testbed, name, say, way) -> transfer.Moved:
     if way is None:
         site, machine = _running(part, testbed, name)
-        shell, record = _shell(part, site, machine), Record.for_name(name)
+        shell, record = site.shell(machine), Record.for_name(name)
     else:
         # Another computer than the one that has set it up, and so with a record of its own.
         shell, record = SshShell(way), Record.for_name(f"{name}-at-{way.host}")
@@ -221,7 +221,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
     """
     if way is None:
         site, machine = _running(part, testbed, resource_name(part))
-        way = site.way(machine, _option_at(part, site).user)
+        way = site.way(machine)
     if way is not None:
         return Tunnel(way, part, ssh_command()).start()
     if not machine.addresses:
@@ -230,7 +230,7 @@ def forward(part: Part, testbed: Testbed | None = None, *, way: Way | None = Non
             likely="It was taken away since the container was made.",
             way_out="Run the provisioning notebook again: it binds a new one and keeps the container.",
         )
-    token = container_token(_shell(part, site, machine))
+    token = container_token(site.shell(machine))
     return Reached(at_address(machine.addresses[0], part, token, transfer.REMOTE_ROOT))
 
 
@@ -249,15 +249,6 @@ def _running(part: Part, testbed: Testbed | None, name: str) -> tuple[Testbed, M
         likely="It was not brought up yet, or its lease has ended.",
         way_out="Run the provisioning notebook; it resumes where it stopped.",
     )
-
-
-def _option_at(part: Part, testbed: Testbed) -> SiteOption:
-    options = load_spec(part).options
-    return next((one for one in options if one.site == testbed.site), options[0])
-
-
-def _shell(part: Part, testbed: Testbed, machine: Machine) -> Shell:
-    return testbed.shell(machine, _option_at(part, testbed).user)
 
 
 def give_back(
@@ -291,8 +282,9 @@ def give_back(
 
 def _require_home(part: Part, testbed: Testbed, name: str, record: Record) -> None:
     try:
-        shell = _shell(part, *_running(part, testbed, name))
-        left = transfer.only_there(shell, transfer.Home.of_course(ROOT), record.facts("work").get("known", {}))
+        site, machine = _running(part, testbed, name)
+        known = record.facts("work").get("known", {})
+        left = transfer.only_there(site.shell(machine), transfer.Home.of_course(ROOT), known)
     except LeaseMissingError:
         return  # nothing runs, so nothing is on it
     except (NotReachableError, NoKeyError) as error:

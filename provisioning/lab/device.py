@@ -230,7 +230,7 @@ def open_device() -> Device:
             way_out="Run lesson 21; it resumes where it stopped.",
         )
     address = next(iter(found.addresses), "")
-    shell = testbed.shell(found, option.user)
+    shell = testbed.shell(found)
     return Device(shell, name, rehearsed=rehearsed, address=address, poll_s=0.2 if rehearsed else 2.0)
 
 

@@ -70,10 +70,7 @@ def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str,
 def of_plan(plan: Plan) -> dict[str, Any]:
     """Return the steps with what each needs and its usual seconds."""
     return {
-        "steps": [
-            {"name": item.step.name, "needs": list(item.step.needs), "expected_s": item.step.expected_s}
-            for item in plan.schedule
-        ],
+        "steps": [{"name": step.name, "needs": list(step.needs), "expected_s": step.expected_s} for step in plan.steps],
         "total_s": plan.total_s,
         "serial_s": plan.serial_s,
     }

@@ -1,17 +1,14 @@
 """Pins the packages that are put on each machine, with their hashes.
 
 ``python -m provisioning.node.lock`` resolves the packages for each machine's platform, which need not be this one (an
-arm64 set can be made on a laptop); it needs ``uv`` and a package index. With ``--check`` it changes nothing and says
-which pins no longer fit.
+arm64 set can be made on a laptop); it needs ``uv`` and a package index. Versions that still fit stay, so that
+``git diff`` shows afterwards which pins no longer did.
 """
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,43 +78,12 @@ def pins(text: str) -> dict[str, set[str]]:
     return found
 
 
-def stale(target: Target) -> str:
-    """Return an empty text when the pinned packages still fit what the project asks for, else what differs.
-
-    A version may gain files, and with them hashes; one that is gone means that a file was replaced or withdrawn.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        fresh = Path(folder) / "requirements.txt"
-        current = pinned_file(target)
-        if current.exists():
-            shutil.copy(current, fresh)
-        done = subprocess.run(compile_command(target, fresh), capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            return done.stderr.strip()
-        before = pins(current.read_text(encoding="utf-8")) if current.exists() else {}
-        after = pins(fresh.read_text(encoding="utf-8"))
-    if before.keys() != after.keys():
-        return f"- {sorted(before.keys() - after.keys())} + {sorted(after.keys() - before.keys())}"
-    changed = sorted(name for name, hashes in before.items() if not hashes or hashes - after[name])
-    return f"hashes are missing or no longer published: {', '.join(changed)}" if changed else ""
-
-
-def main() -> int:
-    """Pin every target, or with ``--check`` say which pins no longer fit; return the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--check", action="store_true", help="change nothing; exit 1 when a pin no longer fits")
-    arguments = parser.parse_args()
-    failed = False
+def main() -> None:
+    """Pin every target."""
     for target in TARGETS:
-        if arguments.check:
-            difference = stale(target)
-            failed |= bool(difference)
-            print(f"{target.machine}: {difference or 'fits'}")
-        else:
-            subprocess.run(compile_command(target, pinned_file(target)), check=True)
-            print(f"{target.machine}: {len(pins(pinned_file(target).read_text(encoding='utf-8')))} packages")
-    return int(failed)
+        subprocess.run(compile_command(target, pinned_file(target)), check=True)
+        print(f"{target.machine}: {len(pins(pinned_file(target).read_text(encoding='utf-8')))} packages")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

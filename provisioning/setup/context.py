@@ -118,7 +118,7 @@ class StepContext:
 
     def shell(self) -> Shell:
         """Return a shell on the machine."""
-        return self.testbed.shell(self.machine(), self.settings.option.user)
+        return self.testbed.shell(self.machine())
 
     def follow(self, name: str, command: str, title: str, *, again: bool = False) -> str:
         """Run a command on the machine as a job to its end; arguments, result and errors are those of jobs.follow."""

@@ -112,23 +112,17 @@ def follow(
     """
     start(shell, name, command, again=again)
     log = pending = ""
-    lost = 0
 
     def watch() -> Look | None:
-        nonlocal log, pending, lost
+        nonlocal log, pending
         seen = look(shell, name, len(log.encode()))
         log += seen.text
         *lines, pending = (pending + seen.text).split("\n")
         for line in lines:
             say(line)
         if seen.state == "lost":
-            # The machine was rebooted, or somebody killed it. Once is worth another try.
-            lost += 1
-            if lost > 1:
-                raise CommandFailedError(f"{title} vanished twice without an exit code\n{_tail(log)}")
-            start(shell, name, command)
-            log = pending = ""
-            return None
+            # The machine was rebooted, or somebody killed it; the next run of the step starts it again.
+            raise CommandFailedError(f"{title} vanished without an exit code\n{_tail(log)}")
         # A full chunk means that more is waiting: read on before believing the end.
         return seen if seen.state == "ended" and len(seen.text.encode()) < _CHUNK else None
 

@@ -13,7 +13,6 @@ from provisioning.testbed.errors import (
     CommandFailedError,
     LeaseFailedError,
     LeaseMissingError,
-    LeaseNotStartedError,
     NoAddressError,
     NoKeyError,
     NotReachableError,
@@ -56,7 +55,11 @@ def lease_active(context: StepContext) -> dict[str, Any]:
         wait_s = (lease.start - clock.now()).total_seconds()
         if wait_s > context.settings.early_s:
             local = lease.start.astimezone().strftime("%A %d %B at %H:%M %Z")
-            raise LeaseNotStartedError(f"the lease {name!r} starts in {wait_s / 3600:.1f} h, on {local}")
+            raise LeaseMissingError(
+                f"the lease {name!r} starts in {wait_s / 3600:.1f} h, on {local}",
+                likely="You are early.",
+                way_out="Come back at that time; a machine cannot be booted before its lease is active.",
+            )
         context.say(f"lease is {lease.status}, starts in {max(0, wait_s):.0f} s")
         return None
 

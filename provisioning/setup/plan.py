@@ -33,38 +33,27 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Scheduled:
-    """A step in the plan, with the time at which it can begin when everything goes as usual."""
-
-    step: Step
-    #: Seconds after the beginning.
-    begins_s: float
-    #: True when a delay of this step delays the end.
-    critical: bool
-
-
-@dataclass(frozen=True)
 class Plan:
-    """All steps with their usual times, in an order in which they can run."""
+    """All steps with their usual times."""
 
-    schedule: tuple[Scheduled, ...]
+    #: In an order in which they can run.
+    steps: tuple[Step, ...]
+    #: By name: seconds after the beginning at which a step can begin when everything goes as usual.
+    begins_s: Mapping[str, float]
+    #: Names of the steps that decide the total, in order: a delay of theirs delays the end.
+    critical_path: tuple[str, ...]
     #: Usual time from beginning to end with independent steps side by side.
     total_s: float
     #: What the same steps would take one after another.
     serial_s: float
 
-    @property
-    def critical_path(self) -> tuple[str, ...]:
-        """Names of the steps that decide the total, in order."""
-        return tuple(item.step.name for item in self.schedule if item.critical)
-
     def text(self) -> str:
         """Return the plan as a table; ``*`` marks the critical path."""
         rows = [f"{'':2}{'step':<14}{'begins':>8}{'takes':>8}  needs"]
-        for item in self.schedule:
-            needs = ", ".join(item.step.needs) or "-"
-            times = f"{item.begins_s / 60:>8.1f}{item.step.expected_s / 60:>8.1f}"
-            rows.append(f"{'* ' if item.critical else '  '}{item.step.name:<14}{times}  {needs}")
+        for step in self.steps:
+            times = f"{self.begins_s[step.name] / 60:>8.1f}{step.expected_s / 60:>8.1f}"
+            mark = "* " if step.name in self.critical_path else "  "
+            rows.append(f"{mark}{step.name:<14}{times}  {', '.join(step.needs) or '-'}")
         rows.append(
             f"Costs about {self.total_s / 60:.1f} min of the lease; one step after another it would be "
             f"{self.serial_s / 60:.1f} min."
@@ -79,19 +68,17 @@ def plan(steps: Iterable[Step]) -> Plan:
         graphlib.CycleError: they need each other in a circle.
     """
     by_name = {step.name: step for step in steps}
-    order = tuple(TopologicalSorter({name: step.needs for name, step in by_name.items()}).static_order())
     begins: dict[str, float] = {}
     ends: dict[str, float] = {}
-    for name in order:
+    for name in TopologicalSorter({name: step.needs for name, step in by_name.items()}).static_order():
         begins[name] = max((ends[need] for need in by_name[name].needs), default=0.0)
         ends[name] = begins[name] + by_name[name].expected_s
-    total_s = max(ends.values(), default=0.0)
-    critical: set[str] = set()
-    current = next((name for name, end in ends.items() if end == total_s), None)
+    path: list[str] = []
+    current = max(ends, key=lambda name: ends[name], default=None)
     while current is not None:
-        critical.add(current)
+        path.insert(0, current)
         current = next((need for need in by_name[current].needs if ends[need] == begins[current]), None)
-    schedule = [Scheduled(by_name[name], begins[name], name in critical) for name in order]
     # Python's sort is stable, so steps that begin together keep an order in which they can run.
-    schedule.sort(key=lambda item: item.begins_s)
-    return Plan(tuple(schedule), total_s, sum(step.expected_s for step in by_name.values()))
+    order = tuple(sorted((by_name[name] for name in begins), key=lambda step: begins[step.name]))
+    total_s = max(ends.values(), default=0.0)
+    return Plan(order, begins, tuple(path), total_s, sum(step.expected_s for step in order))

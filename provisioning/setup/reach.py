@@ -1,8 +1,8 @@
 """Reaching a machine: every port that a part's lessons use, brought here by SSH, as a table of links.
 
 Nothing on a leased machine listens to the world, so its ports are brought to where the browser is. Which ones there are
-stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or the next one that
-is free: JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
+stands in the lessons' front matter. Port N of the machine becomes port N + 10000 of this computer, or one that is free:
+JupyterLab's 8888 is mostly taken here, by the JupyterLab in which this is read.
 
 In Chameleon's Jupyter the tunnel ends in the Hub's container, where no browser reaches it; Jupyter's own proxy
 (jupyter-server-proxy) shows its ports below the Hub's address. A container on a device has no SSH. Its ports are opened
@@ -30,8 +30,6 @@ from provisioning.testbed.errors import NoKeyError, NotReachableError
 JUPYTER_PORT = 8888
 #: What a port of the machine is moved by. All of the lessons' ports have four digits, so that it puts a 1 before them.
 OFFSET = 10_000
-#: Ports that are tried here, a hundred apart: the next ones may be the lessons' own.
-_ATTEMPTS = 50
 
 _HERE = "http://127.0.0.1:"
 
@@ -85,17 +83,17 @@ def ports_of(part: Part) -> dict[int, str]:
     return found
 
 
-def usual_ports(part: Part, jupyter_port: int = JUPYTER_PORT, base: str = "/") -> dict[int, int]:
-    """Return where a part's ports are brought when all of those are free here, by the machine's ports.
+def usual_port(port: int, base: str = "") -> int:
+    """Return where a port of the machine is brought when that is free here.
 
     Args:
-        part: of the course.
-        jupyter_port: where the machine's Jupyter listens; another program there may have had the usual port.
+        port: of the machine; that of its Jupyter may be another than the usual one already.
         base: path at which that Jupyter lives; behind a Hub's proxy it names the port.
     """
-    there = [jupyter_port if port == JUPYTER_PORT else port for port in ports_of(part)]
-    moved = {port: port + OFFSET if port < OFFSET else port for port in there}
-    return moved | {jupyter_port: _named_in(base) or moved[jupyter_port]}
+    last = base.strip("/").rpartition("/")[2]
+    if "/proxy/absolute/" in base and last.isdigit():
+        return int(last)
+    return port + OFFSET if port < OFFSET else port
 
 
 def first_notebook(part: Part) -> str:
@@ -137,17 +135,15 @@ def jupyter_link(address: str, base: str, token: str, notebook: str) -> str:
     return f"{address}{base}lab{f'/tree/{notebook}' if notebook else ''}?token={token}"
 
 
-def ssh_line(way: Way, ssh: str, ports: Mapping[int, int] | None = None) -> str:
-    """Return the plain command that signs in, or that brings ports here, for those who prefer it.
+def ssh_line(way: Way, ssh: str) -> str:
+    """Return the command that signs in.
 
     Args:
         way: to the machine.
         ssh: how OpenSSH is called; a rehearsal has its own configuration and key.
-        ports: of the machine, each with one of this computer.
     """
     key = f" -i {shlex.quote(way.key)}" if way.key and " -i " not in ssh else ""
-    brought = f" -N -o ExitOnForwardFailure=yes {' '.join(_forwards(ports))}" if ports else ""
-    return f"{ssh}{key}{brought} {way.user}@{way.host}"
+    return f"{ssh}{key} {way.user}@{way.host}"
 
 
 class Reached:
@@ -208,24 +204,19 @@ class Tunnel(Reached):
         child, said = self._open([], ASK)
         child.communicate()
         there = jupyter_there(said)
-        ports = {}
-        for port, usual in usual_ports(self._part, there.port, there.base).items():
-            # A path behind the Hub's proxy names its port; else others will do, a hundred apart.
-            named = port == there.port and _named_in(there.base)
-            ports[port] = _free(range(usual, usual + (1 if named else 100 * _ATTEMPTS), 100))
-        self._child, _ = self._open(_forwards(ports), "echo; exec cat")
-        words = ports_of(self._part)
-        self.rows = tuple(
-            Row(port, local, words[JUPYTER_PORT], self._jupyter(there, local))
-            if port == there.port
-            else Row(port, local, words[port], f"{self._prefix}proxy/{local}/" if self._prefix else f"{_HERE}{local}/")
-            for port, local in ports.items()
-        )
+        words, ports = ports_of(self._part), {}
+        words = {there.port: words.pop(JUPYTER_PORT), **words}
+        for port in words:
+            base = there.base if port == there.port else ""
+            # A path behind the Hub's proxy names its port; else another will do.
+            ports[port] = _free(usual_port(port, base), only="/proxy/" in base)
+        brought = [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
+        self._child, _ = self._open(brought, "echo; exec cat")
+        at = f"{self._prefix}proxy/" if self._prefix else _HERE
+        links = {port: f"{at}{local}/" for port, local in ports.items()}
+        links[there.port] = self._jupyter(there, ports[there.port])
+        self.rows = tuple(Row(port, local, words[port], links[port]) for port, local in ports.items())
         return self
-
-    def plain_line(self) -> str:
-        """Return the ``ssh`` command that does the same."""
-        return ssh_line(self.way, self._ssh, {row.port: row.local for row in self.rows if row.local})
 
     def wait(self) -> None:
         """Return when it was stopped.
@@ -286,30 +277,20 @@ class Tunnel(Reached):
         return jupyter_link(address, there.base, there.token, first_notebook(self._part))
 
 
-def _forwards(ports: Mapping[int, int]) -> list[str]:
-    return [word for port, local in ports.items() for word in ("-L", f"127.0.0.1:{local}:127.0.0.1:{port}")]
-
-
-def _named_in(base: str) -> int | None:
-    """Return the port that a Jupyter's path behind a proxy names."""
-    last = base.strip("/").rpartition("/")[2]
-    return int(last) if "/proxy/absolute/" in base and last.isdigit() else None
-
-
-def _free(tried: Sequence[int]) -> int:
-    """Return the first of some ports that is free here.
+def _free(usual: int, *, only: bool) -> int:
+    """Return the usual port where that is free here, else the next one that is, unless it has to be that one.
 
     Raises:
-        NotReachableError: none of them is.
+        NotReachableError: it is taken.
     """
-    for port in tried:
-        with socket.socket() as probe:
+    # A hundred apart, since the next ones may be the lessons' own; and in order, so that a link stays what it is.
+    for port in range(usual, usual + (1 if only else 5000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
+            probe.bind(("127.0.0.1", port))
+            return port
     raise NotReachableError(
-        f"port {tried[0]} of this computer is taken" + (f", and so are others up to {tried[-1]}" if tried[1:] else ""),
+        f"port {usual} of this computer is taken",
         likely="Another tunnel runs here already.",
         way_out="Use that one, or stop it (Ctrl+C where it runs) and run this again.",
     )
@@ -330,9 +311,3 @@ def at_address(address: str, part: Part, token: str, root: str = "") -> tuple[Ro
         Row(port, None, what, jupyter_link(link, "/", token, notebook) if port == JUPYTER_PORT else f"{link}/")
         for port, (what, link) in rows.items()
     )
-
-
-def key_file() -> str:
-    """Return the key that python-chi would use here, for whoever has only a machine's address; empty for the usual."""
-    named = os.environ.get("OS_KEYPAIR_PRIVATE_KEY", "")
-    return named if named and Path(named).expanduser().exists() else ""

@@ -40,7 +40,6 @@ LINKS = {
         "it brings every port of the part, and prints the links"
     ),
     "jupyter": "Then open the machine's own Jupyter, in which the lease lesson runs",
-    "tunnel": "The same as a plain line, for those who prefer it",
     "ssh": "A terminal on the machine",
 }
 
@@ -125,7 +124,7 @@ class Run:
         self.settings = settings
         self.testbed = testbed
         self.record = record
-        self.rows = {i.step.name: Row(i.step.name, i.step.title, i.step.expected_s) for i in self.plan.schedule}
+        self.rows = {step.name: Row(step.name, step.title, step.expected_s) for step in self.plan.steps}
         self.state: RunState = "waiting"
         self.failures: dict[str, ProvisioningError] = {}
         self._about = {"part": settings.spec.part, "site": settings.option.site, "type": settings.option.type}
@@ -184,7 +183,7 @@ class Run:
         self.record.describe(**self._about)
         for row in self.rows.values():
             row.state = "waiting" if row.state == "blocked" else row.state
-        waiting = [item.step for item in self.plan.schedule]
+        waiting = list(self.plan.steps)
         done: set[str] = set()
         running: set[str] = set()
         self.state = "running"
@@ -298,10 +297,10 @@ class Run:
     def left_s(self) -> float:
         """Usual seconds until the end, independent steps side by side."""
         ends: dict[str, float] = {}
-        for item in self.plan.schedule:
-            row = self.rows[item.step.name]
+        for step in self.plan.steps:
+            row = self.rows[step.name]
             own_s = 0.0 if row.state == "done" else max(0.0, row.expected_s - row.elapsed_s * (row.state == "running"))
-            ends[row.name] = max((ends[need] for need in item.step.needs), default=0.0) + own_s
+            ends[row.name] = max((ends[need] for need in step.needs), default=0.0) + own_s
         return max(ends.values(), default=0.0)
 
     @property
@@ -316,12 +315,6 @@ class Run:
             return ()
         facts = self.record.facts("links")
         return tuple(Link(name, words, facts[name]) for name, words in LINKS.items() if name in facts)
-
-    @property
-    def lease_end(self) -> datetime | None:
-        """End of the lease with time zone; None before the step 'lease' is done."""
-        end = self.record.facts("lease").get("end")
-        return datetime.fromisoformat(end) if end else None
 
     def text(self) -> str:
         """Return the steps with the log of what runs and the error of what failed, and the links, as text."""

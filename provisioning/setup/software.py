@@ -8,13 +8,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from provisioning.archive import build_archive, materials_files
+from provisioning.node.archive import build_archive, materials_files
 from provisioning.setup import reach
 from provisioning.setup.context import StepContext
 from provisioning.setup.jobs import start
 from provisioning.setup.plan import StepBody
 from provisioning.setup.transfer import REMOTE_ROOT, Home, push
-from provisioning.testbed.errors import CommandFailedError, UnhealthyError
+from provisioning.testbed.errors import CommandFailedError
 
 _UNPACK = """
 set -e
@@ -22,7 +22,7 @@ cd "$HOME"
 seen=$( (sha256sum {archive} 2>/dev/null || shasum -a 256 {archive}) | cut -d ' ' -f 1)
 [ "$seen" = {digest} ] || {{ echo "the copy is damaged: $seen"; exit 65; }}
 mkdir -p {root} .serving-labs
-tar -xzf {archive} -C {root}
+tar -xzmf {archive} -C {root}
 echo {digest} > .serving-labs/{marker}
 rm -f {archive}
 """
@@ -128,31 +128,32 @@ def healthy(context: StepContext) -> dict[str, Any]:
     A check says ``ok``, ``failed``, or ``rehearsed`` when this machine cannot run it for real and said so.
 
     Raises:
-        UnhealthyError: at least one failed; all are listed.
+        CommandFailedError: at least one failed; all are listed.
     """
     # Again each time: health is a question about now.
     log = context.follow("health", script_command(context, "health.sh"), "checking health", again=True)
     checks = [json.loads(line.split(" ", 1)[1]) for line in log.splitlines() if line.startswith("check ")]
     if not checks:
-        raise UnhealthyError("the health script made no check", likely="The copied materials are from another version.")
+        raise CommandFailedError("health.sh made no check", likely="The copied materials are from another version.")
     for check in checks:
         context.say(f"{check['outcome']:<11}{check['name']}: {check['detail']}")
     failed = [f"\n  - {check['name']}: {check['detail']}" for check in checks if check["outcome"] == "failed"]
     if failed:
-        raise UnhealthyError(f"{len(failed)} of {len(checks)} checks failed:{''.join(failed)}")
+        raise CommandFailedError(
+            f"{len(failed)} of {len(checks)} checks failed:{''.join(failed)}",
+            likely="A service did not start, or the machine is not the kind that this part needs.",
+        )
     return {"checks": {check["name"]: check["outcome"] for check in checks}}
 
 
 def node_links(context: StepContext) -> dict[str, Any]:
-    """Return the ways to a server: the command that brings its ports, the same as a plain line, Jupyter, a terminal."""
+    """Return the ways to a server: the command that brings its ports, Jupyter, a terminal."""
     settings, part = context.settings, context.settings.spec.part
     there = reach.jupyter_there(context.shell().run(reach.ASK).output)
-    way = context.testbed.way(context.machine(), settings.option.user)
-    ports = reach.usual_ports(part, there.port, there.base)
-    address = "" if reach.hub_prefix() else f"http://127.0.0.1:{ports[there.port]}"
+    way = context.testbed.way(context.machine())
+    address = "" if reach.hub_prefix() else f"http://127.0.0.1:{reach.usual_port(there.port, there.base)}"
     links = {
         "forward": f"msl lease forward {part}",
-        "tunnel": reach.ssh_line(way, settings.ssh, ports),
         "jupyter": reach.jupyter_link(address, there.base, there.token, reach.first_notebook(part)),
         "ssh": reach.ssh_line(way, settings.ssh),
     }

@@ -2,8 +2,7 @@
 
 The machine is deleted when its lease ends, so what was measured there has to come home, and what was predicted and made
 at home has to be there before the first measurement. Both ways can be taken again at any time: what is on the other
-side already stays where it is, and a transfer that breaks off loses nothing, because a file gets its name only when it
-is whole.
+side already stays where it is. A transfer that breaks off leaves no half file: each has its name only once it is whole.
 """
 
 from __future__ import annotations
@@ -304,7 +303,7 @@ def digest_there(shell: Shell, path: str) -> str:
 
 
 def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None:
-    """Fetch a file in parts; one that broke off goes on where it stopped.
+    """Fetch a file in parts, whole or not at all.
 
     Args:
         shell: on the machine.
@@ -316,25 +315,20 @@ def fetch(shell: Shell, path: str, size: int, digest: str, target: Path) -> None
     Raises:
         CommandFailedError: it broke off, or it changed on its way.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # Its hash is in the name: the rest of another file's is never added to it.
-    partial = target.with_name(f".{target.name}.{digest[:12]}.partial")
-    remote = shlex.quote(f"{REMOTE_ROOT}/{path}")
-    with partial.open("ab") as file:
-        while (begin := file.tell()) < size:
-            # Base64, because the container service returns text, and a byte that is none would be replaced.
-            command = f"tail -c +{begin + 1} {remote} | head -c {FETCH_BYTES} | base64"
-            part = base64.b64decode(_run(shell, command, f"fetching {path}"))
-            if not part:
-                break
-            file.write(part)
-            file.flush()
-    with partial.open("rb") as file:
-        seen = hashlib.file_digest(file, "sha256").hexdigest()
-    if seen != digest:
-        partial.unlink()
+    remote, content = shlex.quote(f"{REMOTE_ROOT}/{path}"), bytearray()
+    while len(content) < size:
+        # Base64, because the container service returns text, and a byte that is none would be replaced.
+        command = f"tail -c +{len(content) + 1} {remote} | head -c {FETCH_BYTES} | base64"
+        part = base64.b64decode(_run(shell, command, f"fetching {path}"))
+        if not part:
+            break
+        content += part
+    if hashlib.sha256(content).hexdigest() != digest:
         raise CommandFailedError(f"{path} changed on its way: it is being written over there; fetch it again")
-    partial.replace(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    arriving = target.with_name(f".{target.name}.arriving")
+    arriving.write_bytes(content)
+    arriving.replace(target)
 
 
 def _run(shell: Shell, command: str, doing: str) -> str:

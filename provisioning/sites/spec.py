@@ -36,8 +36,6 @@ class SiteOption:
     image: str
     #: Folder under ``provisioning/node/`` whose scripts and pinned packages fit.
     machine: str
-    #: Account to sign in with.
-    user: str
     #: One line about the hardware, for the planner.
     hardware: str
     #: Usual time from request to ACTIVE.

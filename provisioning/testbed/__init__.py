@@ -172,10 +172,10 @@ class Way:
 
     #: Its floating IP.
     host: str
-    #: Account to sign in with.
-    user: str
     #: File of the private key; SSH's usual ones when empty.
     key: str = ""
+    #: Account to sign in with: that of all of Chameleon's own images.
+    user: str = "cc"
 
 
 class Shell(Protocol):
@@ -236,10 +236,10 @@ class Testbed(Protocol):
     def delete_address(self, address_id: str) -> None:
         """Give the floating IP back; a missing one is fine."""
 
-    def shell(self, machine: Machine, user: str) -> Shell:
+    def shell(self, machine: Machine) -> Shell:
         """Return a shell on the machine: SSH for servers, the container service's execute for containers."""
 
-    def way(self, machine: Machine, user: str) -> Way | None:
+    def way(self, machine: Machine) -> Way | None:
         """Return how SSH reaches the machine, with the key that ``shell`` uses; None for a container."""
 
     def resources(self, kind: ResourceKind, type_name: str) -> Sequence[Resource]:

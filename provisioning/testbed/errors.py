@@ -112,13 +112,6 @@ class LeaseMissingError(ProvisioningError):
     way_out = "Run the reservation notebook, or copy the lease's name from the Chameleon web page (Leases)."
 
 
-class LeaseNotStartedError(ProvisioningError):
-    """The lease is there and starts later."""
-
-    likely = "You are early."
-    way_out = "Come back at that time; a machine cannot be booted before its lease is active."
-
-
 class LeaseFailedError(ProvisioningError):
     """The lease is in ERROR. python-chi's own `submit` and `wait` return normally in that state."""
 
@@ -182,13 +175,6 @@ class StepTimeoutError(ProvisioningError):
 
     likely = "The site is slower than usual today."
     way_out = "Run it again: work that goes on in the background is picked up, not started twice."
-
-
-class UnhealthyError(ProvisioningError):
-    """The machine is up, and a check of what the lessons need failed."""
-
-    likely = "A service did not start, or the machine is not the kind that this part needs."
-    way_out = "The list above names each failed check; run the step that it belongs to again."
 
 
 class NotReleasedError(ProvisioningError):

@@ -66,7 +66,7 @@ class ProvisioningProgress(Shown):
 
     @property
     def links(self) -> dict[str, str]:
-        """The ways to the machine by name (``jupyter``, ``ssh``, ``tunnel``); empty before it is up."""
+        """The ways to the machine by name (``forward``, ``jupyter``, ``ssh``); empty before it is up."""
         return {link.name: link.value for link in self.setup.links}
 
     @property

@@ -146,9 +146,6 @@ class MemoryTestbed:
         self._fates[machine.id] = self.fate[1:]
         self.machine_list.append(machine)
 
-    def _make(self, request, kind):
-        self.make(request.name, kind)
-
     def boot(self, name, reservation_id, image, flavor):
         self._note("boot")
         self.make(name, "server")
@@ -193,7 +190,7 @@ class MemoryTestbed:
         self._note("delete_address")
         self.address_list = [a for a in self.address_list if a.id != address_id]
 
-    def shell(self, machine, user):
+    def shell(self, machine):
         self.deaf_looks -= 1
         if self.deaf_looks >= 0:
             raise NotReachableError("no SSH connection")
@@ -202,8 +199,8 @@ class MemoryTestbed:
             raise NoKeyError("key refused")
         return self.folder_shell
 
-    def way(self, machine, user):
-        return None if machine.kind == "container" else Way(machine.addresses[0], user, "/home/ada/.ssh/chameleon")
+    def way(self, machine):
+        return None if machine.kind == "container" else Way(machine.addresses[0], "/home/ada/.ssh/chameleon")
 
     def resources(self, kind, type_name):
         return []

@@ -14,7 +14,7 @@ from pathlib import Path
 import platformdirs
 import pytest
 
-from provisioning.archive import light_requirements
+from provisioning.node.archive import light_requirements
 
 ROOT = Path(__file__).parents[2]
 NEWEST, OLDER = "1.2.10", "1.2.6"

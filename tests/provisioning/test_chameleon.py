@@ -204,6 +204,8 @@ def test_bookings_are_sorted_by_resource_and_unknown_nodes_cannot_be_reserved():
     taken = replies.bookings([{"resource_id": 3, "reservations": reservations}])
     assert [span.start.day for span in taken["3"]] == [2, 3]
     node = SimpleNamespace(site="CHI@TACC", name="nc01", type="compute_liqid", reservable=True)
-    found = replies.node_resource(node, "3", taken)
-    assert (found.reservable, found.bookings) == (True, taken["3"])
-    assert not replies.node_resource(node, None, taken).reservable
+    device = SimpleNamespace(device_name="pi5-03", device_type="raspberrypi5", reservable=True)
+    for listed, name, kind in ((node, "nc01", "compute_liqid"), (device, "pi5-03", "raspberrypi5")):
+        found = replies.resource(listed, "CHI@TACC", "3", taken)
+        assert (found.name, found.type, found.reservable, found.bookings) == (name, kind, True, taken["3"])
+        assert not replies.resource(listed, "CHI@TACC", None, taken).reservable

@@ -117,7 +117,7 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     try:
         done = subprocess.run(started, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-        yield Way("127.0.0.1", "cc", str(tmp_path / "key")), made.ssh
+        yield Way("127.0.0.1", str(tmp_path / "key")), made.ssh
     finally:
         pid = own / "jupyter.pid"
         if pid.exists():

@@ -47,7 +47,7 @@ def test_a_machine_comes_up_and_a_second_run_makes_nothing(memory, make_run, wit
     [
         ([("serve-model-bob", {}), (NAME, {"status": "TERMINATED"})], errors.LeaseMissingError, "no usable lease"),
         ([(NAME, {"status": "ERROR"})], errors.LeaseFailedError, "another node"),
-        ([(NAME, {"status": "PENDING", "start": NOON + timedelta(hours=20)})], errors.LeaseNotStartedError, "20.0 h"),
+        ([(NAME, {"status": "PENDING", "start": NOON + timedelta(hours=20)})], errors.LeaseMissingError, "20.0 h"),
         ([(NAME, {"kind": "virtual:floatingip"})], errors.LeaseMissingError, "floatingip, not a physical:host"),
     ],
     ids=["somebody else's and an ended one", "in ERROR", "tomorrow", "with only a floating IP"],

@@ -30,7 +30,7 @@ from collections import Counter
 from pathlib import Path
 
 from labs.workspace import PROJECT_DIR
-from provisioning.archive import light_requirements, pack, student_files
+from provisioning.node.archive import light_requirements, pack, student_files
 from provisioning.trovi import CRATE, crate_problems, problems
 
 # %% [markdown]

@@ -11,7 +11,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
 
-from provisioning.archive import unpack
+from provisioning.node.archive import unpack
 from provisioning.rehearsal.catalogue import stable_id
 from provisioning.rehearsal.machines.scratch import Processes, Scratch
 from provisioning.rehearsal.services import refusals

@@ -16,7 +16,7 @@ from grading.grade.hidden import all_hidden
 from grading.grade.result import Result, Row
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
-from provisioning.archive import allowed
+from provisioning.node.archive import allowed
 from tests.grading.classroom.members import MIXTURE
 
 SAMPLE = PROJECT_DIR / "notebooks" / "instructor" / "sample"

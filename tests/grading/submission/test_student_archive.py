@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from labs.workspace import PROJECT_DIR
-from provisioning.archive import student_files
+from provisioning.node.archive import student_files
 
 
 def test_what_students_get_can_collect_and_look(tmp_path: Path):

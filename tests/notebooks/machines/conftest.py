@@ -19,7 +19,7 @@ from grading.builder.execute import execute
 from grading.builder.solve import write_solved
 from labs.course import Lesson
 from labs.workspace import PROJECT_DIR, WORKSPACE_VARIABLE
-from provisioning.archive import pack
+from provisioning.node.archive import pack
 
 #: What Chameleon's image of Jupyter has, whatever the archive asks for.
 _IN_THE_IMAGE = ("ipykernel", "nbformat")

@@ -98,7 +98,7 @@ def test_moving_makes_the_new_lease_first(memory):
 def test_a_running_machine_is_not_moved_away_under_its_student(memory):
     """Moving would delete what was measured."""
     memory.give_lease("serve-model-bob")
-    memory._make(type("Request", (), {"name": "serve-model-bob"}), "server")
+    memory.make("serve-model-bob", "server")
     with pytest.raises(ConflictError, match="a machine runs on serve-model-bob"):
         leases.move(lambda _site: memory, MODEL, "bob", BEFORE + timedelta(days=5))
 
@@ -107,7 +107,7 @@ def test_no_shows_are_given_back_after_a_grace_that_can_be_chosen(memory, clock)
     """Active for 5 minutes without a machine: a no-show after 3, not after 45; strangers' are left alone."""
     for name in ("ada", "zoe", "bob"):
         memory.give_lease(f"serve-model-{name}")
-    memory._make(type("Request", (), {"name": "serve-model-bob"}), "server")
+    memory.make("serve-model-bob", "server")
 
     def found(grace):
         return leases.no_shows(memory, "model", ("ada", "bob"), clock.now(), grace)

@@ -10,19 +10,21 @@ NODE_STEPS = set("lease server address ssh materials environment data work drive
 
 
 @pytest.mark.parametrize(
-    ("part", "steps"),
+    ("part", "machine_type", "steps"),
     [
-        ("model", NODE_STEPS | {"providers"}),
-        ("edge", {"lease", "container", "address", "materials", "environment", "data", "work", "health", "links"}),
-        pytest.param("system", NODE_STEPS | {"containers"}, marks=pytest.mark.slow),
+        ("model", "compute_liqid", NODE_STEPS | {"providers"}),
+        ("model", "gpu_mi100", NODE_STEPS | {"providers"}),
+        ("edge", "raspberrypi5", set("lease container address materials environment data work health links".split())),
+        pytest.param("system", "gpu_p100", NODE_STEPS | {"containers"}, marks=pytest.mark.slow),
     ],
 )
-def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
+def test_reserve_bring_up_resume_and_release(rehearsal, part, machine_type, steps):
     """One of everything, also after a second run; what was copied is whole; nothing is left after the release."""
-    found = rehearsal.run("part", f"ada-{part}", part)
+    user = f"ada-{machine_type.replace('_', '-')}"
+    found = rehearsal.run("part", user, part, machine_type)
     assert found["failed"] == {}
+    assert found["found"] == machine_type
     assert set(found["steps"]) == steps
-    assert found["one lease"]
     assert found["held"] == found["held again"] == [1, 1, 1]
     assert set(found["attempts"].values()) == {2}
     assert found["model bytes"] == 11 * 2**20
@@ -32,39 +34,41 @@ def test_reserve_bring_up_resume_and_release(rehearsal, part, steps):
     assert token not in (rehearsal.home / "journal.txt").read_text()
     assert "failed" not in found["checks"].values()
     assert found["checks"]["assets"] == "ok"
-    assert found["released"][-1].startswith("nothing named serve-")
     assert found["left"] == [0, 0, 0]
     assert not found["record left"]
     if part != "edge":
         # Jupyter really runs on the rehearsed node, and refuses whoever has no token.
         assert found["checks"]["Jupyter"] == "ok"
         assert "127.0.0.1" in found["links"]["jupyter"]
-        assert found["links"]["tunnel"].startswith("ssh -F ")
+        assert found["links"]["ssh"].startswith("ssh -F ")
         # Through the node's SSH server, with python-chi's key, to the port that the link names.
         assert found["opened"]["status"] == 200
-        assert " -i " in found["opened"]["line"]
         assert {int(port) for port in found["reached"]} >= set(ports_of(part)) - {JUPYTER_PORT}
         assert first_notebook(part) in found["links"]["jupyter"]
         # What a laptop has made arrives with no more than the address and the key, once.
         assert found["moved"] == [1, 0, 0]
-        assert "token" not in found["links"]["tunnel"] + found["links"]["forward"]
+        assert "token" not in found["links"]["ssh"] + found["links"]["forward"]
     else:
         # A container's ports are opened when it is made, or never.
         assert found["container's ports"] == [sorted(ports_of(part))]
         assert {int(port) for port in found["reached"]} == set(ports_of(part))
-
-
-def test_the_amd_edition_comes_up_on_an_mi100(rehearsal):
-    """Its lease is found as what it is, and its set-up asks ROCm's tools, not NVIDIA's."""
-    found = rehearsal.run("part", "ada-amd", "model", "gpu_mi100")
-    assert found["failed"] == {}
-    assert found["found"] == "gpu_mi100"
-    assert set(found["steps"]) == NODE_STEPS | {"providers"}
-    assert found["held"] == found["held again"] == [1, 1, 1]
-    assert "failed" not in found["checks"].values()
-    assert found["left"] == [0, 0, 0]
-    lines = (rehearsal.home / "journal.txt").read_text().splitlines()
-    assert {"rocminfo", "rocm-smi"} <= {line.partition(": rehearsed, not run: ")[2] for line in lines}
+        assert found["device"].startswith(f"serve-edge-{user} at 127.77.3.")
+    if machine_type == "gpu_mi100":
+        lines = (rehearsal.home / "journal.txt").read_text().splitlines()
+        assert {"rocminfo", "rocm-smi"} <= {line.partition(": rehearsed, not run: ")[2] for line in lines}
+    name = f"serve-{part}-{user}"
+    for command, words in {
+        "plan": ("choose a block (rehearsal",),
+        "reserve": (f"{name} is ACTIVE",),
+        "up": ("Costs about", "All done."),
+        "sweep": ("0 of 3 are orphans.",),
+        "release": (f"nothing named {name} is left",),
+        "sweep after": ("Nothing of the labs is left.",),
+        "up without a lease": ("no usable lease", "Way out:"),
+    }.items():
+        code, text = found["said"][command]
+        assert code == int(command == "up without a lease"), text
+        assert all(word in text for word in words), text
 
 
 @pytest.mark.parametrize("part", ["model", "edge"])

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 import pytest
 
-from provisioning.archive import (
+from provisioning.node.archive import (
     allowed,
     build_archive,
     light_requirements,

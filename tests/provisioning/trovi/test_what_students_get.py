@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.archive import commit_date_s, pack, unpack
+from provisioning.node.archive import commit_date_s, pack, unpack
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
@@ -120,7 +120,7 @@ def test_no_answer_and_no_test_is_in_it(unpacked: Path):
     inside = {path.relative_to(unpacked).as_posix() for path in unpacked.rglob("*") if ".venv" not in path.parts}
     ours = ("grading/answers", "grading/hidden", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
-    assert {"provisioning/lab.py", "notebooks/1_model/08_plan_and_reserve.ipynb", "requirements.txt"} <= inside
+    assert {"provisioning/lab/__init__.py", "notebooks/1_model/08_plan_and_reserve.ipynb", "requirements.txt"} <= inside
 
 
 def test_files_have_the_commits_date(unpacked: Path):

@@ -131,10 +131,10 @@ def up(make_run, memory):
     run.record.describe(part="model", site="CHI@TACC", type="compute_liqid")
     facts = {
         "lease": {"end": memory.lease_list[0].end.isoformat()},
-        "links": {"ssh": "ssh cc@192.0.2.7", "jupyter": "http://127.0.0.1:8888/lab?token=<t>", "tunnel": "ssh -N -L …"},
+        "links": {"ssh": "ssh cc@192.0.2.7", "jupyter": "http://127.0.0.1:8888/lab?token=<t>"},
     }
-    for item in run.plan.schedule:
-        run.record.update(item.step.name, state="done", remember=facts.get(item.step.name, {}))
+    for step in run.plan.steps:
+        run.record.update(step.name, state="done", remember=facts.get(step.name, {}))
     return make_run()
 
 

@@ -32,7 +32,7 @@ def advance(seconds):
 def attempt(part, testbed, option, steps, while_booting=None, **timeouts):
     """Return the class of the first failure and its text, or 'done'; act once when the boot is seen to go on."""
     run = lab.prepare(part, option, testbed=testbed, materials=course)
-    chosen = [i.step for i in run.plan.schedule if i.step.name in steps]
+    chosen = [step for step in run.plan.steps if step.name in steps]
     chosen = [dataclasses.replace(s, timeout_s=timeouts.get(s.name, s.timeout_s)) for s in chosen]
     run = Run(chosen, dataclasses.replace(run.settings, poll_s=0.2), testbed, run.record)
     for event in run.events():

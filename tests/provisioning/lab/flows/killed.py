@@ -6,20 +6,21 @@ Arguments: user, course, part.
 import dataclasses
 import json
 import sys
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
+from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.run import Run
 from provisioning.sites.spec import load_spec
 
 user, course, part = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
 option = load_spec(part).options[0]
 testbed = lab.open_testbed(option.site)
-lab.reserve(testbed, part, option, None, datetime.now(UTC) + timedelta(hours=3), None)
+lab.reserve(testbed, part, option, None, site_clock().now() + timedelta(hours=3), None)
 whole = lab.prepare(part, option, testbed=testbed, materials=course)
 wanted = ("lease", "server", "container", "address", "ssh", "materials", "environment")
-steps = [item.step for item in whole.plan.schedule if item.step.name in wanted]
+steps = [step for step in whole.plan.steps if step.name in wanted]
 run = Run(steps, dataclasses.replace(whole.settings, poll_s=0.2), testbed, whole.record)
 for event in run.events():
     print(event.step, event.kind, event.text, flush=True)
