@@ -42,7 +42,7 @@ def grade_folder(
     from grading.classroom.feedback import write_feedback
     from grading.classroom.likeness import said_of, similar_pairs
     from grading.classroom.report import write_report
-    from grading.classroom.roster import handed_in, not_named
+    from grading.classroom.roster import handed_in
     from grading.grade.grader import Setup
     from grading.grade.result import spot_checks
     from grading.grade.sandbox import abilities
@@ -78,8 +78,6 @@ def grade_folder(
             "report": report,
         }
     )
-    if nameless := not_named(submissions, found):
-        console.print(nameless, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def hand_back(

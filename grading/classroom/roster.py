@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -74,18 +73,6 @@ def handed_in(folder: Path) -> list[Handed]:
         Handed(names[entry], one, tuple(other.name for other in more), people.get(entry, ()))
         for entry, (one, *more) in found.items()
     ]
-
-
-def not_named(folder: Path, submissions: Sequence[Handed]) -> str:
-    """Return a sentence where an export lies there and does not say whose some submissions are; else nothing."""
-    nameless = [one.path.name for one in submissions if not any(person.name for person in one.people)]
-    if not nameless or not (folder / METADATA_NAME).exists():
-        return ""
-    more = f" and {len(nameless) - 5} more" if len(nameless) > 5 else ""
-    return (
-        f"{METADATA_NAME} does not say who handed in {', '.join(nameless[:5])}{more}: they stand under their own "
-        "names, without an e-mail; take the file out of the export again, and grade again"
-    )
 
 
 def _people(path: Path) -> dict[str, tuple[Person, ...]]:

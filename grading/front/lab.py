@@ -1,10 +1,9 @@
-"""Starting JupyterLab on the course: the front page first, a port that is free, and a way in from another computer."""
+"""Starting JupyterLab on the course: the front page first, and a way in from another computer."""
 
 from __future__ import annotations
 
 import getpass
 import os
-import re
 import socket
 import sys
 import tempfile
@@ -12,11 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from labs.course import Lesson
-from labs.loopback import listen
 from labs.workspace import PROJECT_DIR, workspace_dir
-
-#: JupyterLab's own port, and how many beside it are tried.
-FIRST_PORT, PORTS = 8888, 20
 
 #: Folder of the front page's part that runs in the browser.
 LABEXTENSIONS = Path(__file__).resolve().parent / "labextensions"
@@ -44,24 +39,10 @@ def command(
         say: Called with each sentence.
 
     Raises:
-        LabError: A port was asked for that is taken, no port is free, or results cannot be written.
+        LabError: Results cannot be written.
     """
     _require_writable(workspace_dir())
     given = list(arguments)
-    port = _asked_port(given)
-    if port is None:
-        port = next((one for one in range(FIRST_PORT, FIRST_PORT + PORTS) if is_free(one)), None)
-        if port is None:
-            raise LabError(
-                f"Ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken. Way out: stop a JupyterLab that is not "
-                'needed any more (`jupyter server list`), or name a port: make lab ARGS="--port 9000".'
-            )
-        given += [f"--ServerApp.port={port}"]
-    elif port and not is_free(port):
-        raise LabError(
-            f"Port {port} is taken, most likely by a JupyterLab that still runs (`jupyter server list`). Way out: "
-            "leave the port out, and a free one is taken."
-        )
     root = os.geteuid() == 0 if is_root is None and hasattr(os, "geteuid") else bool(is_root)
     if root and "--allow-root" not in given:
         say("You are root: whoever gets into JupyterLab is root too. An ordinary user is safer.")
@@ -69,11 +50,10 @@ def command(
     if is_headless(environ) and "--no-browser" not in given:
         given += ["--no-browser"]
         say("There is no screen here. On your own computer, open a tunnel and leave it open:")
-        say(f"  {ssh_line(port, environ)}")
-        say("Then open there the address with its token that JupyterLab prints below.")
+        say(f"  {ssh_line(environ)}")
+        say("PORT is the number in the address that JupyterLab prints below; open that address there, with its token.")
     options = {
         "ServerApp.root_dir": PROJECT_DIR,
-        "ServerApp.port_retries": 0,
         "ServerApp.jpserver_extensions": "grading.front.server=True",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
         "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
@@ -90,15 +70,6 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
     os.execve(line[0], line, {**os.environ, "PATH": path})
 
 
-def is_free(port: int) -> bool:
-    """Return whether nobody listens at a port of this computer's loopback address."""
-    try:
-        listen(ports=port).close()
-    except OSError:
-        return False
-    return True
-
-
 def is_headless(environ: Mapping[str, str] = os.environ) -> bool:
     """Return whether no browser can be shown here: Linux without a display, or a session that came through SSH."""
     if sys.platform != "linux" or "WSL_DISTRO_NAME" in environ:
@@ -106,12 +77,12 @@ def is_headless(environ: Mapping[str, str] = os.environ) -> bool:
     return not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
 
 
-def ssh_line(port: int, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the line that brings a port of this computer to the one where the browser is."""
+def ssh_line(environ: Mapping[str, str] = os.environ) -> str:
+    """Return the line that brings JupyterLab's port to the computer where the browser is."""
     # 'client port server port': how this server was reached, which its own name may not say.
     through = environ.get("SSH_CONNECTION", "").split()
     host = through[2] if len(through) == 4 else socket.getfqdn()
-    return f"ssh -N -L {port}:127.0.0.1:{port} {_user()}@{host}"
+    return f"ssh -N -L PORT:127.0.0.1:PORT {_user()}@{host}"
 
 
 def _user() -> str:
@@ -119,13 +90,6 @@ def _user() -> str:
         return getpass.getuser()
     except (OSError, KeyError):  # a container's user without a name
         return "USER"
-
-
-def _asked_port(arguments: Sequence[str]) -> int | None:
-    """Return the port that JupyterLab's own options name, or None."""
-    joined = " ".join(arguments)
-    found = re.search(r"(?:^|\s)--(?:port|ServerApp\.port)[=\s]+(\d+)", joined)
-    return int(found[1]) if found else None
 
 
 def _require_writable(folder: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import signal
 import threading
 import time
@@ -18,20 +17,16 @@ class TooLongError(Exception):
 def deadline(seconds: float) -> Iterator[None]:
     """Raise ``TooLongError`` in the block when its time is over.
 
-    The limits of the intake keep every step far below it; this is for what nobody has thought of. Elsewhere than in a
-    process's main thread (a Dask worker grades in another) it ends the block between two steps of the interpreter, and
-    not within one.
+    The limits of the intake keep every step far below it; this is for what nobody has thought of. Alarms exist in a
+    process's main thread only: elsewhere (a Dask worker grades in another one) those limits stand alone.
 
     Args:
         seconds: Wall time, above zero.
     """
-    is_main = threading.current_thread() is threading.main_thread()
-    with _alarm(seconds) if is_main and hasattr(signal, "SIGALRM") else _raised_from_outside(seconds):
+    if threading.current_thread() is not threading.main_thread():
         yield
+        return
 
-
-@contextlib.contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
     def ring(signum: int, frame: object) -> None:
         raise TooLongError(f"it took longer than {seconds:g} s")
 
@@ -46,27 +41,3 @@ def _alarm(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
         if left_s:
             signal.setitimer(signal.ITIMER_REAL, max(0.01, left_s - (time.monotonic() - begin_s)), again_s)
-
-
-@contextlib.contextmanager
-def _raised_from_outside(seconds: float) -> Iterator[None]:
-    """Do so by a timer of another thread, since alarms exist in a process's main thread only."""
-    thread, ends = ctypes.c_ulong(threading.get_ident()), threading.Lock()
-    is_over = False
-
-    def ring() -> None:
-        with ends:
-            if not is_over:
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TooLongError))
-
-    timer = threading.Timer(seconds, ring)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        with ends:
-            is_over = True
-        # What was raised and has not arrived yet must not arrive behind the block.
-        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None)

@@ -5,12 +5,16 @@ Neither holds any logic: both call ``prepare`` and show what comes back.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grading.grade.result.rows import Row
 from grading.submission.prepare import Prepared, prepare
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 _TEXT = "color:var(--jp-ui-font-color1,#1a1a1a);line-height:1.5;max-width:56em"
 _SOFT = "color:var(--jp-ui-font-color2,#5b6169)"
@@ -26,18 +30,9 @@ def submit(part: int, console: object, *, target: Path | None = None, workspace:
         target: The zip; in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
     """
-    from rich.table import Table
-    from rich.text import Text
-
     found = prepare(part, target=target, workspace=workspace)
     points = f"{found.preview.points} of {found.preview.possible} public points"
-    table = Table("checkpoint", "points", "what is asked, or what is missing", title=points, title_justify="left")
-    # An id is copied from here into an editor: it must stay whole.
-    table.columns[0].no_wrap = True
-    for row in found.preview.rows:
-        style = "" if row.points == row.possible else "bold"
-        table.add_row(row.id, f"{row.points}/{row.possible}", Text(says(row)), style=style)
-    console.print(table)
+    console.print(points_table(found.preview.rows, points))
     for title, lines in found.lists.items():
         console.print(f"\n[bold]{title}[/]")
         for line in lines:
@@ -46,6 +41,20 @@ def submit(part: int, console: object, *, target: Path | None = None, workspace:
     console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(f"sha256 {found.sha256}", style="dim")
     return found
+
+
+def points_table(rows: Sequence[Row], title: str) -> Table:
+    """Return rows as a table for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("checkpoint", "points", "what is asked, or what is missing", title=title, title_justify="left")
+    # An id is copied from here into an editor: it must stay whole.
+    table.columns[0].no_wrap = True
+    for row in rows:
+        style = "" if row.points == row.possible else "bold"
+        table.add_row(row.id, f"{row.points}/{row.possible}", Text(says(row)), style=style)
+    return table
 
 
 def says(row: Row) -> str:

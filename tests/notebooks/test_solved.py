@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from grading.builder.rehearse import own_testbed, scores
+from grading.builder.rehearse import missed, own_testbed, scores
 from grading.builder.solve import write_solved
 from labs.course import lessons
 
@@ -49,8 +49,8 @@ def test_the_first_solved_notebooks_run_under_nbval(tmp_path: Path, workspace: P
     with own_testbed(tmp_path / "testbed", wanted):
         done = run_nbval(notebooks, tmp_path / "solved")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
-    found = scores(workspace, lesson_numbers={lesson.whole_number for lesson in wanted})
-    assert {score.checkpoint.id: score.message for score in found if score.is_open} == {}
+    here, _ = missed(scores(workspace, wanted))
+    assert {row.id: row.message for row in here} == {}
 
 
 def test_a_failing_cell_fails_the_run(tmp_path: Path):

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-
-from grading.grade.intake.sources import encoding_of
 
 #: Cells that are looked at, and the longest source that is run again.
 _MOST_CELLS = 2_000
 _MOST_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer cells of one lesson."""
+
+    #: The lesson's file name without its ending.
+    lesson: str
+    #: Sources by checkpoint id, in the lesson's order.
+    cells: dict[str, str]
 
 
 def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
@@ -39,7 +48,7 @@ def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
 def _code_cells(path: Path) -> list[dict]:
     """Return the code cells of a notebook of format 4; nothing where it is not one."""
     try:
-        text = path.read_text(encoding=encoding_of(path))
+        text = path.read_text(encoding="utf-8-sig")
         # Outputs of honest notebooks may hold NaN, which is no evidence here: only sources are read.
         notebook = json.loads(text)
     except (OSError, ValueError, RecursionError):

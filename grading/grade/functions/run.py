@@ -1,4 +1,4 @@
-"""nbval in the sandbox: all lessons in one run; after a cell that ended it, once more without that cell.
+"""Answer cells in the sandbox: all lessons in one run; after a cell that ended it, once more without that cell.
 
 What goes in are a student's cells and cases for their functions, as plain values. What comes out are the functions'
 results as plain values. They are judged here, outside: the sandbox holds no question and no answer.
@@ -6,9 +6,12 @@ results as plain values. They are judged here, outside: the sandbox holds no que
 
 from __future__ import annotations
 
+import builtins
+import contextlib
 import hashlib
 import json
 import math
+import os
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,11 +24,10 @@ from grading.checkpoints import Verdict, all_checkpoints, failed
 from grading.checkpoints.functions import Round
 from grading.checkpoints.registry import PARTS, STUMBLES
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.cells import answer_cells
-from grading.grade.functions.names import CASES, PLUGIN
-from grading.grade.functions.notebook import Part, skeleton
-from grading.grade.functions.results import DISTURBED, results_back, told_back
-from grading.grade.intake import Intake
+from grading.grade.functions.cells import Part, answer_cells
+from grading.grade.functions.child import CELLS, RESULTS
+from grading.grade.intake import Intake, StrictJsonError, loads
+from grading.grade.intake.sources import RefusedError, open_regular
 from grading.grade.sandbox import Limits, Sandbox, abilities
 from labs.course import Lesson
 
@@ -36,13 +38,7 @@ CELL_S = 20
 #: a cell could read its secret cases out, five bits at a time.
 NOTHING = "it raises, does not end, or is not there under its name"
 
-#: How a call of what does not exist ends.
-_NO_NAME = "it raises NameError"
-
-#: How a cell ends that had to be interrupted.
-_CUT_SHORT = (DISTURBED, "it raises KeyboardInterrupt")
-
-#: Seconds without which no kernel is begun, and those for a cell of the grader's own.
+#: Seconds without which no run is begun, and those for a cell of the grader's own.
 _LEAST_S, _CONTROL_S = 5, 60
 
 #: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
@@ -57,18 +53,16 @@ _LATE = "there was no time left for it"
 #: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
 _READ_S = 5.0
 
-#: Address space of each process: pytest, and a kernel with pandas.
+#: Said of a cell that hangs, or that ends the run.
+DISTURBED = "it did not come to its end"
+
+#: Address space of each process, with pandas in it.
 _MEMORY_BYTES = 1_400 << 20
 
-#: The one notebook of a run.
-NOTEBOOK = "answers.ipynb"
+#: Results of a part's functions, a line a cell.
+_BACK_BYTES = 4 << 20
 
-#: Jupyter's description of our kernel.
-_KERNEL = {
-    "argv": [sys.executable, "-m", "grading.grade.functions.kernel", "-f", "{connection_file}"],
-    "display_name": "Python 3",
-    "language": "python",
-}
+_COMMAND = (sys.executable, "-m", "grading.grade.functions.child")
 
 
 @dataclass(frozen=True)
@@ -77,11 +71,11 @@ class Called:
 
     #: The verdict on what it wrote down; None where it came to nothing.
     verdict: Verdict | None = None
-    #: Why nothing came back, or only after an interruption, in words of the grader's own; empty when all went well.
+    #: Why nothing came back, in words of the grader's own; empty when all went well.
     fault: str = ""
     #: Whether that is the submission's doing: it holds no such function, or none that can be called.
     is_absent: bool = False
-    #: For staff alone: how its cell ended where nothing came back, or only after an interruption.
+    #: For staff alone: how its cell ended where nothing came back.
     said: str = ""
 
 
@@ -189,71 +183,78 @@ def _is_function(name: str) -> bool:
 
 
 def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
-    """Run some lessons in one kernel and note what their functions did, or why nothing came back.
+    """Run some lessons in one process and note what their functions did, or why nothing came back.
 
     Of the cells behind one that ends the run, nothing is noted.
 
     Returns:
-        The question whose cell ended the run before its last cell, or at it; empty when none did, or all time was over.
+        The question whose cell ended the run; empty when none did, none could begin, or all time was over.
     """
-    names = {name: one.question.name for name, one in rounds.items()}
     begin_s = time.monotonic()
-    results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
-    is_over = time.monotonic() - begin_s >= wall_s
-    ended = [told.get(place, (False, DISTURBED)) for place in range(len(order))]
-    # Behind the last cell that came to its end, whatever that was, nothing ran any more.
-    reached = 1 + max((place for place, (_, said) in enumerate(ended) if said != DISTURBED), default=-1)
-    ending = next((name for name in reversed(order[: reached + 1]) if name), "") if reached < len(order) else ""
-    for name in {name for name in order[:reached] if name in rounds and name not in reruns}:
-        # A function's last cell is the one of ours that calls it: where that did not go through, any other cell wrote.
-        first, last = (find(place for place, whose in enumerate(order) if whose == name) for find in (min, max))
-        if last >= reached:
-            continue
-        if ended[last][0] and name in results:
-            # A cell that had to be interrupted has not come to its end, though its function may be right.
-            how = {"fault": NOTHING, "said": DISTURBED} if ended[first][1] in _CUT_SHORT else {}
-            reruns[name] = Called(_judged(rounds[name], results[name]), **how)
-        else:
-            # Of the student's cell or, where that went through, of the one that calls its function.
-            why = next((said for ok, said in (ended[first], ended[last]) if not ok), "it wrote down nothing")
-            said = "there is no such function" if why == _NO_NAME else why
-            reruns[name] = Called(fault=NOTHING, is_absent=True, said=said)
-    if is_over:
+    found = _in_sandbox(parts, rounds, wall_s)
+    if "" not in found:
         return ""
-    if ending in rounds and ending not in reruns:
-        reruns[ending] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
-    return ending
+    is_over = time.monotonic() - begin_s >= wall_s
+    for name in [name for part in parts for name in part.cells]:
+        asked = name in rounds and name not in reruns
+        if name not in found:
+            if asked and not is_over:
+                reruns[name] = Called(fault=NOTHING, is_absent=True, said=DISTURBED)
+            return "" if is_over else name
+        if asked:
+            reruns[name] = _noted(rounds[name], found[name])
+    return ""
 
 
-def _in_sandbox(
-    parts: Sequence[Part], functions: Mapping[str, str], cases: Mapping[str, Sequence[list]], wall_s: float
-) -> tuple[dict[str, object], dict[int, tuple[bool, str]], list[str]]:
-    """Run a notebook of these cells; return functions' outputs, how cells ended by place, and whose each cell is."""
+def _noted(asked: Round, line: dict) -> Called:
+    """Return what a function did by the line of its cell."""
+    if line.get("outputs") is not None:
+        return Called(_judged(asked, line["outputs"]))
+    # Of what a cell raises itself, no more comes out than the name of an exception that Python has.
+    name = str(line.get("raised") or "")
+    known = getattr(builtins, name, None)
+    is_exception = isinstance(known, type) and issubclass(known, BaseException)
+    raised = f"it raises {name}" if is_exception else "it raises an exception"
+    return Called(fault=NOTHING, is_absent=True, said=raised if name else "there is no such function")
+
+
+def _in_sandbox(parts: Sequence[Part], rounds: Mapping[str, Round], wall_s: float) -> dict[str, dict]:
+    """Run these cells in a sandbox; return the line of each cell that came to its end, by question."""
+    given = {
+        "parts": [part.cells for part in parts],
+        "functions": {name: one.question.name for name, one in rounds.items()},
+        "cases": {name: one.cases for name, one in rounds.items()},
+        "cell_s": CELL_S,
+    }
     with Sandbox() as sandbox:
-        text, order = skeleton(parts, functions)
-        (sandbox.folder / CASES).write_text(json.dumps(cases))
-        (sandbox.folder / NOTEBOOK).write_text(text, encoding="utf-8")
-        kernel = sandbox.folder / "jupyter" / "kernels" / "python3"
-        kernel.mkdir(parents=True)
-        (kernel / "kernel.json").write_text(json.dumps(_KERNEL))
-        sandbox.run(
-            _command(sandbox.folder),
-            limits=Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20),
-            variables={
-                "JUPYTER_PATH": str(sandbox.folder / "jupyter"),
-                "JUPYTER_RUNTIME_DIR": "run",
-                "IPYTHONDIR": "ipython",
-            },
-        )
-        return results_back(sandbox.folder), told_back(sandbox.folder), order
+        (sandbox.folder / CELLS).write_text(json.dumps(given), encoding="utf-8")
+        limits = Limits(wall_s=wall_s, cpu_s=int(wall_s) + 1, memory_bytes=_MEMORY_BYTES, file_bytes=64 << 20)
+        sandbox.run(_COMMAND, limits=limits, variables={"IPYTHONDIR": "ipython"})
+        return _lines(sandbox.folder / RESULTS)
+
+
+def _lines(source: Path) -> dict[str, dict]:
+    """Return the lines of a file that sandboxed code wrote, by question: regular, not read beyond what is expected."""
+    found: dict[str, dict] = {}
+    try:
+        descriptor = open_regular(source)
+    except RefusedError:
+        return found
+    with os.fdopen(descriptor, "rb") as file:
+        text = file.read(_BACK_BYTES).decode("utf-8", errors="replace")
+    for line in text.splitlines()[:2_000]:
+        with contextlib.suppress(StrictJsonError):
+            values = loads(line)
+            if isinstance(values, dict) and isinstance(values.get("question"), str):
+                found[values["question"]] = values
+    return found
 
 
 def _control_s() -> float:
     """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
     begin_s = time.monotonic()
-    part = Part("control", {"control": "def control():\n    return 1"})
-    results, _, _ = _in_sandbox([part], {"control": "control"}, {"control": [[]]}, _CONTROL_S)
-    return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
+    found = _in_sandbox([Part("control", {"control": "1 + 1"})], {}, _CONTROL_S)
+    return time.monotonic() - begin_s if "control" in found else math.inf
 
 
 def _judged(asked: Round, outputs: object) -> Verdict:
@@ -265,11 +266,3 @@ def _judged(asked: Round, outputs: object) -> Verdict:
             return asked.verdict(outputs if sound else [])
     except (*STUMBLES, TooLongError):
         return failed("What it wrote down is no result of a function.")
-
-
-def _command(folder: Path) -> list[str]:
-    return [
-        *(sys.executable, "-m", "pytest", "--nbval-lax", "--nbval-cell-timeout", str(CELL_S)),
-        *("--noconftest", "-c", "/dev/null", "--rootdir", str(folder), "-p", "no:cacheprovider", "-p", PLUGIN, "-q"),
-        NOTEBOOK,
-    ]

@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
-from grading.grade.intake.sources import encoding_of
 from grading.grade.intake.strict import StrictJsonError, loads
 from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
@@ -87,7 +86,7 @@ def read_entry(line: bytes, limits: Limits = DEFAULT_LIMITS) -> dict:
     entry = loads(text, limits)
     if not isinstance(entry, dict):
         raise StrictJsonError(f"an entry is a JSON object, and this is a {type(entry).__name__}")
-    problem = first_problem(_in_short(entry))
+    problem = first_problem(entry)
     if problem is not None:
         where = "/".join(str(part) for part in problem.absolute_path) or "the entry"
         message = problem.message if len(problem.message) < 160 else f"breaks the rule '{problem.validator}'"
@@ -112,53 +111,8 @@ def _have_a_meaning(entry: dict) -> None:
         raise StrictJsonError(f"no {entry['type']} that the course reads: {error}") from None
 
 
-def _in_short(value: object) -> object:
-    """Return a value whose long lists hold one item for all, after all of them were looked at here.
-
-    The schema's validator walks through a list in Python: thousands of samples would take it seconds. A list is cut
-    when its items are numbers, none below 0, or objects of the same form with such numbers; any other one stays whole.
-    """
-    if isinstance(value, dict):
-        # A call for each of an entry's numbers and words would take most of the time.
-        return {name: _in_short(part) if isinstance(part, dict | list) else part for name, part in value.items()}
-    if not isinstance(value, list):
-        return value
-    if len(value) > _MOST_ITEMS:
-        raise StrictJsonError(f"a list of {len(value)} items; {_MOST_ITEMS} are the most")
-    if len(value) <= _FEW:
-        return [_in_short(part) for part in value]
-    if isinstance(value[0], dict):
-        forms = {tuple(part) if isinstance(part, dict) else () for part in value}
-        alike = len(forms) == 1 and all(_are_numbers([part[name] for part in value]) for name in next(iter(forms)))
-    else:
-        alike = _are_numbers(value)
-    if not alike and len(value) > _MOST_ODD:
-        raise StrictJsonError(f"a list of {len(value)} items that are not numbers of one kind, 0 or more")
-    return value[:1] if alike else value
-
-
-#: Lists up to this length are left to the validator.
-_FEW = 32
-
-#: Items of one list; the largest that the schema knows has as many samples.
-_MOST_ITEMS = 200_000
-
-#: Items of a list that are no plain numbers: classes of pictures and names of layers are far fewer.
-_MOST_ODD = 5_000
-
-
-def _are_numbers(values: list) -> bool:
-    return not set(map(type, values)) - {int, float} and min(values) >= 0
-
-
 def _lines(path: Path) -> Iterator[bytes]:
-    """Yield the lines as UTF-8, whatever an editor has made of the file."""
-    encoding = encoding_of(path)
-    if encoding != "utf-8-sig":
-        with path.open(encoding=encoding, errors="replace", newline="\n") as text:
-            for line in text:
-                yield line.rstrip("\r\n").encode(errors="replace")
-        return
+    """Yield the lines without their ends, and without the mark that an editor may put before the first."""
     with path.open("rb") as file:
         for number, line in enumerate(file):
             yield (line.removeprefix(codecs.BOM_UTF8) if number == 0 else line).rstrip(b"\r\n")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import io
 import itertools
@@ -151,20 +150,6 @@ class Sparing(io.BufferedReader):
         if size is not None and size > self.most_bytes:
             raise RefusedError("The zip lists far more files than a submission has: hand in only what is asked for.")
         return super().read(size)
-
-
-def encoding_of(path: Path) -> str:
-    """Return how a text is encoded: UTF-8, with or without a mark at its beginning, or UTF-16, as some editors save it.
-
-    Args:
-        path: A regular file of the grader's own.
-    """
-    with path.open("rb") as file:
-        first = file.read(2)
-    if first in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
-        return "utf-16"
-    # The first character is a bracket, one byte of which is zero.
-    return {b"{\0": "utf-16-le", b"\0{": "utf-16-be"}.get(first, "utf-8-sig")
 
 
 def open_regular(path: Path) -> int:

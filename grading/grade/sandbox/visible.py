@@ -19,7 +19,7 @@ COURSE = (
     *(f"grading/{name}.py" for name in ("__init__", "calls")),
     "grading/grade/__init__.py",
     *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph")),
-    *(f"grading/grade/functions/{name}.py" for name in ("__init__", "kernel", "names", "plugin", "verbs")),
+    *(f"grading/grade/functions/{name}.py" for name in ("__init__", "child")),
     "grading/grade/sandbox/no_network.py",
 )
 

@@ -7,7 +7,7 @@ import pytest
 
 from grading.checkpoints.functions import Function, Mistake, close
 from grading.grade.functions import run
-from grading.grade.functions.notebook import Part
+from grading.grade.functions.cells import Part
 from grading.grade.functions.run import generator, run_on
 from grading.grade.sandbox import abilities
 
@@ -67,46 +67,42 @@ def test_functions_are_judged_outside_by_what_they_return_inside():
 
 
 def test_a_grader_that_can_run_nothing_blames_nobody(monkeypatch):
-    """Whose kernel does not start, it says so; whose kernel does start misses a function that comes to nothing."""
+    """Where no cell can run, it says so; where one can, a function that comes to nothing is missed."""
     rounds = {"t.cell.slowest": QUESTION.drawn(generator("a secret", "t.cell.slowest"))}
     parts = [Part("10_raises", {"t.cell.slowest": "raise ValueError"})]
     (missed,) = run_on(rounds, parts, wall_s=60).values()
     assert (missed.said, missed.is_absent) == ("it raises ValueError", True)
-    monkeypatch.setattr(run, "_command", lambda folder: ["false"])
+    monkeypatch.setattr(run, "_COMMAND", ("false",))
     (unknown,) = run_on(rounds, parts, wall_s=60).values()
     assert (unknown.fault, unknown.is_absent) == ("this grader could not run a cell of its own either", False)
 
 
 class Clock:
-    """A sandbox whose time is what a kernel and cells are said to take; no clock of this machine is read."""
+    """A sandbox whose time is what its start and cells are said to take; no clock of this machine is read."""
 
-    def __init__(self, kernel_s: float) -> None:
-        self.now_s, self.kernel_s = 0.0, kernel_s
+    def __init__(self, start_s: float) -> None:
+        self.now_s, self.start_s = 0.0, start_s
 
     def monotonic(self) -> float:
         """Return the seconds so far."""
         return self.now_s
 
-    def run(self, parts, functions, cases, wall_s):
-        """Run cells as long as there is time: most write something, one writes nothing, and one ends the kernel."""
-        results, told, order = {}, {}, []
-        left_s = wall_s - self.kernel_s
-        alive = True
+    def run(self, parts, rounds, wall_s):
+        """Run cells as long as there is time: most write something, one writes nothing, and one ends the run."""
+        found = {"": {}}
+        left_s = wall_s - self.start_s
         for name, source in [one for part in parts for one in part.cells.items()]:
-            if alive and left_s > 0:
-                left_s -= run.CELL_S if source == "hangs" else 0.1
-                alive = source != "hangs"
-                if source not in ("hangs", "nothing"):
-                    results[name] = [{"value": 1}]
-                if alive and left_s > 0:
-                    told |= {len(order): (True, ""), len(order) + 1: (source != "nothing", "it raises NameError")}
-            order += [name, name]
+            left_s -= run.CELL_S if source == "hangs" else 0.1
+            if source == "hangs" or left_s <= 0:
+                break
+            done = {"outputs": None, "raised": "NameError"} if source == "nothing" else {"outputs": [{"value": 1}]}
+            found[name] = done
         self.now_s += wall_s - max(0.0, left_s)
-        return results, told, order
+        return found
 
 
 @pytest.mark.parametrize(
-    ("kernel_s", "hanging", "excused"),
+    ("start_s", "hanging", "excused"),
     [
         pytest.param(3, 2, False, id="a grader in time"),
         pytest.param(40, 2, False, id="a slow grader"),
@@ -114,9 +110,9 @@ class Clock:
         pytest.param(40, 12, True, id="a slow grader, and more cells that hang than it has time for"),
     ],
 )
-def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, kernel_s: int, hanging: int, excused: bool):
+def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, start_s: int, hanging: int, excused: bool):
     """What comes behind it is judged, or missed, all the same; only where time ran out a slow grader blames nobody."""
-    clock = Clock(kernel_s)
+    clock = Clock(start_s)
     monkeypatch.setattr(run, "time", clock)
     monkeypatch.setattr(run, "_in_sandbox", clock.run)
     sources = ["writes", *["hangs"] * hanging, *["writes", "nothing"] * 5]

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 #: What a student would write who knows a neighbour's numbers.
 TYPED = f'answer("{SPOILED}", {{"queue_s": 0.0126, "share": 0.5}})'
 
-#: Each ends the kernel, pytest, or patience; some in each lesson.
+#: Each ends the run, or patience; some in each lesson.
 KILLERS = {
     "s.best.meets": "while True: pass",
     "s.best.cost": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
@@ -29,9 +29,6 @@ KILLERS = {
     "s.queue.line": "import os; os._exit(0)",
 }
 
-#: Of these, those that may end when they are interrupted.
-LOOPS = {"s.best.meets", "s.best.cost", "s.best.next"}
-
 #: An honest cell in a lesson whose first one ends its run.
 BESIDE = "s.queue.little"
 
@@ -39,27 +36,26 @@ BESIDE = "s.queue.little"
 def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, key):
     """Endless loops, swallowed interrupts, killing itself, the parent and all, a fork storm, a flood, a quiet exit.
 
-    The run together is lost to the first of them. Then each lesson gets a run of its own, without what ended the one
-    before, and the honest ones their points.
+    What ends a run is left out of the next one, and the honest ones get their points.
     """
     cells = {name: f"{key.answers[name]}\n{killer}" for name, killer in KILLERS.items()}
     found = rerun({**cells, BESIDE: key.answers[BESIDE]})
-    # A cell that has answered before it kills has still not come to its end.
-    assert {name for name in cells if not found[name].fault} == set()
-    assert {name for name, one in found.items() if right(one, name)} == {BESIDE, HONEST}
-    # Of a loop that could be interrupted, the function may be there. What ends its run is gone with it.
-    assert {name for name, one in found.items() if one.is_absent} >= KILLERS.keys() - LOOPS
+    # A cell that has answered before it kills has still not come to its end. Where bubblewrap leaves nobody else to
+    # kill, trying to does no harm, to the cell either.
+    others = {name for name, one in found.items() if name in cells and not one.is_absent}
+    assert others <= {SPOILED}
+    assert {name for name, one in found.items() if right(one, name)} == {BESIDE, HONEST} | others
 
 
 def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path):
-    """All in one kernel: each attempt fails, or is of no use, and the honest cell beside them earns its point."""
+    """All in one run: each attempt fails, or is of no use, and the honest cell beside them earns its point."""
     results = tmp_path / "results"
     results.mkdir(mode=0o700)
     (results / "results.json").write_text("{}")
     marker = f"9{os.getpid()}"
     cells = {
-        # An input, an exit, a skip: nbval's own ways round a cell.
-        "s.best.meets": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
+        # An input that nobody gives.
+        "s.best.meets": f"{TYPED}\ninput('who is there?')",
         # Its own records, on which typed numbers are right, and another's results.
         "s.best.cost": OWN_RECORDS.format(results=results / "results.json"),
         SPOILED: TYPED,

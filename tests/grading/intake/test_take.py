@@ -174,12 +174,11 @@ def test_a_second_file_of_the_same_name_does_not_replace_the_first(take, folder:
     assert "only the first one counts" in said(found)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
-def test_a_ledger_is_read_in_the_encoding_that_an_editor_gave_it(take, folder: Path, encoding: str):
-    """With a mark at its beginning or without; and lines that end as on Windows."""
+def test_a_ledger_that_an_editor_saved_is_read(take, folder: Path):
+    """With a mark at its beginning, and lines that end as on Windows."""
     lines = [ANSWER, {**ANSWER, "record_id": "1" * 32, "value": "Müller"}]
     text = "".join(json.dumps(line, ensure_ascii=False) + "\r\n" for line in lines)
-    (folder / "ledger.jsonl").write_bytes(text.encode(encoding))
+    (folder / "ledger.jsonl").write_bytes(text.encode("utf-8-sig"))
     found = take(folder)
     assert (found.ledger.entries, found.notes) == (lines, [])
 
