@@ -17,13 +17,10 @@ from grading.grade.result import Result, Row, SpotCheck, line, write_text
 from grading.grade.result.page import STYLE
 
 _MORE_STYLE = """
-main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
+main{max-width:70rem}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
 nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
 """
-
-#: Steps of points, in the table of how many submissions have how many.
-_BINS = 20
 
 
 def write_report(
@@ -69,7 +66,6 @@ def _page(
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
     sections = (
-        ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
         ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
         ("students", "Students", _students(submissions, results)),
@@ -90,8 +86,7 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     facts = {
         "median points": f"{middle} of {possible}",
         "without a point": str(sum(not points for points in ordered)),
-        "with records set aside": str(sum(any(one.impossible for one in result.findings) for result in results)),
-        "with flags": str(sum(bool(result.flags) for result in results)),
+        "with records set aside": str(sum(bool(result.findings) for result in results)),
         "grader's own faults": str(sum(bool(result.fault) for result in results)),
     }
     limits = sorted({limit for result in results for limit in result.limits})
@@ -100,23 +95,6 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     )
     could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
     return f'<div class="facts">{said}</div>{could_not}'
-
-
-def _distribution(points: Sequence[int], possible: int) -> str:
-    """Return how many submissions have how many points, as bars with their numbers; steps that nobody has, left out."""
-    if not points or possible <= 0:
-        return "<p>No submission.</p>"
-    counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
-    most = max(counts.values())
-    rows = [
-        (
-            f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}",
-            f'<meter value="{count / most:.3f}" aria-hidden="true"></meter>',
-            str(count),
-        )
-        for step, count in sorted(counts.items())
-    ]
-    return _table(("Points", "", "Submissions"), rows)
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
@@ -192,13 +170,12 @@ def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
         (
             f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>',
             f"{result.points}/{result.possible}",
-            str(sum(finding.impossible for finding in result.findings)),
-            str(len(result.flags)),
+            str(len(result.findings)),
             escape(result.fault),
         )
         for one, result in zip(submissions, results, strict=True)
     ]
-    return _table(("Student", "Points", "Set aside", "Flags", "Grader's fault"), rows)
+    return _table(("Student", "Points", "Set aside", "Grader's fault"), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -43,9 +43,6 @@ PACKAGES = (
     "scipy",
 )
 
-#: How an answer key looks.
-_KEY = re.compile(r"^# answer for checkpoint|@answer\(|-----BEGIN [A-Z ]*PRIVATE KEY-----", re.MULTILINE)
-
 #: A zip knows no earlier day; the same tree and seed give the same bytes.
 _DAY = (1980, 1, 1, 0, 0, 0)
 
@@ -75,7 +72,7 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
         seed: The instructor's secret: draws the hidden pictures and the cases of functions.
 
     Raises:
-        ValueError: The part has no lessons, the seed is empty, or a file holds an answer.
+        ValueError: The part has no lessons, or the seed is empty.
     """
     names = files(PROJECT_DIR, part)
     if not seed.strip():
@@ -87,7 +84,7 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
             _add(archive, name, (Path(__file__).parent / name).read_bytes(), 0o755)
         _add(archive, "requirements.txt", requirements(PROJECT_DIR / "constraints.txt").encode(), 0o644)
         for name in names:
-            _add(archive, name, _innocent(PROJECT_DIR / name), 0o644)
+            _add(archive, name, (PROJECT_DIR / name).read_bytes(), 0o644)
         _add(archive, f"{SECRET}/", b"", 0o700)
         for name, content in secret.items():
             _add(archive, f"{SECRET}/{name}", content, 0o600)
@@ -118,19 +115,6 @@ def _found(root: Path) -> Iterator[str]:
             plain = path.is_file() and not path.is_symlink()
             if plain and any(fnmatch(name, one) for one in ALLOWED) and name not in REFUSED:
                 yield name
-
-
-def _innocent(path: Path) -> bytes:
-    """Return a file's bytes.
-
-    Raises:
-        ValueError: It holds an answer, or a key.
-    """
-    content = path.read_bytes()
-    # This file spells the words out itself, and is left out.
-    if _KEY.search(content.decode("utf-8", errors="replace")):
-        raise ValueError(f"{path.name} holds an answer or a private key; it does not belong into the autograder")
-    return content
 
 
 def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:

@@ -1,12 +1,10 @@
-"""Clocks: samples fit into their run, they vary, nobody else has them, and two clocks tell the same story."""
+"""Clocks: samples fit into their run, they vary, and nobody else has them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
-from grading.checkpoints.values import moment
-from grading.grade.contradictions.finding import Finding, flag, impossible, named
+from grading.grade.contradictions.finding import Finding, impossible, named
 
 #: Kinds whose samples are taken one after the other inside the run that the clock readings enclose.
 _IN_TURN = ("latency", "throughput")
@@ -19,9 +17,6 @@ _ROUNDING_S = 1e-4
 
 #: Share by which sums of rounded times may exceed what bounds them.
 _ROUNDING = 0.01
-
-#: Seconds by which the two clocks of a machine may drift apart between two records: time servers correct the one.
-_DRIFT_S = 5.0
 
 #: Of so many samples, a few may coincide: clocks tick in steps. All but a few never do.
 _FEWEST_TO_JUDGE = 20
@@ -95,24 +90,6 @@ def load_fits_its_senders(records: list[dict]) -> Iterator[Finding]:
                 f"{max(ends):.0f} s: each waits for one answer at a time."
             )
             yield impossible("load-beyond-its-senders", message, record)
-
-
-def clocks_agree(records: list[dict]) -> Iterator[Finding]:
-    """Yield neighbouring records between which more seconds passed on the monotonic clock than on the calendar."""
-    for one, other in pairwise(records):
-        if one["machine"]["machine_id"] != other["machine"]["machine_id"]:
-            continue
-        ticked_s = other["monotonic_start_s"] - one["monotonic_start_s"]
-        passed_s = (moment(other["started_at"]) - moment(one["started_at"])).total_seconds()
-        # The other way round is a laptop that slept; a negative step is a new boot.
-        if ticked_s > 0 and passed_s >= 0 and ticked_s > passed_s + _DRIFT_S:
-            yield flag(
-                "clocks-disagree",
-                f"Between the {named(one)} and the {named(other)} one clock counts {ticked_s:.0f} s, the other "
-                f"{passed_s:.0f} s.",
-                one,
-                other,
-            )
 
 
 def _clocked(records: list[dict]) -> Iterator[dict]:

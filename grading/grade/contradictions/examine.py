@@ -18,13 +18,11 @@ RULES: tuple[Rule, ...] = (
     clocks.samples_vary,
     clocks.samples_are_taken_once,
     clocks.load_fits_its_senders,
-    clocks.clocks_agree,
     files.size_is_the_files,
     files.hash_means_one_file,
     files.accuracy_adds_up,
     files.labels_are_the_splits,
     files.one_machine_a_run,
-    files.fingerprint_adds_up,
 )
 
 
@@ -34,15 +32,8 @@ class Examined:
 
     #: Entries that contradict nothing; answers and predictions all stay.
     kept: list[dict]
-    #: Records that cannot be true.
-    contradictions: tuple[Finding, ...]
-    #: What a person should look at.
-    flags: tuple[Finding, ...]
-
-    @property
-    def all(self) -> tuple[Finding, ...]:
-        """Contradictions first, then flags."""
-        return (*self.contradictions, *self.flags)
+    #: What cannot be true.
+    findings: tuple[Finding, ...]
 
 
 def examine(entries: list[dict]) -> Examined:
@@ -54,7 +45,5 @@ def examine(entries: list[dict]) -> Examined:
     records = [entry for entry in entries if entry.get("type") == "measurement"]
     found = [finding for rule in RULES for finding in rule(records)]
     found += files.files_were_measured(entries)
-    contradictions = tuple(one for one in found if one.impossible)
-    aside = {record for one in contradictions for record in one.records}
-    kept = [entry for entry in entries if entry.get("record_id") not in aside]
-    return Examined(kept, contradictions, tuple(one for one in found if not one.impossible))
+    aside = {record for one in found for record in one.records}
+    return Examined([entry for entry in entries if entry.get("record_id") not in aside], tuple(found))

@@ -1,6 +1,6 @@
 """Files and machines: sizes are the files' own, a hash means one file, an accuracy is what its pictures add up to.
 
-A run has one machine, whose short name follows from its description.
+A run has one machine.
 """
 
 from __future__ import annotations
@@ -9,8 +9,7 @@ import operator
 from collections.abc import Iterator
 
 from grading.checkpoints.artefacts import SUBJECT
-from grading.grade.contradictions.finding import Finding, flag, impossible, named
-from labs.machine import Fingerprint
+from grading.grade.contradictions.finding import Finding, impossible, named
 
 #: What an accuracy record calls the course's evaluation pictures.
 EVALUATION = "food11-mini/evaluation"
@@ -74,14 +73,6 @@ def one_machine_a_run(records: list[dict]) -> Iterator[Finding]:
         if isinstance(run, str) and machines.setdefault(run, machine) != machine:
             message = f"The {named(record)} took turns with an option on another machine, which nothing can."
             yield impossible("run-on-two-machines", message, record)
-
-
-def fingerprint_adds_up(records: list[dict]) -> Iterator[Finding]:
-    """Yield machines whose short name does not follow from their description."""
-    for machine in {one["machine"]["machine_id"]: one for one in reversed(records)}.values():
-        if Fingerprint.from_json(machine["machine"]).machine_id != machine["machine"]["machine_id"]:
-            message = f"The description of the machine of the {named(machine)} does not add up; was it edited?"
-            yield flag("machine-edited", message, machine)
 
 
 def files_were_measured(entries: list[dict]) -> Iterator[Finding]:

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that does not fit."""
+    """One thing that no honest run can hold; its records are set aside."""
 
     #: Stable name of the rule, such as 'samples-longer-than-run'.
     rule: str
-    #: True when no honest run can look like this; the records are set aside then.
-    impossible: bool
     #: Record ids that it concerns.
     records: tuple[str, ...]
     #: One sentence for student and instructor, with the option's name.
@@ -24,12 +22,7 @@ class Finding:
 
 def impossible(rule: str, message: str, *records: dict) -> Finding:
     """Return a contradiction in some records."""
-    return Finding(rule, True, tuple(str(record.get("record_id", "")) for record in records), message)
-
-
-def flag(rule: str, message: str, *records: dict) -> Finding:
-    """Return something for a person to look at."""
-    return Finding(rule, False, tuple(str(record.get("record_id", "")) for record in records), message)
+    return Finding(rule, tuple(str(record.get("record_id", "")) for record in records), message)
 
 
 def named(record: dict) -> str:

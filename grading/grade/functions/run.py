@@ -10,7 +10,6 @@ import builtins
 import contextlib
 import hashlib
 import json
-import math
 import os
 import sys
 import time
@@ -38,14 +37,14 @@ CELL_S = 20
 #: a cell could read its secret cases out, five bits at a time.
 NOTHING = "it raises, does not end, or is not there under its name"
 
-#: Seconds without which no run is begun, and those for a cell of the grader's own.
-_LEAST_S, _CONTROL_S = 5, 60
+#: Seconds without which no run is begun.
+_LEAST_S = 5
 
 #: Seconds that cells which end their run may take from the others, in all: what they took is given back up to here.
 _GIVEN_BACK_S = 100
 
-#: A grader whose own cell takes longer than this many seconds is too slow to say who used the time up.
-_SLOW_S = 20
+#: Said of functions where no cell could be run.
+NOT_BEGUN = "this grader could not run any cell"
 
 #: Said of a cell that was never reached.
 _LATE = "there was no time left for it"
@@ -130,8 +129,7 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
     to hide that its results were typed. A cell that ends its run costs itself: the lessons that are left run again
-    without it, and what it took is given back to them. Only a grader that cannot run a cell of its own either takes
-    that back; and where time ran out, one that is slow.
+    without it, and what it took is given back to them. Only a grader in whose sandbox nothing begins takes that back.
 
     Args:
         rounds: Cases on which functions are called, by question.
@@ -141,23 +139,23 @@ def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float)
     cells = {part.lesson: dict(part.cells) for part in parts}
     asked = {name for part in parts for name in part.cells if name in rounds}
     reruns: dict[str, Called] = {}
+    has_begun = False
     until_s, spare_s = time.monotonic() + wall_s, _GIVEN_BACK_S
     while left := [Part(lesson, own) for lesson, own in cells.items() if own.keys() & asked - reruns.keys()]:
         begin_s = time.monotonic()
         if until_s - begin_s < _LEAST_S:
             break
-        ending = _run(left, rounds, reruns, until_s - begin_s)
+        found = _in_sandbox(left, rounds, until_s - begin_s)
+        has_begun |= "" in found
+        ending = _note(found, left, rounds, reruns, time.monotonic() >= until_s) if "" in found else ""
         if not ending:
             break
         took_s = min(spare_s, time.monotonic() - begin_s)
         until_s, spare_s = until_s + took_s, spare_s - took_s
         for own in cells.values():
             own.pop(ending, None)
-    if unknown := asked - reruns.keys():
-        is_slow = _control_s() > _SLOW_S
-        fault = "this grader could not run a cell of its own either" if is_slow else NOTHING
-        reruns |= dict.fromkeys(unknown, Called(fault=fault, is_absent=not is_slow, said=_LATE))
-    return reruns
+    late = Called(fault=NOTHING, is_absent=True, said=_LATE)
+    return dict.fromkeys(asked, late if has_begun else Called(fault=NOT_BEGUN)) | reruns
 
 
 def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> list[Part]:
@@ -182,19 +180,18 @@ def _is_function(name: str) -> bool:
     return name in all_checkpoints() and all_checkpoints()[name].kind == "function"
 
 
-def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
-    """Run some lessons in one process and note what their functions did, or why nothing came back.
-
-    Of the cells behind one that ends the run, nothing is noted.
+def _note(
+    found: Mapping[str, dict],
+    parts: Sequence[Part],
+    rounds: Mapping[str, Round],
+    reruns: dict[str, Called],
+    is_over: bool,
+) -> str:
+    """Note what the functions of some lessons did, or why nothing came back.
 
     Returns:
-        The question whose cell ended the run; empty when none did, none could begin, or all time was over.
+        The question whose cell ended the run, behind which nothing is noted; empty when none did, or time was over.
     """
-    begin_s = time.monotonic()
-    found = _in_sandbox(parts, rounds, wall_s)
-    if "" not in found:
-        return ""
-    is_over = time.monotonic() - begin_s >= wall_s
     for name in [name for part in parts for name in part.cells]:
         asked = name in rounds and name not in reruns
         if name not in found:
@@ -248,13 +245,6 @@ def _lines(source: Path) -> dict[str, dict]:
             if isinstance(values, dict) and isinstance(values.get("question"), str):
                 found[values["question"]] = values
     return found
-
-
-def _control_s() -> float:
-    """Return the seconds that a cell of the grader's own takes here; infinite where it does not run."""
-    begin_s = time.monotonic()
-    found = _in_sandbox([Part("control", {"control": "1 + 1"})], {}, _CONTROL_S)
-    return time.monotonic() - begin_s if "control" in found else math.inf
 
 
 def _judged(asked: Round, outputs: object) -> Verdict:

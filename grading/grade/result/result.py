@@ -9,7 +9,7 @@ from grading.grade.intake import Note
 from grading.grade.result.rows import Row
 
 #: Raised when a result's form changes.
-VERSION = 7
+VERSION = 8
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Result:
     rows: tuple[Row, ...] = ()
     #: What was left out, is missing or damaged.
     notes: tuple[Note, ...] = ()
-    #: Contradictions and flags.
+    #: What cannot be true.
     findings: tuple[Finding, ...] = ()
     #: Machines of the records, in words.
     machines: tuple[str, ...] = ()
@@ -59,11 +59,6 @@ class Result:
     def possible(self) -> int:
         """Points that there are."""
         return sum(row.possible for row in self.rows)
-
-    @property
-    def flags(self) -> tuple[Finding, ...]:
-        """Findings that cost nothing and ask a person to look."""
-        return tuple(one for one in self.findings if not one.impossible)
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""

@@ -25,8 +25,7 @@ def line(result: Result) -> dict[str, object]:
         "possible": result.possible,
         "public": sum(row.points for row in public),
         "hidden": sum(row.points for row in hidden),
-        "contradictions": sum(one.impossible for one in result.findings),
-        "flags": len(result.flags),
+        "contradictions": len(result.findings),
         "rules": " ".join(sorted({one.rule for one in result.findings})),
         "machines": "; ".join(result.machines),
         "fault": result.fault,
@@ -54,7 +53,7 @@ def spot_checks(
 ) -> list[SpotCheck]:
     """Return the submissions that a person should look at, those with the most reasons first.
 
-    Faults of the grader, contradictions, flags, public points without the hidden ones behind them, likeness to another
+    Faults of the grader, contradictions, public points without the hidden ones behind them, likeness to another
     submission, and a random draw.
 
     Args:

@@ -40,7 +40,7 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
     """
     looked_at = spot_checks(results, seed="", share=0)
     alike = said_of(similar_pairs(results))
-    flagged = {one.student for one in looked_at} | set(alike)
+    named = {one.student for one in looked_at} | set(alike)
     found: dict[str, dict[str, object]] = {}
     for kind in dict.fromkeys(one.student.partition("-")[2] for one in results):
         members = [one for one in results if one.student.partition("-")[2] == kind]
@@ -59,7 +59,7 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
         found[kind] = {
             "members": len(members),
             "points": sorted(one.points for one in members),
-            "looked at": sum(one.student in flagged for one in members),
+            "looked at": sum(one.student in named for one in members),
             "why": {name: count for name, count in why.items() if count},
         }
     return found

@@ -313,16 +313,11 @@ def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged:
     assert [one.student for one in handed_in(tmp_path)] == ["a"]
 
 
-def test_two_submissions_of_one_name_are_an_error_row(tmp_path: Path):
-    """Nobody can say which of them counts, and neither earns points in silence."""
-    for name in ("ada", "bob"):
-        (tmp_path / "in" / name).mkdir(parents=True)
-    (tmp_path / "in" / "ada.zip").write_bytes(b"")
-    found = handed_in(tmp_path / "in")
-    assert [(one.student, one.beside) for one in found] == [("ada", ("ada.zip",)), ("bob", ())]
-    ada, bob = grade_class(found, tmp_path / "out", part=1, engine=in_turn, setup=EVIDENCE)
-    assert (ada.points, bob.fault) == (0, "")
-    assert "ada and ada.zip" in ada.fault
+def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
+    """Nobody can say which of them counts, so both are shown."""
+    (tmp_path / "ada").mkdir()
+    (tmp_path / "ada.zip").write_bytes(b"")
+    assert [one.student for one in handed_in(tmp_path)] == ["ada", "ada.zip"]
 
 
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -144,7 +144,6 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a shadowing module": add("labs/stats.py", "def percentile(*_): return 0"),
     "a pickled model": add("model.pth", b"\x80\x02cos\nsystem\n."),
     "a bomb of strides": add("strides.pth", b"PK\x03\x04" + b"torch._utils._rebuild_tensor_v2" * 100),
-    "a foreign manifest": add("manifest.json", '{"files": {"ledger.jsonl": {"sha256": 1}}}'),
     "a link and a pipe": linked,
     "a zip bomb": zip_bomb,
     "NaN, 1e999, booleans and depths in lines": append(
