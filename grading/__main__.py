@@ -62,7 +62,7 @@ if find_spec("grading.classroom"):
     app.command("class")(grade_folder)
     app.command("feedback")(hand_back)
 if find_spec("grading.gradescope"):
-    from grading.gradescope.cli import gradescope
+    from grading.gradescope.package import gradescope
 
     app.command()(gradescope)
 

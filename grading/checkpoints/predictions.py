@@ -190,10 +190,8 @@ class PredictionBox:
         self._build()
 
     def _build(self) -> None:
-        try:
-            import ipywidgets
-        except ImportError:
-            return
+        import ipywidgets
+
         asked = self.checkpoint.asks
         wide = {"description_width": "initial"}
         if asked.choices:

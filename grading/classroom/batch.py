@@ -14,6 +14,9 @@ from grading.classroom.unit import Task
 from grading.grade.grader import Setup
 from grading.grade.result import Result, write_json
 
+#: What reading a damaged result raises.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
+
 
 def grade_class(
     submissions: Sequence[Handed],
@@ -64,7 +67,7 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
     for one in submissions:
         try:
             found.append(_kept(out, one))
-        except (OSError, ValueError, KeyError, TypeError):
+        except _UNREADABLE:
             raise FileNotFoundError(
                 f"{out} holds no result of {one.student}: run `python -m grading class` first"
             ) from None
@@ -79,7 +82,7 @@ def earlier_results(out: Path) -> list[Result]:
     """
     found = []
     for path in sorted((out / "results").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(*_UNREADABLE):
             result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
             found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
     if not found:
@@ -96,7 +99,7 @@ def _kept_key(out: Path, one: Handed) -> str:
     try:
         _kept(out, one)
         return json.loads(_place(out, one).read_text(encoding="utf-8"))["key"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return ""
 
 

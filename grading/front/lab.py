@@ -1,11 +1,11 @@
-"""Starting JupyterLab on the course: the front page first, and a way in from another computer."""
+"""Starting JupyterLab on the course, the front page first; ports, browser and root are JupyterLab's own matter."""
 
 from __future__ import annotations
 
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from labs.course import Lesson
@@ -19,43 +19,29 @@ class LabError(Exception):
     """JupyterLab cannot be started; the message says why and what to do."""
 
 
-def command(
-    arguments: Sequence[str] = (),
-    lesson: Lesson | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    is_root: bool | None = None,
-    say: Callable[[str], None] = print,
-) -> list[str]:
-    """Return the command line that opens the course, after saying what a person has to know about it.
+def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list[str]:
+    """Return the command line that opens the course.
 
     Args:
         arguments: JupyterLab's own options, which win over the course's.
         lesson: Opened in place of the front page.
-        environ: Of this process.
-        is_root: Whether the server will run as root; this process when None.
-        say: Called with each sentence.
 
     Raises:
         LabError: Results cannot be written.
     """
-    _require_writable(workspace_dir())
-    given = list(arguments)
-    root = os.geteuid() == 0 if is_root is None and hasattr(os, "geteuid") else bool(is_root)
-    if root and "--allow-root" not in given:
-        say("You are root: whoever gets into JupyterLab is root too. An ordinary user is safer.")
-        given += ["--allow-root"]
-    if is_headless(environ) and "--no-browser" not in given:
-        given += ["--no-browser"]
-        say("There is no screen here. On your own computer, run: ssh -N -L 8888:127.0.0.1:8888 USER@THIS-COMPUTER")
-        say("Then open there the address with its token that JupyterLab prints below (with its port in place of 8888).")
+    if why := unwritable(workspace_dir()):
+        raise LabError(
+            f"{workspace_dir()} cannot be written ({why}), and that is where your results go. Way out: copy the course "
+            "to a folder of your own, or name one: export SERVING_LABS_WORKSPACE=~/serving-labs-results"
+        )
     options = {
         "ServerApp.root_dir": PROJECT_DIR,
         "ServerApp.jpserver_extensions": "grading.front.server=True",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
         "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
     }
-    return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items()), *given]
+    line = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    return [*line, *arguments]
 
 
 def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
@@ -65,21 +51,6 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     sys.stdout.flush()
     os.execve(line[0], line, {**os.environ, "PATH": path})
-
-
-def is_headless(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether no browser can be shown here: Linux without a display, or a session that came through SSH."""
-    if sys.platform != "linux" or "WSL_DISTRO_NAME" in environ:
-        return False
-    return not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
-
-
-def _require_writable(folder: Path) -> None:
-    if why := unwritable(folder):
-        raise LabError(
-            f"{folder} cannot be written ({why}), and that is where your results go. Way out: copy the course to a "
-            "folder of your own, or name one: export SERVING_LABS_WORKSPACE=~/serving-labs-results"
-        )
 
 
 def unwritable(folder: Path) -> str:

@@ -15,7 +15,7 @@ from grading.submission.points import GRADERS_OWN
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
-from labs.display.theme import card, progress_bar, tiles
+from labs.display.theme import card, progress_bar
 from labs.workspace import PROJECT_DIR
 
 #: A mark beside each word, so that nothing is told by colour alone.
@@ -73,16 +73,13 @@ def _top(found: Standing) -> str:
     step, resumed = found.next, found.resumed
     share = found.earned / found.possible if found.possible else 0.0
     bar = progress_bar("Points of the course", share, text=_summary(found))
-    facts = {"points": f"{found.earned} of {found.possible}"}
-    if step is not None:
-        facts |= {"next lesson": step.lesson.number, "its minutes": str(step.lesson.minutes), "runs on": step.where}
     go = ""
     if resumed is not None:
         word = "Continue" if resumed.begun else "Begin"
         go = f'<p class="msl-strong">{word}: {_link(resumed).html()}</p>'
     # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
     more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
-    return f"{bar}{tiles(facts)}{go}{more}{''.join(map(_lease, found.leases))}"
+    return f"{bar}{go}{more}{''.join(map(_lease, found.leases))}"
 
 
 def _lease(one: LeaseLeft) -> str:

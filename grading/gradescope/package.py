@@ -1,4 +1,4 @@
-"""The zip that an instructor uploads, by an allow-list: what is not named here does not leave."""
+"""The zip that an instructor uploads, by an allow-list (what is not named here does not leave), and its command."""
 
 from __future__ import annotations
 
@@ -11,9 +11,15 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
 
 from grading.gradescope.places import SECRET, Assignment
 from labs.workspace import PROJECT_DIR
+
+console = Console()
 
 #: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
 ALLOWED = (
@@ -27,7 +33,7 @@ ALLOWED = (
 )
 
 #: What only the building needs.
-REFUSED = tuple(f"grading/gradescope/{name}.py" for name in "cli package".split())
+REFUSED = ("grading/gradescope/package.py",)
 
 #: Imported by what runs inside Gradescope; no torch, whose wheels alone are larger than the rest.
 PACKAGES = (
@@ -165,3 +171,27 @@ def requirements(constraints: Path) -> str:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name.strip()).lower()
+
+
+def gradescope(
+    seed: Annotated[
+        str,
+        typer.Option(
+            envvar="GRADESCOPE_SEED",
+            prompt=True,
+            hide_input=True,
+            help="A secret: whoever knows it can foresee what models and answers are tried on. Asked for unless named.",
+        ),
+    ],
+    part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
+    out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("autograder.zip"),
+) -> None:
+    """Build a part's autograder for Gradescope."""
+    try:
+        built = build_package(out, part=part, seed=seed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+    console.print(f"{built.path}: {len(built.files)} files, {built.size_bytes / 1e6:.1f} MB", highlight=False)
+    console.print(
+        f"Part {part}, {built.assignment.possible} points by the autograder. Keep the zip: it holds the seed."
+    )

@@ -23,7 +23,6 @@ from grading.checkpoints import Verdict, all_checkpoints, failed
 from grading.checkpoints.functions import Round
 from grading.checkpoints.registry import PARTS, STUMBLES
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.cells import Part, answer_cells
 from grading.grade.functions.child import CELLS, RESULTS
 from grading.grade.intake import Intake, StrictJsonError, loads
 from grading.grade.intake.sources import RefusedError, open_regular
@@ -49,8 +48,8 @@ NOT_BEGUN = "this grader could not run any cell"
 #: Said of a cell that was never reached.
 _LATE = "there was no time left for it"
 
-#: Seconds for reading one notebook, and for judging what one function did; honest ones take milliseconds.
-_READ_S = 5.0
+#: Seconds for judging what one function did; honest ones take milliseconds.
+_JUDGE_S = 5.0
 
 #: Said of a cell that hangs, or that ends the run.
 DISTURBED = "it did not come to its end"
@@ -62,6 +61,21 @@ _MEMORY_BYTES = 1_400 << 20
 _BACK_BYTES = 4 << 20
 
 _COMMAND = (sys.executable, "-m", "grading.grade.functions.child")
+
+
+#: Cells that are looked at, and the longest source that is run again.
+_MOST_CELLS = 2_000
+_MOST_CHARACTERS = 20_000
+
+
+@dataclass(frozen=True)
+class Part:
+    """The answer cells of one lesson."""
+
+    #: The lesson's file name without its ending.
+    lesson: str
+    #: Sources by checkpoint id, in the lesson's order.
+    cells: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -166,14 +180,48 @@ def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> 
         if taken is None:
             continue
         order = lesson.questions()
-        try:
-            with deadline(_READ_S):
-                cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
-        except TooLongError:
-            continue  # as a file that is no notebook: it holds no cell
+        cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
         if set(cells) & questions:
             found.append(Part(lesson.name, {name: cells[name] for name in order if name in cells}))
     return found
+
+
+def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
+    """Return the sources of answer cells by checkpoint id; nothing for a file that is no notebook.
+
+    A cell is known by its id, or by the checkpoint in its metadata where an editor has given it a new id. The first one
+    counts.
+
+    Args:
+        path: A file that was taken in; at most the intake's cap.
+        wanted: Checkpoint ids.
+    """
+    by_cell_id = {name.replace(".", "-"): name for name in wanted}
+    found: dict[str, str] = {}
+    for cell in _code_cells(path):
+        metadata = cell.get("metadata")
+        marked = metadata.get("checkpoint") if isinstance(metadata, dict) else None
+        name = by_cell_id.get(str(cell.get("id"))) or (marked if isinstance(marked, str) and marked in wanted else None)
+        source = cell.get("source")
+        if isinstance(source, list) and all(isinstance(line, str) for line in source):
+            source = "".join(source)
+        if name and name not in found and isinstance(source, str) and len(source) <= _MOST_CHARACTERS:
+            found[name] = source
+    return found
+
+
+def _code_cells(path: Path) -> list[dict]:
+    """Return the code cells of a notebook of format 4; nothing where it is not one."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        # Outputs of honest notebooks may hold NaN, which is no evidence here: only sources are read.
+        notebook = json.loads(text)
+    except (OSError, ValueError, RecursionError):
+        return []
+    cells = notebook.get("cells") if isinstance(notebook, dict) else None
+    if not isinstance(cells, list):
+        return []
+    return [cell for cell in cells[:_MOST_CELLS] if isinstance(cell, dict) and cell.get("cell_type") == "code"]
 
 
 def _is_function(name: str) -> bool:
@@ -252,7 +300,7 @@ def _judged(asked: Round, outputs: object) -> Verdict:
     # What came out of the sandbox may be anything.
     sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
     try:
-        with deadline(_READ_S):
+        with deadline(_JUDGE_S):
             return asked.verdict(outputs if sound else [])
     except (*STUMBLES, TooLongError):
         return failed("What it wrote down is no result of a function.")

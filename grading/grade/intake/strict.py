@@ -46,33 +46,14 @@ def _no_key_twice(pairs: list[tuple[str, object]]) -> dict:
     return found
 
 
-def _look_through(value: object, limits: Limits) -> None:
-    """Raise for what is too deep, too large for a float, or a whole number of too many digits; without recursion."""
-    level = [[value]]
-    for _ in range(limits.json_depth + 1):
-        below: list = []
-        for one in level:
-            parts = one.values() if isinstance(one, dict) else one
-            kinds = set(map(type, parts))
-            # A list of samples is known by its types alone, which takes a third of the time.
-            numbers = parts if kinds <= _NUMBERS else [part for part in parts if type(part) in _NUMBERS]
-            if numbers and max(max(numbers), -min(numbers)) >= 10**limits.json_digits:
-                _refuse_large(numbers, limits)
-            if kinds & _CONTAINERS:
-                below += [part for part in parts if type(part) in _CONTAINERS]
-        level = below
-        if not level:
-            return
-    raise StrictJsonError(f"it is nested deeper than {limits.json_depth} levels")
-
-
-def _refuse_large(numbers: object, limits: Limits) -> None:
-    """Raise where a large number is infinite by now (1e999), or whole; a large float is a float."""
-    for one in numbers:
-        if one in (math.inf, -math.inf):
-            raise StrictJsonError("a number is not finite: it is larger than any float")
-        if type(one) is int and abs(one) >= 10**limits.json_digits:
-            raise StrictJsonError(f"a whole number has more than {limits.json_digits} digits")
-
-
-_NUMBERS, _CONTAINERS = frozenset({int, float}), frozenset({dict, list})
+def _look_through(value: object, limits: Limits, depth: int = 0) -> None:
+    """Raise for what is too deep, too large for a float (1e999), or a whole number of too many digits."""
+    if isinstance(value, dict | list):
+        if depth > limits.json_depth:
+            raise StrictJsonError(f"it is nested deeper than {limits.json_depth} levels")
+        for part in value.values() if isinstance(value, dict) else value:
+            _look_through(part, limits, depth + 1)
+    elif isinstance(value, float) and math.isinf(value):
+        raise StrictJsonError("a number is not finite: it is larger than any float")
+    elif isinstance(value, int) and abs(value) >= 10**limits.json_digits:
+        raise StrictJsonError(f"a whole number has more than {limits.json_digits} digits")

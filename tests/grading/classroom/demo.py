@@ -20,8 +20,8 @@ from rich.table import Table
 
 from grading.__main__ import app
 from grading.classroom.batch import kept_results
-from grading.classroom.feedback import TABLE_NAME, write_feedback
 from grading.classroom.likeness import said_of, similar_pairs
+from grading.classroom.report import TABLE_NAME, write_feedback
 from grading.classroom.roster import Handed, handed_in
 from grading.grade.result import Result, spot_checks
 from tests.grading.classroom.members import MIXTURE, make_class

@@ -24,8 +24,7 @@ from grading.__main__ import app
 from grading.classroom import unit
 from grading.classroom.batch import grade_class, kept_results
 from grading.classroom.engines import dask, processes
-from grading.classroom.feedback import write_feedback
-from grading.classroom.report import as_csv, question_statistics, write_report
+from grading.classroom.report import as_csv, question_statistics, write_feedback, write_report
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.grade.functions.cells import answer_cells
+from grading.grade.functions.run import answer_cells
 
 WANTED = {"m.choose.pick", "m.choose.frontier"}
 

@@ -7,8 +7,7 @@ import pytest
 
 from grading.checkpoints.functions import Function, Mistake, close
 from grading.grade.functions import run
-from grading.grade.functions.cells import Part
-from grading.grade.functions.run import generator, run_on
+from grading.grade.functions.run import Part, generator, run_on
 from grading.grade.sandbox import abilities
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
@@ -115,15 +114,6 @@ def test_a_cell_that_hangs_costs_itself_and_hides_no_other(monkeypatch, hanging:
     judged = {name for name in names if found[name].verdict is not None}
     assert judged == (kept if hanging < 12 else {names[0]})
     assert all(found[name].is_absent for name in set(names) - judged)
-
-
-def test_a_notebook_that_cannot_be_read_in_time_holds_no_cell(monkeypatch, rerun):
-    """Sixteen of eight megabytes each, of nothing but brackets, must hold up no class."""
-    monkeypatch.setattr(run, "answer_cells", lambda path, wanted: all(iter(lambda: True, None)))
-    monkeypatch.setattr(run, "_READ_S", 0.05)
-    assert {(one.fault, one.is_absent) for one in rerun({}).values()} == {
-        ("its cell was not found in the notebook", True)
-    }
 
 
 @pytest.mark.parametrize(

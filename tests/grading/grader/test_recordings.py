@@ -7,8 +7,7 @@ import pytest
 from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.grade.contradictions import examine
-from grading.grade.functions.cells import Part
-from grading.grade.functions.run import computed, drawn, run_on
+from grading.grade.functions.run import Part, computed, drawn, run_on
 from grading.grade.hidden import possible_points
 from grading.grade.sandbox import abilities
 from labs.course import lessons
