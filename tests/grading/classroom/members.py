@@ -128,7 +128,7 @@ def hostile(folder: Path, dice: random.Random) -> None:
 
 #: How many of sixty are what.
 MIXTURE: dict[str, int] = {
-    "diligent": 35,
+    "diligent": 36,
     "half-way": 5,
     "mistaken": 4,
     "copied": 3,
@@ -138,7 +138,6 @@ MIXTURE: dict[str, int] = {
     "hostile": 4,
     "by heart": 1,
     "typed answers": 2,
-    "handed in twice": 1,
 }
 
 
@@ -183,8 +182,6 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
             # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
             os.link(path, member / path.name)
         (member / MODEL.name).write_bytes(model)
-        if kind == "handed in twice":
-            shutil.make_archive(str(member), "zip", member)
         if kind == "hostile":
             hostile(member, dice)
     shutil.rmtree(solved)
