@@ -138,7 +138,7 @@ def test_what_a_lesson_shows_is_for_everybody(course):
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
     ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",))
-    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("handed in twice",))
+    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("drawn at random",))
     report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
     texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
     for name, text in texts.items():

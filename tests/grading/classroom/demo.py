@@ -55,7 +55,6 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
             )
             for member in members
         )
-        why["handed in twice"] = sum("handed in" in one.fault for one in members)
         found[kind] = {
             "members": len(members),
             "points": sorted(one.points for one in members),

@@ -7,8 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from grading.grade.contradictions import Examined, examine
-from grading.grade.contradictions.clocks import load_fits_its_senders
+from grading.grade.contradictions import Examined, examine, load_fits_its_senders
 from tests.grading.recorded import recorded
 
 LATENCY = {"kind": "latency", "option": "torch-eager"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import time
@@ -166,6 +167,7 @@ def test_time_that_is_over_leaves_the_fallback_and_no_process(tree: Tree):
     (tree.root / "source" / "grading" / "gradescope" / "judge.py").write_text(
         f"import subprocess, time\nsubprocess.Popen(['setsid', 'sleep', '{marker}'])\ntime.sleep(600)"
     )
+    (tree.root / "results" / "results.json").write_text(json.dumps(tree.fallback))
     code = "from grading.gradescope.run import *; print(run(Places.here(), most_s=1))"
     assert tree.python(code) == "fallback\n"
     assert tree.results == tree.fallback
