@@ -1,7 +1,7 @@
 """``python -m grading.gradescope.run``: grade one submission inside Gradescope's time, whatever happens.
 
-``run_autograder`` has put the fall-back in place. A child grades and puts its result in one step. This process imports little, so that it is
-still there when the grader is not.
+``run_autograder`` has put the fall-back in place. A child grades and puts its result in one step. This process imports
+little, so that it is still there when the grader is not.
 """
 
 from __future__ import annotations
