@@ -153,7 +153,7 @@ def _reserves(lesson: Lesson) -> bool:
 
 
 def _provisioning(*words: str) -> None:
-    # To a file: the testbed runs on behind its command, and who waits for the end of a pipe would wait for the testbed.
+    # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a pipe's end.
     with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         command = [sys.executable, "-m", "provisioning", *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False)
