@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from nbclient import NotebookClient
@@ -24,22 +22,9 @@ _POLL_S = 0.25
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
-#: Told before each code cell: how many code cells are done, how many there are.
-OnCell = Callable[[int, int], None]
-
 
 class LessonFailedError(LessonError):
     """A lesson's notebook did not run to its end; the message shows the cell, what it printed and why it stopped."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """A notebook that ran to its end."""
-
-    #: The notebook with its outputs.
-    notebook: NotebookNode
-    #: Wall time in seconds, kernel start included.
-    duration_s: float
 
 
 class PollingClient(NotebookClient):
@@ -74,8 +59,7 @@ def execute(
     folder: Path,
     name: str,
     cell_timeout_s: float = CELL_TIMEOUT_S,
-    on_cell: OnCell = lambda done, total: None,
-) -> Run:
+) -> NotebookNode:
     """Run a notebook from top to bottom and return it with its outputs.
 
     Args:
@@ -83,18 +67,14 @@ def execute(
         folder: The kernel's working folder.
         name: What the lesson is called in messages.
         cell_timeout_s: Seconds after which a cell counts as hanging.
-        on_cell: Told before each code cell.
 
     Raises:
         LessonFailedError: A cell raised, hung, or took the kernel with it.
     """
-    code = [index for index, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
     at = {"cell": 0}
 
     def started(cell: NotebookNode, cell_index: int) -> None:
         at["cell"] = cell_index
-        if cell.cell_type == "code":
-            on_cell(code.index(cell_index), len(code))
 
     client = PollingClient(
         notebook,
@@ -105,12 +85,11 @@ def execute(
         extra_arguments=["--log-level=ERROR"],
         on_cell_start=started,
     )
-    begin_s = time.monotonic()
     try:
         client.execute()
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise LessonFailedError(_explain(name, notebook.cells[at["cell"]], at["cell"], error)) from error
-    return Run(notebook, time.monotonic() - begin_s)
+    return notebook
 
 
 def _explain(name: str, cell: NotebookNode, index: int, error: Exception) -> str:

@@ -11,18 +11,19 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
 from grading.builder.solve import AnswerKey, solve
-from grading.checkpoints import Checkpoint, all_checkpoints
+from grading.checkpoints import all_checkpoints
+from grading.grade.result.rows import Row, public_rows
+from grading.submission.show import points_table
 from labs.course import NOTEBOOKS_DIR, Lesson
 from labs.display.format import duration
 from labs.machine import capabilities
@@ -34,42 +35,17 @@ from labs.workspace import WORKSPACE_VARIABLE
 TESTBED_SPEED = 2000
 
 
-@dataclass(frozen=True)
-class Score:
-    """What a workspace's ledger is worth at one checkpoint."""
-
-    #: The checkpoint.
-    checkpoint: Checkpoint
-    #: Points earned.
-    points: int
-    #: The verdict's sentence.
-    message: str
-    #: What this machine lacks for it, by the names of the capability gate; empty where it can be earned here.
-    lacks: tuple[str, ...] = ()
-
-    @property
-    def is_open(self) -> bool:
-        """Whether points are missing that this machine could have earned."""
-        return self.points < self.checkpoint.points and not self.lacks
+def scores(workspace: Path, wanted: list[Lesson]) -> list[Row]:
+    """Return what the ledger of a workspace is worth at each public checkpoint of some lessons."""
+    return public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
 
 
-def scores(workspace: Path, *, lesson_numbers: set[int]) -> list[Score]:
-    """Return the score at each public checkpoint of some lessons.
-
-    Args:
-        workspace: Folder that holds the ledger.
-        lesson_numbers: Lessons whose checkpoints count.
-    """
-    entries = Ledger(workspace / "ledger.jsonl").to_json()
-    missing = {one.name for one in capabilities() if not one.available}
-    found = []
-    for checkpoint in all_checkpoints():
-        if checkpoint.lesson not in lesson_numbers:
-            continue
-        verdict = checkpoint.verdict(entries)
-        lacks = tuple(name for name in checkpoint.gate if name in missing)
-        found.append(Score(checkpoint, checkpoint.points if verdict.ok else 0, verdict.message, lacks))
-    return found
+def missed(found: list[Row]) -> tuple[list[Row], list[Row]]:
+    """Return the rows without all points: those that this machine could have earned, and those that want another."""
+    lacking = {one.name for one in capabilities() if not one.available}
+    open_ones = [row for row in found if row.points < row.possible]
+    elsewhere = [row for row in open_ones if lacking & set(all_checkpoints()[row.id].gate)]
+    return [row for row in open_ones if row not in elsewhere], elsewhere
 
 
 def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
@@ -86,11 +62,14 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
     key = AnswerKey.read()
     with _folder(keep) as folder:
         run_all(wanted, lambda lesson: solve(lesson, key), folder, console)
-        found = scores(folder / "workspace", lesson_numbers={lesson.whole_number for lesson in wanted})
-    console.print(scoreboard(found))
+        found = scores(folder / "workspace", wanted)
+    here, elsewhere = missed(found)
+    points, possible = sum(row.points for row in found), sum(row.possible for row in found)
+    more = f", {sum(row.possible for row in elsewhere)} for another machine" if elsewhere else ""
+    console.print(points_table(found, f"Scoreboard: {points} of {possible} points{more}"))
     if keep:
         console.print(f"Executed notebooks and their ledger are in {keep}")
-    return not any(score.is_open for score in found)
+    return not here
 
 
 def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[str, float]:
@@ -111,40 +90,19 @@ def run_all(wanted: list[Lesson], make, folder: Path, console: Console) -> dict[
     ):
         for lesson in wanted:
             task = progress.add_task(lesson.name)
-            run = execute(
+            begin_s = time.monotonic()
+            executed = execute(
                 make(lesson),
                 # Next to the lessons, as in JupyterLab, so that a path relative to the notebook would work alike.
                 folder=lesson.notebook.parent,
                 name=lesson.name,
-                on_cell=lambda done, total, task=task, name=lesson.name: progress.update(
-                    task, description=f"{name}: cell {done + 1} of {total}"
-                ),
             )
             progress.remove_task(task)
-            (folder / lesson.notebook.name).write_text(text_of(run.notebook), encoding="utf-8")
-            spent_s[lesson.name] = run.duration_s
-            console.print(f"{lesson.name}: {duration(run.duration_s)}")
+            (folder / lesson.notebook.name).write_text(text_of(executed), encoding="utf-8")
+            spent_s[lesson.name] = time.monotonic() - begin_s
+            console.print(f"{lesson.name}: {duration(spent_s[lesson.name])}")
     console.print(f"All {len(wanted)} lessons: {duration(sum(spent_s.values()))}")
     return spent_s
-
-
-def scoreboard(found: list[Score]) -> Table:
-    """Return the scores as a table, with the reason beside each checkpoint that is not earned."""
-    earned, most = sum(one.points for one in found), sum(one.checkpoint.points for one in found)
-    elsewhere = sum(one.checkpoint.points - one.points for one in found if one.lacks)
-    title = f"Scoreboard: {earned} of {most} points" + (f", {elsewhere} for another machine" if elsewhere else "")
-    table = Table(title=title, title_justify="left")
-    table.add_column("lesson")
-    # An id is copied from here into an editor: it must stay whole, while a title may be cut.
-    table.add_column("checkpoint", no_wrap=True, min_width=max((len(one.checkpoint.id) for one in found), default=0))
-    table.add_column("points", justify="right")
-    table.add_column("asks for" if earned == most else "asks for, or what is missing")
-    for one in found:
-        full = one.points == one.checkpoint.points
-        points = f"{one.points}/{one.checkpoint.points}"
-        says = one.checkpoint.title if full else one.message
-        table.add_row(f"{one.checkpoint.lesson:02d}", one.checkpoint.id, points, says, style="" if full else "bold")
-    return table
 
 
 @contextlib.contextmanager
@@ -195,9 +153,13 @@ def _reserves(lesson: Lesson) -> bool:
 
 
 def _provisioning(*words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "provisioning", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"python -m provisioning {' '.join(words)}:\n{done.stderr or done.stdout}")
+    # To a file, and nothing to read: whatever the testbed's processes inherit, nobody waits for a pipe's end.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
+        command = [sys.executable, "-m", "provisioning", *words]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=said, stderr=subprocess.STDOUT, check=False)
+        said.seek(0)
+        if done.returncode:
+            raise RuntimeError(f"python -m provisioning {' '.join(words)}:\n{said.read()}")
 
 
 def _workspace(folder: Path) -> contextlib.AbstractContextManager[None]:

@@ -42,10 +42,8 @@ def begin(number: str) -> None:
         text = f"Lesson {number} cannot begin yet"
         display(Card(text, text, State.MISSING_EVIDENCE, (*absent.values(), *away)))
         raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
-    sentences = [not_done(this, other) for other in not_begun(this, records)]
-    if is_begun(this, records):
-        sentences.append(way_on(this, records))
-    display(Card(f"Lesson {number}: ready", f"{number} {this.title}: ready", None, tuple(sentences)))
+    sentences = (way_on(this, records),) if is_begun(this, records) else ()
+    display(Card(f"Lesson {number}: ready", f"{number} {this.title}: ready", None, sentences))
 
 
 def absences(this: Lesson, records: Records) -> dict[str, str]:
@@ -65,21 +63,11 @@ def absences(this: Lesson, records: Records) -> dict[str, str]:
     return found
 
 
-def not_begun(this: Lesson, records: Records) -> list[Lesson]:
-    """Return the lessons that this one builds on and that nothing was done in."""
-    return [other for number in this.needs if not is_begun(other := lesson(number), records)]
-
-
 def is_begun(this: Lesson, records: Records) -> bool:
     """Return whether anything of a lesson was predicted, answered or earned."""
     asked = [all_checkpoints()[id] for id in this.questions()]
     given = any(records.predictions(one.id) or records.answer(one.id) is not None for one in asked)
     return given or any(one.verdict(records).state in (State.PASSED, State.FAILED) for one in asked)
-
-
-def not_done(this: Lesson, other: Lesson) -> str:
-    """Return one sentence on a lesson that this one builds on, with its link."""
-    return f"It builds on {_link(this, other)}, which you have not begun."
 
 
 def way_on(this: Lesson, records: Records) -> str:

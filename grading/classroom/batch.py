@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from grading.classroom.engines import Engine
 from grading.classroom.roster import Handed
-from grading.classroom.unit import Done, Task, failed
+from grading.classroom.unit import Task
 from grading.grade.grader import Setup
 from grading.grade.result import Result, write_json
+
+#: What reading a damaged result raises.
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError)
 
 
 def grade_class(
@@ -40,11 +42,9 @@ def grade_class(
     out.mkdir(parents=True, exist_ok=True, mode=0o700)
     setup = setup or Setup()
     known = {one.student: one for one in submissions}
-    tasks = [
-        Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions if not one.beside
-    ]
+    tasks = [Task(one.student, one.path.resolve(), part, setup, _kept_key(out, one)) for one in submissions]
     found: dict[str, Result] = {}
-    for task, done in itertools.chain(_twice(submissions, part, setup), engine(tasks)):
+    for task, done in engine(tasks):
         one = known[task.student]
         if done.result is None:
             result = _kept(out, one)
@@ -67,7 +67,7 @@ def kept_results(submissions: Sequence[Handed], out: Path) -> list[Result]:
     for one in submissions:
         try:
             found.append(_kept(out, one))
-        except (OSError, ValueError, KeyError, TypeError):
+        except _UNREADABLE:
             raise FileNotFoundError(
                 f"{out} holds no result of {one.student}: run `python -m grading class` first"
             ) from None
@@ -82,22 +82,12 @@ def earlier_results(out: Path) -> list[Result]:
     """
     found = []
     for path in sorted((out / "results").glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        with contextlib.suppress(*_UNREADABLE):
             result = Result.from_json(json.loads(path.read_text(encoding="utf-8"))["result"])
             found.append(replace(result, student=f"{result.student} in {out.resolve().name}"))
     if not found:
         raise FileNotFoundError(f"{out} holds no results: name the folder that an earlier `class` wrote")
     return found
-
-
-def _twice(submissions: Sequence[Handed], part: int, setup: Setup) -> Iterator[tuple[Task, Done]]:
-    """Yield the row of each student of whom there are several submissions: an error, and no points for either."""
-    for one in submissions:
-        if one.beside:
-            names = " and ".join([one.path.name, *one.beside])
-            why = f"handed in {len(one.beside) + 1} times, as {names}: leave the one that counts, and grade again"
-            task = Task(one.student, one.path.resolve(), part, setup)
-            yield task, failed(task, why)
 
 
 def _place(out: Path, one: Handed) -> Path:
@@ -109,7 +99,7 @@ def _kept_key(out: Path, one: Handed) -> str:
     try:
         _kept(out, one)
         return json.loads(_place(out, one).read_text(encoding="utf-8"))["key"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except _UNREADABLE:
         return ""
 
 

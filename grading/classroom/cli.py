@@ -39,10 +39,9 @@ def grade_folder(
     from grading.classroom.batch import earlier_results
     from grading.classroom.defence import write_sheets
     from grading.classroom.engines import dask, processes
-    from grading.classroom.feedback import write_feedback
     from grading.classroom.likeness import said_of, similar_pairs
-    from grading.classroom.report import write_report
-    from grading.classroom.roster import handed_in, not_named
+    from grading.classroom.report import write_feedback, write_report
+    from grading.classroom.roster import handed_in
     from grading.grade.grader import Setup
     from grading.grade.result import spot_checks
     from grading.grade.sandbox import abilities
@@ -78,8 +77,6 @@ def grade_folder(
             "report": report,
         }
     )
-    if nameless := not_named(submissions, found):
-        console.print(nameless, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def hand_back(
@@ -89,7 +86,7 @@ def hand_back(
 ) -> None:
     """Write students' pages and feedback.zip, with the points by name and e-mail, from the results that are there."""
     from grading.classroom.batch import kept_results
-    from grading.classroom.feedback import write_feedback
+    from grading.classroom.report import write_feedback
     from grading.classroom.roster import handed_in
 
     try:
@@ -109,14 +106,7 @@ def _say(values: dict[str, object]) -> None:
 def _with_progress(found: Sequence[Handed], out: Path, part: int, engine: Engine, setup: Setup) -> list[Result]:
     from grading.classroom.batch import grade_class
 
-    # A student's name is shown as it is: it may look like markup.
-    last_one = TextColumn("{task.fields[last]}", markup=False)
-    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), last_one)
+    columns = (TextColumn("grading"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as progress:
-        bar = progress.add_task("", total=len(found), last="")
-
-        def say(result: Result, was_kept: bool) -> None:
-            last = f"{result.student[:30]}: {'kept' if was_kept else f'{result.points}/{result.possible}'}"
-            progress.update(bar, advance=1, last=last)
-
-        return grade_class(found, out, part=part, engine=engine, setup=setup, on_done=say)
+        bar = progress.add_task("", total=len(found))
+        return grade_class(found, out, part=part, engine=engine, setup=setup, on_done=lambda *_: progress.advance(bar))

@@ -15,9 +15,6 @@ from grading.classroom.unit import Done, Task, failed, work
 
 Engine = Callable[[Sequence[Task]], Iterator[tuple[Task, Done]]]
 
-#: Tries of a task whose worker dies under it, on engines that try again by themselves.
-TRIES = 3
-
 
 def processes(workers: int, unit: Callable[[Task], Done] = work) -> Engine:
     """Return an engine of so many processes on this machine.
@@ -57,7 +54,7 @@ def dask(client, unit: Callable[[Task], Done] = work) -> Engine:
         from distributed import as_completed as finished
 
         # Not pure: two students may hand in the same bytes, and both want a result.
-        futures = client.map(unit, list(tasks), pure=False, retries=TRIES)
+        futures = client.map(unit, list(tasks), pure=False, retries=3)
         by_key = {future.key: task for future, task in zip(futures, tasks, strict=True)}
         for future in finished(futures):
             task = by_key[future.key]

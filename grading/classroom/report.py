@@ -1,10 +1,11 @@
-"""A class as tables for a spreadsheet and one page to look at."""
+"""A class as tables for a spreadsheet, one page to look at, and what students get back."""
 
 from __future__ import annotations
 
 import csv
 import io
 import re
+import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -12,18 +13,15 @@ from pathlib import Path
 from statistics import correlation
 
 from grading.classroom.likeness import WORDS, Pair
-from grading.classroom.roster import Handed
-from grading.grade.result import Result, Row, SpotCheck, line, write_text
+from grading.classroom.roster import Handed, Person
+from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
 
 _MORE_STYLE = """
-main{max-width:70rem}meter{width:min(26rem,50vw);height:1rem}
+main{max-width:70rem}
 .facts{display:flex;flex-wrap:wrap;gap:.6rem 2rem;margin:1rem 0}.facts b{display:block;font-size:1.5rem}
 nav a{margin-right:1rem}a{color:inherit}caption{text-align:left;color:var(--soft);padding:.3rem 0}
 """
-
-#: Steps of points, in the table of how many submissions have how many.
-_BINS = 20
 
 
 def write_report(
@@ -62,6 +60,39 @@ def write_report(
     return path
 
 
+#: The table inside the zip: one line for each person, a group's members each with the same points.
+TABLE_NAME = "grades.csv"
+
+
+def write_feedback(
+    submissions: Sequence[Handed], results: Sequence[Result], out: Path, *, hidden: bool = False
+) -> Path:
+    """Write ``pages/`` and ``feedback.zip``, which holds the pages and ``grades.csv``; return the zip's path.
+
+    Args:
+        submissions: Who handed in, in the order of the results.
+        results: What each is worth.
+        out: Folder of ``grade_class``.
+        hidden: Whether what only the grader measures is shown and counted, as after the grades are out.
+    """
+    rows = []
+    path = out / "feedback.zip"
+    partial = path.with_name(".feedback.zip.partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as archive:
+        for one, result in zip(submissions, results, strict=True):
+            text = page(result, hidden=hidden)
+            write_text(text, out / "pages" / f"{one.slug}.html")
+            archive.writestr(f"{one.slug}.html", text.encode(errors="replace"))
+            shown = [row for row in result.rows if hidden or not row.hidden]
+            points = {"points": sum(row.points for row in shown), "possible": sum(row.possible for row in shown)}
+            for person in one.people or (Person(one.student),):
+                who = {"name": person.name or one.student, "sid": person.sid, "email": person.email}
+                rows.append({**who, **points, "page": f"{one.slug}.html"})
+        archive.writestr(TABLE_NAME, as_csv(rows).encode(errors="replace"))
+    partial.replace(path)
+    return path
+
+
 def _page(
     submissions: Sequence[Handed], results: Sequence[Result], pairs: Sequence[Pair], checks: Sequence[SpotCheck]
 ) -> str:
@@ -69,7 +100,6 @@ def _page(
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
     sections = (
-        ("points", "Points", _distribution([result.points for result in results], possible)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
         ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
         ("students", "Students", _students(submissions, results)),
@@ -90,8 +120,7 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     facts = {
         "median points": f"{middle} of {possible}",
         "without a point": str(sum(not points for points in ordered)),
-        "with records set aside": str(sum(any(one.impossible for one in result.findings) for result in results)),
-        "with flags": str(sum(bool(result.flags) for result in results)),
+        "with records set aside": str(sum(bool(result.findings) for result in results)),
         "grader's own faults": str(sum(bool(result.fault) for result in results)),
     }
     limits = sorted({limit for result in results for limit in result.limits})
@@ -100,23 +129,6 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     )
     could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
     return f'<div class="facts">{said}</div>{could_not}'
-
-
-def _distribution(points: Sequence[int], possible: int) -> str:
-    """Return how many submissions have how many points, as bars with their numbers; steps that nobody has, left out."""
-    if not points or possible <= 0:
-        return "<p>No submission.</p>"
-    counts = Counter(min(_BINS - 1, one * _BINS // possible) for one in points)
-    most = max(counts.values())
-    rows = [
-        (
-            f"{step * possible // _BINS} to {(step + 1) * possible // _BINS}",
-            f'<meter value="{count / most:.3f}" aria-hidden="true"></meter>',
-            str(count),
-        )
-        for step, count in sorted(counts.items())
-    ]
-    return _table(("Points", "", "Submissions"), rows)
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
@@ -192,13 +204,12 @@ def _students(submissions: Sequence[Handed], results: Sequence[Result]) -> str:
         (
             f'<a href="pages/{escape(one.slug)}.html">{escape(one.student)}</a>',
             f"{result.points}/{result.possible}",
-            str(sum(finding.impossible for finding in result.findings)),
-            str(len(result.flags)),
+            str(len(result.findings)),
             escape(result.fault),
         )
         for one, result in zip(submissions, results, strict=True)
     ]
-    return _table(("Student", "Points", "Set aside", "Flags", "Grader's fault"), rows)
+    return _table(("Student", "Points", "Set aside", "Grader's fault"), rows)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,8 +33,6 @@ class Handed:
     student: str
     #: Folder or zip. It is only read, and a link is not followed.
     path: Path
-    #: Names of other entries that belong to the same student; nobody can say which of them counts.
-    beside: tuple[str, ...] = ()
     #: Who they are; empty where nobody says.
     people: tuple[Person, ...] = ()
 
@@ -57,12 +54,14 @@ def handed_in(folder: Path) -> list[Handed]:
     """
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is no folder: name the folder that holds one folder or zip for each student")
-    found: dict[str, list[Path]] = {}
+    found: dict[str, Path] = {}
     for entry in sorted(folder.iterdir()):
         is_zip = entry.name.lower().endswith(".zip")
         if entry.name.startswith(".") or entry.is_symlink() or not (entry.is_dir() or (entry.is_file() and is_zip)):
             continue
-        found.setdefault(entry.name[: -len(".zip")] if is_zip else entry.name, []).append(entry)
+        # A zip beside the folder that it was unpacked to is a row of its own, and the two make a pair.
+        name = entry.name[: -len(".zip")] if is_zip else entry.name
+        found[entry.name if name in found else name] = entry
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
     people = _people(folder / METADATA_NAME)
@@ -70,22 +69,7 @@ def handed_in(folder: Path) -> list[Handed]:
     # Somebody may be named as another becomes. Each round lengthens all that share a name, so there is a last one.
     while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
         names = {entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()}
-    return [
-        Handed(names[entry], one, tuple(other.name for other in more), people.get(entry, ()))
-        for entry, (one, *more) in found.items()
-    ]
-
-
-def not_named(folder: Path, submissions: Sequence[Handed]) -> str:
-    """Return a sentence where an export lies there and does not say whose some submissions are; else nothing."""
-    nameless = [one.path.name for one in submissions if not any(person.name for person in one.people)]
-    if not nameless or not (folder / METADATA_NAME).exists():
-        return ""
-    more = f" and {len(nameless) - 5} more" if len(nameless) > 5 else ""
-    return (
-        f"{METADATA_NAME} does not say who handed in {', '.join(nameless[:5])}{more}: they stand under their own "
-        "names, without an e-mail; take the file out of the export again, and grade again"
-    )
+    return [Handed(names[entry], path, people.get(entry, ())) for entry, path in found.items()]
 
 
 def _people(path: Path) -> dict[str, tuple[Person, ...]]:

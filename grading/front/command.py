@@ -15,7 +15,6 @@ import typer
 from rich.console import Console
 
 from labs.course import LessonError, lessons
-from labs.machine.version import code_version
 
 app = typer.Typer(
     name="msl",
@@ -62,19 +61,6 @@ def _in_sentences() -> Iterator[None]:
 def _fail(sentence: str) -> None:
     typer.secho(sentence, err=True, fg="red")
     raise typer.Exit(1)
-
-
-def _version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"msl {code_version()}")
-        raise typer.Exit
-
-
-@app.callback()
-def main(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
-) -> None:
-    """Model serving labs: where you stand, what comes next, and the way to it."""
 
 
 @app.command()

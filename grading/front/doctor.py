@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import shutil
 import sys
@@ -12,8 +11,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from grading.front.lab import FIRST_PORT, is_free, unwritable
-from labs.course import LessonError, lessons
+from grading.front.lab import unwritable
 from labs.records import Ledger
 from labs.workspace import PROJECT_DIR, workspace_dir
 
@@ -56,12 +54,9 @@ def findings() -> tuple[Finding, ...]:
     return (
         _python(),
         _packages(),
-        _compiler(),
         _writable(folder),
         _room(folder),
-        _notebooks(),
         _ledger(folder / "ledger.jsonl"),
-        _port(),
         _account(),
     )
 
@@ -86,13 +81,6 @@ def _packages() -> Finding:
     return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", "Run `make setup`; it goes on.")
 
 
-def _compiler() -> Finding:
-    found = shutil.which("g++") or shutil.which("clang++")
-    if found:
-        return Finding("C++ compiler", found)
-    return Finding("C++ compiler", "there is none, so lesson 11 leaves torch.compile out; nothing else needs it")
-
-
 def _writable(folder: Path) -> Finding:
     if why := unwritable(folder):
         return Finding(
@@ -112,16 +100,6 @@ def _room(folder: Path) -> Finding:
     return Finding("disk", f"{said}, and {_ROOM_BYTES / 1e9:.0f} GB are wanted.", "Delete what is not needed there.")
 
 
-def _notebooks() -> Finding:
-    try:
-        found = lessons()
-    except (LessonError, json.JSONDecodeError, KeyError) as error:
-        return Finding("lessons", f"a notebook is damaged: {error}.", "Take that file from the course again.")
-    if not found:
-        return Finding("lessons", "there are none.", "Unpack the course again, the whole archive.")
-    return Finding("lessons", f"{len(found)}, all readable")
-
-
 def _ledger(path: Path) -> Finding:
     if not path.exists():
         return Finding("ledger", "nothing is measured or answered yet")
@@ -134,14 +112,6 @@ def _ledger(path: Path) -> Finding:
         "ledger",
         f"{len(said)} lines cannot be read, beside {count} that can: {said[0].message}.",
         "They are skipped, and nothing else is lost; answer or measure again what they held.",
-    )
-
-
-def _port() -> Finding:
-    if is_free(FIRST_PORT):
-        return Finding("port", f"{FIRST_PORT} is free for JupyterLab")
-    return Finding(
-        "port", f"{FIRST_PORT} is taken, most likely by a JupyterLab that runs; `msl lab` takes the next one"
     )
 
 

@@ -1,22 +1,15 @@
-"""Starting JupyterLab on the course: the front page first, a port that is free, and a way in from another computer."""
+"""Starting JupyterLab on the course, the front page first; ports, browser and root are JupyterLab's own matter."""
 
 from __future__ import annotations
 
-import getpass
 import os
-import re
-import socket
 import sys
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from labs.course import Lesson
-from labs.runtimes.loopback import listen
 from labs.workspace import PROJECT_DIR, workspace_dir
-
-#: JupyterLab's own port, and how many beside it are tried.
-FIRST_PORT, PORTS = 8888, 20
 
 #: Folder of the front page's part that runs in the browser.
 LABEXTENSIONS = Path(__file__).resolve().parent / "labextensions"
@@ -26,59 +19,29 @@ class LabError(Exception):
     """JupyterLab cannot be started; the message says why and what to do."""
 
 
-def command(
-    arguments: Sequence[str] = (),
-    lesson: Lesson | None = None,
-    *,
-    environ: Mapping[str, str] = os.environ,
-    is_root: bool | None = None,
-    say: Callable[[str], None] = print,
-) -> list[str]:
-    """Return the command line that opens the course, after saying what a person has to know about it.
+def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list[str]:
+    """Return the command line that opens the course.
 
     Args:
         arguments: JupyterLab's own options, which win over the course's.
         lesson: Opened in place of the front page.
-        environ: Of this process.
-        is_root: Whether the server will run as root; this process when None.
-        say: Called with each sentence.
 
     Raises:
-        LabError: A port was asked for that is taken, no port is free, or results cannot be written.
+        LabError: Results cannot be written.
     """
-    _require_writable(workspace_dir())
-    given = list(arguments)
-    port = _asked_port(given)
-    if port is None:
-        port = next((one for one in range(FIRST_PORT, FIRST_PORT + PORTS) if is_free(one)), None)
-        if port is None:
-            raise LabError(
-                f"Ports {FIRST_PORT} to {FIRST_PORT + PORTS - 1} are all taken. Way out: stop a JupyterLab that is not "
-                'needed any more (`jupyter server list`), or name a port: make lab ARGS="--port 9000".'
-            )
-        given += [f"--ServerApp.port={port}"]
-    elif port and not is_free(port):
+    if why := unwritable(workspace_dir()):
         raise LabError(
-            f"Port {port} is taken, most likely by a JupyterLab that still runs (`jupyter server list`). Way out: "
-            "leave the port out, and a free one is taken."
+            f"{workspace_dir()} cannot be written ({why}), and that is where your results go. Way out: copy the course "
+            "to a folder of your own, or name one: export SERVING_LABS_WORKSPACE=~/serving-labs-results"
         )
-    root = os.geteuid() == 0 if is_root is None and hasattr(os, "geteuid") else bool(is_root)
-    if root and "--allow-root" not in given:
-        say("You are root: whoever gets into JupyterLab is root too. An ordinary user is safer.")
-        given += ["--allow-root"]
-    if is_headless(environ) and "--no-browser" not in given:
-        given += ["--no-browser"]
-        say("There is no screen here. On your own computer, open a tunnel and leave it open:")
-        say(f"  {ssh_line(port, environ)}")
-        say("Then open there the address with its token that JupyterLab prints below.")
     options = {
         "ServerApp.root_dir": PROJECT_DIR,
-        "ServerApp.port_retries": 0,
         "ServerApp.jpserver_extensions": "grading.front.server=True",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
         "LabApp.default_url": f"/lab/tree/{lesson.notebook.relative_to(PROJECT_DIR).as_posix()}" if lesson else "/lab",
     }
-    return [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items()), *given]
+    line = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]
+    return [*line, *arguments]
 
 
 def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
@@ -88,52 +51,6 @@ def start(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     sys.stdout.flush()
     os.execve(line[0], line, {**os.environ, "PATH": path})
-
-
-def is_free(port: int) -> bool:
-    """Return whether nobody listens at a port of this computer's loopback address."""
-    try:
-        listen(ports=port).close()
-    except OSError:
-        return False
-    return True
-
-
-def is_headless(environ: Mapping[str, str] = os.environ) -> bool:
-    """Return whether no browser can be shown here: Linux without a display, or a session that came through SSH."""
-    if sys.platform != "linux" or "WSL_DISTRO_NAME" in environ:
-        return False
-    return not (environ.get("DISPLAY") or environ.get("WAYLAND_DISPLAY"))
-
-
-def ssh_line(port: int, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the line that brings a port of this computer to the one where the browser is."""
-    # 'client port server port': how this server was reached, which its own name may not say.
-    through = environ.get("SSH_CONNECTION", "").split()
-    host = through[2] if len(through) == 4 else socket.getfqdn()
-    return f"ssh -N -L {port}:127.0.0.1:{port} {_user()}@{host}"
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # a container's user without a name
-        return "USER"
-
-
-def _asked_port(arguments: Sequence[str]) -> int | None:
-    """Return the port that JupyterLab's own options name, or None."""
-    joined = " ".join(arguments)
-    found = re.search(r"(?:^|\s)--(?:port|ServerApp\.port)[=\s]+(\d+)", joined)
-    return int(found[1]) if found else None
-
-
-def _require_writable(folder: Path) -> None:
-    if why := unwritable(folder):
-        raise LabError(
-            f"{folder} cannot be written ({why}), and that is where your results go. Way out: copy the course to a "
-            "folder of your own, or name one: export SERVING_LABS_WORKSPACE=~/serving-labs-results"
-        )
 
 
 def unwritable(folder: Path) -> str:

@@ -6,6 +6,7 @@ Links carry the notebook's path in ``data-open``; whoever shows the page opens i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from html import escape
 
 from grading.checkpoints.notebook import NOTHING_GUESSED
@@ -13,8 +14,8 @@ from grading.front.standing import PROVISIONED, LeaseLeft, Standing, Step
 from grading.submission.points import GRADERS_OWN
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
-from labs.display.table import Cell, Group, text_table
-from labs.display.theme import card, progress_bar, tiles
+from labs.display.table import Cell, Group, html_table, text_table
+from labs.display.theme import card, progress_bar
 from labs.workspace import PROJECT_DIR
 
 #: A mark beside each word, so that nothing is told by colour alone.
@@ -34,22 +35,15 @@ def front_page(found: Standing) -> Shown:
 def text_of(found: Standing) -> str:
     """Return the page in words and columns, which ``msl status`` prints."""
     lines = [f"{_TITLE}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
-    header = ["lesson", "", "points", "of them predictions", "minutes", "on the lease", "where"]
     rows: list = []
     for part in PART_TITLES:
         rows.append(Group(_part_line(found, part)))
-        rows += [_row_of_cells(one) for one in found.of_part(part)]
-    lines += ["", text_table(header, rows), "", _GUESSES]
-    guessed = [[Cell(text, words=True) for text in row] for row in found.guesses]
-    lines += [text_table(_GUESSED, guessed) if guessed else NOTHING_GUESSED]
+        rows += [_row(one, found) for one in found.of_part(part)]
+    lines += ["", text_table(_HEADER, rows), "", _GUESSES]
+    lines += [text_table(_GUESSED, _guessed(found)) if found.guesses else NOTHING_GUESSED]
     if found.unread:
         lines += ["", f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them."]
     return "\n".join(lines)
-
-
-def _row_of_cells(step: Step) -> list[Cell]:
-    """Return a lesson's row; names, states and places are read from the left."""
-    return [Cell(text, words=place in (0, 1, 6)) for place, text in enumerate(_columns(step))]
 
 
 def next_text(found: Standing) -> str:
@@ -60,13 +54,6 @@ def next_text(found: Standing) -> str:
     asked = f"; first open question: {step.left[0].title} (`{step.left[0].id}`)" if step.begun and step.left else ""
     lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
     return f"Next: {step.lesson.number} {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
-
-
-def _columns(step: Step) -> list[str]:
-    lesson = step.lesson
-    name = f"{lesson.number} {lesson.title}" + (" (extra)" if lesson.kind == "extra" else "")
-    points, lease = f"{step.earned}/{step.possible}", str(lesson.machine_minutes or "")
-    return [name, step.word, points, str(step.predictions or ""), str(lesson.minutes), lease, step.where]
 
 
 def _summary(found: Standing) -> str:
@@ -86,16 +73,13 @@ def _top(found: Standing) -> str:
     step, resumed = found.next, found.resumed
     share = found.earned / found.possible if found.possible else 0.0
     bar = progress_bar("Points of the course", share, text=_summary(found))
-    facts = {"points": f"{found.earned} of {found.possible}"}
-    if step is not None:
-        facts |= {"next lesson": step.lesson.number, "its minutes": str(step.lesson.minutes), "runs on": step.where}
     go = ""
     if resumed is not None:
         word = "Continue" if resumed.begun else "Begin"
-        go = f'<p class="msl-strong">{word}: {_link(resumed)}</p>'
+        go = f'<p class="msl-strong">{word}: {_link(resumed).html()}</p>'
     # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
     more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
-    return f"{bar}{tiles(facts)}{go}{more}{''.join(map(_lease, found.leases))}"
+    return f"{bar}{go}{more}{''.join(map(_lease, found.leases))}"
 
 
 def _lease(one: LeaseLeft) -> str:
@@ -105,15 +89,7 @@ def _lease(one: LeaseLeft) -> str:
 def _section(found: Standing, part: int) -> str:
     steps = found.of_part(part)
     current = found.next.lesson.part if found.next else None
-    rows = "".join(_row(one, one is found.next) for one in steps)
-    head = "".join(
-        f'<th scope="col"{kind}>{name}</th>'
-        for name, kind in (
-            ("lesson", ""), ("state", ' class="msl-text"'), ("points", ""), ("predictions", ""), ("minutes", ""),
-            ("on the lease", ""), ("where", ' class="msl-text"'),
-        )
-    )  # fmt: skip
-    table = f'<table class="msl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    table = html_table(_HEADER, [_row(one, found) for one in steps])
     opened = " open" if part == current or any(one.begun and not one.done for one in steps) else ""
     return (
         f'<details data-part="{part}"{opened}><summary>{escape(_part_line(found, part))}</summary>{table}{_ends(part)}'
@@ -127,27 +103,49 @@ _GUESSED = ["question", "predicted", "measured", "so it was"]
 
 def _guesses(found: Standing) -> str:
     """Return every prediction beside what was measured, in words; kindly while there is none."""
-    rows = "".join(
-        f'<tr><th scope="row" style="white-space:normal">{escape(title)}</th>'
-        + "".join(f'<td class="msl-text">{escape(text)}</td>' for text in texts)
-        + "</tr>"
-        for title, *texts in found.guesses
-    )
-    head = "".join(f'<th scope="col" class="msl-text">{name}</th>' for name in _GUESSED)
-    table = f'<table class="msl-table"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-    body = table if rows else _paragraph(NOTHING_GUESSED)
+    body = html_table(_GUESSED, _guessed(found)) if found.guesses else _paragraph(NOTHING_GUESSED)
     return f'<details data-part="guesses"><summary>{_GUESSES}</summary>{body}</details>'
 
 
-def _row(step: Step, is_next: bool) -> str:
-    _, word, points, predictions, minutes, lease, where = _columns(step)
-    extra = " (extra)" if step.lesson.kind == "extra" else ""
+def _guessed(found: Standing) -> list[list[Cell]]:
+    return [[_Wrapped(title), *(Cell(text, words=True) for text in texts)] for title, *texts in found.guesses]
+
+
+@dataclass(frozen=True)
+class _Wrapped(Cell):
+    """A cell that may take several lines, with a link where it has one."""
+
+    #: Path of a notebook in the checkout.
+    path: str = ""
+    #: Whether it is the step to take now.
+    now: bool = False
+
+    def html(self) -> str:
+        """Return the cell's inside."""
+        now = ' aria-current="step"' if self.now else ""
+        link = f'<a href="/lab/tree/{escape(self.path)}" data-open="{escape(self.path)}"{now}>{escape(self.text)}</a>'
+        return f'<span style="white-space:normal">{link if self.path else escape(self.text)}</span>'
+
+
+def _link(step: Step, now: bool = False) -> _Wrapped:
+    lesson = step.lesson
+    name = f"{lesson.number} {lesson.title}" + (" (extra)" if lesson.kind == "extra" else "")
+    return _Wrapped(name, path=lesson.notebook.relative_to(PROJECT_DIR).as_posix(), now=now)
+
+
+_HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease", "where"]
+
+
+def _row(step: Step, found: Standing) -> list[Cell]:
+    """Return a lesson's row: in HTML its name is a link, in text it is the name."""
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
-    now = ' aria-current="step"' if is_next else ""
-    state = f'<span class="{kind}"><span aria-hidden="true">{_MARKS[word]}</span>&nbsp;{word}</span>'
-    cells = "".join(f"<td>{escape(text)}</td>" for text in (points, predictions, minutes, lease))
-    title = f'<th scope="row"{now} style="white-space:normal">{_link(step)}{extra}</th>'
-    return f'<tr>{title}<td class="msl-text">{state}</td>{cells}<td class="msl-text">{escape(where)}</td></tr>'
+    numbers = (f"{step.earned}/{step.possible}", step.predictions or "", step.lesson.minutes)
+    return [
+        _link(step, step is found.next),
+        Cell(f"{_MARKS[step.word]} {step.word}", kind=kind, words=True),
+        *(Cell(str(one)) for one in (*numbers, step.lesson.machine_minutes or "")),
+        Cell(step.where, words=True),
+    ]
 
 
 def _ends(part: int) -> str:
@@ -168,9 +166,3 @@ def _code(text: str) -> str:
     """Return plain text as HTML, with what stands between backticks as code."""
     pieces = escape(text).split("`")
     return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))
-
-
-def _link(step: Step) -> str:
-    path = step.lesson.notebook.relative_to(PROJECT_DIR).as_posix()
-    name = f"{step.lesson.number} {step.lesson.title}"
-    return f'<a href="/lab/tree/{escape(path)}" data-open="{escape(path)}">{escape(name)}</a>'

@@ -68,7 +68,7 @@ class _Work:
     setup: Setup
     folder: Path
     intake: Intake = field(default_factory=Intake)
-    examined: Examined = field(default_factory=lambda: Examined([], (), ()))
+    examined: Examined = field(default_factory=lambda: Examined([], ()))
     facts: dict[str, Facts] = field(default_factory=dict)
     pictures: Pictures | None = None
     reruns: dict[str, Called] = field(default_factory=dict)
@@ -194,7 +194,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         digest=work.intake.digest,
         rows=(*work.public, *work.hidden),
         notes=tuple(work.intake.notes),
-        findings=work.examined.all,
+        findings=work.examined.findings,
         machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),
         samples={
             f"{one['option']} × {one['batch_size']}": one["samples"][:_KEPT_SAMPLES]

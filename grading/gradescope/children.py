@@ -16,7 +16,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from grading.grade.sandbox.processes import below
+from grading.grade.sandbox.command import below
 
 _PR_SET_CHILD_SUBREAPER = 36
 

@@ -1,22 +1,19 @@
 """What belongs to a part, found and packed: notebooks, programs, the ledger, and the models that the ledger speaks of.
 
-The zip has the same bytes for the same files. Its manifest of sha256s guards against damage and accidents on the way,
-and proves nothing about who measured what: whoever can write the zip can write the manifest.
+The zip has the same bytes for the same files.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from grading.grade.intake import Kind, kind_of, read_ledger, wanted_names
-from grading.grade.intake.allowed import LEDGER_NAME, MANIFEST_NAME
+from grading.grade.intake.allowed import LEDGER_NAME
 from grading.grade.intake.limits import DEFAULT_LIMITS
 from labs.course import Lesson
-from labs.machine.version import code_version
 
 
 @dataclass
@@ -97,24 +94,18 @@ def _models(found: Collection, entries: list[dict], folder: Path) -> None:
 _ZERO_HOUR = (1980, 1, 1, 0, 0, 0)
 
 
-def pack(collection: Collection, part: int, target: Path) -> str:
+def pack(collection: Collection, target: Path) -> str:
     """Write a submission and return its sha256.
 
     Args:
         collection: What was collected.
-        part: Part of the course.
         target: The zip; an earlier one is replaced.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    listed = {}
     partial = target.with_name(target.name + ".partial")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, path in sorted(collection.files.items()):
-            content = path.read_bytes()
-            listed[name] = {"sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
-            archive.writestr(_member(name), content)
-        manifest = {"version": 1, "part": part, "code_version": code_version(), "files": listed}
-        archive.writestr(_member(MANIFEST_NAME), json.dumps(manifest, indent=1) + "\n")
+            archive.writestr(_member(name), path.read_bytes())
     partial.replace(target)
     with target.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -88,7 +88,7 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     workspace = workspace or workspace_dir()
     target = target or workspace / f"submission-part-{part}.zip"
     collection = collect(wanted, workspace)
-    sha256 = pack(collection, part, target)
+    sha256 = pack(collection, target)
     found = preview(target, part, wanted)
     # The collector names what is not there with its folder; the intake would say the same with less.
     gone = {line.partition(" ")[0] for line in collection.missing}
@@ -111,4 +111,4 @@ def preview(submission: Path, part: int, wanted: list[Lesson]) -> Result:
         intake = take_in(submission, Path(folder), wanted)
         found = examine(intake.ledger.entries)
         rows = tuple(public_rows(as_records(found.kept), wanted))
-        return Result("", part, intake.digest, rows, tuple(intake.notes), found.all)
+        return Result("", part, intake.digest, rows, tuple(intake.notes), found.findings)

@@ -1,23 +1,22 @@
-"""What a student sees when a part is handed in: on a terminal, and in the notebook below its button.
-
-Neither holds any logic: both call ``prepare`` and show what comes back.
-"""
+"""What a student sees when a part is handed in: on a terminal, and as the same lines below the notebook's button."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import io
+from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from grading.grade.result.rows import Row
 from grading.submission.prepare import Prepared, prepare
 
-_TEXT = "color:var(--jp-ui-font-color1,#1a1a1a);line-height:1.5;max-width:56em"
-_SOFT = "color:var(--jp-ui-font-color2,#5b6169)"
-_LINE = "border-bottom:1px solid var(--jp-border-color2,#d9dce0)"
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
 
 
-def submit(part: int, console: object, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
+def submit(part: int, console: Console, *, target: Path | None = None, workspace: Path | None = None) -> Prepared:
     """Write a part's zip, and say what the grader will find in it and what is left to do.
 
     Args:
@@ -26,18 +25,13 @@ def submit(part: int, console: object, *, target: Path | None = None, workspace:
         target: The zip; in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
     """
-    from rich.table import Table
-    from rich.text import Text
+    return show(prepare(part, target=target, workspace=workspace), console)
 
-    found = prepare(part, target=target, workspace=workspace)
+
+def show(found: Prepared, console: Console) -> Prepared:
+    """Print what the grader will find in a zip."""
     points = f"{found.preview.points} of {found.preview.possible} public points"
-    table = Table("checkpoint", "points", "what is asked, or what is missing", title=points, title_justify="left")
-    # An id is copied from here into an editor: it must stay whole.
-    table.columns[0].no_wrap = True
-    for row in found.preview.rows:
-        style = "" if row.points == row.possible else "bold"
-        table.add_row(row.id, f"{row.points}/{row.possible}", Text(says(row)), style=style)
-    console.print(table)
+    console.print(points_table(found.preview.rows, points))
     for title, lines in found.lists.items():
         console.print(f"\n[bold]{title}[/]")
         for line in lines:
@@ -46,6 +40,20 @@ def submit(part: int, console: object, *, target: Path | None = None, workspace:
     console.print(found.state_text, style="bold", markup=False, highlight=False, soft_wrap=True)
     console.print(f"sha256 {found.sha256}", style="dim")
     return found
+
+
+def points_table(rows: Sequence[Row], title: str) -> Table:
+    """Return rows as a table for a terminal."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("checkpoint", "points", "what is asked, or what is missing", title=title, title_justify="left")
+    # An id is copied from here into an editor: it must stay whole.
+    table.columns[0].no_wrap = True
+    for row in rows:
+        style = "" if row.points == row.possible else "bold"
+        table.add_row(row.id, f"{row.points}/{row.possible}", Text(says(row)), style=style)
+    return table
 
 
 def says(row: Row) -> str:
@@ -78,7 +86,7 @@ class HandIn:
             layout=ipywidgets.Layout(width="auto"),
         )
         self.said = ipywidgets.HTML(
-            f'<p style="{_TEXT}">Save this notebook first: what is collected are the files as they were saved.</p>'
+            "<p>Save this notebook first: what is collected are the files as they were saved.</p>"
         )
         self.button.on_click(self._pressed)
         self.live = ipywidgets.VBox([self.button, self.said])
@@ -88,11 +96,15 @@ class HandIn:
         try:
             found = self._make(self.part)
         except (OSError, ValueError) as error:
-            self.said.value = f'<p style="{_TEXT}"><strong>Nothing was written.</strong> {escape(str(error))}</p>'
+            self.said.value = f"<p><strong>Nothing was written.</strong> {escape(str(error))}</p>"
             return
         finally:
             self.button.disabled = False
-        self.said.value = _html(found)
+        from rich.console import Console
+
+        lines = Console(file=io.StringIO(), width=110)
+        show(found, lines)
+        self.said.value = f'<pre style="line-height:1.4">{escape(lines.file.getvalue())}</pre>'
         self.text = f"{found.path.name}: {found.preview.points} of {found.preview.possible} public points"
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
@@ -102,26 +114,3 @@ class HandIn:
 
     def __repr__(self) -> str:
         return self.text
-
-
-def _html(found: Prepared) -> str:
-    cell = f'style="text-align:left;padding:3px 14px 3px 0;vertical-align:top;white-space:normal;{_LINE}"'
-    lines = "".join(
-        f"<tr><td {cell}><code>{escape(row.id)}</code></td><td {cell}>{row.possible}</td>"
-        f"<td {cell}>{escape(says(row))}</td></tr>"
-        for row in found.preview.rows
-        if row.points < row.possible
-    )
-    head = "".join(f'<th scope="col" {cell}>{name}</th>' for name in ("Still open", "Points", "What to do"))
-    table = f'<table style="border-collapse:collapse;margin:8px 0"><thead><tr>{head}</tr></thead>{lines}</table>'
-    lists = "".join(
-        f'<p style="margin:10px 0 2px"><strong>{title}</strong></p><ul style="margin:0">'
-        + "".join(f"<li>{escape(line)}</li>" for line in listed)
-        + "</ul>"
-        for title, listed in found.lists.items()
-    )
-    return (
-        f'<div style="{_TEXT}"><p><strong>{escape(found.points_text)}</strong></p><p>{escape(found.state_text)}</p>'
-        f"{table if lines else '<p>Every public check is passed.</p>'}{lists}"
-        f'<p style="{_SOFT};font-size:12px">sha256 {found.sha256}</p></div>'
-    )

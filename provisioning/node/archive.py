@@ -33,8 +33,8 @@ ALLOWED = (
     "grading/__main__.py",
     "grading/checkpoints/**",
     # `python -m grading submit`: collecting, and looking at one's work as the grader will.
-    *(f"grading/{name}.py" for name in "calls cli grade/__init__".split()),
-    *(f"grading/{name}/**" for name in "submission grade/intake grade/contradictions grade/result front".split()),
+    *(f"grading/{name}.py" for name in "calls grade/__init__ grade/contradictions".split()),
+    *(f"grading/{name}/**" for name in "submission grade/intake grade/result front".split()),
 )
 
 #: Texts of the students' own. Where this folder has a file, it leaves in place of the root's file of that name. An

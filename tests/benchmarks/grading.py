@@ -36,8 +36,7 @@ def classes(report: OnProgress = silent, *, sizes: tuple[int, ...] = SIZES) -> p
 
     Every member did everything, so every ledger is whole and every model is looked at again. In one class all hand in
     the same file, as those do who quantize alike on one kind of machine; it is measured once a worker. In the other,
-    each file is one of its own. Answer cells are not run again here: that is nbval in a kernel, some six seconds of a
-    processor each.
+    each file is one of its own. Answer cells are not run again here.
 
     Args:
         report: Told what is under way.

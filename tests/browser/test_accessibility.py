@@ -22,7 +22,7 @@ from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.front.conftest import FIXTURES
-from tests.grading.result.test_result import ASIDE, FLAG, RESULT
+from tests.grading.result.test_result import ASIDE, RESULT
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious
@@ -137,8 +137,8 @@ def test_what_a_lesson_shows_is_for_everybody(course):
 
 def test_the_pages_of_a_class_are_for_everybody(course, tmp_path: Path):
     """What graders hand out and look at; each a whole page, in both colour schemes."""
-    ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(FLAG, ASIDE), limits=("no walls",))
-    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("handed in twice",))
+    ada = replace(member("ada"), rows=RESULT.rows, notes=RESULT.notes, findings=(ASIDE,), limits=("no walls",))
+    pair, looked_at = Pair("ada", "bob", {"ids": 3, "texts": 1}), SpotCheck("ada", ("drawn at random",))
     report = write_report([Handed("ada", tmp_path)], [ada], [pair], [looked_at], tmp_path)
     texts = {"student": page(ada), "published": page(ada, hidden=True), "defence": sheet(ada, "a seed", answers=True)}
     for name, text in texts.items():

@@ -18,19 +18,11 @@ def notebook(*sources: str):
     return made
 
 
-def test_a_notebook_runs_and_tells_how_far_it_is(tmp_path: Path):
-    """Outputs are kept; progress counts code cells only."""
-    told = []
-    run = execute(
-        notebook("x = 20", "print(x + 1)\nx + 2"),
-        folder=tmp_path,
-        name="a lesson",
-        on_cell=lambda *where: told.append(where),
-    )
-    stream, result = run.notebook.cells[2].outputs
+def test_a_notebook_runs_and_keeps_its_outputs(tmp_path: Path):
+    """What is printed, and the last value."""
+    made = execute(notebook("x = 20", "print(x + 1)\nx + 2"), folder=tmp_path, name="a lesson")
+    stream, result = made.cells[2].outputs
     assert (stream.text, result.data["text/plain"]) == ("21\n", "22")
-    assert told == [(0, 2), (1, 2)]
-    assert run.duration_s > 0
 
 
 def test_a_failure_shows_the_cell_and_what_it_had_printed(tmp_path: Path):
@@ -59,6 +51,6 @@ def test_a_cell_that_never_ends_or_takes_the_kernel_with_it_is_given_up(
 def test_widgets_that_capture_output_do_not_stall_the_run(tmp_path: Path):
     """Their messages share the socket of the kernel's replies, and a reply may be missed (jupyter/nbclient#312)."""
     source = "import ipywidgets\nout = ipywidgets.Output()\ndisplay(out)\nfor i in range(30):\n    with out: print(i)"
-    run = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
+    made = execute(notebook(*[source] * 3), folder=tmp_path, name="a lesson", cell_timeout_s=60)
     # A stall would have ended in the cell's timeout.
-    assert [cell.metadata.get("execution") is not None for cell in run.notebook.cells[1:]] == [True] * 3
+    assert [cell.metadata.get("execution") is not None for cell in made.cells[1:]] == [True] * 3

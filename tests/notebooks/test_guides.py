@@ -12,9 +12,9 @@ from labs.course import lessons
 from provisioning.rehearsal import place
 
 
-def printed(run) -> str:
+def printed(notebook) -> str:
     """Return everything that a notebook's cells gave, as text."""
-    outputs = [output for cell in run.notebook.cells for output in cell.get("outputs", [])]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     return "\n".join(output.get("text") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 

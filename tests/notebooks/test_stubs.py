@@ -41,8 +41,8 @@ def test_untouched_notebooks_stop_with_a_reason_and_score_nothing(
     assert "NotPredictedYetError" in ended.values(), "no lesson of this part guards its measurement"
     kept = Ledger(workspace / "ledger.jsonl").read()
     assert [one for one in kept if isinstance(one, Answer | Prediction)] == []
-    found = scores(workspace, lesson_numbers={lesson.whole_number for lesson in wanted})
-    assert {score.checkpoint.id: score.points for score in found if score.points} == {}
+    found = scores(workspace, wanted)
+    assert {score.id: score.points for score in found if score.points} == {}
 
 
 def bring_part_1(folder: Path) -> None:

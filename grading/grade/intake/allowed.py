@@ -21,12 +21,9 @@ class Kind(StrEnum):
     MODEL = "model"
     #: A program or a configuration that the student wrote.
     PROGRAM = "program"
-    #: The sha256s that the collector wrote down.
-    MANIFEST = "manifest"
 
 
 LEDGER_NAME = "ledger.jsonl"
-MANIFEST_NAME = "manifest.json"
 
 #: Models carry plain names: no hidden files, no tricks with dots or other alphabets.
 _MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+-]{0,80}(\.[A-Za-z0-9_+-]{1,20}){0,2}\.(onnx|safetensors)")
@@ -88,8 +85,6 @@ def kind_of(name: str, notebooks: set[str]) -> Kind | None:
         return Kind.NOTEBOOK
     if short == LEDGER_NAME:
         return Kind.LEDGER
-    if short == MANIFEST_NAME:
-        return Kind.MANIFEST
     return Kind.MODEL if _MODEL_NAME.fullmatch(short) else None
 
 
@@ -100,5 +95,4 @@ def cap_bytes(kind: Kind, limits: Limits) -> int:
         Kind.LEDGER: limits.ledger_bytes,
         Kind.MODEL: limits.model_bytes,
         Kind.PROGRAM: limits.program_bytes,
-        Kind.MANIFEST: limits.manifest_bytes,
     }[kind]

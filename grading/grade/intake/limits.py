@@ -27,8 +27,6 @@ class Limits:
     ledger_memory_bytes: int = 384 << 20
     #: One model.
     model_bytes: int = 24 << 20
-    #: The manifest.
-    manifest_bytes: int = 256 << 10
     #: All files together.
     total_bytes: int = 160 << 20
     #: One line of the ledger.

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.grade.intake.allowed import MANIFEST_NAME, Kind, cap_bytes, kind_of, placed, wanted_names
+from grading.grade.intake.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
 from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
 from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
 from grading.grade.intake.sources import RefusedError, Source, open_source
@@ -61,7 +61,7 @@ class Intake:
     @property
     def digest(self) -> str:
         """One sha256 over all names and contents: equal submissions have equal digests, whatever their order."""
-        lines = "".join(f"{name}\0{self.files[name].sha256}\n" for name in sorted(self.files) if name != MANIFEST_NAME)
+        lines = "".join(f"{name}\0{self.files[name].sha256}\n" for name in sorted(self.files))
         return hashlib.sha256(lines.encode()).hexdigest()
 
 

@@ -2,10 +2,8 @@
 
 from grading.grade.result.gradescope import fallback, gradescope
 from grading.grade.result.page import page
-from grading.grade.result.result import Result
+from grading.grade.result.result import Result, SpotCheck, line, spot_checks, write_json, write_text
 from grading.grade.result.rows import Row, public_rows
-from grading.grade.result.table import SpotCheck, line, spot_checks
-from grading.grade.result.write import write_json, write_text
 
 __all__ = [
     "Result",

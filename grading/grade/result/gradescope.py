@@ -19,7 +19,7 @@ _MOST = 1_000
 def gradescope(result: Result) -> dict:
     """Return the content of ``results.json``.
 
-    A row a checkpoint, the public ones visible at once. What is for the instructor alone (flags, machines, the digest)
+    A row a checkpoint, the public ones visible at once. What is for the instructor alone (machines, the digest)
     stands in ``extra_data``, which students do not see.
     """
     return {
@@ -34,7 +34,6 @@ def gradescope(result: Result) -> dict:
             "digest": result.digest,
             "part": result.part,
             "fault": result.fault,
-            "flags": [one.message[:300] for one in result.flags][:50],
             "machines": list(result.machines)[:10],
             "models": result.models,
             "reruns": result.reruns,
@@ -88,5 +87,5 @@ def _summary(result: Result) -> str:
     if result.fault:
         lines.append("A part of the grader failed, not your work; staff has been told and will look at it.")
     lines += [f"{note.about}: {note.message}" for note in result.notes[:30]]
-    lines += [f"Set aside: {one.message}" for one in result.findings if one.impossible][:20]
+    lines += [f"Set aside: {one.message}" for one in result.findings][:20]
     return "\n".join(lines)

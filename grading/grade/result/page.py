@@ -105,7 +105,7 @@ def _card(row: Row) -> str:
 
 def _evidence(result: Result) -> str:
     notes = [f"<li><code>{escape(note.about)}</code>: {escape(note.message)}</li>" for note in result.notes[:60]]
-    aside = [f"<li>{escape(one.message)}</li>" for one in result.findings if one.impossible]
+    aside = [f"<li>{escape(one.message)}</li>" for one in result.findings]
     text = ""
     if notes:
         text += f"<h2>Your files</h2><ul>{''.join(notes)}</ul>"

@@ -5,7 +5,6 @@ are named for it, a user of its own, resource limits, no way back to privileges,
 says which of them are missing here."""
 
 from grading.grade.sandbox.abilities import Abilities, abilities
-from grading.grade.sandbox.command import Outcome, Sandbox, SandboxError
-from grading.grade.sandbox.limits import Limits
+from grading.grade.sandbox.command import Limits, Outcome, Sandbox
 
-__all__ = ["Abilities", "Limits", "Outcome", "Sandbox", "SandboxError", "abilities"]
+__all__ = ["Abilities", "Limits", "Outcome", "Sandbox", "abilities"]

@@ -81,7 +81,7 @@ def abilities() -> Abilities:
     tools = all(shutil.which(tool) for tool in ("timeout", "prlimit", "setpriv", "env"))
     own_user = os.geteuid() == 0 and tools and _works("setpriv", *privileges(FIRST_USER), "true")
     walls = ("--unshare-all", "--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", *CLOSED)
-    bubblewrap = shutil.which("bwrap") is not None and _works("bwrap", *walls, "true")
+    bubblewrap = tools and _works("bwrap", *walls, "true")
     filters = no_network.is_known() and _works(*WITHOUT_NETWORK, "true")
     return Abilities(bubblewrap, own_user, _in_reach(), filters, readable(PROJECT_DIR))
 

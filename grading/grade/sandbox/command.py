@@ -10,7 +10,6 @@ import os
 import random
 import select
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,8 +21,6 @@ from pathlib import Path
 
 from grading.grade.sandbox import visible
 from grading.grade.sandbox.abilities import FIRST_USER, USERS, WITHOUT_NETWORK, Abilities, abilities, privileges
-from grading.grade.sandbox.limits import DEFAULT_LIMITS, Limits
-from grading.grade.sandbox.processes import below, owner, processes_of
 from labs.workspace import PROJECT_DIR
 
 #: Where every user may write, and a command could leave something for the next one.
@@ -36,8 +33,43 @@ LOOK_S = 0.5
 GRACE_S = 5
 
 
-class SandboxError(RuntimeError):
-    """The sandbox cannot be built on this host."""
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one command and of everything that it starts."""
+
+    #: Seconds of wall time; everything is killed after them.
+    wall_s: float = 60
+    #: Seconds of processor time of each process.
+    cpu_s: int = 60
+    #: Address space of each process in bytes. ONNX Runtime reserves more than it uses.
+    memory_bytes: int = 1 << 30
+    #: Memory of all its processes together, in bytes.
+    together_bytes: int = 2 << 30
+    #: Largest file that may be written, in bytes.
+    file_bytes: int = 32 << 20
+    #: All files in its folder together, in bytes.
+    folder_bytes: int = 256 << 20
+    #: Processes and threads at once.
+    processes: int = 96
+    #: Open files of each process.
+    open_files: int = 256
+    #: Bytes of standard output, and of standard error, that are kept.
+    output_bytes: int = 1 << 20
+
+    def prlimit(self) -> list[str]:
+        """Return the limits as arguments of prlimit(1)."""
+        return [
+            f"--cpu={self.cpu_s}:{self.cpu_s + 2}",
+            f"--as={self.memory_bytes}",
+            f"--fsize={self.file_bytes}",
+            f"--nproc={self.processes}",
+            f"--nofile={self.open_files}",
+            "--core=0",
+        ]
+
+
+#: What a command gets unless its caller knows better.
+DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True)
@@ -91,9 +123,6 @@ class Sandbox:
             command: Program and arguments, with whole paths.
             limits: What it may use.
             variables: Environment variables beyond the few that Python needs.
-
-        Raises:
-            SandboxError: The host allows no sandbox at all.
         """
         self.give_to_user()
         begin_s = time.monotonic()
@@ -148,11 +177,9 @@ class Sandbox:
         return held
 
     def _line(self, command: Sequence[str], limits: Limits, variables: dict[str, str]) -> list[str]:
-        if not shutil.which("timeout") or not shutil.which("prlimit"):
-            raise SandboxError("timeout and prlimit (Debian: coreutils, util-linux) are needed to limit a command")
         inner = ["prlimit", *limits.prlimit(), "--"]
         # Of an ordinary user, bubblewrap has left nothing to give up.
-        if shutil.which("setpriv") and (self.user is not None or not self.can.bubblewrap):
+        if self.user is not None or not self.can.bubblewrap:
             inner += ["setpriv", *privileges(self.user)]
         stated = {**self.variables(self.folder), **variables}
         inner += ["env", "-i", *(f"{name}={value}" for name, value in stated.items())]
@@ -242,3 +269,34 @@ def _inside(folder: Path) -> Iterator[Path]:
     yield folder
     for root, folders, files in os.walk(folder):
         yield from (Path(root) / name for name in (*folders, *files))
+
+
+def below(root: int) -> set[int]:
+    """Return the processes that come from one, itself not included."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                # The name in parentheses may hold anything, spaces and parentheses too.
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[1]
+                )
+    found: set[int] = set()
+    wave = {root}
+    while wave:
+        wave = {process for process, parent in parents.items() if parent in wave} - found
+        found |= wave
+    return found
+
+
+def processes_of(user: int) -> list[int]:
+    """Return the processes of a user, by its number."""
+    return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and owner(entry) == user]
+
+
+def owner(path: Path) -> int:
+    """Return the number of a file's or a process's user; -1 where it is gone."""
+    try:
+        return path.lstat().st_uid
+    except OSError:
+        return -1

@@ -20,8 +20,8 @@ from rich.table import Table
 
 from grading.__main__ import app
 from grading.classroom.batch import kept_results
-from grading.classroom.feedback import TABLE_NAME, write_feedback
 from grading.classroom.likeness import said_of, similar_pairs
+from grading.classroom.report import TABLE_NAME, write_feedback
 from grading.classroom.roster import Handed, handed_in
 from grading.grade.result import Result, spot_checks
 from tests.grading.classroom.members import MIXTURE, make_class
@@ -40,7 +40,7 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
     """
     looked_at = spot_checks(results, seed="", share=0)
     alike = said_of(similar_pairs(results))
-    flagged = {one.student for one in looked_at} | set(alike)
+    named = {one.student for one in looked_at} | set(alike)
     found: dict[str, dict[str, object]] = {}
     for kind in dict.fromkeys(one.student.partition("-")[2] for one in results):
         members = [one for one in results if one.student.partition("-")[2] == kind]
@@ -55,11 +55,10 @@ def became(results: Sequence[Result]) -> dict[str, dict[str, object]]:
             )
             for member in members
         )
-        why["handed in twice"] = sum("handed in" in one.fault for one in members)
         found[kind] = {
             "members": len(members),
             "points": sorted(one.points for one in members),
-            "looked at": sum(one.student in flagged for one in members),
+            "looked at": sum(one.student in named for one in members),
             "why": {name: count for name, count in why.items() if count},
         }
     return found

@@ -1,7 +1,7 @@
 """A class that never was, out of one recorded rehearsal: what the batch, the benchmark and `make grade-demo` grade.
 
-Nothing here is a measurement of anybody. A diligent member has ids of its own, and the recorded samples in another
-order, each moved between its two neighbours: answers still fit, and members are no more alike than runs are.
+Nothing here is a measurement of anybody. A diligent member has ids of its own, and the recorded samples, each moved a
+little: answers still fit, and members are no more alike than runs are.
 """
 
 from __future__ import annotations
@@ -31,16 +31,9 @@ def entries() -> Entries:
 def diligent(dice: random.Random) -> Entries:
     """Return the evidence of a member who did everything."""
     ledger = entries()
-    orders: dict[tuple[int, int], list[int]] = {}
     for entry in timed(ledger):
-        count, size = len(entry["samples"]), entry["details"].get("block_calls") or 1
-        # One order for all records of a form: what took turns still does, block by block.
-        if (count, size) not in orders:
-            starts = dice.sample(range(0, count, size), len(range(0, count, size)))
-            inside = [range(start, min(start + size, count)) for start in starts]
-            orders[count, size] = [place for block in inside for place in dice.sample(block, len(block))]
-        moved = _between_neighbours(entry["samples"], dice)
-        entry["samples"] = [moved[place] for place in orders[count, size]]
+        # Each a little less: they fit into the run that the record's clock enclosed, and nobody else has them.
+        entry["samples"] = [sample * (1 - 1e-4 * dice.random()) for sample in entry["samples"]]
     return in_own_words(attacks.with_ids_of_its_own(ledger, dice), dice)
 
 
@@ -54,16 +47,6 @@ def in_own_words(ledger: Entries, dice: random.Random) -> Entries:
                 elif isinstance(text, str) and " " in text:
                     entry["value"][name] = f"{text} (written by number {dice.getrandbits(32)})"
     return ledger
-
-
-def _between_neighbours(samples: list[float], dice: random.Random) -> list[float]:
-    """Return samples in their order, each anywhere between the next smaller and the next larger one."""
-    ranks = sorted(range(len(samples)), key=samples.__getitem__)
-    moved = list(samples)
-    for below, place, above in zip(ranks, ranks[1:], ranks[2:], strict=False):
-        moved[place] = dice.uniform(samples[below], samples[above])
-    # They fit into the run that the record's clock enclosed.
-    return [one * min(1, sum(samples) / sum(moved)) for one in moved]
 
 
 def half_way(dice: random.Random) -> Entries:
@@ -128,7 +111,7 @@ def hostile(folder: Path, dice: random.Random) -> None:
 
 #: How many of sixty are what.
 MIXTURE: dict[str, int] = {
-    "diligent": 35,
+    "diligent": 36,
     "half-way": 5,
     "mistaken": 4,
     "copied": 3,
@@ -138,7 +121,6 @@ MIXTURE: dict[str, int] = {
     "hostile": 4,
     "by heart": 1,
     "typed answers": 2,
-    "handed in twice": 1,
 }
 
 
@@ -183,8 +165,6 @@ def make_class(folder: Path, size: int, *, only: str = "", kinds: Sequence[str] 
             # Hard links: five hundred members need not fill the disk. What is spoiled is written anew.
             os.link(path, member / path.name)
         (member / MODEL.name).write_bytes(model)
-        if kind == "handed in twice":
-            shutil.make_archive(str(member), "zip", member)
         if kind == "hostile":
             hostile(member, dice)
     shutil.rmtree(solved)

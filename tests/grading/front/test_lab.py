@@ -1,74 +1,19 @@
-"""Starting JupyterLab: as root, without a screen, with a port that is taken, with options of one's own."""
+"""Starting JupyterLab on the course: with options of one's own, at a lesson."""
 
 from __future__ import annotations
 
-import socket
-from collections.abc import Iterator
-
-import pytest
-
-from grading.front.lab import LabError, command, is_headless, ssh_line
+from grading.front.lab import command
 from labs.course import lesson
-
-WITH_SCREEN = {"DISPLAY": ":0"}
-
-
-@pytest.fixture
-def taken() -> Iterator[int]:
-    """Yield a port that somebody listens at."""
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        yield listening.getsockname()[1]
-
-
-def test_root_is_let_in_and_told():
-    """JupyterLab itself would refuse."""
-    said: list[str] = []
-    assert "--allow-root" in command(environ=WITH_SCREEN, is_root=True, say=said.append)
-    assert any("root" in one for one in said)
-    assert "--allow-root" not in command(environ=WITH_SCREEN, is_root=False, say=said.append)
 
 
 def test_options_reach_jupyterlab_and_win():
     """What a person says comes after what the course says, and traitlets take the last."""
-    line = command(["--port", "0", "--no-browser", "--ip=::1"], environ={}, is_root=False, say=print)
-    assert line[-4:] == ["--port", "0", "--no-browser", "--ip=::1"]
-    assert line.count("--no-browser") == 1
+    given = ["--port", "0", "--no-browser", "--allow-root"]
+    assert command(given)[-4:] == given
 
 
 def test_a_lesson_is_opened_in_place_of_the_front_page():
     """By its number."""
-    line = command(lesson=lesson("11"), environ=WITH_SCREEN, is_root=False, say=print)
-    assert "--LabApp.default_url=/lab/tree/notebooks/1_model/11_measure_the_torch_model.ipynb" in line
-    assert "--LabApp.default_url=/lab" in command(environ=WITH_SCREEN, is_root=False, say=print)
-
-
-def test_a_port_that_is_taken_is_a_sentence_with_the_way_out(taken: int):
-    """Both spellings of the option."""
-    for given in (["--port", str(taken)], [f"--ServerApp.port={taken}"]):
-        with pytest.raises(LabError, match=f"Port {taken} is taken.*Way out"):
-            command(given, environ=WITH_SCREEN, is_root=False, say=print)
-
-
-def test_a_server_without_a_screen_says_the_ssh_line():
-    """With the address at which it was reached, and the port that JupyterLab gets."""
-    said: list[str] = []
-    environ = {"SSH_CONNECTION": "198.51.100.7 50000 203.0.113.9 22"}
-    line = command(environ=environ, is_root=False, say=said.append)
-    port = next(one.partition("=")[2] for one in line if one.startswith("--ServerApp.port="))
-    assert "--no-browser" in line
-    assert any(f"ssh -N -L {port}:127.0.0.1:{port} " in one and one.endswith("@203.0.113.9") for one in said)
-
-
-@pytest.mark.parametrize(
-    ("environ", "expected"), [({}, True), (WITH_SCREEN, False), ({"WSL_DISTRO_NAME": "Debian"}, False)]
-)
-def test_a_screen_is_looked_for_where_linux_says_so(environ: dict[str, str], expected: bool):
-    """Windows' browser opens from its Linux."""
-    assert is_headless(environ) is expected
-
-
-def test_the_ssh_line_names_this_machine_where_nobody_came_through_ssh():
-    """A console of a server."""
-    assert ssh_line(8888, {}).endswith(f"@{socket.getfqdn()}")
+    url = "--LabApp.default_url=/lab"
+    assert f"{url}/tree/notebooks/1_model/11_measure_the_torch_model.ipynb" in command(lesson=lesson("11"))
+    assert url in command()

@@ -1,17 +1,14 @@
-"""Nonsense and copying earn next to nothing, though everything was measured: no card tells the answer.
+"""Nonsense earns next to nothing, though everything was measured.
 
-A blind student looks at nothing but the cards: fills every stub with nonsense, then copies what the cards show.
-Functions without a thought are refused by ``test_contract.py``.
+A blind student knows the shape of each answer and writes nonsense. Functions without a thought are refused by
+``test_contract.py``.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
-import html
 import itertools
 import random
-import re
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,19 +16,16 @@ from pathlib import Path
 import pytest
 
 import labs.data.dataset
-from grading.builder.notebook import build
-from grading.builder.solve import checkpoint_cells
 from grading.checkpoints import Checkpoint, Verdict, all_checkpoints, as_records, failed, missing
 from grading.checkpoints.artefacts import SUBJECT, facts_about
-from grading.checkpoints.cards import verdict_card
 from grading.checkpoints.registry import PARTS
 from grading.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
-from labs.course import lessons
 from labs.records import Answer, Observation, Records
 from labs.serve.models import FP32_NAME
 from labs.workspace import models_dir
 from tests.grading.questions.beside import needed, recorded
-from tests.grading.recorded import MODEL
+from tests.grading.recorded import MODEL, WHOLE
+from tests.grading.recorded import recorded as whole
 
 ASKED = [one for one in all_checkpoints() if one.kind in ("answer", "artefact")]
 
@@ -43,17 +37,17 @@ NONSENSE = (0, 1, -1, 3.7, 100, 1e9, True, "nonsense", "", "1", [], [1, 2], ["no
 #: Files of nonsense by what they hold.
 FILES = {"empty": b"", "text": b"nonsense", "json": b"{}", "binary": bytes(range(256)) * 8}
 
-#: Tries of one question that copy from its cards.
-_MOST_COPIES = 150
+#: Tries of one question that mix several kinds of nonsense.
+_MOST_TRIES = 75
 
 _NOW = "2027-01-01T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
-def stubs() -> dict[str, str]:
-    """Return the sources of all stubs, by question."""
-    cells = [cell for lesson in lessons() for cell in checkpoint_cells(build(lesson))]
-    return {cell.metadata.checkpoint: cell.source for cell in cells}
+def right() -> dict[str, object]:
+    """Return the recorded answers, by question: nonsense has their shape."""
+    entries = [entry for part in WHOLE for entry in whole(part) if entry["type"] == "answer"]
+    return {entry["question"]: entry["value"] for entry in entries}
 
 
 @pytest.fixture
@@ -66,15 +60,15 @@ def prepared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("prepared")
 @pytest.mark.parametrize("part", PARTS)
-def test_a_student_who_only_copies_from_cards_earns_next_to_nothing(
-    part: str, stubs: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_student_who_writes_nonsense_earns_next_to_nothing(
+    part: str, right: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """At most one point in twenty, of those that are not predictions; functions earn nothing."""
     asked = [one for one in ASKED if one.part == part]
     earned = {}
     for one in asked:
         beside = [*needed(one), *recorded(one)]
-        if got := points(one, stubs.get(one.id, ""), beside, tmp_path):
+        if got := points(one, right.get(one.id), beside, tmp_path):
             earned[one.id] = got
     most = sum(one.points for one in all_checkpoints() if one.part == part and one.kind != "prediction")
     with capsys.disabled():
@@ -82,38 +76,18 @@ def test_a_student_who_only_copies_from_cards_earns_next_to_nothing(
     assert sum(earned.values()) <= MOST * most
 
 
-def points(question: Checkpoint, stub: str, entries: list[dict], folder: Path) -> int:
+def points(question: Checkpoint, right: object, entries: list[dict], folder: Path) -> int:
     """Return the points that a blind student earns at a question.
 
     Args:
         question: Asks for an answer or a file.
-        stub: Source of its cell.
+        right: Its recorded answer, or None.
         entries: What was measured and seen.
         folder: For files of nonsense.
     """
-    records, seen = as_records(entries), ""
-    is_file = question.kind == "artefact"
-    first = itertools.chain(_files(folder), _texts(NONSENSE, folder)) if is_file else _answers(NONSENSE, stub)
-    for count, attempt in enumerate(first, start=1):
-        verdict = _judged(question, attempt, records)
-        if verdict.ok:
-            return question.points
-        # All that a card shows, as text.
-        card = verdict_card(question, verdict, tries=count)
-        seen += f" {card!r} " + html.unescape(re.sub(r"<[^>]*>", " ", card._repr_html_()))
-    copied = _copied(seen)
-    again = _texts(copied, folder) if is_file else itertools.islice(_answers(copied, stub), _MOST_COPIES)
-    return question.points if any(_judged(question, attempt, records).ok for attempt in again) else 0
-
-
-def _copied(seen: str) -> list[object]:
-    """Return numbers, words and phrases of some cards, each once."""
-    numbers = [float(one) for one in re.findall(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e-?\d+)?", seen)]
-    phrases = re.findall(r"`([^`]+)`|'([^']+)'|\"([^\"]+)\"", seen)
-    words = re.findall(r"[A-Za-z][\w.-]+", seen)
-    found: list[object] = [*numbers, *(int(one) for one in numbers if one == int(one))]
-    found += [part for phrase in phrases for part in phrase if part]
-    return list(dict.fromkeys([*found, *words]))
+    records, is_file = as_records(entries), question.kind == "artefact"
+    attempts = itertools.chain(_files(folder), _texts(NONSENSE, folder)) if is_file else _answers(right)
+    return question.points if any(_judged(question, one, records).ok for one in attempts) else 0
 
 
 def _judged(question: Checkpoint, attempt: object, records: Records) -> Verdict:
@@ -150,72 +124,18 @@ def _texts(values: Iterable[object], folder: Path) -> Iterator[Path]:
         yield path
 
 
-def _answers(values: Iterable[object], stub: str) -> Iterator[object]:
-    """Return answers of the stub's shape: its dots all the same, or some values after each other."""
-    shape = shape_of(stub)
-    count = _dots(shape)
-    values = list(values)
-    for value in values:
-        yield _filled(shape, iter([value] * count))
-    kinds = (
-        [one for one in values if isinstance(one, kind) and not isinstance(one, bool)] for kind in (str, (int, float))
-    )
-    for kind in kinds:
-        for place in range(len(kind) - count + 1) if count > 1 else ():
-            yield _filled(shape, iter(kind[place : place + count]))
-    if count > 1 and values:
-        dice = random.Random(stub)
-        for _ in range(_MOST_COPIES // 2):
-            yield _filled(shape, iter(dice.choices(values, k=count)))
+def _answers(right: object) -> Iterator[object]:
+    """Return nonsense of an answer's shape: the same in all places, or something else in each."""
+    for value in NONSENSE:
+        yield _filled(right, itertools.repeat(value))
+    dice = random.Random(str(right))
+    for _ in range(_MOST_TRIES):
+        yield _filled(right, iter(lambda: dice.choice(NONSENSE), None))
 
 
-class Dots:
-    """Stands for the dots in a stub."""
-
-
-def shape_of(stub: str) -> object:
-    """Return the value that a stub hands over, with ``Dots`` for its dots and for whatever only the lesson knows."""
-    tree = ast.parse(stub)
-    names: dict[str, object] = {}
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            _assign(node.targets[0], _value(node.value, names), names)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "answer" and len(node.args) == 2:
-            return _value(node.args[1], names)
-    return Dots
-
-
-def _assign(target: ast.AST, value: object, names: dict[str, object]) -> None:
-    if isinstance(target, ast.Name):
-        names[target.id] = value
-    elif isinstance(target, ast.Tuple | ast.List):
-        parts = value if isinstance(value, list) and len(value) == len(target.elts) else [Dots] * len(target.elts)
-        for one, part in zip(target.elts, parts, strict=True):
-            _assign(one, part, names)
-
-
-def _value(node: ast.AST, names: dict[str, object]) -> object:
-    if isinstance(node, ast.Dict):
-        pairs = zip(node.keys, node.values, strict=True)
-        return {key.value: _value(part, names) for key, part in pairs if isinstance(key, ast.Constant)}
-    if isinstance(node, ast.List | ast.Tuple):
-        return [_value(part, names) for part in node.elts]
-    if isinstance(node, ast.Name):
-        return names.get(node.id, Dots)
-    fixed = isinstance(node, ast.Constant) and node.value not in (..., "...", "")
-    return node.value if fixed else Dots
-
-
-def _dots(shape: object) -> int:
-    if isinstance(shape, dict | list):
-        return sum(map(_dots, shape.values() if isinstance(shape, dict) else shape))
-    return int(shape is Dots)
-
-
-def _filled(shape: object, values: Iterator[object]) -> object:
-    if isinstance(shape, dict):
-        return {name: _filled(part, values) for name, part in shape.items()}
-    if isinstance(shape, list):
-        return [_filled(part, values) for part in shape]
-    return next(values) if shape is Dots else shape
+def _filled(right: object, values: Iterator[object]) -> object:
+    if isinstance(right, dict):
+        return {name: _filled(part, values) for name, part in right.items()}
+    if isinstance(right, list):
+        return [_filled(part, values) for part in right]
+    return next(values)

@@ -19,8 +19,7 @@ HIDDEN = Row(
     f"{KNEE}.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True, needs=KNEE
 )
 RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
-FLAG = Finding("samples-rounded", False, ("r",), "The samples are round numbers.")
-ASIDE = Finding("samples-constant", True, ("r",), "No clock reads the same again and again.")
+ASIDE = Finding("samples-constant", ("r",), "No clock reads the same again and again.")
 
 
 def test_the_page_puts_what_was_tried_before_what_was_not():
@@ -35,15 +34,12 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     assert "Nothing to mend" in page(replace(RESULT, rows=(RIGHT,)))
 
 
-def test_flags_are_for_staff_and_contradictions_for_both():
-    """A student who is accused by a program cannot answer it; one whose record is set aside must know."""
-    result = replace(RESULT, findings=(FLAG, ASIDE))
-    assert "round numbers" not in page(result)
+def test_whose_record_is_set_aside_is_told():
+    """In all three forms, with the reason."""
+    result = replace(RESULT, findings=(ASIDE,))
     assert "No clock reads the same" in page(result)
-    form = gradescope(result)
-    assert "round numbers" not in json.dumps({**form, "extra_data": None})
-    assert form["extra_data"]["flags"] == ["The samples are round numbers."]
-    assert "No clock reads the same" in form["output"]
+    assert "No clock reads the same" in gradescope(result)["output"]
+    assert (line(result)["contradictions"], line(result)["rules"]) == (1, "samples-constant")
 
 
 def test_gradescopes_form_has_one_test_a_row():
@@ -62,9 +58,8 @@ def test_gradescopes_form_has_one_test_a_row():
 
 def test_a_line_counts_public_and_hidden_apart():
     """What the instructor sorts by."""
-    told = line(replace(RESULT, findings=(FLAG, ASIDE)))
+    told = line(RESULT)
     assert (told["public"], told["hidden"], told["possible"]) == (1, 0, 5)
-    assert (told["contradictions"], told["flags"], told["rules"]) == (1, 1, "samples-constant samples-rounded")
 
 
 def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
@@ -72,13 +67,13 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     honest = [Result(f"student {number}", 1, f"{number:064x}", rows=(RIGHT,)) for number in range(400)]
     odd = [
         replace(RESULT, student="typed"),
-        replace(RESULT, student="flagged", rows=(RIGHT,), findings=(FLAG, ASIDE)),
+        replace(RESULT, student="aside", rows=(RIGHT,), findings=(ASIDE, ASIDE)),
         replace(RESULT, student="faulty", rows=(RIGHT,), fault="measure: a bug"),
     ]
     found = spot_checks([*honest, *odd], seed="secret", share=0.05)
     names = [one.student for one in found]
-    assert names[0] == "flagged"
-    assert {"typed", "flagged", "faulty"} <= set(names)
+    assert names[0] == "aside"
+    assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
     assert names != [one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)]
     assert "not when run again: m.measure.knee" in next(one for one in found if one.student == "typed").reasons[0]

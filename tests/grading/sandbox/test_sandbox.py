@@ -182,7 +182,7 @@ def test_only_what_is_named_is_there():
         secret.rmdir()
     seen = set(found.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
-    course = {"labs", "grading", "__init__.py", "calls.py", "given.py", "grade"}
+    course = {"labs", "grading", "__init__.py", "calls.py", "grade"}
     ways = {part for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix)) for part in path.resolve().parts}
     assert seen <= system | course | ways | {Path(sys.prefix).name}, seen - system - course - ways
 
@@ -323,6 +323,24 @@ def test_thousands_of_folders_in_each_other_are_cleaned_up():
         outcome = sandbox.run([sys.executable, "-c", deep], limits=Limits(wall_s=30))
     assert outcome.output == "made\n", outcome
     assert not sandbox.temporary.exists()
+
+
+@walls
+def test_a_command_that_leaves_its_group_is_ended_too(can):
+    """Not a child of it, but the command itself: it is the first process of its namespace."""
+    marker = f"6{os.getpid()}{time.monotonic_ns() % 1000}"
+    found = shell(f"exec setsid sleep {marker}", can, wall_s=1)
+    assert found.timed_out
+    assert marker not in _command_lines()
+
+
+def test_a_grader_who_keeps_new_files_to_itself_can_still_show_python():
+    """Root's umask is 077 on many a machine."""
+    kept = os.umask(0o77)
+    try:
+        assert python("print('there')").output == "there\n"
+    finally:
+        os.umask(kept)
 
 
 def _command_lines() -> str:

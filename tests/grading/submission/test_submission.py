@@ -43,16 +43,12 @@ def filled(tmp_path: Path) -> Path:
     return folder
 
 
-def test_the_zip_holds_the_allow_list_and_its_hashes(filled: Path):
-    """Notebooks, programs, ledger, the models that records name; a manifest over them; nothing else in there."""
-    made = prepare(1, workspace=filled)
-    with zipfile.ZipFile(made.path) as archive:
+def test_the_zip_holds_the_allow_list(filled: Path):
+    """Notebooks, programs, ledger, the models that records name; nothing else in there."""
+    with zipfile.ZipFile(prepare(1, workspace=filled).path) as archive:
         names = set(archive.namelist())
-        manifest = json.loads(archive.read("manifest.json"))
     notebooks = {lesson.notebook.name for lesson in lessons(part=1) if lesson.notebook.is_file()}
-    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py", "manifest.json"}
-    assert set(manifest["files"]) == names - {"manifest.json"}
-    assert manifest["part"] == 1
+    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py"}
 
 
 def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Path):

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from grading.builder.rehearse import own_testbed, scores
+from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
 from labs.course import Lesson, lessons
 from labs.edge.files import part_1_files
@@ -83,9 +83,9 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                 run_here(tmp_path / "solved", one, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
             print(f"{one.name}: {time.monotonic() - began_s:.0f} s, {_used_s() - used_s:.0f} s of processor")
-    earned = scores(hub.workspace, lesson_numbers={one.whole_number for one in wanted})
-    assert {one.checkpoint.id: one.message for one in earned if one.is_open} == {}
-    elsewhere = {one.checkpoint.id for one in earned if one.lacks}
+    here, away = missed(scores(hub.workspace, wanted))
+    assert {one.id: one.message for one in here} == {}
+    elsewhere = {one.id for one in away}
     print(f"held at most by lesson, MB: {held}", file=sys.stderr)
     assert all(50 < peak_mb < HUB_LIMIT_MB for peak_mb in held.values()), held
     packed = hub.work / "handed-in.zip"
