@@ -87,7 +87,7 @@ def test_every_target_of_the_makefile_works(unpacked: Path):
     for target in targets():
         assert f"make {target} " in shown
         run(unpacked, "make", "--dry-run", target)
-    assert "ok    lessons" in run(unpacked, "make", "doctor")
+    assert "ok    packages" in run(unpacked, "make", "doctor")
     run(unpacked, ".venv/bin/python", "-m", "labs", "edge", "emulate", "--help")
 
 
