@@ -15,6 +15,6 @@ end_text = f"{block.start + timedelta(hours=2, minutes=50):%Y-%m-%d %H:%M}"
 answer("m.reserve.end", end_text)
 
 # %% checkpoint="m.reserve.lease"
-seen = evidence.of_lease(testbed, "model")
+seen = facts.of_lease(testbed, "model")
 status, minutes = seen["status"], (block.end - block.start).total_seconds() / 60
 answer("m.reserve.lease", {"status": status, "minutes": minutes})

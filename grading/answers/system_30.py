@@ -1,7 +1,7 @@
 """Answers of lesson 30."""
 
 # %% checkpoint="s.reserve.lease"
-seen = evidence.of_lease(testbed, "system")
+seen = facts.of_lease(testbed, "system")
 status, minutes = seen["status"], (block.end - block.start).total_seconds() / 60
 answer("s.reserve.lease", {"status": status, "minutes": minutes})
 

@@ -293,19 +293,27 @@ class PredictionBox:
 def number(typed: str, unit: str = "") -> float:
     """Return the number that somebody typed; its unit may follow it.
 
-    A comma is refused and never guessed: `1,000` is a thousand to one half of the world and one to the other.
+    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
+    world and one to the other: what is no group of three digits is refused and never guessed.
 
     Args:
-        typed: Such as '1000', '9.5 MB' or '2e6'.
+        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
         unit: The question's; empty for a pure number.
 
     Raises:
         ValueError: It is no number; the message says what to write.
     """
     text = typed.strip().removesuffix(unit or "\0").strip()
-    if not _NUMBER.fullmatch(text):
-        raise ValueError("A number is asked for here, without its unit and without commas: 1500 or 1.5, for example.")
-    return float(text)
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    if _GROUPED.fullmatch(text):
+        return float(re.sub(r"[^-+.\d]", "", text))
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
+    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
 
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+# One sign for all groups; among the spaces are the narrow ones that typographers use.
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)

@@ -1,4 +1,4 @@
-"""Starting JupyterLab on the course, the front page first; ports, browser and root are JupyterLab's own matter."""
+"""Starting JupyterLab on the course, the front page first; ports and browser are JupyterLab's own matter."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ def command(arguments: Sequence[str] = (), lesson: Lesson | None = None) -> list
             "to a folder of your own, or name one: export SERVING_LABS_WORKSPACE=~/serving-labs-results"
         )
     options = {
+        # In a container one is root, and JupyterLab would refuse; it listens on loopback and asks for its token.
+        "ServerApp.allow_root": True,
         "ServerApp.root_dir": PROJECT_DIR,
         "ServerApp.jpserver_extensions": "grading.front.server=True",
         "LabApp.extra_labextensions_path": LABEXTENSIONS,
