@@ -113,7 +113,7 @@ def test_conda_environment_installs_what_make_does() -> None:
     assert all(wanted.contains(f"{one.removeprefix('python')}.2") for one in tried if one != "python3")
 
 
-#: What Debian 12 has, Ubuntu 24.04 and Debian 13; the oldest could not have the versions that were pinned (D1).
+#: What Debian 12 has, Ubuntu 24.04 and Debian 13; the oldest could not have the versions that were pinned.
 @pytest.mark.parametrize("version", ["3.11.2", "3.12", "3.13"])
 def test_the_pinned_versions_fit_every_python_that_is_promised(version: str, tmp_path: Path) -> None:
     """One set of versions for all of them, each with a wheel; asked of the resolver, so skipped without a network."""

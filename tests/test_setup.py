@@ -1,4 +1,4 @@
-"""``make setup`` where it cannot go on: one sentence with the way out, and no traceback (D1, D5, D10)."""
+"""``make setup`` where it cannot go on: one sentence with the way out, and no traceback."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_full_disk_is_said_before_anything_is_fetched(checkout: Path):
 
 
 def test_an_interrupted_set_up_goes_on_and_an_offline_one_says_so(checkout: Path):
-    """An environment that was stopped before it had pip said 'No module named pip' until `make clean` (D5)."""
+    """An environment that was stopped before it had pip said 'No module named pip' until `make clean`."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", checkout / ".venv"], check=True)
     said = setup(checkout, f"PYTHON={sys.executable}", PIP_NO_INDEX="1", PIP_DISABLE_PIP_VERSION_CHECK="1")
     assert "Set-up stopped" in said

@@ -50,7 +50,7 @@ def node(folder: Path, number: int, banks: dict[str, int] | None = None, **prope
 
 
 def test_amd_cards_are_read_from_the_kernel(tmp_path: Path) -> None:
-    """Processors are nodes too and no cards; a card has name, memory and a number of its own, and no CUDA (A15)."""
+    """Processors are nodes too and no cards; a card has name, memory and a number of its own, and no CUDA."""
     node(tmp_path, 0, cpu_cores_count=64, vendor_id=0)
     known = {"vendor_id": 0x1002, "device_id": 0x738C, "gfx_target_version": 90008}
     node(tmp_path, 10, {"0": 32 << 30}, unique_id=0xABC, **known)

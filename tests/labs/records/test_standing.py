@@ -51,7 +51,7 @@ def test_gpu_and_cpu_options_do_not_stand_in_for_each_other():
 
 
 def test_options_of_an_mi100_stand_against_its_own_targets():
-    """1.2 ms and 3000 a second with MIGraphX meet the AMD edition's target, and would miss the A100's (A15)."""
+    """1.2 ms and 3000 a second with MIGraphX meet the AMD edition's target, and would miss the A100's."""
     fast = replace(option("migraphx", p50_s=0.0012, batch_fps=3000, gpu=True), provider="MIGraphXExecutionProvider")
     there = replace(fast, machine="Test CPU × 2, AMD Instinct MI100")
     assert [one.met for one in standings([there])] == [False, True, False]

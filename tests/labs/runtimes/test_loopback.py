@@ -1,4 +1,4 @@
-"""Ports that are known beforehand, and services that answer to this computer's own names only (A6, F1)."""
+"""Ports that are known beforehand, and services that answer to this computer's own names only."""
 
 from __future__ import annotations
 
@@ -136,7 +136,7 @@ def viewer_status(host: str, folder: Path) -> int:
 
 @pytest.mark.parametrize("ask", [service_status, page_status, viewer_status])
 def test_a_page_that_rebinds_its_name_gets_nothing(ask: Callable[..., int], tmp_path) -> None:
-    """DNS rebinding: the browser takes the page and the service for one origin, but sends the page's name (F1)."""
+    """DNS rebinding: the browser takes the page and the service for one origin, but sends the page's name."""
     more = (tmp_path,) if ask is viewer_status else ()
     assert ask("evil.example", *more) == 421
     assert ask("127.0.0.1:8080", *more) != 421

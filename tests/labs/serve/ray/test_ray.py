@@ -75,7 +75,7 @@ def test_nobody_without_the_token_is_answered(cluster: RayCluster):
 
 
 def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):
-    """The issue's bar, with the policy of lesson 42's answer."""
+    """No request is lost, with the policy of lesson 42's answer."""
     found, _ = recovery(cluster, policy())
     assert found.lost == 0
 
