@@ -8,14 +8,12 @@ from typing import Any
 
 from provisioning.testbed.errors import (
     ConflictError,
-    GoneError,
     NoAddressError,
     NoCapacityError,
-    NotAllowedError,
     NotSignedInError,
     ProvisioningError,
+    RefusedError,
     ServiceBusyError,
-    WrongRequestError,
 )
 
 #: Exceptions of requests, keystoneauth and sockets that mean 'no answer'. Matched by name, to import none of them.
@@ -31,7 +29,7 @@ _NO_ANSWER = {
 }
 
 _ABSENT = {"EndpointNotFound", "CatalogException", "EmptyCatalog"}
-_BY_STATUS = {401: NotSignedInError, 403: NotAllowedError, 404: GoneError, 409: ConflictError}
+_BY_STATUS = {401: NotSignedInError, 409: ConflictError}
 
 
 def status_of(error: BaseException) -> int | None:
@@ -63,15 +61,13 @@ def explain(error: BaseException, doing: str) -> ProvisioningError:
     if name in ("IpAddressGenerationFailureClient", "OverQuotaClient"):
         return NoAddressError(f"{doing}: {said}")
     if name == "CHIValueError" and status in (None, 404):
-        return WrongRequestError(f"{doing}: {said}")
+        return RefusedError(f"{doing}: {said}")
     if name in ("Unauthorized", "MissingRequiredOptions", "MissingAuthPlugin"):
         return NotSignedInError(f"{doing}: {said}")
     if status in _BY_STATUS:
         return _BY_STATUS[status](f"{doing}: {said}")
     if status is not None:
-        return (ServiceBusyError if status >= 500 else WrongRequestError)(
-            f"{doing}: the service answered {status}: {said}"
-        )
+        return (ServiceBusyError if status >= 500 else RefusedError)(f"{doing}: the service answered {status}: {said}")
     if any(type(e).__name__ in _NO_ANSWER for e in _chain(error)) or isinstance(error, TimeoutError | OSError):
         return ServiceBusyError(f"{doing}: no answer: {said}")
     return ProvisioningError(f"{doing}: {name}: {said}")

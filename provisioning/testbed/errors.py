@@ -61,13 +61,6 @@ class NoCredentialsError(NotSignedInError):
         return self.what
 
 
-class NotAllowedError(ProvisioningError):
-    """The service understood and refused (403)."""
-
-    likely = "Your account is not a member of the chosen project, or the project's quota does not allow this."
-    way_out = "Check the project's name in the first cell; ask the instructor to add you or to raise the quota."
-
-
 class ServiceBusyError(ProvisioningError):
     """A service could not be reached or answered 5xx; nothing is known to be wrong with the request."""
 
@@ -84,18 +77,14 @@ class ConflictError(ProvisioningError):
     transient = True
 
 
-class WrongRequestError(ProvisioningError):
-    """The service rejected the request itself (400)."""
+class RefusedError(ProvisioningError):
+    """The service understood the request and refused it: 400, 403, 404."""
 
-    likely = "A date in the past, a name of a node type that this site does not have, or a name already taken."
-    way_out = "Correct the value that the message names, and run the cell again."
-
-
-class GoneError(ProvisioningError):
-    """What the request is about is not there (404)."""
-
-    likely = "It was deleted meanwhile, or its lease has ended: that takes the machine and its disk along."
-    way_out = "Run the provisioning notebook again: it makes what is missing, as long as the lease lasts."
+    likely = (
+        "A date in the past or a name that this site does not have (400); an account outside of the project, or its "
+        "quota (403); something that was deleted, or that went with its lease (404)."
+    )
+    way_out = "Correct what the message names and run the cell again; for 403 ask the instructor."
 
 
 class NoCapacityError(ProvisioningError):

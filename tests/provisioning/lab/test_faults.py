@@ -12,7 +12,7 @@ EXPECTED = {
     "token-401": ("reserve", "NotSignedInError"),
     "token-expiry=1": ("first", "done"),
     "service-503": ("reserve", "ServiceBusyError"),
-    "past": ("reserve", "WrongRequestError"),
+    "past": ("reserve", "RefusedError"),
     "lease-error": ("first", "LeaseFailedError"),
     "server-error": ("first", "ServerFailedError"),
     "server-conflict": ("first", "done"),
