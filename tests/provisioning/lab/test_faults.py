@@ -21,8 +21,6 @@ EXPECTED = {
     "slow-boot=1000000": ("first", "StepTimeoutError"),
     "ssh-late": ("first", "done"),
     "session-401": ("first", "done"),
-    "compute-503": ("first", "done"),
-    "network-503": ("first", "done"),
     "lease-ends=600": ("first", "LeaseEndedError"),
     "container-error": ("first", "ServerFailedError"),
     "upload-cut": ("first", "done"),
