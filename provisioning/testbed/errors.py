@@ -118,10 +118,10 @@ class LeaseEndedError(ProvisioningError):
 class ServerFailedError(ProvisioningError):
     """The server or container is in ERROR. python-chi's own `submit` and `wait` return normally then."""
 
-    likely = "The node did not boot; it happens with bare metal."
+    likely = "The node did not boot, as happens with bare metal; or the device could not pull an image for arm64."
     way_out = (
-        "Run the step again: it removes the failed server and boots once more. "
-        "After a second failure reserve another node by name and report the first to the site."
+        "Run the step again: it removes what failed and starts once more. "
+        "After a second failure reserve another machine by name and report the first to the site."
     )
 
 
@@ -135,7 +135,10 @@ class NoAddressError(ProvisioningError):
 class NotReachableError(ProvisioningError):
     """The machine is ACTIVE and does not answer on the port."""
 
-    likely = "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed."
+    likely = (
+        "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed: a virtual machine needs a "
+        "security group that allows SSH (web page: Instances, Edit Security Groups)."
+    )
     way_out = (
         "Run the step again, it waits once more. If it stays deaf: `msl lease release PART --keep-lease`, "
         "then bring it up anew; the same node boots again."
