@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.refusals import explain, status_of, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing
 from provisioning.testbed import errors
 
 # Refusals: the exceptions are built as the clients build them.
