@@ -23,7 +23,6 @@ app = typer.Typer(no_args_is_help=True)
 
 PART = typer.Argument(help=f"Part of the course: {', '.join(PARTS)}.")
 ZONE = typer.Option("--zone", help="Time zone, such as America/Chicago; the planner's last one when left out.")
-_SITE = typer.Option("--site", help="Such as CHI@TACC.")
 _ADDRESS = typer.Option("--address", help="Floating IP of the machine, for a computer without credentials.")
 _KEY = typer.Option("--key", envvar="OS_KEYPAIR_PRIVATE_KEY", help="File of the private key, with --address.")
 _WEEK = typer.Option("--week", min=1, max=PAGES, help="Which week, 1 for the one that begins today.")
@@ -88,11 +87,11 @@ def reserve(
 
 
 @app.command()
-def up(part: Annotated[str, PART], site: Annotated[str | None, _SITE] = None) -> None:
+def up(part: Annotated[str, PART]) -> None:
     """Bring the part's machine up; run it again to resume."""
     with plain_errors():
         spec = load_spec(part)
-        option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part), site)
+        option = lab.find_option(lab.open_testbed, spec.part, resource_name(spec.part))
         run = lab.prepare(spec.part, option)
         typer.echo(run.plan.text())
         for event in run.events():
@@ -152,7 +151,6 @@ def _way(address: str | None, key: str | None) -> Way | None:
 @app.command()
 def release(
     part: Annotated[str, PART],
-    site: Annotated[str | None, _SITE] = None,
     keep_lease: Annotated[bool, typer.Option("--keep-lease", help="To boot again on the same reservation.")] = False,
     pull_first: Annotated[bool, typer.Option("--pull", help="Bring home what is only there, then delete.")] = False,
     discard: Annotated[bool, typer.Option("--discard", help="Delete results that are nowhere else.")] = False,
@@ -162,7 +160,7 @@ def release(
         spec = load_spec(part)
         if pull_first:
             typer.echo(f"home: {lab.pull(spec.part)}")
-        for name in [site] if site else lab.sites_of(spec.part):
+        for name in lab.sites_of(spec.part):
             for line in lab.give_back(spec.part, lab.open_testbed(name), keep_lease=keep_lease, discard=discard):
                 typer.echo(line)
 

@@ -1,9 +1,7 @@
 """``python -m provisioning trovi …``: what students get, as an archive, as a git repository, and ready for Trovi.
 
-Trovi is Chameleon's collection of launchable artifacts. It imports a GitHub repository that has a ``trovi.json``, an
-RO-Crate, at its root: of the root data entity it reads ``name``, ``disambiguatingDescription`` and ``description``;
-``keywords`` as one text split at commas; ``author`` as a list; and of ``actionApplication`` the entities of type
-SoftwareApplication that carry a ``trovi_type``. Source: ChameleonCloud/trovi, ``trovi/importing/views.py``.
+Trovi, Chameleon's collection of launchable artifacts, imports a GitHub repository with a ``trovi.json`` at its root;
+the page for instructors says what must stand there.
 
 The students' repository has each version as a commit, so that ``msl update`` and nbgitpuller can merge. It holds what
 the archive holds and nothing else, in its history too: the course's own repository, whose history has the answers, is
@@ -12,30 +10,19 @@ never its parent. Keep the folder, or clone it again before the next version: me
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
-from urllib.parse import urlencode
+from typing import Annotated
 
 import typer
 
 from labs.workspace import PROJECT_DIR
-from provisioning.node.archive import pack, student_files, unpack
+from provisioning.node.archive import pack, unpack
 from provisioning.testbed.errors import ProvisioningError
-
-CRATE = "trovi.json"
-
-#: Longest texts that Trovi stores, in characters.
-LIMITS = {"name": 140, "disambiguatingDescription": 200, "description": 5000}
-
-#: What Chameleon gives a user's Jupyter beside half a core and 1 GB of memory.
-STORAGE_LIMIT_BYTES = 512 * 2**20
 
 BRANCH = "main"
 
@@ -50,68 +37,6 @@ __pycache__/
 
 #: Folders that students never get. A repository that has one is not the students' but the course itself.
 _OURS = ("grading/answers", "tests")
-
-
-def problems(root: Path) -> list[str]:
-    """Return what keeps the course from being published on Trovi; an empty list when nothing does.
-
-    Trovi's importer answers some of these with status 200 and an error in the body, so they are looked for before.
-
-    Args:
-        root: the course.
-    """
-    try:
-        found = [f"{CRATE}: {line}" for line in crate_problems(json.loads((root / CRATE).read_text("utf-8")))]
-    except (OSError, ValueError) as error:
-        found = [f"{CRATE} is missing at the root or is not JSON: {error}"]
-    try:
-        files = student_files(root)
-        size_bytes = sum((root / name).stat().st_size for name in files)
-        if size_bytes > STORAGE_LIMIT_BYTES // 2:
-            found.append(f"{size_bytes / 2**20:.0f} MB of files; Chameleon's Jupyter has 512 MB for them and packages")
-        if not any(name.endswith(".ipynb") for name in files):
-            found.append("no notebook is in the archive")
-    except (ValueError, OSError) as error:
-        found.append(str(error))
-    return found
-
-
-def crate_problems(document: Mapping[str, Any]) -> list[str]:
-    """Return what keeps Trovi from importing a crate; an empty list when nothing does."""
-    graph = document.get("@graph")
-    entities = {entity.get("@id"): entity for entity in graph} if isinstance(graph, list) else {}
-    root = entities.get("./")
-    if root is None:
-        return ["there is no @graph with a root data entity './'"]
-    found = []
-    if entities.get(CRATE, {}).get("about") != {"@id": "./"}:
-        found.append(f"the metadata entity {CRATE!r} about './' is missing, so no RO-Crate reader finds the root")
-    for key, limit in LIMITS.items():
-        text = root.get(key)
-        if not isinstance(text, str) or not text.strip():
-            found.append(f"{key} is missing")
-        elif len(text) > limit:
-            found.append(f"{key} has {len(text)} characters, and Trovi takes {limit}")
-    keywords = root.get("keywords")
-    if not isinstance(keywords, str) or not all(word.strip() for word in keywords.split(",")):
-        found.append("keywords must be one text with commas, none of them with nothing beside it")
-    people, applications = (_followed(root.get(key), entities) for key in ("author", "actionApplication"))
-    if not people:
-        found.append("author must be a list of at least one person")
-    if not any(each.get("@type") == "SoftwareApplication" and each.get("trovi_type") for each in applications):
-        found.append("actionApplication must list a SoftwareApplication with a trovi_type, for the launch button")
-    for person in people:
-        if missing := [key for key in ("name", "email", "affiliation") if not person.get(key)]:
-            found.append(f"author {person.get('name') or person.get('@id')} has no {', '.join(missing)}")
-        elif person["email"].endswith("@example.edu"):
-            found.append(f"author {person['name']} is a placeholder: put yourself into {CRATE}")
-    return found
-
-
-def _followed(value: object, entities: Mapping[object, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the entities that a list refers to; none where it is no list, as the importer would see it."""
-    listed = value if isinstance(value, list) else []
-    return [entities.get(each.get("@id"), each) for each in listed if isinstance(each, Mapping)]
 
 
 class TemplateError(ProvisioningError):
@@ -162,18 +87,6 @@ def write_version(root: Path, repository: Path, message: str) -> Version | None:
     author = ("-c", "user.name=Model serving labs", "-c", "user.email=labs@localhost", "-c", "commit.gpgsign=false")
     _git(repository, *author, "commit", "--quiet", "--message", message)
     return Version(_git(repository, "rev-parse", "HEAD").strip(), len(archive.files), changed)
-
-
-def link(hub: str, url: str) -> str:
-    """Return the nbgitpuller link that brings the course, or its next version, into a Hub user's folder.
-
-    Args:
-        hub: Address of a JupyterHub that has nbgitpuller.
-        url: Where students clone from.
-    """
-    folder = url.rstrip("/").rpartition("/")[2].removesuffix(".git")
-    query = {"repo": url, "branch": BRANCH, "urlpath": f"lab/tree/{folder}/README.md"}
-    return f"{hub.rstrip('/')}/hub/user-redirect/git-pull?{urlencode(query)}"
 
 
 def _require_template(root: Path, repository: Path) -> None:
@@ -229,7 +142,6 @@ def template(
     repository: Annotated[Path, typer.Argument(help="Folder of the students' repository; made where it is missing.")],
     message: Annotated[str, typer.Option("--message", "-m", help="What is new, as students will read it.")],
     url: Annotated[str, typer.Option(help="Where students will clone it from.")] = "",
-    hub: Annotated[str, typer.Option(help="Your JupyterHub, for the nbgitpuller link.")] = "",
     root: Annotated[Path, _ROOT] = PROJECT_DIR,
 ) -> None:
     """Commit the student's files as the next version of a git repository that students clone and update."""
@@ -243,16 +155,3 @@ def template(
     else:
         typer.echo(f"{version.commit[:10]}: {version.files} files, {version.changed} changed")
         typer.echo(f"to publish it: git -C {repository} push {url or 'URL'} {BRANCH}")
-    if url and hub:
-        typer.echo(f"for your course's page: {link(hub, url)}")
-
-
-@app.command()
-def validate(root: Annotated[Path, _ROOT] = PROJECT_DIR) -> None:
-    """Say what keeps Trovi from importing the students' repository; exit 1 when something does."""
-    found = problems(root)
-    for line in found:
-        typer.echo(f"- {line}")
-    if found:
-        raise typer.Exit(1)
-    typer.echo("nothing keeps the course from being published")

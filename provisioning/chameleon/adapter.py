@@ -38,7 +38,7 @@ import chi.server
 from chi import clients
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.refusals import explain, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, unless_absent, unless_missing
 from provisioning.chameleon.shells import ContainerShell, SshShell
 from provisioning.testbed import (
     Address,

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from provisioning import lab
-from provisioning.classroom import leases, watching
+from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
 from provisioning.classroom.roster import Student, read_hours, read_roster, read_weekday, short_name
 from provisioning.cli import PART, ZONE, plain_errors
@@ -118,7 +118,7 @@ def watch_class(
         spec, local, students = load_spec(part), find_zone(zone), read_roster(roster)  # type: ignore[arg-type]
         testbeds = [lab.open_testbed(site) for site in lab.sites_of(spec.part)]
         now = site_clock().now()
-        typer.echo(watching.watch_table(watching.watch(testbeds, spec.part, students, now), now, local))
+        typer.echo(leases.watch_table(leases.watch(testbeds, spec.part, students, now), now, local))
 
 
 @app.command("extend")

@@ -71,24 +71,22 @@ def reserve(
     )
 
 
-def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str, site: str | None = None) -> SiteOption:
+def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str) -> SiteOption:
     """Return the option whose site holds a usable lease of that name.
 
     Args:
         testbed_for: returns the testbed of a site's name.
         part: of the course.
         name: of the lease.
-        site: the only one to look at; all sites of the options when left out.
 
     Raises:
-        KeyError: the part never runs at that site; the message lists where it does.
         LeaseMissingError: no site of the options has one.
         NotSignedInError: there are no credentials, or they have expired; no site is to blame for it.
         ServiceBusyError: no site that answered has one, and another did not answer: it may be there.
     """
     spec = load_spec(part)
     asked, silent = [], []
-    for place in [spec.option(site).site] if site else sites_of(part):
+    for place in sites_of(part):
         try:
             lease = pick_lease((testbed := testbed_for(place)).leases(), name)
         except NotSignedInError:
@@ -98,7 +96,7 @@ def find_option(testbed_for: Callable[[str], Testbed], part: Part, name: str, si
             silent.append(f"{place} did not answer ({error.what})")
             continue
         if lease is not None:
-            return _option_of(lease, [option for option in spec.options if option.site == place], testbed)
+            return option_of(lease, [option for option in spec.options if option.site == place], testbed)
         asked.append(place)
     missing = f"there is no usable lease {name!r} at {', '.join(asked)}" if asked else f"nobody knows of {name!r}"
     if silent:
@@ -116,7 +114,7 @@ def sites_of(part: Part) -> list[str]:
     return [site for site in sites if not (rehearsing() and site.startswith("KVM"))]
 
 
-def _option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
+def option_of(lease: Lease, options: list[SiteOption], testbed: Testbed) -> SiteOption:
     """Return the option whose type the lease asks for, or whose machine it names; the first when neither is known."""
     asked_for = " ".join(each.condition for each in lease.reservations)
     by_type = [option for option in options if f'"{option.type}"' in asked_for]

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from provisioning.lab import option_of
 from provisioning.setup.context import pick_lease
 from provisioning.setup.plan import Plan
 from provisioning.setup.record import Record
@@ -55,14 +56,14 @@ def of_lease(testbed: Testbed, part: Part, name: str | None = None) -> dict[str,
     lease = pick_lease(leases, name)
     if lease is None:
         raise LeaseMissingError(f"there is no usable lease {name!r} at {testbed.site}")
+    options = [option for option in load_spec(part).options if option.site == testbed.site]
     return {
         **_about(testbed, part, name),
         "status": lease.status,
         "start": lease.start.isoformat(),
         "end": lease.end.isoformat(),
         "node": lease.node,
-        "type": _type_of(testbed, part, lease.node) if lease.node else "",
-        "asked_for": [each.condition for each in lease.reservations],
+        "type": option_of(lease, options, testbed).type if lease.node else "",
         "of_this_name": sum(each.name == name and each.status == lease.status for each in leases),
     }
 
@@ -115,12 +116,3 @@ def of_holdings(testbed: Testbed, part: Part, now: datetime, name: str | None = 
 
 def _about(testbed: Testbed, part: Part, name: str) -> dict[str, Any]:
     return {"rehearsed": rehearsing(), "part": part, "site": testbed.site, "name": name}
-
-
-def _type_of(testbed: Testbed, part: Part, node: str) -> str:
-    for option in load_spec(part).options:
-        if option.site != testbed.site or option.resource == "flavor":
-            continue
-        if any(each.name == node for each in testbed.resources(option.resource, option.type)):
-            return option.type
-    return ""

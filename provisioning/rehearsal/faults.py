@@ -83,14 +83,6 @@ FAULTS: dict[str, Fault] = {
         "Whatever runs stops with 'the lease has ended': reserve a new block.",
         30.0,
     ),
-    "network-503": Fault(
-        "the network service answers 503 once",
-        "The step is tried again by itself, and goes on.",
-    ),
-    "compute-503": Fault(
-        "the compute service answers 503 once",
-        "The step is tried again by itself, and goes on.",
-    ),
     "upload-cut": Fault(
         "the next upload to a container is refused as too large",
         "Copying into the container goes on in smaller pieces by itself.",

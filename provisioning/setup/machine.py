@@ -20,23 +20,6 @@ from provisioning.testbed.errors import (
     StepTimeoutError,
 )
 
-_CONTAINER_HINTS = {
-    "likely": "The device could not pull the image, the image is not for arm64, or the device went offline.",
-    "way_out": (
-        "Run the step again: it removes the failed container and launches once more. "
-        "After a second failure reserve another device by name."
-    ),
-}
-
-#: A virtual machine boots in a minute or two; when it stays deaf, its security groups are shut.
-_VIRTUAL_HINTS = {
-    "likely": "None of the virtual machine's security groups lets SSH in; the default group does not.",
-    "way_out": (
-        "In the site's web page (Instances, Edit Security Groups) add a group that allows SSH, "
-        "and run the step again: it goes on from here."
-    ),
-}
-
 RESOURCE_TYPES = {"node": "physical:host", "device": "device", "flavor": "flavor:instance"}
 
 
@@ -123,7 +106,7 @@ def _up(context: StepContext, make: Callable[[str], None]) -> Machine:
         if machine.failed:
             reason = f": {machine.fault}" if machine.fault else ""
             what = f"the {machine.kind} {name!r} is in {machine.status}{reason}"
-            raise ServerFailedError(what, **(_CONTAINER_HINTS if machine.kind == "container" else {}))
+            raise ServerFailedError(what)
         if machine.up:
             return machine
         context.say(f"{machine.kind} is {machine.status}")
@@ -174,6 +157,4 @@ def ssh_answers(context: StepContext) -> dict[str, Any]:
     try:
         return {"kernel": context.until(signs_in, "the machine to accept the SSH key")}
     except StepTimeoutError as error:
-        if isinstance(last, NotReachableError) and context.settings.option.resource == "flavor":
-            raise NotReachableError(last.what, **_VIRTUAL_HINTS) from error
         raise (last or error) from error

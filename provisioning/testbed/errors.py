@@ -61,13 +61,6 @@ class NoCredentialsError(NotSignedInError):
         return self.what
 
 
-class NotAllowedError(ProvisioningError):
-    """The service understood and refused (403)."""
-
-    likely = "Your account is not a member of the chosen project, or the project's quota does not allow this."
-    way_out = "Check the project's name in the first cell; ask the instructor to add you or to raise the quota."
-
-
 class ServiceBusyError(ProvisioningError):
     """A service could not be reached or answered 5xx; nothing is known to be wrong with the request."""
 
@@ -84,18 +77,14 @@ class ConflictError(ProvisioningError):
     transient = True
 
 
-class WrongRequestError(ProvisioningError):
-    """The service rejected the request itself (400)."""
+class RefusedError(ProvisioningError):
+    """The service understood the request and refused it: 400, 403, 404."""
 
-    likely = "A date in the past, a name of a node type that this site does not have, or a name already taken."
-    way_out = "Correct the value that the message names, and run the cell again."
-
-
-class GoneError(ProvisioningError):
-    """What the request is about is not there (404)."""
-
-    likely = "It was deleted meanwhile, or its lease has ended: that takes the machine and its disk along."
-    way_out = "Run the provisioning notebook again: it makes what is missing, as long as the lease lasts."
+    likely = (
+        "A date in the past or a name that this site does not have (400); an account outside of the project, or its "
+        "quota (403); something that was deleted, or that went with its lease (404)."
+    )
+    way_out = "Correct what the message names and run the cell again; for 403 ask the instructor."
 
 
 class NoCapacityError(ProvisioningError):
@@ -129,10 +118,10 @@ class LeaseEndedError(ProvisioningError):
 class ServerFailedError(ProvisioningError):
     """The server or container is in ERROR. python-chi's own `submit` and `wait` return normally then."""
 
-    likely = "The node did not boot; it happens with bare metal."
+    likely = "The node did not boot, as happens with bare metal; or the device could not pull an image for arm64."
     way_out = (
-        "Run the step again: it removes the failed server and boots once more. "
-        "After a second failure reserve another node by name and report the first to the site."
+        "Run the step again: it removes what failed and starts once more. "
+        "After a second failure reserve another machine by name and report the first to the site."
     )
 
 
@@ -146,7 +135,10 @@ class NoAddressError(ProvisioningError):
 class NotReachableError(ProvisioningError):
     """The machine is ACTIVE and does not answer on the port."""
 
-    likely = "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed."
+    likely = (
+        "It is still booting (bare metal needs 10 to 30 minutes), or its firewall is closed: a virtual machine needs a "
+        "security group that allows SSH (web page: Instances, Edit Security Groups)."
+    )
     way_out = (
         "Run the step again, it waits once more. If it stays deaf: `msl lease release PART --keep-lease`, "
         "then bring it up anew; the same node boots again."

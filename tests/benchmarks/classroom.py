@@ -17,10 +17,9 @@ import pytest
 
 from labs.workspace import PROJECT_DIR
 from provisioning import lab
-from provisioning.classroom.leases import leases_at, reserve_all
+from provisioning.classroom.leases import leases_at, reserve_all, watch, watch_table
 from provisioning.classroom.plan import Wish, make_plan
 from provisioning.classroom.roster import Student, read_times
-from provisioning.classroom.watching import watch, watch_table
 from provisioning.planning.blocks import calendars_of
 from provisioning.rehearsal import control, environment
 from provisioning.rehearsal.drills import site_clock

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from provisioning.chameleon import replies
-from provisioning.chameleon.refusals import explain, status_of, unless_absent, unless_missing
+from provisioning.chameleon.replies import explain, status_of, unless_absent, unless_missing
 from provisioning.testbed import errors
 
 # Refusals: the exceptions are built as the clients build them.
@@ -52,10 +52,10 @@ PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
         (BlazarClientException("ERROR: Not enough hosts available"), errors.NoCapacityError, "hosts"),
         (BlazarClientException("ERROR: Not enough devices available", code=409), errors.NoCapacityError, "devices"),
         (BlazarClientException("ERROR: Service Unavailable", code=503), errors.ServiceBusyError, "503"),
-        (BlazarClientException("ERROR: start date must be later", code=400), errors.WrongRequestError, "400"),
-        (BlazarClientException("ERROR: policy", code=403), errors.NotAllowedError, "policy"),
+        (BlazarClientException("ERROR: start date must be later", code=400), errors.RefusedError, "400"),
+        (BlazarClientException("ERROR: policy", code=403), errors.RefusedError, "policy"),
         (HttpError("The request you have made requires authentication.", 401), errors.NotSignedInError, "requires"),
-        (HttpError("Not Found", 404), errors.GoneError, "Not Found"),
+        (HttpError("Not Found", 404), errors.RefusedError, "Not Found"),
         (HttpError("Conflict", 409), errors.ConflictError, "Conflict"),
         (HttpError(PAGE, 503), errors.ServiceBusyError, "the service answered 503: 503 Service Unavailable"),
         (ResourceError(HttpError("Conflict", 409)), errors.ConflictError, "Conflict"),
@@ -65,8 +65,8 @@ PAGE = "<html><body><h1>503 Service Unavailable</h1>\n</body></html>"
         (named("ConnectFailure"), errors.ServiceBusyError, "no answer"),
         (ConnectionRefusedError("refused"), errors.ServiceBusyError, "no answer"),
         (named("MissingRequiredOptions"), errors.NotSignedInError, "said"),
-        (named("CHIValueError", "No image found"), errors.WrongRequestError, "No image found"),
-        (named("CHIValueError", "No image found", status_code=404), errors.WrongRequestError, "No image found"),
+        (named("CHIValueError", "No image found"), errors.RefusedError, "No image found"),
+        (named("CHIValueError", "No image found", status_code=404), errors.RefusedError, "No image found"),
         (RuntimeError("odd"), errors.ProvisioningError, "RuntimeError: odd"),
         (HttpError("words " * 5000, 502), errors.ServiceBusyError, "..."),
     ],

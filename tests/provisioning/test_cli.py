@@ -11,7 +11,7 @@ from provisioning.__main__ import app as provisioning
 from provisioning.testbed.errors import NotSignedInError, ServiceBusyError
 
 COMMANDS = (
-    *("plan 1", "reserve 1", "reserve model --number 2", "up 1", "up 1 --site CHI@TACC", "forward 2", "push 3"),
+    *("plan 1", "reserve 1", "reserve model --number 2", "up 1", "up 1", "forward 2", "push 3"),
     *("pull 3", "release 1", "sweep", "sweep --mine --delete"),
 )
 

@@ -133,7 +133,7 @@ def test_busy_services_are_asked_again_and_others_are_not(run_steps):
 
     def wrong(_context):
         tries["wrong"] += 1
-        raise errors.WrongRequestError("400")
+        raise errors.RefusedError("400")
 
     run = run_steps(step("busy", busy), step("wrong", wrong), step("broken", lambda _c: 1 / 0))
     events = list(run.events())

@@ -21,7 +21,7 @@
 # JupyterLab with its files, already signed in. So publishing is deciding what is in that folder. This page packs it and
 # looks at it as Trovi will; the rest is a push and a button.
 #
-# A terminal does the same: `python -m provisioning trovi build`, `… validate`, `… template`.
+# A terminal does the same: `python -m provisioning trovi build`, `… template`.
 
 # %%
 import json
@@ -31,7 +31,6 @@ from pathlib import Path
 
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import light_requirements, pack, student_files
-from provisioning.trovi import CRATE, crate_problems, problems
 
 # %% [markdown]
 # ## What students get
@@ -65,23 +64,17 @@ with tempfile.TemporaryDirectory() as folder:
 #
 # ## What Trovi reads
 #
-# `trovi.json` at the root describes the course: an RO-Crate with a title, a line, a page, tags and authors. Trovi has
-# limits for each. It answers some mistakes with "200 OK" and the error in the body, so they are looked for here
-# first.
+# `trovi.json` at the root describes the course: an RO-Crate with a title (`name`, 140 characters at most), a line
+# (`disambiguatingDescription`, 200), a page (`description`, 5000), tags (`keywords`, one text with commas), a list of
+# authors, and in `actionApplication` what the launch button starts. Trovi answers some mistakes with "200 OK" and the
+# error in the body, so read what the import says.
+#
+# As the course comes to you, **the author is a placeholder**. The people on the page should be those who answer the
+# mail, so put yourself and your university into `trovi.json`, in the entity `#author-1`:
 
 # %%
-problems(PROJECT_DIR)
-
-# %% [markdown]
-# As the course comes to you, one line stands there: **the author is a placeholder**. The people on the page should be
-# those who answer the mail, so put yourself and your university into `trovi.json`, in the entity `#author-1`. Here is
-# what that changes, in a copy that is thrown away:
-
-# %%
-document = json.loads((PROJECT_DIR / CRATE).read_text())
-author = next(entity for entity in document["@graph"] if entity["@id"] == "#author-1")
-author |= {"name": "Ada Lovelace", "email": "ada@uni.edu", "affiliation": "University of Somewhere"}
-crate_problems(document)
+document = json.loads((PROJECT_DIR / "trovi.json").read_text())
+next(entity for entity in document["@graph"] if entity["@id"] == "#author-1")
 
 # %% [markdown]
 # ## Publish

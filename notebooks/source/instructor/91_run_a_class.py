@@ -37,10 +37,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from provisioning import lab
-from provisioning.classroom.leases import leases_at, no_shows, reserve_all
+from provisioning.classroom.leases import leases_at, no_shows, reserve_all, watch, watch_table
 from provisioning.classroom.plan import Wish, make_plan, plan_text
 from provisioning.classroom.roster import read_roster
-from provisioning.classroom.watching import watch, watch_table
 from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal import drills

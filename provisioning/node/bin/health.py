@@ -49,13 +49,6 @@ def gpu(machine: str) -> str:
     return f"{torch.cuda.device_count()} x {torch.cuda.get_device_name(0)}, torch {torch.__version__}"
 
 
-def assets(_machine: str) -> str:
-    """The pictures and the model were copied."""
-    manifest = HOME / "serving-labs" / "assets" / "manifest.json"
-    json.loads(manifest.read_text(encoding="utf-8"))
-    return "manifest is readable"
-
-
 def jupyter(_machine: str) -> str:
     """Jupyter answers with its token, and refuses without."""
     port, token, base = (_noted(name) for name in ("port", "token", "base"))
@@ -78,8 +71,6 @@ def _noted(name: str) -> str:
 def checks(machine: str) -> Iterator[tuple[str, Callable[[str], str], bool]]:
     """Yield name, check, and whether a rehearsal can run it."""
     yield "packages", packages, PINNED
-    if (HOME / "serving-labs" / "assets").is_dir():
-        yield "assets", assets, True
     if machine != "edge":
         # Not Triton: its container is still on its way, and containers.sh itself waits until it answers.
         yield "GPU", gpu, False

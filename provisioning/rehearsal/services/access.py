@@ -67,8 +67,7 @@ def check(service: str) -> Callable[[Request], None]:
             raise refuse(401, "The request you have made requires authentication.")
         if not caller.project_id and service != "identity":
             raise refusals.keystone(401, "The token is not scoped to a project: choose a project first.")
-        alias = "service-503" if service == "reservation" else f"{service}-503"
-        if world.faults.strike(alias, caller.user):
+        if service == "reservation" and world.faults.strike("service-503", caller.user):
             # The answer of a proxy whose service behind it is down.
             raise refusals.RefusalError(503, {"message": f"503 Service Unavailable: {service}"}, service)
         request.state.caller = caller

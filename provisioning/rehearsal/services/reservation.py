@@ -1,9 +1,8 @@
 """Blazar: leases, hosts, devices and who holds them."""
 
 import json
-import operator
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -192,17 +191,6 @@ def _count(value: Any, field: str) -> int:
     return number
 
 
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "==": operator.eq,
-    "=": operator.eq,
-    "!=": operator.ne,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-
-
 def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
     """Return whether a resource satisfies an expression of Blazar's, for example `["==", "$node_type", "gpu_p100"]`.
 
@@ -218,18 +206,12 @@ def matches(expression: Any, properties: Mapping[str, Any]) -> bool:
     if not isinstance(expression, list):
         raise ValueError(f"not an expression Blazar reads: {expression!r}")
     name, *operands = expression
-    if name in ("and", "or"):
-        verdicts = [matches(operand, properties) for operand in operands]
-        return all(verdicts) if name == "and" else any(verdicts)
-    if str(name) not in _COMPARE or len(operands) != 2:
-        raise ValueError(f"not an expression Blazar reads: {expression!r}")
-    found, wanted = properties.get(str(operands[0]).removeprefix("$")), operands[1]
-    if found is None:
-        return False
-    try:
-        return _COMPARE[name](float(found), float(wanted))
-    except (TypeError, ValueError):
-        return _COMPARE[name](str(found), str(wanted))
+    if name == "and":
+        return all(matches(operand, properties) for operand in operands)
+    if name != "==" or len(operands) != 2:
+        raise ValueError(f"not an expression that is rehearsed ('and' and '==' are): {expression!r}")
+    found = properties.get(str(operands[0]).removeprefix("$"))
+    return found is not None and str(found) == str(operands[1])
 
 
 def _taken(world: World, resource: Resource, from_s: float, until_s: float) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import pytest
 from grading.front.lab import LabError
 from grading.front.update import update
 from labs.workspace import PROJECT_DIR
-from provisioning.trovi import TemplateError, link, write_version
+from provisioning.trovi import TemplateError, write_version
 
 pytest.importorskip("nbgitpuller", reason="nbgitpuller is not installed: make setup")
 # nbgitpuller 1.3 leaves git's output to the garbage collector.
@@ -182,11 +182,3 @@ def test_a_version_is_written_to_nothing_but_the_students_repository(root: Path,
     git(tmp_path, "clone", "--quiet", str(root), "copy")
     with pytest.raises(TemplateError, match="it is no students' repository"):
         write_version(root, tmp_path / "copy", "x")
-
-
-def test_the_link_for_a_hub_leads_to_the_readme():
-    """As nbgitpuller's own link generator writes it."""
-    assert link("https://hub.uni.edu/", "https://example.org/labs/course.git") == (
-        "https://hub.uni.edu/hub/user-redirect/git-pull?repo=https%3A%2F%2Fexample.org%2Flabs%2Fcourse.git&branch=main"
-        "&urlpath=lab%2Ftree%2Fcourse%2FREADME.md"
-    )

@@ -6,8 +6,8 @@ from datetime import UTC, timedelta
 
 import pytest
 
+from provisioning.classroom.leases import watch, watch_table
 from provisioning.classroom.roster import Student
-from provisioning.classroom.watching import watch, watch_table
 from provisioning.testbed import Machine
 
 from ..conftest import NOON

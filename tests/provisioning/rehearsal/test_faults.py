@@ -35,8 +35,6 @@ def test_a_fault_strikes_as_often_as_it_was_armed_and_only_its_user(world) -> No
     [
         ("session-401", "GET", "reservation/v1/leases", 401),
         ("service-503", "GET", "reservation/v1/leases", 503),
-        ("network-503", "GET", "network/v2.0/networks", 503),
-        ("compute-503", "GET", "compute/v2.1/servers", 503),
     ],
 )
 def test_one_request_fails_and_the_next_succeeds(student, world, fault, method, path, status) -> None:

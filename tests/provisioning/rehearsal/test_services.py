@@ -241,7 +241,7 @@ class TestServers:
 
 def test_the_rehearsals_own_service_asks_for_its_secret(client) -> None:
     """On a shared computer the port is open to all its users."""
-    for method, path in (("GET", "status"), ("POST", "leases"), ("POST", "faults"), ("POST", "down")):
+    for method, path in (("GET", "status"), ("POST", "faults"), ("POST", "down")):
         assert client.request(method, f"/_rehearsal/{path}", json={}).status_code == 401
     right = {"X-Rehearsal-Secret": "secret"}
     assert client.request("GET", "/_rehearsal/status", headers=right).status_code == 200

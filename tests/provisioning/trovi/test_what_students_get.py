@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from provisioning.node.archive import commit_date_s, pack, unpack
+from provisioning.node.archive import pack, unpack
 
 ROOT = Path(__file__).parents[3]
 STUDENT = ROOT / "provisioning" / "student"
@@ -121,13 +121,6 @@ def test_no_answer_and_no_test_is_in_it(unpacked: Path):
     ours = ("grading/answers", "grading/hidden", "tests", "notebooks/source", "notebooks/instructor", "assets/recipes")
     assert [name for name in inside if name.startswith(ours) or "/." in f"/{name}"] == []
     assert {"provisioning/lab/__init__.py", "notebooks/1_model/08_plan_and_reserve.ipynb", "requirements.txt"} <= inside
-
-
-def test_files_have_the_commits_date(unpacked: Path):
-    """Not 1970, and the same for whoever packs the same commit."""
-    dates = {int(path.stat().st_mtime) for path in (unpacked / "labs").rglob("*.py")}
-    assert dates == {commit_date_s(ROOT)}
-    assert min(dates) > 1_700_000_000
 
 
 def test_students_and_authors_set_up_alike():

@@ -119,8 +119,6 @@ case("ssh-never", "model", NODE, ssh=3)
 case("slow-boot=1000000", "model", NODE, server=0.1, then=lambda: advance(100))
 case("ssh-late", "model", NODE)
 case("session-401", "model", NODE)
-case("compute-503", "model", NODE)
-case("network-503", "model", NODE)
 # A lease that ends while its server boots: the boot must not be waited for to the end of its own time.
 StepContext.LEASE_CHECK_S = 1.0
 arm("slow-boot=10000000")

@@ -43,7 +43,7 @@ def run_command(name, *words):
 first = lab.reserve(testbed, part, option, None, end, None)
 run_command("plan", "plan", part, "--zone", "America/Chicago")
 run_command("reserve", "reserve", part)
-found = lab.find_option(lambda site: testbed, part, first.name, option.site)
+found = lab.find_option(lambda site: testbed, part, first.name)
 run = lab.prepare(part, option, testbed=testbed)
 run.settings = dataclasses.replace(run.settings, poll_s=0.2)
 events = list(run.events())
