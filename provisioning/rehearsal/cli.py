@@ -9,6 +9,7 @@ import typer
 
 from provisioning.rehearsal import control, drills, environment, place
 from provisioning.rehearsal.faults import FAULTS
+from provisioning.sites.spec import Part, load_spec
 
 app = typer.Typer(no_args_is_help=True, help="A local testbed that python-chi takes for Chameleon.")
 
@@ -34,6 +35,21 @@ def up(
     with _plain_errors():
         home = control.start(speed=speed)
         typer.echo(environment.export_lines(home, user))
+
+
+@app.command()
+def lease(
+    name: Annotated[str, typer.Argument(help="The lease's name.")],
+    part: Annotated[Part, typer.Option(help="Part of the course: the lease holds what that runs on first.")],
+    user: Annotated[str | None, _USER] = None,
+) -> None:
+    """Make an active lease, as if it had been made in Horizon beforehand."""
+    with _plain_errors():
+        spec = load_spec(part)
+        asked = {"name": name, "user": user or environment.variables()["OS_USERNAME"], "hours": spec.hours}
+        asked |= {"site": spec.options[0].site, "type": spec.options[0].type}
+        end = _ask("POST", "/leases", asked)["end"]
+        typer.echo(f"{name} is active at {asked['site']}, with one {asked['type']}, until {end}")
 
 
 @app.command()

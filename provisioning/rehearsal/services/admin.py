@@ -1,17 +1,19 @@
-"""The rehearsal's own service, which Chameleon does not have: faults, clock, status, reset.
+"""The rehearsal's own service, which Chameleon does not have: leases beforehand, faults, clock, status, reset.
 
 Every path begins with `/_rehearsal` and asks for the rehearsal's secret, but for the one that proves who answers.
 """
 
 import hmac
+import json
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 
 from provisioning.rehearsal.place import proof
-from provisioning.rehearsal.services import refusals
+from provisioning.rehearsal.services import refusals, reservation
 from provisioning.rehearsal.services.access import world_of
+from provisioning.rehearsal.services.identity import caller_named
 from provisioning.rehearsal.world.clock import lease_status, machine_status, stamp
 from provisioning.rehearsal.world.world import Document, World
 
@@ -53,6 +55,29 @@ async def status(request: Request) -> dict[str, Any]:
         "floating_ips": [{"user": one["user"], "address": one["address"]} for one in world.store.find("floating_ip")],
         "folder": str(world.folder),
     }
+
+
+@router.post("/leases")
+async def make_lease(request: Request) -> dict[str, Any]:
+    """Make a lease that is active at once, as if it had been made in Horizon beforehand.
+
+    The body has `name`, `user`, `site` (its name), `type` (of node or device) and `hours`.
+    """
+    world, asked = world_of(request), await request.json()
+    site = next((site for site in world.catalogue.sites.values() if site.name == asked["site"]), None)
+    if site is None:
+        raise refusals.keystone(404, f"{asked['site']} is not rehearsed")
+    edge = site.site_class == "edge"
+    sort, key = ("device", "$machine_name") if edge else ("physical:host", "$node_type")
+    wish = {"resource_type": sort, "resource_properties": json.dumps(["==", key, asked["type"]]), "min": 1, "max": 1}
+    end = stamp(world.now() + asked["hours"] * 3600, "%Y-%m-%d %H:%M")
+    body = {"name": asked["name"], "start_date": "now", "end_date": end, "reservations": [wish]}
+    try:
+        lease = reservation.create(world, caller_named(asked["user"]), site.where, body)
+    except refusals.RefusalError as error:
+        raise refusals.keystone(error.status, str(error)) from error
+    world.store.put("lease", lease | {"active_at_s": world.now()})
+    return {"end": stamp(lease["end_s"])}
 
 
 @router.post("/faults")

@@ -76,6 +76,17 @@ def test_an_own_catalogue_in_the_folder_is_served_from_the_next_start(home) -> N
     assert "CHI@MyCampus" not in sites()
 
 
+def test_a_lease_is_there_beforehand_as_if_it_had_been_made_in_horizon(home) -> None:
+    """Active at once, at the site and with the machine that the part runs on first; a refusal is told."""
+    run("up", "--speed", "1")
+    for part, site in (("model", "CHI@TACC"), ("edge", "CHI@Edge"), ("system", "CHI@TACC")):
+        assert f"serve_{part} is active at {site}" in run("lease", f"serve_{part}", "--part", part, "--user", "mary")
+    leases = json.loads(run("status", "--json"))["leases"]
+    assert {(one["user"], one["status"]) for one in leases} == {("mary", "ACTIVE")}
+    run("fault", "no-hosts")
+    assert "Not enough hosts available" in run("lease", "another", "--part", "model", code=1)
+
+
 def test_two_rehearsals_stand_beside_each_other(home, tmp_path) -> None:
     """Two folders whose last port was the same do not meet."""
     run("up")
