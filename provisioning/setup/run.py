@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from provisioning.setup.context import Settings, StepContext
@@ -328,40 +327,3 @@ class Run:
         lines.append(f"Critical path: {' > '.join(self.plan.critical_path)}")
         lines += [f"{link.purpose}:\n  {link.value}" for link in self.links]
         return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class LeaseLeft:
-    """How much of the lease is left, and whether the rest of the lessons still fits."""
-
-    left: timedelta
-    #: Empty while all fits; otherwise what to do.
-    warning: str
-
-    def text(self) -> str:
-        """Return one line for the countdown."""
-        minutes = max(0, int(self.left.total_seconds() // 60))
-        line = f"{minutes // 60} h {minutes % 60:02d} min of the lease left"
-        return f"{line}. {self.warning}" if self.warning else line
-
-
-def lease_left(end: datetime, now: datetime, lessons_left_s: float) -> LeaseLeft:
-    """Return the countdown.
-
-    Args:
-        end: of the lease, with time zone.
-        now: with time zone.
-        lessons_left_s: usual seconds of the lessons that still need the machine.
-    """
-    left = end - now
-    if left <= timedelta(0):
-        return LeaseLeft(left, "The lease has ended.")
-    short_s = lessons_left_s - left.total_seconds()
-    if short_s <= 0:
-        return LeaseLeft(left, "")
-    return LeaseLeft(
-        left,
-        f"What is planned usually takes {lessons_left_s / 60:.0f} min, {short_s / 60:.0f} min more than is left: "
-        "extend the lease now in the web page (Leases, Update Lease), or leave the end of the lease lesson out and "
-        "release in time.",
-    )

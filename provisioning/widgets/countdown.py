@@ -17,7 +17,7 @@ from provisioning import lab
 from provisioning.planning.lessons import block_of
 from provisioning.planning.zones import find_zone
 from provisioning.rehearsal.drills import site_clock
-from provisioning.setup.run import Run, lease_left
+from provisioning.setup.run import Run
 from provisioning.testbed.errors import ProvisioningError
 from provisioning.testbed.surroundings import Clock
 from provisioning.widgets.cards import heading, html, still
@@ -44,9 +44,10 @@ class LeaseCountdown(Shown):
     """
 
     def __init__(self, run: Run, clock: Clock) -> None:
-        if run.lease_end is None:
+        end = run.record.facts("lease").get("end")
+        if end is None:
             raise ValueError("the run has not found its lease yet: bring the machine up first")
-        self.name, self.end, self.zone = run.settings.name, run.lease_end, find_zone()
+        self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
         self.rehearsed = lab.rehearsing()
         planned = block_of(run.settings.spec.part).begin_by(self.end)
         self._steps = [(f"{one.number} {one.title}", at) for one, at in planned]
@@ -65,7 +66,11 @@ class LeaseCountdown(Shown):
         now = self._clock.now()
         steps = ", ".join(f"{title} by {self._local(at)}{' (gone by)' * (at < now)}" for title, at in self._steps)
         ends = f"ends {self._local(self.end)} {self.end.astimezone(self.zone):%Z}; begin {steps}"
-        return [lease_left(self.end, now, 0.0).text(), ends, self.pulled]
+        minutes = int((self.end - now).total_seconds() // 60)
+        left = (
+            f"{minutes // 60} h {minutes % 60:02d} min of the lease left" if now < self.end else "The lease has ended."
+        )
+        return [left, ends, self.pulled]
 
     @property
     def text(self) -> str:

@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import threading
-from datetime import timedelta
 from graphlib import CycleError
 from pathlib import Path
 
@@ -15,11 +14,10 @@ import pytest
 
 from provisioning.setup.plan import Step, plan
 from provisioning.setup.record import Record, state_folder
-from provisioning.setup.run import Event, Run, lease_left
+from provisioning.setup.run import Event, Run
 from provisioning.setup.steps import steps_for
 from provisioning.sites.spec import PARTS, load_spec
 from provisioning.testbed import errors
-from tests.provisioning.conftest import NOON
 
 UP = ("lease", "server", "address", "ssh")
 
@@ -264,14 +262,6 @@ def test_links_come_with_their_step_and_in_the_order_of_use(make_run):
     assert [link.name for link in run.links] == ["forward", "jupyter", "ssh"]
     assert [link.is_address for link in run.links] == [False, True, False]
     assert "ssh cc@192.0.2.7" in run.text()
-
-
-def test_countdown_warns_when_the_lessons_do_not_fit():
-    """Two hours left and 150 minutes of lessons."""
-    end = NOON + timedelta(hours=2)
-    assert lease_left(end, NOON, 3600).text() == "2 h 00 min of the lease left"
-    assert "30 min more than is left" in lease_left(end, NOON, 9000).text()
-    assert "has ended" in lease_left(NOON, NOON + timedelta(seconds=1), 0).text()
 
 
 # The record
