@@ -34,7 +34,7 @@ def test_lessons_share_one_workspace_that_is_not_the_students(
     lessons = [
         write_lesson(),
         write_lesson(
-            "# %%\nfrom labs.workspace import ledger\nprint(ledger().answers()['start.megabytes'].value)\n",
+            "# %%\nfrom labs.records.ledger import ledger\nprint(ledger().answers()['start.megabytes'].value)\n",
             "01_next",
         ),
     ]

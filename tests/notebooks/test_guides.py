@@ -46,7 +46,7 @@ def test_a_class_is_planned_reserved_watched_and_swept(tmp_path: Path):
         status = place.ask(place.folder(), "GET", "/status")
     assert "{'there already'}" in text
     assert "no machine" in text
-    assert "All 9 blocks fit" in text
+    assert "All 9 have a block" in text
     assert "deleted lease serve-model-ada" in text
     assert text.rstrip().endswith("Nothing of the labs is left.")
     assert [lease for lease in status["leases"] if lease["status"] != "TERMINATED"] == []

@@ -22,6 +22,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 from labs.runtimes import child
 from labs.runtimes.child import ChildError
 from labs.runtimes.loopback import listen
@@ -251,6 +253,14 @@ class RayCluster:
         if len(self._nodes) < 2:
             raise RayError("only the head node is left, and it is not meant to be killed")
         self._nodes.pop().kill()
+
+    def listening(self) -> set[str]:
+        """Return the addresses at which processes of this cluster listen."""
+        found = set()
+        for process in (one for node in self._nodes for one in node.processes()):
+            with contextlib.suppress(psutil.Error):
+                found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+        return found
 
     def memory_bytes(self) -> int:
         """Return the memory that the cluster holds, each shared page counted once among its sharers."""

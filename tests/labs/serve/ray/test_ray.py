@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import tempfile
 import urllib.error
 import urllib.request
@@ -37,20 +36,11 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
         assert psutil.wait_procs(processes, 20)[1] == []
 
 
-def listening(cluster: RayCluster) -> set[str]:
-    """Return the addresses at which processes of a cluster listen."""
-    found = set()
-    for process in (one for node in cluster._nodes for one in node.processes()):
-        with contextlib.suppress(psutil.Error):
-            found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
-    return found
-
-
 def test_every_port_is_on_loopback_also_those_of_a_second_node(cluster: RayCluster):
     """Nobody in the network reaches a cluster, which runs whatever it is sent."""
-    assert listening(cluster) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     cluster.add_node(cpus=1)
-    assert listening(cluster) <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
+    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
     cluster.kill_node()
 
 
