@@ -505,10 +505,11 @@ def _normal(confidence: float) -> float:
 def _student(p: float, freedom: float) -> float:
     """Return the ``p``-quantile of Student's t distribution, p above one half, for any degrees of freedom from 1 on.
 
-    With t = √ν tan θ its density becomes cos(θ) ** (ν - 1), which is summed up over a fine grid.
+    With t = √ν / tan φ its density becomes sin(φ) ** (ν - 1), which is summed up from the far end of the tail, φ = 0,
+    over a grid that is finest there (φ = u² π / 2).
     """
-    theta = np.linspace(0.0, math.pi / 2, 4_001)
-    density = np.cos(theta) ** (freedom - 1)
+    u = np.linspace(0.0, 1.0, 4_001)
+    density = np.sin(u**2 * (math.pi / 2)) ** (freedom - 1) * u
     area = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
-    at = np.interp(2 * p - 1, area / area[-1], theta)
-    return math.sqrt(freedom) * math.tan(float(at))
+    at = float(np.interp(2 * (1 - p), area / area[-1], u))
+    return math.sqrt(freedom) / math.tan(at**2 * (math.pi / 2))

@@ -14,10 +14,10 @@ labs.data.dataset.iterate = lambda root, split: itertools.islice(
 )
 
 
-def _load_fewer(root, split, limit=None, cache=None):
+def _load_fewer(root, split, limit=None, **how):
     if split == "training" and limit is None:  # to train with, not to calibrate
         limit = len(list(_iterate(root, split))) // 3
-    return _load_split(root, split, limit, cache)
+    return _load_split(root, split, limit, **how)
 
 
 labs.data.dataset.load_split = _load_fewer
