@@ -22,7 +22,7 @@ if [[ -n ${REHEARSAL_MACHINE:-} ]] && ((needed_gb > 16)); then needed_gb=16; fi
 
 if [[ -n ${REHEARSAL_MACHINE:-} && -z ${REHEARSAL_PINNED:-} ]]; then
   # The short way of a rehearsal: the laptop's own environment stands in for several gigabytes of packages, and nothing
-  # is downloaded. `rehearsal up --pinned` takes the long way, below, which is that of a leased machine.
+  # is downloaded. `REHEARSAL_PINNED=1` before `rehearsal up` takes the long way, below, which is that of a leased machine.
   mkdir -p "$venv/bin"
   for tool in python jupyter; do
     target=$(printf %q "${LABS_STAND_IN:-python3}")

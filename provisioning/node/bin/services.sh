@@ -10,7 +10,7 @@ root="$HOME/serving-labs"
 own="$HOME/.serving-labs"
 python="$own/venv/bin/python"
 token=$(cat "$own/jupyter-token")
-# Where Jupyter lives behind a Hub's proxy, and where a browser finds the lessons' ports (provisioning/reach.py). The proxy
+# Where Jupyter lives behind a Hub's proxy, and where a browser finds the lessons' ports (provisioning/setup/reach.py). The proxy
 # passes the browser's Host on, and Jupyter answers to names that it knows; its cookie must not be the Hub's.
 base=$(cat "$own/jupyter-base" 2> /dev/null || echo /)
 names=(--ServerApp.local_hostnames=localhost)
