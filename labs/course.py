@@ -1,4 +1,4 @@
-"""The course's lessons and the facts about them, read from the built notebooks: ``lessons()`` and ``lesson("11")``.
+"""The course's lessons and the facts about them, read from the built notebooks: ``lessons()``, ``lesson("compile")``.
 
 A lesson's facts stand once, in the front matter of its source; the builder copies them into the notebook's metadata.
 The map, the page of questions, the countdown, the links from one lesson to the next and the tests take them from here.
@@ -18,13 +18,14 @@ from typing import Any
 #: Where the notebooks are.
 NOTEBOOKS_DIR = Path(__file__).resolve().parents[1] / "notebooks"
 
-#: How a lesson's file is named. A lesson that is too long for one sitting goes on as ``14b_…``, ``14c_…``.
-LESSON_NAME = re.compile(r"(\d{2}[a-z]?)_[a-z0-9_]+")
+#: How a lesson's file is named; the number is its place among its neighbours, and nothing else.
+LESSON_NAME = re.compile(r"\d{2}_[a-z0-9_]+")
 
-_CHECK = re.compile(r'^\s*check\("([a-z0-9_.]+)"', re.MULTILINE)
+#: ``core`` is the course's path, ``deeper`` is a deep dive beside it, a ``guide`` is for instructors and no lesson.
+KINDS = ("core", "deeper", "guide")
 
-#: ``core`` belongs to the course, ``extra`` may be left out, a ``guide`` is for instructors and is no lesson.
-KINDS = ("core", "extra", "guide")
+#: Folder of a part's deep dives.
+DEEPER = "deeper"
 
 #: Your own machine, Chameleon's Jupyter, a leased server, an edge device; each with its words for people. A laptop
 #: rehearses all of them. A lesson names the places under whose pins it is run in the tests, and no others.
@@ -35,10 +36,10 @@ PART_TITLES = {0: "Start", 1: "Part 1: the model", 2: "Part 2: the edge", 3: "Pa
 
 #: What front matter may say, with the type of each value; all but the last three must be there.
 KEYS: dict[str, type] = {
+    "id": str,
     "title": str,
     "summary": str,
     "part": int,
-    "number": str,
     "minutes": int,
     "kind": str,
     "where": list,
@@ -61,21 +62,21 @@ class Lesson:
 
     #: The notebook that students open.
     notebook: Path
-    #: Such as 'Measure the torch model'.
+    #: A word for its idea, such as 'compile': its questions begin with it, and other lessons name it.
+    id: str
+    #: Such as 'Compile the graph'.
     title: str
     #: What happens in it, in a line.
     summary: str
     #: Part of the course: 0 is the start.
     part: int
-    #: As the file's name begins: '11', '14b'.
-    number: str
     #: Minutes for a newcomer, reading included.
     minutes: int
     #: One of ``KINDS``.
     kind: str
     #: Some of ``PLACES``.
     where: tuple[str, ...]
-    #: Numbers of the lessons whose results it uses.
+    #: Ids of the lessons whose results it uses.
     needs: tuple[str, ...]
     #: Ports that it opens on the machine.
     ports: tuple[int, ...]
@@ -83,7 +84,7 @@ class Lesson:
     machine_minutes: int = 0
     #: What it asks of the machine, by the names of ``labs.machine.capability``.
     uses: tuple[str, ...] = ()
-    #: What it cannot begin without, by the number of the lesson that makes it: files below the workspace, and records
+    #: What it cannot begin without, by the id of the lesson that makes it: files below the workspace, and records
     #: by kind and option, such as 'latency onnx-all'.
     takes: Mapping[str, list[str]] = field(default_factory=dict, hash=False)
 
@@ -116,17 +117,22 @@ class Lesson:
         return lesson
 
     def _faults(self) -> list[str]:
-        folder = self.notebook.parent.name
+        deeper = self.notebook.parent.name == DEEPER
+        folder = self.notebook.parents[deeper].name
         return [
             sentence
             for wrong, sentence in (
-                (self.number != self.name.partition("_")[0], f"number {self.number!r} is not the file name's"),
+                (not re.fullmatch("[a-z][a-z0-9_]*", self.id), f"id {self.id!r} is no word"),
                 (self.kind != "guide" and not folder.startswith(f"{self.part}_"), f"part {self.part} is not {folder}"),
+                (
+                    (self.kind == "deeper") != deeper,
+                    f"kind is {self.kind!r}, and it lies in {self.notebook.parent.name}/",
+                ),
                 (self.kind not in KINDS, f"kind is {self.kind!r}; it may be {', '.join(KINDS)}"),
                 (not self.where or set(self.where) - set(PLACES), f"where may hold {', '.join(PLACES)}"),
                 (self.minutes <= 0 or self.machine_minutes < 0, "minutes must be positive"),
-                (not all(type(one) is str for one in self.needs), 'needs wants texts, such as ["10"]'),
-                (not all(self.takes.values()), 'takes wants lists, such as {"12": ["models/food11.onnx"]}'),
+                (not all(type(one) is str for one in self.needs), 'needs wants texts, such as ["measure"]'),
+                (not all(self.takes.values()), 'takes wants lists, such as {"compile": ["models/food11.onnx"]}'),
                 (not all(type(one) is int for one in self.ports), "ports wants whole numbers"),
             )
             if wrong
@@ -134,39 +140,23 @@ class Lesson:
 
     @property
     def name(self) -> str:
-        """File name without its ending, such as '11_measure_the_torch_model'."""
+        """File name without its ending, such as '12_compile_the_graph'."""
         return self.notebook.stem
 
     @property
-    def whole_number(self) -> int:
-        """The number without its letter: checkpoints and ``--lesson 14`` mean 14, 14b and 14c alike."""
-        return int(self.number[:2])
-
-    @property
-    def source(self) -> Path:
-        """The reviewed py:percent file, which only authors have."""
-        return self.notebook.parents[1] / "source" / self.notebook.parent.name / f"{self.name}.py"
+    def folder(self) -> Path:
+        """Folder of its sources, which only authors have: ``lesson.py`` and ``questions.py``."""
+        root = self.notebook.parents[2 if self.kind == "deeper" else 1]
+        return root / "source" / self.notebook.relative_to(root).with_suffix("")
 
     @property
     def link(self) -> str:
         """Path of the notebook from ``notebooks/``, with slashes."""
-        return f"{self.notebook.parent.name}/{self.notebook.name}"
-
-    def questions(self) -> list[str]:
-        """Return the ids of the questions that its notebook asks, in order.
-
-        A cell to fill in carries its question's id; where measuring is the answer, there is only the check.
-        """
-        found: dict[str, None] = {}
-        for cell in json.loads(self.notebook.read_text(encoding="utf-8"))["cells"]:
-            asked = [cell["metadata"]["checkpoint"]] if "checkpoint" in cell["metadata"] else []
-            checked = _CHECK.findall("".join(cell["source"])) if cell["cell_type"] == "code" else []
-            found |= dict.fromkeys([*asked, *checked])
-        return list(found)
+        return self.notebook.relative_to(self.notebook.parents[2 if self.kind == "deeper" else 1]).as_posix()
 
 
 def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
-    """Return the lessons in the order in which they are taken.
+    """Return the lessons in the order in which they are taken: part by part, the core path before the deep dives.
 
     Args:
         part: Only this part; all when None.
@@ -175,21 +165,26 @@ def lessons(part: int | None = None, *, root: Path = NOTEBOOKS_DIR) -> list[Less
     Raises:
         LessonError: A notebook's metadata is not what the builder writes.
     """
-    paths = [path for path in root.glob("[0-9]_*/*.ipynb") if LESSON_NAME.fullmatch(path.stem)]
-    found = [_read(path, path.stat().st_mtime_ns) for path in sorted(paths, key=lambda path: path.name)]
-    return [one for one in found if part is None or one.part == part]
+    paths = [*root.glob("[0-9]_*/*.ipynb"), *root.glob(f"[0-9]_*/{DEEPER}/*.ipynb")]
+    found = [_read(path, path.stat().st_mtime_ns) for path in paths if LESSON_NAME.fullmatch(path.stem)]
+    return [one for one in sorted(found, key=in_order) if part is None or one.part == part]
 
 
-def lesson(number: str, *, root: Path = NOTEBOOKS_DIR) -> Lesson:
-    """Return one lesson by its number.
+def in_order(one: Lesson) -> tuple:
+    """Return what sorts lessons into the order in which they are taken."""
+    return one.part, one.kind == "deeper", one.name
+
+
+def lesson(id: str, *, root: Path = NOTEBOOKS_DIR) -> Lesson:
+    """Return one lesson by its id.
 
     Raises:
         KeyError: No lesson has it; the message lists those that there are.
     """
-    by_number = {one.number: one for one in lessons(root=root)}
-    if number not in by_number:
-        raise KeyError(f"no lesson {number!r}; there are {', '.join(by_number)}")
-    return by_number[number]
+    by_id = {one.id: one for one in lessons(root=root)}
+    if id not in by_id:
+        raise KeyError(f"no lesson {id!r}; there are {', '.join(by_id)}")
+    return by_id[id]
 
 
 @functools.lru_cache(maxsize=256)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from grading.front.lab import LABEXTENSIONS
+from provisioning.front.lab import LABEXTENSIONS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -89,7 +89,7 @@ def test_the_image_starts_the_front_page(tmp_path: Path):
     moved = run.removeprefix("RUN ").replace("/etc/jupyter", str(tmp_path / "jupyter"))
     subprocess.run(["sh", "-c", moved], check=True)
     settings = json.loads((tmp_path / "jupyter" / "jupyter_server_config.json").read_text(encoding="utf-8"))
-    assert settings["ServerApp"]["jpserver_extensions"] == {"grading.front.server": True}
+    assert settings["ServerApp"]["jpserver_extensions"] == {"provisioning.front.server": True}
     (folder,) = settings["LabApp"]["extra_labextensions_path"]
     assert ROOT / Path(folder).relative_to(settings["ServerApp"]["root_dir"]) == LABEXTENSIONS
 

@@ -31,15 +31,15 @@ MAY_IMPORT = {
     "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
     # Images as numpy and Pillow see them, for measuring a submitted model again.
     "grading": ("grading", "labs.data.preprocess", "labs.data.dataset", "labs.widgets", *LIGHT),
-    "notebooks": ("labs", "provisioning", "grading.checkpoints", "grading.submission"),
+    "notebooks": ("labs", "provisioning", "grading.checkpoints", "provisioning.front"),
     # The door leads to every room that students use; no room leads back to it.
     "grading/front": (
-        "grading.front",
+        "provisioning.front",
         "provisioning",
         "grading.checkpoints",
         "grading.grade.intake",
         "grading.grade.result",
-        "grading.submission",
+        "provisioning.front",
         "labs.display",
         *LIGHT,
     ),
@@ -139,7 +139,7 @@ def wrong_imports(path: Path) -> set[str]:
     room = "grading/front" if shown(path).startswith("grading/front/") else shown(path).split("/")[0]
     wrong = {name for name in ours if not below(name, MAY_IMPORT[room])}
     if room == "grading":
-        wrong |= {name for name in ours if below(name, ("grading.front",))}
+        wrong |= {name for name in ours if below(name, ("provisioning.front",))}
     for folder, forbidden in MUST_NOT_IMPORT.items():
         if shown(path).startswith(folder + "/"):
             wrong |= {name for name in ours if below(name, forbidden)}
@@ -160,7 +160,7 @@ def test_rooms_import_in_their_directions_only():
         ("labs", "import grading.checkpoints"),
         ("grading", "from labs import bench"),
         ("provisioning", "from labs.bench import latency"),
-        ("provisioning", "from grading.front.standing import standing"),
+        ("provisioning", "from provisioning.front.standing import standing"),
         ("grading/front", "from grading.grade.hidden import possible_points"),
     ],
 )

@@ -10,26 +10,30 @@ from rich.console import Console
 
 from grading.builder.notebook import is_stale, write
 from grading.builder.pages import MAP_PATH, QUESTIONS_PATH, course_map, questions_page
+from grading.builder.questions import compiled, require_whole
 from grading.builder.rehearse import rehearse as rehearse_lessons
-from grading.builder.solve import require_whole, write_solved
+from grading.builder.solve import write_solved
 from grading.builder.sources import guides, sources
-from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, lessons
+from labs.checkpoints.question import QUESTIONS_PATH as CHECKS_PATH
+from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
 
 console = Console()
 
 Part = Annotated[int | None, typer.Option(help="Only this part of the course: 0, 1, 2 or 3.")]
 Only = Annotated[
-    list[int] | None, typer.Option("--lesson", help="Only this lesson, such as 11; 14 means 14b too. May be repeated.")
+    list[str] | None, typer.Option("--lesson", help="Only this lesson, such as 'compile'. May be repeated.")
 ]
 Check = Annotated[bool, typer.Option("--check", help="Change nothing; fail when something is out of date.")]
 
 
 def build(check: Check = False) -> None:
-    """Build every notebook from its source, the page of questions, and the course's map."""
+    """Build every notebook from its source, the checks, the page of questions, and the course's map."""
     left = False
+    require_whole(sources())
     # One after the other, the notebooks first: the pages are derived from them.
     for refresh in (
         lambda: refresh_notebooks(NOTEBOOKS_DIR, check),
+        lambda: _refresh(CHECKS_PATH, compiled(sources()), check),
         lambda: _refresh(MAP_PATH, course_map(), check),
         lambda: _refresh(QUESTIONS_PATH, questions_page(), check),
     ):
@@ -80,7 +84,7 @@ def refresh_notebooks(root: Path, check: bool) -> list[str]:
             if not check:
                 write(lesson)
     known = {lesson.notebook for lesson in wanted}
-    for path in sorted(root.glob("*/*.ipynb")):
+    for path in sorted([*root.glob("*/*.ipynb"), *root.glob("*/deeper/*.ipynb")]):
         if path not in known and LESSON_NAME.fullmatch(path.stem):
             said.append(f"{'has no source' if check else 'removed, it has no source'}: {path.name}")
             if not check:
@@ -97,14 +101,14 @@ def _refresh(path: Path, text: str, check: bool) -> list[str]:
     return [f"{'out of date' if check else 'built'}: {path.name}"]
 
 
-def _chosen(part: int | None, numbers: list[int] | None) -> list[Lesson]:
-    """Return the lessons of a part, or those with these numbers.
+def _chosen(part: int | None, ids: list[str] | None) -> list[Lesson]:
+    """Return the lessons of a part, or those with these ids.
 
     Raises:
         LessonError: No lesson is meant.
     """
-    wanted = [lesson for lesson in lessons(part) if not numbers or lesson.whole_number in numbers]
+    wanted = [one for one in sources() if part in (None, one.part) and (not ids or one.id in ids)]
     if not wanted:
-        known = ", ".join(lesson.number for lesson in lessons())
+        known = ", ".join(one.id for one in sources())
         raise LessonError(f"no such lesson; there are {known}")
     return wanted

@@ -3,7 +3,8 @@
 A notebook is built by the visible list ``STEPS``. What needs care is cell ids: jupytext draws them at random, yet a
 twin must not change without its source, and a student's answer is found by its cell's id. So
 
-- a cell with ``checkpoint="m.measure.p99"`` has the id ``m-measure-p99``, wherever it stands;
+- a cell with ``question="quantize.affine"`` has the id ``quantize-affine``, wherever it stands, and so has one that
+  begins with ``predict("quantize.faster", …)``;
 - any other cell is named after its first line. Editing the rest of the cell keeps the id, and a cell inserted before it
   changes no other id, which numbering the cells would.
 """
@@ -11,6 +12,7 @@ twin must not change without its source, and a student's answer is found by its 
 from __future__ import annotations
 
 import ast
+import os
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -20,11 +22,13 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.builder.sources import read_source, sources
-from grading.checkpoints.registry import ID_FORM
 from labs.course import NOTEBOOKS_DIR, Lesson, LessonError
 
+#: Dots separate words, so that '.' ↔ '-' maps ids to notebook cell ids and back (those know no dot).
+ID_FORM = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+
 #: What a lesson's cell may carry in its header line; anything else is a slip of the pen.
-CELL_METADATA = ("checkpoint", "shows", "tags")
+CELL_METADATA = ("question", "shows", "tags")
 
 #: What jupytext notes about blank lines in the source, to write the same source back.
 _JUPYTEXTS_OWN = ("lines_to_next_cell", "lines_to_end_of_cell_marker")
@@ -38,9 +42,9 @@ NOTEBOOK_METADATA = {
 #: The first code cell of each lesson.
 BEGIN = """\
 # Begin here: it says what is missing, and where to go on.
-from grading.checkpoints.begin import begin
+from labs.checkpoints.begin import begin
 
-begin("{number}")"""
+begin("{id}")"""
 
 #: nbformat allows 64 characters; room is left for a counter.
 _ID_LENGTH = 56
@@ -57,7 +61,7 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNo
     """Refuse cell metadata that no tool reads, and checkpoint ids that are no ids.
 
     Raises:
-        LessonError: Often a typing error, such as ``check="…"`` for ``checkpoint="…"``.
+        LessonError: Often a typing error, such as ``check="…"`` for ``question="…"``.
     """
     for cell in notebook.cells:
         for own in _JUPYTEXTS_OWN:
@@ -66,8 +70,8 @@ def require_known_metadata(notebook: NotebookNode, lesson: Lesson) -> NotebookNo
         if unknown:
             known = ", ".join(CELL_METADATA)
             raise LessonError(f"{lesson.name}: a cell says {', '.join(sorted(unknown))}=…; known: {known}")
-        if "checkpoint" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.checkpoint)):
-            raise LessonError(f"{lesson.name}: {cell.metadata.checkpoint!r} is no checkpoint id")
+        if "question" in cell.metadata and not ID_FORM.fullmatch(str(cell.metadata.question)):
+            raise LessonError(f"{lesson.name}: {cell.metadata.question!r} is no question id")
     return notebook
 
 
@@ -92,7 +96,7 @@ def begin_alike(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """Put the same cell before the first code of each lesson: what it takes, and where to go on."""
     first = next((at for at, cell in enumerate(notebook.cells) if cell.cell_type == "code"), None)
     if lesson.kind != "guide" and first is not None:
-        notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(number=lesson.number)))
+        notebook.cells.insert(first, nbformat.v4.new_code_cell(BEGIN.format(id=lesson.id)))
     return notebook
 
 
@@ -104,13 +108,15 @@ def link_the_next(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """
     if any(re.search(r"^Next: \[", cell.source, re.MULTILINE) for cell in notebook.cells):
         raise LessonError(f"{lesson.name}: leave out 'Next: […]', the builder writes it from the order of the lessons")
-    course = sources(lesson.notebook.parents[1]) if lesson.kind != "guide" else []
+    root = lesson.notebook.parents[2 if lesson.kind == "deeper" else 1]
+    course = sources(root) if lesson.kind != "guide" else []
     following = course[course.index(lesson) + 1 :] if lesson in course else []
+    if lesson.kind == "core":  # the core path first
+        following = [one for one in following if one.kind == "core"] or following
     if following:
         there = following[0]
-        near = there.notebook.parent == lesson.notebook.parent
-        link = there.notebook.name if near else f"../{there.link}"
-        notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.number} {there.title}]({link})"))
+        link = Path(os.path.relpath(there.notebook, lesson.notebook.parent)).as_posix()
+        notebook.cells.append(nbformat.v4.new_markdown_cell(f"Next: [{there.title}]({link})"))
     return notebook
 
 
@@ -118,14 +124,14 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     """Give every cell its lasting id.
 
     Raises:
-        LessonError: Two cells carry the same checkpoint.
+        LessonError: Two cells carry the same question.
     """
     seen: Counter[str] = Counter()
     for cell in notebook.cells:
-        name = cell_id(cell, lesson.whole_number)
+        name = cell_id(cell, lesson.id)
         seen[name] += 1
-        if seen[name] > 1 and "checkpoint" in cell.metadata:
-            raise LessonError(f"{lesson.name}: checkpoint {cell.metadata.checkpoint} stands in two cells")
+        if seen[name] > 1 and "question" in cell.metadata:
+            raise LessonError(f"{lesson.name}: question {cell.metadata.question} stands in two cells")
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
     return notebook
 
@@ -138,13 +144,45 @@ def drop_outputs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
     return notebook
 
 
+#: What a student replaces, and what may stand in its place.
+_SOLUTION = re.compile(
+    r"^( *)### BEGIN SOLUTION\n(.*?)(?:^ *### STUB\n(.*?))?^ *### END SOLUTION\n?", re.MULTILINE | re.DOTALL
+)
+
+
+def leave_stubs(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Take the solutions out; what stands behind ``### STUB`` in one stays, and a line that raises otherwise."""
+    for cell in notebook.cells:
+        writes = re.match(r"%%writefile .*?(\.\w+)?\s*\n", cell.source)
+        words = "Your turn: replace this line."
+        line = f"# {words}" if writes and writes[1] != ".py" else f'raise NotImplementedError("{words}")'
+
+        def stub(found: re.Match, line: str = line) -> str:
+            return found[3] if found[3] is not None else f"{found[1]}{line}\n"
+
+        if cell.cell_type == "code":
+            cell.source = _SOLUTION.sub(stub, f"{cell.source}\n").rstrip()
+    return notebook
+
+
+def keep_solutions(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
+    """Drop the marks around solutions, and say 1 where the student predicts a number."""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.source = _SOLUTION.sub(r"\2", f"{cell.source}\n").rstrip()
+            if cell.source.startswith("predict("):
+                cell.source = cell.source.replace("=...", "=1")
+    return notebook
+
+
 Step = Callable[[NotebookNode, Lesson], NotebookNode]
 
-#: What happens to a source on its way to a notebook, in this order.
+#: What happens to a source on its way to a notebook, in this order; solved, solutions stay.
 STEPS: tuple[Step, ...] = (
     set_notebook_metadata,
     require_known_metadata,
     show_bodies,
+    leave_stubs,
     begin_alike,
     link_the_next,
     name_cells,
@@ -152,15 +190,19 @@ STEPS: tuple[Step, ...] = (
 )
 
 
-def build(lesson: Lesson) -> NotebookNode:
+def build(lesson: Lesson, *, solved: bool = False) -> NotebookNode:
     """Return a lesson's notebook.
+
+    Args:
+        lesson: The lesson.
+        solved: Whether solutions stay in it, for instructors and tests.
 
     Raises:
         LessonError: The source has a fault.
     """
-    notebook = read_source(lesson.source)
+    notebook = read_source(lesson.folder / "lesson.py")
     for step in STEPS:
-        notebook = step(notebook, lesson)
+        notebook = (keep_solutions if solved and step is leave_stubs else step)(notebook, lesson)
     nbformat.validate(notebook)
     return notebook
 
@@ -183,22 +225,18 @@ def is_stale(lesson: Lesson) -> bool:
     return lesson.notebook.read_text(encoding="utf-8") != text_of(build(lesson))
 
 
-def cell_id(cell: NotebookNode, lesson_number: int) -> str:
+def cell_id(cell: NotebookNode, lesson_id: str) -> str:
     """Return the id that a cell would have if no other began with the same line."""
-    if "checkpoint" in cell.metadata:
-        return checkpoint_cell_id(cell.metadata.checkpoint)
+    asks = re.match(r'predict\("([a-z0-9_.]+)"', cell.source)
+    if asks or "question" in cell.metadata:
+        return (asks[1] if asks else cell.metadata.question).replace(".", "-")
     if cell.source.startswith("Next: ["):  # wherever it leads
-        return f"{lesson_number:02d}-next"
+        return f"{lesson_id}-next"
     if cell.source.startswith(BEGIN[:13]):
-        return f"{lesson_number:02d}-begin"
+        return f"{lesson_id}-begin"
     first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
     slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
-    return f"{lesson_number:02d}-{slug or 'cell'}"
-
-
-def checkpoint_cell_id(checkpoint: str) -> str:
-    """Return the id of the cell that holds a checkpoint's stub or answer."""
-    return checkpoint.replace(".", "-")
+    return f"{lesson_id}-{slug or 'cell'}"[:_ID_LENGTH]
 
 
 #: The rooms whose functions a lesson can show.

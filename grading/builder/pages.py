@@ -2,44 +2,39 @@
 
 from __future__ import annotations
 
-from grading.checkpoints import Checkpoint, all_checkpoints
+import itertools
+
+from grading.builder.questions import Asked, written
+from grading.builder.sources import sources
 from grading.grade.result.page import points_in_words
-from grading.submission.points import questions_of
-from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson, lessons
+from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
+from provisioning.front.points import questions_of
 
 #: The committed page.
 QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
 
 
 def questions_page() -> str:
-    """Return the page as Markdown: one section a lesson, one row a checkpoint."""
-    public = list(all_checkpoints())
-    total = sum(one.points for one in public)
+    """Return the page as Markdown: one section a lesson, one row a question."""
+    asked = {lesson: written(lesson) for lesson in sources()}
+    points = [one.values["points"] for questions in asked.values() for one in questions.values()]
     lines = [
         "# Questions and points",
         "",
-        f"{len(public)} checkpoints, {total} points in all. Each is answered in its lesson's notebook and judged by "
-        "`check(…)` there,",
-        "as often as you like. A prediction earns its point once what it is about is measured, right or wrong.",
+        f"{len(points)} questions, {sum(points)} points in all. Each is answered in its lesson's notebook and judged",
+        "by `check(…)` there, as often as you like. A prediction earns its point once what it is about is measured.",
         "",
         "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
         "functions on",
         "cases that nobody has seen.",
         "",
-        "Generated from the checkpoints by `python -m grading build`.",
+        "Generated from the lessons by `python -m grading build`.",
     ]
-    for lesson in lessons():
-        order = lesson.questions()
-        of_lesson = sorted((one for one in public if one.id in order), key=lambda one: order.index(one.id))
-        if of_lesson:
-            lines += _section(lesson, of_lesson)
-        if lesson == lessons(part=lesson.part)[-1]:
-            lines += _by_hand(lesson.part)
+    for part, of_part in itertools.groupby(asked, key=lambda lesson: lesson.part):
+        for lesson in of_part:
+            lines += _section(lesson, asked[lesson]) if asked[lesson] else []
+        lines += _by_hand(part)
     return "\n".join(lines) + "\n"
-
-
-#: What is handed over, by kind of question.
-_KINDS = {"prediction": "prediction", "function": "function", "artefact": "file", "answer": "answer"}
 
 
 def _by_hand(part: int) -> list[str]:
@@ -60,15 +55,19 @@ def _by_hand(part: int) -> list[str]:
     return lines
 
 
-def _section(lesson: Lesson, checkpoints: list[Checkpoint]) -> list[str]:
-    points = sum(one.points for one in checkpoints)
-    rows = [f"| `{one.id}` | {one.title} | {_KINDS[one.kind]} | {one.points} |" for one in checkpoints]
+def _section(lesson: Lesson, asked: dict[str, Asked]) -> list[str]:
+    points = sum(one.values["points"] for one in asked.values())
+    kinds = {"records": "measurements"}
+    rows = [
+        f"| {one.values['title']} | {kinds.get(one.values['kind'], one.values['kind'])} | {one.values['points']} |"
+        for one in asked.values()
+    ]
     return [
         "",
-        f"## [{lesson.number} {lesson.title}]({lesson.link}) ({points_in_words(points)})",
+        f"## [{lesson.title}]({lesson.link}) ({points_in_words(points)})",
         "",
-        "| checkpoint | asks for | as | points |",
-        "|---|---|---|---:|",
+        "| question | as | points |",
+        "|---|---|---:|",
         *rows,
     ]
 
@@ -93,7 +92,7 @@ def course_map(page: str | None = None) -> str:
         raise ValueError(f"{MAP_PATH.name} wants the lines {_BEGIN} and {_END} once each, around its table")
     before, _, rest = page.partition(_BEGIN)
     after = rest.partition(_END)[2]
-    table = "\n".join(_table(lessons()))
+    table = "\n".join(_table(sources()))
     return f"{before}{_BEGIN}\n\n{table}\n\n{_END}{after}"
 
 
@@ -109,14 +108,13 @@ def _table(course: list[Lesson]) -> list[str]:
 
 
 def _row(one: Lesson) -> str:
-    extra = " (extra)" if one.kind == "extra" else ""
-    where = ", ".join(PLACES[place] for place in one.where)
+    titles = {other.id: other.title for other in sources()}
     cells = [
-        f"[{one.number} {one.title}]({one.link}){extra}",
+        f"[{one.title}]({one.link}){' (deeper)' * (one.kind == 'deeper')}",
         one.summary,
         str(one.minutes),
         str(one.machine_minutes or ""),
-        where,
-        ", ".join(one.needs),
+        ", ".join(PLACES[place] for place in one.where),
+        ", ".join(titles.get(id, id) for id in one.needs),
     ]
     return "| " + " | ".join(cells) + " |"

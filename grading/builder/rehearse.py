@@ -20,23 +20,23 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from grading.builder.execute import execute
 from grading.builder.notebook import text_of
-from grading.builder.solve import AnswerKey, solve
-from grading.checkpoints import all_checkpoints
-from grading.grade.result.rows import Row, public_rows
-from grading.submission.show import points_table
+from grading.builder.solve import solve
+from labs.checkpoints.question import question
+from labs.checkpoints.rows import Row, public_rows
 from labs.course import NOTEBOOKS_DIR, Lesson
 from labs.display.format import duration
 from labs.machine import capabilities
 from labs.records import Ledger
 from labs.runtimes.loopback import ANY_PORT_VARIABLE
 from labs.workspace import WORKSPACE_VARIABLE
+from provisioning.front.hand_in import points_table
 
 #: How many times shorter waits are in the testbed of a rehearsal: a boot of ten minutes takes less than a second.
 TESTBED_SPEED = 2000
 
 
 def scores(workspace: Path, wanted: list[Lesson]) -> list[Row]:
-    """Return what the ledger of a workspace is worth at each public checkpoint of some lessons."""
+    """Return what the ledger of a workspace is worth at each question of some lessons."""
     return public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted)
 
 
@@ -44,7 +44,7 @@ def missed(found: list[Row]) -> tuple[list[Row], list[Row]]:
     """Return the rows without all points: those that this machine could have earned, and those that want another."""
     lacking = {one.name for one in capabilities() if not one.available}
     open_ones = [row for row in found if row.points < row.possible]
-    elsewhere = [row for row in open_ones if lacking & set(all_checkpoints()[row.id].gate)]
+    elsewhere = [row for row in open_ones if lacking & set(question(row.id).gate)]
     return [row for row in open_ones if row not in elsewhere], elsewhere
 
 
@@ -59,9 +59,8 @@ def rehearse(wanted: list[Lesson], keep: Path | None, console: Console) -> bool:
     Raises:
         LessonFailedError: A lesson did not run to its end.
     """
-    key = AnswerKey.read()
     with _folder(keep) as folder:
-        run_all(wanted, lambda lesson: solve(lesson, key), folder, console)
+        run_all(wanted, solve, folder, console)
         found = scores(folder / "workspace", wanted)
     here, elsewhere = missed(found)
     points, possible = sum(row.points for row in found), sum(row.possible for row in found)

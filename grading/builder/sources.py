@@ -7,7 +7,7 @@ from pathlib import Path
 
 from nbformat import NotebookNode
 
-from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError
+from labs.course import LESSON_NAME, NOTEBOOKS_DIR, Lesson, LessonError, in_order
 
 
 def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
@@ -19,7 +19,7 @@ def sources(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     Raises:
         LessonError: A source has no front matter, or a fault in it.
     """
-    return _described(root, "[0-9]_*")
+    return _described(root, "[0-9]_*", "[0-9]_*/deeper")
 
 
 def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
@@ -27,9 +27,10 @@ def guides(root: Path = NOTEBOOKS_DIR) -> list[Lesson]:
     return _described(root, "instructor")
 
 
-def _described(root: Path, folders: str) -> list[Lesson]:
-    paths = [path for path in (root / "source").glob(f"{folders}/*.py") if LESSON_NAME.fullmatch(path.stem)]
-    return [_of_source(path, path.stat().st_mtime_ns) for path in sorted(paths, key=lambda path: path.name)]
+def _described(root: Path, *folders: str) -> list[Lesson]:
+    paths = [path for folder in folders for path in (root / "source").glob(f"{folder}/*/lesson.py")]
+    found = [_of_source(path, path.stat().st_mtime_ns) for path in paths if LESSON_NAME.fullmatch(path.parent.name)]
+    return sorted(found, key=in_order)
 
 
 @functools.lru_cache(maxsize=256)
@@ -40,12 +41,15 @@ def _of_source(path: Path, changed_ns: int) -> Lesson:
     text = path.read_text(encoding="utf-8")
     begin, end = "# ---\n", "\n# ---\n"
     if not text.startswith(begin) or end not in text:
-        raise LessonError(f"{path.name}: it begins with no front matter ('# ---'); copy a neighbour's and fill it in")
+        raise LessonError(
+            f"{path.parent.name}: it begins with no front matter ('# ---'); copy a neighbour's and fill it in"
+        )
     header = text[: text.index(end) + len(end)]
     facts = jupytext.reads(header, fmt="py:percent").metadata.get("lesson")
     if not isinstance(facts, dict):
-        raise LessonError(f"{path.name}: its front matter holds no 'lesson:' below 'jupyter:'")
-    return Lesson.from_facts(facts, path.parents[2] / path.parent.name / f"{path.stem}.ipynb")
+        raise LessonError(f"{path.parent.name}: its front matter holds no 'lesson:' below 'jupyter:'")
+    root = next(one for one in path.parents if one.name == "source").parent
+    return Lesson.from_facts(facts, root / path.parent.relative_to(root / "source").with_suffix(".ipynb"))
 
 
 def read_source(path: Path) -> NotebookNode:

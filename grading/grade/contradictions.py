@@ -11,7 +11,7 @@ import operator
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from grading.checkpoints.artefacts import SUBJECT
+from labs.checkpoints.question import SUBJECT
 
 #: Kinds whose samples are taken one after the other inside the run that the clock readings enclose.
 _IN_TURN = ("latency", "throughput")

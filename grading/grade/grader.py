@@ -12,30 +12,29 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from grading.checkpoints import Verdict, as_records, failed
-from grading.checkpoints.registry import Checkpoint
 from grading.grade.artefacts.measured import Facts, inspect_models
 from grading.grade.artefacts.pictures import Pictures, at_hand
 from grading.grade.contradictions import Examined, examine
 from grading.grade.deadline import TooLongError, deadline
-from grading.grade.functions.run import Called, run_again
+from grading.grade.functions.run import Called, Cases, run_again
 from grading.grade.hidden import Evidence, hidden_rows, wanted_models
 from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
-from grading.grade.result.rows import Row, public_rows
 from grading.grade.sandbox import abilities
+from labs.checkpoints.question import Question, State, Verdict, as_records
+from labs.checkpoints.rows import Row, public_rows
 from labs.course import Lesson, lessons
 from labs.records import Records
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
 PUBLIC_SEED = "public"
 
-#: Seconds that one step in this process may take, and one checkpoint; an honest submission needs a fraction of one.
+#: Seconds that one step in this process may take, and one question; an honest submission needs a fraction of one.
 _STEP_S, _CHECKPOINT_S = 100.0, 10.0
 
 #: Samples of a record that the result keeps, for questions in person.
@@ -48,14 +47,16 @@ class Setup:
 
     #: File with the pictures for measuring models again (``Pictures.save``); drawn with the public seed when None.
     pictures: Path | None = None
-    #: Whether submitted models are measured again; if not, the hidden checkpoints about them are left out.
+    #: Whether submitted models are measured again; if not, the hidden rows about them are left out.
     measure: bool = True
-    #: Whether answer cells are run again in the sandbox; if not, the hidden checkpoints about them are left out.
+    #: Whether answer cells are run again in the sandbox; if not, the hidden rows about them are left out.
     rerun: bool = True
     #: Seconds for all answer cells together.
     rerun_s: float = 150.0
     #: Draws the cases on which functions are called.
     seed: str = PUBLIC_SEED
+    #: Those cases by question, where they were drawn before; drawn with the seed from the lessons' sources when None.
+    cases: Mapping[str, Cases] | None = field(default=None, hash=False)
 
 
 @dataclass
@@ -117,16 +118,18 @@ def agree(work: _Work) -> None:
 
 
 def judge_public(work: _Work) -> None:
-    """Judge the public checkpoints from the evidence that is left."""
+    """Judge the public questions from the evidence that is left."""
     until_s = time.monotonic() + _STEP_S
 
-    def in_time(one: Checkpoint, records: Records) -> Verdict:
-        """Judge one checkpoint: evidence that takes it longer than any honest one costs that checkpoint alone."""
+    def in_time(one: Question, records: Records) -> Verdict:
+        """Judge one question: evidence that takes it longer than any honest one costs that question alone."""
         try:
             with deadline(max(0.001, min(_CHECKPOINT_S, until_s - time.monotonic()))):
                 return one.verdict(records)
         except TooLongError:
-            return failed("Judging this takes far longer than any honest record does, so it was given up.")
+            return Verdict(
+                State.FAILED, "Judging this takes far longer than any honest record does, so it was given up."
+            )
 
     work.public = public_rows(work.records, work.lessons, in_time)
 
@@ -154,13 +157,26 @@ def rerun(work: _Work) -> None:
             work.intake,
             work.lessons,
             wanted=passed,
-            seed=work.setup.seed,
+            cases=_cases(work.setup),
             wall_s=work.setup.rerun_s,
         )
 
 
+def _cases(setup: Setup) -> Mapping[str, Cases]:
+    return setup.cases if setup.cases is not None else _drawn(setup.seed)
+
+
+@functools.lru_cache(maxsize=4)
+def _drawn(seed: str) -> Mapping[str, Cases]:
+    # Only where the lessons' sources are: on the instructor's own machine.
+    from grading.builder.questions import secret_cases
+    from grading.builder.sources import sources
+
+    return secret_cases(sources(), seed)
+
+
 def judge_hidden(work: _Work) -> None:
-    """Judge the hidden checkpoints, and functions by what they did when they were called again."""
+    """Judge the hidden rows, and functions by what they did when they were called again."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
     evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
     work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
@@ -169,7 +185,7 @@ def judge_hidden(work: _Work) -> None:
 
 def _as_called(row: Row, rerun: Called | None) -> Row:
     """Return the row of a function as calling it again leaves it: results that it does not have were typed."""
-    if rerun is None or not (rerun.is_absent or (rerun.verdict is not None and not rerun.verdict.ok)):
+    if rerun is None or not (rerun.is_absent or rerun.is_right is False):
         return row
     wrong = "Called again on other cases, the function is wrong"
     why = f"Called again, the function came to nothing ({rerun.fault})" if rerun.is_absent else wrong

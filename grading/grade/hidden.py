@@ -1,6 +1,6 @@
 """What only the grader can judge, as one table: the recommended file, measured again, and functions, called again.
 
-Each row rests on a public checkpoint: nobody earns a hidden point for a question that was not answered. Students get
+Each row rests on a public question: nobody earns a hidden point for a question that was not answered. Students get
 this file with no archive (``provisioning.node.archive`` packs by an allow-list).
 """
 
@@ -12,20 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from grading.checkpoints import Verdict, all_checkpoints, failed, passed
-from grading.checkpoints.registry import PARTS
 from grading.grade.artefacts.measured import Facts
-from grading.grade.functions.run import Called, computed
-from grading.grade.result.rows import Row
+from grading.grade.functions.run import Called
+from labs.checkpoints.question import State, Verdict, of_lesson
+from labs.checkpoints.rows import Row
 from labs.course import lessons
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
-
-#: Points of one function that is right on secret cases.
-FUNCTION_POINTS = 3
+from provisioning.front.points import FUNCTION_POINTS
 
 #: The recommendation at the end of each part that has one: it names the option whose file is measured again.
-RECOMMENDATION = {1: "m.choose.recommendation", 2: "e.choose.recommendation"}
+RECOMMENDATION = {1: "defend.choice", 2: "target.choice"}
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
@@ -47,9 +44,21 @@ _KNOWS_MORE, _SEES = 0.5, 0.40
 _SMALL_BYTES = 5_000_000
 
 
+def _passed(message: str, expected: str = "", came: str = "") -> Verdict:
+    return Verdict(State.PASSED, message, _pairs(expected, came))
+
+
+def _failed(message: str, expected: str = "", came: str = "") -> Verdict:
+    return Verdict(State.FAILED, message, _pairs(expected, came))
+
+
+def _pairs(expected: str, came: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, text) for name, text in (("Expected", expected), ("Came", came)) if text)
+
+
 @dataclass(frozen=True)
 class Evidence:
-    """Everything about one submission that a hidden checkpoint may look at."""
+    """Everything about one submission that a hidden row may look at."""
 
     #: Entries that contradict nothing.
     records: Records
@@ -59,12 +68,12 @@ class Evidence:
     labels: tuple[int, ...] = ()
     #: Places of the evaluation pictures in the split's order.
     places: tuple[int, ...] = ()
-    #: Functions that were called again, by checkpoint id.
+    #: Functions that were called again, by question.
     reruns: Mapping[str, Called] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class HiddenCheckpoint:
+class HiddenRow:
     """One row of the table."""
 
     #: Stable id, such as 'm.artefact.unseen'.
@@ -74,7 +83,7 @@ class HiddenCheckpoint:
     points: int
     #: Part of the course: 1, 2 or 3.
     part: int
-    #: The public checkpoint without which it earns nothing.
+    #: The public question without which it earns nothing.
     needs: str
     judge: Callable[[Evidence], Verdict]
 
@@ -84,13 +93,13 @@ class HiddenCheckpoint:
         return self.id.endswith(".computed")
 
     def verdict(self, evidence: Evidence, earned: Sequence[str]) -> Verdict:
-        """Return the verdict, given the public checkpoints that earned their points."""
+        """Return the verdict, given the public questions that earned their points."""
         if self.needs not in earned:
-            return failed(f"It rests on {self.needs}, which did not earn its points.")
+            return _failed(f"It rests on {self.needs}, which did not earn its points.")
         try:
             return self.judge(evidence)
         except (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError) as error:
-            return failed("The evidence does not have the form that this needs.", yours=type(error).__name__)
+            return _failed("The evidence does not have the form that this needs.", "", type(error).__name__)
 
 
 def recommended(records: Records, part: int) -> Measurement | None:
@@ -135,12 +144,12 @@ def of_the_recommended(part: int, judge: Callable[[Evidence, Measurement, Facts]
     def judged(evidence: Evidence) -> Verdict:
         record = recommended(evidence.records, part)
         if record is None:
-            return failed("There is no accuracy record of the option that you recommend.")
+            return _failed("There is no accuracy record of the option that you recommend.")
         facts = evidence.facts.get(record.model.sha256)
         if facts is None:
-            return failed(f"The file of {record.option} was not handed in, or is not the one that was measured.")
+            return _failed(f"The file of {record.option} was not handed in, or is not the one that was measured.")
         unfit = _unfit(evidence, record, facts)
-        return failed(unfit) if unfit else judge(evidence, record, facts)
+        return _failed(unfit) if unfit else judge(evidence, record, facts)
 
     return judged
 
@@ -149,8 +158,8 @@ def submitted(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
     """Judge that the file is the one that was measured: same hash, same size."""
     if facts.size_bytes != record.model.size_bytes:
         shown = (megabytes(record.model.size_bytes), megabytes(facts.size_bytes))
-        return failed(f"The record gives {facts.name} another size than it has.", *shown)
-    return passed("The file that was measured is the file that was handed in.", yours=facts.name)
+        return _failed(f"The record gives {facts.name} another size than it has.", *shown)
+    return _passed("The file that was measured is the file that was handed in.", "", facts.name)
 
 
 def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
@@ -158,29 +167,29 @@ def same_classes(evidence: Evidence, record: Measurement, facts: Facts) -> Verdi
     claimed, said = (record.details.get(name, ()) for name in ("predicted", "labels"))
     count = len(evidence.places)
     if not count or max(evidence.places) >= min(len(claimed), len(said)):
-        return failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
+        return _failed("The accuracy record does not cover the evaluation pictures; measure it on all of them.")
     seen = list(zip(evidence.places, facts.predicted[:count], evidence.labels[:count], strict=True))
     if wrong := sum(said[place] != label for place, _, label in seen):
-        return failed(f"The record of {facts.name} has {wrong} of {count} pictures under a class that is not theirs.")
+        return _failed(f"The record of {facts.name} has {wrong} of {count} pictures under a class that is not theirs.")
     same = sum(claimed[place] == found for place, found, _ in seen)
     lost = sum((claimed[place] == label) - (found == label) for place, found, label in seen)
     shown = (f"{_AGREE:.0%} or more", f"{same} of {count}")
     if same < _AGREE * count or lost > _MOST_LOST:
-        return failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
-    return passed("Run again, the file gives the classes that its record holds.", *shown)
+        return _failed(f"{facts.name} gives the pictures other classes than its record holds.", *shown)
+    return _passed("Run again, the file gives the classes that its record holds.", *shown)
 
 
 def unseen(evidence: Evidence, record: Measurement, facts: Facts) -> Verdict:
     """Judge accuracy on views that nobody has seen against the claim, with room for chance."""
     right = _right_on_views(evidence, facts)
     if right is None:
-        return failed("There were no pictures to measure it with.")
+        return _failed("There were no pictures to measure it with.")
     claim, views = record.value.value, len(evidence.labels) - len(evidence.places)
     noise = _SIGMAS * math.sqrt(claim * (1 - claim) * (1 / views + 1 / len(record.samples)))
     shown = (f"{percent(claim)}, give or take {percent(noise + _HARDER)}", percent(right))
     if right < claim - noise - _HARDER:
-        return failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
-    return passed("It is as accurate on other pictures as its record claims.", *shown)
+        return _failed("On pictures that it was not shown before, the file is worse than its record claims.", *shown)
+    return _passed("It is as accurate on other pictures as its record claims.", *shown)
 
 
 def is_int8(evidence: Evidence) -> Verdict:
@@ -190,26 +199,24 @@ def is_int8(evidence: Evidence) -> Verdict:
     small = [facts for facts in integers if facts.size_bytes < _SMALL_BYTES and facts.sha256 in named]
     faults = {facts.name: _unfit(evidence, named[facts.sha256], facts) for facts in small}
     if fit := [name for name, fault in faults.items() if not fault]:
-        return passed("Its weights are 8-bit integers, and it fits the device.", yours=fit[0])
+        return _passed("Its weights are 8-bit integers, and it fits the device.", "", fit[0])
     if faults:
-        return failed(next(iter(faults.values())))
+        return _failed(next(iter(faults.values())))
     if integers:
-        return failed("There is an INT8 file, and no record of yours measured it.")
-    return failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
+        return _failed("There is an INT8 file, and no record of yours measured it.")
+    return _failed("No file of 8-bit weights below 5 MB was handed in that a record of yours measured.")
 
 
-def is_right_again(question: str, evidence: Evidence) -> Verdict:
+def is_right_again(id: str, evidence: Evidence) -> Verdict:
     """Judge a function on cases that a secret seed draws: what was written for the public ones alone fails there."""
-    rerun = evidence.reruns.get(question)
+    rerun = evidence.reruns.get(id)
     if rerun is None:
-        return failed("The cell was not run again, so nothing can be said.")
-    if rerun.fault or rerun.verdict is None:
-        return failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
-    if rerun.verdict.ok:
-        return passed("The cell computes its answer: it is right on what it had not seen, too.")
-    # Only sentences of the question's own: what the cell wrote stays where it is.
-    known = all_checkpoints()[question].mistakes.get(rerun.verdict.mistake, "")
-    return failed(f"On what the cell had not seen, its answer is wrong. {known}".strip())
+        return _failed("The cell was not run again, so nothing can be said.")
+    if rerun.fault or rerun.is_right is None:
+        return _failed(f"Run again, the cell comes to nothing: {rerun.fault}.")
+    if rerun.is_right:
+        return _passed("The cell computes its answer: it is right on what it had not seen, too.")
+    return _failed("On what the cell had not seen, its answer is wrong.")
 
 
 #: What is asked of the recommended file: end of the id, title, points, judge.
@@ -221,25 +228,26 @@ _OF_A_FILE = (
 
 
 @functools.lru_cache(maxsize=1)
-def all_hidden() -> tuple[HiddenCheckpoint, ...]:
-    """Return the hidden checkpoints of all parts: files, then functions."""
+def all_hidden() -> tuple[HiddenRow, ...]:
+    """Return the hidden rows of all parts: files, then functions."""
     files = [
-        HiddenCheckpoint(f"{letter}.artefact.{name}", title, points, part, needs, of_the_recommended(part, judge))
-        for (part, needs), letter in zip(RECOMMENDATION.items(), "me", strict=True)
+        HiddenRow(f"{needs.partition('.')[0]}.{name}", title, points, part, needs, of_the_recommended(part, judge))
+        for part, needs in RECOMMENDATION.items()
         for name, title, points, judge in _OF_A_FILE
     ]
-    int8 = HiddenCheckpoint("m.artefact.int8", "A model of 8-bit weights was made", 4, 1, "m.quantize.static", is_int8)
+    int8 = HiddenRow("quantize.int8", "A model of 8-bit weights was made", 4, 1, "quantize.static", is_int8)
     functions_again = [
-        HiddenCheckpoint(
-            f"{question}.computed",
-            f"Computed, not typed: {all_checkpoints()[question].title}",
+        HiddenRow(
+            f"{one.id}.computed",
+            f"Computed, not typed: {one.title}",
             FUNCTION_POINTS,
-            part,
-            question,
-            partial(is_right_again, question),
+            lesson.part,
+            one.id,
+            partial(is_right_again, one.id),
         )
-        for part in range(1, len(PARTS))  # the start is not handed in
-        for question in computed(part)
+        for lesson in lessons()
+        for one in of_lesson(lesson.id)
+        if lesson.part and one.kind == "function"  # the start is not handed in
     ]
     return (*files, int8, *functions_again)
 
@@ -247,12 +255,12 @@ def all_hidden() -> tuple[HiddenCheckpoint, ...]:
 def hidden_rows(
     evidence: Evidence, part: int, public: Sequence[Row], *, measured: bool = True, rerun: bool = True
 ) -> list[Row]:
-    """Return one row for each hidden checkpoint of a part.
+    """Return one row for each hidden row of a part.
 
     Args:
         evidence: What was found about the submission.
         part: Part of the course.
-        public: Rows of the public checkpoints, which the hidden ones depend on.
+        public: Rows of the public questions, which the hidden ones depend on.
         measured: Whether models were measured again; without that, nothing is said about them.
         rerun: Whether functions were called again; without that, nothing is said about them.
     """
@@ -262,14 +270,14 @@ def hidden_rows(
         if one.part != part or not (rerun if one.is_rerun else measured):
             continue
         verdict = one.verdict(evidence, earned)
-        said = (verdict.message, verdict.expected, verdict.yours)
         points = one.points if verdict.ok else 0
-        rows.append(Row(one.id, one.title, 0, points, one.points, *said, hidden=True, needs=one.needs))
+        message, shown = verdict.message, verdict.shown
+        row = Row(one.id, one.title, "", points, one.points, message, shown, hidden=True, needs=one.needs)
+        rows.append(row)
     return rows
 
 
 def possible_points(part: int) -> int:
     """Return all points of a part, public and hidden."""
-    numbers = {lesson.whole_number for lesson in lessons(part=part)}
-    public = sum(one.points for one in all_checkpoints() if one.lesson in numbers)
+    public = sum(one.points for lesson in lessons(part) for one in of_lesson(lesson.id))
     return public + sum(one.points for one in all_hidden() if one.part == part)

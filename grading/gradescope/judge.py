@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from grading.grade.grader import Setup, grade
 from grading.grade.result import gradescope, write_json
 from grading.gradescope.places import Assignment, Places
@@ -10,7 +12,8 @@ from grading.gradescope.places import Assignment, Places
 def judge(places: Places) -> dict:
     """Return the content of ``results.json`` for what lies in a tree."""
     assignment = Assignment.load(places)
-    setup = Setup(pictures=places.secret / "pictures.npz", seed=assignment.seed)
+    cases = json.loads((places.secret / "cases.json").read_text(encoding="utf-8"))
+    setup = Setup(pictures=places.secret / "pictures.npz", cases=cases)
     return gradescope(grade(places.submission, part=assignment.part, setup=setup))
 
 

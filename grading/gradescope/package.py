@@ -17,14 +17,18 @@ import typer
 from rich.console import Console
 
 from grading.gradescope.places import SECRET, Assignment
+from labs.course import LESSON_NAME, lessons
 from labs.workspace import PROJECT_DIR
 
 console = Console()
 
 #: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
 ALLOWED = (
-    *(f"grading/{name}.py" for name in "__init__ calls".split()),
-    *(f"grading/{room}/*.py" for room in "checkpoints grade gradescope".split()),
+    "grading/__init__.py",
+    *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
+    "provisioning/__init__.py",
+    *(f"provisioning/front/{name}.py" for name in "__init__ allowed limits points".split()),
+    *("labs/checkpoints/*.py", "labs/checkpoints/questions.json"),
     *(f"labs/{name}.py" for name in "__init__ course stats workspace runtimes/__init__ runtimes/progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
@@ -101,7 +105,7 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
         for name, content in secret.items():
             _add(archive, f"{SECRET}/{name}", content, 0o600)
         inside = tuple(archive.namelist())
-    # It holds the seed.
+    # It holds the secret cases.
     target.chmod(0o600)
     return Package(target, inside, assignment, target.stat().st_size)
 
@@ -112,7 +116,7 @@ def files(root: Path, part: int) -> list[str]:
     Raises:
         ValueError: There are no lessons of this part.
     """
-    found = root.glob(f"notebooks/{part}_*/[0-9][0-9]*_*.ipynb")
+    found = [path for path in root.glob(f"notebooks/{part}_*/**/*.ipynb") if LESSON_NAME.fullmatch(path.stem)]
     lessons = sorted(path.relative_to(root).as_posix() for path in found)
     if not lessons:
         raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")
@@ -130,12 +134,16 @@ def _found(root: Path) -> Iterator[str]:
 
 
 def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
-    """Return the assignment, and the files of the folder that only the grader reads."""
+    """Return the assignment, and the files of the folder that only the grader reads.
+
+    Functions' cases are drawn here, so that no solution leaves this machine.
+    """
+    from grading.builder.questions import secret_cases
     from grading.grade.artefacts.pictures import Pictures
     from grading.grade.hidden import possible_points
     from grading.grade.result import fallback
 
-    assignment = Assignment(part, seed, possible_points(part))
+    assignment = Assignment(part, possible_points(part))
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npz"
         Pictures.draw(seed).save(pictures)
@@ -144,6 +152,7 @@ def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
         "assignment.json": json.dumps(asdict(assignment)).encode(),
         "fallback.json": json.dumps(fallback(assignment.possible), indent=1).encode(),
         "pictures.npz": drawn,
+        "cases.json": json.dumps(secret_cases(lessons(part), seed)).encode(),
     }
 
 
@@ -199,5 +208,5 @@ def gradescope(
         raise typer.BadParameter(str(error)) from None
     console.print(f"{built.path}: {len(built.files)} files, {built.size_bytes / 1e6:.1f} MB", highlight=False)
     console.print(
-        f"Part {part}, {built.assignment.possible} points by the autograder. Keep the zip: it holds the seed."
+        f"Part {part}, {built.assignment.possible} points by the autograder. The zip holds secret cases: keep it."
     )

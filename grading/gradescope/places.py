@@ -66,7 +66,7 @@ class Places:
         folder = self.results.parent
         folder.mkdir(parents=True, exist_ok=True)
         before = folder.stat().st_mode & 0o7777
-        rooms = [self.source / "grading" / name for name in ("grade/hidden.py", "checkpoints")]
+        rooms = [self.source / "grading" / name for name in ("grade/hidden.py",)]
         for path in (folder, self.secret, self.submission, *rooms):
             _allow(path, 0o700)
         _allow(self.metadata, 0o600)
@@ -82,8 +82,6 @@ class Assignment:
 
     #: Part of the course: 1, 2 or 3.
     part: int
-    #: Draws the pictures, and the cases on which functions are called again.
-    seed: str
     #: Points that there are, public and hidden.
     possible: int
 

@@ -30,6 +30,11 @@ def logits_of(
     return np.concatenate(batches)
 
 
+def answers(path: str | Path, images: np.ndarray) -> np.ndarray:
+    """Return the class that a file gives to each image: integers (N,)."""
+    return logits_of(path, images).argmax(axis=1)
+
+
 def top1(logits: np.ndarray, labels: np.ndarray) -> float:
     """Return the share of images whose largest logit is their label, 0 to 1."""
     return float(np.mean(np.argmax(logits, axis=1) == labels))

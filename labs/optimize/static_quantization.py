@@ -128,3 +128,23 @@ def activations_of(path, images, names):
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return dict(zip(names, session.run(list(names), {session.get_inputs()[0].name: images}), strict=True))
+
+
+def conv_weights(path):
+    """Return the weight of each convolution in a float file, by the name of its node."""
+    graph = onnx.load(path).graph
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return {node.name: stored[node.input[1]] for node in graph.node if node.op_type == "Conv"}
+
+
+def integers_into(layer, path, image):
+    """Return what a quantized 1 x 1 convolution multiplies: bytes (pixels, channels in), weights (channels out, in)."""
+    model = onnx.load(path)
+    made = {output: node for node in model.graph.node for output in node.output}
+    node = next(node for node in model.graph.node if node.name == layer)
+    activation, weight = (made[name].input[0] for name in node.input[:2])
+    model.graph.output.append(onnx.helper.make_tensor_value_info(activation, onnx.TensorProto.UINT8, None))
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    sent = session.run([activation], {"input": image})[0][0]
+    kernel = next(numpy_helper.to_array(one) for one in model.graph.initializer if one.name == weight)
+    return sent.reshape(len(sent), -1).T.astype(int), kernel[:, :, 0, 0].astype(int)

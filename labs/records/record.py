@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 from typing import ClassVar, Self
 
 import numpy as np
+import pandas as pd
 
 from labs import stats
 from labs.machine import Fingerprint
@@ -241,6 +242,19 @@ class Comparison:
         """
         return stats.ratio_of_medians(self.record(option).blocks, self.record(baseline).blocks)
 
+    def table(self, baseline: str) -> pd.DataFrame:
+        """Return one row an option: its median, and how many times as fast as the baseline it is, with the 95 % ends.
+
+        Raises:
+            KeyError: The baseline was not part of this run.
+        """
+        rows = {}
+        for one in self.records:
+            faster = self.ratio(baseline, one.option).interval
+            rows[one.option] = 1000 * one.percentile(50), faster.value, faster.low, faster.high
+        columns = ["median ms", "times as fast", "at least", "at most"]
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
 
 def latency_interval(*records: Measurement, q: float = 95) -> stats.TailInterval:
     """Return a percentile of the latencies of one load run, or of several of the same load taken together.
@@ -307,8 +321,8 @@ class Prediction(_Written):
 
     #: Identifier of the question, such as 'm.predict.eager_latency'.
     question: str
-    #: What was expected: a number in the question's unit, or one of its choices.
-    value: float | str
+    #: What was expected: numbers in the question's unit, or words to choose from, by name.
+    value: float | str | dict
     #: UTC, ISO 8601.
     made_at: str
     #: Identifier of this entry.

@@ -9,7 +9,7 @@ needs none of it.
 from importlib import import_module
 
 from labs.display.table import facts
-from labs.widgets.measure import Records, measure, measure_there
+from labs.widgets.measure import Records, compare, evaluate, measure, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.scoreboard import scoreboard
 
@@ -22,7 +22,17 @@ _LATER = {
     "quantization_explorer": "explorers",
 }
 
-__all__ = ["Records", "Stopped", "facts", "measure", "measure_there", "run_with_progress", "scoreboard"]
+__all__ = [
+    "Records",
+    "Stopped",
+    "compare",
+    "evaluate",
+    "facts",
+    "measure",
+    "measure_there",
+    "run_with_progress",
+    "scoreboard",
+]
 __all__ += sorted(_LATER)
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from labs import bench
 from labs.bench import measure_option
 from labs.display.format import in_unit, rate
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card
 from labs.records import Ledger, Measurement
+from labs.records.ledger import ledger
+from labs.runtimes.progress import OnProgress, part
 from labs.widgets.progress import run_with_progress
 
 if TYPE_CHECKING:
@@ -56,6 +60,57 @@ def measure(
             kept=kept,
         )
     )
+
+
+def compare(
+    targets: Mapping[str, object], images: np.ndarray | None, *, baseline: str, rounds: int = 20
+) -> pd.DataFrame:
+    """Measure options in turns under a progress bar, write their records down, and return one row an option.
+
+    Args:
+        targets: What is called, by option name (``labs.bench.compare``).
+        images: One batch, the same for all.
+        baseline: The option that the others are compared with.
+        rounds: How often each has its turn.
+
+    Returns:
+        ``median ms``, and ``times as fast`` as the baseline with the ends of its 95 % interval.
+
+    Raises:
+        Stopped: It was cancelled; nothing is kept.
+    """
+    run = run_with_progress(
+        lambda report: bench.compare(targets, images, rounds=rounds, on_progress=report), "Side by side"
+    )
+    for record in run:
+        ledger().append(record)
+    return run.table(baseline)
+
+
+def evaluate(targets: Mapping[str, object], images: np.ndarray, labels: np.ndarray) -> pd.DataFrame:
+    """Count right answers and bytes of options under a progress bar, write both down, and return one row an option.
+
+    Args:
+        targets: What predicts, by option name.
+        images: Labelled images, float32 (N, 3, H, W).
+        labels: Integers (N,), 0 to 10.
+
+    Raises:
+        Stopped: It was cancelled; what was finished before is kept.
+    """
+
+    def work(report: OnProgress) -> dict[str, tuple[float, int]]:
+        rows = {}
+        for place, (option, target) in enumerate(targets.items()):
+            ends = place / len(targets), (place + 1) / len(targets)
+            right = bench.accuracy(target, images, labels, option=option, on_progress=part(report, *ends))
+            for record in (bench.size(target, option=option), right):
+                ledger().append(record)
+            rows[option] = right.model.size_bytes / 1e6, int(sum(right.samples))
+        return rows
+
+    rows = run_with_progress(work, "Answers", kept="What was finished before is in the ledger.")
+    return pd.DataFrame.from_dict(rows, orient="index", columns=["MB", f"right of {len(labels)}"])
 
 
 def measure_there(

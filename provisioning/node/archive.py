@@ -27,26 +27,17 @@ ALLOWED = (
     "provisioning/**",
     "notebooks/**",
     "assets/**",
-    "grading/__init__.py",
-    "grading/__main__.py",
-    "grading/checkpoints/**",
-    # `python -m grading submit`: collecting, and looking at one's work as the grader will.
-    *(f"grading/{name}.py" for name in "calls grade/__init__ grade/contradictions".split()),
-    *(f"grading/{name}/**" for name in "submission grade/intake grade/result front".split()),
 )
 
 #: Texts of the students' own. Where this folder has a file, it leaves in place of the root's file of that name. An
 #: unpacked archive has no such folder any more: there the texts are the root's.
 STUDENT = "provisioning/student"
 
-#: Taken out again even where the list above allows their folder. The first three would give the answers away.
+#: Taken out again even where the list above allows their folder. The first two would give the answers away.
 REFUSED = (
-    "grading/answers/**",
-    "grading/**/hidden*",
+    "notebooks/source/**",
     "**/*solved*",
     "notebooks/instructor/**",
-    # Students open the built notebooks; the sources would only lie in their way.
-    "notebooks/source/**",
     f"{STUDENT}/**",
     # What rebuilds pictures and models takes npm and hours.
     "assets/recipes/**",

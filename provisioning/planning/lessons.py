@@ -51,11 +51,11 @@ class Block:
     def text(self) -> str:
         """Return the plan, one line for each thing."""
         rows = [("set-up", self.setup_s)]
-        rows += [(f"{one.number} {one.title}", 60.0 * one.machine_minutes) for one in self.core]
+        rows += [(one.title, 60.0 * one.machine_minutes) for one in self.core]
         lines = [f"{seconds / 60:4.0f} min  {words}" for words, seconds in rows]
         lines.append(f"{self.planned_s / 60:4.0f} of {self.length_s / 60:.0f} min")
         if self.extras:
-            named = ", ".join(f"{one.number} {one.title} ({one.machine_minutes} min)" for one in self.extras)
+            named = ", ".join(f"{one.title} ({one.machine_minutes} min)" for one in self.extras)
             lines.append(f"May be left out: {named}")
         if self.fetches_gb:
             named = ", ".join(f"{words} ({size_gb:g} GB)" for words, size_gb in self.fetches_gb.items())

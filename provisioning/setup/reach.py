@@ -79,7 +79,7 @@ def ports_of(part: Part) -> dict[int, str]:
     found = {JUPYTER_PORT: "JupyterLab"}
     for each in _lessons_of(part):
         for port in each.ports:
-            found.setdefault(port, f"lesson {each.number}, {each.title}")
+            found.setdefault(port, each.title)
     return found
 
 

@@ -50,7 +50,7 @@ class LeaseCountdown(Shown):
         self.name, self.end, self.zone = run.settings.name, datetime.fromisoformat(end), find_zone()
         self.rehearsed = lab.rehearsing()
         planned = block_of(run.settings.spec.part).begin_by(self.end)
-        self._steps = [(f"{one.number} {one.title}", at) for one, at in planned]
+        self._steps = [(one.title, at) for one, at in planned]
         self._run, self._clock = run, clock
         #: What the last pull brought, in a sentence.
         self.pulled = "nothing was pulled yet"

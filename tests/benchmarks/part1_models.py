@@ -6,10 +6,10 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
+from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from labs import assets, bench
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model

@@ -27,7 +27,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from grading.front.lab import LABEXTENSIONS
+from provisioning.front.lab import LABEXTENSIONS
 
 #: Where Debian, Ubuntu and others put Chromium; CHROMIUM overrides.
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -189,7 +189,7 @@ class Course(JupyterLab):
 
     def _command(self) -> list[str]:
         own = (
-            "--ServerApp.jpserver_extensions=grading.front.server=True",
+            "--ServerApp.jpserver_extensions=provisioning.front.server=True",
             f"--LabApp.extra_labextensions_path={LABEXTENSIONS}",
         )
         return [*super()._command(), *own, "--LabApp.default_url=/lab"]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.provisioning.front.conftest import FIXTURES
 
 from grading.classroom.defence import sheet
 from grading.classroom.likeness import Pair
@@ -21,7 +22,6 @@ from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
-from tests.grading.front.conftest import FIXTURES
 from tests.grading.result.test_result import ASIDE, RESULT
 
 from .conftest import write_cells
@@ -58,7 +58,7 @@ run = lab.prepare("edge", plan.chosen.option)
 run.record.update("lease", state="done", remember={"end": plan.reserve().end.isoformat()})
 display(plan, lease_countdown(run), faults())""",
     "hand-in": """
-from grading.submission.show import HandIn
+from provisioning.front.hand_in import HandIn
 display(HandIn(1))""",
 }
 

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from grading.checkpoints import Verdict, all_checkpoints
 
 from grading.builder.sources import guides, sources
-from grading.checkpoints import Verdict, all_checkpoints
 from grading.grade.artefacts.pictures import Pictures
 from labs.course import Lesson
 from tests.grading.entries import Entries

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-
-from grading.builder.notebook import BEGIN, build
 from grading.checkpoints import begin as first_cell
 from grading.checkpoints import predict
+
+from grading.builder.notebook import BEGIN, build
 from labs.course import lesson, lessons
 from labs.records import Records
 from labs.records.ledger import ledger

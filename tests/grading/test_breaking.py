@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import Checkpoint, all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
+
 from labs.course import lessons
 from tests.grading.recorded import DONE, recorded
 

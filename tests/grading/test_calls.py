@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from grading.checkpoints.registry import all_checkpoints
 from IPython.core.interactiveshell import InteractiveShell
 
-from grading.calls import taken_from_elsewhere
-from grading.checkpoints.registry import all_checkpoints
+from labs.checkpoints.calls import taken_from_elsewhere
 from labs.records import Answer, Records
 
 CLAIM = """

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from grading.checkpoints import all_checkpoints
 from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.builder.cli import refresh_notebooks
 from grading.builder.pages import course_map, questions_page
 from grading.builder.sources import sources
-from grading.checkpoints import all_checkpoints
 from labs.course import LessonError, lesson, lessons
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from grading.checkpoints import (
     NotPredictedYetError,
     UnknownCheckpointError,
@@ -21,6 +20,7 @@ from grading.checkpoints.cards import Card, marked
 from grading.checkpoints.predictions import number
 from grading.checkpoints.registry import State
 from grading.checkpoints.values import NotAnsweredError, plain, shown
+
 from labs.records import Records
 from labs.records.ledger import ledger
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import Registry, State, prediction
 from grading.checkpoints.predictions import reconciled
 

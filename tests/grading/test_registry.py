@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import (
     Registry,
     State,
@@ -15,6 +14,7 @@ from grading.checkpoints import (
 )
 from grading.checkpoints.registry import place_of
 from grading.checkpoints.values import fault_of_form, fitted
+
 from labs.records import DifferentMachinesError
 
 

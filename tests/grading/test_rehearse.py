@@ -6,13 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from grading.checkpoints import all_checkpoints
 from rich.console import Console
 
 from grading.builder.execute import LessonFailedError
 from grading.builder.notebook import build
 from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, scores
 from grading.builder.solve import AnswerKey, solve
-from grading.checkpoints import all_checkpoints
 from labs.course import NOTEBOOKS_DIR, lesson
 from labs.machine import Capability, capabilities
 from labs.records import Ledger

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from grading.checkpoints import all_checkpoints
 
 from grading.builder.notebook import build
 from grading.builder.solve import AnswerKey, AnswerKeyError, has_stub, require_whole, solve, write_solved
-from grading.checkpoints import all_checkpoints
 from labs.course import NOTEBOOKS_DIR, lessons
 
 

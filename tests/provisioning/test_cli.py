@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner
 
-from grading.front.command import app as msl
 from provisioning import lab
 from provisioning.__main__ import app as provisioning
+from provisioning.front.command import app as msl
 from provisioning.testbed.errors import NotSignedInError, ServiceBusyError
 
 COMMANDS = (

@@ -13,20 +13,20 @@ _MOST_CHARACTERS = 20_000
 
 
 def answer_cells(path: Path, wanted: set[str]) -> dict[str, str]:
-    """Return the sources of answer cells by checkpoint id; nothing for a file that is no notebook.
+    """Return the sources of answer cells by question; nothing for a file that is no notebook.
 
-    A cell is known by its id, or by the checkpoint in its metadata where an editor has given it a new id. The first one
+    A cell is known by its id, or by the question in its metadata where an editor has given it a new id. The first one
     counts.
 
     Args:
         path: A file that was taken in; at most the intake's cap.
-        wanted: Checkpoint ids.
+        wanted: Questions.
     """
     by_cell_id = {name.replace(".", "-"): name for name in wanted}
     found: dict[str, str] = {}
     for cell in _code_cells(path):
         metadata = cell.get("metadata")
-        marked = metadata.get("checkpoint") if isinstance(metadata, dict) else None
+        marked = metadata.get("question") if isinstance(metadata, dict) else None
         name = by_cell_id.get(str(cell.get("id"))) or (marked if isinstance(marked, str) and marked in wanted else None)
         source = cell.get("source")
         if isinstance(source, list) and all(isinstance(line, str) for line in source):

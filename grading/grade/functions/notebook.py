@@ -11,7 +11,7 @@ _SETUP = """\
 for name in {functions}:
     globals().pop(name, None)
 import math
-from grading.calls import names
+from labs.checkpoints.calls import names
 from grading.grade.functions.verbs import *
 
 globals().update(names())"""
@@ -23,19 +23,19 @@ class Part:
 
     #: The lesson's file name without its ending.
     lesson: str
-    #: Sources by checkpoint id, in the lesson's order.
+    #: Sources by question, in the lesson's order.
     cells: dict[str, str]
 
 
 def skeleton(parts: Sequence[Part], functions: Mapping[str, str]) -> tuple[str, list[str]]:
-    """Return a notebook's text, and the checkpoint id of each of its cells; a set-up's is empty.
+    """Return a notebook's text, and the question of each of its cells; a set-up's is empty.
 
     A function is called in a cell of its own, behind the student's: a line below it that needs what only the lesson has
     may raise, and the function is there all the same.
 
     Args:
         parts: Lessons that share one kernel.
-        functions: Names of the functions that are asked for, by checkpoint id.
+        functions: Names of the functions that are asked for, by question.
     """
     sources: list[tuple[str, str]] = []
     for part in parts:

@@ -6,20 +6,14 @@ results as plain values. They are judged here, outside: the sandbox holds no que
 
 from __future__ import annotations
 
-import hashlib
 import json
 import math
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from grading.checkpoints import Verdict, all_checkpoints, failed
-from grading.checkpoints.functions import Round
-from grading.checkpoints.registry import PARTS, STUMBLES
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.cells import answer_cells
 from grading.grade.functions.names import CASES, PLUGIN
@@ -27,6 +21,8 @@ from grading.grade.functions.notebook import Part, skeleton
 from grading.grade.functions.results import DISTURBED, results_back, told_back
 from grading.grade.intake import Intake
 from grading.grade.sandbox import Limits, Sandbox, abilities
+from labs.checkpoints import cases as compared
+from labs.checkpoints.question import STUMBLES, all_questions, of_lesson
 from labs.course import Lesson
 
 #: Seconds for one cell; an answer computes for milliseconds, on half a busy processor.
@@ -75,8 +71,8 @@ _KERNEL = {
 class Called:
     """What a student's function did when it was called again on secret cases."""
 
-    #: The verdict on what it wrote down; None where it came to nothing.
-    verdict: Verdict | None = None
+    #: Whether what it wrote down is right; None where it came to nothing.
+    is_right: bool | None = None
     #: Why nothing came back, or only after an interruption, in words of the grader's own; empty when all went well.
     fault: str = ""
     #: Whether that is the submission's doing: it holds no such function, or none that can be called.
@@ -85,9 +81,8 @@ class Called:
     said: str = ""
 
 
-def computed(part: int) -> tuple[str, ...]:
-    """Return the questions of a part whose functions are called again: all that ask for one."""
-    return tuple(one.id for one in all_checkpoints() if one.kind == "function" and one.part == PARTS[part])
+#: A function's secret cases: arguments and expected result of each.
+Cases = Sequence[Mapping]
 
 
 def run_again(
@@ -95,43 +90,29 @@ def run_again(
     lessons: Sequence[Lesson],
     *,
     wanted: set[str],
-    seed: str,
+    cases: Mapping[str, Cases],
     wall_s: float,
 ) -> dict[str, Called]:
-    """Return what functions did on cases that were drawn for them, by checkpoint id.
+    """Return what functions did on cases that nobody has seen, by question.
 
     Args:
         intake: The submission's files.
         lessons: Lessons of the part.
-        wanted: Public checkpoints that were passed; others are not run for.
-        seed: Draws the cases.
+        wanted: Questions that were passed; others are not run for.
+        cases: By question.
         wall_s: Seconds for everything.
     """
-    questions = {name for part in {lesson.part for lesson in lessons} for name in computed(part)} & wanted
+    questions = {one.id for lesson in lessons for one in of_lesson(lesson.id)} & wanted & cases.keys()
     if not abilities().apart:
         why = "this grader could not keep it apart from the course's references, so it was not run"
         return {name: Called(fault=why) for name in questions}
     parts = parts_of(intake, lessons, questions)
-    reruns = run_on(drawn(questions, seed), parts, wall_s=wall_s)
+    reruns = run_on({name: cases[name] for name in questions}, parts, wall_s=wall_s)
     absent = Called(fault="its cell was not found in the notebook", is_absent=True)
     return {name: reruns.get(name, absent) for name in questions}
 
 
-def drawn(questions: Iterable[str], seed: str) -> dict[str, Round]:
-    """Return the secret cases of questions that ask for a function."""
-    made = {}
-    for name in questions:
-        random = generator(seed, name)
-        made[name] = all_checkpoints()[name].asks.drawn(random).shuffled(random)
-    return made
-
-
-def generator(seed: str, name: str) -> np.random.Generator:
-    """Return the generator that a seed gives to one thing that is drawn."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{name}".encode()).digest()[:8], "big"))
-
-
-def run_on(rounds: Mapping[str, Round], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:
+def run_on(rounds: Mapping[str, Cases], parts: Sequence[Part], *, wall_s: float) -> dict[str, Called]:
     """Return what each function of some lessons did on these cases.
 
     A function of which nothing came back counts as absent, whatever the reason: a cell could raise, hang or end its run
@@ -173,10 +154,10 @@ def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> 
         taken = intake.files.get(lesson.notebook.name)
         if taken is None:
             continue
-        order = lesson.questions()
+        order = [one.id for one in of_lesson(lesson.id) if one.kind == "function"]
         try:
             with deadline(_READ_S):
-                cells = answer_cells(taken.path, {name for name in order if _is_function(name)})
+                cells = answer_cells(taken.path, set(order))
         except TooLongError:
             continue  # as a file that is no notebook: it holds no cell
         if set(cells) & questions:
@@ -184,11 +165,7 @@ def parts_of(intake: Intake, lessons: Sequence[Lesson], questions: set[str]) -> 
     return found
 
 
-def _is_function(name: str) -> bool:
-    return name in all_checkpoints() and all_checkpoints()[name].kind == "function"
-
-
-def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, Called], wall_s: float) -> str:
+def _run(parts: Sequence[Part], rounds: Mapping[str, Cases], reruns: dict[str, Called], wall_s: float) -> str:
     """Run some lessons in one kernel and note what their functions did, or why nothing came back.
 
     Of the cells behind one that ends the run, nothing is noted.
@@ -196,9 +173,10 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, C
     Returns:
         The question whose cell ended the run before its last cell, or at it; empty when none did, or all time was over.
     """
-    names = {name: one.question.name for name, one in rounds.items()}
+    names = {name: all_questions()[name].name for name in rounds}
+    arguments = {name: [case["args"] for case in cases] for name, cases in rounds.items()}
     begin_s = time.monotonic()
-    results, told, order = _in_sandbox(parts, names, {name: one.cases for name, one in rounds.items()}, wall_s)
+    results, told, order = _in_sandbox(parts, names, arguments, wall_s)
     is_over = time.monotonic() - begin_s >= wall_s
     ended = [told.get(place, (False, DISTURBED)) for place in range(len(order))]
     # Behind the last cell that came to its end, whatever that was, nothing ran any more.
@@ -212,7 +190,7 @@ def _run(parts: Sequence[Part], rounds: Mapping[str, Round], reruns: dict[str, C
         if ended[last][0] and name in results:
             # A cell that had to be interrupted has not come to its end, though its function may be right.
             how = {"fault": NOTHING, "said": DISTURBED} if ended[first][1] in _CUT_SHORT else {}
-            reruns[name] = Called(_judged(rounds[name], results[name]), **how)
+            reruns[name] = Called(_is_right(rounds[name], results[name]), **how)
         else:
             # Of the student's cell or, where that went through, of the one that calls its function.
             why = next((said for ok, said in (ended[first], ended[last]) if not ok), "it wrote down nothing")
@@ -256,15 +234,15 @@ def _control_s() -> float:
     return time.monotonic() - begin_s if results.get("control") == [{"value": 1}] else math.inf
 
 
-def _judged(asked: Round, outputs: object) -> Verdict:
-    """Judge a function by what it did on its cases."""
+def _is_right(cases: Cases, outputs: object) -> bool:
+    """Return whether a function did on its cases what was expected."""
     # What came out of the sandbox may be anything.
     sound = isinstance(outputs, list) and all(isinstance(one, dict) for one in outputs)
     try:
         with deadline(_READ_S):
-            return asked.verdict(outputs if sound else [])
+            return sound and compared.fault("", cases, outputs) is None
     except (*STUMBLES, TooLongError):
-        return failed("What it wrote down is no result of a function.")
+        return False
 
 
 def _command(folder: Path) -> list[str]:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
 from grading.grade.intake.sources import encoding_of
 from grading.grade.intake.strict import StrictJsonError, loads
 from labs.records.ledger import first_problem
 from labs.records.record import ENTRY_TYPES
+from provisioning.front.limits import DEFAULT_LIMITS, Limits
 
 #: RefusedError lines that are named one by one; the rest is only counted.
 _NAMED = 20

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.grade.intake.limits import Limits
+from provisioning.front.limits import Limits
 
 #: What Python's own reader of zips raises where one is damaged: it trusts names, lengths and flags.
 _DAMAGE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 
-from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
+from provisioning.front.limits import DEFAULT_LIMITS, Limits
 
 
 class StrictJsonError(ValueError):

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from grading.grade.intake.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
 from grading.grade.intake.ledger import TOO_LONG, Ledger, read_ledger
-from grading.grade.intake.limits import DEFAULT_LIMITS, Limits
 from grading.grade.intake.sources import RefusedError, Source, open_source
 from labs.course import Lesson
+from provisioning.front.allowed import Kind, cap_bytes, kind_of, placed, wanted_names
+from provisioning.front.limits import DEFAULT_LIMITS, Limits
 
 #: Notes of one sort that are written out; a submission of 10,000 odd files needs no 10,000 lines.
 _NAMED = 20

@@ -7,7 +7,8 @@ format, and the rule that a hidden test hides the total).
 from __future__ import annotations
 
 from grading.grade.result.result import Result
-from grading.grade.result.rows import Row
+from labs.checkpoints.rows import Row
+from labs.course import lesson
 
 #: Hidden rows appear with the grades: before, they would tell which shortcut was noticed.
 _LATER = "after_published"
@@ -19,7 +20,7 @@ _MOST = 1_000
 def gradescope(result: Result) -> dict:
     """Return the content of ``results.json``.
 
-    A row a checkpoint, the public ones visible at once. What is for the instructor alone (machines, the digest)
+    A row a question, the public ones visible at once. What is for the instructor alone (machines, the digest)
     stands in ``extra_data``, which students do not see.
     """
     return {
@@ -64,19 +65,18 @@ def fallback(possible: float) -> dict:
 
 def _test(row: Row, number: int) -> dict:
     said = [row.message]
-    if row.yours:
-        said.append(f"Yours: {row.yours}")
+    said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
         said.append(f"Hint: {row.hint}")
     return {
-        "name": f"{row.id}: {row.title}",
+        "name": f"{lesson(row.lesson).title}: {row.title}" if row.lesson else row.title,
         "number": str(number),
         "score": row.points,
         "max_score": row.possible,
         "status": "passed" if row.points == row.possible else "failed",
         "output": "\n".join(said)[:_MOST],
         "output_format": "text",
-        "tags": ["hidden" if row.hidden else f"lesson {row.lesson:02d}"],
+        "tags": ["hidden" if row.hidden else row.lesson],
         "visibility": _LATER if row.hidden else "visible",
     }
 

@@ -6,7 +6,8 @@ import re
 from html import escape
 
 from grading.grade.result.result import Result
-from grading.grade.result.rows import Row
+from labs.checkpoints.rows import Row
+from labs.course import lesson
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#5b6169;--line:#d9dce0;--paper:#fff;--wash:#f5f6f7;
@@ -80,8 +81,8 @@ def _mend(rows: list[Row]) -> str:
 
 
 def _where(row: Row) -> str:
-    where = f"Lesson {row.lesson:02d}" if row.lesson else "Measured again"
-    return f"{where}, {points_in_words(row.possible)}, <code>{escape(row.id)}</code>"
+    where = lesson(row.lesson).title if row.lesson else "Measured again"
+    return f"{escape(where)}, {points_in_words(row.possible)}"
 
 
 def points_in_words(count: int) -> str:
@@ -95,7 +96,7 @@ def _words(text: str) -> str:
 
 
 def _card(row: Row) -> str:
-    pairs = (("Expected", row.expected), ("Yours", row.yours), ("Hint", row.hint))
+    pairs = (*row.shown, ("Hint", row.hint))
     shown = "".join(f"<dt>{name}</dt><dd>{_words(value[:600])}</dd>" for name, value in pairs if value)
     return (
         f'<section class="mend"><h3>{_words(row.title)}</h3><p class="soft">{_where(row)}</p>'
@@ -119,9 +120,9 @@ def _evidence(result: Result) -> str:
 
 def _table(rows: list[Row]) -> str:
     lines = "".join(
-        f"<tr><td><code>{escape(row.id)}</code></td><td>{escape(row.title)}</td>"
+        f"<tr><td>{escape(lesson(row.lesson).title if row.lesson else '')}</td><td>{_words(row.title)}</td>"
         f'<td class="points {"yes" if row.points == row.possible else "no"}">{row.points}/{row.possible}</td></tr>'
         for row in rows
     )
-    head = '<tr><th scope="col">Check</th><th scope="col">Asks for</th><th scope="col" class="points">Points</th></tr>'
+    head = '<tr><th scope="col">Lesson</th><th scope="col">Asks for</th><th scope="col" class="points">Points</th></tr>'
     return f'<h2>All checks</h2><div class="scroll"><table><thead>{head}</thead><tbody>{lines}</tbody></table></div>'

@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from types import MappingProxyType
 
-from grading.checkpoints import State
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
-from grading.grade.result.rows import Row
+from labs.checkpoints.question import State
+from labs.checkpoints.rows import Row
 
 #: Raised when a result's form changes.
-VERSION = 8
+VERSION = 9
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Result:
     answers: dict[str, int] = field(default_factory=dict)
     #: sha256s of the submitted models, by name.
     models: dict[str, str] = field(default_factory=dict)
-    #: How functions' cells ended that came to nothing when they were called again, by checkpoint; for staff alone.
+    #: How functions' cells ended that came to nothing when they were called again, by question; for staff alone.
     reruns: dict[str, str] = field(default_factory=dict)
     #: Fault of the grader's own, in words; empty when there was none. Staff has to look.
     fault: str = ""
@@ -76,7 +76,7 @@ class Result:
     def from_json(cls, values: dict) -> Result:
         """Return the result that ``to_json`` wrote."""
         kept = {one.name: values[one.name] for one in fields(cls) if one.name in values}
-        kept["rows"] = tuple(Row(**row) for row in kept["rows"])
+        kept["rows"] = tuple(Row(**{**row, "shown": tuple(map(tuple, row["shown"]))}) for row in kept["rows"])
         kept["notes"] = tuple(Note(**note) for note in kept["notes"])
         kept["findings"] = tuple(Finding(**{**one, "records": tuple(one["records"])}) for one in kept["findings"])
         for name in ("machines", "limits"):

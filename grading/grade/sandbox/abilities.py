@@ -21,7 +21,7 @@ FIRST_USER, USERS = 210_000, 40_000
 
 #: Folders of the course, from its root, in which what is right can be read: where bubblewrap does not hide them from
 #: sandboxed code, they have to be closed to other users.
-REFERENCES = ("grading/checkpoints", "grading/answers", "notebooks/source", "tests", ".git")
+REFERENCES = ("notebooks/source", "tests", ".git")
 
 #: What a command is put behind so that it can open no network socket.
 WITHOUT_NETWORK = (sys.executable, "-I", "-S", str(Path(no_network.__file__)))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-
-from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
+
+from grading.builder.solve import AnswerKey
 from tests.grading.entries import Entries
 
 QUESTION = all_checkpoints()["s.tokens.app"]

@@ -8,8 +8,8 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pytest
-
 from grading.checkpoints import all_checkpoints
+
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden

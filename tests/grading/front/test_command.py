@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from grading.front.command import app
+from provisioning.front.command import app
 
 MSL = Path(sys.executable).with_name("msl")
 

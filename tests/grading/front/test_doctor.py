@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from grading.front.doctor import findings
+from provisioning.front.doctor import findings
 
 
 def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):

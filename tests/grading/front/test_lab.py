@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from grading.front.lab import command
 from labs.course import lesson
+from provisioning.front.lab import command
 
 
 def test_options_reach_jupyterlab_and_win():

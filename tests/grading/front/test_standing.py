@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from grading.checkpoints import reconcile, scoreboard
-from grading.front.page import front_page, next_text
-from grading.front.standing import stamp, standing
+
 from labs.course import lessons
 from labs.records import Answer, Ledger
+from provisioning.front.page import front_page, next_text
+from provisioning.front.standing import stamp, standing
 from provisioning.setup.record import Record
 from provisioning.sites.spec import resource_name
 

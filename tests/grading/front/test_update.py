@@ -10,9 +10,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from grading.front.lab import LabError
-from grading.front.update import update
 from labs.workspace import PROJECT_DIR
+from provisioning.front.lab import LabError
+from provisioning.front.update import update
 from provisioning.trovi import TemplateError, write_version
 
 pytest.importorskip("nbgitpuller", reason="nbgitpuller is not installed: make setup")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from grading.checkpoints.functions import Function, Mistake, close
+
 from grading.grade.functions import run
 from grading.grade.functions.notebook import Part
 from grading.grade.functions.run import generator, run_on

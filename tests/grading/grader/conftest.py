@@ -8,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from grading.builder.solve import AnswerKeyError, write_solved
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
+
+from grading.builder.solve import AnswerKeyError, write_solved
 from grading.grade.grader import Setup
 from labs.course import lessons
 from tests.grading.recorded import MODEL

@@ -11,9 +11,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from grading.checkpoints import all_checkpoints
 
 from grading.builder.notebook import build, text_of
-from grading.checkpoints import all_checkpoints
 from grading.grade.deadline import TooLongError, deadline
 from grading.grade.functions.run import NOTHING, Called
 from grading.grade.grader import Setup, grade

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from grading.checkpoints import all_checkpoints
 
 from grading.builder.solve import AnswerKey
-from grading.checkpoints import all_checkpoints
 from grading.grade.contradictions import examine
 from grading.grade.functions.run import Part, computed, drawn, run_on
 from grading.grade.hidden import possible_points

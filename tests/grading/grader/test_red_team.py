@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-
-from grading.calls import decode
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.functions import Function
+
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
+from labs.checkpoints.calls import decode
 from labs.optimize.traced import Traced
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from grading.checkpoints import all_checkpoints
 
 from grading.builder.solve import write_solved
-from grading.checkpoints import all_checkpoints
 from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
 from labs.course import lessons

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import State, all_checkpoints
+
 from tests.grading.entries import Entries
 
 PLAYED = {"architecture": "x86_64", "testbed": {"site": "rehearsal"}}

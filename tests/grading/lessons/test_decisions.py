@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from grading.checkpoints.start.lesson_02 import BATCH, rates_of
 from grading.checkpoints.start.lesson_02_decision import decide, designs
 from grading.checkpoints.start.lesson_02_network import over_link_s
+
 from labs.records.customers import CUSTOMERS, FIBRE_MBIT_S, ROUND_TRIPS, customer
 
 DECISIONS, REASON = "start.serving.decisions", "start.serving.reason"

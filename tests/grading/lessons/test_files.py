@@ -13,12 +13,12 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from grading.checkpoints import Verdict, all_checkpoints
+from grading.checkpoints.artefacts import SUBJECT, facts_about
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from safetensors.torch import load_file, save_file
 
 from grading.builder.solve import AnswerKey
-from grading.checkpoints import Verdict, all_checkpoints
-from grading.checkpoints.artefacts import SUBJECT, facts_about
 from labs import assets
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2

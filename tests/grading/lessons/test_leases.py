@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import State, all_checkpoints
 from grading.checkpoints.leases import (
     TERMS,
@@ -15,6 +14,7 @@ from grading.checkpoints.leases import (
     judge_release,
 )
 from grading.checkpoints.system.lesson_43 import placed, same_places, stanza
+
 from labs.records import Records
 from provisioning.sites.spec import load_spec
 from tests.grading.entries import Entries

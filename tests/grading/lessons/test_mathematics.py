@@ -6,9 +6,6 @@ import numpy as np
 import pytest
 import scipy.stats
 import torch
-from torch.nn import functional
-
-from grading.calls import call, decode, encode
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.model import (
     lesson_10,
@@ -20,7 +17,10 @@ from grading.checkpoints.model import (
     lesson_14c,
     lesson_14d,
 )
+from torch.nn import functional
+
 from labs import assets, stats
+from labs.checkpoints.calls import call, decode, encode
 from labs.data import preprocess
 from labs.optimize.affine import scale_and_zero_point
 from labs.optimize.traced import Traced

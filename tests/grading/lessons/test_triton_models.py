@@ -6,12 +6,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-from grading.builder.solve import AnswerKey
 from grading.checkpoints import all_checkpoints
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.system.lesson_37 import inspect_cache, inspect_versions
 from grading.checkpoints.system.lesson_38 import inspect_ensemble, inspect_preprocess
+
+from grading.builder.solve import AnswerKey
 from labs.serve.models import fp32_model
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import ModelRepository

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from grading.calls import call
 from grading.checkpoints import Checkpoint
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.registry import PARTS
+
+from labs.checkpoints.calls import call
 from tests.grading.entries import Entries
 from tests.grading.recorded import DONE
 from tests.grading.recorded import recorded as entries_of

@@ -14,12 +14,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
-
-import labs.data.dataset
 from grading.checkpoints import Checkpoint, Verdict, all_checkpoints, as_records, failed, missing
 from grading.checkpoints.artefacts import SUBJECT, facts_about
 from grading.checkpoints.registry import PARTS
 from grading.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
+
+import labs.data.dataset
 from labs.records import Answer, Observation, Records
 from labs.serve.models import FP32_NAME
 from labs.workspace import models_dir

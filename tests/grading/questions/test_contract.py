@@ -11,12 +11,12 @@ import math
 
 import numpy as np
 import pytest
-
-from grading.builder.solve import AnswerKey
-from grading.calls import call
 from grading.checkpoints import Checkpoint, State, all_checkpoints, check
 from grading.checkpoints.artefacts import SUBJECT
 from grading.checkpoints.functions import Mistake, Round
+
+from grading.builder.solve import AnswerKey
+from labs.checkpoints.calls import call
 from labs.records import Records
 from labs.records.ledger import ledger
 from tests.grading.questions.beside import answered_by, needed

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-
 from grading.checkpoints import State, all_checkpoints
 from grading.checkpoints.registry import PARTS
+
 from tests.grading.entries import Entries
 from tests.grading.questions.beside import answered_by
 from tests.grading.recorded import recorded

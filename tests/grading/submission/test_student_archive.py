@@ -42,8 +42,8 @@ ALONE = """
 import sys
 sys.meta_path = [finder for finder in sys.meta_path if "editable" not in repr(finder).lower()]
 import grading.__main__
-import grading.submission.show
-print(grading.submission.show.__file__)
+import provisioning.front.hand_in
+print(provisioning.front.hand_in.__file__)
 grading.__main__.app(["submit", "--part", "1", "--workspace", "mine"], standalone_mode=False)
 # What a check of a function imports when it is asked for, too.
 from grading.checkpoints import all_checkpoints

@@ -17,10 +17,10 @@ from grading.__main__ import app
 from grading.builder.pages import questions_page
 from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden
-from grading.submission import hand_in, prepare
-from grading.submission.points import GRADERS_OWN, QUESTIONS, questions_of
-from grading.submission.show import HandIn, submit
 from labs.course import lessons
+from provisioning.front import hand_in, prepare
+from provisioning.front.hand_in import HandIn, submit
+from provisioning.front.points import GRADERS_OWN, QUESTIONS, questions_of
 from tests.grading.recorded import MODEL
 
 FIXTURES = Path(__file__).parents[1] / "fixtures"

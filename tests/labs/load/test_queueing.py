@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from grading.checkpoints.system.lesson_41 import mean_batch
+
 from labs.load.queueing import Queue, UnstableQueueError, simulate
 from labs.load.sender import arrivals
 

@@ -1,0 +1,301 @@
+"""How questions are written, and what of them leaves the instructor's side.
+
+A lesson's ``questions.py`` stands beside its ``lesson.py`` and uses ``question`` and ``prediction``. ``compiled`` turns
+both into plain data: arguments, expected results, sentences. A case's expected result is what the lesson's own solution
+returns, after the arguments' trip through JSON.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import hashlib
+import json
+import runpy
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from grading.builder.notebook import build
+from labs.checkpoints.calls import call, encode, names
+from labs.course import Lesson, LessonError
+
+#: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.
+Case = tuple[tuple, str]
+Cases = Callable[[np.random.Generator], Iterator[Case]]
+
+
+@dataclass
+class Asked:
+    """A question as its author wrote it."""
+
+    #: What is shipped as it stands (fields of ``labs.checkpoints.question.Question``).
+    values: dict[str, Any]
+    #: Draws a function's cases.
+    cases: Cases | None = None
+    #: Facts that keep all rules; the tests break them one by one.
+    good: Mapping[str, Any] = field(default_factory=dict)
+
+
+_WRITTEN: dict[str, Asked] = {}
+
+
+def question(
+    id: str,
+    title: str,
+    *,
+    points: int,
+    hint: str = "",
+    file: str = "",
+    records: str = "",
+    form: object = None,
+    rules: Sequence[tuple[str, Any, str]] = (),
+    good: Mapping[str, Any] | None = None,
+    gate: Sequence[str] = (),
+) -> Callable[[Cases], Cases]:
+    """Ask for a function, by decorating the generator of its cases; or for a file, an answer or records, by rules.
+
+    Args:
+        id: Lesson and idea, such as 'quantize.affine'.
+        title: What is asked for, in a few words.
+        points: What it is worth.
+        hint: Where to look; not the answer.
+        file: 'module:function' that returns facts about what was handed over: a path, a class, a program.
+        records: 'module:function' that returns facts about the ledger's records.
+        form: What an answer looks like (``labs.checkpoints.values.fault_of_form``); its facts come from ``records``.
+        rules: What has to hold of the facts, in order (``labs.checkpoints.rules``).
+        good: Facts that keep all rules.
+        gate: What a machine must be able to do for it to be earned there.
+    """
+    kind = "file" if file else "answer" if form is not None else "records" if records else "function"
+    values = {"title": title, "kind": kind, "points": points, "hint": hint, "gate": list(gate), "form": form}
+    asked = Asked(values | {"reads": file or records, "rules": [list(rule) for rule in rules]}, good=good or {})
+    _write(id, asked)
+
+    def cases(draw: Cases) -> Cases:
+        asked.cases = draw
+        return draw
+
+    return cases
+
+
+def prediction(
+    id: str,
+    title: str,
+    *,
+    about: Mapping[str, Any],
+    unit: str = "",
+    between: tuple[float, float] = (0.0, 1e12),
+    points: int = 1,
+    gate: Sequence[str] = (),
+    **fields: str | list[str],
+) -> None:
+    """Ask for numbers, or words to choose from, before they are measured.
+
+    Args:
+        id: Lesson and idea, such as 'quantize.faster'.
+        title: The question.
+        about: Fields of the records that it must precede: ``{"kind": "latency", "option": …}``, ``{"subject": …}``.
+        unit: Of its numbers.
+        between: Numbers outside are taken for slips of the unit.
+        points: For predicting in time.
+        gate: What a machine must be able to do for it to be earned there.
+        fields: For each name, the label of its number, or a list of words to choose from.
+    """
+    values = {"title": title, "kind": "prediction", "points": points, "about": dict(about), "unit": unit}
+    _write(id, Asked(values | {"between": list(between), "gate": list(gate), "fields": fields}))
+
+
+def _write(id: str, asked: Asked) -> None:
+    if id in _WRITTEN:
+        raise LessonError(f"question {id!r} is written twice")
+    _WRITTEN[id] = asked
+
+
+def written(lesson: Lesson) -> dict[str, Asked]:
+    """Return a lesson's questions as their author wrote them, by id.
+
+    Raises:
+        LessonError: A question belongs to another lesson by its id, or has no cases and no rules.
+    """
+    path = lesson.folder / "questions.py"
+    return dict(_written(lesson, path.stat().st_mtime_ns)) if path.is_file() else {}
+
+
+@functools.lru_cache(maxsize=256)
+def _written(lesson: Lesson, changed_ns: int) -> dict[str, Asked]:
+    _WRITTEN.clear()
+    runpy.run_path(str(lesson.folder / "questions.py"))
+    found = dict(_WRITTEN)
+    for id, asked in found.items():
+        if id.partition(".")[0] != lesson.id:
+            raise LessonError(f"{lesson.name}: question {id!r} has to begin with '{lesson.id}.'")
+        if asked.values["kind"] == "function" and asked.cases is None:
+            raise LessonError(f"{lesson.name}: question {id!r} has no cases; decorate a generator of them")
+    return found
+
+
+def compiled(lessons: Iterable[Lesson]) -> str:
+    """Return the questions of some lessons as the text of ``questions.json``."""
+    found = {id: shipped(lesson, id) for lesson in lessons for id in written(lesson)}
+    return json.dumps(found, indent=1, ensure_ascii=False) + "\n"
+
+
+def shipped(lesson: Lesson, id: str) -> dict[str, Any]:
+    """Return one question as plain data, with its public cases."""
+    asked = written(lesson)[id]
+    values = {name: value for name, value in asked.values.items() if value not in ("", [], None)}
+    if asked.cases:
+        values["name"] = solutions(lesson)[id].__name__
+        values["cases"] = drawn(lesson, id, np.random.default_rng(zlib.crc32(id.encode())))
+    return values
+
+
+def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str, Any]]:
+    """Return a function's cases as a generator draws them, with what the lesson's solution returns.
+
+    Raises:
+        LessonError: The solution stops on one of them.
+    """
+    draw = written(lesson)[id].cases
+    if draw is None:
+        raise LessonError(f"{id} asks for no function")
+    made = [(encode(list(arguments)), says) for arguments, says in draw(random)]
+    done = call(solutions(lesson)[id], [arguments for arguments, _ in made])
+    for (arguments, _), one in zip(made, done, strict=True):
+        if "value" not in one:
+            raise LessonError(f"{id}: the solution stops with {one['raised']}: {one['said']}, given {arguments}")
+    return [
+        {"args": arguments, "expected": one["value"], "says": says}
+        for (arguments, says), one in zip(made, done, strict=True)
+    ]
+
+
+def secret_cases(lessons: Iterable[Lesson], seed: str) -> dict[str, list[dict[str, Any]]]:
+    """Return cases that nobody has seen of all functions that some lessons ask for, by question, in another order.
+
+    Results that are recited one after the other do not fit them.
+
+    Args:
+        lessons: The lessons.
+        seed: The instructor's secret.
+    """
+    found = {}
+    for lesson in lessons:
+        for id, asked in written(lesson).items():
+            if asked.cases:
+                random = np.random.default_rng(int.from_bytes(hashlib.sha256(f"{seed}\0{id}".encode()).digest()[:8]))
+                cases = drawn(lesson, id, random)
+                found[id] = [cases[int(place)] for place in random.permutation(len(cases))]
+    return found
+
+
+def solutions(lesson: Lesson) -> dict[str, Callable]:
+    """Return the functions that a lesson's solved cells hand to ``check``, by question."""
+    return dict(_solutions(lesson, (lesson.folder / "lesson.py").stat().st_mtime_ns))
+
+
+@functools.lru_cache(maxsize=256)
+def _solutions(lesson: Lesson, changed_ns: int) -> dict[str, Callable]:
+    functions = {id for id, asked in written(lesson).items() if asked.cases}
+    found = {}
+    for cell in build(lesson, solved=True).cells:
+        id = cell.metadata.get("question", "")
+        if id not in functions:
+            continue
+        tree = ast.parse(cell.source)
+        handed = [name for asked, name in checks(tree) if asked == id]
+        kept = [one for one in tree.body if not isinstance(one, ast.Expr)]
+        scope = names()
+        exec(compile(ast.Module(kept, []), lesson.name, "exec"), scope)
+        if len(handed) != 1 or handed[0] not in scope:
+            raise LessonError(f"{lesson.name}: the cell of {id!r} has to define a function and check it")
+        found[id] = scope[handed[0]]
+    if missing := functions - found.keys():
+        raise LessonError(f'{lesson.name}: no cell says question="{min(missing)}"')
+    return found
+
+
+def checks(tree: ast.AST) -> list[tuple[str, str]]:
+    """Return id and second argument, as source, of all calls of ``check`` in a cell."""
+    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "check"]
+    return [
+        (one.args[0].value, ast.unparse(one.args[1]) if len(one.args) > 1 else "")
+        for one in calls
+        if one.args and isinstance(one.args[0], ast.Constant)
+    ]
+
+
+def require_whole(wanted: Iterable[Lesson]) -> None:
+    """Make sure that lessons ask and check what their questions say, each once.
+
+    Raises:
+        LessonError: Something is missing or left over; the message names all ids concerned.
+    """
+    found = []
+    for lesson in wanted:
+        asked = written(lesson)
+        cells = [cell for cell in build(lesson, solved=True).cells if cell.cell_type == "code"]
+        carried = [cell.metadata.question for cell in cells if "question" in cell.metadata]
+        checked, predicted = set(), set()
+        for cell in cells:
+            checked |= {id for id, _ in checks(_parsed(cell.source))}
+            predicted |= set(_predictions(_parsed(cell.source)))
+        by_checking = {id for id, one in asked.items() if one.values["kind"] != "prediction"}
+        faults = {
+            "stands in two cells": {id for id in carried if carried.count(id) > 1},
+            "is written, and no cell carries it": by_checking - set(carried),
+            "is carried, and not written": set(carried) - asked.keys(),
+            "is written, and never checked": by_checking - checked,
+            "is checked, and not written": checked - asked.keys(),
+            "is written, and never predicted": asked.keys() - by_checking - predicted,
+            "is predicted, and not written": predicted - asked.keys(),
+        }
+        found += [f"{lesson.name}: {id} {fault}" for fault, ids in faults.items() for id in sorted(ids)]
+    if found:
+        raise LessonError("; ".join(found))
+
+
+def _predictions(tree: ast.AST) -> list[str]:
+    calls = [one for one in ast.walk(tree) if isinstance(one, ast.Call) and getattr(one.func, "id", "") == "predict"]
+    return [one.args[0].value for one in calls if one.args and isinstance(one.args[0], ast.Constant)]
+
+
+def _parsed(source: str) -> ast.Module:
+    """Return a cell's code; of a cell for another program (``%%writefile``), nothing."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return ast.parse("" if source.startswith("%%") else TransformerManager().transform_cell(source))
+
+
+def at_least(least: float) -> dict[str, Any]:
+    """Return what holds a number to a lower bound."""
+    return {"at least": least}
+
+
+def at_most(most: float) -> dict[str, Any]:
+    """Return what holds a number to an upper bound."""
+    return {"at most": most}
+
+
+def one_of(*values: object) -> dict[str, Any]:
+    """Return what holds a value to some others."""
+    return {"one of": list(values)}
+
+
+def not_(value: object) -> dict[str, Any]:
+    """Return what forbids one value."""
+    return {"is not": value}
+
+
+def holds(value: object) -> dict[str, Any]:
+    """Return what asks a text or a list to hold something."""
+    return {"holds": value}
+
+
+def fact(name: str, *, near: bool = False) -> dict[str, Any]:
+    """Return what holds a value to another fact; ``near`` leaves one per cent."""
+    return {"near fact" if near else "is fact": name}

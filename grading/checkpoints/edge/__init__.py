@@ -1,1 +1,0 @@
-"""Checkpoints of part 2: serving on an edge device."""

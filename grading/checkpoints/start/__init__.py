@@ -1,1 +1,0 @@
-"""Checkpoints of the start: the machine, and how checkpoints themselves work."""

@@ -1,1 +1,0 @@
-"""Checkpoints of part 3: system optimizations."""

@@ -1,0 +1,14 @@
+"""What a lesson asks for: ``predict``, ``predicted`` and ``check``, and ``begin`` in its first cell.
+
+They are imported when they are asked for: a grader judges with ``labs.checkpoints.question`` and has no widgets.
+"""
+
+from importlib import import_module
+
+__all__ = ["NotPredictedYetError", "check", "predict", "predicted"]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.notebook"), name)

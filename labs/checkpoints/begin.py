@@ -1,0 +1,94 @@
+"""The first cell of every lesson, ``begin("compile")``: is there what it takes, and where do I go on?
+
+What is missing is said with a link to the lesson that makes it. Nothing runs by itself: answers, functions and
+measurements stand in the ledger, files on the disk, and what a restarted kernel has lost comes back with JupyterLab's
+own *Run All Above Selected Cell*.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from labs.checkpoints.cards import Card
+from labs.checkpoints.question import Question, State, of_lesson
+from labs.course import Lesson, lesson
+from labs.records import Records
+from labs.records.ledger import ledger
+from labs.workspace import workspace_dir
+
+
+class NotThereYetError(LookupError):
+    """What the lesson takes from an earlier one is not there; the message names that lesson."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return one sentence: the card above it has the links."""
+        return [str(self)]
+
+
+def begin(id: str) -> None:
+    """Say whether a lesson can begin, and where to go on in it.
+
+    Args:
+        id: The lesson's, such as 'compile'.
+
+    Raises:
+        NotThereYetError: A file or a record of an earlier lesson is not there; shown as one sentence.
+    """
+    from IPython.display import display
+
+    this, records = lesson(id), ledger().read()
+    if absent := absences(this, records):
+        away = ("Made at home? `msl lease push` brings it to a leased machine.",) if this.machine_minutes else ()
+        display(Card(f"{this.title} cannot begin yet", State.MISSING, (*absent.values(), *away)))
+        raise NotThereYetError(f"Make it first: {'; '.join(absent)}. Then run this cell again.")
+    sentences = (way_on(this, records),) if is_begun(this, records) else ()
+    display(Card(f"{this.title}: ready", None, sentences))
+
+
+def absences(this: Lesson, records: Records) -> dict[str, str]:
+    """Return what a lesson takes and does not find: a sentence for each in words, and with its link."""
+    found = {}
+    for id, things in this.takes.items():
+        for thing in things:
+            kind, _, option = thing.partition(" ")
+            if option:
+                there = any(one.kind == kind and one.option == option for one in records.measurements())
+                words = f"a {kind} record of `{option}`"
+            else:
+                there, words = (workspace_dir() / thing).is_file(), f"`{Path(thing).name}`"
+            if not there:
+                plain = f"{lesson(id).title} makes {words.replace('`', '')}"
+                found[plain] = f"There is no {words.removeprefix('a ')} yet: {_link(this, lesson(id))} makes it."
+    return found
+
+
+def is_begun(this: Lesson, records: Records) -> bool:
+    """Return whether anything of a lesson was predicted, answered or earned."""
+    asked = of_lesson(this.id)
+    given = any(records.predictions(one.id) or records.answer(one.id) is not None for one in asked)
+    return given or any(one.verdict(records).state in (State.PASSED, State.FAILED) for one in asked)
+
+
+def way_on(this: Lesson, records: Records) -> str:
+    """Return one sentence on the first question that is open, with a link to its cell, and on a restart."""
+    following = next((one for one in of_lesson(this.id) if is_left(one, records)), None)
+    if following is None:
+        return "Every question of this lesson is answered."
+    words = following.title.replace("[", "(").replace("]", ")")
+    where = f"[{words}]({this.notebook.name}#cell-id={following.id.replace('.', '-')})"
+    return (
+        f"Go on here: {where}. After a restart of the kernel, select that cell and choose Run → Run All Above Selected "
+        "Cell: your answers are kept, and only names have to be made again."
+    )
+
+
+def is_left(one: Question, records: Records) -> bool:
+    """Return whether a question can still be earned; a prediction that came too late stays as it is."""
+    state = one.verdict(records).state
+    return state is not State.PASSED and not (state is State.FAILED and one.kind == "prediction")
+
+
+def _link(this: Lesson, other: Lesson) -> str:
+    there = os.path.relpath(other.notebook, this.notebook.parent)
+    return f"[{other.title}]({Path(there).as_posix()})"

@@ -1,0 +1,164 @@
+"""What a function did on its cases, held against what was expected: the first case that fails speaks.
+
+Cases stand from plain to special, each with the sentence for whoever fails just there. Where a result is wrong in a way
+that every question knows (nothing returned, another shape, the wrong sign, …), the general sentence takes its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from labs.checkpoints.calls import MARK, decode
+
+#: Characters of one value in a call.
+_MOST_SHOWN = 160
+
+_STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first case that fails."""
+
+    #: What is wrong.
+    says: str
+    #: The call, what came, and what was expected.
+    shown: tuple[tuple[str, str], ...] = ()
+    #: Whether nothing was written yet.
+    is_stub: bool = False
+
+
+def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fault | None:
+    """Return the first fault of a function, or None when it is right.
+
+    Args:
+        name: The function's.
+        cases: Arguments, expected result (both encoded) and sentence of each.
+        outputs: What it did on each, as ``labs.checkpoints.calls.call`` returns it.
+    """
+    if len(outputs) != len(cases):
+        return Fault("The cases have changed since this was checked: run the check again.")
+    for case, came in zip(cases, outputs, strict=True):
+        expected = decode(case["expected"], arrays=False)
+        if "value" in came:
+            value = decode(came["value"], arrays=False)
+            if close(value, expected):
+                continue
+            says, did = general(value, expected, case["says"] or "Not right yet."), shown(value)
+        elif came.get("raised") == "NotImplementedError":
+            return Fault(_STUB, is_stub=True)
+        else:
+            said = f": {came['said']}" if came.get("said") else ""
+            says = f"It stops with {came.get('raised')}{said}. {case['says']}".strip()
+            did = "nothing"
+        arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
+        return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))
+    return None
+
+
+def general(came: Any, expected: Any, otherwise: str) -> str:
+    """Return what is wrong where it is wrong in a way that every question knows; otherwise the case's own sentence."""
+    if came is None and expected is not None:
+        return "It returns nothing: is there a `return`?"
+    if isinstance(expected, dict) and isinstance(came, dict):
+        if came.keys() != expected.keys():
+            return f"Its keys are {shown(sorted(came))} instead of {shown(sorted(expected))}."
+        wrong = next(name for name in expected if not close(came[name], expected[name]))
+        return f"`{wrong}` is wrong. {general(came[wrong], expected[wrong], otherwise)}"
+    if _kind(came) != _kind(expected):
+        return f"It returns {_kind(came)} instead of {_kind(expected)}."
+    values, wanted = _numbers(came), _numbers(expected)
+    if values is None or wanted is None:
+        if isinstance(expected, list) and len(came) != len(expected):
+            return f"It returns {len(came)} values instead of {len(expected)}."
+        if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
+            return "The right values, in another order."
+        return otherwise
+    if values.shape != wanted.shape:
+        return f"It returns an array of shape {values.shape} instead of {wanted.shape}."
+    return _numerical(came, expected, values, wanted, otherwise)
+
+
+def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, otherwise: str) -> str:
+    same = np.allclose(values, wanted)
+    if wanted.ndim == 1 and not same and np.allclose(sorted(values), sorted(wanted)):
+        return "The right values, in another order."
+    if wanted.ndim == 1 and len(wanted) <= 3:  # several results: the first wrong one
+        at = [close(one, right) for one, right in zip(came, expected, strict=True)].index(False)
+        return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], otherwise)}"
+    with np.errstate(all="ignore"):
+        factor = values / np.where(wanted == 0, np.nan, wanted)
+        known = {
+            "It has the wrong sign.": np.allclose(-values, wanted),
+            "It is turned around: 1 divided by what was asked for.": np.allclose(values * wanted, 1),
+            "It is not a whole number.": isinstance(expected, int) and np.rint(values) == wanted,
+            "It exceeds the limits.": values.size > 2
+            and not same
+            and np.allclose(np.clip(values, wanted.min(), wanted.max()), wanted),
+            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2
+            and not same
+            and np.allclose(factor, factor.flat[0]),
+        }
+    return next((says for says, true in known.items() if np.all(true)), otherwise)
+
+
+def close(came: Any, expected: Any) -> bool:
+    """Return whether a result is what was expected: whole numbers and words the same, others within a thousandth."""
+    if isinstance(expected, list):
+        return isinstance(came, list) and len(came) == len(expected) and all(map(close, came, expected))
+    if isinstance(expected, dict):
+        return (
+            isinstance(came, dict)
+            and came.keys() == expected.keys()
+            and all(close(came[name], expected[name]) for name in expected)
+        )
+    if isinstance(expected, bool) or isinstance(came, bool):
+        return came is expected
+    if isinstance(expected, float) and isinstance(came, int | float):
+        if math.isnan(expected):
+            return math.isnan(came)
+        return math.isclose(came, expected, rel_tol=1e-3, abs_tol=1e-9)
+    return came == expected
+
+
+def shown(value: Any) -> str:
+    """Return a value on one line."""
+    if isinstance(value, bool) or value is None or isinstance(value, str):
+        text = repr(value)
+    elif isinstance(value, float):
+        text = f"{value:.4g}"
+    elif isinstance(value, list):
+        text = f"[{', '.join(map(shown, value))}]"
+    elif isinstance(value, dict) and MARK in value:
+        text = f"a {value.get('type', 'value')}"
+    elif isinstance(value, dict):
+        text = f"{{{', '.join(f'{name}: {shown(part)}' for name, part in value.items())}}}"
+    else:
+        text = str(value)
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN - 2]} …"
+
+
+def _numbers(value: Any) -> np.ndarray | None:
+    """Return a number, or a regular list of them, as an array; None for anything else."""
+    try:
+        found = np.asarray(value)
+    except ValueError:
+        return None
+    return found.astype(float) if found.dtype.kind in "iuf" else None
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, bool):
+        return "True or False"
+    if isinstance(value, int | float):
+        return "a number"
+    if isinstance(value, str):
+        return "a text"
+    if isinstance(value, dict):
+        return f"a {value.get('type', 'value')}" if MARK in value else "a dictionary"
+    return "nothing" if value is None else "a list or an array"

@@ -1,0 +1,171 @@
+"""Predictions, judged for being made in time and in earnest, never for being right.
+
+``PredictionBox`` is where one is made: a field for each number, or words to choose from, and a button.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping
+from html import escape
+
+import ipywidgets
+
+from labs.checkpoints.cards import marked
+from labs.checkpoints.question import Question
+from labs.records import Records
+
+
+def fault_of_numbers(asked: Question, values: Mapping[str, object]) -> str:
+    """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
+    if values.keys() != asked.fields.keys():
+        return f"Predict {', '.join(f'`{name}`' for name in asked.fields)}, by these names."
+    for name, value in values.items():
+        choices = asked.fields[name]
+        if not isinstance(choices, str):
+            if value not in choices:
+                return f"Choose one of these: {', '.join(choices)}."
+        elif isinstance(value, bool) or not isinstance(value, int | float):
+            return "A number is asked for here, without its unit."
+        elif not (math.isfinite(value) and asked.between[0] <= value <= asked.between[1]):
+            return "This number cannot be meant: look at the unit that the question asks for."
+    return ""
+
+
+class PredictionBox:
+    """A live box; where no widgets run, its text says how the same is done in code."""
+
+    def __init__(
+        self, asked: Question, read: Callable[[], Records], write: Callable[[Mapping[str, object]], str]
+    ) -> None:
+        """Show a question.
+
+        Args:
+            asked: Asks for a prediction.
+            read: Returns the records as they are now.
+            write: Writes a prediction down and returns an empty text, or why it did not.
+        """
+        self.asked, self._read, self._write = asked, read, write
+        self.fields = {name: self._field(name, label) for name, label in asked.fields.items()}
+        self.button = ipywidgets.Button(
+            description="Lock in my prediction",
+            tooltip=f"Write down my prediction: {asked.title}",
+            button_style="primary",
+            layout=ipywidgets.Layout(width="auto", align_self="flex-start"),
+        )
+        self.said = ipywidgets.HTML()
+        self.button.on_click(lambda _: self.lock())
+        frame = {"border": "1px solid var(--jp-border-color2, #d0d0d0)", "padding": "8px 14px", "max_width": "46em"}
+        title = ipywidgets.HTML(f"<strong>{marked(asked.title)}</strong>")
+        self.live = ipywidgets.VBox(
+            [title, *self.fields.values(), self.button, self.said], layout=ipywidgets.Layout(**frame)
+        )
+        self._show()
+
+    def _field(self, name: str, label: str | list) -> ipywidgets.Widget:
+        wide = {"description_width": "initial"}
+        if not isinstance(label, str):
+            auto = ipywidgets.Layout(width="auto")
+            return ipywidgets.RadioButtons(options=list(label), value=None, description=name, style=wide, layout=auto)
+        field = ipywidgets.Text(
+            description=f"{label}{f' in {self.asked.unit}' * bool(self.asked.unit)}",
+            placeholder="a number",
+            style=wide,
+            layout=ipywidgets.Layout(width="420px"),
+        )
+        # Enter in the field is what most people try first; the browser's half sends it as a message.
+        field.on_msg(lambda _, content, __: self.lock() if content.get("event") == "submit" else None)
+        return field
+
+    def lock(self) -> None:
+        """Write down what the box holds, and say so; or say what is wrong with it."""
+        typed = {name: field.value for name, field in self.fields.items()}
+        try:
+            values = {name: self._value(name, one) for name, one in typed.items()}
+            fault = self._write(values)
+        except ValueError as error:
+            fault = str(error)
+        self._show()
+        if fault:
+            for name, field in self.fields.items():
+                if not field.disabled:
+                    field.value = typed[name]  # to be mended
+            self._say(fault)
+
+    def _value(self, name: str, typed: object) -> object:
+        if isinstance(self.asked.fields[name], str):
+            return number(str(typed), self.asked.unit)
+        if not typed:
+            raise ValueError("Choose one of the words.")
+        return typed
+
+    def _show(self) -> None:
+        """Show what is written down, and whether it may still be changed."""
+        records = self._read()
+        made = records.prediction_in_time(self.asked.id, self.asked.about) or next(
+            iter(records.predictions(self.asked.id)), None
+        )
+        if made is None or not isinstance(made.value, Mapping):
+            self._say("Not predicted yet. It may be changed until it is measured.")
+            return
+        over = self.asked.measured(records)
+        for name, field in self.fields.items():
+            value = made.value.get(name)
+            field.value = f"{value:.12g}" if isinstance(value, int | float) else value
+            field.disabled = over
+        self.button.disabled, self.button.description = over, "Change my prediction"
+        end = "It is measured now, so it stays." if over else "It may be changed until it is measured."
+        self._say(f"✓ Noted. {end}")
+
+    def _say(self, text: str) -> None:
+        self.said.value = f'<span role="status">{escape(text)}</span>'
+
+    def __repr__(self) -> str:
+        return f"{self.asked.title}: {self._in_code()}"
+
+    def _in_code(self) -> str:
+        values = ", ".join(f"{name}=…" for name in self.asked.fields)
+        return f"predict({self.asked.id!r}, {values})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        """Return the live box, and in words how to predict where no widgets run."""
+        words = [f"{name}: {', '.join(one)}" for name, one in self.asked.fields.items() if not isinstance(one, str)]
+        with_words = f" ({escape('; '.join(words))})" if words else ""
+        bundle: dict[str, object] = {
+            "text/plain": repr(self),
+            "text/html": f"<p><strong>{marked(self.asked.title)}</strong><br>Without widgets: "
+            f"<code>{escape(self._in_code())}</code> with your values in place of the dots{with_words}.</p>",
+        }
+        view = self.live._repr_mimebundle_()
+        found = view if isinstance(view, dict) else view[0]
+        return bundle | {name: part for name, part in found.items() if name not in bundle}
+
+
+def number(typed: str, unit: str = "") -> float:
+    """Return the number that somebody typed; its unit may follow it.
+
+    A comma, a space or an underscore parts thousands and nothing else, for `1,000` is a thousand to one half of the
+    world and one to the other: what is no group of three digits is refused and never guessed.
+
+    Args:
+        typed: Such as '1,000', '1 000', '1_000', '9.5 MB' or '2e6'.
+        unit: The question's; empty for a pure number.
+
+    Raises:
+        ValueError: It is no number; the message says what to write.
+    """
+    text = typed.strip().removesuffix(unit or "\0").strip()
+    if _PLAIN.fullmatch(text):
+        return float(text)
+    if _GROUPED.fullmatch(text):
+        return float(re.sub(r"[^-+.\d]", "", text))
+    if _DECIMAL_COMMA.fullmatch(text):
+        raise ValueError(f"A comma parts thousands here: write {text.replace(',', '.')} with a point.")
+    raise ValueError("A number is asked for here, without its unit: 1500, 1,500 or 1.5, for example.")
+
+
+_PLAIN = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)
+# One sign for all groups; among the spaces are the narrow ones that typographers use.
+_GROUPED = re.compile(r"[-+]?[1-9]\d{0,2}(?P<sign>[,_ \u00a0\u2009\u202f])\d{3}((?P=sign)\d{3})*(\.\d*)?", re.ASCII)
+_DECIMAL_COMMA = re.compile(r"[-+]?\d*,\d+(e[-+]?\d{1,3})?", re.IGNORECASE | re.ASCII)

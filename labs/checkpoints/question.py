@@ -1,0 +1,277 @@
+"""The course's questions as a student's machine knows them: what the builder compiled, judged by the ledger alone.
+
+``questions.json`` holds arguments, expected results and sentences, and nothing that could be called. Questions and
+their solutions are written beside the lessons, in ``notebooks/source``, which students do not get.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from labs.checkpoints import cases, rules
+from labs.checkpoints.values import fault_of_form
+from labs.course import Lesson, lesson
+from labs.records import Answer, DifferentMachinesError, Records
+from labs.records.collection import began
+from labs.records.record import ENTRY_TYPES
+
+#: What the builder writes.
+QUESTIONS_PATH = Path(__file__).with_name("questions.json")
+
+#: Beginning of the subject under which facts about a question's file are written down.
+SUBJECT = "file."
+
+#: What a reader may stumble over in evidence that somebody wrote by hand.
+STUMBLES = (KeyError, TypeError, ValueError, IndexError, AttributeError, ArithmeticError)
+
+
+class State(StrEnum):
+    """How a question stands."""
+
+    #: The points are earned.
+    PASSED = "passed"
+    #: There is an answer, and it is not right.
+    FAILED = "failed"
+    #: The stub is still there, or nothing was handed over.
+    UNANSWERED = "unanswered"
+    #: A record or a file that the question rests on is not there yet.
+    MISSING = "missing"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one check."""
+
+    #: How the question stands.
+    state: State
+    #: What is right, or what is wrong and what to do about it. Backticks mark code.
+    message: str
+    #: Names and values shown below it: the call, what came, and what was expected.
+    shown: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether the points are earned."""
+        return self.state is State.PASSED
+
+
+class MissingEvidenceError(LookupError):
+    """A reader does not find what it reads; the message says which cell makes it."""
+
+
+class UnknownQuestionError(KeyError):
+    """There is no question with this id; the message names the nearest ones."""
+
+    def __str__(self) -> str:
+        return self.args[0]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing that a lesson asks for; which of the last fields are filled in depends on its kind."""
+
+    #: An idea, such as 'quantize.affine'; its first word is the lesson's id.
+    id: str
+    #: What is asked for, in a few words.
+    title: str
+    #: 'function', 'file', 'answer' (which a person gives), 'records' (nothing is handed over) or 'prediction'.
+    kind: str
+    points: int
+    #: Where to look; not the answer.
+    hint: str = ""
+    #: What a machine must be able to do for it to be earned there, by the names of ``labs.machine.capability``.
+    gate: tuple[str, ...] = ()
+    #: A function's name, and its cases: ``{"args": …, "expected": …, "says": …}``, from plain to special.
+    name: str = ""
+    cases: tuple[Mapping, ...] = ()
+    #: Reader of facts, as 'module:function'; it gets what was handed over, or the records.
+    reads: str = ""
+    #: What has to hold of the facts, in order: field, what it is held to, sentence.
+    rules: tuple[tuple[str, Any, str], ...] = ()
+    #: What an answer looks like (``labs.checkpoints.values.fault_of_form``).
+    form: Any = None
+    #: Fields of the measurements that a prediction must precede.
+    about: Mapping = field(default_factory=dict)
+    #: What is predicted: label, or words to choose from, by name.
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    unit: str = ""
+    #: Numbers outside are taken for slips of the unit.
+    between: tuple[float, float] = (0.0, float("inf"))
+
+    @property
+    def lesson_id(self) -> str:
+        """Id of the lesson that asks it."""
+        return self.id.partition(".")[0]
+
+    @property
+    def lesson(self) -> Lesson:
+        """The lesson that asks it."""
+        return lesson(self.lesson_id)
+
+    def verdict(self, entries: Records | Iterable[Mapping]) -> Verdict:
+        """Return how the question stands by a ledger's entries, typed or as plain JSON.
+
+        Evidence is written by others and may be anything: what cannot be read fails the question, never the grader.
+        """
+        try:
+            return _JUDGES[self.kind](self, as_records(entries))
+        except MissingEvidenceError as error:
+            return Verdict(State.MISSING, str(error))
+        except DifferentMachinesError:
+            return Verdict(State.FAILED, _DIFFERENT_MACHINES)
+        except STUMBLES as error:
+            return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
+
+    def read(self, made: object) -> dict:
+        """Return the facts about what was handed over, or about records."""
+        return reader(self.reads)(made)
+
+    def by_rules(self, facts: Mapping) -> Verdict:
+        """Return the verdict on facts: the first rule that is broken speaks."""
+        fault = rules.fault(self.rules, facts)
+        return Verdict(State.FAILED, fault) if fault else Verdict(State.PASSED, "Right.")
+
+    def measured(self, records: Records) -> bool:
+        """Return whether what a prediction is about is there already."""
+        return records.first_about(self.about) is not None
+
+
+_DIFFERENT_MACHINES = (
+    "The newest records of these options come from different machines, and their times cannot be compared: measure all "
+    "of them again on one machine, then run this check."
+)
+
+
+def reader(name: str) -> Callable[[Any], dict]:
+    """Return the function that a question names as 'module:function'."""
+    module, _, function = name.partition(":")
+    return getattr(importlib.import_module(module), function)
+
+
+def _of_function(question: Question, records: Records) -> Verdict:
+    kept = records.answer(question.id)
+    if kept is None:
+        return Verdict(State.UNANSWERED, f"Not written yet: write `{question.name}`, and run its cell.")
+    fault = cases.fault(question.name, question.cases, kept["outputs"])
+    if fault is not None:
+        state = State.UNANSWERED if fault.is_stub else State.FAILED
+        return Verdict(state, fault.says, fault.shown)
+    if elsewhere := [str(name)[:40] for name in kept.get("elsewhere", ())[:5]]:
+        names = ", ".join(f"`{name}`" for name in elsewhere)
+        return Verdict(
+            State.FAILED,
+            f"Right, but it needs {names} from another cell, and the grader calls this function alone: import or "
+            "define that in the function's own cell.",
+        )
+    return Verdict(State.PASSED, f"Right in all {len(question.cases)} cases.")
+
+
+def _of_file(question: Question, records: Records) -> Verdict:
+    facts = records.seen(SUBJECT + question.id)
+    if facts is None:
+        return Verdict(State.UNANSWERED, "Not made yet: write the cell above, and run it.")
+    return question.by_rules(facts)
+
+
+def _of_answer(question: Question, records: Records) -> Verdict:
+    given = records.answer(question.id)
+    if given is None:
+        return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
+    if fault := fault_of_form(given, question.form):
+        return Verdict(State.FAILED, fault)
+    found = _of_records(question, records)
+    # What was right when it was answered stays right when a leased machine's records come home.
+    places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
+    if not found.ok and places[-1] + 1 < len(records):
+        try:
+            then = _of_records(question, records[: places[-1] + 1])
+        except (MissingEvidenceError, *STUMBLES):
+            return found
+        return then if then.ok else found
+    return found
+
+
+def _of_records(question: Question, records: Records) -> Verdict:
+    return question.by_rules(question.read(records))
+
+
+def _of_prediction(question: Question, records: Records) -> Verdict:
+    made = records.predictions(question.id)
+    if not made:
+        return Verdict(State.UNANSWERED, "No prediction yet: fill in the box, and press its button.")
+    first = records.first_about(question.about)
+    if first is None:
+        return Verdict(State.MISSING, "Noted. It counts as soon as what it is about is measured.")
+    if not any(datetime.fromisoformat(one.made_at) < began(first) for one in made):
+        return Verdict(State.FAILED, "This prediction came after the measurement that it is about. Read on.")
+    return Verdict(State.PASSED, "Predicted before it was measured.")
+
+
+_JUDGES = {
+    "function": _of_function,
+    "file": _of_file,
+    "answer": _of_answer,
+    "records": _of_records,
+    "prediction": _of_prediction,
+}
+
+
+def as_records(entries: Records | Iterable[Mapping]) -> Records:
+    """Return entries as typed records; one that has not the form of an entry is left out, and the others count."""
+    if isinstance(entries, Records):
+        return entries
+    found = []
+    for values in entries:
+        try:
+            found.append(ENTRY_TYPES[values["type"]].from_json(dict(values)))
+        except STUMBLES:
+            continue
+    return Records(found)
+
+
+def read_questions(text: str) -> dict[str, Question]:
+    """Return questions by id, as the builder wrote them."""
+    found = {}
+    for id, values in json.loads(text).items():
+        lists = {name: tuple(map(_frozen, values[name])) for name in ("cases", "rules", "gate") if name in values}
+        more = {"between": tuple(values["between"])} if "between" in values else {}
+        found[id] = Question(id, **(values | lists | more))
+    return found
+
+
+def _frozen(one: object) -> object:
+    return tuple(one) if isinstance(one, list) else one
+
+
+@functools.lru_cache(maxsize=1)
+def all_questions() -> dict[str, Question]:
+    """Return the course's questions by id, in the lessons' order."""
+    return read_questions(QUESTIONS_PATH.read_text(encoding="utf-8"))
+
+
+def question(id: str) -> Question:
+    """Return one question.
+
+    Raises:
+        UnknownQuestionError: There is none with this id; the message names near ones.
+    """
+    known = all_questions()
+    if id not in known:
+        near = difflib.get_close_matches(id, known, n=3, cutoff=0.4)
+        more = f"; did you mean {' or '.join(near)}?" if near else ""
+        raise UnknownQuestionError(f"there is no question {id!r}{more}")
+    return known[id]
+
+
+def of_lesson(id: str) -> list[Question]:
+    """Return the questions of one lesson, in its order."""
+    return [one for one in all_questions().values() if one.lesson_id == id]

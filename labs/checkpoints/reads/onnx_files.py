@@ -1,0 +1,40 @@
+"""Facts about ONNX files: how numbers are written down in them, and what they answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+from labs import assets
+from labs.data.dataset import load_split
+from labs.optimize.predict import answers
+from labs.workspace import models_dir
+
+#: Every so many of the evaluation photos: 60 of 660, five to six a class.
+_EVERY = 11
+
+
+def quantized_file(path: Path) -> dict:
+    """Return how a file writes its numbers down, and on what share of 60 photos it agrees with the float model.
+
+    Args:
+        path: The ``.onnx`` file; the float model is the workspace's ``food11.onnx``.
+    """
+    graph = onnx.load(path).graph
+    stored = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    kinds = {node.op_type for node in graph.node}
+    weights = [node for node in graph.node if node.op_type == "DequantizeLinear" and node.input[0] in stored]
+    weights = [node for node in weights if stored[node.input[0]].ndim > 1]
+    signs = {str(stored[node.input[2]].dtype) for node in graph.node if node.op_type == "QuantizeLinear"}
+    images = load_split(assets.dataset(), "evaluation")[0][::_EVERY]
+    layouts = ("DynamicQuantizeLinear", "QLinearConv", "QuantizeLinear")
+    return {
+        "layout": next((name for name in layouts if name in kinds), ""),
+        "weights": " and ".join(sorted({str(stored[node.input[0]].dtype) for node in weights})),
+        "activations": " and ".join(sorted(signs)),
+        "per_channel": any(stored[node.input[1]].size > 1 for node in weights),
+        "agreement": float(np.mean(answers(path, images) == answers(models_dir() / "food11.onnx", images))),
+    }

@@ -1,0 +1,74 @@
+"""Questions as rows with points, judged by a ledger: what a student may see before and after handing in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from labs.checkpoints.question import Question, State, Verdict, of_lesson
+from labs.course import Lesson
+from labs.records import Records
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a result."""
+
+    #: The question's id.
+    id: str
+    #: What it asks for.
+    title: str
+    #: Id of its lesson; empty where it belongs to none.
+    lesson: str
+    #: Points earned.
+    points: int
+    #: Points that it is worth.
+    possible: int
+    #: What is right, or what to mend.
+    message: str
+    #: Names and values that go with it.
+    shown: tuple[tuple[str, str], ...] = ()
+    #: Where to look.
+    hint: str = ""
+    #: How it stands (``labs.checkpoints.question.State``).
+    state: str = ""
+    #: Known to the grader only; shown after the grades are out.
+    hidden: bool = False
+    #: The public question that it rests on; empty for public ones.
+    needs: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
+        return self.state == State.UNANSWERED
+
+
+def public_rows(
+    records: Records,
+    lessons: Iterable[Lesson],
+    verdict: Callable[[Question, Records], Verdict] = Question.verdict,
+) -> list[Row]:
+    """Return one row for each question of some lessons, judged by the evidence.
+
+    Args:
+        records: Of the student.
+        lessons: Lessons whose questions count, in this order.
+        verdict: Judges one question.
+    """
+    rows = []
+    for one in (asked for lesson in lessons for asked in of_lesson(lesson.id)):
+        found = verdict(one, records)
+        rows.append(
+            Row(
+                id=one.id,
+                title=one.title,
+                lesson=one.lesson_id,
+                points=one.points if found.ok else 0,
+                possible=one.points,
+                message=found.message,
+                shown=found.shown,
+                hint="" if found.ok else one.hint,
+                state=found.state,
+            )
+        )
+    return rows

@@ -1,0 +1,103 @@
+"""The questions of "Quantize": cases from plain to special, each with the sentence for whoever fails just there.
+
+The solutions stand in lesson.py. With a public seed the generators make the cases that ship, with a secret one those of
+the grader. A case is small enough to be shown, and every right way to write the function gives the same result.
+"""
+
+from numpy import array
+
+from grading.builder.questions import at_least, not_, prediction, question
+
+prediction(
+    "quantize.faster",
+    "How many times as fast as float32 is each INT8 file?",
+    about={"kind": "latency", "option": "dynamic"},
+    unit="×",
+    between=(0.01, 100),
+    dynamic="dynamic",
+    static="static",
+)
+
+
+@question(
+    "quantize.affine",
+    "Scale and zero point of a range",
+    points=2,
+    hint="How many gaps are there between the marks qmin and qmax? How many of them lie between xmin and 0?",
+)
+def affine(random):
+    low, high = -random.integers(4, 11) / 4 - 0.125, random.integers(13, 24) / 4  # no zero point lies half-way
+    yield (0.0, 255.0, 0, 255), "256 marks have 255 gaps. Here each gap is 1.0 wide, and 0 is on the first mark."
+    yield (-1.0, 3.0, 0, 255), "0 lies 63.75 gaps above xmin, and the nearest mark is 64."
+    yield (low, high, 0, 255), ""
+    yield (low, high, 0, 15), "Four bits: use qmin and qmax, and not 0 and 255."
+    yield (-1.5, 1.5, -127, 127), "xmin belongs on the mark qmin. Here that is -127, not 0."
+    yield (1.0, high, 0, 255), "This range lies above 0. Widen it first, so that 0 gets a mark."
+    yield (low, -0.5, 0, 255), "This range lies below 0. Widen it first, so that 0 gets a mark."
+    yield (0.0, 0.0, 0, 255), "A range of nothing but 0 has no width. Give it (1.0, qmin)."
+
+
+@question(
+    "quantize.no_vnni",
+    "A dot product without VNNI",
+    points=2,
+    hint="Multiply everything, add in pairs, cut each pair, and only then add all pairs.",
+)
+def no_vnni(random):
+    yield (array([1, 2, 3, 4]), array([10, -20, 30, 40])), "No sum is large here: this is the ordinary dot product."
+    yield (
+        (array([255, 255]), array([127, 127])),
+        "Each product fits into 16 bits. Their sum, 64,770, is cut to the largest number.",
+    )
+    yield (array([255, 255]), array([-128, -128])), "Sums that are too small are cut too, to -32,768."
+    yield (
+        (array([255, 0, 255, 0]), array([127, 127, 127, 127])),
+        "Only neighbours share 16 bits: first and second, third and fourth. The pairs are added in 32 bits.",
+    )
+    yield (
+        (array([255, 255, 255, 255]), array([127, 127, -128, -128])),
+        "Cut each pair before you add the next. What is cut off does not come back.",
+    )
+    yield (random.integers(0, 256, 6), random.integers(-128, 128, 6)), ""
+
+
+question(
+    "quantize.static",
+    "A static INT8 file",
+    points=3,
+    hint="Go through the sentence above your call, wish by wish. What you leave out keeps its default.",
+    file="labs.checkpoints.reads.onnx_files:quantized_file",
+    rules=[
+        ("layout", not_(""), "This file holds no quantized operator. Is it the output of `quantize_static`?"),
+        (
+            "layout",
+            not_("DynamicQuantizeLinear"),
+            "This is a dynamic file: it looks for its ranges while it runs. `quantize_static` writes the other kind.",
+        ),
+        (
+            "layout",
+            "QuantizeLinear",
+            "Its layout is QOperator, which only ONNX Runtime reads. OpenVINO and TensorRT want QDQ.",
+        ),
+        (
+            "activations",
+            "uint8",
+            "Its activations are {activations}. After ReLU6 nothing is negative, so half of the signed marks lie idle.",
+        ),
+        ("weights", "int8", "Its weights are {weights}. They lie on both sides of 0, so they want signed integers."),
+        ("per_channel", True, "Each weight has one scale for all of its channels. You have seen what that loses."),
+        (
+            "agreement",
+            at_least(0.8),
+            "It agrees with the float model on {agreement:.0%} of 60 photos. Was it made from `prepared_path`, and "
+            "calibrated with photos as the model sees them?",
+        ),
+    ],
+    good={
+        "layout": "QuantizeLinear",
+        "activations": "uint8",
+        "weights": "int8",
+        "per_channel": True,
+        "agreement": 0.92,
+    },
+)

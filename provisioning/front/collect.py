@@ -1,0 +1,113 @@
+"""What belongs to a part, found and packed: notebooks, programs, the ledger, and the models that the ledger speaks of.
+
+The zip has the same bytes for the same files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from labs.course import Lesson
+from labs.records import Ledger, Measurement
+from provisioning.front.allowed import LEDGER_NAME, Kind, kind_of, wanted_names
+from provisioning.front.limits import DEFAULT_LIMITS
+
+
+@dataclass
+class Collection:
+    """The files of a submission where they lie, and what is missing."""
+
+    #: Lessons of the part.
+    lessons: list[Lesson]
+    #: Files by the name that they have in the zip.
+    files: dict[str, Path] = field(default_factory=dict)
+    #: Sentences about what is missing.
+    missing: list[str] = field(default_factory=list)
+
+
+def collect(lessons: list[Lesson], workspace: Path) -> Collection:
+    """Return the files of a part, by the grader's allow-list.
+
+    A model is taken when an accuracy or size record names its sha256: those are the ones that a claim rests on, and the
+    many that a lesson makes on its way stay home.
+
+    Args:
+        lessons: Lessons of the part.
+        workspace: Folder with the ledger, with models in ``models/`` and programs in ``programs/``.
+    """
+    found = Collection(lessons)
+    for lesson in lessons:
+        if lesson.notebook.is_file():
+            found.files[lesson.notebook.name] = lesson.notebook
+        else:
+            found.missing.append(f"{lesson.notebook.name} is not in {lesson.notebook.parent}")
+    _programs(found, workspace)
+    ledger = workspace / LEDGER_NAME
+    if not ledger.is_file():
+        found.missing.append(f"there is no ledger in {workspace}: nothing has been measured or answered yet")
+        return found
+    found.files[LEDGER_NAME] = ledger
+    _models(found, Ledger(ledger).read().measurements(), workspace / "models")
+    return found
+
+
+def _programs(found: Collection, workspace: Path) -> None:
+    """Add what the student wrote: programs and configurations."""
+    for path in sorted((workspace / "programs").rglob("*")):
+        name = path.relative_to(workspace).as_posix()
+        regular = path.is_file() and not path.is_symlink()
+        if regular and kind_of(name, set()) == Kind.PROGRAM and path.stat().st_size <= DEFAULT_LIMITS.program_bytes:
+            found.files[name] = path
+
+
+def _models(found: Collection, records: list[Measurement], folder: Path) -> None:
+    """Add the models that records name; say which of them are gone or have changed since."""
+    cited = {one.model.sha256: one.model.name for one in records if one.kind in ("accuracy", "size")}
+    cited = {sha256: name for sha256, name in cited.items() if name.endswith((".onnx", ".safetensors"))}
+    here: dict[str, Path] = {}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        wanted = kind_of(path.name, wanted_names(found.lessons)) == Kind.MODEL and path.is_file()
+        if wanted and not path.is_symlink() and path.stat().st_size <= DEFAULT_LIMITS.model_bytes:
+            with path.open("rb") as file:
+                here.setdefault(hashlib.file_digest(file, "sha256").hexdigest(), path)
+    for sha256, name in cited.items():
+        if sha256 in here:
+            found.files[here[sha256].name] = here[sha256]
+        elif name.endswith(".safetensors") and not (folder / name).exists():
+            continue  # the course's own weights, which the grader has
+        elif (folder / name).is_file():
+            found.missing.append(
+                f"{name} has changed since it was measured: measure it again, or make it again from its lesson"
+            )
+        else:
+            found.missing.append(f"{name} was measured, and is not in {folder} any more")
+
+
+_ZERO_HOUR = (1980, 1, 1, 0, 0, 0)
+
+
+def pack(collection: Collection, target: Path) -> str:
+    """Write a submission and return its sha256.
+
+    Args:
+        collection: What was collected.
+        target: The zip; an earlier one is replaced.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(target.name + ".partial")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for name, path in sorted(collection.files.items()):
+            archive.writestr(_member(name), path.read_bytes())
+    partial.replace(target)
+    with target.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name, _ZERO_HOUR)
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.external_attr = 0o100644 << 16
+    return info

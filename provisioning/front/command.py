@@ -1,0 +1,208 @@
+"""``msl``: the course from a terminal. Each sub-command calls the room that does the work.
+
+Exit codes: 0, done; 1, something is wrong, and the sentence on the screen says what to do; 2, the command was not
+understood.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from labs.course import LessonError, lessons
+
+app = typer.Typer(
+    name="msl",
+    no_args_is_help=True,
+    help="Model serving labs: where you stand, what comes next, and the way to it.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+#: Parts as they may be typed.
+_PARTS = {"1": 1, "2": 2, "3": 3, "model": 1, "edge": 2, "system": 3}
+
+
+def _parts(incomplete: str) -> list[str]:
+    return [one for one in _PARTS if one.startswith(incomplete)]
+
+
+def _ids(incomplete: str) -> list[tuple[str, str]]:
+    return [(one.id, one.title) for one in lessons() if one.id.startswith(incomplete)]
+
+
+def _part(text: str) -> int:
+    if text not in _PARTS:
+        raise typer.BadParameter(f"there is no part {text!r}; the parts are 1 (model), 2 (edge) and 3 (system)")
+    return _PARTS[text]
+
+
+_PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="1, 2 or 3.", autocompletion=_parts)]
+
+
+@contextmanager
+def _in_sentences() -> Iterator[None]:
+    """Turn what a person can act on into its text and exit code 1."""
+    from provisioning.front.lab import LabError
+    from provisioning.testbed.errors import ProvisioningError
+
+    try:
+        yield
+    except KeyError as error:
+        _fail(str(error.args[0]))
+    except (LabError, LessonError, ProvisioningError, ValueError, OSError) as error:
+        _fail(str(error))
+
+
+def _fail(sentence: str) -> None:
+    typer.secho(sentence, err=True, fg="red")
+    raise typer.Exit(1)
+
+
+@app.command()
+def status() -> None:
+    """Show all lessons with points, minutes and where they run; the front page in words."""
+    from provisioning.front.page import front_page
+    from provisioning.front.standing import standing
+
+    with _in_sentences():
+        typer.echo(front_page(standing()).text)
+
+
+@app.command("next")
+def next_() -> None:
+    """Say what comes next."""
+    from provisioning.front.page import next_text
+    from provisioning.front.standing import standing
+
+    with _in_sentences():
+        found = standing()
+        typer.echo(next_text(found))
+        for one in found.leases:
+            typer.echo(one.text)
+
+
+#: What JupyterLab does not get wrong by itself is handed on to it.
+_HANDED_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
+
+
+@app.command(context_settings=_HANDED_ON)
+def lab(context: typer.Context) -> None:
+    """Open the course in JupyterLab: `msl lab`, `msl lab compile`, `msl lab --port 9000`, as JupyterLab's."""
+    from labs.course import lesson
+    from provisioning.front.lab import start
+
+    with _in_sentences():
+        given = list(context.args)
+        wanted = lesson(given.pop(0)) if given and not given[0].startswith("-") else None
+        start(given, wanted)
+
+
+@app.command()
+def check(
+    lesson: Annotated[str, typer.Argument(help="A lesson's id, such as 'compile'.", autocompletion=_ids)],
+) -> None:
+    """Judge a lesson's questions from your ledger, as its own checks do, and say what is left."""
+    from provisioning.front.standing import standing
+
+    with _in_sentences():
+        step = standing().step(lesson)
+        for row in step.rows:
+            full = row.points == row.possible
+            says = row.title if full else f"not answered yet: {row.title}" if row.is_open else row.message
+            typer.echo(f"{row.points}/{row.possible}  {says}")
+        typer.echo(f"{step.lesson.title}: {step.earned} of {step.possible} points")
+        if not step.done:
+            raise typer.Exit(1)
+
+
+@app.command()
+def pull(
+    part: _PART,
+    address: Annotated[
+        str | None, typer.Option(help="Floating IP of the machine, for a computer without credentials.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="File of the private key, with --address.")] = None,
+) -> None:
+    """Bring home what was measured and made on a part's machine; run it as often as you like."""
+    from provisioning.cli import pull as bring_home
+    from provisioning.front.standing import PROVISIONED
+
+    bring_home(PROVISIONED[part], address=address, key=key)
+
+
+@app.command()
+def submit(
+    part: _PART,
+    out: Annotated[Path | None, typer.Option(help="The zip; in your workspace unless named.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Folder with ledger and models; your own unless named.")
+    ] = None,
+) -> None:
+    """Collect a part of your work, check it as the grader will, and write one zip to hand in."""
+    from provisioning.front.hand_in import submit as hand_in
+
+    with _in_sentences():
+        hand_in(part, Console(), target=out, workspace=workspace)
+
+
+@app.command()
+def update() -> None:
+    """Bring the course's next version; what you changed, measured and answered is kept."""
+    from provisioning.front.update import update as bring
+
+    with _in_sentences():
+        bring(typer.echo)
+
+
+@app.command()
+def doctor() -> None:
+    """Look for what is wrong with the course on this computer; each finding is a sentence with the way out."""
+    from provisioning.front.doctor import findings
+
+    with _in_sentences():
+        found = findings()
+        for one in found:
+            typer.secho(str(one), fg=None if one.ok else "red")
+        if not all(one.ok for one in found):
+            raise typer.Exit(1)
+
+
+def _add_class() -> None:
+    from provisioning.classroom.cli import app as provisioned
+
+    app.add_typer(provisioned, name="class", help="For instructors: plan a class, make its leases, watch it.")
+
+
+def _add_lease() -> None:
+    from provisioning.cli import app as provisioned
+
+    lease = typer.Typer(
+        invoke_without_command=True, help="Leases: what is left of yours; plan, reserve, up, release, …"
+    )
+
+    @lease.callback()
+    def left(context: typer.Context) -> None:
+        """Say what is left of your leases, as far as this computer knows; the sub-commands ask Chameleon."""
+        from provisioning.front.standing import standing
+
+        if context.invoked_subcommand is None:
+            known = standing().leases
+            for one in known:
+                typer.echo(one.text)
+            if not known:
+                typer.echo("This computer knows of no lease that runs. `msl lease plan model` shows what is free.")
+
+    lease.add_typer(provisioned)
+    app.add_typer(lease, name="lease")
+
+
+_add_lease()
+_add_class()
+
+if __name__ == "__main__":
+    app(prog_name="msl")

@@ -1,0 +1,125 @@
+"""What may be wrong with a course on this computer: one sentence a finding, with the way out. It changes nothing."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import sys
+import tomllib
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+from labs.records import Ledger
+from labs.workspace import PROJECT_DIR, workspace_dir
+from provisioning.front.lab import unwritable
+
+#: What the models and results of all lessons take, beside the environment.
+_ROOM_BYTES = 3 * 10**9
+
+#: One module for each extra of pyproject.toml that a student's lessons import.
+_MODULES = {
+    "torch": "labs",
+    "onnxruntime": "labs",
+    "jupyterlab": "labs",
+    "tritonclient": "serving",
+    "chi": "provisioning",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    #: What it is.
+    name: str
+    #: What was found, in one sentence.
+    said: str
+    #: What to do; empty where nothing is wrong.
+    way_out: str = ""
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing has to be done."""
+        return not self.way_out
+
+    def __str__(self) -> str:
+        return f"{'ok   ' if self.ok else 'wrong'} {self.name}: {self.said}" + ("" if self.ok else f" {self.way_out}")
+
+
+def findings() -> tuple[Finding, ...]:
+    """Return what was found, in the order in which things are needed."""
+    folder = workspace_dir()
+    return (
+        _python(),
+        _packages(),
+        _writable(folder),
+        _room(folder),
+        _ledger(folder / "ledger.jsonl"),
+        _account(),
+    )
+
+
+def _python() -> Finding:
+    from packaging.specifiers import SpecifierSet
+
+    wanted = tomllib.loads((PROJECT_DIR / "pyproject.toml").read_text(encoding="utf-8"))["project"]["requires-python"]
+    version = ".".join(map(str, sys.version_info[:3]))
+    if SpecifierSet(wanted).contains(version):
+        return Finding("Python", f"{version}, in {sys.prefix}")
+    return Finding("Python", f"{version} is not {wanted}, which the pinned packages need.", "Run `make clean setup`.")
+
+
+def _packages() -> Finding:
+    absent = [name for name in _MODULES if importlib.util.find_spec(name) is None]
+    if not absent:
+        return Finding("packages", "what the lessons import is installed")
+    if "NB_USER" in os.environ:  # the Hub's small Jupyter drives leases, and has no room for the rest
+        return Finding("packages", f"not here: {', '.join(absent)}; their lessons run at home and on the machines")
+    extras = ", ".join(dict.fromkeys(_MODULES[name] for name in absent))
+    return Finding("packages", f"{', '.join(absent)} cannot be imported ({extras}).", "Run `make setup`; it goes on.")
+
+
+def _writable(folder: Path) -> Finding:
+    if why := unwritable(folder):
+        return Finding(
+            "results",
+            f"{folder} cannot be written ({why}).",
+            "Copy the course to a folder of your own, or `export SERVING_LABS_WORKSPACE=` a folder that is.",
+        )
+    return Finding("results", f"are kept in {folder}")
+
+
+def _room(folder: Path) -> Finding:
+    existing = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(existing).free
+    said = f"{free / 1e9:.1f} GB are free where your results go"
+    if free >= _ROOM_BYTES:
+        return Finding("disk", said)
+    return Finding("disk", f"{said}, and {_ROOM_BYTES / 1e9:.0f} GB are wanted.", "Delete what is not needed there.")
+
+
+def _ledger(path: Path) -> Finding:
+    if not path.exists():
+        return Finding("ledger", "nothing is measured or answered yet")
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        count = len(Ledger(path).read())
+    if not said:
+        return Finding("ledger", f"{count} entries, all readable")
+    return Finding(
+        "ledger",
+        f"{len(said)} lines cannot be read, beside {count} that can: {said[0].message}.",
+        "They are skipped, and nothing else is lost; answer or measure again what they held.",
+    )
+
+
+def _account() -> Finding:
+    from provisioning.sites.spec import owner_name
+
+    if "OS_AUTH_URL" not in os.environ:
+        return Finding("Chameleon", "no credentials here; leases are made in Chameleon's Jupyter, or rehearsed")
+    if os.environ.get("OS_PROJECT_NAME") or os.environ.get("OS_PROJECT_ID"):
+        return Finding("Chameleon", f"credentials are set; leases will be called serve-…-{owner_name(os.environ)}")
+    return Finding("Chameleon", "no project is chosen.", "Choose your class's: `export OS_PROJECT_NAME=CHI-…`.")

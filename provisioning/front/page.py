@@ -1,0 +1,152 @@
+"""The front page: the course map with points, the next step, leases and hand-in, as HTML and as text.
+
+Links carry the notebook's path in ``data-open``; whoever shows the page opens it. In a browser without JupyterLab the
+``href`` does the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+
+from labs.course import PART_TITLES
+from labs.display.shown import Shown
+from labs.display.table import Cell, Group, html_table, text_table
+from labs.display.theme import card, progress_bar
+from labs.workspace import PROJECT_DIR
+from provisioning.front.points import graders_own
+from provisioning.front.standing import PROVISIONED, LeaseLeft, Standing, Step
+
+#: A mark beside each word, so that nothing is told by colour alone.
+_MARKS = {"done": "✓", "begun": "◐", "open": "○"}
+
+_TITLE = "Model serving labs"
+
+
+def front_page(found: Standing) -> Shown:
+    """Return the page for a standing."""
+    parts = [part for part in PART_TITLES if found.of_part(part)]
+    body = _top(found) + "".join(_section(found, part) for part in parts)
+    unread = f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them." if found.unread else ""
+    return Shown(card(_TITLE, body, subtitle=_summary(found), footer=unread), text_of(found))
+
+
+def text_of(found: Standing) -> str:
+    """Return the page in words and columns, which ``msl status`` prints."""
+    lines = [f"{_TITLE}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
+    rows: list = []
+    for part in PART_TITLES:
+        rows.append(Group(_part_line(found, part)))
+        rows += [_row(one, found) for one in found.of_part(part)]
+    lines += ["", text_table(_HEADER, rows)]
+    if found.unread:
+        lines += ["", f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them."]
+    return "\n".join(lines)
+
+
+def next_text(found: Standing) -> str:
+    """Return one sentence on the next step."""
+    step = found.next
+    if step is None:
+        return "Every lesson of the core is done: hand in what is not handed in yet (`msl submit PART`)."
+    asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
+    lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
+    return f"Next: {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
+
+
+def _summary(found: Standing) -> str:
+    done = sum(one.done for one in found.steps)
+    return f"{done} of {len(found.steps)} lessons done, {found.earned} of {found.possible} points"
+
+
+def _part_line(found: Standing, part: int) -> str:
+    steps = found.of_part(part)
+    earned, possible = sum(one.earned for one in steps), sum(one.possible for one in steps)
+    own = graders_own(part).points
+    more = f", and {own} hidden points that only the grader gives" if own else ""
+    return f"{PART_TITLES[part]}: {earned} of {possible} points{more}"
+
+
+def _top(found: Standing) -> str:
+    step, resumed = found.next, found.resumed
+    share = found.earned / found.possible if found.possible else 0.0
+    bar = progress_bar("Points of the course", share, text=_summary(found))
+    go = ""
+    if resumed is not None:
+        word = "Continue" if resumed.begun else "Begin"
+        go = f'<p class="msl-strong">{word}: {_link(resumed).html()}</p>'
+    # While a lesson is open, its next question; after a look back at an older one, what comes next all the same.
+    more = f"<p>{_code(next_text(found))}</p>" if step is not resumed or step is None or step.begun else ""
+    return f"{bar}{go}{more}{''.join(map(_lease, found.leases))}"
+
+
+def _lease(one: LeaseLeft) -> str:
+    return f'<p class="msl-note msl-good" role="status">{escape(one.text)}</p>'
+
+
+def _section(found: Standing, part: int) -> str:
+    steps = found.of_part(part)
+    current = found.next.lesson.part if found.next else None
+    table = html_table(_HEADER, [_row(one, found) for one in steps])
+    opened = " open" if part == current or any(one.begun and not one.done for one in steps) else ""
+    return (
+        f'<details data-part="{part}"{opened}><summary>{escape(_part_line(found, part))}</summary>{table}{_ends(part)}'
+        "</details>"
+    )
+
+
+@dataclass(frozen=True)
+class _Wrapped(Cell):
+    """A cell that may take several lines, with a link where it has one."""
+
+    #: Path of a notebook in the checkout.
+    path: str = ""
+    #: Whether it is the step to take now.
+    now: bool = False
+
+    def html(self) -> str:
+        """Return the cell's inside."""
+        now = ' aria-current="step"' if self.now else ""
+        link = f'<a href="/lab/tree/{escape(self.path)}" data-open="{escape(self.path)}"{now}>{escape(self.text)}</a>'
+        return f'<span style="white-space:normal">{link if self.path else escape(self.text)}</span>'
+
+
+def _link(step: Step, now: bool = False) -> _Wrapped:
+    lesson = step.lesson
+    name = lesson.title + (" (deeper)" if lesson.kind == "deeper" else "")
+    return _Wrapped(name, path=lesson.notebook.relative_to(PROJECT_DIR).as_posix(), now=now)
+
+
+_HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease", "where"]
+
+
+def _row(step: Step, found: Standing) -> list[Cell]:
+    """Return a lesson's row: in HTML its name is a link, in text it is the name."""
+    kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
+    numbers = (f"{step.earned}/{step.possible}", step.predictions or "", step.lesson.minutes)
+    return [
+        _link(step, step is found.next),
+        Cell(f"{_MARKS[step.word]} {step.word}", kind=kind, words=True),
+        *(Cell(str(one)) for one in (*numbers, step.lesson.machine_minutes or "")),
+        Cell(step.where, words=True),
+    ]
+
+
+def _ends(part: int) -> str:
+    """Return what ends a part: bringing results home, and handing in."""
+    if part not in PROVISIONED:
+        return ""
+    return _paragraph(
+        f"Bring results home from the leased machine: `msl pull {part}`. Look at what the grader will say, and write "
+        f"the zip: `msl submit {part}`, or the button at the end of the part's last lesson."
+    )
+
+
+def _paragraph(text: str) -> str:
+    return f'<p class="msl-sub">{_code(text)}</p>'
+
+
+def _code(text: str) -> str:
+    """Return plain text as HTML, with what stands between backticks as code."""
+    pieces = escape(text).split("`")
+    return "".join(f"<code>{piece}</code>" if place % 2 else piece for place, piece in enumerate(pieces))

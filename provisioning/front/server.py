@@ -1,0 +1,42 @@
+"""The front page as JupyterLab's server gives it out: ``GET …/msl/course``, for whoever may use the server at all."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado import web
+from tornado.ioloop import IOLoop
+
+from provisioning.front.page import front_page
+from provisioning.front.standing import stamp, standing
+
+#: One thread: judging a full ledger takes a tenth of a second, in which kernels and other pages must not wait.
+_JUDGE = ThreadPoolExecutor(max_workers=1, thread_name_prefix="msl-course")
+
+
+class CourseHandler(APIHandler):
+    """Answers with the page, its text twin, and a stamp that changes when the page may."""
+
+    @web.authenticated
+    async def get(self) -> None:
+        """Send JSON; ``?stamp=`` with the stamp of the last answer sends 204 while nothing has changed."""
+        now = "-".join(map(str, stamp()))
+        if self.get_query_argument("stamp", "") == now:
+            self.set_status(204)
+            return
+        page = await IOLoop.current().run_in_executor(_JUDGE, lambda: front_page(standing()))
+        self.finish(json.dumps({"stamp": now, "html": page.html, "text": page.text}))
+
+
+def _jupyter_server_extension_points() -> list[dict[str, str]]:
+    return [{"module": "provisioning.front.server"}]
+
+
+def _load_jupyter_server_extension(server_app: object) -> None:
+    """Add the page to a server; Jupyter calls this."""
+    application = server_app.web_app  # type: ignore[attr-defined]
+    address = url_path_join(application.settings["base_url"], "msl", "course")
+    application.add_handlers(".*$", [(address, CourseHandler)])

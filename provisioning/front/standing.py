@@ -1,0 +1,206 @@
+"""Where a student stands: each lesson with its points, what comes next, and what the leases still give.
+
+Everything is read from the lessons' front matter, the ledger and the records of provisioning on this computer. Nothing
+asks a network, so the front page and ``msl status`` answer at once and offline.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from labs.checkpoints.question import State, question
+from labs.checkpoints.rows import Row, public_rows
+from labs.course import PLACES, Lesson, lessons
+from labs.records import Answer, Prediction, Records
+from labs.records.ledger import ledger
+from labs.workspace import workspace_dir
+from provisioning.rehearsal.drills import site_clock
+from provisioning.setup.record import Record
+from provisioning.sites.spec import NUMBERS, Part, resource_name
+from provisioning.testbed.surroundings import Clock
+
+#: The part of provisioning that belongs to a part of the course.
+PROVISIONED: dict[int, Part] = {number: part for part, number in NUMBERS.items()}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One lesson, and how far it is."""
+
+    #: The lesson.
+    lesson: Lesson
+    #: Its questions, in the order in which it asks them.
+    rows: tuple[Row, ...]
+    #: Whether anything of it was predicted, answered or earned.
+    begun: bool = False
+
+    @property
+    def earned(self) -> int:
+        """Points earned so far."""
+        return sum(row.points for row in self.rows)
+
+    @property
+    def possible(self) -> int:
+        """Points that its checks give."""
+        return sum(row.possible for row in self.rows)
+
+    @property
+    def predictions(self) -> int:
+        """Points of these that are given for predicting in time."""
+        return sum(row.possible for row in self.rows if question(row.id).kind == "prediction")
+
+    @property
+    def left(self) -> tuple[Row, ...]:
+        """Questions that can still be earned; a prediction that came too late cannot."""
+        return tuple(
+            row
+            for row in self.rows
+            if row.points < row.possible and not (row.state == State.FAILED and question(row.id).kind == "prediction")
+        )
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left in it."""
+        return bool(self.rows) and not self.left
+
+    @property
+    def word(self) -> str:
+        """'done', 'begun' or 'open'."""
+        return "done" if self.done else "begun" if self.begun else "open"
+
+    @property
+    def where(self) -> str:
+        """Where it runs for real, in words."""
+        return ", ".join(PLACES[place] for place in self.lesson.where)
+
+
+@dataclass(frozen=True)
+class LeaseLeft:
+    """What this computer remembers of a lease that has not ended."""
+
+    #: Part of the course.
+    part: int
+    #: Name that lease and machine carry.
+    name: str
+    #: Its end, with time zone.
+    end: datetime
+    #: Time that is left of it.
+    left: timedelta
+
+    @property
+    def text(self) -> str:
+        """One sentence."""
+        minutes = int(self.left.total_seconds() // 60)
+        return (
+            f"{self.name}: {minutes // 60} h {minutes % 60:02d} min left, until {self.end.astimezone():%a %d %b %H:%M}"
+        )
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The whole course as it stands for one student."""
+
+    #: Lessons in the order in which they are taken.
+    steps: tuple[Step, ...]
+    #: Id of the lesson that was worked in last; None before the first entry.
+    last: str | None = None
+    #: Leases that this computer knows of.
+    leases: tuple[LeaseLeft, ...] = ()
+    #: Lines of the ledger that cannot be read.
+    unread: tuple[str, ...] = field(default=())
+
+    @property
+    def earned(self) -> int:
+        """Points of all checks."""
+        return sum(one.earned for one in self.steps)
+
+    @property
+    def possible(self) -> int:
+        """Points that the checks give."""
+        return sum(one.possible for one in self.steps)
+
+    @property
+    def next(self) -> Step | None:
+        """The first lesson of the core with something left in it; None at the end."""
+        return next((one for one in self.steps if one.lesson.kind == "core" and not one.done), None)
+
+    @property
+    def resumed(self) -> Step | None:
+        """The lesson that was worked in last if something is left in it, else the next one."""
+        worked = next((one for one in self.steps if one.lesson.id == self.last), None)
+        return worked if worked is not None and not worked.done else self.next
+
+    def of_part(self, part: int) -> tuple[Step, ...]:
+        """Return the lessons of one part."""
+        return tuple(one for one in self.steps if one.lesson.part == part)
+
+    def step(self, id: str) -> Step:
+        """Return a lesson by its id.
+
+        Raises:
+            KeyError: There is none; the message lists those that there are.
+        """
+        found = next((one for one in self.steps if one.lesson.id == id), None)
+        if found is None:
+            raise KeyError(f"there is no lesson {id!r}; there are {', '.join(s.lesson.id for s in self.steps)}")
+        return found
+
+
+def standing(clock: Clock | None = None) -> Standing:
+    """Return how a student stands, from the ledger in the workspace.
+
+    Args:
+        clock: Of the sites; the rehearsal's where one runs, else this computer's.
+    """
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        records = ledger().read()
+    unread = tuple(str(one.message) for one in said)
+    return replace(standing_of(records), leases=_leases(clock or site_clock()), unread=unread)
+
+
+def standing_of(records: Records) -> Standing:
+    """Return how far the entries of a ledger have come; of leases they say nothing.
+
+    Args:
+        records: Entries in the order in which they were made.
+    """
+    rows = public_rows(records, lessons())
+    touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
+    touched |= {row.id for row in rows if row.points}
+    steps = []
+    for one in lessons():
+        of_it = tuple(row for row in rows if row.lesson == one.id)
+        steps.append(Step(one, of_it, any(row.id in touched for row in of_it)))
+    return Standing(tuple(steps), _last(records))
+
+
+def stamp() -> tuple[int, ...]:
+    """Return what changes whenever the standing may: times and sizes of the ledger, in nanoseconds and bytes."""
+    path = workspace_dir() / "ledger.jsonl"
+    try:
+        found = path.stat()
+    except OSError:
+        return (0, 0)
+    return (found.st_mtime_ns, found.st_size)
+
+
+def _last(records: Iterable[object]) -> str | None:
+    """Return the id of the lesson whose question was answered last."""
+    known = {one.id for one in lessons()}
+    asked = [one.question.partition(".")[0] for one in records if isinstance(one, Answer | Prediction)]
+    return next((id for id in reversed(asked) if id in known), None)
+
+
+def _leases(clock: Clock) -> tuple[LeaseLeft, ...]:
+    """Return the leases that set-up has written down and that have not ended."""
+    now, found = clock.now(), []
+    for part, provisioned in PROVISIONED.items():
+        name = resource_name(provisioned)
+        end = Record.for_name(name).facts("lease").get("end")
+        if end and (left := datetime.fromisoformat(end) - now) > timedelta(0):
+            found.append(LeaseLeft(part, name, datetime.fromisoformat(end), left))
+    return tuple(found)

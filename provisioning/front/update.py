@@ -1,0 +1,103 @@
+"""``msl update``: the course's next version, merged into a student's folder by nbgitpuller; the student's work stays.
+
+What nbgitpuller promises: a file that the student changed keeps the student's lines where both changed the same ones;
+a deleted one comes back; one that the next version brings under the name of the student's own moves that aside. The
+workspace is no part of the repository. What it does not know is that a notebook is JSON: one that the merge breaks is
+put right here.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from labs.workspace import PROJECT_DIR
+from provisioning.front.lab import LabError
+
+#: What students' repositories never have.
+_AUTHORS = ("grading/answers", "tests")
+
+
+def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:
+    """Bring the next version of the course.
+
+    Args:
+        say: Called with a line for each thing that a student should know.
+        folder: The course, cloned from the students' repository.
+
+    Raises:
+        LabError: It is no clone of that, or its origin cannot be reached; the message says what to do.
+    """
+    if not (folder / ".git").exists():
+        raise LabError(
+            f"{folder} is no git clone, so nothing can be merged into it. Way out: clone the course from the address "
+            "on your course's page, and copy workspace/ and your notebooks there."
+        )
+    if any((folder / name).exists() for name in _AUTHORS):
+        raise LabError(f"{folder} is the course's own repository: use git pull.")
+    origin, before = _git(folder, "remote", "get-url", "origin"), _git(folder, "rev-parse", "HEAD")
+    mine = {name: (folder / name).read_bytes() for name in _changed_notebooks(folder)}
+    for line in _pull(folder, origin):
+        if line.startswith("Renamed "):
+            say(line.strip())
+    after = _git(folder, "rev-parse", "origin/HEAD")
+    for name in _mended(folder, mine):
+        say(f"{name}: your version and the new one do not go together. Yours is beside it, as {_beside(name)}.")
+    moved = _git(folder, "diff", "--name-only", before, after).splitlines()
+    if _git(folder, "merge-base", before, after) == after:
+        say("The course is as new as it gets.")
+        return
+    say(f"The course is at {_git(folder, 'log', '-1', '--format=%s (%ad)', '--date=short', after)}. Your work is kept.")
+    if {"pyproject.toml", "constraints.txt"} & set(moved):
+        say("Packages have changed: run `make setup`, then restart JupyterLab.")
+
+
+def _pull(folder: Path, origin: str) -> Iterable[str]:
+    try:
+        from nbgitpuller.pull import GitPuller
+    except ImportError as error:
+        raise LabError("nbgitpuller is missing, which merges the next version: run `make setup` once more.") from error
+    try:
+        _git(folder, "remote", "set-head", "origin", "--auto")
+        branch = _git(folder, "rev-parse", "--abbrev-ref", "origin/HEAD").removeprefix("origin/")
+        yield from GitPuller(origin, str(folder), branch=branch).pull()
+    except subprocess.CalledProcessError as error:
+        raise LabError(
+            f"git could not finish ({' '.join(map(str, error.cmd[:2]))}). Way out: connect and try again; should it "
+            f"stay so, clone {origin} anew and copy workspace/ and your notebooks there."
+        ) from error
+
+
+def _changed_notebooks(folder: Path) -> list[str]:
+    """Return the notebooks that differ from the version that was cloned or pulled last."""
+    base = _git(folder, "merge-base", "HEAD", "origin/HEAD")
+    names = _git(folder, "diff", "--name-only", "-z", base).split("\0")
+    return [name for name in names if name.endswith(".ipynb") and (folder / name).is_file()]
+
+
+def _mended(folder: Path, mine: dict[str, bytes]) -> Iterable[str]:
+    """Replace merged notebooks that are no notebooks any more by the new version, beside the student's; yield them."""
+    for name, content in mine.items():
+        path = folder / name
+        try:
+            json.loads(path.read_bytes())
+        except ValueError:
+            (folder / _beside(name)).write_bytes(content)
+            path.write_bytes(_git(folder, "show", f"origin/HEAD:{name}").encode() + b"\n")
+            yield name
+
+
+def _beside(name: str) -> str:
+    return f"{name.removesuffix('.ipynb')}_yours.ipynb"
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", folder, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabError(
+            f"git {' '.join(arguments[:2])}: {done.stderr.strip()}. Way out: connect and try again; `git -C {folder} "
+            "remote -v` should show the address on your course's page."
+        )
+    return done.stdout.strip()
