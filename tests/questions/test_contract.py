@@ -1,0 +1,191 @@
+"""What every question promises: a stub earns nothing, a solution everything, and each case and rule has its say."""
+
+from __future__ import annotations
+
+import ast
+import importlib.util
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from grading.builder.notebook import build
+from grading.builder.questions import Asked, compiled, drawn, require_whole, solutions, written
+from grading.builder.sources import sources
+from labs.checkpoints import cases as judged
+from labs.checkpoints import rules
+from labs.checkpoints.calls import call, decode, names
+from labs.checkpoints.question import State, read_questions
+from labs.course import Lesson
+from labs.records import Records
+
+HERE = Path(__file__).parent
+LESSONS = sources()
+ASKED = {id: (lesson, asked) for lesson in LESSONS for id, asked in written(lesson).items()}
+FUNCTIONS = [id for id, (_, asked) in ASKED.items() if asked.cases]
+BY_RULES = [id for id, (_, asked) in ASKED.items() if asked.values.get("rules")]
+
+#: Seeds on which a second right solution must agree with the first.
+SEEDS = 200
+
+
+@pytest.fixture(scope="module")
+def questions():
+    """Return the questions as they ship, from the JSON's text."""
+    return read_questions(compiled(LESSONS))
+
+
+def test_each_lesson_asks_and_checks_what_its_questions_say():
+    """Nothing is missing or left over."""
+    require_whole(LESSONS)
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
+def test_a_stub_is_unanswered_and_the_solution_is_right(id: str, questions):
+    """And doing nothing, or returning what came in, is not right."""
+    lesson, _ = ASKED[id]
+    asked = questions[id]
+    arguments = [case["args"] for case in asked.cases]
+
+    def verdict(function: Callable) -> judged.Fault | None:
+        return judged.fault(asked.name, asked.cases, call(function, arguments))
+
+    assert verdict(solutions(lesson)[id]) is None
+    assert verdict(_stub(lesson, id)).is_stub
+    for nonsense in (
+        lambda *_: None,
+        lambda *_: 0,
+        lambda *_: 1.0,
+        lambda *_: True,
+        lambda *_: [],
+        lambda first, *_: first,
+    ):
+        assert verdict(nonsense) is not None
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
+def test_each_case_speaks_when_it_alone_fails(id: str, questions):
+    """With its own sentence, or a general one."""
+    asked = questions[id]
+    right = [{"value": case["expected"]} for case in asked.cases]
+    for place, case in enumerate(asked.cases):
+        wrong = _spoilt(decode(case["expected"], arrays=False))
+        fault = judged.fault(asked.name, asked.cases, [*right[:place], {"value": wrong}, *right[place + 1 :]])
+        assert fault is not None
+        assert fault.says
+        assert dict(fault.shown)["Call"].startswith(f"{asked.name}(")
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
+def test_two_right_solutions_agree_whatever_is_drawn(id: str):
+    """Where the tests know a second one; and the first one never stops."""
+    lesson, _ = ASKED[id]
+    second = _second(lesson).get(id)
+    for seed in range(SEEDS if second else 20):
+        made = drawn(lesson, id, np.random.default_rng(seed))
+        if second:
+            fault = judged.fault(id, made, call(second, [case["args"] for case in made]))
+            assert fault is None, f"seed {seed}: {fault}"
+
+
+@pytest.mark.parametrize("id", BY_RULES)
+def test_each_rule_speaks_when_it_alone_is_broken(id: str):
+    """And none does where all hold."""
+    _, asked = ASKED[id]
+    given = [tuple(rule) for rule in asked.values["rules"]]
+    assert asked.good, f"{id} says no good facts"
+    assert rules.fault(given, asked.good) == ""
+    for name, wanted, says in given:
+        broken = asked.good | {name: _breaking(asked, name, wanted)}
+        assert rules.fault(given, broken) == says.format_map(broken)
+
+
+@pytest.mark.parametrize("id", FUNCTIONS)
+def test_no_hint_is_the_answer(id: str, questions):
+    """Code that stands in a hint, made the function's body, earns nothing."""
+    lesson, asked = ASKED[id]
+    parameters = _definition(lesson, id).args
+    for code in re.findall(r"`([^`]+)`", asked.values["hint"] + " ".join(says for _, says in _drawn(asked))):
+        source = f"def pasted({ast.unparse(parameters)}):\n    return {code}"
+        scope = names()
+        try:
+            exec(source, scope)
+        except SyntaxError:
+            continue
+        done = call(scope["pasted"], [case["args"] for case in questions[id].cases])
+        assert judged.fault(id, questions[id].cases, done) is not None, code
+
+
+def test_an_empty_ledger_earns_nothing(questions):
+    """Nor does it fail anything: all of it is open, or waits for what is measured."""
+    states = {one.verdict(Records()).state for one in questions.values()}
+    assert states <= {State.UNANSWERED, State.MISSING}
+
+
+def test_what_ships_holds_nothing_that_can_be_called(questions):
+    """No source, no reference: arguments, results and sentences."""
+    text = compiled(LESSONS)
+    assert not re.search(r"\bdef \w+\(|\blambda\b|### (BEGIN|END) SOLUTION", text)
+    for lesson in LESSONS:
+        handed_out = "\n".join(cell.source for cell in build(lesson).cells)
+        assert "SOLUTION" not in handed_out
+
+
+def _drawn(asked: Asked) -> list[tuple]:
+    return list(asked.cases(np.random.default_rng(0))) if asked.cases else []
+
+
+def _definition(lesson: Lesson, id: str) -> ast.FunctionDef:
+    name = solutions(lesson)[id].__name__
+    cell = next(one for one in build(lesson).cells if one.metadata.get("question") == id)
+    return next(one for one in ast.parse(cell.source).body if isinstance(one, ast.FunctionDef) and one.name == name)
+
+
+def _stub(lesson: Lesson, id: str) -> Callable:
+    scope = names()
+    exec(ast.unparse(_definition(lesson, id)), scope)
+    return scope[_definition(lesson, id).name]
+
+
+def _second(lesson: Lesson) -> dict[str, Callable]:
+    """Return the second right solutions of a lesson, by question."""
+    path = HERE / "second" / f"{lesson.id}.py"
+    if not path.is_file():
+        return {}
+    spec = importlib.util.spec_from_file_location(f"second_{lesson.id}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return {f"{lesson.id}.{name}": function for name, function in vars(module).items() if callable(function)}
+
+
+def _spoilt(value: Any) -> Any:
+    """Return another value of the same kind, wrong in a way that no general sentence knows."""
+    if isinstance(value, bool) or value is None:
+        return not value
+    if isinstance(value, int | float):
+        return type(value)(value * 3 + 7)
+    if isinstance(value, str):
+        return f"{value} else"
+    if isinstance(value, dict):
+        return {name: _spoilt(part) for name, part in value.items()} or {"else": 1}
+    return [_spoilt(value[0]), *value[1:]] if value else [1]
+
+
+def _breaking(asked: Asked, name: str, wanted: Any) -> Any:
+    """Return a value of a fact that breaks one rule about it, and no rule before it."""
+    good = asked.good[name]
+    if not isinstance(wanted, dict):
+        return asked.values.get("broken", {}).get(name, not good if isinstance(good, bool) else _spoilt(good))
+    ((test, to),) = wanted.items()
+    if test == "is not":
+        return to
+    if test == "at least":
+        return to - 0.5 * abs(to) - 0.01
+    if test == "at most":
+        return to + 0.5 * abs(to) + 0.01
+    if test == "holds":
+        return "" if isinstance(good, str) else []
+    return _spoilt(good)
