@@ -14,12 +14,11 @@ if TYPE_CHECKING:
     from torch import nn
 
 #: The architectures that come with the checkout, by the last part of the model's name: the library that defines each,
-#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains most of them.
+#: its name there, and what it is built with. The first is the course's own; `assets.recipes` trains them.
 ARCHITECTURES: dict[str, tuple[str, str, dict[str, Any]]] = {
     "mobilenetv2": ("torchvision", "mobilenet_v2", {}),
+    "mobilenetv2-075": ("torchvision", "mobilenet_v2", {"width_mult": 0.75}),
     "mobilenetv2-050": ("torchvision", "mobilenet_v2", {"width_mult": 0.5}),
-    "mobilenetv4-conv-small": ("timm", "mobilenetv4_conv_small", {}),
-    "lcnet-100": ("timm", "lcnet_100", {}),
     "efficientnet-lite0": ("timm", "efficientnet_lite0", {}),
 }
 
