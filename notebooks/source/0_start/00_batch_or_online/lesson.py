@@ -15,10 +15,10 @@
 # %% [markdown]
 # # Batch or online, cloud or edge
 #
-# GourmetGram is a small start-up with one model: it looks at a photo of food and says which of eleven kinds it is. Three
-# customers wrote this week. A publisher of cookbooks has photos that nobody can find. A restaurant guide wants to name a
-# dish while the guest still looks at the screen. A canteen wants a camera over each till. "Same model," says the
-# manager. "So one service for all of them?"
+# GourmetGram is a small start-up with one model: it looks at a photo of food and says which of eleven kinds it is.
+# Three customers wrote this week. A publisher of cookbooks has photos that nobody can find. A restaurant guide wants to
+# name a dish while the guest still looks at the screen. Twelve canteens want a camera over each till. "Same model," says
+# the manager. "So one service for all of them?"
 #
 # The model is trained, and you are the engineer who *serves* it. Two questions come before all others: **when is an
 # answer computed, and where?** In advance for everything (*batch*), or when somebody asks (*online*)? In a data centre
@@ -60,8 +60,8 @@ predict("start.wait", model=..., way=...)
 # %% [markdown]
 # ## Measure
 #
-# This is the only measurement of this lesson: one photo alone, as when somebody waits for it, and 32 photos in one call,
-# as when nobody does. Of seven calls we take the median, the one in the middle.
+# This is the only measurement of this lesson: one photo alone, as when somebody waits for it, and 32 photos in one
+# call, as when nobody does. Of seven calls we take the median, the one in the middle.
 
 # %%
 guesses = predicted("start.wait")
@@ -105,12 +105,11 @@ batch.scatter(np.full(16, 25), rows, c=np.where(asked, "tab:orange", "white"), e
 batch.axvspan(24, 25, color="tab:orange", alpha=0.2)
 online.scatter(hours[asked] + 0.5, rows[asked], c="tab:orange", zorder=2)
 online.axvspan(0, 24, color="tab:orange", alpha=0.2)
-for axis, title in (
-    (batch, "batch: one hour paid, 12 of 16 answers wasted"),
-    (online, "online: 24 hours paid, nothing wasted"),
-):
+batch.set_title("batch: 1 hour paid, 12 answers that nobody asks for")
+online.set_title("online: 24 hours paid, 4 answers")
+for axis in (batch, online):
     axis.scatter(hours, rows, c="tab:blue", s=15)
-    axis.set(title=title, xlabel="hour of the day", yticks=[], xlim=(0, 26), xticks=range(0, 25, 6))
+    axis.set(xlabel="hour of the day", yticks=[], xlim=(0, 26), xticks=range(0, 25, 6))
 
 # %% [markdown]
 # *Batch* answers everything at midnight: each photo waits for hours, and most answers are never looked at. *Online*
@@ -160,24 +159,22 @@ check("start.on_demand", on_demand)
 # %%
 found = {}
 for one in CUSTOMERS:
-    a_day, at_most = sum(one.photos_per_h), one.asked_share * max(one.photos_per_h) / 3600
-    dollars, wasted = precomputed(a_day, one.asked_share, 3600 / together_s, SERVER_USD_PER_H)
-    machines, idle = on_demand(at_most, alone_s, SERVER_USD_PER_H)
-    found[one.name] = {"photos a day": a_day, "asked for": one.asked_share, "batch $": dollars, "wasted $": wasted}
-    found[one.name] |= {
-        "machines": machines,
-        "idle at most busy hour": idle,
-        "online $": 24 * machines * SERVER_USD_PER_H,
-    }
-shares = dict.fromkeys(["asked for", "idle at most busy hour"], "{:.0%}")
-pd.DataFrame(found).T.style.format({"photos a day": "{:,.0f}", "machines": "{:.0f}"} | shares, precision=3)
+    photos_a_day, busiest = sum(one.photos_per_h), one.asked_share * max(one.photos_per_h) / 3600
+    dollars, wasted = precomputed(photos_a_day, one.asked_share, 3600 / together_s, SERVER_USD_PER_H)
+    machines, idle = on_demand(busiest, alone_s, SERVER_USD_PER_H)
+    found[one.name] = {"photos a day": photos_a_day, "asked for": one.asked_share, "batch $": dollars}
+    found[one.name] |= {"of it wasted $": wasted, "machines": machines, "idle, busiest hour": idle}
+    found[one.name] |= {"online $": 24 * machines * SERVER_USD_PER_H}
+form = {"photos a day": "{:,.0f}", "machines": "{:.0f}", "asked for": "{:.0%}", "idle, busiest hour": "{:.0%}"}
+pd.DataFrame(found).T.style.format(form, precision=3)
 
 # %% [markdown]
-# Look at the publisher. Of its bill for batch, 97 % is wasted, and the whole bill is still smaller than that of a machine
-# that waits all day. Waste is no argument by itself; its price is. An answer that is hours old is fine for an archive.
+# Look at the publisher, in dollars a day. Of its bill for batch, 97 % is wasted, and the whole bill is still smaller
+# than that of a machine that waits all day. Waste is no argument by itself; its price is. And an answer that is hours
+# old is fine for an archive.
 #
 # For the guide and the canteens batch is not on offer at any price: a photo that is not taken yet cannot be answered in
-# advance. They pay for a machine that is idle even in their busiest hour, and in all other hours more so.
+# advance. They pay for a machine that waits for part of their busiest hour, and for nearly all of the night.
 #
 # ## Where: what the link takes
 #
