@@ -43,6 +43,14 @@ def machine(records: Records, part: str) -> dict:
     }
 
 
+def practice(records: Records) -> dict:
+    """Return the status of the practice lease that failed, and of the leases of its name that came after it."""
+    first = _seen(records, "reserve.practice", "No practice lease was asked for yet: run the cells above.")
+    then = _seen(records, "reserve.recovered", "Not asked for again yet: write the calls, and run their cell.")
+    statuses = then["statuses"]
+    return {"failed": first["status"], "count": len(statuses), "now": " and ".join(statuses)}
+
+
 def release(records: Records, part: str) -> dict:
     """Return what the site still counted after a release, and the hours from then to the end of the lease."""
     released, before = (records.observations(f"{part}.{name}") for name in ("release", "lease_at_release"))
