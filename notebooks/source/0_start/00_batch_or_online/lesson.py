@@ -17,8 +17,8 @@
 #
 # GourmetGram is a small start-up with one model: it looks at a photo of food and says which of eleven kinds it is.
 # Three customers wrote this week. A publisher of cookbooks has photos that nobody can find. A restaurant guide wants to
-# name a dish while the guest still looks at the screen. Canteens want a camera over each till. "Same model," says
-# the manager. "So one service for all of them?"
+# name a dish while the guest still looks at the screen. Canteens want a camera over each till. "Same model," says the
+# manager. "So one service for all of them?"
 #
 # The model is trained, and you are the engineer who *serves* it. Two questions come before all others: **when is an
 # answer computed, and where?** In advance for everything (*batch*), or when somebody asks (*online*)? In a data centre

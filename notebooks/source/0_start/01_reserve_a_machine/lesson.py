@@ -21,8 +21,8 @@
 # notice when you have not got it?**
 #
 # All of it can be rehearsed without an account. A program on your own computer answers python-chi, Chameleon's library,
-# as the real services would. Waits are shortened, and nobody else's machine is taken. This cell turns python-chi towards
-# it, and must run before `chi` is imported.
+# as the real services would. Waits are shortened, and nobody else's machine is taken. This cell turns python-chi
+# towards it, and must run before `chi` is imported.
 
 # %%
 from provisioning import rehearsal
@@ -56,9 +56,9 @@ from provisioning.widgets import faults, planner
 # runs out after a while. And a *key pair* opens the machine itself: its public half goes there, the private half stays
 # with you.
 #
-# Chameleon is several *sites*, and what you reserve at one of them is unknown at the others. A *node* is one server with
-# a name; nodes of the same build share a *node type*. When is each node of this type free for three hours? python-chi
-# answers in UTC; an empty end says that nobody has booked the node after that.
+# Chameleon is several *sites*, and what you reserve at one of them is unknown at the others. A *node* is one server
+# with a name; nodes of the same build share a *node type*. When is each node of this type free for three hours?
+# python-chi answers in UTC; an empty end says that nobody has booked the node after that.
 
 # %%
 print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
@@ -72,7 +72,8 @@ pd.DataFrame(free, index=["free from", "free until"]).T
 #
 # A *lease* is your contract with a site: from when until when. In it are *reservations*: of what. You hand it in with
 # `submit()`, which waits until the lease is `ACTIVE`. Now you ask for the same lease twice. The first one cannot be
-# filled, and its status becomes `ERROR`. The second one is fine. How many of the two calls of `submit()` raise an error?
+# filled, and its status becomes `ERROR`. The second one is fine. How many of the two calls of `submit()` raise an
+# error?
 
 # %%
 predict("reserve.submit", raised=...)
@@ -122,10 +123,10 @@ check("reserve.recover")
 pd.DataFrame({"of 2 calls": [raised], "you predicted": [guesses["raised"]]}, index=["raised an error"])
 
 # %% [markdown]
-# **It returned both times; only the status told the two apart.** `Lease.wait`, `Server.wait` and `Container.wait` do the
-# same: they watch until the status is the one you want *or* `ERROR`, and then they return. A notebook that goes on from
-# there boots a server on a lease that holds nothing, and fails ten minutes later with a message about something else. So
-# after each request, look at the status, and name the way out.
+# **It returned both times; only the status told the two apart.** `Lease.wait`, `Server.wait` and `Container.wait` do
+# the same: they watch until the status is the one you want *or* `ERROR`, and then they return. A notebook that goes on
+# from there boots a server on a lease that holds nothing, and fails ten minutes later with a message about something
+# else. So after each request, look at the status, and name the way out.
 #
 # A practice lease is a lease: give it back.
 
@@ -137,8 +138,9 @@ practice.delete()
 # ## A slot of your own
 #
 # `planner` asks for the calendars of all nodes that fit the part about the model, and shows a week in *your* time zone.
-# Click on a free block that suits you, or keep the one that is chosen. Is everything taken when you can work? Each other
-# machine of the list says what it changes for the lessons. Leave its *Reserve* button alone: you write that yourself.
+# Click on a free block that suits you, or keep the one that is chosen. Is everything taken when you can work? Each
+# other machine of the list says what it changes for the lessons. Leave its *Reserve* button alone: you write that
+# yourself.
 
 # %%
 plan = planner("model")
@@ -156,26 +158,22 @@ print(block.resource, block.start, block.end, sep="\n")
 
 # %%
 ready, hours = block.end + timedelta(minutes=10), timedelta(hours=3)
-spans = [
-    ("your lease", block.start, block.end),
-    ("made ready", block.end, ready),
-    ("the next lease", ready, ready + hours),
-]
-spans = pd.DataFrame(spans, columns=["what", "from", "until"])
+whose = {"your lease": (block.start, block.end), "made ready": (block.end, ready), "the next": (ready, ready + hours)}
+spans = pd.DataFrame(whose, index=["from", "until"]).T.rename_axis("what").reset_index()
 order = alt.Y("what", sort=None, title=None)
 alt.Chart(spans, width=600).mark_bar().encode(x=alt.X("from", title="your time"), x2="until", y=order, color="what")
 
 # %% [markdown]
-# When does a lease end? `Lease` takes `end_date`, or a `duration`. Three hours sounds like a duration. Here is a draft of
-# that, which nobody is sent: the same block one day later. Look at its two dates.
+# When does a lease end? `Lease` takes `end_date`, or a `duration`. Three hours sounds like a duration. Here is a draft
+# of that, which nobody is sent: the same block one day later. Look at its two dates.
 
 # %%
 draft = lease.Lease("draft", start_date=block.start + timedelta(days=1), duration=timedelta(hours=3))
 print("from", draft.start_date, "until", draft.end_date)
 
 # %% [markdown]
-# python-chi counts a duration from *now*, whatever the start is. For a lease that begins now the two agree, which is why
-# this mistake survives until somebody plans ahead. So always say when a lease ends.
+# python-chi counts a duration from *now*, whatever the start is. For a lease that begins now the two agree, which is
+# why this mistake survives until somebody plans ahead. So always say when a lease ends.
 #
 # Now reserve your block. Four things in these calls are there because somebody was bitten:
 #
@@ -183,7 +181,7 @@ print("from", draft.start_date, "until", draft.end_date)
 # |---|---|---|
 # | `lease.Lease(name, …)` | `plan.lease_name` | the class shares a project: this name is yours alone |
 # | | `start_date=block.start`, `end_date=block.end` | they carry UTC, and python-chi drops the zone of any other |
-# | `.add_node_reservation(…)` | `amount=1`, `node_name=block.resource` | the planner has seen that *this* node is free |
+# | `.add_node_reservation(…)` | `amount=1`, `node_name=block.resource` | the planner saw that *this* node is free |
 # | `.submit(…)` | `idempotent=True` | run twice, it finds the lease of this name and makes no second one |
 # | | `wait_for_active=False` | a lease that begins tomorrow is not active today, and no fault |
 
