@@ -100,12 +100,12 @@ predict("system.minutes", whole=..., saved=...)
 # On Chameleon you come back when your block begins, and run all of this again. In rehearsal the calendar is moved.
 
 # %%
-found = facts.of_lease(testbed, "system")
+guesses, found = predicted("system.minutes"), facts.of_lease(testbed, "system")
 if lab.rehearsing():
     drills.advance_to(datetime.fromisoformat(found["start"]))
 option = lab.find_option(lab.open_testbed, "system", found["name"])
 run = lab.prepare("system", option, testbed=testbed)
-steps = facts.of_plan(run.plan)["steps"]
+steps = ledger().observe("system.plan", facts.of_plan(run.plan))["steps"]
 pd.DataFrame(steps)
 
 # %% [markdown]
@@ -132,7 +132,6 @@ check("system.ends", ends)
 # Now ask it what would happen if one step took no time at all, and ask that for each step.
 
 # %%
-guesses = predicted("system.minutes")
 total_s, rows = max(ends(steps).values()), []
 for step in steps:
     without = [one | {"expected_s": 0} if one is step else one for one in steps]
@@ -145,7 +144,6 @@ bars = alt.Chart(timeline, width=560).mark_bar().encode(x=alt.X("begins", title=
 bars.encode(y=alt.Y("step", sort=None, title=None), color=alt.Color("decides", title=None), tooltip=["would save"])
 
 # %%
-ledger().observe("system.plan", facts.of_plan(run.plan))
 serial_s = sum(step["expected_s"] for step in steps)
 table = pd.DataFrame({"minutes": [total_s / 60, (serial_s - total_s) / 60]}, index=["the whole", "saved side by side"])
 table["you predicted"] = [guesses["whole"], guesses["saved"]]
