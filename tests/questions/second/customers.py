@@ -14,5 +14,5 @@ def waits(arrivals_h, every_h, photos_an_hour):
 def break_even(photo_bytes, round_trip_s, round_trips, cloud_s, device_s):
     for_photo_s = device_s - (cloud_s + round_trips * round_trip_s)
     if for_photo_s <= 0:
-        return math.inf
+        return None
     return 1 / (for_photo_s / (photo_bytes * 8))

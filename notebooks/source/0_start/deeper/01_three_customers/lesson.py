@@ -68,8 +68,8 @@ pd.Series(stated, name="stated").to_frame()
 # ## Predict
 #
 # A cheaper answer is a less accurate one. An image of 112 × 112 pixels has a quarter of the pixels that the model was
-# trained with, and is about a quarter of the work. The model gets about 81 of 100 images right at full size. How many
-# of 100 does it get right at 160 × 160 and at 112 × 112?
+# trained with, and is about a quarter of the work. How many of 100 does it get right at 160 × 160 and at 112 × 112? The
+# [model card](../../../assets/models/README.md) says how many it gets right at full size.
 
 # %%
 predict("customers.accuracy", at160=..., at112=...)
@@ -120,7 +120,8 @@ table.round(4)
 # %% question="customers.waits"
 def waits_h(arrivals_h, every_h, photos_an_hour):
     """Return the hours from each photo's arrival to its result, an array as long as the arrivals. These are an array of
-    hours since midnight, above 0; runs begin at every_h, 2 * every_h, … and work through photos_an_hour."""
+    hours since midnight, above 0. Runs begin at every_h, 2 * every_h, …, take what comes until then, and work through
+    photos_an_hour."""
     ### BEGIN SOLUTION
     run = np.ceil(arrivals_h / every_h)
     _, which, count = np.unique(run, return_inverse=True, return_counts=True)
@@ -158,11 +159,11 @@ alt.Chart(drawn, width=500, height=220).mark_line().encode(x="arrives at:Q", y="
 
 # %% question="customers.break_even"
 def break_even(photo_bytes, round_trip_s, round_trips, cloud_s, device_s):
-    """Return the uplink in bits a second at which cloud and device take equally long; math.inf where the device answers
-    sooner at any uplink, or as soon."""
+    """Return the uplink in bits a second at which cloud and device take equally long; None where no uplink is fast
+    enough for that."""
     ### BEGIN SOLUTION
     left_s = device_s - cloud_s - round_trips * round_trip_s
-    return photo_bytes * 8 / left_s if left_s > 0 else math.inf
+    return photo_bytes * 8 / left_s if left_s > 0 else None
     ### END SOLUTION
 
 
@@ -172,12 +173,12 @@ check("customers.break_even", break_even)
 rows, here_s = {}, rates[224]["latency_s"]
 for one in CUSTOMERS:
     link = one.photo_mb * 1e6, one.round_trip_s
-    fresh, kept = (break_even(*link, trips, here_s, BOARD_TIMES_AS_LONG * here_s) / 1e6 for trips in (ROUND_TRIPS, 1))
-    rows[one.name] = {"uplink Mbit/s": one.upload_mbit_s, "enough on a new connection": fresh, "on an open one": kept}
-pd.DataFrame(rows).T.round(1)
+    fresh, kept = (break_even(*link, trips, here_s, BOARD_TIMES_AS_LONG * here_s) for trips in (ROUND_TRIPS, 1))
+    rows[one.name] = {"its uplink": one.upload_mbit_s * 1e6, "on a new connection": fresh, "on an open one": kept}
+(pd.DataFrame(rows, dtype=float).T / 1e6).add_suffix(", Mbit/s").round(1)
 
 # %% [markdown]
-# Where it says `inf`, round trips and server alone take longer than the device, and no uplink helps.
+# Where it says `NaN`, round trips and server alone take longer than the device, and no uplink helps.
 #
 # ## Four designs, three sizes
 #
