@@ -24,8 +24,9 @@
 # answer computed, and where?** In advance for everything (*batch*), or when somebody asks (*online*)? In a data centre
 # (*cloud*), or beside the camera (*edge*)? This lesson answers both with figures. A laptop is all that you need.
 #
-# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. Your results are kept in the file
-# `workspace/ledger.jsonl`, so you may close the page and come back.
+# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. (Does the first one say
+# `ModuleNotFoundError`? Then choose *Python 3 (ipykernel)* under *Kernel → Change Kernel…*.) Your results are kept in
+# the file `workspace/ledger.jsonl`, so you may close the page and come back.
 
 # %%
 import math
@@ -202,8 +203,8 @@ wait.style.format(precision=0)
 
 # %% [markdown]
 # Was the way longer than you thought? Here are all three, beside a small computer on site. It sends nothing, and we
-# state for now that it takes four times as long as your machine; part 2 measures one. And which helps more: a model
-# that is twice as fast, or an app that shrinks each photo to 224 × 224 pixels, about 20 kB, before it sends it?
+# state for now that it takes four times as long as your machine; *Run on the Pi* measures one. And which helps more: a
+# model that is twice as fast, or an app that shrinks each photo to 224 × 224 pixels, about 20 kB, before it sends it?
 
 # %%
 found = {}
