@@ -175,7 +175,7 @@ print("from", draft.start_date, "until", draft.end_date)
 # python-chi counts a duration from *now*, whatever the start is. For a lease that begins now the two agree, which is
 # why this mistake survives until somebody plans ahead. So always say when a lease ends.
 #
-# Now reserve your block. Four things in these calls are there because somebody was bitten:
+# Now reserve your block. Each argument is there because somebody was bitten:
 #
 # | call | with | because |
 # |---|---|---|
