@@ -151,9 +151,9 @@ display(timeline.drop(columns="decides").round(1), table.round(1))
 
 # %% [markdown]
 # The steps with "it decides" are the **critical path**: a minute more of any of them is a minute less for your
-# experiments. Boot, address and SSH follow each other, and nothing else can happen before. After `materials`, four begin
-# at once, and the slowest decides. Look at what it would save: less than it takes, because then the next slowest
-# decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
+# experiments. Boot, address and SSH follow each other, and nothing else can happen before. After `materials`, four
+# steps begin at once, and the slowest decides. Look at what it would save: less than it takes, because then the next
+# slowest decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
 #
 # ## Run it, twice
 #
