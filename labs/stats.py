@@ -9,7 +9,7 @@ Only numpy is needed: intervals are also worked out on devices and nodes whose e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from statistics import NormalDist
@@ -231,6 +231,65 @@ def paired_proportions(right_a: Sequence[float], right_b: Sequence[float], *, co
         confidence,
     )
     return Paired(interval, min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)), gained, lost, n)
+
+
+def paired_by_group(
+    right_a: Sequence[float],
+    right_b: Sequence[float],
+    groups: Sequence[Hashable],
+    *,
+    confidence: float = 0.95,
+    draws: int = 10_000,
+    seed: int = 0,
+) -> Paired:
+    """Return how much more often the first option is right than the second where several images show one thing.
+
+    Images of one drawing stand or fall together, so the drawings are what was drawn by chance, and not the images: the
+    660 of the course's evaluation split are 182 drawings.
+
+    Args:
+        right_a: 1 (or True) for each image that the first had right, else 0.
+        right_b: The same images, in the same order.
+        groups: What each image shows.
+        confidence: 0 to 1.
+        draws: Random draws for the interval, and for the p value.
+        seed: Of these draws, so that the same answers give the same result.
+
+    Raises:
+        ValueError: There are no images, or not one group for each.
+
+    Source: interval: bootstrap over groups, Efron and Tibshirani, 'An Introduction to the Bootstrap' (1993), section
+    13.3. p value: sign-flip test of the groups' sums, Fisher's randomization test, drawn at random as in Phipson and
+    Smyth, 'Permutation P-values Should Never Be Zero' (2010).
+    """
+    a, b = (np.asarray(right, dtype=float) > 0.5 for right in (right_a, right_b))
+    if not 0 < len(a) == len(b) == len(groups):
+        raise ValueError(f"{len(a)} and {len(b)} images of {len(groups)} groups: one group for each image is needed")
+    places = np.unique(np.asarray(groups), return_inverse=True)[1]
+    gained = np.bincount(places, weights=a.astype(float) - b)
+    images = np.bincount(places)
+    random = np.random.default_rng(seed)
+    signs = random.choice((-1.0, 1.0), size=(draws, len(gained)))
+    # Sums of whole numbers: a little room for rounding would let no other draw in.
+    as_far = int(np.sum(np.abs(signs @ gained) >= abs(gained.sum()) - 0.5))
+    weights = random.multinomial(len(gained), np.full(len(gained), 1 / len(gained)), size=draws)
+    drawn = (weights @ gained) / (weights @ images)
+    low, high = np.quantile(drawn, [(1 - confidence) / 2, (1 + confidence) / 2])
+    difference = float(gained.sum() / len(a))
+    interval = Interval(difference, min(float(low), difference), max(float(high), difference), confidence)
+    return Paired(interval, (as_far + 1) / (draws + 1), int(np.sum(a & ~b)), int(np.sum(b & ~a)), len(a))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return the p values of several tests, raised so that one below 0.05 is wrong in at most 5 of 100 such families.
+
+    Source: Holm, 'A Simple Sequentially Rejective Multiple Test Procedure' (1979).
+    """
+    raised, worst = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[place]))
+        raised[place] = worst
+    return raised
 
 
 def coin_tail(heads: int, tosses: int) -> float:

@@ -10,12 +10,22 @@ usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from pathlib import Path
 
 from labs.assets.manifest import Carried, carried
 from labs.assets.places import AssetError, address
 
-__all__ = ["AssetError", "dataset", "default_dataset", "default_model", "model", "obtain"]
+__all__ = [
+    "AssetError",
+    "carried_models",
+    "dataset",
+    "default_dataset",
+    "default_model",
+    "drawings_of",
+    "model",
+    "obtain",
+]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
@@ -70,6 +80,21 @@ def model(name: str | None = None) -> Path:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return obtain(name or default_model(), "model")
+
+
+def carried_models() -> list[str]:
+    """Return the names of the models that come with the checkout."""
+    return [name for name, item in carried().items() if item.kind == "model"]
+
+
+def drawings_of(pictures: Iterable[Path]) -> list[str]:
+    """Return which drawing each picture shows: several pictures of the small data set show the same one.
+
+    Args:
+        pictures: Paths. A picture that the manifest does not know counts as a drawing of its own.
+    """
+    known = {item.path / file: drawing for item in carried().values() for file, drawing in item.drawings.items()}
+    return [known.get(Path(path), str(path)) for path in pictures]
 
 
 def obtain(name: str, kind: str | None = None) -> Path:
