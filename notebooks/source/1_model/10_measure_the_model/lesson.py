@@ -157,19 +157,18 @@ check("measure.percentile", percentile)
 # %%
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 3), layout="constrained")
 samples = runs["one run"]
-left.plot(samples, ".", color="tab:blue")
-left.axhline(samples.mean(), color="tab:red", label="mean")
-left.set(xlabel="calls in their order", ylabel="milliseconds")
-right.plot(np.arange(1, 101), np.sort(samples), ".", color="tab:blue")
+left.plot(samples, ".")
+left.axhline(samples.mean(), color="tab:red")
+left.set(xlabel="calls in their order (red: their mean)", ylabel="milliseconds")
+right.plot(np.arange(1, 101), np.sort(samples), ".")
+right.set(xlabel="per cent of the calls, the fastest first", ylim=left.get_ylim(), xticks=[0, 50, 95])
 for q in (50, 95):
     right.plot([q, q, 0], [0, percentile(samples, q), percentile(samples, q)], "--", color="black")
-right.set(xlabel="per cent of the calls, the fastest first", xlim=(0, 101), ylim=left.get_ylim())
-right.set_xticks([0, 50, 95])
-left.legend()
+
 # %% [markdown]
-# Left: the calls as they came, and their mean. Right: the same calls, sorted. Walk up from 50 per cent to the curve,
-# and to the left: that is the median. The calls right of 95 are the *tail*: another program wanted the processor, or
-# the clock speed changed. A customer meets the tail sooner or later.
+# Left are the calls as they came, right the same calls, sorted. Walk up from 50 per cent to the curve, and to the left:
+# that is the median. The calls right of 95 are the *tail*: another program wanted the processor, or the clock speed
+# changed. A customer meets it sooner or later.
 #
 # ## What is still missing
 #
@@ -185,18 +184,17 @@ latency_distribution(latency, target("server-cpu").p50_s)
 
 # %%
 runs["bench"] = 1000 * np.array(latency.samples)
-pd.DataFrame(
-    {name: [run.mean(), percentile(run, 50), percentile(run, 95)] for name, run in runs.items()}, ["mean", "p50", "p95"]
-).round(2)
+rows = {name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95)) for name, run in runs.items()}
+pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p95"]).round(2)
 
 # %% [markdown]
-# How sure is that? This table's columns differ by what you may expect the next time. The deep dive *What measurements
-# can say* works it out.
+# The rows are one model on one machine, so what lies between them is how sure you can be. (The deep dive *What
+# measurements can say* works that out.)
 #
 # ## And is it right?
 #
-# A fast wrong answer is worth nothing. Here are one photo of each class, with what the model takes them for and how
-# sure it says it is, and then the answers to all of them.
+# A fast wrong answer is worth nothing. Here is one photo of each class, with what the model takes it for and how sure
+# it says it is; and then the right answers to all photos.
 
 # %%
 one_each = [int(np.argmax(labels == label)) for label in range(len(CLASS_NAMES))]
@@ -216,12 +214,12 @@ evaluate({"torch-eager": net}, images, labels)
 # %%
 guesses = predicted("measure.times")
 sizes = (1, 2, 4, 8, 16)
-work = lambda report: bench.throughput(net, images, option="torch-eager", batch_sizes=sizes, on_progress=report)  # noqa: E731
-rates = [ledger().append(one).throughput_fps.value for one in run_with_progress(work, "Batches")]
-table = pd.DataFrame(
-    {"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, pd.Index(sizes, name="batch")
+records = run_with_progress(
+    lambda report: bench.throughput(net, images, option="torch-eager", batch_sizes=sizes, on_progress=report), "Batches"
 )
-table["milliseconds a batch"] = 1000 * table.index / table["photos a second"]
+rates = [ledger().append(record).throughput_fps.value for record in records]
+table = pd.DataFrame({"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, sizes)
+table["milliseconds a batch"] = 1000 * np.array(sizes) / rates
 table["you predicted"] = pd.Series({16: guesses["batch"]})
 table.style.format(precision=2, na_rep="")
 
@@ -240,9 +238,7 @@ def smallest_good_batch(batch_sizes, images_a_second, share):
 
 
 check("measure.batch", smallest_good_batch)
-
-# %%
-print(f"Here batches of {smallest_good_batch(list(sizes), rates, 0.9)} reach 90 % of the highest throughput.")
+print("smallest batch with 90 % of the highest throughput here:", smallest_good_batch(list(sizes), rates, 0.9))
 
 # %% [markdown]
 # Surprised? One photo keeps the few cores of a CPU busy already, so a batch brings it little. It may even cost: in

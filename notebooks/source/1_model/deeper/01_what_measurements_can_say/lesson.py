@@ -17,9 +17,9 @@
 # %% [markdown]
 # # What measurements can say
 #
-# "It takes 11.8 milliseconds," you say. "I measured it too," says a colleague, "and got 12.6." Both of you took hundreds
-# of samples on the same machine, and both have an interval that the other's number is not in. **What may one claim from
-# a measurement?** You need *Measure the model*, a laptop, and some patience with statistics.
+# "It takes 11.8 milliseconds," you say. "I measured it too," says a colleague, "and got 12.6." Both of you took
+# hundreds of samples on one machine, and neither number lies in the other's interval. **What may one claim from a
+# measurement?** You need *Measure the model*, a laptop, and some patience with statistics.
 
 # %%
 import time
@@ -220,12 +220,12 @@ ratios = medians[:, None] / medians[None, :]
 print(f"largest ratio of two runs of the same model: {ratios.max():.3f}")
 
 # %% [markdown]
-# Somebody has published an optimization of that size, measured before and after.
+# An optimization of that size, measured once before and once after, is no optimization yet.
 #
 # ## What you found
 #
-# One run has a value and, with enough samples, an interval for itself: say which run, and which machine. Two options are
-# compared in turns, and the claim is what the whole interval lets you say.
+# One run has a value and, with enough samples, an interval for itself: say which run, and which machine. Two options
+# are compared in turns, and the claim is what the whole interval lets you say.
 #
 # - Close your browser, repeat the ten runs, then play a video during them. Which interval notices?
 # - `torch.set_num_threads(1)`: do the runs agree better?
