@@ -19,8 +19,8 @@
 # Monday, nine o'clock. GourmetGram's data scientist has left for a long holiday, and has left you a file: a MobileNetV2
 # that knows eleven kinds of food. "So how fast is it?" the manager asks in passing. "Just give me the number."
 #
-# You could run the model once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31. A customer
-# waits for 80. Nobody lied. **How fast is this model, and how sure are you of it?** To find out you need a laptop.
+# You could run it once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31, and a customer waits
+# for 80. Nobody lied. **How fast is this model, and how sure are you of it?** To find out you need a laptop.
 
 # %%
 import time
@@ -38,7 +38,7 @@ from labs.charts import latency_distribution
 from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import iterate
 from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop, to_input
+from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop
 from labs.machine import for_lesson
 from labs.records.ledger import ledger
 from labs.records.targets import target
@@ -57,26 +57,23 @@ predict("measure.times", batch=..., compiled=...)
 # %% [markdown]
 # ## Load
 #
-# A `.safetensors` file is a dictionary: names, and a tensor for each. It holds no code, so a stranger's file is
-# harmless. (A `.pth` file can run anything when it is opened: read it with `torch.load(path, weights_only=True)`.) How
-# the tensors belong together stands in torchvision's code. `eval()` ends the training: from now on dropout switches
-# nothing off, and no answer depends on the other photos of its batch.
+# A `.safetensors` file is a dictionary of named tensors. It holds no code, so a stranger's file is harmless. (A `.pth`
+# file can run anything: read it with `torch.load(path, weights_only=True)`.) How the tensors belong together stands in
+# torchvision's code. After `eval()` no answer depends on dropout, or on the other photos of its batch.
 
 # %%
 model_path = assets.model()
 net = mobilenet_v2(num_classes=len(CLASS_NAMES))
 net.load_state_dict(load_file(model_path))
 net.eval()
-weights = sum(weight.numel() for weight in net.parameters())
-print(f"{weights:,} weights of 4 bytes each, in a file of {model_path.stat().st_size:,} bytes")
+print(f"{sum(weight.numel() for weight in net.parameters()):,} weights, 4 bytes each")
 
 # %% [markdown]
 # ## Preprocess
 #
-# A model does not see files. It sees numbers, prepared as they were in its training: the shorter side resized to 224
-# pixels, and the middle cut out, which `crop` does. What is left is a square of bytes, 224 × 224 pixels of red, green
-# and blue. The model wants red first, then green, then blue, as three planes of floats, each brought to 0 to 1, less
-# ImageNet's mean and divided by its standard deviation.
+# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter side to 224 pixels and cuts out
+# the middle. What is left are 224 × 224 pixels with a byte each of red, green and blue. The model wants three planes of
+# floats, red, green and blue, brought to 0 to 1, less ImageNet's mean and divided by its standard deviation.
 
 
 # %% question="measure.normalize"
@@ -91,8 +88,8 @@ def normalize(pixels, mean, std):
 check("measure.normalize", normalize)
 
 # %% [markdown]
-# The *evaluation* photos are those that the model has never seen; here they are drawn by other artists than the
-# training's, as a stranger's photo would be. All of them go through your function now.
+# All *evaluation* photos go through your function now. The model has never seen them; in the course's own set they are
+# even drawn by other artists than those of the training.
 
 # %%
 items = list(iterate(assets.dataset(), "evaluation"))
@@ -101,13 +98,11 @@ mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
 images = np.empty((len(paths), 3, 224, 224), np.float32)
 for place, path in enumerate(paths):
     images[place] = normalize(np.asarray(crop(Image.open(path))), mean, std)
-difference = np.abs(images[0] - to_input(Image.open(paths[0]))).max()
-print(f"largest difference from the course's own recipe: {difference:.1g}")
 
 # %% [markdown]
 # ## The first answer
 #
-# Eleven numbers come out, the *logits*; the largest one wins. And here is the number that the manager wants:
+# Eleven numbers come out, the *logits*, and the largest one wins. Here is what the manager wants to hear:
 
 # %%
 image = torch.from_numpy(images[:1])
@@ -136,11 +131,10 @@ with torch.inference_mode():
     runs = {"one run": milliseconds(100), "another run": milliseconds(100)}
 
 # %% [markdown]
-# Two faults of the first number are mended here. The first calls pay for what the others find ready: memory is claimed,
-# threads wake up, caches fill. And outside of training nobody needs what torch keeps for gradients:
-# `inference_mode()` says so, and every server should.
+# Two more faults are mended here. The first calls pay for what others find ready: memory is claimed, threads wake up,
+# caches fill. And outside of training nobody needs what torch keeps for gradients, as `inference_mode()` says.
 #
-# What is left is a hundred numbers instead of one. Their mean will not do, since one slow call moves it. A *percentile*
+# Now there are a hundred numbers instead of one. Their mean will not do, since one slow call moves it. A *percentile*
 # counts instead: half of all calls take at most p50, the *median*, and 95 of 100 take at most p95.
 
 
@@ -172,17 +166,14 @@ for q in (50, 95):
 #
 # ## What is still missing
 #
-# The two runs differ, although nothing has changed. So a measurement also needs calls until warm-up has really ended,
-# enough samples for its percentiles, and a note of what was measured where. That is what `bench` does: it calls until
-# two blocks of calls take the same time, takes 400 samples or more, and writes down file, machine and versions. The
-# line in the chart is the manager's limit for the server.
+# Were ten calls enough to warm up, and a hundred for a p95? And what was measured, on which machine? `bench` calls until
+# two blocks of calls take the same time, takes 400 samples or more, and notes file, machine and versions. The chart
+# shows the manager's limit for the server too.
 
 # %%
 bench.describe(net, model_path=model_path)  # a torch network does not know its file
 latency = ledger().append(bench.latency(net, images[:1], option="torch-eager"))
-latency_distribution(latency, target("server-cpu").p50_s)
-
-# %%
+display(latency_distribution(latency, target("server-cpu").p50_s))
 runs["bench"] = 1000 * np.array(latency.samples)
 rows = {name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95)) for name, run in runs.items()}
 pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p95"]).round(2)
@@ -200,9 +191,7 @@ pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p
 one_each = [int(np.argmax(labels == label)) for label in range(len(CLASS_NAMES))]
 with torch.inference_mode():
     probabilities = net(torch.from_numpy(images[one_each])).softmax(dim=1).numpy()
-image_grid([paths[place] for place in one_each], labels[one_each], probabilities, title="What the model takes them for")
-
-# %%
+display(image_grid([paths[place] for place in one_each], labels[one_each], probabilities, title="The model's answers"))
 evaluate({"torch-eager": net}, images, labels)
 
 # %% [markdown]
@@ -238,40 +227,36 @@ def smallest_good_batch(batch_sizes, images_a_second, share):
 
 
 check("measure.batch", smallest_good_batch)
-print("smallest batch with 90 % of the highest throughput here:", smallest_good_batch(list(sizes), rates, 0.9))
+
+# %%
+print("The smallest batch with 90 % of the highest throughput here:", smallest_good_batch(list(sizes), rates, 0.9))
 
 # %% [markdown]
-# Surprised? One photo keeps the few cores of a CPU busy already, so a batch brings it little. It may even cost: in
-# eager mode each layer asks for memory for its whole output, and on Linux a piece above 32 MB comes from the system
-# anew each time, page by page. On two cores of an AMD EPYC, 32 photos in one call reached 0.65 times the throughput of
-# single ones, and 1.3 times with the memory kept. A GPU has thousands of lanes that one photo leaves idle.
+# One photo keeps the few cores of a CPU busy already, so a batch brings little. It may even cost: in eager mode each
+# layer asks for memory for its whole output, and on Linux a piece above 32 MB comes from the system anew each time. On
+# two cores of an AMD EPYC, 32 photos in one call reached 0.65 times the throughput of single ones, and 1.3 times with
+# the memory kept. A GPU has thousands of lanes that one photo leaves idle.
 #
 # ## Eager or compiled
 #
-# `torch.compile` reads the whole network, merges neighbouring operations and generates C++. It does so at the first
-# call. Think of a server that is restarted at noon when you see how long that takes. Without a C++ compiler, skip it.
+# `torch.compile` reads the whole network, merges neighbouring operations and generates C++, at the first call. Think of
+# a server that is restarted at noon when you see how long that takes. (Without a C++ compiler, skip it.) And eager was
+# measured minutes ago; since then the processor has become warmer. To compare two options fairly, let them take turns:
+# what slows the machine down then slows both. *At least* and *at most* are the ends of a 95 % interval. You may say
+# "faster" where both lie above 1, "slower" where both lie below, and otherwise this run cannot tell.
 
 # %%
-can_compile = all(one.available for one in for_lesson("measure") if one.name == "C++ compiler")
-if can_compile:
-    compiled = torch.compile(net)
+if all(one.available for one in for_lesson("measure") if one.name == "C++ compiler"):
+    compiled, option = torch.compile(net), "torch-compiled"
     bench.describe(compiled, model_path=model_path)
     begin = time.perf_counter()
     with torch.inference_mode():
         compiled(image)
     print(f"first call: {time.perf_counter() - begin:.1f} s")
-
-# %% [markdown]
-# Eager was measured minutes ago, and since then the processor has become warmer. To compare two options fairly, let
-# them take turns: what slows the machine down then slows both. *At least* and *at most* are the ends of a 95 %
-# interval. You may say "faster" where both ends lie above 1, and otherwise this run cannot tell.
-
-# %%
-if can_compile:
-    table = compare({"torch-eager": net, "torch-compiled": compiled}, images[:1], baseline="torch-eager")
-    table["you predicted"] = pd.Series({"torch-compiled": guesses["compiled"]})
-    for make in (bench.size, lambda it, option: bench.accuracy(it, images, labels, option=option, batch_size=1)):
-        ledger().append(make(compiled, option="torch-compiled"))
+    table = compare({"torch-eager": net, option: compiled}, images[:1], baseline="torch-eager")
+    table["you predicted"] = pd.Series({option: guesses["compiled"]})
+    ledger().append(bench.size(compiled, option=option))
+    ledger().append(bench.accuracy(compiled, images, labels, option=option, batch_size=1))
     display(table.style.format(precision=2, na_rep=""))
 
 # %% [markdown]
