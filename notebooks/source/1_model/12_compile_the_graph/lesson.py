@@ -184,7 +184,9 @@ for name, path in paths.items():
     session = open_at("DISABLE_ALL", path, enable_profiling=True, profile_file_prefix=str(models_dir() / "profile"))
     for _ in range(20):
         session.run(None, {"input": images[:1]})
-    times[name] = pd.Series(time_by_operator(json.loads(Path(session.end_profiling()).read_text()))) / 20 / 1000
+    written = Path(session.end_profiling())
+    times[name] = pd.Series(time_by_operator(json.loads(written.read_text()))) / 20 / 1000
+    written.unlink()
 pd.DataFrame(times).sort_values("food11-unfolded", ascending=False).style.format("{:.2f} ms", na_rep="")
 
 # %% [markdown]
