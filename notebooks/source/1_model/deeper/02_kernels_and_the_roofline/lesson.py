@@ -243,7 +243,7 @@ check("kernels.bound", least_seconds)
 
 # %% [markdown]
 # Two numbers describe one thread of your machine: how fast BLAS multiplies, and how fast it reads 256 MB, which few
-# caches hold. And ONNX Runtime's profile knows the time of each convolution, in NCHW (*extended*) and in blocks (*all*).
+# caches hold. ONNX Runtime's profile knows the time of each convolution, in NCHW (*extended*) and in blocks (*all*).
 
 # %%
 square, long = np.ones((1024, 1024), np.float32), np.ones(64 << 20, np.float32)

@@ -57,8 +57,8 @@ question(
         (
             "transactions",
             at_most(1.5),
-            "Right, and it needs {transactions:.1f} × the transactions that tiles need: the threads of a warp should load "
-            "neighbours in a row.",
+            "Right, and it needs {transactions:.1f} × the transactions that tiles need: the threads of a warp should "
+            "load neighbours in a row.",
         ),
     ],
     good={"error": "", "reads": 0.125, "barriers": 2, "off_whole": 0.0, "off_ragged": 0.0, "transactions": 1.0},
