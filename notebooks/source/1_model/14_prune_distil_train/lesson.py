@@ -18,9 +18,9 @@
 # # Prune, distil, train for it
 #
 # "A quarter of the size is nice," says the manager. "But the people with the app said two megabytes." INT8 has one byte
-# for each weight. To go below that, a network needs fewer weights, or weights of fewer bits, and neither goes unnoticed.
-# So far you have *converted* a finished network. This time it may learn. **How much of what shrinking breaks can a few
-# seconds of training mend?** You need a laptop, and `food11.onnx` from *Compile the graph*.
+# for each weight. To go below that, a network needs fewer weights, or weights of fewer bits, and neither goes
+# unnoticed. So far you have *converted* a finished network. This time it may learn. **How much of what shrinking breaks
+# can a few seconds of training mend?** You need a laptop, and `food11.onnx` from *Compile the graph*.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,7 +30,6 @@ import pandas as pd
 import torch
 from onnxruntime.quantization import quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import nn
 from torch.nn.functional import cross_entropy, softmax
 
 from labs import assets
@@ -40,7 +39,7 @@ from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.prune import narrow
 from labs.optimize.static_quantization import ImageReader, activations_of
-from labs.optimize.train import fit, reading_through, split
+from labs.optimize.train import fit, reading_through, share_right, split
 from labs.records.ledger import ledger
 from labs.widgets import compare, evaluate, run_with_progress
 from labs.workspace import models_dir
@@ -57,9 +56,9 @@ predict("train.mended", cut=..., taught=...)
 # %% [markdown]
 # ## Train the end, remember the rest
 #
-# To train a whole network is slow work for a laptop. So the first fifteen stages stay as they are, and what they make of
-# each photo is worked out once: ONNX Runtime hands out any value inside a graph that is named as an output. What learns
-# is the **tail**: three blocks, one more convolution, the classifier.
+# To train a whole network is slow work for a laptop. So the first fifteen stages, the **trunk**, stay as they are, and
+# what they make of each photo is worked out once: ONNX Runtime hands out any value inside a graph that is named as an
+# output. What learns is the **tail**: three blocks, one more convolution, and the classifier.
 
 # %%
 float_path, inside = models_dir() / "food11.onnx", "features.14.conv.2/Conv"
@@ -94,9 +93,8 @@ def weakest_channels(weight, count):
 check("train.weakest", weakest_channels)
 
 # %%
-half = narrow(tail, weakest_channels)  # it takes them out of every layer that makes or reads them
-weights = [sum(one.numel() for one in part.parameters()) for part in (trunk, tail, half)]
-print(f"{weights[0]:,} weights in the trunk, {weights[1]:,} in the tail, {weights[2]:,} in half of it")
+half = narrow(tail, weakest_channels)  # half of each wide layer, out of all layers that make or read it
+print([f"{sum(one.numel() for one in part.parameters()):,} weights" for part in (trunk, tail, half)])
 
 # %% [markdown]
 # ## A teacher
@@ -191,8 +189,9 @@ for axis in axes:
 # On the left, the staircase follows x from mark to mark and ends at the outermost ones. On the right is its true
 # gradient, 0 on every step, and the one that we use: the slope of the dotted line, as far as the ruler reaches.
 #
-# torch wants both directions in one class. `reading_through` puts a function before each weight of a copy: the layer
-# sees what the function returns, and training moves what lies behind it.
+# torch wants both directions in one class. Each layer gets a ruler of fifteen marks that clips its largest weights, so
+# that the others have finer gaps. `reading_through` makes a copy whose layers see what `in_four_bits` returns, and
+# training moves the weights behind it.
 
 
 # %%
@@ -230,11 +229,7 @@ tails["half, from labels"] = trained(half, from_labels)
 tails["half, from the teacher"] = trained(half, from_teacher)
 tails["four bits, from the teacher"] = trained(tails["four bits"], from_teacher)
 
-rows = {}
-for name, module in tails.items():
-    with torch.no_grad():
-        found = torch.cat([module(part) for part in evaluation_maps.split(32)]).argmax(dim=1).numpy()
-    rows[name] = 100 * np.mean(found == labels)
+rows = {name: 100 * share_right(module, evaluation_maps, labels) for name, module in tails.items()}
 ledger().observe("train.mended", rows)
 table = pd.DataFrame({"right of 100": rows})
 table["you predicted"] = pd.Series({"half": guesses["cut"], "half, from the teacher": guesses["taught"]})
@@ -251,7 +246,7 @@ table.style.format(precision=1, na_rep="")
 # %%
 paths = {name: models_dir() / f"{name}.onnx" for name in ("food11", "pruned", "int8-pruned")}
 prepared_path, reader = models_dir() / "pruned-prepared.onnx", ImageReader(training_images[::8])
-export_onnx(nn.Sequential(trunk, tails["half, from the teacher"]).eval(), paths["pruned"])
+export_onnx(torch.nn.Sequential(trunk, tails["half, from the teacher"]).eval(), paths["pruned"])
 quant_pre_process(paths["pruned"], prepared_path)
 quantize_static(prepared_path, paths["int8-pruned"], reader, **quantization_format().settings())
 

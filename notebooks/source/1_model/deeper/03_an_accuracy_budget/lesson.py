@@ -75,7 +75,9 @@ sensitivity = run_with_progress(quantize_alone, "Each layer alone")
 in_network = sensitivity.set_index("layer").loc[list(layers_of(prepared_path)), "alone_db"]
 worst = sensitivity["layer"].head(8).tolist()
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
-axis.bar(range(len(in_network)), in_network, color=["tab:red" if name in worst else "silver" for name in in_network.index])
+axis.bar(
+    range(len(in_network)), in_network, color=["tab:red" if name in worst else "silver" for name in in_network.index]
+)
 axis.set(xlabel="layer, from the photo to the logits", ylabel="logits over their error (dB)")
 sensitivity.head(8).style.format(precision=1)
 

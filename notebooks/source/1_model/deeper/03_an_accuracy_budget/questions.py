@@ -55,7 +55,11 @@ question(
     file="labs.checkpoints.reads.weights:within_budgets",
     rules=[
         ("missing", "", "{missing} is missing. Each budget has a file, by its name."),
-        ("float_share", at_most(0.4), "In one of them, {float_share:.0%} of the weights are float32: was it quantized?"),
+        (
+            "float_share",
+            at_most(0.4),
+            "In one of them, {float_share:.0%} of the weights are float32: was it quantized?",
+        ),
         (
             "int8-budget-05",
             at_most(0.0501),

@@ -30,7 +30,6 @@ import pandas as pd
 import torch
 from onnxruntime.quantization import QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
-from torch import nn
 from torch.nn.functional import cross_entropy
 
 from labs import assets
@@ -40,7 +39,7 @@ from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader, activations_of
-from labs.optimize.train import behind, fit, reading_through, split
+from labs.optimize.train import behind, fit, reading_through, share_right, split
 from labs.records.ledger import ledger
 from labs.runtimes.progress import part
 from labs.widgets import compare, evaluate, run_with_progress
@@ -66,7 +65,7 @@ float_path, inside = models_dir() / "food11.onnx", "features.14.conv.2/Conv"
 training_images, training_labels = load_split(assets.dataset(), "training")
 images, labels = load_split(assets.dataset(), "evaluation")
 maps, evaluation_maps = (
-    torch.from_numpy(activations_of(float_path, split, [inside])[inside]) for split in (training_images, images)
+    torch.from_numpy(activations_of(float_path, photos, [inside])[inside]) for photos in (training_images, images)
 )
 trunk, tail = split(assets.model(), stages=15)
 
@@ -81,14 +80,10 @@ def in_four_bits(weight):
     return torch.fake_quantize_per_tensor_affine(weight, scale, torch.tensor(0, dtype=torch.int32), -8, 7)
 
 
-def share_right(module):
-    with torch.no_grad():
-        found = torch.cat([module(maps) for maps in evaluation_maps.split(32)]).argmax(dim=1).numpy()
-    return float(np.mean(found == labels))
-
-
 rounded = reading_through(tail, in_four_bits)
-print(f"{share_right(tail):.1%} right in float32, {share_right(rounded):.1%} in four bits")
+print(
+    f"{share_right(tail, evaluation_maps, labels):.1%} right in float32, {share_right(rounded, evaluation_maps, labels):.1%} in four bits"
+)
 
 # %% [markdown]
 # ## Three seeds
@@ -118,10 +113,8 @@ def trained(module, title):
 guesses = predicted("seeds.four_bits")
 aware = trained(rounded, "Trained with fake quantization")
 blind = trained(tail, "Trained in float32")
-shares = {
-    "aware": [share_right(one) for one in aware],
-    "blind": [share_right(reading_through(one, in_four_bits)) for one in blind],
-}
+tails = {"aware": aware, "blind": [reading_through(one, in_four_bits) for one in blind]}
+shares = {name: [share_right(one, evaluation_maps, labels) for one in found] for name, found in tails.items()}
 ledger().observe("seeds.four_bits", shares)
 table = 100 * pd.DataFrame(shares, index=["seed 0", "seed 1", "seed 2"]).T
 table["mean"] = table.mean(axis=1)
@@ -176,7 +169,7 @@ print(f"{mean:.1f} points, 95 % interval {low:.1f} to {high:.1f}")
 
 # %%
 prepared_path, four_path = models_dir() / "four-prepared.onnx", models_dir() / "int4-trained.onnx"
-whole = nn.Sequential(trunk, behind(aware[0])).eval()
+whole = torch.nn.Sequential(trunk, behind(aware[0])).eval()
 quant_pre_process(export_onnx(whole, models_dir() / "four.onnx"), prepared_path)
 nodes = [node for node in onnx.load(prepared_path).graph.node if node.op_type in ("Conv", "Gemm", "MatMul")]
 tail_weights = [node.input[1] for node in nodes[-11:]]
