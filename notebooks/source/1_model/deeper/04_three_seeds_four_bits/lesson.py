@@ -81,15 +81,13 @@ def in_four_bits(weight):
 
 
 rounded = reading_through(tail, in_four_bits)
-print(
-    f"{share_right(tail, evaluation_maps, labels):.1%} right in float32, {share_right(rounded, evaluation_maps, labels):.1%} in four bits"
-)
+{name: share_right(one, evaluation_maps, labels) for name, one in {"float32": tail, "four bits": rounded}.items()}
 
 # %% [markdown]
 # ## Three seeds
 #
-# A *seed* decides in which order the photos come, and nothing else is random. Two trainings with one seed differ in what
-# you changed. Trainings with several seeds show what chance does. This takes about half a minute.
+# A *seed* decides in which order the photos come, and nothing else is random. Two trainings with one seed differ in
+# what you changed. Trainings with several seeds show what chance does. Here are three with each.
 
 
 # %%
@@ -124,8 +122,8 @@ table.style.format(precision=1)
 # %% [markdown]
 # ## What the seeds allow to say
 #
-# Each seed gives one difference. Three differences have a mean, and how far it may be off is a question for Student's t:
-# from three values, the spread itself is hardly known, so the interval is more than twice as wide as a normal
+# Each seed gives one difference. Three differences have a mean, and how far it may be off is a question for Student's
+# t: from three values, the spread itself is hardly known, so the interval is more than twice as wide as a normal
 # distribution would make it.
 
 
@@ -175,9 +173,9 @@ nodes = [node for node in onnx.load(prepared_path).graph.node if node.op_type in
 tail_weights = [node.input[1] for node in nodes[-11:]]
 
 # %% [markdown]
-# Call `quantize_static` with `ImageReader(training_images[::8])` and the words of `quantization_format().settings()`. One
-# thing is new: `extra_options` holds the key `"TensorQuantOverrides"`, whose value is a dictionary. For each name in
-# `tail_weights` it says `[{"quant_type": QuantType.QInt4}]`.
+# Call `quantize_static` with `ImageReader(training_images[::8])` and the words of `quantization_format().settings()`.
+# One thing is new: `extra_options` holds the key `"TensorQuantOverrides"`, whose value is a dictionary. For each name
+# in `tail_weights` it says `[{"quant_type": QuantType.QInt4}]`.
 
 # %% question="seeds.file"
 ### BEGIN SOLUTION
