@@ -19,9 +19,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from labs.machine import Fingerprint
 from provisioning import lab
-from provisioning.rehearsal.drills import site_clock
+from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.setup import jobs
+from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
 from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Completed, Machine, Shell, Testbed
@@ -82,6 +84,10 @@ class Device:
     def __str__(self) -> str:
         played = ", played by this computer: a rehearsal" if self.rehearsed else ""
         return f"{self.name}{f' at {self.address}' if self.address else ''}{played}"
+
+    def machine(self) -> Fingerprint:
+        """Return which machine it is, as it says itself."""
+        return Fingerprint.from_json(self.ask(["-m", "labs.edge", "vitals"])["machine"])
 
     def bring(self, files: Iterable[Path], folder: str = MODELS) -> list[Brought]:
         """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
@@ -238,7 +244,9 @@ def open_device() -> Device:
 
 
 def leased(part: Part) -> tuple[SiteOption, Testbed]:
-    """Return kind of machine and site of the student's lease; a rehearsal reserves one first where there is none.
+    """Return kind of machine and site of the student's lease; in a rehearsal its block begins now.
+
+    A rehearsal reserves one first where there is none, so that each lesson can be rehearsed for itself.
 
     Raises:
         LeaseMissingError: there is none, and this is no rehearsal.
@@ -252,7 +260,10 @@ def leased(part: Part) -> tuple[SiteOption, Testbed]:
         option = spec.options[0]
         end = site_clock().now() + timedelta(hours=spec.hours)
         lab.reserve(lab.open_testbed(option.site), part, option, None, end, None)
-    return option, lab.open_testbed(option.site)
+    testbed = lab.open_testbed(option.site)
+    if lab.rehearsing() and (lease := pick_lease(testbed.leases(), resource_name(part))):
+        advance_to(lease.start)
+    return option, testbed
 
 
 def open_node(part: Part, testbed: Testbed) -> Device:
