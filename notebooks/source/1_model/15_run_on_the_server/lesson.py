@@ -50,18 +50,15 @@ from provisioning.testbed.errors import NotHomeError
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 print(rehearsal.use())
-folder = programs_dir() / "server"
-folder.mkdir(exist_ok=True)
+(folder := programs_dir() / "server").mkdir(exist_ok=True)
+reference_table("onnx-extended", "cuda", "tensorrt")[["p50_s", "batch_fps", "machine"]]
 
 # %% [markdown]
 # ## Predict
 #
 # Both are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on its EPYC
-# 7763, which has no VNNI? And how many times as fast as that processor is its A100, in float32 with CUDA? An earlier
-# lab published this for the same network and other photos:
-
-# %%
-reference_table("onnx-extended", "cuda", "tensorrt")[["p50_s", "batch_fps", "machine"]]
+# 7763, which has no VNNI? And how many times as fast as that processor is its A100, in float32 with CUDA? The table
+# above has what an earlier lab published for the same network and other photos.
 
 # %%
 predict("server.faster", int8=..., gpu=...)
@@ -96,7 +93,7 @@ print(seen["statuses"], seen["held"], seen["checks"])
 lease_countdown(run)
 
 # %% [markdown]
-# A check that says `rehearsed` only played its part. Now ask the machine itself who it is, and what its GPU can do:
+# A check that says `rehearsed` only played its part. Now ask the machine itself who it is, and what its GPU can do.
 
 # %%
 remote = open_node("model", testbed)
@@ -151,7 +148,7 @@ there = "workspace/programs/server"
 remote.bring([folder / "requests.json", folder / "who_ran.py"], there)
 remote.python(["-m", "labs", "providers", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
 profiles = {one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests}
-[event for event in profiles["cpu"] if event["name"].endswith("_kernel_time")][0]
+next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time"))
 
 # %% [markdown]
 # Every request was answered. A rehearsal has no GPU, and still there was a warning at most: that is what happened last
@@ -165,8 +162,8 @@ def nodes_by_provider(events):
     events of the category 'Node' whose name ends in '_kernel_time' count; args['provider'] ran the node of that
     name."""
     ### BEGIN SOLUTION
-    events = [one for one in events if one["cat"] == "Node" and one["name"].endswith("_kernel_time")]
-    providers = [provider for provider, _ in {(one["args"]["provider"], one["name"]) for one in events}]
+    nodes = [one for one in events if one["cat"] == "Node" and one["name"].endswith("_kernel_time")]
+    providers = [provider for provider, _ in {(one["args"]["provider"], one["name"]) for one in nodes}]
     return {provider: providers.count(provider) for provider in providers}
     ### END SOLUTION
 
@@ -212,13 +209,11 @@ if gpu["environment"]:
     remote.python(["-m", "labs", "providers", "run", "labs/bench/gpu.py", "server"], name="gpu", on_line=print)
 if gpu["environment"] in ("gpu", "tensorrt"):
     readings = json.loads(remote.fetch(f"{there}/power.json"))
-    ledger().observe("model.power", readings)
 else:
     print("No NVIDIA GPU here: these readings are made up, so that you can see what some look like.")
 figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
 axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
-axis.vlines(readings["times_s"], 0, readings["watts"], color="tab:orange", lw=0.5)
-axis.plot(readings["times_s"], readings["watts"], "o-", color="tab:orange")
+axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
 axis.set(xlabel="seconds", ylabel="watts", ylim=(0, None))
 
 # %% [markdown]
@@ -244,7 +239,7 @@ print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**re
 # %% [markdown]
 # ## Release, or not yet
 #
-# What you measured lies on the node's disk, and the disk goes with the lease. `give_back` asks the machine first:
+# What the node's own ledger and folders hold goes with the lease. `give_back` asks the machine first:
 
 # %%
 ledger().observe("model.lease_at_release", facts.of_lease(testbed, "model"))
@@ -257,10 +252,8 @@ except NotHomeError as refusal:
 # It refuses while anything is there and nowhere else. (The countdown pulls every few minutes. If it just has, there was
 # no reason to refuse.) `pull` brings entries home by their id, and files by their hash.
 
-# %%
-print("home:", lab.pull("model", testbed))
-
 # %% question="server.gpu"
+print("home:", lab.pull("model", testbed))
 if gpu["environment"]:
     records = of_machine(ledger().read(), machine.machine_id)
     race = records.comparison("cpu").table("cpu")
@@ -282,8 +275,7 @@ check("server.released")
 # ## What you found
 #
 # How fast? Your table says it for the machine that it names, and for no other. Who computed? Neither the list that you
-# wrote nor `get_providers()` knows; a profile does. Keep that habit, for three weeks of a GPU are not cheap.
+# wrote nor `get_providers()` knows; a profile does. The deep dive *Execution providers* asks the same of OpenVINO.
 #
-# - Your A100 draws power while it waits, too. What would an image cost at one request a second?
-# - The deep dive *Execution providers* asks the same of OpenVINO, which needs no GPU.
+# - A GPU draws power while it waits, too. What would an image cost at one request a second?
 #

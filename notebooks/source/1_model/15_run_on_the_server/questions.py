@@ -1,4 +1,4 @@
-"""The questions of "Run on the server": who ran the nodes, what an image costs, a GPU with proof, and a clean release."""
+"""The questions of "Run on the server": who ran the nodes, joules for an image, a GPU with proof, a release."""
 
 from grading.builder.questions import at_least, prediction, question
 
@@ -67,7 +67,7 @@ def joules(random):
     )
     yield (
         ([0.0, 1.0, 5.0], [100.0, 200.0, 200.0], 10),
-        "These readings are not evenly spaced. The second strip is four times as wide as the first, and counts as much.",
+        "These readings are not evenly spaced. The second strip is four times as wide as the first.",
     )
     yield (times, [float(one) for one in random.integers(60, 300, 4)], int(random.integers(2, 50))), ""
 
@@ -82,7 +82,7 @@ question(
         (
             "nodes",
             at_least(1),
-            "`{option}` ran no node on the GPU: everything fell back to the CPU. What does the log say about libraries?",
+            "`{option}` ran no node on the GPU: all of it fell back to the CPU. What does the log say?",
         ),
         ("beside_cpu", True, "`{option}` did not take turns with `cpu`: run the cell with race.py again."),
         ("in_batches", True, "`{option}` was measured with one photo only: run the cell with race.py to its end."),
