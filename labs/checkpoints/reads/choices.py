@@ -24,7 +24,7 @@ def for_device(records: Records) -> dict:
     facts, row, floats = _compared(records, "target.choice", "edge-fp32")
     newest = records.latest(kind="latency", option="edge-fp32", batch_size=1)
     rehearsed = newest.machine.testbed.get("site") == "rehearsal" or newest.machine.architecture != "aarch64"
-    kept = row["size_bytes"] < 5_000_000 and row["accuracy"] >= floats["accuracy"] - MAY_LOSE
+    kept = row["size_bytes"] <= 5_000_000 and row["accuracy"] >= floats["accuracy"] - MAY_LOSE
     given = records.answer("target.choice")
     measured_where = "rehearsal" if rehearsed else "device"
     return facts | {"kept": bool(facts["measured"] and kept), "where": given["where"], "measured_where": measured_where}

@@ -23,7 +23,13 @@ def measuring_script(path: Path) -> dict:
 
     Args:
         path: The script.
+
+    Raises:
+        NotImplementedError: The line that is to be replaced is still in it.
     """
+    source = Path(path).read_text(encoding="utf-8")
+    if "raise NotImplementedError" in source:
+        raise NotImplementedError
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "tiny.onnx"
         onnx.save(_tiny(), model)
@@ -39,7 +45,7 @@ def measuring_script(path: Path) -> dict:
         "samples": 0,
         "moments": False,
         "in_seconds": False,
-        "threads": "intra_op_num_threads" in Path(path).read_text(encoding="utf-8"),
+        "threads": "intra_op_num_threads" in source,
     }
     try:
         samples_s = [float(one) for one in json.loads(done.stdout.strip().splitlines()[-1])["samples_s"]]

@@ -104,12 +104,6 @@ scoreboard(of_machine(records, machine.machine_id))
 # be done again after each training; and the measurement that *would change your mind*, with its machine.
 
 # %% question="defend.choice"
-choice = {
-    "option": ...,
-    "evidence": {"p95_ms": ..., "right": ...},
-    "price": "...",
-    "would_change_my_mind": "...",
-}
 ### BEGIN SOLUTION
 row = table.loc[picked]
 choice = {
@@ -117,8 +111,15 @@ choice = {
     "evidence": {"p95_ms": row["p95_ms"], "right": row["right"]},
     "price": f"{floats['right'] - row['right']} right answers fewer than float32, and a new calibration, with photos "
     "as the users send them, after each training.",
-    "would_change_my_mind": "The same race on the EPYC 7763 of the data centre, under the load of several users at once: "
-    "if the file gains nothing there, I would serve float32.",
+    "would_change_my_mind": "The same comparison on the EPYC 7763 of the data centre, with several users at once: if "
+    "the file gains nothing there, I would serve float32.",
+}
+### STUB
+choice = {
+    "option": ...,
+    "evidence": {"p95_ms": ..., "right": ...},
+    "price": ...,
+    "would_change_my_mind": ...,
 }
 ### END SOLUTION
 check("defend.choice", choice)

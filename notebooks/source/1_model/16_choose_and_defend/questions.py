@@ -34,7 +34,7 @@ def pick(random):
         "tiny has the fewest bytes, and an accuracy of 0.70 where 0.75 is asked for.",
     )
     yield ([option("slow", 5.0, 0.81, 1_000), floats], 4.0, 0.75), "slow takes 5 ms where 4 ms are allowed."
-    yield ([floats, small], 2.0, 0.75), "small takes exactly 2.0 ms, which keeps the bound of 2.0 ms."
+    yield ([pruned, small], 2.0, 0.75), "small takes exactly 2.0 ms, which keeps the bound of 2.0 ms."
     yield ([floats, small], 4.0, 0.80), "small has an accuracy of exactly 0.80, which keeps the bound of 0.80."
     yield ([floats, tiny], 0.5, 0.75), "Nothing here answers in 0.5 ms: return None."
     sizes = random.permutation([1_000, 2_000, 3_000, 4_000, 5_000])
@@ -75,13 +75,13 @@ question(
         (
             "price_words",
             at_least(8),
-            "The price is {price_words} words long. What do you give up against float32, and who has to do what for it?",
+            "The price has {price_words} words. What do you give up against float32, and what has to be done for it?",
         ),
         ("price_has_a_figure", True, "A price has a figure: how many answers, or milliseconds, or hours of work?"),
         (
             "change_words",
             at_least(8),
-            "Say which measurement, on which machine, would make you choose another file. {change_words} words are few.",
+            "Say which measurement, on which machine, would make you choose another file: in 8 words at least.",
         ),
     ],
     good={
