@@ -5,7 +5,7 @@ from statistics import median
 
 def throttled(flags):
     """Return both bits by their worth."""
-    return flags & 4 != 0, flags & 2**18 != 0
+    return (flags & 4) == 4, (flags & 2**18) == 2**18
 
 
 def slow_down(windows_ms, count):

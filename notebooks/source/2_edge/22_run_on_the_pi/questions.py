@@ -41,7 +41,6 @@ def throttled(random):
 def slow_down(random):
     yield ([4.0, 8.0], 1), "One window at each end: 8 ms are twice 4 ms. The last goes over the first."
     yield ([4.0, 4.0, 8.0, 8.0], 2), "Two windows at each end, with the medians 4 and 8 ms."
-    yield ([4.0, 90.0, 90.0, 5.0], 1), "With one window at each end, those in the middle do not count."
     yield (
         ([4.0, 40.0, 4.0, 6.0, 6.0, 6.0], 3),
         "The first three are 4, 40 and 4 ms. Their median is 4 ms; a mean would let the 40 decide.",
@@ -50,6 +49,7 @@ def slow_down(random):
         ([6.0, 6.0, 6.0, 4.0, 4.0, 9.0], 2),
         "First and last are places in time, so the windows stay in their order: 6 and 6, then 4 and 9 ms.",
     )
+    yield ([4.0, 90.0, 90.0, 5.0], 1), "With one window at each end, those in the middle do not count."
     yield ([9.0, 9.0, 9.0, 6.0, 6.0, 6.0], 3), "This board became faster: the result is below 1."
     yield ([float(one) for one in random.integers(30, 90, 9) / 10], 3), ""
 
