@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from labs import assets
 from labs.__main__ import app
 from labs.assets import AssetError, places
+from labs.assets.manifest import carried
 from labs.assets.places import URL_FILE, URL_VARIABLE, Address, address
 from labs.data.dataset import iterate
 
