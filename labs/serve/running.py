@@ -83,6 +83,32 @@ def start(
     return Service(f"http://{shown}:{bound_port}", process)
 
 
+def start_app(
+    folder: Path, environment: Mapping[str, str], *, app: str = "app:app", port: int | Iterable[int] = 0
+) -> Service:
+    """Start an app of one's own, as ``uvicorn app:app`` does in its folder, and return at once.
+
+    Args:
+        folder: Where its module lies.
+        environment: More variables for its process.
+        app: It, as 'module:name'.
+        port: Port of loopback to listen on, or several in the order in which they are tried; a free one when 0.
+
+    Raises:
+        PortsTakenError: The port is taken, or all of them are.
+    """
+    with listen("127.0.0.1", port) as ours:
+        number = ours.getsockname()[1]
+        process = child.start(
+            [sys.executable, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
+            workspace_dir() / "logs" / f"app-{number}.log",
+            environment={**os.environ, **environment},
+            folder=folder,
+            sockets=[ours.fileno()],
+        )
+    return Service(f"http://127.0.0.1:{number}", process)
+
+
 def wait_until_ready(
     service: Service, *, path: str = "/readyz", within_s: float = 120.0, on_progress: OnProgress = silent
 ) -> Service:
