@@ -110,7 +110,8 @@ def _container_if_meant() -> Triton | None:
         # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
         raise TritonUnavailableError(
             "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
-            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, begin it anew"
+            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, "
+            "begin it anew"
         )
     return container
 
