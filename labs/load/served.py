@@ -69,7 +69,7 @@ def app_target(service: Service, model: Path, images: Sequence[bytes], **setting
     """Return a target on a running app of one's own that keeps the contract of ``POST /predict``.
 
     Args:
-        service: The app, as ``labs.serve.running.start_app`` starts it.
+        service: The app, as ``labs.serve.running.serve_app`` starts it.
         model: The ONNX file that it serves, each session with one thread.
         images: Encoded pictures, one a request.
         settings: What else it was told; kept with the records.

@@ -41,7 +41,7 @@ from labs.records.ledger import ledger
 from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
-from labs.serve.running import start, start_app, wait_until_ready
+from labs.serve.running import serve_app, start, wait_until_ready
 from labs.serve.settings import PageSettings
 from labs.workspace import PROJECT_DIR, programs_dir
 
@@ -142,26 +142,15 @@ check("http.app", folder / "app.py")
 # is GourmetGram's own. It stands before your service and relies on the same promise: choose one of its samples.
 
 # %%
-WORKERS, model = usable_cpu_count(), fp32_model()
-
-
-def serve(may_wait):
-    """Start the app in the place of the last one, and return it when it answers."""
-    if last := globals().get("service"):
-        last.stop()
-    told = {"MODEL": str(model), "WORKERS": str(WORKERS), "MAY_WAIT": str(may_wait)}
-    return wait_until_ready(start_app(folder, told, port=lesson("http").ports), path="/healthz")
-
-
-service = serve(may_wait=1000)
-page = wait_until_ready(start(PageSettings(url=service.url), port=lesson("http").ports))
+WORKERS, model, ports = usable_cpu_count(), fp32_model(), lesson("http").ports
+service = serve_app(folder, port=ports, MODEL=model, WORKERS=WORKERS, MAY_WAIT=1000)
+page = wait_until_ready(start(PageSettings(url=service.url), port=ports))
 print(link(f"{service.url}/docs"), link(page.url))
 
 # %% [markdown]
 # ## A client, and sixteen of them
 #
-# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Sixteen threads make sixteen
-# clients:
+# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Sixteen threads are sixteen:
 
 # %%
 photos = [photo(number) for number in range(8)]
@@ -241,7 +230,7 @@ axis.set(yticks=[0, 1], yticklabels=["worker 1", "worker 2"], xlabel="seconds", 
 DEADLINE_S, rate = 0.5, runs[1].throughput_rps.value
 limit, rows = may_wait(0.8 * DEADLINE_S, WORKERS / rate, WORKERS), {}
 for name, most in {"all may wait": 1000, f"{limit} may wait": limit}.items():
-    service = serve(most)
+    service = serve_app(folder, port=ports, MODEL=model, WORKERS=WORKERS, MAY_WAIT=most)
     target = app_target(service, model, photos, workers=WORKERS, may_wait=most)
     run = ledger().append(open_loop(target, rate_rps=1.5 * rate, duration_s=3, option=f"http-lunch-{most}"))
     late, refused = np.array(run.samples) > DEADLINE_S, len(run.load.failures)
@@ -279,12 +268,11 @@ check("http.dockerfile", folder / "Dockerfile")
 
 # %%
 (folder / "requirements.txt").write_text("fastapi\nfastapi-offline\nnumpy\nonnxruntime\npillow\nuvicorn\n")
+line = ["docker", "build", "--tag", "food", "."]
+print(*line, *([] if shutil.which("docker") else ["(not run here: there is no Docker)"]))
 if shutil.which("docker"):
-    print(subprocess.run(["docker", "build", "-t", "food", folder], capture_output=True, text=True).stderr[-800:])
-else:
-    print("Not run here, for there is no Docker. Where there is: docker build -t food .")
-page.stop()
-service.stop()
+    subprocess.run(line, cwd=folder, check=True)
+page.stop(), service.stop()
 
 # %% [markdown]
 # ## What you found
