@@ -36,7 +36,7 @@ def replicas(random):
     "scale.idle",
     "Cold starts and idle dollars",
     points=2,
-    hint="Look at the gap from each answer to the next request: is it longer than keep_s? And which part of it is paid?",
+    hint="Look at the gap from each answer to the next request: is it longer than keep_s? Which part is paid?",
 )
 def idle(random):
     yield (
@@ -51,7 +51,7 @@ def idle(random):
     )
     yield (
         ([0.0, 100.0], 10.0, 60.0, 3.6),
-        "The first answer comes at 10 s, and the replica is gone at 70 s. So the second request, at 100 s, starts cold, "
+        "The first answer comes at 10 s, and the replica is gone at 70 s. The second request, at 100 s, starts cold, "
         "and 60 s are paid after the first answer.",
     )
     yield (
