@@ -55,8 +55,8 @@ predict("scale.times", cold=..., shared=..., own=...)
 # **deployment**, each process of it a **replica**, and the whole, with an address of its own, an **application**.
 
 # %%
-cluster = run_with_progress(start_ray, "ray start --head")
 onnx_path, folder = fp32_model(), programs_dir() / "ray"
+folder.mkdir(exist_ok=True)
 (folder / "app.py").write_text("""
 import onnxruntime as ort
 from ray import serve
@@ -75,6 +75,7 @@ class Food:
 def build(args):
     return Food.bind(args["model"])
 """)
+cluster = run_with_progress(start_ray, "ray start --head")
 
 # %% [markdown]
 # ## How many replicas?
@@ -100,7 +101,8 @@ check("scale.replicas", replicas_wanted)
 # What a deployment may take stands in a **Serve config**, not in its code. Below is one application of such a file, of
 # another program. Change it into a template for all teams of GourmetGram: it serves `app:build` with its class `Food`,
 # reserves half a processor, and aims at 2 ongoing requests. Leave `$team`, `$model`, `$least`, `$most` and `$queued`
-# where a team's own values belong: its name and address, its model, the bounds of its replicas and of its queue.
+# where a team's own values belong: its name and address, its model, the bounds of its replicas and of its queue. (The
+# last three fields are seconds: how often requests are counted, over how long, and how long to wait with one more.)
 
 # %% question="scale.team"
 team_path = folder / "team.yaml"
@@ -115,7 +117,7 @@ team_path.write_text("""
       ray_actor_options: {num_cpus: 0.5}
       max_queued_requests: $queued
       autoscaling_config: {min_replicas: $least, max_replicas: $most, target_ongoing_requests: 2,
-                           upscale_delay_s: 1, look_back_period_s: 2}
+                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}
 """)
 ### STUB
 team_path.write_text("""
@@ -128,7 +130,7 @@ team_path.write_text("""
       ray_actor_options: {num_cpus: 0.3}   # reserved for each replica; it may use more
       max_queued_requests: 50              # what exceeds them gets a 503 at once; -1 means no bound
       autoscaling_config: {min_replicas: 1, max_replicas: 4, target_ongoing_requests: 5,
-                           upscale_delay_s: 1, look_back_period_s: 2}  # seconds; Ray's own defaults are 30
+                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}
 """)
 ### END SOLUTION
 check("scale.team", team_path)
@@ -227,7 +229,7 @@ def measure(duration_s, **teams):
 crowd_rps = round(min(150, 2 / warm_s))
 runs = measure(4, alone=("everybody", 5))
 with ReplicaWatch(cluster, "everybody", "Food") as watch:
-    runs |= measure(5, shared=("everybody", 5), crowd_shared=("everybody", crowd_rps))
+    runs |= measure(4, shared=("everybody", 5), crowd_shared=("everybody", crowd_rps))
 seen = pd.DataFrame(watch.rows).rename(columns={"offset_s": "seconds"})
 ongoing = sum(sum(runs[option].samples) for option in ("shared", "crowd_shared")) / seen.seconds.max()
 wanted = {most: replicas_wanted(ongoing, 2, 0, most) for most in (2, 1000)}
@@ -235,9 +237,9 @@ print(f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, witho
 axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post", ylabel="replicas", figsize=(9, 2))
 
 # %% [markdown]
-# (Ongoing on average: all seconds that were waited, divided by the time.) Before another replica answers there are a
-# mean over two seconds, a delay of one, and a cold start. An autoscaler is late by all three: it helps against noon,
-# not against a burst. And it adds replicas, never processors.
+# (Ongoing on average: all seconds that were waited, divided by the time.) Requests are counted, a delay passes, and then
+# comes a cold start. An autoscaler is late by all three: it helps against noon, not against a burst. And it adds
+# replicas, never processors.
 #
 # ## Each its own
 #

@@ -65,19 +65,18 @@ predict("gpus.times", batches=..., second=..., each=...)
 # Write four stanzas: `one` and `two` instances on GPU 0 and none elsewhere, one on each of both GPUs, two on each.
 
 # %% question="gpus.stanza"
-stanzas = {
-    ### BEGIN SOLUTION
-    "one": "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]",
-    "two": "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0 ] } ]",
-    "one_each": "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0, 1 ] } ]",
-    "two_each": "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]",
-    ### STUB
-    "one": "instance_group [ { count: 1 kind: KIND_GPU } ]",
-    "two": "instance_group [ { count: 1 kind: KIND_GPU } ]",
-    "one_each": "instance_group [ { count: 1 kind: KIND_GPU } ]",
-    "two_each": "instance_group [ { count: 1 kind: KIND_GPU } ]",
-    ### END SOLUTION
-}
+stanzas = {}
+### BEGIN SOLUTION
+stanzas["one"] = "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0 ] } ]"
+stanzas["two"] = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0 ] } ]"
+stanzas["one_each"] = "instance_group [ { count: 1 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
+stanzas["two_each"] = "instance_group [ { count: 2 kind: KIND_GPU gpus: [ 0, 1 ] } ]"
+### STUB
+stanzas["one"] = "instance_group [ { count: 1 kind: KIND_GPU } ]"  # the colleague's
+stanzas["two"] = "instance_group [ { count: 1 kind: KIND_GPU } ]"
+stanzas["one_each"] = "instance_group [ { count: 1 kind: KIND_GPU } ]"
+stanzas["two_each"] = "instance_group [ { count: 1 kind: KIND_GPU } ]"
+### END SOLUTION
 (folder / "stanzas.json").write_text(json.dumps(stanzas))
 check("gpus.stanza", folder / "stanzas.json")
 
@@ -112,10 +111,8 @@ lease_countdown(run)
 
 
 # %%
-def run_there(script, *files):
-    """Send a script to the node, run it there to its end, and bring home what it recorded."""
-    remote.bring([folder / script, *files], "workspace/programs/gpus")
-    remote.python([f"workspace/programs/gpus/{script}"], name=script.partition(".")[0], on_line=print)
+def brought_home():
+    """Bring home what the node recorded, and return its records."""
     print("home:", lab.pull("system", testbed))
     return of_machine(ledger().read(), machine.machine_id)
 
@@ -183,7 +180,9 @@ if hasattr(triton, "stop"):
 
 # %%
 guesses = predicted("gpus.times")
-records, rows = run_there("arrange.py", folder / "stanzas.json"), {}
+remote.bring([folder / "arrange.py", folder / "stanzas.json"], "workspace/programs/gpus")
+remote.python(["workspace/programs/gpus/arrange.py"], name="arrange", on_line=print)
+records, rows = brought_home(), {}
 for name in (f"{name}{suffix}" for name in stanzas for suffix in ("", "-batched")):
     if (one := records.latest(kind="load", option=f"gpus-{name}")) is not None:
         rows[name] = {
@@ -214,72 +213,8 @@ check("gpus.placed")
 # model alone, and your ensemble. Networks run on GPU 0 where there is one; whatever decodes photos stays on processors.
 
 # %%
-# %%writefile {folder}/home.py
-import shutil
-
-import numpy as np
-import tritonclient.http as httpclient
-
-from labs.data.preprocess import load_image, to_input
-from labs.load import closed_loop, image_inputs, tensor_inputs
-from labs.load.served import app_target, triton_target
-from labs.machine import fingerprint
-from labs.machine.fingerprint import usable_cpu_count
-from labs.records.ledger import ledger
-from labs.serve.models import fp32_model
-from labs.serve.photos import photo
-from labs.serve.running import serve_app
-from labs.serve.triton import opening
-from labs.workspace import programs_dir
-
-photos, model, workers = [photo(number) for number in range(8)], fp32_model(), usable_cpu_count()
-texts = image_inputs(photos)
-tensors = tensor_inputs(np.stack([to_input(load_image(one)) for one in photos]))
-
-
-def measure(option, clients, target):
-    seconds = 5 if fingerprint().cuda_gpus else 1
-    record = closed_loop(target, concurrency=clients, duration_s=seconds, timeout_s=60, option=f"gpus-{option}")
-    ledger().append(record)
-    print(f"{option}: {record.throughput_rps.value:.0f} answers a second")
-
-
-if (programs_dir() / "http" / "app.py").is_file():
-    service = serve_app(programs_dir() / "http", MODEL=model, WORKERS=workers, MAY_WAIT=1000)
-    measure("http-16", 16, app_target(service, model, photos, workers=workers))
-    service.stop()
-repository = opening.lesson_repository()
-onnx = repository / "food_classifier_onnx" / "1" / "model.onnx"
-onnx.parent.mkdir(parents=True, exist_ok=True)
-shutil.copy(model, onnx)
-written = {path.parent.name: path.read_text() for path in repository.glob("*/config.pbtxt")}
-triton = opening.open_repository(repository)
-client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
-
-
-def load(name, more=""):
-    gpu = bool(fingerprint().cuda_gpus) and name in ("food_classifier", "food_classifier_onnx")
-    text = written[name].replace("KIND_CPU", "KIND_GPU gpus: [ 0 ]") if gpu else written[name]
-    (triton.repository.folder / name / "config.pbtxt").write_text(text + more)
-    client.load_model(name, headers=triton.headers)
-
-
-load("food_classifier")
-measure("batching-off-16", 16, triton_target(triton, "food_classifier", texts))
-load("food_classifier", "dynamic_batching { preferred_batch_size: [ 4, 8 ] max_queue_delay_microseconds: 5000 }")
-measure("batching-on-16", 16, triton_target(triton, "food_classifier", texts))
-if "food_classifier_ensemble" in written:
-    for name in ("food_classifier_onnx", "food_preprocess", "food_label", "food_classifier_ensemble"):
-        load(name)
-    measure("onnx", 8, triton_target(triton, "food_classifier_onnx", tensors))
-    measure("ensemble", 8, triton_target(triton, "food_classifier_ensemble", texts, network=onnx))
-for name, text in written.items():
-    (triton.repository.folder / name / "config.pbtxt").write_text(text)
-if hasattr(triton, "stop"):
-    triton.stop()
-
-# %%
-records, at_home, rows = run_there("home.py"), ledger().read(), {}
+remote.python(["-m", "labs.load.repeat"], name="repeat", on_line=print)
+records, at_home, rows = brought_home(), ledger().read(), {}
 for option in ("http-16", "batching-off-16", "batching-on-16", "onnx", "ensemble"):
     pair = {"home": at_home.latest(kind="load", option=option)}
     pair["node"] = records.latest(kind="load", option=f"gpus-{option}")

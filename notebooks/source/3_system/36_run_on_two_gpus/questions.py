@@ -32,7 +32,7 @@ question(
         (
             "one_each",
             PLACES["one_each"],
-            "`one_each` makes {one_each}, and it is to make one on GPU 0 and one on GPU 1. `count` is for each of them.",
+            "`one_each` makes {one_each}, instead of one on GPU 0 and one on GPU 1. `count` is for each.",
         ),
         ("two_each", PLACES["two_each"], "`two_each` makes {two_each}, and it is to make two on each of both."),
     ],
@@ -53,7 +53,7 @@ question(
         (
             "other_idle",
             True,
-            "With one instance on GPU 0, GPU 1 was more than half as busy: what else runs there? `nvidia-smi` lists it.",
+            "With one instance on GPU 0, GPU 1 was more than half as busy. `nvidia-smi` says what runs there.",
         ),
     ],
     good=PLACES | {"other_idle": True},
