@@ -55,7 +55,7 @@ predict("scale.times", cold=..., shared=..., own=...)
 # **deployment**, each process of it a **replica**, and the whole, with an address of its own, an **application**.
 
 # %%
-onnx_path, folder = fp32_model(), programs_dir() / "ray"
+model, folder = fp32_model(), programs_dir() / "ray"
 folder.mkdir(exist_ok=True)
 (folder / "app.py").write_text("""
 import onnxruntime as ort
@@ -98,11 +98,10 @@ check("scale.replicas", replicas_wanted)
 # %% [markdown]
 # ## A template for a new team
 #
-# What a deployment may take stands in a **Serve config**, not in its code. Below is one application of such a file, of
-# another program. Change it into a template for all teams of GourmetGram: it serves `app:build` with its class `Food`,
-# reserves half a processor, and aims at 2 ongoing requests. Leave `$team`, `$model`, `$least`, `$most` and `$queued`
-# where a team's own values belong: its name and address, its model, the bounds of its replicas and of its queue. (The
-# last three fields are seconds: how often requests are counted, over how long, and how long to wait with one more.)
+# What a deployment may take stands in a **Serve config**, not in its code. Below is another program's application.
+# Change it into a template for all teams of GourmetGram: it serves `app:build` with its class `Food`, reserves half a
+# processor, and aims at 2 ongoing requests. Write `$team`, `$model`, `$least`, `$most` and `$queued` where a team's own
+# values belong: its name and address, its model, the bounds of its replicas and of its queue.
 
 # %% question="scale.team"
 team_path = folder / "team.yaml"
@@ -130,7 +129,7 @@ team_path.write_text("""
       ray_actor_options: {num_cpus: 0.3}   # reserved for each replica; it may use more
       max_queued_requests: 50              # what exceeds them gets a 503 at once; -1 means no bound
       autoscaling_config: {min_replicas: 1, max_replicas: 4, target_ongoing_requests: 5,
-                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}
+                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}  # keep these seconds
 """)
 ### END SOLUTION
 check("scale.team", team_path)
@@ -138,9 +137,8 @@ check("scale.team", team_path)
 
 # %%
 def deploy(*teams):
-    """Fill the template in for some teams, and let nothing but their applications run."""
     head = f"proxy_location: HeadOnly\nhttp_options: {{host: 127.0.0.1, port: {cluster.port}}}\napplications:\n"
-    filled = [Template(team_path.read_text()).substitute(team, model=onnx_path) for team in teams]
+    filled = [Template(team_path.read_text()).substitute(team, model=model) for team in teams]
     (folder / "teams.yaml").write_text(head + "".join(filled))
     run_with_progress(lambda report: cluster.deploy(folder / "teams.yaml", report), "serve deploy teams.yaml")
 
@@ -188,8 +186,7 @@ check("scale.idle", idle_dollars)
 # that is kept for two minutes, and for fifteen. The table has the whole night. Its prices are assumptions: put yours.
 
 # %%
-night_s = np.cumsum(np.random.default_rng(6).exponential(720, 80))
-night_s = night_s[night_s < 8 * 3600]
+night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
 gaps_s = np.append(np.diff(night_s), np.inf)
 figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
 for axis, keep_s in zip(axes, (120, 900)):
@@ -198,9 +195,6 @@ for axis, keep_s in zip(axes, (120, 900)):
     axis.vlines(night_s / 60, 0, 1, color=np.where(cold, "tab:blue", "black"), lw=np.where(cold, 4, 1))
     axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_s // 60} min", xlabel="minutes" if keep_s > 120 else "")
 print("thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for.")
-
-# %%
-rows = []
 for minutes in (0, 2, 5, 15, 60):  # at 0.05 dollars an hour for a processor core, 1.20 for a machine with a GPU
     (starts, core), (_, gpu) = (idle_dollars(night_s, warm_s, 60 * minutes, price) for price in (0.05, 1.20))
     spared = len(night_s) - starts
@@ -210,8 +204,7 @@ pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
 # The last column says what it costs to spare *one* visitor the cold start. And beware of a saving that is none: a
-# replica that goes home frees memory, but the *machine* is billed. Money is saved when that goes too, and then a cold
-# start includes its boot.
+# replica that goes home frees memory, but the *machine* is billed, until that goes too, and then it has to boot again.
 #
 # ## A crowd comes
 #
@@ -221,7 +214,7 @@ pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 # %%
 def measure(duration_s, **teams):
     """Return the records of open loops side by side, by option: photos come at a rate, whatever became of others."""
-    loads = {f"scale-{one}": (ray_target(cluster, team, photos, onnx_path), rps) for one, (team, rps) in teams.items()}
+    loads = {f"scale-{one}": (ray_target(cluster, team, photos, model), rps) for one, (team, rps) in teams.items()}
     made = run_with_progress(lambda report: open_loops(loads, duration_s=duration_s, on_progress=report), "Load")
     return {one: ledger().append(record) for one, record in zip(teams, made)}
 
@@ -234,12 +227,11 @@ seen = pd.DataFrame(watch.rows).rename(columns={"offset_s": "seconds"})
 ongoing = sum(sum(runs[option].samples) for option in ("shared", "crowd_shared")) / seen.seconds.max()
 wanted = {most: replicas_wanted(ongoing, 2, 0, most) for most in (2, 1000)}
 print(f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, without a bound {wanted[1000]}")
-axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post", ylabel="replicas", figsize=(9, 2))
+axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post", figsize=(9, 2), ylabel="replicas")
 
 # %% [markdown]
-# (Ongoing on average: all seconds that were waited, divided by the time.) Requests are counted, a delay passes, and then
-# comes a cold start. An autoscaler is late by all three: it helps against noon, not against a burst. And it adds
-# replicas, never processors.
+# (Ongoing on average: all seconds that were waited, divided by the time.) An autoscaler counts, then it waits, then a
+# replica starts cold. It helps against noon, and not against a burst. And it adds replicas, never processors.
 #
 # ## Each its own
 #
@@ -266,4 +258,3 @@ table.style.format({"Menu's p95, ms": "{:.0f}", "Campaign refused": "{:.0%}"}, p
 # Tell the manager your three figures. A new team gets all of it from one template.
 #
 # - Put in your own prices, and a cold start of two minutes. For how long would you keep a replica now?
-# - Let Campaign queue without a bound. Who gains?

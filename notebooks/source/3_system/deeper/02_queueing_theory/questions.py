@@ -63,11 +63,11 @@ def inside(random):
     )
     yield (
         (array([0.0, 1.0]), array([0.5, 0.5]), 4.0),
-        "Two times 0.5 s in four seconds: a quarter of a request at a time.",
+        "Two times 0.5 s in four seconds: 0.25 requests at a time.",
     )
     yield (
         (array([0.0, 0.5]), array([0.5, 3.0]), 1.0),
-        "The second request ends at 3.5 s. Of its stay only the 0.5 s before the end of the second count, and these do.",
+        "The second request ends at 3.5 s. Of its stay, the 0.5 s before duration_s count, and nothing more.",
     )
     begins_s = sort(random.integers(0, 200, 8)) / 100
     yield (begins_s, random.integers(5, 300, 8) / 100, 2.0), "Some of these end after 2 s: cut them off there."
