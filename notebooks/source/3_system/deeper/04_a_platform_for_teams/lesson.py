@@ -41,9 +41,8 @@ from labs.workspace import programs_dir
 # %% [markdown]
 # ## Predict
 #
-# Menu has two replicas and gets twenty photos a second, for eight seconds. After two seconds, one replica is killed. Of
-# these 160 requests, how many will have no good answer to their first try (`first`), and how many none in the end
-# (`lost`), when clients ask again?
+# Menu has two replicas and gets twenty photos a second, for eight seconds. After two seconds, one replica is killed. How
+# many of 160 requests get no good answer to their first try (`first`), and how many none in the end (`lost`)?
 
 # %%
 predict("platform.lost", first=..., lost=...)
@@ -51,8 +50,7 @@ predict("platform.lost", first=..., lost=...)
 # %% [markdown]
 # ## Two replicas
 #
-# The model is a class that takes the bytes of a photo, and `Food` is a deployment around it. `Version` also has a
-# `delay_s`, for later.
+# `Version` is the model, which takes the bytes of a photo; its `delay_s` is for later. `Food` is a deployment of it.
 
 # %%
 cluster = run_with_progress(start_ray, "ray start --head")
@@ -60,7 +58,6 @@ model, folder = fp32_model(), programs_dir() / "ray"
 photos = [photo(number) for number in range(8)]
 (folder / "service.py").write_text("""
 import asyncio
-
 import onnxruntime as ort
 from ray import serve
 from labs.data.preprocess import load_image, to_input
@@ -71,7 +68,6 @@ class Version:
         options.intra_op_num_threads = 1
         self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self.delay_s = delay_s
-
     async def __call__(self, image):
         await asyncio.sleep(self.delay_s)
         return int(self.session.run(None, {"input": to_input(load_image(image))[None]})[0].argmax())
@@ -87,7 +83,6 @@ def build(args):
 
 
 def deploy(name, program, *deployments):
-    """Let nothing but one application run, with what its deployments ask for."""
     (folder / f"{name}.yaml").write_text(f"""
 proxy_location: HeadOnly
 http_options: {{host: 127.0.0.1, port: {cluster.port}}}
@@ -113,15 +108,13 @@ deploy("menu", "service", "{name: Food, num_replicas: 2, ray_actor_options: {num
 # usual rule is **exponential backoff**: 0.1 s after the first failed try, twice as long after each further one, and
 # never more than 0.5 s. After five failed tries they give up. What is the client's own fault (400 to 499) will not be
 # better when repeated, so there they give up at once, except for 429, which says "later". A status of 0 means that no
-# answer came. (Real clients add *jitter*, a random part. Without it, those who failed together come back together.)
+# answer came. (Real clients add *jitter*, a random part: else those who failed together come back together.)
 
 
 # %% question="platform.retry"
 def retry_delay_s(failed_tries, status):
-    """Return the seconds to wait before the next try, or -1 to give up.
-
-    failed_tries counts the tries so far, 1 after the first; status is the last one's.
-    """
+    """Return the seconds to wait before the next try, or -1 to give up. failed_tries counts the tries so far, 1 after
+    the first; status is the last one's."""
     ### BEGIN SOLUTION
     if failed_tries >= 5 or (400 <= status < 500 and status != 429):
         return -1
@@ -134,7 +127,7 @@ check("platform.retry", retry_delay_s)
 # %% [markdown]
 # ## A replica dies
 #
-# The signal is SIGKILL, which no process can catch. It comes two seconds after the load has begun.
+# The signal is SIGKILL, which no process can catch.
 
 # %%
 guesses = predicted("platform.lost")
@@ -148,7 +141,6 @@ def kill(on_progress):
 found, _ = run_with_progress(lambda report: together(load, kill, on_progress=report), "Load, and a loss")
 seen = ledger().observe("platform.recovery", found.to_json())
 table = pd.DataFrame({"requests": {"first": seen["failed_at_first"], "lost": seen["lost"]}, "you predicted": guesses})
-
 tries = np.array([len(one) for one in found.statuses])
 figure, axis = plt.subplots(figsize=(9, 2.4), layout="constrained")
 for which, colour, label in ((tries == 1, "tab:blue", "one try"), (tries > 1, "tab:red", "more than one try")):
@@ -159,8 +151,8 @@ axis.legend()
 table
 
 # %% [markdown]
-# Each dot is a request. The blue ones right after the line met a single replica, which had all of the load; the red
-# ones were inside the other. If there are none, nothing was inside at that moment: run the cell once more.
+# Each dot is a request. The red ones were inside the replica that died. If there are none, nothing was inside at that
+# moment: run the cell once more. (The very first ones meet processes that have not answered anything before.)
 #
 # ## A canary
 #
@@ -173,7 +165,6 @@ table
 router_path = folder / "canary.py"
 router_path.write_text("""
 import random
-
 from ray import serve
 from service import Version
 
@@ -236,11 +227,11 @@ check("platform.canary", canary_verdict)
 # %%
 def ask(count):
     """Return the figures of each version from some requests, one after the other."""
-    answers = [httpx.post(f"{cluster.url}/canary", content=photos[one % 8], timeout=60) for one in range(count)]
     seconds = {"stable": [], "canary": []}
-    for answer in answers:
-        seconds[answer.raise_for_status().json()["version"]].append(answer.elapsed.total_seconds())
-    p95_s = {name: float(np.percentile(took, 95)) if took else 0.0 for name, took in seconds.items()}
+    for number in range(count):
+        answer = httpx.post(f"{cluster.url}/canary", content=photos[number % 8], timeout=60).raise_for_status()
+        seconds[answer.json()["version"]].append(answer.elapsed.total_seconds())
+    p95_s = {name: float(np.percentile(took or [0], 95)) for name, took in seconds.items()}
     return {name: {"requests": len(took), "errors": 0, "p95_s": p95_s[name]} for name, took in seconds.items()}
 
 
@@ -254,7 +245,6 @@ if verdict == "roll back":
     release(0.0)
 after = ask(20)
 print(verdict, "· the same processes as before:", processes() == running)
-ledger().observe("platform.release", {"before": before, "verdict": verdict, "after": after})
 cluster.stop()
 pd.concat({"before": pd.DataFrame(before).T, "after": pd.DataFrame(after).T})
 
@@ -269,4 +259,3 @@ pd.concat({"before": pd.DataFrame(before).T, "after": pd.DataFrame(after).T})
 # `serveConfigV2` of a `RayService`. *KServe* says `canaryTrafficPercent: 10` instead of writing a router.
 #
 # - Let the policy never wait. How many tries do the red dots need now?
-# - How many of a hundred requests may fail before your rule notices, if the canary has had fifteen?
