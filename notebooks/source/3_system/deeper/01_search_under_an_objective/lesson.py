@@ -207,12 +207,12 @@ for seed in (41, 42):
     how = {"rate_rps": rate, "duration_s": 5, "option": "search-verified", "seed": seed, "details": PROMISE}
     run = run_with_progress(lambda report, how=how: open_loop(target, **how, on_progress=report), "Fresh arrivals")
     verified.append(ledger().append(run))
+triton.stop()
 p95 = latency_interval(*verified, q=95)
 ends = f"from {p95.low * 1e3:.1f} to {p95.high * 1e3:.1f} ms" if p95.confidence else f"no interval, {p95.too_short}"
 says = stats.verdict(p95, PROMISE["limit_s"], above="broken", below="kept")
 print(f"{chosen} at {rate:.0f} images a second: p95 {p95.value * 1e3:.1f} ms, {ends}")
 print(f"promised within {PROMISE['limit_s'] * 1e3:.1f} ms: {says}")
-triton.stop()
 
 # %% [markdown]
 # *Kept* is said only where the whole interval lies within the promise, and *cannot tell* where it does not, or where

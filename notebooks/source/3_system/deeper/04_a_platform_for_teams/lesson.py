@@ -41,7 +41,7 @@ from labs.workspace import programs_dir
 # %% [markdown]
 # ## Predict
 #
-# Menu has two replicas and gets twenty photos a second, for eight seconds. After two seconds, one replica is killed. How
+# Menu has two replicas and gets twenty photos a second, for eight seconds. After two seconds, a replica is killed. How
 # many of 160 requests get no good answer to their first try (`first`), and how many none in the end (`lost`)?
 
 # %%
