@@ -174,9 +174,9 @@ columns = ["due/s", "answered/s", "ρ", "service, ms", "waited, ms", "M/D/1, ms"
 pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
 
 # %% [markdown]
-# Compare *waited* with M/D/1 where *holds* says True. Where it says False, look at the service time: something else
-# wanted the processor (the client that measures, a browser), each image took longer, and near ρ = 1 a little longer is
-# a lot. The last but one column puts that longer service time into the same formula.
+# Compare *waited* with M/D/1 where *holds* says True. Where it says False, look at *service*: something else wanted the
+# processor (the client that measures, a browser), in this run or while one client asked alone, and near ρ = 1 a little
+# is a lot. The last but one column puts this run's service time into the same formula.
 #
 # ## Little's law, and where it fails
 #
