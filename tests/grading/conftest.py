@@ -11,7 +11,7 @@ from grading.checkpoints import Verdict, all_checkpoints
 from grading.builder.sources import guides, sources
 from grading.grade.artefacts.pictures import Pictures
 from labs.course import Lesson
-from tests.grading.entries import Entries
+from tests.entries import Entries
 
 
 @pytest.fixture
