@@ -1,4 +1,4 @@
-"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever somebody wrote in it."""
+"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
 
 from __future__ import annotations
 
