@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -20,7 +21,7 @@ def solve(lesson: Lesson) -> NotebookNode:
     for cell in notebook.cells:
         if cell.source.startswith("predict(") and cell.id in asked:
             for name, value in _guesses(asked[cell.id]).items():
-                cell.source = cell.source.replace(f"{name}=...", f"{name}={value!r}")
+                cell.source = re.sub(rf"\b{name}=\.\.\.", f"{name}={value!r}", cell.source)
     warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
     warning.id = "solved"
     notebook.cells.insert(0, warning)
