@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from grading.builder.notebook import write
+from grading.builder.questions import compiled
 from grading.builder.sources import guides, sources
+from grading.grade import grader
+from grading.grade.hidden import all_hidden
+from labs import course as real
+from labs.checkpoints import question
 from labs.course import Lesson
 
 FACTS = {
@@ -105,3 +114,20 @@ def build_all(course: Path) -> None:
     """Build the notebooks of a small course."""
     for one in sources(course):
         write(one)
+
+
+@contextlib.contextmanager
+def in_place(course: Path) -> Iterator[Path]:
+    """Let this process, and what it forks, take a small course for the course."""
+    build_all(course)
+    (course / "questions.json").write_text(compiled(sources(course)), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(question, "QUESTIONS_PATH", course / "questions.json")
+        for function in (real.lessons, real.lesson):
+            patch.setitem(function.__kwdefaults__, "root", course)
+        patch.setattr(sources, "__defaults__", (course,))
+        for kept in (question.all_questions, all_hidden, grader._drawn):
+            kept.cache_clear()
+        yield course
+    for kept in (question.all_questions, all_hidden, grader._drawn):
+        kept.cache_clear()

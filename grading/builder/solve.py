@@ -20,7 +20,7 @@ def solve(lesson: Lesson) -> NotebookNode:
     asked = {id.replace(".", "-"): one for id, one in written(lesson).items()}
     for cell in notebook.cells:
         if cell.source.startswith("predict(") and cell.id in asked:
-            for name, value in _guesses(asked[cell.id]).items():
+            for name, value in guesses(asked[cell.id]).items():
                 cell.source = re.sub(rf"\b{name}=\.\.\.", f"{name}={value!r}", cell.source)
     warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
     warning.id = "solved"
@@ -28,7 +28,7 @@ def solve(lesson: Lesson) -> NotebookNode:
     return notebook
 
 
-def _guesses(asked: Asked) -> dict[str, object]:
+def guesses(asked: Asked) -> dict[str, object]:
     """Return something to predict: 1 or the nearest number that may be meant, or the first of the words."""
     low, high = asked.values["between"]
     fields = asked.values["fields"]
