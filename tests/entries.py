@@ -54,8 +54,8 @@ class Entries(list):
 
     @property
     def text(self) -> str:
-        """The ledger's file."""
-        return "".join(json.dumps(entry) + "\n" for entry in self)
+        """The ledger's file, with all that the schema asks for."""
+        return "".join(json.dumps(entry) + "\n" for entry in self.records.to_json())
 
     def _next(self, moment: str) -> dict:
         """Return when the next entry was made, and an id of its own."""
