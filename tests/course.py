@@ -97,7 +97,8 @@ def write_lesson(
         facts: Front matter that differs from ``FACTS``.
     """
     place = course / "source" / folder / name
-    place.mkdir(parents=True, exist_ok=True)
+    for one in (place, course / folder):
+        one.mkdir(parents=True, exist_ok=True)
     deeper = {"kind": "deeper"} if folder.endswith("deeper") else {}
     part = int(folder[0]) if folder[0].isdigit() else 9
     told = {"id": id, "part": part} | FACTS | deeper | facts

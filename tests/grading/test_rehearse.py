@@ -31,11 +31,10 @@ def console() -> Console:
 
 
 #: Runs first in a kernel: the small course's questions in place of the course's.
-USE = """# %%
+USE = """\
 from pathlib import Path
 from labs.checkpoints import question
 question.QUESTIONS_PATH = Path({path!r})
-
 """
 
 FIRST = """# %% question="toy.double"
