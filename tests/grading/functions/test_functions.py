@@ -52,7 +52,7 @@ CELLS = {
     ),
     "forges": (
         "import json\n"
-        "open('results.jsonl', 'a').write(json.dumps({'question': 't.forges.slowest', 'outputs': [{}] * 3}) + chr(10))\n"
+        "open('results.jsonl', 'a').write(json.dumps({'question': 't.forges.slowest', 'outputs': []}))\n"
         "check = print\ndef slowest(samples_s, most):\n    return 0"
     ),
 }
