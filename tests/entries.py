@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -51,26 +52,33 @@ class Entries(list):
         """The entries as judges get them."""
         return Records.from_json(self)
 
-    def _stamp(self) -> str:
-        return (_EPOCH + timedelta(minutes=len(self))).isoformat()
+    @property
+    def text(self) -> str:
+        """The ledger's file, with all that the schema asks for."""
+        return "".join(json.dumps(entry) + "\n" for entry in self.records.to_json())
+
+    def _next(self, moment: str) -> dict:
+        """Return when the next entry was made, and an id of its own."""
+        made = (_EPOCH + timedelta(minutes=len(self))).isoformat()
+        return {moment: made, "record_id": f"{len(self) + 1:032x}"}
 
     def measured(self, kind: str, option: str, samples: Sequence[float], **fields: object) -> Entries:
         """Append a measurement; what is not told has a plain value."""
-        told = {"kind": kind, "option": option, "samples": list(samples), "started_at": self._stamp(), **fields}
+        told = {"kind": kind, "option": option, "samples": list(samples), **self._next("started_at"), **fields}
         self.append(completed(**told))
         return self
 
     def answered(self, question: str, value: object) -> Entries:
         """Append an answer."""
-        self.append({"type": "answer", "question": question, "value": value, "made_at": self._stamp()})
+        self.append({"type": "answer", "question": question, "value": value, **self._next("made_at")})
         return self
 
     def observed(self, subject: str, seen: dict) -> Entries:
         """Append an observation."""
-        self.append({"type": "observation", "subject": subject, "seen": seen, "made_at": self._stamp()})
+        self.append({"type": "observation", "subject": subject, "seen": seen, **self._next("made_at")})
         return self
 
-    def predicted(self, question: str, value: float | str) -> Entries:
+    def predicted(self, question: str, value: object) -> Entries:
         """Append a prediction."""
-        self.append({"type": "prediction", "question": question, "value": value, "made_at": self._stamp()})
+        self.append({"type": "prediction", "question": question, "value": value, **self._next("made_at")})
         return self

@@ -1,4 +1,4 @@
-"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever somebody wrote in it."""
+"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = (
 def test_an_empty_ledger_earns_nothing_and_fails_nothing(id: str, toys):
     """What is open is no mistake."""
     state = toys[id].verdict([]).state
-    assert state == (State.FAILED if id == "toy.measured" else State.UNANSWERED)
+    assert state == (State.MISSING if id == "toy.measured" else State.UNANSWERED)
 
 
 def right(*results: object) -> dict:

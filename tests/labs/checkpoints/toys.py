@@ -25,7 +25,9 @@ def fastest(records: Records) -> dict:
 
 def measured(records: Records) -> dict:
     """Return how many latencies were measured."""
-    return {"count": len(records.measurements(kind="latency"))}
+    if not (found := records.measurements(kind="latency")):
+        raise MissingEvidenceError("Measure something first.")
+    return {"count": len(found)}
 
 
 _ABOUT = {"kind": "latency", "option": "a"}

@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from labs.course import lessons
 from provisioning.front.command import app
+from provisioning.front.standing import standing
+from tests.honest import honest
 
 MSL = Path(sys.executable).with_name("msl")
 
@@ -38,22 +41,25 @@ def test_completion_binds_to_the_command_and_not_to_python():
     assert done.stdout.rstrip().endswith(" msl")
 
 
-def test_the_next_step_and_the_standing(part_1: Path):
+def test_the_next_step_and_the_standing(worked: Path):
     """The words of the front page."""
     done = run("status")
     assert done.exit_code == 0
-    assert "11 Measure the torch model" in done.output
-    assert run("next").output.startswith("Next: 15b Run on the server")
+    assert all(one.title in done.output for one in lessons())
+    assert run("next").output.startswith("Next: " if standing().next else "Every lesson")
 
 
-def test_check_fails_while_something_is_left(part_1: Path):
+def test_check_fails_while_something_is_left(done: Path):
     """Exit code 1 with the open questions; an unknown lesson is a sentence that lists those that there are."""
-    done = run("check", "15b")
-    assert done.exit_code == 1
-    assert "not answered yet" in done.output
-    wrong = run("check", "99")
+    assert run("check", "defend").exit_code == 0
+    (done / "ledger.jsonl").write_text(honest(1).text)
+    found = run("check", "defend")
+    assert found.exit_code == 1
+    assert "0/4  not answered yet: A recommendation" in found.output
+    assert "2/2  A sum" in run("check", "sums").output
+    wrong = run("check", "nowhere")
     assert wrong.exit_code == 1
-    assert "there is no lesson '99'" in wrong.output
+    assert "there is no lesson 'nowhere'; there are sums, quantize, defend" in wrong.output
     assert "Traceback" not in wrong.output
 
 

@@ -14,9 +14,9 @@ def test_a_course_in_order_has_no_way_out_to_say(workspace: Path):
     assert not workspace.exists()
 
 
-def test_a_damaged_ledger_is_named(part_1: Path):
+def test_a_damaged_ledger_is_named(worked: Path):
     """With the line's number, and the promise that nothing else is lost."""
-    with (part_1 / "ledger.jsonl").open("a", encoding="utf-8") as file:
+    with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
         file.write("{cut\n")
     wrong = [one for one in findings() if not one.ok]
     assert [one.name for one in wrong] == ["ledger"]

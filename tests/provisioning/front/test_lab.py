@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labs.course import lesson
+from labs.course import lesson, lessons
 from provisioning.front.lab import command
 
 
@@ -13,7 +13,7 @@ def test_options_reach_jupyterlab_and_win():
 
 
 def test_a_lesson_is_opened_in_place_of_the_front_page():
-    """By its number."""
-    url = "--LabApp.default_url=/lab"
-    assert f"{url}/tree/notebooks/1_model/11_measure_the_torch_model.ipynb" in command(lesson=lesson("11"))
+    """By its id."""
+    url, one = "--LabApp.default_url=/lab", lessons()[0]
+    assert f"{url}/tree/notebooks/{one.link}" in command(lesson=lesson(one.id))
     assert url in command()

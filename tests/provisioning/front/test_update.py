@@ -14,26 +14,30 @@ from labs.workspace import PROJECT_DIR
 from provisioning.front.lab import LabError
 from provisioning.front.update import update
 from provisioning.trovi import TemplateError, write_version
+from tests.course import build_all, write_lesson
 
 pytest.importorskip("nbgitpuller", reason="nbgitpuller is not installed: make setup")
 # nbgitpuller 1.3 leaves git's output to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
 
-NOTEBOOK = "notebooks/1_model/11_measure_the_torch_model.ipynb"
-OTHER = "notebooks/1_model/12_export_to_onnx.ipynb"
+NOTEBOOK = "notebooks/1_model/10_first.ipynb"
+OTHER = "notebooks/1_model/11_second.ipynb"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Return the course as its authors have it: real notebooks, a few modules, answers and tests."""
+    """Return the course as its authors have it: sources and notebooks, a few modules, grading and tests."""
     root = tmp_path / "course"
     for name in ("README.md", "LICENSE", "Makefile", "pyproject.toml", "constraints.txt", "labs/course.py"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT_DIR / name, root / name)
-    for name in ("notebooks", "grading/answers"):
-        shutil.copytree(PROJECT_DIR / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (root / "tests").mkdir()
-    (root / "tests" / "test_secret.py").touch()
+    for name in (NOTEBOOK, OTHER):
+        place = Path(name)
+        write_lesson(root / "notebooks", place.stem[3:], name=place.stem, folder=place.parent.name)
+    build_all(root / "notebooks")
+    for name in ("grading/builder.py", "notebooks/instructor/90_guide.ipynb", "tests/test_secret.py"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
     return root
 
 
@@ -86,9 +90,7 @@ def test_students_get_no_answers_in_any_version(root: Path, template: Path):
     assert {"README.md", "Makefile", "constraints.txt", NOTEBOOK, "requirements.txt"} <= set(files)
     ever = set(git(template, "log", "--all", "--name-only", "--format=").split())
     assert not [
-        name
-        for name in ever
-        if name.startswith(("grading/answers", "tests", "notebooks/source", "notebooks/instructor"))
+        name for name in ever if name.startswith(("grading", "tests", "notebooks/source", "notebooks/instructor"))
     ]
 
 
@@ -165,7 +167,7 @@ def test_what_cannot_be_updated_is_a_sentence(student: Path, template: Path, tmp
 
 
 def test_a_version_is_written_to_nothing_but_the_students_repository(root: Path, template: Path, tmp_path: Path):
-    """Not over somebody's files, not into the course, not beside answers, not over edits; the same is no version."""
+    """Not over somebody's files, not into the course, not beside solutions, not over edits; the same is no version."""
     assert write_version(root, template, "Again") is None
     (template / "README.md").write_text("edited there")
     with pytest.raises(TemplateError, match=r"changes that nobody committed: README\.md"):
@@ -178,7 +180,7 @@ def test_a_version_is_written_to_nothing_but_the_students_repository(root: Path,
         write_version(root, root / "new", "x")
     git(root, "init", "--quiet")
     git(root, "add", "grading")
-    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "answers")
+    git(root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--quiet", "-m", "solutions")
     git(tmp_path, "clone", "--quiet", str(root), "copy")
     with pytest.raises(TemplateError, match="it is no students' repository"):
         write_version(root, tmp_path / "copy", "x")
