@@ -91,9 +91,9 @@ def prediction(
     between: tuple[float, float] = (0.0, 1e12),
     points: int = 1,
     gate: Sequence[str] = (),
-    **fields: str | list[str],
+    **fields: str,
 ) -> None:
-    """Ask for numbers, or words to choose from, before they are measured.
+    """Ask for numbers before they are measured.
 
     Args:
         id: Lesson and idea, such as 'quantize.faster'.
@@ -103,7 +103,7 @@ def prediction(
         between: Numbers outside are taken for slips of the unit.
         points: For predicting in time.
         gate: What a machine must be able to do for it to be earned there.
-        fields: For each name, the label of its number, or a list of words to choose from.
+        fields: For each name, the label of its number.
     """
     values = {"title": title, "kind": "prediction", "points": points, "about": dict(about), "unit": unit}
     _write(id, Asked(values | {"between": list(between), "gate": list(gate), "fields": fields}))

@@ -42,7 +42,7 @@ def predict(id: str, **values: object) -> object:
 
     Args:
         id: The question's.
-        values: A number or one of the words offered for each name; dots show a box to fill in.
+        values: A number for each name; dots show a box to fill in.
     """
     asked = question(id)
     try:
@@ -59,17 +59,16 @@ def predict(id: str, **values: object) -> object:
 
 def _note(asked: Question, values: Mapping) -> str:
     """Write a prediction down; return why it was not, in a sentence."""
-    kept = {name: fitted(value, asked.fields.get(name)) for name, value in values.items()}
-    if fault := fault_of_numbers(asked, kept):
+    if fault := fault_of_numbers(asked, values):
         return fault
     records = ledger().read()
     if asked.measured(records) and records.predictions(asked.id):
         return "It is measured already: the prediction stays as it was."
-    ledger().append(Prediction(asked.id, kept, _now()))
+    ledger().append(Prediction(asked.id, dict(values), _now()))
     return ""
 
 
-def predicted(id: str) -> dict[str, float | str]:
+def predicted(id: str) -> dict[str, float]:
     """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs past the question.
 
     Raises:

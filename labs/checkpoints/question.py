@@ -101,8 +101,8 @@ class Question:
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
-    #: What is predicted: label, or words to choose from, by name.
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    #: What is predicted: labels by name.
+    fields: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
     between: tuple[float, float] = (0.0, float("inf"))

@@ -13,7 +13,6 @@ from labs.display.shown import Shown
 from labs.records.customers import Customer
 from labs.widgets.controls import controls
 
-
 #: One pixel, sent beside a chart that is soon replaced: JupyterLab makes an image of each chart that comes without one.
 _NO_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
 

@@ -1,4 +1,4 @@
-"""Recorded ledgers of this machine, by part of the course's earlier version: their measurements are what counts here."""
+"""Recorded ledgers of this machine, whose measurements are what counts here."""
 
 from __future__ import annotations
 
