@@ -21,7 +21,7 @@ def fault_of_numbers(asked: Question, values: Mapping[str, object]) -> str:
     """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
     if values.keys() != asked.fields.keys():
         return f"Predict {', '.join(f'`{name}`' for name in asked.fields)}, by these names."
-    for name, value in values.items():
+    for value in values.values():
         if isinstance(value, bool) or not isinstance(value, int | float):
             return "A number is asked for here, without its unit."
         if not (math.isfinite(value) and asked.between[0] <= value <= asked.between[1]):
