@@ -48,6 +48,8 @@ from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import faults, planner
 
+_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
+
 # %% [markdown]
 # ## Who you are
 #
@@ -65,7 +67,7 @@ print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("O
 context.use_site("CHI@TACC")
 nodes = hardware.get_nodes(node_type="compute_liqid")
 free = {node.name: node.next_free_timeslot(minimum_hours=3) for node in nodes}
-pd.DataFrame(free, index=["free from", "free until"]).T
+pd.DataFrame(free, index=["free from", "free until"]).T.apply(lambda column: column.dt.strftime("%a %d %b %H:%M"))
 
 # %% [markdown]
 # ## Predict

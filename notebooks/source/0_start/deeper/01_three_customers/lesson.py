@@ -52,6 +52,8 @@ from labs.records.ledger import ledger
 from labs.widgets import design_explorer, run_with_progress
 from labs.workspace import workspace_dir
 
+_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
+
 # %% [markdown]
 # Here are their letters as figures, and below them GourmetGram's own. All of it is *stated* and not measured.
 
