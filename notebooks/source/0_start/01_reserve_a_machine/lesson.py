@@ -160,8 +160,8 @@ print(block.resource, block.start, block.end, sep="\n")
 
 # %%
 ready, hours = block.end + timedelta(minutes=10), timedelta(hours=3)
-whose = {"your lease": (block.start, block.end), "made ready": (block.end, ready), "the next": (ready, ready + hours)}
-spans = pd.DataFrame(whose, index=["from", "until"]).T.rename_axis("what").reset_index()
+spans = pd.DataFrame({"what": ["your lease", "made ready", "the next lease"]})
+spans["from"], spans["until"] = [block.start, block.end, ready], [block.end, ready, ready + hours]
 order = alt.Y("what", sort=None, title=None)
 alt.Chart(spans, width=600).mark_bar().encode(x=alt.X("from", title="your time"), x2="until", y=order, color="what")
 
