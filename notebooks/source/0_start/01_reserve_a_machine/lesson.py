@@ -48,6 +48,8 @@ from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import faults, planner
 
+_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
+
 # %% [markdown]
 # ## Who you are
 #
@@ -65,7 +67,7 @@ print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("O
 context.use_site("CHI@TACC")
 nodes = hardware.get_nodes(node_type="compute_liqid")
 free = {node.name: node.next_free_timeslot(minimum_hours=3) for node in nodes}
-pd.DataFrame(free, index=["free from", "free until"]).T
+pd.DataFrame(free, index=["free from", "free until"]).T.apply(lambda column: column.dt.strftime("%a %d %b %H:%M"))
 
 # %% [markdown]
 # ## Predict
@@ -158,8 +160,8 @@ print(block.resource, block.start, block.end, sep="\n")
 
 # %%
 ready, hours = block.end + timedelta(minutes=10), timedelta(hours=3)
-whose = {"your lease": (block.start, block.end), "made ready": (block.end, ready), "the next": (ready, ready + hours)}
-spans = pd.DataFrame(whose, index=["from", "until"]).T.rename_axis("what").reset_index()
+spans = pd.DataFrame({"what": ["your lease", "made ready", "the next lease"]})
+spans["from"], spans["until"] = [block.start, block.end, ready], [block.end, ready, ready + hours]
 order = alt.Y("what", sort=None, title=None)
 alt.Chart(spans, width=600).mark_bar().encode(x=alt.X("from", title="your time"), x2="until", y=order, color="what")
 

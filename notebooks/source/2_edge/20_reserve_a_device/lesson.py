@@ -126,7 +126,8 @@ check("device.container")
 
 # %% [markdown]
 # A container with an image for another processor would say `Error` here, after a `submit` that returned in the same
-# calm way. Now run a first command in it. The answer is what it printed, and its exit code as text.
+# calm way. Now run a first command in it. You get what it printed, and its exit code as text. (In rehearsal your
+# computer plays the device, so it prints your computer's architecture and not `aarch64`.)
 
 # %%
 board.execute("uname -m")

@@ -40,6 +40,8 @@ from provisioning.lab import facts
 from provisioning.rehearsal import drills
 from provisioning.widgets import lease_countdown, planner, provisioning_progress
 
+_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
+
 # %% [markdown]
 # ## What still runs on it
 #

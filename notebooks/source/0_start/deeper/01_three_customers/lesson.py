@@ -52,6 +52,8 @@ from labs.records.ledger import ledger
 from labs.widgets import design_explorer, run_with_progress
 from labs.workspace import workspace_dir
 
+_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
+
 # %% [markdown]
 # Here are their letters as figures, and below them GourmetGram's own. All of it is *stated* and not measured.
 
@@ -138,15 +140,12 @@ def arrivals(one):
 
 
 came_h = arrivals(customer("publisher"))
-drawn = pd.DataFrame(
-    {
-        "arrives at": came_h,
-        "waits, hours": waits_h(came_h, every_h, 3600 * rates[224]["fps"]),
-        "run every": f"{every_h} h",
-    }
-    for every_h in (24, 6, 1)
-).explode(["arrives at", "waits, hours"])[::1000]
-alt.Chart(drawn, width=500, height=220).mark_line().encode(x="arrives at:Q", y="waits, hours:Q", color="run every")
+drawn = []
+for every_h in (24, 6, 1):
+    waits = waits_h(came_h, every_h, 3600 * rates[224]["fps"])
+    drawn.append(pd.DataFrame({"arrives at": came_h, "hours": waits, "a run": f"every {every_h} h"})[::500])
+waits = alt.Chart(pd.concat(drawn), width=500, height=200).mark_line()
+waits.encode(x="arrives at", y=alt.Y("hours", title="waits, hours"), color="a run")
 
 # %% [markdown]
 # The wait falls until the next run begins, so the timetable decides how old an answer is, and the model hardly does.
