@@ -98,11 +98,11 @@ for axis, (kind, (joined, shape, kernel, groups)) in zip(axes, kinds.items()):
 #
 # ## Twelve networks that nobody trained
 #
-# `timm` builds them, as it would for training. The accuracies are from
-# [its table of results](https://github.com/huggingface/pytorch-image-models/blob/main/results/results-imagenet.csv)
-# (Apache-2.0, October 2025): the share of ImageNet's 50,000 validation photos, 224 pixels wide, whose class was named
-# right. All learned from ImageNet-1k alone, each by a recipe of its own, and the recipe counts too: this ResNet-50
-# has 80.4 %, and 76.2 % with the recipe of its first years.
+# `timm` builds them, as it would for training. The accuracies are from [its table of
+# results](https://github.com/huggingface/pytorch-image-models/blob/main/results/results-imagenet.csv) (Apache-2.0,
+# October 2025): the share of ImageNet's 50,000 validation photos, 224 pixels wide, whose class was named right. All
+# learned from ImageNet-1k alone, each by a recipe of its own, and the recipe counts too: this ResNet-50 has 80.4 %, and
+# 76.2 % with the recipe of its first years.
 #
 # Then count, and write each network to an ONNX file, which ONNX Runtime runs without Python between two layers. (The
 # next lesson looks into such files.)
@@ -170,9 +170,9 @@ table.sort_values("ms").style.format(precision=2, na_rep="")
 
 # %% [markdown]
 # If arithmetic alone took time, the last column would be one number. It is not. A depthwise layer does nine
-# multiply-adds for each number that it fetches, and then waits for memory; large dense layers keep the arithmetic
-# units busy. And each operator costs some microseconds before it computes anything, however narrow it is. So half of
-# the channels are not a third of the time, and multiply-adds tell you only roughly what to measure.
+# multiply-adds for each number that it fetches, and then waits for memory; large dense layers keep the arithmetic units
+# busy. And each operator costs some microseconds before it computes anything, however narrow it is. So half of the
+# channels are not a third of the time, and multiply-adds tell you only roughly what to measure.
 #
 # ## The frontier
 #
