@@ -10,22 +10,12 @@ usable without running anything in it, and kept in a cache (`$SERVING_LABS_CACHE
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
 from pathlib import Path
 
-from labs.assets.manifest import Carried, carried
+from labs.assets.manifest import Carried, carried, carried_drawings
 from labs.assets.places import AssetError, address
 
-__all__ = [
-    "AssetError",
-    "carried_models",
-    "dataset",
-    "default_dataset",
-    "default_model",
-    "drawings_of",
-    "model",
-    "obtain",
-]
+__all__ = ["AssetError", "carried_models", "dataset", "default_dataset", "default_model", "drawings", "model", "obtain"]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
@@ -66,6 +56,21 @@ def dataset(name: str | None = None) -> Path:
     return obtain(name or default_dataset(), "dataset")
 
 
+def drawings(split: str) -> list[int]:
+    """Return which drawing each picture of the course's split shows, in the order of ``labs.data.dataset``.
+
+    Several pictures show one drawing and stand or fall together. Where nothing is known of it, as of the real Food-11,
+    the list is empty.
+
+    Args:
+        split: 'training', 'validation' or 'evaluation'.
+    """
+    shown = carried_drawings(default_dataset())
+    names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
+    known = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
+    return [known[shown[name]] for name in names]
+
+
 def model(name: str | None = None) -> Path:
     """Return the file of a model, checked, and fetched first where it has to be.
 
@@ -85,16 +90,6 @@ def model(name: str | None = None) -> Path:
 def carried_models() -> list[str]:
     """Return the names of the models that come with the checkout."""
     return [name for name, item in carried().items() if item.kind == "model"]
-
-
-def drawings_of(pictures: Iterable[Path]) -> list[str]:
-    """Return which drawing each picture shows: several pictures of the small data set show the same one.
-
-    Args:
-        pictures: Paths. A picture that the manifest does not know counts as a drawing of its own.
-    """
-    known = {item.path / file: drawing for item in carried().values() for file, drawing in item.drawings.items()}
-    return [known.get(Path(path), str(path)) for path in pictures]
 
 
 def obtain(name: str, kind: str | None = None) -> Path:

@@ -36,7 +36,7 @@ from torch import nn
 
 from labs import assets, stats
 from labs.checkpoints import check, predict, predicted
-from labs.data.dataset import iterate, load_split
+from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_model
 from labs.records.ledger import ledger
 from labs.records.reference import published_imagenet
@@ -246,9 +246,7 @@ compare(widths, images[:1], baseline="mobilenetv2").join(evaluate(widths, images
 # of all such swaps that look as uneven as this. Holm's correction raises it where several pairs are judged.
 
 # %%
-drawings = assets.drawings_of(path for path, _ in iterate(assets.dataset("food11-mini"), "evaluation"))
-right = {name: ledger().latest(kind="accuracy", option=name).samples for name in widths}
-pairs = {name: stats.paired_by_group(right[name], right["mobilenetv2"], drawings) for name in names[1:]}
+pairs = {name: ledger().paired_accuracy(name, "mobilenetv2") for name in names[1:]}
 rows = [(100 * one.difference, 100 * one.interval.low, 100 * one.interval.high) for one in pairs.values()]
 against_the_full = pd.DataFrame(rows, pairs, ["points", "at least", "at most"])
 against_the_full["p"] = stats.holm([one.p_value for one in pairs.values()])
