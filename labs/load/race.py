@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -66,13 +67,21 @@ def race(
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many good answers a second one option of a race gave as another.
 
+    A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
+    promises nothing.
+
     Args:
         records: What ``race`` returned.
         option: The option.
         baseline: What it is held against.
     """
-    rates = [[[one.throughput_rps.value] for one in of(records, name)] for name in (option, baseline)]
-    return stats.ratio_of_medians(*rates)
+    rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
+    if all(rates) and all(others):
+        return stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+    # Half an answer more on both sides: a side without a single one must not divide.
+    half = 0.5 / sum(one.load.duration_s for one in of(records, baseline)) * len(others)
+    value = (sum(rates) + half) / (sum(others) + half)
+    return stats.Ratio(stats.Interval(value, 0.0, math.inf), math.inf)
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:

@@ -65,6 +65,22 @@ def service_target(
     return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
 
 
+def app_target(service: Service, model: Path, images: Sequence[bytes], **settings: object) -> Target:
+    """Return a target on a running app of one's own that keeps the contract of ``POST /predict``.
+
+    Args:
+        service: The app, as ``labs.serve.running.serve_app`` starts it.
+        model: The ONNX file that it serves, each session with one thread.
+        images: Encoded pictures, one a request.
+        settings: What else it was told; kept with the records.
+    """
+    from labs.bench.targets import model_file
+
+    libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
+    served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
+    return predict(service.url, images, served, pids=(service.pid,))
+
+
 def triton_target(
     triton: Triton,
     name: str,
