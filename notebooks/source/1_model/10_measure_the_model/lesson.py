@@ -19,8 +19,8 @@
 # Monday, nine o'clock. GourmetGram's data scientist has left for a long holiday, and has left you a file: a MobileNetV2
 # that knows eleven kinds of food. "So how fast is it?" the manager asks in passing. "Just give me the number."
 #
-# You could run it once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31, and a customer waits
-# for 80. Nobody lied. **How fast is this model, and how sure are you of it?** To find out you need a laptop.
+# You could run it once, look at a clock, and say "24 milliseconds". Somebody repeats it and gets 31, and a customer
+# waits for 80. Nobody lied. **How fast is this model, and how sure are you of it?** To find out you need a laptop.
 
 # %%
 import time
@@ -71,9 +71,9 @@ print(f"{sum(weight.numel() for weight in net.parameters()):,} weights, 4 bytes 
 # %% [markdown]
 # ## Preprocess
 #
-# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter side to 224 pixels and cuts out
-# the middle. What is left are 224 × 224 pixels with a byte each of red, green and blue. The model wants three planes of
-# floats, red, green and blue, brought to 0 to 1, less ImageNet's mean and divided by its standard deviation.
+# A model sees numbers, prepared as they were in its training. `crop` resizes the shorter side to 224 pixels and cuts
+# out the middle. What is left are 224 × 224 pixels with a byte each of red, green and blue. The model wants three
+# planes of floats, red, green and blue, brought to 0 to 1, less ImageNet's mean and divided by its standard deviation.
 
 
 # %% question="measure.normalize"
@@ -166,9 +166,9 @@ for q in (50, 95):
 #
 # ## What is still missing
 #
-# Were ten calls enough to warm up, and a hundred for a p95? And what was measured, on which machine? `bench` calls until
-# two blocks of calls take the same time, takes 400 samples or more, and notes file, machine and versions. The chart
-# shows the manager's limit for the server too.
+# Were ten calls enough to warm up, and a hundred for a p95? And what was measured, on which machine? `bench` calls
+# until two blocks of calls take the same time, takes 400 samples or more, and notes file, machine and versions. The
+# chart shows the manager's limit for the server too.
 
 # %%
 bench.describe(net, model_path=model_path)  # a torch network does not know its file

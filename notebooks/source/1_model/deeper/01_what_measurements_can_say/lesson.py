@@ -209,8 +209,8 @@ table.loc[others, ["times as fast", "at least", "at most", "claim", "found four 
 
 # %% [markdown]
 # For *the same again* the right claim is "cannot tell", and 95 of 100 such runs make it. Five do not: whoever compares
-# twenty pairs finds a difference where there is none. "Cannot tell" does not mean equal, either. The last column is
-# the smallest difference that a run like this one finds four times in five; a smaller one may well be there.
+# twenty pairs finds a difference where there is none. "Cannot tell" does not mean equal, either. The last column is the
+# smallest difference that a run like this one finds four times in five; a smaller one may well be there.
 #
 # And with single runs? Divide the medians of your ten runs by each other, which are one model and nothing else:
 
