@@ -21,6 +21,7 @@
 
 # %%
 import json
+import warnings
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -41,6 +42,8 @@ from labs.optimize.graph import read_graph
 from labs.optimize.static_quantization import conv_weights
 from labs.widgets import compare, evaluate
 from labs.workspace import models_dir
+
+warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 
 # %% [markdown]
 # ## Predict
@@ -278,7 +281,8 @@ table.style.format(precision=2, na_rep="")
 # ## What you found
 #
 # What does the compiler change? BatchNorm and Clip went into the convolutions, the numbers lie in another order, and
-# the answers stayed. Which change saves time? TODO
+# the answers stayed. Which change saves time? On the AMD EPYC where this page was written, folding and fusing made the
+# model about 1.2 times as fast, and the layout doubled that. And on yours?
 #
 # Ship `food11.onnx` as you exported it: every runtime reads it, and each machine makes its own best layout of it.
 #
