@@ -21,8 +21,8 @@
 
 # %%
 import json
+import warnings
 from pathlib import Path
-from timeit import repeat
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -42,6 +42,8 @@ from labs.optimize.graph import read_graph
 from labs.optimize.static_quantization import conv_weights
 from labs.widgets import compare, evaluate
 from labs.workspace import models_dir
+
+warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 
 # %% [markdown]
 # ## Predict
@@ -133,7 +135,7 @@ def fold(weight, bias, gamma, beta, mean, variance, epsilon):
 check("compile.fold", fold)
 
 # %%
-conv, norm = net.features[0][:2]  # this convolution has no bias
+conv, norm, _ = net.features[0]  # this convolution has no bias
 numbers = (conv.weight, torch.zeros(32), norm.weight, norm.bias, norm.running_mean, norm.running_var)
 folded, _ = fold(*(one.detach().numpy() for one in numbers), norm.eps)
 print("yours and the exporter's differ by", np.abs(folded - conv_weights(onnx_path)["features.0.0/Conv"]).max())
@@ -199,8 +201,8 @@ pd.DataFrame(times).sort_values("food11-unfolded", ascending=False).style.format
 
 # %%
 matrix = np.ones((4096, 4096), np.float32)
-for loop in ("matrix.copy()", "matrix.T.copy()"):
-    print(f"{loop}: {min(repeat(loop, globals=globals(), repeat=4, number=1)) * 1e3:.0f} ms")
+# %timeit -n 1 -r 4 matrix.copy()
+# %timeit -n 1 -r 4 matrix.T.copy()
 
 # %% [markdown]
 # Memory delivers **lines** of 64 bytes, 16 float32 at a time. Along a row all 16 are used. Down a column one is used,
@@ -279,7 +281,8 @@ table.style.format(precision=2, na_rep="")
 # ## What you found
 #
 # What does the compiler change? BatchNorm and Clip went into the convolutions, the numbers lie in another order, and
-# the answers stayed. Which change saves time? TODO
+# the answers stayed. Which change saves time? On the AMD EPYC where this page was written, folding and fusing made the
+# model about 1.2 times as fast, and the layout doubled that. And on yours?
 #
 # Ship `food11.onnx` as you exported it: every runtime reads it, and each machine makes its own best layout of it.
 #
