@@ -26,6 +26,11 @@
 # so. It can show each step, and no figure of the Pi. On the lease you will have no time to write a script.
 
 # %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
 import hashlib
 import json
 
@@ -42,10 +47,8 @@ from labs.records import Comparison
 from labs.records.ledger import ledger
 from labs.widgets import measure_there
 from labs.workspace import models_dir, programs_dir
-from provisioning import rehearsal
 from provisioning.lab.device import open_device
 
-print(rehearsal.use())
 (folder := programs_dir() / "device").mkdir(exist_ok=True)
 device = open_device()
 machine = device.machine()
