@@ -122,14 +122,7 @@ class Question:
 
         Evidence is written by others and may be anything: what cannot be read fails the question, never the grader.
         """
-        try:
-            return _JUDGES[self.kind](self, as_records(entries))
-        except MissingEvidenceError as error:
-            return Verdict(State.MISSING, str(error))
-        except DifferentMachinesError:
-            return Verdict(State.FAILED, _DIFFERENT_MACHINES)
-        except STUMBLES as error:
-            return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
+        return _guarded(_JUDGES[self.kind], self, as_records(entries))
 
     def read(self, made: object) -> dict:
         """Return the facts about what was handed over, or about records."""
@@ -149,6 +142,18 @@ _DIFFERENT_MACHINES = (
     "The newest records of these options come from different machines, and their times cannot be compared: measure all "
     "of them again on one machine, then run this check."
 )
+
+
+def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, records: Records) -> Verdict:
+    """Return a verdict, and in words what kept a judge from one."""
+    try:
+        return judge(question, records)
+    except MissingEvidenceError as error:
+        return Verdict(State.MISSING, str(error))
+    except DifferentMachinesError:
+        return Verdict(State.FAILED, _DIFFERENT_MACHINES)
+    except STUMBLES as error:
+        return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
 
 
 def reader(name: str) -> Callable[[Any], dict]:
@@ -188,16 +193,10 @@ def _of_answer(question: Question, records: Records) -> Verdict:
         return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
     if fault := fault_of_form(given, question.form):
         return Verdict(State.FAILED, fault)
-    found = _of_records(question, records)
     # What was right when it was answered stays right when a leased machine's records come home.
     places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
-    if not found.ok and places[-1] + 1 < len(records):
-        try:
-            then = _of_records(question, records[: places[-1] + 1])
-        except (MissingEvidenceError, *STUMBLES):
-            return found
-        return then if then.ok else found
-    return found
+    then = _guarded(_of_records, question, records[: places[-1] + 1])
+    return then if then.ok else _of_records(question, records)
 
 
 def _of_records(question: Question, records: Records) -> Verdict:

@@ -23,6 +23,7 @@ from labs.records.load import ServerSide
 from labs.serve.triton.control import Counters, Triton, TritonError
 
 if TYPE_CHECKING:
+    from labs.serve.ray import RayCluster
     from labs.serve.running import Service
     from labs.serve.settings import Settings
 
@@ -63,6 +64,37 @@ def service_target(
     )
     make = predict_raw if raw else predict
     return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
+
+
+def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
+    """Return a target on an application of a running Ray cluster that takes a picture's own bytes.
+
+    Args:
+        cluster: The cluster.
+        application: Its route, without the slash.
+        images: Encoded pictures, one a request.
+        model: File of the network that it serves.
+    """
+    from labs.bench.targets import model_file
+
+    served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
+    return predict_raw(f"{cluster.url}/{application}", images, served, pids=cluster.pids)
+
+
+def app_target(service: Service, model: Path, images: Sequence[bytes], **settings: object) -> Target:
+    """Return a target on a running app of one's own that keeps the contract of ``POST /predict``.
+
+    Args:
+        service: The app, as ``labs.serve.running.serve_app`` starts it.
+        model: The ONNX file that it serves, each session with one thread.
+        images: Encoded pictures, one a request.
+        settings: What else it was told; kept with the records.
+    """
+    from labs.bench.targets import model_file
+
+    libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
+    served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
+    return predict(service.url, images, served, pids=(service.pid,))
 
 
 def triton_target(

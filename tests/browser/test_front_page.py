@@ -10,7 +10,7 @@ import pytest
 
 from labs.records import Answer, Ledger
 from labs.workspace import PROJECT_DIR
-from tests.grading.entries import Entries
+from tests.entries import Entries
 
 from .jupyterlab import Course, require_browser
 

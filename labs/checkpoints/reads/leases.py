@@ -43,6 +43,20 @@ def machine(records: Records, part: str) -> dict:
     }
 
 
+def practice(records: Records) -> dict:
+    """Return the status of the practice lease that failed, and of the leases of its name that came after it."""
+    first = _seen(records, "reserve.practice", "No practice lease was asked for yet: run the cells above.")
+    then = _seen(records, "reserve.recovered", "Not asked for again yet: write the calls, and run their cell.")
+    statuses = then["statuses"]
+    return {"failed": first["status"], "count": len(statuses), "now": " and ".join(statuses)}
+
+
+def edge_container(records: Records) -> dict:
+    """Return status, image and open ports of the container on the device."""
+    seen = _seen(records, "edge.container", "No container of yours was seen yet: write the calls, and run their cell.")
+    return {name: seen[name] for name in ("status", "image", "ports")}
+
+
 def release(records: Records, part: str) -> dict:
     """Return what the site still counted after a release, and the hours from then to the end of the lease."""
     released, before = (records.observations(f"{part}.{name}") for name in ("release", "lease_at_release"))

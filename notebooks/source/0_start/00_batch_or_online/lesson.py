@@ -17,15 +17,16 @@
 #
 # GourmetGram is a small start-up with one model: it looks at a photo of food and says which of eleven kinds it is.
 # Three customers wrote this week. A publisher of cookbooks has photos that nobody can find. A restaurant guide wants to
-# name a dish while the guest still looks at the screen. Twelve canteens want a camera over each till. "Same model," says
-# the manager. "So one service for all of them?"
+# name a dish while the guest still looks at the screen. Canteens want a camera over each till. "Same model," says the
+# manager. "So one service for all of them?"
 #
 # The model is trained, and you are the engineer who *serves* it. Two questions come before all others: **when is an
 # answer computed, and where?** In advance for everything (*batch*), or when somebody asks (*online*)? In a data centre
 # (*cloud*), or beside the camera (*edge*)? This lesson answers both with figures. A laptop is all that you need.
 #
-# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. Your results are kept in the file
-# `workspace/ledger.jsonl`, so you may close the page and come back.
+# Run the cells from top to bottom: **Shift + Enter** runs one and moves on. (Does the first one say
+# `ModuleNotFoundError`? Then choose *Python 3 (ipykernel)* under *Kernel → Change Kernel…*.) Your results are kept in
+# the file `workspace/ledger.jsonl`, so you may close the page and come back.
 
 # %%
 import math
@@ -202,8 +203,8 @@ wait.style.format(precision=0)
 
 # %% [markdown]
 # Was the way longer than you thought? Here are all three, beside a small computer on site. It sends nothing, and we
-# state for now that it takes four times as long as your machine; part 2 measures one. And which helps more: a model
-# that is twice as fast, or an app that shrinks each photo to 224 × 224 pixels, about 20 kB, before it sends it?
+# state for now that it takes four times as long as your machine; *Run on the Pi* measures one. And which helps more: a
+# model that is twice as fast, or an app that shrinks each photo to 224 × 224 pixels, about 20 kB, before it sends it?
 
 # %%
 found = {}

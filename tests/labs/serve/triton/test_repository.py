@@ -144,8 +144,8 @@ def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
     """Triton would load it, and let every request wait."""
     code = tmp_path / "food_classifier" / "1" / "model.py"
     code.parent.mkdir(parents=True)
-    code.write_text("class TritonPythonModel:\n    def execute(self, requests):\n        ...\n")
-    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still holds the dots"):
+    code.write_text(f"class TritonPythonModel:\n    def execute(self, requests):\n        # {opening.STUB}\n")
+    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still says"):
         opening.serve(tmp_path)
 
 
