@@ -145,7 +145,7 @@ def integers_into(layer, path, image):
     made = {output: node for node in model.graph.node for output in node.output}
     node = next(node for node in model.graph.node if node.name == layer)
     activation, weight = (made[name].input[0] for name in node.input[:2])
-    model.graph.output.append(onnx.helper.make_empty_tensor_value_info(activation))
+    model.graph.output.append(onnx.helper.make_tensor_value_info(activation, onnx.TensorProto.UINT8, None))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     sent = session.run([activation], {"input": image})[0][0]
     kernel = next(numpy_helper.to_array(one) for one in model.graph.initializer if one.name == weight)

@@ -236,7 +236,7 @@ def open_device() -> Device:
         raise LeaseMissingError(
             f"there is no running container {name!r} at {testbed.site}",
             likely="The lease has ended, or the container was not started.",
-            way_out="Run *Reserve a device* again; its steps resume where they stopped.",
+            way_out="Run *Reserve and provision a device* again; its steps resume where they stopped.",
         )
     address = next(iter(found.addresses), "")
     shell = testbed.shell(found)

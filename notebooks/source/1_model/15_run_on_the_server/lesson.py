@@ -27,6 +27,11 @@
 # a GPU says so and waits. *On the lease* you run it from top to bottom, and nothing is left to think out.
 
 # %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
 import json
 
 import matplotlib.pyplot as plt
@@ -41,7 +46,7 @@ from labs.records.ledger import ledger
 from labs.records.reference import reference_table
 from labs.widgets import measure_there
 from labs.workspace import models_dir, programs_dir
-from provisioning import lab, rehearsal
+from provisioning import lab
 from provisioning.lab import facts
 from provisioning.lab.device import leased, open_node
 from provisioning.rehearsal.drills import site_clock
@@ -49,7 +54,6 @@ from provisioning.sites.spec import resource_name
 from provisioning.testbed.errors import NotHomeError
 from provisioning.widgets import lease_countdown, provisioning_progress
 
-print(rehearsal.use())
 (folder := programs_dir() / "server").mkdir(exist_ok=True)
 reference_table("onnx-extended", "cuda", "tensorrt")[["p50_s", "batch_fps", "machine"]]
 

@@ -27,6 +27,11 @@
 # board, and its records come back with each cell.
 
 # %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
 import json
 
 import matplotlib.pyplot as plt
@@ -42,10 +47,8 @@ from labs.records import Comparison
 from labs.records.ledger import ledger
 from labs.widgets import measure_there
 from labs.workspace import models_dir, programs_dir
-from provisioning import rehearsal
 from provisioning.lab.device import open_device
 
-print(rehearsal.use())
 device = open_device()
 machine = device.machine()
 print(device, machine.label, capability_text(for_lesson("pi", machine)), sep="\n")

@@ -22,6 +22,11 @@
 # because somebody waits for it. You choose from the records, and they are here.
 
 # %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
 import pandas as pd
 from chi import container, context
 
@@ -29,13 +34,11 @@ from labs.checkpoints import check, predict, predicted
 from labs.records.candidates import choosable
 from labs.records.ledger import ledger
 from labs.records.targets import target
-from provisioning import lab, rehearsal
+from provisioning import lab
 from provisioning.lab import facts
 from provisioning.lab.device import leased
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import resource_name
-
-print(rehearsal.use())
 
 # %% [markdown]
 # ## Predict
