@@ -212,7 +212,7 @@ table = pd.DataFrame(index=["answers a second", "latency, ms", "in the queue, ms
 for run, column in zip(runs, ("1 client", "8 clients")):
     seconds = [np.mean(run.samples), run.load.server.queue_s, run.load.server.compute_s]
     table[column] = [run.throughput_rps.value, *(1e3 * one for one in seconds)]
-table["times as much"] = table["8 clients"] / table["1 client"]
+table["times as much"] = (table["8 clients"] / table["1 client"]).drop("in the queue, ms")
 table["you predicted"] = pd.Series({"answers a second": guesses["answers"], "latency, ms": guesses["latency"]})
 table.style.format(precision=2, na_rep="")
 
@@ -257,7 +257,7 @@ for axis, run in zip(axes, runs):
 # times as long, on any server.
 
 # %%
-triton.stop()
+_ = triton.stop()
 
 # %% [markdown]
 # ## What you found

@@ -262,4 +262,4 @@ table.assign(share=[f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for one
 
 # %%
 path.write_text(PLAIN)
-triton.stop()
+_ = triton.stop()

@@ -267,4 +267,4 @@ pd.DataFrame(rows)
 # ## What you found
 
 # %%
-triton.stop()
+_ = triton.stop()
