@@ -68,7 +68,7 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
     """Return how many times as many good answers a second one option of a race gave as another.
 
     A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
-    promises nothing.
+    promises nothing. Nor does it where all rounds have the same few answers.
 
     Args:
         records: What ``race`` returned.
@@ -77,7 +77,9 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
     """
     rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
     if all(rates) and all(others):
-        return stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+        found = stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+        if found.interval.confidence:
+            return found
     # Half an answer more on both sides: a side without a single one must not divide.
     half = 0.5 / sum(one.load.duration_s for one in of(records, baseline)) * len(others)
     value = (sum(rates) + half) / (sum(others) + half)

@@ -89,8 +89,8 @@ def test_a_run_or_a_round_without_an_answer_promises_nothing(make_measurement) -
     assert 3 < none.high < 4
     even = answered("even", 12)[0].throughput_rps
     assert even.low < even.value < even.high
-    for counts in ((0, 0, 0), (0, 4, 5)):
-        records = [*answered("slow", *counts), *answered("quick", 8, 9, 8)]
+    for counts in ((0, 0, 0), (0, 4, 5), (2, 2, 2)):
+        records = [*answered("slow", *counts), *answered("quick", 8, 8, 8)]
         for option, baseline in (("slow", "quick"), ("quick", "slow"), ("slow", "slow")):
             ratio = rate_ratio(records, option, baseline).interval
             assert np.isfinite(ratio.value)
