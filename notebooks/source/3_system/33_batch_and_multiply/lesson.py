@@ -31,12 +31,11 @@ import tritonclient.http as httpclient
 
 from labs.checkpoints import check, predict, predicted
 from labs.load import closed_loop, image_inputs
-from labs.load.race import together
+from labs.load.race import rate_quotient, together
 from labs.load.served import triton_target
 from labs.records.ledger import ledger
 from labs.serve.photos import photo
 from labs.serve.triton import catalogue, opening
-from labs.stats import quotient
 from labs.widgets import run_with_progress
 
 # %% [markdown]
@@ -153,10 +152,10 @@ def load(text, model="food_classifier"):
 
 
 def measure(option, clients):
-    """Run so many clients for a second and a half; keep the record, and Triton's readings before and after."""
+    """Let so many clients ask for 64 photos; keep the record, and Triton's readings before and after."""
     before = client.get_inference_statistics("food_classifier")["model_stats"][0]
     target = triton_target(triton, "food_classifier", photos)
-    loop = {"concurrency": clients, "duration_s": 1.5, "option": f"{option}-{clients}"}
+    loop = {"concurrency": clients, "requests": 64, "warmup_requests": clients, "option": f"{option}-{clients}"}
     runs[option, clients] = ledger().append(closed_loop(target, **loop))
     readings[option, clients] = before, client.get_inference_statistics("food_classifier")["model_stats"][0]
 
@@ -214,7 +213,7 @@ pd.DataFrame(rows).T.rename_axis("instances").round(2)
 # %%
 rows = {}
 for name, run in {"batches": runs["batching-on", 16], "instances": runs["instances-2", 16]}.items():
-    ratio = quotient(run.throughput_rps, runs["batching-off", 16].throughput_rps)
+    ratio = rate_quotient(run, runs["batching-off", 16])
     rows[name] = {"times as many answers": ratio.value, "at least": ratio.low, "at most": ratio.high}
     rows[name]["you predicted"] = guesses[name]
 pd.DataFrame(rows).T.round(2)
@@ -242,7 +241,7 @@ for name, target in targets.items():
     alone[name] = four(target, option=f"{name}-alone")
 found = together(*(partial(four, target, option=f"{name}-both") for name, target in targets.items()))
 both = dict(zip(targets, found))
-shares = {name: quotient(both[name].throughput_rps, alone[name].throughput_rps) for name in targets}
+shares = {name: rate_quotient(both[name], alone[name]) for name in targets}
 rows = {name: {"alone": alone[name], "both": both[name]} for name in targets}
 table = pd.DataFrame(rows).T.map(lambda run: run.throughput_rps.value)
 table.assign(share=[f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for one in shares.values()]).round(1)
