@@ -160,8 +160,8 @@ with ThreadPoolExecutor(16) as clients:
 answers[0], httpx.post(f"{service.url}/predict", json={"image": "lunch.jpg"}).text
 
 # %% [markdown]
-# To measure a service, clients have to be quicker than it is. Ours send bytes that were encoded beforehand, from a
-# process of their own, in a **closed loop**: each waits for its answer before it sends again.
+# Clients that measure have to be quicker than the service. Ours send bytes that were encoded beforehand, from a process
+# of their own, in a **closed loop**: each waits for its answer before it sends again.
 
 # %%
 guesses = predicted("http.sixteen")
@@ -242,7 +242,8 @@ pd.DataFrame(rows).T
 # To run elsewhere, the service travels as a container image. Write its `Dockerfile`: an image of Python with a version
 # in its tag; `requirements.txt` and `RUN pip install --no-cache-dir -r requirements.txt` first, `app.py` and
 # `classifier.py` after them, so that a change in those does not install everything anew; a `USER` who is not root; and
-# a `CMD` in its list form: uvicorn with `--host 0.0.0.0`, because a container's own loopback is nobody else's.
+# a `CMD` in its list form: uvicorn with `--host 0.0.0.0`, because a container's own loopback is nobody else's. The
+# model stays outside: whoever runs the image mounts it, and names it by `MODEL`.
 
 # %% question="http.dockerfile"
 dockerfile = """
@@ -263,19 +264,16 @@ check("http.dockerfile", folder / "Dockerfile")
 
 # %%
 (folder / "requirements.txt").write_text("fastapi\nfastapi-offline\nnumpy\nonnxruntime\npillow\nuvicorn\n")
-if shutil.which("docker"):
-    subprocess.run(["docker", "build", "--tag", "food", "."], cwd=folder, check=True)
-else:
-    print("Not run here, since there is no Docker. Where there is: docker build --tag food .")
-page.stop()
-service.stop()
+line = "docker build --tag food ."
+print(line, subprocess.run(line.split(), cwd=folder) if shutil.which("docker") else "(not run here: no Docker)")
+_ = page.stop(), service.stop()
 
 # %% [markdown]
 # ## What you found
 #
 # As many as have time: `may_wait` counts them, and all others hear 503 at once. Your table shows what that is worth.
-# What page, phones and monitoring rely on is the promise, whatever computes behind it: in the next lesson, another
-# server does.
+# Page, phones and monitoring rely on the promise, whatever computes behind it.
 #
 # - Let `ask` obey `Retry-After`: wait that long and ask again, three times at most. How many photos are lost then?
+# - Write `compose.yaml`: the port on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.
 # - Write the route with `async def`, and measure sixteen clients again. Who waits for whom?
