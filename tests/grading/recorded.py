@@ -1,4 +1,4 @@
-"""Recorded ledgers of this machine, by part of the course's earlier version: their measurements are what counts here."""
+"""Recorded ledgers by part of the course's earlier version: of these, measurements are what counts."""
 
 from __future__ import annotations
 

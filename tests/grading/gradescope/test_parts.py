@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 from grading.checkpoints import all_checkpoints
+from tests.grading.test_breaking import checkpoints_of
 
 from grading.builder.solve import write_solved
 from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
 from labs.course import lessons
 from tests.grading.recorded import FIXTURES, recorded
-from tests.grading.test_breaking import checkpoints_of
 
 pytestmark = [
     pytest.mark.xdist_group("gradescope"),
