@@ -11,7 +11,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 #: Recordings by part; ``fixtures/README.md`` says how each was made.
 WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "two-cores-part-3"}
 
-#: The file that part 1's recommendation chooses.
+#: The option that part 1's recommendation chooses, and its file.
+CHOICE = "int8-pruned"
 MODEL = FIXTURES / "chosen.onnx"
 
 #: Parts that are handed in.
