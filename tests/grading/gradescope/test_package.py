@@ -79,9 +79,6 @@ def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Pa
     """Readers of records and answers too: one that is not there would cost every student its points."""
     with zipfile.ZipFile(package.path) as archive:
         archive.extractall(tmp_path)
-    readers = sorted(
-        {one.reads.partition(":")[0] for one in all_questions().values() if one.kind in ("answer", "records")}
-    )
     alone = 'import sys\nsys.meta_path = [one for one in sys.meta_path if "editable" not in repr(one).lower()]\n'
     code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
