@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.provisioning.front.conftest import FIXTURES
 
 from grading.classroom.defence import sheet
 from grading.classroom.likeness import Pair
@@ -23,6 +22,7 @@ from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.result.test_result import ASIDE, RESULT
+from tests.provisioning.front.conftest import FIXTURES
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious

@@ -27,15 +27,15 @@ Entries = list[dict]
 
 def entries() -> Entries:
     """Return what somebody holds who did everything, new at each call: predictions, records, and then answers."""
-    honest_ones = honest(1).records.to_json()
-    given = [entry for entry in honest_ones if entry["type"] == "answer"]
+    made = [entry for entry in honest(1).records.to_json() if entry["type"] != "measurement"]
+    given = [entry for entry in made if entry["type"] == "answer"]
     measured = [entry for entry in recorded(1) if entry["type"] == "measurement"]
     choice = {
         "choice": CHOICE,
         "why": "It is as often right as float32, and it was the fastest in one race.",
     }
     given.append({**given[-1], "question": "defend.choice", "value": choice, "record_id": "f" * 32})
-    return [*(entry for entry in honest_ones if entry not in given), *measured, *given]
+    return [*(entry for entry in made if entry not in given), *measured, *given]
 
 
 def diligent(dice: random.Random) -> Entries:
