@@ -1,4 +1,4 @@
-"""Recorded ledgers of this machine, whose measurements are what counts here."""
+"""Recorded ledgers by part of the course's earlier version: of these, measurements are what counts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ FIXTURES = Path(__file__).parent / "fixtures"
 #: Recordings by part; ``fixtures/README.md`` says how each was made.
 WHOLE = {0: "rehearsal-part-0", 1: "epyc-two-cores", 2: "two-cores-part-2", 3: "two-cores-part-3"}
 
-#: The file that part 1's recommendation chooses.
+#: The option that part 1's recommendation chooses, and its file.
+CHOICE = "int8-pruned"
 MODEL = FIXTURES / "chosen.onnx"
 
 #: Parts that are handed in.

@@ -10,11 +10,8 @@ from pathlib import Path
 from labs.checkpoints.question import MissingEvidenceError
 from labs.records import Records
 from tests.course import write_lesson
-from tests.grading.recorded import recorded
+from tests.grading.recorded import CHOICE, recorded
 from tests.honest import honest
-
-#: The option whose file part 1's recording recommends.
-CHOICE = "int8-pruned"
 
 SUMS = '''# %%
 from labs.checkpoints import check, predict, predicted
