@@ -24,6 +24,8 @@ _NO_SENTENCE = "Not right yet."
 #: Share of a number, and distance from 0, by which a result may differ.
 _NEAR, _ZERO = 1e-3, 1e-9
 
+_ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
+
 _STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
 
 
@@ -60,7 +62,8 @@ def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fa
             return Fault(_STUB, is_stub=True)
         else:
             said = f": {came['said']}" if came.get("said") else ""
-            says = f"It stops with {came.get('raised')}{said}. {case['says']}".strip()
+            alone = _ALONE if came.get("raised") == "NameError" else case["says"]
+            says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
             did = "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
         return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))

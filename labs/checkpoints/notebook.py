@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labs.checkpoints.calls import call, taken_from_elsewhere
+from labs.checkpoints.calls import alone, call
 from labs.checkpoints.cards import Card, verdict_card
 from labs.checkpoints.predictions import PredictionBox, fault_of_numbers
 from labs.checkpoints.question import (
@@ -18,7 +18,6 @@ from labs.checkpoints.question import (
     Question,
     State,
     Verdict,
-    all_questions,
     question,
 )
 from labs.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
@@ -100,13 +99,10 @@ def check(id: str, made: object = None) -> Card:
 def _check_function(asked: Question, function: object) -> Verdict:
     if not callable(function):
         return Verdict(State.FAILED, f"Hand over the function itself: `check({asked.id!r}, {asked.name})`.")
-    outputs = call(function, [case["args"] for case in asked.cases])
+    outputs = call(alone(function), [case["args"] for case in asked.cases])
     # What an exception says may be long, and anything; its type is enough to judge by.
     kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    others = [one.name for one in all_questions().values() if one.kind == "function"]
     answer = {"source": _source(function), "outputs": kept}
-    if elsewhere := taken_from_elsewhere(function, others):
-        answer["elsewhere"] = elsewhere
     # What is newest already is not written again: checking once more is no other try.
     if ledger().answer(asked.id) != answer:
         ledger().append(Answer(asked.id, answer, _now()))
