@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import json
 
-ASK = 'from grading.checkpoints import predict, predicted\npredict("start.size_guess", ...)'
-CHOOSE = 'predict("start.submit_guess", ...)'
-GUARD = 'print("going on with", predicted("start.size_guess"))'
+from tests.labs.checkpoints.toys import QUESTIONS
+
+#: The toy lesson's predictions in place of the course's questions.
+USE = f"""
+from pathlib import Path
+from labs.checkpoints import predict, predicted, question
+question.QUESTIONS_PATH = Path("toys.json")
+question.QUESTIONS_PATH.write_text({json.dumps({id: QUESTIONS[id] for id in ("toy.guess", "toy.side")})!r})
+"""
+ASK = f'{USE}predict("toy.guess", p50=..., p95=...)'
+CHOOSE = 'predict("toy.side", winner=...)'
+GUARD = 'print("going on with", predicted("toy.guess"))'
 
 
 def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, workspace):
-    """One sentence before, without a traceback; the number after. Every control has a name."""
+    """One sentence before, without a traceback; the numbers after. Every control has a name."""
     notebook = open_cells(ASK, CHOOSE, GUARD)
     notebook.run_cell(0)
     notebook.run_cell(1)
@@ -18,22 +27,23 @@ def test_the_measuring_cell_waits_until_a_prediction_is_locked_in(open_cells, wo
     assert "Predict first" in notebook.output_text(2)
     assert "Traceback" not in notebook.output_text(2)
     page = notebook.page
-    field = page.get_by_label("My prediction in MB")
-    field.fill("9,5")
-    field.press("Enter")
+    median, tail = page.get_by_label("median in ms"), page.get_by_label("tail in ms")
+    tail.fill("1,000")
+    median.fill("9,5")
+    median.press("Enter")
     page.wait_for_selector("text=write 9.5 with a point")
-    field.fill("1,000")
-    field.press("Enter")
-    page.wait_for_selector("text=Noted: 1000 MB")
-    field.fill("9.5")
-    field.press("Tab")
+    median.fill("9.5 ms")
+    median.press("Enter")
+    page.wait_for_selector("text=Noted.")
+    tail.fill("12")
+    tail.press("Tab")
     page.keyboard.press("Enter")
-    page.wait_for_selector("text=Noted: 9.5 MB")
-    page.get_by_label("returns", exact=True).check()
+    page.wait_for_function("document.querySelectorAll('[role=status]').length == 2")
+    page.get_by_label("b", exact=True).check()
     page.get_by_role("button", name="Lock in my prediction").last.click()
-    page.wait_for_selector("text=Noted: returns")
+    page.wait_for_function("document.body.innerText.split('Noted.').length == 3")
     kept = [json.loads(line) for line in (workspace / "ledger.jsonl").read_text().splitlines()]
     assert {one["type"] for one in kept} == {"prediction"}
-    assert [one["value"] for one in kept] == [1000, 9.5, "returns"]
+    assert [one["value"] for one in kept] == [{"p50": 9.5, "p95": 1000}, {"p50": 9.5, "p95": 12}, {"winner": "b"}]
     notebook.run_cell(2)
-    assert "going on with 9.5" in notebook.output_text(2)
+    assert "going on with {'p50': 9.5, 'p95': 12" in notebook.output_text(2)

@@ -22,7 +22,7 @@ from labs.course import Lesson, lessons
 from labs.edge.files import part_1_files
 from provisioning.sites.spec import PARTS
 from tests.grading.gradescope.conftest import planted, unpack
-from tests.grading.gradescope.tree import SEED
+from tests.grading.gradescope.tree import SEED, by_id
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, unpack_course, uv
 from tests.notebooks.machines.jupyter import Jupyter
 
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startup.py",), 3: ("brisk_startup.py",)}
 
 #: Asks for an accuracy over all evaluation images.
-OF_ALL_IMAGES = {"m.artefact.same_classes"}
+OF_ALL_IMAGES = {"defend.same_classes"}
 
 #: Chameleon's Jupyter gives a user 1 GB for everything: a kernel that reserves must leave most of it.
 HUB_LIMIT_MB = 350
@@ -51,7 +51,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     kernels_run(*STARTUP[number])
     part = PARTS[number - 1]
     # The first part's student has met the testbed there too.
-    wanted = [one for one in lessons() if one.part == number or (number == 1 and one.number == "01")]
+    wanted = [one for one in lessons() if one.part == number or (number == 1 and one.id == "reserve")]
     hub.write_solved(wanted, tmp_path / "solved")
     if part == "edge":
         part_1_files(hub.workspace / "models")  # part 1's files, which its student has brought home
@@ -64,7 +64,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                 with _node(hub, part, tmp_path / "testbed", STARTUP[number]) as jupyter:
                     # As before a second block: what was made since set-up travels too.
                     hub.python_does(f"lab.push({part!r})")
-                    jupyter.run(f"notebooks/{one.notebook.parent.name}/{one.notebook.name}")
+                    jupyter.run(f"notebooks/{one.link}")
                 # As the countdown does while it is open.
                 hub.python_does(f"lab.pull({part!r})")
                 if part == "model":
@@ -72,9 +72,9 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
                     _on_the_amd_node(hub, tmp_path, one)
                     kernels_run(*STARTUP[number])
             elif {"hub", "device"} & set(one.where):
-                held[one.number] = hub.run(one)
+                held[one.id] = hub.run(one)
             elif "node" in one.where:
-                # In the environment that lesson 09 or 31 has made there.
+                # In the environment that the lesson which reserves has made there.
                 (home,) = [
                     venv.parents[1] for venv in (tmp_path / "testbed" / "nodes").glob("*/home/cc/.serving-labs/venv")
                 ]
@@ -89,7 +89,7 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     print(f"held at most by lesson, MB: {held}", file=sys.stderr)
     assert all(50 < peak_mb < HUB_LIMIT_MB for peak_mb in held.values()), held
     packed = hub.work / "handed-in.zip"
-    submit = [str(hub.python), "-m", "grading", "submit", "--part", str(number), "--out", str(packed)]
+    submit = [str(hub.python), "-m", "provisioning.front.command", "submit", str(number), "--out", str(packed)]
     done = subprocess.run(submit, cwd=hub.work, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     (tmp_path / "graded").mkdir()
@@ -148,7 +148,7 @@ def _node(hub: Hub, part: str, testbed: Path, startup: tuple[str, ...]) -> Itera
 
 
 def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
-    """Let the autograder grade a zip in its own environment; return why each checkpoint lost points that lost some."""
+    """Let the autograder grade a zip in its own environment; return why each row lost points that lost some."""
     package = build_package(folder / "autograder.zip", part=number, seed=SEED)
     with planted(unpack(package, folder / "source")) as tree:
         shutil.rmtree(tree.root / "venv")
@@ -157,5 +157,5 @@ def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
         shutil.copy(packed, tree.submission)
         said = tree.run()
         assert said == "result: whole\n"
-        rows = tree.results["tests"]
-    return {row["name"].partition(":")[0]: row["output"] for row in rows if row["score"] < row["max_score"]}
+        rows = by_id(tree.results["tests"])
+    return {id: row["output"] for id, row in rows.items() if row["score"] < row["max_score"]}
