@@ -7,7 +7,6 @@ each drawing to save it, which has a title and no name.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -20,23 +19,24 @@ from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
+from tests.browser.test_prediction_box import USE
+from tests.grading.classroom.members import entries
 from tests.grading.classroom.test_defence import member
+from tests.grading.recorded import written
 from tests.grading.result.test_result import ASIDE, RESULT
-from tests.provisioning.front.conftest import FIXTURES
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious
 
 #: What students press and read, a cell for each kind.
 CELLS = {
-    "questions": """
+    "questions": f"""{USE}
 from IPython.display import display
-from grading.checkpoints import check, predict, scoreboard
-def stub(size_bytes):
-    ...
-display(*(predict(question, ...) for question in ("start.size_guess", "start.submit_guess")))
-display(*(check("start.megabytes", made) for made in (stub, lambda size_bytes: size_bytes, lambda size: size / 1e6)))
-scoreboard("start")""",
+from labs.checkpoints import check
+def stub(low, high):
+    raise NotImplementedError
+display(predict("toy.guess", p50=..., p95=...), predict("toy.side", winner=...), predict("toy.side", winner="c"))
+display(*(check("toy.middle", made) for made in (stub, lambda low, high: low, lambda low, high: (low + high) / 2)))""",
     "tables": """
 from labs.records import customers
 from labs.widgets import comparison_table, scoreboard
@@ -65,12 +65,11 @@ display(HandIn(1))""",
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
-    """Yield a JupyterLab over the recorded work of part 1, and a page that shows the course as it opens."""
+    """Yield a JupyterLab over honest work of part 1, and a page that shows the course as it opens."""
     require_browser()
     folder: Path = tmp_path_factory.mktemp("everybody")
     (folder / "workspace").mkdir()
-    recorded = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes())
-    (folder / "workspace" / "ledger.jsonl").write_bytes(recorded)
+    (folder / "workspace" / "ledger.jsonl").write_text(written(entries()))
     write_cells(folder / "shown.ipynb", CELLS.values())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():

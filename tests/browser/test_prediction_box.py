@@ -6,12 +6,12 @@ import json
 
 from tests.labs.checkpoints.toys import QUESTIONS
 
-#: The toy lesson's predictions in place of the course's questions.
+#: A cell that puts the toy lesson's questions in place of the course's.
 USE = f"""
 from pathlib import Path
 from labs.checkpoints import predict, predicted, question
 question.QUESTIONS_PATH = Path("toys.json")
-question.QUESTIONS_PATH.write_text({json.dumps({id: QUESTIONS[id] for id in ("toy.guess", "toy.side")})!r})
+question.QUESTIONS_PATH.write_text({json.dumps(QUESTIONS)!r})
 """
 ASK = f'{USE}predict("toy.guess", p50=..., p95=...)'
 CHOOSE = 'predict("toy.side", winner=...)'
