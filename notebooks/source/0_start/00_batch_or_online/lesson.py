@@ -175,7 +175,7 @@ pd.DataFrame(found).T.style.format(form, precision=3)
 # old is fine for an archive.
 #
 # For the guide and the canteens batch is not on offer at any price: a photo that is not taken yet cannot be answered in
-# advance. They pay for machines that wait for part of their busiest hour, and for all of the night.
+# advance. They pay for machines that wait for part of their busiest hour, and for most of the night.
 #
 # ## Where: what the link takes
 #
