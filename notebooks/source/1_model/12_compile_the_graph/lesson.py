@@ -109,8 +109,7 @@ print("largest difference of a logit:", np.abs(logits - expected).max())
 
 # %% [markdown]
 # It is not zero: float32 keeps about seven digits, and a long sum depends on its order. A mistake is larger, so a
-# tolerance between the two finds it. Comparing classes would not: a file whose logits are all 0.05 too large has them
-# right.
+# tolerance finds it. Comparing classes would not: they stay right even if all logits are 0.05 too large.
 #
 # ## What need not be computed
 #
@@ -143,7 +142,7 @@ print("yours and the exporter's differ by", np.abs(folded - conv_weights(onnx_pa
 # %% [markdown]
 # ## One graph, four times
 #
-# To see all that a compiler does, export once more with the BatchNorms left in, and let ONNX Runtime write down what it
+# To see all that a compiler does, export once more with the BatchNorms left in. ONNX Runtime then writes down what it
 # makes of that at three of its levels. `com.microsoft` marks operators that only ONNX Runtime knows.
 
 # %%

@@ -100,8 +100,7 @@ for kernel, more in ((columns, []), (rows, []), (tiles, [8])):
 pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
 
 # %% [markdown]
-# Now on your processor: `njit` turns the same functions into machine code. `fastmath` lets it add up in another order,
-# without which the inner loop of `columns` could use no vector instructions.
+# Now on your processor: `njit` turns the same functions into machine code, and `fastmath` lets it add up in any order.
 
 # %%
 guesses = predicted("kernels.order")
@@ -192,11 +191,9 @@ TILE = 8
 
 
 def multiply_shared(a, b, c):
-    """Fill c with the product; blocks have TILE × TILE threads, and no size need be a multiple of TILE.
-
-    For tile after tile: load one number of a and one of b into shared memory, 0 beyond the edge; wait; add up the
-    products of the tiles; wait. `cuda.shared.array((TILE, TILE), float32)` makes a tile, each on a line of its own.
-    """
+    """Fill c with the product; blocks have TILE × TILE threads, and no size need be a multiple of TILE. For tile after
+    tile: load one number of a and one of b, 0 beyond the edge; wait; add up the products of the tiles; wait. A tile is
+    made by `cuda.shared.array((TILE, TILE), float32)`, on a line of its own."""
     ### BEGIN SOLUTION
     tile_a = cuda.shared.array((TILE, TILE), float32)
     tile_b = cuda.shared.array((TILE, TILE), float32)
@@ -264,21 +261,20 @@ def profile_layers(level):
     session = ort.InferenceSession(models_dir() / "food11.onnx", options, providers=["CPUExecutionProvider"])
     for _ in range(20):
         session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})
-    found = {}
-    for event in json.loads(Path(session.end_profiling()).read_text()):
-        if event["cat"] == "Node" and event["args"].get("op_name") in ("Conv", "FusedConv"):
-            found.setdefault(event["name"], []).append(event)
-    shapes = [(same[0]["args"]["input_type_shape"], same[0]["args"]["output_type_shape"]) for same in found.values()]
-    shapes = [(x["float"], w["float"], y["float"]) for (x, w, *_), (y,) in shapes]
-    return shapes, [np.median([event["dur"] for event in same]) / 1e6 for same in found.values()]
+    written = Path(session.end_profiling())
+    nodes = [one for one in json.loads(written.read_text()) if one["args"].get("op_name") in ("Conv", "FusedConv")]
+    written.unlink()
+    tensors = {one["name"]: one["args"]["input_type_shape"][:2] + one["args"]["output_type_shape"] for one in nodes}
+    shapes = [[tensor["float"] for tensor in three] for three in tensors.values()]
+    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median() / 1e6
 
 
+layers = {"NCHW": profile_layers("ORT_ENABLE_EXTENDED"), "NCHWc": profile_layers("ORT_ENABLE_ALL")}
+shapes = layers["NCHW"][0]  # in blocks, channels are padded; the model's own shapes count
+at_best_s = sum(least_seconds(*shape, peak_flops, bandwidth) for shape in shapes)
 points, sums = [], {}
-shapes, _ = profile_layers("ORT_ENABLE_EXTENDED")  # in blocks, channels are padded; the model's own shapes count
-at_best_s = [least_seconds(*shape, peak_flops, bandwidth) for shape in shapes]
-for layout, level in {"NCHW": "ORT_ENABLE_EXTENDED", "NCHWc": "ORT_ENABLE_ALL"}.items():
-    _, took_s = profile_layers(level)
-    sums[layout] = {"measured, ms": sum(took_s) * 1e3, "at best, ms": sum(at_best_s) * 1e3}
+for layout, (_, took_s) in layers.items():
+    sums[layout] = {"measured, ms": took_s.sum() * 1e3, "at best, ms": at_best_s * 1e3}
     for (x, w, y), took in zip(shapes, took_s, strict=True):
         point = {"operations": least_seconds(x, w, y, 1, np.inf), "bytes": least_seconds(x, w, y, np.inf, 1)}
         point |= {"name": f"conv {w}", "group": f"{layout}, {'depthwise' if w[1] == 1 else 'dense'}"}
@@ -289,8 +285,8 @@ roofline(points, peak_flops, bandwidth)
 # %% [markdown]
 # Depthwise layers have few operations for each byte and lie to the left, where memory is the limit. 1 × 1 layers lie to
 # the right. A point above the slope took its numbers from a cache, where the layer before had left them. The blocked
-# layout moves the *same layers* up. The table adds up `least_seconds` over all layers, as if all of their numbers came
-# from main memory.
+# layout moves the *same layers* up. On the AMD EPYC where this page was written, the median dense layer went from 79 to
+# 95 GFLOP/s, and the median depthwise layer from 5 to 35. The table adds up `least_seconds` over all layers.
 #
 # ## What you found
 #
