@@ -18,9 +18,9 @@
 # # Three seeds, four bits
 #
 # In *Prune, distil, train for it* a teacher brought more back than the labels did, in one training of each. "One?" asks
-# the manager, who once studied medicine. "Was that the teacher, or a lucky day? And you said four bits need no training.
-# Then where is the file?" **What do several trainings allow to say, and what does half a byte for a weight bring?** You
-# need a laptop.
+# the manager, who once studied medicine. "Was that the teacher, or a lucky day? And if two bits are only a promise,
+# could half a byte do?" **What do several trainings allow to say, and what do four bits bring in a file?** You need a
+# laptop, and the files of *Compile the graph* and *Quantize*.
 
 # %%
 import copy
@@ -141,10 +141,10 @@ print(f"{mean:.1f} points, 95 % interval {low:.1f} to {high:.1f}")
 #
 # ## Four bits
 #
-# Now all channels of the tail, in four bits, with one scale for each layer. ONNX Runtime's ruler reaches to the farthest
-# weight: the scale is that weight over 7.5. What if the weights beyond some times the mean are *clipped* first, so that
-# the gaps become finer? That takes no training. It is tried on training photos, since those of the evaluation must stay
-# unseen until the choice is made.
+# Now all channels of the tail, in four bits, with one scale for each layer. ONNX Runtime's ruler reaches to the
+# farthest weight: the scale is that weight over 7.5. What if weights beyond some times the mean are *clipped* first, so
+# that the gaps become finer? That takes no training. It is tried on training photos, since those of the evaluation must
+# stay unseen until the choice is made.
 
 
 # %%
