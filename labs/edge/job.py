@@ -59,7 +59,7 @@ class Effort:
     #: Batches timed at least, for a throughput.
     batches: int = 10
     #: Turns of each candidate in a comparison, and timed calls in each.
-    rounds: int = 15
+    rounds: int = 20
     block_calls: int = 10
     #: Fresh processes for a cold start.
     cold_starts: int = 5
@@ -69,7 +69,7 @@ class Effort:
 
 
 #: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
-REHEARSAL = Effort(40, 1.0, None, 3, 4, 5, 2, 4.0, 0.5)
+REHEARSAL = Effort(40, 1.0, None, 3, 10, 5, 2, 4.0, 0.5)
 
 
 @dataclass(frozen=True)

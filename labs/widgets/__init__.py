@@ -15,11 +15,8 @@ from labs.widgets.scoreboard import scoreboard
 
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
-    "comparison_table": "comparison",
     "design_explorer": "explorers",
     "image_grid": "images",
-    "live_load": "load_run",
-    "quantization_explorer": "explorers",
 }
 
 __all__ = [

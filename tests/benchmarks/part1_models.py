@@ -6,7 +6,6 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -24,7 +23,7 @@ from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
 
 _SHIPPED = "food11-mini-mobilenetv2"
-#: Without basic, which leaves the exported graph as it is (lesson 13).
+#: Without basic, which leaves the exported graph as it is.
 _GRAPH_LEVELS = {"disabled": "ORT_DISABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "all": "ORT_ENABLE_ALL"}
 _U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
 _STATIC_FORMATS = {
@@ -32,8 +31,10 @@ _STATIC_FORMATS = {
     "int8-static-qoperator": {**_U8S8, "quant_format": QuantFormat.QOperator},
     "int8-static-s8s8": {**_U8S8, "activation_type": QuantType.QInt8},
 }
-#: Side of the images of the options of fewer pixels, as lesson 25 makes them.
+#: Side of the images of the options of fewer pixels.
 SMALL_PX = 192
+#: Shares of right answers that an INT8 file may lose, by the file's name.
+BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
 #: For the models of this run; it goes with the process.
 _TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
 #: Options whose files are made here, by the files' names.
@@ -135,15 +136,24 @@ def _quantize(folder: Path, on_progress: OnProgress) -> None:
     found = layer_sensitivity(prepared, training[::16], ranges, start, on_progress=part(on_progress, 0.3, 0.7))
     order, tried, target = found["layer"].tolist()[:12], [], top1(logits_of(prepared, validation), labels)
     for name, allowed in BUDGETS.items():
-        while (kept := next_trial(tried, order, allowed)) is not None:
+        while (kept := _next_trial(tried, order, allowed)) is not None:
             on_progress(0.8, f"{name}: trying {len(kept)} layers in float32")
-            tried.append({"kept": kept, "loss": loss(kept)})
-        path = write(min(tried, key=lambda trial: trial["loss"])["kept"], folder / f"{name}.onnx")
+            tried.append((loss(kept), kept))
+        path = write(min(tried)[1], folder / f"{name}.onnx")
         slim_onnx(path)
 
 
+def _next_trial(tried: list[tuple[float, list[str]]], order: list[str], budget: float) -> list[str] | None:
+    """Return the layers to keep in float32 next: one more than in the best trial; None when the search is over."""
+    if not tried:
+        return []
+    lost, kept = min(tried)
+    left = [layer for layer in order if layer not in {one[-1] for _, one in tried if one}]
+    return None if lost <= budget or not left else [*kept, left[0]]
+
+
 def pruned_int8_model(folder: Path, on_progress: OnProgress = silent) -> Path:
-    """Make the pruned, then quantized file of lesson 14c in a folder, and return its path."""
+    """Make the pruned, then quantized file of part 1 in a folder, and return its path."""
     data = assets.dataset("food11-mini")
     net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
     narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))

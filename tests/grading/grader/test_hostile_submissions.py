@@ -1,6 +1,6 @@
 """Hostile submissions, whole: nothing crashes or hangs, no point is gained, and honest evidence beside it counts.
 
-What a hostile cell does when it runs, and what a hostile model does when it is opened, is tried in ``rebuild`` and
+What a hostile cell does when it runs, and what a hostile model does when it is opened, is tried in ``functions`` and
 ``artefacts``; here the files themselves are the attack.
 """
 
@@ -19,10 +19,11 @@ import pytest
 
 from grading.grade.grader import Setup, grade
 from grading.grade.result import gradescope, page
+from labs.checkpoints.question import all_questions
 from labs.workspace import PROJECT_DIR
 from tests.grading.recorded import recorded
 
-NOTEBOOK = "11_measure_the_torch_model.ipynb"
+NOTEBOOK = "10_sums.ipynb"
 
 
 def replace_notebook(content: str | bytes) -> Callable[[Path], None]:
@@ -108,7 +109,7 @@ def swollen(folder: Path) -> None:
     path.write_text("".join(f"{line}\n" for line in [*lines, *map(json.dumps, [*small, huge])]))
 
 
-ANSWER = {"type": "answer", "question": "m.choose.frontier", "made_at": "2026-01-01T00:00:00+00:00"}
+ANSWER = {"type": "answer", "question": "sums.total", "made_at": "2026-01-01T00:00:00+00:00"}
 
 
 def answers(*values: object) -> Callable[[Path], None]:
@@ -116,7 +117,7 @@ def answers(*values: object) -> Callable[[Path], None]:
 
     def spoil(folder: Path) -> None:
         path = folder / "ledger.jsonl"
-        asked = [json.loads(line)["question"] for line in path.read_text().splitlines() if '"question"' in line]
+        asked = list(all_questions())
         with path.open("a") as file:
             for number, (question, value) in enumerate((q, v) for v in values for q in asked):
                 entry = {**ANSWER, "question": question, "value": value, "record_id": f"{number:032x}"}
@@ -148,7 +149,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "a link and a pipe": linked,
     "a zip bomb": zip_bomb,
     "NaN, 1e999, booleans and depths in lines": append(
-        '{"type": "answer", "question": "m.choose.frontier", "value": NaN}',
+        '{"type": "answer", "question": "sums.total", "value": NaN}',
         '{"type": "measurement", "samples": [1e999]}',
         '{"type": "measurement", "samples": [true, false]}',
         "[" * 50_000,
@@ -195,12 +196,7 @@ def test_records_of_the_wrong_form_are_no_evidence(submission: Path, quick: Setu
     """Answers that rest on them earn nothing."""
     HOSTILE[name](submission)
     result = grade(submission, part=1, setup=quick)
-    measured = {
-        "m.measure.percentile",
-        "m.measure.claim",
-        "m.graph.claim",
-        "m.meet.hardest_class",
-    }
+    measured = {"defend.choice", "defend.race", "defend.right", "defend.size", "sums.guess"}
     assert not measured & {row.id for row in result.rows if row.points}
     assert any("samples" in note.message or "digits" in note.message for note in result.notes)
 
@@ -244,7 +240,7 @@ print(int(peak.split()[1]) / 1024)
 def test_a_ledger_of_nested_lists_stays_below_400_mb(tmp_path: Path):
     """Of what costs most memory a byte; what is left of it is named."""
     filling = "[" + ",".join(["[" + ",".join(["[]"] * 4900) + "]"] * 80) + "]"
-    entry = '{"type": "answer", "question": "m.x%d", "value": %s, "made_at": "2026-01-01T00:00:00+00:00", '
+    entry = '{"type": "answer", "question": "a.x%d", "value": %s, "made_at": "2026-01-01T00:00:00+00:00", '
     entry += '"record_id": "%032x"}\n'
     lines = [entry % (number, filling, number) for number in range((64 << 20) // len(filling))]
     (tmp_path / "ledger.jsonl").write_text("".join(lines))

@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 ANSWER = {
     "type": "answer",
-    "question": "start.megabytes",
+    "question": "toy.double",
     "value": 2,
     "made_at": "2026-01-01T00:00:00+00:00",
     "record_id": "0" * 32,

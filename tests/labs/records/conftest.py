@@ -23,7 +23,7 @@ def entries(make_measurement) -> st.SearchStrategy:
     """Return a strategy of entries of all four types."""
     return st.one_of(
         st.builds(make_measurement, option=NAMES, samples=SAMPLES, details=st.dictionaries(NAMES, JSON, max_size=3)),
-        st.builds(Prediction, NAMES, st.floats(-1e9, 1e9) | NAMES, MOMENTS),
+        st.builds(Prediction, NAMES, st.dictionaries(NAMES, st.floats(-1e9, 1e9) | NAMES, max_size=3), MOMENTS),
         st.builds(Answer, NAMES, JSON.filter(lambda one: one is not None), MOMENTS),
         st.builds(Observation, NAMES, st.dictionaries(NAMES, JSON, max_size=3), MOMENTS),
     )

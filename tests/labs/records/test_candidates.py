@@ -11,7 +11,7 @@ from labs.bench.targets import model_file
 from labs.records import Records
 from labs.records.candidates import candidates, gains, of_machine
 from labs.records.record import Measurement
-from tests.grading.entries import Entries
+from tests.entries import Entries
 
 
 def in_full(entries: Entries, option: str, letter: str, milliseconds: float = 2.0, **more: object) -> None:
