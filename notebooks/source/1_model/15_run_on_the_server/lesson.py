@@ -40,11 +40,10 @@ from chi import context, lease, server
 
 from labs.checkpoints import check, predict, predicted
 from labs.edge.job import Candidate
-from labs.records import Comparison
 from labs.records.candidates import of_machine
 from labs.records.ledger import ledger
 from labs.records.reference import reference_table
-from labs.widgets import measure_there
+from labs.widgets import compare_there
 from labs.workspace import models_dir, programs_dir
 from provisioning import lab
 from provisioning.lab import facts
@@ -87,23 +86,17 @@ mine.status, node.status, node.get_floating_ip() or node.associate_floating_ip()
 # %% [markdown]
 # A node that has booted is as empty as a new laptop. The rest is a list of steps: copy the course, install pinned
 # packages, bring your models and your ledger, check the driver, start a Jupyter. Each step looks before it makes
-# anything, so you may interrupt them and run the cell again. The countdown says what is left of your block.
+# anything, so you may interrupt them and run the cell again. A check that says `rehearsed` only played its part. Then
+# the machine itself says who it is and what its GPU can do, and the countdown what is left of your block.
 
 # %%
 run = lab.prepare("model", option, testbed=testbed)
 provisioning_progress(run).run()
-seen = ledger().observe("model.machine", facts.of_machine(testbed, "model"))
-print(seen["statuses"], seen["held"], seen["checks"])
-lease_countdown(run)
-
-# %% [markdown]
-# A check that says `rehearsed` only played its part. Now ask the machine itself who it is, and what its GPU can do.
-
-# %%
+print(ledger().observe("model.machine", facts.of_machine(testbed, "model"))["checks"])
 remote = open_node("model", testbed)
-machine = remote.machine()
-gpu = remote.ask(["-m", "labs", "providers", "here"])
+machine, gpu = remote.machine(), remote.ask(["-m", "labs", "providers", "here"])
 print(machine.label, gpu["said"], sep="\n")
+lease_countdown(run)
 
 # %% [markdown]
 # ## Who really computes?
@@ -191,12 +184,10 @@ names = ["int8-dynamic", "int8-static-u8s8", "int8-static-u8s8-7bit", "int8-stat
 paths = [path for name in ["food11", *names] if (path := models_dir() / f"{name}.onnx").is_file()]
 remote.bring(paths)  # what is there already does not travel again
 files = [Candidate(path.stem, path.name) for path in paths]
-measured = measure_there(remote, "options", files, ledger=ledger())
-table = Comparison(tuple(measure_there(remote, "compare", files, ledger=ledger()))).table("food11")
-table["right of 660"] = pd.Series({one.option: sum(one.samples) for one in measured if one.kind == "accuracy"})
+table = compare_there(remote, files, baseline="food11", answers=True)
 table["you predicted"] = pd.Series({"int8-static-u8s8": guesses["int8"]})
 ledger().observe("model.formats", {"machine": machine.label})
-table.style.format(precision=2, na_rep="").format(precision=0, subset="right of 660").set_caption(machine.label)
+table.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
 # A file is faster than float32 where both ends of its interval lie above 1. And the answers? Two files of eight bits
