@@ -61,7 +61,7 @@ reference_table("onnx-extended", "cuda", "tensorrt")[["p50_s", "batch_fps", "mac
 #
 # Both are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on its EPYC
 # 7763, which has no VNNI? And how many times as fast as that processor is its A100, in float32 with CUDA? The table
-# above has what an earlier lab published for the same network and other photos.
+# has what an earlier lab published, for other photos.
 
 # %%
 predict("server.faster", int8=..., gpu=...)
@@ -102,23 +102,9 @@ lease_countdown(run)
 # ## Who really computes?
 #
 # ONNX Runtime hands a graph to *execution providers*: CUDA and TensorRT for NVIDIA's GPUs, MIGraphX for AMD's, its own
-# for the CPU. Your list is an order of preference, and what one provider does not take goes to the next. TensorRT
-# compiles the graph for this very GPU. That takes minutes, so the finished *engine* is kept in a folder.
-
-# %%
-cpu, cuda = "CPUExecutionProvider", ("CUDAExecutionProvider", {"use_tf32": "0"})  # TF32 keeps ten bits of a number
-shapes = {f"trt_profile_{end}_shapes": f"input:{n}x3x224x224" for end, n in (("min", 1), ("opt", 8), ("max", 32))}
-kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "/tmp/engines"}
-tensorrt = ("TensorrtExecutionProvider", {"trt_fp16_enable": "1"} | shapes | kept)
-requests = {"cpu": [cpu], "cuda": [cuda, cpu], "tensorrt-fp16": [tensorrt, cuda, cpu]}
-if gpu["environment"] == "migraphx":
-    half = ("MIGraphXExecutionProvider", {"migraphx_fp16_enable": "1"})
-    requests = {"cpu": [cpu], "migraphx": ["MIGraphXExecutionProvider", cpu], "migraphx-fp16": [half, cpu]}
-(folder / "requests.json").write_text(json.dumps(requests))
-
-# %% [markdown]
-# The next cell is written to a file. It turns ONNX Runtime's *profiler* on, and runs three photos for each request. On
-# the node it runs in the environment that fits the GPU, since each provider has a wheel of its own.
+# for the CPU. Your list is an order of preference, and what one provider does not take goes to the next. Each has a
+# wheel and an environment of its own. The next cell is written to a file, which runs on the node in the one that fits
+# its GPU. It turns ONNX Runtime's *profiler* on, and answers three photos for each list.
 
 # %%
 # %%writefile {folder}/who_ran.py
@@ -141,16 +127,23 @@ for option, wanted in json.loads(Path("requests.json").read_text()).items():
     print(f"{option}: an answer, and no error. Ready are {session.get_providers()}")
 
 # %%
+cpu, cuda = "CPUExecutionProvider", ("CUDAExecutionProvider", {"use_tf32": "0"})  # TF32 keeps ten bits of a number
+shapes = {f"trt_profile_{end}_shapes": f"input:{n}x3x224x224" for end, n in (("min", 1), ("opt", 8), ("max", 32))}
+kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "/tmp/engines"}  # TensorRT compiles for minutes
+tensorrt = ("TensorrtExecutionProvider", {"trt_fp16_enable": "1"} | shapes | kept)
+requests = {"cpu": [cpu], "cuda": [cuda, cpu], "tensorrt-fp16": [tensorrt, cuda, cpu]}
+if gpu["environment"] == "migraphx":
+    requests = {"cpu": [cpu], "migraphx": ["MIGraphXExecutionProvider", cpu]}
 there = "workspace/programs/server"
-remote.bring([folder / "requests.json", folder / "who_ran.py"], there)
+remote.write(f"{there}/requests.json", json.dumps(requests))
+remote.bring([folder / "who_ran.py"], there)
 remote.python(["-m", "labs", "providers", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
 profiles = {one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests}
-next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time"))
+print(str(next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time")))[:240], "…")
 
 # %% [markdown]
-# Every request was answered. A rehearsal has no GPU, and still there was a warning at most: that is what happened last
-# spring. The proof is in the profiles, which are lists of events. Most of them tell of one run of one node, as the last
-# line does.
+# Every list was answered. A rehearsal has no GPU, and there was a warning at most: that is what happened last spring.
+# The proof is in the profiles, which are lists of events. Most tell of one run of one node, as the one above does.
 
 
 # %% question="server.nodes"
@@ -210,6 +203,7 @@ figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
 axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
 axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
 axis.set(xlabel="seconds", ylabel="watts", ylim=(0, None))
+plt.show()
 
 # %% [markdown]
 # A watt is a joule a second, so the shaded area is the energy. Each strip is as wide as the time between two readings,
@@ -234,9 +228,11 @@ print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**re
 # %% [markdown]
 # ## Release, or not yet
 #
-# What the node's own ledger and folders hold goes with the lease. `give_back` asks the machine first:
+# Have you tried all that you wanted on the node? Then it goes back, and what its own ledger and folders hold goes with
+# it. Leave a note there first, and see what `give_back` says.
 
 # %%
+remote.write(f"{there}/note.txt", "I was here, and nowhere else.")
 ledger().observe("model.lease_at_release", facts.of_lease(testbed, "model"))
 try:
     print(*lab.give_back("model", testbed), sep="\n")
@@ -244,8 +240,8 @@ except NotHomeError as refusal:
     print(refusal)
 
 # %% [markdown]
-# It refuses while anything is there and nowhere else. (The countdown pulls every few minutes. If it just has, there was
-# no reason to refuse.) `pull` brings entries home by their id, and files by their hash.
+# It asked the machine first, and it refuses while anything is there and nowhere else. `pull` brings entries home by
+# their id and files by their hash. (The countdown does so every few minutes, so that a lease that ends costs minutes.)
 
 # %% question="server.gpu"
 print("home:", lab.pull("model", testbed))

@@ -84,6 +84,7 @@ for one in options:
 axis.set(xlim=(0, 1.3 * table["p95_ms"].max()), ylim=(table["accuracy"].min() - 0.02, table["accuracy"].max() + 0.02))
 axis.set(xlabel="p95, ms (a larger disc is a larger file)", ylabel="accuracy")
 axis.legend(loc="lower right")
+plt.show()
 
 # %% [markdown]
 # The rule takes the smallest disc in the green area. What would move it? A bound that lies just beside a disc decides
