@@ -59,8 +59,8 @@ print(f"{machine.label}\n{table['keeps both'].sum()} keep both, and you predicte
 table.style.format({"p95_ms": "{:.2f}", "accuracy": "{:.1%}", "size_bytes": "{:,}"})
 
 # %% [markdown]
-# Now write the rule down, so that others can check it. A file exactly at a bound keeps it; of two that are equally small
-# you may take either.
+# Now write the rule down, so that others can check it. A file exactly at a bound keeps it. Of two that are equally
+# small, take either.
 
 
 # %% question="defend.pick"
@@ -85,13 +85,13 @@ for one in options:
     axis.scatter(one["p95_ms"], one["accuracy"], s=one["size_bytes"] / 2e4, alpha=0.6, label=words, **edge)
 axis.set(xlim=(0, 1.1 * table["p95_ms"].max()), ylim=(table["accuracy"].min() - 0.02, table["accuracy"].max() + 0.02))
 axis.set(xlabel="p95, ms (a larger disc is a larger file)", ylabel="accuracy")
-axis.legend(bbox_to_anchor=(1, 1), markerscale=0.5)
+axis.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.5)
 plt.show()
 
 # %% [markdown]
-# The rule takes the smallest disc in the green area, here with a black edge. What would move it? A bound that lies just beside a disc decides
-# by noise: the 660 photos show 182 drawings, so a few answers more or less say nothing, and the p95 of a few hundred
-# calls moves from run to run. Whoever defends a choice says how near the next one was.
+# The rule takes the smallest disc in the green area, here with a black edge. What would move it? A bound that lies just
+# beside a disc decides by noise: the 660 photos show 182 drawings, so a few answers more or less say nothing, and the
+# p95 of some hundred calls moves from run to run. Whoever defends a choice says how near the next one was.
 #
 # How far are you from the three targets? Each is meant for its own machine.
 
