@@ -66,13 +66,13 @@ def draw_server(axis, most, arrivals_ms=(0, 3, 5, 9, 12, 16, 18, 24)):
         for row, came_ms in batch:
             axis.barh(row, begin_ms - came_ms, left=came_ms, color="silver")
             axis.barh(row, free_ms - begin_ms, left=begin_ms, color="tab:blue")
-    axis.set(title=f"at most {most} in a batch: done after {free_ms} ms", xlabel="ms", xlim=(0, 66), yticks=[])
+    title = f"at most {most} in a batch: done after {free_ms} ms"
+    axis.set(title=title, xlabel="ms", ylabel="requests", xlim=(0, 66), yticks=[])
 
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
 for axis, most in zip(axes, (1, 4)):
     draw_server(axis, most)
-axes[0].set_ylabel("requests")
 
 # %% [markdown]
 # Grey is waiting, blue is computing. With batches, each photo is computed for longer, and waits for less. Whether that
