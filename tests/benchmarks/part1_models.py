@@ -12,7 +12,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from labs import assets, bench
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model
-from labs.machine.capability import for_lesson
+from labs.machine.capability import capabilities
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.predict import logits_of, top1
@@ -62,7 +62,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         _quantize(folder, part(on_progress, 0.1, 0.6))
         pruned_int8_model(folder, part(on_progress, 0.6, 1.0))
     found = {"torch-eager": _opened(torch_path, "torch")}
-    if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
+    if all(one.available for one in capabilities() if one.name == "C++ compiler"):
         found["torch-compiled"] = _opened(torch_path, "torch-compiled")
     for name, level in _GRAPH_LEVELS.items():
         found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
@@ -73,7 +73,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
             export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)
         found[name] = _opened(path)
     if find_spec("openvino"):
-        has_bf16 = any(one.available for one in for_lesson("15") if one.name == "bf16 on the CPU")
+        has_bf16 = any(one.available for one in capabilities() if one.name == "bf16 on the CPU")
         # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
         for precision, hint in {"fp32": "f32", "bf16": "bf16"}.items() if has_bf16 else (("fp32", "f32"),):
             latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}

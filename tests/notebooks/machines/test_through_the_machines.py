@@ -118,5 +118,5 @@ def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
         shutil.copy(packed, tree.submission)
         said = tree.run()
         assert said == "result: whole\n"
-        rows = by_id(tree.results["tests"])
+        rows = by_id(tree.results["tests"], number)
     return {id: row["output"] for id, row in rows.items() if row["score"] < row["max_score"]}
