@@ -127,11 +127,12 @@ def name_cells(notebook: NotebookNode, lesson: Lesson) -> NotebookNode:
         LessonError: Two cells carry the same question.
     """
     seen: Counter[str] = Counter()
-    for cell in notebook.cells:
+    # Questions first: a heading may read like one.
+    for cell in sorted(notebook.cells, key=lambda cell: question_of(cell) is None):
         name = cell_id(cell, lesson.id)
         seen[name] += 1
-        if seen[name] > 1 and "question" in cell.metadata:
-            raise LessonError(f"{lesson.name}: question {cell.metadata.question} stands in two cells")
+        if seen[name] > 1 and question_of(cell):
+            raise LessonError(f"{lesson.name}: question {question_of(cell)} stands in two cells")
         cell.id = name if seen[name] == 1 else f"{name}-{seen[name]}"
     return notebook
 
@@ -225,9 +226,8 @@ def is_stale(lesson: Lesson) -> bool:
 
 def cell_id(cell: NotebookNode, lesson_id: str) -> str:
     """Return the id that a cell would have if no other began with the same line."""
-    asks = re.match(r'predict\("([a-z0-9_.]+)"', cell.source)
-    if asks or "question" in cell.metadata:
-        return (asks[1] if asks else cell.metadata.question).replace(".", "-")
+    if asked := question_of(cell):
+        return asked.replace(".", "-")
     if cell.source.startswith("Next: ["):  # wherever it leads
         return f"{lesson_id}-next"
     if cell.source.startswith(BEGIN[:13]):
@@ -235,6 +235,12 @@ def cell_id(cell: NotebookNode, lesson_id: str) -> str:
     first_line = next((line for line in cell.source.splitlines() if line.strip(" #")), "")
     slug = re.sub(r"[^a-z0-9]+", "-", first_line.lower()).strip("-")[:_ID_LENGTH].strip("-")
     return f"{lesson_id}-{slug or 'cell'}"[:_ID_LENGTH]
+
+
+def question_of(cell: NotebookNode) -> str | None:
+    """Return the question that a cell asks: as its header says, or by predicting."""
+    predicts = re.match(r'predict\("([a-z0-9_.]+)"', cell.source)
+    return predicts[1] if predicts else cell.metadata.get("question")
 
 
 #: The rooms whose functions a lesson can show.

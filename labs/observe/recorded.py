@@ -6,11 +6,11 @@ the time both get busier and slower, and near the end one of them starts anew, s
 
 from __future__ import annotations
 
-import secrets
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import numpy as np
 from labs.observe.prometheus import briefly, programs
 
 #: Seconds that are recorded, when things change, when one instance starts anew, and when it is asked.
-LENGTH_S, BUSY_FROM_S, RESTART_S, ASKED_AT_S = 180, 90, 172, (80, 176)
+LENGTH_S, BUSY_FROM_S, RESTART_S, ASKED_AT_S = 180, 90, 172, (80, 165, 176)
 
 #: Upper ends of the buckets in seconds, as the course's service has them.
 _BUCKETS_S = (0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -45,12 +45,12 @@ _TYPES = {
 Answer = list[list[float]] | str
 
 
-def ask(expressions: Mapping[str, str], seed: int | None = None) -> dict[str, Answer]:
+def ask(expressions: Mapping[str, str], seed: int) -> dict[str, Answer]:
     """Return what a Prometheus that holds recorded series answers to each expression.
 
     Args:
         expressions: PromQL by name.
-        seed: Of what is recorded; drawn where it is None.
+        seed: Of what is recorded.
 
     Returns:
         For each name the values at the times in ``ASKED_AT_S``, each a list with one number a series; or what
@@ -62,7 +62,7 @@ def ask(expressions: Mapping[str, str], seed: int | None = None) -> dict[str, An
     begin_s = int(time.time()) - 2 * LENGTH_S
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
         folder = Path(name)
-        (folder / "recorded.txt").write_text(series(secrets.randbits(32) if seed is None else seed, begin_s))
+        (folder / "recorded.txt").write_text(series(seed, begin_s))
         (folder / "prometheus.yml").write_text("scrape_configs: []\n")
         make = [programs().promtool, "tsdb", "create-blocks-from", "openmetrics", folder / "recorded.txt", folder / "d"]
         subprocess.run(make, check=True, capture_output=True)
@@ -84,6 +84,59 @@ def _asked(server, expression: str, begin_s: int) -> Answer:
     return found
 
 
+@dataclass(frozen=True)
+class Instance:
+    """What happens in one of the services: each pair is before and after things change."""
+
+    name: str
+    #: Replies a second by path and status.
+    rates: Mapping[tuple[str, str], np.ndarray]
+    #: Mean seconds of a reply by path, and of a photo's stages.
+    means_s: Mapping[str, np.ndarray]
+    stages_s: Mapping[str, np.ndarray]
+    #: When it starts anew; None for never.
+    restart_s: int | None
+
+    def arriving(self, path: str) -> np.ndarray:
+        """Return requests a second of a path."""
+        return sum(rate for (of, _), rate in self.rates.items() if of == path)
+
+
+#: Paths of photos.
+PHOTOS = ("/predict", "/predict/raw")
+
+
+def drawn(seed: int) -> list[Instance]:
+    """Return what happens in both services."""
+    random, found = np.random.default_rng(seed), []
+    for place, address in enumerate(("10.0.0.1:8080", "10.0.0.2:8080")):
+        rates = {}
+        for reply, (least, most) in _REPLIES.items():
+            quiet = random.uniform(least, most)
+            rates[reply] = np.array([quiet, quiet * random.uniform(1.6, 2.4)])
+        # One instance is a good deal slower than the other, and both get slower when they get busy.
+        slower = (random.uniform(3, 4) if place else 1.0) * np.array([1.0, random.uniform(1.5, 2.0)])
+        means_s = {"/predict": 0.009 * slower, "/predict/raw": 0.008 * slower, "/healthz": 0.0005 * np.ones(2)}
+        stages_s = {"queue": 0.014 * slower, "prepare": 0.004 * slower, "model": 0.007 * slower}
+        found.append(Instance(address, rates, means_s, stages_s, RESTART_S if place else None))
+    return found
+
+
+def photos_a_second(seed: int) -> np.ndarray:
+    """Return the photos a second, before and after things change."""
+    return sum(one.arriving(path) for one in drawn(seed) for path in PHOTOS)
+
+
+def tail_latency(seed: int, q: float = 0.95) -> np.ndarray:
+    """Return a percentile of photos' latency in seconds, as buckets show it, before and after things change."""
+    ends = np.array((0.0, *_BUCKETS_S))
+    below = np.zeros((len(ends), 2))
+    for one in drawn(seed):
+        for path in PHOTOS:
+            below += one.arriving(path) * (1 - np.exp(-ends[:, None] / one.means_s[path]))
+    return np.array([np.interp(q * total, below[:, at], ends) for at, total in enumerate(photos_a_second(seed))])
+
+
 def series(seed: int, begin_s: int) -> str:
     """Return the recorded series in OpenMetrics' text form.
 
@@ -91,28 +144,20 @@ def series(seed: int, begin_s: int) -> str:
         seed: Of all rates and times.
         begin_s: Unix time of the first scrape, in seconds.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(seed + 1)
     found: dict[str, list[tuple[str, Sequence[float]]]] = {name: [] for name in _TYPES}
-    for place, instance in enumerate(("10.0.0.1:8080", "10.0.0.2:8080")):
-        restart_s = RESTART_S if place else None
-        name = f'instance="{instance}",job="gourmetgram"'
-        rates, photos = {}, np.zeros(2)
-        for (path, status), (least, most) in _REPLIES.items():
-            quiet = random.uniform(least, most)
-            rates[path, status] = np.array([quiet, quiet * random.uniform(1.6, 2.4)])
-            photos += rates[path, status] if status == "200" and path.startswith("/predict") else 0
-        for (path, status), rate in rates.items():
+    for one in drawn(seed):
+        name = f'instance="{one.name}",job="gourmetgram"'
+        for (path, status), rate in one.rates.items():
             label = f'{{{name},path="{path}",status="{status}"}}'
-            found["serving_requests_total"].append((f"serving_requests_total{label}", _counted(rate, restart_s)))
-        # One instance is a good deal slower than the other, and both get slower when they get busy.
-        slow, busier = random.uniform(3, 4) if place else 1.0, np.array([1.0, random.uniform(1.5, 2.0)])
-        for path, mean_s in (("/predict", 0.009 * slow), ("/predict/raw", 0.008 * slow), ("/healthz", 0.0005)):
-            arriving = sum(rate for (of, _), rate in rates.items() if of == path)
+            found["serving_requests_total"].append((f"serving_requests_total{label}", _counted(rate, one.restart_s)))
+        for path, mean_s in one.means_s.items():
             labels, metric = f'{name},path="{path}"', "serving_request_seconds"
-            found[metric] += _histogram(metric, labels, arriving, mean_s * busier, restart_s)
-        for stage, mean_s in (("queue", 0.014 * slow), ("prepare", 0.004 * slow), ("model", 0.007 * slow)):
+            found[metric] += _histogram(metric, labels, one.arriving(path), mean_s, one.restart_s)
+        photos = sum(one.rates[path, "200"] for path in PHOTOS)
+        for stage, mean_s in one.stages_s.items():
             labels, metric = f'{name},stage="{stage}"', "serving_stage_seconds"
-            found[metric] += _histogram(metric, labels, photos, mean_s * busier, restart_s)
+            found[metric] += _histogram(metric, labels, photos, mean_s, one.restart_s)
         waiting = random.uniform(2, 9, LENGTH_S).round() + 4 * (np.arange(LENGTH_S) > BUSY_FROM_S)
         found["serving_in_flight"].append((f"serving_in_flight{{{name}}}", waiting))
     lines = []

@@ -1,0 +1,78 @@
+"""Facts about what Prometheus is given: whom it scrapes, and what an expression gives of recorded series."""
+
+from __future__ import annotations
+
+import secrets
+import time
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from labs.observe import recorded
+from labs.observe.prometheus import briefly, programs
+
+_NO_TARGET = {"targets": 0, "health": "", "error": "", "serves": "", "job": "", "interval": ""}
+
+
+def scraped(path: Path) -> dict:
+    """Return what promtool says about a ``prometheus.yml``, and what a Prometheus that is started with it scrapes."""
+    complaint = programs().check(path)
+    if complaint:
+        return {"complaint": complaint[-300:], **_NO_TARGET}
+    with briefly(path) as server:
+        until_s, targets = time.monotonic() + 20, []
+        while time.monotonic() < until_s:  # Prometheus looks for its targets every 5 s
+            targets = server.get("targets")["activeTargets"]
+            if targets and all(one["health"] != "unknown" for one in targets):
+                break
+            if not targets and time.monotonic() > until_s - 12:
+                break
+            time.sleep(0.25)
+    if not targets:
+        return {"complaint": "", **_NO_TARGET}
+    one = targets[0]
+    try:
+        with urllib.request.urlopen(one["scrapeUrl"], timeout=5) as reply:
+            text = reply.read(10_000_000).decode(errors="replace")
+    except OSError:
+        text = ""
+    return {
+        "complaint": "",
+        "targets": len(targets),
+        "health": one["health"],
+        "error": one["lastError"][:200],
+        "serves": "service" if "\nserving_requests" in text else "other",
+        "job": one["labels"]["job"],
+        "interval": one["scrapeInterval"],
+    }
+
+
+def photos_a_second(given: Mapping[str, str]) -> dict:
+    """Return what an expression gives, over the photos a second of recorded series."""
+    return _over(given, recorded.photos_a_second)
+
+
+def tail_latency(given: Mapping[str, str]) -> dict:
+    """Return what an expression gives, over the 95th percentile of the latency of recorded series."""
+    return _over(given, recorded.tail_latency)
+
+
+def _over(given: Mapping[str, str], truth: Callable[[int], np.ndarray]) -> dict:
+    """Return ratios of what an expression gives to what is true: in a quiet minute, a busy one, and after a restart."""
+    expression = given["promql"]
+    if not isinstance(expression, str):
+        raise NotImplementedError
+    seed = secrets.randbits(31)
+    quiet, busy = truth(seed)
+    found = recorded.ask({"yours": expression.strip()}, seed)["yours"]
+    facts = {"refused": "", "quiet": 0.0, "busy": 0.0, "restart": 0.0, "gives": 0.0, "truth": float(quiet)}
+    if isinstance(found, str):
+        return facts | {"refused": found[:300], "series": 0}
+    counts = {len(one) for one in found}
+    if counts != {1}:
+        return facts | {"series": max(counts)}
+    values = [one[0] for one in found]
+    ratios = dict(zip(("quiet", "busy", "restart"), np.divide(values, [quiet, busy, busy]).tolist(), strict=True))
+    return facts | ratios | {"series": 1, "gives": values[0]}
