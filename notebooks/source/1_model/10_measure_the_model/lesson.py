@@ -42,7 +42,7 @@ from labs.data.preprocess import IMAGENET_MEAN, IMAGENET_STD, crop
 from labs.machine import for_lesson
 from labs.records.ledger import ledger
 from labs.records.targets import target
-from labs.widgets import compare, evaluate, image_grid, run_with_progress
+from labs.widgets import compare, evaluate, image_grid
 
 # %% [markdown]
 # ## Predict
@@ -179,13 +179,9 @@ rows = {name: (len(run), run.mean(), percentile(run, 50), percentile(run, 95)) f
 pd.DataFrame.from_dict(rows, orient="index", columns=["calls", "mean", "p50", "p95"]).round(2)
 
 # %% [markdown]
-# The rows are one model on one machine, so what lies between them is how sure you can be. (The deep dive *What
-# measurements can say* works that out.)
-#
-# ## And is it right?
-#
-# A fast wrong answer is worth nothing. Here is one photo of each class, with what the model takes it for and how sure
-# it says it is; and then the right answers to all photos.
+# One model on one machine: what lies between the rows shows how sure you can be. (*What measurements can say* works it
+# out.) And is the model right? Here is one photo of each class, with what the model takes it for and how sure it says
+# it is; and then the right answers to all photos.
 
 # %%
 one_each = [int(np.argmax(labels == label)) for label in range(len(CLASS_NAMES))]
@@ -203,9 +199,7 @@ evaluate({"torch-eager": net}, images, labels)
 # %%
 guesses = predicted("measure.times")
 sizes = (1, 2, 4, 8, 16)
-records = run_with_progress(
-    lambda report: bench.throughput(net, images, option="torch-eager", batch_sizes=sizes, on_progress=report), "Batches"
-)
+records = bench.throughput(net, images, option="torch-eager", batch_sizes=sizes, min_batches=8, limit_s=2)
 rates = [ledger().append(record).throughput_fps.value for record in records]
 table = pd.DataFrame({"photos a second": rates, "times one by one": np.array(rates) / rates[0]}, sizes)
 table["milliseconds a batch"] = 1000 * np.array(sizes) / rates
@@ -255,15 +249,14 @@ if all(one.available for one in for_lesson("measure") if one.name == "C++ compil
     print(f"first call: {time.perf_counter() - begin:.1f} s")
     table = compare({"torch-eager": net, option: compiled}, images[:1], baseline="torch-eager")
     table["you predicted"] = pd.Series({option: guesses["compiled"]})
-    ledger().append(bench.size(compiled, option=option))
-    ledger().append(bench.accuracy(compiled, images, labels, option=option, batch_size=1))
     display(table.style.format(precision=2, na_rep=""))
 
 # %% [markdown]
 # ## What you found
 #
-# How fast is it? A median and a p95, of 400 calls or more after the warm-up, on a machine that you name. How sure? Two
-# numbers from one run are compared with its interval, and two options in turns. Write the manager two sentences.
+# How fast is it? A median and a p95, of 400 calls or more after the warm-up, on a machine that you name. How sure? As
+# far as another run may move them; and which of two options is faster, only turns can say. Write the manager two
+# sentences.
 #
 # - Feed the model blue before red, or leave out the means. How many answers change, and does anything complain?
 # - The manager's server has to answer in less than 3 ms. How far is that from here?
