@@ -88,7 +88,8 @@ def main(name: str) -> None:
     """Do both for the folder of that name."""
     import onnxruntime as ort
 
-    ort.preload_dlls()  # CUDA's libraries lie in this environment, where the system does not look
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # CUDA's libraries lie in this environment, where the system does not look
     folder = programs_dir() / name
     sessions = race(json.loads((folder / "requests.json").read_text(encoding="utf-8")))
     if "cuda" in sessions:

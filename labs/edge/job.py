@@ -17,6 +17,7 @@ from labs.runtimes.progress import OnProgress, silent
 #: Kinds of job, and what each gives.
 TASKS: dict[str, str] = {
     "options": "size, accuracy, latency and throughput of each candidate, one after the other",
+    "answers": "size and accuracy of each candidate",
     "compare": "latency of all candidates in turns",
     "cold": "load time, first prediction and peak memory, each in a fresh process",
     "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",

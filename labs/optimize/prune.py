@@ -131,7 +131,14 @@ def _prune(model, images, tolerance: float, head_tolerance: float, on_progress: 
     return PrunedModel(narrow, tuple(layers), _count(model), _count(narrow))
 
 
-def narrow(module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]], share: float = 0.5) -> nn.Module:
+def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the output channels whose weights have the smallest Euclidean norms."""
+    return np.argsort(np.linalg.norm(weight.reshape(len(weight), -1), axis=1))[:count]
+
+
+def narrow(
+    module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]] = smallest_norms, share: float = 0.5
+) -> nn.Module:
     """Return a copy of a network's end of which each wide layer keeps only its strongest channels.
 
     A channel that goes takes its filters with it, and the weights of the next layer that read it. Nothing is fitted

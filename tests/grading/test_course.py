@@ -74,10 +74,13 @@ def test_checking_changes_nothing_and_building_makes_fresh(write_lesson, course)
 
 
 def test_ids_are_each_lessons_own_and_lessons_build_on_earlier_ones_only():
-    """Whoever takes the core path in order has what each lesson of it needs and takes."""
+    """Whoever takes the core path in order has what each lesson of it needs and takes.
+
+    Files' names are each lesson's own too: hand-ins and graders know notebooks by them.
+    """
     course = lessons()
     ids = [one.id for one in course]
-    assert len(set(ids)) == len(ids)
+    assert len(set(ids)) == len({one.notebook.name for one in course}) == len(ids)
     core = [one.id for one in course if one.kind == "core"]
     for one in course:
         earlier = core[: core.index(one.id)] if one.kind == "core" else set(ids) - {one.id}

@@ -12,6 +12,7 @@ from grading.builder.notebook import build
 from grading.builder.sources import sources
 from labs.checkpoints.reads.containers import dockerfile
 from labs.checkpoints.reads.texts import STUB
+from labs.checkpoints.reads.triton_models import config
 from labs.checkpoints.reads.web_apps import app
 from labs.serve.models import fp32_model
 from labs.serve.running import serve_app
@@ -38,6 +39,20 @@ def test_a_dockerfile_may_be_written_in_other_words(lines: list[str], wrong: set
     right = {name: value is (name != "root") for name, value in facts.items() if name != "base"}
     assert wrong <= {name for name, good in right.items() if not good}
     assert wrong or all(right.values())
+
+
+def test_a_configuration_is_read_by_tritons_own_grammar(tmp_path: Path) -> None:
+    """A platform is a backend by its older name, messages may be written in two ways, and a typing error is told."""
+    path = tmp_path / "config.pbtxt"
+    path.write_text(
+        'platform: "onnxruntime_onnx" input { name: "input" data_type: TYPE_FP32 dims: [ 3, 224 ] }\n'
+        "dynamic_batching: { preferred_batch_size: 8 preferred_batch_size: 4 } instance_group { count: 2 }"
+    )
+    facts = config(path)
+    assert (facts["backend"], facts["inputs"]) == ("onnxruntime", ["input TYPE_FP32 [3, 224]"])
+    assert (facts["sizes"], facts["instances"], facts["fault"]) == ([4, 8], 2, "")
+    path.write_text("dynamic_batching { prefered_batch_size: 8 }")
+    assert "prefered_batch_size" in config(path)["fault"]
 
 
 def test_what_still_holds_the_stub_is_not_judged(tmp_path: Path) -> None:

@@ -234,11 +234,6 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
         assert replace(done[task.student], wall_s=0.0) == replace(alone, wall_s=0.0)
 
 
-def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):
-    (tmp_path / "ada.zip").write_bytes(b"")
-    assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
-
-
 EXPORT = """
 submission_300000:
   :submitters:
@@ -314,9 +309,10 @@ def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged:
 
 
 def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
-    """Nobody can say which of them counts, so both are shown."""
-    (tmp_path / "ada").mkdir()
+    """Nobody can say which of them counts, so both are shown; a zip alone is named without its ending."""
     (tmp_path / "ada.zip").write_bytes(b"")
+    assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
+    (tmp_path / "ada").mkdir()
     assert [one.student for one in handed_in(tmp_path)] == ["ada", "ada.zip"]
 
 

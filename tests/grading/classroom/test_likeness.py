@@ -10,16 +10,14 @@ from pathlib import Path
 import pytest
 
 from grading.classroom import likeness
-from grading.classroom.batch import earlier_results, grade_class
+from grading.classroom.batch import earlier_results
 from grading.classroom.likeness import Pair, said_of, similar_pairs
-from grading.classroom.roster import handed_in
-from grading.classroom.unit import work
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks, write_json
 from grading.grade.result.prints import plain_source, prints
 from labs.checkpoints.question import of_lesson
 from labs.course import lessons
-from tests.grading.classroom.members import diligent, entries, make_class
+from tests.grading.classroom.members import diligent, entries
 from tests.grading.recorded import written
 
 EVIDENCE = Setup(measure=False, rerun=False)
@@ -119,16 +117,6 @@ def test_another_years_members_are_compared_and_two_of_that_year_are_nobodys_mat
     assert similar_pairs([bob], before) == []
     with pytest.raises(FileNotFoundError, match="no results"):
         earlier_results(tmp_path)
-
-
-def test_a_made_up_class_has_the_pairs_of_those_who_copied(tmp_path: Path):
-    """Graded as a class is; times that were drawn again under ids of their own are what this does not see."""
-    kinds = ["diligent", "diligent", "half-way", "mistaken", "copied", "drawn again"]
-    make_class(tmp_path / "in", 0, kinds=kinds)
-    found = handed_in(tmp_path / "in")
-    engine = lambda tasks: ((task, work(task)) for task in tasks)  # noqa: E731
-    results = grade_class(found, tmp_path / "out", part=1, engine=engine, setup=EVIDENCE)
-    assert [(one.first, one.second) for one in similar_pairs(results)] == [("001-diligent", "005-copied")]
 
 
 def test_a_result_keeps_what_is_compared_and_no_students_work(tmp_path: Path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 import zipfile
@@ -14,11 +15,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grading.builder.solve import write_solved
+from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
-from labs.checkpoints.question import of_lesson
+from labs.checkpoints.question import all_questions, of_lesson
 from labs.course import lessons
 from tests.grading.gradescope.tree import Tree, by_id
+from tests.honest import honest
 
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
@@ -34,28 +38,30 @@ LESSON = SPOILED.lesson.notebook.name
 
 
 @sandboxed
-def test_the_reference_earns_its_points(tree: Tree, hand_in: Callable[..., Path]):
-    """Functions, on secret cases too, files and predictions, in Gradescope's form, without torch."""
-    hand_in()
-    assert tree.run() == "result: whole\n"
-    found = tree.results
+@pytest.mark.parametrize("part", sorted({one.part for one in lessons()} - {0}))
+def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Path):
+    """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
+    with tree_of(part) as tree:
+        for path in write_solved(lessons(part=part), tmp_path / "solved"):
+            shutil.copy(path, tree.submission)
+        (tree.submission / "ledger.jsonl").write_text(honest(part).text)
+        assert tree.run() == "result: whole\n"
+        found, fallback = tree.results, tree.fallback
+        assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert set(found) <= TOP_FIELDS
     assert all(set(test) <= TEST_FIELDS for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
-    hidden = [test for test in found["tests"] if test["visibility"] == "after_published"]
-    visible = [test for test in found["tests"] if test["visibility"] == "visible"]
-    assert len(visible) + len(hidden) == len(found["tests"])
-    rows = by_id(found["tests"])
-    functions = {one.id for one in FUNCTIONS}
-    lost = {id: test["output"] for id, test in rows.items() if test["score"] < test["max_score"]}
-    assert {id: why for id, why in lost.items() if id.removesuffix(".computed") in functions} == {}
-    assert {f"{id}.computed" for id in functions} <= rows.keys()
-    assert found["score"] == sum(test["score"] for test in found["tests"])
-    assert sum(test["max_score"] for test in found["tests"]) == tree.fallback["tests"][0]["max_score"]
     assert found["stdout_visibility"] == "hidden"
+    assert found["score"] == sum(test["score"] for test in found["tests"])
+    assert sum(test["max_score"] for test in found["tests"]) == fallback["tests"][0]["max_score"]
+    rows = by_id(found["tests"], part)
+    hidden = {id for id, test in rows.items() if test["visibility"] == "after_published"}
+    assert hidden == {one.id for one in all_hidden() if one.part == part}
     # What hidden checks gave is nowhere in what is shown at once.
-    assert not any(test["name"] in found["output"] for test in hidden)
-    assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+    assert not any(rows[id]["name"] in found["output"] for id in hidden)
+    asked = {id for id in rows if id in all_questions() and all_questions()[id].kind in ("function", "file")}
+    lost = {id: test["output"] for id, test in rows.items() if test["score"] < test["max_score"]}
+    assert {id: why for id, why in lost.items() if id.removesuffix(".computed") in asked} == {}
 
 
 CELL = """

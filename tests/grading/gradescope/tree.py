@@ -30,10 +30,10 @@ METADATA = {
 }
 
 
-def by_id(tests: list[dict]) -> dict[str, dict]:
-    """Return what Gradescope shows of each row, by the row's id, which it does not show."""
-    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items()}
-    names |= {one.title: one.id for one in all_hidden()}
+def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
+    """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
+    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items() if one.lesson.part == part}
+    names |= {one.title: one.id for one in all_hidden() if one.part == part}
     return {names[test["name"]]: test for test in tests}
 
 

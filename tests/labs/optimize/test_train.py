@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -56,16 +55,11 @@ def end() -> nn.Module:
     return fuse(nn.Sequential(*net.features[17:], nn.AdaptiveAvgPool2d(1), nn.Flatten(), net.classifier[1]).eval())
 
 
-def weakest(weight: np.ndarray, count: int) -> np.ndarray:
-    """Return the places of the channels with the smallest weights."""
-    return np.argsort(np.abs(weight).sum(axis=(1, 2, 3)))[:count]
-
-
 def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
     """Half of each wide layer's channels, and the original as it was."""
     maps = torch.randn(2, 160, 7, 7)
     before = end(maps)
-    half = narrow(end, weakest)
+    half = narrow(end)
     assert half(maps).shape == (2, 11)
     assert [tuple(weight.shape[:2]) for weight in half.parameters() if weight.dim() == 4] == [
         (480, 160),
@@ -84,14 +78,14 @@ def test_the_strongest_channels_stay(end: nn.Module):
         for layer in (wide[0], wide[2]):
             layer.weight[1::2], layer.bias[1::2] = 0, 0
         next(layer for layer in end.modules() if getattr(layer, "groups", 1) > 1).bias[1::2] = 0
-    torch.testing.assert_close(narrow(end, weakest)(maps), end(maps), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(narrow(end)(maps), end(maps), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.5])
 def test_a_share_that_cannot_be_is_refused(end: nn.Module, share: float):
     """Rather than a network without channels."""
     with pytest.raises(ValueError, match="above 0"):
-        narrow(end, weakest, share)
+        narrow(end, share=share)
 
 
 def test_a_layer_reads_its_weight_through_a_function(end: nn.Module):

@@ -10,7 +10,7 @@
 #     where: [laptop, node]
 #     needs: [compile]
 #     ports: []
-#     uses: [onnxruntime]
+#     uses: [memory, fast INT8]
 #     takes: {compile: [models/food11.onnx]}
 # ---
 

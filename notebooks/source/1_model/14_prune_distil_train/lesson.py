@@ -94,7 +94,8 @@ check("train.weakest", weakest_channels)
 
 # %%
 half = narrow(tail, weakest_channels)  # half of each wide layer, out of all layers that make or read it
-print([f"{sum(one.numel() for one in part.parameters()):,} weights" for part in (trunk, tail, half)])
+parts = {"trunk": trunk, "tail": tail, "half of the tail": half}
+{name: f"{sum(weight.numel() for weight in part.parameters()):,} weights" for name, part in parts.items()}
 
 # %% [markdown]
 # ## A teacher
@@ -142,9 +143,9 @@ print(f"The loss before training: {yours:.4f} by your function, {from_teacher(lo
 # %% [markdown]
 # ## Two bits
 #
-# The other way below a byte is fewer bits. Two of them hold three marks: -1, 0 and 1. Before the network can get used to
-# that, it has to feel it. **Fake quantization** goes to the integers and straight back: the network computes in
-# float32, with nothing but numbers that the format can hold.
+# The other way below a byte is fewer bits. Two of them hold three marks on both sides of 0: -1, 0 and 1. Before a
+# network can get used to that, it has to feel it. **Fake quantization** goes to the integers and straight back: the
+# network computes in float32, with nothing but numbers that the format can hold.
 
 
 # %% question="train.fake"
@@ -190,8 +191,8 @@ for axis in axes:
 # On the left, the staircase follows x from mark to mark and ends at the outermost ones. On the right is its true
 # gradient, 0 on every step, and the one that we use: the slope of the dotted line, as far as the ruler reaches.
 #
-# torch wants both directions in one class. `reading_through` makes a copy whose layers see what `in_two_bits` returns,
-# and training moves the weights behind it. The gap of each layer's ruler is 1.5 times its mean absolute weight.
+# torch wants both directions in one class. Each layer gets a ruler of its own, whose gap is 1.5 times its mean absolute
+# weight. `reading_through` makes a copy whose layers see what `in_two_bits` returns; training moves what lies behind.
 
 
 # %%
@@ -214,8 +215,8 @@ def in_two_bits(weight):
 # %% [markdown]
 # ## Measure
 #
-# `fit` is a plain loop over torch's AdamW, and shows each photo once. Three trainings: half of the channels from labels,
-# half from the teacher, and two bits from the teacher.
+# `fit` is a plain loop over torch's AdamW, and shows each photo once. There are three trainings: half of the channels
+# from labels, the same from the teacher, and two bits from the teacher.
 
 # %%
 guesses = predicted("train.mended")
@@ -237,9 +238,9 @@ table["you predicted"] = pd.Series({"half": guesses["cut"], "half, from the teac
 table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
-# Where this page was written, half of the channels fell from 81 to 13 of 100, and two bits to 18. One round brought
-# 74 back from labels, 79 from the teacher, and 74 in two bits. Is the teacher better, or was its order of photos
-# lucky? One training cannot tell; *Three seeds, four bits* asks that.
+# Where this page was written, half of the channels left 13 of 81 right, and two bits 16. One round brought back 74 with
+# labels and 79 with the teacher, and 74 in two bits. Is the teacher better, or was this order of photos lucky? One
+# training cannot tell; *Three seeds, four bits* asks that.
 #
 # ## The file
 #
@@ -260,8 +261,15 @@ table["answers"] = pd.Series({name: f"{pair.verdict}, p = {pair.p_value:.2g}" fo
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# TEXT2
+# *Answers* is what the 182 drawings behind the photos allow to say of each file beside float32. And look at the sizes:
+# the manager has the two megabytes.
 #
 # ## What you found
 #
-# TEXT3
+# How much can a few seconds of training mend? Most of it, if the training *sees* what is broken: a network that lacks
+# channels, or that feels its rounding, finds other weights that do nearly as well. Channels that are gone are gone for
+# every runtime. Two bits are only a promise: no runtime of this course has a convolution for them. Tell the manager
+# what was lost on the way, with your figures.
+#
+# - In four bits, from -7 to 7, let the gap be 0.7 times the mean weight. What is left to train?
+# - Take out the *strongest* half. How much does the teacher bring back now?

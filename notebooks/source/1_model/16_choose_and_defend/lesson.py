@@ -59,7 +59,8 @@ print(f"{machine.label}\n{table['keeps both'].sum()} keep both, and you predicte
 table.style.format({"p95_ms": "{:.2f}", "accuracy": "{:.1%}", "size_bytes": "{:,}"})
 
 # %% [markdown]
-# Now write the rule down, so that others can check it. A file exactly at a bound keeps it.
+# Now write the rule down, so that others can check it. A file exactly at a bound keeps it. Of two that are equally
+# small, take either.
 
 
 # %% question="defend.pick"
@@ -78,17 +79,19 @@ check("defend.pick", pick)
 picked = pick(options, most_ms, least_accuracy)
 figure, axis = plt.subplots(figsize=(9, 3.6), layout="constrained")
 axis.fill_between([0, most_ms], least_accuracy, 1, color="tab:green", alpha=0.12, label="keeps both bounds")
-axis.scatter(table["p95_ms"], table["accuracy"], s=table["size_bytes"] / 2e4, alpha=0.6)
 for one in options:
-    axis.annotate(one["name"], (one["p95_ms"], one["accuracy"]), weight="bold" if one["name"] == picked else None)
-axis.set(xlim=(0, 1.3 * table["p95_ms"].max()), ylim=(table["accuracy"].min() - 0.02, table["accuracy"].max() + 0.02))
+    edge = {"edgecolor": "black" if one["name"] == picked else "none", "linewidth": 2}
+    words = f"{one['name']}, {one['size_bytes'] / 1e6:.1f} MB"
+    axis.scatter(one["p95_ms"], one["accuracy"], s=one["size_bytes"] / 2e4, alpha=0.6, label=words, **edge)
+axis.set(xlim=(0, 1.1 * table["p95_ms"].max()), ylim=(table["accuracy"].min() - 0.02, table["accuracy"].max() + 0.02))
 axis.set(xlabel="p95, ms (a larger disc is a larger file)", ylabel="accuracy")
-axis.legend(loc="lower right")
+axis.legend(loc="upper left", bbox_to_anchor=(1, 1), markerscale=0.5)
+plt.show()
 
 # %% [markdown]
-# The rule takes the smallest disc in the green area. What would move it? A bound that lies just beside a disc decides
-# by noise: the 660 photos show 182 drawings, so a few answers more or less say nothing, and the p95 of a few hundred
-# calls moves from run to run. Whoever defends a choice says how near the next one was.
+# The rule takes the smallest disc in the green area, here with a black edge. What would move it? A bound that lies just
+# beside a disc decides by noise: the 660 photos show 182 drawings, so a few answers more or less say nothing, and the
+# p95 of some hundred calls moves from run to run. Whoever defends a choice says how near the next one was.
 #
 # How far are you from the three targets? Each is meant for its own machine.
 

@@ -42,9 +42,8 @@ from chi import container, context
 from labs.checkpoints import check, predict, predicted
 from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
-from labs.records import Comparison
 from labs.records.ledger import ledger
-from labs.widgets import measure_there
+from labs.widgets import compare_there
 from labs.workspace import models_dir, programs_dir
 from provisioning.lab.device import open_device
 
@@ -200,13 +199,11 @@ own_ms
 # %%
 guesses = predicted("files.faster")
 candidates = [Candidate(option, path.name) for option, path in four.items()]
-measured = measure_there(device, "options", candidates, ledger=ledger())
-table = Comparison(tuple(measure_there(device, "compare", candidates, ledger=ledger()))).table("edge-fp32")
-table["right of 660"] = pd.Series({one.option: sum(one.samples) for one in measured if one.kind == "accuracy"})
+table = compare_there(device, candidates, baseline="edge-fp32", answers=True)
 table["your script, ms"] = pd.Series(own_ms)
 table["you predicted"] = pd.Series({"edge-int8-u8s8": guesses["u8s8"], "edge-int8-s8s8": guesses["s8s8"]})
 ledger().observe("edge.race", {"options": [*four], "machine_id": machine.machine_id})
-table.style.format(precision=2, na_rep="").format(precision=0, subset="right of 660").set_caption(machine.label)
+table.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% question="files.race"
 check("files.race")

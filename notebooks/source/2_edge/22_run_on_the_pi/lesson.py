@@ -43,9 +43,8 @@ from labs.edge.files import part_1_files
 from labs.edge.job import Candidate
 from labs.machine import capability_text, for_lesson
 from labs.machine.sensors import FLAGS
-from labs.records import Comparison
 from labs.records.ledger import ledger
-from labs.widgets import measure_there
+from labs.widgets import compare_there, measure_there
 from labs.workspace import models_dir, programs_dir
 from provisioning.lab.device import open_device
 
@@ -93,16 +92,13 @@ def own_script():
 guesses = predicted("pi.board")
 before = own_script()
 candidates = [Candidate(option, path.name) for option, path in four.items()]
-measured = measure_there(device, "options", candidates, ledger=ledger())
-race = Comparison(tuple(measure_there(device, "compare", candidates, ledger=ledger())))
+table = compare_there(device, candidates, baseline="edge-fp32", answers=True)
 after = own_script()
 ledger().observe("edge.own_script", {"samples_ms": before + after, "machine_id": machine.machine_id})
 ledger().observe("edge.board", {"machine_id": machine.machine_id, "options": [*four]})
-table = race.table("edge-fp32")
-table["right of 660"] = pd.Series({one.option: sum(one.samples) for one in measured if one.kind == "accuracy"})
 table["you predicted"] = pd.Series({"edge-int8-s8s8": guesses["int8"]})
 print(f"Your script: median {np.median(before):.2f} ms before, {np.median(after):.2f} ms after")
-table.style.format(precision=2, na_rep="").format(precision=0, subset="right of 660").set_caption(machine.label)
+table.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
 # Is the order the one of *Measure for the device*? There, x86 instructions decided; here SDOT does. And the answers:
@@ -117,7 +113,7 @@ table.style.format(precision=2, na_rep="").format(precision=0, subset="right of 
 counts = sorted({1, 2, machine.cpu_count})
 options = {count: f"edge-int8-s8s8-t{count}" for count in counts}
 threads = [Candidate(option, four["edge-int8-s8s8"].name, threads=count) for count, option in options.items()]
-cores = Comparison(tuple(measure_there(device, "compare", threads, ledger=ledger()))).table(options[1])
+cores = compare_there(device, threads, baseline=options[1])
 cores["you predicted"] = pd.Series({options[machine.cpu_count]: guesses["cores"]})
 cores.style.format(precision=2, na_rep="").set_caption(machine.label)
 

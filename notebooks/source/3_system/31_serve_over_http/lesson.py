@@ -160,8 +160,8 @@ with ThreadPoolExecutor(16) as clients:
 answers[0], httpx.post(f"{service.url}/predict", json={"image": "lunch.jpg"}).text
 
 # %% [markdown]
-# Clients that measure have to be quicker than the service. Ours send bytes that were encoded beforehand, from a process
-# of their own, in a **closed loop**: each waits for its answer before it sends again.
+# Clients that measure must be quicker than the service. Ours send bytes that were encoded beforehand, in a process of
+# their own, and in a **closed loop**: each waits for its answer before it sends again.
 
 # %%
 guesses = predicted("http.sixteen")
@@ -180,9 +180,9 @@ table.round(2)
 #
 # ## How many may wait?
 #
-# A photo that is answered after its phone has given up was computed for nothing, so a queue needs a bound. Imagine that
-# all workers have just begun a photo. They finish together, after one **round**; then each takes one that waits, and so
-# on. A round that ends after the deadline helps nobody.
+# A photo that is answered after its phone has given up was computed for nothing, so a queue needs a bound. Say that all
+# workers have just begun a photo. They finish together, after one **round**; then each takes one that waits, and so on.
+# A round that ends after the deadline helps nobody.
 
 
 # %% question="http.may_wait"

@@ -66,13 +66,13 @@ def draw_server(axis, most, arrivals_ms=(0, 3, 5, 9, 12, 16, 18, 24)):
         for row, came_ms in batch:
             axis.barh(row, begin_ms - came_ms, left=came_ms, color="silver")
             axis.barh(row, free_ms - begin_ms, left=begin_ms, color="tab:blue")
-    axis.set(title=f"at most {most} in a batch: done after {free_ms} ms", xlabel="ms", xlim=(0, 66), yticks=[])
+    title = f"at most {most} in a batch: done after {free_ms} ms"
+    axis.set(title=title, xlabel="ms", ylabel="requests", xlim=(0, 66), yticks=[])
 
 
 figure, axes = plt.subplots(1, 2, figsize=(9, 2.4), layout="constrained")
 for axis, most in zip(axes, (1, 4)):
     draw_server(axis, most)
-axes[0].set_ylabel("requests")
 
 # %% [markdown]
 # Grey is waiting, blue is computing. With batches, each photo is computed for longer, and waits for less. Whether that
@@ -219,11 +219,12 @@ for name, run in {"batches": runs["batching-on", 16], "instances": runs["instanc
 pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
-# What is used up is the bottleneck. Look at both shares: with one instance it is the instance, and processors idle.
-# With more of them the bottleneck moves to the processors, and from there on an instance can only take from the others.
-# The queue in Triton is short then, because requests wait for a processor instead, where Triton cannot see it. On that
-# older node (published, with batches) one instance gave 78.6 answers a second, two on each of two P100 192.8, and four
-# on each only 118.7: each instance had to decode its images on the same processors.
+# What is used up is the bottleneck. Compare both shares, and call 0.85 full. Where instances are full and processors
+# are not, another instance helps. Where the processors are full, it can only take from the others: each photo is
+# computed for longer, and requests wait for a processor, where Triton does not see them. The last column is what all
+# instances hold, whether they work or not. On that older node (published, with batches) one instance gave 78.6 answers
+# a second, two on each of two P100 192.8, and four on each 118.7: all of them decoded their images on the same
+# processors.
 #
 # ## A neighbour
 #
@@ -234,17 +235,16 @@ pd.DataFrame(rows).T.round(2)
 catalogue.ModelRepository(repository).write([catalogue.food_palette()])
 load(PLAIN)
 client.load_model("food_palette", headers=triton.headers)
-four, alone, both = partial(closed_loop, concurrency=4, duration_s=2), {}, {}
-code = repository / "food_palette" / "1" / "model.py"
-targets = {name: triton_target(triton, name, photos, network=code) for name in ("food_classifier", "food_palette")}
-for name, target in targets.items():
-    alone[name] = four(target, option=f"{name}-alone")
-found = together(*(partial(four, target, option=f"{name}-both") for name, target in targets.items()))
-both = dict(zip(targets, found))
-shares = {name: rate_quotient(both[name], alone[name]) for name in targets}
-rows = {name: {"alone": alone[name], "both": both[name]} for name in targets}
-table = pd.DataFrame(rows).T.map(lambda run: run.throughput_rps.value)
-table.assign(share=[f"{one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for one in shares.values()]).round(1)
+four = partial(closed_loop, concurrency=4, duration_s=2)
+targets = {name: triton_target(triton, name, photos) for name in ("food_classifier", "food_palette")}
+alone = [four(target, option=f"{name}-alone") for name, target in targets.items()]
+both = together(*(partial(four, target, option=f"{name}-both") for name, target in targets.items()))
+rows = {}
+for name, before, after in zip(targets, alone, both):
+    share = rate_quotient(ledger().append(after), ledger().append(before))
+    rates = {"alone, a second": before.throughput_rps.value, "both, a second": after.throughput_rps.value}
+    rows[name] = rates | {"share": share.value, "at least": share.low, "at most": share.high}
+pd.DataFrame(rows).T.round(2)
 
 # %% [markdown]
 # What the two share lies below Triton: processors and memory. If both shares add up to 1, the machine was only divided.

@@ -44,6 +44,7 @@ from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import lease_countdown, provisioning_progress
 
 print(rehearsal.use())
+alt.renderers.enable("mimetype")  # JupyterLab draws it, and needs no other host for that
 folder = programs_dir() / "gpus"
 folder.mkdir(exist_ok=True)
 
@@ -90,6 +91,7 @@ dots = [
     for device, count in by_device(groups_of(text)).items()
     for number in range(count)
 ]
+print(*(f"{name}: {in_words(groups_of(text))}" for name, text in stanzas.items()), sep="\n")
 drawn = alt.Chart(pd.DataFrame(dots), width=160).mark_circle(size=250)
 drawn.encode(x="instance:O", y=alt.Y("stanza:N", sort=None, title=None), column=alt.Column("device:N", title=None))
 
@@ -113,7 +115,7 @@ lease_countdown(run)
 # %%
 def brought_home():
     """Bring home what the node recorded, and return its records."""
-    print("home:", lab.pull("system", testbed))
+    print("home:", lab.pull("system", testbed, say=lambda line: None))
     return of_machine(ledger().read(), machine.machine_id)
 
 

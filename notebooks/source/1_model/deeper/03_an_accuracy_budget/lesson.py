@@ -55,7 +55,7 @@ predict("budget.faster", loose=..., tight=...)
 # but not `per_channel`. You have seen how much that loses, so there is something to repair.
 #
 # Before anything is repaired, find out what is broken. Quantize each layer *alone*, leave all others in float32, and
-# compare the logits with those of the float model. That takes a dozen photos and no labels.
+# compare the logits with those of the float model. That takes a few photos and no labels.
 
 # %%
 float_path, prepared_path = models_dir() / "food11.onnx", models_dir() / "food11-prepared.onnx"
@@ -68,7 +68,7 @@ quantize_static(prepared_path, trial_path, ImageReader(training_images), calibra
 
 
 def quantize_alone(report):
-    return layer_sensitivity(prepared_path, training_images[::16], ranges_path, settings, on_progress=report)
+    return layer_sensitivity(prepared_path, training_images[::8], ranges_path, settings, on_progress=report)
 
 
 sensitivity = run_with_progress(quantize_alone, "Each layer alone")

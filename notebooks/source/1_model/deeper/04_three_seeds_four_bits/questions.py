@@ -3,13 +3,12 @@
 from grading.builder.questions import at_least, at_most, prediction, question
 
 prediction(
-    "seeds.four_bits",
-    "In four bits and after one round of training, how many of 100 photos does the network get right?",
-    about={"subject": "seeds.four_bits"},
-    unit="of 100",
-    between=(1, 100),
-    aware="trained with fake quantization",
-    blind="trained without, and rounded afterwards",
+    "seeds.teacher",
+    "How many points more does the teacher bring than the labels, averaged over three seeds?",
+    about={"subject": "seeds.teacher"},
+    unit="points",
+    between=(-80, 80),
+    gain="gain",
 )
 
 
@@ -53,14 +52,14 @@ question(
         (
             "four_bits",
             at_most(0.9),
-            "{four_bits:.0%} of its weights have four bits. Only the tail was trained for that.",
+            "{four_bits:.0%} of its weights have four bits. Only the tail was clipped for that.",
         ),
         ("float32", at_most(0.1), "{float32:.0%} of its weights are still float32. The trunk wants INT8."),
         (
             "agreement",
             at_least(0.6),
-            "It agrees with the float model on {agreement:.0%} of 60 photos. Was it made from `prepared_path`, the "
-            "network that was trained for four bits?",
+            "It agrees with the float model on {agreement:.0%} of 60 photos. Was it made from `prepared_path`, whose "
+            "weights are clipped?",
         ),
     ],
     good={"four_bits": 0.68, "float32": 0.0, "agreement": 0.88},
