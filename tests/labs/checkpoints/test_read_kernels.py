@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from labs.checkpoints.question import MissingEvidenceError
-from labs.checkpoints.reads.comparisons import pair_of_providers
 from labs.checkpoints.reads.kernels import shared_kernel
+from labs.checkpoints.reads.providers import pair_of_providers
 from labs.records import Answer, Records
 
 NAIVE = """

@@ -200,8 +200,8 @@ pd.DataFrame(times).sort_values("food11-unfolded", ascending=False).style.format
 
 # %%
 matrix = np.ones((4096, 4096), np.float32)
-# %timeit -n 1 -r 4 matrix.copy()
-# %timeit -n 1 -r 4 matrix.T.copy()
+# %timeit -n 3 -r 5 matrix.copy()
+# %timeit -n 3 -r 5 matrix.T.copy()
 
 # %% [markdown]
 # Memory delivers **lines** of 64 bytes, 16 float32 at a time. Along a row all 16 are used. Down a column one is used,
@@ -281,7 +281,7 @@ table.style.format(precision=2, na_rep="")
 #
 # What does the compiler change? BatchNorm and Clip went into the convolutions, the numbers lie in another order, and
 # the answers stayed. Which change saves time? On the AMD EPYC where this page was written, folding and fusing made the
-# model about 1.2 times as fast, and the layout doubled that. And on yours?
+# model about 1.2 times as fast, and the layout more than doubled that. And on yours?
 #
 # Ship `food11.onnx` as you exported it: every runtime reads it, and each machine makes its own best layout of it.
 #

@@ -243,7 +243,7 @@ check("providers.fair", fair)
 #
 # Who ran? Only a profile knows. In which precision? The logits know. Is OpenVINO faster? Your table knows, for your
 # machine. On the AMD EPYC where this page was written, which has instructions for bfloat16, OpenVINO could not be told
-# from the CPU provider in float32. In bfloat16 it took half the time, and had as many right answers.
+# from the CPU provider in float32. In bfloat16 it took little more than half the time, with as many right answers.
 #
 # - Run `int8-static-u8s8.onnx` of *Quantize* through OpenVINO. How many nodes does it take, and is it faster?
 # - `SessionOptions().add_session_config_entry("session.disable_cpu_ep_fallback", "1")` forbids the silent fall-back.

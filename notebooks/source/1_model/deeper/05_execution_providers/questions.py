@@ -52,7 +52,7 @@ question(
     "What OpenVINO brings, in the same precision",
     points=2,
     hint="Provider, precision, threads, release: your pair may differ in one of them.",
-    records="labs.checkpoints.reads.comparisons:pair_of_providers",
+    records="labs.checkpoints.reads.providers:pair_of_providers",
     form={"option": _OPTIONS, "baseline": _OPTIONS, "claim": ["faster", "slower", "cannot tell"]},
     gate=_OPENVINO,
     rules=[
