@@ -67,14 +67,6 @@ def reading_through(module, function):
     return module
 
 
-def behind(module):
-    """Return a copy whose layers hold their own weights again, as they were before the function."""
-    module = copy.deepcopy(module)
-    for layer in [one for one in module.modules() if parametrize.is_parametrized(one)]:
-        parametrize.remove_parametrizations(layer, "weight", leave_parametrized=False)
-    return module
-
-
 def split(path, stages):
     """Return (trunk, tail) of the model in a file: its first stages, and the rest with each BatchNorm folded."""
     net = load_mobilenet_v2(path)

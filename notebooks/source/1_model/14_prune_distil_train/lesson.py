@@ -74,9 +74,8 @@ trunk, tail = split(assets.model(), stages=15)
 #
 # In a block, a 1 × 1 convolution makes 960 channels of 160, a depthwise one filters each of them, and another 1 × 1
 # convolution makes 160 of them again. To take out one of the 960 is to save a filter of the first convolution, one of
-# the second, and a column of weights of the third. Outside the block, nobody notices that it has become narrower.
-#
-# Which of them can go? The oldest idea is still a good one: those with the smallest weights.
+# the second, and a column of weights of the third. Outside the block, nobody notices that it has become narrower. Which
+# ones can go? The oldest idea is still a good one: those with the smallest weights.
 
 
 # %% question="train.weakest"
@@ -102,10 +101,9 @@ parts = {"trunk": trunk, "tail": tail, "half of the tail": half}
 #
 # What is left has to learn again: from the labels, or from the whole network, the **teacher**. A label says "soup" and
 # no more. The teacher's logits say that this soup looks a little like a dessert, and not at all like bread. Divide all
-# logits by a **temperature** above 1, and softmax makes more of such small probabilities.
-#
-# The loss on a photo is the **cross-entropy**: add up -p log q over all classes, where p is the teacher's probability
-# and q the student's. A temperature makes gradients smaller by its square, so multiply by that.
+# logits by a **temperature** above 1, and softmax makes more of such small probabilities. The loss on a photo is the
+# **cross-entropy**: add up -p log q over all classes, where p is the teacher's probability and q the student's. A
+# temperature makes gradients smaller by its square, so multiply by that.
 
 
 # %% question="train.soft_targets"
@@ -184,7 +182,6 @@ axes[0].plot(x, fake_quantize(x, *ruler), label="fake_quantize(x)")
 axes[1].plot(x, 0 * x, ":", label="true gradient")
 axes[1].plot(x, straight_through(np.ones_like(x), x, *ruler), label="straight_through(1, x)")
 for axis in axes:
-    axis.set_xlabel("x")
     axis.legend()
 
 # %% [markdown]
@@ -233,9 +230,8 @@ tails["two bits, from the teacher"] = trained(tails["two bits"], from_teacher)
 
 rows = {name: 100 * share_right(module, evaluation_maps, labels) for name, module in tails.items()}
 ledger().observe("train.mended", rows)
-table = pd.DataFrame({"right of 100": rows})
-table["you predicted"] = pd.Series({"half": guesses["cut"], "half, from the teacher": guesses["taught"]})
-table.style.format(precision=1, na_rep="")
+yours = {"half": guesses["cut"], "half, from the teacher": guesses["taught"]}
+pd.DataFrame({"right of 100": rows, "you predicted": yours}).loc[list(rows)].style.format(precision=1, na_rep="")
 
 # %% [markdown]
 # Where this page was written, half of the channels left 13 of 81 right, and two bits 16. One round brought back 74 with

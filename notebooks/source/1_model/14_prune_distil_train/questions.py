@@ -52,14 +52,12 @@ def soft_targets(random):
     two, even = array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]]), zeros((1, 3))
     yield (
         (student, sure, 1.0),
-        "One photo. The teacher is sure of class 0, and the student gives it 67 %. Classes are added up, and the "
-        "logarithm is the student's.",
+        "The teacher is sure of class 0, the student says 67 %. Add up the classes; the logarithm is the student's.",
     )
     yield (two, array([[16.0, 0.0, 0.0], [0.0, 0.0, 16.0]]), 1.0), "Two photos lose 0.41 and 2.24: take the mean."
     yield (
         (student, unsure, 1.0),
-        "This teacher is not sure, so each class counts by the teacher's probability. The student agrees with it, and "
-        "still has a loss: the teacher's own doubt.",
+        "Each class counts by the teacher's probability. A student who agrees still has a loss: the teacher's doubt.",
     )
     yield (even, unsure, 2.0), "This student gives each class a third. Its cross-entropy, 1.0986, is multiplied by 4."
     yield (student, even, 2.0), "This teacher gives each class a third. The student's logits are divided by 2 as well."
@@ -92,7 +90,7 @@ def fake(random):
     )
     yield (
         (array([0.30, -1.20, 9.00]), *SHIFTED),
-        "Clip the integer that is stored, so after the zero point was added: these marks reach from -1.25 to 2.5.",
+        "Clip last: what is stored is the integer with its zero point.",
     )
     yield (_reals(random), 0.5, -2, -8, 7), ""
 

@@ -75,15 +75,14 @@ sensitivity = run_with_progress(quantize_alone, "Each layer alone")
 in_network = sensitivity.set_index("layer").loc[list(layers_of(prepared_path)), "alone_db"]
 worst = sensitivity["layer"].head(8).tolist()
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
-axis.bar(
-    range(len(in_network)), in_network, color=["tab:red" if name in worst else "silver" for name in in_network.index]
-)
+colours = ["tab:red" if name in worst else "silver" for name in in_network.index]
+axis.bar(range(len(in_network)), in_network, color=colours)
 axis.set(xlabel="layer, from the photo to the logits", ylabel="logits over their error (dB)")
 sensitivity.head(8).style.format(precision=1)
 
 # %% [markdown]
 # Fewer decibels mean more damage: at 20 dB the error is a tenth of the logits, at 40 dB a hundredth. The eight worst
-# layers are red. They are not spread evenly, and that is why a search pays: a few layers do most of the harm.
+# layers are red. A few layers do most of the harm, often the first ones, and that is why a search pays.
 #
 # ## A search within a budget
 #
@@ -160,7 +159,8 @@ check("budget.files", paths)
 # %%
 for path in paths.values():
     slim_onnx(path)  # the same file without names and notes that nobody reads
-pd.DataFrame([{"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]} for one in tried]).round(3)
+rows = [{"in float32": ", ".join(one["kept"]) or "no layer", "loss": one["loss"]} for one in tried]
+pd.DataFrame(rows).style.format(precision=3)
 
 # %% [markdown]
 # ## Measure
@@ -189,4 +189,16 @@ for name in list(files)[1:]:
 pd.DataFrame.from_dict(rows, orient="index", columns=["points", "at least", "at most", "than float32"]).round(2)
 
 # %% [markdown]
-# TEXT
+# Where this page was written, the looser budget was kept at once, without a layer in float32: 3.6 points on the
+# validation photos. On the evaluation photos it lost 5.5, and the interval went from 2.3 to 8.5. The tighter budget
+# took three layers, a fifth more bytes and a good part of the time that had been won.
+#
+# ## What you found
+#
+# What does a point cost? You can name your price now, in bytes and in milliseconds. Does the promise hold? A budget
+# kept on a few hundred photos is an estimate on others, and the interval says how rough a one. Tell the manager the
+# interval, and not the estimate. And if a scale for each channel comes to about the same accuracy with no search and no
+# layer in float32: choose well first, repair afterwards.
+#
+# - Give the search a budget of 0. Does it find a layer that is worth its bytes and its time?
+# - Order the layers by how much each *adds to the file*, and search again. What do you pay for what?
