@@ -4,7 +4,7 @@
 # A new image brings new lessons, and never overwrites a notebook that is there.
 FROM python:3.12-slim-bookworm
 
-# A compiler for torch.compile in lesson 11, and what sets up a laptop too.
+# A compiler for torch.compile in the lessons, and what sets up a laptop too.
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install --yes --no-install-recommends g++ git make \
@@ -22,7 +22,7 @@ RUN make PYTHON=python3 setup \
 
 # What `msl lab` says on its command line, where the Hub starts the server.
 RUN mkdir -p /etc/jupyter && printf '%s\n' \
-    '{"ServerApp": {"root_dir": "/opt/course", "jpserver_extensions": {"grading.front.server": true}},' \
+    '{"ServerApp": {"root_dir": "/opt/course", "jpserver_extensions": {"provisioning.front.server": true}},' \
     ' "LabApp": {"extra_labextensions_path": ["/opt/course/provisioning/front/labextensions"]}}' \
     > /etc/jupyter/jupyter_server_config.json
 

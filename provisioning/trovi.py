@@ -36,7 +36,7 @@ __pycache__/
 """
 
 #: Folders that students never get. A repository that has one is not the students' but the course itself.
-_OURS = ("grading/answers", "tests")
+_OURS = ("grading", "notebooks/source", "tests")
 
 
 class TemplateError(ProvisioningError):

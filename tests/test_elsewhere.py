@@ -69,17 +69,11 @@ def test_the_devcontainer_forwards_the_port_that_jupyterlab_takes():
     assert re.fullmatch(r"\S+/devcontainers/python:3\.1[123]", container["image"])
 
 
-def test_the_image_is_clean_to_hadolint_and_holds_no_answers():
-    """Linted with the course's own hadolint; answers and what is hidden are left out of what is sent to the builder."""
+def test_the_image_is_clean_to_hadolint_and_holds_no_solutions():
+    """Linted with the course's own hadolint; solutions and the graders' room are not sent to the builder."""
     assert tool("hadolint", ROOT / "Dockerfile") == ""
     left_out = set((ROOT / ".dockerignore").read_text(encoding="utf-8").split())
-    assert {
-        "grading/answers",
-        "grading/grade/hidden.py",
-        "notebooks/source",
-        "notebooks/instructor",
-        "tests",
-    } <= left_out
+    assert {"grading", "notebooks/source", "notebooks/instructor", "tests"} <= left_out
 
 
 def test_the_image_starts_the_front_page(tmp_path: Path):

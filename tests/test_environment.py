@@ -29,7 +29,7 @@ ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 
 #: The extras that a folder's code is installed with, the longest name first; '' is the package's own dependencies.
 EXTRAS_OF = {
-    "grading/front": ("", "labs", "provisioning", "rehearsal"),
+    "provisioning/front": ("", "labs", "provisioning", "rehearsal"),
     "assets/recipes": ("", "labs", "recipes"),
     "labs/serve": ("", "labs", "serving"),
     "labs/load": ("", "labs", "serving"),

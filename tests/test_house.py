@@ -29,20 +29,17 @@ LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.
 MAY_IMPORT = {
     "labs": ("labs",),
     "provisioning": ("provisioning", "labs.display", "labs.widgets", *LIGHT),
-    # Images as numpy and Pillow see them, for measuring a submitted model again.
-    "grading": ("grading", "labs.data.preprocess", "labs.data.dataset", "labs.widgets", *LIGHT),
-    "notebooks": ("labs", "provisioning", "grading.checkpoints", "provisioning.front"),
-    # The door leads to every room that students use; no room leads back to it.
-    "grading/front": (
-        "provisioning.front",
-        "provisioning",
-        "grading.checkpoints",
-        "grading.grade.intake",
-        "grading.grade.result",
-        "provisioning.front",
-        "labs.display",
+    # Images as numpy and Pillow see them, for measuring a submitted model again; of the front, what both sides read.
+    "grading": (
+        *("grading", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
+        *(f"provisioning.front.{name}" for name in ("allowed", "hand_in", "limits", "points")),
         *LIGHT,
     ),
+    "notebooks": ("labs", "provisioning"),
+    # The authors' half of a lesson: cases and rules, in the builder's words.
+    "questions": ("grading.builder.questions",),
+    # The door leads to every room that students use; no room leads back to it.
+    "front": ("provisioning", "labs.checkpoints", "labs.display", *LIGHT),
 }
 
 #: Inside labs, data flows asset → bench or load → record → drawing, and nothing flows back.
@@ -55,7 +52,6 @@ MUST_NOT_IMPORT = {
 
 #: Files above the ceiling, each with its reason. A file of 50 to 400 lines needs none.
 LONG_FILES: dict[str, str] = {
-    "grading/checkpoints/model/lesson_14.py": "one lesson's questions, whose mistakes are functions of their own",
     "labs/stats.py": "every interval of the course with its derivation",
 }
 CEILING_LINES = 400
@@ -63,21 +59,12 @@ CEILING_LINES = 400
 #: What a package may have at most: names side by side, and floors of imports among them.
 MOST_NAMES, MOST_FLOORS = 13, 6
 #: Rooms with more names, each with its reason.
-CROWDED = {"labs": "one word for each thing that a student imports from"}
-#: Rooms with a file for each lesson.
-QUESTIONS = ("grading.checkpoints.model.", "grading.checkpoints.edge.", "grading.checkpoints.system.")
-
-#: What every lesson says, in this order.
-RHYTHM = (
-    "## You will do",
-    "## You will learn",
-    "## You need",
-    "## Predict",
-    "## Act",
-    "## Measure",
-    "## Checkpoint",
-    "## On your own",
-)
+CROWDED = {
+    "labs": "one word for each thing that a student imports from",
+    "provisioning": "one word for each step of a lease, and the front that a student meets",
+}
+#: Lines that a core lesson or a deep dive may have with its solutions, and its questions.
+MOST_LESSON_LINES, MOST_QUESTIONS_LINES = 260, 130
 
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
@@ -96,8 +83,6 @@ WORDS = {
     r"told clock": "fake clock",
     r"turned away": "rejected",
 }
-#: The parts whose lessons are written in these words already.
-PARTS_IN_THESE_WORDS = (0, 1)
 
 
 def python_files(*folders: str) -> list[Path]:
@@ -127,18 +112,20 @@ def below(name: str, allowed: tuple[str, ...]) -> bool:
     return any(name == one or name.startswith(one + ".") for one in allowed)
 
 
+def room_of(path: Path) -> str:
+    """Return whose imports a file may have."""
+    name = shown(path)
+    if name.startswith("provisioning/front/"):
+        return "front"
+    return "questions" if path.name == "questions.py" and name.startswith("notebooks/") else name.split("/")[0]
+
+
 def wrong_imports(path: Path) -> set[str]:
     """Return what a file imports from the project and may not."""
-    source = path.read_text(encoding="utf-8")
-    if shown(path).startswith("grading/checkpoints/"):
-        # A question about a file looks at it where the file is, with heavy modules that the function imports itself.
-        source = "\n".join(
-            ast.unparse(node) for node in ast.parse(source).body if not isinstance(node, ast.FunctionDef)
-        )
-    ours = {name for name in imports(source) if below(name, (*ROOMS, "notebooks", "tests"))}
-    room = "grading/front" if shown(path).startswith("grading/front/") else shown(path).split("/")[0]
+    ours = {name for name in imports(path.read_text(encoding="utf-8")) if below(name, (*ROOMS, "notebooks", "tests"))}
+    room = room_of(path)
     wrong = {name for name in ours if not below(name, MAY_IMPORT[room])}
-    if room == "grading":
+    if room == "provisioning":
         wrong |= {name for name in ours if below(name, ("provisioning.front",))}
     for folder, forbidden in MUST_NOT_IMPORT.items():
         if shown(path).startswith(folder + "/"):
@@ -155,13 +142,15 @@ def test_rooms_import_in_their_directions_only():
 @pytest.mark.parametrize(
     ("room", "line"),
     [
-        ("notebooks", "from grading.answers import x"),
+        ("notebooks", "from grading.builder import x"),
         ("notebooks", "import grading"),
-        ("labs", "import grading.checkpoints"),
+        ("labs", "import grading.grade"),
+        ("labs", "import provisioning.front"),
         ("grading", "from labs import bench"),
+        ("grading", "from provisioning.front.standing import standing"),
         ("provisioning", "from labs.bench import latency"),
-        ("provisioning", "from provisioning.front.standing import standing"),
-        ("grading/front", "from grading.grade.hidden import possible_points"),
+        ("front", "from grading.grade.hidden import possible_points"),
+        ("questions", "from labs.checkpoints.reads import onnx_files"),
     ],
 )
 def test_an_import_in_a_wrong_direction_would_be_found(room: str, line: str):
@@ -240,7 +229,7 @@ def test_a_room_can_be_seen_at_once():
     """Thirteen names side by side and six floors of imports are what a newcomer keeps in mind."""
     found = {}
     for graph in sibling_graphs():
-        if graph and not any(part in next(iter(graph)) for part in QUESTIONS):
+        if graph and ".reads." not in next(iter(graph)):  # one file for each thing that questions read
             found[next(iter(graph)).rpartition(".")[0]] = (len(graph), floors(graph))
     assert {room: size for room, size in found.items() if size[0] > MOST_NAMES and room not in CROWDED} == {}
     assert {room: size for room, size in found.items() if size[1] > MOST_FLOORS} == {}
@@ -274,13 +263,14 @@ def lesson(request: pytest.FixtureRequest):
 
 def texts_of(lesson) -> str:
     """Return what a lesson says outside its code."""
-    return "\n".join(cell.source for cell in read_source(lesson.source).cells if cell.cell_type == "markdown")
+    return "\n".join(
+        cell.source for cell in read_source(lesson.folder / "lesson.py").cells if cell.cell_type == "markdown"
+    )
 
 
 def test_every_source_is_built_and_every_notebook_has_a_source():
     """Students see what authors see."""
     assert lessons() == sources()
-    assert len(lessons()) >= 30
 
 
 def test_the_committed_notebook_is_fresh_and_holds_no_outputs(lesson):
@@ -296,16 +286,19 @@ def test_the_pages_that_are_derived_are_fresh():
     assert MAP_PATH.read_text(encoding="utf-8") == course_map(), "run: python -m grading build"
 
 
-def test_a_lesson_keeps_the_rhythm(lesson):
-    """One title, the front matter's, then the same headings in the same order in every lesson."""
+def test_a_lesson_has_one_title_and_a_length(lesson):
+    """The front matter's, before anything else; and no more lines than a newcomer reads in one go."""
     headings = [line for line in texts_of(lesson).splitlines() if line.startswith("#")]
     assert [line for line in headings if line.startswith("# ")] == headings[:1] == [f"# {lesson.title}"]
-    assert [line for line in headings if line in RHYTHM] == list(RHYTHM)
+    for name, most in (("lesson.py", MOST_LESSON_LINES), ("questions.py", MOST_QUESTIONS_LINES)):
+        path = lesson.folder / name
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        assert len(text.rpartition("# ---\n")[2].splitlines()) <= most, name
 
 
 def test_a_lesson_fits_into_a_sitting(lesson):
-    """Three quarters of an hour for a newcomer, or it goes on under the same number."""
-    assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.number in LONG_LESSONS)
+    """Three quarters of an hour for a newcomer, or its id stands in the list with its reason."""
+    assert (lesson.minutes > LONGEST_LESSON_MINUTES) == (lesson.id in LONG_LESSONS)
 
 
 @pytest.mark.parametrize("part", CORE_AT_HOME_MINUTES)
@@ -315,12 +308,9 @@ def test_the_core_of_a_part_fits_into_its_evenings(part: int):
     assert sum(one.minutes for one in core) <= CORE_AT_HOME_MINUTES[part]
 
 
-@pytest.mark.parametrize(
-    "spoken", [one for one in sources() if one.part in PARTS_IN_THESE_WORDS], ids=lambda lesson: lesson.name
-)
-def test_a_lesson_uses_the_fields_words(spoken):
+def test_a_lesson_uses_the_fields_words(lesson):
     """One word for each thing, and the one that the field's own pages use."""
-    said = re.sub(r"`[^`]*`|\]\([^)]*\)", "", texts_of(spoken))
+    said = re.sub(r"`[^`]*`|\]\([^)]*\)", "", texts_of(lesson))
     found = {
         match[0]: instead
         for word, instead in WORDS.items()
@@ -335,11 +325,10 @@ def test_links_between_lessons_lead_somewhere(lesson):
         assert (lesson.notebook.parent / link).is_file(), link
 
 
-def test_no_lesson_can_reach_an_answer(lesson):
-    """Answers stay in their room; a lesson neither imports nor names them."""
-    source = lesson.source.read_text(encoding="utf-8")
-    assert "grading.answers" not in source
-    assert "grading/answers" not in source
+def test_no_lesson_can_reach_the_graders_room(lesson):
+    """A lesson neither imports nor names it, and what is handed out holds no solution."""
+    assert not re.search(r"\bgrading[./]", (lesson.folder / "lesson.py").read_text(encoding="utf-8"))
+    assert "SOLUTION" not in lesson.notebook.read_text(encoding="utf-8")
 
 
 def test_guides_are_fresh():

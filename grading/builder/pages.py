@@ -6,8 +6,8 @@ import itertools
 
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
-from grading.grade.result.page import points_in_words
 from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
+from labs.display.format import points_in_words
 from provisioning.front.points import questions_of
 
 #: The committed page.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -9,16 +10,29 @@ import nbformat
 from nbformat import NotebookNode
 
 from grading.builder.notebook import build, text_of
+from grading.builder.questions import Asked, written
 from labs.course import NOTEBOOKS_DIR, Lesson, LessonError
 
 
 def solve(lesson: Lesson) -> NotebookNode:
     """Return a lesson's solved notebook, not run yet, with a warning on top."""
     notebook = build(lesson, solved=True)
+    asked = {id.replace(".", "-"): one for id, one in written(lesson).items()}
+    for cell in notebook.cells:
+        if cell.source.startswith("predict(") and cell.id in asked:
+            for name, value in guesses(asked[cell.id]).items():
+                cell.source = re.sub(rf"\b{name}=\.\.\.", f"{name}={value!r}", cell.source)
     warning = nbformat.v4.new_markdown_cell("> **Solved.** For instructors; not to be handed to students.")
     warning.id = "solved"
     notebook.cells.insert(0, warning)
     return notebook
+
+
+def guesses(asked: Asked) -> dict[str, object]:
+    """Return something to predict: 1 or the nearest number that may be meant, or the first of the words."""
+    low, high = asked.values["between"]
+    fields = asked.values["fields"]
+    return {name: min(max(1, low), high) if isinstance(one, str) else one[0] for name, one in fields.items()}
 
 
 def write_solved(wanted: Iterable[Lesson], folder: Path) -> list[Path]:

@@ -55,7 +55,6 @@ PACKAGES = (
     "pillow",
     "platformdirs",
     "pytest",
-    "safetensors",
     "scipy",
 )
 

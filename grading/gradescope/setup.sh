@@ -23,9 +23,9 @@ export UV_PYTHON_INSTALL_DIR=$root/python UV_NO_CACHE=1
 rm -rf "$root/tools"
 
 chmod 755 "$root" "$source_dir"
-# Where bubblewrap is forbidden, modes keep questions and secrets from student code.
-chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/grade/hidden.py" "$source_dir/grading/checkpoints"
+# Where bubblewrap is forbidden, modes keep secrets from student code.
+chmod -R go-rwx "$source_dir/secret" "$source_dir/grading/grade/hidden.py"
 
 # Better a red build than a red class.
 cd "$source_dir"
-"$root/venv/bin/python" -c 'import grading.gradescope.judge, grading.calls, nbval, onnxruntime'
+"$root/venv/bin/python" -c 'import grading.gradescope.judge, nbval, onnxruntime'

@@ -12,10 +12,19 @@ from __future__ import annotations
 import difflib
 from pathlib import Path
 
-from labs.assets.manifest import Carried, carried, carried_drawings
+from labs.assets.manifest import Carried, carried
 from labs.assets.places import AssetError, address
 
-__all__ = ["AssetError", "dataset", "default_dataset", "default_model", "drawings", "model", "obtain"]
+__all__ = [
+    "AssetError",
+    "carried_models",
+    "dataset",
+    "default_dataset",
+    "default_model",
+    "drawings",
+    "model",
+    "obtain",
+]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
@@ -65,10 +74,11 @@ def drawings(split: str) -> list[int]:
     Args:
         split: 'training', 'validation' or 'evaluation'.
     """
-    shown = carried_drawings(default_dataset())
+    known = carried().get(default_dataset())
+    shown = known.drawings if known else {}
     names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
-    known = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
-    return [known[shown[name]] for name in names]
+    places = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
+    return [places[shown[name]] for name in names]
 
 
 def model(name: str | None = None) -> Path:
@@ -85,6 +95,11 @@ def model(name: str | None = None) -> Path:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return obtain(name or default_model(), "model")
+
+
+def carried_models() -> list[str]:
+    """Return the names of the models that come with the checkout."""
+    return [name for name, item in carried().items() if item.kind == "model"]
 
 
 def obtain(name: str, kind: str | None = None) -> Path:

@@ -75,34 +75,6 @@ def verdict_card(asked: Question, verdict: Verdict) -> Card:
     return Card(f"{asked.title} ({points})", state=verdict.state, sentences=(verdict.message, hint), rows=verdict.shown)
 
 
-@dataclass(frozen=True)
-class Table:
-    """A small table with a caption and a text form."""
-
-    #: Stored as the cell's text/plain.
-    text: str
-    #: What the table is about.
-    caption: str
-    #: Column names.
-    columns: tuple[str, ...]
-    #: One tuple of cells a row.
-    rows: tuple[tuple[str, ...], ...]
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_html_(self) -> str:
-        cell = 'style="padding:3px 10px;text-align:left"'
-        head = "".join(f'<th scope="col" {cell}>{escape(name)}</th>' for name in self.columns)
-        rows = "".join(
-            "<tr>" + "".join(f"<td {cell}>{marked(value)}</td>" for value in row) + "</tr>" for row in self.rows
-        )
-        return (
-            f'<table style="color:{_TEXT};margin:4px 0"><caption style="text-align:left;font-weight:bold">'
-            f"{escape(self.caption)}</caption><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-        )
-
-
 def marked(text: str) -> str:
     """Return a sentence as HTML, with what stands in backticks as code, and links to notebooks as links."""
     code = rf'<code style="background:{_CODE};padding:0 3px;border-radius:3px">\1</code>'

@@ -18,6 +18,14 @@ from labs.checkpoints.calls import MARK, decode
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
 
+#: Said of a case that has no sentence of its own.
+_NO_SENTENCE = "Not right yet."
+
+#: Share of a number, and distance from 0, by which a result may differ.
+_NEAR, _ZERO = 1e-3, 1e-9
+
+_ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
+
 _STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
 
 
@@ -49,12 +57,13 @@ def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fa
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"] or "Not right yet."), shown(value)
+            says, did = general(value, expected, case["says"] or _NO_SENTENCE), shown(value)
         elif came.get("raised") == "NotImplementedError":
             return Fault(_STUB, is_stub=True)
         else:
             said = f": {came['said']}" if came.get("said") else ""
-            says = f"It stops with {came.get('raised')}{said}. {case['says']}".strip()
+            alone = _ALONE if came.get("raised") == "NameError" else case["says"]
+            says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
             did = "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
         return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))
@@ -74,7 +83,8 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
         return f"It returns {_kind(came)} instead of {_kind(expected)}."
     values, wanted = _numbers(came), _numbers(expected)
     if values is None or wanted is None:
-        if isinstance(expected, list) and len(came) != len(expected):
+        # Of a list of words, the case's own sentence says which one is missing.
+        if isinstance(expected, list) and len(came) != len(expected) and otherwise == _NO_SENTENCE:
             return f"It returns {len(came)} values instead of {len(expected)}."
         if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
             return "The right values, in another order."
@@ -85,26 +95,29 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
 
 
 def _numerical(came: Any, expected: Any, values: np.ndarray, wanted: np.ndarray, otherwise: str) -> str:
-    same = np.allclose(values, wanted)
-    if wanted.ndim == 1 and not same and np.allclose(sorted(values), sorted(wanted)):
+    if isinstance(expected, int) and np.rint(values) == wanted and values % 1:
+        return "It is not a whole number."
+    if wanted.ndim == 1 and not _alike(values, wanted) and _alike(sorted(values), sorted(wanted)):
         return "The right values, in another order."
     if wanted.ndim == 1 and len(wanted) <= 3:  # several results: the first wrong one
         at = [close(one, right) for one, right in zip(came, expected, strict=True)].index(False)
         return f"Value {at + 1} of {len(wanted)} is wrong. {general(came[at], expected[at], otherwise)}"
+    if _alike(values, wanted):  # but for whole numbers, which are held to more
+        return otherwise
     with np.errstate(all="ignore"):
         factor = values / np.where(wanted == 0, np.nan, wanted)
         known = {
-            "It has the wrong sign.": np.allclose(-values, wanted),
-            "It is turned around: 1 divided by what was asked for.": np.allclose(values * wanted, 1),
-            "It is not a whole number.": isinstance(expected, int) and np.rint(values) == wanted,
-            "It exceeds the limits.": values.size > 2
-            and not same
-            and np.allclose(np.clip(values, wanted.min(), wanted.max()), wanted),
-            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2
-            and not same
-            and np.allclose(factor, factor.flat[0]),
+            "It has the wrong sign.": _alike(-values, wanted),
+            "It is turned around: 1 divided by what was asked for.": _alike(values * wanted, np.ones_like(wanted)),
+            "It exceeds the limits.": values.size > 2 and _alike(np.clip(values, wanted.min(), wanted.max()), wanted),
+            f"It is {factor.flat[0]:g} times what was asked for.": values.size > 2 and _alike(factor, factor.flat[0]),
         }
-    return next((says for says, true in known.items() if np.all(true)), otherwise)
+    return next((says for says, true in known.items() if true), otherwise)
+
+
+def _alike(values: Any, wanted: Any) -> bool:
+    """Return whether numbers are as near as ``close`` asks of those that are not whole."""
+    return np.allclose(values, wanted, rtol=_NEAR, atol=_ZERO)
 
 
 def close(came: Any, expected: Any) -> bool:
@@ -122,7 +135,7 @@ def close(came: Any, expected: Any) -> bool:
     if isinstance(expected, float) and isinstance(came, int | float):
         if math.isnan(expected):
             return math.isnan(came)
-        return math.isclose(came, expected, rel_tol=1e-3, abs_tol=1e-9)
+        return math.isclose(came, expected, rel_tol=_NEAR, abs_tol=_ZERO)
     return came == expected
 
 

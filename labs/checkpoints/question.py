@@ -101,8 +101,8 @@ class Question:
     form: Any = None
     #: Fields of the measurements that a prediction must precede.
     about: Mapping = field(default_factory=dict)
-    #: What is predicted: label, or words to choose from, by name.
-    fields: Mapping[str, Any] = field(default_factory=dict)
+    #: What is predicted: labels by name.
+    fields: Mapping[str, str] = field(default_factory=dict)
     unit: str = ""
     #: Numbers outside are taken for slips of the unit.
     between: tuple[float, float] = (0.0, float("inf"))
@@ -122,14 +122,7 @@ class Question:
 
         Evidence is written by others and may be anything: what cannot be read fails the question, never the grader.
         """
-        try:
-            return _JUDGES[self.kind](self, as_records(entries))
-        except MissingEvidenceError as error:
-            return Verdict(State.MISSING, str(error))
-        except DifferentMachinesError:
-            return Verdict(State.FAILED, _DIFFERENT_MACHINES)
-        except STUMBLES as error:
-            return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
+        return _guarded(_JUDGES[self.kind], self, as_records(entries))
 
     def read(self, made: object) -> dict:
         """Return the facts about what was handed over, or about records."""
@@ -151,6 +144,18 @@ _DIFFERENT_MACHINES = (
 )
 
 
+def _guarded(judge: Callable[[Question, Records], Verdict], question: Question, records: Records) -> Verdict:
+    """Return a verdict, and in words what kept a judge from one."""
+    try:
+        return judge(question, records)
+    except MissingEvidenceError as error:
+        return Verdict(State.MISSING, str(error))
+    except DifferentMachinesError:
+        return Verdict(State.FAILED, _DIFFERENT_MACHINES)
+    except STUMBLES as error:
+        return Verdict(State.FAILED, f"This cannot be read as what was asked for ({type(error).__name__}).")
+
+
 def reader(name: str) -> Callable[[Any], dict]:
     """Return the function that a question names as 'module:function'."""
     module, _, function = name.partition(":")
@@ -165,13 +170,6 @@ def _of_function(question: Question, records: Records) -> Verdict:
     if fault is not None:
         state = State.UNANSWERED if fault.is_stub else State.FAILED
         return Verdict(state, fault.says, fault.shown)
-    if elsewhere := [str(name)[:40] for name in kept.get("elsewhere", ())[:5]]:
-        names = ", ".join(f"`{name}`" for name in elsewhere)
-        return Verdict(
-            State.FAILED,
-            f"Right, but it needs {names} from another cell, and the grader calls this function alone: import or "
-            "define that in the function's own cell.",
-        )
     return Verdict(State.PASSED, f"Right in all {len(question.cases)} cases.")
 
 
@@ -188,16 +186,10 @@ def _of_answer(question: Question, records: Records) -> Verdict:
         return Verdict(State.UNANSWERED, "Not answered yet: fill in the cell above, and run it.")
     if fault := fault_of_form(given, question.form):
         return Verdict(State.FAILED, fault)
-    found = _of_records(question, records)
     # What was right when it was answered stays right when a leased machine's records come home.
     places = [place for place, one in enumerate(records) if isinstance(one, Answer) and one.question == question.id]
-    if not found.ok and places[-1] + 1 < len(records):
-        try:
-            then = _of_records(question, records[: places[-1] + 1])
-        except (MissingEvidenceError, *STUMBLES):
-            return found
-        return then if then.ok else found
-    return found
+    then = _guarded(_of_records, question, records[: places[-1] + 1])
+    return then if then.ok else _of_records(question, records)
 
 
 def _of_records(question: Question, records: Records) -> Verdict:

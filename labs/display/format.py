@@ -70,3 +70,8 @@ NUMBERS = {
     "batch_fps": ("throughput", rate),
     "size_bytes": ("size", megabytes),
 }
+
+
+def points_in_words(count: int) -> str:
+    """Return a number of points as it is read."""
+    return "1 point" if count == 1 else f"{count} points"

@@ -26,7 +26,8 @@ def pte_facts(path: str | Path) -> dict:
 
     Returns:
         ``delegates``: calls by backend; ``operators``: names of those that no delegate runs; ``images``; ``agree``: how
-        many of them get the class that the float32 model in torch gives; ``max_abs_diff`` between both logits.
+        many of them get the class that the float32 model in torch gives; ``max_abs_diff`` between both logits;
+        ``size_bytes``.
 
     Raises:
         ValueError: It is no ExecuTorch file.
@@ -41,7 +42,7 @@ def pte_facts(path: str | Path) -> dict:
         found = Path(folder) / "facts.json"
         variables = {"PYTHONWARNINGS": "ignore"}
         providers.install("executorch").run(__file__, Path(path).resolve(), found, variables=variables)
-        return json.loads(found.read_text(encoding="utf-8"))
+        return json.loads(found.read_text(encoding="utf-8")) | {"size_bytes": Path(path).stat().st_size}
 
 
 def _look(path: Path) -> dict:

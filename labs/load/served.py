@@ -23,6 +23,7 @@ from labs.records.load import ServerSide
 from labs.serve.triton.control import Counters, Triton, TritonError
 
 if TYPE_CHECKING:
+    from labs.serve.ray import RayCluster
     from labs.serve.running import Service
     from labs.serve.settings import Settings
 
@@ -63,6 +64,21 @@ def service_target(
     )
     make = predict_raw if raw else predict
     return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
+
+
+def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
+    """Return a target on an application of a running Ray cluster that takes a picture's own bytes.
+
+    Args:
+        cluster: The cluster.
+        application: Its route, without the slash.
+        images: Encoded pictures, one a request.
+        model: File of the network that it serves.
+    """
+    from labs.bench.targets import model_file
+
+    served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
+    return predict_raw(f"{cluster.url}/{application}", images, served, pids=cluster.pids)
 
 
 def app_target(service: Service, model: Path, images: Sequence[bytes], **settings: object) -> Target:

@@ -71,12 +71,12 @@ def for_lesson(
     """Return what one lesson uses.
 
     Args:
-        lesson: Its number, such as '15'; what it uses stands in its front matter.
+        lesson: Its id, such as 'compile'; what it uses stands in its front matter.
         machine: As in ``capabilities``.
         around: As in ``capabilities``.
 
     Raises:
-        KeyError: No lesson has this number, or it uses what is no capability.
+        KeyError: No lesson has this id, or it uses what is no capability.
     """
     by_name = {one.name: one for one in capabilities(machine, around)}
     return tuple(by_name[name] for name in course.lesson(lesson).uses)

@@ -10,15 +10,17 @@ import functools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 
 from labs import stats
 from labs.machine import Fingerprint
 from labs.machine.fingerprint import names_of
 from labs.records.load import Load
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
@@ -248,6 +250,8 @@ class Comparison:
         Raises:
             KeyError: The baseline was not part of this run.
         """
+        import pandas as pd  # late: the providers' environments measure without it
+
         rows = {}
         for one in self.records:
             faster = self.ratio(baseline, one.option).interval

@@ -17,7 +17,7 @@ from labs.workspace import PROJECT_DIR
 from provisioning.front.lab import LabError
 
 #: What students' repositories never have.
-_AUTHORS = ("grading/answers", "tests")
+_AUTHORS = ("grading", "tests")
 
 
 def update(say: Callable[[str], None], folder: Path = PROJECT_DIR) -> None:

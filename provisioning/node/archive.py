@@ -63,7 +63,7 @@ _ITSELF = "--editable .\n"
 _DATE_S = 1_767_225_600
 
 #: A student's archive never holds these words; they are how answers and keys are told apart from the rest.
-_FORBIDDEN_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|^# answer for checkpoint|@answer\(", re.MULTILINE)
+_FORBIDDEN_TEXT = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----|### BEGIN SOLUTION")
 
 
 @dataclass(frozen=True)

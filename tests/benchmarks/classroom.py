@@ -25,7 +25,8 @@ from provisioning.rehearsal import control, environment
 from provisioning.rehearsal.drills import site_clock
 from provisioning.sites.spec import load_spec
 from tests.browser.jupyterlab import Course
-from tests.grading.recorded import recorded
+from tests.grading.classroom.members import entries
+from tests.grading.recorded import written
 
 STUDENTS = 200
 #: Seconds that each step may take.
@@ -98,9 +99,8 @@ def _rows(folder: Path) -> list[dict[str, str]]:
 
 
 def _workspace(folder: Path) -> Path:
-    """Return a workspace with a ledger of part 1, which the front page judges."""
+    """Return a workspace with records of part 1 and answers, which the front page judges."""
     workspace = folder / "workspace"
     workspace.mkdir()
-    lines = [json.dumps(entry) + "\n" for entry in recorded(1)]
-    (workspace / "ledger.jsonl").write_text("".join(lines), encoding="utf-8")
+    (workspace / "ledger.jsonl").write_text(written(entries()), encoding="utf-8")
     return workspace

@@ -6,14 +6,13 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from grading.checkpoints.model.lesson_14c import BUDGETS, next_trial
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from labs import assets, bench
 from labs.data.dataset import load_split
 from labs.data.models import ARCHITECTURES, load_mobilenet_v2, load_model
-from labs.machine.capability import for_lesson
+from labs.machine.capability import capabilities
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.predict import logits_of, top1
@@ -24,7 +23,7 @@ from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
 
 _SHIPPED = "food11-mini-mobilenetv2"
-#: Without basic, which leaves the exported graph as it is (lesson 13).
+#: Without basic, which leaves the exported graph as it is.
 _GRAPH_LEVELS = {"disabled": "ORT_DISABLE_ALL", "extended": "ORT_ENABLE_EXTENDED", "all": "ORT_ENABLE_ALL"}
 _U8S8 = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8, "per_channel": True}
 _STATIC_FORMATS = {
@@ -32,8 +31,10 @@ _STATIC_FORMATS = {
     "int8-static-qoperator": {**_U8S8, "quant_format": QuantFormat.QOperator},
     "int8-static-s8s8": {**_U8S8, "activation_type": QuantType.QInt8},
 }
-#: Side of the images of the options of fewer pixels, as lesson 25 makes them.
+#: Side of the images of the options of fewer pixels.
 SMALL_PX = 192
+#: Shares of right answers that an INT8 file may lose, by the file's name.
+BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
 #: For the models of this run; it goes with the process.
 _TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
 #: Options whose files are made here, by the files' names.
@@ -61,7 +62,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
         _quantize(folder, part(on_progress, 0.1, 0.6))
         pruned_int8_model(folder, part(on_progress, 0.6, 1.0))
     found = {"torch-eager": _opened(torch_path, "torch")}
-    if all(one.available for one in for_lesson("11") if one.name == "C++ compiler"):
+    if all(one.available for one in capabilities() if one.name == "C++ compiler"):
         found["torch-compiled"] = _opened(torch_path, "torch-compiled")
     for name, level in _GRAPH_LEVELS.items():
         found[f"onnx-{name}"] = _opened(onnx_path, graph_optimization_level=level)
@@ -72,7 +73,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
             export_onnx(load_model(name, assets.model(f"food11-mini-{name}")), path)
         found[name] = _opened(path)
     if find_spec("openvino"):
-        has_bf16 = any(one.available for one in for_lesson("15") if one.name == "bf16 on the CPU")
+        has_bf16 = any(one.available for one in capabilities() if one.name == "bf16 on the CPU")
         # Said explicitly: left alone, OpenVINO takes bf16 on processors that have it.
         for precision, hint in {"fp32": "f32", "bf16": "bf16"}.items() if has_bf16 else (("fp32", "f32"),):
             latency = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": hint}
@@ -135,15 +136,24 @@ def _quantize(folder: Path, on_progress: OnProgress) -> None:
     found = layer_sensitivity(prepared, training[::16], ranges, start, on_progress=part(on_progress, 0.3, 0.7))
     order, tried, target = found["layer"].tolist()[:12], [], top1(logits_of(prepared, validation), labels)
     for name, allowed in BUDGETS.items():
-        while (kept := next_trial(tried, order, allowed)) is not None:
+        while (kept := _next_trial(tried, order, allowed)) is not None:
             on_progress(0.8, f"{name}: trying {len(kept)} layers in float32")
-            tried.append({"kept": kept, "loss": loss(kept)})
-        path = write(min(tried, key=lambda trial: trial["loss"])["kept"], folder / f"{name}.onnx")
+            tried.append((loss(kept), kept))
+        path = write(min(tried)[1], folder / f"{name}.onnx")
         slim_onnx(path)
 
 
+def _next_trial(tried: list[tuple[float, list[str]]], order: list[str], budget: float) -> list[str] | None:
+    """Return the layers to keep in float32 next: one more than in the best trial; None when the search is over."""
+    if not tried:
+        return []
+    lost, kept = min(tried)
+    left = [layer for layer in order if layer not in {one[-1] for _, one in tried if one}]
+    return None if lost <= budget or not left else [*kept, left[0]]
+
+
 def pruned_int8_model(folder: Path, on_progress: OnProgress = silent) -> Path:
-    """Make the pruned, then quantized file of lesson 14c in a folder, and return its path."""
+    """Make the pruned, then quantized file of part 1 in a folder, and return its path."""
     data = assets.dataset("food11-mini")
     net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
     narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))

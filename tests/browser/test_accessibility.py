@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.provisioning.front.conftest import FIXTURES
 
 from grading.classroom.defence import sheet
 from grading.classroom.likeness import Pair
@@ -23,6 +22,7 @@ from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
 from tests.grading.result.test_result import ASIDE, RESULT
+from tests.provisioning.front.conftest import FIXTURES
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious
@@ -31,24 +31,28 @@ from .jupyterlab import Course, Notebook, require_browser, serious
 CELLS = {
     "questions": """
 from IPython.display import display
-from grading.checkpoints import check, predict, scoreboard
-def stub(size_bytes):
-    ...
-display(*(predict(question, ...) for question in ("start.size_guess", "start.submit_guess")))
-display(*(check("start.megabytes", made) for made in (stub, lambda size_bytes: size_bytes, lambda size: size / 1e6)))
-scoreboard("start")""",
+from labs.checkpoints import check, predict
+def stub(xmin, xmax, qmin, qmax):
+    raise NotImplementedError
+def gaps(xmin, xmax, qmin, qmax):
+    return (xmax - xmin) / 256, 0
+display(predict("quantize.faster", dynamic=..., static=...))
+display(*(check("quantize.affine", made) for made in (stub, gaps)))""",
     "tables": """
-from labs.records import customers
-from labs.widgets import comparison_table, scoreboard
+from labs.widgets import scoreboard
 from labs.records.ledger import ledger
-display(comparison_table(ledger()), scoreboard(ledger()), customers.customer_table())""",
+display(scoreboard(ledger()))""",
     "charts": """
 import numpy as np
-from labs.charts import channel_ranges
-from labs.widgets import quantization_explorer
-weight = np.random.default_rng(0).laplace(0, 0.05, (32, 16, 3, 3)).astype(np.float32)
-display(quantization_explorer({"features.1.weight": weight}, {"features.1 output": np.abs(weight)}))
-channel_ranges(weight)""",
+from labs.charts import access_map
+from labs.optimize.traced import traced
+from labs.records.customers import CUSTOMERS
+from labs.widgets import design_explorer
+design = {"design": "cloud", "pixels": 224, "wait_s": 1.0, "usd_per_day": 1.0, "accuracy": 0.8}
+display(design_explorer(CUSTOMERS, lambda one: [design]))
+(seen,) = traced(np.ones((4, 8)))
+seen[1] * 2
+access_map({"one row": (seen, seen.log)})""",
     "lease": """
 from provisioning import lab, rehearsal
 from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress

@@ -1,18 +1,28 @@
-"""Building: the same source gives the same bytes, and a cell keeps its name when others come and go."""
+"""Building: the same source gives the same bytes, a cell keeps its name, and no solution is handed out."""
 
 from __future__ import annotations
+
+import ast
 
 import nbformat
 import pytest
 
-from grading.builder.notebook import NOTEBOOK_METADATA, build, is_stale, source_of, text_of, write
+from grading.builder.notebook import BEGIN, NOTEBOOK_METADATA, build, is_stale, source_of, text_of, write
 from grading.builder.sources import sources
 from labs.course import NOTEBOOKS_DIR, LessonError
+from tests.course import SOURCE
+
+SAME = SOURCE.format(id="toy")
 
 
 def ids(notebook) -> list[str]:
     """Return the cell ids in order."""
     return [cell.id for cell in notebook.cells]
+
+
+def cell_of(notebook, id: str):
+    """Return a cell by its id."""
+    return next(cell for cell in notebook.cells if cell.id == id)
 
 
 def test_building_twice_gives_the_same_bytes(write_lesson):
@@ -25,73 +35,121 @@ def test_a_built_notebook_holds_no_outputs_and_the_least_metadata(write_lesson):
     """Versions and execution counts would change the twin on each machine."""
     notebook = build(write_lesson())
     facts = notebook.metadata.pop("lesson")
-    assert (facts["title"], facts["part"], facts["number"]) == ("A lesson", 0, "00")
+    assert (facts["title"], facts["part"], facts["id"]) == ("A lesson", 0, "toy")
     assert notebook.metadata == NOTEBOOK_METADATA
     assert all(cell.outputs == [] and cell.execution_count is None for cell in notebook.cells if "outputs" in cell)
     nbformat.validate(notebook)
 
 
-def test_a_checkpoint_cell_is_found_by_its_checkpoint(write_lesson):
-    """Grafting a student's answer relies on it."""
-    cell = next(cell for cell in build(write_lesson()).cells if cell.id == "start-megabytes")
-    assert cell.metadata == {"checkpoint": "start.megabytes"}
-    assert cell.source == 'answer("start.megabytes", ...)'
+def test_a_questions_cell_is_found_by_its_question(write_lesson):
+    """The grader relies on it; a prediction's cell needs no mark."""
+    notebook = build(write_lesson())
+    assert cell_of(notebook, "toy-double").metadata == {"question": "toy.double"}
+    assert cell_of(notebook, "toy-guess").source == 'predict("toy.guess", size=..., resize=...)'
 
 
 def test_inserting_a_cell_changes_no_other_id(write_lesson):
     """With numbered cells, one insertion would rename the rest of the lesson."""
     before = ids(build(write_lesson()))
-    source = write_lesson().source.read_text().replace("# %%\ncheck", "# %%\nnew = 1\n\n# %%\ncheck")
-    after = ids(build(write_lesson(source)))
-    assert [name for name in after if name != "00-new-1"] == before
+    after = ids(build(write_lesson(source=SAME.replace("# %%\nguesses", "# %%\nnew = 1\n\n# %%\nguesses"))))
+    assert [name for name in after if name != "toy-new-1"] == before
 
 
 def test_editing_below_the_first_line_keeps_the_id(write_lesson):
     """A paragraph that is improved is still the same paragraph."""
     before = build(write_lesson())
-    after = build(write_lesson(write_lesson().source.read_text().replace("A story.", "A better story.")))
+    after = build(write_lesson(source=SAME.replace("A story.", "A better story.")))
     assert ids(before) == ids(after)
     assert text_of(before) != text_of(after)
 
 
-def test_cells_that_begin_alike_are_told_apart(write_lesson):
-    """nbformat wants ids to be unique."""
-    source = "# %%\nlabels\n\n# %%\nlabels\n\n# %% [markdown]\n# ***\n\n# %%\n"
-    assert ids(build(write_lesson(source))) == ["00-begin", "00-labels", "00-labels-2", "00-cell", "00-cell-2"]
-
-
-def test_every_lesson_begins_with_the_same_cell(write_lesson):
-    """Before its first code, so that after a restart everybody knows which cell to run."""
-    code = [cell for cell in build(write_lesson()).cells if cell.cell_type == "code"]
-    assert (code[0].id, code[0].source.splitlines()[-1]) == ("00-begin", 'begin("00")')
-
-
-def test_a_long_first_line_still_makes_a_valid_id(write_lesson):
-    """64 characters are allowed."""
-    notebook = build(
-        write_lesson("# %% [markdown]\n# " + "word " * 40 + "\n\n# %% [markdown]\n# " + "word " * 40 + "\n")
-    )
+def test_cells_that_begin_alike_are_told_apart_and_ids_stay_short(write_lesson):
+    """nbformat wants ids to be unique, and no longer than 64 characters; every lesson begins with the same cell."""
+    long = "# %% [markdown]\n# " + "word " * 40 + "\n\n"
+    source = "# %%\nlabels\n\n# %%\nlabels\n\n# %% [markdown]\n# ***\n\n# %%\n\n" + long * 2
+    notebook = build(write_lesson(source=source))
+    assert ids(notebook)[:5] == ["toy-begin", "toy-labels", "toy-labels-2", "toy-cell", "toy-cell-2"]
+    assert notebook.cells[0].source == BEGIN.format(id="toy")
     assert all(len(name) <= 64 for name in ids(notebook))
 
 
-def test_a_checkpoint_stands_in_one_cell_only(write_lesson):
-    """Two cells with one id: which one would be graded?"""
-    source = '# %% checkpoint="start.megabytes"\n...\n\n# %% checkpoint="start.megabytes"\n...\n'
-    with pytest.raises(LessonError, match="two cells"):
-        build(write_lesson(source))
+#: A cell that holds a solution, and what is handed out in its place.
+STUBS = {
+    "a function": (
+        'def f(x):\n    """Do it."""\n    ### BEGIN SOLUTION\n    y = x\n    return y\n    ### END SOLUTION\n\n\nf(1)',
+        'def f(x):\n    """Do it."""\n    raise NotImplementedError("Your turn: replace this line.")\n\n\nf(1)',
+    ),
+    "lines of a cell": (
+        "path = 1\n### BEGIN SOLUTION\nmake(path)\n### END SOLUTION\ncheck(path)",
+        'path = 1\nraise NotImplementedError("Your turn: replace this line.")\ncheck(path)',
+    ),
+    "a stub of its own": (
+        "### BEGIN SOLUTION\nchoice = 'b'\n### STUB\nchoice = ...\n### END SOLUTION\nchoice",
+        "choice = ...\nchoice",
+    ),
+    "two solutions": (
+        "### BEGIN SOLUTION\na = 1\n### STUB\na = ...\n### END SOLUTION\n"
+        "### BEGIN SOLUTION\nb = 2\n### STUB\n### END SOLUTION\nc",
+        "a = ...\nc",
+    ),
+    "a Python file": (
+        "%%writefile programs/app.py\ndef f():\n    ### BEGIN SOLUTION\n    return 1\n    ### END SOLUTION",
+        '%%writefile programs/app.py\ndef f():\n    raise NotImplementedError("Your turn: replace this line.")',
+    ),
+    "a file of another language": (
+        "%%writefile programs/food.v1/config.pbtxt\nname: 'x'\n### BEGIN SOLUTION\nbatch: 8\n### END SOLUTION",
+        "%%writefile programs/food.v1/config.pbtxt\nname: 'x'\n# Your turn: replace this line.",
+    ),
+    "a file without an ending": (
+        "%%writefile programs/Dockerfile\n### BEGIN SOLUTION\nFROM x\n### STUB\n# FROM …\n### END SOLUTION",
+        "%%writefile programs/Dockerfile\n# FROM …",
+    ),
+}
 
 
-@pytest.mark.parametrize("header", ['check="start.megabytes"', 'name="x"', 'Checkpoint="start.megabytes"'])
-def test_metadata_that_nothing_reads_is_a_slip_of_the_pen(write_lesson, header):
-    """A stub without its checkpoint would never be solved nor graded."""
-    with pytest.raises(LessonError, match="known: checkpoint, shows, tags"):
-        build(write_lesson(f"# %% {header}\n...\n"))
+@pytest.mark.parametrize("name", STUBS)
+def test_a_solution_stays_home_and_its_stub_runs_or_says_whose_turn_it_is(write_lesson, name: str):
+    """In the solved twin it stands without the marks around it, and without the stub."""
+    source, stub = STUBS[name]
+    lesson = write_lesson(source=f"# %%\n{source}\n", questions="")
+    (cell,) = (cell for cell in build(lesson).cells if cell.id != "toy-begin")
+    assert cell.source == stub
+    solved = next(cell.source for cell in build(lesson, solved=True).cells if cell.id != "toy-begin")
+    assert "###" not in solved
+    assert "Your turn" not in solved
+    assert "..." not in solved
 
 
-def test_a_malformed_checkpoint_id_is_refused(write_lesson):
-    """Spaces and capitals cannot be part of an id."""
-    with pytest.raises(LessonError, match="no checkpoint id"):
-        build(write_lesson('# %% checkpoint="Start Processors"\n...\n'))
+def test_both_twins_have_the_same_cells(write_lesson):
+    """So that an answer is found in either."""
+    lesson = write_lesson()
+    stubs, solved = build(lesson), build(lesson, solved=True)
+    assert ids(stubs) == ids(solved)
+    changed = [one.id for one, other in zip(stubs.cells, solved.cells, strict=True) if one.source != other.source]
+    assert changed == ["toy-double"]
+    assert "return 2 * number" in cell_of(solved, "toy-double").source
+    assert ast.get_docstring(ast.parse(cell_of(stubs, "toy-double").source).body[0]) == "Return twice the number."
+
+
+@pytest.mark.parametrize(
+    ("source", "says"),
+    [
+        ('# %% check="toy.double"\n...\n', "known: question, shows, tags"),
+        ('# %% Question="toy.double"\n...\n', "known: question, shows, tags"),
+        ('# %% question="Toy Double"\n...\n', "is no question id"),
+        ('# %% question="toy.double"\n...\n\n# %% question="toy.double"\n...\n', "stands in two cells"),
+        ("# %% [markdown]\n# Next: [A](01_a.ipynb).\n", "leave out"),
+        ('# %% shows="labs.data.labels:colours"\n...\n', "labels.py defines no colours; it has CLASS_NAMES"),
+        ('# %% shows="labs.nothing:colours"\n...\n', "there is no module labs.nothing"),
+        ('# %% shows="numpy:array"\n...\n', "wants a module of labs or provisioning"),
+        ('# %% shows="labs.data.labels:CLASS_NAMES"\nx = 1\n', "may hold nothing but"),
+    ],
+)
+def test_a_cell_with_a_fault_is_refused(write_lesson, source, says):
+    """Each is a slip of the pen that would be graded, or shown, wrong in silence."""
+    lesson = write_lesson(source=source, questions="")
+    with pytest.raises(LessonError, match=says):
+        build(lesson)
 
 
 def test_a_twin_is_stale_until_it_is_built_again(write_lesson):
@@ -100,70 +158,61 @@ def test_a_twin_is_stale_until_it_is_built_again(write_lesson):
     assert is_stale(lesson)
     write(lesson)
     assert not is_stale(lesson)
-    write_lesson(lesson.source.read_text().replace("A story.", "Another story."))
-    assert is_stale(lesson)
+    assert is_stale(write_lesson(source=SAME.replace("A story.", "Another story.")))
 
 
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (("#     title: A lesson\n", ""), "lacks title"),
+        (('#     title: "A lesson"\n', ""), "lacks title"),
         (("#     ports: []\n", "#     ports: []\n#     room: 12\n"), "does not know room"),
         (("minutes: 10", "minutes: ten"), "minutes as int, not 'ten'"),
-        (('number: "00"', "number: 0"), "number as str, not 0"),
-        (('number: "00"', 'number: "01"'), "is not the file name's"),
+        (("minutes: 10", "minutes: 0"), "minutes must be positive"),
+        (('id: "toy"', "id: 0"), "id as str, not 0"),
+        (('id: "toy"', 'id: "Toy 1"'), "is no word"),
         (("part: 0", "part: 1"), "part 1 is not 0_start"),
-        (("kind: core", "kind: main"), "it may be core, extra"),
-        (("where: [laptop]", "where: [moon]"), "where may hold laptop, hub"),
+        (('kind: "core"', 'kind: "main"'), "it may be core, deeper"),
+        (('kind: "core"', 'kind: "deeper"'), "it lies in 0_start/"),
+        (('where: ["laptop"]', 'where: ["moon"]'), "where may hold laptop, hub"),
+        (("ports: []", 'ports: [80]\n#     takes: {"x": []}'), "takes wants lists"),
         (("#   lesson:", "#   lessons:"), "holds no 'lesson:'"),
         (("# ---\n# jupyter", "# jupyter"), "begins with no front matter"),
     ],
 )
-def test_front_matter_with_a_fault_is_refused_with_its_name(write_lesson, change, says):
+def test_front_matter_with_a_fault_is_refused_with_its_name(write_lesson, course, change, says):
     """Everything about the course is derived from it."""
-    lesson = write_lesson()
-    source = lesson.source.read_text(encoding="utf-8").replace(*change, 1)
-    lesson.source.write_text(source, encoding="utf-8")
+    path = write_lesson().folder / "lesson.py"
+    text = path.read_text(encoding="utf-8")
+    assert change[0] in text
+    path.write_text(text.replace(*change, 1), encoding="utf-8")
     with pytest.raises(LessonError, match=says):
-        sources(lesson.notebook.parents[1])
+        sources(course)
 
 
 def test_a_lesson_ends_with_a_link_to_the_next_one(write_lesson):
-    """In the order of the numbers, over the borders of parts; the last one has none."""
-    first, last = write_lesson(), write_lesson(name="10_b", folder="1_model")
-    middle = write_lesson(name="01_a")
-    assert build(first).cells[-1].source == "Next: [01 A lesson](01_a.ipynb)"
-    assert build(middle).cells[-1].source == "Next: [10 A lesson](../1_model/10_b.ipynb)"
-    assert build(middle).cells[-1].id == "01-next"
-    assert "Next" not in build(last).cells[-1].source
+    """The core path first, over the borders of parts; a deep dive leads to the next lesson, and the last one has none.
 
-
-def test_a_source_leaves_the_link_to_the_builder(write_lesson):
-    """A link that is written by hand is wrong when a lesson is put between."""
-    with pytest.raises(LessonError, match="leave out"):
-        build(write_lesson("# %% [markdown]\n# Next: [01 A](01_a.ipynb).\n"))
+    A guide for instructors is none of them.
+    """
+    first = write_lesson("first", name="00_a", title="First")
+    dive = write_lesson("dive", name="01_b", folder="0_start/deeper", title="Dive")
+    last = write_lesson("last", name="10_c", folder="1_model", title="Last")
+    deepest = write_lesson("deepest", name="01_d", folder="1_model/deeper", title="Deepest")
+    guide = write_lesson("guide", name="90_e", folder="instructor", kind="guide", questions="")
+    ends = {one.id: build(one).cells[-1] for one in (first, dive, last, deepest, guide)}
+    assert ends["first"].source == "Next: [Last](../1_model/10_c.ipynb)"
+    assert ends["first"].id == "first-next"
+    assert ends["dive"].source == "Next: [Last](../../1_model/10_c.ipynb)"
+    assert ends["last"].source == "Next: [Deepest](deeper/01_d.ipynb)"
+    assert not any(ends[id].source.startswith("Next") for id in ("deepest", "guide"))
+    assert not any(cell.id == "guide-begin" for cell in build(guide).cells)
 
 
 def test_a_cell_shows_the_source_that_the_package_holds(write_lesson):
     """Docstring included, and exactly as it stands there."""
-    cell = build(write_lesson('# %% shows="labs.data.labels:CLASS_NAMES"\n...\n')).cells[1]
+    cell = build(write_lesson(source='# %% shows="labs.data.labels:CLASS_NAMES"\n...\n', questions="")).cells[1]
     assert cell.source.startswith("CLASS_NAMES")
     assert cell.source in (NOTEBOOKS_DIR.parent / "labs" / "data" / "labels.py").read_text(encoding="utf-8")
-
-
-@pytest.mark.parametrize(
-    ("cell", "says"),
-    [
-        ('shows="labs.data.labels:colours"\n...', "labels.py defines no colours; it has CLASS_NAMES"),
-        ('shows="labs.nothing:colours"\n...', "there is no module labs.nothing"),
-        ('shows="numpy:array"\n...', "wants a module of labs or provisioning"),
-        ('shows="labs.data.labels:CLASS_NAMES"\nx = 1', "may hold nothing but"),
-    ],
-)
-def test_a_cell_that_cannot_be_filled_is_named(write_lesson, cell, says):
-    """An author reads what there is."""
-    with pytest.raises(LessonError, match=says):
-        build(write_lesson(f"# %% {cell}\n"))
 
 
 def test_a_shown_function_keeps_its_decorators_and_several_keep_their_order(tmp_path):

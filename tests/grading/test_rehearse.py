@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 import pytest
-from grading.checkpoints import all_checkpoints
 from rich.console import Console
 
 from grading.builder.execute import LessonFailedError
 from grading.builder.notebook import build
+from grading.builder.questions import compiled
 from grading.builder.rehearse import missed, own_testbed, rehearse, run_all, scores
-from grading.builder.solve import AnswerKey, solve
-from labs.course import NOTEBOOKS_DIR, lesson
+from grading.builder.solve import solve
+from labs.checkpoints import question
+from labs.checkpoints.question import all_questions
+from labs.checkpoints.rows import Row
+from labs.course import NOTEBOOKS_DIR
 from labs.machine import Capability, capabilities
 from labs.records import Ledger
 from labs.workspace import WORKSPACE_VARIABLE
@@ -26,56 +30,95 @@ def console() -> Console:
     return Console(record=True, width=140, force_terminal=False)
 
 
-def test_lessons_share_one_workspace_that_is_not_the_students(
-    tmp_path, workspace, write_lesson, write_answers, console
-):
+#: Runs first in a kernel: the small course's questions in place of the course's.
+USE = """\
+from pathlib import Path
+from labs.checkpoints import question
+question.QUESTIONS_PATH = Path({path!r})
+"""
+
+FIRST = """# %% question="toy.double"
+from labs.checkpoints import check
+
+def double(number):
+    ### BEGIN SOLUTION
+    return 2 * number
+    ### END SOLUTION
+
+
+check("toy.double", double)
+"""
+
+NEXT = """# %%
+from labs.records.ledger import ledger
+print([one.question for one in ledger()])
+"""
+
+ASKS = """from grading.builder.questions import question
+
+
+@question("toy.double", "Twice a number", points=2)
+def double(random):
+    yield (2,), "Twice 2 is 4."
+    yield (5,), ""
+"""
+
+
+@pytest.fixture
+def toy(write_lesson, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Return a lesson with one question, which this process and the lesson's kernel know in place of the course's."""
+    path = tmp_path / "questions.json"
+    # Where the first cell of every lesson stands, the small course is none of the kernel's.
+    monkeypatch.setattr("grading.builder.notebook.BEGIN", USE.format(path=str(path)) + "# {id}")
+    lesson = write_lesson(source=FIRST, questions=ASKS)
+    path.write_text(compiled([lesson]), encoding="utf-8")
+    monkeypatch.setattr(question, "QUESTIONS_PATH", path)
+    all_questions.cache_clear()
+    yield lesson
+    all_questions.cache_clear()
+
+
+def test_lessons_share_one_workspace_that_is_not_the_students(tmp_path, workspace, toy, write_lesson, console):
     """What the first lesson wrote, the second one reads; the student's ledger stays as it was."""
-    key = AnswerKey.read(write_answers())
-    lessons = [
-        write_lesson(),
-        write_lesson(
-            "# %%\nfrom labs.records.ledger import ledger\nprint(ledger().answers()['start.megabytes'].value)\n",
-            "01_next",
-        ),
-    ]
-    spent = run_all(lessons, lambda lesson: solve(lesson, key), tmp_path / "run", console)
+    lessons = [toy, write_lesson("after", name="01_next", source=NEXT, questions="")]
+    spent = run_all(lessons, solve, tmp_path / "run", console)
     assert list(spent) == ["00_a_lesson", "01_next"]
-    assert (tmp_path / "run" / "01_next.ipynb").read_text().count('"2\\n"') == 1
+    assert "['toy.double']" in (tmp_path / "run" / "01_next.ipynb").read_text()
+    assert [(one.id, one.points) for one in scores(tmp_path / "run" / "workspace", [toy])] == [("toy.double", 2)]
     assert not workspace.exists()
     assert os.environ[WORKSPACE_VARIABLE] == str(workspace)
     assert "01_next" in console.export_text()
 
 
-def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, write_lesson, console):
-    """The same run with the lessons as students get them."""
-    run_all([write_lesson()], build, tmp_path / "run", console)
-    assert not (tmp_path / "run" / "workspace" / "ledger.jsonl").exists()
-    found = scores(tmp_path / "run" / "workspace", [write_lesson()])
-    assert [(one.id, one.points) for one in found] == [("start.size_guess", 0), ("start.megabytes", 0)]
+def test_a_stub_notebook_runs_and_earns_nothing(tmp_path, toy, console):
+    """The same run with the lesson as students get it."""
+    run_all([toy], build, tmp_path / "run", console)
+    (row,) = scores(tmp_path / "run" / "workspace", [toy])
+    assert (row.points, row.is_open) == (0, True)
 
 
-def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, write_lesson, console):
+def test_a_lesson_that_fails_ends_the_rehearsal(tmp_path, toy, write_lesson, console):
     """Later lessons stand on it."""
     with pytest.raises(LessonFailedError, match="00_a_lesson, cell 2"):
-        run_all([write_lesson("# %%\n1 / 0\n")], build, tmp_path / "run", console)
+        run_all([write_lesson(source="# %%\n1 / 0\n", questions="")], build, tmp_path / "run", console)
     assert WORKSPACE_VARIABLE in os.environ
 
 
-def test_points_for_another_machine_are_no_failure(tmp_path, console, monkeypatch):
+def test_points_for_another_machine_are_no_failure(toy, monkeypatch):
     """A laptop without bf16 has done all it can; what it could have earned is still open."""
-    lacking = [
-        Capability("bf16 on the CPU", False, "none", "stay with fp32"),
-        Capability("OpenVINO provider", True, ""),
-    ]
+    lacking = [Capability("bf16 on the CPU", False, "none", "stay with fp32"), Capability("OpenVINO", True, "")]
     monkeypatch.setattr("grading.builder.rehearse.capabilities", lambda: lacking)
-    here, elsewhere = missed(scores(tmp_path, [lesson("15")]))
-    assert [row.id for row in elsewhere] == ["m.provider.bf16"]
-    assert "m.provider.fair" in {row.id for row in here}
+    known = json.loads(question.QUESTIONS_PATH.read_text())["toy.double"]
+    asked = {"toy.away": known | {"gate": ["bf16 on the CPU"]}, "toy.here": known | {"gate": ["OpenVINO"]}}
+    question.QUESTIONS_PATH.write_text(json.dumps(asked))
+    all_questions.cache_clear()
+    rows = [Row(id, "", "toy", 0, 2, "") for id in asked]
+    assert [[row.id for row in one] for one in missed(rows)] == [["toy.here"], ["toy.away"]]
 
 
-def test_what_a_checkpoint_needs_is_known_to_the_gate():
+def test_what_a_question_needs_is_known_to_the_gate():
     """A misspelt need would never be missing."""
-    assert {need for one in all_checkpoints() for need in one.gate} <= {one.name for one in capabilities()}
+    assert {need for one in all_questions().values() for need in one.gate} <= {one.name for one in capabilities()}
 
 
 def test_points_of_an_earlier_rehearsal_do_not_count_again(tmp_path, console):
@@ -99,11 +142,16 @@ def test_kept_notebooks_are_in_the_folder_that_was_named(tmp_path: Path, console
     assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
 
 
-def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
+@pytest.fixture
+def reserving(write_lesson):
+    """Return a lesson that reserves."""
+    return write_lesson(source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"])
+
+
+def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, reserving):
     """It answers inside, nothing answers afterwards, and the environment is as it was."""
-    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n", where="hub")
     before = dict(os.environ)
-    with own_testbed(tmp_path / "testbed", [lesson]):
+    with own_testbed(tmp_path / "testbed", [reserving]):
         home = Path(os.environ["REHEARSAL_HOME"])
         assert home == tmp_path / "testbed"
         assert os.environ["LABS_STATE"].startswith(str(home))
@@ -119,9 +167,8 @@ def test_other_lessons_start_none(tmp_path: Path, write_lesson):
         assert not (tmp_path / "testbed").exists()
 
 
-def test_a_testbed_that_does_not_start_is_said(tmp_path: Path, write_lesson, monkeypatch):
+def test_a_testbed_that_does_not_start_is_said(tmp_path: Path, reserving):
     """With the reason that its own process gave."""
     (tmp_path / "testbed").write_text("a file where the folder should be")
-    lesson = write_lesson("# %%\nfrom provisioning import rehearsal\n", where="hub")
-    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "testbed", [lesson]):
+    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "testbed", [reserving]):
         pass

@@ -21,7 +21,7 @@ bench.throughput.__kwdefaults__.update(min_batches=2, min_s=0.01)
 _compare = bench.compare
 bench.compare = lambda *args, **settings: _compare(*args, **{**settings, "rounds": 2, "block_calls": 2})
 labs.data.dataset.load_split = functools.partial(labs.data.dataset.load_split, limit=44)
-# Looking at each of 53 layers alone takes most of lesson 14c; a few of them show as well that it runs.
+# Looking at each of 53 layers alone takes minutes; a few of them show as well that it runs.
 _layers_of = labs.optimize.static_quantization.layers_of
 labs.optimize.static_quantization.layers_of = lambda path: dict(list(_layers_of(path).items())[::10])
 # The same of load: lessons choose how long each run lasts. (None: it ends after so many requests.)

@@ -34,7 +34,7 @@ def test_one_lease_lesson_a_part_and_the_release_are_all_that_needs_the_machine(
     lesson, release = block.core
     assert set(lesson.where) != {"hub"}
     assert release.name.endswith("_release")
-    assert all(one.kind == "extra" for one in block.extras)
+    assert all(one.kind == "deeper" for one in block.extras)
     minutes = [(end - at) / timedelta(minutes=1) for _, at in block.begin_by(end)]
     assert minutes == [lesson.machine_minutes + release.machine_minutes, release.machine_minutes]
 

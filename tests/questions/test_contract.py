@@ -183,9 +183,9 @@ def _breaking(asked: Asked, name: str, wanted: Any) -> Any:
     if test == "is not":
         return to
     if test == "at least":
-        return to - 0.5 * abs(to) - 0.01
+        return to - 0.01 * max(1, abs(to))
     if test == "at most":
-        return to + 0.5 * abs(to) + 0.01
+        return to + 0.01 * max(1, abs(to))
     if test == "holds":
         return "" if isinstance(good, str) else []
     return _spoilt(good)

@@ -8,6 +8,7 @@ from html import escape
 from grading.grade.result.result import Result
 from labs.checkpoints.rows import Row
 from labs.course import lesson
+from labs.display.format import points_in_words
 
 STYLE = """
 :root{color-scheme:light dark;--ink:#1f2328;--soft:#5b6169;--line:#d9dce0;--paper:#fff;--wash:#f5f6f7;
@@ -83,11 +84,6 @@ def _mend(rows: list[Row]) -> str:
 def _where(row: Row) -> str:
     where = lesson(row.lesson).title if row.lesson else "Measured again"
     return f"{escape(where)}, {points_in_words(row.possible)}"
-
-
-def points_in_words(count: int) -> str:
-    """Return a number of points as it is read."""
-    return "1 point" if count == 1 else f"{count} points"
 
 
 def _words(text: str) -> str:

@@ -16,7 +16,7 @@ _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ld.so.cache", "/etc/
 #: Of the course, as paths from its root: what measures models, and what runs answer cells.
 COURSE = (
     "labs",
-    *(f"grading/{name}.py" for name in ("__init__", "calls")),
+    "grading/__init__.py",
     "grading/grade/__init__.py",
     *(f"grading/grade/artefacts/{name}.py" for name in ("__init__", "child", "graph")),
     *(f"grading/grade/functions/{name}.py" for name in ("__init__", "kernel", "names", "plugin", "verbs")),

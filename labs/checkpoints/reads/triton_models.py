@@ -45,6 +45,17 @@ def config(path: Path) -> dict:
     }
 
 
+def versions(path: Path) -> dict:
+    """Return which versions a ``config.pbtxt`` serves, and by which policy; ``fault`` where it cannot be read."""
+    text, fault = written(path), ""
+    try:
+        made = parse(text)
+    except ConfigError as error:
+        made, fault = parse(""), str(error)
+    policy = made.version_policy.WhichOneof("policy_choice") or "latest"
+    return {"fault": fault, "policy": policy, "versions": sorted(made.version_policy.specific.versions)}
+
+
 def served(folder: Path) -> dict:
     """Return what the real Triton answers with a model's folder, in several requests at once with one wrong among them.
 

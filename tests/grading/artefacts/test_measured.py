@@ -18,6 +18,7 @@ from grading.grade.artefacts.pictures import Pictures
 from grading.grade.intake import Kind
 from grading.grade.intake.take import Taken
 from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
+from labs.edge.files import with_input_size
 
 MODEL = Path(__file__).parents[1] / "fixtures" / "int8-static-qdq.onnx"
 
@@ -180,6 +181,16 @@ def test_of_a_child_only_what_nobody_else_could_have_said_is_kept(tmp_path: Path
     found = inspect_models([taken(other), taken(MODEL)], pictures)
     assert (found[other.name].predicted, found[MODEL.name].predicted) == ((1,), (3,))
     assert [one.name for one in measured._MEASURED.values()] == [other.name]
+
+
+def test_a_file_that_takes_fewer_pixels_is_shown_fewer(tmp_path: Path, pictures: Path):
+    """The edge part makes such files; one that takes more than there are is refused in words."""
+    small = with_input_size(MODEL, tmp_path / "small.onnx", 160)
+    large = with_input_size(MODEL, tmp_path / "large.onnx", 256)
+    found = inspect_models([taken(small), taken(large)], pictures)
+    assert found["small.onnx"].fault == ""
+    assert np.mean(np.array(found["small.onnx"].predicted) == Pictures.load(pictures).labels) > 0.3
+    assert "256 pixels" in found["large.onnx"].fault
 
 
 def test_a_file_of_nodes_without_end_is_refused(tmp_path: Path):

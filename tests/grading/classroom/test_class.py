@@ -28,7 +28,8 @@ from grading.classroom.report import as_csv, question_statistics, write_feedback
 from grading.classroom.roster import Handed, handed_in
 from grading.classroom.unit import Done, Task, key_of, work
 from grading.grade.grader import Setup
-from grading.grade.result import Result, Row, spot_checks
+from grading.grade.result import Result, spot_checks
+from labs.checkpoints.rows import Row
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
 
@@ -233,11 +234,6 @@ def test_a_cluster_that_loses_a_worker_loses_no_submission(tmp_path: Path):
         assert replace(done[task.student], wall_s=0.0) == replace(alone, wall_s=0.0)
 
 
-def test_a_handed_in_zip_is_named_without_its_ending(tmp_path: Path):
-    (tmp_path / "ada.zip").write_bytes(b"")
-    assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
-
-
 EXPORT = """
 submission_300000:
   :submitters:
@@ -266,7 +262,7 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
     found, out = handed_in(tmp_path / "in"), tmp_path / "out"
     names = ["Ada Lovelace, =Bob", "Eve (submission_300001)", "Eve (submission_300002)", "submission_300003"]
     assert [one.student for one in found] == names
-    rows = (Row("q", "Q", 11, 2, 3, ""), Row("q.computed", "C", 0, 1, 1, "", hidden=True))
+    rows = (Row("q", "Q", "", 2, 3, ""), Row("q.computed", "Called again", "", 1, 1, "", hidden=True))
     grade_class(
         found,
         out,
@@ -283,7 +279,7 @@ def test_an_export_of_gradescopes_says_who_handed_in_and_one_file_goes_back(tmp_
         assert table[1]["email"] == "bob@example.edu"
         assert {one["points"] for one in table} == {points}
         assert len(pages) == 4
-        assert all(("q.computed" in text) == shown for text in pages.values())
+        assert all(("Called again" in text) == shown for text in pages.values())
     (tmp_path / "in" / "late").mkdir()
     assert CliRunner().invoke(app, command).exit_code == 2
     with pytest.raises(FileNotFoundError, match="no result of late"):
@@ -313,33 +309,34 @@ def test_a_damaged_export_names_nobody_and_loses_nobody(tmp_path: Path, damaged:
 
 
 def test_a_zip_beside_its_folder_is_a_row_of_its_own(tmp_path: Path):
-    """Nobody can say which of them counts, so both are shown."""
-    (tmp_path / "ada").mkdir()
+    """Nobody can say which of them counts, so both are shown; a zip alone is named without its ending."""
     (tmp_path / "ada.zip").write_bytes(b"")
+    assert handed_in(tmp_path) == [Handed("ada", tmp_path / "ada.zip")]
+    (tmp_path / "ada").mkdir()
     assert [one.student for one in handed_in(tmp_path)] == ["ada", "ada.zip"]
 
 
 def test_a_changed_rule_makes_kept_results_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """What a checkpoint is worth stands in the source, and its hash in the key."""
+    """What a question is worth stands in its source and in what was compiled, and their hashes in the key."""
     project = tmp_path / "project"
-    (project / "grading").mkdir(parents=True)
-    rule = project / "grading" / "lesson.py"
+    rules = [project / name for name in ("grading/rule.py", "labs/checkpoints/questions.json", "notebooks/source/q.py")]
     monkeypatch.setattr(unit, "PROJECT_DIR", project)
     seen = set()
-    for points in (1, 2):
-        rule.write_text(f"POINTS = {points}")
+    for rule in rules:
+        rule.parent.mkdir(parents=True)
+        rule.write_text("POINTS = 1")
         unit.rules_sha256.cache_clear()
         seen.add(key_of(Task("ada", tmp_path, 1, EVIDENCE), "digest"))
     unit.rules_sha256.cache_clear()
-    assert len(seen) == 2
+    assert len(seen) == len(rules)
 
 
 def test_each_question_tells_the_instructor_who_tried_what_was_wrong_and_what_it_says():
     """Passed by those who pass the rest: near 1. An unanswered one was not tried."""
 
     def member(name: str, right: bool, state: str = "failed", message: str = "Seconds, not milliseconds.") -> Result:
-        first = Row("q.one", "One", 1, int(right), 1, "Right." if right else message, state="" if right else state)
-        rows = (first, Row("q.two", "Two", 1, 3 * right, 3, ""))
+        first = Row("q.one", "One", "", int(right), 1, "Right." if right else message, state="" if right else state)
+        rows = (first, Row("q.two", "Two", "", 3 * right, 3, ""))
         return Result(name, 1, "", rows=rows, answers={"q.one": 1 if right else 4})
 
     members = [member("a", True), member("b", True), member("c", False), member("d", False, "unanswered")]

@@ -8,12 +8,13 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 
 import pytest
-from grading.checkpoints import all_checkpoints
 
 from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden
-from grading.grade.result import Result, Row
+from grading.grade.result import Result
+from labs.checkpoints.question import of_lesson
+from labs.checkpoints.rows import Row
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
@@ -32,13 +33,12 @@ def table(name: str) -> list[dict[str, str]]:
 
 def test_the_sample_has_todays_columns_questions_and_points(tmp_path: Path):
     """An instructor plans by it: a question or a point that is not there any more would mislead."""
-    result = Result("a", 1, "d", rows=(Row("q", "Q", 11, 1, 1, ""),))
+    result = Result("a", 1, "d", rows=(Row("q", "Q", "", 1, 1, ""),))
     write_report([Handed("a", tmp_path)], [result], [], [], tmp_path)
     for name in ("class.csv", "questions.csv"):
         with (tmp_path / name).open(encoding="utf-8", newline="") as file:
             assert list(table(name)[0]) == next(csv.reader(file)), AGAIN
-    numbers = {lesson.whole_number for lesson in lessons(part=1)}
-    points = {one.id: one.points for one in all_checkpoints() if one.lesson in numbers}
+    points = {one.id: one.points for lesson in lessons(part=1) for one in of_lesson(lesson.id)}
     # What is computed again stands in no row of a first pass.
     points |= {one.id: one.points for one in all_hidden() if one.part == 1 and not one.id.endswith(".computed")}
     assert {one["question"] for one in table("questions.csv")} == set(points), AGAIN

@@ -1,42 +1,57 @@
-"""A part of two lessons: one whose answer cell a test writes, and an honest one beside it."""
+"""A part of two lessons: one whose answer cells a test writes, and an honest one beside it."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from grading.builder.solve import AnswerKey
+from grading.builder.questions import secret_cases
+from grading.builder.sources import sources
 from grading.grade.functions import run
 from grading.grade.functions.run import Called
 from grading.grade.intake import Intake, Kind
 from grading.grade.intake.take import Taken
+from labs.checkpoints.question import of_lesson
 from labs.course import lessons
+from tests.course import in_place, write_lesson
+
+#: The spoiled lesson's questions, each for a function of this name that adds two numbers.
+NAMES = tuple("abcdefg")
 
 #: The honest answer, in the last lesson.
-HONEST = "s.theory.batch"
+HONEST = "honest.double"
 
+ADD = "def {name}(one, other):\n    return one + other"
 
-@pytest.fixture(scope="session")
-def key() -> AnswerKey:
-    """Return the answer key."""
-    return AnswerKey.read()
+ASKED = "from grading.builder.questions import question\n" + "".join(
+    f'\n\n@question("spoiled.{name}", "A sum", points=1)\ndef {name}(random):\n'
+    '    yield (1, 2), "1 and 2 are 3."\n    yield (int(random.integers(3, 10**6)), 5), ""\n'
+    for name in NAMES
+)
+CELLS = "".join(
+    f'# %% question="spoiled.{name}"\n{ADD.format(name=name)}\n\n\ncheck("spoiled.{name}", {name})\n\n'
+    for name in NAMES
+)
 
 
 @pytest.fixture
-def rerun(tmp_path: Path, key: AnswerKey, monkeypatch) -> Callable[..., dict[str, Called]]:
+def rerun(tmp_path: Path, monkeypatch) -> Iterator[Callable[..., dict[str, Called]]]:
     """Return a function that runs a part again whose cells are given, beside an honest cell of another lesson."""
     # Long enough for a set-up on a machine with ten other jobs, and still short beside for ever.
     monkeypatch.setattr(run, "CELL_S", 6)
+    course = tmp_path / "course"
+    write_lesson(course, "spoiled", name="10_spoiled", folder="1_model", source=CELLS, questions=ASKED)
+    write_lesson(course, "honest", name="11_honest", folder="1_model")
 
     def go(cells: dict[str, str], *, wall_s: float = 300) -> dict[str, Called]:
-        cells = {**cells, HONEST: key.answers[HONEST]}
+        cells = {**cells, HONEST: "def double(number):\n    return 2 * number"}
         intake = Intake()
-        for lesson in lessons(part=3):
-            mine = {name: source for name, source in cells.items() if name in lesson.questions()}
+        for lesson in lessons(part=1):
+            mine = {one.id: cells[one.id] for one in of_lesson(lesson.id) if one.id in cells}
             made = [
                 {"cell_type": "code", "id": name.replace(".", "-"), "metadata": {}, "source": source}
                 for name, source in mine.items()
@@ -45,12 +60,8 @@ def rerun(tmp_path: Path, key: AnswerKey, monkeypatch) -> Callable[..., dict[str
             path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": made}))
             digest = hashlib.sha256(path.read_bytes()).hexdigest()
             intake.files[path.name] = Taken(Kind.NOTEBOOK, path.name, path, path.stat().st_size, digest)
-        return run.run_again(intake, lessons(part=3), wanted=set(cells), seed="a test's secret", wall_s=wall_s)
+        drawn = secret_cases(sources(), "a test's secret")
+        return run.run_again(intake, lessons(part=1), wanted=set(cells), cases=drawn, wall_s=wall_s)
 
-    return go
-
-
-@pytest.fixture
-def right() -> Callable[[Called, str], bool]:
-    """Return whether a rerun earned its point."""
-    return lambda rerun, name: not rerun.fault and rerun.verdict.ok
+    with in_place(course):
+        yield go

@@ -9,7 +9,7 @@ import pytest
 
 from grading.grade.functions.cells import answer_cells
 
-WANTED = {"m.choose.pick", "m.choose.frontier"}
+WANTED = {"choose.pick", "choose.frontier"}
 
 
 def cell(source: object, **fields: object) -> dict:
@@ -23,29 +23,29 @@ def write(path: Path, *cells: object, **fields: object) -> Path:
     return path
 
 
-def test_cells_are_known_by_id_or_by_their_checkpoint(tmp_path: Path):
+def test_cells_are_known_by_id_or_by_their_question(tmp_path: Path):
     """Some editors give new ids; sources may be texts or lists of lines."""
     path = write(
         tmp_path / "a.ipynb",
-        cell("def pick(): ...", id="m-choose-pick"),
-        cell(["a = 2\n", "answer(a)"], id="f00d", metadata={"checkpoint": "m.choose.frontier"}),
+        cell("def pick(): ...", id="choose-pick"),
+        cell(["a = 2\n", "check(a)"], id="f00d", metadata={"question": "choose.frontier"}),
         cell("import os", id="mine"),
     )
-    assert answer_cells(path, WANTED) == {"m.choose.pick": "def pick(): ...", "m.choose.frontier": "a = 2\nanswer(a)"}
+    assert answer_cells(path, WANTED) == {"choose.pick": "def pick(): ...", "choose.frontier": "a = 2\ncheck(a)"}
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le"])
 def test_a_notebook_is_read_in_the_encoding_that_an_editor_gave_it(tmp_path: Path, encoding: str):
     """Some Windows programs save no other one."""
-    path = write(tmp_path / "a.ipynb", cell("first", id="m-choose-pick"))
+    path = write(tmp_path / "a.ipynb", cell("first", id="choose-pick"))
     path.write_bytes(path.read_text().encode(encoding))
-    assert answer_cells(path, WANTED) == {"m.choose.pick": "first"}
+    assert answer_cells(path, WANTED) == {"choose.pick": "first"}
 
 
 def test_the_first_of_two_cells_counts(tmp_path: Path):
     """A duplicated cell at the end would otherwise overrule what was shown."""
-    path = write(tmp_path / "a.ipynb", cell("first", id="m-choose-pick"), cell("second", id="m-choose-pick"))
-    assert answer_cells(path, WANTED) == {"m.choose.pick": "first"}
+    path = write(tmp_path / "a.ipynb", cell("first", id="choose-pick"), cell("second", id="choose-pick"))
+    assert answer_cells(path, WANTED) == {"choose.pick": "first"}
 
 
 @pytest.mark.parametrize(
@@ -54,13 +54,13 @@ def test_the_first_of_two_cells_counts(tmp_path: Path):
         "",
         "[]",
         "<html>Log in</html>",
-        '{"cells": [{"cell_type": "code", "id": "m-choose-pick", "sour',
+        '{"cells": [{"cell_type": "code", "id": "choose-pick", "sour',
         '{"nbformat": 3, "worksheets": [{"cells": []}]}',
         '{"nbformat": 4}',
         '{"cells": {"a": 1}}',
-        '{"cells": [1, null, [], {"cell_type": "code"}, {"cell_type": "code", "id": "m-choose-pick", "source": 3}]}',
-        '{"cells": [{"cell_type": "code", "id": ["m-choose-pick"], "metadata": 3, "source": ["a", 1]}]}',
-        '{"cells": [{"cell_type": "code", "id": "x", "metadata": {"checkpoint": ["m.choose.pick"]}, "source": "a"}]}',
+        '{"cells": [1, null, [], {"cell_type": "code"}, {"cell_type": "code", "id": "choose-pick", "source": 3}]}',
+        '{"cells": [{"cell_type": "code", "id": ["choose-pick"], "metadata": 3, "source": ["a", 1]}]}',
+        '{"cells": [{"cell_type": "code", "id": "x", "metadata": {"question": ["choose.pick"]}, "source": "a"}]}',
         '{"cells": ' + "[" * 100_000 + "]" * 100_000 + "}",
         '{"cells": ' * 100_000,
     ],
@@ -85,15 +85,15 @@ def test_outputs_and_kernels_do_not_matter(tmp_path: Path):
         tmp_path / "a.ipynb",
         cell(
             "def pick(): ...",
-            id="m-choose-pick",
+            id="choose-pick",
             outputs=[{"output_type": "stream", "name": "stdout", "text": "x" * 2_000_000}],
         ),
         cell("1", id="x", outputs=[{"output_type": "display_data", "data": {"application/json": float("nan")}}]),
         metadata={"kernelspec": {"name": "no-such-kernel", "language": "cobol"}},
     )
-    assert answer_cells(path, WANTED) == {"m.choose.pick": "def pick(): ..."}
+    assert answer_cells(path, WANTED) == {"choose.pick": "def pick(): ..."}
 
 
 def test_an_endless_source_is_not_taken(tmp_path: Path):
     """An answer is a few lines."""
-    assert answer_cells(write(tmp_path / "a.ipynb", cell("1\n" * 20_000, id="m-choose-pick")), WANTED) == {}
+    assert answer_cells(write(tmp_path / "a.ipynb", cell("1\n" * 20_000, id="choose-pick")), WANTED) == {}

@@ -7,102 +7,100 @@ from pathlib import Path
 
 import pytest
 
-from grading.grade.functions.run import NOTHING
+from grading.grade.functions.run import NOTHING, Called
 from grading.grade.sandbox import abilities
+from tests.grading.functions.conftest import ADD, HONEST, NAMES
 from tests.grading.sandbox.test_sandbox import _command_lines
-
-SPOILED, HONEST = "s.several.rate", "s.theory.batch"
 
 pytestmark = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 
-#: What a student would write who knows a neighbour's numbers.
-TYPED = f'answer("{SPOILED}", {{"queue_s": 0.0126, "share": 0.5}})'
+#: Each ends the kernel, pytest, or patience.
+KILLERS = (
+    "while True: pass",
+    "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
+    "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
+    "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
+    "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
+    "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
+)
 
-#: Each ends the kernel, pytest, or patience; some in each lesson.
-KILLERS = {
-    "s.best.meets": "while True: pass",
-    "s.best.cost": "while True:\n    try:\n        while True: pass\n    except BaseException: pass",
-    "s.several.rate": "import os, signal; os.kill(os.getppid(), signal.SIGKILL); os.kill(-1, signal.SIGKILL)",
-    "s.ensemble.busy": "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
-    "s.ensemble.most": "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass",
-    "s.best.next": "for i in range(20_000): display(i)\nprint('x' * 200_000_000)\nimport os; os._exit(0)",
-    "s.queue.line": "import os; os._exit(0)",
-}
+#: The first of these may end when they are interrupted.
+_LOOPS = 3
 
-#: Of these, those that may end when they are interrupted.
-LOOPS = {"s.best.meets", "s.best.cost", "s.best.next"}
-
-#: An honest cell in a lesson whose first one ends its run.
-BESIDE = "s.queue.little"
+#: An honest cell in the lesson whose others end its run.
+BESIDE = f"spoiled.{NAMES[-1]}"
 
 
-def test_cells_that_end_their_run_take_no_other_lesson_with_them(rerun, right, key):
-    """Endless loops, swallowed interrupts, killing itself, the parent and all, a fork storm, a flood, a quiet exit.
+def right(found: dict[str, Called]) -> set[str]:
+    """Return the questions that earned their point."""
+    return {name for name, one in found.items() if not one.fault and one.is_right}
 
-    The run together is lost to the first of them. Then each lesson gets a run of its own, without what ended the one
-    before, and the honest ones their points.
+
+def test_cells_that_end_their_run_take_no_other_with_them(rerun):
+    """Endless loops, swallowed interrupts, a flood, killing itself, the parent and all, a fork storm.
+
+    The run together is lost to the first of them. What is left runs again without it, and the honest ones earn their
+    points.
     """
-    cells = {name: f"{key.answers[name]}\n{killer}" for name, killer in KILLERS.items()}
-    found = rerun({**cells, BESIDE: key.answers[BESIDE]})
-    # A cell that has answered before it kills has still not come to its end.
+    cells = {
+        f"spoiled.{name}": f"{ADD.format(name=name)}\n{killer}" for name, killer in zip(NAMES, KILLERS, strict=False)
+    }
+    found = rerun({**cells, BESIDE: ADD.format(name=NAMES[-1])})
+    # A cell that has defined its function before it kills has still not come to its end.
     assert {name for name in cells if not found[name].fault} == set()
-    assert {name for name, one in found.items() if right(one, name)} == {BESIDE, HONEST}
+    assert right(found) == {BESIDE, HONEST}
     # Of a loop that could be interrupted, the function may be there. What ends its run is gone with it.
-    assert {name for name, one in found.items() if one.is_absent} >= KILLERS.keys() - LOOPS
+    assert {name for name, one in found.items() if one.is_absent} >= set(list(cells)[_LOOPS:])
 
 
-def test_what_a_cell_may_try_without_ending_its_run(rerun, right, tmp_path: Path):
+def test_what_a_cell_may_try_without_ending_its_run(rerun, tmp_path: Path):
     """All in one kernel: each attempt fails, or is of no use, and the honest cell beside them earns its point."""
     results = tmp_path / "results"
     results.mkdir(mode=0o700)
     (results / "results.json").write_text("{}")
     marker = f"9{os.getpid()}"
-    cells = {
+    attempts = (
         # An input, an exit, a skip: nbval's own ways round a cell.
-        "s.best.meets": f"# NBVAL_SKIP\n{TYPED}\ninput('who is there?')",
-        # Its own records, on which typed numbers are right, and another's results.
-        "s.best.cost": OWN_RECORDS.format(results=results / "results.json"),
-        SPOILED: TYPED,
-        # An answer that equals everything, and a checkpoint that likes everything.
-        "s.ensemble.busy": ALWAYS_EQUAL,
+        "# NBVAL_SKIP\ninput('who is there?')",
+        OTHERS_FILES.format(results=results / "results.json"),
+        ALWAYS_EQUAL,
         # Memory, disk, network, a daemon, a hook that rewrites later cells.
-        "s.best.best": GREED.format(marker=marker),
-        "s.ensemble.most": HOOK,
-        "s.theory.applies": "raise SystemExit('enough')",
-        # Answers and hidden checkpoints: what a cell can read, it can print into its error.
-        "s.best.next": PEEK,
-    }
+        GREED.format(marker=marker),
+        HOOK,
+        "raise SystemExit('enough')",
+        # Sources, hidden rows, the history, tests: what a cell can read, it can print into its error.
+        PEEK,
+    )
+    cells = {f"spoiled.{name}": attempt for name, attempt in zip(NAMES, attempts, strict=True)}
     found = rerun(cells)
-    assert {name: right(one, name) for name, one in found.items()} == {**dict.fromkeys(cells, False), HONEST: True}
+    assert right(found) == {HONEST}
     assert (results / "results.json").read_text() == "{}"
     assert marker not in _command_lines()
     if abilities().bubblewrap:
-        assert found["s.best.next"].said == "it raises LookupError"
-    assert found["s.best.best"].said != "it raises RuntimeError"
+        assert found[f"spoiled.{NAMES[6]}"].said == "it raises LookupError"
+    assert found[f"spoiled.{NAMES[3]}"].said != "it raises RuntimeError"
 
 
-#: Answers, hidden checkpoints, the questions with their right functions, the history and the tests.
 PEEK = """
 import grading, labs
 from pathlib import Path
 room, course = Path(grading.__path__[0]), Path(labs.__path__[0]).parent
-secret = [room / "answers", room / "hidden", room / "checkpoints", course / ".git", course / "tests", Path("/home")]
+secret = [room / "builder", room / "grade" / "hidden.py", course / "notebooks", course / "provisioning"]
+secret += [course / ".git", course / "tests", Path("/home")]
 seen = [path for path in secret if path.exists()]
 raise RuntimeError(str(seen)) if seen else LookupError("nothing")
 """
 
-OWN_RECORDS = """
+OTHERS_FILES = """
 import json
 from pathlib import Path
-lines = [json.loads(line) for line in Path("ledger.jsonl").read_text().splitlines()]
-for line in lines:
-    if line.get("kind") == "latency":
-        line["samples"] = [0.0126] * 90 + [0.0139] * 9 + [0.0151]
-Path("ledger.jsonl").write_text("".join(json.dumps(line) + chr(10) for line in lines))
+def b(one, other):
+    # The cases lie there, and their results do not.
+    cases = json.loads(Path("cases.json").read_text())["spoiled.b"]
+    return cases[0]
 for target in ("{results}", "../results.json"):
     try: Path(target).write_text('{{"score": 1000}}')
     except OSError as error: print(error)
-answer("s.best.cost", 16 * 100)
 """
 
 ALWAYS_EQUAL = """
@@ -111,17 +109,15 @@ class Equal(float):
     def __le__(self, other): return True
     def __ge__(self, other): return True
     __hash__ = float.__hash__
-try:
-    import grading.checkpoints.registry as registry
-    registry.Checkpoint.verdict = lambda self, entries: passed("fine")
-except ImportError: pass
-answer("s.ensemble.busy", Equal(1e9))
+import labs.checkpoints.cases
+labs.checkpoints.cases.close = lambda *_: True
+labs.checkpoints.cases.fault = lambda *_: None
+def c(one, other): return Equal(1e9)
 """
 
 GREED = """
 import os, socket, subprocess
 subprocess.Popen(["setsid", "sleep", "{marker}"])
-answer("s.best.best", 3)
 try:
     socket.create_connection(("1.1.1.1", 53), 1)
     raise RuntimeError("reached the network")
@@ -139,7 +135,7 @@ class Pass(ast.NodeTransformer):
     def visit_Assert(self, node): return None
 get_ipython().ast_transformers.append(Pass())
 get_ipython().events.register("pre_run_cell", lambda info: print(info.raw_cell))
-answer("s.ensemble.most", {"low": 0.5, "high": 0.6, "claim": "compiled is faster"})
+def e(one, other): return None
 """
 
 
@@ -148,14 +144,13 @@ def test_of_what_a_cell_raises_nothing_but_a_built_in_name_comes_out(rerun):
 
     Students get no name at all: one for each five bits of a secret case would do.
     """
-    cells = {
-        "s.several.rate": "raise ValueError('a secret')",
-        "s.best.meets": "raise type('a secret', (Exception,), {})('a secret')",
-        "s.ensemble.busy": "import sys; print('a secret'); print('a secret', file=sys.stderr); 1 / 0",
+    raised = {
+        "raise ValueError('a secret')": "it raises ValueError",
+        "raise type('a secret', (Exception,), {})('a secret')": "it raises an exception",
+        "import sys; print('a secret'); print('a secret', file=sys.stderr); 1 / 0": "it raises ZeroDivisionError",
     }
+    cells = {f"spoiled.{name}": source for name, source in zip(NAMES, raised, strict=False)}
     found = rerun(cells)
-    assert found["s.several.rate"].said == "it raises ValueError"
-    assert found["s.best.meets"].said == "it raises an exception"
-    assert found["s.ensemble.busy"].said == "it raises ZeroDivisionError"
+    assert [found[name].said for name in cells] == list(raised.values())
     assert {found[name].fault for name in cells} == {NOTHING}
     assert "secret" not in str({name: found[name] for name in cells})

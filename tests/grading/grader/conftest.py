@@ -1,61 +1,34 @@
-"""A reference submission, made once: the solved notebooks, a recorded ledger, and the model that it recommends."""
+"""A reference submission to a small course: the solved notebooks, a whole ledger, and the model that it recommends."""
 
 from __future__ import annotations
 
-import gzip
-import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from grading.checkpoints import all_checkpoints
-from grading.checkpoints.artefacts import SUBJECT
 
-from grading.builder.solve import AnswerKeyError, write_solved
+from grading.builder.solve import write_solved
 from grading.grade.grader import Setup
 from labs.course import lessons
-from tests.grading.recorded import MODEL
-from tests.grading.test_breaking import ELSEWHERE
-
-FIXTURES = Path(__file__).parents[1] / "fixtures"
-
-
-@pytest.fixture(scope="session")
-def ledger_text() -> str:
-    """Return the recorded ledger."""
-    return gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes()).decode()
+from tests.course import in_place
+from tests.grading.recorded import MODEL, written
+from tests.grading.toy import whole, write_course
 
 
-@pytest.fixture(scope="session")
-def entries(ledger_text: str) -> list[dict]:
-    """Return the recorded entries; a test that changes them copies them first."""
-    return [json.loads(line) for line in ledger_text.splitlines()]
-
-
-@pytest.fixture(scope="session")
-def recorded(entries: list[dict]) -> set[str]:
-    """Return the checkpoints that the recording answers, with a file or by measuring too; it was made without a GPU."""
-    files = {entry["subject"].removeprefix(SUBJECT) for entry in entries if entry["type"] == "observation"}
-    asked = {entry["question"] for entry in entries if "question" in entry} | {"m.measure.batches"}
-    return {one.id for one in all_checkpoints() if one.id in asked | files and not ELSEWHERE & set(one.gate)}
-
-
-@pytest.fixture(scope="session")
-def _reference(tmp_path_factory: pytest.TempPathFactory, ledger_text: str) -> Path:
+@pytest.fixture(scope="module")
+def _reference(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("reference")
-    for lesson in lessons(part=1):
-        try:
-            write_solved([lesson], folder)
-        except AnswerKeyError:
-            continue  # a lesson that is being written; the key's own test says so
-    (folder / "ledger.jsonl").write_text(ledger_text)
-    shutil.copy(MODEL, folder)
-    return folder
+    with in_place(write_course(folder / "course")):
+        write_solved(lessons(part=1), folder / "handed-in")
+        (folder / "handed-in" / "ledger.jsonl").write_text(written(whole()))
+        shutil.copy(MODEL, folder / "handed-in")
+        yield folder / "handed-in"
 
 
 @pytest.fixture
 def submission(_reference: Path, tmp_path: Path) -> Path:
-    """Return a copy of the reference submission that a test may spoil."""
+    """Return a copy of the reference submission, to be spoiled; the small course stands in the course's place."""
     return Path(shutil.copytree(_reference, tmp_path / "submission"))
 
 

@@ -1,43 +1,58 @@
-"""Honest work, whole: the answer key's functions on cases that nobody saw, and recorded ledgers of each part."""
+"""Honest work in the course as it is: solutions on cases that nobody saw, and recorded ledgers of each part."""
 
 from __future__ import annotations
 
 import pytest
-from grading.checkpoints import all_checkpoints
 
-from grading.builder.solve import AnswerKey
+from grading.builder.questions import secret_cases
+from grading.builder.solve import solve
+from grading.builder.sources import sources
 from grading.grade.contradictions import examine
-from grading.grade.functions.run import Part, computed, drawn, run_on
+from grading.grade.functions.run import Part, run_on
 from grading.grade.hidden import possible_points
 from grading.grade.sandbox import abilities
+from labs.checkpoints.question import all_questions, of_lesson
 from labs.course import lessons
 from tests.grading.recorded import RECORDED, recorded
+from tests.honest import earned, honest
+
+#: Parts that are handed in.
+PARTS = sorted({one.part for one in lessons()} - {0})
 
 
-def solved(part: int, key: AnswerKey) -> list[Part]:
+def solved(part: int) -> list[Part]:
     """Return the solved answer cells of the lessons that ask for a function."""
     found = []
     for lesson in lessons(part=part):
-        asked = [name for name in lesson.questions() if name in key.answers]
-        if set(asked) & set(computed(part)):
-            kinds = {name: all_checkpoints()[name].kind for name in asked}
-            found.append(
-                Part(lesson.name, {name: key.answers[name] for name in asked if kinds[name] in ("answer", "function")})
-            )
+        cells = {cell.metadata.get("question"): cell.source for cell in solve(lesson).cells}
+        asked = {one.id: cells[one.id] for one in of_lesson(lesson.id) if one.kind == "function"}
+        found += [Part(lesson.name, asked)] if asked else []
     return found
 
 
 @pytest.mark.timeout(600)
 @pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
-@pytest.mark.parametrize("part", RECORDED)
-def test_every_function_of_the_answer_key_is_right_on_cases_that_nobody_saw(part: int):
-    """As a class is graded: in the sandbox, on cases that a secret draws."""
-    found = run_on(drawn(computed(part), "a test's secret"), solved(part, AnswerKey.read()), wall_s=500)
-    told = {}
-    for name in computed(part):
-        verdict = found[name].verdict
-        told[name] = found[name].fault or verdict.ok or f"{verdict.message} | {verdict.yours}"
+@pytest.mark.parametrize("part", PARTS)
+def test_every_solution_is_right_on_cases_that_nobody_saw(part: int):
+    """As a class is graded: in the sandbox, where the answer cells stand alone, on cases that a secret draws."""
+    cells = solved(part)
+    asked = {name for one in cells for name in one.cells}
+    drawn = secret_cases([one for one in sources() if one.part == part], "a test's secret")
+    found = run_on({name: drawn[name] for name in asked}, cells, wall_s=500)
+    told = {name: found[name].fault or found[name].said or found[name].is_right for name in asked}
     assert {name: one for name, one in told.items() if one is not True} == {}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_honest_work_is_earned_and_its_absence_is_noticed(part: int):
+    """Functions and files, question by question."""
+    entries = honest(part)
+    asked = [one for lesson in lessons(part=part) for one in of_lesson(lesson.id)]
+    right = earned(entries)
+    assert {one.id for one in asked if one.kind in ("function", "file")} <= right
+    for one in (one for one in asked if one.id in right):
+        kept = [entry for entry in entries if one.id not in (entry.get("question"), str(entry.get("subject"))[5:])]
+        assert not one.verdict(kept).ok, one.id
 
 
 @pytest.mark.parametrize("part", RECORDED)
@@ -46,8 +61,8 @@ def test_nothing_in_an_honest_recording_is_set_aside(part: int):
     assert [str(one) for one in examine(recorded(part)).findings] == []
 
 
-@pytest.mark.parametrize("part", RECORDED)
+@pytest.mark.parametrize("part", PARTS)
 def test_what_cannot_be_proven_of_predictions_is_a_tenth_of_a_part_at_most(part: int):
     """Whoever dates them back with care earns what an honest member earns, and nothing shows it."""
-    asked = [one for one in all_checkpoints() if one.kind == "prediction" and one.id.startswith(f"{'mes'[part - 1]}.")]
+    asked = [one for one in all_questions().values() if one.kind == "prediction" and one.lesson.part == part]
     assert 0 < sum(one.points for one in asked) <= 0.10 * possible_points(part)

@@ -11,15 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from grading.checkpoints import all_checkpoints
-from grading.checkpoints.functions import Function
 
 from grading.grade.functions import run
 from grading.grade.grader import Setup, grade
 from grading.grade.result import Result, spot_checks
 from grading.grade.sandbox import abilities
 from labs.checkpoints.calls import decode
-from labs.optimize.traced import Traced
+from labs.checkpoints.question import all_questions
 from tests.grading.classroom import attacks
 from tests.grading.recorded import MODEL, written
 
@@ -28,16 +26,14 @@ EVIDENCE = Setup(measure=False, rerun=False)
 FILES = Setup(rerun=False)
 FUNCTIONS = Setup(measure=False, seed="a test's secret", rerun_s=400)
 
-#: Questions that rest on options that took turns.
-RACES = {"m.graph.claim", "m.provider.fair", "m.choose.frontier", "m.choose.recommendation"}
-
-#: Functions that are called on one's own latencies, too.
-OF_RECORDS = {"m.measure.percentile", "m.measure.more_samples", "m.measure.claim"}
+#: Questions that rest on options that took turns, and on right answers.
+RACES, RIGHT = {"defend.race", "defend.choice"}, {"defend.right", "defend.choice"}
 
 #: What is asked of the recommended file.
-ARTEFACTS = {f"m.artefact.{name}" for name in ("submitted", "same_classes", "unseen", "int8")}
+ARTEFACTS = {"defend.submitted", "defend.same_classes", "defend.unseen", "quantize.int8"}
 
-ALL_FUNCTIONS = {one.id: one.asks for one in all_checkpoints() if one.kind == "function"}
+#: The small course's functions.
+ALL_FUNCTIONS = {"sums.total", "sums.times", "quantize.clipped"}
 
 
 def ledger(edit: Callable[[dict], dict | None]) -> Callable[[Path], None]:
@@ -80,7 +76,7 @@ def functions(source: Callable[[str, str], str]) -> Callable[[Path], None]:
         for path in folder.glob("*.ipynb"):
             notebook = json.loads(path.read_text())
             for cell in notebook["cells"]:
-                name = cell["metadata"].get("checkpoint")
+                name = cell["metadata"].get("question")
                 if name in ALL_FUNCTIONS:
                     cell["source"] = source(name, "".join(cell["source"]))
             path.write_text(json.dumps(notebook))
@@ -89,9 +85,8 @@ def functions(source: Callable[[str, str], str]) -> Callable[[Path], None]:
 
 
 def raced_elsewhere(entry: dict) -> dict:
-    """Take the faster option of every race from another machine."""
-    slower = ("torch-eager", "onnx-all", "cpu-provider")
-    if "comparison_id" in entry.get("details", {}) and entry["option"] not in slower:
+    """Take the faster options of the race from another machine."""
+    if "comparison_id" in entry.get("details", {}) and entry["option"] != "onnx-all":
         entry["machine"] = {**entry["machine"], "machine_id": "0" * 12}
     return entry
 
@@ -103,13 +98,10 @@ def relabelled(folder: Path) -> None:
 
 
 def raised(folder: Path) -> None:
-    """Let the recommended file be right on ten points more than it is, in its record and in the recommendation."""
+    """Let the recommended file be right on ten points more than it is, in its record."""
     path = folder / "ledger.jsonl"
     entries = [json.loads(line) for line in path.read_text().splitlines()]
     attacks.raised(attacks.chosen(entries), 10)
-    for entry in entries:
-        if entry.get("question") == "m.choose.recommendation":
-            entry["value"]["points_lost"] -= 10
     path.write_text(written(entries))
 
 
@@ -130,28 +122,18 @@ def typed(folder: Path) -> None:
 
 
 def reciting(name: str, honest: str) -> str:
-    """Return a function that gives the right results of the fixed cases, one after the other."""
-    function: Function = ALL_FUNCTIONS[name]
-    results = [_typed(decode(one["value"])) for one in function.public.expected]
-    return (
-        f"import numpy as np\nfrom numpy import array, float32, float64, uint8, int64\nnan, inf = np.nan, np.inf\n"
-        f"results = iter({results!r})\ndef {function.name}(*arguments):\n    return next(results)"
-    )
-
-
-def _typed(result: object) -> object:
-    """Return a result as something that can be typed; a matrix that notes its accesses has no such form."""
-    if isinstance(result, list):
-        return [_typed(one) for one in result]
-    return result.values if isinstance(result, Traced) else result
+    """Return a function that gives the right results of the public cases, one after the other."""
+    asked = all_questions()[name]
+    results = [decode(case["expected"], arrays=False) for case in asked.cases]
+    return f"results = iter({results!r})\ndef {asked.name}(*arguments):\n    return next(results)"
 
 
 def ending(name: str, honest: str) -> str:
-    """Return cells of two lessons that raise, or end the kernel: nobody could say whose their results are."""
-    return {12: "raise NameError('np')", 16: "import os; os._exit(0)"}.get(all_checkpoints()[name].lesson, honest)
+    """Return cells of which one raises and one ends the kernel: nobody could say whose their results are."""
+    return {"sums.total": "raise NameError('np')", "sums.times": "import os; os._exit(0)"}.get(name, honest)
 
 
-ENDED = {name for name in ALL_FUNCTIONS if name.startswith("m.") and all_checkpoints()[name].lesson in (12, 16)}
+ENDED = {"sums.total", "sums.times"}
 
 
 @dataclass(frozen=True)
@@ -160,7 +142,7 @@ class Attack:
 
     #: What is done to an honest submission's folder.
     spoil: Callable[[Path], None]
-    #: Checkpoints that earn nothing by it.
+    #: Rows that earn nothing by it.
     worthless: set[str]
     #: A part of what a person is told; empty where the points alone are lost.
     told: str = ""
@@ -172,39 +154,37 @@ class Attack:
 
 ATTACKS: dict[str, Attack] = {
     "results of a function typed into the ledger": Attack(
-        answers(lambda value: {"outputs": [{"value": 0.5} for _ in value["outputs"]]}, "m.measure.percentile"),
-        {"m.measure.percentile"},
+        answers(lambda value: {"outputs": [{"value": 0.5} for _ in value["outputs"]]}, "sums.total"),
+        {"sums.total"},
     ),
     "a word for it instead of results": Attack(
-        answers(lambda value: {"outputs": [], "own": True}, *OF_RECORDS), OF_RECORDS
+        answers(lambda value: {"outputs": [], "is_right": True}, *ALL_FUNCTIONS), ALL_FUNCTIONS
     ),
     "another run's ratio": Attack(
-        answers(lambda value: {"times_as_fast": 1.2 * value["times_as_fast"]}, "m.choose.recommendation"),
-        {"m.choose.recommendation"},
+        answers(lambda value: {"times_as_fast": 1.2 * value["times_as_fast"]}, "defend.choice"),
+        {"defend.choice"},
     ),
     "one number over and over": Attack(
-        records(lambda one: {"samples": [0.002] * len(one["samples"])}, "latency"),
-        RACES | OF_RECORDS,
-        "no clock reads the same",
+        records(lambda one: {"samples": [0.002] * len(one["samples"])}, "latency"), RACES, "no clock reads the same"
     ),
-    "a race on two machines": Attack(ledger(raced_elsewhere), RACES - {"m.graph.claim"}, "on another machine"),
+    "a race on two machines": Attack(ledger(raced_elsewhere), RACES, "on another machine"),
     "samples longer than their run": Attack(
         records(lambda one: {"samples": [1.5 * sample for sample in one["samples"]]}, "latency", alone=True),
-        {"m.measure.serial_share"},
+        set(),
         "and its run lasted",
     ),
     "every picture is right": Attack(
         records(lambda one: {"samples": [1.0] * len(one["samples"])}, "accuracy"),
-        {"m.meet.accuracy_interval", "m.quantize.flips", "m.choose.recommendation"},
+        RIGHT,
         "does not follow from the classes",
     ),
     "files a tenth as large": Attack(
         records(lambda one: {"samples": [float(one["samples"][-1] // 10)]}, "size"),
-        {"m.meet.half", "m.choose.finalists"},
+        {"defend.size"},
         "and its file has",
     ),
     "pictures under other classes": Attack(relabelled, ARTEFACTS, "under another class than theirs", FILES),
-    "an accuracy raised by ten points": Attack(raised, {"m.artefact.same_classes"}, "not when measured again", FILES),
+    "an accuracy raised by ten points": Attack(raised, {"defend.same_classes"}, "not when measured again", FILES),
     "a file that knows the public pictures by heart": Attack(by_heart, ARTEFACTS, "not when measured again", FILES),
     "no file": Attack(lambda folder: (folder / MODEL.name).unlink(), ARTEFACTS, "not when measured again", FILES),
     "another file under its name": Attack(
@@ -213,11 +193,12 @@ ATTACKS: dict[str, Attack] = {
         "not when measured again",
         FILES,
     ),
+    # What is left is for a file's facts, which a ledger can claim.
     "everything typed, nothing measured": Attack(
-        typed, {*RACES, *ALL_FUNCTIONS}, "no measurements of time", FUNCTIONS, most=0.12
+        typed, {*RACES, *RIGHT, *ALL_FUNCTIONS, "sums.guess"}, "no measurements of time", FUNCTIONS, most=0.12
     ),
-    "functions that recite the fixed results": Attack(
-        functions(reciting), set(ALL_FUNCTIONS), "not when run again", FUNCTIONS
+    "functions that recite the public results": Attack(
+        functions(reciting), ALL_FUNCTIONS, "not when run again", FUNCTIONS
     ),
     "functions behind cells that raise or end the run": Attack(functions(ending), ENDED, "", FUNCTIONS),
 }
@@ -257,31 +238,28 @@ def _is_hidden(name: str) -> bool:
 
 
 def earned(result: Result) -> set[str]:
-    """Return the checkpoints that earned their points."""
+    """Return the questions that earned their points."""
     return {row.id for row in result.rows if row.points}
 
 
 def test_what_each_attack_fakes_the_honest_submission_earns(whole: dict[str, int]):
     """The table is worth something only then; hidden rows are another test's, with nothing left out."""
     asked = {name for attack in ATTACKS.values() for name in attack.worthless if not _is_hidden(name)}
-    elsewhere = {one.id for one in all_checkpoints() if one.gate or not one.id.startswith("m.")}
-    assert asked - elsewhere - whole.keys() == set()
+    assert asked <= whole.keys()
 
 
-def test_one_lessons_cells_that_end_their_run_cost_no_other_lesson(submission: Path, monkeypatch):
-    """A kernel that is gone in lesson 16 leaves 11, 13 and 14 as they are."""
+def test_cells_that_end_their_run_cost_no_other(submission: Path, monkeypatch):
+    """A kernel that is gone in one lesson leaves the other's function as it is."""
     if not abilities().apart:
         pytest.skip("no sandbox here")
     monkeypatch.setattr(run, "CELL_S", 6)
     functions(ending)(submission)
     result = grade(submission, part=1, setup=FUNCTIONS)
-    right = {row.lesson for row in result.rows if row.id in ALL_FUNCTIONS and row.points}
-    assert right >= {11, 13, 14}
-    assert not right & {12, 16}
+    assert earned(result) & ALL_FUNCTIONS == ALL_FUNCTIONS - ENDED
 
 
 def test_faster_times_with_fitted_clocks_are_not_seen(submission: Path):
-    """A careful forger's latencies pass: the guide says so, and points for times are few. Only wrong answers lose."""
+    """A careful forger's latencies pass: the guide says so, and points for times are few. A ratio stays what it was."""
     honest = grade(submission, part=1, setup=EVIDENCE)
 
     def bent(one: dict) -> dict:
@@ -292,5 +270,4 @@ def test_faster_times_with_fitted_clocks_are_not_seen(submission: Path):
     records(bent, "latency", "throughput")(submission)
     result = grade(submission, part=1, setup=EVIDENCE)
     assert result.findings == ()
-    # The choices were those for other times; whoever chooses anew from the bent records loses nothing at all.
-    assert earned(honest) - earned(result) <= {"m.choose.targets", "m.lease.surprise"}
+    assert earned(honest) == earned(result)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,6 +17,8 @@ from typer.testing import CliRunner
 
 from grading.__main__ import app
 from grading.gradescope.package import PACKAGES, Package, build_package, requirements
+from labs.checkpoints.question import all_questions, of_lesson
+from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 from tests.grading.gradescope.tree import SEED
 
@@ -26,6 +30,9 @@ NAMED = {"PIL": "pillow", "google": "onnx"}
 #: Imported where a machine is looked at or a widget or a first cell is shown, which the grader never does.
 NOT_THERE = {"IPython", "httpx", "ipywidgets", "openvino", "pynvml", "torch", "torchvision", "yaml"}
 
+#: What judges records and answers; readers of files run where the files are, and never here.
+READERS = sorted({one.reads.partition(":")[0] for one in all_questions().values() if one.kind in ("answer", "records")})
+
 
 @pytest.fixture(scope="module")
 def texts(package: Package) -> dict[str, str]:
@@ -35,41 +42,55 @@ def texts(package: Package) -> dict[str, str]:
 
 
 def test_the_contract_s_files_are_at_the_root_and_secrets_are_closed(package: Package):
-    """Both scripts can be run, and only the owner reads the seed and the pictures."""
+    """Both scripts can be run, and only the owner reads cases and pictures."""
     with zipfile.ZipFile(package.path) as archive:
         modes = {info.filename: info.external_attr >> 16 & 0o777 for info in archive.infolist()}
     assert modes["setup.sh"] == modes["run_autograder"] == 0o755
     assert modes["secret/"] == 0o700
     secret = {name for name in modes if name.startswith("secret/") and name != "secret/"}
-    assert secret == {"secret/assignment.json", "secret/fallback.json", "secret/pictures.npz"}
+    assert secret == {f"secret/{name}" for name in ("assignment.json", "cases.json", "fallback.json", "pictures.npz")}
     assert {modes[name] for name in secret} == {0o600}
     assert package.path.stat().st_mode & 0o077 == 0
 
 
-def test_no_answer_is_in_the_zip(texts: dict[str, str]):
-    """Neither the key's files nor the text of any of its cells."""
-    assert not [name for name in texts if re.search(r"answers|solve|demo|tests/|classroom", name)]
-    cells = [
-        cell.strip()
-        for path in (PROJECT_DIR / "grading" / "answers").glob("*.py")
-        for cell in re.split(r"^# %%.*\n", path.read_text(), flags=re.MULTILINE)[1:]
-    ]
-    told = [cell for cell in cells if len(cell) > 60]
-    assert len(told) > 30
+def test_no_solution_and_no_seed_is_in_the_zip(texts: dict[str, str]):
+    """Neither a file of the authors' nor what stands in a lesson between the marks; cases are drawn already."""
+    assert not [name for name in texts if re.search(r"source/|builder|solve|demo|tests/|classroom", name)]
     everything = "\n".join(texts.values())
-    assert [cell for cell in told if cell in everything] == []
+    assert "### BEGIN SOLUTION" not in everything
+    assert SEED not in everything
+    code = "\n".join(text for name, text in texts.items() if name.endswith(".ipynb"))
+    solved = re.compile(r"### BEGIN SOLUTION\n(.*?)### (?:STUB|END)", re.DOTALL)
+    held = [text for lesson in lessons(part=1) for text in solved.findall((lesson.folder / "lesson.py").read_text())]
+    lines = [json.dumps(line.strip())[1:-1] for text in held for line in text.splitlines() if len(line.strip()) > 30]
+    assert lines
+    assert [line for line in lines if line in code] == []
 
 
-def test_the_seed_stands_in_one_file(texts: dict[str, str]):
-    """Which is closed."""
-    assert [name for name, text in texts.items() if SEED in text] == ["secret/assignment.json"]
+def test_secret_cases_are_those_of_the_parts_functions(texts: dict[str, str]):
+    """All of them, and others than the notebooks'."""
+    secret = json.loads(texts["secret/cases.json"])
+    asked = [one for lesson in lessons(part=1) for one in of_lesson(lesson.id) if one.kind == "function"]
+    assert secret.keys() == {one.id for one in asked}
+    assert all(secret[one.id] != list(one.cases) for one in asked)
+
+
+def test_whatever_judges_a_ledger_can_be_imported_from_the_zip_alone(package: Package, tmp_path: Path):
+    """Readers of records and answers too: one that is not there would cost every student its points."""
+    with zipfile.ZipFile(package.path) as archive:
+        archive.extractall(tmp_path)
+    alone = 'import sys\nsys.meta_path = [one for one in sys.meta_path if "editable" not in repr(one).lower()]\n'
+    code = alone + "".join(f"import {name}\n" for name in ["grading.gradescope.judge", *READERS])
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_imported_is_what_is_installed(texts: dict[str, str]):
     """Each package that a module in the zip names is pinned, each pin is needed, and torch is not among them."""
-    imported = set()
+    imported, readers = set(), {f"{name.replace('.', '/')}.py" for name in READERS}
     for name, text in texts.items():
-        if name.endswith(".py"):
+        if name.endswith(".py") and (name in readers or "/reads/" not in name):
             for node in ast.walk(ast.parse(text)):
                 if isinstance(node, ast.Import):
                     imported |= {alias.name.partition(".")[0] for alias in node.names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import time
 import zipfile
@@ -14,9 +15,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from grading.builder.solve import write_solved
+from grading.grade.hidden import all_hidden
 from grading.grade.sandbox import abilities
 from grading.gradescope.children import below
-from tests.grading.gradescope.tree import SEED, Tree
+from labs.checkpoints.question import all_questions, of_lesson
+from labs.course import lessons
+from tests.grading.gradescope.tree import Tree, by_id
+from tests.honest import honest
 
 pytestmark = [pytest.mark.xdist_group("gradescope"), pytest.mark.timeout(400)]
 sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
@@ -25,37 +31,43 @@ sandboxed = pytest.mark.skipif(not abilities().apart, reason="no sandbox here")
 TEST_FIELDS = set("score max_score status name number output output_format tags visibility extra_data".split())
 TOP_FIELDS = set("score output output_format visibility stdout_visibility tests execution_time extra_data".split())
 
-LESSON = "11_measure_the_torch_model.ipynb"
+#: Two functions of part 1's: the first one's cell is spoiled.
+FUNCTIONS = [one for lesson in lessons(part=1) for one in of_lesson(lesson.id) if one.kind == "function"]
+SPOILED, HONEST = FUNCTIONS[0], FUNCTIONS[-1]
+LESSON = SPOILED.lesson.notebook.name
 
 
 @sandboxed
-def test_the_reference_earns_its_points(tree: Tree, hand_in: Callable[..., Path]):
-    """All that a student can have without a testbed, hidden points too, in Gradescope's form, without torch."""
-    hand_in()
-    assert tree.run() == "result: whole\n"
-    found = tree.results
+@pytest.mark.parametrize("part", sorted({one.part for one in lessons()} - {0}))
+def test_honest_work_earns_its_points(part: int, tree_of: Callable, tmp_path: Path):
+    """Functions, on secret cases too, and files, in Gradescope's form, in each part's own package, without torch."""
+    with tree_of(part) as tree:
+        for path in write_solved(lessons(part=part), tmp_path / "solved"):
+            shutil.copy(path, tree.submission)
+        (tree.submission / "ledger.jsonl").write_text(honest(part).text)
+        assert tree.run() == "result: whole\n"
+        found, fallback = tree.results, tree.fallback
+        assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert set(found) <= TOP_FIELDS
     assert all(set(test) <= TEST_FIELDS for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
-    hidden = [test for test in found["tests"] if test["visibility"] == "after_published"]
-    assert len(hidden) >= 15
-    lost = [test["name"] for test in hidden if test["score"] < test["max_score"]]
-    assert lost == []
-    visible = [test for test in found["tests"] if test["visibility"] == "visible"]
-    assert len(visible) + len(hidden) == len(found["tests"])
-    assert sum(test["score"] for test in visible) >= 90
-    assert found["score"] == sum(test["score"] for test in found["tests"])
-    assert sum(test["max_score"] for test in found["tests"]) == tree.fallback["tests"][0]["max_score"]
     assert found["stdout_visibility"] == "hidden"
+    assert found["score"] == sum(test["score"] for test in found["tests"])
+    assert sum(test["max_score"] for test in found["tests"]) == fallback["tests"][0]["max_score"]
+    rows = by_id(found["tests"], part)
+    hidden = {id for id, test in rows.items() if test["visibility"] == "after_published"}
+    assert hidden == {one.id for one in all_hidden() if one.part == part}
     # What hidden checks gave is nowhere in what is shown at once.
-    assert not any(test["name"] in found["output"] for test in hidden)
-    assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
+    assert not any(rows[id]["name"] in found["output"] for id in hidden)
+    asked = {id for id in rows if id in all_questions() and all_questions()[id].kind in ("function", "file")}
+    lost = {id: test["output"] for id, test in rows.items() if test["score"] < test["max_score"]}
+    assert {id: why for id, why in lost.items() if id.removesuffix(".computed") in asked} == {}
 
 
 CELL = """
 import os, subprocess
 seen = []
-for path in ("source/secret/assignment.json", "source/grading/grade/hidden.py", "submission_metadata.json",
+for path in ("source/secret/cases.json", "source/grading/grade/hidden.py", "submission_metadata.json",
              "results/results.json"):
     try:
         seen.append(open("{root}/" + path).read())
@@ -74,25 +86,23 @@ raise RuntimeError("".join(seen)[:150])
 @sandboxed
 def test_a_cell_reaches_neither_results_nor_secrets(tree: Tree, hand_in: Callable[..., Path]):
     """What it reads, it would show in its error; what it starts is gone with it."""
-    folder = hand_in("ledger.jsonl", LESSON)
+    folder = hand_in("ledger.jsonl", LESSON, HONEST.lesson.notebook.name)
     notebook = nbformat.read(folder / LESSON, as_version=4)
     marker = f"9{os.getpid()}"
-    spoiled = [cell for cell in notebook.cells if cell["id"] == "m-measure-percentile"]
-    assert len(spoiled) == 1
-    spoiled[0].source = CELL.format(root=tree.root, marker=marker)
+    (spoiled,) = [cell for cell in notebook.cells if cell["id"] == SPOILED.id.replace(".", "-")]
+    spoiled.source = CELL.format(root=tree.root, marker=marker)
     nbformat.write(notebook, folder / LESSON)
     assert tree.run() == "result: whole\n"
     found = tree.results
-    rows = {test["name"].partition(":")[0]: test for test in found["tests"]}
-    said = rows["m.measure.percentile.computed"]
+    rows = by_id(found["tests"])
+    said = rows[f"{SPOILED.id}.computed"]
     assert said["score"] == 0
     assert "RuntimeError" not in said["output"]
-    assert found["extra_data"]["reruns"]["m.measure.percentile"] == "it raises RuntimeError"
-    assert SEED not in str(found)
-    # Neither the table of hidden checkpoints nor Gradescope's own file came out of the cell.
-    assert not [word for word in ("HiddenCheckpoint", "A Student") if word in str(found)]
+    assert found["extra_data"]["reruns"][SPOILED.id] == "it raises RuntimeError"
+    # Neither cases nor the table of hidden rows nor Gradescope's own file came out of the cell.
+    assert not [word for word in ('"args"', "HiddenRow", "A Student") if word in str(found)]
     # The honest cells beside it keep theirs.
-    assert rows["m.measure.knee.computed"]["score"] == rows["m.measure.knee.computed"]["max_score"] > 0
+    assert rows[f"{HONEST.id}.computed"]["score"] == rows[f"{HONEST.id}.computed"]["max_score"] > 0
     assert [path.name for path in (tree.root / "results").iterdir()] == ["results.json"]
     assert not [line for line in _commands() if marker in line]
 
@@ -103,7 +113,7 @@ def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Call
     (folder / "results.json").write_text('{"score": 1000}')
     (folder / "conftest.py").write_text("raise SystemExit(0)")
     (folder / "sitecustomize.py").write_text("raise SystemExit(0)")
-    (folder / LESSON).symlink_to(tree.root / "source" / "secret" / "assignment.json")
+    (folder / LESSON).symlink_to(tree.root / "source" / "secret" / "cases.json")
     os.mkfifo(folder / "pipe.onnx")
     with zipfile.ZipFile(folder / "bomb.zip", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("ledger.jsonl", bytes(64 << 20))
@@ -113,7 +123,7 @@ def test_hostile_files_are_left_and_the_rest_is_graded(tree: Tree, hand_in: Call
     assert 0 < found["score"] < sum(test["max_score"] for test in found["tests"])
     assert found["extra_data"]["fault"] == ""
     assert all(name in found["output"] for name in ("bomb.zip", "pipe.onnx", "conftest.py", LESSON))
-    assert SEED not in str(found)
+    assert '"args"' not in str(found)
     assert not list(tree.root.rglob("escaped.onnx"))
 
 

@@ -8,6 +8,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from grading.grade.hidden import all_hidden
+from labs.checkpoints.question import all_questions
+
 SEED = "a seed that no student may see"
 
 #: In time by the student's own extension, late by the assignment's date.
@@ -25,6 +28,13 @@ METADATA = {
     ],
     "previous_submissions": [],
 }
+
+
+def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
+    """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
+    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items() if one.lesson.part == part}
+    names |= {one.title: one.id for one in all_hidden() if one.part == part}
+    return {names[test["name"]]: test for test in tests}
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,17 @@ from pathlib import Path
 
 from grading.grade.contradictions import Finding
 from grading.grade.intake import Note
-from grading.grade.result import Result, Row, fallback, gradescope, line, page, spot_checks, write_json
+from grading.grade.result import Result, fallback, gradescope, line, page, spot_checks, write_json
+from labs.checkpoints.rows import Row
+from labs.course import lessons
 
-KNEE = "m.measure.knee"
-RIGHT = Row(KNEE, "Name the knee", 11, 1, 1, "Right.", state="passed")
-WRONG = Row("m.measure.claim", "Say the gap", 11, 0, 2, "Turned around.", "3 ×", "0.3 ×", "Divide `a` by `b`.")
-OPEN = Row("m.meet.half", "Halve the file", 10, 0, 1, "Not answered yet. Replace the dots.", state="unanswered")
+KNEE, LESSON = "measure.knee", lessons()[0]
+SHOWN = (("Returned", "0.3 ×"), ("Expected", "3 ×"))
+RIGHT = Row(KNEE, "Name the knee", LESSON.id, 1, 1, "Right.", state="passed")
+WRONG = Row("measure.gap", "Say the gap", LESSON.id, 0, 2, "Turned around.", SHOWN, "Divide `a` by `b`.")
+OPEN = Row("measure.half", "Halve the file", LESSON.id, 0, 1, "Not answered yet.", state="unanswered")
 HIDDEN = Row(
-    f"{KNEE}.computed", "Computed, not typed", 0, 0, 1, "On other records it is wrong.", hidden=True, needs=KNEE
+    f"{KNEE}.computed", "Computed, not typed", "", 0, 1, "On other cases it is wrong.", hidden=True, needs=KNEE
 )
 RESULT = Result("ada", 1, "f" * 64, rows=(RIGHT, WRONG, OPEN, HIDDEN), notes=(Note("b.ipynb", "Missing."),))
 ASIDE = Finding("samples-constant", ("r",), "No clock reads the same again and again.")
@@ -27,7 +30,8 @@ def test_the_page_puts_what_was_tried_before_what_was_not():
     text = page(RESULT)
     assert "Part 1: 1 of 4 points" in text
     assert text.index("Say the gap") < text.index("Not answered yet (1 point)") < text.index("Halve the file")
-    assert "<dd>3 ×</dd>" in text
+    assert "<dt>Expected</dt><dd>3 ×</dd>" in text
+    assert LESSON.title in text
     assert "Divide <code>a</code> by <code>b</code>." in text
     assert "Computed, not typed" not in text
     assert "Computed, not typed" in page(RESULT, hidden=True)
@@ -52,7 +56,7 @@ def test_gradescopes_form_has_one_test_a_row():
         (0, 1, "failed"),
     ]
     assert [test["visibility"] for test in tests] == ["visible", "visible", "visible", "after_published"]
-    assert "Yours: 0.3 ×" in tests[1]["output"]
+    assert "Returned: 0.3 ×" in tests[1]["output"]
     assert fallback(10)["tests"][0]["max_score"] == 10
 
 
@@ -76,7 +80,7 @@ def test_the_list_for_a_look_holds_reasons_and_some_that_chance_drew():
     assert {"typed", "aside", "faulty"} <= set(names)
     assert 5 <= len(names) - 3 <= 40
     assert names != [one.student for one in spot_checks([*honest, *odd], seed="another", share=0.05)]
-    assert "not when run again: m.measure.knee" in next(one for one in found if one.student == "typed").reasons[0]
+    assert "not when run again: measure.knee" in next(one for one in found if one.student == "typed").reasons[0]
 
 
 def test_a_reader_sees_a_whole_file_or_none(tmp_path: Path):

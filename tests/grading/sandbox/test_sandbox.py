@@ -19,6 +19,7 @@ import pytest
 from grading.grade.intake import Intake
 from grading.grade.sandbox import Limits, Outcome, Sandbox, abilities
 from grading.grade.sandbox.abilities import FIRST_USER, REFERENCES, privileges, readable
+from labs.checkpoints.question import all_questions
 from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 
@@ -166,15 +167,13 @@ print("kept apart")
 
 @pytest.mark.skipif(not CAN.bubblewrap, reason="no bubblewrap here")
 def test_only_what_is_named_is_there():
-    """No history, no test, no question, no answer, no home, no other submission, whatever its mode."""
+    """No history, no test, no source, no secret case, no home, no other submission, whatever its mode."""
     secret = Path("/var/tmp") / f"secret-{os.getpid()}"
     secret.mkdir(mode=0o777)
     try:
         (secret / "answer").write_text("42")
         rooms = [PROJECT_DIR / name for name in (".git", "tests", "notebooks", "assets", "provisioning", "workspace")]
-        rooms += [
-            PROJECT_DIR / "grading" / name for name in ("answers", "checkpoints", "grade/hidden.py", "grade/intake")
-        ]
+        rooms += [PROJECT_DIR / "grading" / name for name in ("builder", "grade/hidden.py", "grade/intake")]
         places = " ".join(str(path) for path in [secret, *rooms, "/root", "/home", "/work", "/etc/passwd", "/var"])
         found = shell(f"for place in {places}; do ls -A $place; done; ls {PROJECT_DIR}; ls {PROJECT_DIR}/grading; ls /")
     finally:
@@ -182,7 +181,7 @@ def test_only_what_is_named_is_there():
         secret.rmdir()
     seen = set(found.output.split())
     system = {"bin", "sbin", "lib", "lib64", "usr", "etc", "proc", "dev", "tmp"}
-    course = {"labs", "grading", "__init__.py", "calls.py", "grade"}
+    course = {"labs", "grading", "__init__.py", "grade"}
     ways = {part for path in (PROJECT_DIR, Path(sys.prefix), Path(sys.base_prefix)) for part in path.resolve().parts}
     assert seen <= system | course | ways | {Path(sys.prefix).name}, seen - system - course - ways
 
@@ -279,19 +278,22 @@ def test_without_bubblewrap_root_runs_no_cell_while_references_can_be_read():
         closed = replace(bare, readable=readable(course))
     assert opened.readable == REFERENCES
     assert not opened.apart
-    assert "chmod 700 grading/checkpoints" in opened.refusal
+    assert "chmod 700 notebooks/source" in opened.refusal
     assert (closed.apart, closed.refusal) == (True, "")
 
 
 @pytest.mark.skipif(not CAN.own_user, reason="only root becomes another user")
 def test_a_cell_beside_open_references_is_not_run_by_root_without_bubblewrap(monkeypatch):
-    """What could import the right functions earns nothing: no cell of it is run, and the reason is told."""
+    """What could read the right functions earns nothing: no cell of it is run, and the reason is told."""
     import grading.grade.functions.run as again
 
     monkeypatch.setattr(again, "abilities", lambda: replace(BARE, in_reach=True, readable=REFERENCES))
     monkeypatch.setattr(again, "Sandbox", None)
-    found = again.run_again(Intake(), lessons(part=3), wanted={"s.theory.batch"}, seed="secret", wall_s=60)
-    assert not any(one.verdict for one in found.values())
+    asked = {one.id for one in all_questions().values() if one.kind == "function"}
+    one = next(lesson for lesson in lessons() if any(id.startswith(f"{lesson.id}.") for id in asked))
+    id = next(id for id in asked if id.startswith(f"{one.id}."))
+    found = again.run_again(Intake(), [one], wanted={id}, cases={id: []}, wall_s=60)
+    assert not any(one.is_right for one in found.values())
     assert ["references" in one.fault for one in found.values()] == [True]
 
 

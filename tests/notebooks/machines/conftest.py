@@ -65,7 +65,7 @@ class Hub:
 
     def notebook(self, lesson: Lesson) -> Path:
         """Where a lesson lies here."""
-        return self.work / "notebooks" / lesson.notebook.parent.name / lesson.notebook.name
+        return self.work / "notebooks" / lesson.link
 
     def run(self, lesson: Lesson) -> float:
         """Run a lesson here, in a kernel of its own, from its own folder; return the memory that it held, in MB."""
@@ -102,7 +102,7 @@ def run_here(folder: Path, lesson: Lesson, workspace: Path, course: Path | None 
         course: The unpacked course whose environment the test's kernels have.
     """
     (solved,) = write_solved([lesson], folder)
-    beside = lesson.notebook.parent if course is None else course / "notebooks" / lesson.notebook.parent.name
+    beside = lesson.notebook.parent if course is None else (course / "notebooks" / lesson.link).parent
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(workspace))
         if course is None:

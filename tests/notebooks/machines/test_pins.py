@@ -30,17 +30,17 @@ def without(path: Path, package: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "package", "number"),
-    [("a100", "onnxscript", "12"), ("mi100", "onnxscript", "12"), ("p100", "onnxscript", "32")],
+    ("machine", "package", "id"),
+    [("a100", "onnxscript", "compile"), ("mi100", "onnxscript", "compile"), ("p100", "onnxscript", "triton")],
 )
 def test_a_node_that_lacks_a_package_cannot_do_its_lesson(
-    machine: str, package: str, number: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    machine: str, package: str, id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     """The solved lesson fails in the node's own kernel, or the environment cannot be made at all."""
     home = tmp_path / "home"
     course = unpack_course(tmp_path, home / "serving-labs")
     without(course / "provisioning" / "node" / machine / "requirements.txt", package)
-    wanted = lesson(number)
+    wanted = lesson(id)
     (solved,) = write_solved([wanted], tmp_path / "solved")
 
     def do_the_lesson() -> None:
@@ -70,7 +70,7 @@ def test_a_device_that_lacks_a_package_measures_nothing(tmp_path: Path):
 
 def test_chameleons_jupyter_without_a_package_cannot_do_its_lesson(hub: Hub, tmp_path: Path):
     """Part 2 is driven from there."""
-    wanted = lesson("20")
+    wanted = lesson("device")
     hub.write_solved([wanted], tmp_path / "solved")
     uv("pip", "uninstall", "--quiet", "--python", str(hub.python), "python-chi")
     with own_testbed(tmp_path / "testbed", [wanted]), pytest.raises(LessonFailedError, match="No module named 'chi'"):

@@ -1,4 +1,4 @@
-"""What leaves the repository: an allow-list, without answers, the same bytes each time."""
+"""What leaves the repository: an allow-list, without solutions, the same bytes each time."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_only_the_allowed_files(course):
-    """No answers, tests, hidden files, folders that nobody named, or links, which could lead to any of them."""
-    (course / "labs" / "leak.py").symlink_to(course / "grading" / "answers" / "model.py")
+    """No solutions, tests, hidden files, unnamed folders, or links, which could lead to any of them."""
+    (course / "labs" / "leak.py").symlink_to(course / "notebooks" / "source" / "1_model" / "11_measure" / "lesson.py")
     assert student_files(course) == (
         "README.md",
         "assets/manifest.json",
-        "grading/checkpoints/model.py",
         "labs/bench.py",
+        "labs/checkpoints/questions.json",
         "notebooks/1_model/11_measure.ipynb",
         "provisioning/node/bin/setup.sh",
         "pyproject.toml",
@@ -43,17 +43,17 @@ def test_only_the_allowed_files(course):
 
 @pytest.mark.parametrize(
     "name",
-    ["grading/answers/x.py", "tests/x.py", "notebooks/1_model/11_solved.ipynb", "labs/.secret", ".env", "new/file.py",
-     "grading/checkpoints/hidden_model.py", "labs/__pycache__/x.pyc", "notebooks/instructor/90.ipynb",
-     "notebooks/source/1_model/11_measure.py", "grading/builder/notebook.py", "grading/builder/sources.py"],
+    ["grading/x.py", "tests/x.py", "notebooks/1_model/11_solved.ipynb", "labs/.secret", ".env", "new/file.py",
+     "grading/grade/hidden.py", "labs/__pycache__/x.pyc", "notebooks/instructor/90.ipynb",
+     "notebooks/source/1_model/11_measure/lesson.py", "notebooks/source/1_model/11_measure/questions.py"],
 )  # fmt: skip
 def test_refused_names(name):
     """Each kind of file that must stay home."""
     assert not allowed(PurePosixPath(name))
 
 
-@pytest.mark.parametrize("text", ["-----BEGIN OPENSSH PRIVATE KEY-----\n", "# answer for checkpoint m.q1\nx = 1\n"])
-def test_a_key_or_an_answer_in_an_allowed_place_stops_the_build(course, text):
+@pytest.mark.parametrize("text", ["-----BEGIN OPENSSH PRIVATE KEY-----\n", "x = 1\n### BEGIN SOLUTION\n"])
+def test_a_key_or_a_solution_in_an_allowed_place_stops_the_build(course, text):
     """Better no archive than one with a secret."""
     (course / "labs" / "oops.py").write_text(text)
     with pytest.raises(ValueError, match=r"labs/oops\.py holds"):
@@ -86,7 +86,7 @@ def test_requirements_are_light(course, tmp_path):
     assert lines == ["python-chi>=1.2.6,<1.3", "rich>=13", "--editable ."]
     ours = {re.split(r"[^\w-]", line)[0] for line in light_requirements(ROOT / "pyproject.toml").splitlines()}
     assert "python-chi" in ours
-    assert not ours & {*"torch torchvision onnxruntime openvino onnxscript jupyterlab netron scipy".split()}
+    assert not ours & {*"torch torchvision onnxruntime openvino onnxscript jupyterlab scipy".split()}
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])

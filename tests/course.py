@@ -1,0 +1,134 @@
+"""A small course in a folder, in the real one's form: sources beside questions, notebooks where they belong."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from grading.builder.notebook import write
+from grading.builder.questions import compiled
+from grading.builder.sources import guides, sources
+from grading.grade import grader
+from grading.grade.hidden import all_hidden
+from labs import course as real
+from labs.checkpoints import question
+from labs.course import Lesson
+
+FACTS = {
+    "title": "A lesson",
+    "summary": "what happens in it",
+    "minutes": 10,
+    "kind": "core",
+    "where": ["laptop"],
+    "needs": [],
+    "ports": [],
+}
+
+SOURCE = '''# %% [markdown]
+# # A lesson
+#
+# A story.
+
+# %%
+from labs.checkpoints import check, predict, predicted
+
+# %%
+predict("{id}.guess", size=..., resize=...)
+
+# %% question="{id}.double"
+def double(number):
+    """Return twice the number."""
+    ### BEGIN SOLUTION
+    return 2 * number
+    ### END SOLUTION
+
+
+check("{id}.double", double)
+
+# %%
+guesses = predicted("{id}.guess")
+'''
+
+QUESTIONS = '''"""The questions of a small lesson."""
+
+from grading.builder.questions import prediction, question
+
+prediction(
+    "{id}.guess",
+    "How large is it?",
+    about={{"kind": "size", "option": "x"}},
+    between=(5, 9),
+    size="size",
+    resize=["same", "less"],
+)
+
+
+@question("{id}.double", "Twice a number", points=2, hint="Add it to itself.")
+def double(random):
+    yield (2,), "Twice 2 is 4."
+    yield (random.integers(3, 10_000),), ""
+    yield (-random.integers(3, 10_000),), "This one is negative."
+'''
+
+
+def write_lesson(
+    course: Path,
+    id: str = "toy",
+    *,
+    name: str = "00_a_lesson",
+    folder: str = "0_start",
+    source: str = SOURCE,
+    questions: str = QUESTIONS,
+    **facts: object,
+) -> Lesson:
+    """Write a lesson's source and questions, and return the lesson; its notebook is not built.
+
+    Args:
+        course: Folder that holds ``source/`` and the parts.
+        id: The lesson's; it takes the place of ``{id}`` in source and questions.
+        name: Of its folder.
+        folder: Of its part; a deep dive lies in 'N_part/deeper'.
+        source: What follows the front matter; a text that begins with '# ---' has its own.
+        questions: Text of questions.py; none is written where it is empty.
+        facts: Front matter that differs from ``FACTS``.
+    """
+    place = course / "source" / folder / name
+    for one in (place, course / folder):
+        one.mkdir(parents=True, exist_ok=True)
+    deeper = {"kind": "deeper"} if folder.endswith("deeper") else {}
+    part = int(folder[0]) if folder[0].isdigit() else 9
+    told = {"id": id, "part": part} | FACTS | deeper | facts
+    lines = "".join(f"#     {key}: {json.dumps(value)}\n" for key, value in told.items())
+    header = "" if source.startswith("# ---") else f"# ---\n# jupyter:\n#   lesson:\n{lines}# ---\n\n"
+    (place / "lesson.py").write_text(header + (source.format(id=id) if source is SOURCE else source), encoding="utf-8")
+    if questions:
+        text = questions.format(id=id) if questions is QUESTIONS else questions
+        (place / "questions.py").write_text(text, encoding="utf-8")
+    return next(one for one in [*sources(course), *guides(course)] if one.folder == place)
+
+
+def build_all(course: Path) -> None:
+    """Build the notebooks of a small course."""
+    for one in sources(course):
+        write(one)
+
+
+@contextlib.contextmanager
+def in_place(course: Path) -> Iterator[Path]:
+    """Let this process, and what it forks, take a small course for the course."""
+    build_all(course)
+    (course / "questions.json").write_text(compiled(sources(course)), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(question, "QUESTIONS_PATH", course / "questions.json")
+        for function in (real.lessons, real.lesson):
+            patch.setitem(function.__kwdefaults__, "root", course)
+        patch.setattr(sources, "__defaults__", (course,))
+        for kept in (question.all_questions, all_hidden, grader._drawn):
+            kept.cache_clear()
+        yield course
+    for kept in (question.all_questions, all_hidden, grader._drawn):
+        kept.cache_clear()

@@ -1,0 +1,141 @@
+"""Questions on their way out: what ships is data, a secret draws other cases, and a lesson asks what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from grading.builder.notebook import build
+from grading.builder.questions import compiled, require_whole, secret_cases, solutions, written
+from grading.builder.solve import solve, write_solved
+from grading.builder.sources import sources
+from labs.checkpoints import cases as judged
+from labs.checkpoints.calls import call
+from labs.checkpoints.predictions import fault_of_numbers
+from labs.checkpoints.question import QUESTIONS_PATH, read_questions
+from labs.course import NOTEBOOKS_DIR, LessonError
+from tests.course import QUESTIONS, SOURCE
+
+SAME, ASKED = SOURCE.format(id="toy"), QUESTIONS.format(id="toy")
+
+
+def test_what_ships_is_data_with_the_solutions_results(write_lesson):
+    """Arguments, results and sentences; the function's name comes from its cell, and no seed changes the text."""
+    lesson = write_lesson()
+    text = compiled([lesson])
+    assert text == compiled([lesson])
+    asked = read_questions(text)["toy.double"]
+    assert (asked.name, asked.kind, asked.points, asked.lesson_id) == ("double", "function", 2, "toy")
+    assert [case["expected"] for case in asked.cases] == [2 * case["args"][0] for case in asked.cases]
+    assert asked.cases[0] == {"args": [2], "expected": 4, "says": "Twice 2 is 4."}
+    assert "return" not in text
+
+
+def test_a_secret_draws_other_cases_in_another_order(write_lesson):
+    """The same for a whole class; results that are recited one after the other do not fit them."""
+    lesson = write_lesson()
+    first, again, other = (secret_cases([lesson], seed) for seed in ("a", "a", "b"))
+    public = json.loads(compiled([lesson]))["toy.double"]["cases"]
+    assert first.keys() == {"toy.double"}
+    assert first == again != other
+    drawn = [secret_cases([lesson], str(seed))["toy.double"] for seed in range(20)]
+    assert all(len(one) == len(public) and one != public for one in drawn)
+    assert len({[case["says"] for case in one].index("Twice 2 is 4.") for one in drawn}) > 1
+    function = solutions(lesson)["toy.double"]
+    for cases in drawn:
+        assert judged.fault("double", cases, call(function, [case["args"] for case in cases])) is None
+
+
+@pytest.mark.parametrize(
+    ("source", "questions", "says"),
+    [
+        (SAME, ASKED.replace("toy.double", "other.double"), "has to begin with 'toy.'"),
+        (SAME, ASKED + 'question("toy.triple", "Three times", points=1)\n', "has no cases"),
+        (SAME, ASKED + 'prediction("toy.guess", "Again?", about={})\n', "written twice"),
+        (SAME.replace(' question="toy.double"', ""), ASKED, 'no cell says question="toy.double"'),
+        (SAME.replace('check("toy.double", double)', ""), ASKED, "has to define a function and check it"),
+        (SAME.replace('check("toy.double", double)', 'check("toy.double", other)'), ASKED, "has to define a function"),
+        (SAME.replace("2 * number", "number.half"), ASKED, "the solution stops with AttributeError"),
+    ],
+)
+def test_a_question_that_cannot_be_compiled_is_named(write_lesson, source, questions, says):
+    """Before anything is written."""
+    with pytest.raises(LessonError, match=says):
+        compiled([write_lesson(source=source, questions=questions)])
+
+
+FILE = '\nquestion("toy.file", "A file", points=1, file="a:b", rules=[("a", 1, "")])\n'
+CELL = '\n# %% question="toy.file"\n'
+
+
+@pytest.mark.parametrize(
+    ("source", "questions", "says"),
+    [
+        (SAME, ASKED, ""),
+        (SAME + CELL + 'check("toy.file", path)\n', ASKED + FILE, ""),
+        # A magic beside it, and a file of another program, are no Python.
+        (SAME + CELL + '!ls\ncheck("toy.file", path)\n\n# %%\n%%writefile a.yaml\na: 1\n', ASKED + FILE, ""),
+        (
+            SAME,
+            ASKED + FILE,
+            "no cell carries it; 00_a_lesson: toy.file is written, and never checked",
+        ),
+        (SAME + CELL + "path = 1\n", ASKED + FILE, "toy.file is written, and never checked"),
+        (SAME + CELL + 'check("toy.file", path)\n', ASKED, "toy.file is carried, and not written"),
+        (SAME + '\n# %%\ncheck("toy.file", path)\n', ASKED, "toy.file is checked, and not written"),
+        (SAME.replace("predict(", "print("), ASKED, "toy.guess is written, and never predicted"),
+        (SAME + '\n# %%\npredict("toy.more", x=...)\n', ASKED, "toy.more is predicted, and not written"),
+    ],
+)
+def test_a_lesson_asks_and_checks_what_its_questions_say(write_lesson, source, questions, says):
+    """Nothing is missing, and nothing is left over."""
+    lesson = write_lesson(source=source, questions=questions)
+    if says:
+        with pytest.raises(LessonError, match=says):
+            require_whole([lesson])
+    else:
+        require_whole([lesson])
+
+
+def test_the_solved_twin_carries_a_warning_and_predictions_that_are_taken(write_lesson):
+    """A number between its bounds, and one of the words."""
+    lesson = write_lesson()
+    solved, stubs = solve(lesson), build(lesson)
+    assert "not to be handed to students" in solved.cells[0].source
+    assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
+    (guess,) = (cell.source for cell in solved.cells if cell.id == "toy-guess")
+    assert guess == "predict(\"toy.guess\", size=5, resize='same')"
+    assert fault_of_numbers(read_questions(compiled([lesson]))["toy.guess"], {"size": 5, "resize": "same"}) == ""
+
+
+def test_solved_notebooks_never_lie_among_the_lessons(write_lesson):
+    """There, students would find them."""
+    with pytest.raises(LessonError, match="among the lessons"):
+        write_solved([write_lesson()], NOTEBOOKS_DIR / "solved")
+    assert not (NOTEBOOKS_DIR / "solved").exists()
+
+
+def test_the_committed_questions_are_those_of_the_lessons():
+    """What students' checks read is what the reviewed sources say."""
+    assert QUESTIONS_PATH.read_text(encoding="utf-8") == compiled(sources()), "run: python -m grading build"
+
+
+def test_every_prediction_of_the_course_can_be_made():
+    """Its solved twin predicts each field, within its bounds."""
+    for lesson in sources():
+        for id, asked in written(lesson).items():
+            if asked.values["kind"] == "prediction":
+                (cell,) = (one.source for one in solve(lesson).cells if one.id == id.replace(".", "-"))
+                assert "=..." not in cell, id
+                assert all(f"{name}=" in cell for name in asked.values["fields"]), id
+
+
+def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
+    """Found here in a second, and not by the run of the lesson many minutes later."""
+    solved = write_solved(sources(), tmp_path)
+    ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise"]
+    done = subprocess.run([*ruff, *solved], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

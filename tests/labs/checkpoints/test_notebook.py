@@ -1,0 +1,283 @@
+"""The verbs in a notebook: what they write down, what they show, and what they leave alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from labs.checkpoints import NotPredictedYetError, check, predict, predicted
+from labs.checkpoints.cards import Card, marked
+from labs.checkpoints.predictions import number
+from labs.checkpoints.question import MissingEvidenceError, State, UnknownQuestionError
+from labs.records import Measurement
+from labs.records.ledger import ledger
+
+pytestmark = pytest.mark.usefixtures("toys")
+
+#: Behind every prediction of a test, by its clock too.
+LATER = "2099-01-01T00:00:00+00:00"
+
+
+@pytest.fixture
+def measure(entries) -> Callable[..., None]:
+    """Return a function that writes an option's latency into the ledger."""
+
+    def write(option: str = "a", sample_s: float = 1.0) -> None:
+        one = entries.measured("latency", option, [sample_s], started_at=LATER).pop()
+        ledger().append(Measurement.from_json(one | {"record_id": f"{len(list(ledger())):032x}"}))
+
+    return write
+
+
+def middle(low, high):
+    """Return the middle of two numbers."""
+    return (low + high) / 2
+
+
+def test_a_right_function_is_written_down_once_with_its_source():
+    """Checking again is no other try."""
+    assert repr(check("toy.middle", middle)).startswith("✓ The middle of two numbers (2 points): right")
+    check("toy.middle", middle)
+    (kept,) = ledger()
+    assert kept.value["outputs"] == [{"value": 2.0}, {"value": -1.0}]
+    assert kept.value["source"].startswith("def middle(low, high):")
+
+
+def stub(low, high):
+    """Return the middle of two numbers."""
+    raise NotImplementedError("Your turn: replace this line.")
+
+
+@pytest.mark.parametrize(
+    ("function", "state", "says"),
+    [
+        (stub, "not answered yet", "Not written yet"),
+        (9.0, "not right yet", "Hand over the function itself: `check('toy.middle', middle)`"),
+        (lambda low, high: None, "not right yet", "is there a `return`?"),
+        (lambda low, high: high + 3, "not right yet", "2 lies between 0 and 4"),
+        (lambda low: low, "not right yet", "It stops with TypeError"),
+        (lambda low, high: 2.0, "not right yet", "One of them is negative here."),
+    ],
+)
+def test_a_stub_is_open_and_a_mistake_gets_its_sentence_and_the_hint(function, state, says):
+    """A stub gets no hint: it is no mistake."""
+    said = repr(check("toy.middle", function))
+    assert f": {state}\n" in said
+    assert says in said
+    assert ("Hint: It lies as far" in said) == (state == "not right yet")
+
+
+def test_a_students_own_exception_is_shown_to_the_student_only():
+    """Type and message on the card, the type alone in what is kept and handed in."""
+
+    def broken(low, high):
+        raise ZeroDivisionError("my own words")
+
+    assert "It stops with ZeroDivisionError: my own words" in check("toy.middle", broken)._repr_html_()
+    assert ledger().answer("toy.middle")["outputs"] == [{"raised": "ZeroDivisionError"}] * 2
+
+
+def test_a_file_is_read_and_its_facts_are_written_down_with_its_hash(tmp_path):
+    """Looking at it again writes nothing of another kind; one that is not there writes nothing at all."""
+    path = tmp_path / "notes.txt"
+    for absent in (..., None, path):
+        assert "not answered yet" in repr(check("toy.file", absent))
+    assert list(ledger()) == []
+    path.write_text("one")
+    assert "It has 1 line(s)." in repr(check("toy.file", path))
+    path.write_text("one\ntwo")
+    assert ": right" in repr(check("toy.file", path))
+    assert ledger().seen("file.toy.file").keys() == {"lines", "sha256"}
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "says"),
+    [
+        (UnicodeDecodeError("utf-8", b"", 0, 1, "<odd>"), "not right yet", "cannot be read as what was asked for"),
+        (NotImplementedError(), "not answered yet", "replace the line `raise NotImplementedError`"),
+        (MissingEvidenceError("Run the cell above."), "something has to run first", "Run the cell above."),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_said_and_not_written_down(error, state, says, tmp_path, monkeypatch):
+    """A broken file breaks each library in its own way."""
+
+    def stumbles(path):
+        raise error
+
+    monkeypatch.setattr("tests.labs.checkpoints.toys.lines_of", stumbles)
+    (tmp_path / "notes.txt").write_text("one\ntwo")
+    card = check("toy.file", tmp_path / "notes.txt")
+    assert f": {state}" in repr(card)
+    assert says in repr(card)
+    assert "<odd>" not in card._repr_html_()
+    assert list(ledger()) == []
+
+
+@pytest.mark.parametrize("unanswered", [..., None, {"choice": "...", "why": "x"}, {"choice": "a", "why": ""}])
+def test_an_answers_stub_writes_nothing(unanswered):
+    """Running an untouched lesson from top to bottom leaves no answers behind."""
+    assert "not answered yet" in repr(check("toy.pick", unanswered))
+    assert list(ledger()) == []
+
+
+def test_an_answer_is_kept_as_plain_json_and_judged_by_the_records(measure):
+    """numpy's values are what students have in hand; capitals are forgiven."""
+    given = {"choice": np.str_(" A "), "why": "it is fast"}
+    assert "something has to run first" in repr(check("toy.pick", given))
+    assert ledger().answer("toy.pick") == {"choice": "a", "why": "it is fast"}
+    measure("a", 2.0)
+    measure("b", 1.0)
+    assert "`a` is slower than `b`." in repr(check("toy.pick", given))
+    assert ": right" in repr(check("toy.pick", given | {"choice": "b"}))
+    assert ": right" in repr(check("toy.measured"))
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"choice": "c", "why": "x"}, "`choice` is one of `a`, `b`"),
+        ({"choice": "a"}, "lacks `why`"),
+        ({"choice": "a", "why": float("nan")}, "not a finite number"),
+        ({"choice": "a", "why": len}, "call it with parentheses"),
+        ({"choice": "a", "why": 3}, "`why` is to be a text"),
+    ],
+)
+def test_an_answer_of_another_form_is_not_written_down(given, says):
+    """An exception would be a page of code that is not the student's."""
+    assert says in repr(check("toy.pick", given))
+    assert list(ledger()) == []
+
+
+def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
+    """It would vanish: no grader would ever read it."""
+    with pytest.raises(UnknownQuestionError, match=r"toy\.middle"):
+        check("toy.midle", middle)
+
+
+def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(measure):
+    """What is wrong stays in the field to be mended; after the measurement the box is closed."""
+    box = predict("toy.guess", p50=..., p95=...)
+    assert "predict('toy.guess', p50=…, p95=…)" in repr(box)
+    assert {"text/html", "text/plain", "application/vnd.jupyter.widget-view+json"} <= set(box._repr_mimebundle_())
+    box.fields["p95"].value = "12"
+    for typed, says in (("ten", "A number is asked for"), ("1,5", "write 1.5"), ("-3", "cannot be meant")):
+        box.fields["p50"].value = typed
+        box.lock()
+        assert says in box.said.value
+        assert box.fields["p50"].value == typed
+    assert list(ledger()) == []
+    for typed, kept in (("1,000", 1000), ("9.5 ms", 9.5)):
+        box.fields["p50"].value = typed
+        # What the browser sends when Enter is pressed in the field.
+        box.fields["p50"]._handle_custom_msg({"event": "submit"}, [])
+        assert predicted("toy.guess") == {"p50": kept, "p95": 12}
+        assert "✓ Noted." in box.said.value
+        assert box.fields["p50"].value == f"{kept:g}"
+    assert not box.button.disabled
+    measure()
+    assert predict("toy.guess", p50=..., p95=...).button.disabled
+    assert "stays as it was" in repr(predict("toy.guess", p50=10, p95=12))
+    assert predicted("toy.guess")["p50"] == 9.5
+    assert ": right" in repr(check("toy.guess"))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"p50": "9 ms or so", "p95": 1},
+        {"p50": True, "p95": 1},
+        {"p50": -3, "p95": 1},
+        {"p50": 1e9, "p95": 1},
+        {"p50": float("inf"), "p95": 1},
+        {"p50": [1], "p95": 1},
+        {"p50": 1},
+        {"median": 1, "p95": 1},
+    ],
+)
+def test_a_prediction_of_another_form_is_not_written_down(values):
+    """It would be the last word before the measurement, and worth nothing."""
+    assert repr(predict("toy.guess", **values)).startswith("✗ Not noted")
+    assert list(ledger()) == []
+
+
+def test_nobody_runs_past_a_prediction():
+    """The measuring cell says in one sentence what comes first, without a traceback."""
+    with pytest.raises(NotPredictedYetError) as caught:
+        predicted("toy.guess")
+    (line,) = caught.value._render_traceback_()
+    assert line.startswith("Predict first: ")
+    predict("toy.guess", p50=2, p95=3)
+    assert predicted("toy.guess") == {"p50": 2, "p95": 3}
+
+
+def test_a_late_prediction_is_noted_to_go_on_with_and_earns_nothing(measure, monkeypatch):
+    """Whoever has measured already is not kept from the rest of the lesson."""
+    measure()
+    monkeypatch.setattr("labs.checkpoints.notebook._now", lambda: "2099-01-02T00:00:00+00:00")
+    predict("toy.guess", p50=2, p95=3)
+    assert predicted("toy.guess") == {"p50": 2, "p95": 3}
+    assert "came after the measurement" in repr(check("toy.guess"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("1000", 1000),
+        ("1,000", 1000),
+        ("1 000", 1000),
+        ("1_000", 1000),
+        ("1\u202f000", 1000),
+        ("12,345,678", 12_345_678),
+        ("1,234.5", 1234.5),
+        ("-1 500", -1500),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("1.000", 1),
+        ("2e6", 2e6),
+        ("9.5 MB", 9.5),
+        ("9.5MB", 9.5),
+        (" 7 ", 7),
+        ("1,5", "write 1.5 with a point"),
+        ("0,125", "write 0.125 with a point"),
+        ("1,0000", "write 1.0000 with a point"),
+        ("1,234,56", "A number is asked for"),
+        ("1,000_000", "A number is asked for"),
+        ("1.000,5", "A number is asked for"),
+        ("1.000.000", "A number is asked for"),
+        ("1 5", "A number is asked for"),
+        ("9 GB", "A number is asked for"),
+        ("nan", "A number is asked for"),
+        ("", "A number is asked for"),
+    ],
+)
+def test_a_comma_parts_thousands_or_is_refused(typed, meant):
+    """Nobody's thousand is noted as one."""
+    if isinstance(meant, str):
+        with pytest.raises(ValueError, match=meant):
+            number(typed, "MB")
+    else:
+        assert number(typed, "MB") == meant
+
+
+@pytest.mark.parametrize("state", [*State, None])
+def test_a_cards_word_sign_and_colour_differ_from_every_other_states(state):
+    """Nothing is told by colour alone."""
+    own, *others = (Card("Headline", one) for one in (state, *({*State, None} - {state})))
+    assert repr(own)[0] not in {repr(one)[0] for one in others}
+    assert own._repr_html_() not in {one._repr_html_() for one in others}
+    assert state is None or repr(own) != repr(Card("Headline"))
+
+
+def test_answers_are_escaped_and_code_and_links_are_marked_up():
+    """An answer is text from anywhere; backticks in our own sentences are code; links lead to notebooks alone."""
+    card = Card("<b>", State.FAILED, ("use `x`",), (("Returned", "<script>alert(1)</script>"), ("None", "")))
+    html = card._repr_html_()
+    assert "<script>" not in html
+    assert "<b>" not in html
+    assert "`" not in html
+    assert html.count("<dt") == 1
+    assert "f(&lt;x&gt;)</code>" in marked("call `f(<x>)` first")
+    assert '<a href="../a.ipynb#cell-id=b">A</a>' in marked("[A](../a.ipynb#cell-id=b)")
+    assert "<a" not in marked("[A](javascript:alert.ipynb)")

@@ -1,0 +1,182 @@
+"""Questions judged by a ledger alone: in time or late, right when it was answered, and whatever was typed into it."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from labs.checkpoints.question import State, UnknownQuestionError, all_questions, as_records, of_lesson, question
+from labs.checkpoints.rows import public_rows
+from labs.course import lessons
+from labs.records import Records
+from tests.entries import Entries
+from tests.labs.checkpoints.toys import QUESTIONS
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["outputs", "value", "$", "values", "choice", "why", "lines"]), inner)
+    ),
+    max_leaves=6,
+)
+
+#: What stands in hand-written ledgers in place of an answer.
+HOSTILE = (
+    *(None, True, 0, -1, 1e308, "", "x" * 5000, [], [[]], {}, {"outputs": None}, {"outputs": {}}),
+    *({"outputs": [[]] * 9}, {"outputs": [{"value": {"$": "array"}}] * 9}, {"outputs": [{"raised": {}}] * 9}),
+    {"outputs": [{"value": {"$": "float", "text": "ten"}}] * 9},
+    {"outputs": [{"value": 10**400}] * 9},
+)
+
+
+@pytest.mark.parametrize("id", QUESTIONS)
+def test_an_empty_ledger_earns_nothing_and_fails_nothing(id: str, toys):
+    """What is open is no mistake."""
+    state = toys[id].verdict([]).state
+    assert state == (State.MISSING if id == "toy.measured" else State.UNANSWERED)
+
+
+def right(*results: object) -> dict:
+    """Return what is kept of a function that returned these."""
+    return {"source": "", "outputs": [{"value": one} for one in results]}
+
+
+@pytest.mark.parametrize(
+    ("kept", "state", "says"),
+    [
+        (right(2.0, -1.0), State.PASSED, "all 2 cases"),
+        (right(2, -1), State.PASSED, "all 2 cases"),
+        (right(2.0, 2.0), State.FAILED, "One of them is negative here."),
+        (right(2.0), State.FAILED, "cases have changed"),
+        ({"outputs": [{"raised": "NotImplementedError"}] * 2}, State.UNANSWERED, "Not written yet"),
+    ],
+)
+def test_a_function_is_judged_by_what_it_did(kept, state, says, toys):
+    """Its source is not looked at."""
+    verdict = toys["toy.middle"].verdict(Entries().answered("toy.middle", kept))
+    assert verdict.state is state
+    assert says in verdict.message
+
+
+def test_a_file_and_records_are_judged_by_rules(toys, entries):
+    """Of a file, what was seen of it the last time counts."""
+    assert toys["toy.file"].verdict(entries.observed("file.toy.file", {"lines": 1})).message == "It has 1 line(s)."
+    assert toys["toy.file"].verdict(entries.observed("file.toy.file", {"lines": 2})).ok
+    assert toys["toy.measured"].verdict(entries.measured("latency", "a", [1.0])).message == "Only 1 so far."
+    assert toys["toy.measured"].verdict(entries.measured("latency", "b", [1.0])).ok
+
+
+PICK = {"choice": "a", "why": "it is fast"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "state", "says"),
+    [
+        ([PICK], State.MISSING, "Measure `a` and `b` first."),
+        ([("a", 1.0), ("b", 2.0), PICK], State.PASSED, ""),
+        ([PICK, ("a", 1.0), ("b", 2.0)], State.PASSED, ""),
+        ([("a", 1.0), ("b", 0.5), PICK], State.FAILED, "`a` is slower than `b`."),
+        # A leased machine's records come home, and b is faster there.
+        ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5)], State.PASSED, ""),
+        # Not right when it was answered, right now.
+        ([("a", 1.0), ("b", 0.5), PICK, ("b", 2.0)], State.PASSED, ""),
+        # The newest answer counts, and it was never right.
+        ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5), PICK], State.FAILED, "`a` is slower than `b`."),
+        ([("a", 1.0), ("b", 2.0), {"choice": "c", "why": ""}], State.FAILED, "`choice` is one of"),
+        ([("a", 1.0), ("b", 2.0), PICK, ("b", 0.5, "another processor")], State.PASSED, ""),
+        ([("a", 1.0), ("b", 0.5, "another processor"), PICK], State.FAILED, "come from different machines"),
+    ],
+)
+def test_an_answer_stays_right_that_was_right_when_it_was_given(steps, state, says, toys, entries):
+    """By the records that stood before it; otherwise by those of now."""
+    for step in steps:
+        if isinstance(step, dict):
+            entries.answered("toy.pick", step)
+        else:
+            option, sample_s, *processor = step
+            entries.measured("latency", option, [sample_s], machine={"cpu_model": (*processor, "a processor")[0]})
+    verdict = toys["toy.pick"].verdict(entries)
+    assert verdict.state is state, verdict
+    assert says in verdict.message
+
+
+MEASURED, GUESSED = ("measured", "a"), ("predicted", {"p50": 5, "p95": 7})
+
+
+@pytest.mark.parametrize(
+    ("steps", "state"),
+    [
+        ([GUESSED, MEASURED], State.PASSED),
+        # What would have been copied from the result predicts nothing.
+        ([MEASURED, GUESSED], State.FAILED),
+        ([GUESSED, MEASURED, GUESSED], State.PASSED),
+        ([GUESSED], State.MISSING),
+        # Another option's latency says nothing about this one.
+        ([GUESSED, ("measured", "b")], State.MISSING),
+        ([("measured", "b"), GUESSED, MEASURED], State.PASSED),
+        ([MEASURED], State.UNANSWERED),
+    ],
+)
+def test_a_prediction_counts_when_it_comes_first(steps, state, toys, entries):
+    """Being wrong is the point of predicting."""
+    for kind, value in steps:
+        entries.predicted("toy.guess", value) if kind == "predicted" else entries.measured("latency", value, [1.0])
+    assert toys["toy.guess"].verdict(entries).state is state
+
+
+def test_a_line_moved_up_in_the_ledger_is_found_out_by_its_time(toys, entries):
+    """The ledger's order alone could be typed."""
+    entries.measured("latency", "a", [1.0]).predicted("toy.guess", {"p50": 1, "p95": 1})
+    entries.reverse()
+    assert toys["toy.guess"].verdict(entries).state is State.FAILED
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(value=JSON)
+def test_whatever_was_written_fails_the_question_and_never_the_grader(toys, value):
+    """As an answer, as facts about a file, as a prediction."""
+    for id, one in toys.items():
+        entries = Entries().answered(id, value).observed(f"file.{id}", {"lines": value}).predicted(id, value)
+        verdict = one.verdict(entries.measured("latency", "a", [1.0]))
+        assert isinstance(verdict.message, str)
+        assert not verdict.ok or one.kind in ("prediction", "file")
+
+
+@pytest.mark.parametrize("id", all_questions())
+def test_no_question_of_the_course_stumbles_or_is_earned_by_nonsense(id: str):
+    """Whatever kind it is, and whether anything was measured or not."""
+    one = all_questions()[id]
+    for value in HOSTILE:
+        for entries in (Entries(), Entries().measured("latency", "torch-eager", [1.0])):
+            entries.answered(id, value).observed(f"file.{id}", value if isinstance(value, dict) else {"x": value})
+            assert not one.verdict(entries).ok
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(junk=JSON)
+def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
+    """A hand-written line is left out, and the others count."""
+    entries = [junk, *Entries().answered("toy.middle", right(2.0, -1.0)), {"type": "measurement", "samples": junk}]
+    assert toys["toy.middle"].verdict(entries).ok
+    assert len(as_records(entries)) == 1
+
+
+def test_a_slip_in_an_id_is_answered_with_the_nearest_ones(toys):
+    """It must not look like a failed question."""
+    with pytest.raises(UnknownQuestionError, match=r"did you mean toy\.middle"):
+        question("toy.midle")
+    assert [one.id for one in of_lesson("toy")] == list(QUESTIONS)
+
+
+def test_rows_have_the_lessons_order_and_a_hint_until_it_is_right(entries):
+    """Of the course as it is: nothing is earned, and nothing is hidden."""
+    rows = public_rows(Records(), lessons())
+    assert [row.id for row in rows] == [one.id for lesson in lessons() for one in of_lesson(lesson.id)]
+    for row in rows:
+        asked = question(row.id)
+        assert (row.points, row.possible, row.lesson, row.hint) == (0, asked.points, asked.lesson_id, asked.hint)
+        assert json.loads(json.dumps(row.state)) in list(State)

@@ -1,0 +1,96 @@
+"""``msl`` from a terminal: one command, exit codes that scripts can rely on, completion that binds to it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from labs.course import lessons
+from provisioning.front.command import app
+from provisioning.front.standing import standing
+from tests.honest import honest
+
+MSL = Path(sys.executable).with_name("msl")
+
+
+def run(*arguments: str):
+    """Return the result of a command line."""
+    return CliRunner().invoke(app, list(arguments), prog_name="msl")
+
+
+@pytest.mark.parametrize("name", "status next lab lease pull check submit doctor update class".split())
+def test_every_step_of_the_course_has_a_command_with_help(name: str):
+    """And its help does nothing else."""
+    done = run(name, "--help")
+    assert done.exit_code == 0, done.output
+    assert f"msl {name}" in done.output
+
+
+def test_completion_binds_to_the_command_and_not_to_python():
+    """And not to the `python` that runs it."""
+    environment = {**os.environ, "_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1"}
+    done = subprocess.run(
+        [MSL, "--show-completion", "bash"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert "_MSL_COMPLETE" in done.stdout
+    assert done.stdout.rstrip().endswith(" msl")
+
+
+def test_the_next_step_and_the_standing(worked: Path):
+    """The words of the front page."""
+    done = run("status")
+    assert done.exit_code == 0
+    assert all(one.title in done.output for one in lessons())
+    assert run("next").output.startswith("Next: " if standing().next else "Every lesson")
+
+
+def test_check_fails_while_something_is_left(done: Path):
+    """Exit code 1 with the open questions; an unknown lesson is a sentence that lists those that there are."""
+    assert run("check", "defend").exit_code == 0
+    (done / "ledger.jsonl").write_text(honest(1).text)
+    found = run("check", "defend")
+    assert found.exit_code == 1
+    assert "0/4  not answered yet: A recommendation" in found.output
+    assert "2/2  A sum" in run("check", "sums").output
+    wrong = run("check", "nowhere")
+    assert wrong.exit_code == 1
+    assert "there is no lesson 'nowhere'; there are sums, quantize, defend" in wrong.output
+    assert "Traceback" not in wrong.output
+
+
+def test_a_part_that_is_none_is_a_slip_of_usage():
+    """Exit code 2 and a sentence that lists the parts."""
+    done = run("submit", "4")
+    assert done.exit_code == 2
+    assert "there is no part '4'" in " ".join(done.output.split())
+
+
+def test_leases_are_asked_for_without_a_network():
+    """`msl lease` says what this computer knows; provisioning's commands are below it."""
+    done = run("lease")
+    assert done.exit_code == 0
+    assert "knows of no lease that runs" in done.output
+    assert run("lease", "plan", "--help").exit_code == 0
+
+
+def test_results_that_cannot_be_written_are_a_sentence(monkeypatch: pytest.MonkeyPatch):
+    """With the way out."""
+    monkeypatch.setenv("SERVING_LABS_WORKSPACE", "/proc/nobody/writes/here")
+    done = run("doctor")
+    assert done.exit_code == 1
+    assert "wrong results: /proc/nobody/writes/here cannot be written" in done.output
+    assert "SERVING_LABS_WORKSPACE" in done.output
+
+
+def test_jupyterlab_is_not_started_where_results_cannot_go(tmp_path: Path):
+    """A file where the folder should be; started as a program of its own, since `msl lab` becomes JupyterLab."""
+    (tmp_path / "file").write_text("")
+    environment = {**os.environ, "SERVING_LABS_WORKSPACE": str(tmp_path / "file")}
+    done = subprocess.run([MSL, "lab"], env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1
+    assert "cannot be written (Not a directory)" in done.stderr

@@ -1,0 +1,173 @@
+"""Handing in: the zip holds what the grader reads, the same bytes each time, and says beforehand what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import zipfile
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from typer.testing import CliRunner
+
+from grading.builder.pages import questions_page
+from grading.grade.grader import Setup, grade
+from grading.grade.hidden import all_hidden, possible_points
+from labs.course import lessons
+from provisioning.front.command import app
+from provisioning.front.hand_in import HandIn, submit
+from provisioning.front.points import QUESTIONS, graders_own, questions_of
+from provisioning.front.prepare import prepare
+from tests.grading.recorded import MODEL
+
+#: Parts that are handed in.
+PARTS = sorted({one.part for one in lessons()} - {0})
+
+
+@pytest.fixture
+def filled(done: Path) -> Path:
+    """Return a workspace with a whole ledger, one of its models, and files that are nobody's business."""
+    (done / "models").mkdir()
+    shutil.copy(MODEL, done / "models")
+    (done / "models" / "int8-dynamic.onnx").write_bytes(b"changed since")
+    (done / "models" / "private.onnx").write_bytes(b"measured nowhere")
+    (done / "models" / "weights.pth").write_bytes(b"pickle")
+    (done / ".token").write_text("secret")
+    (done / "programs" / "serving" / "__pycache__").mkdir(parents=True)
+    (done / "programs" / "serving" / "app.py").write_text("app = FastAPI()\n")
+    (done / "programs" / "serving" / "__pycache__" / "app.pyc").write_bytes(b"compiled")
+    return done
+
+
+def test_the_zip_holds_the_allow_list(filled: Path):
+    """Notebooks, programs, ledger, the models that records name; nothing else in there."""
+    with zipfile.ZipFile(prepare(1, workspace=filled).path) as archive:
+        names = set(archive.namelist())
+    notebooks = {"10_sums.ipynb", "13_quantize.ipynb", "16_defend.ipynb"}
+    assert names == {*notebooks, "ledger.jsonl", MODEL.name, "programs/serving/app.py"}
+
+
+def test_weights_of_ones_own_are_taken_and_the_courses_are_not_missed(filled: Path):
+    """A network that a student trained is an artefact; the course's own weights lie elsewhere."""
+    content = b"own weights"
+    (filled / "models" / "own.safetensors").write_bytes(content)
+    lines = (filled / "ledger.jsonl").read_text().splitlines()
+    record = next(one for one in map(json.loads, lines) if one.get("kind") == "size")
+    model = {"name": "own.safetensors", "sha256": hashlib.sha256(content).hexdigest(), "size_bytes": len(content)}
+    record |= {"model": model, "samples": [len(content)], "record_id": "a" * 32}
+    (filled / "ledger.jsonl").write_text("\n".join([*lines, json.dumps(record)]) + "\n")
+    made = prepare(1, workspace=filled)
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.read("own.safetensors") == content
+    assert "safetensors" not in "\n".join(made.missing)
+
+
+def test_what_is_missing_is_said_with_its_reason_and_what_it_costs(filled: Path):
+    """A model that has changed, one that is gone: to be made again before the deadline and not after it."""
+    made = prepare(1, workspace=filled)
+    said = "\n".join(made.missing)
+    assert "int8-dynamic.onnx has changed since it was measured" in said
+    assert "food11.onnx was measured, and is not in" in said
+    assert "is ready" not in made.state_text
+    assert f"{len(made.missing)} files are missing" in made.state_text
+    assert f"{made.own.files} points for model files depend on them" in made.state_text
+
+
+def test_the_preview_is_what_the_grader_says(filled: Path):
+    """The same questions judged by the same ledger: no surprise in public."""
+    made = prepare(1, workspace=filled)
+    result = grade(made.path, part=1, setup=Setup(measure=False, rerun=False))
+    assert {row.id: row.points for row in made.rows} == {row.id: row.points for row in result.rows}
+    assert made.points == made.possible == 18
+
+
+def test_the_same_work_gives_the_same_zip(filled: Path, tmp_path: Path):
+    """Whoever hands in twice without a change has handed in the same."""
+    first, again = (prepare(1, workspace=filled, target=tmp_path / f"{name}.zip") for name in "ab")
+    assert first.sha256 == again.sha256
+
+
+def test_an_empty_workspace_is_said_and_no_error(tmp_path: Path, toy_course: Path):
+    """The first thing that a student may try."""
+    (tmp_path / "mine").mkdir()
+    made = prepare(1, workspace=tmp_path / "mine")
+    assert made.points == 0
+    assert any("no ledger" in line for line in made.missing)
+    with pytest.raises(ValueError, match="there is no part 9"):
+        prepare(9, workspace=tmp_path)
+
+
+def test_the_command_says_points_gaps_and_questions(filled: Path):
+    """On a terminal; what is right stands there too."""
+    console = Console(record=True, width=160)
+    submit(1, console, workspace=filled)
+    text = console.export_text()
+    for words in ("18 of 18 public points", "has changed since it", "To be answered by hand", "and not complete"):
+        assert words in text
+    done = CliRunner().invoke(app, ["submit", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")])
+    assert done.exit_code == 0, done.output
+    assert (filled / "x.zip").is_file()
+
+
+def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
+    """A notebook that is run from top to bottom must not write a zip."""
+    made = HandIn(1, make=lambda part: prepare(part, workspace=filled))
+    assert not list(filled.glob("*.zip"))
+    assert "msl submit 1" in repr(made)
+    assert made._repr_mimebundle_()["text/plain"] == repr(made)
+    made.button.click()
+    assert (filled / "submission-part-1.zip").is_file()
+    for words in ("public points", "not complete", "has changed since it was measured"):
+        assert words in made.said.value
+    assert not made.button.disabled
+
+
+def test_a_button_that_cannot_write_says_why():
+    """A full disk is a sentence, not a traceback in a log."""
+
+    def full(part: int):
+        raise OSError("No space left on device <here>")
+
+    made = HandIn(1, make=full)
+    made.button.click()
+    assert "Nothing was written" in made.said.value
+    assert "&lt;here&gt;" in made.said.value
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_each_parts_last_core_lesson_says_how_to_hand_in_and_a_person_reads_something(part: int):
+    """Where a part ends, it is handed in."""
+    last = [one for one in lessons(part=part) if one.kind == "core"][-1]
+    assert "msl submit" in last.notebook.read_text(encoding="utf-8")
+    assert questions_of(part)
+
+
+def test_questions_for_a_person_have_a_rubric_that_adds_up():
+    """And stand on the page from the first lesson on."""
+    page = questions_page()
+    for one in QUESTIONS:
+        assert sum(int(line.partition(":")[0]) for line in one.rubric) == one.points
+        if one.part in PARTS:
+            assert one.text in page
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_the_graders_own_points_are_the_graders(part: int):
+    """The plain figures that students see are those of the hidden rows; together with the public ones they are all."""
+    own, hidden = graders_own(part), [one for one in all_hidden() if one.part == part]
+    assert own.again == sum(one.points for one in hidden if one.is_rerun)
+    assert own.files == sum(one.points for one in hidden if not one.is_rerun)
+    assert possible_points(part) > own.points
+
+
+def test_a_slip_in_a_path_or_part_is_an_error_and_makes_nothing(tmp_path: Path, toy_course: Path):
+    """No folder, no traceback, and an exit code that scripts can rely on."""
+    for slip, code in ((["1", "--workspace", str(tmp_path / "TYPO")], 1), (["4"], 2)):
+        done = CliRunner().invoke(app, ["submit", *slip])
+        assert done.exit_code == code
+        assert re.search(r"there is\s+no", done.output)
+        assert "Traceback" not in done.output
+    assert not (tmp_path / "TYPO").exists()

@@ -1,0 +1,102 @@
+"""Where a student stands: the same points as the checks, the next step, leases, all without a network."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from labs.course import lessons
+from labs.records import Answer, Ledger
+from provisioning.front.page import front_page, next_text
+from provisioning.front.points import graders_own
+from provisioning.front.standing import stamp, standing
+from provisioning.setup.record import Record
+from provisioning.sites.spec import resource_name
+from tests.honest import earned, honest
+
+
+class At:
+    """A clock that stands still."""
+
+    def __init__(self, when: datetime) -> None:
+        self.when = when
+
+    def now(self) -> datetime:
+        """Return its time."""
+        return self.when
+
+
+def test_an_empty_workspace_begins_with_the_first_lesson():
+    """Nothing is done, nothing is begun, and no file is made by looking."""
+    found = standing()
+    assert found.earned == 0
+    assert found.next.lesson == next(one for one in lessons() if one.kind == "core")
+    assert [one.lesson for one in found.steps] == lessons()
+    assert {one.word for one in found.steps} == {"open"}
+    assert found.last is None
+    assert stamp() == (0, 0)
+
+
+def test_points_are_those_of_the_checks(worked: Path):
+    """Every question belongs to exactly one lesson, so the sums agree."""
+    found = standing()
+    right = earned(honest())
+    assert {row.id for one in found.steps for row in one.rows if row.points} == right
+    assert found.earned == sum(row.possible for one in found.steps for row in one.rows if row.id in right)
+    assert found.earned > 0
+
+
+def test_what_was_worked_in_last_is_resumed(done: Path):
+    """A lesson with something left is opened again; one that is done leads to the next step; at the end there is none.
+
+    In a lesson that was begun, the first open question is named.
+    """
+    assert (standing().next, standing().resumed) == (None, None)
+    Ledger(done / "ledger.jsonl").append(Answer("sums.total", {"outputs": []}, "2026-01-01T00:00:00+00:00"))
+    found = standing()
+    assert found.last == "sums"
+    assert found.resumed.lesson.id == found.next.lesson.id == "sums"
+    assert found.resumed.word == "begun"
+    assert next_text(found).endswith("first open question: A sum")
+    assert [one.word for one in found.steps] == ["begun", "done", "done"]
+
+
+def test_a_prediction_that_came_too_late_is_nothing_that_is_left(done: Path):
+    """It stays as it is, so the lesson is done all the same."""
+    lines = (done / "ledger.jsonl").read_text().splitlines()
+    late = [line.replace("2026-01-01", "2099-01-01") for line in lines if '"prediction"' in line]
+    (done / "ledger.jsonl").write_text("\n".join([*(one for one in lines if '"prediction"' not in one), *late]) + "\n")
+    step = standing().step("sums")
+    assert (step.earned, step.possible, step.predictions, step.word) == (4, 5, 1, "done")
+
+
+def test_a_lease_that_has_not_ended_is_shown_with_its_minutes():
+    """From the record of set-up; one that has ended is left out."""
+    now = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    for part, end in (("model", now + timedelta(minutes=75)), ("edge", now - timedelta(minutes=1))):
+        Record.for_name(resource_name(part)).update("lease", remember={"end": end.isoformat()})
+    found = standing(At(now))
+    assert [one.part for one in found.leases] == [1]
+    assert "1 h 15 min left" in front_page(found).text
+
+
+def test_a_ledger_with_a_damaged_line_still_counts(worked: Path):
+    """The page says how many lines cannot be read, and shows the rest."""
+    before = standing().earned
+    with (worked / "ledger.jsonl").open("a", encoding="utf-8") as file:
+        file.write("{cut\n")
+    found = standing()
+    assert found.earned == before
+    assert len(found.unread) == 1
+    assert "1 lines of the ledger cannot be read" in front_page(found).text
+
+
+def test_the_page_says_which_points_are_predictions_and_which_are_hidden(worked: Path):
+    """Text and HTML say the same about points; every lesson is a link to its notebook."""
+    shown = front_page(standing())
+    for form in (shown.text, shown.html):
+        for part in {one.part for one in lessons()} - {0}:
+            assert f"{graders_own(part).points} hidden points that only the grader gives" in form
+        assert "predictions" in form
+    for lesson in lessons():
+        assert f'data-open="notebooks/{lesson.link}"' in shown.html
