@@ -175,8 +175,8 @@ table.round(2)
 
 # %% [markdown]
 # More clients get more answers only until all workers are busy. From then on, each further client makes all of them
-# wait longer. Where this page was written, on two busy cores of an AMD EPYC, sixteen clients got 2.4 times as many
-# answers, and each waited 6.6 times as long.
+# wait longer. Multiply the two numbers of the third column: the product is near sixteen, because sixteen times as many
+# clients either get more answers or wait longer. *Serve with Triton* has the law behind that.
 #
 # ## How many may wait?
 #
@@ -233,9 +233,9 @@ for name, most in {"all may wait": 1000, f"{limit} may wait": limit}.items():
 pd.DataFrame(rows).T
 
 # %% [markdown]
-# Where all may wait, the queue grows as long as lunch lasts, and each photo waits for all before it. With a bound, the
-# others hear at once that they have to come again, and what is answered is mostly answered in time. What is still late
-# met slow rounds: the mean of a run with sixteen clients knows nothing of them.
+# Where all may wait, the queue grows as long as lunch lasts, and each photo waits for all before it. With a bound, an
+# answer takes a fraction of that, and the others hear at once that they have to come again. What is still late met
+# rounds that were slower than the mean: on a machine with other work, plan for less than four fifths.
 #
 # ## The container
 #
