@@ -70,6 +70,14 @@ def carried() -> dict[str, Carried]:
 
 
 @functools.cache
+def carried_drawings(name: str) -> dict[str, str]:
+    """Return which drawing each picture of a data set shows, as 'pack:glyph', by file; nothing where it is unknown."""
+    manifest = json.loads((places.ASSETS_DIR / "manifest.json").read_text("utf-8"))
+    files = manifest["datasets"].get(name, {"files": {}})["files"]
+    return {file: f"{one['pack']}:{one['glyph']}" for file, one in files.items()}
+
+
+@functools.cache
 def _read(folder: Path) -> dict[str, Carried]:
     path = folder / "manifest.json"
     try:

@@ -138,7 +138,7 @@ def thread_sweep(records: Measurement | Sequence[Measurement], *, title: str = "
     names, points = list(dict.fromkeys(one.backend for one in runs)), []
     for one in runs:
         first = next(run for run in runs if run.backend == one.backend)
-        value, threads = stats.median_interval(one.samples), one.threads.intra_op
+        value, threads = stats.steady_interval(one.samples, q=50), one.threads.intra_op
         ideal_s = first.percentile(50) * first.threads.intra_op / threads
         faster = first.percentile(50) / value.value
         points.append(
@@ -262,7 +262,7 @@ def percentile_interval(record: Measurement, q: float) -> stats.Interval:
     """Return a percentile of a record with an interval; under load, neighbours wait in the same queue."""
     if record.load is not None:
         return latency_interval(record, q=q)
-    return stats.median_interval(record.samples, q=q)
+    return stats.steady_interval(record.samples, q=q)
 
 
 def _sentence(records: Sequence[Measurement], target_s: float | None) -> str:

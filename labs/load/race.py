@@ -92,7 +92,7 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
     """Return how many times as many good answers a second one option of a race gave as another.
 
     A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
-    promises nothing.
+    promises nothing. Nor does it where all rounds have the same few answers.
 
     Args:
         records: What ``race`` returned.
@@ -101,11 +101,30 @@ def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> st
     """
     rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
     if all(rates) and all(others):
-        return stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+        found = stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+        if found.interval.confidence:
+            return found
+    return stats.Ratio(_unpromised(of(records, option), of(records, baseline)), math.inf)
+
+
+def rate_quotient(one: Measurement, other: Measurement) -> stats.Interval:
+    """Return how many times as many good answers a second one run gave as another, with a cautious interval.
+
+    Where one of them gave no answer in time, the interval promises nothing.
+    """
+    rates = one.throughput_rps, other.throughput_rps
+    return stats.quotient(*rates) if all(rate.value for rate in rates) else _unpromised([one], [other])
+
+
+def _unpromised(ones: Sequence[Measurement], others: Sequence[Measurement]) -> stats.Interval:
+    """Return a ratio of rates from all answers together, from 0 to infinity."""
     # Half an answer more on both sides: a side without a single one must not divide.
-    half = 0.5 / sum(one.load.duration_s for one in of(records, baseline)) * len(others)
-    value = (sum(rates) + half) / (sum(others) + half)
-    return stats.Ratio(stats.Interval(value, 0.0, math.inf), math.inf)
+    rates = [
+        (sum(one.throughput_rps.value * one.load.duration_s for one in side) + 0.5)
+        / sum(one.load.duration_s for one in side)
+        for side in (ones, others)
+    ]
+    return stats.Interval(rates[0] / rates[1], 0.0, math.inf)
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:

@@ -32,8 +32,8 @@ Inputs = Mapping[str, np.ndarray]
 
 _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
-#: Files that a model's folder may keep its network in.
-_NETWORKS = ("model.onnx", "model.safetensors")
+#: Files that a model's folder may keep its network in; one without weights is its code.
+_NETWORKS = ("model.onnx", "model.safetensors", "model.py")
 
 #: What a record keeps of a configuration.
 _SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", "dynamic_batching", "parameters")

@@ -1,1 +1,1 @@
-"""Servers of other makers under the course's contract, to compare the course's own service with."""
+"""Servers of other makers under the course's contract, and what a student's own app stands on."""

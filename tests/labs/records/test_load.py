@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from labs.load.race import rate_ratio
+from labs.load.race import rate_quotient, rate_ratio
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
 from labs.records.load import Failure, Load, ServerSide, Usage
@@ -89,12 +89,14 @@ def test_a_run_or_a_round_without_an_answer_promises_nothing(make_measurement) -
     assert 3 < none.high < 4
     even = answered("even", 12)[0].throughput_rps
     assert even.low < even.value < even.high
-    for counts in ((0, 0, 0), (0, 4, 5)):
-        records = [*answered("slow", *counts), *answered("quick", 8, 9, 8)]
+    for counts in ((0, 0, 0), (0, 4, 5), (2, 2, 2)):
+        records = [*answered("slow", *counts), *answered("quick", 8, 8, 8)]
         for option, baseline in (("slow", "quick"), ("quick", "slow"), ("slow", "slow")):
             ratio = rate_ratio(records, option, baseline).interval
             assert np.isfinite(ratio.value)
             assert (ratio.low, ratio.high) == (0.0, np.inf)
+    assert rate_quotient(*answered("slow", 0), *answered("quick", 9)).low == 0
+    assert rate_quotient(*answered("quick", 9), *answered("slow", 3)).value == 3
 
 
 def test_shares_and_batches(made) -> None:

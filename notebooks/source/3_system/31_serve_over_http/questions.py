@@ -49,21 +49,9 @@ question(
             "`/openapi.json` does not say what an answer holds: name your second model as `response_model`.",
         ),
     ],
-    good={
-        "started": True,
-        "log": "",
-        "photo": 200,
-        "said": "{}",
-        "fields": ["prediction", "probability"],
-        "right": True,
-        "no_field": 422,
-        "no_base64": 422,
-        "no_image": 422,
-        "cut": 422,
-        "large": 413,
-        "full": 503,
-        "returns": ["prediction", "probability"],
-    },
+    good={"started": True, "log": "", "photo": 200, "said": "{}", "right": True, "large": 413, "full": 503}
+    | dict.fromkeys(("no_field", "no_base64", "no_image", "cut"), 422)
+    | {name: ["prediction", "probability"] for name in ("fields", "returns")},
 )
 
 
@@ -110,14 +98,6 @@ question(
         ("uvicorn", True, "`CMD` in its list form begins with uvicorn: a shell around it would not pass signals on."),
         ("everywhere", True, "uvicorn listens to the container's own loopback, where nobody asks: `--host 0.0.0.0`."),
     ],
-    good={
-        "base": "python:3.12-slim",
-        "tagged": True,
-        "installs": True,
-        "copies": True,
-        "cached": True,
-        "root": False,
-        "uvicorn": True,
-        "everywhere": True,
-    },
+    good={"base": "python:3.12-slim", "root": False}
+    | dict.fromkeys(("tagged", "installs", "copies", "cached", "uvicorn", "everywhere"), True),
 )

@@ -29,7 +29,6 @@ import subprocess
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import tritonclient.grpc as grpcclient
 import tritonclient.http as httpclient
 
 from labs import assets
@@ -161,10 +160,9 @@ client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 client.load_model("food_classifier", headers=triton.headers)
 
 text = np.array([[base64.b64encode(photo(0))]], dtype=object)
-asked = grpcclient.InferInput("INPUT_IMAGE", text.shape, "BYTES")
+asked = httpclient.InferInput("INPUT_IMAGE", text.shape, "BYTES")
 asked.set_data_from_numpy(text)
-with grpcclient.InferenceServerClient(triton.grpc) as grpc:
-    said = grpc.infer("food_classifier", [asked])
+said = client.infer("food_classifier", [asked])
 said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
 
 # %% [markdown]
@@ -198,9 +196,8 @@ def analyze(clients):
     done = subprocess.run(line.split(), cwd=folder, capture_output=True, text=True, check=True)
     after = client.get_inference_statistics("food_classifier")
     print(folder, line, done.stdout[done.stdout.find("Request concurrency") :], sep="\n")
-    return perf_analyzer_record(
-        target, folder / "requests.json", before, after, option=f"python-{clients}", concurrency=clients
-    )
+    how = {"option": f"python-{clients}", "concurrency": clients}
+    return perf_analyzer_record(target, folder / "requests.json", before, after, **how)
 
 
 guesses = predicted("triton.eight")
@@ -211,23 +208,17 @@ runs = [ledger().append(analyze(clients)) for clients in (1, 8)]
 # table. Triton counts from the moment at which it loads a model, so what one run did is the difference of two readings.
 
 # %%
-rows = {}
-for run in runs:
-    rate, server = run.throughput_rps.value, run.load.server
-    seconds = {
-        "latency, ms": np.mean(run.samples),
-        "in the queue, ms": server.queue_s,
-        "computing, ms": server.compute_s,
-    }
-    rows[f"{run.concurrency} clients"] = {"answers a second": rate} | {name: 1e3 * s for name, s in seconds.items()}
-table = pd.DataFrame(rows)
-table["times as much"] = table["8 clients"] / table["1 clients"]
+table = pd.DataFrame(index=["answers a second", "latency, ms", "in the queue, ms", "computing, ms"])
+for run, column in zip(runs, ("1 client", "8 clients")):
+    seconds = [np.mean(run.samples), run.load.server.queue_s, run.load.server.compute_s]
+    table[column] = [run.throughput_rps.value, *(1e3 * one for one in seconds)]
+table["times as much"] = (table["8 clients"] / table["1 client"]).drop("in the queue, ms")
 table["you predicted"] = pd.Series({"answers a second": guesses["answers"], "latency, ms": guesses["latency"]})
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# HERE A photo is computed about as quickly for eight clients as for one. What has grown is the queue in front of the
-# one instance.
+# Compare the last two rows. The instance computes a photo about as quickly for eight clients as for one; what has grown
+# is the queue in front of it.
 #
 # ## Little's law
 #
@@ -247,29 +238,26 @@ check("triton.inside", inside)
 
 # %% [markdown]
 # With eight clients that wait for their answers, you know how many are inside: eight. So the law checks a measurement,
-# and the check can fail. In the picture, each bar is a request from its beginning to its answer. Along a vertical line
-# you can count how many are inside at that moment.
+# and the check can fail. In the picture, each bar is a request, from its beginning to its answer. Along the dashed line
+# you can count how many are inside at one moment.
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained", sharex=True, sharey=True)
 for axis, run in zip(axes, runs):
-    begin_s, took_s = np.array(run.load.offsets_s), np.array(run.samples)
-    order = np.argsort(begin_s)
-    begin_s, took_s = begin_s[order] - 1, took_s[order]
-    shown = (begin_s + took_s > 0) & (begin_s < 0.4)
+    begin_s, took_s = np.array(sorted(zip(run.load.offsets_s, run.samples))).T
+    shown = (begin_s + took_s > 1) & (begin_s < 1.4)
     axis.barh(np.arange(shown.sum()), took_s[shown], left=begin_s[shown], color="tab:blue")
-    axis.axvline(0.2, color="black", ls="--")
-    counted = inside(run.throughput_rps.value, took_s.mean())
-    axis.set(xlim=(0, 0.4), xlabel="seconds", title=f"{run.concurrency} clients: {counted:.2f} inside, by the law")
-axes[0].set_ylabel("requests")
+    axis.axvline(1.2, color="black", ls="--")
+    by_law = inside(run.throughput_rps.value, np.mean(run.samples))
+    axis.set(xlim=(1, 1.4), xlabel="seconds", title=f"{run.concurrency} at a time; by the law, {by_law:.2f} inside")
 
 # %% [markdown]
-# Where the law's number is not that of the clients, do not explain it: measure again, with longer windows. Where it is,
-# it answers the colleague. With one instance, answers a second stay nearly what they are. So eight clients *must* wait
-# nearly eight times as long, on any server.
+# Where the law's number is far from the clients', do not explain it: measure again, with longer windows. Where it is
+# near, it answers the colleague. If eight clients get no more answers a second than one, each of them *must* wait eight
+# times as long, on any server.
 
 # %%
-triton.stop()
+_ = triton.stop()
 
 # %% [markdown]
 # ## What you found

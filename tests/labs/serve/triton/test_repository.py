@@ -149,6 +149,24 @@ def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
         opening.serve(tmp_path)
 
 
+def test_a_server_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A cell that is run twice leaves one server."""
+    stopped: list[int] = []
+
+    class Fake:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def stop(self) -> None:
+            stopped.append(self.number)
+
+    numbers = iter(range(9))
+    monkeypatch.setattr(opening, "start", lambda **_: Fake(next(numbers)))
+    monkeypatch.setattr(opening, "_STARTED", [])
+    assert [opening.serve(tmp_path).number for _ in range(3)] == [0, 1, 2]
+    assert stopped == [0, 1]
+
+
 def test_the_contract_of_the_classifier_is_kept():
     """Names, types and shapes are what clients rely on."""
     config = parse(catalogue.food_classifier(Path("w.safetensors")).config)
