@@ -65,6 +65,8 @@ def _triton(photos: list[bytes]) -> None:
     onnx.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(fp32_model(), onnx)  # what a student writes has travelled, and the model lies among the models
     written = {path.parent.name: path.read_text(encoding="utf-8") for path in repository.glob("*/config.pbtxt")}
+    for name in written:  # an ensemble's version is an empty folder, and those do not travel
+        (repository / name / "1").mkdir(exist_ok=True)
     triton = opening.open_repository(repository)
     client = httpclient.InferenceServerClient(triton.http, network_timeout=180)
 
