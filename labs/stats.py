@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
 
@@ -18,6 +18,12 @@ import numpy as np
 
 #: Rounds from which the autocorrelation of a comparison's rounds is estimated; fewer say nothing about it.
 _ROUNDS_FOR_AUTOCORRELATION = 8
+
+#: Rounds from which the largest and the smallest are left out of a comparison.
+_ROUNDS_FOR_TRIMMING = 10
+
+#: How many times as wide rounds that are alike make a comparison's interval at most.
+_MOST_WIDENING = 1.75
 
 #: Largest lag-1 autocorrelation that is believed: beyond it, next to nothing is left of the rounds.
 _MOST_AUTOCORRELATION = 0.9
@@ -85,7 +91,7 @@ class Paired:
 
     #: Share of right answers of the first less that of the second, -1 to 1, with its interval.
     interval: Interval
-    #: Probability of at least so uneven a split between ``only_first`` and ``only_second`` if both were equally good.
+    #: Probability of at least so uneven a split if both were equally good.
     p_value: float
     #: Images that the first had right and the second wrong.
     only_first: int
@@ -198,31 +204,74 @@ def proportion_interval(successes: int, trials: int, *, confidence: float = 0.95
     return Interval(share, low, high, confidence)
 
 
-def paired_proportions(right_a: Sequence[float], right_b: Sequence[float], *, confidence: float = 0.95) -> Paired:
+def accuracy_interval(right: Sequence[float], groups: Sequence[int] | None = None) -> Interval:
+    """Return the share of right answers with a 95 % interval that counts drawings, not images, where it knows them.
+
+    Wilson's interval of as many independent images as say the same: images of one drawing stand or fall together.
+
+    Args:
+        right: 1 (or True) for each image that was right, else 0.
+        groups: Which drawing each image shows; each image is one of its own when None.
+
+    Raises:
+        ValueError: There are no images.
+
+    Source: design effect, Kish, 'Survey Sampling' (1965); variance of a ratio over clusters, Cochran (1977), 6.3.
+    """
+    values = np.asarray(right, dtype=float)
+    whole = proportion_interval(round(float(values.sum())), len(values))
+    if groups is None or whole.value in (0.0, 1.0):
+        return whole
+    _, which = np.unique(np.asarray(groups), return_inverse=True)
+    away = np.bincount(which, values - whole.value)
+    variance = float(away @ away) * len(away) / (len(away) - 1) / len(values) ** 2
+    alike = min(len(values), max(1, round(whole.value * (1 - whole.value) / variance))) if variance else len(values)
+    return replace(proportion_interval(round(whole.value * alike), alike), value=whole.value)
+
+
+def paired_proportions(
+    right_a: Sequence[float],
+    right_b: Sequence[float],
+    groups: Sequence[int] | None = None,
+    *,
+    confidence: float = 0.95,
+) -> Paired:
     """Return how much more often the first option is right than the second, image by image.
 
     Only the images on which the two disagree say anything. Of 660 images, 47 lost and 7 gained is a clear loss,
     although the intervals of the two accuracies overlap: those would have to cover other images as well.
 
+    Images that show one drawing stand or fall together, so drawings are what is counted where ``groups`` names them:
+    what was sampled is 182 drawings then, and not 660 images.
+
     Args:
         right_a: 1 (or True) for each image that the first had right, else 0.
         right_b: The same images, in the same order.
+        groups: Which drawing each image shows; each image is one of its own when None.
         confidence: 0 to 1.
 
     Raises:
         ValueError: They were not shown equally many images, or none.
 
     Source: interval: Bonett and Price, 'Adjusted Wald Confidence Interval for a Difference of Binomial Proportions
-    Based on Paired Data' (2012). p value: McNemar's test, exact (binomial with one half, two-sided).
+    Based on Paired Data' (2012), with the variance of a ratio over clusters (Cochran, 'Sampling Techniques', 1977,
+    section 6.3) and a drawing of average size added to each side. p value: McNemar's test, exact (binomial with one
+    half, two-sided); with groups, the sign-flip test over them (Fisher's randomization, 9,999 draws).
     """
     a, b = (np.asarray(right, dtype=float) > 0.5 for right in (right_a, right_b))
     n = len(a)
-    if n == 0 or n != len(b):
+    if n == 0 or n != len(b) or (groups is not None and len(groups) != n):
         raise ValueError(f"{n} and {len(b)} images: both options have to be shown the same ones, at least one")
     gained, lost = int(np.sum(a & ~b)), int(np.sum(b & ~a))
-    p_gained, p_lost = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    centre = p_gained - p_lost
-    half = _normal(confidence) * math.sqrt((p_gained + p_lost - centre**2) / (n + 2))
+    _, which = (None, np.arange(n)) if groups is None else np.unique(np.asarray(groups), return_inverse=True)
+    sizes = np.bincount(which).astype(float)
+    differences = np.bincount(which, a.astype(float) - b)
+    usual = n / len(sizes)
+    sizes_then, then = np.append(sizes, [usual, usual]), np.append(differences, [usual, -usual])
+    centre, count = float(then.sum() / sizes_then.sum()), len(then)
+    away = then - centre * sizes_then
+    error = math.sqrt(float(away @ away) * count / (count - 1)) / float(sizes_then.sum())
+    half = _student((1 + confidence) / 2, count - 1) * error
     difference = (gained - lost) / n
     interval = Interval(
         difference,
@@ -230,7 +279,28 @@ def paired_proportions(right_a: Sequence[float], right_b: Sequence[float], *, co
         min(1.0, max(centre + half, difference)),
         confidence,
     )
-    return Paired(interval, min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)), gained, lost, n)
+    p_value = min(1.0, 2 * coin_tail(min(gained, lost), gained + lost)) if groups is None else _flipped(differences)
+    return Paired(interval, p_value, gained, lost, n)
+
+
+def _flipped(differences: np.ndarray, draws: int = 9_999) -> float:
+    """Return how often differences whose signs are tossed add up to as much as they do, either way."""
+    uneven = differences[differences != 0]
+    signs = np.random.default_rng(0).integers(0, 2, (draws, len(uneven))) * 2.0 - 1
+    as_much = np.abs(signs @ uneven) >= abs(float(uneven.sum())) - 1e-9
+    return float((1 + as_much.sum()) / (draws + 1))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p values corrected for having been several: each may be compared with 0.05 as if it stood alone.
+
+    Source: Holm, 'A Simple Sequentially Rejective Multiple Test Procedure' (1979).
+    """
+    order = np.argsort(p_values, kind="stable")
+    raised = np.maximum.accumulate([(len(order) - rank) * p_values[at] for rank, at in enumerate(order)])
+    found = np.empty(len(order))
+    found[order] = np.minimum(raised, 1.0)
+    return found.tolist()
 
 
 def coin_tail(heads: int, tosses: int) -> float:
@@ -268,7 +338,9 @@ def mean_interval(values: Sequence[float], *, confidence: float = 0.95) -> Inter
     autocorrelation: Kendall, 'Note on Bias in the Estimation of Autocorrelation' (1954), Marriott and Pope (1954).
     """
     mean, error, freedom = _mean_error(values)
-    half = _student((1 + confidence) / 2, freedom) * error if error else 0.0
+    if not error:  # equal to the last bit: no clock's, and nothing is promised
+        return Interval(mean, mean, mean, 0.0)
+    half = _student((1 + confidence) / 2, freedom) * error
     return Interval(mean, mean - half, mean + half, confidence)
 
 
@@ -281,7 +353,9 @@ def ratio_of_medians(
     """Return how many times larger one option's median is than the other's, from interleaved blocks.
 
     The ratio is taken in each round, of blocks that ran next to each other and saw the same machine, and averaged over
-    the rounds (as logarithms, so that A over B and B over A agree). The interval is ``mean_interval``'s.
+    the rounds (as logarithms, so that A over B and B over A agree) without the largest and the smallest, so that one
+    bad round of twenty moves nothing. Neighbouring rounds that are alike widen the interval, by three quarters at most.
+    With 20 rounds it holds the truth 93 to 97 times of a hundred (``tests/labs/test_stats_coverage.py``).
 
     Args:
         numerator: Blocks of samples of one option, in the order in which they ran.
@@ -292,16 +366,37 @@ def ratio_of_medians(
         ValueError: The two sides have different numbers of blocks, or fewer than two.
 
     Source: paired t interval of log ratios, Kalibera and Jones, 'Quantifying Performance Changes with Effect Size
-    Confidence Intervals' (2012), section 5; for the rounds' autocorrelation see ``mean_interval``.
+    Confidence Intervals' (2012), section 5; trimmed, Tukey and McLaughlin, 'Less Vulnerable Confidence and Significance
+    Procedures for Location' (1963); for neighbours that are alike, Bayley and Hammersley (1946), as ``mean_interval``.
     """
     if len(numerator) != len(denominator) or len(numerator) < 2:
         raise ValueError("a comparison needs the same number of interleaved blocks on both sides, two at least")
     logs = np.log(_medians(tuple(map(tuple, numerator)))) - np.log(_medians(tuple(map(tuple, denominator))))
-    mean, error, freedom = _mean_error(logs)
+    mean, error, freedom = _trimmed_error(logs)
     reach = _student((1 + confidence) / 2, freedom)
     value, low, high = (math.exp(min(at, 700.0)) for at in (mean, mean - reach * error, mean + reach * error))
     detectable = math.expm1(min((reach + _student(_POWER, freedom)) * error, 700.0))
-    return Ratio(Interval(value, low, high, confidence), detectable)
+    # Rounds that are equal to the last bit are no clock's, and promise nothing.
+    return Ratio(Interval(value, low, high, confidence if error else 0.0), detectable)
+
+
+def _trimmed_error(values: np.ndarray) -> tuple[float, float, float]:
+    """Return a mean without the largest and the smallest value, its standard error and the degrees of freedom."""
+    n = len(values)
+    ordered, cut = np.sort(values), int(n >= _ROUNDS_FOR_TRIMMING)
+    pulled_in = np.clip(values, ordered[cut], ordered[n - 1 - cut])
+    left, away = n - 2 * cut, pulled_in - pulled_in.mean()
+    squares = float(away @ away)
+    if squares <= n * (1e-14 * max(1e-300, abs(float(values.mean())))) ** 2:
+        return float(ordered[cut : n - cut].mean()), 0.0, left - 1.0
+    alike = 0.0
+    if n >= _ROUNDS_FOR_AUTOCORRELATION:
+        # Short series show less of it than there is; by how much this raises it was found by simulation.
+        seen = 1.4 * float(away[1:] @ away[:-1]) / squares + 2 / n
+        alike = min(max(seen, 0.0), _MOST_AUTOCORRELATION)
+    wider = min(math.sqrt((1 + alike) / (1 - alike)), _MOST_WIDENING)
+    error = math.sqrt(squares / (left * (left - 1))) * wider
+    return float(ordered[cut : n - cut].mean()), error, left - 1.0
 
 
 def quotient(one: Interval, other: Interval) -> Interval:

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from grading.builder.notebook import build
-from labs.checkpoints.calls import call, encode, names
+from labs.checkpoints.calls import call, define, encode, names
 from labs.course import Lesson, LessonError
 
 #: One case: the arguments, and the sentence for whoever fails just there; an empty one says nothing of its own.
@@ -91,9 +91,9 @@ def prediction(
     between: tuple[float, float] = (0.0, 1e12),
     points: int = 1,
     gate: Sequence[str] = (),
-    **fields: str | list[str],
+    **fields: str,
 ) -> None:
-    """Ask for numbers, or words to choose from, before they are measured.
+    """Ask for numbers before they are measured.
 
     Args:
         id: Lesson and idea, such as 'quantize.faster'.
@@ -103,7 +103,7 @@ def prediction(
         between: Numbers outside are taken for slips of the unit.
         points: For predicting in time.
         gate: What a machine must be able to do for it to be earned there.
-        fields: For each name, the label of its number, or a list of words to choose from.
+        fields: For each name, the label of its number.
     """
     values = {"title": title, "kind": "prediction", "points": points, "about": dict(about), "unit": unit}
     _write(id, Asked(values | {"between": list(between), "gate": list(gate), "fields": fields}))
@@ -206,11 +206,8 @@ def _solutions(lesson: Lesson, changed_ns: int) -> dict[str, Callable]:
         id = cell.metadata.get("question", "")
         if id not in functions:
             continue
-        tree = ast.parse(cell.source)
-        handed = [name for asked, name in checks(tree) if asked == id]
-        kept = [one for one in tree.body if not isinstance(one, ast.Expr)]
-        scope = names()
-        exec(compile(ast.Module(kept, []), lesson.name, "exec"), scope)
+        handed = [name for asked, name in checks(ast.parse(cell.source)) if asked == id]
+        define(cell.source, scope := names())
         if len(handed) != 1 or handed[0] not in scope:
             raise LessonError(f"{lesson.name}: the cell of {id!r} has to define a function and check it")
         found[id] = scope[handed[0]]

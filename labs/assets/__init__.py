@@ -15,7 +15,16 @@ from pathlib import Path
 from labs.assets.manifest import Carried, carried
 from labs.assets.places import AssetError, address
 
-__all__ = ["AssetError", "dataset", "default_dataset", "default_model", "model", "obtain"]
+__all__ = [
+    "AssetError",
+    "carried_models",
+    "dataset",
+    "default_dataset",
+    "default_model",
+    "drawings",
+    "model",
+    "obtain",
+]
 
 #: Data set and model of the course: the real ones where an address is set, otherwise those of the checkout. Always as a
 #: pair: a model that is asked about images of another kind gives an accuracy that means nothing.
@@ -56,6 +65,22 @@ def dataset(name: str | None = None) -> Path:
     return obtain(name or default_dataset(), "dataset")
 
 
+def drawings(split: str) -> list[int]:
+    """Return which drawing each picture of the course's split shows, in the order of ``labs.data.dataset``.
+
+    Several pictures show one drawing and stand or fall together. Where nothing is known of it, as of the real Food-11,
+    the list is empty.
+
+    Args:
+        split: 'training', 'validation' or 'evaluation'.
+    """
+    known = carried().get(default_dataset())
+    shown = known.drawings if known else {}
+    names = sorted((name for name in shown if name.startswith(f"{split}/")), key=lambda name: name.split("/")[1:])
+    places = {drawing: place for place, drawing in enumerate(dict.fromkeys(shown[name] for name in names))}
+    return [places[shown[name]] for name in names]
+
+
 def model(name: str | None = None) -> Path:
     """Return the file of a model, checked, and fetched first where it has to be.
 
@@ -70,6 +95,11 @@ def model(name: str | None = None) -> Path:
         AssetError: No model has this name, no address is set, or the server, the disk or a file is at fault.
     """
     return obtain(name or default_model(), "model")
+
+
+def carried_models() -> list[str]:
+    """Return the names of the models that come with the checkout."""
+    return [name for name, item in carried().items() if item.kind == "model"]
 
 
 def obtain(name: str, kind: str | None = None) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from labs.assets import places
@@ -29,6 +29,8 @@ class Carried:
     path: Path
     #: SHA-256 by file, relative to the data set's or the model's folder.
     files: dict[str, str]
+    #: Drawing that each picture of a data set shows, by the same names; empty where nobody wrote it down.
+    drawings: dict[str, str] = field(default_factory=dict)
 
     @functools.cached_property  # two thousand pictures take a quarter of a second, and a lesson asks several times
     def checked(self) -> Path:
@@ -79,7 +81,8 @@ def _read(folder: Path) -> dict[str, Carried]:
     found = {}
     for name, entry in manifest.get("datasets", {}).items():
         files = {file: record["sha256"] for file, record in entry["files"].items()}
-        found[name] = Carried(name, "dataset", folder / entry["path"], files)
+        drawings = {file: f"{one['pack']}:{one['glyph']}" for file, one in entry["files"].items() if "glyph" in one}
+        found[name] = Carried(name, "dataset", folder / entry["path"], files, drawings)
     for name, entry in manifest.get("models", {}).items():
         file = folder / entry["path"]
         found[name] = Carried(name, "model", file, {file.name: entry["sha256"]})

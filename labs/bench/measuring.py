@@ -116,6 +116,8 @@ def accuracy(
         "predicted": predicted,
         "labels": [int(label) for label in labels],
     }
+    if dataset is None and len(labels) == len(shown := assets.drawings("evaluation")):
+        details["drawings"] = shown
     return record("accuracy", option, samples, about, watch, batch_size=batch_size, details=details)
 
 

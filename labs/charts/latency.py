@@ -1,4 +1,4 @@
-"""Latency and throughput of options: where the samples lie, how the tail grows, and what batches and threads bring."""
+"""Latencies of options: where the samples lie, their percentiles, and the target."""
 
 from __future__ import annotations
 
@@ -12,17 +12,14 @@ from labs.charts.frame import (
     WIDTH_PX,
     Chart,
     axis_scale,
-    colours,
     data,
     ink,
     machines,
-    marks,
     measured,
-    newest,
     target_line,
     tips,
 )
-from labs.display.format import in_unit, milliseconds, percent, rate, times
+from labs.display.format import in_unit, milliseconds, percent
 from labs.display.table import Cell
 from labs.display.theme import SERIES
 from labs.records import Measurement
@@ -69,107 +66,6 @@ def latency_distribution(
         header=header,
         rows=table,
         footer=machines(records),
-    )
-
-
-def throughput_curve(
-    records: Measurement | Sequence[Measurement], *, title: str = "Throughput over batch size"
-) -> Chart:
-    """Return images a second over the batch size, one line an option, each point with its 95 % interval.
-
-    Args:
-        records: Throughput records; others are passed over, the newest for each option and batch size counts.
-        title: Heading.
-
-    Raises:
-        ValueError: There is no throughput record.
-    """
-    found = newest(measured(records, "throughput"), "option", "batch_size")
-    if not found:
-        raise ValueError("no throughput record to draw: measure an option in batches first (bench.throughput)")
-    names = list(dict.fromkeys(one.option for one in found))
-    points = []
-    for one in sorted(found, key=lambda one: one.batch_size):
-        value = one.throughput_fps
-        points.append(
-            {"option": one.option, "batch": one.batch_size, "fps": value.value, "low": value.low, "high": value.high,
-             "throughput": rate(value.value), "95 % interval": f"{value.low:,.0f} – {value.high:,.0f}",
-             "batch size": str(one.batch_size), "time of a batch": milliseconds(one.percentile(50))}
-        )  # fmt: skip
-    sizes = sorted({one.batch_size for one in found})
-    base = alt.Chart(data(points)).encode(
-        x=alt.X("batch:Q", title="batch size (images in one call)", axis=alt.Axis(values=sizes, format="d"),
-                scale=alt.Scale(type="log", base=2, domain=[sizes[0] / 1.15, sizes[-1] * 1.15])),
-        color=colours(names),
-        tooltip=tips("option", "batch size", "throughput", "95 % interval", "time of a batch"),
-    )  # fmt: skip
-    y = alt.Y("fps:Q", title="throughput in images/s", scale=alt.Scale(zero=True))
-    drawn = base.mark_line().encode(y=y) + base.mark_rule().encode(y="low:Q", y2="high:Q")
-    drawn += base.mark_point(filled=True, size=70, opacity=1).encode(y=y, shape=marks(names))
-    cells = [
-        [Cell(point["option"]), Cell(point["batch size"]), Cell(point["throughput"], point["95 % interval"]),
-         Cell(point["time of a batch"])]
-        for point in sorted(points, key=lambda point: names.index(point["option"]))
-    ]  # fmt: skip
-    return Chart(
-        drawn.properties(width=WIDTH_PX, height=260),
-        title,
-        sentence="; ".join(f"{p['option']} in batches of {p['batch size']}: {p['throughput']}" for p in points) + ".",
-        header=["option", "batch size", "throughput", "time of a batch"],
-        rows=cells,
-        footer=machines(found),
-    )
-
-
-def thread_sweep(records: Measurement | Sequence[Measurement], *, title: str = "What more threads bring") -> Chart:
-    """Return the median latency over the number of threads, beside the ideal: half the time with twice the threads.
-
-    Args:
-        records: Latency records that differ in ``threads.intra_op``; the newest for each number of threads counts.
-        title: Heading.
-
-    Raises:
-        ValueError: There are fewer than two numbers of threads to draw.
-    """
-    found = {(one.backend, one.threads.intra_op): one for one in measured(records, "latency") if one.threads.intra_op}
-    runs = sorted(found.values(), key=lambda one: (one.backend, one.threads.intra_op))
-    if len({one.threads.intra_op for one in runs}) < 2:
-        raise ValueError("a sweep needs latency records with at least two numbers of threads: measure the others too")
-    names, points = list(dict.fromkeys(one.backend for one in runs)), []
-    for one in runs:
-        first = next(run for run in runs if run.backend == one.backend)
-        value, threads = stats.median_interval(one.samples), one.threads.intra_op
-        ideal_s = first.percentile(50) * first.threads.intra_op / threads
-        faster = first.percentile(50) / value.value
-        points.append(
-            {"series": one.backend, "n": threads, "ms": value.value * 1e3, "low": value.low * 1e3,
-             "high": value.high * 1e3, "ideal_ms": ideal_s * 1e3, "threads": str(threads),
-             "median": milliseconds(value.value), "ideal": milliseconds(ideal_s), "faster by": times(faster),
-             "share of the ideal": percent(ideal_s / value.value)}
-        )  # fmt: skip
-    counts = sorted({point["n"] for point in points})
-    values = [point[name] for point in points for name in ("ms", "ideal_ms", "low", "high")]
-    base = alt.Chart(data(points)).encode(
-        x=alt.X("n:Q", title="threads that work on one operator", axis=alt.Axis(values=counts, format="d"),
-                scale=alt.Scale(type="log", base=2, domain=[counts[0] / 1.12, counts[-1] * 1.12])),
-        tooltip=tips("threads", "median", "ideal", "faster by", "share of the ideal"),
-    )  # fmt: skip
-    y = alt.Y("ms:Q", title="median latency in ms", scale=axis_scale(values))
-    drawn = ink("line", base, strokeDash=[4, 4], opacity=0.6).encode(y="ideal_ms:Q", detail="series:N")
-    drawn += base.mark_line().encode(y=y, color=colours(names, "series"))
-    drawn += base.mark_rule().encode(y="low:Q", y2="high:Q", color=colours(names, "series"))
-    drawn += base.mark_point(filled=True, size=70, opacity=1).encode(
-        y=y, color=colours(names, "series"), shape=marks(names, "series")
-    )
-    header = ["threads", "median", "ideal", "faster by", "share of the ideal"]
-    return Chart(
-        drawn.properties(width=WIDTH_PX, height=250),
-        title,
-        subtitle="Dashed: the ideal, in which twice as many threads take half as long.",
-        sentence="; ".join(f"{p['threads']} threads: {p['median']}, ideal {p['ideal']}" for p in points) + ".",
-        header=["backend", *header],
-        rows=[[Cell(point["series"]), *(Cell(point[name]) for name in header)] for point in points],
-        footer=machines(runs),
     )
 
 
@@ -262,7 +158,7 @@ def percentile_interval(record: Measurement, q: float) -> stats.Interval:
     """Return a percentile of a record with an interval; under load, neighbours wait in the same queue."""
     if record.load is not None:
         return latency_interval(record, q=q)
-    return stats.median_interval(record.samples, q=q)
+    return stats.steady_interval(record.samples, q=q)
 
 
 def _sentence(records: Sequence[Measurement], target_s: float | None) -> str:

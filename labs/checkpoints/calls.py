@@ -2,20 +2,17 @@
 
 The notebook's check and the grader's sandbox both do it with this file, which knows no question and no answer. The
 grader runs the answer cells of a lesson and no other cell: no torch, no runtime, no server, and no record. So the check
-in the notebook names what a function takes from elsewhere, and nobody learns of it from a grade.
+in the notebook calls a function alone, too, and nobody learns from a grade what it took from other cells.
 """
 
 from __future__ import annotations
 
-import builtins
-import dis
+import ast
 import json
 import linecache
 import math
 import numbers
-import symtable
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from types import CodeType, FunctionType
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -113,59 +110,25 @@ def names() -> dict[str, object]:
     # With pandas, which a lesson that asks for no function need not wait for.
     import pandas as pd
 
-    from labs import stats
-    from labs.display.format import duration, megabytes, milliseconds, percent, rate, times
-    from labs.records.options import summarize
-    from labs.records.targets import target
-
-    return {
-        **{"np": np, "pd": pd, "json": json, "math": math, "stats": stats, "target": target, "summarize": summarize},
-        **{"duration": duration, "megabytes": megabytes, "milliseconds": milliseconds, "percent": percent},
-        **{"rate": rate, "times": times},
-    }
+    return {"np": np, "pd": pd, "json": json, "math": math}
 
 
-def taken_from_elsewhere(function: Callable, answers: Iterable[str] = ()) -> list[str]:
-    """Return the names that a function uses and that neither its cell nor the grader has, sorted.
+def alone(function: Callable) -> Callable:
+    """Return a function as the grader has it: made by what its own cell defines, and by nothing else of the notebook.
 
     Args:
-        function: One that was written in a cell or a file; of anything else, nothing can be said.
-        answers: Names of functions that other answer cells define.
+        function: One that was written in a cell; any other comes back as it is.
     """
-    if not isinstance(function, FunctionType):
-        return []
-    cell = function.__code__.co_filename
-    own = _bound("".join(linecache.getlines(cell)))
-    if function.__name__ not in own:
-        return []
-    there = own | {*answers, *names(), *dir(builtins)}
-    missing: set[str] = set()
-    waiting, seen = [function], {function}
-    while waiting:
-        one = waiting.pop()
-        used = set(_globals_of(one.__code__))
-        missing |= used - there
-        called = {value for name in used & own if isinstance(value := one.__globals__.get(name), FunctionType)}
-        # What a helper in the same cell needs is needed as well.
-        helpers = {helper for helper in called if helper.__code__.co_filename == cell} - seen
-        waiting += helpers
-        seen |= helpers
-    return sorted(missing)
-
-
-def _bound(source: str) -> set[str]:
-    """Return the names that a cell's own lines make."""
+    cell = "".join(linecache.getlines(getattr(getattr(function, "__code__", None), "co_filename", "")))
+    scope = names()
     try:
-        table = symtable.symtable(source, "cell", "exec")
-    except SyntaxError:
-        return set()
-    return {symbol.get_name() for symbol in table.get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+        define(cell, scope)
+    except Exception:  # a line of the cell needs the notebook; what the function needs is seen when it is called
+        return scope.get(function.__name__, function)
+    return scope.get(function.__name__, function)
 
 
-def _globals_of(code: CodeType) -> Iterator[str]:
-    for step in dis.get_instructions(code):
-        if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-            yield step.argval
-    for inner in code.co_consts:
-        if isinstance(inner, CodeType):
-            yield from _globals_of(inner)
+def define(cell: str, scope: dict[str, object]) -> None:
+    """Run the definitions, imports and assignments of a cell in a scope, and nothing that stands for itself."""
+    kept = [one for one in ast.parse(cell).body if not isinstance(one, ast.Expr)]
+    exec(compile(ast.Module(kept, []), "<cell>", "exec"), scope)

@@ -18,8 +18,13 @@ from labs.checkpoints.calls import MARK, decode
 #: Characters of one value in a call.
 _MOST_SHOWN = 160
 
+#: Said of a case that has no sentence of its own.
+_NO_SENTENCE = "Not right yet."
+
 #: Share of a number, and distance from 0, by which a result may differ.
 _NEAR, _ZERO = 1e-3, 1e-9
+
+_ALONE = "The grader calls this function alone: import or define what it needs in its own cell."
 
 _STUB = "Not written yet. Replace the line `raise NotImplementedError` above, and run that cell."
 
@@ -52,12 +57,13 @@ def fault(name: str, cases: Sequence[Mapping], outputs: Sequence[Mapping]) -> Fa
             value = decode(came["value"], arrays=False)
             if close(value, expected):
                 continue
-            says, did = general(value, expected, case["says"] or "Not right yet."), shown(value)
+            says, did = general(value, expected, case["says"] or _NO_SENTENCE), shown(value)
         elif came.get("raised") == "NotImplementedError":
             return Fault(_STUB, is_stub=True)
         else:
             said = f": {came['said']}" if came.get("said") else ""
-            says = f"It stops with {came.get('raised')}{said}. {case['says']}".strip()
+            alone = _ALONE if came.get("raised") == "NameError" else case["says"]
+            says = f"It stops with {came.get('raised')}{said}. {alone}".strip()
             did = "nothing"
         arguments = ", ".join(shown(decode(one, arrays=False)) for one in case["args"])
         return Fault(says, (("Call", f"{name}({arguments})"), ("Returned", did), ("Expected", shown(expected))))
@@ -77,7 +83,8 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
         return f"It returns {_kind(came)} instead of {_kind(expected)}."
     values, wanted = _numbers(came), _numbers(expected)
     if values is None or wanted is None:
-        if isinstance(expected, list) and len(came) != len(expected):
+        # Of a list of words, the case's own sentence says which one is missing.
+        if isinstance(expected, list) and len(came) != len(expected) and otherwise == _NO_SENTENCE:
             return f"It returns {len(came)} values instead of {len(expected)}."
         if isinstance(expected, list) and sorted(map(repr, came)) == sorted(map(repr, expected)):
             return "The right values, in another order."

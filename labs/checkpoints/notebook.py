@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from labs.checkpoints.calls import call, taken_from_elsewhere
+from labs.checkpoints.calls import alone, call
 from labs.checkpoints.cards import Card, verdict_card
 from labs.checkpoints.predictions import PredictionBox, fault_of_numbers
 from labs.checkpoints.question import (
@@ -18,7 +18,6 @@ from labs.checkpoints.question import (
     Question,
     State,
     Verdict,
-    all_questions,
     question,
 )
 from labs.checkpoints.values import NotAnsweredError, fault_of_form, fitted, plain
@@ -42,7 +41,7 @@ def predict(id: str, **values: object) -> object:
 
     Args:
         id: The question's.
-        values: A number or one of the words offered for each name; dots show a box to fill in.
+        values: A number for each name; dots show a box to fill in.
     """
     asked = question(id)
     try:
@@ -59,17 +58,16 @@ def predict(id: str, **values: object) -> object:
 
 def _note(asked: Question, values: Mapping) -> str:
     """Write a prediction down; return why it was not, in a sentence."""
-    kept = {name: fitted(value, asked.fields.get(name)) for name, value in values.items()}
-    if fault := fault_of_numbers(asked, kept):
+    if fault := fault_of_numbers(asked, values):
         return fault
     records = ledger().read()
     if asked.measured(records) and records.predictions(asked.id):
         return "It is measured already: the prediction stays as it was."
-    ledger().append(Prediction(asked.id, kept, _now()))
+    ledger().append(Prediction(asked.id, dict(values), _now()))
     return ""
 
 
-def predicted(id: str) -> dict[str, float | str]:
+def predicted(id: str) -> dict[str, float]:
     """Return what was predicted, by name; stands first in a cell that measures, so that nobody runs past the question.
 
     Raises:
@@ -101,13 +99,10 @@ def check(id: str, made: object = None) -> Card:
 def _check_function(asked: Question, function: object) -> Verdict:
     if not callable(function):
         return Verdict(State.FAILED, f"Hand over the function itself: `check({asked.id!r}, {asked.name})`.")
-    outputs = call(function, [case["args"] for case in asked.cases])
+    outputs = call(alone(function), [case["args"] for case in asked.cases])
     # What an exception says may be long, and anything; its type is enough to judge by.
     kept = [{name: value for name, value in one.items() if name != "said"} for one in outputs]
-    others = [one.name for one in all_questions().values() if one.kind == "function"]
     answer = {"source": _source(function), "outputs": kept}
-    if elsewhere := taken_from_elsewhere(function, others):
-        answer["elsewhere"] = elsewhere
     # What is newest already is not written again: checking once more is no other try.
     if ledger().answer(asked.id) != answer:
         ledger().append(Answer(asked.id, answer, _now()))

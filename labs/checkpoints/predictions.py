@@ -1,6 +1,6 @@
 """Predictions, judged for being made in time and in earnest, never for being right.
 
-``PredictionBox`` is where one is made: a field for each number, or words to choose from, and a button.
+``PredictionBox`` is where one is made: a field for each number, and a button.
 """
 
 from __future__ import annotations
@@ -21,14 +21,10 @@ def fault_of_numbers(asked: Question, values: Mapping[str, object]) -> str:
     """Return what is wrong with the form of a prediction, in a sentence; an empty text when nothing is."""
     if values.keys() != asked.fields.keys():
         return f"Predict {', '.join(f'`{name}`' for name in asked.fields)}, by these names."
-    for name, value in values.items():
-        choices = asked.fields[name]
-        if not isinstance(choices, str):
-            if value not in choices:
-                return f"Choose one of these: {', '.join(choices)}."
-        elif isinstance(value, bool) or not isinstance(value, int | float):
+    for value in values.values():
+        if isinstance(value, bool) or not isinstance(value, int | float):
             return "A number is asked for here, without its unit."
-        elif not (math.isfinite(value) and asked.between[0] <= value <= asked.between[1]):
+        if not (math.isfinite(value) and asked.between[0] <= value <= asked.between[1]):
             return "This number cannot be meant: look at the unit that the question asks for."
     return ""
 
@@ -47,7 +43,7 @@ class PredictionBox:
             write: Writes a prediction down and returns an empty text, or why it did not.
         """
         self.asked, self._read, self._write = asked, read, write
-        self.fields = {name: self._field(name, label) for name, label in asked.fields.items()}
+        self.fields = {name: self._field(label) for name, label in asked.fields.items()}
         self.button = ipywidgets.Button(
             description="Lock in my prediction",
             tooltip=f"Write down my prediction: {asked.title}",
@@ -63,15 +59,11 @@ class PredictionBox:
         )
         self._show()
 
-    def _field(self, name: str, label: str | list) -> ipywidgets.Widget:
-        wide = {"description_width": "initial"}
-        if not isinstance(label, str):
-            auto = ipywidgets.Layout(width="auto")
-            return ipywidgets.RadioButtons(options=list(label), value=None, description=name, style=wide, layout=auto)
+    def _field(self, label: str) -> ipywidgets.Text:
         field = ipywidgets.Text(
             description=f"{label}{f' in {self.asked.unit}' * bool(self.asked.unit)}",
             placeholder="a number",
-            style=wide,
+            style={"description_width": "initial"},
             layout=ipywidgets.Layout(width="420px"),
         )
         # Enter in the field is what most people try first; the browser's half sends it as a message.
@@ -82,8 +74,7 @@ class PredictionBox:
         """Write down what the box holds, and say so; or say what is wrong with it."""
         typed = {name: field.value for name, field in self.fields.items()}
         try:
-            values = {name: self._value(name, one) for name, one in typed.items()}
-            fault = self._write(values)
+            fault = self._write({name: number(text, self.asked.unit) for name, text in typed.items()})
         except ValueError as error:
             fault = str(error)
         self._show()
@@ -92,13 +83,6 @@ class PredictionBox:
                 if not field.disabled:
                     field.value = typed[name]  # to be mended
             self._say(fault)
-
-    def _value(self, name: str, typed: object) -> object:
-        if isinstance(self.asked.fields[name], str):
-            return number(str(typed), self.asked.unit)
-        if not typed:
-            raise ValueError("Choose one of the words.")
-        return typed
 
     def _show(self) -> None:
         """Show what is written down, and whether it may still be changed."""
@@ -130,12 +114,10 @@ class PredictionBox:
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         """Return the live box, and in words how to predict where no widgets run."""
-        words = [f"{name}: {', '.join(one)}" for name, one in self.asked.fields.items() if not isinstance(one, str)]
-        with_words = f" ({escape('; '.join(words))})" if words else ""
         bundle: dict[str, object] = {
             "text/plain": repr(self),
             "text/html": f"<p><strong>{marked(self.asked.title)}</strong><br>Without widgets: "
-            f"<code>{escape(self._in_code())}</code> with your values in place of the dots{with_words}.</p>",
+            f"<code>{escape(self._in_code())}</code> with your numbers in place of the dots.</p>",
         }
         view = self.live._repr_mimebundle_()
         found = view if isinstance(view, dict) else view[0]

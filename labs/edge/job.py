@@ -17,6 +17,7 @@ from labs.runtimes.progress import OnProgress, silent
 #: Kinds of job, and what each gives.
 TASKS: dict[str, str] = {
     "options": "size, accuracy, latency and throughput of each candidate, one after the other",
+    "answers": "size and accuracy of each candidate",
     "compare": "latency of all candidates in turns",
     "cold": "load time, first prediction and peak memory, each in a fresh process",
     "sustained": "latency, temperature, clock and power of the first candidate under load without a pause",
@@ -59,7 +60,7 @@ class Effort:
     #: Batches timed at least, for a throughput.
     batches: int = 10
     #: Turns of each candidate in a comparison, and timed calls in each.
-    rounds: int = 15
+    rounds: int = 20
     block_calls: int = 10
     #: Fresh processes for a cold start.
     cold_starts: int = 5
@@ -69,7 +70,7 @@ class Effort:
 
 
 #: What a rehearsal measures: enough to see how it works, since its figures say nothing about the device.
-REHEARSAL = Effort(40, 1.0, None, 3, 4, 5, 2, 4.0, 0.5)
+REHEARSAL = Effort(40, 1.0, None, 3, 10, 5, 2, 4.0, 0.5)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from labs import assets, bench
 from labs.bench.sustained import sustained
 from labs.data.dataset import iterate, load_split
 from labs.data.preprocess import INPUT_SIZE_PX
-from labs.edge.job import Candidate, Job
+from labs.edge.job import Candidate, Effort, Job
 from labs.edge.serving import served_latency
 from labs.records import Measurement
 from labs.runtimes.progress import OnProgress, part, silent
@@ -42,14 +42,9 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
     for index, one in enumerate(job.candidates):
         begin, end = index / len(job.candidates), (index + 1) / len(job.candidates)
         report = part(on_progress, begin, end)
-        images, labels = pictures_of(one, effort.pictures)
+        images, _ = pictures_of(one, effort.pictures)
         session = one.open(models)
-        about = bench.describe(session)
-        yield bench.size(models / one.file, option=one.option, backend=about.backend, precision=about.precision)
-        name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
-        yield bench.accuracy(
-            session, images, labels, option=one.option, dataset=name, on_progress=part(report, 0.0, 0.5)
-        )
+        yield from _answered(one, session, effort, models, part(report, 0.0, 0.5))
         yield bench.latency(
             session,
             images[:1],
@@ -64,6 +59,22 @@ def _options(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measur
             "min_s": effort.latency_limit_s / 10,
         }
         yield from bench.throughput(session, images, option=one.option, on_progress=part(report, 0.8, 1.0), **sizes)
+
+
+def _answers(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
+    for index, one in enumerate(job.candidates):
+        report = part(on_progress, index / len(job.candidates), (index + 1) / len(job.candidates))
+        yield from _answered(one, one.open(models), job.effort, models, report)
+
+
+def _answered(
+    one: Candidate, session: object, effort: Effort, models: Path, report: OnProgress
+) -> Iterator[Measurement]:
+    images, labels = pictures_of(one, effort.pictures)
+    about = bench.describe(session)
+    yield bench.size(models / one.file, option=one.option, backend=about.backend, precision=about.precision)
+    name = f"{DATASET}/evaluation" + (f" at {one.input_px} px" if one.input_px != INPUT_SIZE_PX else "")
+    yield bench.accuracy(session, images, labels, option=one.option, dataset=name, on_progress=report)
 
 
 def _compare(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measurement]:
@@ -102,6 +113,7 @@ def _served(job: Job, models: Path, on_progress: OnProgress) -> Iterator[Measure
 
 _TASKS: dict[str, Callable[[Job, Path, OnProgress], Iterator[Measurement]]] = {
     "options": _options,
+    "answers": _answers,
     "compare": _compare,
     "cold": _cold,
     "sustained": _sustained,

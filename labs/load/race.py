@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import math
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TypeVar
 
 from labs import stats
-from labs.load.loops import closed_loop
+from labs.load.loops import closed_loop, open_loop
 from labs.load.target import Target
 from labs.records import Measurement
 from labs.runtimes.progress import Cancelled, OnProgress, part, silent
@@ -63,16 +65,66 @@ def race(
     return records
 
 
+def open_loops(
+    loads: Mapping[str, tuple[Target, float]],
+    *,
+    duration_s: float,
+    timeout_s: float = 60.0,
+    on_progress: OnProgress = silent,
+) -> list[Measurement]:
+    """Return one open-loop record for each target, all begun at the same moment.
+
+    Args:
+        loads: What is sent, and how many requests a second are due, by option name.
+        duration_s: Seconds in which requests are due.
+        timeout_s: Seconds after which a request counts as lost.
+        on_progress: Told how far it is; may raise ``Cancelled``.
+    """
+    how = {"duration_s": duration_s, "timeout_s": timeout_s}
+    works = [
+        functools.partial(open_loop, target, rate_rps=rate, option=option, **how)
+        for option, (target, rate) in loads.items()
+    ]
+    return together(*works, on_progress=on_progress)
+
+
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many good answers a second one option of a race gave as another.
+
+    A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
+    promises nothing. Nor does it where all rounds have the same few answers.
 
     Args:
         records: What ``race`` returned.
         option: The option.
         baseline: What it is held against.
     """
-    rates = [[[one.throughput_rps.value] for one in of(records, name)] for name in (option, baseline)]
-    return stats.ratio_of_medians(*rates)
+    rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
+    if all(rates) and all(others):
+        found = stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
+        if found.interval.confidence:
+            return found
+    return stats.Ratio(_unpromised(of(records, option), of(records, baseline)), math.inf)
+
+
+def rate_quotient(one: Measurement, other: Measurement) -> stats.Interval:
+    """Return how many times as many good answers a second one run gave as another, with a cautious interval.
+
+    Where one of them gave no answer in time, the interval promises nothing.
+    """
+    rates = one.throughput_rps, other.throughput_rps
+    return stats.quotient(*rates) if all(rate.value for rate in rates) else _unpromised([one], [other])
+
+
+def _unpromised(ones: Sequence[Measurement], others: Sequence[Measurement]) -> stats.Interval:
+    """Return a ratio of rates from all answers together, from 0 to infinity."""
+    # Half an answer more on both sides: a side without a single one must not divide.
+    rates = [
+        (sum(one.throughput_rps.value * one.load.duration_s for one in side) + 0.5)
+        / sum(one.load.duration_s for one in side)
+        for side in (ones, others)
+    ]
+    return stats.Interval(rates[0] / rates[1], 0.0, math.inf)
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:

@@ -14,7 +14,7 @@ import httpx
 from labs.runtimes.progress import OnProgress, silent
 
 #: Seconds to wait before the next try, from how many tries have failed and the last one's status (0: no answer at all);
-#: None to give up.
+#: fewer than 0, or None, to give up.
 Policy = Callable[[int, int], float | None]
 
 
@@ -83,7 +83,7 @@ def retried_load(
                 except httpx.HTTPError:
                     statuses.append(0)
                 wait_s = None if statuses[-1] == 200 else policy(len(statuses), statuses[-1])
-                if wait_s is None:
+                if wait_s is None or wait_s < 0:
                     on_progress((place + 1) / count, f"{place + 1} of {count} requests")
                     return tuple(statuses), time.monotonic() - begin_s - due_s
                 await asyncio.sleep(wait_s)

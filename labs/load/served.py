@@ -23,6 +23,7 @@ from labs.records.load import ServerSide
 from labs.serve.triton.control import Counters, Triton, TritonError
 
 if TYPE_CHECKING:
+    from labs.serve.ray import RayCluster
     from labs.serve.running import Service
     from labs.serve.settings import Settings
 
@@ -31,8 +32,8 @@ Inputs = Mapping[str, np.ndarray]
 
 _METHOD = "/inference.GRPCInferenceService/ModelInfer"
 
-#: Files that a model's folder may keep its network in.
-_NETWORKS = ("model.onnx", "model.safetensors")
+#: Files that a model's folder may keep its network in; one without weights is its code.
+_NETWORKS = ("model.onnx", "model.safetensors", "model.py")
 
 #: What a record keeps of a configuration.
 _SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", "dynamic_batching", "parameters")
@@ -63,6 +64,37 @@ def service_target(
     )
     make = predict_raw if raw else predict
     return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
+
+
+def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
+    """Return a target on an application of a running Ray cluster that takes a picture's own bytes.
+
+    Args:
+        cluster: The cluster.
+        application: Its route, without the slash.
+        images: Encoded pictures, one a request.
+        model: File of the network that it serves.
+    """
+    from labs.bench.targets import model_file
+
+    served = Served(model=model_file(model), backend="ray-serve", threads=Threads(1, 1))
+    return predict_raw(f"{cluster.url}/{application}", images, served, pids=cluster.pids)
+
+
+def app_target(service: Service, model: Path, images: Sequence[bytes], **settings: object) -> Target:
+    """Return a target on a running app of one's own that keeps the contract of ``POST /predict``.
+
+    Args:
+        service: The app, as ``labs.serve.running.serve_app`` starts it.
+        model: The ONNX file that it serves, each session with one thread.
+        images: Encoded pictures, one a request.
+        settings: What else it was told; kept with the records.
+    """
+    from labs.bench.targets import model_file
+
+    libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
+    served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
+    return predict(service.url, images, served, pids=(service.pid,))
 
 
 def triton_target(

@@ -16,6 +16,7 @@ applied to whole channels as in He et al. 2017, https://arxiv.org/abs/1707.06168
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -130,15 +131,23 @@ def _prune(model, images, tolerance: float, head_tolerance: float, on_progress: 
     return PrunedModel(narrow, tuple(layers), _count(model), _count(narrow))
 
 
-def narrow(module: nn.Module, share: float) -> nn.Module:
+def smallest_norms(weight: np.ndarray, count: int) -> np.ndarray:
+    """Return the places of the output channels whose weights have the smallest Euclidean norms."""
+    return np.argsort(np.linalg.norm(weight.reshape(len(weight), -1), axis=1))[:count]
+
+
+def narrow(
+    module: nn.Module, weakest: Callable[[np.ndarray, int], Sequence[int]] = smallest_norms, share: float = 0.5
+) -> nn.Module:
     """Return a copy of a network's end of which each wide layer keeps only its strongest channels.
 
-    Nothing is fitted anew, so this costs accuracy that training has to win back. A channel is as strong as the
-    weights that make it, times those that read it (Euclidean norms).
+    A channel that goes takes its filters with it, and the weights of the next layer that read it. Nothing is fitted
+    anew, so this costs accuracy that training has to win back.
 
     Args:
         module: The end of a MobileNetV2, with batch normalization merged into the convolutions: blocks of three
             convolutions (wide, depthwise, narrow), then a wide one, then a linear layer.
+        weakest: Called with the weight of a wide layer and a count; returns the places of that many output channels.
         share: Of the channels that stay, above 0 to 1.
 
     Raises:
@@ -154,11 +163,9 @@ def narrow(module: nn.Module, share: float) -> nn.Module:
     blocks = [layers[at - 1 : at + 2] for at, layer in enumerate(layers) if getattr(layer, "groups", 1) > 1]
     with torch.no_grad():
         for *makers, reader in [*blocks, layers[-2:]]:
-            made, read = (
-                makers[0].weight.flatten(1).norm(dim=1),
-                reader.weight.reshape(*reader.weight.shape[:2], -1).norm(dim=(0, 2)),
-            )
-            kept = (made * read).topk(max(1, round(share * len(made)))).indices.sort().values
+            width = len(makers[0].weight)
+            gone = weakest(makers[0].weight.detach().numpy(), width - max(1, round(share * width)))
+            kept = torch.from_numpy(np.setdiff1d(np.arange(width), gone))
             for layer in makers:
                 layer.weight, layer.bias = nn.Parameter(layer.weight[kept]), nn.Parameter(layer.bias[kept])
                 layer.out_channels = len(kept)

@@ -124,10 +124,12 @@ class ImageReader(CalibrationDataReader):
 def activations_of(path, images, names):
     """Return the values inside a model, such as ReLU6's outputs, that it computes for some images: arrays by name."""
     model = onnx.load(path)
-    for name in names:
+    for name in set(names) - {value.name for value in model.graph.output}:
         model.graph.output.append(onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, None))
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return dict(zip(names, session.run(list(names), {session.get_inputs()[0].name: images}), strict=True))
+    first = session.get_inputs()[0].name
+    made = [session.run(list(names), {first: images[start : start + 8]}) for start in range(0, len(images), 8)]
+    return {name: np.concatenate(parts) for name, parts in zip(names, zip(*made, strict=True), strict=True)}
 
 
 def conv_weights(path):

@@ -80,6 +80,26 @@ def candidates(records: Lookup, folders: Sequence[Path] | None = None) -> tuple[
     return found, left_out
 
 
+def choosable(records: Lookup, baseline: str = "food11") -> list[dict]:
+    """Return name, p95_ms, accuracy, right and size_bytes of the options that one machine has measured in full.
+
+    It is the machine that measured the baseline last. Options that compute on a GPU are left out: a server with one has
+    another price.
+
+    Args:
+        records: Entries of any machines.
+        baseline: An option.
+    """
+    newest = records.latest(kind="latency", option=baseline, batch_size=1)
+    rows = []
+    for one in summarize(of_machine(records, newest.machine_id)) if newest else ():
+        right = next((record for record in reversed(one.records) if record.kind == "accuracy"), None)
+        if right and one.p95_s and one.size_bytes and one.provider not in GPU_PROVIDERS:
+            row = {"name": one.option, "p95_ms": 1000 * one.p95_s.value, "accuracy": one.accuracy.value}
+            rows.append(row | {"right": round(sum(right.samples)), "size_bytes": round(one.size_bytes.value)})
+    return rows
+
+
 def same(one: Measurement, other: Measurement) -> bool:
     """Return whether two records are of one option under two names: the same bytes, opened in the same way."""
     return all(

@@ -67,7 +67,8 @@ class Lookup:
         records = [self.latest(kind="accuracy", option=option) for option in (one, other)]
         if None in records or records[0].details.get("labels") != records[1].details.get("labels"):
             return None
-        return _paired_proportions(*(record.samples for record in records))
+        drawings = records[0].details.get("drawings")
+        return _paired_proportions(*(record.samples for record in records), tuple(drawings) if drawings else None)
 
     def predictions(self, question: str | None = None) -> list[Prediction]:
         """Return the predictions, oldest first: those for one question, or all."""

@@ -15,6 +15,9 @@ from labs.stats import Interval, mean_interval
 #: Parts into which a run is cut to see how much its throughput varies.
 _BLOCKS = 12
 
+#: Largest mean that a Poisson count of 0 leaves possible at 95 % (two-sided), Garwood (1936): -ln(0.025).
+_MOST_UNSEEN = 3.69
+
 
 @dataclass(frozen=True)
 class Failure:
@@ -119,7 +122,8 @@ class Load:
         """Return good answers a second while requests were sent, with a 95 % interval from how much it varied.
 
         Answers that came after the sending had stopped are not counted: the server worked them off alone. The interval
-        comes from parts of the run, since single requests are not independent (see ``stats.mean_interval``).
+        comes from parts of the run, since single requests are not independent (see ``stats.mean_interval``). It is
+        never narrower than one answer more or less, and where none came, its upper end is that of a Poisson count of 0.
 
         Args:
             latencies_s: The record's samples.
@@ -128,7 +132,9 @@ class Load:
         edges = np.linspace(0, self.duration_s, _BLOCKS + 1)
         rates = np.histogram(ended_s, edges)[0] / (self.duration_s / _BLOCKS)
         found = mean_interval(rates)
-        return Interval(found.value, max(0.0, found.low), found.high)
+        one = (1.0 if found.value else _MOST_UNSEEN) / self.duration_s
+        low, high = min(found.low, found.value - one), max(found.high, found.value + one)
+        return Interval(found.value, max(0.0, low), high)
 
     @classmethod
     def from_json(cls, values: dict) -> Load:

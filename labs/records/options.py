@@ -143,7 +143,7 @@ def best(options: Sequence[OptionSummary], number: str) -> Best:
 
 
 #: One table after the other summarizes the same records.
-_interval = functools.lru_cache(maxsize=1024)(stats.median_interval)
+_interval = functools.lru_cache(maxsize=1024)(stats.steady_interval)
 
 
 def _numbers(record: Measurement, before: OptionSummary) -> dict:

@@ -10,15 +10,17 @@ import functools
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
-from typing import ClassVar, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
-import pandas as pd
 
 from labs import stats
 from labs.machine import Fingerprint
 from labs.machine.fingerprint import names_of
 from labs.records.load import Load
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: What a measurement's samples are, by kind: (unit, meaning of one sample).
 KINDS = {
@@ -143,17 +145,17 @@ class Measurement:
     def value(self) -> stats.Interval:
         """The record's headline number with its 95 % interval: median in the kind's unit, or accuracy as a fraction."""
         if self.kind == "accuracy":
-            return stats.proportion_interval(round(sum(self.samples)), len(self.samples))
-        # Requests that waited in one queue are not independent.
-        return latency_interval(self, q=50) if self.load else stats.median_interval(self.samples)
+            return stats.accuracy_interval(self.samples, self.details.get("drawings"))
+        # Neither requests that waited in one queue nor a machine's neighbouring calls are independent.
+        return latency_interval(self, q=50) if self.load else stats.steady_interval(self.samples, q=50)
 
     @functools.cached_property
     def throughput_fps(self) -> stats.Interval:
         """Pictures a second: batch size over the median call, with its 95 % interval."""
         if self.unit != "s":
             raise ValueError(f"a {self.kind} record has no throughput")
-        call = stats.median_interval(self.samples)
-        return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)))
+        call = stats.steady_interval(self.samples, q=50)
+        return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)), call.confidence)
 
     @property
     def throughput_rps(self) -> stats.Interval:
@@ -248,6 +250,8 @@ class Comparison:
         Raises:
             KeyError: The baseline was not part of this run.
         """
+        import pandas as pd  # late: the providers' environments measure without it
+
         rows = {}
         for one in self.records:
             faster = self.ratio(baseline, one.option).interval

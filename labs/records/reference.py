@@ -66,3 +66,13 @@ def recorded_on_epyc_7763() -> pd.DataFrame:
     }
     columns = ["right of 220, VNNI", "right of 220, EPYC 7763", "same logits"]
     return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
+
+
+def published_imagenet() -> pd.DataFrame:
+    """Return top-1 accuracy in per cent and millions of weights of some of timm's networks, one row a network.
+
+    Source: the address in ``assets/reference/imagenet.json``: timm's table of results, Apache-2.0.
+    """
+    document = json.loads(PUBLISHED_PATH.with_name("imagenet.json").read_text(encoding="utf-8"))
+    found = pd.DataFrame(document["results"]).set_index("network")[["top1", "million_weights"]]
+    return found.rename(columns={"top1": "top-1 %", "million_weights": "million weights"}).rename_axis(None)

@@ -39,6 +39,10 @@ class Service(Child):
         self.url = url
 
 
+#: What ``serve_app`` has started in this process; one at most.
+_SERVED: list[Service] = []
+
+
 def start(
     settings: Settings | PageSettings,
     *,
@@ -81,6 +85,36 @@ def start(
     # Whoever is bound to every address is reached by loopback from here.
     shown = "127.0.0.1" if bound_host == "0.0.0.0" else bound_host
     return Service(f"http://{shown}:{bound_port}", process)
+
+
+def serve_app(folder: Path, *, app: str = "app:app", port: int | Iterable[int] = 0, **told: object) -> Service:
+    """Serve an app of one's own, as ``uvicorn app:app`` does in its folder, and return it when it answers.
+
+    The one that this process served here before is stopped first: a cell that is run twice leaves one service.
+
+    Args:
+        folder: Where its module lies.
+        app: It, as 'module:name'; it answers ``GET /healthz``.
+        port: Port of loopback to listen on, or several in the order in which they are tried; a free one when 0.
+        told: Environment variables for its process.
+
+    Raises:
+        PortsTakenError: The port is taken, or all of them are.
+        ServiceError: It ended, or takes too long.
+    """
+    while _SERVED:
+        _SERVED.pop().stop()
+    with listen("127.0.0.1", port) as ours:
+        number = ours.getsockname()[1]
+        process = child.start(
+            [sys.executable, "-m", "uvicorn", app, "--fd", ours.fileno(), "--log-level", "warning"],
+            workspace_dir() / "logs" / f"app-{number}.log",
+            environment=os.environ | {name: str(value) for name, value in told.items()},
+            folder=folder,
+            sockets=[ours.fileno()],
+        )
+    _SERVED.append(Service(f"http://127.0.0.1:{number}", process))
+    return wait_until_ready(_SERVED[-1], path="/healthz")
 
 
 def wait_until_ready(

@@ -9,23 +9,21 @@ needs none of it.
 from importlib import import_module
 
 from labs.display.table import facts
-from labs.widgets.measure import Records, compare, evaluate, measure, measure_there
+from labs.widgets.measure import Records, compare, compare_there, evaluate, measure, measure_there
 from labs.widgets.progress import Stopped, run_with_progress
 from labs.widgets.scoreboard import scoreboard
 
 #: Names that are imported when they are asked for, with their modules.
 _LATER = {
-    "comparison_table": "comparison",
     "design_explorer": "explorers",
     "image_grid": "images",
-    "live_load": "load_run",
-    "quantization_explorer": "explorers",
 }
 
 __all__ = [
     "Records",
     "Stopped",
     "compare",
+    "compare_there",
     "evaluate",
     "facts",
     "measure",

@@ -1,4 +1,4 @@
-"""Knobs beside a chart that is drawn anew at each turn: a tensor's quantization, and a customer's designs."""
+"""Knobs beside a chart of one customer's designs, which is drawn anew at each turn."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import ipywidgets
-import numpy as np
 
 from labs.charts.designs import design_frontier
 from labs.charts.frame import METADATA, VEGA_LITE, Chart
-from labs.charts.quantization import Settings, quantized
 from labs.display.shown import Shown
 from labs.records.customers import Customer
 from labs.widgets.controls import controls
-
-#: Activations of a whole batch run to tens of millions of values; this many show the same shape and answer at once.
-_MOST_ACTIVATIONS = 200_000
 
 #: One pixel, sent beside a chart that is soon replaced: JupyterLab makes an image of each chart that comes without one.
 _NO_IMAGE = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII="
@@ -77,80 +72,6 @@ class Explorer(Shown):
         draw(self.chart, self.view.spec, self.view.sentence)
 
 
-def quantization_explorer(
-    weights: Mapping[str, np.ndarray],
-    activations: Mapping[str, np.ndarray] | None = None,
-    settings: Settings | None = None,
-) -> QuantizationExplorer:
-    """Return knobs for bits, symmetry, channels and clipping beside a chart of the chosen tensor.
-
-    Args:
-        weights: Arrays by name; the first axis counts output channels.
-        activations: Arrays by name; they have one scale for the whole tensor, as quantizers give them.
-        settings: Where the knobs stand at first; 8 bits, symmetric, per tensor when None.
-
-    Raises:
-        ValueError: There is no tensor to look at.
-    """
-    return QuantizationExplorer(dict(weights), dict(activations or {}), settings or Settings())
-
-
-class QuantizationExplorer(Explorer):
-    """Knobs for a tensor's scale and zero point."""
-
-    def __init__(self, weights: dict[str, np.ndarray], activations: dict[str, np.ndarray], settings: Settings) -> None:
-        """Build the knobs: tensor, bits, range, channels, clipping."""
-        self._tensors = {name: np.asarray(values) for name, values in weights.items()}
-        self._tensors |= {name: _sample(np.asarray(values)) for name, values in activations.items()}
-        self._sizes = {name: np.size(values) for name, values in (weights | activations).items()}
-        self._with_channels = {name for name, values in weights.items() if np.ndim(values) > 1}
-        if not self._tensors:
-            raise ValueError("no tensor to look at: give at least one array by name")
-        look = _look(88)
-        self.tensor = ipywidgets.Dropdown(
-            options=list(self._tensors), description="Tensor", tooltip="Tensor to quantize", **look
-        )
-        self.bits = ipywidgets.IntSlider(
-            settings.bits, 2, 8, description="Bits", tooltip="Width of the integers", **look
-        )
-        self.range = ipywidgets.RadioButtons(
-            options=[("symmetric around 0", True), ("the tensor's own", False)],
-            value=settings.symmetric,
-            description="Range",
-            **look,
-        )
-        self.channels = ipywidgets.Checkbox(
-            settings.per_channel, description="a scale for each channel", indent=False, layout=look["layout"]
-        )
-        self.keep = ipywidgets.SelectionSlider(
-            options=[(f"{kept:g} %", kept) for kept in (95.0, 98.0, 99.0, 99.5, 99.9, 99.99, 100.0)],
-            value=settings.keep_percent,
-            description="Range holds",
-            tooltip="Share of the values inside the range; the rest is clipped",
-            **look,
-        )
-        self._knobs = (self.tensor, self.bits, self.range, self.channels, self.keep)
-        super().__init__("quantization explorer", self._knobs, 480)
-
-    @property
-    def settings(self) -> Settings:
-        """Where the knobs stand."""
-        per_channel = self.channels.value and self.tensor.value in self._with_channels
-        keep = 100.0 if per_channel else self.keep.value
-        return Settings(self.bits.value, self.range.value, per_channel, keep)
-
-    def drawn(self) -> Chart:
-        """Return the tensor's chart."""
-        name = self.tensor.value
-        with_channels = name in self._with_channels
-        # A greyed knob says what cannot be combined; a silently ignored one would teach something wrong.
-        self.channels.disabled = not with_channels
-        self.keep.disabled = self.channels.value and with_channels
-        return quantized(
-            name, self._tensors[name], self.settings, channels=with_channels, sampled_from=self._sizes[name]
-        )
-
-
 def design_explorer(customers: Sequence[Customer], designs: Callable[[Customer], Sequence[Mapping]]) -> DesignExplorer:
     """Return knobs beside a chart of one customer's designs.
 
@@ -204,12 +125,3 @@ class DesignExplorer(Explorer):
 def _look(label_px: int) -> dict:
     """Return how a knob looks: as wide as there is room, with a label of so many pixels."""
     return {"layout": ipywidgets.Layout(width="100%"), "style": {"description_width": f"{label_px}px"}}
-
-
-def _sample(values: np.ndarray) -> np.ndarray:
-    """Return the values, or so many of them that each turn of a knob answers at once; the extremes always stay."""
-    flat = values.ravel()
-    if flat.size <= _MOST_ACTIVATIONS:
-        return flat
-    chosen = np.random.default_rng(0).choice(flat, _MOST_ACTIVATIONS - 2, replace=False)
-    return np.concatenate([chosen, [flat.min(), flat.max()]])

@@ -14,7 +14,7 @@ from labs.display.format import in_unit, rate
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
 from labs.display.theme import card
-from labs.records import Ledger, Measurement
+from labs.records import Comparison, Ledger, Measurement
 from labs.records.ledger import ledger
 from labs.runtimes.progress import OnProgress, part
 from labs.widgets.progress import run_with_progress
@@ -134,6 +134,29 @@ def measure_there(
     title = f"{'In rehearsal' if effort is REHEARSAL else 'On the device'}: {TASKS[task]}"
     work = lambda report: measure_on(device, job, ledger, on_progress=report)  # noqa: E731 - one call with one argument
     return Records(run_with_progress(work, title, kept="Nothing of this one was kept."))
+
+
+def compare_there(
+    device: Device, candidates: Sequence[Candidate], *, baseline: str, answers: bool = False
+) -> pd.DataFrame:
+    """Measure options in turns on a device, write their records down, and return one row an option as ``compare`` does.
+
+    Args:
+        device: As for ``measure_there``.
+        candidates: The options.
+        baseline: The option that the others are compared with.
+        answers: Whether size and accuracy are measured before; the right answers are a column then.
+
+    Raises:
+        Stopped: As for ``measure_there``.
+    """
+    full = measure_there(device, "answers", candidates, ledger=ledger()) if answers else []
+    table = Comparison(tuple(measure_there(device, "compare", candidates, ledger=ledger()))).table(baseline)
+    right = {one.option: one.samples for one in full if one.kind == "accuracy"}
+    if right:
+        photos = len(next(iter(right.values())))
+        table[f"right of {photos}"] = pd.Series({option: int(sum(samples)) for option, samples in right.items()})
+    return table
 
 
 class Records(list):

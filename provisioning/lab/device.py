@@ -19,11 +19,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from labs.machine import Fingerprint
 from provisioning import lab
-from provisioning.rehearsal.drills import site_clock
+from provisioning.rehearsal.drills import advance_to, site_clock
 from provisioning.setup import jobs
+from provisioning.setup.context import pick_lease
 from provisioning.setup.transfer import PATIENCE_S, REMOTE_ROOT, digest_there, fetch, send
-from provisioning.sites.spec import load_spec, resource_name
+from provisioning.sites.spec import Part, SiteOption, load_spec, resource_name
 from provisioning.testbed import Completed, Machine, Shell, Testbed
 from provisioning.testbed.errors import CommandFailedError, LeaseMissingError, StepTimeoutError
 
@@ -57,6 +59,7 @@ class Device:
         address: its floating IP; empty where it has none.
         here: whether this process runs on it.
         poll_s: seconds between two looks at a job.
+        before: shell commands before each of its Python's.
     """
 
     def __init__(
@@ -68,6 +71,7 @@ class Device:
         address: str = "",
         here: bool = False,
         poll_s: float = 1.0,
+        before: str = "",
     ):
         self.shell = shell
         self.name = name
@@ -75,10 +79,15 @@ class Device:
         self.address = address
         self.here = here
         self._poll_s = poll_s
+        self._before = before
 
     def __str__(self) -> str:
         played = ", played by this computer: a rehearsal" if self.rehearsed else ""
         return f"{self.name}{f' at {self.address}' if self.address else ''}{played}"
+
+    def machine(self) -> Fingerprint:
+        """Return which machine it is, as it says itself."""
+        return Fingerprint.from_json(self.ask(["-m", "labs.edge", "vitals"])["machine"])
 
     def bring(self, files: Iterable[Path], folder: str = MODELS) -> list[Brought]:
         """Copy files to a folder over there, unless the same bytes are there, and return what is there now.
@@ -173,7 +182,7 @@ class Device:
         return self.shell.run(f"test -f {shlex.quote(f'{REMOTE_ROOT}/{path}')}").exit_code == 0
 
     def _command(self, arguments: Sequence[str]) -> str:
-        return f'cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
+        return f'{self._before}cd "$HOME/{REMOTE_ROOT}" && exec {_PYTHON} {shlex.join(arguments)}'
 
     def _sh(self, command: str, doing: str, timeout_s: float = PATIENCE_S) -> str:
         done = self.shell.run(command, timeout_s=timeout_s)
@@ -206,7 +215,7 @@ def on_the_device() -> bool:
 
 
 def open_device() -> Device:
-    """Return part 2's device: the container that lesson 21 has started, or this machine inside it.
+    """Return part 2's device: the container that was started on the lease, or this machine inside it.
 
     In a rehearsal, one that is missing is brought up first, so that each lesson can be rehearsed for itself.
 
@@ -226,12 +235,60 @@ def open_device() -> Device:
     if found is None:
         raise LeaseMissingError(
             f"there is no running container {name!r} at {testbed.site}",
-            likely="The lease has ended, or lesson 21 has not been run.",
-            way_out="Run lesson 21; it resumes where it stopped.",
+            likely="The lease has ended, or the container was not started.",
+            way_out="Run *Reserve and provision a device* again; its steps resume where they stopped.",
         )
     address = next(iter(found.addresses), "")
     shell = testbed.shell(found)
     return Device(shell, name, rehearsed=rehearsed, address=address, poll_s=0.2 if rehearsed else 2.0)
+
+
+def leased(part: Part) -> tuple[SiteOption, Testbed]:
+    """Return kind of machine and site of the student's lease; in a rehearsal its block begins now.
+
+    A rehearsal reserves one first where there is none, so that each lesson can be rehearsed for itself.
+
+    Raises:
+        LeaseMissingError: there is none, and this is no rehearsal.
+    """
+    try:
+        option = lab.find_option(lab.open_testbed, part, resource_name(part))
+    except LeaseMissingError:
+        if not lab.rehearsing():
+            raise
+        spec = load_spec(part)
+        option = spec.options[0]
+        end = site_clock().now() + timedelta(hours=spec.hours)
+        lab.reserve(lab.open_testbed(option.site), part, option, None, end, None)
+    testbed = lab.open_testbed(option.site)
+    if lab.rehearsing() and (lease := pick_lease(testbed.leases(), resource_name(part))):
+        advance_to(lease.start)
+    return option, testbed
+
+
+def open_node(part: Part, testbed: Testbed) -> Device:
+    """Return a part's server, whose Python then measures over there while the lesson runs here.
+
+    Args:
+        part: of the course.
+        testbed: the server's site.
+
+    Raises:
+        LeaseMissingError: no server of the student's runs there.
+    """
+    name, rehearsed = resource_name(part), lab.rehearsing()
+    found = _running(testbed, name)
+    if found is None:
+        raise LeaseMissingError(
+            f"there is no running server {name!r} at {testbed.site}",
+            likely="The lease has ended, or the steps that bring it up have not run.",
+            way_out="Run the cell with the steps again; they resume where they stopped.",
+        )
+    # The providers' environments were made on the data volume (data.sh); a rehearsed node shares this computer's.
+    cache = 'test -n "$REHEARSAL_MACHINE" || export SERVING_LABS_CACHE="$HOME/data"; '
+    address = next(iter(found.addresses), "")
+    poll_s = 0.2 if rehearsed else 1.0
+    return Device(testbed.shell(found), name, rehearsed=rehearsed, address=address, poll_s=poll_s, before=cache)
 
 
 def _running(testbed: Testbed, name: str) -> Machine | None:

@@ -38,7 +38,7 @@ LINKS = {
         "Run this in a terminal where your browser is (on Chameleon: in a terminal of its Jupyter), and leave it open: "
         "it brings every port of the part, and prints the links"
     ),
-    "jupyter": "Then open the machine's own Jupyter, in which the lease lesson runs",
+    "jupyter": "Then open the machine's own Jupyter, for what you would like to try there",
     "ssh": "A terminal on the machine",
 }
 

@@ -7,6 +7,7 @@ each drawing to save it, which has a title and no name.
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,36 +20,39 @@ from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
-from tests.browser.test_prediction_box import USE
-from tests.grading.classroom.members import entries
 from tests.grading.classroom.test_defence import member
-from tests.grading.recorded import written
 from tests.grading.result.test_result import ASIDE, RESULT
+from tests.provisioning.front.conftest import FIXTURES
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious
 
 #: What students press and read, a cell for each kind.
 CELLS = {
-    "questions": f"""{USE}
+    "questions": """
 from IPython.display import display
-from labs.checkpoints import check
-def stub(low, high):
+from labs.checkpoints import check, predict
+def stub(xmin, xmax, qmin, qmax):
     raise NotImplementedError
-display(predict("toy.guess", p50=..., p95=...), predict("toy.side", winner=...), predict("toy.side", winner="c"))
-display(*(check("toy.middle", made) for made in (stub, lambda low, high: low, lambda low, high: (low + high) / 2)))""",
+def gaps(xmin, xmax, qmin, qmax):
+    return (xmax - xmin) / 256, 0
+display(predict("quantize.faster", dynamic=..., static=...))
+display(*(check("quantize.affine", made) for made in (stub, gaps)))""",
     "tables": """
-from labs.records import customers
-from labs.widgets import comparison_table, scoreboard
+from labs.widgets import scoreboard
 from labs.records.ledger import ledger
-display(comparison_table(ledger()), scoreboard(ledger()), customers.customer_table())""",
+display(scoreboard(ledger()))""",
     "charts": """
 import numpy as np
-from labs.charts import channel_ranges
-from labs.widgets import quantization_explorer
-weight = np.random.default_rng(0).laplace(0, 0.05, (32, 16, 3, 3)).astype(np.float32)
-display(quantization_explorer({"features.1.weight": weight}, {"features.1 output": np.abs(weight)}))
-channel_ranges(weight)""",
+from labs.charts import access_map
+from labs.optimize.traced import traced
+from labs.records.customers import CUSTOMERS
+from labs.widgets import design_explorer
+design = {"design": "cloud", "pixels": 224, "wait_s": 1.0, "usd_per_day": 1.0, "accuracy": 0.8}
+display(design_explorer(CUSTOMERS, lambda one: [design]))
+(seen,) = traced(np.ones((4, 8)))
+seen[1] * 2
+access_map({"one row": (seen, seen.log)})""",
     "lease": """
 from provisioning import lab, rehearsal
 from provisioning.widgets import faults, lease_countdown, planner, provisioning_progress
@@ -65,11 +69,12 @@ display(HandIn(1))""",
 
 @pytest.fixture(scope="module")
 def course(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple]:
-    """Yield a JupyterLab over honest work of part 1, and a page that shows the course as it opens."""
+    """Yield a JupyterLab over the recorded work of part 1, and a page that shows the course as it opens."""
     require_browser()
     folder: Path = tmp_path_factory.mktemp("everybody")
     (folder / "workspace").mkdir()
-    (folder / "workspace" / "ledger.jsonl").write_text(written(entries()))
+    recorded = gzip.decompress((FIXTURES / "epyc-two-cores.jsonl.gz").read_bytes())
+    (folder / "workspace" / "ledger.jsonl").write_bytes(recorded)
     write_cells(folder / "shown.ipynb", CELLS.values())
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {"REHEARSAL_HOME": "rehearsal", "LABS_STATE": "state"}.items():

@@ -11,18 +11,18 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import nbformat
-import onnx
 import pytest
 
-from labs.optimize.drawing import PORTS, GraphView
-from labs.runtimes.loopback import ANY_PORT_VARIABLE
+from labs.course import lesson
 from provisioning.setup import reach
 from provisioning.testbed import Way
 
@@ -125,18 +125,30 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
         made.end()
 
 
-def test_a_notebook_runs_on_the_machine_and_netron_is_seen_through_the_hub(hub, machine, tmp_path, monkeypatch) -> None:
-    """Pages, WebSockets and a lesson's viewer pass through proxy and tunnel, with the Hub's name as Host."""
+class Page(BaseHTTPRequestHandler):
+    """What a lesson's service shows."""
+
+    def do_GET(self) -> None:
+        """Answer with the Host that was asked for."""
+        body = f"<p id=host>{self.headers['Host']}</p>".encode()
+        self.send_response(200)
+        self.send_header("content-type", "text/html")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hub, machine) -> None:
+    """Pages, WebSockets and a lesson's service pass through proxy and tunnel."""
     from playwright.sync_api import sync_playwright
 
-    relu = onnx.helper.make_node("Relu", ["x"], ["y"], name="relu")
-    shape = [onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, [1]) for name in "xy"]
-    model = onnx.helper.make_model(onnx.helper.make_graph([relu], "g", shape[:1], shape[1:]))
-    onnx.save(model, tmp_path / "small.onnx")
-    monkeypatch.delenv(ANY_PORT_VARIABLE)
-    viewer = GraphView(tmp_path / "small.onnx")
+    service = ThreadingHTTPServer(("127.0.0.1", lesson("http").ports[0]), Page)
+    threading.Thread(target=service.serve_forever, daemon=True).start()
     try:
-        with reach.Tunnel(machine[0], "model", machine[1], HERE) as tunnel, sync_playwright() as driver:
+        with reach.Tunnel(machine[0], "system", machine[1], HERE) as tunnel, sync_playwright() as driver:
             flags = [*_CHROMIUM_FLAGS, f"--host-resolver-rules=MAP {HUB} 127.0.0.1:{hub}"]
             window = driver.chromium.launch(executable_path=chromium(), headless=True, args=flags)
             page = window.new_page(viewport={"width": 1280, "height": 1000})
@@ -148,10 +160,9 @@ def test_a_notebook_runs_on_the_machine_and_netron_is_seen_through_the_hub(hub, 
             shown = page.locator(".jp-OutputArea-output").first
             shown.wait_for()
             assert shown.inner_text().strip() == "42 /user/ada/proxy/1{port}/"
-            seen = next(row for row in tunnel.rows if f":{row.port}" in viewer.url)
-            assert seen.port in PORTS
+            seen = next(row for row in tunnel.rows if row.port == service.server_port)
             page.goto(f"http://{HUB}{seen.link}")
-            page.locator("#target text", has_text="Relu").first.wait_for()
+            page.locator("#host").wait_for()
             window.close()
     finally:
-        viewer.stop()
+        service.shutdown()

@@ -52,6 +52,9 @@ _HANDED_OUT: set[int] = set()
 #: Clusters that run, so that what has to look into an application need not start one.
 OPEN: list[RayCluster] = []
 
+#: Seconds that a node gets to end by itself: Ray would drain it for 30, and nobody waits for its requests any more.
+GRACE_S = 3.0
+
 #: Seconds between two looks at the replicas.
 EVERY_S = 0.5
 
@@ -271,7 +274,7 @@ class RayCluster:
         if self in OPEN:
             OPEN.remove(self)
         while self._nodes:
-            self._nodes.pop().stop(15)
+            self._nodes.pop().stop(GRACE_S)
         shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> RayCluster:

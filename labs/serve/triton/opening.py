@@ -20,11 +20,18 @@ CONTAINER_REPOSITORY = Path("~/models")
 #: Where its set-up keeps the key of its restricted APIs.
 CONTAINER_KEY = PROJECT_DIR / "provisioning" / "node" / "p100" / ".env"
 
+#: What the builder leaves where a student is to write.
+STUB = "Your turn: replace this line."
+
+#: What ``serve`` has started in this process; one at most.
+_STARTED: list[LocalTriton] = []
+
 
 def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
     """Return the wheel's Triton on a model repository as it lies there: it is read, and never written.
 
-    Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with Triton's own client.
+    Nothing is loaded yet: ``client.load_model(name, headers=triton.headers)`` does that, with Triton's own client. One
+    that this notebook started here before is stopped first: a cell that is run twice leaves one server.
 
     Args:
         repository: A folder with one folder a model.
@@ -35,7 +42,10 @@ def serve(repository: Path, on_progress: OnProgress = silent) -> LocalTriton:
         LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
     _require_written(repository)
-    return start(repository=ModelRepository(repository), on_progress=on_progress)
+    while _STARTED:
+        _STARTED.pop().stop()
+    _STARTED.append(start(repository=ModelRepository(repository), on_progress=on_progress))
+    return _STARTED[-1]
 
 
 def open_repository(repository: Path, on_progress: OnProgress = silent) -> Triton:
@@ -65,17 +75,17 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
 def _require_written(repository: Path) -> None:
     """Raise where a model is still as its lesson left it: Triton would load it, and never answer a request."""
     for path in sorted([*repository.glob("*/*/model.py"), *repository.glob("*/config.pbtxt")]):
-        if "..." in map(str.strip, path.read_text(encoding="utf-8").splitlines()):
+        if STUB in path.read_text(encoding="utf-8"):
             raise LookupError(
-                f"{path.relative_to(repository)} still holds the dots: write it first; the check in its lesson says "
+                f"{path.relative_to(repository)} still says '{STUB}': write it first; the check in its lesson says "
                 "what it lacks"
             )
 
 
 def lesson_repository() -> Path:
-    """Return the model repository that lessons 33 to 36 write, ``programs/repository`` in the workspace.
+    """Return the model repository that the lessons on Triton write, ``programs/repository`` in the workspace.
 
-    Where lesson 33 was left out, the course's own ``food_classifier`` stands in it.
+    Where *Serve with Triton* was left out, the course's own ``food_classifier`` stands in it.
     """
     repository = ModelRepository(programs_dir() / "repository")
     folder = repository.folder / "food_classifier"
@@ -100,7 +110,8 @@ def _container_if_meant() -> Triton | None:
         # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
         raise TritonUnavailableError(
             "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
-            "has failed. Its log is ~/.serving-labs/jobs/containers/log; lesson 31's steps, run again, begin it anew"
+            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, "
+            "begin it anew"
         )
     return container
 

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from labs import assets
 from labs.__main__ import app
 from labs.assets import AssetError, places
+from labs.assets.manifest import carried
 from labs.assets.places import URL_FILE, URL_VARIABLE, Address, address
+from labs.data.dataset import iterate
 
 #: Files of a small checkout, by their path under assets.
 FILES = {f"food11-mini/evaluation/class_00/0_{index}.jpg": b"picture %d" % index for index in range(4)}
@@ -129,3 +131,12 @@ def test_the_list_says_what_is_here_and_what_was_changed(checkout: Path, monkeyp
     states = [line.split(maxsplit=2)[2].strip() for line in listed.stdout.splitlines() if line.startswith(" food11")]
     assert states == ["comes with the checkout", "comes with the checkout, and was changed", *3 * ["no address set"]]
     assert "has other content" in listed.stderr
+
+
+def test_pictures_of_one_drawing_are_known() -> None:
+    """The evaluation split shows 182 drawings, in the order in which its pictures are read."""
+    shown = assets.drawings("evaluation")
+    names = [path.relative_to(path.parents[2]) for path, _ in iterate(assets.dataset("food11-mini"), "evaluation")]
+    known = carried()["food11-mini"].drawings
+    assert (len(shown), len(set(shown))) == (660, 182)
+    assert len({(known[name.as_posix()], place) for name, place in zip(names, shown, strict=True)}) == 182

@@ -81,6 +81,4 @@ def test_a_prediction_that_came_too_late_is_not_gone_back_to(toy, entries):
     # Brackets are Markdown's own.
     assert "[How long does (it) take?](00_a_lesson.ipynb#cell-id=toy-guess)" in first_cell.way_on(toy, entries.records)
     entries.predicted("toy.guess", {"p50": 1, "p95": 1})
-    assert "[Which is faster?]" in first_cell.way_on(toy, entries.records)
-    entries.predicted("toy.side", {"winner": "a"})
     assert first_cell.way_on(toy, entries.records) == "Every question of this lesson is answered."

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import array_shapes, arrays
 from IPython.core.interactiveshell import InteractiveShell
 
 from labs.checkpoints import check
-from labs.checkpoints.calls import call, decode, encode, taken_from_elsewhere
+from labs.checkpoints.calls import alone, call, decode, encode
 
 CLAIM = """
 def claim(lost, gained):
@@ -33,32 +33,26 @@ def function_of(*cells: str, name: str = "claim"):
 
 
 @pytest.mark.parametrize(
-    ("cells", "expected"),
+    ("cells", "works"),
     [
-        ((IMPORT, CLAIM), ["binomtest"]),
-        ((IMPORT + CLAIM,), []),
-        ((CLAIM.replace(":\n", ":\n    from scipy.stats import binomtest\n", 1),), []),
-        (("import scipy", "def claim(a, b):\n    return [np.mean(scipy.ones(x)) for x in math.sqrt(a)]"), ["scipy"]),
-        (("offset = 1", "def claim(a):\n    return shifted(a)\ndef shifted(a):\n    return a + offset"), ["offset"]),
-        (("def claim(a):\n    return shifted(a)\nshifted = lambda a: times(max(a, 1))",), []),
-        (("%time pass\ndef claim(a):\n    return offset",), ["offset"]),
+        ((IMPORT, CLAIM), False),
+        ((IMPORT + CLAIM,), True),
+        ((CLAIM.replace(":\n", ":\n    from scipy.stats import binomtest\n", 1),), True),
+        (("offset = 1", "def claim(a, b):\n    return shifted(a)\ndef shifted(a):\n    return a + offset"), False),
+        (("def claim(a, b):\n    return shifted(a)\nshifted = lambda a: math.sqrt(np.max([a, 1]))",), True),
+        (("%time pass\ndef claim(a, b):\n    return offset",), False),
+        (("def other():\n    return 1", "def claim(a, b):\n    return other()"), False),
     ],
 )
-def test_names_from_other_cells_are_found(cells: tuple[str, ...], expected: list[str]):
-    """Also behind a helper in the same cell, and beside a magic."""
-    assert taken_from_elsewhere(function_of(*cells)) == expected
+def test_a_function_is_called_as_the_grader_has_it(cells: tuple[str, ...], works: bool):
+    """With what its own cell defines: a helper in another cell would else be learned from a grade."""
+    (done,) = call(alone(function_of(*cells)), [[3, 1]])
+    assert ("value" in done) == works
+    assert works or done["raised"] == "NameError"
 
 
-def test_another_answer_of_the_lesson_may_be_called():
-    """The grader runs all answer cells of a lesson, one after the other."""
-    function = function_of("def other():\n    return 1", "def claim(a):\n    return other()")
-    assert taken_from_elsewhere(function, ["other"]) == []
-    assert taken_from_elsewhere(function) == ["other"]
-    assert taken_from_elsewhere(len) == []
-
-
-def test_check_names_what_the_grader_would_miss(toys):
-    """Right here and a NameError there would be learned from a grade: a helper in another cell."""
+def test_check_says_that_the_grader_would_miss_a_name(toys):
+    """Right here and a NameError there; what was not written in a cell is called as it is."""
     away, at_hand = (
         function_of(*cells, name="middle")
         for cells in (
@@ -66,8 +60,9 @@ def test_check_names_what_the_grader_would_miss(toys):
             ("def middle(low, high):\n    return half(low + high)\ndef half(x):\n    return x / 2",),
         )
     )
-    assert "it needs `half` from another cell" in repr(check("toy.middle", away))
+    assert "name 'half' is not defined. The grader calls this function alone" in repr(check("toy.middle", away))
     assert ": right" in repr(check("toy.middle", at_hand))
+    assert alone(len) is len
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ JSON = st.recursive(
 HOSTILE = (
     *(None, True, 0, -1, 1e308, "", "x" * 5000, [], [[]], {}, {"outputs": None}, {"outputs": {}}),
     *({"outputs": [[]] * 9}, {"outputs": [{"value": {"$": "array"}}] * 9}, {"outputs": [{"raised": {}}] * 9}),
-    {"outputs": [{"value": {"$": "float", "text": "ten"}}] * 9, "elsewhere": 3},
+    {"outputs": [{"value": {"$": "float", "text": "ten"}}] * 9},
     {"outputs": [{"value": 10**400}] * 9},
 )
 
@@ -53,7 +53,6 @@ def right(*results: object) -> dict:
         (right(2.0, 2.0), State.FAILED, "One of them is negative here."),
         (right(2.0), State.FAILED, "cases have changed"),
         ({"outputs": [{"raised": "NotImplementedError"}] * 2}, State.UNANSWERED, "Not written yet"),
-        (right(2.0, -1.0) | {"elsewhere": ["offset"]}, State.FAILED, "needs `offset` from another cell"),
     ],
 )
 def test_a_function_is_judged_by_what_it_did(kept, state, says, toys):

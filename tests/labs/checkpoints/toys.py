@@ -76,11 +76,4 @@ QUESTIONS = {
         "between": [0.01, 10_000],
         "fields": {"p50": "median", "p95": "tail"},
     },
-    "toy.side": {
-        "title": "Which is faster?",
-        "kind": "prediction",
-        "points": 1,
-        "about": _ABOUT,
-        "fields": {"winner": ["a", "b"]},
-    },
 }

@@ -51,3 +51,9 @@ def test_a_job_that_fails_leaves_no_records(written, tmp_path: Path) -> None:
     with pytest.raises(Exception, match=r"missing\.onnx"):
         written(Job("options", missing, QUICK, (1,)))
     assert not (tmp_path / "out" / "records.jsonl").exists()
+
+
+def test_answers_alone_are_size_and_accuracy(written) -> None:
+    """Where latencies are measured in turns afterwards, nobody waits for them twice."""
+    records = written(Job("answers", TWO, QUICK))
+    assert [record.kind for record in records] == ["size", "accuracy"] * 2

@@ -18,7 +18,7 @@ from labs.load import (
     open_loop,
     predict_raw,
 )
-from labs.load.race import together
+from labs.load.race import open_loops, together
 from labs.load.sender import arrivals
 from labs.records import Ledger
 from labs.serve.triton.control import Counters
@@ -190,3 +190,12 @@ def test_cancel_stops_all_of_them(told_target) -> None:
     with pytest.raises(Cancelled):
         together(*runs, on_progress=on_progress)
     assert {child.pid for child in psutil.Process().children()} <= before
+
+
+def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None:
+    """Each has its own record, in the order in which they were named; they run at the same time."""
+    few, many = open_loops({"few": (told_target, 10.0), "many": (told_target, 40.0)}, duration_s=1.0)
+    assert [(one.option, one.load.offered_rps) for one in (few, many)] == [("few", 10.0), ("many", 40.0)]
+    assert len(few.samples) < len(many.samples)
+    assert few.monotonic_start_s < many.monotonic_end_s
+    assert many.monotonic_start_s < few.monotonic_end_s

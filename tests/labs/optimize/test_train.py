@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -9,7 +11,7 @@ from torch.nn import functional
 from torchvision.models import mobilenet_v2
 
 from labs.optimize.prune import narrow
-from labs.optimize.train import fit
+from labs.optimize.train import behind, fit, reading_through
 
 
 def learnt(seed: int, *, epochs: int = 3) -> tuple[nn.Module, list[float], list[float]]:
@@ -57,7 +59,7 @@ def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
     """Half of each wide layer's channels, and the original as it was."""
     maps = torch.randn(2, 160, 7, 7)
     before = end(maps)
-    half = narrow(end, 0.5)
+    half = narrow(end)
     assert half(maps).shape == (2, 11)
     assert [tuple(weight.shape[:2]) for weight in half.parameters() if weight.dim() == 4] == [
         (480, 160),
@@ -69,21 +71,28 @@ def test_a_narrow_end_has_fewer_weights_and_still_answers(end: nn.Module):
 
 
 def test_the_strongest_channels_stay(end: nn.Module):
-    """Channels that nothing reads go first: without them, nothing changes."""
-    last = next(layer for layer in end.modules() if isinstance(layer, nn.Linear))
-    kept, maps = last.weight.detach().clone(), torch.randn(2, 160, 7, 7)
+    """Channels that are always 0 go first, and nobody misses them."""
+    end, maps = copy.deepcopy(end), torch.randn(2, 160, 7, 7)
+    wide = [layer for layer in end.modules() if isinstance(layer, nn.Conv2d) and layer.groups == 1]
     with torch.no_grad():
-        last.weight[:, ::2] = 0
-        for layer in end.modules():
-            if isinstance(layer, nn.Conv2d) and layer.in_channels == 960 and layer.groups == 1:
-                layer.weight[:, 1::2] = 0
-    torch.testing.assert_close(narrow(end, 0.5)(maps), end(maps), rtol=1e-4, atol=1e-5)
-    with torch.no_grad():
-        last.weight.copy_(kept)
+        for layer in (wide[0], wide[2]):
+            layer.weight[1::2], layer.bias[1::2] = 0, 0
+        next(layer for layer in end.modules() if getattr(layer, "groups", 1) > 1).bias[1::2] = 0
+    torch.testing.assert_close(narrow(end)(maps), end(maps), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("share", [0, -0.5, 1.5])
 def test_a_share_that_cannot_be_is_refused(end: nn.Module, share: float):
     """Rather than a network without channels."""
     with pytest.raises(ValueError, match="above 0"):
-        narrow(end, share)
+        narrow(end, share=share)
+
+
+def test_a_layer_reads_its_weight_through_a_function(end: nn.Module):
+    """Training moves what lies behind it, and what lies behind it comes back."""
+    maps, halved = torch.randn(2, 160, 7, 7), reading_through(end, lambda weight: weight / 2)
+    layer, other = (next(one for one in module.modules() if isinstance(one, nn.Conv2d)) for module in (halved, end))
+    torch.testing.assert_close(layer.weight, other.weight / 2)
+    halved(maps).sum().backward()
+    assert layer.parametrizations.weight.original.grad is not None
+    assert torch.equal(behind(halved)(maps), end(maps))

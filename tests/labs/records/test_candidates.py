@@ -9,7 +9,7 @@ import pytest
 
 from labs.bench.targets import model_file
 from labs.records import Records
-from labs.records.candidates import candidates, gains, of_machine
+from labs.records.candidates import candidates, choosable, gains, of_machine
 from labs.records.record import Measurement
 from tests.entries import Entries
 
@@ -89,3 +89,18 @@ def test_of_machine_keeps_one_machine_and_everything_that_is_no_measurement() ->
     kept = of_machine(entries.records, here)
     assert {one.option for one in kept.measurements()} == {"here"}
     assert kept.answer("m.x.y") == 1
+
+
+def test_one_machine_decides_what_may_be_chosen() -> None:
+    """Of the machine that measured the baseline last, whatever is measured in full and computes on no GPU."""
+    entries = Entries()
+    in_full(entries, "food11", "a", 3.0)
+    in_full(entries, "small", "b", 2.0)
+    in_full(entries, "cuda", "a", providers_used={"CUDAExecutionProvider": 50})
+    entries.measured("latency", "half", [0.002] * 40)
+    rows = choosable(entries.records)
+    assert [one["name"] for one in rows] == ["food11", "small"]
+    assert rows[1] == {"name": "small", "p95_ms": pytest.approx(2.0), "accuracy": 0.9, "right": 90, "size_bytes": 100}
+    in_full(entries, "food11", "a", 9.0, machine={"cpu_model": "another"})
+    assert [one["p95_ms"] for one in choosable(entries.records)] == [pytest.approx(9.0)]
+    assert choosable(Records()) == []

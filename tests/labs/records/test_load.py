@@ -8,6 +8,7 @@ import json
 import numpy as np
 import pytest
 
+from labs.load.race import rate_quotient, rate_ratio
 from labs.records import LedgerError, Measurement
 from labs.records.ledger import parse_line
 from labs.records.load import Failure, Load, ServerSide, Usage
@@ -68,6 +69,34 @@ def test_throughput_counts_what_was_answered_in_time(made, make_measurement) -> 
     assert 1.5 in made.throughput_rps
     with pytest.raises(ValueError, match="only a load record does"):
         _ = make_measurement().throughput_rps
+
+
+def test_a_run_or_a_round_without_an_answer_promises_nothing(make_measurement) -> None:
+    """An answer that comes too late counts 0 a second, up to what may have been missed; a ratio has no interval."""
+
+    def answered(option: str, *counts: int) -> list[Measurement]:
+        made = []
+        for turn, count in enumerate(counts):
+            load = Load("closed", "POST /predict", 1.0, offsets_s=tuple(np.linspace(0, 0.9, max(1, count))))
+            samples = (0.01,) * count or (1.5,)
+            made.append(
+                make_measurement(kind="load", option=option, samples=samples, load=load, details={"round": turn})
+            )
+        return made
+
+    none = answered("slow", 0)[0].throughput_rps
+    assert (none.value, none.low) == (0.0, 0.0)
+    assert 3 < none.high < 4
+    even = answered("even", 12)[0].throughput_rps
+    assert even.low < even.value < even.high
+    for counts in ((0, 0, 0), (0, 4, 5), (2, 2, 2)):
+        records = [*answered("slow", *counts), *answered("quick", 8, 8, 8)]
+        for option, baseline in (("slow", "quick"), ("quick", "slow"), ("slow", "slow")):
+            ratio = rate_ratio(records, option, baseline).interval
+            assert np.isfinite(ratio.value)
+            assert (ratio.low, ratio.high) == (0.0, np.inf)
+    assert rate_quotient(*answered("slow", 0), *answered("quick", 9)).low == 0
+    assert rate_quotient(*answered("quick", 9), *answered("slow", 3)).value == 3
 
 
 def test_shares_and_batches(made) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labs.records.reference import reference_table, source_line
+from labs.records.reference import published_imagenet, reference_table, source_line
 from labs.records.targets import TARGETS, target, target_table, targets_for
 
 
@@ -53,3 +53,11 @@ def test_an_unknown_target_names_the_known_ones():
     """A slip in the name is answered with the way out."""
     with pytest.raises(KeyError, match="server-cpu"):
         target("server")
+
+
+def test_published_networks_are_a_hundred_per_cent_at_most_and_cite_their_source():
+    """Top-1 accuracy in per cent and millions of weights, from a table that says where it lies and when it was made."""
+    table = published_imagenet()
+    assert table.loc["resnet50"].tolist() == [80.382, 25.56]
+    assert len(table) == 12
+    assert table["top-1 %"].between(50, 90).all()

@@ -5,13 +5,11 @@ Every environment is made from exactly the pins that the machine gets, by the sc
 
 from __future__ import annotations
 
-import contextlib
 import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,11 +18,9 @@ from grading.builder.rehearse import missed, own_testbed, scores
 from grading.gradescope.package import build_package
 from labs.course import Lesson, lessons
 from labs.edge.files import part_1_files
-from provisioning.sites.spec import PARTS
 from tests.grading.gradescope.conftest import planted, unpack
 from tests.grading.gradescope.tree import SEED, by_id
 from tests.notebooks.machines.conftest import Hub, environment_of, install, kernel_of, run_here, unpack_course, uv
-from tests.notebooks.machines.jupyter import Jupyter
 
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(2400)]
 
@@ -33,6 +29,9 @@ STARTUP = {1: ("brisk_startup.py", "fewer_images_startup.py"), 2: ("brisk_startu
 
 #: Asks for an accuracy over all evaluation images.
 OF_ALL_IMAGES = {"defend.same_classes"}
+
+#: Whose pins a part's node has.
+NODES = {1: "a100", 3: "p100"}
 
 #: Chameleon's Jupyter gives a user 1 GB for everything: a kernel that reserves must leave most of it.
 HUB_LIMIT_MB = 350
@@ -45,40 +44,30 @@ def test_a_part_is_done_at_home_and_on_its_machine_and_graded_in_full(
     """What an instructor promises students: it can be done, and every point be earned.
 
     Lessons at home run on this machine, which plays the laptop; those that may be done on the node too run under the
-    node's pins; those around the lease in Chameleon's Jupyter, and stay small enough for it; the lease lesson in the
-    node's own Jupyter, or on the device through its container. The autograder has its own environment too.
+    node's pins; those that reserve, lease and release in Chameleon's Jupyter, and stay small enough for it. The
+    autograder has its own environment too.
     """
     kernels_run(*STARTUP[number])
-    part = PARTS[number - 1]
-    # The first part's student has met the testbed there too.
-    wanted = [one for one in lessons() if one.part == number or (number == 1 and one.id == "reserve")]
+    # The first part's student has begun at the start.
+    wanted = [one for one in lessons() if one.part in ((0, 1) if number == 1 else (number,))]
     hub.write_solved(wanted, tmp_path / "solved")
-    if part == "edge":
+    if number == 2:
         part_1_files(hub.workspace / "models")  # part 1's files, which its student has brought home
     monkeypatch.setenv("REHEARSAL_PINNED", "1")
+    node = _node(tmp_path, NODES[number]) if number in NODES else None
     held = {}
     with own_testbed(tmp_path / "testbed", wanted):
         for one in wanted:
             began_s, used_s = time.monotonic(), _used_s()
-            if one.where == ("node",):
-                with _node(hub, part, tmp_path / "testbed", STARTUP[number]) as jupyter:
-                    # As before a second block: what was made since set-up travels too.
-                    hub.python_does(f"lab.push({part!r})")
-                    jupyter.run(f"notebooks/{one.link}")
-                # As the countdown does while it is open.
-                hub.python_does(f"lab.pull({part!r})")
-                if part == "model":
-                    kernels_run("hasty_startup.py")  # no point is earned there
-                    _on_the_amd_node(hub, tmp_path, one)
-                    kernels_run(*STARTUP[number])
-            elif {"hub", "device"} & set(one.where):
+            if {"hub", "device"} & set(one.where):
                 held[one.id] = hub.run(one)
             elif "node" in one.where:
-                # In the environment that the lesson which reserves has made there.
-                (home,) = [
-                    venv.parents[1] for venv in (tmp_path / "testbed" / "nodes").glob("*/home/cc/.serving-labs/venv")
-                ]
-                _under_the_pins_of(home, tmp_path, one, hub.workspace)
+                _under_the_pins_of(node, tmp_path, one, hub.workspace)
+                if one.id == "quantize":
+                    kernels_run("hasty_startup.py")  # no point is earned there
+                    workspace = shutil.copytree(hub.workspace, tmp_path / "mi100-workspace")
+                    _under_the_pins_of(_node(tmp_path, "mi100"), tmp_path, one, workspace)
+                    kernels_run(*STARTUP[number])
             else:
                 run_here(tmp_path / "solved", one, hub.workspace)
             # What the gate spends its time on: `pytest -rP` shows it.
@@ -103,13 +92,12 @@ def _used_s() -> float:
     return sum(one.ru_utime + one.ru_stime for one in spent)
 
 
-def _on_the_amd_node(hub: Hub, tmp_path: Path, lease_lesson: Lesson) -> None:
-    """Run the lease lesson under the MI100's pins too, with what its student would have brought there."""
-    workspace, home = tmp_path / "mi100-workspace", tmp_path / "mi100"
-    shutil.copytree(hub.workspace, workspace)
+def _node(tmp_path: Path, machine: str) -> Path:
+    """Return the home folder of a node: the course as students get it, and the environment that set-up makes there."""
+    home = tmp_path / machine
     unpack_course(tmp_path, home / "serving-labs")
-    environment_of(home, "mi100")
-    _under_the_pins_of(home, tmp_path, lease_lesson, workspace)
+    environment_of(home, machine)
+    return home
 
 
 def _under_the_pins_of(home: Path, tmp_path: Path, wanted: Lesson, workspace: Path) -> None:
@@ -120,35 +108,8 @@ def _under_the_pins_of(home: Path, tmp_path: Path, wanted: Lesson, workspace: Pa
         run_here(tmp_path / "solved", wanted, workspace, course=home / "serving-labs")
 
 
-#: What a student does in a notebook of Chameleon's Jupyter, or in a terminal by `python -m provisioning forward`.
-FORWARD = """
-from provisioning import lab, rehearsal
-
-rehearsal.use()
-tunnel = lab.forward({part!r})
-print(tunnel.rows[0].link, flush=True)
-tunnel.wait()
-"""
-
-
-@contextlib.contextmanager
-def _node(hub: Hub, part: str, testbed: Path, startup: tuple[str, ...]) -> Iterator[Jupyter]:
-    """Reach the node's Jupyter through its tunnel; its kernels measure briefly."""
-    for home in (testbed / "nodes").glob("*/home/cc"):
-        folder = home / ".ipython" / "profile_default" / "startup"
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in startup:
-            shutil.copy(Path(__file__).parents[1] / name, folder)
-    command = [str(hub.python), "-c", FORWARD.format(part=part)]
-    with subprocess.Popen(command, cwd=hub.work, stdout=subprocess.PIPE, text=True) as tunnel:
-        try:
-            yield Jupyter(tunnel.stdout.readline().strip())
-        finally:
-            tunnel.terminate()
-
-
 def _lost_points(packed: Path, number: int, folder: Path) -> dict[str, str]:
-    """Let the autograder grade a zip in its own environment; return why each row lost points that lost some."""
+    """Let the autograder grade a zip in its own environment; return why each question lost points that lost some."""
     package = build_package(folder / "autograder.zip", part=number, seed=SEED)
     with planted(unpack(package, folder / "source")) as tree:
         shutil.rmtree(tree.root / "venv")

@@ -86,7 +86,7 @@ def test_requirements_are_light(course, tmp_path):
     assert lines == ["python-chi>=1.2.6,<1.3", "rich>=13", "--editable ."]
     ours = {re.split(r"[^\w-]", line)[0] for line in light_requirements(ROOT / "pyproject.toml").splitlines()}
     assert "python-chi" in ours
-    assert not ours & {*"torch torchvision onnxruntime openvino onnxscript jupyterlab netron scipy".split()}
+    assert not ours & {*"torch torchvision onnxruntime openvino onnxscript jupyterlab scipy".split()}
 
 
 @pytest.mark.parametrize("filters", [True, False], ids=["this Python", "3.11.2"])

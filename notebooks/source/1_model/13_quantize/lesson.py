@@ -196,11 +196,11 @@ check("quantize.static", static_path)
 
 # %%
 print("This processor has", [flag for flag in fingerprint().cpu_flags if "vnni" in flag or flag in ("avx2", "asimddp")])
-relatives = {"S8S8": {}, "U8S8-7bit": {"activation_type": QuantType.QUInt8, "reduce_range": True}}
-paths = {"float32": float_path, "dynamic": dynamic_path, "U8S8": static_path}
+relatives = {"s8s8": {}, "u8s8-7bit": {"activation_type": QuantType.QUInt8, "reduce_range": True}}
+paths = [float_path, dynamic_path, static_path]
 for name, settings in relatives.items():  # the defaults of quantize_static are S8S8 and QDQ
-    paths[name] = models_dir() / f"int8-static-{name.lower()}.onnx"
-    quantize_static(prepared_path, paths[name], ImageReader(training_images), per_channel=True, **settings)
+    paths.append(models_dir() / f"int8-static-{name}.onnx")
+    quantize_static(prepared_path, paths[-1], ImageReader(training_images), per_channel=True, **settings)
 
 # %% [markdown]
 # ## Measure
@@ -210,9 +210,9 @@ for name, settings in relatives.items():  # the defaults of quantize_static are 
 # %%
 guesses = predicted("quantize.faster")
 images, labels = load_split(assets.dataset(), "evaluation")
-sessions = {name: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for name, path in paths.items()}
-table = compare(sessions, images[:1], baseline="float32")
-table["you predicted"] = pd.Series({"dynamic": guesses["dynamic"], "U8S8": guesses["static"]})
+sessions = {path.stem: ort.InferenceSession(path, providers=["CPUExecutionProvider"]) for path in paths}
+table = compare(sessions, images[:1], baseline="food11")
+table["you predicted"] = pd.Series({"int8-dynamic": guesses["dynamic"], static_path.stem: guesses["static"]})
 table = table.join(evaluate(sessions, images, labels))
 table.style.format(precision=2, na_rep="")
 
@@ -248,8 +248,9 @@ check("quantize.no_vnni", dot_without_vnni)
 # And the answers? QEMU emulates other processors: the table has 220 photos with VNNI, and on an emulated EPYC 7763.
 
 # %%
-for name in ("U8S8", "U8S8-7bit"):
-    pixels, channels = integers_into("features.10.conv.0.0/Conv", paths[name], images[:1])
+for name in ("int8-static-u8s8", "int8-static-u8s8-7bit"):
+    path = models_dir() / f"{name}.onnx"
+    pixels, channels = integers_into("features.10.conv.0.0/Conv", path, images[:1])
     cut = [dot_without_vnni(pixel, channel) != pixel @ channel for pixel in pixels[::8] for channel in channels]
     print(f"{name}: without VNNI, {np.mean(cut):.1%} of {len(cut):,} dot products are wrong")
 recorded_on_epyc_7763()

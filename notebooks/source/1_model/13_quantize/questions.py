@@ -11,7 +11,7 @@ from grading.builder.questions import at_least, not_, prediction, question
 prediction(
     "quantize.faster",
     "How many times as fast as float32 is each INT8 file?",
-    about={"kind": "latency", "option": "dynamic"},
+    about={"kind": "latency", "option": "int8-dynamic"},
     unit="×",
     between=(0.01, 100),
     dynamic="dynamic",

@@ -144,9 +144,27 @@ def test_a_model_that_still_holds_the_dots_is_not_served(tmp_path: Path):
     """Triton would load it, and let every request wait."""
     code = tmp_path / "food_classifier" / "1" / "model.py"
     code.parent.mkdir(parents=True)
-    code.write_text("class TritonPythonModel:\n    def execute(self, requests):\n        ...\n")
-    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still holds the dots"):
+    code.write_text(f"class TritonPythonModel:\n    def execute(self, requests):\n        # {opening.STUB}\n")
+    with pytest.raises(LookupError, match=r"food_classifier/1/model.py still says"):
         opening.serve(tmp_path)
+
+
+def test_a_server_takes_the_place_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A cell that is run twice leaves one server."""
+    stopped: list[int] = []
+
+    class Fake:
+        def __init__(self, number: int) -> None:
+            self.number = number
+
+        def stop(self) -> None:
+            stopped.append(self.number)
+
+    numbers = iter(range(9))
+    monkeypatch.setattr(opening, "start", lambda **_: Fake(next(numbers)))
+    monkeypatch.setattr(opening, "_STARTED", [])
+    assert [opening.serve(tmp_path).number for _ in range(3)] == [0, 1, 2]
+    assert stopped == [0, 1]
 
 
 def test_the_contract_of_the_classifier_is_kept():

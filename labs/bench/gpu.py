@@ -1,0 +1,100 @@
+"""Providers of a GPU in turns, and the GPU's power meanwhile: a script for a provider's own environment.
+
+It reads ``requests.json`` (lists of providers by option) from a folder of the workspace's programs, and leaves
+``power.json`` there; records go into the ledger. Run it with ``python -m labs providers run labs/bench/gpu.py FOLDER``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from labs import assets, bench
+from labs.data.dataset import load_split
+from labs.records.ledger import ledger
+from labs.workspace import models_dir, programs_dir
+
+#: Images at once, and how a comparison of such batches is made.
+BATCHES: dict[int, dict[str, int]] = {1: {}, 32: {"rounds": 10, "block_calls": 2, "settle_calls": 1}}
+
+
+def race(requests: dict[str, list]) -> dict[str, object]:
+    """Measure size, accuracy, latency and throughput of the float32 model with each list of providers.
+
+    Args:
+        requests: Providers by option, as JSON has them: names, and pairs of name and options.
+
+    Returns:
+        The sessions by option.
+    """
+    import onnxruntime as ort
+
+    images, labels = load_split(assets.dataset(), "evaluation")
+    sessions = {}
+    for option, wanted in requests.items():
+        providers = [tuple(one) if isinstance(one, list) else one for one in wanted]
+        session = sessions[option] = ort.InferenceSession(models_dir() / "food11.onnx", providers=providers)
+        print(f"{option}: {bench.describe(session, settings={'providers': wanted}).providers_used}")
+        ledger().append(bench.size(session, option=option))
+        ledger().append(bench.accuracy(session, images, labels, option=option, batch_size=32))
+    for batch, how in BATCHES.items():
+        for record in bench.compare(sessions, images[:batch], **how):
+            ledger().append(record)
+            print(f"{record.option}, {batch} at once: {1000 * record.percentile(50):.2f} ms")
+    return sessions
+
+
+def power(session: object, seconds: float = 10.0, every_s: float = 0.1) -> dict:
+    """Return readings of an NVIDIA GPU's power while it answers batches: times_s, watts and the images between them.
+
+    Args:
+        session: Computes on the first GPU.
+        seconds: How long.
+        every_s: Seconds between two readings.
+    """
+    import pynvml
+
+    pynvml.nvmlInit()
+    gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+    photos = {"input": np.zeros((32, 3, 224, 224), np.float32)}
+    for _ in range(20):
+        session.run(None, photos)
+    times_s, watts, images, over = [], [], 0, threading.Event()
+    begin_s = time.perf_counter()
+
+    def read() -> None:
+        while not over.wait(every_s):
+            watts.append(pynvml.nvmlDeviceGetPowerUsage(gpu) / 1000)
+            times_s.append(time.perf_counter() - begin_s)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    while time.perf_counter() < begin_s + seconds:
+        session.run(None, photos)
+        images += 32
+    spent_s = time.perf_counter() - begin_s
+    over.set()
+    reader.join()
+    between = images * (times_s[-1] - times_s[0]) / spent_s
+    return {"times_s": times_s, "watts": watts, "images": round(between)}
+
+
+def main(name: str) -> None:
+    """Do both for the folder of that name."""
+    import onnxruntime as ort
+
+    if hasattr(ort, "preload_dlls"):
+        ort.preload_dlls()  # CUDA's libraries lie in this environment, where the system does not look
+    folder = programs_dir() / name
+    sessions = race(json.loads((folder / "requests.json").read_text(encoding="utf-8")))
+    if "cuda" in sessions:
+        Path(folder / "power.json").write_text(json.dumps(power(sessions["cuda"])), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,51 @@
+"""Facts about what was measured on a device: which files took turns, from which bytes, on what, and for how long."""
+
+from __future__ import annotations
+
+from labs.checkpoints.question import MissingEvidenceError
+from labs.records import Measurement, Records
+from labs.records.candidates import of_machine
+
+#: The files that are measured in turns.
+FOUR = ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")
+
+#: The run without a pause.
+BUSY = "edge-busy"
+
+
+def four_files(records: Records) -> dict:
+    """Return which of the four files took no turn in the newest race, or had other bytes there than here."""
+    seen, sent = records.seen("edge.race"), records.seen("edge.files")
+    if seen is None or sent is None:
+        raise MissingEvidenceError("The four files have not taken turns yet: run the cell that measures them.")
+    there = of_machine(records, seen["machine_id"])
+    run = there.comparison("edge-fp32")
+    raced = {one.option: one.model.sha256 for one in run or ()}
+    right = [there.latest(kind="accuracy", option=option) for option in FOUR]
+    return {
+        "missing": ", ".join(option for option in FOUR if option not in raced),
+        "other_bytes": ", ".join(option for option in FOUR if option in raced and raced[option] != sent.get(option)),
+        "pictures": min(len(one.samples) if one else 0 for one in right),
+    }
+
+
+def on_the_board(records: Records) -> dict:
+    """Return on what the newest run without a pause was made, how long it took, and what the board told of its heat."""
+    busy = records.latest(kind="latency", option=BUSY)
+    if busy is None:
+        raise MissingEvidenceError("The board has not worked without a pause yet: run the cell that asks for it.")
+    windows, own = busy.details["windows"], records.seen("edge.own_script")
+    race = of_machine(records, busy.machine_id).comparison("edge-fp32", "edge-int8-s8s8")
+    return {
+        "machine": busy.machine.label,
+        "on_arm": is_arm(busy),
+        "seconds": windows[-1]["t_s"],
+        "tells_heat": any(one["temperature_c"] is not None or one["throttle_bits"] is not None for one in windows),
+        "raced": race is not None,
+        "own_script": bool(own and own["machine_id"] == busy.machine_id and len(own["samples_ms"]) >= 100),
+    }
+
+
+def is_arm(record: Measurement) -> bool:
+    """Return whether a record comes from an ARM processor that is really there."""
+    return record.machine.architecture in ("aarch64", "arm64") and not record.machine.emulator

@@ -1,0 +1,42 @@
+"""Facts about Serve configs: what an application of Ray Serve asks for, with Ray's defaults where it says nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from string import Template
+
+import yaml
+
+#: What a template is filled in with, to see whether each value arrives where it belongs.
+_TEAM = {"team": "noodles", "model": "/models/noodles.onnx", "least": 0, "most": 3, "queued": 7}
+
+
+def team_template(path: Path) -> dict:
+    """Return what a template makes of a team called noodles.
+
+    Args:
+        path: A YAML list of one application with ``$team``, ``$model``, ``$least``, ``$most`` and ``$queued``.
+    """
+    found = yaml.safe_load(Template(path.read_text(encoding="utf-8")).substitute(_TEAM))
+    (one,) = found if isinstance(found, list) else [found]
+    return application(one)
+
+
+def application(one: dict) -> dict:
+    """Return one application's name, route, program and arguments, and what its first deployment asks for."""
+    deployment = (one.get("deployments") or [{}])[0]
+    scaling = deployment.get("autoscaling_config") or {}
+    fixed = deployment.get("num_replicas") or 1
+    return {
+        "name": one.get("name", "default"),
+        "route": one.get("route_prefix", "/"),
+        "program": one.get("import_path", ""),
+        "model": (one.get("args") or {}).get("model", ""),
+        "deployment": deployment.get("name", ""),
+        "num_cpus": (deployment.get("ray_actor_options") or {}).get("num_cpus", 1),
+        "queued": deployment.get("max_queued_requests", -1),
+        "least": scaling.get("min_replicas", 1) if scaling else fixed,
+        "most": scaling.get("max_replicas", 1) if scaling else fixed,
+        "target": scaling.get("target_ongoing_requests", 2) if scaling else 0,
+        "delay_s": scaling.get("upscale_delay_s", 30),
+    }

@@ -1,0 +1,20 @@
+"""The text of a file that a student writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+#: What the builder leaves in the place of a solution.
+STUB = "Your turn: replace this line."
+
+
+def written(path: Path) -> str:
+    """Return a file's text.
+
+    Raises:
+        NotImplementedError: The stub is still in it.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    if STUB in text:
+        raise NotImplementedError(STUB)
+    return text

@@ -1,0 +1,87 @@
+"""Facts about models for Triton: what their configuration says, and what the real server makes of a copy of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from labs.checkpoints.reads.texts import written
+from labs.serve.triton.catalogue import ConfigError, parse
+
+#: The steps of the ensemble, in the order in which they are loaded.
+_STEPS = ("food_preprocess", "food_classifier_onnx", "food_label")
+
+#: Photos that an ensemble is asked about.
+_PHOTOS = 6
+
+
+def config(path: Path) -> dict:
+    """Return what a ``config.pbtxt`` says; ``fault`` where Triton's grammar does not know it.
+
+    Args:
+        path: The file.
+    """
+    text, fault = written(path), ""
+    try:
+        made = parse(text)
+    except ConfigError as error:
+        made, fault = parse(""), str(error)
+    batching, types = made.dynamic_batching, made.DESCRIPTOR.fields_by_name["input"].message_type
+    names = types.fields_by_name["data_type"].enum_type.values_by_number
+
+    def tensors(given) -> list[str]:
+        return sorted(f"{one.name} {names[one.data_type].name} {list(one.dims)}" for one in given)
+
+    return {
+        "fault": fault,
+        "name": made.name,
+        "backend": made.backend or made.platform.removesuffix("_onnx"),
+        "max_batch_size": made.max_batch_size,
+        "inputs": tensors(made.input),
+        "outputs": tensors(made.output),
+        "instances": sum(one.count for one in made.instance_group),
+        "batching": made.HasField("dynamic_batching"),
+        "sizes": sorted(batching.preferred_batch_size),
+        "delay_us": batching.max_queue_delay_microseconds,
+    }
+
+
+def served(folder: Path) -> dict:
+    """Return what the real Triton answers with a model's folder, in several requests at once with one wrong among them.
+
+    Args:
+        folder: With ``config.pbtxt`` and a version.
+    """
+    from labs.serve.triton.trial import tried
+
+    folder = Path(folder)
+    for path in (folder / "config.pbtxt", folder / "1" / "model.py"):
+        written(path)
+    facts = {"right": 0, "rows": 0, "burst": 0, "refused": False, "said": "", "instances": 0, "batch_sizes": {}}
+    return facts | tried(folder, together=True)
+
+
+def ensemble(folder: Path) -> dict:
+    """Return what the real Triton answers with an ensemble, through which steps.
+
+    Args:
+        folder: With ``config.pbtxt``; its steps lie beside it.
+    """
+    from labs.serve.triton import trial
+
+    folder = Path(folder)
+    written(folder / "config.pbtxt")
+    facts = {"loaded": False, "reason": "", "steps": [], "ran": [], "probability": False, "right": 0}
+    texts, tensors = trial.photos(_PHOTOS)
+    try:
+        with trial.copied(folder.parent, *_STEPS, folder.name) as triton:
+            told = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
+            facts |= {"loaded": True, "steps": sorted(one["model_name"] for one in told)}
+            said = trial.ask(triton, folder.name, "INPUT_IMAGE", texts)
+            counted = {name: trial.counted(triton, name).values() for name in _STEPS}
+    except trial.RefusedError as error:
+        return facts | {"reason": str(error)}
+    ran = [name for name in _STEPS if any(one["inference_stats"]["success"]["count"] for one in counted[name])]
+    facts |= {"ran": sorted(ran), "probability": "PROBABILITY" in said}
+    names = [one.decode() for one in said["FOOD_LABEL"].ravel()] if "FOOD_LABEL" in said else []
+    right = zip(names, trial.expected_classes(tensors), strict=False)
+    return facts | {"right": sum(one == other for one, other in right)}

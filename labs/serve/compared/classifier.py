@@ -1,0 +1,45 @@
+"""What a student's own app stands on, copied beside it: the model, and the places in front of it.
+
+Standing alone, so that it travels into a container: onnxruntime, numpy, Pillow and FastAPI, and nothing of the course.
+``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once, ``MAY_WAIT`` how many may wait.
+"""
+
+import contextlib
+import os
+import threading
+
+import numpy as np
+import onnxruntime as ort
+from fastapi import HTTPException
+from PIL import Image, ImageOps
+
+CLASSES = "Bread, Dairy product, Dessert, Egg, Fried food, Meat, Noodles/Pasta, Rice, Seafood, Soup, Vegetable/Fruit"
+MEAN, STD = np.array([0.485, 0.456, 0.406], np.float32), np.array([0.229, 0.224, 0.225], np.float32)
+
+WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_WAIT", 1000))
+workers, places = threading.Semaphore(WORKERS), threading.Semaphore(WORKERS + MAY_WAIT)
+
+options = ort.SessionOptions()
+options.intra_op_num_threads = 1  # a worker keeps one processor busy
+session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
+
+
+@contextlib.contextmanager
+def place():
+    """Wait for a free worker, and keep it; where too many wait already, refuse at once."""
+    if not places.acquire(blocking=False):
+        raise HTTPException(503, "too many photos are waiting", {"Retry-After": "1"})
+    try:
+        with workers:
+            yield
+    finally:
+        places.release()
+
+
+def classify(image):
+    """Return the class of a PIL image, and its probability."""
+    square = ImageOps.fit(image.convert("RGB"), (224, 224), Image.Resampling.BILINEAR)
+    pixels = np.asarray(square, np.float32) / 255
+    (logits,) = session.run(None, {session.get_inputs()[0].name: ((pixels - MEAN) / STD).transpose(2, 0, 1)[None]})
+    odds = np.exp(logits[0] - logits[0].max())
+    return CLASSES.split(", ")[odds.argmax()], float(odds.max() / odds.sum())

@@ -1,0 +1,104 @@
+"""The questions of "Choose an architecture": cases each with a sentence for whoever fails there."""
+
+from grading.builder.questions import at_most, fact, prediction, question
+from labs.records.reference import published_imagenet
+
+prediction(
+    "architecture.times",
+    "How many times as long as the MobileNetV2 does each take for one photo?",
+    about={"subject": "architecture.networks"},
+    unit="×",
+    between=(0.01, 1000),
+    half="mobilenetv2_050",
+    transformer="deit3_base_patch16_224",
+)
+
+
+@question(
+    "architecture.adds",
+    "Multiply-adds of a convolution",
+    points=2,
+    hint="How many numbers does it put out, and how many terms has the sum for each of them?",
+)
+def adds(random):
+    height, width, channels = (int(one) for one in random.integers((5, 20, 4), (15, 30, 9)))
+    yield (1, 1, 8, 5, 1, 1), "One place, one pixel: 5 sums over 8 channels each."
+    yield (10, 20, 8, 5, 1, 1), "These sums are made anew at each of the 10 × 20 places."
+    yield (
+        (1, 1, 8, 5, 3, 1),
+        "The window is 3 pixels high and 3 wide, so each of the 5 sums has 9 times as many terms.",
+    )
+    yield (
+        (1, 1, 8, 8, 1, 8),
+        "With 8 groups for 8 channels, each output looks at one input: 8 sums of one term each. Outputs do not get "
+        "fewer by groups.",
+    )
+    yield (7, 7, 64, 32, 1, 2), "With 2 groups, each output looks at half of the 64 inputs."
+    yield (height, width, 12 * channels, 6 * channels, 5, 3), ""
+
+
+@question(
+    "architecture.frontier",
+    "The options that no other beats",
+    points=2,
+    hint="For each option ask of each other one: as fast, as accurate, and better in one of the two?",
+)
+def frontier(random):
+    yield (
+        ([1.0, 2.0, 3.0], [70.0, 80.0, 60.0]),
+        "The third is the slowest and the least accurate, so it is beaten. Fewer milliseconds are better, and a higher "
+        "accuracy is.",
+    )
+    yield (
+        ([1.0, 1.0, 2.0], [70.0, 80.0, 90.0]),
+        "The first is as fast as the second and less accurate. Being better in one is enough to beat it.",
+    )
+    yield ([1.0, 2.0, 3.0], [70.0, 70.0, 80.0]), "The second is as accurate as the first and slower, so it is beaten."
+    yield ([5.0, 1.0, 2.0], [90.0, 70.0, 65.0]), "The options come in any order; the places stay those of the lists."
+    yield ([2.0, 2.0, 3.0], [80.0, 80.0, 70.0]), "Two equal options: neither is better in anything, so both stay."
+    yield (
+        (random.permutation(6).astype(float).tolist(), (60 + random.permutation(6)).astype(float).tolist()),
+        "",
+    )
+
+
+question(
+    "architecture.choice",
+    "A network for the server, and one for the device",
+    points=2,
+    hint="Leave out what breaks a limit. Of what is left, take the highest accuracy.",
+    form=dict.fromkeys(("server", "device"), published_imagenet().index.tolist()),
+    records="labs.checkpoints.reads.networks:networks",
+    rules=[
+        (
+            "server_times",
+            at_most(20),
+            "`{server}` takes {server_times:.1f} times as long as the MobileNetV2, and the server's limit is 20.",
+        ),
+        (
+            "server_top1",
+            fact("server_best"),
+            "`{server}` keeps the server's limit and has {server_top1:.1f} %, but another that keeps it has more.",
+        ),
+        (
+            "device_million_weights",
+            at_most(5),
+            "`{device}` has {device_million_weights:.1f} million weights. At one byte each it does not fit into 5 MB.",
+        ),
+        (
+            "device_times",
+            at_most(1),
+            "`{device}` takes {device_times:.2f} times as long as the MobileNetV2, and the device waits no longer.",
+        ),
+        (
+            "device_top1",
+            fact("device_best"),
+            "`{device}` keeps both limits and has {device_top1:.1f} %, but another that keeps them has more.",
+        ),
+    ],
+    good={
+        **{"server": "convnext_tiny", "server_times": 14.0, "server_top1": 82.1, "server_best": 82.1},
+        **{"device": "mobilenetv4_conv_small", "device_times": 0.7, "device_million_weights": 3.8},
+        **{"device_top1": 73.8, "device_best": 73.8},
+    },
+)

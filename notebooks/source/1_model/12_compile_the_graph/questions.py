@@ -1,0 +1,109 @@
+"""The questions of "Compile the graph": cases from plain to special, each with the sentence for whoever fails there."""
+
+from numpy import array, full, ones, zeros
+
+from grading.builder.questions import prediction, question
+
+prediction(
+    "compile.faster",
+    "How many times as fast as the graph as it was written is each version?",
+    about={"kind": "latency", "option": "food11"},
+    unit="×",
+    between=(0.05, 100),
+    fused="folded and fused",
+    layout="with another layout too",
+)
+
+
+@question(
+    "compile.fold",
+    "Fold a BatchNorm into a convolution",
+    points=2,
+    hint="Each output channel has one factor. What is left of z where x is 0?",
+)
+def fold(random):
+    one, none = ones(1), zeros(1)
+    weight = array([[[[2.0]]]])
+    yield (
+        (weight, none, array([3.0]), none, none, array([4.0]), 0.0),
+        "The variance is 4, so the standard deviation is 2. With gamma 3 the factor is 1.5, and the weight becomes 3.",
+    )
+    yield (
+        (weight, none, array([3.0]), none, none, one, 3.0),
+        "Epsilon keeps the root away from 0: it is added to the variance, under the root.",
+    )
+    yield (
+        (weight, none, array([3.0]), array([5.0]), none, array([4.0]), 0.0),
+        "Beta is added last, when everything else is done.",
+    )
+    yield (
+        (weight, none, array([3.0]), none, array([4.0]), array([4.0]), 0.0),
+        "The mean of 4 is taken away before the factor of 1.5 is applied. So the new bias is -6.",
+    )
+    yield (
+        (weight, array([10.0]), array([3.0]), none, none, array([4.0]), 0.0),
+        "The convolution's own bias goes through the BatchNorm too: here 10 becomes 15.",
+    )
+    yield (
+        (ones((2, 2, 1, 1)), zeros(2), array([1.0, 10.0]), zeros(2), zeros(2), ones(2), 0.0),
+        "Each factor belongs to one *output* channel, the first axis of the weight. The second one gets the 10.",
+    )
+    yield (
+        (ones((2, 1, 1, 2)), zeros(2), array([1.0, 10.0]), zeros(2), zeros(2), ones(2), 0.0),
+        "A factor multiplies all weights of its output channel, whatever the height and width of the kernel.",
+    )
+    yield (
+        (random.normal(size=(3, 2, 1, 1)).round(2), *random.normal(size=(4, 3)).round(2), full(3, 0.5), 0.01),
+        "",
+    )
+
+
+@question(
+    "compile.time_by_operator",
+    "The time of each operator",
+    points=2,
+    hint="Go through the events one by one. Which of them count, and what do you add to which operator?",
+)
+def time_by_operator(random):
+    def node(operator, dur, name="kernel_time"):
+        return {"cat": "Node", "name": f"{operator}_{name}", "dur": dur, "args": {"op_name": operator}}
+
+    run = {"cat": "Session", "name": "model_run", "dur": 900, "args": {}}
+    before = node("Conv", 2, "fence_before")
+    first, second, third = (int(one) for one in random.integers(10, 400, 3))
+    yield ([node("Conv", 30), node("Clip", 10)],), "Conv took 30 µs here, and Clip 10 µs."
+    yield (
+        ([node("Conv", 30), node("Clip", 10), node("Conv", 12)],),
+        "Here Conv ran twice, for 30 and for 12 µs. It took both times together.",
+    )
+    yield (
+        ([node("Gemm", 30), run],),
+        "An event of the category 'Session' encloses nodes and is none. It has no operator, and does not count.",
+    )
+    yield ([before, node("Conv", 30)],), "Only names that end in '_kernel_time' count: the other event is no computing."
+    yield ([node("Add", first), run, before, node("Conv", second), run, node("Add", third)],), ""
+    yield ([],), "A profile without events has no operators."
+
+
+@question(
+    "compile.offset",
+    "Where a number lies in two layouts",
+    points=2,
+    hint="Which of the three places moves a number by one only? How far do the other two move it?",
+)
+def offset(random):
+    channels, height, width = 3, 4, 5
+    shape = channels, height, width
+    yield ("NCHW", 0, 0, 0, *shape), "This is the first number of all: none lies before it."
+    yield ("NCHW", 0, 0, 3, *shape), "It is the fourth number of the first row: three lie before it."
+    yield ("NCHW", 0, 2, 1, *shape), "Two whole rows lie before it. A row is as long as the image is wide: 5 numbers."
+    yield ("NCHW", 2, 0, 0, *shape), "Two whole channels lie before it, of 4 rows and 5 columns each."
+    yield ("NCHW", 1, *_pixel(random), *shape), ""
+    yield ("NHWC", 2, 0, 0, *shape), "In NHWC the channels of one pixel lie side by side: two lie before this one."
+    yield ("NHWC", 0, 0, 3, *shape), "Three pixels lie before it, and each of them has 3 channels."
+    yield ("NHWC", 0, 2, 0, *shape), "Two rows of 5 pixels lie before it, and each pixel has 3 channels."
+    yield ("NHWC", 1, *_pixel(random), *shape), ""
+
+
+def _pixel(random):
+    return int(random.integers(1, 4)), int(random.integers(1, 5))

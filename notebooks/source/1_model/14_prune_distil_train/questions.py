@@ -1,0 +1,123 @@
+"""The questions of "Prune, distil, train for it": channels, a teacher's answers, rounding and its gradient.
+
+No number lies half-way between two marks, or between the last mark and half a gap beyond it, so that every right way to
+round and to clip gives the same result.
+"""
+
+from numpy import array, zeros
+
+from grading.builder.questions import prediction, question
+
+prediction(
+    "train.mended",
+    "With half of its last stages' channels gone, how many of 100 photos does the network get right?",
+    about={"subject": "train.mended"},
+    unit="of 100",
+    between=(1, 100),
+    cut="before training",
+    taught="taught by the whole network",
+)
+
+
+@question(
+    "train.weakest",
+    "The weakest channels",
+    points=1,
+    hint="One sum for each output channel, so for each place of the first axis. `np.argsort` orders places by a value.",
+)
+def weakest(random):
+    def channels(*rows):
+        return array(rows)[..., None, None]
+
+    plain, signs = (
+        channels([3.0, 1.0], [2.0, 2.5], [0.5, 1.0], [4.0, 2.0]),
+        channels([-3.0, 2.5], [0.5, 1.0], [-4.0, 1.0]),
+    )
+    yield (plain, 1), "Output channels are the places of the first axis. Their sums are 4.0, 4.5, 1.5 and 6.0."
+    yield (signs, 1), "A weight of -3.0 is as strong as one of 3.0. Lose the sign before you add."
+    yield (channels([5.0], [4.0], [1.0], [3.0], [2.0]), 3), "The weakest are at 2, 4 and 3. Sort these places."
+    spread = array([[[[0.9, 0.9], [0.9, 0.9]]], [[[3.0, 0.0], [0.0, 0.0]]]])
+    yield (spread, 1), "Add all absolute weights of a channel: 3.6 in channel 0, though none of them is large."
+    yield (random.normal(0, 1, (6, 2, 1, 2)) * random.permutation(range(1, 7)).reshape(6, 1, 1, 1), 3), ""
+
+
+@question(
+    "train.soft_targets",
+    "The loss of learning from a teacher",
+    points=2,
+    hint="Make both sides probabilities first (softmax), each row by itself. Whose probabilities weigh the logarithms?",
+)
+def soft_targets(random):
+    student, sure, unsure = array([[1.0, 0.0, -1.0]]), array([[16.0, 0.0, 0.0]]), array([[2.0, 1.0, 0.0]])
+    two, even = array([[1.0, 0.0, -1.0], [0.0, 2.0, 0.0]]), zeros((1, 3))
+    yield (
+        (student, sure, 1.0),
+        "One photo. The teacher is sure of class 0, and the student gives it 67 %. Classes are added up, and the "
+        "logarithm is the student's.",
+    )
+    yield (two, array([[16.0, 0.0, 0.0], [0.0, 0.0, 16.0]]), 1.0), "Two photos lose 0.41 and 2.24: take the mean."
+    yield (
+        (student, unsure, 1.0),
+        "This teacher is not sure, so each class counts by the teacher's probability. The student agrees with it, and "
+        "still has a loss: the teacher's own doubt.",
+    )
+    yield (even, unsure, 2.0), "This student gives each class a third. Its cross-entropy, 1.0986, is multiplied by 4."
+    yield (student, even, 2.0), "This teacher gives each class a third. The student's logits are divided by 2 as well."
+    yield (2 * student, unsure, 2.0), "The teacher's logits are divided by 2 as well, and before the softmax."
+    yield (random.normal(0, 2, (3, 4)).round(2), random.normal(0, 3, (3, 4)).round(2), 4.0), ""
+
+
+SIGNED, SHIFTED = (0.25, 0, -7, 7), (0.25, 5, 0, 15)
+
+
+def _reals(random):
+    """Return reals for the ruler (0.5, -2, -8, 7): four are a quarter of a gap from a mark, two beyond the ends."""
+    inside = random.choice(range(-6, 9), 4, replace=False) + 0.25
+    return random.permutation(0.5 * array([*inside, -8.25, 11.25])).reshape(2, 3)
+
+
+@question(
+    "train.fake",
+    "Fake quantization",
+    points=1,
+    hint="It is the way to the integers that you know from *Quantize*, and the way back, in one function.",
+)
+def fake(random):
+    yield (array([0.30, 0.55, 1.05]), *SIGNED), "0.30 is 1.2 gaps: mark 1. It comes back as 0.25, a real number."
+    yield (array([0.45, -0.45, 0.95]), *SIGNED), "0.45 is 1.8 gaps, and the nearest mark is 2. Do not cut digits off."
+    yield (array([0.30, 2.60, -9.00]), *SIGNED), "The last mark, 7, is at 1.75. What lies beyond it is clipped to it."
+    yield (
+        (array([0.30, 0.20, 0.80]), *SHIFTED),
+        "Zero point 5 is added on the way there, and taken off on the way back.",
+    )
+    yield (
+        (array([0.30, -1.20, 9.00]), *SHIFTED),
+        "Clip the integer that is stored, so after the zero point was added: these marks reach from -1.25 to 2.5.",
+    )
+    yield (_reals(random), 0.5, -2, -8, 7), ""
+
+
+@question(
+    "train.straight",
+    "The straight-through gradient",
+    points=2,
+    hint="Which x did the clipping hold? There, nothing happens when x moves a little. Elsewhere, forget the rounding.",
+)
+def straight(random):
+    def gradient(*shape):
+        return random.choice(range(1, 9), shape, replace=False) / 4
+
+    yield (
+        (gradient(3), array([0.30, -0.20, 1.05]), *SIGNED),
+        "All of these x lie on the ruler, from -1.75 to 1.75, so the gradient goes through as it came.",
+    )
+    yield (
+        (gradient(3), array([0.30, 2.60, -1.05]), *SIGNED),
+        "2.60 was clipped: the last mark, 7, is at 1.75. Bounds are integers, and x is a real number.",
+    )
+    yield (gradient(3), array([0.30, 1.05, -2.60]), *SIGNED), "-2.60 was clipped too: the first mark is at -1.75."
+    yield (
+        (gradient(3), array([-0.80, -1.60, 2.30]), *SHIFTED),
+        "With zero point 5, the marks reach from -1.25 to 2.5: only -1.60 was clipped here.",
+    )
+    yield (gradient(2, 3), _reals(random), 0.5, -2, -8, 7), ""

@@ -1,0 +1,268 @@
+# ---
+# jupyter:
+#   lesson:
+#     id: server
+#     title: Run on the server
+#     summary: a leased node brought up, who really computes on it, CUDA and TensorRT, and a release that refuses
+#     part: 1
+#     minutes: 60
+#     kind: core
+#     where: [hub, node]
+#     needs: [reserve, quantize]
+#     ports: []
+#     machine_minutes: 45
+#     uses: [memory, disk, CUDA provider, TensorRT provider, MIGraphX provider]
+#     takes: {compile: [models/food11.onnx], quantize: [models/int8-static-u8s8.onnx]}
+# ---
+
+# %% [markdown]
+# # Run on the server
+#
+# The manager wants one photo in 3 ms on a server's EPYC 7763, and in 1 ms on its A100. Every figure that you have is
+# your laptop's. "And last spring," the manager adds, "we paid three weeks for a GPU node, and the model ran on its CPU.
+# Nobody noticed." So: **how fast is the machine that will serve, and how do you know who computed?**
+#
+# This notebook stays where you reserved. It brings the leased node up and sends scripts there that measure. Go through
+# it twice. *At home* it is a rehearsal: this computer plays the node, the functions are yours to write, and what needs
+# a GPU says so and waits. *On the lease* you run it from top to bottom, and nothing is left to think out.
+
+# %%
+from provisioning import rehearsal
+
+print(rehearsal.use())
+
+# %%
+import json
+
+import matplotlib.pyplot as plt
+import pandas as pd
+from chi import context, lease, server
+
+from labs.checkpoints import check, predict, predicted
+from labs.edge.job import Candidate
+from labs.records.ledger import ledger
+from labs.widgets import compare_there
+from labs.workspace import models_dir, programs_dir
+from provisioning import lab
+from provisioning.lab import facts
+from provisioning.lab.device import leased, open_node
+from provisioning.rehearsal.drills import site_clock
+from provisioning.sites.spec import resource_name
+from provisioning.testbed.errors import NotHomeError
+from provisioning.widgets import lease_countdown, provisioning_progress
+
+(folder := programs_dir() / "server").mkdir(exist_ok=True)
+
+# %% [markdown]
+# ## Predict
+#
+# Both are about the real node, and one photo. How many times as fast as float32 will your U8S8 file be on its EPYC
+# 7763, which has no VNNI? And how many times as fast as that processor is its A100, in float32 with CUDA? An earlier
+# lab published 8.7 ms for float32 on an EPYC 7763, and 0.89 ms with CUDA on an A100.
+
+# %%
+predict("server.faster", int8=..., gpu=...)
+
+# %% [markdown]
+# ## Bring the node up
+#
+# A lease is a promise, and a server is a disk image that boots on it. These are python-chi's own calls. Two of them
+# stay calm when something fails: `wait` also ends when the status is `ERROR`, and `submit` returns nothing the first
+# time and another object the second, hence the `or node`. So look at what the cell shows: both are to be `ACTIVE`.
+
+# %%
+name = resource_name("model")
+option, testbed = leased("model")  # in a rehearsal, its block begins now
+context.use_site(option.site)
+mine = lease.get_lease(name)
+mine.wait(show=None)
+node = server.Server(name, reservation_id=mine.node_reservations[0]["id"], image_name=option.image)
+node = node.submit(idempotent=True, wait_timeout=int(option.boot_timeout_s)) or node
+mine.status, node.status, node.get_floating_ip() or node.associate_floating_ip()
+
+# %% [markdown]
+# A node that has booted is as empty as a new laptop. The rest is a list of steps: copy the course, install pinned
+# packages, bring your models and your ledger, check the driver, start a Jupyter. Each step looks before it makes
+# anything, so you may interrupt them and run the cell again. A check that says `rehearsed` only played its part. Then
+# the machine itself says who it is and what its GPU can do, and the countdown what is left of your block.
+
+# %%
+run = lab.prepare("model", option, testbed=testbed)
+provisioning_progress(run).run()
+print(ledger().observe("model.machine", facts.of_machine(testbed, "model"))["checks"])
+remote = open_node("model", testbed)
+machine, gpu = remote.machine(), remote.ask(["-m", "labs", "providers", "here"])
+print(machine.label, gpu["said"], sep="\n")
+lease_countdown(run)
+
+# %% [markdown]
+# ## Who really computes?
+#
+# ONNX Runtime hands a graph to *execution providers*: CUDA and TensorRT for NVIDIA's GPUs, MIGraphX for AMD's, its own
+# for the CPU. Your list is an order of preference, and what one provider does not take goes to the next. Each has a
+# wheel and an environment of its own. The next cell is written to a file, which runs on the node in the one that fits
+# its GPU. It turns ONNX Runtime's *profiler* on, and answers three photos for each list.
+
+# %%
+# %%writefile {folder}/who_ran.py
+import json
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+if hasattr(ort, "preload_dlls"):
+    ort.preload_dlls()  # CUDA's libraries lie in this environment, where the system does not look
+for option, wanted in json.loads(Path("requests.json").read_text()).items():
+    options = ort.SessionOptions()
+    options.enable_profiling = True
+    providers = [tuple(one) if isinstance(one, list) else one for one in wanted]
+    session = ort.InferenceSession("../../models/food11.onnx", options, providers=providers)
+    for _ in range(3):
+        session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})
+    Path(session.end_profiling()).rename(f"profile-{option}.json")
+    print(f"{option}: an answer, and no error. Ready are {session.get_providers()}")
+
+# %%
+cpu, cuda = "CPUExecutionProvider", ("CUDAExecutionProvider", {"use_tf32": "0"})  # TF32 keeps ten bits of a number
+shapes = {f"trt_profile_{end}_shapes": f"input:{n}x3x224x224" for end, n in (("min", 1), ("opt", 8), ("max", 32))}
+kept = {"trt_engine_cache_enable": "1", "trt_engine_cache_path": "/tmp/engines"}  # TensorRT compiles for minutes
+tensorrt = ("TensorrtExecutionProvider", {"trt_fp16_enable": "1"} | shapes | kept)
+requests = {"cpu": [cpu], "cuda": [cuda, cpu], "tensorrt-fp16": [tensorrt, cuda, cpu]}
+if gpu["environment"] == "migraphx":
+    requests = {"cpu": [cpu], "migraphx": ["MIGraphXExecutionProvider", cpu]}
+there = "workspace/programs/server"
+remote.write(f"{there}/requests.json", json.dumps(requests))
+remote.bring([folder / "who_ran.py"], there)
+remote.python(["-m", "labs", "providers", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
+profiles = {one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests}
+print(str(next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time")))[:240], "…")
+
+# %% [markdown]
+# Every list was answered. A rehearsal has no GPU, and there was a warning at most: that is what happened last spring.
+# The proof is in the profiles, which are lists of events. Most tell of one run of one node, as the one above does.
+
+
+# %% question="server.nodes"
+def nodes_by_provider(events):
+    """Return {provider: number of nodes that it ran} of a profile; each node counts once, however often it ran. Only
+    events of the category 'Node' whose name ends in '_kernel_time' count; args['provider'] ran the node of that
+    name."""
+    ### BEGIN SOLUTION
+    nodes = [one for one in events if one["cat"] == "Node" and one["name"].endswith("_kernel_time")]
+    providers = [provider for provider, _ in {(one["args"]["provider"], one["name"]) for one in nodes}]
+    return {provider: providers.count(provider) for provider in providers}
+    ### END SOLUTION
+
+
+check("server.nodes", nodes_by_provider)
+
+# %%
+pd.DataFrame({option: nodes_by_provider(events) for option, events in profiles.items()}).T.fillna(0).astype(int)
+
+# %% [markdown]
+# Does each request have nodes in the column of the provider that it names first? (A provider that compiles takes its
+# whole part of the graph as one node, so 1 may be everything.) What fell back is not worth measuring as a GPU's figure.
+#
+# ## The files of *Quantize*, on this processor
+#
+# *Quantize* imitated an EPYC 7763. Here are the same bytes on the node: all photos first, then one photo in turns.
+
+# %%
+guesses = predicted("server.faster")
+names = ["int8-dynamic", "int8-static-u8s8", "int8-static-u8s8-7bit", "int8-static-s8s8", "pruned", "int8-pruned"]
+paths = [path for name in ["food11", *names] if (path := models_dir() / f"{name}.onnx").is_file()]
+remote.bring(paths)  # what is there already does not travel again
+files = [Candidate(path.stem, path.name) for path in paths]
+table = compare_there(remote, files, baseline="food11", answers=True)
+table["you predicted"] = pd.Series({"int8-static-u8s8": guesses["int8"]})
+ledger().observe("model.formats", {"machine": machine.label})
+table.style.format(precision=2, na_rep="").set_caption(machine.label)
+
+# %% [markdown]
+# And the answers? In the imitation, two files of eight bits lost some. In a rehearsal this is your own processor.
+#
+# ## The GPU
+#
+# `labs/bench/gpu.py` does the same with the providers: one photo, and batches of 32. Then the GPU answers batches for
+# ten seconds, and meanwhile its power is read from NVML, the library behind `nvtop`.
+
+# %%
+readings = {"times_s": [0, 1, 2, 5, 6], "watts": [60, 240, 250, 250, 100], "images": 21_000}  # made up
+if gpu["environment"]:
+    remote.python(["-m", "labs", "providers", "run", "labs/bench/gpu.py", "server"], name="gpu", on_line=print)
+if gpu["environment"] in ("gpu", "tensorrt"):
+    readings = json.loads(remote.fetch(f"{there}/power.json"))
+else:
+    print("No NVIDIA GPU here: these readings are made up, so that you can see what some look like.")
+figure, axis = plt.subplots(figsize=(9, 2.6), layout="constrained")
+axis.fill_between(readings["times_s"], readings["watts"], color="tab:orange", alpha=0.3)
+axis.stem(readings["times_s"], readings["watts"], basefmt=" ")
+axis.set(xlabel="seconds", ylabel="watts", ylim=(0, None))
+plt.show()
+
+# %% [markdown]
+# A watt is a joule a second, so the shaded area is the energy. Each strip is as wide as the time between two readings,
+# which differs, and as high as the mean of both.
+
+
+# %% question="server.joules"
+def joules_an_image(times_s, watts, images):
+    """Return the joules for one image from readings of power: between two readings, power is their mean. images were
+    answered between the first reading and the last."""
+    ### BEGIN SOLUTION
+    steps = zip(times_s, times_s[1:], watts, watts[1:])
+    return sum((end - begin) * (first + last) / 2 for begin, end, first, last in steps) / images
+    ### END SOLUTION
+
+
+check("server.joules", joules_an_image)
+
+# %%
+print(f"{joules_an_image(**readings):.4f} joules an image, {joules_an_image(**readings) / 3.6:.3f} kWh for a million")
+
+# %% [markdown]
+# ## Release, or not yet
+#
+# Have you tried all that you wanted on the node? Then it goes back, and what its own ledger and folders hold goes with
+# it. Leave a note there first, and see what `give_back` says.
+
+# %%
+remote.write(f"{there}/note.txt", "I was here, and nowhere else.")
+ledger().observe("model.lease_at_release", facts.of_lease(testbed, "model"))
+try:
+    print(*lab.give_back("model", testbed), sep="\n")
+except NotHomeError as refusal:
+    print(refusal)
+
+# %% [markdown]
+# It asked the machine first, and it refuses while anything is there and nowhere else. `pull` brings entries home by
+# their id and files by their hash. (The countdown does so every few minutes, so that a lease that ends costs minutes.)
+
+# %% question="server.gpu"
+print("home:", lab.pull("model", testbed))
+if gpu["environment"]:
+    records = ledger().read()
+    race = records.comparison("cpu").table("cpu")
+    race["32 at once, times as fast"] = records.comparison("cpu", kind="throughput").table("cpu")["times as fast"]
+    race["you predicted"] = pd.Series({"cuda": guesses["gpu"]})
+    display(race.style.format(precision=2, na_rep=""))
+check("server.gpu")
+
+# %% [markdown]
+# Now everything is home. First the machine goes, then its address, and last the lease: while you have the lease,
+# whatever failed can be tried again. Nothing counts as gone before the site no longer lists it.
+
+# %% question="server.released"
+print(*lab.give_back("model", testbed), sep="\n")
+ledger().observe("model.release", facts.of_holdings(testbed, "model", site_clock().now()))
+check("server.released")
+
+# %% [markdown]
+# ## What you found
+#
+# How fast? Your table says it for the machine that it names, and for no other. Who computed? Neither the list that you
+# wrote nor `get_providers()` knows; a profile does. The deep dive *Execution providers* asks the same of OpenVINO.
+#
+# A GPU draws power while it waits, too. What would an image cost at one request a second?
+#

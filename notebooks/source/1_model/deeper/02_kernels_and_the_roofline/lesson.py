@@ -1,0 +1,298 @@
+# ---
+# jupyter:
+#   lesson:
+#     id: kernels
+#     title: Kernels and the roofline
+#     summary: a matrix product in another order, what a GPU's threads read together, and the layers under the roofline
+#     part: 1
+#     minutes: 40
+#     kind: deeper
+#     where: [laptop]
+#     needs: [compile]
+#     ports: []
+#     takes: {compile: [models/food11.onnx]}
+# ---
+
+# %% [markdown]
+# # Kernels and the roofline
+#
+# In *Compile the graph* a new layout changed no multiplication, and yet the convolutions took less time. A convolution
+# is slow while it waits for numbers. Below the graph there are **kernels**, the loops that do the work. **In which
+# order should a kernel read memory, and how do we know when it is good enough?** You need a laptop and `food11.onnx`.
+
+# %%
+import inspect
+import json
+import os
+from pathlib import Path
+from timeit import repeat
+
+os.environ["NUMBA_ENABLE_CUDASIM"] = "1"  # numba's simulator of a GPU; it must be asked for before numba is imported
+
+import numpy as np
+import onnxruntime as ort
+import pandas as pd
+from numba import cuda, float32, njit
+from threadpoolctl import threadpool_limits
+
+from labs import bench
+from labs.charts import access_map, roofline
+from labs.checkpoints import check, predict, predicted
+from labs.optimize.traced import instructions, traced
+from labs.optimize.traced import transactions as all_transactions
+from labs.widgets import compare
+from labs.workspace import models_dir, programs_dir
+
+# %% [markdown]
+# ## Predict
+#
+# The product of two matrices takes three loops, and their order does not change the result. How many times as fast as
+# the textbook's order (row times column) is the best order? And how many times as fast is BLAS, the library behind
+# numpy's `matmul`? All have one thread. 2 means half the time.
+
+# %%
+predict("kernels.order", rows=..., blas=...)
+
+# %% [markdown]
+# ## Three loops
+#
+# In `rows` the innermost loop goes along rows of `b` and `c`. `tiles` takes a part of `b` that fits into the cache,
+# lets all rows of `a` use it, and only then goes on to the next part.
+
+
+# %%
+def columns(a, b, c):
+    for i in range(c.shape[0]):
+        for j in range(c.shape[1]):
+            for k in range(a.shape[1]):
+                c[i, j] += a[i, k] * b[k, j]
+
+
+def rows(a, b, c):
+    for i in range(c.shape[0]):
+        for k in range(a.shape[1]):
+            for j in range(c.shape[1]):
+                c[i, j] += a[i, k] * b[k, j]
+
+
+def tiles(a, b, c, tile):
+    for k0 in range(0, a.shape[1], tile):
+        for j0 in range(0, c.shape[1], tile):
+            for i in range(c.shape[0]):
+                part_c = c[i, j0 : j0 + tile]
+                for k in range(k0, min(k0 + tile, a.shape[1])):
+                    part_b = b[k, j0 : j0 + tile]
+                    for j in range(part_b.size):
+                        part_c[j] += a[i, k] * part_b[j]
+
+
+# %% [markdown]
+# Memory delivers lines of numbers into a **cache**, where a line that is not used soon has to leave. `traced` matrices
+# write down each access, and count what a tiny cache would fetch: for each matrix it has 16 lines of 4 numbers.
+
+# %%
+random = np.random.default_rng(0)
+fetched = {}
+for kernel, more in ((columns, []), (rows, []), (tiles, [8])):
+    a, b, c = traced(random.random((10, 20)), random.random((20, 16)), np.zeros((10, 16)))
+    kernel(a, b, c, *more)
+    fetched[kernel.__name__] = {"lines of a": a.fetched(), "lines of b": b.fetched(), "lines of c": c.fetched()}
+pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
+
+# %% [markdown]
+# Now on your processor: `njit` turns the same functions into machine code, and `fastmath` lets it add up in any order.
+
+# %%
+guesses = predicted("kernels.order")
+SIZE = 384
+a, b, c = (random.random((SIZE, SIZE), dtype=np.float32) for _ in range(3))
+by_columns, by_rows, by_tiles = (njit(fastmath=True)(kernel) for kernel in (columns, rows, tiles))
+targets = {
+    "matmul-columns": lambda: by_columns(a, b, c),
+    "matmul-rows": lambda: by_rows(a, b, c),
+    "matmul-tiles": lambda: by_tiles(a, b, c, 192),
+    "matmul-blas": lambda: np.matmul(a, b, out=c),
+}
+source_path = programs_dir() / "kernels.py"
+source_path.write_text("\n\n".join(map(inspect.getsource, (columns, rows, tiles))))
+for target in targets.values():
+    bench.describe(target, backend="numba and numpy", precision="fp32", model_path=source_path)
+with threadpool_limits(1, "blas"):
+    table = compare(targets, None, baseline="matmul-columns", rounds=10)
+table["GFLOP/s"] = 2 * SIZE**3 / table["median ms"] / 1e6
+table["you predicted"] = pd.Series({"matmul-rows": guesses["rows"], "matmul-blas": guesses["blas"]})
+table.style.format(precision=1, na_rep="")
+
+# %% [markdown]
+# Four times the same multiplications. Tiles need not be faster than rows here: `b` takes 0.6 MB, the second cache of
+# many a processor holds it, and short inner loops cost something. BLAS goes one step further, and keeps a tile of `c`
+# in *registers* for all its steps.
+#
+# ## What a warp reads
+#
+# A GPU runs 32 threads in step, a **warp**. All of them read with one instruction, and memory answers in *sectors* of
+# 32 bytes: sector 0 holds bytes 0 to 31, sector 1 bytes 32 to 63. How many sectors does one instruction need?
+
+
+# %% question="kernels.transactions"
+def transactions(addresses):
+    """Return in how many sectors of 32 bytes the threads' addresses lie: a list with one byte address a thread."""
+    ### BEGIN SOLUTION
+    return len({address // 32 for address in addresses})
+    ### END SOLUTION
+
+
+check("kernels.transactions", transactions)
+
+# %% [markdown]
+# Here is the product in CUDA: each thread computes one number of `c`, so two loops have become threads. The kernels
+# differ in one line. numba's simulator runs them with a Python thread for each thread of the GPU. That is slow, and
+# shows what a warp touches of `c` at once. A thread's number is its colour, and your function counts.
+
+
+# %%
+def down(a, b, c):
+    row, column = cuda.grid(2)
+    for k in range(a.shape[1]):
+        c[row, column] += a[row, k] * b[k, column]
+
+
+def along(a, b, c):
+    column, row = cuda.grid(2)
+    for k in range(a.shape[1]):
+        c[row, column] += a[row, k] * b[k, column]
+
+
+def watch(kernel, blocks, threads):
+    a, b, c = traced(random.random((32, 8)), random.random((8, 32)), np.zeros((32, 32)))
+    cuda.jit(kernel)[blocks, threads](a, b, c)
+    assert np.allclose(c.values, a.values @ b.values, atol=1e-4)
+    warp = next(iter(instructions(c.log).values()))  # what its first instruction touches of c
+    first = transactions([4 * one.place for one in warp])
+    counts[kernel.__name__] = first, a.reads() + b.reads(), all_transactions(a.log) + all_transactions(b.log)
+    return access_map({"c": (c, warp)}, title=f"{kernel.__name__}: {first} transactions")
+
+
+counts = {}
+display(watch(down, (1, 32), (32, 1)), watch(along, (1, 32), (32, 1)))
+
+# %% [markdown]
+# In `down` a warp stands in 32 rows. In `along` the threads stand side by side, and eight of them share a sector: their
+# accesses are *coalesced*.
+#
+# ## Shared memory
+#
+# Still each number is read by many threads, every time from *global* memory. The threads of a block can share: each
+# brings one number of a tile of `a` and one of a tile of `b` into **shared memory**, all wait for each other with
+# `cuda.syncthreads()`, and then each thread uses both tiles. It is the tile from above, held in place by hand.
+
+# %% question="kernels.shared"
+TILE = 8
+
+
+def multiply_shared(a, b, c):
+    """Fill c with the product; blocks have TILE × TILE threads, and no size need be a multiple of TILE. For tile after
+    tile: load one number of a and one of b, 0 beyond the edge; wait; add up the products of the tiles; wait. A tile is
+    made by `cuda.shared.array((TILE, TILE), float32)`, on a line of its own."""
+    ### BEGIN SOLUTION
+    tile_a = cuda.shared.array((TILE, TILE), float32)
+    tile_b = cuda.shared.array((TILE, TILE), float32)
+    column, row = cuda.grid(2)
+    x, y = cuda.threadIdx.x, cuda.threadIdx.y
+    total = float32(0)
+    for k0 in range(0, a.shape[1], TILE):
+        tile_a[y, x] = a[row, k0 + x] if row < a.shape[0] and k0 + x < a.shape[1] else float32(0)
+        tile_b[y, x] = b[k0 + y, column] if k0 + y < b.shape[0] and column < b.shape[1] else float32(0)
+        cuda.syncthreads()
+        for k in range(TILE):
+            total += tile_a[y, k] * tile_b[k, x]
+        cuda.syncthreads()
+    if row < c.shape[0] and column < c.shape[1]:
+        c[row, column] = total
+    ### END SOLUTION
+
+
+shared_path = programs_dir() / "shared_kernel.py"
+shared_path.write_text(f"from numba import cuda, float32\n\nTILE = {TILE}\n\n\n{inspect.getsource(multiply_shared)}")
+check("kernels.shared", shared_path)
+
+# %%
+watch(multiply_shared, (4, 4), (TILE, TILE))
+pd.DataFrame(counts, index=["transactions of one instruction", "all reads of a and b", "their transactions"]).T
+
+# %% [markdown]
+# ## The roofline
+#
+# How fast could a layer be at best? It must do its operations, and move input, weights and output once at least. The
+# machine can do both at the same time.
+
+
+# %% question="kernels.bound"
+def least_seconds(x, w, y, peak_flops, bandwidth):
+    """Return how many seconds a convolution in float32 takes at least. x, w, y are the shapes of input, weights and
+    output: [1, channels, height, width], [out, in / groups, rows, columns], [1, out, height, width]. A multiplication
+    and an addition are two operations; peak_flops is in operations, bandwidth in bytes a second."""
+    ### BEGIN SOLUTION
+    operations = 2 * np.prod(y) * np.prod(w[1:])
+    moved = 4 * (np.prod(x) + np.prod(w) + np.prod(y))
+    return float(max(operations / peak_flops, moved / bandwidth))
+    ### END SOLUTION
+
+
+check("kernels.bound", least_seconds)
+
+# %% [markdown]
+# Two numbers describe one thread of your machine: how fast BLAS multiplies, and how fast it reads 256 MB, which few
+# caches hold. ONNX Runtime's profile knows the time of each convolution, in NCHW (*extended*) and in blocks (*all*).
+
+# %%
+square, long = np.ones((1024, 1024), np.float32), np.ones(64 << 20, np.float32)
+with threadpool_limits(1, "blas"):
+    square_s, long_s = (min(repeat(f"{what} @ {what}", globals=globals(), number=1)) for what in ("square", "long"))
+peak_flops = max(2 * 1024**3 / square_s, table["GFLOP/s"]["matmul-blas"] * 1e9)
+bandwidth = long.nbytes / long_s
+
+
+def profile_layers(level):
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
+    options.enable_profiling, options.profile_file_prefix = True, str(models_dir() / "layers")
+    session = ort.InferenceSession(models_dir() / "food11.onnx", options, providers=["CPUExecutionProvider"])
+    for _ in range(20):
+        session.run(None, {"input": np.zeros((1, 3, 224, 224), np.float32)})
+    written = Path(session.end_profiling())
+    nodes = [one for one in json.loads(written.read_text()) if one["args"].get("op_name") in ("Conv", "FusedConv")]
+    written.unlink()
+    tensors = {one["name"]: one["args"]["input_type_shape"][:2] + one["args"]["output_type_shape"] for one in nodes}
+    shapes = [[tensor["float"] for tensor in three] for three in tensors.values()]
+    return shapes, pd.DataFrame(nodes).groupby("name", sort=False)["dur"].median() / 1e6
+
+
+layers = {"NCHW": profile_layers("ORT_ENABLE_EXTENDED"), "NCHWc": profile_layers("ORT_ENABLE_ALL")}
+shapes = layers["NCHW"][0]  # in blocks, channels are padded; the model's own shapes count
+at_best_s = sum(least_seconds(*shape, peak_flops, bandwidth) for shape in shapes)
+points, sums = [], {}
+for layout, (_, took_s) in layers.items():
+    sums[layout] = {"measured, ms": took_s.sum() * 1e3, "at best, ms": at_best_s * 1e3}
+    for (x, w, y), took in zip(shapes, took_s, strict=True):
+        point = {"operations": least_seconds(x, w, y, 1, np.inf), "bytes": least_seconds(x, w, y, np.inf, 1)}
+        point |= {"name": f"conv {w}", "group": f"{layout}, {'depthwise' if w[1] == 1 else 'dense'}"}
+        points.append(point | {"seconds": max(took, 1e-7)})
+display(pd.DataFrame(sums).T.round(2))
+roofline(points, peak_flops, bandwidth)
+
+# %% [markdown]
+# Depthwise layers have few operations for each byte and lie to the left, where memory is the limit. 1 × 1 layers lie to
+# the right. A point above the slope took its numbers from a cache, where the layer before had left them. The blocked
+# layout moves the *same layers* up. On the AMD EPYC where this page was written, the median dense layer went from 79 to
+# 95 GFLOP/s, and the median depthwise layer from 5 to 35. The table adds up `least_seconds` over all layers.
+#
+# ## What you found
+#
+# A kernel should use every number that memory delivers: along rows, in tiles, and on a GPU with neighbours in a warp.
+# It is good enough where its point touches the roof. Where a point lies far below, a better kernel is worth writing.
+#
+# - Set `SIZE` to 512, a power of two, and measure `matmul-columns` again. Which lines share a place in the cache?
+# - Give each thread of `multiply_shared` two numbers of a column. How many reads are left?
+#

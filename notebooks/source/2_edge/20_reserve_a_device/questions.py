@@ -1,0 +1,78 @@
+"""The questions of "Reserve and provision a device": a lease, a container, and a script that ran over there."""
+
+from grading.builder.questions import at_most, holds, not_, one_of, prediction, question
+
+question(
+    "device.lease",
+    "One device by name, from a full hour to five to",
+    points=2,
+    hint="Three calls: make the lease with both ends of the block, put the device into it, submit it.",
+    records="labs.checkpoints.reads.leases:edge_lease",
+    rules=[
+        ("status", not_("ERROR"), "The site could not fill this lease. Delete it, and choose another board."),
+        ("by_name", True, "This lease takes any device of a type. Name the board that the planner found free."),
+        (
+            "kind",
+            one_of("raspberrypi5", "raspberrypi4-64"),
+            "This lease holds a {kind}, and this part needs one of the planner's machines.",
+        ),
+        ("begins_minute", 0, "It begins at {begins} and not at a full hour, so it takes two blocks from others."),
+        ("ends_minute", 55, "It ends at {ends}. End it at :55, so that the device is free for the next lease."),
+        ("minutes", at_most(115), "It lasts {minutes:.0f} minutes. A block has 115."),
+        ("of_this_name", 1, "You have {of_this_name} leases of this name. Delete all but one."),
+    ],
+    good={
+        "status": "PENDING",
+        "by_name": True,
+        "kind": "raspberrypi5",
+        "begins": "14:00",
+        "begins_minute": 0,
+        "ends": "15:55",
+        "ends_minute": 55,
+        "minutes": 115.0,
+        "of_this_name": 1,
+    },
+)
+
+prediction(
+    "device.objects",
+    "How many of the two objects know the container's id?",
+    about={"subject": "edge.objects"},
+    between=(0, 2),
+    know="objects that know it",
+)
+
+question(
+    "device.container",
+    "A container for ARM on your device, with its ports open",
+    points=2,
+    hint="Four arguments, and all of them stand in the table above your cell.",
+    records="labs.checkpoints.reads.leases:edge_container",
+    rules=[
+        (
+            "status",
+            "Running",
+            "The container is {status} and not Running. Is the reservation yours, and the image built for ARM?",
+        ),
+        ("image", holds("aarch64"), "Its image is {image}, which is not the one for this device: `option.image`."),
+        (
+            "ports",
+            holds(8888),
+            "Port 8888 is closed, and none can be opened now. Delete the container, and make it with `opened`.",
+        ),
+    ],
+    good={"status": "Running", "image": "quay.io/jupyter/minimal-notebook:aarch64-2024-05-27", "ports": [8000, 8888]},
+)
+
+question(
+    "device.round_trip",
+    "A script that ran on the device, and its answer at home",
+    points=2,
+    hint="Three calls of `board`. The second argument of `upload` is a folder there, that of `download` one here.",
+    file="labs.checkpoints.reads.machines:about",
+    rules=[
+        ("here", False, "This was written on your own computer. Let `board.execute` run the script."),
+        ("cores", not_(0), "It does not say how many cores there are. Is it what `about.py` wrote?"),
+    ],
+    good={"architecture": "aarch64", "cores": 4, "here": False},
+)

@@ -1,0 +1,88 @@
+"""The questions of "Measure for the device": one instruction, a measuring script, four files in turns."""
+
+from numpy import arange, array, full, int8, int32, ones, zeros
+
+from grading.builder.questions import at_least, prediction, question
+
+prediction(
+    "files.faster",
+    "How many times as fast as float32 is each static INT8 file on this device?",
+    about={"subject": "edge.race"},
+    unit="×",
+    between=(0.01, 100),
+    u8s8="U8S8",
+    s8s8="S8S8",
+)
+
+
+@question(
+    "files.sdot",
+    "One signed dot product",
+    points=2,
+    hint="A shape of (4, 4) puts the products that belong together into one row. How large can one product be?",
+)
+def sdot(random):
+    one, nothing = ones(16, int8), zeros(4, int32)
+    yield (nothing, one, one), "Each sum gets four products of 1."
+    yield (array([10, 20, 30, 40], int32), one, one), "SDOT adds to the sums that were there: 10 becomes 14."
+    yield (
+        (nothing, one, arange(16).astype(int8)),
+        "The first sum gets the products of the bytes 0, 1, 2 and 3: neighbours belong together.",
+    )
+    yield (nothing, -one, arange(16).astype(int8)), "The bytes have signs."
+    yield (
+        (nothing, full(16, 127, int8), full(16, 127, int8)),
+        "127 × 127 does not fit into a byte: make the bytes int32 before you multiply.",
+    )
+    yield (nothing, full(16, -128, int8), full(16, 127, int8)), "Nothing is cut here: four times -16,256 is -65,024."
+    drawn = [random.integers(-128, 128, 16).astype(int8) for _ in range(2)]
+    yield (random.integers(-1000, 1000, 4).astype(int32), *drawn), ""
+
+
+question(
+    "files.script",
+    "A script that measures where there is nothing but ONNX Runtime",
+    points=3,
+    hint="`samples_s` is a list that grows by one in each call. What stands before the call, and what behind it?",
+    file="labs.checkpoints.reads.scripts:measuring_script",
+    rules=[
+        ("ended", 0, "It ends with an error: {said}"),
+        ("is_json", True, "Its last line is no JSON with `samples_s`: it prints `{printed}`."),
+        (
+            "samples",
+            30,
+            "It was asked for 30 calls and gives {samples} samples: one for each call, without the 20 before them.",
+        ),
+        ("moments", False, "Each sample is larger than the one before: these are moments, and not durations."),
+        ("in_seconds", True, "All samples together take longer than the script ran: `samples_s` is in seconds."),
+        (
+            "threads",
+            True,
+            "It does not set `intra_op_num_threads`, so ONNX Runtime takes all cores, whatever was asked for.",
+        ),
+    ],
+    good={
+        "ended": 0,
+        "said": "",
+        "printed": '{"samples_s": [0.001]}',
+        "is_json": True,
+        "samples": 30,
+        "moments": False,
+        "in_seconds": True,
+        "threads": True,
+    },
+)
+
+question(
+    "files.race",
+    "Four files in turns, the same bytes as here",
+    points=1,
+    hint="The cell that says `compare` does it, with the files that the cell about hashes has brought.",
+    records="labs.checkpoints.reads.devices:four_files",
+    rules=[
+        ("missing", "", "{missing} took no part: all four are measured in turns."),
+        ("other_bytes", "", "{other_bytes} had other bytes on the device than here: bring it again, then measure."),
+        ("pictures", at_least(60), "The accuracy rests on {pictures} photos: run the cell to its end."),
+    ],
+    good={"missing": "", "other_bytes": "", "pictures": 660},
+)

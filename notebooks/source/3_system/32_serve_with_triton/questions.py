@@ -1,0 +1,85 @@
+"""The questions of "Serve with Triton": a configuration, a model that answers requests together, and Little's law."""
+
+from grading.builder.questions import at_least, prediction, question
+
+prediction(
+    "triton.eight",
+    "Eight clients instead of one: how many times as many answers, and how many times as long a wait?",
+    about={"kind": "load", "option": "python-8"},
+    unit="×",
+    between=(0.05, 100),
+    answers="answers a second",
+    latency="latency",
+)
+
+question(
+    "triton.config",
+    "What the model takes and gives",
+    points=1,
+    hint="`input` and `output` are lists: square brackets around them, curly ones around each tensor, commas between.",
+    file="labs.checkpoints.reads.triton_models:config",
+    rules=[
+        ("fault", "", "Triton cannot read it: {fault}"),
+        (
+            "inputs",
+            ["INPUT_IMAGE TYPE_STRING [1]"],
+            "Its inputs are {inputs}. It takes one, `INPUT_IMAGE`: a text, with `dims: [ 1 ]`.",
+        ),
+        (
+            "outputs",
+            ["FOOD_LABEL TYPE_STRING [1]", "PROBABILITY TYPE_FP32 [1]"],
+            "Its outputs are {outputs}. It gives two, `FOOD_LABEL` as a text and `PROBABILITY` as TYPE_FP32.",
+        ),
+        ("max_batch_size", at_least(16), "`max_batch_size` is {max_batch_size}: leave the given lines as they are."),
+        ("backend", "python", "Its backend is '{backend}': leave the given lines as they are."),
+    ],
+    good={
+        "fault": "",
+        "inputs": ["INPUT_IMAGE TYPE_STRING [1]"],
+        "outputs": ["FOOD_LABEL TYPE_STRING [1]", "PROBABILITY TYPE_FP32 [1]"],
+        "max_batch_size": 16,
+        "backend": "python",
+    },
+)
+
+question(
+    "triton.model",
+    "A model for the Python backend",
+    points=4,
+    hint="A loop that collects inputs and remembers which rows are whose; then one run; then a loop that answers.",
+    file="labs.checkpoints.reads.triton_models:served",
+    rules=[
+        ("loaded", True, "Triton does not load it. It says: {reason}"),
+        (
+            "right",
+            at_least(5),
+            "Of six photos, sent one by one, {right} get the class that torch gives them. Triton says: {said}",
+        ),
+        ("rows", at_least(5), "Six photos in one request get {rows} right rows: take all texts of a request."),
+        (
+            "burst",
+            at_least(40),
+            "Eight clients at once: {burst} of 48 requests got their own class. `execute` gets several requests then, "
+            "and returns as many responses in the same order. Triton says: {said}",
+        ),
+        (
+            "refused",
+            True,
+            "One request of several holds no image: give that one an error, the others their answers.",
+        ),
+    ],
+    good={"loaded": True, "reason": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "said": ""},
+)
+
+
+@question(
+    "triton.inside",
+    "How many are inside",
+    points=1,
+    hint="The rate counts requests in a second, the latency counts seconds. How do you get rid of the seconds?",
+)
+def inside(random):
+    yield (50.0, 0.16), "Each second 50 requests come. In the 0.16 s that one of them stays, 8 have come."
+    yield (51.5, 0.0194), ""
+    yield (float(random.integers(20, 900)), float(random.integers(3, 400)) / 1000), ""
+    yield (0.0, 0.25), "Nobody comes, so nobody is inside."

@@ -1,0 +1,260 @@
+# ---
+# jupyter:
+#   lesson:
+#     id: scale
+#     title: Start cold, scale, isolate
+#     summary: replicas that follow the load down to zero, what that saves and who waits, and a crowd next door
+#     part: 3
+#     minutes: 30
+#     kind: core
+#     where: [laptop, node]
+#     needs: [http]
+#     ports: [8110, 8111, 8265, 8266]
+#     uses: ["memory"]
+# ---
+
+# %% [markdown]
+# # Start cold, scale, isolate
+#
+# At noon GourmetGram's visitors photograph everything, at three in the morning nothing. "Then let the servers go home
+# at night," says the manager, "and come back when they are needed." Somebody pays for that, in money or in seconds.
+# **What does a replica cost that waits, how long does a visitor wait whom nobody expected, and what if a crowd comes?**
+
+# %%
+from string import Template
+
+import httpx
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+
+from labs.checkpoints import check, predict, predicted
+from labs.load.race import open_loops
+from labs.load.served import ray_target
+from labs.records.ledger import ledger
+from labs.serve.models import fp32_model
+from labs.serve.photos import photo
+from labs.serve.ray import ReplicaWatch, start_ray
+from labs.widgets import run_with_progress
+from labs.workspace import programs_dir
+
+# %% [markdown]
+# ## Predict
+#
+# A photo comes, and no replica runs. How many times as long does its visitor wait as one who finds a replica (`cold`)?
+# Two teams send photos: *Menu* five a second, and *Campaign*, all at once, more than a replica can answer. How many
+# times as long does Menu's 95th percentile become if both share an application (`shared`), if each has its own (`own`)?
+
+# %%
+predict("scale.times", cold=..., shared=..., own=...)
+
+# %% [markdown]
+# ## An application in Ray Serve
+#
+# *Ray Serve* runs Python classes as processes, on one machine or a hundred. A class under `@serve.deployment` is a
+# **deployment**, each process of it a **replica**, and the whole, with an address of its own, an **application**.
+
+# %%
+model, folder = fp32_model(), programs_dir() / "ray"
+folder.mkdir(exist_ok=True)
+(folder / "app.py").write_text("""
+import onnxruntime as ort
+from ray import serve
+from labs.data.preprocess import load_image, to_input
+@serve.deployment
+class Food:
+    def __init__(self, model):
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    async def __call__(self, request):
+        tensor = to_input(load_image(await request.body()))
+        return {"class": int(self.session.run(None, {"input": tensor[None]})[0].argmax())}
+
+def build(args):
+    return Food.bind(args["model"])
+""")
+cluster = run_with_progress(start_ray, "ray start --head")
+
+# %% [markdown]
+# ## How many replicas?
+#
+# Ray's autoscaler counts **ongoing** requests: those that wait for their answer, in a queue or in a replica. It wants
+# so many replicas that each has `target_ongoing` of them at most, and keeps within the bounds that you set.
+
+
+# %% question="scale.replicas"
+def replicas_wanted(ongoing, target_ongoing, least, most):
+    """Return how many replicas the autoscaler wants for this many ongoing requests, within its bounds. The requests are
+    a mean over some seconds, and may have decimals; the replicas have none."""
+    ### BEGIN SOLUTION
+    return int(min(most, max(least, np.ceil(ongoing / target_ongoing))))
+    ### END SOLUTION
+
+
+check("scale.replicas", replicas_wanted)
+
+# %% [markdown]
+# ## A template for a new team
+#
+# What a deployment may take stands in a **Serve config**, not in its code. Below is another program's application.
+# Change it into a template for all teams of GourmetGram: it serves `app:build` with its class `Food`, reserves half a
+# processor, and aims at 2 ongoing requests. Write `$team`, `$model`, `$least`, `$most` and `$queued` where a team's own
+# values belong: its name and address, its model, the bounds of its replicas and of its queue.
+
+# %% question="scale.team"
+team_path = folder / "team.yaml"
+### BEGIN SOLUTION
+team_path.write_text("""
+- name: $team
+  route_prefix: /$team
+  import_path: app:build
+  args: {model: $model}
+  deployments:
+    - name: Food
+      ray_actor_options: {num_cpus: 0.5}
+      max_queued_requests: $queued
+      autoscaling_config: {min_replicas: $least, max_replicas: $most, target_ongoing_requests: 2,
+                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}
+""")
+### STUB
+team_path.write_text("""
+- name: numbers
+  route_prefix: /numbers                   # its address
+  import_path: double:build                # file:function
+  args: {factor: 2}                        # what the function gets
+  deployments:
+    - name: Doubler                        # the class
+      ray_actor_options: {num_cpus: 0.3}   # reserved for each replica; it may use more
+      max_queued_requests: 50              # what exceeds them gets a 503 at once; -1 means no bound
+      autoscaling_config: {min_replicas: 1, max_replicas: 4, target_ongoing_requests: 5,
+                           metrics_interval_s: 0.5, look_back_period_s: 2, upscale_delay_s: 1}  # keep these seconds
+""")
+### END SOLUTION
+check("scale.team", team_path)
+
+
+# %%
+def deploy(*teams):
+    head = f"proxy_location: HeadOnly\nhttp_options: {{host: 127.0.0.1, port: {cluster.port}}}\napplications:\n"
+    filled = [Template(team_path.read_text()).substitute(team, model=model) for team in teams]
+    (folder / "teams.yaml").write_text(head + "".join(filled))
+    run_with_progress(lambda report: cluster.deploy(folder / "teams.yaml", report), "serve deploy teams.yaml")
+
+
+deploy({"team": "everybody", "least": 0, "most": 2, "queued": -1})
+
+# %% [markdown]
+# ## Cold and warm
+#
+# The application runs, without a replica. The first photo waits until Ray has started a Python process that imports
+# ONNX Runtime and loads the model. Then come twenty more:
+
+# %%
+guesses = predicted("scale.times")
+photos = [photo(number) for number in range(8)]
+answers = [httpx.post(f"{cluster.url}/everybody", content=photos[number % 8], timeout=120) for number in range(21)]
+cold_s, *warm = [answer.raise_for_status().elapsed.total_seconds() for answer in answers]
+warm_s = float(np.median(warm))
+ledger().observe("scale.cold", {"cold_s": cold_s, "warm_s": warm})
+print(f"cold {cold_s:.2f} s, warm {warm_s:.3f} s")
+
+# %% [markdown]
+# ## What waiting costs
+#
+# For how long should a replica be kept after an answer? While it waits for the next photo, somebody pays for it. Once
+# it is gone, the next visitor pays, in seconds. Write the account of one replica in a quiet night:
+
+
+# %% question="scale.idle"
+def idle_dollars(arrivals_s, seconds_each, keep_s, dollars_an_hour):
+    """Return (cold starts, dollars): a replica starts cold when a request finds none, computes, and is kept for keep_s
+    seconds after its last answer. Requests never overlap. Dollars are for the seconds kept and not computing.
+    arrivals_s rise, and there is one at least; a request takes seconds_each, cold or not."""
+    ### BEGIN SOLUTION
+    gaps_s = np.diff(arrivals_s) - seconds_each
+    kept_s = np.minimum(gaps_s, keep_s).sum() + keep_s
+    return 1 + int((gaps_s > keep_s).sum()), float(kept_s / 3600 * dollars_an_hour)
+    ### END SOLUTION
+
+
+check("scale.idle", idle_dollars)
+
+# %% [markdown]
+# Eight hours, with a photo every twelve minutes on average. The picture shows the first three of them, with a replica
+# that is kept for two minutes, and for fifteen. The table has the whole night. Its prices are assumptions: put yours.
+
+# %%
+night_s, rows = np.cumsum(np.random.default_rng(6).exponential(720, 43)), []
+gaps_s = np.append(np.diff(night_s), np.inf)
+figure, axes = plt.subplots(2, 1, figsize=(9, 2.2), sharex=True, layout="constrained")
+for axis, keep_s in zip(axes, (120, 900)):
+    axis.broken_barh(np.stack([night_s, np.minimum(gaps_s, keep_s)], 1) / 60, (0, 1), color="tab:orange", alpha=0.5)
+    cold = np.append(True, gaps_s[:-1] > keep_s)
+    axis.vlines(night_s / 60, 0, 1, color=np.where(cold, "tab:blue", "black"), lw=np.where(cold, 4, 1))
+    axis.set(xlim=(0, 180), yticks=[], ylabel=f"{keep_s // 60} min", xlabel="minutes" if keep_s > 120 else "")
+print("thick, blue: the photo starts a replica. Thin, black: it finds one. Orange: the replica waits, and is paid for.")
+for minutes in (0, 2, 5, 15, 60):  # at 0.05 dollars an hour for a processor core, 1.20 for a machine with a GPU
+    (starts, core), (_, gpu) = (idle_dollars(night_s, warm_s, 60 * minutes, price) for price in (0.05, 1.20))
+    spared = len(night_s) - starts
+    rows.append((minutes, starts, starts * (cold_s - warm_s), core, gpu, gpu / spared if spared else None))
+columns = ["kept, minutes", "cold starts", "visitors wait, s", "core, $", "GPU, $", "GPU, $ for a spared start"]
+pd.DataFrame(rows, columns=columns).style.format(precision=2, na_rep="").hide()
+
+# %% [markdown]
+# The last column says what it costs to spare *one* visitor the cold start. And beware of a saving that is none: a
+# replica that goes home frees memory, but the *machine* is billed, until that goes too, and then it has to boot again.
+#
+# ## A crowd comes
+#
+# At noon Campaign sends twice what one replica answers, to the application that Menu uses. Two replicas are allowed.
+
+
+# %%
+def measure(duration_s, **teams):
+    """Return the records of open loops side by side, by option: photos come at a rate, whatever became of others."""
+    loads = {f"scale-{one}": (ray_target(cluster, team, photos, model), rps) for one, (team, rps) in teams.items()}
+    made = run_with_progress(lambda report: open_loops(loads, duration_s=duration_s, on_progress=report), "Load")
+    return {one: ledger().append(record) for one, record in zip(teams, made)}
+
+
+crowd_rps = round(min(150, 2 / warm_s))
+runs = measure(4, alone=("everybody", 5))
+with ReplicaWatch(cluster, "everybody", "Food") as watch:
+    runs |= measure(4, shared=("everybody", 5), crowd_shared=("everybody", crowd_rps))
+seen = pd.DataFrame(watch.rows).rename(columns={"offset_s": "seconds"})
+ongoing = sum(sum(runs[option].samples) for option in ("shared", "crowd_shared")) / seen.seconds.max()
+wanted = {most: replicas_wanted(ongoing, 2, 0, most) for most in (2, 1000)}
+print(f"{ongoing:.0f} ongoing on average: {wanted[2]} replicas are wanted, without a bound {wanted[1000]}")
+axis = seen.plot(x="seconds", y=["running", "starting"], drawstyle="steps-post", figsize=(9, 2), ylabel="replicas")
+
+# %% [markdown]
+# (Ongoing on average: all seconds that were waited, divided by the time.) An autoscaler counts, then it waits, then a
+# replica starts cold. It helps against noon, and not against a burst. And it adds replicas, never processors.
+#
+# ## Each its own
+#
+# The same two replicas, but one for each team, and no more than 8 of Campaign's photos may queue:
+
+# %%
+deploy(*({"team": team, "least": 1, "most": 1, "queued": most} for team, most in (("menu", -1), ("campaign", 8))))
+runs |= measure(4, own=("menu", 5), crowd_own=("campaign", crowd_rps))
+cluster.stop()
+p95_ms = pd.Series({option: 1e3 * runs[option].percentile(95) for option in ("alone", "shared", "own")})
+table = pd.DataFrame({"Menu's p95, ms": p95_ms, "times": p95_ms / p95_ms["alone"]})
+table.loc["cold"] = None, cold_s / warm_s
+table["you predicted"] = pd.Series(guesses)
+table["Campaign refused"] = pd.Series({one: runs[f"crowd_{one}"].load.error_rate for one in ("shared", "own")})
+table.style.format({"Menu's p95, ms": "{:.0f}", "Campaign refused": "{:.0%}"}, precision=1, na_rep="")
+
+# %% [markdown]
+# In the shared application Menu's photos stand in Campaign's queue. In its own, Menu has a queue and a process that
+# nobody else can fill. The processors are still shared: `num_cpus` is reserved, and nothing holds a replica to it. (On
+# two busy processors where this page was written: 94 ms alone, 8.7 s shared, 232 ms in its own, and 2.2 s for a start.)
+#
+# ## What you found
+#
+# Tell the manager your figures: a night's price, an unexpected visitor's wait, and what a crowd does to a neighbour.
+#
+# - Put in your own prices, and a cold start of two minutes. For how long would you keep a replica now?

@@ -1,0 +1,114 @@
+"""The questions of "Start cold, scale, isolate": cases from plain to special, and rules for the template."""
+
+import numpy as np
+
+from grading.builder.questions import at_most, prediction, question
+
+prediction(
+    "scale.times",
+    "How many times as long is the cold request, and Menu's p95 beside the crowd?",
+    about={"subject": "scale.cold"},
+    unit="×",
+    between=(0.1, 1e5),
+    cold="the cold request, against a warm one",
+    shared="Menu's p95 in a shared application, against alone",
+    own="Menu's p95 in its own application, against alone",
+)
+
+
+@question(
+    "scale.replicas",
+    "How many replicas the autoscaler wants",
+    points=1,
+    hint="How many replicas hold all of the requests? There are no parts of one. Then look at both bounds.",
+)
+def replicas(random):
+    yield (6, 2, 0, 10), "Three replicas with 2 requests each hold all six."
+    yield (7, 2, 0, 10), "Three replicas hold only six of the seven requests: the last one needs another replica."
+    yield (0.5, 2, 0, 10), "Half a request, on average, is no reason to have none: that takes one replica."
+    yield (int(random.integers(30, 90)), 2, 0, 4), "More are wanted than `most` allows. It stays at 4."
+    yield (0, 2, 1, 4), "Nobody asks, and `least` keeps one replica all the same."
+    yield (0, 2, 0, 4), "Nobody asks, and with `least` 0 all replicas may go."
+    yield (2 * int(random.integers(3, 9)) + 1, 4, 1, 20), ""
+
+
+@question(
+    "scale.idle",
+    "Cold starts and idle dollars",
+    points=2,
+    hint="Look at the gap from each answer to the next request: is it longer than keep_s? Which part is paid?",
+)
+def idle(random):
+    yield (
+        ([0.0], 5.0, 60.0, 3.6),
+        "One request starts the replica cold. Then it is kept for 60 s though nobody comes, and they are paid too: at "
+        "3.6 dollars an hour, a second costs 0.001.",
+    )
+    yield (
+        ([0.0, 30.0], 10.0, 60.0, 3.6),
+        "The first answer comes at 10 s, and the second request at 30 s. In between the replica waits for 20 s: the "
+        "seconds from arrival to answer are computing, not waiting. And after the last answer it is kept for 60 s.",
+    )
+    yield (
+        ([0.0, 100.0], 10.0, 60.0, 3.6),
+        "The first answer comes at 10 s, and the replica is gone at 70 s. The second request, at 100 s, starts cold, "
+        "and 60 s are paid after the first answer.",
+    )
+    yield (
+        ([0.0, 65.0], 10.0, 60.0, 3.6),
+        "The replica is kept from the *answer*, at 10 s, until 70 s. The request at 65 s still finds it.",
+    )
+    yield (
+        ([0.0, 100.0, 200.0], 10.0, 0.0, 3.6),
+        "Kept for 0 s: each request starts cold, and nobody pays for waiting.",
+    )
+    yield ([0.0], 5.0, 1800.0, 2.0), "Half an hour at 2 dollars an hour."
+    gaps = random.choice([20.0, 50.0, 90.0, 200.0, 700.0], 6)
+    yield (np.cumsum(gaps), 4.0, 120.0, 1.2), "A longer night: go through it gap by gap."
+
+
+question(
+    "scale.team",
+    "A Serve config for every team",
+    points=3,
+    hint="Go through it from top to bottom. What is the same for all teams, and what has each for itself?",
+    file="labs.checkpoints.reads.serve_configs:team_template",
+    rules=[
+        ("name", "noodles", "For a team called noodles, its application is called {name}. `$team` belongs there."),
+        (
+            "route",
+            "/noodles",
+            "The team noodles gets the address {route}. Each team needs one of its own, with a slash.",
+        ),
+        ("program", "app:build", "It runs `{program}`. The program is `app.py`, and its function `build`."),
+        (
+            "model",
+            "/models/noodles.onnx",
+            "`build` reads `args['model']`, which is {model!r} here instead of `$model`.",
+        ),
+        ("deployment", "Food", "Its deployment is called {deployment!r}. The class in `app.py` is called `Food`."),
+        ("num_cpus", 0.5, "Each replica reserves {num_cpus} processors. 0.5 are asked for; Ray's default is 1."),
+        ("queued", 7, "The team asked for a queue of 7 and gets {queued}: `$queued` belongs to `max_queued_requests`."),
+        ("least", 0, "The team asked for 0 replicas at least and gets {least}: where does `$least` belong?"),
+        ("most", 3, "The team asked for 3 replicas at most and gets {most}: where does `$most` belong?"),
+        ("target", 2, "It aims at {target} ongoing requests a replica, and 2 are asked for."),
+        (
+            "delay_s",
+            at_most(2),
+            "It waits for {delay_s} s before it starts one more replica: keep `upscale_delay_s: 1`.",
+        ),
+    ],
+    good={
+        "name": "noodles",
+        "route": "/noodles",
+        "program": "app:build",
+        "model": "/models/noodles.onnx",
+        "deployment": "Food",
+        "num_cpus": 0.5,
+        "queued": 7,
+        "least": 0,
+        "most": 3,
+        "target": 2,
+        "delay_s": 1,
+    },
+)

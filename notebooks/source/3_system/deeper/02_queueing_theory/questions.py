@@ -1,0 +1,73 @@
+"""The questions of "Queueing theory": the mean wait, when it may be believed, and how many are inside."""
+
+from numpy import array, sort
+
+from grading.builder.questions import prediction, question
+
+prediction(
+    "queueing.ninety",
+    "How many times as long does a request take at nine tenths as at half of the capacity?",
+    about={"kind": "load", "option": "queueing"},
+    unit="×",
+    between=(0.1, 1000),
+    times="mean latency at nine tenths, against half",
+)
+
+
+@question(
+    "queueing.wait",
+    "The mean wait in front of one server",
+    points=2,
+    hint="First ρ, and then the formula factor by factor. The wait has the unit of the service time.",
+)
+def wait(random):
+    yield (50, 0.01, 1), "ρ is 0.5. With exponential service the second factor is 1: a wait as long as one service."
+    yield (50, 0.01, 0), "Constant service halves the wait of exponential service."
+    yield (225, 0.004, 0), "ρ is 0.9, so 1 - ρ is a tenth."
+    yield (int(random.integers(20, 60)), 0.01, 0.25), "The service time varies a little: c² is 0.25."
+    service_s = int(random.integers(2, 30)) / 1000
+    yield (0.8 / service_s, service_s, 1), "This is the wait alone, without the service."
+
+
+@question(
+    "queueing.applies",
+    "Whether the formula's assumptions hold",
+    points=2,
+    hint="Three conditions, and all of them have to hold. Each of them can be False alone.",
+)
+def applies(random):
+    yield (50, 50, 0.01, 0.0103), "All three hold: ρ is 0.5, all are answered, and the service time grew by 3 %."
+    yield (50, 50, 0.01, 0.013), "The service time grew by 30 %."
+    yield (50, 50, 0.01, 0.008), "The service time became 20 % *shorter*: it depends on the load too."
+    yield (90, 76.5, 0.01, 0.0105), "Of 90 requests that were due in a second, 85 % were answered."
+    yield (
+        (102, 98, 0.01, 0.0102),
+        "ρ is 1.02, by what was *due*. What is answered can hardly be more than the capacity.",
+    )
+    yield (80, 78.4, 0.01, 0.0095), "98 % are answered, and 5 % shorter is within the bounds: all three hold."
+    yield (130, 91, 0.01, 0.015), "None of the three holds."
+    alone_s = int(random.integers(2, 20)) / 1000
+    yield (0.7 / alone_s, 0.69 / alone_s, alone_s, 1.2 * alone_s), ""
+
+
+@question(
+    "queueing.inside",
+    "The mean number of requests inside",
+    points=2,
+    hint="For how many seconds is each request inside, and before duration_s? All of these seconds, over the duration.",
+)
+def inside(random):
+    yield (
+        (array([0.0, 0.25, 0.5]), array([0.5, 0.5, 0.25]), 1.0),
+        "They are inside for 0.5, 0.5 and 0.25 s of one second. This is a number of requests, not of seconds.",
+    )
+    yield (
+        (array([0.0, 1.0]), array([0.5, 0.5]), 4.0),
+        "Two times 0.5 s in four seconds: 0.25 requests at a time.",
+    )
+    yield (
+        (array([0.0, 0.5]), array([0.5, 3.0]), 1.0),
+        "The second request ends at 3.5 s. Of its stay, the 0.5 s before duration_s count, and nothing more.",
+    )
+    begins_s = sort(random.integers(0, 200, 8)) / 100
+    yield (begins_s, random.integers(5, 300, 8) / 100, 2.0), "Some of these end after 2 s: cut them off there."
