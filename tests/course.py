@@ -37,7 +37,7 @@ SOURCE = '''# %% [markdown]
 from labs.checkpoints import check, predict, predicted
 
 # %%
-predict("{id}.guess", size=..., resize=...)
+predict("{id}.guess", size=..., upsize=...)
 
 # %% question="{id}.double"
 def double(number):
@@ -63,7 +63,7 @@ prediction(
     about={{"kind": "size", "option": "x"}},
     between=(5, 9),
     size="size",
-    resize=["same", "less"],
+    upsize="size of the other",
 )
 
 

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     ),
     "notebooks": ("labs", "provisioning"),
     # The authors' half of a lesson: cases and rules, in the builder's words.
-    "questions": ("grading.builder.questions",),
+    "questions": ("grading.builder.questions", *LIGHT),
     # The door leads to every room that students use; no room leads back to it.
     "front": ("provisioning", "labs.checkpoints", "labs.display", *LIGHT),
 }
@@ -74,7 +74,6 @@ CORE_AT_HOME_MINUTES = {2: 70, 3: 240}
 
 #: One word for each thing, the field's own: what is not to be written, and what is. Looked for in lessons' texts.
 WORDS = {
-    r"pictures?": "image",
     r"senders?": "client, concurrency",
     r"rungs?": "site option",
     r"(?:one|two|four|several|more|another|second) cop(?:y|ies)": "instance",

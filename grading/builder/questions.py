@@ -168,9 +168,11 @@ def drawn(lesson: Lesson, id: str, random: np.random.Generator) -> list[dict[str
     for (arguments, _), one in zip(made, done, strict=True):
         if "value" not in one:
             raise LessonError(f"{id}: the solution stops with {one['raised']}: {one['said']}, given {arguments}")
+    # By name, since what a solution collects in a set comes in another order in each process.
+    results = json.loads(json.dumps([one["value"] for one in done], sort_keys=True))
     return [
-        {"args": arguments, "expected": one["value"], "says": says}
-        for (arguments, says), one in zip(made, done, strict=True)
+        {"args": arguments, "expected": result, "says": says}
+        for (arguments, says), result in zip(made, results, strict=True)
     ]
 
 

@@ -28,11 +28,10 @@ def solve(lesson: Lesson) -> NotebookNode:
     return notebook
 
 
-def guesses(asked: Asked) -> dict[str, object]:
-    """Return something to predict: 1 or the nearest number that may be meant, or the first of the words."""
+def guesses(asked: Asked) -> dict[str, float]:
+    """Return something to predict by name: 1, or the nearest number that may be meant."""
     low, high = asked.values["between"]
-    fields = asked.values["fields"]
-    return {name: min(max(1, low), high) if isinstance(one, str) else one[0] for name, one in fields.items()}
+    return dict.fromkeys(asked.values["fields"], min(max(1, low), high))
 
 
 def write_solved(wanted: Iterable[Lesson], folder: Path) -> list[Path]:

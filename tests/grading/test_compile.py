@@ -34,6 +34,14 @@ def test_what_ships_is_data_with_the_solutions_results(write_lesson):
     assert "return" not in text
 
 
+def test_what_ships_is_the_same_in_every_process(write_lesson):
+    """A solution that collects its result in a set makes a dictionary of another order each time."""
+    source = SAME.replace("return 2 * number", "return {str(one): one for one in {'b', 'a', 'c'} | {str(number)}}")
+    lesson = write_lesson(source=source)
+    cases = json.loads(compiled([lesson]))["toy.double"]["cases"]
+    assert all(list(case["expected"]) == sorted(case["expected"]) for case in cases)
+
+
 def test_a_secret_draws_other_cases_in_another_order(write_lesson):
     """The same for a whole class; results that are recited one after the other do not fit them."""
     lesson = write_lesson()
@@ -101,14 +109,14 @@ def test_a_lesson_asks_and_checks_what_its_questions_say(write_lesson, source, q
 
 
 def test_the_solved_twin_carries_a_warning_and_predictions_that_are_taken(write_lesson):
-    """A number between its bounds, and one of the words."""
+    """Numbers between their bounds, each by its own name."""
     lesson = write_lesson()
     solved, stubs = solve(lesson), build(lesson)
     assert "not to be handed to students" in solved.cells[0].source
     assert [cell.id for cell in solved.cells[1:]] == [cell.id for cell in stubs.cells]
     (guess,) = (cell.source for cell in solved.cells if cell.id == "toy-guess")
-    assert guess == "predict(\"toy.guess\", size=5, resize='same')"
-    assert fault_of_numbers(read_questions(compiled([lesson]))["toy.guess"], {"size": 5, "resize": "same"}) == ""
+    assert guess == 'predict("toy.guess", size=5, upsize=5)'
+    assert fault_of_numbers(read_questions(compiled([lesson]))["toy.guess"], {"size": 5, "upsize": 5}) == ""
 
 
 def test_solved_notebooks_never_lie_among_the_lessons(write_lesson):

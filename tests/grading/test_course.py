@@ -122,9 +122,8 @@ def test_the_page_of_questions_names_every_question_with_its_points():
     page = questions_page()
     asked = all_questions().values()
     assert f"{len(asked)} questions, {sum(one.points for one in asked)} points" in page
-    rows = [re.search(rf"^\| {re.escape(one.title)} \| \w+ \| {one.points} \|$", page, re.MULTILINE) for one in asked]
-    assert None not in rows
-    assert [row.start() for row in rows] == sorted(row.start() for row in rows)
+    rows = re.findall(r"^\| (.+) \| \w+ \| (\d+) \|$", page, re.MULTILINE)
+    assert rows == [(one.title, str(one.points)) for one in asked]
 
 
 def test_an_unknown_lesson_is_answered_with_the_known_ones():

@@ -121,54 +121,30 @@ def test_what_a_question_needs_is_known_to_the_gate():
     assert {need for one in all_questions().values() for need in one.gate} <= {one.name for one in capabilities()}
 
 
-def test_points_of_an_earlier_rehearsal_do_not_count_again(tmp_path, console):
-    """A folder that holds a ledger is not fresh."""
-    (tmp_path / "workspace").mkdir()
-    Ledger(tmp_path / "workspace" / "ledger.jsonl").path.touch()
-    with pytest.raises(ValueError, match="name a new folder"):
-        rehearse([], tmp_path, console)
-
-
-def test_executed_answers_never_lie_among_the_lessons(console):
-    """There, students would find them."""
-    with pytest.raises(ValueError, match="among the lessons"):
-        rehearse([], NOTEBOOKS_DIR / "kept", console)
+def test_a_rehearsal_is_kept_in_a_new_folder_outside_the_lessons(tmp_path, console):
+    """Points of an earlier one would count again, and students would find answers among the lessons."""
+    assert rehearse([], tmp_path / "kept", console)
+    assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
+    Ledger(tmp_path / "kept" / "workspace" / "ledger.jsonl").path.touch()
+    for folder, says in ((tmp_path / "kept", "name a new folder"), (NOTEBOOKS_DIR / "kept", "among the lessons")):
+        with pytest.raises(ValueError, match=says):
+            rehearse([], folder, console)
     assert not (NOTEBOOKS_DIR / "kept").exists()
 
 
-def test_kept_notebooks_are_in_the_folder_that_was_named(tmp_path: Path, console):
-    """Nothing to run: still a scoreboard, and all of its no points are earned."""
-    assert rehearse([], tmp_path / "kept", console)
-    assert str(tmp_path / "kept") in console.export_text().replace("\n", "")
-
-
-@pytest.fixture
-def reserving(write_lesson):
-    """Return a lesson that reserves."""
-    return write_lesson(source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"])
-
-
-def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, reserving):
-    """It answers inside, nothing answers afterwards, and the environment is as it was."""
-    before = dict(os.environ)
-    with own_testbed(tmp_path / "testbed", [reserving]):
-        home = Path(os.environ["REHEARSAL_HOME"])
-        assert home == tmp_path / "testbed"
+def test_lessons_that_reserve_get_a_testbed_that_ends_with_the_run(tmp_path: Path, write_lesson):
+    """It answers inside, nothing answers afterwards, and the environment is as it was; other lessons start none."""
+    reserves = write_lesson(source="# %%\nfrom provisioning import rehearsal\n", questions="", where=["hub"])
+    before, home = dict(os.environ), tmp_path / "testbed"
+    with own_testbed(home, [write_lesson("plain", name="01_plain")]):
+        assert not home.exists()
+    with own_testbed(home, [reserves]):
+        assert os.environ["REHEARSAL_HOME"] == str(home)
         assert os.environ["LABS_STATE"].startswith(str(home))
         assert place.is_alive(home)
     with place.lock(home) as lock:
         assert lock is not None, "nothing serves it any longer"
     assert dict(os.environ) == before
-
-
-def test_other_lessons_start_none(tmp_path: Path, write_lesson):
-    """A rehearsal of one lesson on graphs must not wait for a testbed."""
-    with own_testbed(tmp_path / "testbed", [write_lesson()]):
-        assert not (tmp_path / "testbed").exists()
-
-
-def test_a_testbed_that_does_not_start_is_said(tmp_path: Path, reserving):
-    """With the reason that its own process gave."""
-    (tmp_path / "testbed").write_text("a file where the folder should be")
-    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "testbed", [reserving]):
+    (tmp_path / "file").write_text("a file where the folder should be")
+    with pytest.raises(RuntimeError, match="rehearsal up"), own_testbed(tmp_path / "file", [reserves]):
         pass

@@ -32,6 +32,7 @@ from grading.grade.result import Result, spot_checks
 from labs.checkpoints.rows import Row
 from labs.workspace import PROJECT_DIR
 from tests.grading.classroom.members import make_class
+from tests.grading.recorded import recorded, written
 
 EVIDENCE = Setup(measure=False, rerun=False)
 
@@ -132,8 +133,14 @@ def test_no_spreadsheet_finds_a_formula_wherever_it_splits(separator: str, formu
 
 
 def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
-    """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second run keeps it all."""
+    """A zip made in another encoding: everybody is graded, drawn, asked and reported, and a second run keeps it all.
+
+    Half a UTF-16 pair is a character of JSON and of no encoding: a table has a mark in its place.
+    """
     (tmp_path / "in" / "ada").mkdir(parents=True)
+    measured = next(entry for entry in recorded(1) if entry["type"] == "measurement")
+    measured["machine"]["cpu_model"] = "half \ud800"
+    (tmp_path / "in" / "ada" / "ledger.jsonl").write_text(written([measured]))
     with zipfile.ZipFile(tmp_path / "empty.zip", "w") as archive:
         archive.writestr("ledger.jsonl", "")
     (tmp_path / "empty.zip").rename(tmp_path / "in" / os.fsdecode(b"zo\xeb.zip"))
@@ -144,7 +151,9 @@ def test_a_name_that_is_no_text_costs_nobody_a_row(tmp_path: Path):
     said = subprocess.run(command, cwd=PROJECT_DIR, env=strict, capture_output=True, encoding="utf-8")
     assert (said.returncode, said.stderr) == (0, "")
     with (out / "class.csv").open() as file:
-        assert [row["student"] for row in csv.DictReader(file)] == ["ada", "zo?"]
+        rows = list(csv.DictReader(file))
+    assert [row["student"] for row in rows] == ["ada", "zo?"]
+    assert "half ?" in rows[0]["machines"]
     for one in found:
         places = (f"results/{one.slug}.json", f"pages/{one.slug}.html", f"defence/{one.slug}-answers.html")
         assert [(out / place).is_file() for place in places] == [True] * 3

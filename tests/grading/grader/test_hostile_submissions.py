@@ -18,8 +18,6 @@ import pytest
 from grading.grade.grader import Setup, grade
 from grading.grade.result import gradescope, page
 from labs.checkpoints.question import all_questions
-from labs.workspace import PROJECT_DIR
-from tests.grading.recorded import recorded
 
 ANSWER = {"type": "answer", "question": "sums.total", "made_at": "2026-01-01T00:00:00+00:00"}
 
@@ -113,18 +111,6 @@ def test_the_page_of_a_hostile_student_is_plain_text(submission: Path, quick: Se
     append(json.dumps({**ANSWER, "value": "<b>bold</b>", "record_id": "e" * 32}))(submission / "ledger.jsonl")
     text = page(grade(submission, part=1, student="<i>me</i>", setup=quick))
     assert not [mark for mark in ("<img", "<b>bold", "<i>me") if mark in text]
-
-
-def test_a_processors_name_that_is_no_text_ends_no_command(tmp_path: Path):
-    """Half a UTF-16 pair is a character of JSON and of no encoding: a table has a mark in its place."""
-    measured = next(entry for entry in recorded(1) if entry["type"] == "measurement")
-    measured["machine"]["cpu_model"] = "half \ud800"
-    (tmp_path / "in" / "a").mkdir(parents=True)
-    (tmp_path / "in" / "a" / "ledger.jsonl").write_text(json.dumps(measured) + "\n")
-    command = [sys.executable, "-m", "grading", "class", str(tmp_path / "in"), "--out", str(tmp_path / "out")]
-    done = subprocess.run([*command, "--no-rerun"], cwd=PROJECT_DIR, capture_output=True, encoding="utf-8")
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "half ?" in (tmp_path / "out" / "class.csv").read_text()
 
 
 #: Grades the folder that it is told of by evidence alone, and prints the most memory that this took, in MB.
