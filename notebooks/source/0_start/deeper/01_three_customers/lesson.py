@@ -85,11 +85,10 @@ predict("customers.accuracy", at160=..., at112=...)
 
 # %%
 def measure(pixels, report):
-    option, given = f"pixels-{pixels}", sizes[pixels]
-    ledger().append(bench.accuracy(model, given, labels, option=option, on_progress=report))
-    ledger().append(bench.latency(model, given[:1], option=option, min_samples=100, limit_s=3, on_progress=report))
-    few = {"batch_sizes": (32,), "min_batches": 6, "limit_s": 3}
-    for record in bench.throughput(model, given, option=option, on_progress=report, **few):
+    given, said = sizes[pixels], {"option": f"pixels-{pixels}", "on_progress": report}
+    ledger().append(bench.accuracy(model, given, labels, model_path=assets.model(), **said))
+    ledger().append(bench.latency(model, given[:1], min_samples=60, limit_s=3, **said))
+    for record in bench.throughput(model, given, batch_sizes=(32,), min_batches=4, limit_s=3, **said):
         ledger().append(record)
 
 
