@@ -126,7 +126,7 @@ except Exception as refusal:
 # So a file travels in parts, which are joined over there. And it proves itself: its *hash* is computed over there, from
 # the bytes that arrived. A name proves nothing, and neither does a size: last week's `int8-dynamic.onnx` may have the
 # same. What was measured at home and what is measured on the device must be the same bytes, or the comparison is one of
-# two models. `device.bring` does that. Run the cell twice: what is there does not travel again.
+# two models. `device.bring` does all that, and leaves alone what is there, such as what set-up has brought.
 
 # %%
 files = part_1_files(models_dir())
@@ -135,7 +135,7 @@ here = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in fou
 brought = device.bring(four.values())
 ledger().observe("edge.files", {option: here[path.name] for option, path in four.items()})
 rows = [(one.name, one.size_bytes, here[one.name][:12], one.sha256[:12], one.how) for one in brought]
-pd.DataFrame(rows, columns=["file", "bytes", "hash here", "hash there", "how"]).style.format({"bytes": "{:,}"})
+pd.DataFrame(rows, columns=["file", "bytes", "hash here", "hash there", "how"]).set_index("file")
 
 # %% [markdown]
 # Which of them are small enough to stay? Look at the 5 MB.
@@ -187,7 +187,7 @@ for option in ("edge-fp32", "edge-int8-s8s8"):
     lines = []
     arguments = [f"workspace/models/{four[option].name}", str(machine.cpu_count), "100"]
     device.python(["workspace/programs/device/measure.py", *arguments], name="own-script", on_line=lines.append)
-    own_ms[option] = 1000 * np.median(json.loads(lines[-1])["samples_s"])
+    own_ms[option] = round(1000 * float(np.median(json.loads(lines[-1])["samples_s"])), 2)
 own_ms
 
 # %% [markdown]
@@ -209,9 +209,9 @@ table.style.format(precision=2, na_rep="").set_caption(machine.label)
 check("files.race")
 
 # %% [markdown]
-# Does your script agree with the benchmark? If it is far off, look at the threads, and at what else runs. And do not
-# throw S8S8 away because it is slow here: an x86 processor has no instruction for it. Arm published 10.9 ms in float32
-# and 4.0 ms in INT8 for this network on a Pi 5, with another runtime.
+# Does your script agree with the benchmark? If it is far off, look at the threads, and at what else runs. And where an
+# x86 processor plays the device, do not throw S8S8 away because it is slow: there is no instruction for it. Arm
+# published 10.9 ms in float32 and 4.0 ms in INT8 for this network on a Pi 5, with another runtime.
 #
 # ## What you found
 #
