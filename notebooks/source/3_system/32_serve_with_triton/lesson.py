@@ -175,7 +175,6 @@ said.as_numpy("FOOD_LABEL"), said.as_numpy("PROBABILITY")
 # | `-u ADDRESS -i grpc -m food_classifier --input-data input.json` | whom it asks, and with which photos |
 # | `-b 1 --concurrency-range 8` | one photo in a request, eight requests in flight |
 # | `-p 1500 -s 999` | a window of 1.5 s, and three windows are taken as they come |
-# | `-f report.csv` | averages and percentiles, as a table |
 # | `--profile-export-file requests.json` | when each request began and ended |
 #
 # Without `-s` it is 10: the three windows must agree within 10 percent, or it tries again. A machine that does other
@@ -191,7 +190,7 @@ def analyze(clients):
     """Run perf_analyzer, and return its record with what Triton counted meanwhile."""
     (folder / "requests.json").unlink(missing_ok=True)
     line = f"perf_analyzer -u {triton.grpc} -i grpc -m food_classifier --input-data input.json -b 1 "
-    line += f"--concurrency-range {clients} -p 1500 -s 999 -f report.csv --profile-export-file requests.json"
+    line += f"--concurrency-range {clients} -p 1500 -s 999 --profile-export-file requests.json"
     before = client.get_inference_statistics("food_classifier")
     done = subprocess.run(line.split(), cwd=folder, capture_output=True, text=True, check=True)
     after = client.get_inference_statistics("food_classifier")
@@ -222,8 +221,8 @@ table.style.format(precision=2, na_rep="")
 #
 # ## Little's law
 #
-# In any system that requests neither pile up in nor run out of, their mean number inside follows from how many come and
-# how long each of them stays. No distribution is needed, and no model of the server. Look at the unit of each figure.
+# In any system whose number of requests neither grows nor shrinks, the mean number inside follows from how many come in
+# a second and how long each of them stays. No distribution is needed, and no model of the server. Look at the units.
 
 
 # %% question="triton.inside"
@@ -264,8 +263,8 @@ _ = triton.stop()
 #
 # Triton is not slow. One instance computes one request at a time, and the rest is queue. An earlier lab published the
 # same of its P100, for the same model: 51.5 images a second at 19 ms with one client, 52.4 at 152 ms with eight, of
-# which 132 ms were queue. Whoever wants more answers has to give the instance more at once, or take more instances.
-# That is the next lesson.
+# which 132 ms were queue. Whoever wants more answers has to give the instance more at once, or take more instances, as
+# *Batch and multiply* does.
 #
 # - `-b 16`: sixteen images in each request. How many images a second are that, on this machine? (The P100: 657.)
 # - `--concurrency-range 1:8:1` measures eight levels in one go. From which one on does nothing grow but the latency?
