@@ -68,7 +68,7 @@ MOST_LESSON_LINES, MOST_QUESTIONS_LINES = 260, 130
 
 #: A newcomer's patience, in minutes; lessons above it, each with its reason.
 LONGEST_LESSON_MINUTES = 45
-LONG_LESSONS: dict[str, str] = {}
+LONG_LESSONS: dict[str, str] = {"server": "one sitting at the leased machine, from set-up to what comes home"}
 #: What the core lessons of a part may take together at home, in minutes.
 CORE_AT_HOME_MINUTES = {2: 70, 3: 240}
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from grading.builder.notebook import build
+from grading.builder.notebook import _definitions, build, text_of
 from grading.builder.questions import compiled, require_whole, secret_cases, solutions, written
 from grading.builder.solve import solve, write_solved
 from grading.builder.sources import sources
@@ -142,8 +142,16 @@ def test_every_prediction_of_the_course_can_be_made():
 
 
 def test_no_solved_notebook_uses_a_name_that_nothing_gives_it(tmp_path):
-    """Found here in a second, and not by the run of the lesson many minutes later."""
-    solved = write_solved(sources(), tmp_path)
+    """Found here in a second, and not by the run of the lesson many minutes later.
+
+    What a cell shows of the package may name its module's own things.
+    """
+    for lesson in sources():
+        notebook = solve(lesson)
+        for cell in notebook.cells:
+            if "shows" in cell.metadata:
+                cell.source = "\n".join(f"{name} = None" for name in _definitions(cell.source))
+        (tmp_path / lesson.notebook.name).write_text(text_of(notebook), encoding="utf-8")
     ruff = [sys.executable, "-m", "ruff", "check", "--isolated", "--select", "F821", "--output-format", "concise"]
-    done = subprocess.run([*ruff, *solved], capture_output=True, text=True, check=False)
+    done = subprocess.run([*ruff, tmp_path], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
