@@ -97,11 +97,11 @@ def usual_port(port: int, base: str = "") -> int:
 
 
 def first_notebook(part: Part) -> str:
-    """Return the path of the notebook that is run on the machine, under the course's folder; empty where none is.
+    """Return the path of the first notebook that may be run on the machine, under the course's folder, or nothing.
 
-    A device's lease lesson is run from where the device was provisioned.
+    A device's lessons are run from where the device was provisioned.
     """
-    there = [each for each in _lessons_of(part) if each.where == ("node",)]
+    there = [each for each in _lessons_of(part) if "node" in each.where]
     return f"notebooks/{there[0].link}" if there else ""
 
 

@@ -21,8 +21,8 @@ from grading.classroom.roster import Handed
 from grading.grade.result import SpotCheck, page
 from provisioning.rehearsal import control
 from tests.grading.classroom.test_defence import member
+from tests.grading.recorded import FIXTURES
 from tests.grading.result.test_result import ASIDE, RESULT
-from tests.provisioning.front.conftest import FIXTURES
 
 from .conftest import write_cells
 from .jupyterlab import Course, Notebook, require_browser, serious

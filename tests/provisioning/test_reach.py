@@ -23,12 +23,12 @@ import pytest
 
 from labs.course import lessons
 from labs.edge.reaching import SERVICE_PORT
-from labs.optimize.drawing import PORTS
 from provisioning.setup import reach
 from provisioning.sites.spec import PARTS
 from provisioning.testbed import Way
 from provisioning.testbed.errors import NoKeyError, NotReachableError
 
+PORTS = lesson("http").ports
 TOKEN = "0123abcd"
 
 
@@ -150,7 +150,7 @@ def open_tunnel(node: Node, jupyter: int, tmp_path: Path):
     """Return a function that opens one to the node."""
     opened = []
 
-    def open_(part="model", key="key", **more):
+    def open_(part="system", key="key", **more):
         opened.append(reach.Tunnel(Way("127.0.0.1", str(tmp_path / key)), part, node.ssh, **more))
         return opened[-1].start()
 
@@ -168,8 +168,7 @@ def test_every_port_that_a_lesson_of_the_part_names_is_known(part) -> None:
 
 
 def test_what_lessons_open_by_themselves_is_in_their_front_matter() -> None:
-    """Netron's frame and the device's service listen where the tunnel and the container's open ports lead."""
-    assert set(PORTS) <= set(reach.ports_of("model"))
+    """The device's service listens where the container's open ports lead."""
     assert SERVICE_PORT in reach.ports_of("edge")
 
 
@@ -177,11 +176,11 @@ def test_all_ports_come_here_and_the_links_lead_to_them(open_tunnel, jupyter) ->
     """Jupyter's link opens the next lesson over there."""
     tunnel = open_tunnel()
     rows = {row.port: row for row in tunnel.rows}
-    assert set(rows) == {jupyter, *PORTS}
-    assert rows[jupyter].link.endswith(f"/lab/tree/notebooks/1_model/15b_run_on_the_server.ipynb?token={TOKEN}")
+    assert set(rows) == {jupyter, *reach.ports_of("system")} - {reach.JUPYTER_PORT} | {jupyter}
+    assert rows[jupyter].link.endswith(f"/lab/tree/{reach.first_notebook('system')}?token={TOKEN}")
     assert get(f"http://127.0.0.1:{rows[jupyter].local}/") == "Jupyter"
-    with answering(PORTS[0], "Netron"):
-        assert get(rows[PORTS[0]].link) == "Netron"
+    with answering(PORTS[0], "a page"):
+        assert get(rows[PORTS[0]].link) == "a page"
     assert TOKEN in repr(tunnel)
 
 
@@ -269,7 +268,7 @@ def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jup
     rows = {row.port: row for row in tunnel.rows}
     assert rows[jupyter].local == reach.JUPYTER_PORT + reach.OFFSET
     assert rows[jupyter].link.startswith(
-        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/1_model/15b_"
+        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/3_system/"
     )
     assert rows[PORTS[0]].link == f"/user/ada/proxy/{rows[PORTS[0]].local}/"
 

@@ -112,8 +112,8 @@ else:
     print("All cores were no gain here, or more than Amdahl's law knows: there is nothing to solve.")
 
 # %% [markdown]
-# What is not divided? Starting and joining threads after each of a hundred operators, and one memory that all cores read
-# through.
+# What is not divided? Starting and joining threads after each of a hundred operators, and one memory that all cores
+# read through.
 #
 # ## Memory, and six in the morning
 #

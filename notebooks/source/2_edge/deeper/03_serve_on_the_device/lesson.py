@@ -9,7 +9,7 @@
 #     kind: deeper
 #     where: [laptop]
 #     needs: [files]
-#     ports: []
+#     ports: [8000]
 #     takes: {quantize: [models/int8-static-s8s8.onnx]}
 # ---
 
