@@ -1,7 +1,7 @@
-"""Slips that newcomers plausibly make, collected before the sentences were written: none passes, and nearly all are told.
+"""Slips that newcomers plausibly make, collected before the sentences were written: none passes, most are named.
 
-Whether a sentence names a slip is a person's judgement. It was made once for all of them; those that are not named stand
-in ``NOT_NAMED``. ``pytest -s`` prints each slip with what is said to it.
+Whether a sentence names a slip is a person's judgement. It was made once for all of them; those that are not named
+stand in ``NOT_NAMED``. ``pytest -s`` prints each slip with what is said to it.
 """
 
 from __future__ import annotations
