@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labs.checkpoints.question import MissingEvidenceError
-from labs.checkpoints.reads.choices import networks
+from labs.checkpoints.reads.networks import networks
 from labs.records import Answer, Observation, Records
 
 NOW = "2026-11-28T09:00:00+00:00"
