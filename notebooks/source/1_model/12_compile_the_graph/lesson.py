@@ -162,10 +162,9 @@ def time_by_operator(events):
     category 'Node' whose name ends in '_kernel_time' count; the operator is args['op_name']."""
     ### BEGIN SOLUTION
     found = {}
-    for event in events:
-        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
-            operator = event["args"]["op_name"]
-            found[operator] = found.get(operator, 0) + event["dur"]
+    for one in events:
+        if one["cat"] == "Node" and one["name"].endswith("_kernel_time"):
+            found[one["args"]["op_name"]] = found.get(one["args"]["op_name"], 0) + one["dur"]
     return found
     ### END SOLUTION
 
