@@ -139,7 +139,7 @@ print(f"{mean:.1f} points, 95 % interval {low:.1f} to {high:.1f}")
 # %% [markdown]
 # Only an interval without 0 in it says that the teacher did it. Where this page was written, the gain was 7.3 points,
 # and the interval went from 3.2 to 11.5: no lucky day. Had the three seeds spread like this around a gain of 3 points,
-# nobody could have told.
+# nobody could have told. And it speaks of other seeds, all judged by these photos, and not of other photos.
 #
 # ## Four bits
 #
