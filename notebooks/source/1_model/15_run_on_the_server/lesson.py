@@ -24,7 +24,8 @@
 #
 # This notebook stays where you reserved. It brings the leased node up and sends scripts there that measure. Go through
 # it twice. *At home* it is a rehearsal: this computer plays the node, the functions are yours to write, and what needs
-# a GPU says so and waits. *On the lease* you run it from top to bottom, and nothing is left to think out.
+# a GPU says so and waits. *On the lease* you run it from top to bottom. (Is that another computer? Take your
+# `workspace` folder along: your models and your ledger travel to the node from here.)
 
 # %%
 from provisioning import rehearsal
