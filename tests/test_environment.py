@@ -174,7 +174,8 @@ def test_what_a_room_imports_is_declared_for_it() -> None:
         for folder in EXTRAS_OF
     }
     # Scripts that run in an environment of their own import what is pinned there.
-    own = {one.wheel for one in environments().values()}
+    pinned = [line for one in environments().values() for line in (one.wheel, *one.requirements)]
+    own = {canonicalize_name(Requirement(line).name) for line in pinned}
     missing = {
         (folder, package)
         for folder, package in _imported()
