@@ -31,6 +31,7 @@ ONNX_RUNTIMES = {"onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnx
 EXTRAS_OF = {
     "provisioning/front": ("", "labs", "provisioning", "rehearsal"),
     "assets/recipes": ("", "labs", "recipes"),
+    "labs/checkpoints/reads": ("", "labs", "serving"),
     "labs/serve": ("", "labs", "serving"),
     "labs/load": ("", "labs", "serving"),
     "labs/observe": ("", "labs", "serving"),
@@ -61,8 +62,18 @@ PART_OF = {
     "werkzeug": "flask",
 }
 
-#: Modules that another process or environment gives to its own code, and one that is used where it is installed.
-NOT_PACKAGES = {"litserve", "openvino_genai", "ray", "triton_python_backend_utils", "uvloop", "yaml"}
+#: Modules that another process or environment gives to its own code, students' programs among them, and one that is
+#: used where it is installed.
+NOT_PACKAGES = {
+    "classifier",
+    "food",
+    "litserve",
+    "openvino_genai",
+    "ray",
+    "triton_python_backend_utils",
+    "uvloop",
+    "yaml",
+}
 
 
 def _requirements(lines: list[str]) -> dict[str, Requirement]:
@@ -163,7 +174,8 @@ def test_what_a_room_imports_is_declared_for_it() -> None:
         for folder in EXTRAS_OF
     }
     # Scripts that run in an environment of their own import what is pinned there.
-    own = {one.wheel for one in environments().values()}
+    pinned = [line for one in environments().values() for line in (one.wheel, *one.requirements)]
+    own = {canonicalize_name(Requirement(line).name) for line in pinned}
     missing = {
         (folder, package)
         for folder, package in _imported()
@@ -186,9 +198,7 @@ def test_onnx_runtime_wheels_never_share_an_environment() -> None:
 def test_the_light_install_has_no_framework() -> None:
     """What Chameleon's small Jupyter installs (base and provisioning) brings none of the heavy packages."""
     light = {canonicalize_name(r.name) for extra, r in DECLARED if extra in ("", "provisioning")}
-    assert not light & (
-        {"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy", "matplotlib"} | ONNX_RUNTIMES
-    )
+    assert not light & ({"torch", "torchvision", "openvino", "nncf", "jupyterlab", "scipy"} | ONNX_RUNTIMES)
 
 
 def test_tests_that_belong_together_run_on_one_worker(request: pytest.FixtureRequest) -> None:

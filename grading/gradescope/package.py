@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import stat
@@ -17,12 +18,14 @@ import typer
 from rich.console import Console
 
 from grading.gradescope.places import SECRET, Assignment
+from labs.checkpoints.question import all_questions
 from labs.course import LESSON_NAME, lessons
 from labs.workspace import PROJECT_DIR
 
 console = Console()
 
-#: What grading one submission needs; ``*`` spans folders. Of a part's lessons, their notebooks as students get them.
+#: What grading one submission needs, beside what its questions read; ``*`` spans folders. Of a part's lessons, their
+#: notebooks as students get them.
 ALLOWED = (
     "grading/__init__.py",
     *(f"grading/{room}/*.py" for room in "grade gradescope".split()),
@@ -119,7 +122,7 @@ def files(root: Path, part: int) -> list[str]:
     lessons = sorted(path.relative_to(root).as_posix() for path in found)
     if not lessons:
         raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")
-    return sorted({*_found(root), *lessons})
+    return sorted({*_found(root), *_readers(root), *lessons})
 
 
 def _found(root: Path) -> Iterator[str]:
@@ -130,6 +133,26 @@ def _found(root: Path) -> Iterator[str]:
             plain = path.is_file() and not path.is_symlink()
             if plain and any(fnmatch(name, one) for one in ALLOWED) and name not in REFUSED:
                 yield name
+
+
+def _readers(root: Path) -> Iterator[str]:
+    """Yield the files of what judges records and answers, with all that it imports of labs."""
+    asked = all_questions().values()
+    waiting = {one.reads.partition(":")[0] for one in asked if one.kind in ("answer", "records")}
+    seen: set[str] = set()
+    while waiting:
+        module = waiting.pop()
+        seen.add(module)
+        place = root.joinpath(*module.split("."))
+        path = place / "__init__.py" if place.is_dir() else place.with_suffix(".py")
+        if not path.is_file():  # a name in a module
+            continue
+        yield path.relative_to(root).as_posix()
+        imported = {module.rpartition(".")[0]}
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ImportFrom):
+                imported |= {str(node.module), *(f"{node.module}.{one.name}" for one in node.names)}
+        waiting |= {name for name in imported if name.partition(".")[0] == "labs"} - seen
 
 
 def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:

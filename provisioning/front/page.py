@@ -138,7 +138,7 @@ def _ends(part: int) -> str:
         return ""
     return _paragraph(
         f"Bring results home from the leased machine: `msl pull {part}`. Look at what the grader will say, and write "
-        f"the zip: `msl submit {part}`, or the button at the end of the part's last lesson."
+        f"the zip: `msl submit {part}`."
     )
 
 

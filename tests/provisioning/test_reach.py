@@ -267,9 +267,7 @@ def test_on_the_hub_the_links_lead_through_jupyters_proxy(open_tunnel, node, jup
     tunnel = open_tunnel(environ=hub)
     rows = {row.port: row for row in tunnel.rows}
     assert rows[jupyter].local == reach.JUPYTER_PORT + reach.OFFSET
-    assert rows[jupyter].link.startswith(
-        f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/3_system/"
-    )
+    assert rows[jupyter].link.startswith(f"/user/ada/proxy/absolute/{rows[jupyter].local}/lab/tree/notebooks/3_system/")
     assert rows[PORTS[0]].link == f"/user/ada/proxy/{rows[PORTS[0]].local}/"
 
 
