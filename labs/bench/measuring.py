@@ -14,7 +14,6 @@ from labs.bench.timing import Clock, Stopwatch, latency, record, throughput
 from labs.display.format import percent
 from labs.records import Ledger, Measurement
 from labs.runtimes.calling import caller
-from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
 
 
@@ -139,28 +138,3 @@ def _size_record(option: str, about: Description) -> Measurement:
     # A file has a size whatever runs it: no provider, so that none can have been fallen back from.
     bare = Description(about.backend, about.model, "", precision=about.precision, settings=about.settings)
     return record("size", option, [about.model.size_bytes], bare, Stopwatch())
-
-
-def reopen(record: Measurement, folder: str | Path) -> object:
-    """Return the native object that a record was measured with, from a folder that holds its file.
-
-    Args:
-        record: Any measurement of the option.
-        folder: Where the file lies; it must be the very file, by its hash.
-
-    Raises:
-        FileNotFoundError: The folder has no file of this name and content.
-        RuntimeUnavailableError: This environment cannot run it.
-        ValueError: The record does not say how it was opened, as those of earlier versions do not.
-    """
-    if not record.settings:
-        raise ValueError(f"the record of {record.option} does not say how it was opened: measure it again")
-    path = Path(folder) / record.model.name
-    if not path.is_file() or model_file(path).sha256 != record.model.sha256:
-        raise FileNotFoundError(
-            f"{path} is not there or is not the file that {record.option} was measured with: run its lesson again"
-        )
-    made = open_model(path, record.backend, record.settings)
-    # Some providers do not give back the options that they were opened with, so what the record says of them counts.
-    describe(made, model_path=path, settings=record.settings)
-    return made

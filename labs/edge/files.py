@@ -13,12 +13,11 @@ PART_1_FILES: dict[str, str] = {
     "edge-int8-dynamic": "int8-dynamic.onnx",
     "edge-int8-u8s8": "int8-static-u8s8.onnx",
     "edge-int8-s8s8": "int8-static-s8s8.onnx",
-    "edge-int8-pruned": "int8-pruned.onnx",
 }
 
 
 def part_1_files(folder: Path) -> dict[str, Path]:
-    """Return the files by option, those of the unpruned model made first where they are missing.
+    """Return the files by option, made first where they are missing.
 
     Args:
         folder: Folder of models.
@@ -38,7 +37,7 @@ def part_1_files(folder: Path) -> dict[str, Path]:
 
 
 def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Path]:
-    """Make what is missing of the unpruned files in a folder, and return what was made.
+    """Make what is missing of them in a folder, and return what was made.
 
     Needs torch; a machine without it brings the files that a laptop or a node has made.
 
@@ -46,7 +45,7 @@ def make_part_1_files(folder: Path, *, calibration_images: int = 128) -> list[Pa
         folder: Folder of models.
         calibration_images: Training images to calibrate on.
     """
-    names = [PART_1_FILES[name] for name in ("edge-fp32", "edge-int8-dynamic", "edge-int8-u8s8", "edge-int8-s8s8")]
+    names = list(PART_1_FILES.values())
     missing = [name for name in names if not (folder / name).is_file()]
     if not missing:
         return []

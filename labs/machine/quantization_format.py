@@ -144,18 +144,6 @@ FEATURES: tuple[ArmFeature, ...] = (
 )
 
 
-@dataclass(frozen=True)
-class FormOnArm:
-    """How one form of a quantized file fares on an ARM core."""
-
-    #: Its name, activations first.
-    form: str
-    #: 'fast', 'slower' or 'small only'.
-    verdict: str
-    #: Why.
-    because: str
-
-
 def is_arm(machine: Fingerprint) -> bool:
     """Return whether a machine has a 64-bit ARM processor."""
     return machine.architecture in ARCHITECTURES
@@ -166,44 +154,3 @@ def has(machine: Fingerprint, feature: ArmFeature) -> bool:
     if machine.architecture == "arm64" and not machine.cpu_flags:
         return feature.name != "i8mm"  # from the M2 on
     return bool(set(feature.flags) & set(machine.cpu_flags))
-
-
-def forms_on_arm(machine: Fingerprint) -> tuple[FormOnArm, ...]:
-    """Return the forms of INT8 with how they fare on an ARM core, best first.
-
-    Args:
-        machine: Whose core; the difference is made by the dot product.
-    """
-    dot = next(one for one in FEATURES if one.name == "dot product")
-    fast = "fast" if has(machine, dot) else "small only"
-    same = "" if fast == "fast" else " This core has no dot product, so expect a smaller file and little speed."
-    return (
-        FormOnArm(
-            "S8S8, QDQ, a scale a channel",
-            fast,
-            "signed by signed is what SDOT multiplies, and weights with a zero point of 0 need no correction; "
-            "pointwise layers are matrix products, depthwise ones have NEON kernels without the dot product." + same,
-        ),
-        FormOnArm(
-            "U8S8, QDQ, a scale a channel",
-            fast,
-            "the pointwise layers' weights are moved to unsigned once, when the file is loaded, and UDOT multiplies. "
-            "Measure it beside S8S8." + same,
-        ),
-        FormOnArm(
-            "QOperator",
-            fast,
-            "the same kernels: QDQ is fused into these very operators when the file is loaded. Only ONNX Runtime "
-            "reads it." + same,
-        ),
-        FormOnArm(
-            "U8U8, or a zero point in the weights",
-            "slower",
-            "no symmetric convolution: the image is copied into columns first, and each sum is corrected.",
-        ),
-        FormOnArm(
-            "dynamic",
-            "slower",
-            "every layer searches its input for the range, and its result goes back to float32 each time.",
-        ),
-    )

@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from labs.optimize.graph import Graph, Node, read_graph
 
 #: Why nodes disappear, in words for a reader who meets it for the first time.
@@ -69,13 +67,6 @@ class GraphDiff:
     vanished: tuple[tuple[Node, str], ...]
     #: Nodes that have no counterpart before.
     added: tuple[Node, ...]
-
-    def fusion_table(self) -> pd.DataFrame:
-        """Return one row a kind of fusion: how often, one example, and why."""
-        rows = [(f.recipe, f.node.name, ", ".join(f.reasons)) for f in self.fusions]
-        grouped = pd.DataFrame(rows, columns=["fusion", "example", "why"]).groupby(["fusion", "why"], sort=False)
-        found = grouped.agg(count=("example", "size"), example=("example", "first")).reset_index()
-        return found[["fusion", "count", "example", "why"]].sort_values("count", ascending=False)
 
     def explain(self) -> str:
         """Return the difference as text: what happened how often, and why that is allowed."""

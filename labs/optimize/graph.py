@@ -85,23 +85,3 @@ def read_graph(path: str | Path) -> Graph:
         inputs=tuple(value.name for value in graph.input if value.name not in constants),
         outputs=tuple(value.name for value in graph.output),
     )
-
-
-def optimize_graph(path: str | Path, level: str, optimized_path: str | Path) -> Path:
-    """Write the graph as ONNX Runtime would run it on this machine at an optimization level, and return where.
-
-    From ``ORT_ENABLE_LAYOUT`` on, the result holds operators and a memory layout made for this very processor.
-
-    Args:
-        path: The ``.onnx`` file.
-        level: One of ``LEVELS``.
-        optimized_path: Where to write.
-    """
-    import onnxruntime as ort
-
-    options = ort.SessionOptions()
-    options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-    options.optimized_model_filepath = str(optimized_path)
-    options.log_severity_level = 3  # errors only: it warns that such a file fits this machine alone
-    ort.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])  # writes the file while it opens
-    return Path(optimized_path)

@@ -134,21 +134,6 @@ def gains(records: Lookup, one: str, other: str) -> dict[str, tuple[float, float
     return found
 
 
-def racers(records: Lookup) -> list[str]:
-    """Return the options of the newest race beside float32, and of the races in providers' environments after it.
-
-    A race in the lessons' environment has ``BASELINE`` in it, one in a provider's the option 'cpu-provider', which is
-    the same file there and is left out.
-    """
-    runs: dict[str, list[str]] = {}
-    for one in records.measurements(kind="throughput"):
-        if "comparison_id" in one.details:
-            runs.setdefault(one.details["comparison_id"], []).append(one.option)
-    sides = [side for side in runs.values() if {BASELINE, "cpu-provider"} & set(side)]
-    newest = max((place for place, side in enumerate(sides) if BASELINE in side), default=0)
-    return list(dict.fromkeys(name for side in sides[newest:] for name in side if name != "cpu-provider"))
-
-
 def _opened(records: Lookup, option: str) -> Measurement | None:
     """Return the newest latency record of an option that says how it was opened, or else the newest."""
     measured = records.measurements(kind="latency", option=option, batch_size=1)

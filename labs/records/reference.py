@@ -38,19 +38,6 @@ def reference_table(*options: str) -> pd.DataFrame:
     return found.loc[found.index.isin(options) if options else slice(None), columns]
 
 
-def source_line() -> str:
-    """Return one line that says where the published figures come from and under which conditions."""
-    document = _document()
-    conditions = document["conditions"]
-    with_results = {row["machine"] for row in document["results"]}
-    without = [name for key, name in document["machines"].items() if key not in with_results]
-    missing = f" No results were published for {', '.join(without)}, only targets." if without else ""
-    return (
-        f"Published figures: {document['source']['name']} ({document['source']['url']}), {conditions['model']}, "
-        f"{conditions['dataset']}, throughput in batches of {conditions['batch_size']}.{missing}"
-    )
-
-
 def recorded_on_epyc_7763() -> pd.DataFrame:
     """Return how the course's INT8 files answered 220 photos with VNNI, and on an EPYC 7763, which QEMU imitated.
 

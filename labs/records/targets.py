@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from labs.records.options import LARGER_IS_BETTER, OptionSummary
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 @dataclass(frozen=True)
@@ -77,17 +77,6 @@ def target(name: str, machine: str = "") -> Target:
         if one.name == name:
             return one
     raise KeyError(f"no target {name!r}; there are {', '.join(one.name for one in TARGETS)}")
-
-
-def target_table(machine: str = "") -> pd.DataFrame:
-    """Return the targets as a table of text.
-
-    Args:
-        machine: As in ``targets_for``.
-    """
-    import pandas as pd  # late: the providers' environments read targets without it
-
-    return pd.DataFrame([one.rows() for one in targets_for(machine)]).set_index("option")
 
 
 #: Providers, and torch's device, that compute on a GPU.

@@ -6,7 +6,7 @@ import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
-from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_dynamic, quantize_static
+from onnxruntime.quantization import QuantFormat, QuantType, quantize_dynamic, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from labs import assets, bench
@@ -16,7 +16,6 @@ from labs.machine.capability import capabilities
 from labs.machine.quantization_format import quantization_format
 from labs.optimize.export import export_onnx
 from labs.optimize.predict import logits_of, top1
-from labs.optimize.prune import prune_channels
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import ImageReader, keep_float, layer_sensitivity
 from labs.runtimes.opening import open_model
@@ -38,7 +37,7 @@ BUDGETS = {"int8-budget-05": 0.05, "int8-budget-01": 0.01}
 #: For the models of this run; it goes with the process.
 _TEMPORARY = tempfile.TemporaryDirectory(prefix="part1-")
 #: Options whose files are made here, by the files' names.
-_QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS, "int8-pruned")
+_QUANTIZED = ("int8-dynamic", *_STATIC_FORMATS, *BUDGETS)
 
 
 def fp32_model(folder: Path | None = None) -> Path:
@@ -59,8 +58,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
     onnx_path, torch_path = str(fp32_model(folder)), str(assets.model(_SHIPPED))
     quantized = {name: folder / f"{name}.onnx" for name in _QUANTIZED}
     if not all(path.is_file() for path in quantized.values()):
-        _quantize(folder, part(on_progress, 0.1, 0.6))
-        pruned_int8_model(folder, part(on_progress, 0.6, 1.0))
+        _quantize(folder, part(on_progress, 0.1, 1.0))
     found = {"torch-eager": _opened(torch_path, "torch")}
     if all(one.available for one in capabilities() if one.name == "C++ compiler"):
         found["torch-compiled"] = _opened(torch_path, "torch-compiled")
@@ -80,7 +78,6 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
             found[f"openvino native {precision}"] = _opened(onnx_path, "openvino", **latency)
         latency["INFERENCE_PRECISION_HINT"] = "f32"
         found["openvino-int8"] = _opened(quantized["int8-static-qdq"], "openvino", **latency)
-        found["openvino-int8-pruned"] = _opened(quantized["int8-pruned"], "openvino", **latency)
     return found
 
 
@@ -114,7 +111,7 @@ def _opened(path: str | Path, runtime: str = "onnxruntime", **settings: object) 
 
 
 def _quantize(folder: Path, on_progress: OnProgress) -> None:
-    """Make the quantized files of lessons 14 to 14c, but for the pruned one."""
+    """Make the quantized files of part 1."""
     data, prepared, ranges = assets.dataset("food11-mini"), folder / "prepared.onnx", folder / "ranges.json"
     training, (validation, labels) = load_split(data, "training", limit=128)[0], load_split(data, "validation")
     quant_pre_process(fp32_model(folder), prepared)
@@ -150,23 +147,3 @@ def _next_trial(tried: list[tuple[float, list[str]]], order: list[str], budget: 
     lost, kept = min(tried)
     left = [layer for layer in order if layer not in {one[-1] for _, one in tried if one}]
     return None if lost <= budget or not left else [*kept, left[0]]
-
-
-def pruned_int8_model(folder: Path, on_progress: OnProgress = silent) -> Path:
-    """Make the pruned, then quantized file of part 1 in a folder, and return its path."""
-    data = assets.dataset("food11-mini")
-    net, training = load_mobilenet_v2(assets.model(_SHIPPED)), load_split(data, "training", limit=128)[0]
-    narrow = prune_channels(net, training, tolerance=0.001, on_progress=part(on_progress, 0.0, 0.4))
-    on_progress(0.4, "exporting the pruned model")
-    prepared, path = folder / "pruned-prepared.onnx", folder / "int8-pruned.onnx"
-    quant_pre_process(export_onnx(narrow.module, folder / "pruned.onnx"), prepared)
-    quantize_static(
-        prepared,
-        path,
-        ImageReader(training[::4]),
-        calibrate_method=CalibrationMethod.Percentile,
-        extra_options={"CalibPercentile": 99.9, "CalibTensorRangeSymmetric": False},
-        **quantization_format().settings(),
-    )
-    slim_onnx(path)
-    return path

@@ -21,7 +21,7 @@ from labs.serve.photos import photo
 from labs.serve.running import BEFORE, Service, running
 from labs.serve.settings import Settings
 from labs.stats import Interval
-from tests.benchmarks.part1_models import fp32_model, pruned_int8_model
+from tests.benchmarks.part1_models import fp32_model
 
 BASELINE = "tutorial app, fp32"
 
@@ -51,8 +51,6 @@ def _services(folder: Path) -> Iterator[dict[str, tuple[Service, Settings, str]]
     }
     if find_spec("openvino"):
         wanted["service, INT8 in OpenVINO, fast decoding"] = (Settings(**int8, backend="openvino"), "", "int8")
-        pruned = {"model": pruned_int8_model(folder), "fast_decode": True, "backend": "openvino"}
-        wanted["service, pruned INT8 in OpenVINO, fast decoding"] = (Settings(**pruned), "", "int8")
     with contextlib.ExitStack() as stack:
         yield {
             option: (

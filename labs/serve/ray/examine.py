@@ -7,76 +7,11 @@ with Ray's schema, and each prints what it found as one line of JSON.
 
 from __future__ import annotations
 
-import ast
 import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-
-
-def facts_about_application(path: Path) -> dict:
-    """Return what an application does: its deployments, its batches, and what it answers.
-
-    It is asked for eight images at once, and for one that is none. Where its file is not what runs in the open cluster,
-    it is deployed first, alone.
-
-    Args:
-        path: Defines ``build(args)``, which returns a bound application for ``{"model": …}``.
-
-    Raises:
-        LookupError: There is no such function in it.
-        SyntaxError: It is no Python.
-    """
-    import httpx
-
-    from labs.serve.models import fp32_model
-    from labs.serve.photos import photo
-    from labs.serve.ray.cluster import open_cluster
-
-    path = Path(path)
-    if "build" not in {one.name for one in ast.parse(path.read_text()).body if isinstance(one, ast.FunctionDef)}:
-        raise LookupError(f"{path.name} defines no function `build`")
-    model, images = fp32_model(), [photo(number) for number in range(8)]
-    with open_cluster() as cluster:
-        facts = json.loads(cluster.python(Path(__file__), path.resolve(), model).strip().splitlines()[-1])
-        route = cluster.route_of(path)
-        if route is None:
-            config = path.with_name("looked-at.json")
-            one = {"name": path.stem, "route_prefix": "/looked-at", "import_path": f"{path.stem}:build"}
-            config.write_text(json.dumps({"applications": [one | {"args": {"model": str(model)}}]}))
-            cluster.deploy(config)
-            config.unlink()
-            route = "/looked-at"
-
-        def ask(body: bytes) -> httpx.Response:
-            return httpx.post(f"{cluster.url}{route}/predict/raw", content=body, timeout=60)
-
-        with ThreadPoolExecutor(len(images)) as pool:
-            told = list(pool.map(ask, images))
-        refused = ask(b"no image").status_code
-    return facts | {
-        "statuses": [one.status_code for one in told],
-        "classes": [one.json().get("class") if one.status_code == 200 else None for one in told],
-        "right": _classes(model, images),
-        "refused": refused,
-    }
-
-
-def facts_about_config(path: Path) -> dict:
-    """Return what Ray's own schema makes of a Serve config file, with its defaults where it says nothing.
-
-    Raises:
-        LookupError: It names no applications.
-        RayError: The schema refuses it; the message ends with what it says.
-    """
-    from labs.serve.ray.cluster import open_cluster
-
-    if "applications" not in Path(path).read_text():
-        raise LookupError(f"{Path(path).name} names no applications")
-    with open_cluster() as cluster:
-        return json.loads(cluster.python(Path(__file__), Path(path).resolve()).strip().splitlines()[-1])
 
 
 def facts_about_router(path: Path) -> dict:

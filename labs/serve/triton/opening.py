@@ -6,7 +6,6 @@ import shutil
 from pathlib import Path
 
 from labs import assets
-from labs.machine import fingerprint
 from labs.runtimes.progress import OnProgress, silent
 from labs.serve.triton.catalogue import ModelRepository, food_classifier
 from labs.serve.triton.control import Triton
@@ -128,11 +127,3 @@ def _unload_all(container: Triton) -> None:
     for name in reversed(container.repository.names()):
         if found.get(name) == "READY":
             container.unload(name)
-
-
-def situation() -> str:
-    """Return in one sentence where Triton and its models run, for a lesson's first cell."""
-    gpus = fingerprint().cuda_gpus
-    server = "in NVIDIA's container" if find_container() else "from NVIDIA's wheel"
-    where = f"on {len(gpus)} × {gpus[0].name}" if gpus else f"on {fingerprint().cpu_count} processors, without a GPU"
-    return f"Triton runs {server}, its models {where}."

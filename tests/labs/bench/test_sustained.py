@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from labs.bench.sustained import MOST_SAMPLES, energy_a_picture_j, held_back_from_s, slowdown, sustained
+from labs.bench.sustained import MOST_SAMPLES, sustained
 from labs.machine.sensors import Heat
 from labs.records import Ledger
 
@@ -35,25 +35,20 @@ def test_windows_hold_latency_heat_and_power(fake_model, fake_clock, tmp_path) -
     assert [round(window["t_s"]) for window in windows] == [2, 4, 6, 8, 10]
     assert windows[0]["p50_s"] == pytest.approx(0.1)
     assert windows[-1]["p50_s"] == pytest.approx(0.2)
-    assert slowdown(made) == pytest.approx(2.0)
     assert [window["temperature_c"] for window in windows] == [50.0, 60.0, 70.0, 80.0, 90.0]
     assert windows[-1]["throttle_bits"] == 0x20002
-    assert round(held_back_from_s(made)) == 8  # 80 °C, in the fourth window
     assert made.details["idle"]["temperature_c"] == 40.0
     assert made.details["calls"] == len(made.samples) == sum(window["calls"] for window in windows)
-    assert energy_a_picture_j(made) == pytest.approx(6.0 * windows[-1]["t_s"] / made.details["calls"])
     assert Ledger(tmp_path / "ledger.jsonl").append(made) == made
 
 
-def test_what_is_not_told_is_listed_and_no_energy_is_made_up(fake_model, fake_clock) -> None:
+def test_what_is_not_told_is_listed(fake_model, fake_clock) -> None:
     """A virtual machine: no thermometer, no meter, no figure."""
     backend = fake_model(itertools.repeat(0.1))
     settings = {"duration_s": 2.0, "window_s": 1.0, "clock": fake_clock, "heat": Heat, "power_w": lambda: None}
     made = sustained(backend, IMAGE, option="edge-x", **settings)
     assert made.details["unreadable"][:3] == ["temperature", "frequency", "throttle flags"]
     assert made.details["unreadable"][3].startswith("power: ")
-    assert energy_a_picture_j(made) is None
-    assert held_back_from_s(made) is None
 
 
 def test_a_long_run_is_thinned_and_says_so(fake_model, fake_clock) -> None:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -166,28 +165,6 @@ def test_precision_is_what_ran_and_not_what_the_file_holds() -> None:
         for level in ("ORT_DISABLE_ALL", "ORT_ENABLE_ALL")
     }
     assert found == {"ORT_DISABLE_ALL": "fp32", "ORT_ENABLE_ALL": "int8"}
-
-
-@pytest.mark.parametrize(
-    ("runtime", "settings"),
-    [
-        ("torch", {}),
-        ("onnxruntime", {"graph_optimization_level": "ORT_ENABLE_BASIC", "intra_op_num_threads": 1}),
-        ("openvino", {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "THROUGHPUT"}),
-    ],
-)
-def test_an_option_is_opened_again_from_its_record(files, images, runtime, settings) -> None:
-    """Same file, same runtime, same settings; another file under the same name is refused."""
-    path = files["torch" if runtime == "torch" else "onnx"]
-    target = open_model(path, runtime, settings)
-    record = bench.accuracy(target, images, np.zeros(3, int), option="x", model_path=path)
-    again = bench.reopen(record, path.parent)
-    assert bench.describe(again) == bench.describe(target)
-    other = replace(record, model=replace(record.model, sha256="0" * 64))
-    with pytest.raises(FileNotFoundError, match="not the file that x was measured with"):
-        bench.reopen(other, path.parent)
-    with pytest.raises(ValueError, match="does not say how it was opened"):
-        bench.reopen(replace(record, settings={}), path.parent)
 
 
 #: Prints the sets of processors that this process's threads have while OpenVINO computes on one of them.

@@ -15,7 +15,7 @@ from labs.machine.capability import (
     for_lesson,
 )
 from labs.machine.limits import OLDEST_GLIBC, Surroundings, surroundings
-from labs.machine.quantization_format import forms_on_arm, quantization_format
+from labs.machine.quantization_format import quantization_format
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
 
@@ -199,11 +199,3 @@ def test_the_gate_speaks_of_the_device() -> None:
     assert "not the device's processor" in found["an ARM processor"].reason
     assert "measure on the device" in found["an ARM processor"].alternative
     assert "widened" in {one.name: one for one in capabilities(PI_4)}["dot product"].alternative
-
-
-def test_signed_with_qdq_comes_first_and_without_dot_product_nothing_is_fast() -> None:
-    """S8S8 in QDQ is the form to try first; on a core without SDOT every form is only smaller."""
-    assert forms_on_arm(PI_5)[0].form.startswith("S8S8, QDQ")
-    assert [one.verdict for one in forms_on_arm(PI_5)] == ["fast", "fast", "fast", "slower", "slower"]
-    assert "fast" not in {one.verdict for one in forms_on_arm(PI_4)}
-    assert "no dot product" in forms_on_arm(PI_4)[0].because

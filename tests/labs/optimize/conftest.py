@@ -120,3 +120,18 @@ def logits(prepared, images) -> np.ndarray:
     from labs.optimize.predict import logits_of
 
     return logits_of(prepared, images)
+
+
+@pytest.fixture(scope="session")
+def optimize_graph():
+    """Writes the graph that a session of ONNX Runtime makes of a file at one level, as ``optimized_model_filepath``."""
+    import onnxruntime
+
+    def optimize(path: Path, level: str, optimized_path: Path) -> Path:
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+        options.optimized_model_filepath = str(optimized_path)
+        onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        return optimized_path
+
+    return optimize

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnxruntime.quantization import QuantFormat
 
-from labs.optimize.graph import optimize_graph, read_graph
+from labs.optimize.graph import read_graph
 from labs.optimize.predict import logits_of
 from labs.optimize.slim import slim_onnx
 from labs.optimize.static_quantization import keep_float
@@ -40,7 +40,7 @@ def test_same_logits_in_fewer_bytes(fat, images, tmp_path) -> None:
     assert (graph.inputs, graph.outputs) == (("input",), ("output",))
 
 
-def test_onnx_runtime_fuses_it_just_as_well(fat, tmp_path) -> None:
+def test_onnx_runtime_fuses_it_just_as_well(fat, optimize_graph, tmp_path) -> None:
     """Sharing constants must not hide a pattern from the optimizer."""
     slim = tmp_path / "slim.onnx"
     slim_onnx(fat, slim)

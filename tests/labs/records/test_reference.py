@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labs.records.reference import published_imagenet, reference_table, source_line
-from labs.records.targets import TARGETS, target, target_table, targets_for
+from labs.records.reference import published_imagenet, reference_table
+from labs.records.targets import TARGETS, target, targets_for
 
 
 def test_published_rows_are_in_the_units_of_records_with_their_machine():
@@ -21,23 +21,15 @@ def test_published_rows_are_in_the_units_of_records_with_their_machine():
     assert (epyc.p50_s, epyc.size_bytes, epyc.accuracy) == pytest.approx((0.06016, 9_230_000, 0.9059))
 
 
-def test_source_is_named_with_its_conditions():
-    """A figure without its source and data set would pass for ours."""
-    assert "https://" in source_line()
-    assert "3347" in source_line()
-
-
 def test_a_machine_without_published_results_is_named_and_gets_no_figures():
     """The AMD edition published targets only: the table says so, and holds no row that nobody measured."""
     assert not reference_table()["machine"].str.contains("MI100").any()
-    assert "No results were published for AMD MI100, only targets." in source_line()
 
 
 def test_targets_are_the_managers_three():
     """Three milliseconds on the server's processor, one on its GPU, fifteen and five megabytes on the device."""
     assert [one.p50_s for one in TARGETS] == [0.003, 0.001, 0.015]
     assert target("device").size_bytes == 5_000_000
-    assert "< 3 ms" in target_table().loc["Server, CPU"].tolist()
 
 
 def test_an_mi100_is_judged_by_the_targets_of_its_edition():
@@ -46,7 +38,6 @@ def test_an_mi100_is_judged_by_the_targets_of_its_edition():
     assert (amd["server-gpu"].p50_s, amd["server-gpu"].batch_fps) == (0.0015, 2500)
     assert (amd["server-cpu"], amd["device"]) == (target("server-cpu"), target("device"))
     assert targets_for("AMD EPYC 7763 × 128, NVIDIA A100-PCIE-40GB") == targets_for("") == TARGETS
-    assert "AMD MI100" in target_table("AMD Instinct MI100")["machine"].tolist()
 
 
 def test_an_unknown_target_names_the_known_ones():

@@ -14,7 +14,6 @@ import pytest
 
 from labs.serve.photos import photo
 from labs.serve.ray import RayCluster, start_ray
-from labs.serve.ray.examine import facts_about_config
 from labs.workspace import WORKSPACE_VARIABLE
 from tests.benchmarks.ray import policy, recovery, two_replicas
 from tests.test_other_users import Server, assert_closed_to_others, only_root
@@ -68,10 +67,3 @@ def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: R
     """No request is lost, with the policy of lesson 42's answer."""
     found, _ = recovery(cluster, policy())
     assert found.lost == 0
-
-
-def test_ray_reads_a_configuration_with_its_own_schema(cluster: RayCluster):
-    """A file that says nothing of an address listens on all of them, and the facts say so."""
-    facts = facts_about_config(two_replicas())
-    assert facts["host"] == "0.0.0.0"
-    assert facts["applications"][0]["deployments"]["Food"]["max_replicas"] == 2
