@@ -112,7 +112,7 @@ table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
 # Three times the same multiplications. What does BLAS do that `rows` does not? It works in **tiles**: a part of `b`
-# that fits into the cache serves all rows of `a` before the next part comes, and a little of `c` stays in registers.
+# that fits into the cache serves all rows of `a` before the next part comes, and a part of `c` stays in registers.
 #
 # ## What a warp reads
 #
