@@ -33,7 +33,6 @@ from chi import container, context
 from labs.checkpoints import check, predict, predicted
 from labs.records.candidates import choosable
 from labs.records.ledger import ledger
-from labs.records.targets import target
 from provisioning import lab
 from provisioning.lab import facts
 from provisioning.lab.device import leased
@@ -90,7 +89,7 @@ machine = records.latest(kind="latency", option="edge-fp32").machine
 played = machine.testbed.get("site") == "rehearsal" or machine.architecture != "aarch64"
 options = [one for one in choosable(records, "edge-fp32") if one["name"].startswith("edge-")]
 table = pd.DataFrame(options).set_index("name")
-print(machine.label, "(a rehearsal)" if played else "(a device)", target("device"), sep="\n")
+print(machine.label, "(a rehearsal)" if played else "(a device)")
 table.style.format({"p95_ms": "{:.2f}", "accuracy": "{:.1%}", "size_bytes": "{:,}"})
 
 
