@@ -216,8 +216,8 @@ table["you predicted"] = pd.Series({"answers a second": guesses["answers"], "lat
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# Compare the last two rows. The instance computes a photo about as quickly for eight clients as for one; what has grown
-# is the queue in front of it.
+# Compare the last two rows, in milliseconds: by far the most of what was added is the queue in front of the instance.
+# An instance works on one request at a time, for eight clients as for one.
 #
 # ## Little's law
 #
