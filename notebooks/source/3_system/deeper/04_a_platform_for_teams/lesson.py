@@ -210,8 +210,7 @@ check("platform.router", router_path)
 
 # %% question="platform.canary"
 def canary_verdict(stable, canary):
-    """Return "wait", "roll back" or "promote", from two dictionaries with "requests", "errors" (how many of the
-    requests failed) and "p95_s"."""
+    """Return "wait", "roll back" or "promote", from two dictionaries with "requests", "errors" among them, "p95_s"."""
     ### BEGIN SOLUTION
     if canary["requests"] < 15:
         return "wait"
