@@ -1,7 +1,7 @@
 """Providers of a GPU in turns, and the GPU's power meanwhile: a script for a provider's own environment.
 
 It reads ``requests.json`` (lists of providers by option) from a folder of the workspace's programs, and leaves
-``power.json`` there; records go into the ledger. Run it with ``python -m labs providers run labs/bench/gpu.py FOLDER``.
+``power.json`` there; records go into the ledger. Run it with ``python -m labs gpu run labs/bench/gpu.py FOLDER``.
 """
 
 from __future__ import annotations

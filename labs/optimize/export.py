@@ -50,7 +50,6 @@ def export_onnx(
     Raises:
         ExportError: The model is in training mode.
     """
-    import onnx
     import torch
     from onnxscript import optimizer
 
@@ -73,11 +72,26 @@ def export_onnx(
         # from merging anything. Folding constants removes them and keeps every BatchNorm.
         optimizer.fold_constants(program.model)
         optimizer.remove_unused_nodes(program.model)
-    proto = program.model_proto
+    return _write(program.model_proto, Path(path))
+
+
+def tidy_file(path: str | Path) -> Path:
+    """Make an exported file fit for strangers: tidy, valid, and saying how it is fed.
+
+    Args:
+        path: The ``.onnx`` file; weights that lie outside move into it.
+    """
+    import onnx
+
+    return _write(onnx.load(path), Path(path))
+
+
+def _write(proto: onnx.ModelProto, path: Path) -> Path:
+    import onnx
+
     tidy(proto)
     onnx.helper.set_model_props(proto, PREPROCESSING)
     onnx.checker.check_model(proto, full_check=True)
-    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     partial.write_bytes(proto.SerializeToString())
@@ -90,7 +104,8 @@ def tidy(proto: onnx.ModelProto) -> None:
 
     The notes hold file names of this machine and stack traces: 190 kB for the course's model.
     """
-    name_after_modules(proto)
+    if any(node.metadata_props for node in proto.graph.node):  # what is tidy already keeps its names
+        name_after_modules(proto)
     strip_notes(proto)
 
 

@@ -89,16 +89,6 @@ def system_lease(records: Records) -> dict:
     return lease(records, "system")
 
 
-def model_machine(records: Records) -> dict:
-    """Return part 1's machine."""
-    return machine(records, "model")
-
-
-def edge_machine(records: Records) -> dict:
-    """Return part 2's machine."""
-    return machine(records, "edge")
-
-
 def system_machine(records: Records) -> dict:
     """Return part 3's machine."""
     return machine(records, "system")

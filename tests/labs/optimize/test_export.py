@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from labs.data.labels import CLASS_NAMES
-from labs.optimize.export import OPSET, ExportError, export_onnx
+from labs.optimize.export import OPSET, ExportError, export_onnx, tidy_file
 from labs.optimize.graph import LEVELS, read_graph
 from labs.optimize.predict import logits_of
 from labs.runtimes.opening import open_model
@@ -65,6 +65,12 @@ def test_the_batch_axis_is_free(exported, images) -> None:
     """One image and many give the same logits."""
     together, alone = logits_of(exported, images[:5]), logits_of(exported, images[:5], batch_size=1)
     np.testing.assert_allclose(together, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_tidy_stays_as_it_is(exported) -> None:
+    """Whoever runs the cell twice does not rename the nodes."""
+    before = exported.read_bytes()
+    assert tidy_file(exported).read_bytes() == before
 
 
 def test_a_model_in_training_mode_is_refused(tmp_path, make_model, image_size_px) -> None:

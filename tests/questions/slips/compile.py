@@ -36,13 +36,3 @@ def time_by_operator__overwritten(events):
         if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
             times[event["args"]["op_name"]] = event["dur"]
     return dict(sorted(times.items(), key=lambda item: item[1], reverse=True))
-
-
-def time_by_operator__shortest_first(events):
-    """The operators are sorted with the shortest time first instead of the longest."""
-    times = {}
-    for event in events:
-        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
-            operator = event["args"]["op_name"]
-            times[operator] = times.get(operator, 0) + event["dur"]
-    return dict(sorted(times.items(), key=lambda item: item[1]))

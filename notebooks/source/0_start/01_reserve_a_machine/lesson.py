@@ -60,14 +60,15 @@ _ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 #
 # Chameleon is several *sites*, and what you reserve at one of them is unknown at the others. A *node* is one server
 # with a name; nodes of the same build share a *node type*. When is each node of this type free for three hours?
-# python-chi answers in UTC; an empty end says that nobody has booked the node after that.
+# python-chi answers in UTC; no end (`NaN`) says that nobody has booked the node after that.
 
 # %%
 print("project:", os.environ.get("OS_PROJECT_NAME"), "  key:", os.environ.get("OS_KEYPAIR_PRIVATE_KEY"))
 context.use_site("CHI@TACC")
 nodes = hardware.get_nodes(node_type="compute_liqid")
 free = {node.name: node.next_free_timeslot(minimum_hours=3) for node in nodes}
-pd.DataFrame(free, index=["free from", "free until"]).T.apply(lambda column: column.dt.strftime("%a %d %b %H:%M"))
+table = pd.DataFrame(free, index=["free from", "free until"]).T
+table.apply(lambda column: pd.to_datetime(column, utc=True).dt.strftime("%a %d %b %H:%M"))
 
 # %% [markdown]
 # ## Predict

@@ -94,10 +94,9 @@ check("measure.normalize", normalize)
 # %%
 items = list(iterate(assets.dataset(), "evaluation"))
 paths, labels = [path for path, _ in items], np.array([label for _, label in items])
-mean, std = np.array(IMAGENET_MEAN), np.array(IMAGENET_STD)
 images = np.empty((len(paths), 3, 224, 224), np.float32)
 for place, path in enumerate(paths):
-    images[place] = normalize(np.asarray(crop(Image.open(path))), mean, std)
+    images[place] = normalize(np.asarray(crop(Image.open(path))), np.array(IMAGENET_MEAN), np.array(IMAGENET_STD))
 
 # %% [markdown]
 # ## The first answer
@@ -163,8 +162,6 @@ for q in (50, 95):
 # Left are the calls as they came, right the same calls, sorted. Walk up from 50 per cent to the curve, and to the left:
 # that is the median. The calls right of 95 are the *tail*: another program wanted the processor, or the clock speed
 # changed. A customer meets it sooner or later.
-#
-# ## What is still missing
 #
 # Were ten calls enough to warm up, and a hundred for a p95? And what was measured, on which machine? `bench` calls
 # until two blocks of calls take the same time, takes 400 samples or more, and notes file, machine and versions. The
@@ -259,5 +256,4 @@ if all(one.available for one in for_lesson("measure") if one.name == "C++ compil
 # sentences.
 #
 # - Feed the model blue before red, or leave out the means. How many answers change, and does anything complain?
-# - The manager's server has to answer in less than 3 ms. How far is that from here?
 #

@@ -22,11 +22,11 @@
 # %%
 import json
 import warnings
+from functools import partial
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
-import onnx
 import onnxruntime as ort
 import pandas as pd
 import torch
@@ -37,20 +37,18 @@ from labs.checkpoints import check, predict, predicted
 from labs.data.dataset import load_split
 from labs.data.models import load_mobilenet_v2
 from labs.optimize.diff import compare_graphs
-from labs.optimize.export import PREPROCESSING, export_onnx, tidy
+from labs.optimize.export import export_onnx, tidy_file
 from labs.optimize.graph import read_graph
 from labs.optimize.static_quantization import conv_weights
 from labs.widgets import compare, evaluate
 from labs.workspace import models_dir
 
-warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
-
 # %% [markdown]
 # ## Predict
 #
-# The compiler works in two steps. First it removes nodes and merges neighbours (*fused*). Then it changes how numbers
-# lie in memory (*layout*), and leaves every multiplication as it is. How many times as fast as the graph as it was
-# written will the model answer one photo after the first step, and after both? 2 means half the time.
+# First the compiler removes nodes and merges neighbours (*fused*). Then it changes how numbers lie in memory, and no
+# multiplication (*layout*). How many times as fast as the graph as it was written will the model answer one photo after
+# the first step, and after both? 2 means half the time.
 
 # %%
 predict("compile.faster", fused=..., layout=...)
@@ -62,13 +60,13 @@ predict("compile.faster", fused=..., layout=...)
 # graphs, and *runtimes* execute it: ONNX Runtime, OpenVINO, TensorRT. `torch.onnx.export` runs the model once on an
 # example and notes each operation. Run it as it stands, look at what it prints, and mend that with further arguments:
 #
-# - `dynamic_shapes=({0: torch.export.Dim("batch")},)`: axis 0 of the first input may have any length. The example had
-#   two photos, and without this the file takes two, never one and never 32.
+# - `dynamic_shapes=({0: torch.export.Dim("batch")},)`: any number of photos, and not always two as in the example.
 # - `input_names=["input"]` and `output_names=["output"]`: the names that all our servers call.
-# - `external_data=False`: the weights belong into this file. Whoever copies one of two files has no model.
+# - `external_data=False`: all 8.9 million bytes of weights in this file. Whoever copies one of two files has no model.
 # - `opset_version=18`: the version of the operators. The oldest runtime decides, and part 3's Triton is two years old.
 
 # %%
+warnings.filterwarnings("ignore", category=FutureWarning)  # torch's, about functions of its own
 images, labels = load_split(assets.dataset(), "evaluation")
 net = load_mobilenet_v2(assets.model())  # in evaluation mode: the dropout of training must not be exported
 onnx_path, example = models_dir() / "food11.onnx", torch.zeros(2, 3, 224, 224)
@@ -80,12 +78,11 @@ torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False, **name
 torch.onnx.export(net, (example,), onnx_path, dynamo=True, verbose=False)
 ### END SOLUTION
 session = ort.InferenceSession(onnx_path, providers=["CPUExecutionProvider"])
-print([(value.name, value.shape) for value in (*session.get_inputs(), *session.get_outputs())])
-print(f"{onnx_path.stat().st_size / 1e6:.1f} MB, and the weights alone take 8.9 MB")
+print([(end.name, end.shape) for end in session.get_inputs() + session.get_outputs()], onnx_path.stat().st_size)
 
 # %% [markdown]
-# Is it still the *same* model? First, two lines make it fit for strangers: `tidy` names nodes after their modules and
-# drops notes that quote *your* paths, and `PREPROCESSING` says how to prepare a photo. Then compare the logits.
+# `tidy_file` makes it fit for strangers: it names nodes after their modules, drops notes that quote *your* paths, and
+# writes down how to prepare a photo. Is it still the same model? Compare the logits.
 
 
 # %%
@@ -97,10 +94,7 @@ def open_at(level, path, **settings):
     return ort.InferenceSession(path, options, providers=["CPUExecutionProvider"])
 
 
-model = onnx.load(onnx_path)
-tidy(model)
-onnx.helper.set_model_props(model, PREPROCESSING)
-onnx.save(model, onnx_path)
+tidy_file(onnx_path)
 (logits,) = open_at("DISABLE_ALL", onnx_path).run(["output"], {"input": images[:64]})
 with torch.inference_mode():
     expected = net(torch.from_numpy(images[:64])).numpy()
@@ -114,11 +108,10 @@ print("largest difference of a logit:", np.abs(logits - expected).max())
 # ## What need not be computed
 #
 # In PyTorch a BatchNorm follows each of the 52 convolutions. In the file there is none. After training, BatchNorm only
-# multiplies each channel by a number and adds another, and the convolution before it can do that as well:
+# multiplies each channel by a number and adds another, and the convolution before it can do that as well. Sort this by
+# what multiplies $x$ and what does not, for all output channels at once:
 #
 # $$ z = \gamma \, \frac{(w * x + b) - \mu}{\sqrt{\sigma^2 + \varepsilon}} + \beta $$
-#
-# Sort this by what multiplies $x$ and what does not, for all output channels at once.
 
 
 # %% question="compile.fold"
@@ -146,12 +139,12 @@ print("yours and the exporter's differ by", np.abs(folded - conv_weights(onnx_pa
 # makes of that at three of its levels. `com.microsoft` marks operators that only ONNX Runtime knows.
 
 # %%
-unfolded = models_dir() / "food11-unfolded.onnx"
-paths = {"food11-unfolded": export_onnx(net, unfolded, fold_batch_norm=False)}
+paths = {"food11-unfolded": export_onnx(net, models_dir() / "food11-unfolded.onnx", fold_batch_norm=False)}
 for level in ("basic", "extended", "all"):
     paths[f"food11-{level}"] = path = models_dir() / f"food11-{level}.onnx"
-    open_at(f"ENABLE_{level.upper()}", unfolded, optimized_model_filepath=str(path), log_severity_level=3)
-print(compare_graphs(unfolded, paths["food11-all"]).explain())
+    written = {"optimized_model_filepath": str(path), "log_severity_level": 3}
+    open_at(f"ENABLE_{level.upper()}", paths["food11-unfolded"], **written)
+print(compare_graphs(paths["food11-unfolded"], paths["food11-all"]).explain())
 pd.DataFrame({name: read_graph(path).op_counts for name, path in paths.items()}).fillna(0).astype(int)
 
 # %% [markdown]
@@ -169,10 +162,9 @@ def time_by_operator(events):
     category 'Node' whose name ends in '_kernel_time' count; the operator is args['op_name']."""
     ### BEGIN SOLUTION
     found = {}
-    for event in events:
-        if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
-            operator = event["args"]["op_name"]
-            found[operator] = found.get(operator, 0) + event["dur"]
+    for one in events:
+        if one["cat"] == "Node" and one["name"].endswith("_kernel_time"):
+            found[one["args"]["op_name"]] = found.get(one["args"]["op_name"], 0) + one["dur"]
     return found
     ### END SOLUTION
 
@@ -205,10 +197,8 @@ matrix = np.ones((4096, 4096), np.float32)
 
 # %% [markdown]
 # Memory delivers **lines** of 64 bytes, 16 float32 at a time. Along a row all 16 are used. Down a column one is used,
-# and by the time its neighbour is wanted, the line has gone.
-#
-# An image lies in memory number after number too. **NCHW** stores channel after channel, each row by row. **NHWC**
-# stores pixel after pixel, row by row, with the channels of a pixel side by side.
+# and by the time its neighbour is wanted, the line has gone. An image lies in memory number after number too. **NCHW**
+# stores channel after channel, each row by row; **NHWC** pixel after pixel, row by row, with the channels side by side.
 
 
 # %% question="compile.offset"
@@ -239,24 +229,22 @@ for axis, layout in zip(axes, ("NCHW", "NHWC", "NCHWc")):
     axis.set(ylim=(0, 1.5), yticks=[], ylabel=layout)
 
 # %% [markdown]
-# A processor computes 8 or 16 numbers with one instruction, if they lie side by side. In NCHWc the channels of a block
-# always do, and the next pixel follows at once. Here is a *depthwise* layer of our model (each channel by itself) in
-# torch, on one thread. Torch's library oneDNN turns NCHW into blocks and back in each call; `blocked` stays in blocks.
+# A processor computes 8 or 16 numbers with one instruction, if they lie side by side, as the channels of a block do.
+# Here is a *depthwise* layer of our model (each channel by itself) in torch, on one thread. The library below torch,
+# oneDNN, turns NCHW into blocks and back in each call; `blocked` stays in blocks.
 
 # %%
 torch.set_num_threads(1)
 layer, image = net.features[3].conv[1][0], torch.rand(1, 144, 56, 56)
-image_nhwc = image.contiguous(memory_format=torch.channels_last)
-targets = {"conv-NCHW": lambda: layer(image), "conv-NHWC": lambda: layer(image_nhwc)}
+targets = {"conv-NCHW": partial(layer, image)}
+targets["conv-NHWC"] = partial(layer, image.contiguous(memory_format=torch.channels_last))
 with torch.inference_mode():
     if torch.backends.mkldnn.is_available():
-        layer_blocked = mkldnn.to_mkldnn(layer)
-        image_blocked = layer_blocked(image.to_mkldnn())  # what a layer returns lies in blocks
-        targets["conv-blocked"] = lambda: layer_blocked(image_blocked)
+        blocked = mkldnn.to_mkldnn(layer)
+        targets["conv-blocked"] = partial(blocked, blocked(image.to_mkldnn()))  # what a layer returns lies in blocks
     for target in targets.values():
         bench.describe(target, backend="torch", precision="fp32", model_path=assets.model())
-    table = compare(targets, None, baseline="conv-NCHW")
-table.style.format(precision=2)
+    display(compare(targets, None, baseline="conv-NCHW").style.format(precision=2))
 
 # %% [markdown]
 # ## Measure
@@ -274,16 +262,12 @@ table = table.join(evaluate({name: sessions[name] for name in ("food11", "food11
 table.style.format(precision=2, na_rep="")
 
 # %% [markdown]
-# *At least* and *at most* are the ends of a 95 % interval. Where both lie above 1, a file is faster than the graph as
-# it was written. `food11` and `food11-all` compute the same: the small difference of their medians claims nothing.
+# Where *at least* and *at most*, the ends of a 95 % interval, lie above 1, a file is faster than the graph as it was
+# written. `food11` and `food11-all` compute the same, and the difference of their medians claims nothing.
 #
 # ## What you found
 #
 # What does the compiler change? BatchNorm and Clip went into the convolutions, the numbers lie in another order, and
 # the answers stayed. Which change saves time? On the AMD EPYC where this page was written, folding and fusing made the
-# model about 1.2 times as fast, and the layout more than doubled that. And on yours?
-#
-# Ship `food11.onnx` as you exported it: every runtime reads it, and each machine makes its own best layout of it.
-#
-# - How much sooner is `food11-extended.onnx` ready than `food11.onnx`? Time `ort.InferenceSession` itself.
-#
+# model about 1.2 times as fast, and the layout more than doubled that. Ship `food11.onnx` as you exported it: every
+# runtime reads it, and each machine makes its own best layout of it.

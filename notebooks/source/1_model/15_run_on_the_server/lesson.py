@@ -24,7 +24,8 @@
 #
 # This notebook stays where you reserved. It brings the leased node up and sends scripts there that measure. Go through
 # it twice. *At home* it is a rehearsal: this computer plays the node, the functions are yours to write, and what needs
-# a GPU says so and waits. *On the lease* you run it from top to bottom, and nothing is left to think out.
+# a GPU says so and waits. *On the lease* you run it from top to bottom. (Is that another computer? Take your
+# `workspace` folder along: your models and your ledger travel to the node from here.)
 
 # %%
 from provisioning import rehearsal
@@ -91,7 +92,7 @@ run = lab.prepare("model", option, testbed=testbed)
 provisioning_progress(run).run()
 print(ledger().observe("model.machine", facts.of_machine(testbed, "model"))["checks"])
 remote = open_node("model", testbed)
-machine, gpu = remote.machine(), remote.ask(["-m", "labs", "providers", "here"])
+machine, gpu = remote.machine(), remote.ask(["-m", "labs", "gpu", "here"])
 print(machine.label, gpu["said"], sep="\n")
 lease_countdown(run)
 
@@ -134,7 +135,7 @@ if gpu["environment"] == "migraphx":
 there = "workspace/programs/server"
 remote.write(f"{there}/requests.json", json.dumps(requests))
 remote.bring([folder / "who_ran.py"], there)
-remote.python(["-m", "labs", "providers", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
+remote.python(["-m", "labs", "gpu", "run", f"{there}/who_ran.py"], name="who-ran", on_line=print)
 profiles = {one: json.loads(remote.fetch(f"{there}/profile-{one}.json")) for one in requests}
 print(str(next(event for event in profiles["cpu"] if event["name"].endswith("_kernel_time")))[:240], "…")
 
@@ -190,7 +191,7 @@ table.style.format(precision=2, na_rep="").set_caption(machine.label)
 # %%
 readings = {"times_s": [0, 1, 2, 5, 6], "watts": [60, 240, 250, 250, 100], "images": 21_000}  # made up
 if gpu["environment"]:
-    remote.python(["-m", "labs", "providers", "run", "labs/bench/gpu.py", "server"], name="gpu", on_line=print)
+    remote.python(["-m", "labs", "gpu", "run", "labs/bench/gpu.py", "server"], name="gpu", on_line=print)
 if gpu["environment"] in ("gpu", "tensorrt"):
     readings = json.loads(remote.fetch(f"{there}/power.json"))
 else:

@@ -118,8 +118,9 @@ cores["you predicted"] = pd.Series({options[machine.cpu_count]: guesses["cores"]
 cores.style.format(precision=2, na_rep="").set_caption(machine.label)
 
 # %% [markdown]
-# Twice the threads do not take half the time: a part of the work cannot be divided, and all cores fetch from one
-# memory. *Threads, memory and the first photo*, a deep dive, computes how large that part is.
+# Twice the threads seldom take half the time: a part of the work cannot be divided, and all cores share one memory. On
+# a busy machine more threads may even take longer. The deep dive *Threads, memory and the first photo* computes how
+# large that part is.
 #
 # ## Five minutes without a pause
 #

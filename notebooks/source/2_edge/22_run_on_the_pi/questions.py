@@ -61,7 +61,6 @@ question(
     hint="Run this notebook on the lease, from top to bottom.",
     records="labs.checkpoints.reads.devices:on_the_board",
     rules=[
-        ("on_arm", True, "This was measured on {machine}. The points wait for an ARM processor."),
         (
             "seconds",
             at_least(290),
@@ -72,8 +71,6 @@ question(
         ("own_script", True, "Your script has not run on this board: run the cell with the four files."),
     ],
     good={
-        "machine": "Cortex-A76",
-        "on_arm": True,
         "seconds": 300.0,
         "tells_heat": True,
         "raced": True,

@@ -61,7 +61,8 @@ predict("http.sixteen", answers=..., latency=...)
 # already is refused at once, with the status 503 (*service unavailable*).
 
 # %%
-(folder := programs_dir() / "http").mkdir(exist_ok=True)
+folder = programs_dir() / "http"
+folder.mkdir(exist_ok=True)
 shutil.copy(PROJECT_DIR / "labs" / "serve" / "compared" / "classifier.py", folder)
 
 # %% shows="labs.serve.compared.classifier:place"
@@ -145,7 +146,9 @@ print(link(f"{service.url}/docs"), link(page.url))
 # %% [markdown]
 # ## A client, and sixteen of them
 #
-# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Sixteen threads are sixteen:
+# A client is one call of `httpx`; `raise_for_status` turns a refusal into an exception. Sixteen threads are sixteen.
+# Clients that measure must be quicker than the service: ours send bytes that were encoded beforehand, in a process of
+# their own, and in a **closed loop**, where each waits for its answer before it sends again.
 
 
 # %%
@@ -158,10 +161,6 @@ photos = [photo(number) for number in range(8)]
 with ThreadPoolExecutor(16) as clients:
     answers = list(clients.map(ask, photos * 2))
 answers[0], httpx.post(f"{service.url}/predict", json={"image": "lunch.jpg"}).text
-
-# %% [markdown]
-# Clients that measure must be quicker than the service. Ours send bytes that were encoded beforehand, in a process of
-# their own, and in a **closed loop**: each waits for its answer before it sends again.
 
 # %%
 guesses = predicted("http.sixteen")

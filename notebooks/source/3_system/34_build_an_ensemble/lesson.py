@@ -252,8 +252,9 @@ path.write_text(path.read_text().replace("count: 2", "count: 1"))
 pd.DataFrame(rows).style.format(precision=1)
 
 # %% [markdown]
-# A second instance of one step lifts the limit of the chain. Where the answers grow by less than the limit, look at the
-# steps: if each takes longer than before, they wait for the same processors, and it is the machine that is full.
+# A second instance lifts the limit of the chain, as long as no step takes longer than before. Where steps do take
+# longer, they wait for the same processors: then it is the machine that is full, and a further instance only takes from
+# others.
 #
 # ## What you found
 #

@@ -56,8 +56,7 @@ predict("kernels.order", rows=..., blas=...)
 # %% [markdown]
 # ## Three loops
 #
-# In `rows` the innermost loop goes along rows of `b` and `c`. `tiles` takes a part of `b` that fits into the cache,
-# lets all rows of `a` use it, and only then goes on to the next part.
+# `columns` is the textbook's order. In `rows` the innermost loop goes along rows of `b` and `c`.
 
 
 # %%
@@ -75,17 +74,6 @@ def rows(a, b, c):
                 c[i, j] += a[i, k] * b[k, j]
 
 
-def tiles(a, b, c, tile):
-    for k0 in range(0, a.shape[1], tile):
-        for j0 in range(0, c.shape[1], tile):
-            for i in range(c.shape[0]):
-                part_c = c[i, j0 : j0 + tile]
-                for k in range(k0, min(k0 + tile, a.shape[1])):
-                    part_b = b[k, j0 : j0 + tile]
-                    for j in range(part_b.size):
-                        part_c[j] += a[i, k] * part_b[j]
-
-
 # %% [markdown]
 # Memory delivers lines of numbers into a **cache**, where a line that is not used soon has to leave. `traced` matrices
 # write down each access, and count what a tiny cache would fetch: for each matrix it has 16 lines of 4 numbers.
@@ -93,9 +81,9 @@ def tiles(a, b, c, tile):
 # %%
 random = np.random.default_rng(0)
 fetched = {}
-for kernel, more in ((columns, []), (rows, []), (tiles, [8])):
+for kernel in (columns, rows):
     a, b, c = traced(random.random((10, 20)), random.random((20, 16)), np.zeros((10, 16)))
-    kernel(a, b, c, *more)
+    kernel(a, b, c)
     fetched[kernel.__name__] = {"lines of a": a.fetched(), "lines of b": b.fetched(), "lines of c": c.fetched()}
 pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
 
@@ -106,15 +94,14 @@ pd.DataFrame(fetched).T.assign(all=lambda table: table.sum(axis=1))
 guesses = predicted("kernels.order")
 SIZE = 384
 a, b, c = (random.random((SIZE, SIZE), dtype=np.float32) for _ in range(3))
-by_columns, by_rows, by_tiles = (njit(fastmath=True)(kernel) for kernel in (columns, rows, tiles))
+by_columns, by_rows = njit(fastmath=True)(columns), njit(fastmath=True)(rows)
 targets = {
     "matmul-columns": lambda: by_columns(a, b, c),
     "matmul-rows": lambda: by_rows(a, b, c),
-    "matmul-tiles": lambda: by_tiles(a, b, c, 192),
     "matmul-blas": lambda: np.matmul(a, b, out=c),
 }
 source_path = programs_dir() / "kernels.py"
-source_path.write_text("\n\n".join(map(inspect.getsource, (columns, rows, tiles))))
+source_path.write_text("\n\n".join(map(inspect.getsource, (columns, rows))))
 for target in targets.values():
     bench.describe(target, backend="numba and numpy", precision="fp32", model_path=source_path)
 with threadpool_limits(1, "blas"):
@@ -124,9 +111,8 @@ table["you predicted"] = pd.Series({"matmul-rows": guesses["rows"], "matmul-blas
 table.style.format(precision=1, na_rep="")
 
 # %% [markdown]
-# Four times the same multiplications. Tiles need not be faster than rows here: `b` takes 0.6 MB, the second cache of
-# many a processor holds it, and short inner loops cost something. BLAS goes one step further, and keeps a tile of `c`
-# in *registers* for all its steps.
+# Three times the same multiplications. What does BLAS do that `rows` does not? It works in **tiles**: a part of `b`
+# that fits into the cache serves all rows of `a` before the next part comes, and a small part of `c` stays in registers.
 #
 # ## What a warp reads
 #
@@ -145,46 +131,39 @@ def transactions(addresses):
 check("kernels.transactions", transactions)
 
 # %% [markdown]
-# Here is the product in CUDA: each thread computes one number of `c`, so two loops have become threads. The kernels
-# differ in one line. numba's simulator runs them with a Python thread for each thread of the GPU. That is slow, and
-# shows what a warp touches of `c` at once. A thread's number is its colour, and your function counts.
+# Here is the product in CUDA: each thread computes one number of `c`, so two loops have become threads. We start it
+# with blocks of 1 × 32 threads, which stand below each other, and of 32 × 1, side by side. numba's simulator has a
+# Python thread for each thread of the GPU. That is slow, and shows what a warp touches of `c` at once.
 
 
 # %%
-def down(a, b, c):
-    row, column = cuda.grid(2)
-    for k in range(a.shape[1]):
-        c[row, column] += a[row, k] * b[k, column]
-
-
-def along(a, b, c):
+def multiply(a, b, c):
     column, row = cuda.grid(2)
     for k in range(a.shape[1]):
         c[row, column] += a[row, k] * b[k, column]
 
 
-def watch(kernel, blocks, threads):
+def watch(name, kernel, blocks, threads):
     a, b, c = traced(random.random((32, 8)), random.random((8, 32)), np.zeros((32, 32)))
     cuda.jit(kernel)[blocks, threads](a, b, c)
     assert np.allclose(c.values, a.values @ b.values, atol=1e-4)
     warp = next(iter(instructions(c.log).values()))  # what its first instruction touches of c
     first = transactions([4 * one.place for one in warp])
-    counts[kernel.__name__] = first, a.reads() + b.reads(), all_transactions(a.log) + all_transactions(b.log)
-    return access_map({"c": (c, warp)}, title=f"{kernel.__name__}: {first} transactions")
+    counts[name] = first, a.reads() + b.reads(), all_transactions(a.log) + all_transactions(b.log)
+    return access_map({"c": (c, warp)}, title=f"{name}: {first} transactions")
 
 
 counts = {}
-display(watch(down, (1, 32), (32, 1)), watch(along, (1, 32), (32, 1)))
+display(watch("below", multiply, (32, 1), (1, 32)), watch("side by side", multiply, (1, 32), (32, 1)))
 
 # %% [markdown]
-# In `down` a warp stands in 32 rows. In `along` the threads stand side by side, and eight of them share a sector: their
-# accesses are *coalesced*.
+# Below each other, a warp stands in 32 rows. Side by side, eight threads share a sector: accesses are *coalesced*.
 #
 # ## Shared memory
 #
 # Still each number is read by many threads, every time from *global* memory. The threads of a block can share: each
 # brings one number of a tile of `a` and one of a tile of `b` into **shared memory**, all wait for each other with
-# `cuda.syncthreads()`, and then each thread uses both tiles. It is the tile from above, held in place by hand.
+# `cuda.syncthreads()`, and then each thread uses both tiles. It is BLAS's tile, held in place by hand.
 
 # %% question="kernels.shared"
 TILE = 8
@@ -217,7 +196,7 @@ shared_path.write_text(f"from numba import cuda, float32\n\nTILE = {TILE}\n\n\n{
 check("kernels.shared", shared_path)
 
 # %%
-watch(multiply_shared, (4, 4), (TILE, TILE))
+watch("shared", multiply_shared, (4, 4), (TILE, TILE))
 pd.DataFrame(counts, index=["transactions of one instruction", "all reads of a and b", "their transactions"]).T
 
 # %% [markdown]
@@ -272,27 +251,22 @@ def profile_layers(level):
 layers = {"NCHW": profile_layers("ORT_ENABLE_EXTENDED"), "NCHWc": profile_layers("ORT_ENABLE_ALL")}
 shapes = layers["NCHW"][0]  # in blocks, channels are padded; the model's own shapes count
 at_best_s = sum(least_seconds(*shape, peak_flops, bandwidth) for shape in shapes)
-points, sums = [], {}
+points = []
 for layout, (_, took_s) in layers.items():
-    sums[layout] = {"measured, ms": took_s.sum() * 1e3, "at best, ms": at_best_s * 1e3}
+    print(f"{layout}: {took_s.sum() * 1e3:.2f} ms, at best {at_best_s * 1e3:.2f} ms")
     for (x, w, y), took in zip(shapes, took_s, strict=True):
         point = {"operations": least_seconds(x, w, y, 1, np.inf), "bytes": least_seconds(x, w, y, np.inf, 1)}
         point |= {"name": f"conv {w}", "group": f"{layout}, {'depthwise' if w[1] == 1 else 'dense'}"}
         points.append(point | {"seconds": max(took, 1e-7)})
-display(pd.DataFrame(sums).T.round(2))
 roofline(points, peak_flops, bandwidth)
 
 # %% [markdown]
 # Depthwise layers have few operations for each byte and lie to the left, where memory is the limit. 1 × 1 layers lie to
 # the right. A point above the slope took its numbers from a cache, where the layer before had left them. The blocked
 # layout moves the *same layers* up. On the AMD EPYC where this page was written, the median dense layer went from 79 to
-# 95 GFLOP/s, and the median depthwise layer from 5 to 35. The table adds up `least_seconds` over all layers.
+# 95 GFLOP/s, and the median depthwise layer from 5 to 35. *At best* adds up `least_seconds`.
 #
 # ## What you found
 #
 # A kernel should use every number that memory delivers: along rows, in tiles, and on a GPU with neighbours in a warp.
 # It is good enough where its point touches the roof. Where a point lies far below, a better kernel is worth writing.
-#
-# - Set `SIZE` to 512, a power of two, and measure `matmul-columns` again. Which lines share a place in the cache?
-# - Give each thread of `multiply_shared` two numbers of a column. How many reads are left?
-#

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from labs.bench import cli
 from labs.machine import Capability
-from labs.runtimes.providers import cli
 
 
 def test_without_a_gpu_a_script_runs_in_this_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
