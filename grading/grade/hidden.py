@@ -105,8 +105,8 @@ class HiddenRow:
 def recommended(records: Records, part: int) -> Measurement | None:
     """Return the newest accuracy record of the option that a part's recommendation chooses, or None."""
     given = records.answer(RECOMMENDATION.get(part, ""))
-    choice = given.get("choice") if isinstance(given, dict) else None
-    return records.latest(kind="accuracy", option=choice if isinstance(choice, str) else None) if given else None
+    option = given.get("option") if isinstance(given, dict) else None
+    return records.latest(kind="accuracy", option=option) if isinstance(option, str) else None
 
 
 def wanted_models(records: Records, part: int) -> list[str]:
