@@ -53,7 +53,7 @@ def train(
     work: Annotated[Path | None, typer.Option(help="Folder for what finished phases leave.")] = None,
     accept: Annotated[bool, typer.Option(help="Put the result in place of the shipped model.")] = False,
 ) -> None:
-    """Train a model again, and first the teacher; an interrupted training goes on behind its last finished phase."""
+    """Train a model again; an interrupted training goes on behind its last finished phase."""
     from assets.recipes.models import TRAINED, train_model
 
     if model not in TRAINED:

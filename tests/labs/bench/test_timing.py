@@ -49,7 +49,7 @@ def test_latency_measures_until_it_is_precise(fake_model, fake_clock) -> None:
     quiet = fake_model(itertools.repeat(0.01))
     noisy = fake_model(float(x) for x in iter(lambda: 0.01 * rng.lognormal(0, 0.3), None))
     few = bench.latency(quiet, ONE, option="quiet", min_samples=100, clock=fake_clock)
-    many = bench.latency(noisy, ONE, option="noisy", min_samples=100, clock=fake_clock)
+    many = bench.latency(noisy, ONE, option="noisy", min_samples=100, limit_s=600, clock=fake_clock)
     assert len(few.samples) == 100
     assert len(many.samples) > 300
     assert many.value.relative_half_width <= 0.02

@@ -54,8 +54,9 @@ def test_recorded_series_hold_what_was_drawn():
     expressions = {"rate": RATE, "raw": "sum(serving_requests_total)", "refused": "rate("}
     found = recorded.ask(expressions, seed=7)
     assert "parse error" in found["refused"]
-    (quiet,), (busy,) = found["rate"]
+    (quiet,), (busy,), (restarted,) = found["rate"]
     assert 1.2 < busy / quiet < 2.4
+    assert restarted > quiet
     assert found["rate"] == recorded.ask({"rate": RATE}, seed=7)["rate"] != recorded.ask({"rate": RATE}, seed=8)["rate"]
 
 
