@@ -86,7 +86,7 @@ class LeaseCountdown(Shown):
         """Bring the words up to date."""
         first, *more = map(escape, self.lines)
         # In red once the release should have begun.
-        due = self._clock.now() > self._steps[-1][1]
+        due = bool(self._steps) and self._clock.now() > self._steps[-1][1]
         kind = 'class="msl-note msl-bad" role="status"' if due else 'class="msl-strong"'
         rest = "".join(f'<p class="msl-sub">{line}</p>' for line in more)
         head = heading(self.name, self.rehearsed)

@@ -9,9 +9,9 @@ from statistics import median
 
 import pandas as pd
 
+from labs.load.tokens import generate, tokens_per_s
 from labs.runtimes.progress import OnProgress
 from labs.tokens import serving
-from labs.tokens.measure import generate, tokens_per_s
 
 #: What the table is held to: sixteen prompts over one, and a first token without the prefix over one with it.
 BARS = {"16 prompts": 4.0, "prefix hit": 8.0}

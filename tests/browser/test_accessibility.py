@@ -61,9 +61,6 @@ plan = planner("edge")
 run = lab.prepare("edge", plan.chosen.option)
 run.record.update("lease", state="done", remember={"end": plan.reserve().end.isoformat()})
 display(plan, lease_countdown(run), faults())""",
-    "hand-in": """
-from provisioning.front.hand_in import HandIn
-display(HandIn(1))""",
 }
 
 
@@ -125,7 +122,7 @@ def test_the_keyboard_reaches_everything_on_the_front_page_at_two_hundred_percen
 
 
 def test_what_a_lesson_shows_is_for_everybody(course):
-    """Prediction boxes, cards, tables, charts, the explorer, planner, countdown, faults and the hand-in button."""
+    """Prediction boxes, cards, tables, charts, the explorer, planner, countdown and faults."""
     lab, page = course
     notebook, found = lab.open(page, "shown.ipynb"), []
     notebook.run_all(wait_s=300)

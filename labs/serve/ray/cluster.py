@@ -387,11 +387,6 @@ class ReplicaWatch:
         self._ended.set()
         self._thread.join()
 
-    @property
-    def most_running(self) -> int:
-        """The most replicas that ran at once."""
-        return max((row["running"] for row in self.rows), default=0)
-
     def _look(self) -> None:
         while not self._ended.is_set():
             with contextlib.suppress(OSError):  # a busy machine may be late with an answer: the next look will do

@@ -18,7 +18,7 @@ from grading.grade.grader import Setup, grade
 from grading.grade.hidden import all_hidden, possible_points
 from labs.course import lessons
 from provisioning.front.command import app
-from provisioning.front.hand_in import HandIn, submit
+from provisioning.front.hand_in import submit
 from provisioning.front.points import QUESTIONS, graders_own, questions_of
 from provisioning.front.prepare import prepare
 from tests.grading.recorded import MODEL
@@ -110,31 +110,6 @@ def test_the_command_says_points_gaps_and_questions(filled: Path):
     done = CliRunner().invoke(app, ["submit", "1", "--workspace", str(filled), "--out", str(filled / "x.zip")])
     assert done.exit_code == 0, done.output
     assert (filled / "x.zip").is_file()
-
-
-def test_the_button_shows_the_same_and_does_nothing_unpressed(filled: Path):
-    """A notebook that is run from top to bottom must not write a zip."""
-    made = HandIn(1, make=lambda part: prepare(part, workspace=filled))
-    assert not list(filled.glob("*.zip"))
-    assert "msl submit 1" in repr(made)
-    assert made._repr_mimebundle_()["text/plain"] == repr(made)
-    made.button.click()
-    assert (filled / "submission-part-1.zip").is_file()
-    for words in ("public points", "not complete", "has changed since it was measured"):
-        assert words in made.said.value
-    assert not made.button.disabled
-
-
-def test_a_button_that_cannot_write_says_why():
-    """A full disk is a sentence, not a traceback in a log."""
-
-    def full(part: int):
-        raise OSError("No space left on device <here>")
-
-    made = HandIn(1, make=full)
-    made.button.click()
-    assert "Nothing was written" in made.said.value
-    assert "&lt;here&gt;" in made.said.value
 
 
 @pytest.mark.parametrize("part", PARTS)

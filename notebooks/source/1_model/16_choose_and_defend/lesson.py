@@ -131,8 +131,8 @@ check("defend.choice", choice)
 # ## What you found
 #
 # A file, a figure, a price, and a way to be proved wrong. This is the end of part 1. Part 2 takes the same files to a
-# Raspberry Pi; part 3 builds a system around one of them. `msl submit` in a terminal, or the button on the front page,
-# hands in what you have.
+# Raspberry Pi; part 3 builds a system around one of them. `msl submit` in a terminal hands
+# in what you have.
 #
 # - Read a neighbour's recommendation. Which of your records explains where you differ?
 # - At 1.5 points instead of one, does the rule pick another file? Is that difference one that your photos can show?

@@ -146,7 +146,7 @@ check("target.choice", choice)
 # ## What you found
 #
 # A file, a figure, a place, and a board that somebody else has by now. This is the end of part 2: `msl submit` in a
-# terminal, or the button on the front page, hands it in.
+# terminal hands it in.
 #
 # - The buyer asks for a box at half the price. Which of your records says something about it, and which does not?
 # - Would a colleague who finds your recommendation in a year know which file it means? What is missing for that?

@@ -212,11 +212,11 @@ for number in range(-workers, allowed + workers):
     axis.text((column + 0.4) * seconds_each, row, number + 1 if number >= 0 else "busy", ha="center", va="center")
 
 # %% [markdown]
-# The blue photos are answered before the deadline, the dashed line. The red ones are better refused at once: their
-# phones can ask again, or say so. Now for your service. With sixteen clients all workers are busy, and each needs
-# `WORKERS / answers a second` for a photo. Phones give up after half a second, and we plan for four fifths of that: a
-# mean leaves no room for slow rounds. At lunch, phones do not wait for each other: requests come in an **open loop**,
-# half as many again as your service can answer. First all may wait, and then no more than your function says.
+# The blue photos are answered before the deadline, the dashed line. The red ones are better refused at once. Now for
+# your service. With sixteen clients all workers are busy, and each needs `WORKERS / answers a second` for a photo.
+# Phones give up after half a second; plan for four fifths of that, since a mean leaves no room for slow rounds. At
+# lunch, phones do not wait for each other: requests come in an **open loop**, half as many again as your service can
+# answer. First all may wait, and then no more than your function says.
 
 # %%
 DEADLINE_S, rate = 0.5, runs[1].throughput_rps.value
@@ -233,8 +233,7 @@ pd.DataFrame(rows).T
 
 # %% [markdown]
 # Where all may wait, the queue grows as long as lunch lasts, and each photo waits for all before it. With a bound, an
-# answer takes a fraction of that, and the others hear at once that they have to come again. What is still late met
-# rounds that were slower than the mean: on a machine with other work, plan for less than four fifths.
+# answer takes a fraction of that, and the others hear at once. What is still late met rounds slower than the mean.
 #
 # ## The container
 #
@@ -271,7 +270,6 @@ _ = page.stop(), service.stop()
 # ## What you found
 #
 # As many as have time: `may_wait` counts them, and all others hear 503 at once. Your table shows what that is worth.
-# Page, phones and monitoring rely on the promise, whatever computes behind it.
 #
 # - Let `ask` obey `Retry-After`: wait that long and ask again, three times at most. How many photos are lost then?
 # - Write `compose.yaml`: the port on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.

@@ -245,7 +245,8 @@ check("gpus.released")
 #
 # The note was wrong: `count` is for each GPU, and whoever names none gets them all. Your first table says what each
 # arrangement is worth on the machine that it names. Whatever gives nearly the same with fewer instances is the better
-# one: an instance takes memory whether it works or not, and the nightly training wants that memory.
+# one: an instance takes memory whether it works or not, and the nightly training wants that memory. This is the end of
+# part 3: `msl submit` in a terminal hands it in.
 #
 # - Which arrangement would you choose, if 95 % of the best rate is enough?
 # - In a terminal: `msl lease sweep --mine`. It looks over all sites for what you have forgotten.

@@ -33,9 +33,9 @@ import pandas as pd
 
 from labs.checkpoints import check, predict, predicted
 from labs.course import lesson
+from labs.load.tokens import generate, tokens_per_s
 from labs.records.ledger import ledger
 from labs.tokens import serving
-from labs.tokens.measure import generate, tokens_per_s
 from labs.widgets import run_with_progress
 from labs.workspace import programs_dir
 
