@@ -75,7 +75,7 @@ def served_on(
     if not near and not device.address:
         raise DeviceNotReachedError(
             "the device has no floating IP, so nothing on it can be asked from here. Likely: it was taken away since "
-            "the container was made. Way out: run lesson 21 again, which binds a new one and keeps the container; then "
+            "the container was made. Way out: run 'Reserve a device' again, which binds a new one and keeps the container; then "
             "open the device anew."
         )
     stop(device, sleep=sleep)
@@ -122,5 +122,5 @@ def _wait_for(device: Host, sleep: Callable[[float], None]) -> bytes:
         waited_s += 0.3
     raise DeviceNotReachedError(
         "the service did not start on the device. Likely: its file is not there, or port "
-        f"{SERVICE_PORT} is taken. Way out: bring the file again (lesson 22), then run this cell again."
+        f"{SERVICE_PORT} is taken. Way out: bring the file again ('Run on the Pi'), then run this cell again."
     )

@@ -226,7 +226,7 @@ def network_latency(
         raise DeviceNotReachedError(
             f"{url} does not answer ({type(error).__name__}: {error}). Likely: the floating IP is gone, the container "
             "was made without this port, or the service's time is over. Way out: start the service again; after that, "
-            "run lesson 21 again, which looks at all three."
+            "run 'Reserve a device' again, which looks at all three."
         ) from error
     inside = {name: percentile([one[name] for one in timings[WARMUP:]], 50) for name in timings[-1]}
     runs = about["runs"]

@@ -2,7 +2,7 @@
 
 The notation in one place: requests arrive at ``rate_rps`` (λ), one takes ``service_s`` (1/μ), ``servers`` (c) work side
 by side, and the utilization is ρ = λ / (c μ). The formulas assume Poisson arrivals, a service time that does not depend
-on the load, and ρ < 1. Lesson 41 shows these bodies and tests each assumption on a real server.
+on the load, and ρ < 1. The deep dive 'Queueing theory' shows these bodies and tests each assumption on a real server.
 """
 
 from __future__ import annotations

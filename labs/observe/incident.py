@@ -35,7 +35,7 @@ SPANS_S = {"r41": (7, 3, 1), "r42": (14, 4, 4), "rollback": (7, 3, 1)}
 #: Seconds after a start that no reading is taken from: the first photos are slow, and rates need a full window.
 SETTLING_S = 5
 
-#: What users feel, as lesson 44 asks for it.
+#: What users feel, as 'Find an incident' asks for it.
 P95 = 'histogram_quantile(0.95, sum by (le) (rate(serving_request_seconds_bucket{path=~"/predict.*"}[5s])))'
 
 _CONFIG = """global:

@@ -246,7 +246,7 @@ class Instance:
         call = caller(self._settings.open_model(threads))
         for size in {1, self._settings.max_batch_size}:
             call(self._rows[:size])
-        # On a GPU a batch is what keeps it busy; on a CPU it may overflow the caches (lesson 11 shows by how much).
+        # On a GPU a batch is what keeps it busy; on a CPU it may overflow the caches.
         return call if self._settings.device != "cpu" or batches_pay(call, self._rows) else one_by_one(call)
 
     def serve(self, contents: list[bytes], call: Call | None = None) -> Computed:

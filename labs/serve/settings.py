@@ -93,7 +93,9 @@ class Settings(FromEnvironment):
         if self.backend == "openvino" and self.device != "cpu":
             raise ValueError("OpenVINO serves on the CPU here: take device='cpu', or ONNX Runtime for 'cuda'")
         if self.model is None and self.kind != "torch":
-            raise ValueError(f"{self.backend} needs an .onnx file: name it with LABS_MODEL (lesson 12 exports one)")
+            raise ValueError(
+                f"{self.backend} needs an .onnx file: name it with LABS_MODEL ('Compile the graph' exports one)"
+            )
         if self.model is not None and (self.model.suffix == ".onnx") == (self.kind == "torch"):
             raise ValueError(f"{self.model.name} is not for {self.kind}: torch takes .safetensors, the others .onnx")
         return self

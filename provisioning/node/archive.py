@@ -151,7 +151,7 @@ def light_requirements(project: Path) -> str:
     """Return the archive's ``requirements.txt``: base packages, those for provisioning, and the course itself."""
     table = tomllib.loads(project.read_text(encoding="utf-8"))["project"]
     extras = table["optional-dependencies"]
-    # The rehearsal as well: lesson 01 orders failures, which nobody can do on Chameleon itself.
+    # The rehearsal as well: 'Reserve a machine' orders failures, which nobody can do on Chameleon itself.
     wanted = [*table["dependencies"], *extras["provisioning"], *extras.get("rehearsal", [])]
     return _REQUIREMENTS + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower)) + _ITSELF
 

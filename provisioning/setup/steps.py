@@ -24,7 +24,7 @@ Row = tuple[str, str, tuple[str, ...], StepBody, float]
 
 _ENVIRONMENT = scripted("environment", "making the environment")
 _DRIVERS = scripted("drivers", "checking drivers")
-_PROVIDERS = begun("providers", "the execution providers of lesson 15")
+_PROVIDERS = begun("providers", "the execution providers' environments")
 _CONTAINERS = begun("containers", "NVIDIA's Triton")
 
 NODE_STEPS: tuple[Row, ...] = (

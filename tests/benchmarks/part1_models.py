@@ -82,7 +82,7 @@ def options(folder: Path | None = None, on_progress: OnProgress = silent) -> dic
 
 
 def small_model(folder: Path | None = None) -> Path:
-    """Return an INT8 file that takes images of ``SMALL_PX`` pixels, made once a folder as lesson 25 makes it."""
+    """Return an INT8 file that takes images of ``SMALL_PX`` pixels, made once a folder as 'Fewer pixels' makes it."""
     folder = folder or Path(_TEMPORARY.name)
     path, exported, prepared = folder / f"int8-{SMALL_PX}px.onnx", folder / "small.onnx", folder / "small-prepared.onnx"
     if not path.is_file():

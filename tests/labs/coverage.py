@@ -176,7 +176,7 @@ def true_latency_s(utilization: float, share: float) -> float:
     return 0.01 * (1 + high)
 
 
-#: (runs, seconds) of a measurement by utilization: one of lesson 40's length, and repeats up to enough.
+#: (runs, seconds) of a measurement by utilization: one of a lesson's length, and repeats up to enough.
 PLANS = {0.6: ((1, 6), (3, 6), (5, 6)), 0.8: ((1, 6), (5, 6), (10, 6)), 0.9: ((1, 6), (10, 6), (10, 24))}
 
 

@@ -72,7 +72,7 @@ def test_what_is_fetched_in_the_background_holds_up_nothing(memory, make_run, co
     (home / "good").touch()
     said_by(make_run(only=steps))
     assert _wait(lambda: result.exists() and result.read_text().strip() == "0")
-    assert "the execution providers of lesson 15: there" in said_by(make_run(only=steps))
+    assert "the execution providers' environments: there" in said_by(make_run(only=steps))
     assert (home / "runs").read_text().split() == ["run", "run"]
 
 

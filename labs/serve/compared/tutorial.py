@@ -1,4 +1,4 @@
-"""The lesson's 'before': the service that most tutorials end with. It works, and lesson 32 finds out what it costs.
+"""The service that most tutorials end with. It works; benchmarks measure what it costs.
 
 Kept as such apps are written: the model loads at import, threads are left to the library, one request at a time, and
 errors come with status 200. Nothing else in this course does any of that; ``labs.serve.app`` is the service to use.

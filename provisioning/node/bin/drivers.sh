@@ -29,7 +29,7 @@ if [[ $machine == mi100 ]]; then
   fi
   rocminfo > /dev/null
   rocm-smi --showproductname --showdriverversion
-  # Lesson 15's provider links against these two libraries of ROCm 7; its wheel brings neither. MIGraphX comes from the
+  # MIGraphX's provider links against these two libraries of ROCm 7; its wheel brings neither. MIGraphX comes from the
   # repository that the image took ROCm from. Without it the lesson says what is missing and goes on.
   rocm_has() { compgen -G "/opt/rocm*/lib/$1" > /dev/null || compgen -G "/opt/rocm*/lib/migraphx/lib/$1" > /dev/null; }
   if ! rocm_has libmigraphx_c.so.3; then

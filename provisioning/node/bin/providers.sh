@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Fetches the environments of the execution providers (lesson 15). The set-up starts this and does not wait for it.
+# Fetches the environments of the execution providers. The set-up starts this and does not wait for it.
 # Usage: providers.sh MACHINE PART
 set -euo pipefail
 

@@ -69,7 +69,7 @@ def test_it_is_open_to_others_only_where_somebody_asks_from_elsewhere(device, ur
 @pytest.mark.parametrize(
     ("device", "says", "started"),
     [
-        (ToldDevice(), r"no floating IP.*Way out: run lesson 21 again", 0),
+        (ToldDevice(), r"no floating IP.*Way out: run 'Reserve a device' again", 0),
         (ToldDevice(address="192.0.2.7", starts=False), rf"did not start.*port {SERVICE_PORT} is taken", 1),
     ],
     ids=["no floating IP", "no file, or no port"],

@@ -37,7 +37,7 @@ json.dump(found, open("found.json", "w"))
 
 
 def openvino(precision: str) -> list:
-    """Return the list of providers that lesson 15 writes."""
+    """Return the list of providers that 'Execution providers' writes."""
     hints = json.dumps({"CPU": {"INFERENCE_PRECISION_HINT": precision, "INFERENCE_NUM_THREADS": "1"}})
     return [["OpenVINOExecutionProvider", {"device_type": "CPU", "load_config": hints}], "CPUExecutionProvider"]
 
