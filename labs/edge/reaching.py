@@ -75,8 +75,8 @@ def served_on(
     if not near and not device.address:
         raise DeviceNotReachedError(
             "the device has no floating IP, so nothing on it can be asked from here. Likely: it was taken away since "
-            "the container was made. Way out: run 'Reserve a device' again, which binds a new one and keeps the container; then "
-            "open the device anew."
+            "the container was made. Way out: run 'Reserve a device' again, which binds a new one and keeps the "
+            "container; then open the device anew."
         )
     stop(device, sleep=sleep)
     everywhere = device.address if device.rehearsed else "0.0.0.0"

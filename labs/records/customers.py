@@ -1,6 +1,6 @@
 """Three customers of GourmetGram, and what its machines cost: the story's own figures, stated and not measured.
 
-The deep dive 'Three customers' designs a service for each of them, and its questions judge the designs by the same facts.
+The deep dive 'Three customers' designs a service for each, and its questions judge the designs by the same facts.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ JOB_START_S = 90.0
 BOARD_USD_PER_DAY = 0.40
 #: How many times as long as on the machine that measured a photo takes on such a computer. Part 2 measures one.
 BOARD_TIMES_AS_LONG = 4.0
-#: Share of the time for which a server that people wait for may be busy; above it, they begin to queue (see 'Queueing theory').
+#: Share of the time for which a server that people wait for may be busy; above it, they begin to queue.
 MOST_BUSY = 0.7
 #: Round trips until the answer to the first photo over HTTPS: one for TCP, one for TLS 1.3, one for the request itself.
 #: Source: RFC 9293, section 3.5; RFC 8446, section 2.

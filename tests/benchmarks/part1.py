@@ -36,8 +36,8 @@ def tables(
 ) -> Iterator[tuple[str, pd.DataFrame]]:
     """Return titled tables as soon as each is there: the race against float32, the options in numbers, the bars.
 
-    The other architectures' float32 files take part: they are the frontier of 'Choose an architecture'. So does the model with fewer
-    pixels, each of its images made small before the race.
+    The other architectures' float32 files take part: they are the frontier of 'Choose an architecture'. So does the
+    model with fewer pixels, each of its images made small before the race.
 
     Args:
         rounds: Turns of each option with single pictures; batches get half of them.

@@ -212,11 +212,10 @@ for number in range(-workers, allowed + workers):
     axis.text((column + 0.4) * seconds_each, row, number + 1 if number >= 0 else "busy", ha="center", va="center")
 
 # %% [markdown]
-# The blue photos are answered before the deadline, the dashed line. The red ones are better refused at once. Now for
-# your service. With sixteen clients all workers are busy, and each needs `WORKERS / answers a second` for a photo.
-# Phones give up after half a second; plan for four fifths of that, since a mean leaves no room for slow rounds. At
-# lunch, phones do not wait for each other: requests come in an **open loop**, half as many again as your service can
-# answer. First all may wait, and then no more than your function says.
+# Blue photos are answered before the deadline, the dashed line; red ones are better refused. With sixteen clients all
+# workers are busy, and each needs `WORKERS / answers a second` for a photo. Phones give up after half a second; plan
+# for four fifths of that: a mean leaves no room for slow rounds. At lunch, requests come in an **open loop**, half as
+# many again as your service can answer. First all may wait, and then no more than your function says.
 
 # %%
 DEADLINE_S, rate = 0.5, runs[1].throughput_rps.value
