@@ -153,7 +153,7 @@ def test_an_answer_of_another_form_is_not_written_down(given, says):
 def test_a_question_that_is_not_there_is_answered_with_the_nearest_one():
     """It would vanish: no grader would ever read it."""
     with pytest.raises(UnknownQuestionError, match=r"toy\.middle"):
-        check("toy.midle", middle)
+        check("toy.midd", middle)
 
 
 def test_a_box_writes_the_prediction_down_and_lets_it_be_changed_until_it_is_measured(measure):

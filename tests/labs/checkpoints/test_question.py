@@ -168,7 +168,7 @@ def test_an_entry_that_is_none_costs_nothing_else(toys, junk):
 def test_a_slip_in_an_id_is_answered_with_the_nearest_ones(toys):
     """It must not look like a failed question."""
     with pytest.raises(UnknownQuestionError, match=r"did you mean toy\.middle"):
-        question("toy.midle")
+        question("toy.midd")
     assert [one.id for one in of_lesson("toy")] == list(QUESTIONS)
 
 
