@@ -271,4 +271,4 @@ _ = page.stop(), service.stop()
 # As many as have time: `may_wait` counts them, and all others hear 503 at once. Your table shows what that is worth.
 #
 # - Let `ask` obey `Retry-After`: wait that long and ask again, three times at most. How many photos are lost then?
-# - Write the route with `async def`, and measure sixteen clients again. Who waits for whom?
+# - Write `compose.yaml`: the port on 127.0.0.1 alone, the model mounted read-only, and a health check of `/healthz`.
