@@ -143,7 +143,7 @@ def _arm(machine: Fingerprint) -> Iterable[Capability]:
     real = is_arm(machine) and not machine.emulator
     name = f"{machine.cpu_model}, emulated: no time means anything" if machine.emulator else machine.cpu_model
     other = f"this is {machine.architecture}, not the device's processor"
-    instead = "learn the way here, read the estimate, and measure on the device"
+    instead = "learn the way here, and measure on the device"
     yield Capability("an ARM processor", real, name if is_arm(machine) else other, instead)
     for feature in FEATURES:
         there = is_arm(machine) and has(machine, feature)
