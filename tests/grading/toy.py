@@ -101,7 +101,7 @@ DEFEND = """# %%
 from labs.checkpoints import check
 
 # %% question="defend.choice"
-recommendation = {"choice": ..., "times_as_fast": ..., "why": ...}
+recommendation = {"option": ..., "times_as_fast": ..., "why": ...}
 check("defend.choice", recommendation)
 
 # %% question="defend.race"
@@ -120,7 +120,7 @@ question(
     "defend.choice",
     "A recommendation",
     points=4,
-    form={"choice": "text", "times_as_fast": "number", "why": "text"},
+    form={"option": "text", "times_as_fast": "number", "why": "text"},
     records="tests.grading.toy:recommended",
     rules=[("times_as_fast", fact("raced", near=True), "You claim {times_as_fast:.2f}, and measured {raced:.2f}.")],
 )
@@ -137,10 +137,10 @@ for name, points, field, to in (
 def recommended(records: Records) -> dict:
     """Return how many times as fast the choice is said to be, and was."""
     given = records.answer("defend.choice")
-    run = records.comparison("onnx-all", given["choice"])
-    if run is None or records.latest(kind="accuracy", option=given["choice"]) is None:
+    run = records.comparison("onnx-all", given["option"])
+    if run is None or records.latest(kind="accuracy", option=given["option"]) is None:
         raise MissingEvidenceError("Compare it with `onnx-all` first, and count its right answers.")
-    raced = run.ratio("onnx-all", given["choice"]).interval.value
+    raced = run.ratio("onnx-all", given["option"]).interval.value
     return {"times_as_fast": given["times_as_fast"], "raced": raced}
 
 
@@ -183,6 +183,6 @@ def whole() -> list[dict]:
     made = [entry for entry in entries if entry["type"] != "measurement"]
     measured = [entry for entry in recorded(1) if entry["type"] == "measurement"]
     raced = Records.from_json(measured).comparison("onnx-all", CHOICE).ratio("onnx-all", CHOICE).interval.value
-    answer = {"choice": CHOICE, "times_as_fast": raced, "why": "It is as often right, and the race was on one machine."}
+    answer = {"option": CHOICE, "times_as_fast": raced, "why": "It is as often right, and the race was on one machine."}
     entries.answered("defend.choice", answer)
     return [*made, *measured, entries[-1]]

@@ -64,7 +64,7 @@ def relabelled(ledger: Entries, points: float) -> Entries:
 
 def chosen(ledger: Entries) -> dict:
     """Return the accuracy record of the file that a ledger recommends."""
-    choice = next(one["value"]["choice"] for one in ledger if one.get("question") == "defend.choice")
+    choice = next(one["value"]["option"] for one in ledger if one.get("question") == "defend.choice")
     return [one for one in ledger if one.get("kind") == "accuracy" and one["option"] == choice][-1]
 
 

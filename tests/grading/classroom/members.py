@@ -31,7 +31,7 @@ def entries() -> Entries:
     given = [entry for entry in made if entry["type"] == "answer"]
     measured = [entry for entry in recorded(1) if entry["type"] == "measurement"]
     choice = {
-        "choice": CHOICE,
+        "option": CHOICE,
         "why": "It is as often right as float32, and it was the fastest in one race.",
     }
     given.append({**given[-1], "question": "defend.choice", "value": choice, "record_id": "f" * 32})

@@ -77,7 +77,7 @@ HOSTILE: dict[str, Callable[[Path], None]] = {
     "the beginning alone": lambda path: os.truncate(path, 5_000),
     "zeros": lambda path: path.write_bytes(bytes(1 << 20)) and None,
     "as much as the caps allow": swollen,
-    "answers of every wrong form": answers({}, [], "", 1e308, -1, True, [[[]]], {"choice": ["x"]}, "\ud800"),
+    "answers of every wrong form": answers({}, [], "", 1e308, -1, True, [[[]]], {"option": ["x"]}, "\ud800"),
     "answers with no end of text": answers("A" * 20_000),
 }
 
