@@ -94,6 +94,10 @@ def _panel(points: Sequence[dict], may_wait_s: float) -> alt.LayerChart:
         size=alt.Size("right:Q", scale=alt.Scale(range=[50, 350], zero=False), legend=None),
         tooltip=tips("design", "pixels", "wait", "a day", "accuracy", "on the frontier", "limits"),
     )
-    best, beaten = (base.transform_filter(f"datum['on the frontier'] == '{word}'") for word in ("yes", "no"))
-    drawn = beaten.mark_point(strokeWidth=1.5) + best.mark_point(filled=True, opacity=0.6)
-    return (drawn + target_line(may_wait_s, "may wait")).properties(width=WIDTH_PX, height=260)
+    # Whoever hears the chart would be told of a layer that shows nothing.
+    drawn = [
+        base.transform_filter(f"datum['on the frontier'] == '{word}'").mark_point(**look)
+        for word, look in {"no": {"strokeWidth": 1.5}, "yes": {"filled": True, "opacity": 0.6}}.items()
+        if any(point["on the frontier"] == word for point in points)
+    ]
+    return alt.layer(*drawn, target_line(may_wait_s, "may wait")).properties(width=WIDTH_PX, height=260)
