@@ -99,7 +99,7 @@ def hub(proxy_python: Path, tmp_path: Path) -> Iterator[int]:
 def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     """The way to a machine and how ssh is called for it; the node's script has started its Jupyter for a Hub."""
     home = tmp_path / "home"
-    own, notebooks = home / ".serving-labs", home / "serving-labs" / "notebooks" / "1_model"
+    own, notebooks = home / ".serving-labs", home / "serving-labs" / "notebooks" / "3_system"
     own.mkdir(parents=True)
     notebooks.mkdir(parents=True)
     (own / "venv").symlink_to(sys.prefix)
@@ -108,12 +108,12 @@ def machine(tmp_path: Path) -> Iterator[tuple[Way, str]]:
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     cell = nbformat.v4.new_code_cell("import os\nprint(6 * 7, os.environ['SERVING_LABS_LINKS'])")
     written = nbformat.v4.new_notebook(cells=[cell], metadata={"kernelspec": kernel})
-    nbformat.write(written, home / reach.first_notebook("model").replace("notebooks/", "serving-labs/notebooks/", 1))
+    nbformat.write(written, home / reach.first_notebook("system").replace("notebooks/", "serving-labs/notebooks/", 1))
     made = Node(home)
     made.key.write_private_key(tmp_path / "key")
     (tmp_path / "key").chmod(0o600)
     environment = {"HOME": str(home), "PATH": os.environ["PATH"]}
-    started = ["bash", str(SERVICES), "a100", "model", "127.0.0.1", str(reach.JUPYTER_PORT)]
+    started = ["bash", str(SERVICES), "p100", "system", "127.0.0.1", str(reach.JUPYTER_PORT)]
     try:
         done = subprocess.run(started, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -166,3 +166,4 @@ def test_a_notebook_runs_on_the_machine_and_a_service_is_seen_through_the_hub(hu
             window.close()
     finally:
         service.shutdown()
+        service.server_close()
