@@ -1,4 +1,4 @@
-"""A server as a child process: ready when it says so, and gone when it should be (`tests/labs/test_child.py`)."""
+"""A server is ready when it says so, and gone when it should be (as a child: `tests/labs/runtimes/test_child.py`)."""
 
 from __future__ import annotations
 
