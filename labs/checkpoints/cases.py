@@ -90,7 +90,8 @@ def general(came: Any, expected: Any, otherwise: str) -> str:
             return "The right values, in another order."
         return otherwise
     if values.shape != wanted.shape:
-        return f"It returns an array of shape {values.shape} instead of {wanted.shape}."
+        says = f"It returns an array of shape {values.shape} instead of {wanted.shape}."
+        return says if otherwise == _NO_SENTENCE else f"{says} {otherwise}"
     return _numerical(came, expected, values, wanted, otherwise)
 
 

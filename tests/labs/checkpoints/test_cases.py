@@ -93,7 +93,7 @@ def test_a_number_that_is_off_by_more_than_a_thousandth_is_not_close(expected, f
         (["a"], ["a", "b"], "Its own."),
         (["b", "a"], ["a", "b"], "The right values, in another order."),
         ([3.0, 1.0, 2.0, 4.0], [1.0, 2.0, 3.0, 4.0], "The right values, in another order."),
-        ([[1.0, 2.0]], [1.0, 2.0], "It returns an array of shape (1, 2) instead of (2,)."),
+        ([[1.0, 2.0]], [1.0, 2.0], "It returns an array of shape (1, 2) instead of (2,). Its own."),
         ([1.0, 0.5], [1.0, 2.0], "Value 2 of 2 is wrong. It is turned around: 1 divided by what was asked for."),
         ([1.0, 7.0, 3.0], [1.0, 2.0, 3.0], "Value 2 of 3 is wrong. Its own."),
         (-2.0, 2.0, "It has the wrong sign."),

@@ -37,9 +37,10 @@ print(rehearsal.use(always=True))
 import os
 from datetime import timedelta
 
-import altair as alt
+import matplotlib.pyplot as plt
 import pandas as pd
 from chi import context, hardware, lease
+from matplotlib import dates
 
 from labs.checkpoints import check, predict, predicted
 from labs.records.ledger import ledger
@@ -47,8 +48,6 @@ from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal.drills import site_clock
 from provisioning.widgets import faults, planner
-
-_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 
 # %% [markdown]
 # ## Who you are
@@ -163,8 +162,10 @@ print(block.resource, block.start, block.end, sep="\n")
 ready, hours = block.end + timedelta(minutes=10), timedelta(hours=3)
 spans = pd.DataFrame({"what": ["your lease", "made ready", "the next lease"]})
 spans["from"], spans["until"] = [block.start, block.end, ready], [block.end, ready, ready + hours]
-order = alt.Y("what", sort=None, title=None)
-alt.Chart(spans, width=600).mark_bar().encode(x=alt.X("from", title="your time"), x2="until", y=order, color="what")
+drawn, axes = plt.subplots(figsize=(8, 1.5))
+axes.barh(spans["what"], spans["until"] - spans["from"], left=spans["from"], color=["C0", "C1", "C2"])
+axes.xaxis.set_major_formatter(dates.DateFormatter("%H:%M", tz=block.start.tzinfo))  # your own time
+axes.invert_yaxis()
 
 # %% [markdown]
 # When does a lease end? `Lease` takes `end_date`, or a `duration`. Three hours sounds like a duration. Here is a draft

@@ -29,7 +29,7 @@ print(rehearsal.use())
 # %%
 from datetime import datetime
 
-import altair as alt
+import matplotlib.pyplot as plt
 import pandas as pd
 from chi import context, hardware, lease, server
 
@@ -39,8 +39,6 @@ from provisioning import lab
 from provisioning.lab import facts
 from provisioning.rehearsal import drills
 from provisioning.widgets import lease_countdown, planner, provisioning_progress
-
-_ = alt.renderers.enable("mimetype")  # drawn by JupyterLab itself
 
 # %% [markdown]
 # ## What still runs on it
@@ -140,22 +138,24 @@ for step in steps:
     end_s = ends(steps)[step["name"]]
     begins_s, saves_s = end_s - step["expected_s"], total_s - max(ends(without).values())
     rows.append({"step": step["name"], "begins": begins_s / 60, "ends": end_s / 60, "would save": saves_s / 60})
-    rows[-1]["decides"] = "it decides" if saves_s else "something slower runs beside it"
 timeline = pd.DataFrame(rows)
-bars = alt.Chart(timeline, width=560).mark_bar().encode(x=alt.X("begins", title="minutes of the lease"), x2="ends")
-bars.encode(y=alt.Y("step", sort=None, title=None), color=alt.Color("decides", title=None), tooltip=["would save"])
+drawn, axes = plt.subplots(figsize=(8, 3.5))
+color = timeline["would save"].gt(0).map({True: "C1", False: "C0"})
+axes.barh(timeline["step"], timeline["ends"] - timeline["begins"], left=timeline["begins"], color=color)
+axes.set_xlabel("minutes of the lease")
+axes.invert_yaxis()
 
 # %%
 serial_s = sum(step["expected_s"] for step in steps)
 table = pd.DataFrame({"minutes": [total_s / 60, (serial_s - total_s) / 60]}, index=["the whole", "saved side by side"])
 table["you predicted"] = [guesses["whole"], guesses["saved"]]
-display(timeline.drop(columns="decides").round(1), table.round(1))
+display(timeline.round(1), table.round(1))
 
 # %% [markdown]
-# The steps with "it decides" are the **critical path**: a minute more of any of them is a minute less for your
-# experiments. Boot, address and SSH follow each other, and nothing else can happen before. After `materials`, four
-# steps begin at once, and the slowest decides. Look at what it would save: less than it takes, because then the next
-# slowest decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
+# The orange steps, which would save something, are the **critical path**: a minute more of any of them is a minute less
+# for your experiments. Boot, address and SSH follow each other, and nothing else can happen before. After `materials`,
+# four steps begin at once, and the slowest decides. Look at what it would save: less than it takes, because then the
+# next slowest decides. NVIDIA's image has gigabytes, but nothing waits for it: `containers` only begins to fetch it.
 #
 # ## Run it, twice
 #

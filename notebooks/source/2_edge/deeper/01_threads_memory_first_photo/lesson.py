@@ -66,11 +66,11 @@ predict("threads.gain", gain=..., share=...)
 guesses = predicted("threads.gain")
 counts = [*sorted({1, 2, 4, cores} & set(range(1, cores + 1))), 2 * cores]
 name = chosen["edge-int8-s8s8"].name
-candidates = [Candidate(f"edge-int8-s8s8-t{count}", name, threads=count) for count in counts]
+candidates = [Candidate(f"threads-{count}", name, threads=count) for count in counts]
 turns = Comparison(tuple(measure_there(device, "compare", candidates, ledger=ledger())))
-table = turns.table("edge-int8-s8s8-t1")
+table = turns.table("threads-1")
 table.insert(0, "threads", counts)
-table["you predicted"] = pd.Series({f"edge-int8-s8s8-t{cores}": guesses["gain"]})
+table["you predicted"] = pd.Series({f"threads-{cores}": guesses["gain"]})
 table.style.format(precision=2, na_rep="").set_caption(turns.records[0].machine.label)
 
 # %% [markdown]
@@ -96,7 +96,7 @@ def amdahl(times, cores):
 check("threads.amdahl", amdahl)
 
 # %%
-measured = table.loc[f"edge-int8-s8s8-t{cores}", "times as fast"]
+measured = table.loc[f"threads-{cores}", "times as fast"]
 figure, axis = plt.subplots(figsize=(9, 3), layout="constrained")
 many = np.arange(1, 65)
 for share in (0.5, 0.8, 0.95, 0.99):

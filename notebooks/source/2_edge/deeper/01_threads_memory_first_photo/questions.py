@@ -5,7 +5,7 @@ from grading.builder.questions import prediction, question
 prediction(
     "threads.gain",
     "What do all cores bring, and how much of the memory is the file?",
-    about={"kind": "latency", "option": "edge-int8-s8s8-t1"},
+    about={"kind": "latency", "option": "threads-1"},
     between=(0.01, 100),
     gain="all cores, times as fast as one",
     share="the INT8 file, % of its process's peak",
