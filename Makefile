@@ -49,7 +49,7 @@ $(STAMP): pyproject.toml constraints.txt
 
 compiler-hint:
 	@command -v g++ >/dev/null || command -v clang++ >/dev/null || { \
-	  echo "Note: no C++ compiler, so torch.compile will be skipped in lesson 11."; \
+	  echo "Note: no C++ compiler, so torch.compile will be left out of *Measure the model*."; \
 	  echo "  Debian, Ubuntu: sudo apt install g++     macOS: xcode-select --install"; }
 
 # What no wheel brings. A test that lacks one is skipped, and this says so before and pytest after the run.

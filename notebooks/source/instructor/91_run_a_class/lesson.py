@@ -85,7 +85,7 @@ print(plan_text(plan))
 #
 # ## Reserve
 #
-# The leases carry the students' names, so each student's lesson 09 finds its own. One refusal does not stop the
+# The leases carry the students' names, so each student's first cell finds its own. One refusal does not stop the
 # others, and running the cell again fills the gaps only.
 
 # %%
