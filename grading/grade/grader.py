@@ -26,9 +26,10 @@ from grading.grade.intake import Intake, Kind, take_in
 from grading.grade.result.prints import prints
 from grading.grade.result.result import Result
 from grading.grade.sandbox import abilities
+from labs.assignment import assignment
 from labs.checkpoints.question import Question, State, Verdict, as_records
-from labs.checkpoints.rows import Row, public_rows
-from labs.course import Lesson, lessons
+from labs.checkpoints.rows import Row, counted_rows, public_rows
+from labs.course import Lesson
 from labs.records import Records
 
 #: Seed of the pictures where the instructor names none. It is public: good for trying things out.
@@ -87,14 +88,14 @@ def grade(submission: Path, *, part: int, student: str = "", setup: Setup | None
 
     Args:
         submission: Folder or zip; it is only read.
-        part: 1, 2 or 3.
+        part: Of the assignment.
         student: Who handed it in; kept in the result.
         setup: How to grade; everything, with public pictures, when None.
     """
     begin_s = time.monotonic()
     faults: list[str] = []
     with tempfile.TemporaryDirectory(prefix="grade-") as folder:
-        work = _Work(Path(submission), lessons(part=part), part, setup or Setup(), Path(folder))
+        work = _Work(Path(submission), assignment().lessons(part), part, setup or Setup(), Path(folder))
         for step in STEPS:
             try:
                 with deadline(_STEP_S) if step in _IN_PROCESS else contextlib.nullcontext():
@@ -136,7 +137,7 @@ def judge_public(work: _Work) -> None:
 
 def measure(work: _Work) -> None:
     """Measure the models again that the evidence rests on."""
-    wanted = wanted_models(work.records, work.part)
+    wanted = wanted_models(work.records, work.lessons)
     models = {one.sha256: one for one in work.intake.of(Kind.MODEL) if one.sha256 in wanted}
     if not work.setup.measure or not models:
         return
@@ -179,7 +180,7 @@ def judge_hidden(work: _Work) -> None:
     """Judge the hidden rows, and functions by what they did when they were called again."""
     labels, places = ((), ()) if work.pictures is None else (work.pictures.labels, work.pictures.places)
     evidence = Evidence(work.records, work.facts, tuple(map(int, labels)), tuple(map(int, places)), work.reruns)
-    work.hidden = hidden_rows(evidence, work.part, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
+    work.hidden = hidden_rows(evidence, work.lessons, work.public, measured=work.setup.measure, rerun=work.setup.rerun)
     work.public = [_as_called(row, work.reruns.get(row.id)) for row in work.public]
 
 
@@ -208,7 +209,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         student=student,
         part=work.part,
         digest=work.intake.digest,
-        rows=(*work.public, *work.hidden),
+        rows=counted_rows((*work.public, *work.hidden), assignment().part(work.part)),
         notes=tuple(work.intake.notes),
         findings=work.examined.findings,
         machines=tuple(dict.fromkeys(_machine(one["machine"]) for one in records)),
@@ -223,6 +224,7 @@ def _result(work: _Work, student: str, faults: Sequence[str], wall_s: float) -> 
         reruns={name: rerun.said for name, rerun in work.reruns.items() if rerun.said},
         fault="; ".join(faults),
         limits=tuple(abilities().missing()),
+        worth=assignment().part(work.part).points - assignment().part(work.part).defence,
         wall_s=wall_s,
     )
 

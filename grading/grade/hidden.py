@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from grading.grade.artefacts.measured import Facts
 from grading.grade.functions.run import Called
+from labs.assignment import assignment
 from labs.checkpoints.question import State, Verdict, of_lesson
 from labs.checkpoints.rows import Row
-from labs.course import lessons
+from labs.course import Lesson, lessons
 from labs.display.format import megabytes, percent
 from labs.records import Measurement, Records
 from provisioning.front.points import FUNCTION_POINTS
 
-#: The recommendation at the end of each part that has one: it names the option whose file is measured again.
-RECOMMENDATION = {1: "defend.choice", 2: "target.choice"}
+#: Recommendations: each names the option whose file is measured again.
+RECOMMENDATIONS = ("defend.choice", "target.choice")
 
 #: Share of the pictures on which record and file must agree. Another processor rounds INT8 in another way (without
 #: VNNI, sums of two products may saturate), and then a picture in thirty changes its class.
@@ -81,11 +83,14 @@ class HiddenRow:
     #: What it is about, in words that a student reads after the grades are out.
     title: str
     points: int
-    #: Part of the course: 1, 2 or 3.
-    part: int
     #: The public question without which it earns nothing.
     needs: str
     judge: Callable[[Evidence], Verdict]
+
+    @property
+    def lesson(self) -> str:
+        """Id of the lesson that it belongs to."""
+        return self.needs.partition(".")[0]
 
     @property
     def is_rerun(self) -> bool:
@@ -102,22 +107,23 @@ class HiddenRow:
             return _failed("The evidence does not have the form that this needs.", "", type(error).__name__)
 
 
-def recommended(records: Records, part: int) -> Measurement | None:
-    """Return the newest accuracy record of the option that a part's recommendation chooses, or None."""
-    given = records.answer(RECOMMENDATION.get(part, ""))
+def recommended(records: Records, question: str) -> Measurement | None:
+    """Return the newest accuracy record of the option that a recommendation chooses, or None."""
+    given = records.answer(question)
     option = given.get("option") if isinstance(given, dict) else None
     return records.latest(kind="accuracy", option=option) if isinstance(option, str) else None
 
 
-def wanted_models(records: Records, part: int) -> list[str]:
+def wanted_models(records: Records, asked: Iterable[Lesson]) -> list[str]:
     """Return the sha256s of the models that are worth measuring again, the most important first.
 
-    The file of the recommended option, and in part 1 the smallest one that an accuracy record names.
+    The files of recommended options and, where files are quantized, the smallest one that an accuracy record names.
     """
-    named = records.measurements(kind="accuracy") if part == 1 else []
-    smallest = min(named, key=lambda one: one.model.size_bytes, default=None)
-    found = [one.model.sha256 for one in (recommended(records, part), smallest) if one is not None]
-    return list(dict.fromkeys(found))
+    ids = {one.id for one in asked}
+    found = [recommended(records, one) for one in RECOMMENDATIONS if one.partition(".")[0] in ids]
+    if "quantize" in ids:
+        found.append(min(records.measurements(kind="accuracy"), key=lambda one: one.model.size_bytes, default=None))
+    return list(dict.fromkeys(one.model.sha256 for one in found if one is not None))
 
 
 def _right_on_views(evidence: Evidence, facts: Facts) -> float | None:
@@ -138,11 +144,11 @@ def _unfit(evidence: Evidence, record: Measurement, facts: Facts) -> str:
     return ""
 
 
-def of_the_recommended(part: int, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
+def of_the_recommended(question: str, judge: Callable[[Evidence, Measurement, Facts], Verdict]):
     """Return a judge of the recommended option's file, which fails where there is none that could be measured."""
 
     def judged(evidence: Evidence) -> Verdict:
-        record = recommended(evidence.records, part)
+        record = recommended(evidence.records, question)
         if record is None:
             return _failed("There is no accuracy record of the option that you recommend.")
         facts = evidence.facts.get(record.model.sha256)
@@ -229,45 +235,44 @@ _OF_A_FILE = (
 
 @functools.lru_cache(maxsize=1)
 def all_hidden() -> tuple[HiddenRow, ...]:
-    """Return the hidden rows of all parts: files, then functions."""
+    """Return the hidden rows of all lessons: files, then functions."""
     files = [
-        HiddenRow(f"{needs.partition('.')[0]}.{name}", title, points, part, needs, of_the_recommended(part, judge))
-        for part, needs in RECOMMENDATION.items()
+        HiddenRow(f"{needs.partition('.')[0]}.{name}", title, points, needs, of_the_recommended(needs, judge))
+        for needs in RECOMMENDATIONS
         for name, title, points, judge in _OF_A_FILE
     ]
-    int8 = HiddenRow("quantize.int8", "A model of 8-bit weights was made", 4, 1, "quantize.static", is_int8)
+    int8 = HiddenRow("quantize.int8", "A model of 8-bit weights was made", 4, "quantize.static", is_int8)
     functions_again = [
         HiddenRow(
             f"{one.id}.computed",
             f"Computed, not typed: {one.title}",
             FUNCTION_POINTS,
-            lesson.part,
             one.id,
             partial(is_right_again, one.id),
         )
         for lesson in lessons()
         for one in of_lesson(lesson.id)
-        if lesson.part and one.kind == "function"  # the start is not handed in
+        if one.kind == "function"
     ]
     return (*files, int8, *functions_again)
 
 
 def hidden_rows(
-    evidence: Evidence, part: int, public: Sequence[Row], *, measured: bool = True, rerun: bool = True
+    evidence: Evidence, asked: Sequence[Lesson], public: Sequence[Row], *, measured: bool = True, rerun: bool = True
 ) -> list[Row]:
-    """Return one row for each hidden row of a part.
+    """Return one row for each hidden row of some lessons.
 
     Args:
         evidence: What was found about the submission.
-        part: Part of the course.
+        asked: The lessons.
         public: Rows of the public questions, which the hidden ones depend on.
         measured: Whether models were measured again; without that, nothing is said about them.
         rerun: Whether functions were called again; without that, nothing is said about them.
     """
     earned = [row.id for row in public if row.points == row.possible]
-    rows = []
+    rows, ids = [], {one.id for one in asked}
     for one in all_hidden():
-        if one.part != part or not (rerun if one.is_rerun else measured):
+        if one.lesson not in ids or not (rerun if one.is_rerun else measured):
             continue
         verdict = one.verdict(evidence, earned)
         points = one.points if verdict.ok else 0
@@ -278,6 +283,10 @@ def hidden_rows(
 
 
 def possible_points(part: int) -> int:
-    """Return all points of a part, public and hidden."""
-    public = sum(one.points for lesson in lessons(part) for one in of_lesson(lesson.id))
-    return public + sum(one.points for one in all_hidden() if one.part == part)
+    """Return all points that the questions of an assignment's part state, public and hidden; of choices, the best's."""
+    asked, worth = assignment().part(part), Counter()
+    for lesson in asked.asked():
+        worth[lesson.id] = sum(one.points for one in of_lesson(lesson.id))
+    for row in all_hidden():
+        worth[row.lesson] += row.points
+    return sum(worth[id] for id in asked.counted(worth))

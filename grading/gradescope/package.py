@@ -18,8 +18,8 @@ import typer
 from rich.console import Console
 
 from grading.gradescope.places import SECRET, Assignment
+from labs.assignment import assignment
 from labs.checkpoints.question import all_questions
-from labs.course import LESSON_NAME, lessons
 from labs.workspace import PROJECT_DIR
 
 console = Console()
@@ -32,10 +32,11 @@ ALLOWED = (
     "provisioning/__init__.py",
     *(f"provisioning/front/{name}.py" for name in "__init__ allowed limits points".split()),
     *("labs/checkpoints/*.py", "labs/checkpoints/questions.json"),
-    *(f"labs/{name}.py" for name in "__init__ course stats workspace runtimes/__init__ runtimes/progress".split()),
+    *(f"labs/{name}.py" for name in "__init__ assignment course stats workspace".split()),
+    *(f"labs/runtimes/{name}.py" for name in "__init__ progress".split()),
     *(f"labs/{name}.py" for name in "data/__init__ data/dataset data/labels data/preprocess".split()),
     *(f"labs/{name}.py" for name in "display/__init__ display/format optimize/__init__ optimize/traced".split()),
-    "assets/reference/*.json",
+    *("assets/reference/*.json", "assignment.toml"),
     *("labs/machine/*.py", "labs/records/*.py", "labs/records/schema.json"),
     "LICENSE",
     "constraints.txt",
@@ -86,16 +87,16 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
 
     Args:
         target: The zip.
-        part: Part of the course: 1, 2 or 3.
+        part: Part of the assignment.
         seed: The instructor's secret: draws the hidden pictures and the cases of functions.
 
     Raises:
-        ValueError: The part has no lessons, or the seed is empty.
+        ValueError: The assignment has no such part, or the seed is empty.
     """
     names = files(PROJECT_DIR, part)
     if not seed.strip():
         raise ValueError("an empty seed is no secret: choose a few random words")
-    assignment, secret = _secret(part, seed)
+    judged, secret = _secret(part, seed)
     target.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in _SCRIPTS:
@@ -109,20 +110,19 @@ def build_package(target: Path, *, part: int, seed: str) -> Package:
         inside = tuple(archive.namelist())
     # It holds the secret cases.
     target.chmod(0o600)
-    return Package(target, inside, assignment, target.stat().st_size)
+    return Package(target, inside, judged, target.stat().st_size)
 
 
 def files(root: Path, part: int) -> list[str]:
     """Return what the zip carries of the checkout, as paths from its root, sorted.
 
     Raises:
-        ValueError: There are no lessons of this part.
+        AssignmentError: The assignment has no such part.
     """
-    found = [path for path in root.glob(f"notebooks/{part}_*/**/*.ipynb") if LESSON_NAME.fullmatch(path.stem)]
-    lessons = sorted(path.relative_to(root).as_posix() for path in found)
-    if not lessons:
-        raise ValueError(f"part {part} has no lessons; there are parts 1, 2 and 3")
-    return sorted({*_found(root), *_readers(root), *lessons})
+    # The assignment is checked against all lessons that there are, so that those come along, too.
+    notebooks = [path.relative_to(root).as_posix() for path in root.glob("notebooks/[0-9]_*/**/*.ipynb")]
+    assignment().part(part)
+    return sorted({*_found(root), *_readers(root), *notebooks})
 
 
 def _found(root: Path) -> Iterator[str]:
@@ -162,19 +162,19 @@ def _secret(part: int, seed: str) -> tuple[Assignment, dict[str, bytes]]:
     """
     from grading.builder.questions import secret_cases
     from grading.grade.artefacts.pictures import Pictures
-    from grading.grade.hidden import possible_points
     from grading.grade.result import fallback
 
-    assignment = Assignment(part, possible_points(part))
+    asked = assignment().part(part)
+    judged = Assignment(part, asked.points - asked.defence)
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder) / "pictures.npz"
         Pictures.draw(seed).save(pictures)
         drawn = pictures.read_bytes()
-    return assignment, {
-        "assignment.json": json.dumps(asdict(assignment)).encode(),
-        "fallback.json": json.dumps(fallback(assignment.possible), indent=1).encode(),
+    return judged, {
+        "assignment.json": json.dumps(asdict(judged)).encode(),
+        "fallback.json": json.dumps(fallback(judged.worth), indent=1).encode(),
         "pictures.npz": drawn,
-        "cases.json": json.dumps(secret_cases(lessons(part), seed)).encode(),
+        "cases.json": json.dumps(secret_cases(asked.asked(), seed)).encode(),
     }
 
 
@@ -220,7 +220,7 @@ def gradescope(
             help="A secret: whoever knows it can foresee what models and answers are tried on. Asked for unless named.",
         ),
     ],
-    part: Annotated[int, typer.Option(help="Part of the course: 1, 2 or 3.")] = 1,
+    part: Annotated[int, typer.Option(help="Part of the assignment.")] = 1,
     out: Annotated[Path, typer.Option(help="The zip to upload.")] = Path("autograder.zip"),
 ) -> None:
     """Build a part's autograder for Gradescope."""
@@ -230,5 +230,5 @@ def gradescope(
         raise typer.BadParameter(str(error)) from None
     console.print(f"{built.path}: {len(built.files)} files, {built.size_bytes / 1e6:.1f} MB", highlight=False)
     console.print(
-        f"Part {part}, {built.assignment.possible} points by the autograder. The zip holds secret cases: keep it."
+        f"Part {part}, {built.assignment.worth:g} points by the autograder. The zip holds secret cases: keep it."
     )

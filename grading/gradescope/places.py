@@ -80,10 +80,10 @@ class Places:
 class Assignment:
     """What the zip was built for."""
 
-    #: Part of the course: 1, 2 or 3.
+    #: Part of the assignment.
     part: int
-    #: Points that there are, public and hidden.
-    possible: int
+    #: What the part is worth, a talk's points left out.
+    worth: float
 
     @classmethod
     def load(cls, places: Places) -> Assignment:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from labs.assignment import PartAsked
 from labs.checkpoints.question import Question, State, Verdict, of_lesson
 from labs.course import Lesson
 from labs.records import Records
@@ -38,9 +40,23 @@ class Row:
     needs: str = ""
 
     @property
+    def about(self) -> str:
+        """Id of the lesson that it belongs to, whoever judges it."""
+        return self.lesson or self.needs.partition(".")[0]
+
+    @property
     def is_open(self) -> bool:
         """Whether nobody has answered yet: the message then speaks of a cell that only the notebook shows."""
         return self.state == State.UNANSWERED
+
+
+def counted_rows(rows: Iterable[Row], part: PartAsked) -> tuple[Row, ...]:
+    """Return the rows whose points count: of deep dives among which students choose, those of the best."""
+    rows, earned = list(rows), Counter()
+    for row in rows:
+        earned[row.about] += row.points
+    ids = part.counted(earned)
+    return tuple(row for row in rows if row.about in ids)
 
 
 def public_rows(

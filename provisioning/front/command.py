@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 #: Parts as they may be typed.
-_PARTS = {"1": 1, "2": 2, "3": 3, "model": 1, "edge": 2, "system": 3}
+_PARTS = {"0": 0, "1": 1, "2": 2, "3": 3, "start": 0, "model": 1, "edge": 2, "system": 3}
 
 
 def _parts(incomplete: str) -> list[str]:
@@ -41,7 +41,7 @@ def _part(text: str) -> int:
     return _PARTS[text]
 
 
-_PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="1, 2 or 3.", autocompletion=_parts)]
+_PART = Annotated[int, typer.Argument(parser=_part, metavar="PART", help="0, 1, 2 or 3.", autocompletion=_parts)]
 
 
 @contextmanager
@@ -132,6 +132,8 @@ def pull(
     from provisioning.cli import pull as bring_home
     from provisioning.front.standing import PROVISIONED
 
+    if part not in PROVISIONED:
+        _fail(f"Part {part} leases no machine, so there is nothing to bring home.")
     bring_home(PROVISIONED[part], address=address, key=key)
 
 

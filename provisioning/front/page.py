@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from labs.assignment import assignment
 from labs.course import PART_TITLES
 from labs.display.shown import Shown
 from labs.display.table import Cell, Group, html_table, text_table
@@ -20,22 +21,19 @@ from provisioning.front.standing import PROVISIONED, LeaseLeft, Standing, Step
 #: A mark beside each word, so that nothing is told by colour alone.
 _MARKS = {"done": "✓", "begun": "◐", "open": "○"}
 
-_TITLE = "Model serving labs"
-
 
 def front_page(found: Standing) -> Shown:
     """Return the page for a standing."""
-    parts = [part for part in PART_TITLES if found.of_part(part)]
-    body = _top(found) + "".join(_section(found, part) for part in parts)
+    body = _top(found) + "".join(_section(found, part) for part in _parts(found))
     unread = f"{len(found.unread)} lines of the ledger cannot be read; `msl doctor` names them." if found.unread else ""
-    return Shown(card(_TITLE, body, subtitle=_summary(found), footer=unread), text_of(found))
+    return Shown(card(assignment().title, body, subtitle=_summary(found), footer=unread), text_of(found))
 
 
 def text_of(found: Standing) -> str:
     """Return the page in words and columns, which ``msl status`` prints."""
-    lines = [f"{_TITLE}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
+    lines = [f"{assignment().title}: {_summary(found)}", next_text(found), *(one.text for one in found.leases)]
     rows: list = []
-    for part in PART_TITLES:
+    for part in _parts(found):
         rows.append(Group(_part_line(found, part)))
         rows += [_row(one, found) for one in found.of_part(part)]
     lines += ["", text_table(_HEADER, rows)]
@@ -48,23 +46,32 @@ def next_text(found: Standing) -> str:
     """Return one sentence on the next step."""
     step = found.next
     if step is None:
-        return "Every lesson of the core is done: hand in what is not handed in yet (`msl submit PART`)."
+        return "Every lesson that is asked is done: hand in what is not handed in yet (`msl submit PART`)."
     asked = f"; first open question: {step.left[0].title}" if step.begun and step.left else ""
     lease = f", {step.lesson.machine_minutes} of them on a lease" if step.lesson.machine_minutes else ""
     return f"Next: {step.lesson.title}, {step.lesson.minutes} minutes{lease}, {step.where}{asked}"
 
 
 def _summary(found: Standing) -> str:
-    done = sum(one.done for one in found.steps)
-    return f"{done} of {len(found.steps)} lessons done, {found.earned} of {found.possible} points"
+    done = sum(one.done for one in found.counted)
+    return f"{done} of {len(found.counted)} lessons done, {found.earned} of {found.possible} points"
 
 
-def _part_line(found: Standing, part: int) -> str:
-    steps = found.of_part(part)
-    earned, possible = sum(one.earned for one in steps), sum(one.possible for one in steps)
+def _parts(found: Standing) -> list[int | None]:
+    """Return the assignment's parts and, where there are lessons that nobody asks for, None."""
+    return [*assignment().parts, *([None] if found.of_part(None) else [])]
+
+
+def _part_line(found: Standing, part: int | None) -> str:
+    if part is None:
+        return "Deep dives that nobody asks for: as you like, without points"
+    asked, counted = assignment().part(part), [one for one in found.counted if one.part == part]
+    earned, possible = sum(one.earned for one in counted), sum(one.possible for one in counted)
     own = graders_own(part).points
     more = f", and {own} hidden points that only the grader gives" if own else ""
-    return f"{PART_TITLES[part]}: {earned} of {possible} points{more}"
+    worth = f"; worth {asked.points:g} in the gradebook"
+    due = f"; due {asked.due.astimezone():%a %d %b %H:%M}" if asked.due else ""
+    return f"{PART_TITLES[part]}: {earned} of {possible} points{more}{worth}{due}"
 
 
 def _top(found: Standing) -> str:
@@ -84,15 +91,13 @@ def _lease(one: LeaseLeft) -> str:
     return f'<p class="msl-note msl-good" role="status">{escape(one.text)}</p>'
 
 
-def _section(found: Standing, part: int) -> str:
+def _section(found: Standing, part: int | None) -> str:
     steps = found.of_part(part)
-    current = found.next.lesson.part if found.next else None
+    is_current = found.next is not None and part == found.next.part
     table = html_table(_HEADER, [_row(one, found) for one in steps])
-    opened = " open" if part == current or any(one.begun and not one.done for one in steps) else ""
-    return (
-        f'<details data-part="{part}"{opened}><summary>{escape(_part_line(found, part))}</summary>{table}{_ends(part)}'
-        "</details>"
-    )
+    opened = " open" if is_current or any(one.begun and not one.done for one in steps) else ""
+    name, line = "" if part is None else part, escape(_part_line(found, part))
+    return f'<details data-part="{name}"{opened}><summary>{line}</summary>{table}{_ends(part)}</details>'
 
 
 @dataclass(frozen=True)
@@ -113,7 +118,7 @@ class _Wrapped(Cell):
 
 def _link(step: Step, now: bool = False) -> _Wrapped:
     lesson = step.lesson
-    name = lesson.title + (" (deeper)" if lesson.kind == "deeper" else "")
+    name = lesson.title + (" (choose)" if step.choice else "")
     return _Wrapped(name, path=lesson.notebook.relative_to(PROJECT_DIR).as_posix(), now=now)
 
 
@@ -123,7 +128,9 @@ _HEADER = ["lesson", "state", "points", "predictions", "minutes", "on the lease"
 def _row(step: Step, found: Standing) -> list[Cell]:
     """Return a lesson's row: in HTML its name is a link, in text it is the name."""
     kind = "msl-good" if step.done else "msl-strong" if step.begun else "msl-soft"
-    numbers = (f"{step.earned}/{step.possible}", step.predictions or "", step.lesson.minutes)
+    # What nobody asks for has checks, and no points.
+    points = ("", "") if step.part is None else (f"{step.earned}/{step.possible}", step.predictions or "")
+    numbers = (*points, step.lesson.minutes)
     return [
         _link(step, step is found.next),
         Cell(f"{_MARKS[step.word]} {step.word}", kind=kind, words=True),
@@ -132,14 +139,12 @@ def _row(step: Step, found: Standing) -> list[Cell]:
     ]
 
 
-def _ends(part: int) -> str:
+def _ends(part: int | None) -> str:
     """Return what ends a part: bringing results home, and handing in."""
-    if part not in PROVISIONED:
+    if part is None:
         return ""
-    return _paragraph(
-        f"Bring results home from the leased machine: `msl pull {part}`. Look at what the grader will say, and write "
-        f"the zip: `msl submit {part}`."
-    )
+    home = f"Bring results home from the leased machine: `msl pull {part}`. " if part in PROVISIONED else ""
+    return _paragraph(f"{home}Look at what the grader will say, and write the zip: `msl submit {part}`.")
 
 
 def _paragraph(text: str) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from labs.assignment import assignment
 from labs.checkpoints.question import of_lesson
-from labs.course import lessons
 
 
 @dataclass(frozen=True)
@@ -90,15 +90,23 @@ class GradersOwn:
         return self.files + self.again
 
 
-#: By part of the course.
 #: Points of one function that is right on cases that nobody has seen.
 FUNCTION_POINTS = 3
 
-#: Points of a part's recommended model, measured again.
-_FILES = {1: 18, 2: 14}
+#: Points of files that are measured again, by the lesson that makes or recommends them.
+FILE_POINTS = {"quantize": 4, "defend": 14, "target": 14}
 
 
 def graders_own(part: int) -> GradersOwn:
-    """Return the points of a part that no check in a lesson gives."""
-    asked = [one for lesson in lessons(part) for one in of_lesson(lesson.id) if one.kind == "function"]
-    return GradersOwn(_FILES.get(part, 0), FUNCTION_POINTS * len(asked) * (part > 0))
+    """Return the points of a part of the assignment that no check in a lesson gives."""
+    asked = assignment().part(part)
+    # Of choices, those with the most: what a part can be worth.
+    own = {one.id: _of_lesson(one.id) for one in asked.asked()}
+    counted = asked.counted({id: each.points for id, each in own.items()})
+    files, again = (sum(getattr(own[id], kind) for id in counted) for kind in ("files", "again"))
+    return GradersOwn(files, again)
+
+
+def _of_lesson(id: str) -> GradersOwn:
+    functions = [one for one in of_lesson(id) if one.kind == "function"]
+    return GradersOwn(FILE_POINTS.get(id, 0), FUNCTION_POINTS * len(functions))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from labs.checkpoints.rows import Row, public_rows
-from labs.course import lessons
+from labs.assignment import assignment
+from labs.checkpoints.rows import Row, counted_rows, public_rows
 from labs.records import Ledger
 from labs.workspace import workspace_dir
 from provisioning.front.collect import collect, pack
@@ -76,16 +76,14 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     """Write a part's zip and return it with what the grader will find in it.
 
     Args:
-        part: 1, 2 or 3.
+        part: Of the assignment.
         target: The zip; ``submission-part-N.zip`` in the workspace when None.
         workspace: Folder with ledger and models; the student's own when None.
 
     Raises:
-        ValueError: There is no such part, or no folder of that name.
+        ValueError: The assignment has no such part, or there is no folder of that name.
     """
-    wanted = lessons(part=part)
-    if not wanted:
-        raise ValueError(f"there is no part {part}; the parts are {sorted({one.part for one in lessons()})}")
+    wanted = assignment().lessons(part)
     if workspace is not None and not workspace.is_dir():
         # A slip in the path would else collect nothing, make the folder, and look like a success.
         raise ValueError(f"there is no folder {workspace}: your results are in {workspace_dir()} unless you moved them")
@@ -93,5 +91,5 @@ def prepare(part: int, *, target: Path | None = None, workspace: Path | None = N
     target = target or workspace / f"submission-part-{part}.zip"
     collection = collect(wanted, workspace)
     sha256 = pack(collection, target)
-    rows = tuple(public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted))
+    rows = counted_rows(public_rows(Ledger(workspace / "ledger.jsonl").read(), wanted), assignment().part(part))
     return Prepared(target, sha256, rows, tuple(questions_of(part)), tuple(collection.missing), graders_own(part))

@@ -1,7 +1,7 @@
 """Where a student stands: each lesson with its points, what comes next, and what the leases still give.
 
-Everything is read from the lessons' front matter, the ledger and the records of provisioning on this computer. Nothing
-asks a network, so the front page and ``msl status`` answer at once and offline.
+Everything is read from the assignment, the lessons' front matter, the ledger and the records of provisioning on this
+computer. Nothing asks a network, so the front page and ``msl status`` answer at once and offline.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from labs.assignment import assignment
 from labs.checkpoints.question import State, question
 from labs.checkpoints.rows import Row, public_rows
 from labs.course import PLACES, Lesson, lessons
@@ -36,6 +37,10 @@ class Step:
     rows: tuple[Row, ...]
     #: Whether anything of it was predicted, answered or earned.
     begun: bool = False
+    #: Part of the assignment that asks for it; None for a deep dive that nobody asks for.
+    part: int | None = None
+    #: Whether it is one of several among which students choose.
+    choice: bool = False
 
     @property
     def earned(self) -> int:
@@ -113,19 +118,26 @@ class Standing:
     unread: tuple[str, ...] = field(default=())
 
     @property
+    def counted(self) -> tuple[Step, ...]:
+        """The lessons whose points count: what is asked, and of choices the best."""
+        earned = {one.lesson.id: float(one.earned) for one in self.steps}
+        ids = {id for part in assignment().parts.values() for id in part.counted(earned)}
+        return tuple(one for one in self.steps if one.lesson.id in ids)
+
+    @property
     def earned(self) -> int:
-        """Points of all checks."""
-        return sum(one.earned for one in self.steps)
+        """Points of the checks that count."""
+        return sum(one.earned for one in self.counted)
 
     @property
     def possible(self) -> int:
-        """Points that the checks give."""
-        return sum(one.possible for one in self.steps)
+        """Points that these checks give."""
+        return sum(one.possible for one in self.counted)
 
     @property
     def next(self) -> Step | None:
-        """The first lesson of the core with something left in it; None at the end."""
-        return next((one for one in self.steps if one.lesson.kind == "core" and not one.done), None)
+        """The first lesson that is asked, counts and has something left in it; None at the end."""
+        return next((one for one in self.counted if not one.done), None)
 
     @property
     def resumed(self) -> Step | None:
@@ -133,9 +145,9 @@ class Standing:
         worked = next((one for one in self.steps if one.lesson.id == self.last), None)
         return worked if worked is not None and not worked.done else self.next
 
-    def of_part(self, part: int) -> tuple[Step, ...]:
-        """Return the lessons of one part."""
-        return tuple(one for one in self.steps if one.lesson.part == part)
+    def of_part(self, part: int | None) -> tuple[Step, ...]:
+        """Return the lessons that one part of the assignment asks for; of None, those that nobody asks for."""
+        return tuple(one for one in self.steps if one.part == part)
 
     def step(self, id: str) -> Step:
         """Return a lesson by its id.
@@ -171,10 +183,13 @@ def standing_of(records: Records) -> Standing:
     rows = public_rows(records, lessons())
     touched = {one.question for one in records if isinstance(one, Answer | Prediction)}
     touched |= {row.id for row in rows if row.points}
+    asked = {one.id: part.number for part in assignment().parts.values() for one in part.asked()}
+    choices = {id for part in assignment().parts.values() for id in part.choices}
     steps = []
     for one in lessons():
         of_it = tuple(row for row in rows if row.lesson == one.id)
-        steps.append(Step(one, of_it, any(row.id in touched for row in of_it)))
+        begun = any(row.id in touched for row in of_it)
+        steps.append(Step(one, of_it, begun, asked.get(one.id), one.id in choices))
     return Standing(tuple(steps), _last(records))
 
 

@@ -24,13 +24,13 @@ def gradescope(result: Result) -> dict:
     stands in ``extra_data``, which students do not see.
     """
     return {
-        "score": result.points,
+        "score": round(result.grade, 2),
         "output": _summary(result),
         "output_format": "text",
         "visibility": "visible",
         "stdout_visibility": "hidden",
         "execution_time": round(result.wall_s),
-        "tests": [_test(row, index) for index, row in enumerate(result.rows, start=1)],
+        "tests": [_test(row, index, result) for index, row in enumerate(result.rows, start=1)],
         "extra_data": {
             "digest": result.digest,
             "part": result.part,
@@ -63,7 +63,7 @@ def fallback(possible: float) -> dict:
     }
 
 
-def _test(row: Row, number: int) -> dict:
+def _test(row: Row, number: int, result: Result) -> dict:
     said = [row.message]
     said += [f"{name}: {value}" for name, value in row.shown]
     if row.hint:
@@ -71,8 +71,8 @@ def _test(row: Row, number: int) -> dict:
     return {
         "name": f"{lesson(row.lesson).title}: {row.title}" if row.lesson else row.title,
         "number": str(number),
-        "score": row.points,
-        "max_score": row.possible,
+        "score": round(result.scaled(row.points), 3),
+        "max_score": round(result.scaled(row.possible), 3),
         "status": "passed" if row.points == row.possible else "failed",
         "output": "\n".join(said)[:_MOST],
         "output_format": "text",

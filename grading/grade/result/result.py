@@ -16,7 +16,7 @@ from labs.checkpoints.question import State
 from labs.checkpoints.rows import Row
 
 #: Raised when a result's form changes.
-VERSION = 9
+VERSION = 10
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Result:
 
     #: Who handed it in, as the caller knows them.
     student: str
-    #: Part of the course.
+    #: Part of the assignment.
     part: int
     #: sha256 over names and contents of what was taken in.
     digest: str
@@ -52,6 +52,8 @@ class Result:
     fault: str = ""
     #: What this host could not do to keep submissions apart.
     limits: tuple[str, ...] = ()
+    #: What all rows together are worth in the gradebook, the talk's points left out.
+    worth: float = 0.0
     #: Wall time in seconds.
     wall_s: float = 0.0
     #: Version of this form.
@@ -66,6 +68,15 @@ class Result:
     def possible(self) -> int:
         """Points that there are."""
         return sum(row.possible for row in self.rows)
+
+    @property
+    def grade(self) -> float:
+        """Points earned in the gradebook's measure, 0 to ``worth``."""
+        return self.scaled(self.points)
+
+    def scaled(self, points: float) -> float:
+        """Return points of rows in the gradebook's measure."""
+        return points * self.worth / self.possible if self.possible else 0.0
 
     def to_json(self) -> dict:
         """Return the result as plain JSON values."""
@@ -119,6 +130,8 @@ def line(result: Result) -> dict[str, object]:
         "part": result.part,
         "points": result.points,
         "possible": result.possible,
+        "grade": round(result.grade, 2),
+        "worth": round(result.worth, 2),
         "public": sum(row.points for row in public),
         "hidden": sum(row.points for row in hidden),
         "contradictions": len(result.findings),

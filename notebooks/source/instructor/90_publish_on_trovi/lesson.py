@@ -92,5 +92,5 @@ next(entity for entity in document["@graph"] if entity["@id"] == "#author-1")
 # import as the next *version* of the same artifact. A version that comes from git gets no DOI; who needs one uploads
 # the archive of `python -m provisioning trovi build` instead.
 #
-# Keep a new artifact private at first. Open its page, launch it yourself, run *Reserve a machine* there, and only then make it
-# public and send the link.
+# Keep a new artifact private at first. Open its page, launch it yourself, run *Reserve a machine* there, and only then
+# make it public and send the link.
