@@ -9,9 +9,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from grading import assignment
 from grading.builder import cli
 from grading.classroom.cli import grade_folder, hand_back
+from grading.classroom.gradebook import gradebook
 from grading.gradescope.package import gradescope
+from labs.assignment import AssignmentError
 from labs.course import LessonError
 
 console = Console()
@@ -36,6 +39,8 @@ for command in (cli.build, cli.solve, cli.rehearse):
     app.command()(command)
 app.command("class")(grade_folder)
 app.command("feedback")(hand_back)
+app.command()(gradebook)
+app.add_typer(assignment.app, name="assignment")
 app.command()(gradescope)
 
 
@@ -45,7 +50,7 @@ def main() -> None:
     sys.stdout.reconfigure(errors="backslashreplace")
     try:
         app()
-    except LessonError as error:
+    except (AssignmentError, LessonError) as error:
         console.print(str(error), markup=False, highlight=False)
         raise SystemExit(1) from None
 

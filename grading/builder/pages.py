@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-
 from grading.builder.questions import Asked, written
 from grading.builder.sources import sources
+from labs.assignment import assignment
 from labs.course import NOTEBOOKS_DIR, PART_TITLES, PLACES, Lesson
 from labs.display.format import points_in_words
 from provisioning.front.points import questions_of
@@ -15,25 +14,34 @@ QUESTIONS_PATH = NOTEBOOKS_DIR / "QUESTIONS.md"
 
 
 def questions_page() -> str:
-    """Return the page as Markdown: one section a lesson, one row a question."""
-    asked = {lesson: written(lesson) for lesson in sources()}
-    points = [one.values["points"] for questions in asked.values() for one in questions.values()]
+    """Return the page as Markdown: what is asked, then the rest; one section a lesson, one row a question."""
+    course, questions = assignment(), {lesson.id: written(lesson) for lesson in sources()}
+    asked = course.lessons()
+    count = sum(len(questions[one.id]) for one in asked)
     lines = [
-        "# Questions and points",
+        f"# {course.title}: questions and points",
         "",
-        f"{len(points)} questions, {sum(points)} points in all. Each is answered in its lesson's notebook and judged",
-        "by `check(…)` there, as often as you like. A prediction earns its point once what it is about is measured.",
+        f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as often",
+        "as you like. A prediction earns its point once what it is about is measured.",
         "",
         "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
         "functions on",
-        "cases that nobody has seen.",
+        "cases that nobody has seen. All points of a part together are scaled to what it is worth in the gradebook.",
         "",
-        "Generated from the lessons by `python -m grading build`.",
+        "Generated from the lessons and `assignment.toml` by `python -m grading build`.",
     ]
-    for part, of_part in itertools.groupby(asked, key=lambda lesson: lesson.part):
-        for lesson in of_part:
-            lines += _section(lesson, asked[lesson]) if asked[lesson] else []
-        lines += _by_hand(part)
+    for part in course.parts.values():
+        due = f", due {part.due:%a %d %b %Y %H:%M} ({course.zone.key})" if part.due else ""
+        lines += ["", f"# {PART_TITLES[part.number]}: {part.points:g} in the gradebook{due}"]
+        if part.choices:
+            titles = ", ".join(one.title for one in part.asked() if one.id in part.choices)
+            lines += ["", f"Of {titles}, the best {part.at_least} count."]
+        for lesson in part.asked():
+            lines += _section(lesson, questions[lesson.id])
+        lines += _by_hand(part.number)
+    lines += ["", "# Deep dives that nobody asks for"]
+    for lesson in sources():
+        lines += _section(lesson, questions[lesson.id]) if lesson not in asked else []
     return "\n".join(lines) + "\n"
 
 

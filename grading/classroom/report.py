@@ -229,7 +229,7 @@ def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]) if rows else list(head), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _plain(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: safe(value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
@@ -239,7 +239,8 @@ def as_csv(rows: Sequence[dict[str, object]], head: Sequence[str] = ()) -> str:
 _BEGIN = re.compile(r"""(?:^|[;\t\r\n])["';\s]*+(?=([=+\-@]?))""")
 
 
-def _plain(value: object) -> object:
+def safe(value: object) -> object:
+    """Return a cell that no spreadsheet runs as a formula."""
     if not isinstance(value, str):
         return value
     text = _BEGIN.sub(lambda found: f"{found[0]}'" if found[1] else found[0], value)

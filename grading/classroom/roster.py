@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
@@ -35,6 +36,8 @@ class Handed:
     path: Path
     #: Who they are; empty where nobody says.
     people: tuple[Person, ...] = ()
+    #: When it was handed in, with time zone; None where nobody says.
+    at: datetime | None = None
 
     @property
     def slug(self) -> str:
@@ -64,32 +67,35 @@ def handed_in(folder: Path) -> list[Handed]:
         found[entry.name if name in found else name] = entry
     if not found:
         raise FileNotFoundError(f"{folder} holds neither folders nor zips: one for each student is expected")
-    people = _people(folder / METADATA_NAME)
+    people, times = _told(folder / METADATA_NAME)
     names = {entry: ", ".join(filter(None, (one.name for one in people.get(entry, ())))) or entry for entry in found}
     # Somebody may be named as another becomes. Each round lengthens all that share a name, so there is a last one.
     while shared := {name for name, count in Counter(names.values()).items() if count > 1}:
         names = {entry: f"{name} ({entry})" if name in shared else name for entry, name in names.items()}
-    return [Handed(names[entry], path, people.get(entry, ())) for entry, path in found.items()]
+    return [Handed(names[entry], path, people.get(entry, ()), times.get(entry)) for entry, path in found.items()]
 
 
-def _people(path: Path) -> dict[str, tuple[Person, ...]]:
-    """Return who handed in, by the entry's name; of a damaged export, nobody.
+def _told(path: Path) -> tuple[dict[str, tuple[Person, ...]], dict[str, datetime]]:
+    """Return who handed in and when, by the entry's name; of a damaged export, nobody.
 
-    Source: an export's ``submission_metadata.yml``: for each folder ``:submitters``, each with ``:name``, ``:sid`` and
-    ``:email``.
+    Source: an export's ``submission_metadata.yml``: for each folder ``:created_at``, and ``:submitters``, each with
+    ``:name``, ``:sid`` and ``:email``.
     """
     try:
         with path.open("rb") as file:
             # libyaml reads a class's file in a second, PyYAML's own reader takes half a minute.
             told = yaml.load(file.read(_MOST_BYTES), getattr(yaml, "CSafeLoader", yaml.SafeLoader))
     except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        return {}
-    found = {}
+        return {}, {}
+    found, times = {}, {}
     for entry, about in told.items() if isinstance(told, dict) else ():
         submitters = about.get(":submitters") if isinstance(about, dict) else None
         known = [one for one in submitters if isinstance(one, dict)] if isinstance(submitters, list) else []
+        at = about.get(":created_at") if isinstance(about, dict) else None
+        if isinstance(at, datetime):
+            times[str(entry)] = at if at.tzinfo else at.replace(tzinfo=UTC)
         found[str(entry)] = tuple(
             Person(*(str(one.get(f":{field}") or "").strip()[:200] for field in ("name", "sid", "email")))
             for one in known
         )
-    return found
+    return found, times

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from labs.assignment import PATH, assignment
 from provisioning import lab
 from provisioning.classroom import leases
 from provisioning.classroom.plan import Plan, Wish, make_plan, plan_text, read_plan, write_all
@@ -18,7 +19,7 @@ from provisioning.planning.blocks import calendars_of
 from provisioning.planning.zones import find_zone, keep_zone
 from provisioning.rehearsal.drills import site_clock
 from provisioning.setup.release import GRACE, sweep
-from provisioning.sites.spec import PartSpec, load_spec
+from provisioning.sites.spec import NUMBERS, PartSpec, load_spec
 
 app = typer.Typer(no_args_is_help=True, help="A class on shared machines: plan it, make its leases, see who is where.")
 
@@ -32,7 +33,10 @@ _STUDENT = typer.Argument(help="The student, as in the roster.")
 def plan_class(
     part: Annotated[str, PART],
     roster: Annotated[Path, _ROSTER],
-    until: Annotated[datetime, typer.Option(help="Deadline, in your zone: when the last block ends at the latest.")],
+    until: Annotated[
+        datetime | None,
+        typer.Option(help="When the last block ends at the latest, in your zone; the assignment's date when left out."),
+    ] = None,
     begin: Annotated[datetime | None, typer.Option("--from", help="First day or hour; now when left out.")] = None,
     day: Annotated[list[str] | None, typer.Option(help="Weekday, such as tue; repeatable. All when left out.")] = None,
     hours: Annotated[str, typer.Option(help="Hours of the day in which blocks may lie.")] = "0-24",
@@ -47,13 +51,20 @@ def plan_class(
         if zone:
             # `move --to` means the hours that the plan was made in, and so do the tables.
             keep_zone(local)
-        wish = _wish(begin, until, day or [], hours, local, now)
-        plan = _plan(spec, read_roster(roster), wish, type_name or [], placeholder)
+        wish = _wish(begin, until or _due(spec, local), day or [], hours, local, now)
+        plan = _plan(spec, read_roster(roster, local), wish, type_name or [], placeholder)
         typer.echo(plan_text(plan))
         if out:
             typer.echo(f"{len(write_all(plan, out, now))} files in {out}: plan.csv and calendars/")
         if plan.without:
             raise typer.Exit(1)
+
+
+def _due(spec: PartSpec, zone: tzinfo) -> datetime:
+    due = assignment().part(NUMBERS[spec.part]).due
+    if due is None:
+        raise ValueError(f"{PATH.name} has no date for part {NUMBERS[spec.part]}: name one with --until")
+    return due.astimezone(zone)
 
 
 def _wish(begin: datetime | None, until: datetime, days: list[str], hours: str, zone: tzinfo, now: datetime) -> Wish:
@@ -166,7 +177,7 @@ def no_shows(
     """List the leases whose students have not come."""
     with plain_errors():
         spec, now, grace = load_spec(part), site_clock().now(), timedelta(minutes=grace_min)  # type: ignore[arg-type]
-        students, count = [each.name for each in read_roster(roster)], 0
+        students, count = [each.name for each in read_roster(roster) if not each.left], 0
         for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
             found = leases.no_shows(testbed, spec.part, students, now, grace)
             count += len(found)
@@ -181,3 +192,25 @@ def no_shows(
             f"{count} of {len(students)} have not come"
             + ("" if release or not count else "; --release gives their machines back")
         )
+
+
+@app.command("drop")
+def drop(
+    part: Annotated[str, PART],
+    roster: Annotated[Path, _ROSTER],
+    student: Annotated[str | None, typer.Option(help="One student; all who have left when not named.")] = None,
+    release: Annotated[bool, typer.Option("--release", help="Give it back; without, it is only listed.")] = False,
+) -> None:
+    """List, or give back, what students who have left the class still hold."""
+    with plain_errors():
+        spec = load_spec(part)
+        names = [one.name for one in read_roster(roster) if one.left]
+        if student is not None and short_name(student) not in names:
+            raise ValueError(f"{student} has not left, by {roster.name}: write a word into its column 'left' first")
+        wanted = names if student is None else [short_name(student)]
+        count = 0
+        for testbed in (lab.open_testbed(site) for site in lab.sites_of(spec.part)):
+            for line in leases.drop(testbed, spec.part, wanted, release=release):
+                typer.echo(line)
+                count += 1
+        typer.echo(f"{count} things of {len(wanted)} who left" + ("" if release or not count else "; --release"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 
@@ -13,7 +13,8 @@ from provisioning.classroom.plan import Seat
 from provisioning.classroom.roster import Student
 from provisioning.planning.blocks import Block, block_end, free_resources, is_free, local_span
 from provisioning.setup.context import SPENT, pick_lease
-from provisioning.setup.release import GRACE, Leftover, survey
+from provisioning.setup.release import GRACE, Leftover, held_by, survey
+from provisioning.setup.release import release as give_back
 from provisioning.sites.spec import NAME_PREFIX, Part, PartSpec, SiteOption, resource_name
 from provisioning.testbed import Lease, LeaseRequest, Machine, Resource, Testbed
 from provisioning.testbed.errors import ConflictError, LeaseMissingError, NoCapacityError, ProvisioningError
@@ -209,6 +210,26 @@ def no_shows(testbed: Testbed, part: Part, students: Iterable[str], now: datetim
     names = {resource_name(part, student) for student in students}
     found = survey(testbed, now, grace=grace)
     return [item for item in found if item.kind == "lease" and item.orphan and item.name in names]
+
+
+def drop(testbed: Testbed, part: Part, students: Iterable[str], *, release: bool) -> Iterator[str]:
+    """Yield what students who have left still hold at a site, a line for each thing; give it back where asked.
+
+    Args:
+        testbed: the site.
+        part: of the course.
+        students: short names.
+        release: whether to delete it.
+
+    Raises:
+        NotReleasedError: something is still there; it names each thing, and why.
+    """
+    for name in (resource_name(part, student) for student in students):
+        held = held_by(testbed, name)
+        yield from (f"{name}: {one.kind} {one.name} at {testbed.site}" for one in held)
+        if held and release:
+            for _ in give_back(testbed, name):
+                pass
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 
@@ -70,6 +70,8 @@ class Seat:
     wished: bool = True
     #: True when the lease is there already.
     kept: bool = False
+    #: True when it ends after the student's deadline: the deadline has moved since.
+    after: bool = False
 
 
 @dataclass(frozen=True)
@@ -124,16 +126,21 @@ def make_plan(
         leases: of the class that are still usable, each with the option that it is on.
         wish: days and hours that the instructor allows, and the deadline."""
     order = [option for option in spec.options if option in calendars]
+    students = [each for each in students if not each.left]
     seats = _kept(students, spec, leases, wish)
-    waiting = [each for each in students if each.name not in seats]
-    free = [one for option in order for one in _blocks(spec, option, calendars[option], wish)]
-    costs = np.array([_costs(each, free, order, wish) for each in waiting])
     without = []
-    for student, place in zip(waiting, assign(costs.reshape(len(waiting), len(free))), strict=True):
-        if place is None:
-            without.append(student.name)
-        else:
-            seats[student.name] = _seat(student, free[place], wish)
+    # Whoever needs longer blocks comes first: those fit into the fewest gaps.
+    for hours in sorted({each.hours or spec.hours for each in students}, reverse=True):
+        waiting = [one for one in students if one.name not in seats and (one.hours or spec.hours) == hours]
+        longest = replace(wish, latest=max([wish.latest, *(one.due for one in waiting if one.due)]))
+        taken = [seat.block for seat in seats.values() if not seat.kept]
+        free = [one for option in order for one in _blocks(hours, option, calendars[option], longest, taken)]
+        costs = np.array([_costs(each, free, order, wish) for each in waiting])
+        for student, place in zip(waiting, assign(costs.reshape(len(waiting), len(free))), strict=True):
+            if place is None:
+                without.append(student.name)
+            else:
+                seats[student.name] = _seat(student, free[place], wish)
     ordered = sorted(seats.values(), key=lambda one: (one.block.start, one.student))
     return Plan(spec, wish, tuple(ordered), tuple(without))
 
@@ -149,7 +156,9 @@ def _kept(
     return {one.name: _seat(one, found[name], wish, kept=True) for one, name in named.items() if name in found}
 
 
-def _blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], wish: Wish) -> Iterable[Block]:
+def _blocks(
+    hours: int, option: SiteOption, resources: Iterable[Resource], wish: Wish, given: Sequence[Block]
+) -> Iterable[Block]:
     """Return free blocks at full hours: as many as fit on the machines with none over another.
 
     Full hours of UTC: a class shares the machines, and zones with a half hour must meet the same grid.
@@ -159,10 +168,10 @@ def _blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], w
     starts = [datetime.fromtimestamp(3600 * hour, UTC)]
     while starts[-1] < wish.latest:
         starts.append(starts[-1] + HOUR)
-    spans = [(start, block_end(start, spec.hours, option.end_minute)) for start in starts]
+    spans = [(start, block_end(start, hours, option.end_minute)) for start in starts]
     allowed = [span for span in spans if wish.allows(*span)]
     for resource in sorted(resources, key=lambda each: each.name):
-        taken: list[Booking | Block] = [*resource.bookings]
+        taken: list[Booking | Block] = [*resource.bookings, *(one for one in given if one.resource == resource.name)]
         for start, end in allowed if resource.reservable else ():
             if is_free(taken, start, end):
                 block = Block(option, resource.name, start, end)
@@ -171,7 +180,8 @@ def _blocks(spec: PartSpec, option: SiteOption, resources: Iterable[Resource], w
 
 
 def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption], wish: Wish) -> np.ndarray:
-    """Return what each block costs for a student; infinite where the student cannot take it."""
+    """Return what each block costs for a student; infinite where the student cannot take it, or is due before."""
+    latest = max(wish.latest, student.due or wish.latest)
     by_span: dict[tuple[datetime, datetime], float] = {}
     for block in blocks:
         span = (block.start, block.end)
@@ -179,14 +189,15 @@ def _costs(student: Student, blocks: Sequence[Block], order: Sequence[SiteOption
             start, end = block.start.astimezone(wish.zone), block.end.astimezone(wish.zone)
             # Of equal seats the earlier one: what goes wrong then can still be made good before the deadline.
             cost = (block.start - wish.earliest) / HOUR + _NOT_WISHED * (not student.likes(start, end))
-            by_span[span] = cost if student.can(start, end) else np.inf
+            by_span[span] = cost if student.can(start, end) and block.end <= latest else np.inf
     place = {option: number for number, option in enumerate(order)}
     return np.array([by_span[block.start, block.end] + _LATER_OPTION * place[block.option] for block in blocks])
 
 
 def _seat(student: Student, block: Block, wish: Wish, *, kept: bool = False) -> Seat:
     liked = student.likes(block.start.astimezone(wish.zone), block.end.astimezone(wish.zone))
-    return Seat(student.name, block, wished=liked, kept=kept)
+    after = block.end > max(wish.latest, student.due or wish.latest)
+    return Seat(student.name, block, wished=liked, kept=kept, after=after)
 
 
 def assign(costs: np.ndarray) -> list[int | None]:
@@ -285,6 +296,7 @@ def plan_text(plan: Plan) -> str:
     lines = [f"{'student':<28}{'machine':<20}{'when':<36}"]
     for seat in plan.seats:
         mark = "there already" if seat.kept else "" if seat.wished else "not as wished"
+        mark += ", ENDS AFTER THE DEADLINE: `class move` gives another" if seat.after else ""
         when = seat.block.local(plan.wish.zone)
         lines.append(f"{seat.student:<28}{seat.block.resource:<20}{when:<36}{mark}".rstrip())
     return "\n".join([*lines, "", plan.sentence(), f"{plan.hours:.0f} machine hours."])

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import UTC, datetime, time, tzinfo
 from pathlib import Path
 
 from provisioning.sites.spec import owner_name
@@ -15,11 +15,14 @@ from provisioning.testbed.errors import ProvisioningError
 #: Column of the roster that names a student, the surest first: leases carry the account's name, and accounts that come
 #: from a university's sign-in are called by the address there.
 NAME_COLUMNS = ("username", "email", "netid", "user", "login")
-#: Columns that may be there beside it; all others are ignored.
-MORE_COLUMNS = ("name", "prefers", "cannot")
+#: Columns that may be there beside it; all others are ignored. An accommodation is a longer ``block``, in hours, and a
+#: later date, ``due``; whoever has ``left`` keeps the line, so that what the student still holds can be found.
+MORE_COLUMNS = ("name", "prefers", "cannot", "block", "due", "left")
 
 _WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = r"(\d{1,2})(?::(\d\d))?\s*[-–]\s*(\d{1,2})(?::(\d\d))?"
+#: A lease of bare metal may last a week; nobody needs more than a day.
+_LONGEST_BLOCK_H = 24
 #: The last minute of a day, which ``time`` cannot call 24:00.
 DAY_ENDS = time(23, 59)
 
@@ -64,6 +67,14 @@ class Student:
     prefers: tuple[Times, ...] = ()
     #: When the student cannot work.
     cannot: tuple[Times, ...] = ()
+    #: The account's name as the roster has it.
+    account: str = ""
+    #: Hours of the student's own block; 0 for the class's.
+    hours: int = 0
+    #: The student's own date, with time zone; None for the class's.
+    due: datetime | None = None
+    #: Whether the student has left the class.
+    left: bool = False
 
     def can(self, start: datetime, end: datetime) -> bool:
         """Return whether a block, in local time, meets nothing that stands in the way."""
@@ -122,11 +133,28 @@ def read_weekday(text: str) -> int:
     return _WEEKDAYS.index(short)
 
 
-def read_roster(path: Path) -> tuple[Student, ...]:
-    """Return the students in the file's order.
+def _due(text: str, zone: tzinfo) -> datetime | None:
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date and hour: write it as 2027-03-22 23:59") from None
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def _hours(text: str) -> int:
+    if text and (not text.isdigit() or not 0 < int(text) <= _LONGEST_BLOCK_H):
+        raise ValueError(f"a block of {text!r} hours: write a whole number up to {_LONGEST_BLOCK_H}")
+    return int(text or 0)
+
+
+def read_roster(path: Path, zone: tzinfo = UTC) -> tuple[Student, ...]:
+    """Return the students in the file's order, those who have left among them.
 
     Args:
         path: CSV with a header; a byte-order mark, as spreadsheets write it, is fine.
+        zone: Of dates without one.
 
     Raises:
         RosterError: no such file, one that is not UTF-8, no known column, an empty name, two students with the same
@@ -149,12 +177,14 @@ def read_roster(path: Path) -> tuple[Student, ...]:
             more = {each: (row[columns[each]] or "").strip() for each in MORE_COLUMNS if each in columns}
             try:
                 prefers, cannot = (read_times(more.get(each, "")) for each in ("prefers", "cannot"))
-                students[name] = Student(name, more.get("name", ""), prefers, cannot)
+                own = _hours(more.get("block", "")), _due(more.get("due", ""), zone)
+                left = more.get("left", "").lower() not in ("", "no")
+                students[name] = Student(name, more.get("name", ""), prefers, cannot, raw, *own, left)
             except ValueError as error:
                 raise RosterError(
                     f"{path.name}, line {line}: {error}",
-                    likely="A day or an hour is written in another way.",
-                    way_out="Days and hours look like this: Tue 14-20; Wed; Thu 9:30-12",
+                    likely="A day, an hour or a date is written in another way.",
+                    way_out="Days and hours look like this: Tue 14-20; Wed; Thu 9:30-12. A date: 2027-03-22 23:59",
                 ) from error
     if not students:
         raise RosterError(f"{path.name} names no student")

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from labs.course import LessonError, lessons
+from labs.course import lessons
 
 app = typer.Typer(
     name="msl",
@@ -54,7 +54,7 @@ def _in_sentences() -> Iterator[None]:
         yield
     except KeyError as error:
         _fail(str(error.args[0]))
-    except (LabError, LessonError, ProvisioningError, ValueError, OSError) as error:
+    except (LabError, ProvisioningError, ValueError, OSError) as error:
         _fail(str(error))
 
 

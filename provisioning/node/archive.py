@@ -13,10 +13,13 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path, PurePosixPath
 
+from labs.assignment import assignment
+
 #: What a student needs. Matched against the whole path from the root; ``**`` spans folders.
 ALLOWED = (
     "README.md",
     "LICENSE",
+    "assignment.toml",
     "Makefile",
     "pyproject.toml",
     "constraints.txt",
@@ -156,6 +159,15 @@ def light_requirements(project: Path) -> str:
     return _REQUIREMENTS + "".join(f"{line}\n" for line in sorted(wanted, key=str.lower)) + _ITSELF
 
 
+def assistants(root: Path) -> str:
+    """Return what an AI assistant in the students' folder is told, as the assignment has it."""
+    folder = root / STUDENT / "assistants"
+    if not folder.is_dir():  # packed from a student's own tree, to be copied to a machine
+        return (root / "AGENTS.md").read_text(encoding="utf-8")
+    allowed = assignment(root / "assignment.toml").assistants
+    return (folder / f"{allowed}.md").read_text(encoding="utf-8")
+
+
 def pack(root: Path, target: Path) -> Archive:
     """Write the student's archive: the allowed files, and what Chameleon's Jupyter installs.
 
@@ -164,7 +176,7 @@ def pack(root: Path, target: Path) -> Archive:
         target: the archive; its folder is made when needed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    made = {"requirements.txt": light_requirements(root / "pyproject.toml")}
+    made = {"requirements.txt": light_requirements(root / "pyproject.toml"), "AGENTS.md": assistants(root)}
     return build_archive(root, student_files(root), target, made)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from labs.assignment import assignment
 from labs.course import Lesson, lessons
 from provisioning.setup.plan import plan
 from provisioning.setup.steps import steps_for
@@ -24,8 +25,8 @@ class Block:
     length_s: float
     #: Usual seconds until the machine is ready, independent steps side by side.
     setup_s: float
-    #: Lessons of the core that take minutes of the lease: the lease lesson, and the release with its pull.
-    core: tuple[Lesson, ...]
+    #: Lessons that are asked and take minutes of the lease: the lease lesson, and the release with its pull.
+    asked: tuple[Lesson, ...]
     #: Lessons that would take some too, and may be left out.
     extras: tuple[Lesson, ...]
     #: Gigabytes that set-up fetches beside the course's packages, by what they are.
@@ -33,17 +34,17 @@ class Block:
 
     @property
     def planned_s(self) -> float:
-        """Seconds that are spoken for: set-up and core."""
-        return self.setup_s + 60.0 * sum(one.machine_minutes for one in self.core)
+        """Seconds that are spoken for: set-up and what is asked."""
+        return self.setup_s + 60.0 * sum(one.machine_minutes for one in self.asked)
 
     def begin_by(self, end: datetime) -> list[tuple[Lesson, datetime]]:
-        """Return when each lesson of the core must begin at the latest, for all to be done at the end of the lease.
+        """Return when each lesson that is asked must begin at the latest, for all to be done at the end of the lease.
 
         Args:
             end: of the lease, with time zone.
         """
         found = []
-        for lesson in reversed(self.core):
+        for lesson in reversed(self.asked):
             end -= timedelta(minutes=lesson.machine_minutes)
             found.append((lesson, end))
         return found[::-1]
@@ -51,7 +52,7 @@ class Block:
     def text(self) -> str:
         """Return the plan, one line for each thing."""
         rows = [("set-up", self.setup_s)]
-        rows += [(one.title, 60.0 * one.machine_minutes) for one in self.core]
+        rows += [(one.title, 60.0 * one.machine_minutes) for one in self.asked]
         lines = [f"{seconds / 60:4.0f} min  {words}" for words, seconds in rows]
         lines.append(f"{self.planned_s / 60:4.0f} of {self.length_s / 60:.0f} min")
         if self.extras:
@@ -74,10 +75,11 @@ def block_of(part: Part, option: SiteOption | None = None) -> Block:
     spec = load_spec(part)
     option = option or spec.options[0]
     there = [one for one in lessons() if one.part == NUMBERS[part] and one.machine_minutes]
+    asked = {one.id for one in assignment().lessons()}
     return Block(
         length_s=60.0 * (60 * (spec.hours - 1) + option.end_minute),
         setup_s=plan(steps_for(spec, option)).total_s,
-        core=tuple(one for one in there if one.kind == "core"),
-        extras=tuple(one for one in there if one.kind != "core"),
+        asked=tuple(one for one in there if one.id in asked),
+        extras=tuple(one for one in there if one.id not in asked),
         fetches_gb=spec.fetches_gb.get(option.machine, {}),
     )

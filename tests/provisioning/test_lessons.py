@@ -31,9 +31,9 @@ def test_what_a_block_is_planned_for_fits_it_wherever_it_runs(part, option):
 def test_each_lesson_on_a_lease_begins_early_enough_for_those_behind_it(part):
     """Lessons at home take no minute of a lease; the last one begins at its own minutes before the end."""
     block, end = block_of(part), datetime(2026, 3, 2, tzinfo=UTC)
-    assert block.core
+    assert block.asked
     assert all(one.kind == "deeper" for one in block.extras)
-    needed = [one.machine_minutes for one in block.core]
+    needed = [one.machine_minutes for one in block.asked]
     minutes = [(end - at) / timedelta(minutes=1) for _, at in block.begin_by(end)]
     assert minutes == [sum(needed[place:]) for place in range(len(needed))]
 

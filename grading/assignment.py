@@ -1,0 +1,63 @@
+"""``python -m grading assignment check|show``: is a file as it has to be, and what will a class see?"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from labs.assignment import PATH, Assignment, AssignmentError, assignment, warnings
+from labs.course import PART_TITLES, lesson
+
+console = Console()
+app = typer.Typer(no_args_is_help=True, help="The assignment file: check it, show what a class will see.")
+
+_FILE = typer.Argument(help="The file; the course's own unless named.")
+
+
+@app.command()
+def check(file: Annotated[Path, _FILE] = PATH) -> None:
+    """Name line and reason of every fault; exit 1 when there is one."""
+    found = _read(file)
+    for one in warnings(found, datetime.now(UTC)):
+        console.print(f"{file.name}: {one}", style="yellow", markup=False, highlight=False, soft_wrap=True)
+    minutes = sum(one.minutes for one in found.lessons())
+    points = sum(one.points for one in found.parts.values())
+    count = f"{len(found.lessons())} lessons in {len(found.parts)} parts"
+    console.print(f"{count}, {minutes} minutes, {points:g} points: as it has to be.", highlight=False)
+
+
+@app.command()
+def show(file: Annotated[Path, _FILE] = PATH) -> None:
+    """Print what a class will see."""
+    console.print("\n".join(shown(_read(file))), markup=False, highlight=False, soft_wrap=True)
+
+
+def shown(found: Assignment) -> list[str]:
+    """Return an assignment as students meet it, line by line."""
+    lines = [found.title, f"Hours are {found.zone.key}'s. AI assistants: {found.assistants}."]
+    for part in found.parts.values():
+        due = f", due {part.due:%a %d %b %Y %H:%M}" if part.due else ", no deadline"
+        lines += ["", f"{PART_TITLES[part.number]}: {part.points:g} points{due}"]
+        if part.due and part.late.days:
+            rule = f"{part.late.per_day:.0%} of the points for each begun day, nothing after {part.late.days}"
+            lines.append(f"  late: {rule}")
+        if part.defence:
+            lines.append(f"  of these, {part.defence:g} for a talk over your own numbers")
+        for id in part.lessons:
+            lines.append(f"  {lesson(id).minutes:3} min  {lesson(id).title}")
+        if part.choices:
+            lines.append(f"  and {part.at_least} of these, the best of which count:")
+            lines += [f"  {lesson(id).minutes:3} min  {lesson(id).title}" for id in part.choices]
+    return lines
+
+
+def _read(file: Path) -> Assignment:
+    try:
+        return assignment(file.resolve())
+    except AssignmentError as error:
+        console.print(str(error), style="red", markup=False, highlight=False, soft_wrap=True)
+        raise typer.Exit(1) from None
