@@ -290,9 +290,9 @@ def _one_of(given: Mapping[str, Any], name: str, values: tuple[str, ...], where:
 
 def _line(text: str, where: _Where) -> int:
     """Return the number of the line where the last of some texts stands, each looked for behind the one before."""
-    at = 0
+    at, bare = 0, re.sub(r"(?m)^\s*#.*$", lambda comment: " " * len(comment[0]), text)
     for word in where:
-        found = text.find(word, at)
+        found = bare.find(word, at)
         if found < 0:
             break
         at = found + len(word)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from grading.builder.questions import compiled
 from grading.builder.sources import guides, sources
 from grading.grade import grader
 from grading.grade.hidden import all_hidden
+from labs import assignment
 from labs import course as real
 from labs.checkpoints import question
 from labs.course import Lesson
@@ -117,13 +118,29 @@ def build_all(course: Path) -> None:
         write(one)
 
 
+def assignment_of(course: Iterable[Lesson], more: str = "") -> str:
+    """Return an assignment that asks for all lessons of a small course, each part for 100 points.
+
+    Args:
+        course: The lessons.
+        more: Lines of the first part.
+    """
+    parts: dict[int, list[str]] = {}
+    for one in course:
+        parts.setdefault(one.part, []).append(one.id)
+    tables = [f"[[part]]\nnumber = {part}\npoints = 100\nlessons = {json.dumps(ids)}\n" for part, ids in parts.items()]
+    return "\n".join(['[course]\ntitle = "Toys"\ntime_zone = "America/New_York"\n', *tables[:1], more, *tables[1:]])
+
+
 @contextlib.contextmanager
 def in_place(course: Path) -> Iterator[Path]:
     """Let this process, and what it forks, take a small course for the course."""
     build_all(course)
     (course / "questions.json").write_text(compiled(sources(course)), encoding="utf-8")
+    (course / "assignment.toml").write_text(assignment_of(sources(course)), encoding="utf-8")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(question, "QUESTIONS_PATH", course / "questions.json")
+        patch.setattr(assignment, "PATH", course / "assignment.toml")
         for function in (real.lessons, real.lesson):
             patch.setitem(function.__kwdefaults__, "root", course)
         patch.setattr(sources, "__defaults__", (course,))

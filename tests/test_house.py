@@ -21,7 +21,7 @@ from labs.workspace import PROJECT_DIR
 ROOMS = ("labs", "provisioning", "grading")
 
 #: The modules of labs that import nothing heavy: they run in Chameleon's Jupyter and where submissions are graded.
-LIGHT = tuple(f"labs.{name}" for name in "course display.format machine records stats workspace".split())
+LIGHT = tuple(f"labs.{name}" for name in "assignment course display.format machine records stats workspace".split())
 
 LIGHT += tuple(f"labs.{name}" for name in "data.labels optimize.traced runtimes.loopback runtimes.progress".split())
 
@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "grading": (
         *("grading", "labs.data.preprocess", "labs.data.dataset", "labs.checkpoints"),
         *(f"provisioning.front.{name}" for name in ("allowed", "hand_in", "limits", "points")),
+        "provisioning.classroom.roster",
         *LIGHT,
     ),
     "notebooks": ("labs", "provisioning"),

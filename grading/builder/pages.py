@@ -21,8 +21,8 @@ def questions_page() -> str:
     lines = [
         f"# {course.title}: questions and points",
         "",
-        f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as often",
-        "as you like. A prediction earns its point once what it is about is measured.",
+        f"{count} questions are asked. Each is answered in its lesson's notebook and judged by `check(…)` there, as",
+        "often as you like. A prediction earns its point once what it is about is measured.",
         "",
         "Points come on top for what the grader does itself: it measures handed-in models again, and calls your "
         "functions on",

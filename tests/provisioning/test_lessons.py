@@ -41,7 +41,7 @@ def test_each_lesson_on_a_lease_begins_early_enough_for_those_behind_it(part):
 def test_the_plan_names_its_lessons_and_what_is_fetched():
     """Those that may be left out too; gigabytes are announced before they travel, as their own tables have them."""
     edge = block_of("edge")
-    assert all(one.title in edge.text() for one in (*edge.core, *edge.extras))
+    assert all(one.title in edge.text() for one in (*edge.asked, *edge.extras))
     assert "Set-up fetches 5.1 GB more than the course's packages" in block_of("model").text()
     announced = load_spec("model").fetches_gb["a100"]
     sizes_gb = [environments()[name].download_bytes / 1e9 for name in ("openvino", "tensorrt")]

@@ -13,9 +13,9 @@ from grading.classroom.report import write_report
 from grading.classroom.roster import Handed
 from grading.grade.hidden import all_hidden
 from grading.grade.result import Result
+from labs.assignment import assignment
 from labs.checkpoints.question import of_lesson
 from labs.checkpoints.rows import Row
-from labs.course import lessons
 from labs.workspace import PROJECT_DIR
 from provisioning.node.archive import allowed
 from tests.grading.classroom.members import MIXTURE
@@ -38,9 +38,10 @@ def test_the_sample_has_todays_columns_questions_and_points(tmp_path: Path):
     for name in ("class.csv", "questions.csv"):
         with (tmp_path / name).open(encoding="utf-8", newline="") as file:
             assert list(table(name)[0]) == next(csv.reader(file)), AGAIN
-    points = {one.id: one.points for lesson in lessons(part=1) for one in of_lesson(lesson.id)}
+    ids = [one.id for one in assignment().lessons(1)]
+    points = {one.id: one.points for id in ids for one in of_lesson(id)}
     # What is computed again stands in no row of a first pass.
-    points |= {one.id: one.points for one in all_hidden() if one.part == 1 and not one.id.endswith(".computed")}
+    points |= {one.id: one.points for one in all_hidden() if one.lesson in ids and not one.id.endswith(".computed")}
     assert {one["question"] for one in table("questions.csv")} == set(points), AGAIN
     assert {int(one["possible"]) for one in table("class.csv") if one["possible"] != "0"} == {sum(points.values())}, (
         AGAIN

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from grading.grade.hidden import all_hidden
+from labs.assignment import assignment
 from labs.checkpoints.question import all_questions
 
 SEED = "a seed that no student may see"
@@ -32,8 +33,9 @@ METADATA = {
 
 def by_id(tests: list[dict], part: int = 1) -> dict[str, dict]:
     """Return what Gradescope shows of each row of a part, by the row's id, which it does not show."""
-    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items() if one.lesson.part == part}
-    names |= {one.title: one.id for one in all_hidden() if one.part == part}
+    ids = {one.id for one in assignment().lessons(part)}
+    names = {f"{one.lesson.title}: {one.title}": id for id, one in all_questions().items() if one.lesson_id in ids}
+    names |= {one.title: one.id for one in all_hidden() if one.lesson in ids}
     return {names[test["name"]]: test for test in tests}
 
 

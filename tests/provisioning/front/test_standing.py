@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from labs.assignment import assignment
 from labs.course import lessons
 from labs.records import Answer, Ledger
 from provisioning.front.page import front_page, next_text
@@ -42,7 +43,9 @@ def test_points_are_those_of_the_checks(worked: Path):
     found = standing()
     right = earned(honest())
     assert {row.id for one in found.steps for row in one.rows if row.points} == right
-    assert found.earned == sum(row.possible for one in found.steps for row in one.rows if row.id in right)
+    assert found.earned == sum(row.possible for one in found.counted for row in one.rows if row.id in right)
+    asked = {one.id for one in assignment().lessons()}
+    assert {one.lesson.id for one in found.counted} == asked, "what nobody asks for gives no points"
     assert found.earned > 0
 
 

@@ -28,7 +28,8 @@ OTHER = "notebooks/1_model/11_second.ipynb"
 def root(tmp_path: Path) -> Path:
     """Return the course as its authors have it: sources and notebooks, a few modules, grading and tests."""
     root = tmp_path / "course"
-    for name in ("README.md", "LICENSE", "Makefile", "pyproject.toml", "constraints.txt", "labs/course.py"):
+    copied = "README.md LICENSE Makefile assignment.toml pyproject.toml constraints.txt labs/course.py".split()
+    for name in (*copied, "provisioning/student/assistants/tutor.md"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(PROJECT_DIR / name, root / name)
     for name in (NOTEBOOK, OTHER):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from labs.assignment import PATH
+
 
 @pytest.fixture
 def course(tmp_path: Path) -> Path:
@@ -14,6 +16,8 @@ def course(tmp_path: Path) -> Path:
     files = {
         "README.md": "For authors.",
         "provisioning/student/README.md": "For students.",
+        "provisioning/student/assistants/tutor.md": "Ask.",
+        "assignment.toml": PATH.read_text(encoding="utf-8"),
         "trovi.json": "{}",
         "pyproject.toml": '[project]\ndependencies = ["rich>=13"]\n[project.optional-dependencies]\n'
         'provisioning = ["python-chi>=1.2.6,<1.3"]\nlabs = ["torch>=2.9"]\n',

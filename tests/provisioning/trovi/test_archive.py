@@ -29,6 +29,7 @@ def test_only_the_allowed_files(course):
     assert student_files(course) == (
         "README.md",
         "assets/manifest.json",
+        "assignment.toml",
         "labs/bench.py",
         "labs/checkpoints/questions.json",
         "notebooks/1_model/11_measure.ipynb",
