@@ -16,6 +16,7 @@ from grading.classroom.likeness import WORDS, Pair
 from grading.classroom.roster import Handed, Person
 from grading.grade.result import Result, Row, SpotCheck, line, page, write_text
 from grading.grade.result.page import STYLE
+from labs.course import lessons
 
 _MORE_STYLE = """
 main{max-width:70rem}
@@ -100,9 +101,11 @@ def _page(
     part = results[0].part if results else 0
     title = f"Part {part}: {len(results)} submissions"
     sections = (
+        ("class", "How the class did", _histogram(results)),
+        ("questions", "Questions by how many failed", _failed(results)),
         ("look", f"For a person to look at ({len(checks)})", _looks(checks)),
         ("alike", f"Pairs that hold the same ({len(pairs)})", _pairs(pairs)),
-        ("students", "Students", _students(submissions, results)),
+        ("students", "Students", f"<details><summary>All</summary>{_students(submissions, results)}</details>"),
     )
     links = "".join(f'<a href="#{name}">{escape(head)}</a>' for name, head, _ in sections)
     body = "".join(f'<section id="{name}"><h2>{escape(head)}</h2>{text}</section>' for name, head, text in sections)
@@ -129,6 +132,35 @@ def _facts(results: Sequence[Result], possible: int) -> str:
     )
     could_not = f'<p class="soft">This host could not: {escape("; ".join(limits))}</p>' if limits else ""
     return f'<div class="facts">{said}</div>{could_not}'
+
+
+def _histogram(results: Sequence[Result]) -> str:
+    """Return how many have which share of the points, in tenths, the empty ones too."""
+    tenths = Counter(min(9, int(10 * result.points / result.possible)) for result in results if result.possible)
+    most = max(tenths.values(), default=1)
+    rows = [
+        (
+            f"{10 * tenth} to {10 * tenth + 10} %",
+            str(tenths[tenth]),
+            f'<div class="bar" style="width:12rem"><div style="width:{100 * tenths[tenth] / most:.0f}%"></div></div>',
+        )
+        for tenth in range(10)
+    ]
+    return _table(("Of the points", "Submissions", ""), rows)
+
+
+def _failed(results: Sequence[Result]) -> str:
+    asked = sorted(question_statistics(results), key=lambda one: -one["wrong"])[:8]
+    rows = [
+        (
+            escape(f"{one['lesson']}: {one['title']}".removeprefix(": ")),
+            f"{one['wrong']} of {one['tried']}",
+            escape(str(one["most common mistake"])),
+        )
+        for one in asked
+        if one["wrong"]
+    ]
+    return _table(("Question", "Failed", "Most were told"), rows) if rows else "<p>Nobody failed any.</p>"
 
 
 def _looks(checks: Sequence[SpotCheck]) -> str:
@@ -173,7 +205,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
     for result in results:
         for row in result.rows:
             asked.setdefault(row.id, []).append((result, row))
-    found = []
+    found, titles = [], {one.id: one.title for one in lessons()}
     for name, answers in asked.items():
         tried = [row for _, row in answers if not row.is_open]
         passes = [float(row.points == row.possible) for _, row in answers]
@@ -186,6 +218,7 @@ def question_statistics(results: Sequence[Result]) -> list[dict[str, object]]:
         found.append(
             {
                 "question": name,
+                "lesson": titles.get(answers[0][1].about, ""),
                 "title": answers[0][1].title,
                 "tried": len(tried),
                 "passed": int(sum(passes)),
