@@ -10,6 +10,7 @@ import base64
 import time
 from typing import Annotated
 
+import numpy as np
 from fastapi import Body, FastAPI, HTTPException, Request, Response
 from prometheus_client import Counter, Gauge, Histogram, generate_latest
 from pydantic import BaseModel
@@ -95,9 +96,7 @@ def answer(content: bytes, reply: Response) -> Answer:
         marks.append(time.perf_counter())
         (logits,) = session.run(None, {session.get_inputs()[0].name: rows})[0]
         marks.append(time.perf_counter())
-    stages = {
-        name: end - begin for name, begin, end in zip(("queue", "prepare", "model"), marks[:-1], marks[1:], strict=True)
-    }
+    stages = dict(zip(("queue", "prepare", "model"), np.diff(marks), strict=True))
     for name, seconds in stages.items():
         STAGES.labels(name).observe(seconds)
     # Source: W3C Server Timing; durations are milliseconds there.
