@@ -128,7 +128,8 @@ for _ in range(30):  # Prometheus looks for its targets every five seconds
     if server.get("query", query="up == 1")["result"]:
         break
     time.sleep(0.5)
-target, runs, at_s = app_target(service, onnx_path, [photo(number) for number in range(8)], raw=True), {}, {}
+runs, at_s, photos = {}, {}, [photo(number) for number in range(8)]
+target = app_target(service, onnx_path, photos, raw=True, workers=2, may_wait=16)
 began_s = time.time()
 for clients in (4, 16, 40):
     loop = {"concurrency": clients, "duration_s": 6, "option": f"observe-{clients}", "warmup_requests": 4}
@@ -195,10 +196,10 @@ table.round(2)
 # evaluates an expression at every step of a span of time, and that is all that a dashboard does:
 
 # %%
-photos = 'serving_requests_total{path=~"/predict.*"'
+replies = 'serving_requests_total{path=~"/predict.*"'
 panels = {
     "photos, 1/s": rate,
-    "failed, share": f'sum(rate({photos}, status=~"5.."}}[5s])) / sum(rate({photos}}}[5s]))',
+    "failed, share": f'sum(rate({replies}, status=~"5.."}}[5s])) / sum(rate({replies}}}[5s]))',
     "p95, s": p95,
     "photos that wait": 'sum(rate(serving_stage_seconds_sum{stage="queue"}[5s]))',
 }
