@@ -119,10 +119,10 @@ def run_testbed(room: Path) -> Iterator[Server]:
 def run_service(_: Path) -> Iterator[Server]:
     """The FastAPI service: predictions are for everybody here, and nothing else."""
     from labs.serve.models import fp32_model
-    from labs.serve.running import running
-    from labs.serve.settings import Settings
+    from labs.serve.running import start, wait_until_ready
 
-    with running(Settings(model=fp32_model())) as one:
+    with start(MODEL=fp32_model()) as one:
+        wait_until_ready(one)
         yield Server(one.url, readable=["workspace/models"])
 
 

@@ -63,7 +63,6 @@ def load_image(
     *,
     formats: Sequence[str] | None = None,
     max_pixels: int | None = None,
-    draft_px: int | None = None,
 ) -> Image.Image:
     """Return a picture as RGB.
 
@@ -72,8 +71,6 @@ def load_image(
         formats: Formats that are tried, by Pillow's names such as 'JPEG'; all that it knows when None.
         max_pixels: Most pixels that are decoded, which bounds a JPEG's scans too. A few hundred bytes can claim to be a
             gigapixel.
-        draft_px: Decode a JPEG in the smallest of its reduced sizes (1/2, 1/4, 1/8) whose sides have still so many
-            pixels; in full when None. Faster, and not quite the same picture.
 
     Returns:
         The decoded picture, any size, mode RGB.
@@ -98,8 +95,6 @@ def load_image(
                 )
             if max_pixels is not None and image.format == "JPEG":
                 _require_few_scans(content.count(_START_OF_SCAN), image.width * image.height, max_pixels)
-            if draft_px is not None:
-                image.draft("RGB", (draft_px, draft_px))  # other formats take no notice
             return _rgb(image)
     except ImageDecodeError:
         raise

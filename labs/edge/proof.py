@@ -33,7 +33,6 @@ MODULES = (
     "uvicorn",
     "multipart",
     "httpx",
-    "httptools",
     "prometheus_client",
     "psutil",
     "matplotlib.pyplot",
@@ -44,7 +43,6 @@ MODULES = (
     "typer",
     "labs.edge.measuring",
     "labs.edge.serving",
-    "labs.serve.__main__",
 )
 
 

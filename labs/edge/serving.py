@@ -1,6 +1,6 @@
 """What a service costs on the device: the same photo classified in the app's own process, and behind HTTP.
 
-The service is the course's own (``labs.serve``), with one copy of the model, behind a token. ``served_latency`` asks it
+The service is the course's own (``labs.serve``), with one worker, behind a token. ``served_latency`` asks it
 from the device itself, so no network takes part; ``network_latency`` from elsewhere.
 """
 
@@ -30,8 +30,7 @@ from labs.records import Measurement, ModelFile, Threads
 from labs.runtimes.calling import Call, caller
 from labs.runtimes.opening import open_model
 from labs.runtimes.progress import OnProgress, part, silent
-from labs.serve.running import Service, running
-from labs.serve.settings import Settings
+from labs.serve.running import Service, start, wait_until_ready
 from labs.stats import percentile
 
 #: Requests that are made and thrown away first.
@@ -114,9 +113,8 @@ def serving(file: Path, *, threads: int, host: str = "127.0.0.1", port: int = 0)
         port: Port to listen on; a free one when 0.
     """
     token = secrets.token_hex(16)
-    settings = Settings(model=file, instances=1, intra_op_threads=threads, wait_for_model=True)
-    with running(settings, app=APP, host=host, port=port, environment={"EDGE_TOKEN": token}) as service:
-        yield service, token
+    with start(APP, host=host, port=port, MODEL=file, THREADS=threads, EDGE_TOKEN=token) as service:
+        yield wait_until_ready(service), token
 
 
 def serve_until(file: Path, about_path: Path, *, threads: int, host: str, port: int, lifetime_s: float) -> None:
@@ -161,7 +159,7 @@ def timed_calls(work: Callable[[], object], samples: int, on_progress: OnProgres
 
 
 #: Paths that answer without a token: they tell no more than that something runs.
-_OPEN = frozenset({"/healthz", "/readyz"})
+_OPEN = frozenset({"/healthz"})
 
 
 class Guard:
@@ -174,9 +172,9 @@ class Guard:
     async def __call__(self, scope: dict, receive, send) -> None:
         """Hand on, or refuse with 401."""
         if self._inner is None:
-            from labs.serve.app import create_app  # whoever only asks a device needs no web framework
+            from labs.serve.app import app as service  # whoever only asks a device needs no web framework
 
-            self._inner = create_app()
+            self._inner = service
         given = dict(scope.get("headers") or ()).get(b"authorization", b"")
         if scope["type"] != "http" or scope["path"] in _OPEN or allowed(given):
             await self._inner(scope, receive, send)

@@ -25,7 +25,6 @@ from labs.serve.triton.control import Counters, Triton, TritonError
 if TYPE_CHECKING:
     from labs.serve.ray import RayCluster
     from labs.serve.running import Service
-    from labs.serve.settings import Settings
 
 #: One request's inputs by name, with the batch axis.
 Inputs = Mapping[str, np.ndarray]
@@ -37,33 +36,6 @@ _NETWORKS = ("model.onnx", "model.safetensors", "model.py")
 
 #: What a record keeps of a configuration.
 _SETTINGS = ("name", "backend", "platform", "max_batch_size", "instance_group", "dynamic_batching", "parameters")
-
-
-def service_target(
-    service: Service, settings: Settings, images: Sequence[bytes], *, raw: bool = True, precision: str = "fp32"
-) -> Target:
-    """Return a target on a running FastAPI service.
-
-    Args:
-        service: The service, as ``labs.serve.running`` starts it.
-        settings: What it was started with.
-        images: Encoded pictures, one a request.
-        raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
-        precision: Precision that the model computes in.
-    """
-    from labs.bench.targets import model_file
-
-    served = Served(
-        model=model_file(settings.model_path),
-        backend=f"fastapi-{settings.kind}",
-        provider=settings.provider,
-        precision=precision,
-        threads=Threads(settings.intra_op_threads, 1),
-        libraries=library_versions("fastapi", "uvicorn", settings.kind),
-        settings=settings.model_dump(mode="json", exclude={"model"}) | {"instances": settings.instance_count},
-    )
-    make = predict_raw if raw else predict
-    return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
 
 
 def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], model: Path) -> Target:
@@ -81,20 +53,24 @@ def ray_target(cluster: RayCluster, application: str, images: Sequence[bytes], m
     return predict_raw(f"{cluster.url}/{application}", images, served, pids=cluster.pids)
 
 
-def app_target(service: Service, model: Path, images: Sequence[bytes], **settings: object) -> Target:
-    """Return a target on a running app of one's own that keeps the contract of ``POST /predict``.
+def app_target(
+    service: Service, model: Path, images: Sequence[bytes], *, raw: bool = False, **settings: object
+) -> Target:
+    """Return a target on a running FastAPI app, the course's or one's own, that keeps the contract of the service.
 
     Args:
-        service: The app, as ``labs.serve.running.serve_app`` starts it.
+        service: The app, as ``labs.serve.running`` starts it.
         model: The ONNX file that it serves, each session with one thread.
         images: Encoded pictures, one a request.
+        raw: Send the picture's own bytes to ``/predict/raw``; else base64 in JSON to ``/predict``.
         settings: What else it was told; kept with the records.
     """
     from labs.bench.targets import model_file
 
     libraries = library_versions("fastapi", "uvicorn", "onnxruntime")
     served = Served(model_file(model), "fastapi-own", threads=Threads(1, 1), libraries=libraries, settings=settings)
-    return predict(service.url, images, served, pids=(service.pid,))
+    make = predict_raw if raw else predict
+    return make(service.url, images, served, counters=service_counters(service.url), pids=(service.pid,))
 
 
 def triton_target(
@@ -255,7 +231,7 @@ def triton_counters(triton: Triton, model: str) -> Callable[[], Counters | None]
 
 
 def service_counters(url: str) -> Callable[[], Counters | None]:
-    """Return a reader of the course's own service (``labs.serve``), from its Prometheus metrics.
+    """Return a reader of the course's own service (``labs.serve``), from its Prometheus metrics; None from another.
 
     Args:
         url: The service's address, such as 'http://127.0.0.1:8000'.

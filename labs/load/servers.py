@@ -1,8 +1,8 @@
 """Servers of several makers under one contract, side by side: a JPEG as base64 text in, class and probability out.
 
-All serve the same float32 file with about as many workers as there are processors, each with one thread; the tutorial's
-app alone is left as tutorials write it. They are up at the same time and take turns under load. Idle ones cost memory;
-Ray's own processes, which look after the cluster, cost all turns alike a part of a processor too.
+All serve the same float32 file with about as many workers as there are processors, each with one thread. They are up at
+the same time and take turns under load. Idle ones cost memory; Ray's own processes, which look after the cluster, cost
+all turns alike a part of a processor too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from labs.bench.targets import model_file
 from labs.display.format import milliseconds
 from labs.load import image_inputs, predict
 from labs.load.race import latency_ratio, of, race, rate_ratio
-from labs.load.served import service_target, triton_target
+from labs.load.served import app_target, triton_target
 from labs.load.target import Served, Target
 from labs.machine.fingerprint import usable_cpu_count
 from labs.records import Measurement, Threads
@@ -30,13 +30,12 @@ from labs.runtimes.providers.environments import environment, install
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray
-from labs.serve.running import BEFORE, Service, running, wait_until_ready
-from labs.serve.settings import Settings
+from labs.serve.running import Service, start, wait_until_ready
 from labs.serve.triton import catalogue, server
 from labs.workspace import PROJECT_DIR
 
 #: What the others are compared with.
-BASELINE = "tutorial app"
+BASELINE = "FastAPI"
 
 #: Starts a server for a model's file and photos, and returns what load is sent to; the stack ends it.
 Start = Callable[[contextlib.ExitStack, Path, Path, Sequence[bytes]], Target]
@@ -77,7 +76,7 @@ def serving(on_progress: OnProgress = silent) -> Iterator[dict[str, Target]]:
 
 
 def servers_table(records: Sequence[Measurement]):
-    """Return a race of servers as a pandas table, one row a server, with ratios to the tutorial's app."""
+    """Return a race of servers as a pandas table, one row a server, with ratios to the first."""
     import pandas as pd
 
     rows = []
@@ -97,15 +96,10 @@ def servers_table(records: Sequence[Measurement]):
     return pd.DataFrame(rows).fillna("")
 
 
-def _tutorial(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    return _ours(stack, folder, model, photos, app=BEFORE)
-
-
-def _ours(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes], app: str = "") -> Target:
-    settings = Settings(model=model)
-    log_path = folder / f"{app.partition(':')[0] or 'service'}.log"
-    service = stack.enter_context(running(settings, app=app, log_path=log_path))
-    return service_target(service, settings, photos, raw=False)
+def _fastapi(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
+    told = {"MODEL": model, "WORKERS": usable_cpu_count(), "MAY_WAIT": 64}
+    service = stack.enter_context(start(log_path=folder / "service.log", **told))
+    return app_target(wait_until_ready(service), model, photos, workers=told["WORKERS"])
 
 
 def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
@@ -163,8 +157,7 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
 
 #: Servers by the name under which their records are kept, in the order of the first round.
 SERVERS: dict[str, Start] = {
-    BASELINE: _tutorial,
-    "course service": _ours,
+    BASELINE: _fastapi,
     "LitServe": _litserve,
     "Ray Serve": _ray,
     "Triton": _triton,

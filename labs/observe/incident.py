@@ -23,7 +23,6 @@ from labs.observe import prometheus, replica
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, part, silent
 from labs.serve.running import Service, start, wait_until_ready
-from labs.serve.settings import Settings
 from labs.workspace import workspace_dir
 
 #: Photos a second, for both replicas together; and clients that ask without a pause at the peak.
@@ -127,17 +126,18 @@ class Incident:
 
     def _roll_out(self, components: Sequence[str], on_progress: OnProgress) -> None:
         """Replace one replica after the other."""
-        settings = Settings(model=self._model, instances=1, queue_limit=8)
         for number, port in enumerate(self._ports):
             if number in self._replicas:
                 self._replicas[number].stop(5)
             variables = {
-                replica.SEED: str(self._seed),
-                replica.NUMBER: str(number),
+                "MODEL": self._model,
+                "MAY_WAIT": 8,
+                replica.SEED: self._seed,
+                replica.NUMBER: number,
                 replica.ROLLED_OUT: " ".join(components),
-                replica.MODEL: str(self._folder / "model-42.onnx"),
+                replica.MODEL: self._folder / "model-42.onnx",
             }
-            started = start(settings, app="labs.observe.replica:app", port=port, environment=variables)
+            started = start("labs.observe.replica:create", port=port, **variables)
             report = part(on_progress, number / 2, (number + 1) / 2)
             self._replicas[number] = wait_until_ready(started, on_progress=report)
 

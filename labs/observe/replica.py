@@ -1,4 +1,4 @@
-"""One replica of the service in the incident: ``app``, with the components of a release, one of which has a fault.
+"""One replica of the service in the incident: ``create`` makes it of a release's components, one of which has a fault.
 
 Which one follows from a number that nobody chose. Each component may be rolled out or rolled back by itself.
 """
@@ -12,10 +12,6 @@ from collections.abc import Callable
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
-
-from labs.serve import engine
-from labs.serve.app import create_app
-from labs.serve.settings import Settings
 
 #: What a release is made of.
 COMPONENTS = ("admission", "cache", "decoder", "model", "process")
@@ -32,15 +28,17 @@ def faulty(seed: int) -> str:
     return COMPONENTS[hashlib.sha256(f"GourmetGram {seed}".encode()).digest()[0] % len(COMPONENTS)]
 
 
-def _app() -> FastAPI:
-    rolled_out = os.environ.get(ROLLED_OUT, "").split()
-    fault = faulty(int(os.environ.get(SEED, "0")))
-    fault = fault if fault in rolled_out else ""
-    changes = {"admission": {"queue_limit": 10_000}, "model": {"model": os.environ.get(MODEL)}}.get(fault, {})
+def create() -> FastAPI:
+    """Return the service as this replica's environment wants it; it is made once in a process."""
+    fault = faulty(int(os.environ[SEED]))
+    fault = fault if fault in os.environ[ROLLED_OUT].split() else ""
+    os.environ |= {"admission": {"MAY_WAIT": "10000"}, "model": {"MODEL": os.environ[MODEL]}}.get(fault, {})
+    from labs.serve import app as service  # reads the environment and loads the model
+
+    app = service.app
     if fault == "decoder":
-        engine.load_image = _slower(engine.load_image)
-    app = create_app(Settings(**Settings.from_environment().model_dump(exclude_unset=True) | changes))
-    if fault == "cache":
+        service.load_image = _slower(service.load_image)
+    elif fault == "cache":
         app.add_middleware(_Keeping)
     elif fault == "process" and os.environ.get(NUMBER) == "1":
         app.add_middleware(_Ending)
@@ -79,6 +77,3 @@ class _Ending:
             if self._left < 0:
                 os._exit(139)
         await self._app(scope, receive, send)
-
-
-app = _app()

@@ -15,8 +15,8 @@ from labs.edge.files import make_part_1_files
 # A minute of one processor; on a busy machine, several.
 pytestmark = pytest.mark.timeout(1200)
 
-#: What runs on the device: the measuring, the service behind its token, and the server's own start.
-COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving", "labs.serve.__main__")
+#: What runs on the device: the measuring, and the service behind its token.
+COURSE = ("labs.edge.cli", "labs.edge.measuring", "labs.edge.serving")
 
 #: What the device's code imports; plotting and tables take as long again, and `python -m labs edge emulate` has them.
 IMPORTED = ("onnxruntime", "onnx", "PIL.Image", "fastapi", "uvicorn", "multipart", "httpx", "psutil")

@@ -1,7 +1,8 @@
 """What a student's own app stands on, copied beside it: the model, and the places in front of it.
 
 Standing alone, so that it travels into a container: onnxruntime, numpy, Pillow and FastAPI, and nothing of the course.
-``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once, ``MAY_WAIT`` how many may wait.
+``MODEL`` names the ONNX file, ``WORKERS`` says how many photos are computed at once (each with ``THREADS`` threads),
+``MAY_WAIT`` how many may wait.
 """
 
 import contextlib
@@ -20,7 +21,7 @@ WORKERS, MAY_WAIT = int(os.environ.get("WORKERS", 1)), int(os.environ.get("MAY_W
 workers, places = threading.Semaphore(WORKERS), threading.Semaphore(WORKERS + MAY_WAIT)
 
 options = ort.SessionOptions()
-options.intra_op_num_threads = 1  # a worker keeps one processor busy
+options.intra_op_num_threads = int(os.environ.get("THREADS", 1))  # a worker keeps one processor busy
 session = ort.InferenceSession(os.environ["MODEL"], options, providers=["CPUExecutionProvider"])
 
 

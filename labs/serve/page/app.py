@@ -1,19 +1,22 @@
-"""The page: ``create_page(settings)`` makes the app that ``python -m labs.serve`` serves, with that server's limits."""
+"""GourmetGram's page before a server; the environment names the server: PAGE_SERVER, and PAGE_TRITON_MODEL for Triton.
+
+``uvicorn labs.serve.page.app:app`` serves it.
+"""
 
 from __future__ import annotations
 
 import base64
 import functools
 import io
+import os
 from pathlib import Path
+from typing import Annotated
 
-from fastapi import FastAPI, Request
-from fastapi.concurrency import run_in_threadpool
+from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import HTMLResponse, PlainTextResponse, Response
 from fastapi.staticfiles import StaticFiles
 from fastapi.templating import Jinja2Templates
 from PIL import Image
-from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 
 from labs import assets
@@ -21,13 +24,10 @@ from labs.data.dataset import iterate
 from labs.data.labels import CLASS_NAMES
 from labs.data.preprocess import ImageDecodeError, load_image
 from labs.runtimes.loopback import OwnHosts
-from labs.serve.contract import IMAGE_FORMATS, IMAGE_MEDIA_TYPES, ProblemError
-from labs.serve.limits import read_body
-from labs.serve.page.asking import MAX_PIXELS, NoAnswerError, ask
-from labs.serve.settings import PageSettings
+from labs.serve.page.asking import NoAnswerError, ask
 
-#: Longer side of the preview, in pixels.
-_PREVIEW_PX = 640
+#: Longer side of the preview, in pixels; most pixels that it is made from; most bytes of an upload.
+_PREVIEW_PX, _MOST_PIXELS, _MOST_BYTES = 640, 25_000_000, 10_000_000
 
 #: Nothing but the page's own files and the preview: an image's name or content can start nothing in the browser.
 _POLICY = "default-src 'none'; img-src 'self' data: blob:; style-src 'self'; script-src 'self'; form-action 'self'"
@@ -48,21 +48,21 @@ def samples() -> tuple[tuple[str, bytes], ...]:
     return tuple((CLASS_NAMES[label], content) for label, content in sorted(first.items()))
 
 
-def create_page(settings: PageSettings | None = None) -> FastAPI:
-    """Return the page.
+def create_page(server: str, triton_model: str = "") -> FastAPI:
+    """Return the page before a server.
 
     Args:
-        settings: Which server answers behind it; from the environment when None.
+        server: The server's address.
+        triton_model: The model, where the server is a Triton.
     """
-    settings = settings or PageSettings.from_environment()
     app = FastAPI(openapi_url=None)
     app.add_middleware(OwnHosts, refusal=PlainTextResponse(_WRONG_HOST, 421))
     app.mount("/static", StaticFiles(directory=_HERE / "static"))
     templates = Jinja2Templates(_HERE / "templates")
+    always = {"server": server, "answered_by": f"Triton, {triton_model}" if triton_model else "FastAPI"}
 
     def page(request: Request, status: int = 200, **shown: object) -> HTMLResponse:
-        names = [name for name, _ in samples()]
-        shown |= {"settings": settings, "samples": names, "media": ",".join(IMAGE_MEDIA_TYPES)}
+        shown |= {"samples": [name for name, _ in samples()], "most_mb": _MOST_BYTES // 1_000_000, **always}
         return templates.TemplateResponse(request, "page.html", shown, status, headers=dict(_HEADERS))
 
     @app.get("/")
@@ -70,21 +70,21 @@ def create_page(settings: PageSettings | None = None) -> FastAPI:
         return page(request)
 
     @app.post("/")
-    async def classify(request: Request) -> HTMLResponse:
-        try:
-            label, content = await _chosen(request, settings)
-        except ProblemError as error:
-            return page(request, error.status, error=f"{error.title}: {error.detail}.")
+    def classify(
+        request: Request,
+        sample: Annotated[int | None, Form(ge=0, lt=len(CLASS_NAMES))] = None,
+        picture: UploadFile | None = None,
+    ) -> HTMLResponse:
+        label, content = samples()[sample] if sample is not None else (None, picture.file.read() if picture else b"")
         if not content:
             return page(request, 400, error="Choose a picture first, or click one of the samples.")
-        return await run_in_threadpool(answered, request, label, content)
-
-    def answered(request: Request, label: str | None, content: bytes) -> HTMLResponse:
+        if len(content) > _MOST_BYTES:
+            return page(request, 413, error="This picture is too large a file. A smaller copy shows the same food.")
+        shown = {"preview": preview(content), "label": label}
         try:
-            answer = ask(content, settings)
+            return page(request, answer=ask(content, server, triton_model), **shown)
         except NoAnswerError as error:
-            return page(request, error.status, error=str(error), preview=preview(content))
-        return page(request, answer=answer, preview=preview(content), label=label)
+            return page(request, error.status, error=str(error), **shown)
 
     @app.get("/samples/{number}.jpg")
     def sample(number: int) -> Response:
@@ -92,49 +92,24 @@ def create_page(settings: PageSettings | None = None) -> FastAPI:
             raise HTTPException(404)
         return Response(samples()[number][1], media_type="image/jpeg", headers={"Cache-Control": "max-age=3600"})
 
-    @app.get("/readyz")
-    def readyz() -> dict[str, str]:
+    @app.get("/healthz")
+    def healthz() -> dict[str, str]:
         # The server behind the page has its own.
-        return {"status": "ready"}
+        return {"status": "ok"}
 
     return app
-
-
-async def _chosen(request: Request, settings: PageSettings) -> tuple[str | None, bytes]:
-    """Return the class and the content of the sample that was chosen, or None and the upload's content.
-
-    Raises:
-        ProblemError: The form is too large or too slow.
-    """
-    # The framework would read a form of any size, for any time.
-    body = await read_body(request, settings.max_upload_bytes, settings.timeout_s)
-    form = await _form(request, body)
-    chosen, upload = form.get("sample", ""), form.get("picture")
-    if isinstance(chosen, str) and chosen.isascii() and chosen.isdecimal() and int(chosen[:9]) < len(samples()):
-        label, content = samples()[int(chosen[:9])]
-        return label, content
-    return None, await upload.read() if isinstance(upload, UploadFile) else b""
-
-
-async def _form(request: Request, body: bytes) -> FormData:
-    """Return a form's fields; none where the body is no form."""
-
-    async def receive() -> dict:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    try:
-        return await Request(request.scope, receive).form(max_files=1, max_fields=4)
-    except (HTTPException, ValueError, KeyError):
-        return FormData()
 
 
 def preview(content: bytes) -> str:
     """Return a small copy of a picture as a data URL, or '' when it is none."""
     try:
-        image = load_image(content, formats=IMAGE_FORMATS, max_pixels=MAX_PIXELS)
+        image = load_image(content, max_pixels=_MOST_PIXELS)
     except ImageDecodeError:
         return ""
     image.thumbnail((_PREVIEW_PX, _PREVIEW_PX), Image.Resampling.BILINEAR)
     encoded = io.BytesIO()
     image.save(encoded, "JPEG", quality=85)
     return "data:image/jpeg;base64," + base64.b64encode(encoded.getvalue()).decode()
+
+
+app = create_page(os.environ.get("PAGE_SERVER", "http://127.0.0.1:8000"), os.environ.get("PAGE_TRITON_MODEL", ""))

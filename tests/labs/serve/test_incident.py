@@ -13,8 +13,7 @@ import pytest
 from labs.observe import replica
 from labs.observe.incident import ReleaseError, _other_model, read_release
 from labs.serve.photos import photo
-from labs.serve.running import running
-from labs.serve.settings import Settings
+from labs.serve.running import start, wait_until_ready
 
 
 def seed_of(fault: str) -> int:
@@ -33,14 +32,14 @@ def spoiled(onnx_path, tmp_path_factory):
 def after_photos(model, spoiled, fault: str, rolled_out: tuple[str, ...], count: int = 11) -> dict[str, float]:
     """Return what a replica's metrics say after some photos of all classes, and how many it answered."""
     variables = {
-        replica.SEED: str(seed_of(fault)),
-        replica.NUMBER: "1",
+        replica.SEED: seed_of(fault),
+        replica.NUMBER: 1,
         replica.ROLLED_OUT: " ".join(rolled_out),
-        replica.MODEL: str(spoiled),
+        replica.MODEL: spoiled,
     }
-    settings = Settings(model=model, instances=1, queue_limit=2)
     answered = 0
-    with running(settings, app="labs.observe.replica:app", environment=variables) as service:
+    with start("labs.observe.replica:create", MODEL=model, MAY_WAIT=2, **variables) as service:
+        wait_until_ready(service)
         with httpx.Client(base_url=service.url, timeout=10) as client, contextlib.suppress(httpx.HTTPError):
             for number in range(count):
                 content = photo(number % 11 * 60)

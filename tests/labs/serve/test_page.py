@@ -1,10 +1,8 @@
-"""GourmetGram's page in a real browser, in front of the real service; and the service's own, Swagger UI."""
+"""GourmetGram's page in a real browser, in front of the real service."""
 
 from __future__ import annotations
 
 import asyncio
-import io
-import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,19 +11,15 @@ import pytest
 
 from labs.data.labels import CLASS_NAMES
 from labs.serve.page.app import create_page, samples
-from labs.serve.running import running
-from labs.serve.settings import PageSettings
+from labs.serve.running import PAGE, start, wait_until_ready
 from tests.browser.jupyterlab import _CHROMIUM_FLAGS, chromium, serious
-
-from .conftest import ask
 
 
 @pytest.fixture(scope="module")
-def page_url(serve, tmp_path_factory) -> Iterator[str]:
+def page_url(service, tmp_path_factory) -> Iterator[str]:
     """Return the address of a page in front of a real service."""
-    settings = PageSettings(url=serve(max_body_bytes=2_000_000).url)
-    with running(settings, log_path=tmp_path_factory.mktemp("page") / "log") as page:
-        yield page.url
+    with start(PAGE, log_path=tmp_path_factory.mktemp("page") / "log", PAGE_SERVER=service.url) as page:
+        yield wait_until_ready(page).url
 
 
 @pytest.fixture(scope="module")
@@ -85,11 +79,11 @@ def test_everybody_can_use_it(browser, page_url, scheme):
     page.close()
 
 
-def posted(settings: PageSettings, **sent: object) -> httpx.Response:
+def posted(server: str, triton_model: str = "", **sent: object) -> httpx.Response:
     """Return what a page answers, without a server."""
 
     async def post() -> httpx.Response:
-        transport = httpx.ASGITransport(create_page(settings))
+        transport = httpx.ASGITransport(create_page(server, triton_model))
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             return await client.post("/", **sent)
 
@@ -98,42 +92,17 @@ def posted(settings: PageSettings, **sent: object) -> httpx.Response:
         return thread.submit(lambda: asyncio.run(post())).result()
 
 
-def test_a_server_that_is_not_there_is_said(jpeg):
-    """The visitor reads a sentence with status 502, whichever server it should be; and no image is a 400."""
-    for server in ("fastapi", "triton-python", "triton-onnx"):
-        reply = posted(PageSettings(server=server, url="http://127.0.0.1:9"), data={"sample": "0"})
-        assert (reply.status_code, "Is it started?" in reply.text) == (502, True)
-    assert posted(PageSettings()).status_code == 400
-    reply = posted(PageSettings(max_upload_bytes=1000), files={"picture": ("a.jpg", io.BytesIO(jpeg))})
-    assert (reply.status_code, "too large" in reply.text) == (413, True)
-
-
-def test_a_terminal_needs_no_environment_for_its_line(serve):
-    """The printed line, in a shell that knows nothing of the course, serves a page that says where it is."""
-    line = PageSettings(url=serve(instances=1).url).terminal_line() + " --port 0"
-    with subprocess.Popen(
-        ["/bin/sh", "-c", f"exec env {line}"], stdout=subprocess.PIPE, text=True, env={"PATH": "/usr/bin:/bin"}
-    ) as page:
-        said = page.stdout.readline()
-        assert ask(said.split()[-1] + "/readyz").status == 200
-        page.terminate()
-    assert said.startswith("http://127.0.0.1:")
-
-
-@pytest.mark.browser
-def test_a_request_can_be_tried_out_in_swagger_ui(serve, browser):
-    """'Try it out' and 'Execute' send the example, which is an image, and show what came back."""
-    service, page = serve(instances=1), browser.new_page()
-    page.set_default_timeout(60_000)
-    elsewhere: list[str] = []
-    page.on("request", lambda asked: elsewhere.append(asked.url) if not asked.url.startswith(service.url) else None)
-    page.goto(service.url + "/docs")
-    page.wait_for_selector("main .opblock-summary-control")
-    assert serious(page, without=[".swagger-ui"]) == []
-    page.click("#operations-default-predict_predict_post .opblock-summary-control")
-    page.click("text=Try it out")
-    page.click("text=Execute")
-    page.wait_for_selector(".live-responses-table .response-col_status:has-text('200')")
-    assert "prediction" in page.inner_text(".live-responses-table")
-    assert [url for url in elsewhere if not url.startswith("data:")] == []
-    page.close()
+@pytest.mark.parametrize(
+    ("model", "sent", "status", "says"),
+    [
+        ("", {"data": {"sample": "0"}}, 502, "Is it started?"),
+        ("food_classifier", {"data": {"sample": "0"}}, 502, "Is it started?"),
+        ("", {}, 400, "Choose a picture first"),
+        ("", {"files": {"picture": ("a.jpg", bytes(10_000_001))}}, 413, "too large"),
+        ("", {"data": {"sample": "99"}}, 422, ""),
+    ],
+)
+def test_what_goes_wrong_is_said(model, sent, status, says):
+    """A server that is not there, FastAPI or Triton, no picture, a large one, and a sample that does not exist."""
+    reply = posted("http://127.0.0.1:9", model, **sent)
+    assert (reply.status_code, says in reply.text) == (status, True)

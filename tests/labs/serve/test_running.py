@@ -2,64 +2,32 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from labs.runtimes.progress import Cancelled
-from labs.serve.running import ServiceError, running, start, wait_until_ready
-from labs.serve.settings import Settings
-
-from .conftest import ask
+from labs.serve.running import SERVICE, ServiceError, serve_app, start, wait_until_ready
 
 
-def test_alive_comes_before_ready_and_early_requests_are_told(onnx_path, tmp_path):
-    """While the model loads, probes are answered, and a prediction gets 503 with Retry-After instead of a long wait."""
-    seen = []
-    service = start(Settings(model=onnx_path), log_path=tmp_path / "log")
-    try:
-        wait_until_ready(service, path="/healthz")
-        seen.append(ask(service.url + "/predict", b'{"image": "aGVsbG8="}'))
+def test_who_comes_before_the_model_is_loaded_waits_at_the_door(onnx_path):
+    """The socket listens from the start, so that an early request is answered and not refused."""
+    with start(MODEL=onnx_path) as service:
+        assert httpx.get(service.url + "/healthz", timeout=60).status_code == 200
+
+
+@pytest.mark.parametrize(("app", "says"), [(SERVICE, "broken.onnx"), ("no_such_module:app", "no_such_module")])
+def test_an_app_that_does_not_start_is_said_with_the_log(app, says, tmp_path):
+    """The process's own words are in the error, and no process stays behind."""
+    (tmp_path / "broken.onnx").write_bytes(b"not a model")
+    service = start(app, log_path=tmp_path / "log", MODEL=tmp_path / "broken.onnx")
+    with pytest.raises(ServiceError, match=says):
         wait_until_ready(service)
-        seen.append(ask(service.url + "/predict", b'{"image": "aGVsbG8="}'))
-    finally:
-        service.stop()
-    # It may have loaded in between; what it must not do is fail in another way.
-    assert seen[0].status in (422, 503)
-    assert seen[0].status != 503 or seen[0].headers["retry-after"] == "1"
-    assert seen[1].status == 422
+    assert not service.alive
 
 
-def test_early_requests_can_wait_at_the_door(onnx_path, tmp_path):
-    """With ``wait_for_model``, whoever connects before the server is up gets an answer: scale from zero."""
-    service = start(Settings(model=onnx_path, wait_for_model=True), log_path=tmp_path / "log")
-    try:
-        assert ask(service.url + "/readyz").status == 200
-    finally:
-        service.stop()
-
-
-def test_a_model_that_cannot_load_is_said_with_the_log(tmp_path):
-    """The error names the file's trouble, and no process stays behind."""
-    broken = tmp_path / "broken.onnx"
-    broken.write_bytes(b"not a model")
-    with (
-        pytest.raises(ServiceError, match=r"broken\.onnx"),
-        running(Settings(model=broken), log_path=tmp_path / "log"),
-    ):
-        pass
-
-
-def test_an_app_that_does_not_start_is_said_with_the_log(onnx_path, tmp_path):
-    """The process's own words are in the error."""
-    with (
-        pytest.raises(ServiceError, match="no_such_module"),
-        running(Settings(model=onnx_path), app="no_such_module:app", log_path=tmp_path / "log"),
-    ):
-        pass
-
-
-def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
+def test_a_cancelled_wait_leaves_no_process(onnx_path):
     """Pressing Cancel while it starts stops what was started."""
-    service = start(Settings(model=onnx_path), log_path=tmp_path / "log")
+    service = start(MODEL=onnx_path)
 
     def cancel(fraction: float, text: str) -> None:
         raise Cancelled
@@ -67,3 +35,12 @@ def test_a_cancelled_wait_leaves_no_process(onnx_path, tmp_path):
     with pytest.raises(Cancelled):
         wait_until_ready(service, on_progress=cancel)
     assert not service.alive
+
+
+def test_a_cell_that_is_run_twice_leaves_one_service(onnx_path):
+    """And it may have the port of the one before."""
+    first = serve_app(app=SERVICE, MODEL=onnx_path)
+    port = int(first.url.rpartition(":")[2])
+    second = serve_app(app=SERVICE, MODEL=onnx_path, port=port)
+    assert (first.alive, second.alive, second.url) == (False, True, first.url)
+    second.stop()

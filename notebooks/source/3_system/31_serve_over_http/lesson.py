@@ -40,8 +40,7 @@ from labs.records.ledger import ledger
 from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
-from labs.serve.running import serve_app, start, wait_until_ready
-from labs.serve.settings import PageSettings
+from labs.serve.running import PAGE, serve_app
 from labs.workspace import PROJECT_DIR, programs_dir
 
 # %% [markdown]
@@ -140,7 +139,7 @@ check("http.app", folder / "app.py")
 # %%
 WORKERS, model, ports = usable_cpu_count(), fp32_model(), lesson("http").ports
 service = serve_app(folder, port=ports, MODEL=model, WORKERS=WORKERS, MAY_WAIT=1000)
-page = wait_until_ready(start(PageSettings(url=service.url), port=ports))
+page = serve_app(app=PAGE, port=ports, PAGE_SERVER=service.url)
 print(link(f"{service.url}/docs"), link(page.url))
 
 # %% [markdown]

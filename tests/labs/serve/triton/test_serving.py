@@ -29,7 +29,6 @@ from labs.runtimes.opening import open_model
 from labs.serve.models import int8_model
 from labs.serve.page.asking import NoAnswerError, ask
 from labs.serve.photos import write_input_data
-from labs.serve.settings import PageSettings
 from labs.serve.triton import catalogue
 from labs.serve.triton.catalogue import instances
 from labs.serve.triton.control import TritonError
@@ -103,18 +102,17 @@ def test_the_onnx_backend_agrees_with_torch_and_onnx_runtime(triton, onnx_path, 
     assert np.abs(served - alone(inputs)).max() < 1e-3
 
 
-@pytest.mark.parametrize("server", ["triton-python", "triton-onnx"])
-def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, server):
+@pytest.mark.parametrize("model", ["food_classifier", "food_classifier_ensemble"])
+def test_gourmetgrams_page_asks_both_models(triton, pictures, expected, model):
     """By configuration alone, the page shows what torch says; and what a model refuses becomes a sentence."""
-    settings = PageSettings(server=server, url=triton.url)
-    answers = [ask(picture, settings) for picture in pictures[:2]]
+    answers = [ask(picture, triton.url, model) for picture in pictures[:2]]
     assert [one.label for one in answers] == [CLASS_NAMES[index] for index in expected[:2].argmax(axis=1)]
     assert np.abs([one.probability for one in answers] - expected[:2].max(axis=1)).max() < TOLERANCE
     with pytest.raises(NoAnswerError, match="cannot be read as a picture") as refused:
-        ask(b"no picture", settings)
+        ask(b"no picture", triton.url, model)
     assert refused.value.status == 422
     with pytest.raises(NoAnswerError, match="no_such_model"):
-        ask(pictures[0], settings.model_copy(update={"model": "no_such_model"}))
+        ask(pictures[0], triton.url, "no_such_model")
 
 
 def test_the_int8_twin_says_what_its_file_says(triton, tmp_path, onnx_path, inputs, expected):

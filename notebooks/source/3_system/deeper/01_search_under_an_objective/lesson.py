@@ -226,4 +226,4 @@ print(f"promised within {PROMISE['limit_s'] * 1e3:.1f} ms: {says}")
 # - Halve the promise, and search again. Does another configuration win?
 # - Billed by the machine and not by the core, all configurations cost the same. Who wins then?
 # - Other servers: `from labs.load.servers import compare, servers_table`, then `servers_table(compare(rounds=4))` lets
-#   five of them take turns under one contract. It takes some minutes, and 55 MB for LitServe the first time.
+#   four of them take turns under one contract. It takes some minutes, and 55 MB for LitServe the first time.

@@ -30,15 +30,14 @@ import pandas as pd
 from labs.checkpoints import check, predict, predicted
 from labs.course import lesson
 from labs.load import closed_loop
-from labs.load.served import service_target
+from labs.load.served import app_target
 from labs.observe import prometheus
 from labs.observe.prometheus import grafana_dashboard
 from labs.records.ledger import ledger
 from labs.runtimes.loopback import link
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
-from labs.serve.running import start, wait_until_ready
-from labs.serve.settings import Settings
+from labs.serve.running import SERVICE, serve_app
 from labs.widgets import run_with_progress
 from labs.workspace import programs_dir
 
@@ -60,8 +59,7 @@ predict("observe.p95", ratio=...)
 
 # %%
 onnx_path = run_with_progress(lambda report: fp32_model(on_progress=report), "The float32 model")
-settings = Settings(model=onnx_path, queue_limit=8)
-service = run_with_progress(lambda report: wait_until_ready(start(settings), on_progress=report), "Start the service")
+service = serve_app(app=SERVICE, MODEL=onnx_path, WORKERS=2, MAY_WAIT=16)
 httpx.post(service.url + "/predict/raw", content=photo(40), headers={"content-type": "image/jpeg"}).raise_for_status()
 for line in httpx.get(service.url + "/metrics").text.splitlines():
     if line.startswith(("serving_requests_total", "serving_in_flight", "serving_request_seconds")) and "z" not in line:
@@ -122,7 +120,7 @@ def ask(expression, at_s):
 # %% [markdown]
 # ## Three spells of load
 #
-# 4, 16 and 40 clients. The queue holds 8 beside what is being worked on, so that 40 are too many.
+# 4, 16 and 40 clients. The queue holds 16 beside what is being worked on, so that 40 are too many.
 
 # %%
 guesses = predicted("observe.p95")
@@ -130,7 +128,8 @@ for _ in range(30):  # Prometheus looks for its targets every five seconds
     if server.get("query", query="up == 1")["result"]:
         break
     time.sleep(0.5)
-target, runs, at_s = service_target(service, settings, [photo(number) for number in range(8)]), {}, {}
+runs, at_s, photos = {}, {}, [photo(number) for number in range(8)]
+target = app_target(service, onnx_path, photos, raw=True, workers=2, may_wait=16)
 began_s = time.time()
 for clients in (4, 16, 40):
     loop = {"concurrency": clients, "duration_s": 6, "option": f"observe-{clients}", "warmup_requests": 4}
@@ -197,10 +196,10 @@ table.round(2)
 # evaluates an expression at every step of a span of time, and that is all that a dashboard does:
 
 # %%
-photos = 'serving_requests_total{path=~"/predict.*"'
+replies = 'serving_requests_total{path=~"/predict.*"'
 panels = {
     "photos, 1/s": rate,
-    "failed, share": f'sum(rate({photos}, status=~"5.."}}[5s])) / sum(rate({photos}}}[5s]))',
+    "failed, share": f'sum(rate({replies}, status=~"5.."}}[5s])) / sum(rate({replies}}}[5s]))',
     "p95, s": p95,
     "photos that wait": 'sum(rate(serving_stage_seconds_sum{stage="queue"}[5s]))',
 }

@@ -1,0 +1,172 @@
+"""The course's service: right as torch is, clear about what it refuses, bounded under overload, and counted."""
+
+from __future__ import annotations
+
+import base64
+import io
+import struct
+import threading
+import time
+import zlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import pytest
+from PIL import Image
+
+from labs import assets
+from labs.data.dataset import iterate
+from labs.data.labels import CLASS_NAMES
+from labs.data.models import load_mobilenet_v2
+from labs.data.preprocess import load_image, softmax, to_input
+from labs.runtimes.calling import caller
+from labs.serve.running import Service, start, wait_until_ready
+
+#: Probabilities may differ by this much: float32 added up in another order, through fifty layers.
+TOLERANCE = 2e-4
+
+
+def predict(url: str, content: bytes) -> httpx.Response:
+    """Return the reply to a photo as base64 text."""
+    return httpx.post(f"{url}/predict", json={"image": base64.b64encode(content).decode()}, timeout=60)
+
+
+def predict_raw(url: str, content: bytes) -> httpx.Response:
+    """Return the reply to a photo's own bytes."""
+    return httpx.post(f"{url}/predict/raw", content=content, headers={"content-type": "image/jpeg"}, timeout=60)
+
+
+def encoded(kind: str, size: tuple[int, int] = (32, 32), **how: object) -> bytes:
+    """Return a picture's file."""
+    content = io.BytesIO()
+    Image.new("RGB", size, "olive").save(content, kind, **how)
+    return content.getvalue()
+
+
+def bomb() -> bytes:
+    """Return a PNG of under 2 KB that claims 50 000 × 50 000 pixels."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = struct.pack(">IIBBBBB", 50_000, 50_000, 8, 2, 0, 0, 0)
+    data = zlib.compress(b"\0" * 1_000_000)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
+
+
+def many_scans() -> bytes:
+    """Return a progressive JPEG that would keep the decoder for half a minute."""
+    whole = encoded("JPEG", (2000, 2000), progressive=True)
+    last = whole.rindex(b"\xff\xda")
+    return whole[:-2] + whole[last:-2] * 20_000 + whole[-2:]
+
+
+def test_it_says_what_torch_says_and_where_the_time_went(service: Service):
+    """Exactly the contract's two fields, whichever way the photo comes."""
+    items = list(iterate(assets.dataset("food11-mini"), "evaluation"))
+    torch = caller(load_mobilenet_v2(assets.model("food11-mini-mobilenetv2")))
+    for path, _ in items[:: len(items) // 5]:
+        content = path.read_bytes()
+        expected = softmax(torch(to_input(load_image(content))[None])[0])
+        reply = predict(service.url, content)
+        assert reply.json() == predict_raw(service.url, content).json()
+        assert reply.json()["prediction"] == CLASS_NAMES[int(np.argmax(expected))]
+        assert reply.json() == {**reply.json(), "probability": pytest.approx(float(expected.max()), abs=TOLERANCE)}
+        assert set(reply.json()) == {"prediction", "probability"}
+        timed = [part.split(";")[0] for part in reply.headers["server-timing"].split(", ")]
+        assert timed == ["queue", "prepare", "model"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({}, 422),
+        ({"image": 7}, 422),
+        ({"image": "not base64!"}, 422),
+        pytest.param({"image": base64.b64encode(bytes(10_000_001)).decode()}, 413, id="ten megabytes"),
+    ],
+)
+def test_what_breaks_the_contract_is_refused(service: Service, body: dict, status: int):
+    """By its status, with a reason."""
+    reply = httpx.post(f"{service.url}/predict", json=body, timeout=60)
+    assert (reply.status_code, bool(reply.json()["detail"])) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("make", "status"),
+    [
+        (lambda: b"hello", 422),
+        (lambda: encoded("GIF"), 422),
+        (lambda: encoded("PNG")[:-30], 422),
+        (lambda: encoded("JPEG")[:200], 422),
+        (many_scans, 422),
+        (bomb, 413),
+        (lambda: encoded("PNG", (1, 1_000_000)), 200),  # its shorter side is one pixel: no bomb, and no gigabytes
+    ],
+    ids=["text", "GIF", "cut PNG", "cut JPEG", "many scans", "bomb", "a line"],
+)
+def test_files_that_are_no_photos_are_refused_and_cost_no_memory(service: Service, make, status: int):
+    """Both ways say the same, and the service lives on."""
+    content, before = make(), service.memory_bytes()
+    assert (predict(service.url, content).status_code, predict_raw(service.url, content).status_code) == (status,) * 2
+    assert service.memory_bytes() - before < 60_000_000
+
+
+def test_overload_is_refused_at_once_and_leaves_no_trace(service: Service):
+    """Answers and 503s and nothing else; then as many as it takes are all served."""
+    large = encoded("JPEG", (4000, 3000), quality=30)
+    expected, replies, until_s = predict_raw(service.url, large).json(), [], time.monotonic() + 3
+
+    def drown(_: int) -> None:
+        while time.monotonic() < until_s:
+            replies.append(predict_raw(service.url, large))
+
+    with ThreadPoolExecutor(30) as senders:
+        list(senders.map(drown, range(30)))
+    counts = Counter(reply.status_code for reply in replies)
+    assert set(counts) == {200, 503}
+    assert counts[503] > counts[200], "this was no overload"
+    assert all(reply.headers["retry-after"] == "1" for reply in replies if reply.status_code == 503)
+    assert all(reply.json() == expected for reply in replies if reply.status_code == 200)
+    with ThreadPoolExecutor(4) as senders:
+        again = list(senders.map(lambda _: predict_raw(service.url, large).status_code, range(4)))
+    assert again == [200] * 4
+
+
+def test_replies_are_counted_by_path_and_status(service: Service, jpeg: bytes):
+    """Made-up paths are one; and of all that came before, nothing was the service's own fault."""
+    predict(service.url, jpeg)
+    httpx.post(f"{service.url}/predict", json={})
+    assert httpx.get(f"{service.url}/nowhere").status_code == 404
+    counted = httpx.get(f"{service.url}/metrics").text
+    for labels in ('path="/predict",status="200"', 'path="/predict",status="422"', 'path="other",status="404"'):
+        assert f"serving_requests_total{{{labels}}}" in counted
+    assert 'status="500"' not in counted
+    assert "serving_in_flight 0.0" in counted
+    assert 'serving_predictions_total{class_name="Bread"}' in counted
+    assert "Traceback" not in service.log(100_000)
+
+
+def test_a_page_of_another_host_gets_nothing(service: Service):
+    """DNS rebinding: the browser sends the page's own name."""
+    assert httpx.get(f"{service.url}/healthz", headers={"host": "evil.example"}).status_code == 421
+
+
+def test_a_stop_finishes_what_was_started(onnx_path):
+    """SIGTERM in mid-request: the requests that were taken get their answers, later ones find nobody."""
+    large, replies = encoded("JPEG", (4000, 3000), quality=30), []
+    with start(MODEL=onnx_path) as service:
+        wait_until_ready(service)
+        senders = [threading.Thread(target=lambda: replies.append(predict_raw(service.url, large))) for _ in range(12)]
+        for sender in senders:
+            sender.start()
+        while "serving_in_flight 12.0" not in httpx.get(f"{service.url}/metrics").text and len(replies) < 3:
+            time.sleep(0.01)
+        service.stop()
+        for sender in senders:
+            sender.join()
+    assert [reply.status_code for reply in replies] == [200] * 12
+    with pytest.raises(httpx.ConnectError):
+        predict_raw(service.url, large)
