@@ -8,6 +8,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -75,15 +76,11 @@ def test_nobody_without_the_token_is_answered(cluster: RayCluster):
 
 def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):
     """Twice as long a wait after each failed try: no request is lost, and a replica comes back."""
+    url, photos = f"{cluster.url}/menu", [photo(number) for number in range(8)]
+    load = partial(retried_load, url, photos, lambda tries, _: 0.1 * 2**tries if tries < 6 else -1)
     found, killed = together(
-        lambda _: retried_load(
-            f"{cluster.url}/menu/predict/raw",
-            [photo(number) for number in range(8)],
-            lambda failed_tries, status: 0.1 * 2**failed_tries if failed_tries < 6 else -1,
-            rate_rps=8,
-            duration_s=12,
-        ),
-        lambda _: cluster.kill_replica("menu", "Food", after_s=3),
+        partial(load, rate_rps=8, duration_s=12),
+        lambda on_progress: cluster.kill_replica("menu", "Food", after_s=3),
     )
     assert found.lost == 0
     replicas = cluster.replicas("menu", "Food")
