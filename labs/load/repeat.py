@@ -77,8 +77,7 @@ def _triton(photos: list[bytes]) -> None:
         client.load_model(name, headers=triton.headers)
 
     with contextlib.ExitStack() as stack:
-        if hasattr(triton, "stop"):  # the node's container goes on
-            stack.callback(triton.stop)
+        stack.callback(triton.stop)  # the node's container goes on
         for option, more in (("batching-off-16", ""), ("batching-on-16", BATCHING)):
             load("food_classifier", more)
             _measure(option, 16, triton_target(triton, "food_classifier", texts))

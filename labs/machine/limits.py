@@ -57,7 +57,7 @@ def _numbers(version: str) -> tuple[int, int]:
     return int(major) if major.isdigit() else 0, int(minor) if minor.isdigit() else 0
 
 
-#: Oldest C library that each runs with. Source: the wheels' platform tags, as in ``labs.serve.triton.environment``.
+#: Oldest C library that each runs with. Source: the wheels' platform tags.
 OLDEST_GLIBC = {"Triton": (2, 35), "perf_analyzer": (2, 38)}
 
 #: What to do on other machines.

@@ -46,20 +46,11 @@ scrape_configs:
 """
 
 
-class ReleaseError(ValueError):
-    """A release cannot be rolled out; the message says what is wrong with its file."""
-
-
 class Incident:
     """Two replicas of the service, a Prometheus that scrapes them, and their load."""
 
     def __init__(self, model: Path, images: Sequence[bytes]) -> None:
-        """Describe it; nothing runs before ``begin``.
-
-        Args:
-            model: The ONNX model that is served.
-            images: Encoded photos, sent in turn.
-        """
+        """Describe it by the ONNX model and the encoded photos that are sent in turn; nothing runs before ``begin``."""
         self._model, self._images, self._seed = model, images, secrets.randbits(32)
         self._folder = workspace_dir() / "incident"
         self._replicas: dict[int, Service] = {}
@@ -108,7 +99,7 @@ class Incident:
             on_progress: Told what is happening; may raise ``Cancelled``.
 
         Raises:
-            ReleaseError: The file is not a release.
+            ValueError: The file is not a release.
         """
         versions = read_release(release)
         kept = [name for name in replica.COMPONENTS if versions[name] == 42]
@@ -195,16 +186,11 @@ def read_release(path: str | Path) -> dict[str, int]:
     """Return the version of each component that a release file names.
 
     Raises:
-        ReleaseError: It is no TOML, lacks a component, or names a version that was never built.
+        ValueError: It is no TOML, lacks a component, or names a version that was never built.
     """
-    try:
-        versions = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise ReleaseError(f"this is no TOML: {error}") from None
-    if set(versions) != set(replica.COMPONENTS):
-        raise ReleaseError(f"a release has these components, and no others: {', '.join(replica.COMPONENTS)}")
-    if wrong := [name for name, version in versions.items() if version not in (41, 42)]:
-        raise ReleaseError(f"{wrong[0]}: only versions 41 and 42 were built")
+    versions = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    if set(versions) != set(replica.COMPONENTS) or not {*versions.values()} <= {41, 42}:
+        raise ValueError(f"a release has 41 or 42 for each of these, and for nothing else: {replica.COMPONENTS}")
     return versions
 
 
@@ -215,17 +201,14 @@ def readings(expression: str) -> dict[str, list[list[float]]]:
         ValueError: Prometheus refuses the expression; the message is its own.
         OSError: The incident's Prometheus does not run.
     """
-    state = json.loads((workspace_dir() / "incident" / "state.json").read_text())
-    found = {}
+    state, found = json.loads((workspace_dir() / "incident" / "state.json").read_text()), {}
     for name, (begin_s, end_s) in state["spans"].items():
-        parameters = {"query": expression, "start": begin_s + SETTLING_S, "end": end_s, "step": 1}
+        span = {"start": begin_s + SETTLING_S, "end": end_s, "step": 1}
         try:
-            reply = httpx.get(state["url"] + "/api/v1/query_range", params=parameters).json()
+            result = prometheus.get(state["url"], "query_range", query=expression, **span)["result"]
         except httpx.HTTPError:
             raise OSError("the incident's Prometheus does not run any more: begin the incident anew") from None
-        if reply["status"] == "error":
-            raise ValueError(reply["error"])
-        found[name] = [[float(value) for _, value in one["values"]] for one in reply["data"]["result"]]
+        found[name] = [[float(value) for _, value in one["values"]] for one in result]
     return found
 
 

@@ -7,18 +7,17 @@ import json
 import shutil
 import subprocess
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from labs.runtimes import child
 from labs.runtimes.child import Child, ChildError
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, silent
-from labs.workspace import workspace_dir
+from labs.workspace import cache_dir, workspace_dir
 
 #: Debian's and Ubuntu's packages: the two programs, and what the server's own page is drawn with.
 PACKAGES = ("prometheus", "promtool")
@@ -67,8 +66,6 @@ def programs(on_progress: OnProgress = silent) -> Programs:
     Raises:
         PrometheusUnavailableError: They are not installed, and this is no Debian or Ubuntu, or has no network.
     """
-    from labs.workspace import cache_dir
-
     own = [shutil.which(name) for name in PACKAGES]
     if all(own):
         return Programs(*map(Path, own))
@@ -83,33 +80,31 @@ class Prometheus(Child):
     """A running server."""
 
     def __init__(self, url: str, command: Sequence[str], child: Child) -> None:
-        """Name a started process's address.
-
-        Args:
-            url: Where it answers, such as 'http://127.0.0.1:9090'.
-            command: The command line that it was started with.
-            child: The process.
-        """
+        """Name a started process's address, such as 'http://127.0.0.1:9090', and its command line."""
         super().__init__(child.process, child.log_path)
         self.url, self.command = url, tuple(command)
 
-    def get(self, path: str, **parameters: object) -> object:
-        """Return the data of one call of its HTTP API.
+    def get(self, path: str, **parameters: object) -> dict:
+        """Return the data of one call of its HTTP API, as ``get`` does."""
+        return get(self.url, path, **parameters)
 
-        Args:
-            path: Such as 'query' or 'targets', below ``/api/v1/``.
-            parameters: Of the call, such as ``query="up"``.
 
-        Raises:
-            ValueError: It refuses the call; the message is its own.
-        """
-        query = urllib.parse.urlencode({name: str(value) for name, value in parameters.items()})
-        try:
-            with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=30) as reply:
-                return json.load(reply)["data"]
-        except urllib.error.HTTPError as error:
-            with error:
-                raise ValueError(json.load(error)["error"]) from None
+def get(url: str, path: str, **parameters: object) -> dict:
+    """Return the data of one call of a Prometheus' HTTP API.
+
+    Args:
+        url: The server's address.
+        path: Such as 'query' or 'targets', below ``/api/v1/``.
+        parameters: Of the call, such as ``query="up"``.
+
+    Raises:
+        ValueError: It refuses the call; the message is its own.
+        httpx.HTTPError: It does not answer.
+    """
+    reply = httpx.get(f"{url}/api/v1/{path}", params=parameters, timeout=30).json()
+    if reply["status"] == "error":
+        raise ValueError(reply["error"])
+    return reply["data"]
 
 
 def start(
@@ -147,8 +142,8 @@ def start(
     server = Prometheus(url, command, child.start(command, workspace_dir() / "logs" / f"prometheus-{port}.log"))
 
     def ready() -> bool:
-        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/-/ready", timeout=2):
-            return True
+        with contextlib.suppress(httpx.HTTPError):
+            return httpx.get(f"{url}/-/ready", timeout=2).is_success
         return False
 
     try:
@@ -156,16 +151,6 @@ def start(
     except ChildError as error:
         raise PrometheusUnavailableError(str(error)) from None
     return server
-
-
-@contextlib.contextmanager
-def briefly(config: str | Path, data: Path | None = None) -> Iterator[Prometheus]:
-    """Yield a server with a folder of its own, for a check; both are gone afterwards."""
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        start(config, data=data or Path(folder)) as one,
-    ):
-        yield one
 
 
 def _unpack(root: Path, on_progress: OnProgress) -> None:

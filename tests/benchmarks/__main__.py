@@ -14,7 +14,7 @@ import typer
 from labs.display.format import duration
 from labs.load import servers
 from labs.machine import fingerprint
-from tests.benchmarks import classroom, grading, harness, part1, ray, tokens, triton
+from tests.benchmarks import classroom, grading, harness, part1, tokens
 from tests.benchmarks.part1_models import fp32_model
 from tests.labs import coverage
 
@@ -47,10 +47,6 @@ def wanted_tables(only: str, rounds: int, models: Path | None) -> Iterable[tuple
     if only in ("", "servers"):
         records = servers.compare(rounds=max(3, rounds // 4), on_progress=report)
         yield "Servers under one contract, 16 clients, all taking turns", servers.servers_table(records)
-    if only in ("", "triton"):
-        yield from triton.tables(report)
-    if only in ("", "ray"):
-        yield "A replica of two is killed under load", ray.table(report)
     if only in ("", "tokens"):
         yield from tokens.tables(rounds, report)
     if only == "class":
@@ -70,7 +66,7 @@ def main(
     rounds: int = typer.Option(20, help="Rounds of the part 1 race; the harness gets ten times as many."),
     only: str = typer.Option(
         "",
-        help="one table alone: harness, part1, ray, servers, triton, tokens; class, grading, coverage.",
+        help="one table alone: harness, part1, servers, tokens; class, grading, coverage.",
     ),
     models: Annotated[
         Path | None, typer.Option(help="Folder that keeps part 1's models, so that the next run need not make them.")

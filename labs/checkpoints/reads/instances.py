@@ -9,7 +9,7 @@ import numpy as np
 
 from labs.checkpoints.question import MissingEvidenceError
 from labs.records import Records
-from labs.serve.triton.stanzas import groups_of, in_words
+from labs.serve.triton.catalogue import groups_of, in_words
 
 #: Arrangements on one GPU and on two.
 ARRANGEMENTS = ("one", "two", "one_each", "two_each")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from labs.observe import recorded
-from labs.observe.prometheus import briefly, programs
+from labs.observe.prometheus import programs, start
 
 _NO_TARGET = {"targets": 0, "health": "", "error": "", "serves": "", "job": "", "interval": ""}
 
@@ -21,7 +22,7 @@ def scraped(path: Path) -> dict:
     complaint = programs().check(path)
     if complaint:
         return {"complaint": complaint[-300:], **_NO_TARGET}
-    with briefly(path) as server:
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as data, start(path, data=Path(data)) as server:
         until_s, targets = time.monotonic() + 20, []
         while time.monotonic() < until_s:  # Prometheus looks for its targets every 5 s
             targets = server.get("targets")["activeTargets"]
@@ -66,7 +67,7 @@ def _over(given: Mapping[str, str], truth: Callable[[int], np.ndarray]) -> dict:
         raise NotImplementedError
     seed = secrets.randbits(31)
     quiet, busy = truth(seed)
-    found = recorded.ask({"yours": expression.strip()}, seed)["yours"]
+    found = recorded.ask(expression.strip(), seed)
     facts = {"refused": "", "quiet": 0.0, "busy": 0.0, "restart": 0.0, "gives": 0.0, "truth": float(quiet)}
     if isinstance(found, str):
         return facts | {"refused": found[:300], "series": 0}

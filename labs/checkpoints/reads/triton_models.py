@@ -67,8 +67,7 @@ def served(folder: Path) -> dict:
     folder = Path(folder)
     for path in (folder / "config.pbtxt", folder / "1" / "model.py"):
         written(path)
-    facts = {"right": 0, "rows": 0, "burst": 0, "refused": False, "said": "", "instances": 0, "batch_sizes": {}}
-    return facts | tried(folder, together=True)
+    return tried(folder)
 
 
 def ensemble(folder: Path) -> dict:
@@ -87,12 +86,11 @@ def ensemble(folder: Path) -> dict:
         with trial.copied(folder.parent, *_STEPS, folder.name) as triton:
             told = triton.config(folder.name).get("ensemble_scheduling", {}).get("step", [])
             facts |= {"loaded": True, "steps": sorted(one["model_name"] for one in told)}
-            said = trial.ask(triton, folder.name, "INPUT_IMAGE", texts)
-            counted = {name: trial.counted(triton, name).values() for name in _STEPS}
+            said = trial.ask(triton, folder.name, texts)
+            ran = sorted(name for name in _STEPS if triton.statistics(name).requests)
     except trial.RefusedError as error:
         return facts | {"reason": str(error)}
-    ran = [name for name in _STEPS if any(one["inference_stats"]["success"]["count"] for one in counted[name])]
-    facts |= {"ran": sorted(ran), "probability": "PROBABILITY" in said}
+    facts |= {"ran": ran, "probability": "PROBABILITY" in said}
     names = [one.decode() for one in said["FOOD_LABEL"].ravel()] if "FOOD_LABEL" in said else []
     right = zip(names, trial.expected_classes(tensors), strict=False)
     return facts | {"right": sum(one == other for one, other in right)}

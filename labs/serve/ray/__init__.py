@@ -1,5 +1,5 @@
-"""The real Ray Serve on this machine: a cluster on loopback, what runs in it, and an application looked into."""
+"""The real Ray Serve on this machine: a cluster on loopback, and what runs in it."""
 
-from labs.serve.ray.cluster import ENVIRONMENT, RayCluster, RayError, ReplicaWatch, start_ray
+from labs.serve.ray.cluster import RayCluster, RayError, ReplicaWatch, start_ray
 
-__all__ = ["ENVIRONMENT", "RayCluster", "RayError", "ReplicaWatch", "start_ray"]
+__all__ = ["RayCluster", "RayError", "ReplicaWatch", "start_ray"]

@@ -10,7 +10,6 @@ import contextlib
 import json
 import os
 import secrets
-import shlex
 import shutil
 import signal
 import subprocess
@@ -19,10 +18,7 @@ import threading
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
-
-import psutil
 
 from labs.runtimes import child
 from labs.runtimes.child import ChildError
@@ -31,9 +27,6 @@ from labs.runtimes.progress import OnProgress, part, silent
 from labs.runtimes.providers import install
 from labs.runtimes.providers.environments import Environment
 from labs.workspace import PROJECT_DIR, programs_dir, workspace_dir
-
-#: The environment's name in the table of environments.
-ENVIRONMENT = "ray"
 
 #: Ports of Serve's HTTP proxy and of Ray's dashboard, in the order in which they are tried.
 HTTP_PORTS, DASHBOARD_PORTS = (8110, 8111), (8265, 8266)
@@ -46,13 +39,10 @@ CPUS = 4
 
 _LOOPBACK = Path(__file__).with_name("loopback")
 
-#: Free ports that were found for a cluster of this process.
-_HANDED_OUT: set[int] = set()
-
-#: Clusters that run, so that what has to look into an application need not start one.
+#: Clusters that run in this process: a check looks into what is deployed there.
 OPEN: list[RayCluster] = []
 
-#: Seconds that a node gets to end by itself: Ray would drain it for 30, and nobody waits for its requests any more.
+#: Seconds that it gets to end by itself: Ray would drain it for 30, and nobody waits for its requests any more.
 GRACE_S = 3.0
 
 #: Seconds between two looks at the replicas.
@@ -64,27 +54,44 @@ class RayError(RuntimeError):
 
 
 class RayCluster:
-    """A head node, more nodes where they were added, and Ray Serve on them."""
+    """A node of Ray, and Ray Serve on it."""
 
     def __init__(self, made_by: Environment, on_progress: OnProgress = silent) -> None:
-        """Start the head node and Serve; ``start_ray`` makes the environment first."""
-        self._environment, self._nodes = made_by, []
-        self._deployed: dict[str, bytes] = {}
+        """Start the node and Serve; ``start_ray`` makes the environment first."""
+        self._python = made_by.python
         # Ray opens the folder that it is given, sockets included, to every user: theirs is the one around it.
         self._private = _private_folder()
         self.folder = self._private / "r"
-        (self._private / "token").write_text(secrets.token_hex(32))
-        self.port, self.dashboard_port = _free(HTTP_PORTS), _free(DASHBOARD_PORTS)
-        self.address = f"127.0.0.1:{_free()}"
+        #: What Ray's ports ask for.
+        self.token = secrets.token_hex(32)
+        (self._private / "token").write_text(self.token)
+        with contextlib.ExitStack() as stack:  # all at once, so that they differ
+            ports = [stack.enter_context(listen(ports=one)) for one in (HTTP_PORTS, DASHBOARD_PORTS, 0, 0, 0)]
+            self.port, dashboard, main, client, agent = (one.getsockname()[1] for one in ports)
+        self.dashboard_url = f"http://127.0.0.1:{dashboard}"
+        self._address = f"127.0.0.1:{main}"
+        on_progress(0.0, "ray start --head")
+        self._node = child.start(
+            [
+                *(made_by.python.parent / "ray", "start", "--head", "--block", f"--port={main}", f"--num-cpus={CPUS}"),
+                *("--dashboard-host=127.0.0.1", f"--dashboard-port={dashboard}", f"--ray-client-server-port={client}"),
+                *(f"--temp-dir={self.folder}", f"--object-store-memory={OBJECT_STORE_BYTES}"),
+                *(f"--dashboard-agent-listen-port={agent}", "--include-log-monitor=false", "--disable-usage-stats"),
+            ],
+            workspace_dir() / "logs" / f"ray-{self.port}.log",
+            environment={name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"},
+            leftovers=[self._private],
+        )
         try:
-            on_progress(0.0, "ray start --head")
-            self._start_node(
-                f"ray start --head --port={self.address.partition(':')[2]} --num-cpus={CPUS} "
-                f"--dashboard-host=127.0.0.1 --dashboard-port={self.dashboard_port} --ray-client-server-port={_free()} "
-                f"--temp-dir={self.folder}",
-                on_progress,
+            self._node.wait_for(
+                lambda: "Ray runtime started" in self._node.log(100_000),
+                what="ray start --head",
+                within_s=300,
+                on_progress=part(on_progress, 0.0, 0.69),
             )
             self._start_serve(on_progress)
+        except ChildError as error:  # it is stopped by then
+            raise RayError(str(error)) from None
         except BaseException:
             self.stop()
             raise
@@ -97,32 +104,22 @@ class RayCluster:
         return f"http://127.0.0.1:{self.port}"
 
     @property
-    def dashboard_url(self) -> str:
-        """Address of Ray's dashboard; it asks for ``token``."""
-        return f"http://127.0.0.1:{self.dashboard_port}"
-
-    @property
-    def token(self) -> str:
-        """What Ray's ports ask for."""
-        return (self._private / "token").read_text()
-
-    @property
     def pids(self) -> tuple[int, ...]:
-        """Processes that keep a node each; all others of the cluster are their children."""
-        return tuple(one.pid for one in self._nodes)
+        """The process that keeps the node; all others of the cluster are its children."""
+        return (self._node.pid,)
 
     @property
     def variables(self) -> dict[str, str]:
         """Environment variables under which Ray's commands reach this cluster, and nothing else does."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "PYTHON"))}
         return kept | {
-            "PATH": f"{self._environment.python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
+            "PATH": f"{self._python.parent}{os.pathsep}{os.environ.get('PATH', '')}",
             "PYTHONPATH": os.pathsep.join(map(str, (_LOOPBACK, programs_dir() / "ray", PROJECT_DIR))),
             "PYTHONNOUSERSITE": "1",
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN_PATH": str(self._private / "token"),
             "RAY_USAGE_STATS_ENABLED": "0",
-            "RAY_ADDRESS": self.address,
+            "RAY_ADDRESS": self._address,
             "RAY_DASHBOARD_ADDRESS": self.dashboard_url,
             # Serve kills a proxy that is not ready after 5 s, and on a busy machine with two cores none would ever be.
             "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "60",
@@ -134,40 +131,22 @@ class RayCluster:
             "RAY_enable_worker_prestart": "0",
         }
 
-    def shell(self, command: str) -> None:
-        """Do one of Ray's commands and print what it says, as a terminal does.
-
-        Args:
-            command: Such as 'serve status'; it runs in ``workspace/programs/ray``.
-
-        Raises:
-            RayError: It failed; the message holds the end of what it said.
-        """
-        print(self._do(command).strip())
-
-    def _do(self, command: str, *, within_s: float = 600) -> str:
-        """Return what one of Ray's commands says."""
+    def _serve_deploy(self, config: Path) -> None:
+        """Do ``serve deploy``."""
         folder = programs_dir() / "ray"
         folder.mkdir(exist_ok=True)
         done = subprocess.run(
-            shlex.split(command),
+            ["serve", "deploy", config],
             cwd=folder,
             env=self.variables,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=within_s,
+            timeout=600,
             check=False,
         )
-        said = done.stdout + ("" if done.returncode == 0 and done.stdout else done.stderr)
         if done.returncode:
-            raise RayError(f"{command} ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
-        return said
-
-    def python(self, script: Path, *arguments: object, within_s: float = 600) -> str:
-        """Return what a Python script prints that runs in Ray's environment, connected to this cluster."""
-        words = [str(self._environment.python), str(script), *map(str, arguments)]
-        return self._do(shlex.join(words), within_s=within_s)
+            raise RayError(f"serve deploy ended with status {done.returncode}:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def applications(self) -> dict[str, dict]:
         """Return what Serve says of each application: status, route and deployments with their replicas."""
@@ -178,12 +157,17 @@ class RayCluster:
         found = self.applications().get(application, {}).get("deployments", {}).get(deployment, {})
         return found.get("replicas", [])
 
-    def wait(self, on_progress: OnProgress = silent, *, within_s: float = 600) -> None:
-        """Return when each application runs and every deployment has the replicas that it is meant to have.
+    def deploy(self, config: Path, on_progress: OnProgress = silent, *, within_s: float = 600) -> None:
+        """Do ``serve deploy``, and return when each application runs with the replicas that it is meant to have.
 
         Raises:
-            RayError: An application failed, or the time is over; the message says what Serve says.
+            FileNotFoundError: The file is not written yet; Ray would take its name for a module's.
+            RayError: Ray refuses it, an application failed, or the time is over; the message says what Serve says.
         """
+        if not config.is_file():
+            raise FileNotFoundError(f"{config} is not there: write it first; its check says what it lacks")
+        on_progress(0.0, f"serve deploy {config.name}")
+        self._serve_deploy(config)
         begin_s = time.monotonic()
         while True:
             found = self.applications()
@@ -201,40 +185,12 @@ class RayCluster:
             on_progress(min(0.99, spent_s / 30), ", ".join(f"{name} {status}" for name, status in told.items()))
             time.sleep(0.3)
 
-    def deploy(self, config: Path, on_progress: OnProgress = silent) -> None:
-        """Do ``serve deploy`` and wait until what the file asks for runs.
-
-        Raises:
-            FileNotFoundError: The file is not written yet; Ray would take its name for a module's.
-            RayError: Ray refuses it, or what it asks for does not run.
-        """
-        if not config.is_file():
-            raise FileNotFoundError(f"{config} is not there: write it first; its check says what it lacks")
-        on_progress(0.0, f"serve deploy {config.name}")
-        self._deployed = {path.name: path.read_bytes() for path in config.parent.glob("*.py")}
-        self._do(f"serve deploy {shlex.quote(str(config))}")
-        self.wait(on_progress)
-
-    def route_of(self, program: Path) -> str | None:
-        """Return where the application of a Python file answers, or None where the file is not what was deployed."""
-        if self._deployed.get(program.name) != program.read_bytes():
-            return None
+    def address_of(self, program: str) -> str | None:
+        """Return where the application of a program's module answers, or None where none of it is deployed."""
         for one in self.applications().values():
-            if one["deployed_app_config"]["import_path"].partition(":")[0] == program.stem:
-                return one["route_prefix"].rstrip("/")
+            if one["deployed_app_config"]["import_path"].partition(":")[0] == program:
+                return self.url + one["route_prefix"].rstrip("/")
         return None
-
-    def wait_for_replicas(self, application: str, deployment: str, count: int, *, within_s: float = 300) -> None:
-        """Return when a deployment has so many replicas, none of them starting or stopping.
-
-        Raises:
-            RayError: The time is over.
-        """
-        deadline_s = time.monotonic() + within_s
-        while [one["state"] for one in self.replicas(application, deployment)] != ["RUNNING"] * count:
-            if time.monotonic() > deadline_s:
-                raise RayError(f"{deployment} has not got {count} replicas within {within_s:g} s")
-            time.sleep(0.2)
 
     def kill_replica(self, application: str, deployment: str, *, after_s: float = 0.0) -> int:
         """End a running replica by a signal that no process can catch; return its process id."""
@@ -245,36 +201,11 @@ class RayCluster:
         os.kill(running[0]["pid"], signal.SIGKILL)
         return running[0]["pid"]
 
-    def add_node(self, *, cpus: float = 2, on_progress: OnProgress = silent) -> None:
-        """Start one more node on this machine: ``ray start --address``."""
-        on_progress(0.0, "ray start --address")
-        self._start_node(f"ray start --address={self.address} --num-cpus={cpus}", on_progress)
-
-    def kill_node(self, *, after_s: float = 0.0) -> None:
-        """End the node that was added last, with all its processes, as a machine that loses its power does."""
-        time.sleep(after_s)
-        if len(self._nodes) < 2:
-            raise RayError("only the head node is left, and it is not meant to be killed")
-        self._nodes.pop().kill()
-
-    def listening(self) -> set[str]:
-        """Return the addresses at which processes of this cluster listen."""
-        found = set()
-        for process in (one for node in self._nodes for one in node.processes()):
-            with contextlib.suppress(psutil.Error):
-                found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
-        return found
-
-    def memory_bytes(self) -> int:
-        """Return the memory that the cluster holds, each shared page counted once among its sharers."""
-        return sum(node.memory_bytes() for node in self._nodes)
-
     def stop(self) -> None:
         """End every process of the cluster; again is fine."""
         if self in OPEN:
             OPEN.remove(self)
-        while self._nodes:
-            self._nodes.pop().stop(GRACE_S)
+        self._node.stop(GRACE_S)
         shutil.rmtree(self._private, ignore_errors=True)
 
     def __enter__(self) -> RayCluster:
@@ -290,7 +221,7 @@ class RayCluster:
         config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": []}))
         on_progress(0.7, "serve deploy, without an application yet")
         try:
-            self._do(f"serve deploy {config}")
+            self._serve_deploy(config)
         except RayError as error:  # Ray waits for a minute, and a busy machine with two cores may need another one
             if "proxies not available" not in str(error):
                 raise
@@ -308,23 +239,6 @@ class RayCluster:
         with urllib.request.urlopen(request, timeout=60) as answer:
             return json.load(answer)
 
-    def _start_node(self, command: str, on_progress: OnProgress) -> None:
-        """Start a node and return once Ray says that it runs."""
-        words = [*shlex.split(command), f"--object-store-memory={OBJECT_STORE_BYTES}"]
-        words += [f"--dashboard-agent-listen-port={_free()}", "--include-log-monitor=false", "--disable-usage-stats"]
-        node = child.start(
-            [self._environment.python.parent / words[0], *words[1:], "--block"],
-            workspace_dir() / "logs" / f"ray-{self.port}-{len(self._nodes)}.log",
-            environment={name: value for name, value in self.variables.items() if name != "RAY_ADDRESS"},
-            leftovers=[] if self._nodes else [self._private],
-        )
-        self._nodes.append(node)
-        what, told = command.partition(" --num")[0], part(on_progress, 0.0, 0.69)
-        try:
-            node.wait_for(lambda: "Ray runtime started" in node.log(100_000), what=what, within_s=300, on_progress=told)
-        except ChildError as error:
-            raise RayError(str(error)) from None
-
 
 def start_ray(on_progress: OnProgress = silent) -> RayCluster:
     """Return a cluster of one node with Ray Serve, making Ray's environment first where that has not happened yet.
@@ -336,17 +250,7 @@ def start_ray(on_progress: OnProgress = silent) -> RayCluster:
         EnvironmentUnavailableError: Ray cannot be installed here; the message says why.
         RayError: It did not start.
     """
-    return RayCluster(install(ENVIRONMENT, part(on_progress, 0.0, 0.4)), part(on_progress, 0.4, 1.0))
-
-
-@contextlib.contextmanager
-def open_cluster() -> Iterator[RayCluster]:
-    """Yield the cluster that is open in this process, or a new one that is stopped afterwards."""
-    if OPEN:
-        yield OPEN[-1]
-    else:
-        with start_ray() as cluster:
-            yield cluster
+    return RayCluster(install("ray", part(on_progress, 0.0, 0.4)), part(on_progress, 0.4, 1.0))
 
 
 def _private_folder() -> Path:
@@ -356,17 +260,6 @@ def _private_folder() -> Path:
     """
     usual = tempfile.gettempdir()
     return Path(tempfile.mkdtemp(prefix="ray-", dir=usual if len(usual) <= 16 else "/tmp"))
-
-
-def _free(ports: tuple[int, ...] = (0,)) -> int:
-    """Return the first of some ports that nobody listens on; any where none is named, and no such one twice."""
-    while True:
-        with listen(ports=ports) as one:
-            port = one.getsockname()[1]
-        # Nobody listens there until Ray does, so the system may well offer it again.
-        if port in ports or port not in _HANDED_OUT:
-            _HANDED_OUT.add(port)
-            return port
 
 
 class ReplicaWatch:

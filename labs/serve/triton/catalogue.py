@@ -6,11 +6,9 @@ Any ``config.pbtxt`` is read with Triton's own grammar, the ``ModelConfig`` that
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-
-from labs.workspace import PROJECT_DIR
 
 #: Where the files are that run inside Triton.
 CODE_DIR = Path(__file__).parent / "models"
@@ -27,39 +25,30 @@ _COLOURS = """output [
 _NUMBERS = '{} [ {{ name: "{}" data_type: TYPE_FP32 dims: [ {} ] }} ]'
 _INPUT, _OUTPUT = _NUMBERS.format("input", "input", "3, 224, 224"), _NUMBERS.format("output", "output", "11")
 
-#: How the ONNX Runtime backend and our Python models learn their number of threads.
-_ONE_THREAD = 'parameters { key: "intra_op_thread_count" value { string_value: "1" } }'
-
-_STEPS = """ensemble_scheduling {{
-  step {{
+_STEPS = """ensemble_scheduling {
+  step {
     model_name: "food_preprocess"
     model_version: -1
-    input_map {{ key: "INPUT_IMAGE" value: "INPUT_IMAGE" }}
-    output_map {{ key: "input" value: "pixels" }}
-  }}
-  step {{
-    model_name: "{}"
+    input_map { key: "INPUT_IMAGE" value: "INPUT_IMAGE" }
+    output_map { key: "input" value: "pixels" }
+  }
+  step {
+    model_name: "food_classifier_onnx"
     model_version: -1
-    input_map {{ key: "input" value: "pixels" }}
-    output_map {{ key: "output" value: "logits" }}
-  }}
-  step {{
+    input_map { key: "input" value: "pixels" }
+    output_map { key: "output" value: "logits" }
+  }
+  step {
     model_name: "food_label"
     model_version: -1
-    input_map {{ key: "output" value: "logits" }}
-    output_map {{ key: "FOOD_LABEL" value: "FOOD_LABEL" }}
-    output_map {{ key: "PROBABILITY" value: "PROBABILITY" }}
-  }}
-}}"""
-
-#: Parts of ``labs`` that travel with a Python model: they need numpy and Pillow only.
-_TRAVELLING = ("__init__.py", "data/__init__.py", "data/labels.py", "data/preprocess.py")
+    input_map { key: "output" value: "logits" }
+    output_map { key: "FOOD_LABEL" value: "FOOD_LABEL" }
+    output_map { key: "PROBABILITY" value: "PROBABILITY" }
+  }
+}"""
 
 #: The only version that the course serves of a model.
 VERSION = "1"
-
-#: File that marks a model's folder as one that was written here, and that may be written anew.
-MARK = ".written-by-the-course"
 
 
 @dataclass(frozen=True)
@@ -93,60 +82,49 @@ def food_classifier(weights: Path, *stanzas: str) -> ModelFolder:
         weights: The ``.safetensors`` file.
         stanzas: More of its configuration; one instance on the CPU unless one of them says otherwise.
     """
-    files = {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
-    return _python("food_classifier", (_IMAGE, _LABEL), stanzas, python_files("classifier.py") | files)
+    beside = {"network.py": CODE_DIR / "network.py", "model.safetensors": weights}
+    return _python("food_classifier", "classifier.py", (_IMAGE, _LABEL), stanzas, beside)
 
 
-def food_classifier_onnx(model: Path, *stanzas: str, name: str = "food_classifier_onnx") -> ModelFolder:
+def food_classifier_onnx(model: Path, *stanzas: str) -> ModelFolder:
     """Return the classifier as an ONNX model, which takes ready inputs and returns logits.
 
     Args:
         model: The ``.onnx`` file.
         stanzas: More of its configuration, as for ``food_classifier``.
-        name: Name of the model; a quantized twin has another.
     """
+    name = "food_classifier_onnx"
     return ModelFolder(name, _config(name, "onnxruntime", (_INPUT, _OUTPUT), stanzas), {"model.onnx": model})
 
 
 def food_preprocess(*stanzas: str) -> ModelFolder:
     """Return the ensemble's first step: from base64 text to the model's input."""
     made = _INPUT.replace("input [", "output [")
-    return _python("food_preprocess", (_IMAGE, made), stanzas, python_files("preprocess.py"))
+    return _python("food_preprocess", "preprocess.py", (_IMAGE, made), stanzas)
 
 
 def food_label(*stanzas: str) -> ModelFolder:
     """Return the ensemble's last step: from logits to class name and probability."""
     given = _OUTPUT.replace("output [", "input [")
-    return _python("food_label", (given, _LABEL), stanzas, python_files("label.py"))
+    return _python("food_label", "label.py", (given, _LABEL), stanzas)
 
 
 def food_palette(*stanzas: str) -> ModelFolder:
     """Return another model beside the classifier: an image's main colours."""
-    return _python("food_palette", (_IMAGE, _COLOURS), stanzas, python_files("palette.py"))
+    return _python("food_palette", "palette.py", (_IMAGE, _COLOURS), stanzas)
 
 
-def food_ensemble(model: str = "food_classifier_onnx") -> ModelFolder:
-    """Return the ensemble: the same tensors as ``food_classifier``, with the network in another model.
-
-    Args:
-        model: The model between the two Python steps.
-    """
+def food_ensemble() -> ModelFolder:
+    """Return the ensemble: the same tensors as ``food_classifier``, with the network in ``food_classifier_onnx``."""
     name = "food_classifier_ensemble"
     head = (f'name: "{name}"', 'platform: "ensemble"', "max_batch_size: 16")
-    return ModelFolder(name, _text(*head, _IMAGE, _LABEL, _STEPS.format(model)), {})
+    return ModelFolder(name, _text(*head, _IMAGE, _LABEL, _STEPS), {})
 
 
-def python_files(code: str) -> dict[str, Path]:
-    """Return the files of one of the course's Python models by their place in its version folder.
-
-    Args:
-        code: Its source in ``labs/serve/triton/models``, such as 'palette.py'.
-    """
-    files = {f"labs/{part}": PROJECT_DIR / "labs" / part for part in _TRAVELLING}
-    return files | {"model.py": CODE_DIR / code, "pictures.py": CODE_DIR / "pictures.py"}
-
-
-def _python(name: str, tensors: Iterable[str], stanzas: Iterable[str], files: dict[str, Path]) -> ModelFolder:
+def _python(
+    name: str, code: str, tensors: Iterable[str], stanzas: Iterable[str], beside: Mapping[str, Path] = {}
+) -> ModelFolder:
+    files = {"model.py": CODE_DIR / code, "food.py": CODE_DIR / "food.py", **beside}
     return ModelFolder(name, _config(name, "python", tensors, stanzas), files)
 
 
@@ -154,7 +132,7 @@ def _config(name: str, backend: str, tensors: Iterable[str], stanzas: Iterable[s
     stanzas = list(stanzas)
     if not any(one.startswith("instance_group") for one in stanzas):
         stanzas.insert(0, instances())
-    return _text(f'name: "{name}"', f'backend: "{backend}"', "max_batch_size: 16", *tensors, *stanzas, _ONE_THREAD)
+    return _text(f'name: "{name}"', f'backend: "{backend}"', "max_batch_size: 16", *tensors, *stanzas)
 
 
 def _text(*lines: str) -> str:
@@ -183,6 +161,40 @@ def parse(text: str):
         ) from error
 
 
+def groups_of(text: str) -> list[dict]:
+    """Return the groups of an ``instance_group`` stanza, as Triton tells them of a model that it serves.
+
+    Raises:
+        ValueError: It holds none; a ``ConfigError`` where it is no configuration at all.
+    """
+    found = [
+        {"count": one.count or 1, "kind": type(one).Kind.Name(one.kind), "gpus": list(one.gpus)}
+        for one in parse(text).instance_group
+    ]
+    if not found:
+        raise ValueError(f"no stanza of the form `instance_group [ {{ … }} ]`: {text.strip()[:80]!r}")
+    return found
+
+
+def by_device(groups: Iterable[Mapping]) -> dict[str, int]:
+    """Return how many instances some groups make on each device.
+
+    ``count`` is for each GPU. A group on GPUs that names none is on 'every GPU', and one without a kind is where
+    Triton finds best ('any device').
+    """
+    found: dict[str, int] = {}
+    for group in groups:
+        on_gpu = [f"GPU {number}" for number in group.get("gpus", ())] or ["every GPU"]
+        for device in {"KIND_CPU": ["CPU"], "KIND_GPU": on_gpu}.get(group.get("kind", ""), ["any device"]):
+            found[device] = found.get(device, 0) + int(group.get("count", 1))
+    return found
+
+
+def in_words(groups: Iterable[Mapping]) -> str:
+    """Return the same in words, such as '1 on GPU 0, 1 on GPU 1'."""
+    return ", ".join(f"{count} on {device}" for device, count in sorted(by_device(groups).items()))
+
+
 class ModelRepository:
     """A folder with one folder a model, as Triton reads it."""
 
@@ -191,73 +203,27 @@ class ModelRepository:
         self.folder = Path(folder)
 
     def write(self, models: Iterable[ModelFolder]) -> None:
-        """Write models, each in place of what was written here under its name before.
+        """Write models, each in place of what is there under its name.
 
         Raises:
             FileNotFoundError: A model's file is missing; the lesson that makes it has not been run.
-            FileExistsError: Somebody else made a folder of that name; nothing is written then.
         """
-        models = list(models)
         for model in models:
-            missing = [path for path in model.files.values() if not path.is_file()]
-            if missing:
-                raise FileNotFoundError(f"{model.name} needs {missing[0]}: run the lesson that makes it first")
-            self._require_own(model.name)
-        for model in models:
-            target = self._emptied(model.name)
-            # Triton wants a version folder of an ensemble too, and git or a copy loses it while it is empty.
-            (target / VERSION).mkdir()
+            target = self.folder / model.name
+            shutil.rmtree(target, ignore_errors=True)
+            # Triton wants a version folder of an ensemble too.
+            (target / VERSION).mkdir(parents=True)
             for place, source in model.files.items():
-                (target / VERSION / place).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(source, target / VERSION / place)
-            self.write_config(model.name, model.config)
+            (target / "config.pbtxt").write_text(model.config, encoding="utf-8")
 
     def copy(self, other: ModelRepository) -> None:
-        """Copy another repository's models, each in place of what was written here under its name before.
-
-        Raises:
-            FileExistsError: Somebody else made a folder of that name here; nothing is copied then.
-        """
+        """Copy another repository's models, each in place of what is here under its name."""
         for name in other.names():
-            self._require_own(name)
-        for name in other.names():
-            shutil.copytree(other.folder / name, self._emptied(name), dirs_exist_ok=True)
-
-    def _require_own(self, name: str) -> None:
-        target = self.folder / name
-        if target.exists() and not (target / MARK).is_file():
-            raise FileExistsError(
-                f"{target} was not made by the course, and stays as it is: name another repository, or serve this one "
-                "as it lies there: labs.serve.triton.opening.serve"
-            )
-
-    def _emptied(self, name: str) -> Path:
-        target = self.folder / name
-        if target.exists():
-            shutil.rmtree(target)
-        target.mkdir(parents=True)
-        (target / MARK).touch()
-        return target
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            shutil.copytree(other.folder / name, self.folder / name)
 
     def names(self) -> list[str]:
         """Return the models' names, ensembles last: they need the others."""
-        found = [path.parent.name for path in self.folder.glob("*/config.pbtxt")]
-        return sorted(found, key=lambda name: ('platform: "ensemble"' in self.config(name), name))
-
-    def config(self, name: str) -> str:
-        """Return the text of a model's configuration.
-
-        Raises:
-            FileNotFoundError: There is no such model.
-        """
-        path = self.folder / name / "config.pbtxt"
-        if not path.is_file():
-            raise FileNotFoundError(f"no model {name!r} in {self.folder}; it has {', '.join(self.names()) or 'none'}")
-        return path.read_text(encoding="utf-8")
-
-    def write_config(self, name: str, text: str) -> None:
-        """Replace a configuration in one step: a server that reads at this moment sees the old or the new one."""
-        path = self.folder / name / "config.pbtxt"
-        partial = path.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        found = {path.parent.name: path.read_text(encoding="utf-8") for path in self.folder.glob("*/config.pbtxt")}
+        return sorted(found, key=lambda name: ('platform: "ensemble"' in found[name], name))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass, field
 
 from labs.serve.triton.catalogue import ModelRepository
@@ -10,8 +9,8 @@ from labs.serve.triton.catalogue import ModelRepository
 #: Seconds in which a model has to load; torch on a busy laptop takes its time.
 LOAD_WITHIN_S = 180.0
 
-#: Triton's APIs that change the server, or write files. They ask for a key.
-RESTRICTED = "model-repository,trace,logging"
+#: Triton's APIs that change the server, write files, or name regions of memory. They ask for a key.
+RESTRICTED = "model-repository,trace,logging,shared-memory"
 #: The header that holds the key; over gRPC it is called ``triton-grpc-protocol-`` and this.
 KEY_HEADER = "labs-key"
 
@@ -41,42 +40,31 @@ class Triton:
         """Address of the HTTP service, with its scheme."""
         return f"http://{self.http}"
 
-    def ready(self) -> bool:
-        """Return whether the server and every model takes requests; not while one is being loaded or unloaded."""
-        return self._is("ready")
-
     def live(self) -> bool:
         """Return whether the server answers, whatever its models do."""
-        return self._is("live")
+        try:
+            return self._ask("is_server_live", within_s=2.0)
+        except TritonError:
+            return False
 
     def loaded(self) -> dict[str, str]:
         """Return the repository's models with their state: 'READY', 'UNAVAILABLE', or '' for one never loaded."""
         return {one["name"]: one.get("state", "") for one in self._ask("get_model_repository_index")}
 
-    def load(self, name: str) -> float:
-        """Load a model, or load it anew from what is on disk; return the seconds that took.
+    def load(self, name: str) -> None:
+        """Load a model, or load it anew from what is on disk.
 
         Raises:
             TritonError: The configuration or a file is wrong. A model that was loaded stays as it was.
         """
-        begin_s = time.monotonic()
-        mark = self._log_mark()
         try:
             self._ask("load_model", name, within_s=LOAD_WITHIN_S)
         except TritonError as error:
-            raise TritonError(self._explained(name, str(error), mark)) from error
-        return time.monotonic() - begin_s
+            raise TritonError(f"{name} was not loaded: {error}") from error
 
-    def unload(self, name: str, *, within_s: float = 30.0) -> None:
-        """Unload a model, and return when its processes are gone."""
+    def unload(self, name: str) -> None:
+        """Unload a model."""
         self._ask("unload_model", name)
-        deadline_s = time.monotonic() + within_s
-        while self.loaded().get(name) == "READY":
-            if time.monotonic() > deadline_s:
-                raise TritonError(
-                    f"{name} is still loaded after {within_s:g} s; does a request of its own keep it busy?"
-                )
-            time.sleep(0.05)
 
     def statistics(self, name: str) -> Counters:
         """Return what a model has done since it was loaded.
@@ -90,28 +78,8 @@ class Triton:
         """Return the configuration that is being served, as Triton completed it."""
         return self._ask("get_model_config", name)
 
-    def log(self, characters: int = 3000) -> str:
-        """Return the end of the server's log; empty where it is not at hand."""
-        return ""
-
-    def memory_bytes(self) -> int:
-        """Return the memory that the server and its models hold; 0 where they are out of reach, in a container."""
-        return 0
-
     def stop(self) -> None:
         """End a server that this notebook started; one that others started goes on."""
-
-    def _log_mark(self) -> int:
-        return 0
-
-    def _explained(self, name: str, reason: str, mark: int) -> str:
-        return f"{name} was not loaded: {reason}"
-
-    def _is(self, state: str) -> bool:
-        try:
-            return self._ask(f"is_server_{state}", within_s=2.0)
-        except TritonError:
-            return False
 
     def _ask(self, call: str, *arguments: object, within_s: float = 10.0):
         """Return what one of the client's methods returns; a client of its own, since threads cannot share one."""

@@ -59,15 +59,27 @@ def open_repository(repository: Path, on_progress: OnProgress = silent) -> Trito
 
     Raises:
         TritonUnavailableError: The node's container does not answer, or there is none, and no wheel for this machine.
-        FileExistsError: The container's repository holds somebody else's model of that name.
         LookupError: A ``model.py`` or ``config.pbtxt`` is not written yet.
     """
-    _require_written(repository)
-    container = _container_if_meant()
-    if container is None:
+    if not CONTAINER_KEY.is_file():
         return serve(repository, on_progress)
-    container.repository.copy(ModelRepository(repository))
-    _unload_all(container)
+    _require_written(repository)
+    key = dict(line.split("=", 1) for line in CONTAINER_KEY.read_text().splitlines() if "=" in line)["LABS_TRITON_KEY"]
+    models = ModelRepository(CONTAINER_REPOSITORY.expanduser())
+    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, models, key=key)
+    if not container.live():
+        # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
+        raise TritonUnavailableError(
+            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
+            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, "
+            "begin it anew"
+        )
+    models.copy(ModelRepository(repository))
+    # What an earlier lesson left loaded holds memory, and is in the way. Ensembles go before what they are made of.
+    loaded = container.loaded()
+    for name in reversed(models.names()):
+        if loaded.get(name) == "READY":
+            container.unload(name)
     return container
 
 
@@ -94,36 +106,3 @@ def lesson_repository() -> Path:
     if not weights.is_file():  # what a student writes travels to a machine, and the course's weights are there
         shutil.copyfile(assets.model(), weights)
     return repository.folder
-
-
-def find_container() -> Triton | None:
-    """Return the node's container, or None where none answers or its repository is not at hand."""
-    repository = CONTAINER_REPOSITORY.expanduser()
-    container = Triton(CONTAINER_HTTP, CONTAINER_GRPC, ModelRepository(repository), key=_container_key())
-    return container if repository.is_dir() and container.live() else None
-
-
-def _container_if_meant() -> Triton | None:
-    container = find_container()
-    if container is None and CONTAINER_KEY.is_file():
-        # Not the wheel's server instead: a lesson would measure a processor where it means the GPU.
-        raise TritonUnavailableError(
-            "this machine has NVIDIA's container, which does not answer: it is still being fetched and built, or it "
-            "has failed. Its log is ~/.serving-labs/jobs/containers/log; the steps of *Reserve a system*, run again, "
-            "begin it anew"
-        )
-    return container
-
-
-def _container_key() -> str | None:
-    lines = CONTAINER_KEY.read_text().splitlines() if CONTAINER_KEY.is_file() else []
-    return dict(line.split("=", 1) for line in lines if "=" in line).get("LABS_TRITON_KEY")
-
-
-def _unload_all(container: Triton) -> None:
-    """Unload what an earlier lesson left loaded: it holds memory, and is in the way of this one's."""
-    found = container.loaded()
-    # Ensembles before the models that they are made of.
-    for name in reversed(container.repository.names()):
-        if found.get(name) == "READY":
-            container.unload(name)

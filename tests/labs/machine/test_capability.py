@@ -14,7 +14,7 @@ from labs.machine.capability import (
     capability_text,
     for_lesson,
 )
-from labs.machine.limits import OLDEST_GLIBC, Surroundings, surroundings
+from labs.machine.limits import Surroundings, surroundings
 from labs.machine.quantization_format import quantization_format
 
 AROUND = Surroundings("Linux", "/usr/bin/g++", 50 * 10**9, has_migraphx=False, glibc=(2, 39))
@@ -168,13 +168,6 @@ def test_surroundings_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path)
     compiler.write_text("#!/bin/sh\n")
     compiler.chmod(0o755)
     assert surroundings().cpp_compiler == str(compiler)
-
-
-def test_the_gate_and_the_launcher_agree_on_the_c_library() -> None:
-    """What the first cell allows does not fail in the third."""
-    from labs.serve.triton.environment import OLDEST_GLIBC as WHEELS
-
-    assert list(OLDEST_GLIBC.values()) == list(WHEELS.values())
 
 
 @pytest.mark.parametrize(

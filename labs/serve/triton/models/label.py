@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import triton_python_backend_utils as pb_utils
-from pictures import texts
-
-from labs.data.labels import CLASS_NAMES
-from labs.data.preprocess import softmax
+from food import labelled
 
 
 class TritonPythonModel:
@@ -19,6 +17,6 @@ class TritonPythonModel:
 
 def answer(logits):
     """Return the most probable class of each row."""
-    probs = softmax(logits)
-    label = texts("FOOD_LABEL", [CLASS_NAMES[index] for index in probs.argmax(axis=1)])
-    return pb_utils.InferenceResponse([label, pb_utils.Tensor("PROBABILITY", probs.max(axis=1, keepdims=True))])
+    shares = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found = labelled(shares / shares.sum(axis=1, keepdims=True))
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, values) for name, values in found.items()])

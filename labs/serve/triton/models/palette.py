@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import triton_python_backend_utils as pb_utils
-from pictures import decoded, refused
+from food import decode
 
 #: Colours that are returned; pixels of one side of the picture that is looked at; rounds of k-means.
 COLOURS, SIDE_PX, ROUNDS = 3, 64, 8
@@ -17,17 +17,19 @@ class TritonPythonModel:
     """Finds colours; no weights are learnt beforehand."""
 
     def execute(self, requests):
-        """Return the colours of each request's pictures."""
-        return [self._answer(request) for request in requests]
+        """Return the colours of each request's images."""
+        return [answer(pb_utils.get_input_tensor_by_name(one, "INPUT_IMAGE").as_numpy().ravel()) for one in requests]
 
-    def _answer(self, request):
-        try:
-            found = [palette(image) for image in decoded(request)]
-        except pb_utils.TritonModelException as error:
-            return refused(error)
-        names = np.array([[name.encode() for name in colours] for colours, _ in found], dtype=object)
-        shares = np.array([share for _, share in found], np.float32)
-        return pb_utils.InferenceResponse([pb_utils.Tensor("COLOURS", names), pb_utils.Tensor("SHARES", shares)])
+
+def answer(texts):
+    """Return the response to one request."""
+    try:
+        found = [palette(decode(text)) for text in texts]
+    except ValueError as error:
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(f"INPUT_IMAGE: {error}"))
+    names = np.array([[name.encode() for name in colours] for colours, _ in found], dtype=object)
+    shares = np.array([share for _, share in found], np.float32)
+    return pb_utils.InferenceResponse([pb_utils.Tensor("COLOURS", names), pb_utils.Tensor("SHARES", shares)])
 
 
 def palette(image):

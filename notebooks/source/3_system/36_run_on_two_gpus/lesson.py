@@ -35,7 +35,7 @@ from labs.checkpoints import check, predict, predicted
 from labs.machine import Fingerprint
 from labs.records.candidates import of_machine
 from labs.records.ledger import ledger
-from labs.serve.triton.stanzas import by_device, groups_of, in_words
+from labs.serve.triton.catalogue import by_device, groups_of, in_words
 from labs.workspace import programs_dir
 from provisioning import lab, rehearsal
 from provisioning.lab import facts
@@ -177,8 +177,7 @@ for name, stanza in json.loads((here / "stanzas.json").read_text()).items():
         record = closed_loop(target, concurrency=16, duration_s=5 if GPUS else 1, timeout_s=60, **told)
         ledger().append(record)
         print(f"{name}{suffix}: {record.throughput_rps.value:.0f} answers a second")
-if hasattr(triton, "stop"):
-    triton.stop()
+triton.stop()
 
 # %%
 guesses = predicted("gpus.times")

@@ -1,17 +1,12 @@
-"""One deployment that decodes and classifies: what a cluster under test serves."""
+"""What a cluster under test serves: one deployment that decodes and classifies."""
 
-import numpy as np
 import onnxruntime as ort
-from fastapi import FastAPI, Request
 from ray import serve
 
 from labs.data.preprocess import load_image, to_input
 
-api = FastAPI()
-
 
 @serve.deployment
-@serve.ingress(api)
 class Food:
     """A model behind HTTP."""
 
@@ -19,11 +14,10 @@ class Food:
         """Open the model."""
         self.session = ort.InferenceSession(model, providers=["CPUExecutionProvider"])
 
-    @api.post("/predict/raw")
-    async def predict(self, request: Request) -> dict:
+    async def __call__(self, request) -> dict:
         """Return an image's class."""
         pixels = to_input(load_image(await request.body()))[None]
-        return {"class": int(np.argmax(self.session.run(None, {"input": pixels})[0]))}
+        return {"class": int(self.session.run(None, {"input": pixels})[0].argmax())}
 
 
 def build(args):

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from labs.load.race import together
+from labs.load.retry import retried_load
+from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import RayCluster, start_ray
-from labs.workspace import WORKSPACE_VARIABLE
-from tests.benchmarks.ray import policy, recovery, two_replicas
+from labs.workspace import WORKSPACE_VARIABLE, programs_dir
 from tests.test_other_users import Server, assert_closed_to_others, only_root
 
 # Ray's environment has 490 MB, and a cluster takes half a minute of two processors.
@@ -27,20 +32,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RayCluster]:
     """Return a cluster that serves two replicas at ``/menu``: one for all tests of this file."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(WORKSPACE_VARIABLE, str(tmp_path_factory.mktemp("workspace")))
-        config = two_replicas()
+        folder = programs_dir() / "ray"
+        folder.mkdir()
+        shutil.copy(Path(__file__).with_name("teams.py"), folder)
+        food = {"name": "Food", "num_replicas": 2, "ray_actor_options": {"num_cpus": 0.5}}
+        menu = {"name": "menu", "route_prefix": "/menu", "import_path": "teams:build", "deployments": [food]}
+        config = folder / "menu.json"  # JSON is YAML
+        config.write_text(json.dumps({"applications": [menu | {"args": {"model": str(fp32_model())}}]}))
         with start_ray() as cluster:
             cluster.deploy(config)
             yield cluster
-            processes = [one for node in cluster._nodes for one in node.processes()]
+            processes = psutil.Process(*cluster.pids).children(recursive=True)
         assert psutil.wait_procs(processes, 20)[1] == []
 
 
-def test_every_port_is_on_loopback_also_those_of_a_second_node(cluster: RayCluster):
+def test_every_port_is_on_loopback(cluster: RayCluster):
     """Nobody in the network reaches a cluster, which runs whatever it is sent."""
-    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-    cluster.add_node(cpus=1)
-    assert cluster.listening() <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
-    cluster.kill_node()
+    found = set()
+    for process in psutil.Process(*cluster.pids).children(recursive=True):
+        found |= {one.laddr.ip for one in process.net_connections("tcp") if one.status == psutil.CONN_LISTEN}
+    assert "127.0.0.1" in found <= {"127.0.0.1", "::ffff:127.0.0.1", "::1"}
 
 
 @only_root
@@ -64,6 +75,14 @@ def test_nobody_without_the_token_is_answered(cluster: RayCluster):
 
 
 def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):
-    """No request is lost, with the policy of the platform's answer."""
-    found, _ = recovery(cluster, policy())
+    """Twice as long a wait after each failed try: no request is lost, and a replica comes back."""
+    url, photos = f"{cluster.url}/menu", [photo(number) for number in range(8)]
+    load = partial(retried_load, url, photos, lambda tries, _: 0.1 * 2**tries if tries < 6 else -1)
+    found, killed = together(
+        partial(load, rate_rps=8, duration_s=12),
+        lambda on_progress: cluster.kill_replica("menu", "Food", after_s=3),
+    )
     assert found.lost == 0
+    replicas = cluster.replicas("menu", "Food")
+    assert len(replicas) == 2
+    assert killed not in [one["pid"] for one in replicas]

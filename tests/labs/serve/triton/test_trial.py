@@ -23,21 +23,20 @@ def folder(tmp_path, weights, monkeypatch):
 def test_a_good_model_answers_alone_in_rows_and_in_a_crowd(folder):
     """Every answer is its own request's, a bad one is refused alone, and the folder stays as it is."""
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    facts = tried(folder, together=True)
-    assert (facts["loaded"], facts["backend"], facts["instances"]) == (True, "python", 1)
-    assert facts["right"] == facts["rows"] == facts["asked"]
-    assert (facts["burst"], facts["refused"]) == (facts["sent"], True)
-    assert max(map(int, facts["batch_sizes"])) > 1
+    facts = tried(folder)
+    assert facts == {
+        "loaded": True, "reason": "", "right": 6, "rows": 6, "burst": 48, "refused": True, "said": ""
+    }  # fmt: skip
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 def test_a_model_that_answers_the_first_request_only_is_found_out(folder):
     """Alone it is right; several requests in one `execute` get no answer, and Triton says why."""
     code = folder / "1" / "model.py"
-    code.write_text(code.read_text().replace("return answers", "return answers[:1]"))
-    facts = tried(folder, together=True)
-    assert facts["right"] == facts["asked"]
-    assert facts["burst"] < facts["sent"]
+    code.write_text(code.read_text().replace("return responses", "return responses[:1]"))
+    facts = tried(folder)
+    assert facts["right"] == 6
+    assert facts["burst"] < 48
     assert "do not match the number of InferenceRequest" in facts["said"]
 
 
