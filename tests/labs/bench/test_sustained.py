@@ -20,7 +20,7 @@ def heating():
 
     def read() -> Heat:
         now = next(warmth)
-        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 2.4e9, 0x20002 if now >= 80 else 0)
+        return Heat(now, 2.4e9 if now < 80 else 1.5e9, 0x20002 if now >= 80 else 0)
 
     return read
 
