@@ -1,6 +1,6 @@
 """Load on real servers: closed and open loops in a process of their own, recorded with everything a grader needs."""
 
-from labs.load.loops import Snapshot, closed_loop, open_loop
+from labs.load.loops import closed_loop, open_loop
 from labs.load.record import NothingAnsweredError
 from labs.load.served import image_inputs, tensor_inputs, triton_grpc, triton_http
 from labs.load.target import Served, Target, predict, predict_raw
@@ -10,7 +10,6 @@ __all__ = [
     "Cancelled",
     "NothingAnsweredError",
     "Served",
-    "Snapshot",
     "Target",
     "closed_loop",
     "image_inputs",

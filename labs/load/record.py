@@ -104,7 +104,6 @@ def load_record(
         details={
             "settings": served.settings,
             "body_bytes": round(sum(map(len, target.bodies)) / len(target.bodies)),
-            "sender_cpu_s": round(result["cpu_s"], 6),
             "first_answer": result["first"],
             **(details or {}),
         },
@@ -155,7 +154,7 @@ def perf_analyzer_record(
     return load_record(
         option,
         replace(target, name=f"perf_analyzer {target.name}", batch_size=images),
-        {"rows": rows, "first": "", "warmup": 0, "took_s": took_s, "cpu_s": 0.0},
+        {"rows": rows, "first": "", "warmup": 0, "took_s": took_s},
         mode="closed",
         duration_s=took_s,
         started_at=datetime.fromtimestamp(begin_s, UTC).isoformat(),

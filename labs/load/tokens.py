@@ -75,7 +75,7 @@ def generate(
     return load_record(
         option,
         Target("POST /generate", "http", f"{url}/generate", bodies, served),
-        {"rows": rows, "first": "", "warmup": 0, "took_s": end_s - start_s, "cpu_s": 0.0},
+        {"rows": rows, "first": "", "warmup": 0, "took_s": end_s - start_s},
         mode="closed",
         duration_s=end_s - start_s,
         started_at=started_at,

@@ -95,39 +95,37 @@ def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
     assert slow["open"] >= slow["closed"] + 10
 
 
-@pytest.mark.parametrize("way", ["progress", "event"])
-def test_a_run_can_be_stopped(told_target, way) -> None:
+def test_a_run_can_be_stopped(told_target) -> None:
     """Stopping ends the sender's process at once and records nothing."""
-    cancel = threading.Event()
 
     def on_progress(fraction: float, text: str) -> None:
         if "requests/s" in text:
-            cancel.set()
-            if way == "progress":
-                raise Cancelled("enough")
+            raise Cancelled("enough")
 
     before = {child.pid for child in psutil.Process().children()}
     with pytest.raises(Cancelled):
-        closed_loop(told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress, cancel=cancel)
+        closed_loop(told_target, concurrency=1, duration_s=60, option="long", on_progress=on_progress)
     assert {child.pid for child in psutil.Process().children()} <= before
 
 
-def test_snapshots_say_how_it_stands(told_target) -> None:
-    """A live picture gets rate, latency and the machine's load while the run goes on."""
-    seen = []
-    closed_loop(told_target, concurrency=2, duration_s=1.8, option="watched", on_snapshot=seen.append)
-    assert len(seen) >= 2
-    assert seen[-1].done > seen[0].done
-    assert 0 < seen[-1].p50_s <= seen[-1].p95_s
-    readings = [one.busy for one in seen if one.busy]
-    assert readings
-    assert all(0 <= one.cpu <= 1 for one in readings)
+def test_progress_and_load_are_told(told_target) -> None:
+    """A live picture gets rate and latency while the run goes on; the record, how busy the machine was."""
+    told = []
+    made = closed_loop(
+        told_target, concurrency=2, duration_s=1.5, option="x", on_progress=lambda *one: told.append(one)
+    )
+    fractions = [fraction for fraction, _ in told]
+    assert len(told) >= 4
+    assert fractions == sorted(fractions)
+    assert "requests/s, p50 " in told[-2][1]
+    assert made.load.usage.cpu
+    assert all(0 <= one <= 1 for one in made.load.usage.cpu)
 
 
 @pytest.mark.parametrize("wrong", [{"concurrency": 0}, {"concurrency": 1, "duration_s": 1, "requests": 1}])
 def test_what_cannot_be_meant_is_refused(told_target, wrong) -> None:
     """Without a sender, or with two ends, there is no run."""
-    with pytest.raises(ValueError, match=r"starts at 1|not both"):
+    with pytest.raises(ValueError, match="starts at 1"):
         closed_loop(told_target, option="x", **wrong)
 
 
@@ -176,20 +174,6 @@ def test_the_first_error_comes_out_after_all_have_ended() -> None:
     with pytest.raises(ValueError, match="no"):
         together(go_on, fail)
     assert ended == [True]
-
-
-def test_cancel_stops_all_of_them(told_target) -> None:
-    """One Cancel for two runs of a minute: both senders end at their next report, and no process is left."""
-
-    def on_progress(fraction: float, text: str) -> None:
-        if text.count("requests/s") == 2:
-            raise Cancelled("enough")
-
-    before = {child.pid for child in psutil.Process().children()}
-    runs = [partial(closed_loop, told_target, concurrency=1, duration_s=60, option=name) for name in ("a", "b")]
-    with pytest.raises(Cancelled):
-        together(*runs, on_progress=on_progress)
-    assert {child.pid for child in psutil.Process().children()} <= before
 
 
 def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None:
