@@ -2,12 +2,10 @@
 
 from labs.load.loops import closed_loop, open_loop
 from labs.load.record import NothingAnsweredError
-from labs.load.served import image_inputs, tensor_inputs, triton_grpc, triton_http
-from labs.load.target import Served, Target, predict, predict_raw
-from labs.runtimes.progress import Cancelled
+from labs.load.served import image_inputs, tensor_inputs
+from labs.load.target import Served, Target, predict
 
 __all__ = [
-    "Cancelled",
     "NothingAnsweredError",
     "Served",
     "Target",
@@ -15,8 +13,5 @@ __all__ = [
     "image_inputs",
     "open_loop",
     "predict",
-    "predict_raw",
     "tensor_inputs",
-    "triton_grpc",
-    "triton_http",
 ]

@@ -133,12 +133,13 @@ def plan_for(target: Target, **how: object) -> dict:
 
 def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_progress: OnProgress) -> Measurement:
     """Run the sender with a sampler beside it, and return the record."""
-    read = target.counters or (lambda: None)
+    read = target.counters
     on_progress(0.0, f"{words}, warming up")
     with _sender(plan) as (process, events):
         sampler = Sampler(process.pid, target.pids)
         next(events)  # it is ready
-        before, started_at, start_s = read(), datetime.now(UTC).isoformat(), time.perf_counter()
+        before = read() if read else None
+        started_at, start_s = datetime.now(UTC).isoformat(), time.perf_counter()
         sampler.start()
         print("go", file=process.stdin, flush=True)
         try:
@@ -147,7 +148,7 @@ def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_
                     on_progress(_fraction(plan, event), f"{words}, {_line(event)}")
         finally:
             usage = sampler.stop()
-        after = read()
+        server = between(before, read()) if read else None
     on_progress(1.0, f"{words}, done")
     return load_record(
         option,
@@ -159,7 +160,7 @@ def _run(option: str, target: Target, plan: dict, words: str, details: dict, on_
         start_s=start_s,
         concurrency=plan.get("concurrency") or max(1, event["most_in_flight"]),
         offered_rps=plan.get("rate_rps"),
-        server=between(before, after),
+        server=server,
         usage=usage,
         details=details,
     )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import functools
-import math
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import TypeVar
 
 from labs import stats
@@ -91,40 +91,23 @@ def open_loops(
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:
     """Return how many times as many good answers a second one option of a race gave as another.
 
-    A round in which one of them gave no answer has no ratio: then all rounds are taken together, and the interval
-    promises nothing. Nor does it where all rounds have the same few answers.
-
     Args:
         records: What ``race`` returned.
         option: The option.
-        baseline: What it is held against.
+        baseline: What it is compared with.
     """
-    rates, others = ([one.throughput_rps.value for one in of(records, name)] for name in (option, baseline))
-    if all(rates) and all(others):
-        found = stats.ratio_of_medians([[one] for one in rates], [[one] for one in others])
-        if found.interval.confidence:
-            return found
-    return stats.Ratio(_unpromised(of(records, option), of(records, baseline)), math.inf)
+    return stats.ratio_of_medians(*([[_rate(one).value] for one in of(records, name)] for name in (option, baseline)))
 
 
 def rate_quotient(one: Measurement, other: Measurement) -> stats.Interval:
-    """Return how many times as many good answers a second one run gave as another, with a cautious interval.
-
-    Where one of them gave no answer in time, the interval promises nothing.
-    """
-    rates = one.throughput_rps, other.throughput_rps
-    return stats.quotient(*rates) if all(rate.value for rate in rates) else _unpromised([one], [other])
+    """Return how many times as many good answers a second one run gave as another, with a cautious interval."""
+    return stats.quotient(_rate(one), _rate(other))
 
 
-def _unpromised(ones: Sequence[Measurement], others: Sequence[Measurement]) -> stats.Interval:
-    """Return a ratio of rates from all answers together, from 0 to infinity."""
-    # Half an answer more on both sides: a side without a single one must not divide.
-    rates = [
-        (sum(one.throughput_rps.value * one.load.duration_s for one in side) + 0.5)
-        / sum(one.load.duration_s for one in side)
-        for side in (ones, others)
-    ]
-    return stats.Interval(rates[0] / rates[1], 0.0, math.inf)
+def _rate(one: Measurement) -> stats.Interval:
+    """Return a run's good answers a second; where none came in time, half an answer, since a ratio must not divide."""
+    found = one.throughput_rps
+    return replace(found, value=max(found.value, 0.5 / one.load.duration_s))
 
 
 def latency_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:

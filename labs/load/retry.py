@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -43,9 +42,6 @@ class RetriedLoad:
             "requests": len(self.statuses),
             "failed_at_first": self.failed_at_first,
             "lost": self.lost,
-            "most_tries": max(map(len, self.statuses)),
-            "slowest_s": max(self.took_s),
-            "first_statuses": dict(Counter(str(tries[0]) for tries in self.statuses)),
         }
 
 

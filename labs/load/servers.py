@@ -7,6 +7,7 @@ Ray's own processes, which look after the cluster, cost all turns alike a part o
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import os
@@ -17,10 +18,9 @@ from pathlib import Path
 
 from labs.bench.targets import model_file
 from labs.display.format import milliseconds
-from labs.load import image_inputs, predict
 from labs.load.race import latency_ratio, of, race, rate_ratio
-from labs.load.served import service_target, triton_target
-from labs.load.target import Served, Target
+from labs.load.served import service_target, triton_served
+from labs.load.target import Served, Target, predict
 from labs.machine.fingerprint import usable_cpu_count
 from labs.records import Measurement, Threads
 from labs.runtimes import child
@@ -158,7 +158,11 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
     ensemble = catalogue.food_ensemble()
     models = [catalogue.food_preprocess(instances), network, catalogue.food_label(), ensemble]
     triton = stack.enter_context(server.start(models, repository=server.ModelRepository(folder / "models")))
-    return triton_target(triton, ensemble.name, image_inputs(photos), network=model, transport="http")
+    texts = [base64.b64encode(image).decode() for image in photos]
+    wanted = [{"name": "INPUT_IMAGE", "shape": [1, 1], "datatype": "BYTES", "data": [text]} for text in texts]
+    bodies = tuple(json.dumps({"inputs": [one]}).encode() for one in wanted)
+    served, url = triton_served(triton, ensemble.name, model), f"{triton.url}/v2/models/{ensemble.name}/infer"
+    return Target(f"HTTP {ensemble.name}", "http", url, bodies, served, pids=(triton.pid,))
 
 
 #: Servers by the name under which their records are kept, in the order of the first round.

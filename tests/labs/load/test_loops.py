@@ -11,16 +11,11 @@ import numpy as np
 import psutil
 import pytest
 
-from labs.load import (
-    Cancelled,
-    NothingAnsweredError,
-    closed_loop,
-    open_loop,
-    predict_raw,
-)
+from labs.load import NothingAnsweredError, closed_loop, open_loop, predict
 from labs.load.race import open_loops, together
 from labs.load.sender import arrivals
 from labs.records import Ledger
+from labs.runtimes.progress import Cancelled
 from labs.serve.triton.control import Counters
 from tests.labs.load.conftest import SERVED, ToldServer
 
@@ -61,7 +56,7 @@ def test_nobody_there_is_said_so() -> None:
     """A run without one good answer is no record; the message shows what came instead."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        target = predict_raw(f"http://127.0.0.1:{free.getsockname()[1]}", [b"x"], SERVED)
+        target = predict(f"http://127.0.0.1:{free.getsockname()[1]}", [b"x"], SERVED, raw=True)
         with pytest.raises(NothingAnsweredError, match=r"none of 5 requests.*Connect"):
             closed_loop(target, concurrency=1, requests=5, option="nobody")
 
@@ -84,7 +79,7 @@ def test_a_stall_is_felt_by_all_who_came_meanwhile() -> None:
     for mode in ("closed", "open"):
         server = ToldServer(one_at_a_time=True)
         server.pause_s = lambda number: 0.8 if number == 15 else 0.002
-        target = predict_raw(server.url, [b"x"], SERVED)
+        target = predict(server.url, [b"x"], SERVED, raw=True)
         if mode == "closed":
             made = closed_loop(target, concurrency=1, requests=30, warmup_requests=2, option=mode)
         else:

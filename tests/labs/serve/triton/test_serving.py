@@ -218,7 +218,7 @@ def test_a_change_under_load_loses_no_request(triton, folders, pictures):
     begun, found = threading.Event(), []
     loaded = threading.Thread(
         target=lambda: found.append(
-            closed_loop(target, concurrency=4, duration_s=4, option="x", on_progress=lambda done, _: done and begun.set())
+            closed_loop(target, concurrency=4, duration_s=4, option="x", on_progress=lambda at, _: at and begun.set())
         )
     )
     loaded.start()
