@@ -67,7 +67,7 @@ def generate(
     if any(len(times) != max_tokens for _, times in runs):
         raise ValueError(f"{max_tokens} tokens were asked for, and {[len(times) for _, times in runs]} arrived")
     on_progress(1.0, f"{option}: done")
-    libraries = {"openvino-genai": _version("openvino-genai")}
+    libraries = dict(one.split("==") for one in environment("genai").requirements if one.startswith("openvino-genai="))
     served = Served(_model(), "openvino-genai", provider="CPU", precision="int4", libraries=libraries)
     bodies = tuple(json.dumps({"prompt": prompt, "max_tokens": max_tokens}).encode() for prompt in prompts)
     sent = [max(0.0, sent_s - start_s) for sent_s, _ in runs]
@@ -81,11 +81,7 @@ def generate(
         started_at=started_at,
         start_s=start_s,
         concurrency=len(prompts),
-        details={
-            "arrived_s": [[round(at_s, 6) for at_s in times] for _, times in runs],
-            "prompt_sha256": hashlib.sha256(json.dumps(list(prompts)).encode()).hexdigest(),
-            "prompt_characters": [len(prompt) for prompt in prompts],
-        },
+        details={"arrived_s": [[round(at_s, 6) for at_s in times] for _, times in runs]},
     )
 
 
@@ -93,11 +89,6 @@ def tokens_per_s(record: Measurement) -> float:
     """Return the tokens of all prompts together over the seconds until the last of them."""
     arrived_s = record.details["arrived_s"]
     return sum(map(len, arrived_s)) / max(times[-1] for times in arrived_s)
-
-
-def _version(package: str) -> str:
-    wanted = next(one for one in environment("genai").requirements if one.startswith(f"{package}=="))
-    return wanted.partition("==")[2]
 
 
 def _model() -> ModelFile:

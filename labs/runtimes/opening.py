@@ -68,19 +68,16 @@ def _open_session(path: Path, given: dict):
     options.log_severity_level = 3
     if level := given.get("graph_optimization_level"):
         options.graph_optimization_level = getattr(ort.GraphOptimizationLevel, level)
-    for name in ("intra_op_num_threads", "inter_op_num_threads"):
-        if given.get(name):
-            setattr(options, name, given[name])
+    if threads := given.get("intra_op_num_threads"):
+        options.intra_op_num_threads = threads
     for name, value in given.get("session_config", {}).items():
         options.add_session_config_entry(name, value)
     return ort.InferenceSession(str(path), options, providers=wanted)
 
 
 def _compile(path: Path, given: dict):
-    try:
-        import openvino
-    except ImportError as error:
-        raise RuntimeUnavailableError("OpenVINO is not installed: 'pip install openvino'") from error
+    import openvino
+
     properties = {name: value for name, value in given.items() if name != "device"}
     return openvino.Core().compile_model(str(path), given.get("device", "CPU"), properties)
 

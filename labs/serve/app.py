@@ -48,7 +48,7 @@ METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0, 2.5)
 
 #: What a browser gets that a foreign page has sent here.
-_WRONG_HOST = "the service answers at this machine's own addresses; SERVING_LABS_HOSTS names more hosts, with commas"
+_WRONG_HOST = "the service answers at this machine's own addresses only"
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

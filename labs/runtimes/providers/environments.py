@@ -7,6 +7,7 @@ leaves no marker and is started afresh; whatever uv had downloaded whole comes f
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import functools
 import hashlib
 import json
@@ -20,7 +21,7 @@ import sys
 import sysconfig
 import tomllib
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,19 +38,10 @@ MARKER = "complete.json"
 #: Room that has to stay free on the disk after an installation, in bytes.
 SPARE_BYTES = 500_000_000
 
-_NETWORK_SIGNS = ("dns error", "failed to lookup", "Connection refused", "Network is unreachable", "timed out",
-                  "error sending request", "tcp connect error", "client error (Connect)")  # fmt: skip
-
 #: Variables that would send packages, or imports, somewhere else.
-_MISLEADING = (
-    "PYTHONHOME",
-    "PYTHONPATH",
-    "VIRTUAL_ENV",
-    "UV_TARGET",
-    "UV_PREFIX",
-    "UV_PYTHON",
-    "UV_PROJECT_ENVIRONMENT",
-)
+_MISLEADING = {"PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV"} | {
+    f"UV_{name}" for name in ("TARGET", "PREFIX", "PYTHON", "PROJECT_ENVIRONMENT")
+}
 
 _UNITS = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
 
@@ -85,9 +77,8 @@ class Environment:
         from labs.workspace import cache_dir
 
         what = (self.requirements, sys.implementation.cache_tag, platform.system(), platform.machine())
-        return (
-            cache_dir() / "environments" / f"{self.name}-{hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]}"
-        )
+        key = hashlib.sha256(json.dumps(what).encode()).hexdigest()[:10]
+        return cache_dir() / "environments" / f"{self.name}-{key}"
 
     @property
     def python(self) -> Path:
@@ -188,7 +179,9 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
             "machine for it"
         )
     wanted.folder.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(wanted, on_progress):
+    # A lock that dies with the process, so that two kernels never make the same environment at once.
+    with wanted.folder.with_name(f".{wanted.folder.name}.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         if not wanted.is_installed:  # another kernel may have finished it while this one waited
             _make(wanted, on_progress)
     on_progress(1.0, f"{wanted.name} is ready")
@@ -196,19 +189,20 @@ def install(name: str | Environment, on_progress: OnProgress = silent) -> Enviro
 
 
 def _make(wanted: Environment, on_progress: OnProgress) -> None:
-    if wanted.folder.exists():
-        on_progress(0.0, f"{wanted.name} was left half-made; starting it afresh")
-        shutil.rmtree(wanted.folder)
-    _require_room(wanted)
+    shutil.rmtree(wanted.folder, ignore_errors=True)  # what was left half-made
+    needed = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
+    free = shutil.disk_usage(wanted.folder.parent).free
+    if free < needed:
+        raise EnvironmentUnavailableError(
+            f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
+            "room ('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on "
+            "a larger disk"
+        )
     on_progress(0.0, f"making an environment for {wanted.wheel}: {wanted.download_bytes / 1e6:,.0f} MB to download")
     _uv(wanted, ["venv", "--quiet", "--no-project", "--python", sys.executable, str(wanted.folder)], on_progress)
-    listed = wanted.folder / "requirements.txt"
-    listed.write_text("\n".join(wanted.requirements) + "\n", encoding="utf-8")
     # Everything is pinned, so nothing needs resolving; TensorRT's package asks NVIDIA for its libraries.
-    _uv(wanted, ["pip", "install", "--no-deps", "--python", str(wanted.python), "-r", str(listed)], on_progress)
-    partial = wanted.folder / (MARKER + ".partial")
-    partial.write_text(json.dumps({"name": wanted.name, "requirements": wanted.requirements}, indent=1) + "\n")
-    partial.rename(wanted.folder / MARKER)
+    _uv(wanted, ["pip", "install", "--no-deps", "--python", str(wanted.python), *wanted.requirements], on_progress)
+    (wanted.folder / MARKER).touch()
 
 
 def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> None:
@@ -217,53 +211,25 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     Raises:
         EnvironmentUnavailableError: uv is missing or failed.
     """
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        raise EnvironmentUnavailableError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
     arrived_bytes = 0.0
-    with _printing([_find_uv(), "--no-config", *arguments], env=_clean_variables()) as (process, lines):
+    with _printing([uv, "--no-config", *arguments], env=_clean_variables()) as (process, lines):
         for line in lines:
             tail.append(line)
             if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
                 sizes[begun[1]] = float(begun[2]) * _UNITS[begun[3]]
             elif done := re.fullmatch(r"\s*Downloaded (\S+)", line):
                 arrived_bytes += sizes.pop(done[1], 0.0)
-            waiting = ", ".join(f"{name} ({size / 1e6:,.0f} MB)" for name, size in sizes.items())
-            text = f"downloading {waiting}" if waiting else line.strip()
-            on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), text)
+            on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), line.strip())
     if process.returncode:
-        raise EnvironmentUnavailableError(_explained(wanted, list(tail)))
-
-
-def _find_uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
-        raise EnvironmentUnavailableError(f"uv is not installed for {sys.executable}: 'pip install uv' brings it")
-    return found
-
-
-def _explained(wanted: Environment, lines: Iterable[str]) -> str:
-    """Return what went wrong, from the end of uv's output."""
-    text = "\n".join(lines)
-    if any(sign.lower() in text.lower() for sign in _NETWORK_SIGNS):
-        return (
-            f"{wanted.name} is not installed yet and the package index cannot be reached: connect this machine to the "
-            "internet for the first use; later uses need no network"
-        )
-    if "No space left on device" in text:
-        return f"the disk filled up while {wanted.name} was installed: make room, then run this again"
-    return f"uv could not install {wanted.name}:\n{text[-1500:]}"
-
-
-def _require_room(wanted: Environment) -> None:
-    """Raise when the disk cannot take the downloads, what is made of them, and a little more."""
-    needed = wanted.download_bytes + wanted.installed_bytes + SPARE_BYTES
-    free = shutil.disk_usage(wanted.folder.parent).free
-    if free < needed:
         raise EnvironmentUnavailableError(
-            f"{wanted.name} needs {needed / 1e9:.1f} GB and {wanted.folder.parent} has {free / 1e9:.1f} GB free: make "
-            "room ('python -m labs providers list' shows what is installed), or set SERVING_LABS_CACHE to a folder on "
-            "a larger disk"
+            f"uv could not install {wanted.name}. The first use needs the internet; later ones do not. It said:\n"
+            + "\n".join(tail)[-1500:]
         )
 
 
@@ -286,25 +252,10 @@ def _printing(command: list[str], **how: object) -> Iterator[tuple[subprocess.Po
     finally:
         # Also when the notebook is interrupted or progress raises: nothing may go on writing behind our back.
         if process.poll() is None:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         process.stdout.close()
 
 
 def _clean_variables() -> dict[str, str]:
     return {key: value for key, value in os.environ.items() if key not in _MISLEADING}
-
-
-@contextlib.contextmanager
-def _locked(wanted: Environment, on_progress: OnProgress) -> Iterator[None]:
-    """Hold a lock that dies with the process, so that two kernels never make the same environment at once."""
-    import fcntl
-
-    with wanted.folder.with_name(f".{wanted.folder.name}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            on_progress(0.0, f"another notebook is installing {wanted.name}; waiting for it")
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -37,7 +37,7 @@ from labs.runtimes import child
 room = Path(sys.argv[1])
 one = child.start([sys.executable, "-c", sys.argv[2], room / "left.txt"], room / "log", leftovers=[room / "left*"])
 one.wait_for(lambda: "ready" in one.log(), what="it", within_s=60)
-if os.fork():  # the copy holds the pipe open
+if os.fork():  # the copy lives on
     print(one.pid, *(process.pid for process in one.processes()), flush=True)
 time.sleep(600)
 """
@@ -69,10 +69,9 @@ def of_the_program(one: child.Child) -> None:
         (("stubborn",), lambda one: one.stop(0.2)),
         ((), lambda one: one.kill()),
         ((), of_the_program),
-        ((), lambda one: one.process.stdin.close()),
         ((), lambda one: os.kill(one.pid, signal.SIGKILL)),
     ],
-    ids=["stopped", "stubborn", "killed", "ended by itself", "input closed", "keeper killed"],
+    ids=["stopped", "stubborn", "killed", "ended by itself", "keeper killed"],
 )
 def test_however_it_ends_nothing_is_left(words, end, tmp_path, request) -> None:
     """No process, and no file of those that were named; a keeper that is killed takes the program itself along."""
