@@ -100,11 +100,7 @@ def open_loop(
         rate_rps: Requests a second that are due, on average.
         duration_s: Seconds in which they are due.
         seed: Makes the arrivals the same in each run, so that two options face the same bursts.
-        option: Name under which the record is kept.
-        warmup_requests: Requests sent before the clock starts.
-        timeout_s: Seconds after which a request counts as lost.
-        details: Anything else to keep with the record, as plain JSON.
-        on_progress: Told how far it is; may raise ``Cancelled``, and then nothing is recorded.
+        option: Name of the record. It, and what follows, is as for ``closed_loop``.
 
     Raises:
         NothingAnsweredError: Not one request got a good answer.

@@ -125,33 +125,28 @@ def together(*works: Work, on_progress: OnProgress = silent) -> list[Result]:
 
     Args:
         works: What is done; load loops run in processes of their own, so they do not slow each other here.
-        on_progress: Told how far the last of them is; where it raises ``Cancelled``, all of them stop at their next
-            report.
+        on_progress: Told how far the first is; where it raises ``Cancelled``, all stop at their next report.
 
     Raises:
         Exception: The first error among them, after all of them have ended.
     """
-    fractions, texts, stopped, lock = [0.0] * len(works), [""] * len(works), threading.Event(), threading.Lock()
+    stopped = threading.Event()
 
-    def run(index: int, work: Work) -> Result:
+    def report(fraction: float, text: str, *, tell: OnProgress) -> None:
+        if stopped.is_set():
+            raise Cancelled("stopped with the others")
         try:
-            return work(on_progress=lambda fraction, text: report(index, fraction, text))
-        finally:
-            fractions[index], texts[index] = 1.0, ""
-
-    def report(index: int, fraction: float, text: str) -> None:
-        with lock:
-            if stopped.is_set():
-                raise Cancelled("stopped with the others")
-            fractions[index], texts[index] = fraction, text
-            try:
-                on_progress(min(fractions), "; ".join(filter(None, texts)))
-            except BaseException:
-                stopped.set()
-                raise
+            tell(fraction, text)
+        except BaseException:
+            stopped.set()
+            raise
 
     with ThreadPoolExecutor(len(works)) as pool:
-        begun = [pool.submit(run, index, work) for index, work in enumerate(works)]
+        tells = [on_progress] + [silent] * (len(works) - 1)
+        begun = [
+            pool.submit(work, on_progress=functools.partial(report, tell=tell))
+            for work, tell in zip(works, tells, strict=True)
+        ]
         try:
             wait(begun)
         except BaseException:  # the toolbar's stop button: what waits here must not wait for whole runs

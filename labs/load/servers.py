@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import json
 import os
 import statistics
@@ -54,13 +55,7 @@ def compare(*, rounds: int = 5, on_progress: OnProgress = silent) -> list[Measur
             says why.
     """
     with serving(part(on_progress, 0.0, 0.4)) as targets:
-        return race(
-            targets,
-            concurrency=16,
-            rounds=rounds,
-            duration_s=1.5,
-            on_progress=part(on_progress, 0.4, 1.0),
-        )
+        return race(targets, concurrency=16, rounds=rounds, on_progress=part(on_progress, 0.4, 1.0))
 
 
 @contextlib.contextmanager
@@ -97,10 +92,6 @@ def servers_table(records: Sequence[Measurement]):
     return pd.DataFrame(rows).fillna("")
 
 
-def _tutorial(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes]) -> Target:
-    return _ours(stack, folder, model, photos, app=BEFORE)
-
-
 def _ours(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequence[bytes], app: str = "") -> Target:
     settings = Settings(model=model)
     log_path = folder / f"{app.partition(':')[0] or 'service'}.log"
@@ -121,10 +112,8 @@ def _litserve(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Se
     service = stack.enter_context(Service(f"http://127.0.0.1:{port}", process))
     wait_until_ready(service, path="/health")
     libraries = dict(one.split("==") for one in environment("litserve").requirements if "litserve" in one)
-    served = Served(
-        model_file(model), "litserve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
-        settings={"workers_per_device": workers},
-    )  # fmt: skip
+    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": {"workers_per_device": workers}}
+    served = Served(model_file(model), "litserve-onnxruntime", **told)
     return predict(service.url, photos, served, pids=(process.pid,))
 
 
@@ -133,22 +122,15 @@ def _ray(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequenc
     cluster = stack.enter_context(start_ray())
     limits = {"num_replicas": replicas, "max_ongoing_requests": 16}
     deployment = {"name": "FoodClassifier", "ray_actor_options": {"num_cpus": 0}, **limits}
-    application = {
-        "name": "food",
-        "route_prefix": "/",
-        "import_path": "labs.serve.compared.ray_app:build",
-        "args": {"model": str(model)},
-        "deployments": [deployment],
-    }
+    application = {"name": "food", "route_prefix": "/", "import_path": "labs.serve.compared.ray_app:build"}
+    application |= {"args": {"model": str(model)}, "deployments": [deployment]}
     http = {"host": "127.0.0.1", "port": cluster.port}
     config = folder / "ray.yaml"  # JSON is YAML
     config.write_text(json.dumps({"proxy_location": "HeadOnly", "http_options": http, "applications": [application]}))
     cluster.deploy(config)
     libraries = dict(one.split("==") for one in environment("ray").requirements if one.startswith("ray=="))
-    served = Served(
-        model_file(model), "ray-serve-onnxruntime", threads=Threads(1, 1), libraries=libraries,
-        settings=limits,
-    )  # fmt: skip
+    told = {"threads": Threads(1, 1), "libraries": libraries, "settings": limits}
+    served = Served(model_file(model), "ray-serve-onnxruntime", **told)
     return predict(cluster.url, photos, served, pids=cluster.pids)
 
 
@@ -167,7 +149,7 @@ def _triton(stack: contextlib.ExitStack, folder: Path, model: Path, photos: Sequ
 
 #: Servers by the name under which their records are kept, in the order of the first round.
 SERVERS: dict[str, Start] = {
-    BASELINE: _tutorial,
+    BASELINE: functools.partial(_ours, app=BEFORE),
     "course service": _ours,
     "LitServe": _litserve,
     "Ray Serve": _ray,

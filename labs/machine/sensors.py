@@ -1,13 +1,11 @@
-"""What a processor says about its heat and a board about its power: temperature, clock, throttle flags, watts.
+"""What a processor says about its heat: temperature, clock, throttle flags.
 
 Everything is optional. A virtual machine has no thermometer, a container may be shown none of these files, and only a
-Raspberry Pi has flags and a power chip. What cannot be read is None, never 0.
+Raspberry Pi has flags. What cannot be read is None, never 0.
 """
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -58,8 +56,6 @@ class Heat:
 
 def run_command(words: Sequence[str]) -> str:
     """Return what a command printed; empty when it is missing, fails or takes longer than two seconds."""
-    if shutil.which(words[0]) is None:
-        return ""
     try:
         return subprocess.run(words, capture_output=True, text=True, timeout=2, check=True).stdout
     except (OSError, subprocess.SubprocessError):
@@ -128,29 +124,3 @@ def _number(path: Path) -> float | None:
         return float(_text(path))
     except ValueError:
         return None
-
-
-#: A line of ``vcgencmd pmic_read_adc``: rail, 'current' or 'volt', and the value.
-_RAIL = re.compile(r"(\w+?)_([AV])\s+(?:current|volt)\(\d+\)=([\d.]+)")
-
-
-#: What the power chip's figure covers, and what is said where there is none.
-POWER_COVERS = "all rails of the Raspberry Pi's power chip: the board, without what hangs on its 5 V pins and USB"
-NO_POWER = "this machine shows no power chip of a Raspberry Pi 5 (vcgencmd pmic_read_adc)"
-
-
-def read_power_w(run: RunCommand = run_command) -> float | None:
-    """Return the power that the board takes now, in watts; None where no power chip tells, as in most containers.
-
-    It is the sum of current times voltage over all rails that state both.
-
-    Args:
-        run: How a command is run.
-
-    Source: Raspberry Pi documentation, 'vcgencmd', pmic_read_adc (Raspberry Pi 5).
-    """
-    readings: dict[str, dict[str, float]] = {}
-    for rail, quantity, value in _RAIL.findall(run(["vcgencmd", "pmic_read_adc"])):
-        readings.setdefault(rail, {})[quantity] = float(value)
-    rails = [one["A"] * one["V"] for one in readings.values() if set(one) == {"A", "V"}]
-    return sum(rails) if rails else None

@@ -29,15 +29,16 @@ PROGRAM = Path(__file__).parents[1] / "labs" / "serve" / "ray" / "teams.py"
 RATE_RPS, DURATION_S, KILLED_AFTER_S = 8, 15.0, 4.0
 
 
-def policy(failed_tries: int, status: int) -> float | None:
-    """Return the seconds before another try: twice as long each time, and none for the client's own mistakes."""
+def policy(failed_tries: int, status: int) -> float:
+    """Return the seconds before another try: twice as long each time, and -1 for the client's own mistakes."""
     if failed_tries >= 5 or (400 <= status < 500 and status != 429):
-        return None
+        return -1
     return min(2.0, 0.1 * 2 ** (failed_tries - 1))
 
 
-def never(failed_tries: int, status: int) -> None:
+def never(failed_tries: int, status: int) -> float:
     """Give up at once: what clients without a policy do."""
+    return -1
 
 
 def two_replicas() -> Path:

@@ -142,9 +142,8 @@ def environments() -> dict[str, Environment]:
         else:
             base = () if row.get("borrows_course") else tuple(table["common"]["requirements"])
         row["requirements"] = (*base, *row["requirements"])
-        found[name] = Environment(
-            name, **{key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
-        )
+        told = {key: tuple(one) if isinstance(one, list) else one for key, one in row.items()}
+        found[name] = Environment(name, **told)
     return found
 
 

@@ -137,40 +137,6 @@ def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> No
     assert made.load.server.infer_s == pytest.approx(0.002)
 
 
-def test_works_run_at_the_same_time_and_come_back_in_order() -> None:
-    """Each waits for the other, which only works side by side; what they return stands in their order."""
-    meeting = threading.Barrier(2)
-
-    def work(on_progress, name: str) -> str:
-        meeting.wait(30)
-        on_progress(0.5, name)
-        return name
-
-    told = []
-    works = [partial(work, name=name) for name in ("first", "second")]
-    assert together(*works, on_progress=lambda fraction, text: told.append((fraction, text))) == ["first", "second"]
-    assert 0.5 in [fraction for fraction, _ in told]
-    assert {"first", "second"} <= {word for _, text in told for word in text.split("; ")}
-
-
-def test_the_first_error_comes_out_after_all_have_ended() -> None:
-    """Whoever is still at work when another fails is waited for."""
-    failed, ended = threading.Event(), []
-
-    def fail(on_progress) -> None:
-        failed.set()
-        raise ValueError("no")
-
-    def go_on(on_progress) -> None:
-        failed.wait(30)
-        on_progress(1.0, "")
-        ended.append(True)
-
-    with pytest.raises(ValueError, match="no"):
-        together(go_on, fail)
-    assert ended == [True]
-
-
 def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None:
     """Each has its own record, in the order in which they were named; they run at the same time."""
     few, many = open_loops({"few": (told_target, 10.0), "many": (told_target, 40.0)}, duration_s=1.0)
@@ -178,3 +144,27 @@ def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None
     assert len(few.samples) < len(many.samples)
     assert few.monotonic_start_s < many.monotonic_end_s
     assert many.monotonic_start_s < few.monotonic_end_s
+
+
+def test_what_is_done_together_stops_together() -> None:
+    """Each waits for the other, which only works side by side; the first one's progress is told, and can stop both."""
+    meeting, told = threading.Barrier(2), []
+
+    def work(on_progress, name: str) -> str:
+        meeting.wait(30)
+        on_progress(0.5, name)
+        return name
+
+    works = [partial(work, name=name) for name in ("first", "second")]
+    assert together(*works, on_progress=lambda *one: told.append(one)) == ["first", "second"]
+    assert told == [(0.5, "first")]
+
+    def long(on_progress) -> None:
+        while True:
+            on_progress(0.1, "")
+
+    def cancel(*_: object) -> None:
+        raise Cancelled("enough")
+
+    with pytest.raises(Cancelled, match="enough"):
+        together(long, long, on_progress=cancel)

@@ -1,4 +1,4 @@
-"""Thermometer, clock, throttle flags and the power chip, read from folders and commands that look like machines."""
+"""Thermometer, clock and throttle flags, read from folders and commands that look like machines."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labs.machine.sensors import Heat, read_heat, read_power_w, run_command
+from labs.machine.sensors import Heat, read_heat, run_command
 
 #: A Raspberry Pi 5, and the same without what only a Pi has.
 PI = {
@@ -54,21 +54,3 @@ def test_a_machine_is_read(files: dict[str, str], said: dict[str, str], expected
 def test_a_missing_or_failing_command_is_silence(command: list[str], said: str) -> None:
     """Neither raises."""
     assert run_command(command) == said
-
-
-@pytest.mark.parametrize(
-    ("said", "power_w"),
-    [
-        # 0.2 A × 1.8 V + 2.5 A × 0.8 V; the input's voltage alone is no power.
-        (
-            "1V8_SYS_A current(2)=0.2A\nVDD_CORE_A current(7)=2.5A\n1V8_SYS_V volt(10)=1.8V\n"
-            "VDD_CORE_V volt(15)=0.8V\nEXT5V_V volt(24)=5.12V\n",
-            pytest.approx(2.36),
-        ),
-        ("EXT5V_V volt(24)=5.12000000V", None),
-        ("", None),
-    ],
-)
-def test_the_power_chip_is_summed_over_rails_that_state_both(said: str, power_w: float | None) -> None:
-    """A Raspberry Pi 5 states current and voltage apart."""
-    assert read_power_w(lambda words: said) == power_w

@@ -7,46 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labs.optimize.export import export_onnx
+
 
 @pytest.fixture(scope="session")
 def small_model(tmp_path_factory) -> Path:
     """Return a convolutional ONNX model with the course's input and output shapes and random weights."""
-    import onnx
-    from onnx import TensorProto, helper, numpy_helper
+    import torch
+    from torch import nn
 
-    random = np.random.default_rng(0)
-
-    def weight(name: str, *shape: int) -> onnx.TensorProto:
-        return numpy_helper.from_array(random.normal(0, 0.3, shape).astype(np.float32), name)
-
-    nodes = [
-        helper.make_node("Conv", ["input", "w1", "b1"], ["c1"], strides=[4, 4], kernel_shape=[3, 3]),
-        helper.make_node("Relu", ["c1"], ["r1"]),
-        helper.make_node("Conv", ["r1", "w2", "b2"], ["c2"], strides=[2, 2], kernel_shape=[3, 3]),
-        helper.make_node("Relu", ["c2"], ["r2"]),
-        helper.make_node("GlobalAveragePool", ["r2"], ["pooled"]),
-        helper.make_node("Flatten", ["pooled"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "w3", "b3"], ["logits"]),
-    ]
-    graph = helper.make_graph(
-        nodes,
-        "small",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["n", 3, 224, 224])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", 11])],
-        [
-            weight("w1", 16, 3, 3, 3),
-            weight("b1", 16),
-            weight("w2", 32, 16, 3, 3),
-            weight("b2", 32),
-            weight("w3", 32, 11),
-            weight("b3", 11),
-        ],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    onnx.checker.check_model(model)
-    path = tmp_path_factory.mktemp("small") / "small.onnx"
-    onnx.save(model, path)
-    return path
+    torch.manual_seed(0)
+    head = (nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(32, 11))
+    module = nn.Sequential(nn.Conv2d(3, 16, 3, 4), nn.ReLU(), nn.Conv2d(16, 32, 3, 2), nn.ReLU(), *head).eval()
+    return export_onnx(module, tmp_path_factory.mktemp("small") / "small.onnx")
 
 
 @pytest.fixture(scope="session")

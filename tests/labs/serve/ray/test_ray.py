@@ -66,4 +66,4 @@ def test_nobody_without_the_token_is_answered(cluster: RayCluster):
 def test_a_killed_replica_costs_no_request_that_a_retry_policy_covers(cluster: RayCluster):
     """No request is lost, with the policy of the platform's answer."""
     found, _ = recovery(cluster, policy())
-    assert found.lost == 0
+    assert found.to_json()["lost"] == 0
