@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from labs import stats
-from labs.load.loops import closed_loop, open_loop
+from labs.load.loops import closed_loop
 from labs.load.target import Target
 from labs.records import Measurement
 from labs.runtimes.progress import Cancelled, OnProgress, part, silent
@@ -63,29 +63,6 @@ def race(
                 )
             )
     return records
-
-
-def open_loops(
-    loads: Mapping[str, tuple[Target, float]],
-    *,
-    duration_s: float,
-    timeout_s: float = 60.0,
-    on_progress: OnProgress = silent,
-) -> list[Measurement]:
-    """Return one open-loop record for each target, all begun at the same moment.
-
-    Args:
-        loads: What is sent, and how many requests a second are due, by option name.
-        duration_s: Seconds in which requests are due.
-        timeout_s: Seconds after which a request counts as lost.
-        on_progress: Told how far it is; may raise ``Cancelled``.
-    """
-    how = {"duration_s": duration_s, "timeout_s": timeout_s}
-    works = [
-        functools.partial(open_loop, target, rate_rps=rate, option=option, **how)
-        for option, (target, rate) in loads.items()
-    ]
-    return together(*works, on_progress=on_progress)
 
 
 def rate_ratio(records: Sequence[Measurement], option: str, baseline: str) -> stats.Ratio:

@@ -49,25 +49,38 @@ def capabilities(machine: Fingerprint | None = None) -> tuple[Capability, ...]:
         machine: Fingerprint to judge, this machine's when None. A compiler and ROCm are looked for on this one.
     """
     machine = machine or fingerprint()
+    compiler = shutil.which("g++") or shutil.which("clang++")
+    bf16 = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}
+    units = " and ".join(name for flag, name in bf16.items() if flag in machine.cpu_flags)
     gpus = (*_nvidia(machine), _migraphx())
     on_gpu = next((one.name for one in gpus if one.available), "")
     cards = ", ".join(f"{gpu.name} (compute capability {gpu.compute_capability})" for gpu in machine.cuda_gpus)
     return (
-        _compiler(),
-        _bf16(machine),
+        _judged(
+            "C++ compiler",
+            f"torch.compile uses {compiler}" if compiler else "",
+            "torch.compile generates C++ for the CPU, and neither g++ nor clang++ is installed",
+            "'apt install g++' (Debian, Ubuntu) or 'xcode-select --install' (macOS); the eager model runs without",
+        ),
+        _judged(
+            "bf16 on the CPU",
+            f"{units}; OpenVINO takes it by itself unless it is told float32" if units else "",
+            "the processor has no bf16 instructions",
+            "stay with fp32, or quantize",
+        ),
         *_arm(machine),
         _wheel("OpenVINO provider", machine, "run OpenVINO itself, which has more builds than ONNX Runtime's provider"),
         _wheel("ExecuTorch", machine, "'pip install executorch torch' in an environment of your own"),
         *gpus,
-        Capability(
+        _judged(
             "GPU provider",
-            bool(on_gpu),
-            f"the {on_gpu} serves it" if on_gpu else "neither CUDA's nor MIGraphX's provider finds a GPU",
+            f"the {on_gpu} serves it" if on_gpu else "",
+            "neither CUDA's nor MIGraphX's provider finds a GPU",
             "read the reference figures, or lease a node with a GPU",
         ),
-        Capability(
+        _judged(
             "two NVIDIA GPUs",
-            len(machine.cuda_gpus) >= 2,
+            cards if len(machine.cuda_gpus) >= 2 else "",
             f"there: {cards}" if cards else "the driver lists no NVIDIA GPU",
             "place the instances on what is there, and read the published figures of two P100",
         ),
@@ -93,52 +106,26 @@ def capability_text(found: Iterable[Capability]) -> str:
     return "\n".join(map(str, sorted(found, key=lambda one: not one.available)))
 
 
-def _compiler() -> Capability:
-    path = shutil.which("g++") or shutil.which("clang++")
-    return Capability(
-        "C++ compiler",
-        bool(path),
-        f"torch.compile uses {path}"
-        if path
-        else "torch.compile generates C++ for the CPU, and neither g++ nor clang++ is installed",
-        "'apt install g++' (Debian, Ubuntu) or 'xcode-select --install' (macOS); the eager model runs without",
-    )
-
-
-def _bf16(machine: Fingerprint) -> Capability:
-    units = {"amx_bf16": "AMX", "avx512_bf16": "AVX-512 bf16"}
-    found = " and ".join(name for flag, name in units.items() if flag in machine.cpu_flags)
-    return Capability(
-        "bf16 on the CPU",
-        bool(found),
-        f"{found}; OpenVINO takes it by itself unless it is told float32"
-        if found
-        else "the processor has no bf16 instructions",
-        "stay with fp32, or quantize",
-    )
+def _judged(name: str, why: str, why_not: str, alternative: str) -> Capability:
+    """Return what a machine can do where there is a reason why, and cannot where there is none."""
+    return Capability(name, bool(why), why or why_not, alternative)
 
 
 def _arm(machine: Fingerprint) -> Iterable[Capability]:
     """Judge what matters on an ARM core; of any other processor, say that it is another one."""
-    arm = machine.architecture in ("aarch64", "arm64")
-    # macOS says arm64 and lists no flags; Apple's cores have the dot product.
-    dot = arm and ("asimddp" in machine.cpu_flags or machine.architecture == "arm64")
-    name = f"{machine.cpu_model}, emulated: no time means anything" if machine.emulator else machine.cpu_model
-    other = f"this is {machine.architecture}, not the device's processor"
-    yield Capability(
+    other, arm = f"this is {machine.architecture}, not the device's processor", machine.architecture == "aarch64"
+    arm |= machine.architecture == "arm64"  # macOS calls it so and lists no flags; Apple's cores have the dot product
+    yield _judged(
         "an ARM processor",
-        arm and not machine.emulator,
-        name if arm else other,
+        machine.cpu_model if arm and not machine.emulator else "",
+        f"{machine.cpu_model}, emulated: no time means anything" if arm else other,
         "learn the way here, and measure on the device",
     )
-    yield Capability(
+    dot = "SDOT and UDOT: sixteen 8-bit products, summed in 32 bits, an instruction: four times float32's rate"
+    yield _judged(
         "dot product",
-        dot,
-        "SDOT and UDOT: sixteen 8-bit products, summed in 32 bits, an instruction: four times float32's rate"
-        if dot
-        else "this core has none"
-        if arm
-        else other,
+        dot if "asimddp" in machine.cpu_flags or machine.architecture == "arm64" else "",
+        "this core has none" if arm else other,
         "8-bit products are widened to 16 bits first, so INT8 makes the file smaller rather than the answer faster"
         if arm
         else "nothing is missing: only an ARM core is asked for it",
@@ -147,9 +134,8 @@ def _arm(machine: Fingerprint) -> Iterable[Capability]:
 
 def _wheel(name: str, machine: Fingerprint, alternative: str) -> Capability:
     system = machine.system.partition(" ")[0]
-    fits = (system, machine.architecture) == ("Linux", "x86_64")
-    reason = "x86-64 Linux has a wheel for it" if fits else f"no wheel for {system} on {machine.architecture}"
-    return Capability(name, fits, reason, alternative)
+    fits = "x86-64 Linux has a wheel for it" if (system, machine.architecture) == ("Linux", "x86_64") else ""
+    return _judged(name, fits, f"no wheel for {system} on {machine.architecture}", alternative)
 
 
 def _nvidia(machine: Fingerprint) -> Iterable[Capability]:
@@ -181,9 +167,9 @@ def _migraphx() -> Capability:
     there = Path("/dev/kfd").exists() and all(
         any(any(Path("/opt").glob(f"rocm*/{folder}/{library}")) for folder in folders) for library in MIGRAPHX_LIBRARIES
     )
-    return Capability(
+    return _judged(
         "MIGraphX provider",
-        there,
-        "ROCm 7 with MIGraphX is installed" if there else "there is no AMD GPU with ROCm 7 and MIGraphX",
+        "ROCm 7 with MIGraphX is installed" if there else "",
+        "there is no AMD GPU with ROCm 7 and MIGraphX",
         "lease a node with AMD GPUs (MI100), or look at the reference figures",
     )

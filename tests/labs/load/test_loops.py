@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from labs.load import NothingAnsweredError, closed_loop, open_loop, predict
-from labs.load.race import open_loops, together
+from labs.load.race import together
 from labs.load.sender import arrivals
 from labs.records import Ledger
 from labs.runtimes.progress import Cancelled
@@ -139,7 +139,9 @@ def test_the_servers_counters_are_the_runs_alone(told_server, told_target) -> No
 
 def test_open_loops_side_by_side_keep_their_rates_and_names(told_target) -> None:
     """Each has its own record, in the order in which they were named; they run at the same time."""
-    few, many = open_loops({"few": (told_target, 10.0), "many": (told_target, 40.0)}, duration_s=1.0)
+    rates = {"few": 10.0, "many": 40.0}
+    loops = [partial(open_loop, told_target, rate_rps=rate, duration_s=1.0, option=one) for one, rate in rates.items()]
+    few, many = together(*loops)
     assert [(one.option, one.load.offered_rps) for one in (few, many)] == [("few", 10.0), ("many", 40.0)]
     assert len(few.samples) < len(many.samples)
     assert few.monotonic_start_s < many.monotonic_end_s
