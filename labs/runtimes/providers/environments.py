@@ -123,11 +123,9 @@ class Environment:
             site = self.folder / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
             folders = [*(str(site / name) for name in self.library_folders), given.get("LD_LIBRARY_PATH", "")]
             given["LD_LIBRARY_PATH"] = os.pathsep.join(filter(None, folders))
-        with _printing(command, cwd=script.parent, env=given) as (process, lines):
+        with contextlib.closing(_lines(command, cwd=script.parent, env=given)) as lines:
             for line in lines:
                 print(line)
-        if process.returncode:
-            raise subprocess.CalledProcessError(process.returncode, command)
 
 
 @functools.lru_cache(maxsize=1)
@@ -217,43 +215,39 @@ def _uv(wanted: Environment, arguments: list[str], on_progress: OnProgress) -> N
     tail: deque[str] = deque(maxlen=40)
     sizes: dict[str, float] = {}
     arrived_bytes = 0.0
-    with _printing([uv, "--no-config", *arguments], env=_clean_variables()) as (process, lines):
-        for line in lines:
-            tail.append(line)
-            if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
-                sizes[begun[1]] = float(begun[2]) * _UNITS[begun[3]]
-            elif done := re.fullmatch(r"\s*Downloaded (\S+)", line):
-                arrived_bytes += sizes.pop(done[1], 0.0)
-            on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), line.strip())
-    if process.returncode:
+    try:
+        with contextlib.closing(_lines([uv, "--no-config", *arguments], env=_clean_variables())) as lines:
+            for line in lines:
+                tail.append(line)
+                if begun := re.fullmatch(r"\s*Downloading (\S+) \(([\d.]+)(KiB|MiB|GiB)\)", line):
+                    sizes[begun[1]] = float(begun[2]) * _UNITS[begun[3]]
+                elif done := re.fullmatch(r"\s*Downloaded (\S+)", line):
+                    arrived_bytes += sizes.pop(done[1], 0.0)
+                on_progress(min(0.95, arrived_bytes / max(wanted.download_bytes, 1)), line.strip())
+    except subprocess.CalledProcessError:
         raise EnvironmentUnavailableError(
             f"uv could not install {wanted.name}. The first use needs the internet; later ones do not. It said:\n"
             + "\n".join(tail)[-1500:]
-        )
+        ) from None
 
 
-@contextlib.contextmanager
-def _printing(command: list[str], **how: object) -> Iterator[tuple[subprocess.Popen, Iterator[str]]]:
-    """Run a command, give its process and the lines that it prints, and leave none of it behind."""
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        start_new_session=True,  # it and its children are stopped together
-        **how,
-    )
-    try:
-        yield process, (line.rstrip("\n") for line in process.stdout)
-        process.wait()
-    finally:
-        # Also when the notebook is interrupted or progress raises: nothing may go on writing behind our back.
-        if process.poll() is None:
+def _lines(command: list[str], **how: object) -> Iterator[str]:
+    """Run a command, yield the lines that it prints, and leave none of it behind.
+
+    Raises:
+        subprocess.CalledProcessError: It failed.
+    """
+    # It and its children are stopped together, also when the notebook is interrupted or progress raises.
+    how |= {"text": True, "errors": "replace", "start_new_session": True, "stdin": subprocess.DEVNULL}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **how) as process:
+        try:
+            for line in process.stdout:
+                yield line.rstrip("\n")
+        except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        process.stdout.close()
+            raise
+        if process.wait():
+            raise subprocess.CalledProcessError(process.returncode, command)
 
 
 def _clean_variables() -> dict[str, str]:
