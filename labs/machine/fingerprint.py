@@ -124,7 +124,7 @@ def fingerprint() -> Fingerprint:
         architecture=platform.machine(),
         cpu_flags=tuple(sorted(flags & RELEVANT_FLAGS)),
         cpu_count=usable_cpu_count(),
-        memory_bytes=_memory_bytes(),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
         system=f"{platform.system()} {platform.release()}",
         python=platform.python_version(),
         gpus=(*_nvidia_gpus(), *amd_gpus()),
@@ -197,13 +197,6 @@ def emulator(tasks: Path = Path("/proc/self/task")) -> str:
             names.add((task / "exe").readlink().name.removesuffix(" (deleted)"))
     found = sorted(name for name in names if name.startswith("qemu-") or "rosetta" in name or "box64" in name)
     return found[0].removesuffix("-static") if found else ""
-
-
-def _memory_bytes() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 0
 
 
 def _nvidia_gpus() -> tuple[Gpu, ...]:
