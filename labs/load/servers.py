@@ -27,7 +27,7 @@ from labs.records import Measurement, Threads
 from labs.runtimes import child
 from labs.runtimes.loopback import listen
 from labs.runtimes.progress import OnProgress, part, silent
-from labs.runtimes.providers.environments import environment, install
+from labs.runtimes.providers import environment, install
 from labs.serve.models import fp32_model
 from labs.serve.photos import photo
 from labs.serve.ray import start_ray

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from labs.runtimes.providers.environments import EnvironmentUnavailableError, environment, environments
-from labs.runtimes.providers.environments import install as install_environment
+from labs.runtimes.providers import EnvironmentUnavailableError, environment, environments
+from labs.runtimes.providers import install as install_environment
 
 app = typer.Typer(help="ONNX Runtime's execution providers, each wheel in its own environment.", no_args_is_help=True)
 
